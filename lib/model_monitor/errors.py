@@ -1,0 +1,59 @@
+"""Errors raised on purpose: their text is for the user, says where, what was found and what to write instead.
+
+A job turns a `MonitorError` into one line of its message file and into the error's exit status (contract.md section 11);
+anything else that is raised is a defect of ours and exits 255 with a trace in the log. Runs on driver and executors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class MonitorError(Exception):
+    """Something the user can mend. `exit_status` is the job's exit status."""
+
+    exit_status: ClassVar[int] = 255
+
+
+class BadConfiguration(MonitorError):
+    """A flag, variable or configuration file is wrong; raised before any data is read."""
+
+    exit_status = 2
+
+    @classmethod
+    def gathered(cls, faults: Sequence[str]) -> BadConfiguration:
+        """One error for all faults of a configuration, one line each."""
+        return cls("\n".join(faults))
+
+
+class MissingDependency(BadConfiguration):
+    """A library or JAR that this run needs is not there, or has the wrong version."""
+
+
+class NoData(MonitorError):
+    """There is nothing to read (contract.md section 11, row 19)."""
+
+    exit_status = 3
+
+
+class BadInput(MonitorError):
+    """A whole file's fault: its path, format, compression or encoding."""
+
+
+class BadDocument(MonitorError):
+    """A JSON document that we read does not say what it has to; the text names the JSON path."""
+
+
+class BadState(MonitorError):
+    """State bytes that can't be read, or states that can't be added."""
+
+
+class ScriptFailed(MonitorError):
+    """A user's pre- or post-processing script raised."""
+
+    exit_status = 1
+
+
+class OutputFailed(MonitorError):
+    """The outputs could not be written; nothing was half-written."""

@@ -1,0 +1,96 @@
+"""Fixtures of all tests, and markers from the folder a test lies in (CONTRIBUTING.md says what each folder needs)."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).resolve().parent.parent
+GOLDEN = ROOT.parent / "shared" / "golden"
+FOLDERS = ("unit", "spark", "jobs", "golden", "clients")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        if folder in FOLDERS:
+            item.add_marker(folder)
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder with real inputs and the outputs that the service wrote for them."""
+    if not GOLDEN.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{GOLDEN} is absent; CI has to have the golden cases")
+        pytest.skip("the golden cases (../shared/golden) are not at hand; only developers and CI have them")
+    return GOLDEN
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """One small local session for the whole run; two cores, so that partial states really get merged."""
+    from pyspark.sql import SparkSession
+
+    from model_monitor.runtime.deequ_jar import SPARK_LINE, provide_jar
+
+    os.environ.setdefault("SPARK_VERSION", SPARK_LINE)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    session = (
+        SparkSession.builder.master("local[2]")
+        .appName("model-monitor-tests")
+        .config("spark.jars", str(provide_jar(os.environ)))
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.warehouse.dir", "/tmp/model-monitor-tests/warehouse")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def file_size_limit() -> Callable[[int], AbstractContextManager[None]]:
+    """`with file_size_limit(size_bytes): …` makes the system refuse larger files, as a full disk would."""
+
+    @contextmanager
+    def limiting(size_bytes: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limiting
+
+
+@pytest.fixture
+def jobs_of(spark: SparkSession) -> Callable[[], AbstractContextManager[list[int]]]:
+    """`with jobs_of() as jobs: …` fills `jobs` with the ids of the Spark jobs that the body started."""
+
+    @contextmanager
+    def counting() -> Iterator[list[int]]:
+        group, jobs = uuid4().hex, []
+        spark.sparkContext.setJobGroup(group, "counted by a test")
+        try:
+            yield jobs
+        finally:
+            jobs += spark.sparkContext.statusTracker().getJobIdsForGroup(group)
+            spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+
+    return counting

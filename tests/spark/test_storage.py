@@ -1,0 +1,62 @@
+"""Hadoop's file systems do what the local storage does. Hadoop's own local one stands in for the others here."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from model_monitor.errors import BadInput, OutputFailed
+from model_monitor.storage import HadoopStorage, LocalStorage, storage_of
+
+
+@pytest.fixture
+def storage(spark, tmp_path):
+    return HadoopStorage.at(str(tmp_path), spark)
+
+
+def test_a_file_is_written_whole_and_read_back(storage, tmp_path):
+    path = str(tmp_path / "new folder" / "statistics.json")
+    storage.write(path, b"first")
+    storage.write(path, bytes(range(256)))
+
+    assert storage.read(path) == bytes(range(256))
+    assert storage.read(path, at_most=3) == b"\x00\x01\x02"
+    assert [name for name in os.listdir(tmp_path / "new folder") if not name.endswith(".crc")] == ["statistics.json"]
+
+
+def test_a_write_that_fails_is_named(storage, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+
+    with pytest.raises(OutputFailed, match="file/statistics.json: can't be written"):
+        storage.write(str(tmp_path / "file" / "statistics.json"), b"new")
+
+
+def test_listings_are_the_same_as_the_local_ones(storage, tmp_path):
+    for name in ("b.csv", "a/c d.csv", "_runs/x.csv", ".git/y.csv", "_SUCCESS", "ключ/z.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+
+    assert storage.list_files(str(tmp_path)) == LocalStorage().list_files(str(tmp_path))
+    assert storage.list_files(str(tmp_path / "b.csv")) == LocalStorage().list_files(str(tmp_path / "b.csv"))
+
+
+def test_what_is_absent_is_named(storage, tmp_path):
+    path = str(tmp_path / "nowhere")
+
+    assert not storage.exists(path)
+    with pytest.raises(BadInput, match="nowhere: there is no such file or directory"):
+        storage.list_files(path)
+    with pytest.raises(BadInput, match="nowhere: can't be read"):
+        storage.read(path)
+    storage.delete(path)
+
+
+def test_local_paths_are_opened_without_hadoop(spark, tmp_path):
+    assert isinstance(storage_of(str(tmp_path), spark), LocalStorage)
+    assert isinstance(storage_of(f"file://{tmp_path}", spark), LocalStorage)
+
+
+def test_a_scheme_without_a_file_system_is_named(spark):
+    with pytest.raises(BadInput, match="nosuch://bucket/x: no file system of this Spark opens it"):
+        storage_of("nosuch://bucket/x", spark)

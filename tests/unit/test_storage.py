@@ -1,0 +1,80 @@
+"""Local storage: whole files or none, hidden ones skipped."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from model_monitor.errors import BadInput, OutputFailed
+from model_monitor.storage import LocalStorage, join, storage_of
+
+storage = LocalStorage()
+
+
+def test_a_file_is_written_whole_and_read_back(tmp_path):
+    path = str(tmp_path / "new" / "statistics.json")
+    storage.write(path, b"first")
+    storage.write(path, b"second")
+
+    assert storage.read(path) == b"second"
+    assert storage.read(f"file:{path}", at_most=3) == b"sec"
+    assert os.listdir(tmp_path / "new") == ["statistics.json"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path, file_size_limit):
+    path = tmp_path / "statistics.json"
+    path.write_bytes(b"old")
+
+    with file_size_limit(10_000), pytest.raises(OutputFailed, match=r"statistics\.json: can't be written"):
+        storage.write(str(path), bytes(20_000))
+
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["statistics.json"]
+
+
+def test_a_place_that_can_not_be_written_to_is_named(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+
+    with pytest.raises(OutputFailed, match="file/statistics.json: can't be written"):
+        storage.write(str(tmp_path / "file" / "statistics.json"), b"new")
+
+
+def test_a_listing_is_sorted_and_leaves_hidden_files_and_folders_out(tmp_path):
+    for name in ("b.csv", "a/c.csv", "_runs/x.csv", ".git/y.csv", "_SUCCESS", ".crc"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+
+    files = storage.list_files(str(tmp_path))
+
+    assert [file.path for file in files] == [f"file:{tmp_path}/a/c.csv", f"file:{tmp_path}/b.csv"]
+    assert files[0].size_bytes == len("a/c.csv")
+
+
+def test_a_single_file_is_its_own_listing(tmp_path):
+    (tmp_path / "_x.csv").write_text("a")
+
+    assert [file.path for file in storage.list_files(str(tmp_path / "_x.csv"))] == [f"file:{tmp_path}/_x.csv"]
+
+
+def test_deleting_takes_a_folder_with_all_below_it_and_an_absent_path_in_silence(tmp_path):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "x").write_text("x")
+
+    storage.delete(str(tmp_path / "deep"))
+    storage.delete(str(tmp_path / "deep"))
+
+    assert not (tmp_path / "deep").exists()
+
+
+def test_other_file_systems_need_a_session():
+    with pytest.raises(BadInput, match="s3a://bucket/x: this command opens local paths only"):
+        storage_of("s3a://bucket/x")
+
+
+@pytest.mark.parametrize(
+    ("folder", "joined"),
+    [("out", "out/a/b"), ("out/", "out/a/b"), ("s3a://bucket", "s3a://bucket/a/b"), ("/", "/a/b")],
+)
+def test_a_path_below_a_folder(folder, joined):
+    assert join(folder, "a", "b") == joined
