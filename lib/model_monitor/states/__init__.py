@@ -1,0 +1,70 @@
+"""States: small mergeable results of a scan. Executors make them, the driver adds them; numpy, pyarrow and stdlib only.
+
+Every state is a frozen value with `__add__`, `to_bytes` and `from_bytes` (state.py says what they promise); those that
+depend on the order of values, or are made of many blocks, have a builder beside them.
+"""
+
+from __future__ import annotations
+
+from model_monitor.errors import BadState
+from model_monitor.states.data_types import DataType, DataTypeCounts, InferredType
+from model_monitor.states.distinct import DistinctBuilder, DistinctRegisters
+from model_monitor.states.encoding import kind_of
+from model_monitor.states.frequencies import Frequencies, FrequenciesBuilder
+from model_monitor.states.kll import Bucket, KllBuilder, KllSketch
+from model_monitor.states.moments import Moments, MomentsBuilder
+from model_monitor.states.profile import ColumnType, FeatureProfile, Profile
+from model_monitor.states.rows import RowCounts
+from model_monitor.states.state import State
+from model_monitor.states.vectors import VectorCounts
+
+__all__ = [
+    "STATES",
+    "State",
+    "decode",
+    "Profile",
+    "FeatureProfile",
+    "ColumnType",
+    "DataTypeCounts",
+    "DataType",
+    "InferredType",
+    "Moments",
+    "MomentsBuilder",
+    "KllSketch",
+    "KllBuilder",
+    "Bucket",
+    "DistinctRegisters",
+    "DistinctBuilder",
+    "Frequencies",
+    "FrequenciesBuilder",
+    "VectorCounts",
+    "RowCounts",
+]
+
+STATES: dict[str, type[State]] = {
+    state.KIND: state
+    for state in (
+        Profile,
+        FeatureProfile,
+        DataTypeCounts,
+        Moments,
+        KllSketch,
+        DistinctRegisters,
+        Frequencies,
+        VectorCounts,
+        RowCounts,
+    )
+}
+"""Every type of state by its kind."""
+
+
+def decode(blob: bytes) -> State:
+    """The state in these bytes, of whatever kind it is.
+
+    Raises BadState naming what is wrong with the bytes.
+    """
+    kind = kind_of(blob)
+    if kind not in STATES:
+        raise BadState(f"state bytes: {kind!r} is no kind of state here; the kinds are {', '.join(sorted(STATES))}")
+    state: State = STATES[kind].from_bytes(blob)
+    return state

@@ -1,0 +1,17 @@
+"""Which states a monitor wants a scan to make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What a scan makes beyond the profile of every feature, and how it takes texts for numbers.
+
+    accept_exponents: whether a text like `1e-5` is a number. counted: numeric features whose values are counted one by one,
+    as those of text features always are.
+    """
+
+    accept_exponents: bool = True
+    counted: frozenset[str] = frozenset()

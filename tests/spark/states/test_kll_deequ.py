@@ -1,0 +1,142 @@
+"""A KLL sketch of ours is Deequ's, bit for bit: made in one partition, merged, and asked for ranks."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model_monitor.states import KllBuilder, KllSketch
+
+COLUMNS = {
+    "normal": "randn(7)",
+    "few distinct values": "floor(rand(7) * 5)",
+    "constant": "3.5",
+    "ascending": "double(id)",
+    "descending": "double(-id)",
+    "zeros of both signs": "case when rand(7) < 0.4 then double('-0.0') when rand(8) < 0.6 then 0.0 else randn(9) end",
+    "heavy tailed": "exp(20 * randn(7))",
+}
+
+
+@pytest.fixture
+def column(spark):
+    """`column(expression, rows)` is a frame of one double column `value` in one partition, and its values in order."""
+
+    def made(expression: str, rows: int):
+        frame = spark.range(0, rows, 1, 1).selectExpr(f"double({expression}) as value")
+        return frame, frame.toPandas()["value"].to_numpy()
+
+    return made
+
+
+@pytest.fixture
+def scanned_by_deequ(spark):
+    """`scanned_by_deequ(frame, k, c)` is the state that Deequ's own scan of the column `value` makes."""
+    analyzers = spark._jvm.com.amazon.deequ.analyzers
+    option = spark._jvm.scala.Option
+
+    def scanned(frame, k: int = 2048, c: float = 0.64) -> Any:
+        analyzer = analyzers.KLLSketch("value", option.apply(analyzers.KLLParameters(k, c, 10)))
+        states = analyzers.InMemoryStateProvider()
+        wanted = spark._jvm.scala.collection.JavaConverters.asScalaBufferConverter([analyzer]).asScala().toSeq()
+        analyzers.runners.KLLRunner.computeKLLSketchesInExtraPass(
+            frame._jdf, wanted, option.empty(), option.apply(states)
+        )
+        return states.load(analyzer).get()
+
+    return scanned
+
+
+@pytest.fixture
+def taken_back(spark):
+    """`taken_back(state)` is the sketch inside a KLLState of Deequ, as ours."""
+
+    def taken(state: Any) -> KllSketch:
+        serializer = spark._jvm.com.amazon.deequ.analyzers.catalyst.KLLSketchSerializer.serializer()
+        return sketch_in(bytes(serializer.serialize(state.qSketch())))
+
+    return taken
+
+
+def sketch_in(blob: bytes) -> KllSketch:
+    """Reads what Deequ's KLLSketchSerializer wrote: big-endian, k and c first, then its compactors."""
+    k, c, *_, height = struct.unpack_from(">idiiii", blob)
+    levels, compactions, offsets = [], [], []
+    start = 28
+    for _ in range(height):
+        compacted, offset, length = struct.unpack_from(">iii", blob, start)
+        levels.append(np.frombuffer(blob, ">f8", length, start + 12).astype(np.float64))
+        start += 12 + 8 * length
+        compactions.append(compacted)
+        offsets.append(offset)
+    return KllSketch(tuple(levels), tuple(compactions), tuple(offsets), k, c)
+
+
+def sketch_of(values: np.ndarray, k: int = 2048, c: float = 0.64) -> KllSketch:
+    builder = KllBuilder(k, c)
+    for start in range(0, len(values), 8192):
+        builder.update(values[start : start + 8192])
+    return builder.state()
+
+
+@pytest.mark.parametrize("expression", COLUMNS.values(), ids=COLUMNS)
+def test_a_sketch_of_one_partition_is_deequs(column, scanned_by_deequ, taken_back, expression):
+    frame, values = column(expression, 100_000)
+
+    assert sketch_of(values) == taken_back(scanned_by_deequ(frame))
+
+
+@pytest.mark.parametrize("rows", [1, 2049, 2050, 2051, 5000, 12_345])
+def test_the_first_compactions_come_when_deequs_come(column, scanned_by_deequ, taken_back, rows):
+    frame, values = column("randn(7)", rows)
+
+    assert sketch_of(values) == taken_back(scanned_by_deequ(frame))
+
+
+@pytest.mark.parametrize(("k", "c"), [(64, 0.64), (100, 0.5), (2048, 0.9), (1, 0.3)])
+def test_other_parameters_compact_as_deequ_does(column, scanned_by_deequ, taken_back, k, c):
+    frame, values = column("randn(7)", 30_000)
+
+    assert sketch_of(values, k, c) == taken_back(scanned_by_deequ(frame, k, c))
+
+
+@pytest.mark.parametrize(
+    ("left_rows", "right_rows"),
+    [
+        pytest.param(1500, 200, id="both uncompacted, the sum fits"),
+        pytest.param(2000, 50, id="both uncompacted, the sum is exactly full"),
+        pytest.param(2000, 2000, id="both uncompacted, the sum does not fit"),
+        pytest.param(100, 60_000, id="the right one is higher"),
+        pytest.param(60_000, 100, id="the left one is higher"),
+        pytest.param(50_001, 49_998, id="both high, odd numbers of values"),
+    ],
+)
+def test_a_sum_is_deequs_merge(column, scanned_by_deequ, taken_back, left_rows, right_rows):
+    left_frame, left = column("randn(1)", left_rows)
+    right_frame, right = column("2 * randn(2)", right_rows)
+
+    merged = scanned_by_deequ(left_frame).sum(scanned_by_deequ(right_frame))
+
+    assert sketch_of(left) + sketch_of(right) == taken_back(merged)
+
+
+def test_a_merged_sketch_goes_on_as_deequs_does(column, scanned_by_deequ, taken_back):
+    frames, values = zip(*(column(f"{seed} + randn({seed})", 40_000) for seed in range(1, 7)), strict=True)
+
+    total, deequs = sketch_of(values[0]), scanned_by_deequ(frames[0])
+    for frame, part in zip(frames[1:], values[1:], strict=True):
+        total, deequs = total + sketch_of(part), deequs.sum(scanned_by_deequ(frame))
+
+    assert total == taken_back(deequs)
+
+
+def test_ranks_are_deequs(column, scanned_by_deequ):
+    frame, values = column("round(randn(7), 2)", 50_000)
+    sketch, deequs = sketch_of(values), scanned_by_deequ(frame).qSketch()
+
+    for value in [-9.0, -1.28, -0.005, 0.0, 0.67, 1.0, 9.0]:
+        assert sketch.rank(value) == deequs.getRank(value)
+        assert sketch.rank(value, inclusive=False) == deequs.getRankExclusive(value)

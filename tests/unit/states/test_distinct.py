@@ -1,0 +1,68 @@
+"""Registers of distinct counts by hand; that estimates are Spark's is tested in tests/spark."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model_monitor.states import DistinctBuilder, DistinctRegisters
+
+
+def registers_of(*hashes: int) -> DistinctRegisters:
+    builder = DistinctBuilder()
+    builder.update(np.array(hashes, dtype=np.uint64))
+    return builder.state()
+
+
+@pytest.mark.parametrize(
+    ("hashed", "register", "rank"),
+    [
+        pytest.param(0, 0, 56, id="all zeros: 55 and the padding bit"),
+        pytest.param(2**64 - 1, 511, 1, id="all ones"),
+        pytest.param(1 << 63, 256, 56, id="the top bit chooses the register"),
+        pytest.param(1 << 55, 1, 56, id="the ninth bit too"),
+        pytest.param(1 << 54, 0, 1, id="the tenth bit does not"),
+        pytest.param((1 << 54) - 1, 0, 2, id="one zero, then ones that would round up"),
+        pytest.param((3 << 55) + 1, 3, 55, id="only the last bit is set"),
+        pytest.param(0b101 << 40, 0, 13, id="bit 42 leads"),
+    ],
+)
+def test_a_hash_sets_one_register(hashed, register, rank):
+    registers = registers_of(hashed).registers
+
+    assert registers[register] == rank
+    assert np.count_nonzero(registers) == 1
+
+
+def test_a_register_keeps_its_largest_rank():
+    assert registers_of(1 << 54, 1 << 50, 1 << 53).registers[0] == 5
+    assert (registers_of(1 << 50) + registers_of(1 << 54)).registers[0] == 5
+
+
+def test_words_hold_ten_registers_of_six_bits_each():
+    registers = np.zeros(512, dtype=np.uint8)
+    registers[[0, 1, 9, 10, 511]] = [1, 2, 63, 3, 5]
+
+    words = DistinctRegisters(registers).words()
+
+    assert len(words) == 52
+    assert words[0] == 1 + (2 << 6) + (63 << 54)
+    assert words[1] == 3
+    assert words[51] == 5 << 6  # register 511 is the second of the last word
+    assert set(words[2:51]) == {0}
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 10, 100])
+def test_few_values_are_counted_within_three_standard_deviations(count):
+    hashes = np.random.default_rng(2).integers(0, 2**64, size=count, dtype=np.uint64)
+
+    assert registers_of(*hashes.tolist()).estimate() == pytest.approx(count, abs=3 * 0.05 * count)
+
+
+def test_order_blocks_and_repetitions_do_not_matter():
+    hashes = np.random.default_rng(4).integers(0, 2**64, size=5000, dtype=np.uint64)
+    builder = DistinctBuilder()
+    for block in np.array_split(np.concatenate([hashes[::-1], hashes[:100]]), 7):
+        builder.update(block)
+
+    assert builder.state() == registers_of(*hashes.tolist())

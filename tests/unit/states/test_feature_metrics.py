@@ -1,0 +1,70 @@
+"""Metrics from states alone; that they are Deequ's is proved in tests/spark/profiling/test_deequ.py."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model_monitor.states import (
+    ColumnType,
+    DataTypeCounts,
+    DistinctBuilder,
+    FeatureProfile,
+    MomentsBuilder,
+    Profile,
+)
+from model_monitor.states.hashing import xxhash64_of
+from model_monitor.states.metrics import FeatureMetrics, metrics_of
+
+
+def profile_of(values, *, missing=0, data_types=None):
+    doubles = np.array(values, dtype=np.float64)
+    moments, distinct = MomentsBuilder(), DistinctBuilder()
+    moments.update(doubles, missing=missing)
+    distinct.update(xxhash64_of(doubles[~np.isnan(doubles)]))
+    found = moments.state()
+    counts = data_types or DataTypeCounts(missing=found.absent, fractional=found.present)
+    feature = FeatureProfile("a.b", ColumnType.FRACTIONAL, counts, found, None, distinct.state())
+    return Profile(len(values) + missing, (feature,))
+
+
+def test_metrics_of_a_numeric_feature_are_those_of_its_finite_values():
+    metrics = metrics_of(profile_of([2, 4, 4, 4, 5, 5, 7, 9], missing=2))["a.b"]
+
+    assert metrics == FeatureMetrics(  # the textbook example of a standard deviation of 2
+        completeness=0.8, mean=5.0, sum=40.0, standard_deviation=2.0, minimum=2.0, maximum=9.0, approx_count_distinct=5
+    )
+
+
+def test_nan_is_missing_and_infinity_is_present_but_in_no_moment():
+    metrics = metrics_of(profile_of([1, 3, np.nan, np.inf]))["a.b"]
+
+    assert (metrics.completeness, metrics.mean, metrics.maximum) == (0.75, 2.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "missing", "completeness"),
+    [
+        pytest.param([], 0, None, id="no rows"),
+        pytest.param([], 5, 0.0, id="only nulls"),
+        pytest.param([np.nan], 0, 0.0, id="only NaN"),
+    ],
+)
+def test_a_feature_without_values_has_no_moments(values, missing, completeness):
+    metrics = metrics_of(profile_of(values, missing=missing))["a.b"]
+
+    assert metrics == FeatureMetrics(completeness=completeness, approx_count_distinct=0)
+
+
+def test_numbers_among_other_texts_are_no_metrics():
+    mixed = DataTypeCounts(fractional=2, text=1)
+
+    metrics = metrics_of(profile_of([1, 2, np.nan], data_types=mixed))["a.b"]
+
+    assert metrics == FeatureMetrics(completeness=1.0, approx_count_distinct=2)
+
+
+def test_a_sum_beyond_the_largest_double_is_not_computable():
+    metrics = metrics_of(profile_of([1.7e308, 1.7e308]))["a.b"]
+
+    assert (metrics.sum, metrics.mean, metrics.maximum) == (None, None, 1.7e308)

@@ -1,0 +1,138 @@
+"""Frequencies: exact up to the limit, bounded above it, the same bytes whatever the order of values."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_monitor.states import Frequencies, FrequenciesBuilder
+
+
+def frequencies_of(*blocks: dict[str, int], limit: int = 4096) -> Frequencies:
+    builder = FrequenciesBuilder(limit)
+    for block in blocks:
+        builder.update(list(block), np.array(list(block.values()), dtype=np.int64))
+    return builder.state()
+
+
+def test_counts_of_calls_add_up():
+    found = frequencies_of({"a": 2, "": 1}, {"b": 5}, {"a": 1, "ключ": 1})
+
+    assert found == Frequencies({"a": 3, "": 1, "b": 5, "ключ": 1}, total=10)
+    assert (found.exact, found.dropped) == (True, 0)
+
+
+def test_arrow_texts_do_as_well():
+    builder = FrequenciesBuilder()
+    for texts in (pa.array(["a", "b"]), pa.array(["b", "c"], pa.large_string())):
+        builder.update(texts, np.array([1, 2]))
+
+    assert builder.state() == Frequencies({"a": 1, "b": 3, "c": 2}, total=6)
+
+
+def test_above_the_limit_the_next_count_is_taken_from_all():
+    """Five values and room for three: the fourth largest count, 2, goes off every count."""
+    found = frequencies_of({"a": 9, "b": 4, "c": 3, "d": 2, "e": 1}, limit=3)
+
+    assert found == Frequencies({"a": 7, "b": 2, "c": 1}, total=19, limit=3, bound=2)
+    assert (found.exact, found.dropped) == (False, 9)
+
+
+def test_a_sum_above_the_limit_is_cut_in_the_same_way():
+    left, right = frequencies_of({"a": 9, "b": 4}, limit=3), frequencies_of({"c": 3, "d": 2, "a": 1}, limit=3)
+
+    assert left + right == Frequencies({"a": 8, "b": 2, "c": 1}, total=19, limit=3, bound=2)
+
+
+def test_equal_counts_at_the_limit_go_together():
+    assert frequencies_of({"a": 1, "b": 1, "c": 1}, limit=2) == Frequencies({}, total=3, limit=2, bound=1)
+
+
+blocks = st.lists(
+    st.dictionaries(st.text("abcdefgh", min_size=1, max_size=2), st.integers(1, 50), max_size=30), max_size=8
+)
+
+
+@settings(deadline=None)
+@given(blocks, blocks, st.integers(1, 12))
+def test_true_counts_lie_within_the_bound_however_states_were_made(left, right, limit):
+    """Source: the guarantee of Misra and Gries, total / (limit + 1), which adding keeps."""
+    truth = Counter()
+    for block in left + right:
+        truth.update(block)
+
+    found = frequencies_of(*left, limit=limit) + frequencies_of(*right, limit=limit)
+
+    assert found.total == truth.total()
+    assert len(found.counts) <= limit
+    assert found.bound <= found.total / (limit + 1)
+    assert found.exact == (found.counts == truth)
+    for value, count in truth.items():
+        assert count - found.bound <= found.counts.get(value, 0) <= count
+
+
+def test_the_order_of_values_does_not_change_the_bytes():
+    counts = {f"value {number}": 1 + number % 7 for number in range(300)}
+    backwards = dict(reversed(counts.items()))
+
+    for limit in (4096, 100):
+        one, other = frequencies_of(counts, limit=limit), frequencies_of(backwards, limit=limit)
+        assert one.to_bytes() == other.to_bytes()
+        assert (one + one).to_bytes() == (other + other).to_bytes()
+
+
+def test_many_small_calls_are_as_exact_as_one():
+    found = frequencies_of(*({f"value {number % 90}": 1} for number in range(900)), limit=90)
+
+    assert found == Frequencies({f"value {number}": 10 for number in range(90)}, total=900, limit=90)
+
+
+def test_a_long_value_is_kept_as_its_beginning_and_a_hash():
+    long, another = "x" * 300, "x" * 299 + "y"
+
+    keys = frequencies_of({long: 1, another: 2, "x" * 256: 4}).counts
+
+    assert sorted(keys.values()) == [1, 2, 4]
+    assert keys["x" * 256] == 4
+    assert all(len(key.encode()) <= 276 and key.startswith("x" * 256) for key in keys)
+
+
+def test_a_long_value_is_cut_between_characters_and_only_once():
+    key = next(iter(frequencies_of({"a" + "я" * 400: 1}).counts))
+
+    assert key.startswith("a" + "я" * 127 + "…#")
+    assert frequencies_of({key: 1}).counts == {key: 1}
+
+
+def test_counts_that_were_given_up_leave_a_bound_that_holds():
+    builder = FrequenciesBuilder(limit=10)
+    builder.update(["a", "b"], np.array([3, 4]))
+    builder.give_up()
+    builder.skip(5)
+    builder.update(["c"], np.array([8]))
+
+    assert builder.given_up
+    assert builder.state() == Frequencies({}, total=20, limit=10, bound=20)
+
+
+def test_exact_turns_false_while_values_come():
+    builder = FrequenciesBuilder(limit=10)
+    for start in range(0, 100, 5):
+        builder.update([str(number) for number in range(start, start + 5)], np.ones(5, dtype=np.int64))
+
+    assert not builder.exact
+
+
+def test_state_may_be_asked_for_at_any_time():
+    builder, asked = FrequenciesBuilder(limit=5), FrequenciesBuilder(limit=5)
+    for number in range(40):
+        keys, counts = [f"{number % 9}", f"{number % 4} and more"], np.array([number, 1])
+        builder.update(keys, counts)
+        asked.update(keys, counts)
+        asked.state()
+
+    assert asked.state() == builder.state()

@@ -1,0 +1,250 @@
+"""What every state promises, tested for each: it adds, it becomes bytes and comes back, and it refuses what does not fit.
+
+A new kind of state fails here until it has its case in `CASES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from model_monitor.errors import BadState
+from model_monitor.states import (
+    STATES,
+    ColumnType,
+    DataTypeCounts,
+    DistinctBuilder,
+    DistinctRegisters,
+    FeatureProfile,
+    Frequencies,
+    FrequenciesBuilder,
+    KllBuilder,
+    KllSketch,
+    Moments,
+    MomentsBuilder,
+    Profile,
+    RowCounts,
+    State,
+    VectorCounts,
+    decode,
+)
+from model_monitor.states.encoding import pack
+from model_monitor.states.hashing import xxhash64_of
+
+
+def part(seed: int, pairs: int) -> np.ndarray:
+    """Whole numbers, each with its negative, NaN and infinities: mean 0 in every part, so that even moments add exactly.
+
+    Fewer than 2,050 in all, so that no sketch is compacted.
+    """
+    numbers = np.random.default_rng(seed).integers(1, 40, size=pairs).astype(np.float64)
+    return np.concatenate([numbers, -numbers, [np.nan, np.inf, -np.inf, np.nan]])
+
+
+PARTS = [part(1, 100), part(2, 1), part(3, 400)]
+ROWS = np.concatenate(PARTS)
+
+
+def finite(rows: np.ndarray) -> np.ndarray:
+    return rows[np.isfinite(rows)]
+
+
+def moments_of(rows: np.ndarray) -> Moments:
+    builder = MomentsBuilder()
+    builder.update(rows)
+    return builder.state()
+
+
+def kll_of(rows: np.ndarray) -> KllSketch:
+    builder = KllBuilder()
+    builder.update(finite(rows))
+    return builder.state()
+
+
+def distinct_of(rows: np.ndarray) -> DistinctRegisters:
+    builder = DistinctBuilder()
+    builder.update(xxhash64_of(rows))
+    return builder.state()
+
+
+def frequencies_of(rows: np.ndarray) -> Frequencies:
+    values, counts = np.unique(rows, return_counts=True)
+    builder = FrequenciesBuilder()
+    builder.update([str(value) for value in values], counts)
+    return builder.state()
+
+
+def data_types_of(rows: np.ndarray) -> DataTypeCounts:
+    cells = [None if np.isnan(row) else f"{row:.0f}" if row < 0 else str(row) if row < 20 else "x" for row in rows]
+    return DataTypeCounts.of(pa.array(cells, pa.string()))
+
+
+def vectors_of(rows: np.ndarray) -> VectorCounts:
+    lengths = np.abs(finite(rows)).astype(np.int32)
+    return VectorCounts.of(lengths, lengths // 2, lengths // 3, missing=int(np.isnan(rows).sum()))
+
+
+def rows_of(rows: np.ndarray) -> RowCounts:
+    return RowCounts(len(finite(rows)), (int(np.isnan(rows).sum()), 0), (int((finite(rows) > 5).sum()),))
+
+
+def feature_of(rows: np.ndarray, name: str = "Day Mins") -> FeatureProfile:
+    states = [data_types_of(rows), moments_of(rows), kll_of(rows), distinct_of(rows), frequencies_of(rows)]
+    return FeatureProfile.of(name, ColumnType.TEXT, states)
+
+
+def profile_of(rows: np.ndarray) -> Profile:
+    vectors = FeatureProfile.of("ключ", ColumnType.VECTOR, [DataTypeCounts(unknown=len(rows)), vectors_of(rows)])
+    return Profile(len(rows), (feature_of(rows, "a.b"), vectors), {"reader": "csv"})
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of state. of: that of some rows. zero: that of none. other: one made with other parameters, if it has any."""
+
+    of: Callable[[np.ndarray], State]
+    zero: State
+    other: State | None = None
+
+
+CASES = {
+    "moments": Case(moments_of, Moments()),
+    "kll": Case(kll_of, KllSketch(), KllSketch(k=1024)),
+    "distinct": Case(distinct_of, DistinctRegisters(), DistinctRegisters(np.zeros(1024, dtype=np.uint8))),
+    "frequencies": Case(frequencies_of, Frequencies(), Frequencies(limit=10)),
+    "data_types": Case(data_types_of, DataTypeCounts()),
+    "vectors": Case(vectors_of, VectorCounts()),
+    "rows": Case(rows_of, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
+    "feature": Case(feature_of, FeatureProfile("Day Mins"), FeatureProfile("Eve Mins")),
+    "profile": Case(profile_of, Profile(), Profile(1, (FeatureProfile("c"),))),
+}
+
+every_kind = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+every_kind_with_parameters = pytest.mark.parametrize(
+    "case", [pytest.param(case, id=kind) for kind, case in CASES.items() if case.other is not None]
+)
+
+
+def test_every_kind_of_state_is_tested_here():
+    assert set(CASES) == set(STATES)
+
+
+@every_kind
+def test_the_state_of_all_rows_is_the_sum_of_those_of_its_parts(case):
+    first, second, third = (case.of(rows) for rows in PARTS)
+
+    assert first + second + third == case.of(ROWS)
+
+
+@every_kind
+def test_adding_is_associative(case):
+    first, second, third = (case.of(rows) for rows in PARTS)
+
+    assert (first + second) + third == first + (second + third)
+
+
+@every_kind
+def test_adding_changes_neither_side(case):
+    left, right = case.of(PARTS[0]), case.of(PARTS[2])
+
+    left + right
+
+    assert (left, right) == (case.of(PARTS[0]), case.of(PARTS[2]))
+
+
+@every_kind
+def test_the_state_of_no_rows_is_neutral(case):
+    state = case.of(ROWS)
+
+    assert case.zero + state == state
+    assert state + case.zero == state
+    assert case.zero + case.zero == case.zero
+
+
+@every_kind
+def test_states_of_different_rows_differ(case):
+    assert case.of(PARTS[0]) != case.of(PARTS[2])
+    assert case.of(PARTS[0]) != "a text"
+
+
+@every_kind_with_parameters
+def test_states_with_unequal_parameters_are_refused_by_both_sides(case):
+    for left, right in [(case.of(ROWS), case.other), (case.other, case.of(ROWS))]:
+        with pytest.raises(BadState, match=r"here and .* there; only states with the same one add up"):
+            left + right
+
+
+@every_kind
+@pytest.mark.parametrize("rows", [ROWS, PARTS[1]], ids=["many rows", "few rows"])
+def test_bytes_bring_the_same_state_back(case, rows):
+    state = case.of(rows)
+
+    assert decode(state.to_bytes()) == state
+    assert type(case.zero).from_bytes(state.to_bytes()) == state
+    assert case.of(rows).to_bytes() == state.to_bytes()
+
+
+@every_kind
+def test_bytes_bring_the_state_of_no_rows_back(case):
+    assert decode(case.zero.to_bytes()) == case.zero
+
+
+@every_kind
+def test_a_state_from_bytes_adds_like_the_one_that_wrote_them(case):
+    left, right = (case.of(rows) for rows in PARTS[:2])
+
+    assert decode(left.to_bytes()) + decode(right.to_bytes()) == left + right
+
+
+@every_kind
+def test_bytes_that_are_cut_anywhere_are_refused(case):
+    blob = case.of(PARTS[1]).to_bytes()
+
+    for size in range(len(blob)):
+        with pytest.raises(BadState, match="may be cut"):
+            decode(blob[:size])
+
+
+@every_kind
+def test_a_changed_byte_anywhere_is_noticed(case):
+    blob = case.of(PARTS[1]).to_bytes()
+
+    for place in range(len(blob)):
+        changed = bytearray(blob)
+        changed[place] ^= 0x10
+        with pytest.raises(BadState, match="state bytes: "):
+            type(case.zero).from_bytes(bytes(changed))
+
+
+@every_kind
+def test_a_payload_of_another_size_is_refused(case):
+    kind = type(case.zero)
+    parameters = {"k": 2048, "c": 0.64, "p": 9, "limit": 10, "reasons": 1, "predicates": 0}
+    parameters |= {"name": "a", "column_type": "text", "item_count": 1}
+
+    for payload in [b"\x07", bytes(11), b"\x01" * 40]:
+        with pytest.raises(BadState, match=rf"state bytes: .*{kind.KIND}"):
+            kind.from_bytes(pack(kind.KIND, kind.VERSION, parameters, payload))
+
+
+@every_kind
+def test_bytes_of_another_kind_are_refused(case):
+    kind = type(case.zero)
+    another = Moments() if kind is not Moments else DataTypeCounts()
+
+    with pytest.raises(BadState, match=f"they hold a state of kind '{another.KIND}'; '{kind.KIND}' is expected here"):
+        kind.from_bytes(another.to_bytes())
+
+
+def test_states_in_company_are_what_each_is_alone():
+    together = profile_of(ROWS).feature("a.b")
+
+    assert together.moments == moments_of(ROWS)
+    assert together.kll == kll_of(ROWS)
+    assert together.distinct == distinct_of(ROWS)
+    assert together.frequencies == frequencies_of(ROWS)
+    assert together.data_types == data_types_of(ROWS)

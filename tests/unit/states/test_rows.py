@@ -1,0 +1,16 @@
+"""Counts of rows by hand."""
+
+from __future__ import annotations
+
+from model_monitor.states import RowCounts
+
+
+def test_counts_by_hand():
+    total = RowCounts(5, (1, 0), (3,)) + RowCounts(2, (0, 4), (0,))
+
+    assert total == RowCounts(7, (1, 4), (3,))
+    assert total.total == 12
+
+
+def test_zero_has_room_for_every_reason_and_predicate():
+    assert RowCounts.zero(reasons=3, predicates=1) == RowCounts(0, (0, 0, 0), (0,))
