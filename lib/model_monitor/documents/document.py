@@ -1,0 +1,214 @@
+"""What every document of the contract has in common: its members, how it is read and written, how its faults are told.
+
+A `Section` is one JSON object, a `Document` a whole file. Both are frozen. What a file has that we don't know is kept
+and written back at its place, members in the file's order; what is constructed by keywords is written in the order
+declared. A member without a value is left out, unless the file gave it as null. Driver only, pure.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from model_monitor.documents import json_text
+from model_monitor.documents.values import Expected
+from model_monitor.errors import BadDocument
+
+SectionType = TypeVar("SectionType", bound="Section")
+DocumentType = TypeVar("DocumentType", bound="Document")
+
+MOST_FAULTS = 20
+"""Faults of one document that its error lists; the rest is counted."""
+
+_LONGEST_SHOWN = 60  # characters of a text that an error repeats
+_FROM_A_FILE = {"from a file": True}
+
+
+class Section(BaseModel):
+    """One JSON object of a document; its fields are the object's members, by the same names.
+
+    Two sections are equal if they are of one class and write the same content.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
+    """Members that are written as null, not left out, when they are set to None."""
+
+    _order: tuple[str, ...] = PrivateAttr(default=())
+    _nulls: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember_the_file(
+        cls: type[SectionType], given: Any, handler: ModelWrapValidatorHandler[SectionType], info: ValidationInfo
+    ) -> SectionType:
+        section = handler(given)
+        if info.context is _FROM_A_FILE and isinstance(given, Mapping):
+            section._order = tuple(given)
+            section._nulls = frozenset(name for name in given if section._member(name) is None)
+        return section
+
+    def plain(self) -> dict[str, Any]:
+        """The content as a plain JSON object: dicts, lists, texts, numbers, booleans, None."""
+        # A default that the file did not state is not put into its mouth; what a copy changed is in model_fields_set.
+        declared = (name for name in type(self).model_fields if not self._order or name in self.model_fields_set)
+        names = dict.fromkeys((*self._order, *declared, *(self.model_extra or {})))
+        members = {name: self._member(name) for name in names}
+        return {name: _plain(value) for name, value in members.items() if value is not None or self._is_null(name)}
+
+    def _member(self, name: str) -> Any:
+        return getattr(self, name) if name in type(self).model_fields else (self.model_extra or {}).get(name)
+
+    def _is_null(self, name: str) -> bool:
+        return name in self._nulls or (name in self.NULLABLE and name in self.model_fields_set)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Section) and self.plain() == other.plain()
+
+    __hash__ = None  # type: ignore[assignment]  # a document is no key
+
+
+class Document(Section):
+    """A whole file of the contract."""
+
+    FILE_NAME: ClassVar[str]
+    """The name the service gives the file."""
+
+    MEANT: ClassVar[str]
+    """The file's name with what it belongs to."""
+
+    FOREIGN: ClassVar[Mapping[str, str]] = {}
+    """Top-level members that only another document has -> what that document is."""
+
+    @classmethod
+    def from_json(cls: type[DocumentType], text: str | bytes, where: str | None = None) -> DocumentType:
+        """The document that `text` holds.
+
+        where: what errors call the file, its path for instance; its contract name if None.
+
+        Raises BadDocument with one line for each fault: JSON path, what was found, what to write instead.
+        """
+        where = where or cls.FILE_NAME
+        content = json_text.load(text, where)
+        if not isinstance(content, dict):
+            raise BadDocument(f"{where} is {_found(content, shown=False)}; it has to be a JSON object")
+        for name, document_kind in cls.FOREIGN.items():
+            if name in content:
+                raise BadDocument(f"{where} has a member {name}, so it is {document_kind}; give a {cls.MEANT} here")
+        faults: list[str] = []
+        document: DocumentType | None = None
+        try:
+            document = cls.model_validate(content, context=_FROM_A_FILE)
+        except ValidationError as error:
+            faults += [_fault(cls, fault["loc"], fault["input"], fault["type"]) for fault in error.errors()]
+        faults += _repeated_names(content.get("features"))
+        if document is None or faults:
+            listed = [f"{where}: {fault}" for fault in faults[:MOST_FAULTS]]
+            rest = len(faults) - len(listed)
+            raise BadDocument("\n".join([*listed, f"{where}: and {rest} more faults"] if rest else listed))
+        return document
+
+    @property
+    def body_dict(self) -> dict[str, Any]:
+        """The content as the service's SDK gives it under the same name."""
+        return self.plain()
+
+    def to_json(self) -> str:
+        """The file's text, as the service's containers print it (golden/README.md rule 10)."""
+        return json_text.dump(self.plain())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Section):
+        return value.plain()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, list | tuple):
+        # Only the items of a mixed list need a look: a sketch's level is thousands of floats.
+        return list(value) if set(map(type, value)) <= {float, str, int} else [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items()}
+    return value
+
+
+def _repeated_names(features: Any) -> Iterator[str]:
+    first: dict[str, int] = {}
+    for index, feature in enumerate(features if isinstance(features, list) else []):
+        name = feature.get("name") if isinstance(feature, dict) else None
+        if not isinstance(name, str):
+            continue
+        if name in first:
+            yield (
+                f"features[{index}].name is {_found(name, shown=True)}, as is features[{first[name]}].name; "
+                "it has to be another name, or one of the two entries has to go"
+            )
+        first.setdefault(name, index)
+
+
+def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, kind: str) -> str:
+    path, hint = "", document
+    for step in place:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+        hint = _hint_of(hint, step)
+    expected, choices = _expected(hint)
+    wanted = f"it has to be {expected.text}"
+    near = difflib.get_close_matches(found, choices, n=1) if isinstance(found, str) else []
+    if near:
+        wanted += f"; did you mean {json.dumps(near[0])}?"
+    return f"{path} is {'missing' if kind == 'missing' else _found(found, shown=not expected.of_data)}; {wanted}"
+
+
+def _hint_of(hint: Any, step: int | str) -> Any:
+    """The annotation of an object's member or of a list's items."""
+    if isinstance(step, int):
+        return next(get_args(part)[0] for part in _parts(hint) if get_origin(part) is tuple)
+    section = next(part for part in _parts(hint) if isinstance(part, type) and issubclass(part, Section))
+    return get_type_hints(section, include_extras=True)[step]
+
+
+def _expected(hint: Any) -> tuple[Expected, list[str]]:
+    """What a member with this annotation has to be, and the allowed texts if there are only some."""
+    for part in _parts(hint):
+        if isinstance(part, Expected):
+            return part, []
+        if get_origin(part) is tuple:
+            return Expected("a list"), []
+        if isinstance(part, type) and issubclass(part, Section):
+            return Expected("an object"), []
+        if isinstance(part, type) and issubclass(part, Enum):
+            choices = [choice.value for choice in part]
+            return Expected(f"one of {', '.join(map(json.dumps, choices))}"), choices
+    raise TypeError(f"{hint!r} says nowhere what it expects")
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    yield hint
+    for part in get_args(hint):
+        yield from _parts(part)
+
+
+def _found(value: Any, *, shown: bool) -> str:
+    """A value for an error: itself if it may be shown and is short, else its type and length."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return f"a list of length {len(value)}"
+    if isinstance(value, str) and not (shown and len(value) <= _LONGEST_SHOWN):
+        return f"a text of length {len(value)}"
+    if shown or value is None or isinstance(value, bool | str):
+        return json.dumps(value, ensure_ascii=False)
+    return "a number"

@@ -1,0 +1,221 @@
+"""statistics.json of the data-quality jobs: what one profile of a data set says about each feature.
+
+Both generations of the service's files are read, the newer one is written (contract.md 4.1, golden/README.md rules 1
+and 2). What the service prints as a double is a float here and written as a double, also when a hand-made file had `7`
+for `7.0`; counts of rows are ints, also when it had `7.0`. Model-quality statistics are another document. Driver only,
+pure.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from enum import Enum
+from typing import ClassVar
+
+from pydantic import Field
+
+from model_monitor.documents.document import Document, Section
+from model_monitor.documents.values import Count, DataText, Name, Number, Share, SketchLevel, UndefinableNumber
+from model_monitor.errors import BadDocument
+
+
+class InferredType(Enum):
+    """What a feature's values look like (contract.md 4.2). UNKNOWN: no value was there to tell from."""
+
+    INTEGRAL = "Integral"
+    FRACTIONAL = "Fractional"
+    STRING = "String"
+    UNKNOWN = "Unknown"
+
+    @property
+    def is_numeric(self) -> bool:
+        return self in (InferredType.INTEGRAL, InferredType.FRACTIONAL)
+
+
+class Dataset(Section):
+    """item_count: rows."""
+
+    item_count: Count
+
+
+class Common(Section):
+    """Rows with and without a value; their sum is the data set's item_count."""
+
+    num_present: Count
+    num_missing: Count
+
+    @property
+    def completeness(self) -> float | None:
+        """The share of rows with a value; None for no rows."""
+        rows = self.num_present + self.num_missing
+        return self.num_present / rows if rows else None
+
+
+class Bucket(Section):
+    """Values from lower_bound (included) to upper_bound (excluded, but included in the last bucket).
+
+    count: difference of two ranks of the KLL sketch, so not exact for large data (golden/README.md rule 5).
+    """
+
+    lower_bound: Number
+    upper_bound: Number
+    count: Number
+
+
+class SketchParameters(Section):
+    """c: how fast the levels' capacities shrink; k: the capacity of the largest (KLL's own names)."""
+
+    c: Number
+    k: Number
+
+
+class Sketch(Section):
+    """A KLL sketch. data: its levels, a value of level i stands for 2^i values (contract.md 4.1).
+
+    A level may be given as a numpy array; it is kept as a tuple.
+    """
+
+    parameters: SketchParameters
+    data: tuple[SketchLevel, ...]
+
+
+class Kll(Section):
+    """sketch: None where sketches were left out of the document."""
+
+    buckets: tuple[Bucket, ...]
+    sketch: Sketch | None = None
+
+
+class CategoryBucket(Section):
+    """One value of a feature and the rows that have it, exactly."""
+
+    value: DataText
+    count: Count
+
+
+class Categorical(Section):
+    """Every value of a feature with few of them."""
+
+    buckets: tuple[CategoryBucket, ...]
+
+
+class Distribution(Section):
+    """kll for numbers, categorical for texts of low cardinality."""
+
+    kll: Kll | None = None
+    categorical: Categorical | None = None
+
+
+class NumericalStatistics(Section):
+    """std_dev: population form. approximate_num_distinct_values and completeness: None in files before 2024."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"mean", "sum", "std_dev", "min", "max"})
+
+    common: Common
+    mean: UndefinableNumber = None
+    sum: UndefinableNumber = None
+    std_dev: UndefinableNumber = None
+    min: UndefinableNumber = None
+    max: UndefinableNumber = None
+    approximate_num_distinct_values: Count | None = None
+    completeness: Share | None = None
+    distribution: Distribution | None = None
+
+
+class StringStatistics(Section):
+    """distinct_count: approximate, a double in the files. completeness: None in files before 2024."""
+
+    common: Common
+    distinct_count: Number | None = None
+    completeness: Share | None = None
+    distribution: Distribution | None = None
+
+
+class VectorStatistics(Section):
+    """Features that are lists of numbers; ours, the service has none.
+
+    num_elements: of all present vectors together, with num_null_elements and num_nan_elements among them;
+    shortest, longest: elements of a vector, None if no vector is present.
+    """
+
+    common: Common
+    completeness: Share | None = None
+    num_elements: Count
+    num_null_elements: Count
+    num_nan_elements: Count
+    shortest: Count | None = None
+    longest: Count | None = None
+
+
+class FeatureStatistics(Section):
+    """One feature; at most one kind of statistics, none where nothing is known (contract.md section 11, row 29)."""
+
+    name: Name
+    inferred_type: InferredType
+    numerical_statistics: NumericalStatistics | None = None
+    string_statistics: StringStatistics | None = None
+    vector_statistics: VectorStatistics | None = None
+
+    @property
+    def common(self) -> Common | None:
+        """The counts of present and missing rows, whatever kind of statistics holds them."""
+        statistics = self.numerical_statistics or self.string_statistics or self.vector_statistics
+        return statistics.common if statistics else None
+
+    @property
+    def completeness(self) -> float | None:
+        """The share of rows with a value: as the file states it, else from `common`; None if neither tells."""
+        statistics = self.numerical_statistics or self.string_statistics or self.vector_statistics
+        if statistics is None:
+            return None
+        return statistics.common.completeness if statistics.completeness is None else statistics.completeness
+
+    @property
+    def distribution(self) -> Distribution | None:
+        statistics = self.numerical_statistics or self.string_statistics
+        return statistics.distribution if statistics else None
+
+    @property
+    def num_distinct(self) -> int | None:
+        """Distinct values, approximately; None if the file does not tell."""
+        if self.numerical_statistics:
+            return self.numerical_statistics.approximate_num_distinct_values
+        distinct = self.string_statistics.distinct_count if self.string_statistics else None
+        return None if distinct is None else round(distinct)
+
+
+class Statistics(Document):
+    """statistics.json of a data-quality job; features in the order of the data's columns."""
+
+    FILE_NAME: ClassVar[str] = "statistics.json"
+    MEANT: ClassVar[str] = "statistics.json of a data-quality baseline"
+    FOREIGN: ClassVar[Mapping[str, str]] = {
+        "monitoring_config": "a constraints.json",
+        "violations": "a constraint_violations.json",
+        "binary_classification_metrics": "the statistics.json of a model-quality job",
+        "multiclass_classification_metrics": "the statistics.json of a model-quality job",
+        "regression_metrics": "the statistics.json of a model-quality job",
+    }
+
+    version: Number = Field(default=0.0)
+    dataset: Dataset
+    features: tuple[FeatureStatistics, ...]
+
+    def feature(self, name: str) -> FeatureStatistics:
+        """The statistics of the feature called `name`.
+
+        Raises BadDocument with the nearest names if there is none.
+        """
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise BadDocument(no_such_feature(self.FILE_NAME, name, [feature.name for feature in self.features]))
+
+
+def no_such_feature(where: str, name: str, names: list[str]) -> str:
+    """The text of the error for a feature that a document does not have."""
+    near = difflib.get_close_matches(name, names, n=3)
+    return f"{where} has no feature {name!r} among its {len(names)}" + (
+        f"; did you mean {' or '.join(map(repr, near))}?" if near else "; name one that it has"
+    )

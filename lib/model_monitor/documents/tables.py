@@ -1,0 +1,32 @@
+"""Documents as flat rows, for people: notebooks (`pandas.DataFrame(rows)`), terminals, the README's short table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from model_monitor.documents.statistics import Statistics
+
+
+def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
+    """One row for each feature, in the document's order, all with the same keys; None where the document is silent.
+
+    completeness: a share; distinct: approximate; mean, std_dev (population form), min, max: of numeric features only.
+    """
+    rows = []
+    for feature in statistics.features:
+        common, numbers = feature.common, feature.numerical_statistics
+        rows.append(
+            {
+                "name": feature.name,
+                "inferred_type": feature.inferred_type.value,
+                "num_present": common and common.num_present,
+                "num_missing": common and common.num_missing,
+                "completeness": feature.completeness,
+                "distinct": feature.num_distinct,
+                "mean": numbers and numbers.mean,
+                "std_dev": numbers and numbers.std_dev,
+                "min": numbers and numbers.min,
+                "max": numbers and numbers.max,
+            }
+        )
+    return rows

@@ -1,0 +1,80 @@
+"""The kinds of value that members of the documents have, each with the words an error uses for it.
+
+A kind is a type for pydantic plus one `Expected`, from which `document.py` makes "it has to be …". Booleans are never
+numbers here, and no text is one. Driver only, pure.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BeforeValidator, Field, Strict
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a value has to be, as the end of "it has to be …".
+
+    of_data: the value comes from the monitored data, so an error tells its type and never shows it.
+    """
+
+    text: str
+    of_data: bool = False
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError("not a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError("beyond a double") from None
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return number
+
+
+def _number_or_undefined(value: Any) -> float | None:
+    if value is None or value == "NaN" or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return _number(value)
+
+
+def _count(value: Any) -> int:
+    number = _number(value)
+    if number < 0 or number != math.floor(number):
+        raise ValueError("not a count")
+    return int(value) if isinstance(value, Integral) else int(number)
+
+
+Number = Annotated[float, BeforeValidator(_number), Expected("a number", of_data=True)]
+
+UndefinableNumber = Annotated[
+    float | None,
+    BeforeValidator(_number_or_undefined),
+    Expected("a number, or null if it is not defined", of_data=True),
+]
+"""None means not computable. NaN, infinities and the text "NaN" are read as None (contract.md section 11)."""
+
+SketchLevel = Annotated[
+    tuple[Annotated[float, Strict(), Field(allow_inf_nan=False), Expected("a number", of_data=True)], ...],
+    BeforeValidator(lambda level: level.tolist() if isinstance(level, np.ndarray) else level),
+]
+"""Thousands of numbers, so they are looked at by pydantic's own strict float and not one by one in Python."""
+
+Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1), Expected("a number from 0 to 1 (95 % is 0.95)")]
+
+Threshold = Annotated[float, BeforeValidator(_number), Field(ge=0), Expected("a number, 0 or more")]
+
+Count = Annotated[int, BeforeValidator(_count), Expected("a whole number, 0 or more")]
+
+Flag = Annotated[bool, Strict(), Expected("true or false")]
+
+Name = Annotated[str, Strict(), Expected("a text")]
+
+DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]
+"""A text that stood in the monitored data."""

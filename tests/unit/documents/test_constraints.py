@@ -1,0 +1,318 @@
+import json
+
+import pytest
+
+from model_monitor.documents.constraints import (
+    CategoricalDriftMethod,
+    ComparisonMethod,
+    Constraints,
+    FeatureConstraints,
+    MonitoringConfig,
+    MonitoringSettings,
+    NumConstraints,
+    StringConstraints,
+    Switch,
+)
+from model_monitor.documents.statistics import InferredType
+from model_monitor.errors import BadDocument
+
+
+def feature(**members):
+    return {"name": "Age", "inferred_type": "Integral", "completeness": 1.0} | members
+
+
+def read(content) -> Constraints:
+    return Constraints.from_json(json.dumps(content))
+
+
+def settings(config=None, **members) -> MonitoringSettings:
+    """What is in force for a feature with `members` in a file with `config`."""
+    content = {"version": 0.0, "features": [feature(**members)]} | ({"monitoring_config": config} if config else {})
+    constraints = read(content)
+    assert constraints.plain() == content  # whatever the layout, it is written back
+    return constraints.monitoring_of("Age")
+
+
+def test_a_constructed_document_is_written_with_the_members_of_the_newest_container_in_order():
+    # golden/README.md rules 11 and 12
+    constraints = Constraints(
+        features=(
+            FeatureConstraints(
+                name="Age",
+                inferred_type=InferredType.INTEGRAL,
+                completeness=1.0,
+                num_constraints=NumConstraints(is_non_negative=False),
+                string_constraints=None,
+            ),
+            FeatureConstraints(
+                name="State",
+                inferred_type=InferredType.STRING,
+                completeness=0.5,
+                string_constraints=StringConstraints(domains=("NM", "é")),
+            ),
+        ),
+        monitoring_config=MonitoringSettings().as_config(),
+    )
+
+    assert constraints.to_json() == "\n".join(
+        [
+            "{",
+            '  "version" : 0.0,',
+            '  "features" : [ {',
+            '    "name" : "Age",',
+            '    "inferred_type" : "Integral",',
+            '    "completeness" : 1.0,',
+            '    "num_constraints" : {',
+            '      "is_non_negative" : false',
+            "    }",
+            "  }, {",
+            '    "name" : "State",',
+            '    "inferred_type" : "String",',
+            '    "completeness" : 0.5,',
+            '    "string_constraints" : {',
+            '      "domains" : [ "NM", "é" ]',
+            "    }",
+            "  } ],",
+            '  "monitoring_config" : {',
+            '    "evaluate_constraints" : "Enabled",',
+            '    "emit_metrics" : "Enabled",',
+            '    "datatype_check_threshold" : 1.0,',
+            '    "domain_content_threshold" : 1.0,',
+            '    "distribution_constraints" : {',
+            '      "perform_comparison" : "Enabled",',
+            '      "comparison_threshold" : 0.1,',
+            '      "comparison_method" : "Robust",',
+            '      "categorical_comparison_threshold" : 0.1,',
+            '      "categorical_drift_method" : "LInfinity"',
+            "    }",
+            "  }",
+            "}",
+        ]
+    )
+    assert Constraints.from_json(constraints.to_json()) == constraints
+
+
+def test_without_monitoring_config_the_defaults_hold():  # contract.md section 11, row 27
+    assert settings() == MonitoringSettings(
+        evaluate_constraints=True,
+        emit_metrics=True,
+        datatype_check_threshold=1.0,
+        domain_content_threshold=1.0,
+        perform_comparison=True,
+        comparison_threshold=0.1,
+        comparison_method=ComparisonMethod.ROBUST,
+        categorical_comparison_threshold=0.1,
+        categorical_drift_method=CategoricalDriftMethod.L_INFINITY,
+    )
+    assert read({"features": []}).monitoring == MonitoringSettings()
+
+
+def test_the_layout_of_2019_is_read():  # contract.md 4.2, "Oldest layout"
+    oldest = {"enable_comparisons": False, "min_domain_mass": 0.75, "comparison_threshold": 1.0}
+
+    found = settings({"evaluate_constraints": "Enabled", "distribution_constraints": oldest})
+
+    assert (found.perform_comparison, found.domain_content_threshold, found.comparison_threshold) == (False, 0.75, 1.0)
+
+
+def test_todays_names_win_over_the_names_of_2019():
+    both = {
+        "domain_content_threshold": 0.5,
+        "distribution_constraints": {
+            "perform_comparison": "Enabled",
+            "enable_comparisons": False,
+            "min_domain_mass": 0.75,
+            "comparison_method": "Simple",
+            "comparion_method": "Robust",
+        },
+    }
+
+    found = settings(both)
+
+    assert found.perform_comparison
+    assert found.domain_content_threshold == 0.5
+    assert found.comparison_method is ComparisonMethod.SIMPLE
+
+
+@pytest.mark.parametrize("key", ["comparison_method", "comparion_method"])
+@pytest.mark.parametrize(
+    ("written", "method"),
+    [
+        ("Simple", ComparisonMethod.SIMPLE),
+        ("linf_simple", ComparisonMethod.SIMPLE),
+        ("Robust", ComparisonMethod.ROBUST),
+        ("linf_robust", ComparisonMethod.ROBUST),
+    ],
+)
+def test_a_comparison_method_is_read_under_all_its_names(key, written, method):
+    assert settings({"distribution_constraints": {key: written}}).comparison_method is method
+
+
+def test_the_categorical_threshold_is_by_default_the_numerical_one():  # contract.md 4.2
+    assert (
+        settings({"distribution_constraints": {"comparison_threshold": 0.25}}).categorical_comparison_threshold == 0.25
+    )
+    both = {"comparison_threshold": 0.25, "categorical_comparison_threshold": 0.5}
+    assert settings({"distribution_constraints": both}).categorical_comparison_threshold == 0.5
+
+
+OVERRIDE = {"datatype_check_threshold": 0.5, "distribution_constraints": {"comparison_threshold": 0.25}}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param({"monitoring_config_overrides": OVERRIDE}, id="as the SDK writes it"),
+        pytest.param({"monitoringConfigOverrides": OVERRIDE}, id="as the guide spells it"),
+        pytest.param({"string_constraints": {"monitoring_config_overrides": OVERRIDE}}, id="where old SDKs put it"),
+        pytest.param({"string_constraints": {"monitoringConfigOverrides": OVERRIDE}}, id="misplaced and misspelt"),
+    ],
+)
+def test_overrides_are_read_from_every_place(members):
+    found = settings({"datatype_check_threshold": 0.9, "domain_content_threshold": 0.8}, **members)
+
+    assert (found.datatype_check_threshold, found.domain_content_threshold) == (0.5, 0.8)
+    assert found.comparison_threshold == 0.25
+
+
+def test_the_features_own_override_wins_over_the_misplaced_one_member_by_member():
+    found = settings(
+        monitoring_config_overrides={"evaluate_constraints": "Enabled", "datatype_check_threshold": 0.1},
+        monitoringConfigOverrides={"datatype_check_threshold": 0.2, "domain_content_threshold": 0.2},
+        string_constraints={
+            "monitoring_config_overrides": {
+                "evaluate_constraints": "Disabled",
+                "domain_content_threshold": 0.3,
+                "emit_metrics": "Disabled",
+            }
+        },
+    )
+
+    assert (found.evaluate_constraints, found.emit_metrics) == (True, False)
+    assert (found.datatype_check_threshold, found.domain_content_threshold) == (0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("file", "override", "evaluated"),
+    [
+        (None, None, True),
+        ("Enabled", "Disabled", False),
+        ("Disabled", None, False),
+        ("Disabled", "Enabled", False),  # contract.md 4.2: no violations at all (file level)
+        (None, "Enabled", True),
+    ],
+)
+def test_constraints_switched_off_for_the_file_stay_off(file, override, evaluated):
+    config = {"evaluate_constraints": file} if file else None
+    members = {"monitoring_config_overrides": {"evaluate_constraints": override}} if override else {}
+
+    assert settings(config, **members).evaluate_constraints is evaluated
+
+
+def test_settings_are_written_and_read_back():
+    chosen = MonitoringSettings(
+        evaluate_constraints=False,
+        perform_comparison=False,
+        comparison_threshold=0.3,
+        comparison_method=ComparisonMethod.SIMPLE,
+        categorical_comparison_threshold=0.2,
+        categorical_drift_method=CategoricalDriftMethod.CHI_SQUARED,
+    )
+
+    assert Constraints(features=(), monitoring_config=chosen.as_config()).monitoring == chosen
+    assert Switch.of(False) is Switch.DISABLED
+
+
+def test_unknown_and_misplaced_members_and_their_order_are_kept():
+    text = (
+        '{"monitoring_config": {"mine": [1, 1.0], "evaluate_constraints": "Disabled"}, "owner": null, "features": ['
+        '{"completeness": null, "name": "Age", "num_constraints": {"is_non_negative": true, "limit": 1E40},'
+        ' "inferred_type": "Integral", "domains": ["misplaced"]}]}'
+    )
+
+    assert json.dumps(json.loads(Constraints.from_json(text).to_json())) == json.dumps(json.loads(text))
+
+
+def test_a_section_that_a_copy_takes_away_is_gone():
+    constraints = read({"features": [feature(string_constraints={"domains": ["a"]})]})
+    (age,) = constraints.features
+
+    assert age.domains == ("a",)
+    assert age.model_copy(update={"string_constraints": None}).plain() == feature()
+
+
+def test_an_empty_config_sets_nothing():
+    assert MonitoringConfig().plain() == {}
+    assert settings({"distribution_constraints": {}}, monitoring_config_overrides={}) == MonitoringSettings()
+
+
+def test_monitoring_of_an_unknown_feature_names_the_nearest():
+    with pytest.raises(BadDocument, match=r"constraints.json has no feature 'age' among its 1; did you mean 'Age'\?"):
+        read({"features": [feature()]}).monitoring_of("age")
+
+
+def test_several_faults_are_one_error():
+    content = {
+        "features": [
+            feature(name="a"),
+            feature(name="b", completeness=True),
+            feature(name="c", num_constraints={"is_non_negative": "yes"}),
+            feature(name="d", completeness=95),
+            feature(name="a"),
+        ],
+        "monitoring_config": {
+            "emit_metrics": True,
+            "distribution_constraints": {"comparison_method": "Robost", "comparison_threshold": -0.1},
+        },
+    }
+
+    with pytest.raises(BadDocument) as raised:
+        read(content)
+
+    assert str(raised.value).splitlines() == [
+        "constraints.json: features[1].completeness is true; it has to be a number from 0 to 1 (95 % is 0.95)",
+        'constraints.json: features[2].num_constraints.is_non_negative is "yes"; it has to be true or false',
+        "constraints.json: features[3].completeness is 95; it has to be a number from 0 to 1 (95 % is 0.95)",
+        'constraints.json: monitoring_config.emit_metrics is true; it has to be one of "Enabled", "Disabled"',
+        "constraints.json: monitoring_config.distribution_constraints.comparison_threshold is -0.1; "
+        "it has to be a number, 0 or more",
+        'constraints.json: monitoring_config.distribution_constraints.comparison_method is "Robost"; it has to be '
+        'one of "Simple", "Robust", "linf_simple", "linf_robust"; did you mean "Robust"?',
+        'constraints.json: features[4].name is "a", as is features[0].name; '
+        "it has to be another name, or one of the two entries has to go",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        pytest.param("[]", "is a list of length 0; it has to be a JSON object", id="a list"),
+        pytest.param("version = 0", "line 1, column 1 is not JSON", id="not JSON"),
+        pytest.param('{"features": [{"name": "Age", "inf', "is the file cut off", id="cut off"),
+        pytest.param('{"features": [{"completeness": NaN}]}', "column 32: NaN is no JSON value; write null", id="NaN"),
+        pytest.param('{"features": {}}', "features is an object; it has to be a list", id="object for a list"),
+        pytest.param('{"features": [7]}', r"features\[0\] is 7; it has to be an object", id="number for an object"),
+        pytest.param(
+            '{"features": [{}]}', r"features\[0\].inferred_type is missing; it has to be one of", id="no type"
+        ),
+        pytest.param('{"features": [{}]}', r"features\[0\].name is missing; it has to be a text", id="no name"),
+        pytest.param(
+            '{"dataset": {}, "features": []}', "a member dataset, so it is a statistics.json", id="statistics"
+        ),
+        pytest.param(
+            '{"regression_constraints": {}}', "constraints.json of a model-quality job", id="of another monitor"
+        ),
+    ],
+)
+def test_text_that_is_no_constraints_file_is_refused(text, fault):
+    with pytest.raises(BadDocument, match=fault):
+        Constraints.from_json(text)
+
+
+def test_an_error_never_shows_a_value_that_stood_in_the_data():
+    with pytest.raises(BadDocument) as raised:
+        read({"features": [feature(string_constraints={"domains": ["ok", 4111111111111111]})]})
+
+    assert str(raised.value) == (
+        "constraints.json: features[0].string_constraints.domains[1] is a number; it has to be a text"
+    )

@@ -1,0 +1,82 @@
+import pandas as pd
+
+from model_monitor.documents.statistics import (
+    Common,
+    Dataset,
+    FeatureStatistics,
+    InferredType,
+    NumericalStatistics,
+    Statistics,
+    StringStatistics,
+)
+from model_monitor.documents.tables import as_rows
+
+STATISTICS = Statistics(
+    dataset=Dataset(item_count=4),
+    features=(
+        FeatureStatistics(
+            name="Age",
+            inferred_type=InferredType.INTEGRAL,
+            numerical_statistics=NumericalStatistics(
+                common=Common(num_present=4, num_missing=0),
+                mean=0.0,
+                sum=0.0,
+                std_dev=0.5,
+                min=-1.0,
+                max=1.0,
+                approximate_num_distinct_values=3,
+                completeness=1.0,
+            ),
+        ),
+        FeatureStatistics(
+            name="State",
+            inferred_type=InferredType.STRING,
+            string_statistics=StringStatistics(common=Common(num_present=3, num_missing=1), distinct_count=2.0),
+        ),
+        FeatureStatistics(name="Empty", inferred_type=InferredType.UNKNOWN),
+    ),
+)
+
+
+def test_rows_are_flat_and_in_the_order_of_the_features():
+    nothing = {"mean": None, "std_dev": None, "min": None, "max": None}
+
+    assert as_rows(STATISTICS) == [
+        {
+            "name": "Age",
+            "inferred_type": "Integral",
+            "num_present": 4,
+            "num_missing": 0,
+            "completeness": 1.0,
+            "distinct": 3,
+            "mean": 0.0,
+            "std_dev": 0.5,
+            "min": -1.0,
+            "max": 1.0,
+        },
+        {
+            "name": "State",
+            "inferred_type": "String",
+            "num_present": 3,
+            "num_missing": 1,
+            "completeness": 0.75,
+            "distinct": 2,
+            **nothing,
+        },
+        {
+            "name": "Empty",
+            "inferred_type": "Unknown",
+            "num_present": None,
+            "num_missing": None,
+            "completeness": None,
+            "distinct": None,
+            **nothing,
+        },
+    ]
+
+
+def test_rows_make_a_data_frame():
+    frame = pd.DataFrame(as_rows(STATISTICS)).set_index("name")
+
+    assert frame.loc["State", "completeness"] == 0.75
+    assert frame["mean"].notna().tolist() == [True, False, False]
