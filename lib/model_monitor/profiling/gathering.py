@@ -1,0 +1,186 @@
+"""What is gathered of one column, block by block: a `Gatherer` for each kind of column. Runs on executors.
+
+A gatherer sees the blocks of one partition in order and gives the states of its column at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from model_monitor.profiling.plan import HASH, NAN_ELEMENTS, NULL_ELEMENTS, VALUE, ColumnPlan, ScanPlan
+from model_monitor.states import (
+    ColumnType,
+    DataTypeCounts,
+    DistinctBuilder,
+    FrequenciesBuilder,
+    KllBuilder,
+    MomentsBuilder,
+    State,
+    VectorCounts,
+)
+from model_monitor.states.data_types import classify, parse_numbers
+from model_monitor.states.hashing import xxhash64_of
+
+
+class Gatherer(Protocol):
+    """Gathers the states of one column."""
+
+    def update(self, block: pa.RecordBatch) -> None:
+        """Take the next rows of the partition, all of them kept."""
+
+    def states(self) -> Iterable[State]:
+        """The states of all rows so far."""
+
+
+def gatherer_of(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
+    """The gatherer for a column's type."""
+    if column.column_type is ColumnType.NESTED:
+        return PresenceGatherer(column)
+    if column.column_type is ColumnType.VECTOR:
+        return VectorGatherer(column)
+    if column.is_text:
+        return TextGatherer(column, plan)
+    return NumberGatherer(column, plan)
+
+
+class NumberGatherer:
+    """Counts, moments, quantiles and distinct values of a numeric column."""
+
+    def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
+        self._column = column
+        self._moments = MomentsBuilder()
+        self._kll = KllBuilder()
+        self._distinct = DistinctBuilder()
+        self._frequencies = FrequenciesBuilder(plan.frequency_limit) if column.counted else None
+
+    def update(self, block: pa.RecordBatch) -> None:
+        cells = block.column(f"{VALUE}{self._column.position}")
+        values = cells.drop_null() if cells.null_count else cells
+        numbers = values.to_numpy(zero_copy_only=False)
+        doubles = numbers.astype(np.float64, copy=False)
+        finite = self._moments.update(doubles, missing=cells.null_count)
+        self._kll.update(finite)
+        present = numbers if len(finite) == len(numbers) else numbers[~np.isnan(doubles)]
+        if self._column.hashed_by_spark:
+            self._distinct.update(_spark_hashes(block, self._column))
+        else:
+            self._distinct.update(xxhash64_of(present))
+        if self._frequencies is not None:
+            self._frequencies.update(*_counted(pa.array(present).cast(pa.string())))
+
+    def states(self) -> Iterator[State]:
+        moments = self._moments.state()
+        integral = self._column.column_type is ColumnType.INTEGRAL
+        yield DataTypeCounts(
+            missing=moments.absent,
+            integral=moments.present if integral else 0,
+            fractional=0 if integral else moments.present,
+        )
+        yield moments
+        yield self._kll.state()
+        yield self._distinct.state()
+        if self._frequencies is not None:
+            yield self._frequencies.state()
+
+
+class TextGatherer:
+    """What the cells of a text column look like, their counts by value, and their moments as far as they are numbers.
+
+    Whether a column is numeric is known when all its partitions have been read, so both sides are gathered. The counts by
+    value are given up as soon as a partition turns out to hold many different numbers: they could only matter for a
+    categorical column.
+    """
+
+    def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
+        self._column = column
+        self._accept_exponents = plan.accept_exponents
+        self._data_types = DataTypeCounts()
+        self._frequencies = FrequenciesBuilder(plan.frequency_limit)
+        self._keep_frequencies = column.counted
+        self._moments = MomentsBuilder()
+        self._kll = KllBuilder()
+        self._distinct = DistinctBuilder()
+
+    def update(self, block: pa.RecordBatch) -> None:
+        cells = block.column(f"{VALUE}{self._column.position}")
+        missing = cells.null_count
+        present = cells.drop_null() if missing else cells
+        if self._frequencies.given_up:
+            self._frequencies.skip(len(present))
+            numbers = self._numbers(present, None, missing)
+        else:
+            encoded = present.dictionary_encode()
+            codes = encoded.indices.to_numpy()
+            counts = np.bincount(codes, minlength=len(encoded.dictionary))
+            self._frequencies.update(encoded.dictionary, counts)
+            numbers = self._numbers(encoded.dictionary, counts, missing)[codes]
+            if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
+                self._frequencies.give_up()
+        self._kll.update(self._moments.update(numbers, missing=missing))
+        self._distinct.update(_spark_hashes(block, self._column))
+
+    def _numbers(self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int) -> NDArray[np.float64]:
+        """The texts as numbers, NaN where they are none; their kinds are counted on the way. counts: None for once each."""
+        kinds = classify(texts, accept_exponents=self._accept_exponents)
+        self._data_types += DataTypeCounts.of_kinds(kinds, counts, missing=missing)
+        return parse_numbers(texts, kinds)
+
+    def states(self) -> Iterator[State]:
+        yield self._data_types
+        yield self._moments.state()
+        yield self._kll.state()
+        yield self._distinct.state()
+        yield self._frequencies.state()
+
+
+class VectorGatherer:
+    """Lengths and missing elements of a column of arrays or vectors."""
+
+    def __init__(self, column: ColumnPlan) -> None:
+        self._position = column.position
+        self._counts = VectorCounts()
+
+    def update(self, block: pa.RecordBatch) -> None:
+        lengths, missing = _present_numbers(block, f"{VALUE}{self._position}")
+        null_elements, _ = _present_numbers(block, f"{NULL_ELEMENTS}{self._position}")
+        nan_elements, _ = _present_numbers(block, f"{NAN_ELEMENTS}{self._position}")
+        self._counts += VectorCounts.of(lengths, null_elements, nan_elements, missing=missing)
+
+    def states(self) -> Iterator[State]:
+        yield DataTypeCounts(missing=self._counts.missing, unknown=self._counts.vectors)
+        yield self._counts
+
+
+class PresenceGatherer:
+    """Present and missing cells of a column whose values we don't look into."""
+
+    def __init__(self, column: ColumnPlan) -> None:
+        self._position = column.position
+        self._data_types = DataTypeCounts()
+
+    def update(self, block: pa.RecordBatch) -> None:
+        cells = block.column(f"{VALUE}{self._position}")
+        self._data_types += DataTypeCounts(missing=cells.null_count, unknown=len(cells) - cells.null_count)
+
+    def states(self) -> Iterator[State]:
+        yield self._data_types
+
+
+def _spark_hashes(block: pa.RecordBatch, column: ColumnPlan) -> NDArray[np.uint64]:
+    hashes: NDArray[np.int64] = block.column(f"{HASH}{column.position}").drop_null().to_numpy()
+    return hashes.view(np.uint64)
+
+
+def _counted(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
+    encoded = texts.dictionary_encode()
+    return encoded.dictionary, np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
+
+
+def _present_numbers(block: pa.RecordBatch, name: str) -> tuple[NDArray[Any], int]:
+    cells = block.column(name)
+    return cells.drop_null().to_numpy(), cells.null_count

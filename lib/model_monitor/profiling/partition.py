@@ -1,0 +1,144 @@
+"""What an executor does with its partition: batches of rows in, one row per state out.
+
+`states_of_partition` makes the states, `fold` adds those of one feature in the order of their partitions. Both are shipped
+by name and take a picklable plan; there is neither pyspark nor pydeequ here. Rows are cut into blocks of `BLOCK_ROWS`
+whatever the size of Arrow's batches, so that states depend on the partition's rows alone (production rule 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model_monitor.profiling.gathering import Gatherer, gatherer_of
+from model_monitor.profiling.plan import (
+    FEATURE_OF_ROWS,
+    PARTITION,
+    PREDICATE,
+    REASON,
+    ScanPlan,
+)
+from model_monitor.states import RowCounts, State, decode
+
+BLOCK_ROWS = 8192
+"""Small enough for a column's block to stay in a core's cache, large enough for numpy's fixed cost not to show."""
+
+STATES_PER_BATCH = 64
+"""States that leave in one Arrow batch: a KLL sketch has up to 45 KB (production rule 3)."""
+
+STATE_SCHEMA = pa.schema(
+    [("feature", pa.int32()), ("kind", pa.string()), ("partition", pa.int32()), ("state", pa.binary())]
+)
+STATE_DDL = "feature int, kind string, partition int, state binary"
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """A state on its way to the driver. feature: position of its column, or FEATURE_OF_ROWS."""
+
+    feature: int
+    kind: str
+    partition: int
+    state: bytes
+
+
+def states_of_partition(plan: ScanPlan, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The states of one partition's rows. A partition without rows has none."""
+    gatherers: list[Gatherer] = [gatherer_of(column, plan) for column in plan.columns]
+    rows = RowCounts.zero(reasons=plan.reasons, predicates=plan.predicates)
+    partition: int | None = None
+    for block in blocks(batches, BLOCK_ROWS):
+        if partition is None:
+            partition = block.column(PARTITION)[0].as_py()
+        kept, counted = _without_refused_rows(block, plan)
+        rows += counted
+        if kept.num_rows:
+            for gatherer in gatherers:
+                gatherer.update(kept)
+    if partition is None:
+        return
+    found = [StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows.to_bytes())]
+    for column, gatherer in zip(plan.columns, gatherers, strict=True):
+        found += [StateRow(column.position, state.KIND, partition, state.to_bytes()) for state in gatherer.states()]
+        if len(found) >= STATES_PER_BATCH:
+            yield _batch(found)
+            found = []
+    yield _batch(found)
+
+
+def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The sum of each (feature, kind), in the order of partitions; rows come sorted by feature, kind and partition."""
+    found: list[StateRow] = []
+    for (feature, kind), rows in groupby(_rows(batches), key=lambda row: (row.feature, row.kind)):
+        found.append(StateRow(feature, kind, 0, added(row.state for row in rows).to_bytes()))
+        if len(found) >= STATES_PER_BATCH:
+            yield _batch(found)
+            found = []
+    yield _batch(found)
+
+
+def added(blobs: Iterable[bytes]) -> State:
+    """The sum of encoded states from left to right: KLL's levels depend on the order."""
+    states = iter(blobs)
+    total = decode(next(states))
+    for blob in states:
+        total = total + decode(blob)
+    return total
+
+
+def blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in blocks of exactly `rows`, the last one shorter."""
+    held: list[pa.RecordBatch] = []
+    room = rows
+    for batch in batches:
+        start = 0
+        while start < batch.num_rows:
+            piece = batch.slice(start, room)
+            held.append(piece)
+            start += piece.num_rows
+            room -= piece.num_rows
+            if room == 0:
+                yield _joined(held)
+                held, room = [], rows
+    if held:
+        yield _joined(held)
+
+
+def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
+
+
+def _without_refused_rows(block: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.RecordBatch, RowCounts]:
+    """The rows of a block that count, and how many did not by reason. Never a filter before the parse (rule 4)."""
+    reasons = block.column(REASON).to_numpy(zero_copy_only=False)
+    counts = np.bincount(reasons, minlength=plan.reasons + 1)
+    kept = block if counts[0] == len(reasons) else block.filter(pa.array(reasons == 0))
+    matches = tuple(_matches(kept.column(f"{PREDICATE}{index}")) for index in range(plan.predicates))
+    return kept, RowCounts(kept=int(counts[0]), refused=tuple(int(count) for count in counts[1:]), matches=matches)
+
+
+def _matches(predicate: pa.Array) -> int:
+    return pc.sum(predicate, min_count=0).as_py() or 0
+
+
+def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+    for batch in batches:
+        for row in batch.to_pylist():
+            yield StateRow(**row)
+
+
+def _batch(rows: list[StateRow]) -> pa.RecordBatch:
+    columns = [
+        [row.feature for row in rows],
+        [row.kind for row in rows],
+        [row.partition for row in rows],
+        [row.state for row in rows],
+    ]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(values, field.type) for values, field in zip(columns, STATE_SCHEMA, strict=True)], schema=STATE_SCHEMA
+    )

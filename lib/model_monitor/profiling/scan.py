@@ -1,0 +1,111 @@
+"""The one pass over the data: states made on the executors, added there or here, and given back as one profile.
+
+However many columns there are, a scan is one Spark job; when the states themselves are many they are added on the executors
+first, which costs a shuffle of states but keeps the driver's memory small (production rule 3). The sums are the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+
+from pyspark.sql import Column, DataFrame
+
+from model_monitor.profiling.columns import plan_of, prepared
+from model_monitor.profiling.partition import STATE_DDL, added, fold, states_of_partition
+from model_monitor.profiling.plan import FEATURE_OF_ROWS
+from model_monitor.states import FeatureProfile, Profile, RowCounts, State
+
+log = logging.getLogger(__name__)
+
+LARGEST_FREQUENCY_LIMIT = 4096
+FREQUENCY_BYTES = 64 * 2**20
+BYTES_PER_VALUE = 110
+"""Bounds of the counts by value: at most 4,096 values a column and 64 MiB in all (production rule 15)."""
+
+STATES_ON_THE_DRIVER = 4096
+"""States of features times partitions up to which the driver adds them itself: 4,096 KLL sketches are about 180 MB."""
+
+COLUMNS_PER_FOLD = 50
+"""Columns that one task adds the states of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one pass found: the profile of the rows that were kept, and the counts of all rows.
+
+    matches: rows for which each predicate was true, by its name.
+    """
+
+    profile: Profile
+    rows: RowCounts
+    matches: Mapping[str, int]
+
+
+def scan(
+    frame: DataFrame,
+    names: Sequence[str],
+    *,
+    reason: str | None = None,
+    reasons: int = 0,
+    predicates: Mapping[str, Column] | None = None,
+    counted: frozenset[str] = frozenset(),
+    accept_exponents: bool = True,
+    partitions_at_most: int | None = None,
+) -> Scan:
+    """Profile the first `len(names)` columns of `frame` in one Spark job (two when the states are added on executors).
+
+    names: the features' names, by position. reason: an integer column that is 0 for rows to keep and at most `reasons`
+    else. predicates: boolean columns to count. counted: numeric features whose values are counted one by one, too.
+    partitions_at_most: an upper bound of the frame's partitions, if it is known; without it executors add the states.
+    """
+    started = time.monotonic()
+    predicates = predicates or {}
+    plan = plan_of(
+        frame,
+        names,
+        frequency_limit=frequency_limit(len(names)),
+        accept_exponents=accept_exponents,
+        reasons=reasons,
+        predicates=len(predicates),
+        counted=counted,
+    )
+    partials = prepared(frame, plan, predicates, reason).mapInArrow(partial(states_of_partition, plan), STATE_DDL)
+    if partitions_at_most is None or len(names) * partitions_at_most > STATES_ON_THE_DRIVER:
+        partials = _added_on_executors(partials, len(names))
+    states = _sums(partials)
+    rows = states.get(FEATURE_OF_ROWS, [RowCounts.zero(reasons=reasons, predicates=len(predicates))])[0]
+    assert isinstance(rows, RowCounts)  # what the executors send under FEATURE_OF_ROWS
+    features = tuple(
+        FeatureProfile.of(name, column.column_type, states.get(column.position, []))
+        for name, column in zip(names, plan.columns, strict=True)
+    )
+    log.info("scanned %s rows x %d columns, %.1f s", f"{rows.total:,}", len(names), time.monotonic() - started)
+    return Scan(Profile(rows.kept, features), rows, dict(zip(predicates, rows.matches, strict=True)))
+
+
+def frequency_limit(columns: int) -> int:
+    """How many values are counted apart in one of so many columns."""
+    return max(1, min(LARGEST_FREQUENCY_LIMIT, FREQUENCY_BYTES // (max(columns, 1) * BYTES_PER_VALUE)))
+
+
+def _added_on_executors(partials: DataFrame, columns: int) -> DataFrame:
+    folders = max(1, min(200, columns // COLUMNS_PER_FOLD))
+    return (
+        partials.repartition(folders, "feature")
+        .sortWithinPartitions("feature", "kind", "partition")
+        .mapInArrow(fold, STATE_DDL)
+    )
+
+
+def _sums(partials: DataFrame) -> dict[int, list[State]]:
+    """The states of each feature; small by construction, one of each kind per feature and partition."""
+    rows = sorted(partials.collect(), key=lambda row: (row.feature, row.kind, row.partition))
+    sums: dict[int, list[State]] = {}
+    for (feature, _), same in groupby(rows, key=lambda row: (row.feature, row.kind)):
+        sums.setdefault(feature, []).append(added(bytes(row.state) for row in same))
+    return sums

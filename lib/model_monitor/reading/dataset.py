@@ -1,0 +1,317 @@
+"""A data set as one frame with the features in front: `read_dataset` for paths, `Dataset.of` for a frame at hand.
+
+The features are called c0, c1, … in the frame and by their names on the driver; behind them stand, for text formats, the
+number of the reason for which a row is refused and where the row is from.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+
+import pyspark.sql.functions as F
+from pyspark.sql import DataFrame, SparkSession
+
+from model_monitor.errors import BadConfiguration, BadInput, NoData
+from model_monitor.reading import csv_lines, json_lines
+from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat, ParquetFormat, SparkFormat, TableFormat
+from model_monitor.reading.handlers import Script
+from model_monitor.reading.heads import first_cells, head_of, names_of
+from model_monitor.reading.ledger import Ledger
+from model_monitor.reading.refusals import REASON, Refusal
+from model_monitor.reading.scripts import processed
+from model_monitor.reading.text_lines import BLOCK_START, FILE, in_file_order, read_lines, without_globs
+from model_monitor.states import RowCounts
+from model_monitor.storage import Storage, StoredFile, storage_of
+
+log = logging.getLogger(__name__)
+
+NO_DATA = "Job inputs had no data"
+"""The service's text (contract.md 1.6)."""
+
+COMPRESSED = (".gz", ".bz2")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A frame whose first `len(names)` columns are the features, and what is known of where it is from.
+
+    path: what was read, empty for a frame at hand. refusable: whether the frame has the columns of `refusals` and `text_lines` behind the features. partitions_at_most: an
+    upper bound of its partitions, None if it isn't known. header_lines: how many header lines the files should have.
+    records, dropped_by_script: what a script was given, and dropped; None without one. persisted: to be given back.
+    """
+
+    frame: DataFrame
+    names: tuple[str, ...]
+    path: str = ""
+    files: tuple[StoredFile, ...] = ()
+    refusable: bool = False
+    partitions_at_most: int | None = None
+    header_lines: int = 0
+    records: int | None = None
+    dropped_by_script: int = 0
+    persisted: DataFrame | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, frame: DataFrame) -> Dataset:
+        """The data set that a frame at hand is: every column is a feature."""
+        return cls(_by_position(frame), tuple(frame.columns))
+
+    @property
+    def reason(self) -> str | None:
+        """The column with the reasons for refusing a row, for `profiling.scan`."""
+        return REASON if self.refusable else None
+
+    def of_features(self, names: Sequence[str]) -> Dataset:
+        """The same data set with some of its features."""
+        kept = [F.col(f"c{self.names.index(name)}").alias(f"c{position}") for position, name in enumerate(names)]
+        rest = [F.col(f"`{name}`") for name in self.frame.columns[len(self.names) :]]
+        return replace(self, frame=self.frame.select(*kept, *rest), names=tuple(names))
+
+    def named_frame(self) -> DataFrame:
+        """The frame with its features called by their names, for expressions of users."""
+        return self.frame.toDF(*self.names, *self.frame.columns[len(self.names) :])
+
+    def ledger(self, rows: RowCounts) -> Ledger:
+        """The account of all records, from the counts that the scan brought back.
+
+        Raises BadInput if a file has its columns in another order: its cells belong to other features.
+        """
+        refused = {Refusal(number): count for number, count in enumerate(rows.refused, start=1) if count}
+        if refused.get(Refusal.COLUMNS_IN_ANOTHER_ORDER):
+            raise BadInput(self._sentence_on_foreign_header())
+        # the first header line of each file is no record; more of them are repeated
+        headers = min(refused.get(Refusal.REPEATED_HEADER, 0), self.header_lines)
+        if headers:
+            refused[Refusal.REPEATED_HEADER] -= headers
+        if headers < self.header_lines:
+            log.warning(
+                "%d of %d files do not begin with the header line; all of their lines were read as data",
+                self.header_lines - headers,
+                self.header_lines,
+            )
+        read = rows.total - headers + self.dropped_by_script
+        by_text = {refusal.text: count for refusal, count in refused.items() if count}
+        return Ledger(self.files, read, rows.kept, self.dropped_by_script, by_text)
+
+    def _sentence_on_foreign_header(self) -> str:
+        foreign = self.frame.where(F.col(REASON) == int(Refusal.COLUMNS_IN_ANOTHER_ORDER)).select(FILE).first()
+        return (
+            f"{foreign[FILE] if foreign else 'a file'}: its header line has the columns in another order than "
+            f"{self.files[0].path}; write all files with the same order of columns"
+        )
+
+    def explained(self, fault: Exception) -> Exception:
+        """Why reading the frame failed, as a BadInput that names the file if it is one that can't be decompressed.
+
+        Hadoop's exception has no file name (production rule 6), so every compressed file is read once more on its own.
+        """
+        for file in self.files:
+            if file.path.endswith(COMPRESSED) and not _is_readable(self.frame.sparkSession, file):
+                return BadInput(
+                    f"{file.path}: is cut short or damaged, it can't be decompressed to its end; copy it again"
+                )
+        return fault
+
+    def __enter__(self) -> Dataset:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give back what reading kept in memory."""
+        if self.persisted is not None:
+            self.persisted.unpersist()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of a data set, sorted by path; empty and hidden ones are left out."""
+
+    path: str
+    files: tuple[StoredFile, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+    def partitions_at_most(self, partition_bytes: int) -> int:
+        """An upper bound of the partitions that Spark cuts the files into."""
+        return sum(-(-file.size_bytes // partition_bytes) for file in self.files)
+
+
+def list_dataset(spark: SparkSession, path: str) -> Listing:
+    """The files at or below `path`.
+
+    Raises BadInput if there is no such path, NoData if no file there holds a byte.
+    """
+    storage = storage_of(path, spark)
+    files = tuple(file for file in storage.list_files(path) if file.size_bytes)
+    if not files:
+        raise NoData(f"{NO_DATA}: {path} has no file that is neither hidden nor empty")
+    return Listing(storage.resolved(path), files)
+
+
+def read_dataset(
+    spark: SparkSession,
+    listing: Listing,
+    dataset_format: DatasetFormat,
+    *,
+    as_service: bool = False,
+    script: Script | None = None,
+    flatten_json: bool = False,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed files as a data set.
+
+    as_service: one partition in file order, Spark's own escape character, and the first script error fails, as the
+    service reads. script: a preprocessor, run on every raw line.
+    partition_bytes: the session's largest partition, if it is known; it bounds the number of partitions.
+    Spark jobs: none for CSV; one for JSON, which finds the schema; two for a script.
+    Raises BadInput for a file that is not what the format says.
+    """
+    at_most = 1 if as_service else listing.partitions_at_most(partition_bytes) if partition_bytes else None
+    storage = storage_of(listing.path, spark)
+    if script is not None:
+        return _read_with_script(spark, storage, listing, dataset_format, script, as_service=as_service)
+    if isinstance(dataset_format, CsvFormat):
+        dataset = _read_csv(spark, storage, listing, dataset_format, as_service=as_service)
+    elif isinstance(dataset_format, JsonFormat):
+        dataset = _read_json(spark, storage, listing, dataset_format, as_service=as_service, flatten=flatten_json)
+    elif isinstance(dataset_format, ParquetFormat):
+        dataset = _read_by_spark(spark, listing, SparkFormat("parquet"), in_order=as_service)
+    elif isinstance(dataset_format, SparkFormat):
+        dataset = _read_by_spark(spark, listing, dataset_format, in_order=as_service)
+    else:
+        raise BadConfiguration(
+            f"dataset_format: {type(dataset_format).__name__} is no format of a baseline's data set; "
+            'write csv, csv-without-header, jsonl, json, parquet, table:NAME or {"spark": {…}}'
+        )
+    return replace(dataset, path=listing.path, files=listing.files, partitions_at_most=at_most)
+
+
+def read_table(spark: SparkSession, table: TableFormat, *, as_service: bool = False) -> Dataset:
+    """A table of the session's catalog as a data set.
+
+    Raises BadConfiguration if there is no such table.
+    """
+    if not spark.catalog.tableExists(table.name):
+        raise BadConfiguration(
+            f"dataset_format: Spark's catalog has no table {table.name!r}; SHOW TABLES lists what it has"
+        )
+    frame = spark.table(table.name)
+    return Dataset.of(frame.coalesce(1) if as_service else frame)
+
+
+def _read_csv(
+    spark: SparkSession, storage: Storage, listing: Listing, dataset_format: CsvFormat, *, as_service: bool
+) -> Dataset:
+    first = listing.files[0]
+    cells = first_cells(first, head_of(storage, first))
+    if dataset_format.header:
+        names = names_of(cells, f"{first.path}: line 1")
+    else:
+        names = tuple(f"_c{position}" for position in range(len(cells)))
+    lines = read_lines(spark, listing.path, in_order=as_service)
+    escape = csv_lines.SPARK_ESCAPE if as_service else csv_lines.RFC_4180_ESCAPE
+    frame = csv_lines.parsed_csv(lines, names, header=dataset_format.header, escape=escape)
+    header_lines = len(listing.files) if dataset_format.header else 0
+    return Dataset(frame, names, refusable=True, header_lines=header_lines)
+
+
+def _read_json(
+    spark: SparkSession,
+    storage: Storage,
+    listing: Listing,
+    dataset_format: JsonFormat,
+    *,
+    as_service: bool,
+    flatten: bool,
+) -> Dataset:
+    head_of(storage, listing.files[0])
+    if not dataset_format.lines:
+        documents = json_lines.read_documents(spark, listing.path)
+        frame, names = _by_position(documents), tuple(documents.columns)
+        frame, names = json_lines.flattened(frame, names, allow=flatten, where=listing.path)
+        return Dataset(frame.coalesce(1) if as_service else frame, names)
+    schema = json_lines.inferred_schema(spark, listing.path, lines=True)
+    frame = json_lines.parsed_json(read_lines(spark, listing.path, in_order=as_service), schema)
+    frame, names = json_lines.flattened(frame, tuple(schema.fieldNames()), allow=flatten, where=listing.path)
+    return Dataset(frame, names, refusable=True)
+
+
+def _read_by_spark(spark: SparkSession, listing: Listing, dataset_format: SparkFormat, *, in_order: bool) -> Dataset:
+    """Parquet, or whatever format the user names for Spark's own reader."""
+    reader = spark.read.format(dataset_format.reader).options(**dataset_format.options)
+    if not _has_partition_folders(listing):
+        reader = reader.option("recursiveFileLookup", "true")
+    try:
+        frame = reader.load(without_globs(listing.path))
+    except Exception as fault:
+        if "COLUMN_ALREADY_EXISTS" in str(fault):
+            raise BadInput(
+                f"{listing.path}: two columns have names that differ by case only; start the job with "
+                "--conf spark.sql.caseSensitive=true"
+            ) from fault
+        raise BadInput(
+            f"{listing.path}: can't be read as {dataset_format.reader} ({_first_line(fault)}); "
+            "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
+        ) from fault
+    names = tuple(frame.columns)
+    if in_order:
+        places = [F.col("_metadata.file_path").alias(FILE), F.col("_metadata.file_block_start").alias(BLOCK_START)]
+        frame = in_file_order(frame.select("*", *places)).drop(FILE, BLOCK_START)
+    return Dataset(_by_position(frame), names)
+
+
+def _read_with_script(
+    spark: SparkSession,
+    storage: Storage,
+    listing: Listing,
+    dataset_format: DatasetFormat,
+    script: Script,
+    *,
+    as_service: bool,
+) -> Dataset:
+    if not (isinstance(dataset_format, CsvFormat) or (isinstance(dataset_format, JsonFormat) and dataset_format.lines)):
+        raise BadConfiguration(
+            "record_preprocessor_script: scripts get the lines of CSV and JSON Lines files; "
+            f"the format here is {dataset_format}"
+        )
+    head_of(storage, listing.files[0])
+    result = processed(read_lines(spark, listing.path, in_order=as_service), script, first_error_fails=as_service)
+    if not result.names:
+        result.persisted.unpersist()
+        raise NoData(f"{NO_DATA}: the preprocessor script dropped all {result.records:,} records")
+    return Dataset(
+        result.frame,
+        result.names,
+        listing.path,
+        listing.files,
+        refusable=True,
+        records=result.records,
+        dropped_by_script=result.dropped,
+        persisted=result.persisted,
+    )
+
+
+def _is_readable(spark: SparkSession, file: StoredFile) -> bool:
+    try:
+        spark.read.text(without_globs(file.path)).count()
+    except Exception:
+        return False
+    return True
+
+
+def _by_position(frame: DataFrame) -> DataFrame:
+    """Columns called c0, c1, …: `Age` beside `age`, or `a.b`, can't be told apart by Spark (production rule 9)."""
+    return frame.toDF(*[f"c{position}" for position in range(len(frame.columns))])
+
+
+def _has_partition_folders(listing: Listing) -> bool:
+    """Whether files lie in folders like `day=2026-01-01`, which Spark reads as columns."""
+    return any("=" in part for file in listing.files for part in PurePosixPath(file.path).parts[:-1])
+
+
+def _first_line(fault: Exception) -> str:
+    return next(iter(str(fault).strip().splitlines()), type(fault).__name__)

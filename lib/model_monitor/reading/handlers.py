@@ -1,0 +1,137 @@
+"""A user's preprocessing script on an executor: raw records in, rows of texts out. No pyspark in here.
+
+The script's text travels with the task, so it needs to lie on the driver only. What a handler may return is contract.md
+section 8: a flat dict is a row, a list of them several, `[]`, `{}` and None drop the record.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+HANDLER = "preprocess_handler"
+
+KEPT, DROPPED, FAILED, NOT_UTF_8 = 0, 1, 2, 3
+"""What became of a record, in the column `outcome`."""
+
+OUTCOME_DDL = (
+    "row map<string,string>, outcome int, part int, problem string, {line} binary, {file} string, {block_start} long"
+)
+"""The columns that `run_handler` gives. part: 0 for the first row that a record gave, 1 for the second, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A user's script. name: its file's name, for messages; source: its text."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One row that a handler gave for a record, or that it gave none (row None). problem: why, without any value."""
+
+    row: Mapping[str, str | None] | None
+    kind: int
+    problem: str | None = None
+
+
+def handler_of(script: Script) -> Callable[[Any], Any]:
+    """The script's `preprocess_handler`, called with the record and, if it takes a second argument, a logger.
+
+    Raises whatever the script raises while it is loaded, and ValueError if it has no handler.
+    """
+    namespace: dict[str, Any] = {"__name__": "preprocessor", "__file__": script.name}
+    exec(compile(script.source, script.name, "exec"), namespace)
+    handler = namespace.get(HANDLER)
+    if not callable(handler):
+        raise ValueError(f"there is no function {HANDLER}(inference_record) in it")
+    if takes_logger(handler):
+        logger = logging.getLogger("model_monitor.script")
+        return lambda record: handler(record, logger)
+    return handler  # type: ignore[no-any-return]
+
+
+def takes_logger(handler: Callable[..., Any]) -> bool:
+    """Whether a handler has a second positional parameter without a default: then the logger is passed (section 8)."""
+    positional = [
+        parameter
+        for parameter in inspect.signature(handler).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and parameter.default is parameter.empty
+    ]
+    return len(positional) > 1
+
+
+def outcomes_of_bytes(handler: Callable[[Any], Any], line: bytes, script: Script) -> list[Outcome]:
+    """What a handler makes of one line, or that the line is no text at all."""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return [Outcome(None, NOT_UTF_8)]
+    return outcomes_of(handler, text, script)
+
+
+def outcomes_of(handler: Callable[[Any], Any], record: Any, script: Script) -> list[Outcome]:
+    """What a handler makes of one record; an exception is an outcome, too, and told by its type and its place."""
+    try:
+        answer = handler(record)
+    except Exception as fault:
+        return [Outcome(None, FAILED, problem_of(fault, script))]
+    rows = answer if isinstance(answer, list) else [] if not answer else [answer]
+    if not rows:
+        return [Outcome(None, DROPPED)]
+    outcomes = []
+    for row in rows:
+        if not isinstance(row, Mapping):
+            return [Outcome(None, FAILED, f"returned a {type(row).__name__} where a flat dict is wanted")]
+        nested = [type(value).__name__ for value in row.values() if isinstance(value, (Mapping, list, tuple, set))]
+        if nested:
+            return [Outcome(None, FAILED, f"returned a dict that holds a {nested[0]}; a flat dict is wanted")]
+        outcomes.append(Outcome({str(key): cell_text(value) for key, value in row.items()}, KEPT))
+    return outcomes
+
+
+def problem_of(fault: BaseException, script: Script) -> str:
+    """Type and line of an exception within the script; its text may hold a record's values and is left out."""
+    lines = [frame.lineno for frame in traceback.extract_tb(fault.__traceback__) if frame.filename == script.name]
+    place = f" (line {lines[-1]} of {script.name})" if lines else f" ({script.name})"
+    return f"{type(fault).__name__}{place}"
+
+
+def cell_text(value: object) -> str | None:
+    """A value of a returned dict as the text of a cell; None and NaN are missing."""
+    if value is None or value != value:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def run_handler(script: Script, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows that a script makes of lines; batches have the columns line (bytes), file and block start, by position."""
+    handler = handler_of(script)
+    for batch in batches:
+        lines, *places = batch.columns
+        outcomes = [outcomes_of_bytes(handler, line, script) for line in lines.to_pylist()]
+        source = pa.array([index for index, rows in enumerate(outcomes) for _ in rows], pa.int64())
+        flat = [outcome for rows in outcomes for outcome in rows]
+        yield pa.RecordBatch.from_arrays(
+            [
+                pa.array(
+                    [outcome.row and list(outcome.row.items()) for outcome in flat], pa.map_(pa.string(), pa.string())
+                ),
+                pa.array([outcome.kind for outcome in flat], pa.int32()),
+                pa.array([part for rows in outcomes for part in range(len(rows))], pa.int32()),
+                pa.array([outcome.problem for outcome in flat], pa.string()),
+                *[column.take(source) for column in (lines, *places)],
+            ],
+            names=["row", "outcome", "part", "problem", *batch.schema.names],
+        )

@@ -1,0 +1,100 @@
+"""The beginning of a file: its header line, and whether it is what the format says.
+
+Read through the file system by the driver, a few kilobytes; no Spark job is started to look at a file.
+"""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import zlib
+from collections.abc import Sequence
+
+from model_monitor.errors import BadInput
+from model_monitor.storage import Storage, StoredFile
+
+HEAD_BYTES = 4 * 2**20
+"""More than any header line: 20,480 columns (Spark's limit) with names of 200 characters."""
+
+FOREIGN_BEGINNINGS = (
+    (b"PAR1", "a Parquet file", "parquet"),
+    (b"ORC", "an ORC file", '{"spark": {"format": "orc"}}'),
+    (b"Obj\x01", "an Avro file", '{"spark": {"format": "avro"}}'),
+)
+COMPRESSED_BEGINNINGS = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2"), (b"\x28\xb5\x2f\xfd", "zstd", ".zst"))
+
+
+def head_of(storage: Storage, file: StoredFile) -> bytes:
+    """The first bytes of a text file, decompressed if its name says that it is compressed.
+
+    Raises BadInput if the file is of another kind than text, or compressed without saying so in its name.
+    """
+    head = storage.read(file.path, HEAD_BYTES)
+    if file.path.endswith(".gz"):
+        return _decompressed(file, head, zlib.decompressobj(wbits=31))
+    if file.path.endswith(".bz2"):
+        return _decompressed(file, head, bz2.BZ2Decompressor())
+    for beginning, kind, written in FOREIGN_BEGINNINGS:
+        if head.startswith(beginning):
+            raise BadInput(f"{file.path}: is {kind}, not text; write --dataset-format {written}")
+    for beginning, kind, suffix in COMPRESSED_BEGINNINGS:
+        if head.startswith(beginning):
+            raise BadInput(
+                f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz and .bz2 are read)"
+            )
+    if b"\x00" in head[:1024]:
+        raise BadInput(f"{file.path}: holds NUL bytes, so it is not UTF-8 text; convert it (UTF-16 is a common cause)")
+    return head
+
+
+def _decompressed(file: StoredFile, head: bytes, decompressor: zlib._Decompress | bz2.BZ2Decompressor) -> bytes:
+    try:
+        return decompressor.decompress(head, HEAD_BYTES)
+    except (zlib.error, OSError) as fault:
+        raise BadInput(
+            f"{file.path}: its name says that it is compressed, but it can't be decompressed ({fault})"
+        ) from fault
+
+
+def first_cells(file: StoredFile, head: bytes) -> list[str]:
+    """The cells of the first line of a CSV file that is not blank.
+
+    Raises BadInput if there is none, if it isn't UTF-8, or if it looks like JSON.
+    """
+    try:
+        text = head.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        if fault.start < len(head) - 4:  # else the head just ends within a character
+            text = head[: fault.start].decode("utf-8-sig")
+            if "\n" not in text:
+                raise BadInput(
+                    f"{file.path}: line 1 is not UTF-8 (byte {fault.start}); convert the file to UTF-8"
+                ) from fault
+        else:
+            text = head[: fault.start].decode("utf-8-sig")
+    line = next((line for line in text.splitlines() if line.strip()), None)
+    if line is None:
+        raise BadInput(f"{file.path}: has no line that isn't blank")
+    if line.lstrip().startswith(("{", "[{")):
+        raise BadInput(
+            f"{file.path}: line 1 looks like JSON, and the format says CSV; write --dataset-format jsonl "
+            "(one object a line) or json (one document a file)"
+        )
+    return next(csv.reader([line], strict=False))
+
+
+def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:
+    """Feature names from a header line; an empty cell becomes `_cN` as in Spark.
+
+    Raises BadInput if a name occurs twice.
+    """
+    names = tuple(cell or f"_c{position}" for position, cell in enumerate(cells))
+    places: dict[str, int] = {}
+    for position, name in enumerate(names, start=1):
+        if name in places:
+            raise BadInput(
+                f"{where}: columns {places[name]} and {position} are both called {name!r}; rename one, "
+                "or write --dataset-format csv-without-header if this is no header line"
+            )
+        places[name] = position
+    return names

@@ -1,0 +1,90 @@
+"""The records that were refused, as they were, with their reason and their place: `quarantine/00000.jsonl`, ….
+
+Written only if there are any: the affected files are read once more, because a split read has no line numbers (production
+rule 10). The names and bytes of the files depend on the records alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+import pyspark.sql.functions as F
+from pyspark.sql import DataFrame, Row
+
+from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.refusals import REASON, Refusal
+from model_monitor.reading.text_lines import BLOCK_START, FILE, LINE, is_utf_8, numbered, read_lines
+from model_monitor.storage import join, storage_of
+
+QUARANTINE = "quarantine"
+NUMBER = "__number"
+CHUNK_BYTES = 16 * 2**20
+"""Size of one file of the quarantine, so that the driver never holds more than that."""
+
+
+def write_quarantine(dataset: Dataset, output_path: str) -> str:
+    """Put the refused records below `output_path`, in place of those of an earlier run, and give their folder's path.
+
+    Two Spark jobs and a shuffle, over the affected files only.
+    Raises OutputFailed if they can't be written.
+    """
+    folder = join(output_path, QUARANTINE)
+    storage = storage_of(output_path, dataset.frame.sparkSession)
+    storage.delete(folder)
+    for index, chunk in enumerate(_chunks(_as_lines(refused_records(dataset)))):
+        storage.write(join(folder, f"{index:05d}.jsonl"), chunk)
+    return folder
+
+
+def clear_quarantine(dataset: Dataset, output_path: str) -> None:
+    """Remove what an earlier run left there, when this one refused nothing."""
+    storage_of(output_path, dataset.frame.sparkSession).delete(join(output_path, QUARANTINE))
+
+
+def refused_records(dataset: Dataset) -> DataFrame:
+    """One row for each refused line, by file and line number. A file's first line, its header, is none of them."""
+    lines = dataset.frame.where(F.col(REASON) > 0).select(FILE, LINE, REASON).distinct()
+    files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most as many as there are files
+    everything = read_lines(dataset.frame.sparkSession, dataset.path, with_blank=True)
+    found = numbered(everything, files, NUMBER).join(lines, on=[FILE, LINE])
+    is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) == 1)
+    return found.where(~is_header).select(
+        FILE,
+        NUMBER,
+        BLOCK_START,
+        REASON,
+        F.sha2(F.col(LINE).cast("binary"), 256).alias("sha256"),
+        F.when(is_utf_8(F.col(LINE)), F.col(LINE)).alias("line"),
+        F.when(~is_utf_8(F.col(LINE)), F.base64(F.col(LINE).cast("binary"))).alias("line_base64"),
+    )
+
+
+def _as_lines(records: DataFrame) -> Iterator[bytes]:
+    for row in records.orderBy(FILE, NUMBER).toLocalIterator():
+        yield (json.dumps(_as_json(row), ensure_ascii=False) + "\n").encode()
+
+
+def _as_json(row: Row) -> dict[str, object]:
+    content = {"line": row["line"]} if row["line_base64"] is None else {"line_base64": row["line_base64"]}
+    return {
+        "reason": Refusal(row[REASON]).text,
+        "file": row[FILE],
+        "line_number": row[NUMBER],
+        "block_start": row[BLOCK_START],
+        "sha256": row["sha256"],
+        **content,
+    }
+
+
+def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    held: list[bytes] = []
+    size = 0
+    for line in lines:
+        held.append(line)
+        size += len(line)
+        if size >= CHUNK_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)

@@ -1,0 +1,59 @@
+"""Text files as a frame of lines that know where they stand.
+
+Every text format is read as lines first: the raw line is what the quarantine keeps, what scripts get, and what can be
+checked for its encoding before anything is parsed.
+"""
+
+from __future__ import annotations
+
+import pyspark.sql.functions as F
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+
+LINE = "__line"
+FILE = "__file"
+BLOCK_START = "__block_start"
+"""A line, the file it is from, and the byte at which the block of that file begins that Spark read it in."""
+
+
+def read_lines(spark: SparkSession, path: str, *, in_order: bool = False, with_blank: bool = False) -> DataFrame:
+    """The lines of the files at or below `path`, without blank ones unless they are asked for. Starts no Spark job.
+
+    in_order: one partition, sorted by path and place, which costs a shuffle unless there is a single partition anyway;
+    without it partitions depend on the files alone.
+    """
+    reader = spark.read.option("recursiveFileLookup", "true")
+    lines = reader.text(without_globs(path)).select(
+        F.col("value").alias(LINE),
+        F.col("_metadata.file_path").alias(FILE),
+        F.col("_metadata.file_block_start").alias(BLOCK_START),
+    )
+    if not with_blank:
+        lines = lines.where(F.trim(LINE) != "")
+    return in_file_order(lines) if in_order else lines
+
+
+def in_file_order(frame: DataFrame) -> DataFrame:
+    """All rows in one partition: by file, by place in it.
+
+    A coalesce alone gives the splits by size: five files came out 05, 02, 04, 01, 03 (production rule 2).
+    """
+    place = "__place"
+    ordered = frame.withColumn(place, F.monotonically_increasing_id())
+    return ordered.repartition(1).sortWithinPartitions(FILE, BLOCK_START, place).drop(place)
+
+
+def numbered(lines: DataFrame, files: list[str], number: str) -> DataFrame:
+    """The lines of some files with their number, from 1, in a column called `number`."""
+    place = Window.partitionBy(FILE).orderBy(BLOCK_START, F.monotonically_increasing_id())
+    return lines.where(F.col(FILE).isin(files)).withColumn(number, F.row_number().over(place))
+
+
+def is_utf_8(line: Column) -> Column:
+    """Whether the bytes of a line are UTF-8; Spark's readers keep whatever bytes there were."""
+    raw = line.cast("binary")
+    return F.encode(F.decode(raw, "UTF-8"), "UTF-8") == raw
+
+
+def without_globs(path: str) -> str:
+    """`path` taken word for word by Spark, which would read `[`, `{`, `*` and `?` as patterns."""
+    return "".join(f"\\{letter}" if letter in "[]{}*?\\" else letter for letter in path)

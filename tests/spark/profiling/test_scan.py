@@ -1,0 +1,229 @@
+"""The scan: its states don't depend on how the data is cut, and it is one job whatever the width."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyspark.sql.functions as F
+import pytest
+from pyspark.ml.linalg import Vectors
+
+from model_monitor.profiling.scan import frequency_limit, scan
+from model_monitor.reading.dataset import Dataset
+from model_monitor.states import DataTypeCounts
+
+
+def profile_of(frame, **options):
+    dataset = Dataset.of(frame)
+    return scan(dataset.frame, dataset.names, **options).profile
+
+
+@pytest.fixture
+def mixed(spark):
+    rng = np.random.default_rng(5)
+    rows = 3_000
+    frame = pd.DataFrame(
+        {
+            "amount": rng.lognormal(size=rows),
+            "calls": rng.integers(0, 9, rows),
+            "plan": rng.choice(["basic", "gold"], rows),
+            "id": [f"customer-{number}" for number in range(rows)],
+        }
+    )
+    return spark.createDataFrame(frame)
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 7])
+def test_exact_states_do_not_depend_on_the_partitioning(mixed, partitions):
+    profile = profile_of(mixed.repartition(partitions))
+
+    assert profile.item_count == 3_000
+    assert profile.feature("calls").data_types == DataTypeCounts(integral=3_000)
+    assert profile.feature("plan").exact_domain == {
+        row["plan"]: row["count"] for row in mixed.groupBy("plan").count().collect()
+    }
+    assert profile.feature("id").distinct.estimate() == mixed.select(F.approx_count_distinct("id", 0.05)).first()[0]
+    assert profile.feature("amount").moments.mean == pytest.approx(mixed.select(F.mean("amount")).first()[0], rel=1e-12)
+
+
+def test_states_added_on_executors_are_the_bytes_that_the_driver_adds(mixed):
+    frame = mixed.repartition(5, "id")
+    on_the_driver = profile_of(frame, partitions_at_most=5)
+    on_executors = profile_of(frame, partitions_at_most=None)
+
+    assert on_executors.to_bytes() == on_the_driver.to_bytes()
+
+
+def test_arrow_batches_of_any_size_give_the_same_bytes(spark, mixed):
+    frame = mixed.coalesce(1).cache()
+    found = set()
+    before = spark.conf.get("spark.sql.execution.arrow.maxRecordsPerBatch")
+    try:
+        for rows in (100, 1_000, 10_000):
+            spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", rows)
+            found.add(profile_of(frame).to_bytes())
+    finally:
+        spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", before)
+        frame.unpersist()
+
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("columns", [3, 120])
+def test_a_scan_is_one_job_whatever_the_width(spark, jobs_of, tmp_path, columns):
+    values = np.random.default_rng(1).normal(size=(200, columns))
+    pd.DataFrame(values, columns=[f"x{number}" for number in range(columns)]).to_parquet(tmp_path / "wide.parquet")
+    frame = spark.read.parquet(str(tmp_path))
+
+    with jobs_of() as jobs:
+        profile_of(frame, partitions_at_most=1)
+
+    assert len(jobs) == 1
+
+
+def test_states_added_on_executors_take_one_job_more_at_most(mixed, jobs_of):
+    with jobs_of() as jobs:
+        profile_of(mixed, partitions_at_most=None)
+
+    assert len(jobs) <= 2
+
+
+def test_an_empty_frame_has_a_profile_of_no_rows(spark):
+    profile = profile_of(spark.createDataFrame([], "amount double, plan string"))
+
+    assert profile.item_count == 0
+    assert [feature.name for feature in profile.features] == ["amount", "plan"]
+    assert [feature.num_present for feature in profile.features] == [0, 0]
+
+
+def test_refused_rows_are_counted_by_reason_and_left_out(spark):
+    rows = [("1", 0), ("2", 0), ("x", 2), ("y", 2), ("z", 1)]
+    frame = spark.createDataFrame(rows, "c0 string, reason int").repartition(3)
+
+    found = scan(frame, ["age"], reason="reason", reasons=3)
+
+    assert found.rows.kept == 2
+    assert found.rows.refused == (1, 2, 0)
+    assert found.profile.feature("age").inferred_type == "Integral"
+
+
+def test_predicates_are_counted_over_the_kept_rows(spark):
+    frame = spark.createDataFrame([(1, 0), (5, 0), (None, 0), (9, 1)], "c0 int, reason int")
+
+    found = scan(frame, ["age"], reason="reason", reasons=1, predicates={"above 3": F.col("c0") > 3})
+
+    assert found.matches == {"above 3": 1}
+
+
+def test_texts_are_typed_by_what_they_look_like(spark):
+    rows = [("1", "1.5", "1", "true"), ("-3", "2", "x", "false"), (None, "1e-5", None, None)]
+    profile = profile_of(spark.createDataFrame(rows, "whole string, fraction string, mixed string, flag string"))
+
+    assert [feature.inferred_type for feature in profile.features] == ["Integral", "Fractional", "String", "String"]
+    assert profile.feature("whole").moments.sum == -2
+    assert profile.feature("fraction").moments.maximum == 2
+
+
+def test_exponents_are_texts_where_the_service_had_them_so(spark):
+    frame = spark.createDataFrame([("1.5",), ("1e-5",)], "fraction string")
+
+    assert profile_of(frame, accept_exponents=False).feature("fraction").inferred_type == "String"
+
+
+def test_every_type_has_an_outcome(spark):
+    schema = (
+        "double double, float float, long long, short short, decimal decimal(38,2), id decimal(38,0), flag boolean, "
+        "day date, moment timestamp, nothing string, list array<double>, object struct<a:int>, map map<string,int>, raw binary"
+    )
+    moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
+    rows = [
+        (1.5, 2.5, 2**60, 3, Decimal("1.25"), Decimal(10**30), True, moment.date(), moment, None, [1.0, None, math.nan], (1,), {"a": 1}, b"x"),
+        (math.nan, None, 2**60 + 1, 4, None, Decimal(1), None, None, None, None, [], None, None, None),
+    ]  # fmt: skip
+    profile = profile_of(spark.createDataFrame(rows, schema))
+    types = {feature.name: feature.inferred_type for feature in profile.features}
+
+    assert types == {
+        "double": "Fractional",
+        "float": "Fractional",
+        "long": "Integral",
+        "short": "Integral",
+        "decimal": "Fractional",
+        "id": "Integral",
+        "flag": "String",
+        "day": "String",
+        "moment": "String",
+        "nothing": "Unknown",
+        "list": "Unknown",
+        "object": "Unknown",
+        "map": "Unknown",
+        "raw": "Unknown",
+    }
+    assert {feature.name: feature.num_missing for feature in profile.features} == {
+        "double": 1,  # NaN is missing
+        "float": 1,
+        "long": 0,
+        "short": 0,
+        "decimal": 1,
+        "id": 0,
+        "flag": 1,
+        "day": 1,
+        "moment": 1,
+        "nothing": 2,
+        "list": 0,
+        "object": 1,
+        "map": 1,
+        "raw": 1,
+    }
+    assert profile.feature("long").distinct.estimate() == 2  # as doubles they are one value
+    assert profile.feature("flag").exact_domain == {"true": 1}
+    assert profile.feature("day").exact_domain == {"2026-01-02": 1}
+    lists = profile.feature("list").vectors
+    assert (lists.elements, lists.null_elements, lists.nan_elements, lists.shortest, lists.longest) == (3, 1, 1, 0, 3)
+
+
+def test_ml_vectors_are_vectors(spark):
+    frame = spark.createDataFrame([(Vectors.dense([1.0, math.nan]),), (Vectors.sparse(3, [1], [2.0]),)], ["embedding"])
+    vectors = profile_of(frame).feature("embedding").vectors
+
+    assert (vectors.vectors, vectors.elements, vectors.nan_elements, vectors.longest) == (2, 5, 1, 3)
+
+
+def test_infinite_values_are_present_and_apart_from_the_moments(spark):
+    frame = spark.createDataFrame([(1.0,), (math.inf,), (-math.inf,), (3.0,)], "ratio double")
+    feature = profile_of(frame).feature("ratio")
+
+    assert (feature.num_present, feature.moments.sum, feature.moments.maximum) == (4, 4.0, 3.0)
+    assert (feature.moments.positive_infinite, feature.moments.negative_infinite) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["a.b", " a", "ключ", "a`b", "Day Mins", "count", "partition", "v0"])
+def test_any_column_name_is_a_name(spark, name):
+    frame = spark.createDataFrame([(1, "x"), (2, "y")], "one int, two string").toDF(name, "other")
+
+    assert profile_of(frame).feature(name).moments.sum == 3
+
+
+def test_names_that_differ_by_case_only_are_two_features(spark):
+    frame = spark.createDataFrame([(1, 10)], "one int, two int").toDF("age", "Age")
+    profile = profile_of(frame)
+
+    assert [feature.moments.sum for feature in profile.features] == [1, 10]
+
+
+def test_huge_cells_are_counted_and_never_moved(spark):
+    frame = spark.range(300).select(F.expr("repeat('x', 2000000 + cast(id % 2 as int))").alias("document"))
+    feature = profile_of(frame).feature("document")
+
+    assert feature.inferred_type == "String"
+    assert sorted(feature.exact_domain.values()) == [150, 150]
+    assert all(len(key) < 300 for key in feature.exact_domain)
+
+
+def test_the_limit_of_counted_values_shrinks_with_the_width():
+    assert frequency_limit(1) == 4096
+    assert frequency_limit(1_000) == 64 * 2**20 // 1_000 // 110

@@ -1,0 +1,337 @@
+"""Reading: good files of each format, and each way that a file or a line of it can be bad."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+
+import pandas as pd
+import pytest
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.errors import BadConfiguration, BadInput, NoData
+from model_monitor.monitor import run_baseline
+from model_monitor.profiling.scan import scan
+from model_monitor.reading.dataset import list_dataset, read_dataset, read_table
+from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, ParquetFormat, SparkFormat, TableFormat
+from model_monitor.reading.refusals import Refusal
+
+CSV = CsvFormat(header=True)
+
+
+@pytest.fixture
+def read(spark, tmp_path):
+    def reading(dataset_format, path=tmp_path, **options):
+        return read_dataset(spark, list_dataset(spark, str(path)), dataset_format, **options)
+
+    return reading
+
+
+def account(dataset):
+    """The profile and the ledger of a data set."""
+    found = scan(
+        dataset.frame,
+        dataset.names,
+        reason=dataset.reason,
+        reasons=len(Refusal) if dataset.refusable else 0,
+        partitions_at_most=dataset.partitions_at_most,
+    )
+    return found.profile, dataset.ledger(found.rows)
+
+
+def cells(dataset):
+    features = [f"c{position}" for position in range(len(dataset.names))]
+    return sorted(tuple(row) for row in dataset.frame.select(*features).collect())
+
+
+def test_csv_with_a_header(read, tmp_path):
+    (tmp_path / "data.csv").write_text('age,plan\n31,"basic, small"\n45,"say ""gold"""\n\n,\n')
+    profile, ledger = account(read(CSV))
+
+    assert [feature.name for feature in profile.features] == ["age", "plan"]
+    assert profile.feature("plan").exact_domain == {"basic, small": 1, 'say "gold"': 1}
+    assert (ledger.read, ledger.kept, ledger.quarantined) == (3, 3, 0)
+    assert profile.feature("age").num_missing == 1
+
+
+def test_csv_without_a_header_is_named_by_position(read, tmp_path):
+    (tmp_path / "data.csv").write_text("31,basic\n45,gold\n")
+    profile, ledger = account(read(CsvFormat(header=False)))
+
+    assert [feature.name for feature in profile.features] == ["_c0", "_c1"]
+    assert ledger.kept == 2
+
+
+def test_header_lines_of_several_files_are_no_records_and_more_of_them_are_refused(read, tmp_path):
+    (tmp_path / "one.csv").write_text("age,plan\n1,a\n2,b\n")
+    (tmp_path / "two.csv").write_text('"age","plan"\n3,a\nage,plan\n4,b\n')
+    profile, ledger = account(read(CSV))
+
+    assert profile.feature("age").moments.sum == 10
+    assert ledger.refused == {"repeated header line": 1}
+    assert (ledger.read, ledger.kept) == (5, 4)
+
+
+def test_a_file_without_its_header_line_loses_no_record(read, tmp_path, caplog):
+    (tmp_path / "one.csv").write_text("age,plan\n1,a\n")
+    (tmp_path / "two.csv").write_text("2,b\n3,c\n")
+    _, ledger = account(read(CSV))
+
+    assert ledger.kept == 3
+    assert "1 of 2 files do not begin with the header line" in caplog.text
+
+
+def test_a_file_with_its_columns_in_another_order_fails_by_name(read, tmp_path):
+    (tmp_path / "one.csv").write_text("age,plan\n1,a\n")
+    (tmp_path / "two.csv").write_text("plan,age\nb,2\n")
+
+    with pytest.raises(BadInput, match=r"two\.csv: its header line has the columns in another order than .*one\.csv"):
+        account(read(CSV))
+
+
+def test_ragged_lines_are_refused(read, tmp_path):
+    (tmp_path / "data.csv").write_text("age,plan\n1,a\n2\n3,b,extra\n4,c\n")
+    profile, ledger = account(read(CSV))
+
+    assert ledger.refused == {"wrong number of cells": 2}
+    assert (ledger.read, ledger.kept) == (4, 2)
+    assert profile.feature("age").moments.sum == 5
+
+
+def test_bytes_that_are_not_utf_8_are_refused(read, tmp_path):
+    (tmp_path / "data.csv").write_bytes("age,city\n1,Zürich\n".encode() + "2,Zürich\n".encode("latin-1"))
+    profile, ledger = account(read(CSV))
+
+    assert ledger.refused == {"not UTF-8": 1}
+    assert profile.feature("city").exact_domain == {"Zürich": 1}
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_no_data(read, tmp_path):
+    (tmp_path / "data.csv").write_bytes("\ufeffage,plan\r\n1,a\r\n2,b\r\n".encode())
+    profile, ledger = account(read(CSV))
+
+    assert [feature.name for feature in profile.features] == ["age", "plan"]
+    assert profile.feature("plan").exact_domain == {"a": 1, "b": 1}
+    assert (ledger.read, ledger.kept) == (2, 2)
+
+
+@pytest.mark.parametrize(("suffix", "compress"), [(".gz", gzip.compress), (".bz2", bz2.compress)])
+def test_compressed_csv_is_read(read, tmp_path, suffix, compress):
+    (tmp_path / f"data.csv{suffix}").write_bytes(compress(b"age,plan\n1,a\n2,b\n"))
+    profile, _ = account(read(CSV))
+
+    assert profile.feature("age").moments.sum == 3
+
+
+def test_folders_are_searched_and_hidden_and_empty_files_are_skipped(read, tmp_path):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "data.csv").write_text("age\n1\n")
+    (tmp_path / "_SUCCESS").write_text("no data\n")
+    (tmp_path / ".hidden.csv").write_text("age\n2\n")
+    (tmp_path / "empty.csv").write_text("")
+    dataset = read(CSV)
+    _, ledger = account(dataset)
+
+    assert [file.path.rsplit("/", 1)[-1] for file in ledger.files] == ["data.csv"]
+    assert ledger.kept == 1
+
+
+def test_a_path_with_signs_of_a_pattern_is_taken_word_for_word(read, tmp_path):
+    folder = tmp_path / "data [2026] {a} 100% ключ"
+    folder.mkdir()
+    (folder / "data.csv").write_text("age\n1\n")
+    _, ledger = account(read(CSV, folder))
+
+    assert ledger.kept == 1
+
+
+def test_one_partition_in_file_order_as_the_service_reads(read, tmp_path, spark):
+    first = 0
+    for number, rows in enumerate([10, 4_000, 70]):
+        lines = [f"{first + row},x" for row in range(rows)]
+        (tmp_path / f"{number}.csv").write_text("\n".join(["age,plan", *lines]) + "\n")
+        first += rows
+    spark.conf.set("spark.sql.files.maxPartitionBytes", 4096)
+    try:
+        profile, _ = account(read(CSV, as_service=True))
+    finally:
+        spark.conf.unset("spark.sql.files.maxPartitionBytes")
+    level = profile.feature("age").kll.levels[0].tolist()
+
+    assert level == list(range(4_080 - len(level), 4_080))  # what was read last stands at the end of level 0
+
+
+def test_json_lines_keep_the_types_of_their_numbers(read, tmp_path):
+    records = [{"age": 31, "score": 0.5, "plan": "1"}, {"age": 45, "score": 2, "plan": None}, {"age": 9, "late": True}]
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    profile, ledger = account(read(JsonFormat()))
+    types = {feature.name: (feature.column_type.value, feature.inferred_type) for feature in profile.features}
+
+    assert types == {
+        "age": ("integral", "Integral"),
+        "late": ("boolean", "String"),
+        "plan": ("text", "Integral"),
+        "score": ("fractional", "Fractional"),
+    }
+    assert ledger.kept == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        pytest.param('{"age": 1, "plan"', "not a JSON object", id="truncated"),
+        pytest.param("{'age': 1}", "not a JSON object", id="single quotes"),
+        pytest.param('{"age": 1} and more', "not a JSON object", id="text after the object"),
+        pytest.param('{"age": 1}{"age": 2}', "not a JSON object", id="a second object"),
+        pytest.param('{"age": 1},{"age": 2}', "several JSON objects in one line", id="two objects with a comma"),
+        pytest.param("[1, 2]", "not a JSON object", id="an array"),
+        pytest.param("17", "not a JSON object", id="a number"),
+        pytest.param("null", "not a JSON object", id="null"),
+    ],
+)
+def test_a_line_that_is_not_one_json_object_is_refused(read, tmp_path, line, reason):
+    (tmp_path / "data.jsonl").write_text('{"age": 5}\n' + line + '\n{"age": 6}\n')
+    profile, ledger = account(read(JsonFormat()))
+
+    assert ledger.refused == {reason: 1}
+    assert profile.feature("age").moments.sum == 11
+
+
+def test_json_documents_are_arrays_of_objects_or_one_object(read, tmp_path):
+    (tmp_path / "many.json").write_text(json.dumps([{"age": 1}, {"age": 2}], indent=1))
+    (tmp_path / "one.json").write_text(json.dumps({"age": 3}, indent=1))
+    profile, ledger = account(read(JsonFormat(lines=False)))
+
+    assert profile.feature("age").moments.sum == 6
+    assert ledger.kept == 3
+
+
+def test_a_broken_json_document_fails_by_name(read, tmp_path):
+    (tmp_path / "good.json").write_text('[{"age": 1}]')
+    (tmp_path / "bad.json").write_text('[{"age": 1}')
+
+    with pytest.raises(BadInput, match=r"bad\.json: is not one JSON document"):
+        account(read(JsonFormat(lines=False)))
+
+
+def test_nested_objects_are_refused_by_name_unless_they_may_be_flattened(read, tmp_path):
+    (tmp_path / "data.jsonl").write_text('{"id": 7, "who": {"age": 1, "home": {"city": "Bern"}}}\n')
+
+    with pytest.raises(BadInput, match="feature 'who' is a nested object; write --flatten-json"):
+        read(JsonFormat())
+    profile, _ = account(read(JsonFormat(), flatten_json=True))
+    assert [feature.name for feature in profile.features] == ["id", "who.age", "who.home.city"]
+
+
+def test_parquet_keeps_its_types_and_any_name(read, tmp_path):
+    pd.DataFrame({"a.b": [1, 2], "Age": [0.5, None], " ключ": ["x", "y"]}).to_parquet(tmp_path / "data.parquet")
+    profile, _ = account(read(ParquetFormat()))
+
+    assert [feature.name for feature in profile.features] == ["a.b", "Age", " ключ"]
+    assert [feature.inferred_type for feature in profile.features] == ["Integral", "Fractional", "String"]
+
+
+def test_parquet_columns_that_differ_by_case_only_need_a_case_sensitive_session(spark, read, tmp_path):
+    pd.DataFrame({"age": [1], "Age": [0.5]}).to_parquet(tmp_path / "data.parquet")
+
+    with pytest.raises(BadInput, match=r"--conf spark\.sql\.caseSensitive=true"):
+        read(ParquetFormat())
+    spark.conf.set("spark.sql.caseSensitive", "true")
+    try:
+        profile, _ = account(read(ParquetFormat()))
+    finally:
+        spark.conf.unset("spark.sql.caseSensitive")
+    assert [feature.moments.sum for feature in profile.features] == [1, 0.5]
+
+
+def test_folders_of_partitions_are_columns(read, tmp_path):
+    for day in ("2026-01-01", "2026-01-02"):
+        (tmp_path / f"day={day}").mkdir()
+        pd.DataFrame({"age": [1]}).to_parquet(tmp_path / f"day={day}" / "data.parquet")
+    profile, _ = account(read(ParquetFormat()))
+
+    assert [feature.name for feature in profile.features] == ["age", "day"]
+
+
+def test_orc_through_sparks_reader(read, tmp_path, spark):
+    spark.createDataFrame([(1, "a"), (2, "b")], "age int, plan string").write.orc(str(tmp_path / "orc"))
+    profile, _ = account(read(SparkFormat("orc"), tmp_path / "orc"))
+
+    assert profile.feature("age").moments.sum == 3
+
+
+def test_a_table_of_the_catalog(spark):
+    spark.createDataFrame([(1, "a")], "age int, plan string").createOrReplaceTempView("people_of_a_test")
+    profile, _ = account(read_table(spark, TableFormat("people_of_a_test")))
+
+    assert profile.feature("age").moments.sum == 1
+    with pytest.raises(BadConfiguration, match="has no table 'nobody'"):
+        read_table(spark, TableFormat("nobody"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "dataset_format", "sentence"),
+    [
+        pytest.param("x.csv", b'{"age": 1}\n', CSV, "looks like JSON.*write --dataset-format jsonl", id="JSON as CSV"),
+        pytest.param(
+            "x.csv", b"PAR1....", CSV, "is a Parquet file, not text; write --dataset-format parquet", id="Parquet"
+        ),
+        pytest.param(
+            "x.csv", gzip.compress(b"a\n1\n"), CSV, r"its name has to end in \.gz", id="gzip without its name"
+        ),
+        pytest.param("x.csv.gz", b"a\n1\n", CSV, "its name says that it is compressed", id="a name of gzip only"),
+        pytest.param("x.csv", "age\n1\n".encode("utf-16"), CSV, "holds NUL bytes, so it is not UTF-8", id="UTF-16"),
+        pytest.param("x.csv", b"\xff\xfe\xfdage\n1\n", CSV, "line 1 is not UTF-8", id="a header that is not UTF-8"),
+        pytest.param(
+            "x.csv", b"age,plan,age\n1,2,3\n", CSV, "columns 1 and 3 are both called 'age'", id="a name twice"
+        ),
+        pytest.param("x.csv", b"\n\n \n", CSV, "has no line that isn't blank", id="blank lines"),
+        pytest.param("x.jsonl", b"age,plan\n1,a\n", JsonFormat(), "no JSON object was found", id="CSV as JSON"),
+        pytest.param("x.parquet", b"age\n1\n", ParquetFormat(), "can't be read as parquet", id="CSV as Parquet"),
+        pytest.param(
+            "x.csv", b"age\n1\n", SparkFormat("avro"), "can't be read as avro.*--packages", id="no such reader"
+        ),
+    ],
+)
+def test_a_file_that_is_not_what_the_format_says_is_named(read, tmp_path, name, content, dataset_format, sentence):
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(BadInput, match=sentence) as raised:
+        account(read(dataset_format))
+    assert str(tmp_path) in str(raised.value)
+
+
+def test_a_truncated_gzip_is_named(read, tmp_path):
+    lines = "".join(f"{row},{row * row}\n" for row in range(100_000))
+    whole = gzip.compress(("age,plan\n" + lines).encode())
+    (tmp_path / "good.csv.gz").write_bytes(whole)
+    (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(BadInput, match=r"cut\.csv\.gz: is cut short or damaged"):
+        run_baseline(read(CSV), DataQualityMonitor())
+
+
+def test_nothing_to_read_is_said_as_the_service_says_it(spark, tmp_path):
+    with pytest.raises(BadInput, match="nowhere: there is no such file or directory"):
+        list_dataset(spark, str(tmp_path / "nowhere"))
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(NoData, match="Job inputs had no data: .* has no file that is neither hidden nor empty"):
+        list_dataset(spark, str(tmp_path))
+
+
+def test_captures_are_no_format_of_a_baseline(read, tmp_path):
+    (tmp_path / "x.jsonl").write_text("{}\n")
+
+    with pytest.raises(BadConfiguration, match="is no format of a baseline's data set"):
+        read(CaptureFormat())
+
+
+def test_features_can_be_left_out(read, tmp_path):
+    (tmp_path / "data.csv").write_text("id,age,plan\n7,1,a\n8,2,b,\n")
+    dataset = read(CSV).of_features(["plan", "age"])
+    profile, ledger = account(dataset)
+
+    assert [feature.name for feature in profile.features] == ["plan", "age"]
+    assert profile.feature("age").moments.sum == 1
+    assert ledger.refused == {"wrong number of cells": 1}
