@@ -1,0 +1,45 @@
+"""The data-quality monitor: binds what to measure, what it says and what it suggests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from model_monitor.data_quality.measures import measures_of
+from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
+from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
+from model_monitor.documents.constraints import Constraints, MonitoringSettings
+from model_monitor.documents.statistics import Statistics
+from model_monitor.states import Profile
+from model_monitor.states.measures import Measures
+from model_monitor.states.metrics import FeatureMetrics
+
+MOST_FEATURES_WITH_SKETCHES = 300
+"""Above it statistics.json leaves the sketches out unless asked: 200 of them are 42 MB of text (production rule 19)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataQualityMonitor:
+    """Watches what the data looks like: types, completeness, domains, distributions.
+
+    settings: the `monitoring_config` of a suggested baseline. with_sketches: whether statistics.json holds the KLL sketches;
+    None: up to 300 features. max_domain_size: most values of a text feature that are listed. accept_exponents: whether the
+    text `1e-5` is a number.
+    """
+
+    settings: MonitoringSettings = DEFAULT_SETTINGS
+    with_sketches: bool | None = None
+    max_domain_size: int = MAX_DOMAIN_SIZE
+    accept_exponents: bool = True
+
+    def measures(self) -> Measures:
+        return measures_of(accept_exponents=self.accept_exponents)
+
+    def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
+        with_sketches = self.with_sketches
+        if with_sketches is None:
+            with_sketches = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
+        return statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+
+    def constraints(self, profile: Profile) -> Constraints:
+        return suggest(profile, self.settings, max_domain_size=self.max_domain_size)

@@ -1,0 +1,1 @@
+"""Documents and metrics go out."""

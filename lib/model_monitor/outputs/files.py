@@ -1,0 +1,98 @@
+"""The files of a run, put in place whole or not at all.
+
+Several files can't be switched at one moment on an object store, so a run is published in three steps (production rule 21):
+its files go to `_runs/<run id>/`, where they never change; they are copied to the service's names, for readers that know
+nothing of us; and `_current.json` names the run, which is the commit. Our own readers start there (`current_run`).
+The run id is made of the files' content, so that a rerun with the same result writes the same bytes to the same place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from model_monitor.errors import BadDocument
+from model_monitor.storage import join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+RUNS = "_runs"
+CURRENT = "_current.json"
+STATISTICS = "statistics.json"
+CONSTRAINTS = "constraints.json"
+VIOLATIONS = "constraint_violations.json"
+
+COPIED_LAST = (STATISTICS, CONSTRAINTS, VIOLATIONS)
+"""In this order: whoever sees the violations sees the documents that they are about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A published run: its id, the folder where its files never change, and their sha256 by name."""
+
+    run_id: str
+    folder: str
+    digests: Mapping[str, str]
+
+
+def publish(files: Mapping[str, bytes], output_path: str, spark: SparkSession | None = None) -> Run:
+    """Put the files of a run below `output_path`; files of the run before that this one lacks are removed.
+
+    files: content by name relative to `output_path`.
+    Raises OutputFailed if something can't be written; readers then still see the run before.
+    """
+    storage = storage_of(output_path, spark)
+    run = _run(files, output_path)
+    before = current_run(output_path, spark)
+    for name, content in files.items():
+        storage.write(join(run.folder, name), content)
+    for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
+        storage.write(join(output_path, name), files[name])
+    for name in before.digests if before else ():
+        if name not in files:
+            storage.delete(join(output_path, name))
+    commit = {"run_id": run.run_id, "folder": f"{RUNS}/{run.run_id}", "sha256": dict(sorted(run.digests.items()))}
+    storage.write(join(output_path, CURRENT), (json.dumps(commit, indent=2) + "\n").encode())
+    log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
+    return run
+
+
+def current_run(output_path: str, spark: SparkSession | None = None) -> Run | None:
+    """The run that was published last below `output_path`, or None if there is none.
+
+    Raises BadDocument if `_current.json` can't be understood.
+    """
+    storage = storage_of(output_path, spark)
+    path = join(output_path, CURRENT)
+    if not storage.exists(path):
+        return None
+    try:
+        commit = json.loads(storage.read(path))
+        return Run(commit["run_id"], join(output_path, commit["folder"]), commit["sha256"])
+    except (ValueError, KeyError, TypeError) as fault:
+        raise BadDocument(f"{path}: is not the commit of a run ({fault}); delete it and run the job again") from fault
+
+
+def check_writable(output_path: str, spark: SparkSession | None = None) -> None:
+    """Try out that files can be written, before hours are spent on making them.
+
+    Raises OutputFailed if they can't.
+    """
+    storage = storage_of(output_path, spark)
+    probe = join(output_path, RUNS, ".probe")
+    storage.write(probe, b"")
+    storage.delete(probe)
+
+
+def _run(files: Mapping[str, bytes], output_path: str) -> Run:
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    summary = "".join(f"{name}\0{digest}\n" for name, digest in sorted(digests.items()))
+    run_id = hashlib.sha256(summary.encode()).hexdigest()[:16]
+    return Run(run_id, join(output_path, RUNS, run_id), digests)

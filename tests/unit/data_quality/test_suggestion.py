@@ -1,0 +1,94 @@
+"""What is suggested from a profile: golden rules 8, 9, 11 and 12."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.data_quality.suggestion import SUGGESTIONS, suggest
+from model_monitor.documents.constraints import MonitoringSettings
+from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile
+
+from .conftest import numbers_feature, texts_feature
+
+
+def plain(profile, **options):
+    return suggest(profile, **options).plain()["features"]
+
+
+def test_completeness_is_the_observed_share(profile_of):
+    [feature] = plain(profile_of(numbers_feature("age", [1, 2, 3], missing=1)))
+
+    assert feature["completeness"] == 0.75
+
+
+@pytest.mark.parametrize(("values", "expected"), [([0.0, 2.5], True), ([-0.5, 2.5], False), ([0.0], True)])
+def test_is_non_negative_is_written_either_way(profile_of, values, expected):
+    [feature] = plain(profile_of(numbers_feature("charge", values)))
+
+    assert feature["num_constraints"] == {"is_non_negative": expected}
+
+
+def test_an_infinite_negative_number_is_negative(profile_of):
+    [feature] = plain(profile_of(numbers_feature("charge", [1.0, float("-inf")])))
+
+    assert feature["num_constraints"] == {"is_non_negative": False}
+
+
+def test_domains_list_the_values_of_a_text_feature_with_few_of_them(profile_of):
+    [feature] = plain(profile_of(texts_feature("plan", {"gold": 1, "basic": 3, "silver": 1})))
+
+    assert feature == {
+        "name": "plan",
+        "inferred_type": "String",
+        "completeness": 1.0,
+        "string_constraints": {"domains": ["basic", "gold", "silver"]},
+    }
+
+
+@pytest.mark.parametrize(("values", "listed"), [(120, True), (121, False)])
+def test_domains_end_at_the_limit_of_deequs_profiler(profile_of, values, listed):
+    [feature] = plain(profile_of(texts_feature("city", {f"city {number}": 1 for number in range(values)})))
+
+    assert ("string_constraints" in feature) is listed
+
+
+def test_texts_that_are_numbers_have_no_domain(profile_of):
+    [feature] = plain(profile_of(texts_feature("flag", {"0": 5, "1": 2})))
+
+    assert feature["inferred_type"] == "Integral"
+    assert "string_constraints" not in feature
+
+
+def test_a_feature_without_a_value_is_unknown_and_nothing_else_is_asked_of_it(profile_of):
+    nothing = FeatureProfile.of("nothing", ColumnType.TEXT, [DataTypeCounts(missing=4)])
+
+    assert plain(profile_of(nothing)) == [{"name": "nothing", "inferred_type": "Unknown", "completeness": 0.0}]
+
+
+def test_the_monitoring_config_is_the_one_of_the_newest_containers(profile_of):
+    constraints = suggest(profile_of(numbers_feature("age", [1])))
+
+    assert constraints.plain()["monitoring_config"] == {
+        "evaluate_constraints": "Enabled",
+        "emit_metrics": "Enabled",
+        "datatype_check_threshold": 1.0,
+        "domain_content_threshold": 1.0,
+        "distribution_constraints": {
+            "perform_comparison": "Enabled",
+            "comparison_threshold": 0.1,
+            "comparison_method": "Robust",
+            "categorical_comparison_threshold": 0.1,
+            "categorical_drift_method": "LInfinity",
+        },
+    }  # golden/README.md rule 12
+
+
+def test_thresholds_are_the_callers(profile_of):
+    constraints = suggest(profile_of(numbers_feature("age", [1])), MonitoringSettings(datatype_check_threshold=0.9))
+
+    assert constraints.monitoring.datatype_check_threshold == 0.9
+
+
+def test_every_rule_says_what_it_asks():
+    assert set(SUGGESTIONS) == {"inferred_type", "completeness", "is_non_negative", "domains"}
+    assert all(rule.summary.endswith(".") for rule in SUGGESTIONS.values())

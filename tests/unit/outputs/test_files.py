@@ -1,0 +1,106 @@
+"""Publishing: whole or not at all, and the same bytes for the same result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+import pytest
+
+from model_monitor.errors import BadDocument, OutputFailed
+from model_monitor.outputs.files import check_writable, current_run, publish
+
+FILES = {"statistics.json": b"{}", "constraints.json": b"{ }", "states/profile.parquet": b"PAR1"}
+
+
+def tree(folder):
+    return {
+        os.path.relpath(os.path.join(top, name), folder): open(os.path.join(top, name), "rb").read()
+        for top, _, names in os.walk(folder)
+        for name in names
+    }
+
+
+def test_files_stand_under_their_names_and_in_the_folder_of_the_run(tmp_path):
+    run = publish(FILES, str(tmp_path))
+    found = tree(tmp_path)
+
+    assert {name: found[name] for name in FILES} == FILES
+    assert {name: found[f"_runs/{run.run_id}/{name}"] for name in FILES} == FILES
+    commit = json.loads(found["_current.json"])
+    assert commit["run_id"] == run.run_id
+    assert commit["sha256"]["statistics.json"] == hashlib.sha256(b"{}").hexdigest()
+
+
+def test_a_rerun_writes_the_same_bytes_to_the_same_places(tmp_path):
+    publish(FILES, str(tmp_path))
+    before = tree(tmp_path)
+    publish(dict(reversed(FILES.items())), str(tmp_path))
+
+    assert tree(tmp_path) == before
+
+
+def test_another_result_replaces_the_one_before_and_leaves_none_of_its_files(tmp_path):
+    first = publish({**FILES, "checks_deequ.json": b"[]"}, str(tmp_path))
+    second = publish({**FILES, "statistics.json": b"[1]"}, str(tmp_path))
+    found = tree(tmp_path)
+
+    assert found["statistics.json"] == b"[1]"
+    assert "checks_deequ.json" not in found
+    assert found[f"_runs/{first.run_id}/checks_deequ.json"] == b"[]"
+    assert current_run(str(tmp_path)) == second
+
+
+def test_files_of_others_stay(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    publish(FILES, str(tmp_path))
+    publish({"statistics.json": b"[1]"}, str(tmp_path))
+
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("too_large", FILES)
+def test_a_disk_that_is_full_leaves_the_run_before(tmp_path, file_size_limit, too_large):
+    before = publish(FILES, str(tmp_path))
+    with file_size_limit(10_000), pytest.raises(OutputFailed, match=f"{too_large}: can't be written"):
+        publish({**FILES, too_large: bytes(20_000)}, str(tmp_path))
+
+    assert current_run(str(tmp_path)) == before
+    assert {name: tree(tmp_path)[name] for name in FILES} == FILES
+    assert not [
+        name for name in tree(tmp_path) if ".statistics" in name or ".constraints" in name or ".profile" in name
+    ]
+
+
+def test_a_name_that_can_not_be_replaced_leaves_whole_files_and_the_commit_before(tmp_path):
+    (tmp_path / "constraints.json").mkdir()
+    with pytest.raises(OutputFailed, match="constraints.json: can't be written"):
+        publish(FILES, str(tmp_path))
+
+    assert current_run(str(tmp_path)) is None
+    assert tree(tmp_path)["statistics.json"] == FILES["statistics.json"]
+
+
+def test_the_first_run_of_a_folder_has_none_before_it(tmp_path):
+    assert current_run(str(tmp_path / "new")) is None
+
+
+def test_a_broken_commit_is_named(tmp_path):
+    (tmp_path / "_current.json").write_text("[]")
+
+    with pytest.raises(BadDocument, match=r"_current\.json: is not the commit of a run"):
+        current_run(str(tmp_path))
+
+
+def test_trying_out_leaves_nothing(tmp_path):
+    check_writable(str(tmp_path / "new"))
+
+    assert tree(tmp_path / "new") == {}
+
+
+def test_trying_out_fails_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+
+    with pytest.raises(OutputFailed, match="can't be written"):
+        check_writable(str(tmp_path / "file"))
