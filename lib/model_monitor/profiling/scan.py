@@ -84,7 +84,7 @@ def scan(
         FeatureProfile.of(name, column.column_type, states.get(column.position, []))
         for name, column in zip(names, plan.columns, strict=True)
     )
-    log.info("scanned %s rows x %d columns, %.1f s", f"{rows.total:,}", len(names), time.monotonic() - started)
+    log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", len(names), time.monotonic() - started)
     return Scan(Profile(rows.kept, features), rows, dict(zip(predicates, rows.matches, strict=True)))
 
 

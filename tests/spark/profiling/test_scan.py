@@ -140,10 +140,12 @@ def test_every_type_has_an_outcome(spark):
         "day date, moment timestamp, nothing string, list array<double>, object struct<a:int>, map map<string,int>, raw binary"
     )
     moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
+    numbers = (1.5, 2.5, 2**60, 3, Decimal("1.25"), Decimal(10**30))
+    others = (True, moment.date(), moment, None, [1.0, None, math.nan], (1,), {"a": 1}, b"x")
     rows = [
-        (1.5, 2.5, 2**60, 3, Decimal("1.25"), Decimal(10**30), True, moment.date(), moment, None, [1.0, None, math.nan], (1,), {"a": 1}, b"x"),
+        (*numbers, *others),
         (math.nan, None, 2**60 + 1, 4, None, Decimal(1), None, None, None, None, [], None, None, None),
-    ]  # fmt: skip
+    ]
     profile = profile_of(spark.createDataFrame(rows, schema))
     types = {feature.name: feature.inferred_type for feature in profile.features}
 

@@ -1,0 +1,40 @@
+"""Baselining job: a data set -> statistics.json, constraints.json, the states behind them, exit message.
+
+./spark-submit.sh jobs/baseline.py --dataset-source data.csv --dataset-format csv --output-path baseline/
+"""
+
+from __future__ import annotations
+
+import sys
+
+from model_monitor.monitor import run_baseline
+from model_monitor.outputs.files import check_writable
+from model_monitor.runtime.checks import planned_checks
+from model_monitor.runtime.inputs import read_source
+from model_monitor.runtime.job import started
+from model_monitor.runtime.monitors import monitor_for
+from model_monitor.runtime.postprocessing import run_postprocessor
+from model_monitor.runtime.status import completed
+
+
+def main(argv: list[str]) -> int:
+    with started("baseline", argv) as job:
+        monitor = monitor_for(job.config)
+        check_writable(job.config.output_path, job.spark)
+        with read_source(job.spark, job.config) as data:
+            checks = planned_checks(job.spark, job.config, data)
+            baseline = run_baseline(
+                data,
+                monitor,
+                checks=checks,
+                max_quarantined_share=job.config.max_quarantined_share,
+                output_path=job.config.output_path,
+            )
+        baseline.write(job.config.output_path, job.spark)
+        run_postprocessor(job.config.post_analytics_processor_script, job.spark)
+        job.finish(completed())
+    return job.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,153 @@
+"""A run of a job, from its command line to its exit status.
+
+    with started("baseline", argv) as job:
+        frame = read_dataset(job.spark, job.config)
+        …
+        job.finish(completed())
+    return job.exit_status
+
+Whatever happens inside, the run leaves one line in the message file and an exit status, Spark is stopped and no thread
+keeps the process alive. The configuration is read, and Spark is started, when they are first asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from model_monitor.runtime.configuration import config_of, sources_of
+from model_monitor.runtime.contract import JobConfig
+from model_monitor.runtime.failures import Failure, failure_of
+from model_monitor.runtime.job_help import help_text
+from model_monitor.runtime.logs import start_logging
+from model_monitor.runtime.session import require_deequ, start_session, stop_session
+from model_monitor.runtime.sources import Sources
+from model_monitor.runtime.status import ExitStatus, failed, is_container, message_path, write_message
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+
+def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Job:
+    """The run of the job `name` with these arguments, to be opened by `with`; `environment` is the process's if not given.
+
+    Exits at once, with the help text, if the arguments ask for it.
+    """
+    if {"--help", "-h"} & set(arguments):
+        sys.stdout.write(help_text(name))
+        raise SystemExit(0)
+    return Job(name, arguments, os.environ if environment is None else environment)
+
+
+class Job:
+    """One run. `exit_status` and the message file are settled when the `with` block is left."""
+
+    def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.name = name
+        self.exit_status: int = ExitStatus.FAILED
+        self._arguments = arguments
+        self._environment = environment
+        self._message: str | None = None
+        self._began = time.monotonic()
+        self._session: SparkSession | None = None
+        self._terminate: Any = None
+
+    @cached_property
+    def config(self) -> JobConfig:
+        """What the run was told.
+
+        Raises BadConfiguration with all faults of it.
+        """
+        config = config_of(
+            self.name,
+            self._sources,
+            in_container=is_container(self._container_root),
+        )
+        if config.ignored:
+            log.info("without effect on this job: %s", ", ".join(config.ignored))
+        if config.doubtful:
+            log.warning("unknown names, not used: %s", ", ".join(config.doubtful))
+        return config
+
+    @property
+    def spark(self) -> SparkSession:
+        """The run's Spark session, with Deequ on the driver's class path.
+
+        Raises MissingDependency if Deequ is not there.
+        """
+        if self._session is None:
+            began = time.monotonic()
+            self._session = start_session(self.name, progress=self.config.progress)
+            master = self._session.sparkContext.master
+            log.info("started Spark %s on %s, %.1f s", self._session.version, master, time.monotonic() - began)
+            require_deequ(self._session)
+        return self._session
+
+    def finish(self, message: str, exit_status: int = ExitStatus.COMPLETED) -> None:
+        """Say what came of the run: its exit message (`status.completed`, …). The last step of a driver."""
+        self._message = message
+        self.exit_status = exit_status
+
+    @cached_property
+    def _sources(self) -> Sources:
+        return sources_of(self._arguments, self._environment)
+
+    @property
+    def _container_root(self) -> str:
+        return self._sources.text("container_root") or "/"
+
+    def __enter__(self) -> Job:
+        start_logging()
+        self._terminate = signal.signal(signal.SIGTERM, _exit_by_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        try:
+            if error is not None:
+                self._fail(failure_of(error), error)
+            elif self._message is None:
+                self._fail(Failure("the job ended without saying what came of it", ExitStatus.FAILED, True), None)
+            self._leave_message()
+        finally:
+            self._stop()
+            signal.signal(signal.SIGTERM, self._terminate)
+        return True
+
+    def _fail(self, failure: Failure, error: BaseException | None) -> None:
+        self.finish(failed(failure.reason), failure.exit_status)
+        log.error("%s", failure.reason, exc_info=None if failure.is_expected else error)
+
+    def _leave_message(self) -> None:
+        message = self._message or ""
+        try:
+            path = message_path(self._container_root, self._sources.text("output_path"))
+            if path is not None:
+                write_message(message, path, self._session)
+        except Exception as fault:
+            log.error("the exit message could not be written: %s", failure_of(fault).reason)
+            self.exit_status = self.exit_status or ExitStatus.FAILED
+        outcome = message if self.exit_status == ExitStatus.COMPLETED else "failed"
+        log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, time.monotonic() - self._began)
+
+    def _stop(self) -> None:
+        if self._session is None:
+            return
+        try:
+            stop_session(self._session)
+        except Exception as fault:  # the JVM may be gone already, which is what was wanted
+            log.info("Spark was gone already (%s)", type(fault).__name__)
+
+
+def _exit_by_signal(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(ExitStatus.TERMINATED)

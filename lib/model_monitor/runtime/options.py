@@ -1,0 +1,158 @@
+"""The kinds of values that a job's options hold, and what else is declared beside an option. Pure.
+
+Flags, variables and files all give text; each kind here reads it or says what to write instead. `Option` is declared with
+each attribute of `contract.JobConfig`; the help text and the reading of sources are made from it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+from urllib.parse import urlparse
+
+from pydantic import BeforeValidator
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.reading.formats import parse_dataset_format
+from model_monitor.storage import local_path
+
+JOBS = ("baseline", "monitor", "merge")
+
+
+class AnalysisType(str, Enum):
+    """Which monitor a job runs (contract.md sections 1.1 and 11)."""
+
+    DATA_QUALITY = "DATA_QUALITY"
+    MODEL_QUALITY = "MODEL_QUALITY"
+    MODEL_BIAS = "MODEL_BIAS"
+    MODEL_EXPLAINABILITY = "MODEL_EXPLAINABILITY"
+
+
+class ProblemType(str, Enum):
+    """What a model predicts (contract.md section 1.1)."""
+
+    BINARY_CLASSIFICATION = "BinaryClassification"
+    MULTICLASS_CLASSIFICATION = "MulticlassClassification"
+    REGRESSION = "Regression"
+
+
+class Compatibility(str, Enum):
+    """Whose behaviour is wanted: what is right, or what the service did (contract.md section 11, the principle)."""
+
+    NONE = "none"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is declared with an option beside its type and default.
+
+    help: one or two sentences for --help. placeholder: its value in --help ("DIRECTORY"), empty for a switch.
+    ours: not in the service's contract; its variable is then MODEL_MONITOR_<FLAG>.
+    jobs, analyses: who uses it; elsewhere it is accepted and has no effect.
+    opposite: the flag that says no to a switch. default: the default in words, where the value does not say it.
+    """
+
+    help: str
+    placeholder: str = ""
+    ours: bool = False
+    jobs: tuple[str, ...] = JOBS
+    analyses: tuple[AnalysisType, ...] = tuple(AnalysisType)
+    opposite: str | None = None
+    default: str | None = None
+
+    def is_used_by(self, job: str, analysis: AnalysisType) -> bool:
+        """Whether a job of this analysis looks at the option."""
+        return job in self.jobs and analysis in self.analyses
+
+
+E = TypeVar("E", bound=Enum)
+_YES, _NO = ("true", "yes", "1", "on", "enabled"), ("false", "no", "0", "off", "disabled")
+
+
+def read_switch(value: Any) -> Any:
+    """True or False of a text such as true, no, 1, Disabled."""
+    text = str(value).strip().lower()
+    if value is None or isinstance(value, bool):
+        return value
+    if text not in (*_YES, *_NO):
+        raise ValueError(f"is {value!r}; write true or false")
+    return text in _YES
+
+
+def _enabled(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().lower() not in ("enabled", "disabled", "true", "false"):
+        raise ValueError(f"is {value!r}; write Enabled or Disabled")
+    return read_switch(value)
+
+
+def _number(value: Any) -> Any:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"is {value!r}; it has to be a number, such as 0.1")
+    return number
+
+
+def _share(value: Any) -> Any:
+    number = _number(value)
+    if not 0 <= number <= 1:
+        hint = f" ({number:g} % is {number / 100:g})" if 1 < number <= 100 else ""
+        raise ValueError(f"is {value!r}; it has to be a number from 0 to 1{hint}")
+    return number
+
+
+def _whole(value: Any) -> Any:
+    text = str(value).strip()
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError(f"is {value!r}; it has to be a whole number above 0")
+    return int(text)
+
+
+def _names(value: Any) -> Any:
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+def _format(value: Any) -> Any:
+    try:
+        return parse_dataset_format(value) if isinstance(value, str) else value
+    except BadConfiguration as fault:
+        raise ValueError(str(fault)) from fault
+
+
+def _script(value: Any) -> Any:
+    if isinstance(value, str) and urlparse(value).scheme in ("", "file") and not local_path(value).is_file():
+        raise ValueError(f"is {value!r}, where there is no file; write the path of a Python file")
+    return value
+
+
+switch = BeforeValidator(read_switch)
+enabled = BeforeValidator(_enabled)
+number = BeforeValidator(_number)
+share = BeforeValidator(_share)
+whole = BeforeValidator(_whole)
+names = BeforeValidator(_names)
+script = BeforeValidator(_script)
+data_format = BeforeValidator(_format)
+
+
+def member_of(kind: type[E]) -> BeforeValidator:
+    """A member of an enumeration by its value, without regard to case."""
+
+    def read(value: Any) -> Any:
+        if value is None or isinstance(value, kind):
+            return value
+        known = {str(member.value).lower(): member for member in kind}
+        text = str(value).strip().lower()
+        if text in known:
+            return known[text]
+        near = difflib.get_close_matches(text, known, n=1)
+        hint = f"did you mean {known[near[0]].value}? " if near else ""
+        raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(str(member.value) for member in kind)}")
+
+    return BeforeValidator(read)

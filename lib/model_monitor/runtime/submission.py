@@ -1,0 +1,292 @@
+"""Starts a job: builds the spark-submit command and becomes it. Standard library only, any Python from 3.9 on.
+
+`./spark-submit.sh` in a clone and `model-monitor submit` of an installed wheel both end here. What the command gets,
+beside the options given: the package as a zip (--py-files), Deequ's JAR (--jars), the settings of `conf/spark-defaults.conf`
+(--conf, before those given), the log settings of `conf/log4j2.properties`, a suitable Java, and the Python to use.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
+from model_monitor.runtime import deequ_jar
+from model_monitor.runtime.cache import cache_directory
+from model_monitor.runtime.java import find_java
+from model_monitor.runtime.layout import Layout
+from model_monitor.runtime.package_zip import provide_zip
+from model_monitor.runtime.spark_options import (
+    LISTS,
+    SparkOption,
+    read_properties,
+    settings_of,
+    split_options,
+    values_of,
+)
+
+HELP = """\
+usage: {program} [--dry-run] JOB [OPTIONS OF SPARK] [FLAGS OF THE JOB]
+
+JOB is a driver's path or one of: {jobs}.
+Options that spark-submit knows are taken by it wherever they stand (--master, --deploy-mode, --conf K=V,
+--driver-memory, --executor-memory, --packages, --jars, --py-files, --files, --archives, --properties-file, --queue,
+--name, …); everything else goes to the job. What follows -- goes to the job unread. The exit status is the job's.
+
+  --master M      where to run: local[*] (default), local[4], spark://HOST:PORT, yarn, k8s://…
+  --dry-run       print the command with its environment, and start nothing
+  --columns N     how wide the data is; sizes the memory of executors on YARN and Kubernetes (default: 1000)
+  --help          this text; after the JOB: the job's flags
+
+Variables: SPARK_HOME, JAVA_HOME (each found if not set), MODEL_MONITOR_DEEQU_JAR (a JAR that is here already),
+MODEL_MONITOR_CACHE (where the JAR and the package's zip are kept).
+"""
+
+LOCAL_DRIVER_MEMORY = "2g"
+"""Heap of a local run, where one JVM is driver and executors; Spark's own default is 1g."""
+
+WORKER_BASE_MIB, WORKER_MIB_PER_COLUMN = 115, 0.1
+"""Memory of a Python worker: 215 MB at 1,000 columns of doubles and their hashes, measured (docs/operations.md)."""
+
+_SPARK_CORE = re.compile(r"spark-core_[\d.]+-(\d+\.\d+)")
+_SIZE_MIB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command line, taken apart: the job, what goes to it, what goes to Spark, and our own options."""
+
+    job: str
+    job_arguments: list[str]
+    options: list[SparkOption]
+    dry_run: bool
+    columns: int
+
+    @property
+    def asks_for_help(self) -> bool:
+        return any(word in ("--help", "-h") for word in self.job_arguments)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The command and what is added to its environment; `remarks` are lines for the user."""
+
+    command: list[str]
+    variables: dict[str, str]
+    remarks: list[str]
+
+    def __str__(self) -> str:
+        """One line for a shell."""
+        assignments = [f"{name}={shlex.quote(value)}" for name, value in sorted(self.variables.items())]
+        return " ".join(["env", *assignments, *map(shlex.quote, self.command)])
+
+
+def read_request(arguments: Sequence[str]) -> Request | None:
+    """The command line taken apart, or None if it asks for help or names no job.
+
+    Raises BadConfiguration if something of the job's stands before the job.
+    """
+    options, rest = split_options(arguments)
+    own, dry_run, columns = iter(rest), False, 1000
+    for word in own:
+        name, equals, value = word.partition("=")
+        if word == "--dry-run":
+            dry_run = True
+        elif name == "--columns":
+            columns = _columns(value if equals else next(own, ""))
+        elif word in ("--help", "-h"):
+            return None
+        elif word.startswith("-"):
+            raise BadConfiguration(f"{word} stands before the job and is no option of spark-submit; name the job first")
+        else:
+            job_arguments = list(own)
+            if "--dry-run" in job_arguments:
+                job_arguments.remove("--dry-run")
+                dry_run = True
+            return Request(word, job_arguments, options, dry_run, columns)
+    return None
+
+
+def build(request: Request, layout: Layout, environment: Mapping[str, str], working_directory: Path) -> Submission:
+    """The spark-submit command of a request. Makes the package's zip, and fetches the JAR unless it is a dry run.
+
+    Raises BadConfiguration for a job, an option or a settings file that is not there, MissingDependency without Java,
+    Spark 3.5 or the JAR.
+    """
+    job = layout.job_file(request.job, working_directory)
+    spark_home = find_spark_home(environment)
+    conf = Path(environment.get("SPARK_CONF_DIR") or spark_home / "conf")
+    settings = settings_of(request.options, conf / "spark-defaults.conf")
+    master = settings.setdefault("spark.master", "local[*]")
+    remarks: list[str] = []
+
+    command = [str(spark_home / "bin" / "spark-submit"), "--master", master]
+    if "spark.app.name" not in settings:
+        command += ["--name", f"model-monitor {job.stem}"]
+    if is_local(master) and "spark.driver.memory" not in settings:
+        command += ["--driver-memory", LOCAL_DRIVER_MEMORY]
+    for key, value in _own_settings(layout, request, master, settings, remarks).items():
+        command += ["--conf", f"{key}={value}"]
+
+    ours = {"--py-files": [str(provide_zip(layout.package, cache_directory(environment)))], "--jars": []}
+    if "deequ" not in settings.get("spark.jars", "") + settings.get("spark.jars.packages", ""):
+        ours["--jars"] = [str(_jar(request, environment, remarks))]
+    for name in LISTS:
+        listed = ours.get(name, []) + values_of(request.options, name)
+        if listed:
+            command += [name, ",".join(listed)]
+    for option in request.options:
+        if option.name not in (*LISTS, "--master"):
+            command += option.words()
+
+    variables = _variables(layout, spark_home, settings, environment)
+    return Submission([*command, str(job), *request.job_arguments], variables, remarks)
+
+
+def find_spark_home(environment: Mapping[str, str]) -> Path:
+    """SPARK_HOME if it is set, as on EMR, else the Spark inside this Python's pyspark.
+
+    Raises MissingDependency if there is none, or if it is of another line than Deequ's JAR.
+    """
+    if environment.get("SPARK_HOME"):
+        home, where = Path(environment["SPARK_HOME"]), f"SPARK_HOME ({environment['SPARK_HOME']})"
+    else:
+        pyspark = importlib.util.find_spec("pyspark")
+        if pyspark is None or pyspark.origin is None:
+            raise MissingDependency(
+                f"there is no pyspark in this Python ({sys.executable}) and SPARK_HOME is not set; "
+                "`make setup` in the clone, or `pip install 'pyspark>=3.5,<3.6'`"
+            )
+        home, where = Path(pyspark.origin).parent, f"pyspark ({pyspark.origin})"
+    if not (home / "bin" / "spark-submit").is_file():
+        raise MissingDependency(f"{where} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
+    versions = {found.group(1) for found in map(_SPARK_CORE.match, _names(home / "jars")) if found}
+    if versions and deequ_jar.SPARK_LINE not in versions:
+        raise MissingDependency(
+            f"{where} is Spark {', '.join(sorted(versions))}, Deequ's JAR is for Spark {deequ_jar.SPARK_LINE}; "
+            "unset SPARK_HOME to use pyspark's own, or name a Spark of that line"
+        )
+    return home
+
+
+def is_local(master: str) -> bool:
+    """Whether driver and executors are one process of this machine."""
+    return master.startswith("local") and not master.startswith("local-cluster")
+
+
+def _own_settings(
+    layout: Layout, request: Request, master: str, given: Mapping[str, str], remarks: list[str]
+) -> dict[str, str]:
+    own = read_properties(layout.conf / "spark-defaults.conf")
+    # The job itself can't tell: Spark gives its Python a pipe. The bar goes to the standard error.
+    own.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
+    overhead = "spark.executor.memoryOverhead"
+    if master.startswith(("yarn", "k8s")) and overhead not in given:
+        cores = int(given.get("spark.executor.cores") or 1)
+        worker = WORKER_BASE_MIB + WORKER_MIB_PER_COLUMN * request.columns
+        beside_heap = max(384.0, _mebibytes(given.get("spark.executor.memory") or "1g") / 10)  # Spark's own default
+        own[overhead] = f"{round(beside_heap + cores * worker)}m"
+        remarks.append(
+            f"{overhead}={own[overhead]}: {cores} Python workers an executor, {round(worker)} MB each at "
+            f"{request.columns:,} columns"
+        )
+    return {key: value for key, value in own.items() if key not in given}
+
+
+def _jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -> Path:
+    path = deequ_jar.jar_path(environment)
+    if path.is_file():
+        return deequ_jar.provide_jar(environment)
+    if request.dry_run:
+        remarks.append(f"{path} is not there yet; it is fetched when the job is started")
+        return path
+    sys.stderr.write(f"fetching Deequ's JAR, {deequ_jar.COORDINATE}, once (2 MB)\n")
+    return deequ_jar.provide_jar(environment)
+
+
+def _variables(
+    layout: Layout, spark_home: Path, settings: Mapping[str, str], environment: Mapping[str, str]
+) -> dict[str, str]:
+    variables = {
+        "SPARK_HOME": str(spark_home),
+        "JAVA_HOME": str(find_java(environment).home),
+        "SPARK_VERSION": deequ_jar.SPARK_LINE,
+    }
+    logging = (layout.conf / "log4j2.properties").absolute()
+    options = environment.get("SPARK_SUBMIT_OPTS", "")
+    if "log4j2.configurationFile" not in options and logging.is_file():
+        variables["SPARK_SUBMIT_OPTS"] = f"{options} -Dlog4j2.configurationFile={logging.as_uri()}".strip()
+    if is_local(settings["spark.master"]):
+        # Driver and workers have to be one Python; unset, the workers take the first python3 of the PATH.
+        variables["PYSPARK_PYTHON"] = variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
+        if not environment.get("SPARK_LOCAL_IP"):
+            variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # a host name that doesn't resolve stops Spark
+    elif _drives_here(settings) and not (environment.get("PYSPARK_DRIVER_PYTHON") or environment.get("PYSPARK_PYTHON")):
+        variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    return variables
+
+
+def _drives_here(settings: Mapping[str, str]) -> bool:
+    """Whether the driver runs in this Python's own virtual environment, and only the executors are elsewhere."""
+    return sys.prefix != sys.base_prefix and settings.get("spark.submit.deployMode", "client") == "client"
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _columns(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise BadConfiguration(f"--columns is {text!r}; write a whole number above 0")
+    return int(text)
+
+
+def _mebibytes(size: str) -> float:
+    found = re.fullmatch(r"(\d+)([kmgt]?)b?", size.strip().lower())
+    if not found:
+        raise BadConfiguration(f"--executor-memory is {size!r}; write a size such as 4g")
+    return int(found.group(1)) * _SIZE_MIB[found.group(2) or "m"]
+
+
+def main(arguments: Sequence[str], program: str = "./spark-submit.sh") -> int:
+    """Become the job's spark-submit; returns only for help, a dry run or a wrong command line (2)."""
+    layout = Layout.here()
+    try:
+        request = read_request(arguments)
+        if request is None:
+            sys.stdout.write(HELP.format(program=program, jobs=", ".join(layout.job_names())))
+            return 0 if {"--help", "-h"} & set(arguments) else 2
+        if request.asks_for_help:
+            job = layout.job_file(request.job, Path.cwd())
+            path = os.pathsep.join([str(layout.package.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+            return _become([sys.executable, str(job), "--help"], {"PYTHONPATH": path})
+        submission = build(request, layout, os.environ, Path.cwd())
+    except MonitorError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return error.exit_status
+    for remark in submission.remarks:
+        sys.stderr.write(f"{remark}\n")
+    if request.dry_run:
+        sys.stdout.write(f"{submission}\n")
+        return 0
+    return _become(submission.command, submission.variables)
+
+
+def _become(command: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execvpe(command[0], list(command), {**os.environ, **variables})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,121 @@
+"""The baselining job against what the service wrote for the same inputs, through ./spark-submit.sh --compat service."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+UNORDERED = ("buckets", "domains")
+"""Lists of categories are compared as sets: the service's order is that of a Scala map (golden rule 9)."""
+
+
+@pytest.fixture(scope="module")
+def baseline_of(golden, tmp_path_factory):
+    """The documents that the job writes for a golden case, run once for each case."""
+    done = {}
+
+    def running(case, *flags):
+        if (case, flags) not in done:
+            output = tmp_path_factory.mktemp(case)
+            command = ["./spark-submit.sh", "jobs/baseline.py", "--dataset-source", f"{golden / case / 'input.csv'}"]
+            command += ["--dataset-format", "csv", "--output-path", str(output), *flags]
+            finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+            assert finished.returncode == 0, finished.stderr
+            done[case, flags] = output
+        return done[case, flags]
+
+    return running
+
+
+def loaded(path):
+    return json.loads(path.read_text())
+
+
+def assert_holds(ours, theirs, place):
+    """Every member of `theirs` is in `ours`: equal, categories as sets, and std_dev to 1e-12 relative."""
+    if isinstance(theirs, dict):
+        for name, value in theirs.items():
+            assert name in ours, f"{place}.{name} is missing"
+            assert_holds(ours[name], value, f"{place}.{name}")
+    elif isinstance(theirs, list):
+        assert len(ours) == len(theirs), f"{place} has {len(ours)} entries for {len(theirs)}"
+        if place.endswith(("categorical.buckets", ".domains")):
+            assert sorted(ours, key=str) == sorted(theirs, key=str), place
+        else:
+            for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+                assert_holds(mine, other, f"{place}[{index}]")
+    elif place.endswith(".std_dev"):
+        assert ours == pytest.approx(theirs, rel=1e-12), place
+    else:
+        assert ours == theirs, place
+        assert type(ours) is type(theirs), place
+
+
+def test_housing_statistics_are_the_services(golden, baseline_of):
+    theirs = loaded(golden / "dq-housing-full" / "statistics.json")
+    ours = loaded(baseline_of("dq-housing-full", "--compat", "service") / "statistics.json")
+
+    assert_holds(ours, theirs, "statistics")
+    assert_holds_no_more(ours, theirs, "statistics")
+
+
+def assert_holds_no_more(ours, theirs, place):
+    """Nothing is in `ours` that is not in `theirs`, and members stand in the same order."""
+    if isinstance(ours, dict):
+        assert list(ours) == list(theirs), place
+        for name, value in ours.items():
+            assert_holds_no_more(value, theirs[name], f"{place}.{name}")
+    elif isinstance(ours, list) and not place.endswith(UNORDERED):
+        for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+            assert_holds_no_more(mine, other, f"{place}[{index}]")
+
+
+def test_housing_constraints_are_the_services(golden, baseline_of):
+    theirs = loaded(golden / "dq-housing-full" / "constraints.json")
+    ours = loaded(baseline_of("dq-housing-full", "--compat", "service") / "constraints.json")
+
+    assert_holds(ours, theirs, "constraints")
+    assert_holds_no_more(ours, theirs, "constraints")
+
+
+def test_churn_statistics_hold_everything_of_the_services(golden, baseline_of):
+    theirs = loaded(golden / "dq-churn" / "statistics.from-log.json")
+    ours = loaded(baseline_of("dq-churn", "--compat", "service") / "statistics.json")
+    logged = {feature["name"] for feature in theirs["features"]}  # the log had cut the others off
+    ours["features"] = [feature for feature in ours["features"] if feature["name"] in logged]
+
+    assert len(logged) == 33
+    assert_holds(ours, theirs, "statistics")
+
+
+def test_churn_constraints_hold_everything_of_the_services_and_what_newer_ones_add(golden, baseline_of):
+    theirs = loaded(golden / "dq-churn" / "constraints.json")
+    ours = loaded(baseline_of("dq-churn", "--compat", "service") / "constraints.json")
+
+    assert_holds(ours, theirs, "constraints")
+    added = {"categorical_comparison_threshold": 0.1, "categorical_drift_method": "LInfinity"}
+    distribution = ours["monitoring_config"]["distribution_constraints"]
+    assert distribution == {**theirs["monitoring_config"]["distribution_constraints"], **added}
+
+
+def test_the_default_stays_within_the_sketches_bound_of_the_service(golden, baseline_of):
+    theirs = loaded(golden / "dq-housing-full" / "statistics.json")
+    ours = loaded(baseline_of("dq-housing-full") / "statistics.json")
+    rows = theirs["dataset"]["item_count"]
+
+    for mine, other in zip(ours["features"], theirs["features"], strict=True):
+        assert mine["inferred_type"] == other["inferred_type"]
+        if "numerical_statistics" not in other:
+            continue
+        mine, other = mine["numerical_statistics"], other["numerical_statistics"]
+        for name in ("min", "max", "approximate_num_distinct_values"):
+            assert mine[name] == other[name]
+        assert mine["mean"] == pytest.approx(other["mean"], rel=1e-12)
+        buckets = zip(mine["distribution"]["kll"]["buckets"], other["distribution"]["kll"]["buckets"], strict=True)
+        # detection.md section 1: 0.0009 of the rows on each of the four ranks
+        assert all(abs(bucket["count"] - same["count"]) <= 4 * 0.0009 * rows for bucket, same in buckets)

@@ -1,0 +1,192 @@
+"""Jobs started for real by ./spark-submit.sh: exit status, end, company on one machine, and a clean log."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 120
+"""A job of a few rows takes 5 s on an idle machine; a gateway thread that hangs would take forever."""
+
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR) ")
+
+DRIVER = """
+import sys, time
+from model_monitor.errors import BadInput, NoData
+from model_monitor.runtime.job import started
+from model_monitor.runtime.status import completed
+
+
+def refuse(batches):
+    for batch in batches:
+        raise BadInput("a.csv is no CSV; write jsonl")
+    yield from ()
+
+
+def main(argv):
+    with started("baseline", argv) as job:
+        what = job.config.sagemaker_endpoint_name
+        frame = job.spark.range(100, numPartitions=2)
+        assert frame.mapInArrow(lambda batches: batches, "id long").count() == 100
+        if what == "no data":
+            raise NoData("Job inputs had no data")
+        if what == "worker":
+            frame.mapInArrow(refuse, "id long").count()
+        if what == "sleep":
+            print("sleeping", flush=True)
+            time.sleep(300)
+        if what == "check":
+            import pydeequ
+            from pydeequ.checks import Check, CheckLevel
+            from pydeequ.verification import VerificationSuite
+            check = Check(job.spark, CheckLevel.Error, "x").hasSize(lambda size: size == 100)
+            assert VerificationSuite(job.spark).onData(frame).addCheck(check).run().status == "Success"
+        job.finish(completed(2))
+    return job.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def submit(tmp_path):
+    """`submit("what")` starts a job that does so, in a folder with a blank in its name, and gives the running process."""
+    folder = tmp_path / "my jobs"
+    folder.mkdir()
+    (folder / "small.py").write_text(DRIVER)
+
+    def starting(what: str = "nothing", number: int = 1) -> subprocess.Popen[str]:
+        flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", f"out {number}"]
+        return subprocess.Popen(
+            [
+                str(ROOT / "spark-submit.sh"),
+                "small.py",
+                "--master",
+                "local[2]",
+                *flags,
+                "--container-root",
+                str(tmp_path),
+            ],
+            env={**os.environ, "sagemaker_endpoint_name": what},
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    return starting
+
+
+def message(tmp_path: Path, number: int = 1) -> str:
+    return (tmp_path / "my jobs" / f"out {number}" / "message").read_text()
+
+
+def test_two_jobs_run_side_by_side_and_log_nothing_but_their_own_lines(submit, tmp_path):
+    running = [submit(number=1), submit(number=2)]
+
+    for number, process in enumerate(running, start=1):
+        output, _ = process.communicate(timeout=SECONDS)
+        assert process.returncode == 0, output
+        assert message(tmp_path, number) == "CompletedWithViolations: Job completed successfully with 2 violations.\n"
+        assert all(LINE.match(line) for line in output.splitlines()), output
+        assert "WARNING" not in output
+        assert "without effect on this job: variable sagemaker_endpoint_name" in output
+
+
+@pytest.mark.parametrize(
+    ("what", "status", "text"),
+    [
+        ("no data", 3, "Error: Job inputs had no data\n"),
+        ("worker", 255, "Error: a.csv is no CSV; write jsonl\n"),
+    ],
+)
+def test_the_exit_status_is_the_jobs_and_an_expected_failure_leaves_no_trace(submit, tmp_path, what, status, text):
+    process = submit(what)
+    output, _ = process.communicate(timeout=SECONDS)
+
+    assert process.returncode == status
+    assert message(tmp_path) == text
+    assert all(LINE.match(line) for line in output.splitlines()), output
+
+
+def test_a_deequ_check_with_a_lambda_does_not_keep_the_process_alive(submit):
+    process = submit("check")
+    output, _ = process.communicate(timeout=SECONDS)
+
+    assert process.returncode == 0, output
+
+
+def test_a_terminated_job_ends_and_leaves_its_message(submit, tmp_path):
+    process = submit("sleep")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("sleeping"):
+            break
+
+    os.killpg(process.pid, signal.SIGTERM)
+    process.communicate(timeout=SECONDS)
+
+    assert process.returncode != 0
+    for _ in range(100):  # the driver's Python may end after spark-submit
+        if (tmp_path / "my jobs" / "out 1" / "message").exists():
+            break
+        time.sleep(0.1)
+    assert message(tmp_path) == "Error: stopped from outside (SIGTERM)\n"
+
+
+def test_a_jar_without_deequ_is_one_sentence(submit, tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "empty.jar", "w") as jar:
+        jar.writestr("nothing", "")
+    monkeypatch.setenv("MODEL_MONITOR_DEEQU_JAR", str(tmp_path / "empty.jar"))
+
+    process = submit()
+    process.communicate(timeout=SECONDS)
+
+    assert process.returncode == 2
+    assert message(tmp_path).startswith(
+        "Error: Deequ's JAR is not on the driver's class path; start the job by ./spark-sub"
+    )
+
+
+def test_a_wrong_configuration_starts_no_spark(tmp_path):
+    answer = subprocess.run(
+        [ROOT / "spark-submit.sh", "jobs/baseline.py", "--output-path", str(tmp_path), "--dataset-format", "cvs"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert answer.returncode == 2
+    assert "started Spark" not in answer.stdout + answer.stderr
+    assert (tmp_path / "message").read_text().startswith("Error: --dataset-format is 'cvs'")
+
+
+def test_the_commands_that_start_no_jvm_need_none(tmp_path):
+    """A PATH with a shell and a Python, and no Java."""
+    for tool in ("bash", "dirname", "env"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or "")
+    environment = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+
+    for words, text in [
+        (["--help"], "usage: ./spark-submit.sh"),
+        (["baseline", "--help"], "--max-quarantined-share SHARE"),
+    ]:
+        answer = subprocess.run(
+            [ROOT / "spark-submit.sh", *words], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert answer.returncode == 0, answer.stderr
+        assert text in answer.stdout

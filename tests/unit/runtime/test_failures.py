@@ -1,0 +1,112 @@
+"""What is told about an exception. The texts from Java are shortened ones of Spark 3.5.9."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.errors import BadInput, NoData
+from model_monitor.runtime.failures import failure_of
+
+
+class PythonException(Exception):
+    """Stands for pyspark's, which carries a worker's trace as text."""
+
+
+class AnalysisException(Exception):
+    """Stands for pyspark's."""
+
+
+FROM_WORKER = """
+  An exception was thrown from the Python worker. Please see the stack trace below.
+Traceback (most recent call last):
+  File "/tmp/model_monitor.zip/model_monitor/profiling/partition.py", line 17, in gather
+    raise {raised}
+"""
+
+
+def test_an_error_raised_on_purpose_speaks_for_itself():
+    failure = failure_of(NoData("Job inputs had no data"))
+
+    assert (failure.reason, failure.exit_status, failure.is_expected) == ("Job inputs had no data", 3, True)
+
+
+def test_an_error_raised_on_purpose_is_found_behind_another():
+    wrapped = RuntimeError("wrapped")
+    wrapped.__cause__ = BadInput("a.csv is no CSV")
+
+    assert failure_of(wrapped).reason == "a.csv is no CSV"
+
+
+def test_an_error_of_ours_from_a_python_worker_keeps_its_text_and_status():
+    trace = FROM_WORKER.format(raised="x") + "model_monitor.errors.ScriptFailed: line 3 of clean.py raised KeyError\n"
+
+    failure = failure_of(PythonException(trace))
+
+    assert (failure.reason, failure.exit_status) == ("line 3 of clean.py raised KeyError", 1)
+
+
+def test_another_error_from_a_python_worker_is_told_by_type_and_place_without_its_text():
+    failure = failure_of(PythonException(FROM_WORKER.format(raised="x") + "ValueError: 'Jane Doe'\n"))
+
+    assert failure.reason == "unexpected ValueError in a Python worker, partition.py, line 17; the log has its trace"
+    assert (failure.exit_status, failure.is_expected) == (255, False)
+
+
+def test_a_defect_of_ours_is_told_by_type_and_place_without_its_text():
+    try:
+        float("Jane Doe")
+    except ValueError as error:
+        reason = failure_of(error).reason
+
+    assert reason.startswith("unexpected ValueError at test_failures.py, line ")
+    assert "Jane" not in reason
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            'org.apache.hadoop.fs.UnsupportedFileSystemException: No FileSystem for scheme "gs"',
+            "no file system for gs:",
+        ),
+        ("java.lang.ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found", "for s3a: paths"),
+        ("[DATA_SOURCE_NOT_FOUND] Failed to find the data source: delta. Please find", "no reader called delta; pass"),
+        ("java.io.IOException: No space left on device", "the disk is full"),
+        ("java.lang.OutOfMemoryError: Java heap space", "--driver-memory"),
+        ("java.net.UnknownHostException: nowhere", "check --master and the paths"),
+    ],
+)
+def test_a_known_failure_of_spark_is_a_sentence_with_a_remedy(text, words):
+    failure = failure_of(RuntimeError(f"An error occurred while calling o1.load.\n: {text}"))
+
+    assert words in failure.reason
+    assert failure.is_expected
+
+
+def test_of_an_unknown_java_exception_the_innermost_class_is_told():
+    text = ": org.apache.spark.SparkException: Job aborted: Jane Doe\n\tat x\nCaused by: java.io.EOFException: Jane\n\tat y"
+
+    reason = failure_of(RuntimeError(text)).reason
+
+    assert reason.startswith("unexpected java.io.EOFException at ")
+    assert "Jane" not in reason
+
+
+def test_what_spark_says_about_a_query_is_told():
+    error = AnalysisException("[PATH_NOT_FOUND] Path does not exist: file:/nowhere.\nplan")
+
+    assert failure_of(error).reason == "AnalysisException: [PATH_NOT_FOUND] Path does not exist: file:/nowhere."
+
+
+def test_an_error_of_the_operating_system_is_told_with_its_path():
+    failure = failure_of(PermissionError(13, "Permission denied", "/out"))
+
+    assert (failure.reason, failure.exit_status) == ("/out: Permission denied", 255)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(KeyboardInterrupt(), 130), (SystemExit(143), 143), (SystemExit(7), 7), (SystemExit(0), 255), (SystemExit(), 255)],
+)
+def test_an_interrupted_job_never_ends_with_success(error, status):
+    assert failure_of(error).exit_status == status

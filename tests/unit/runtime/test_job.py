@@ -1,0 +1,111 @@
+"""A run without Spark: whatever happens inside, one line in the message file and an exit status."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+
+import pytest
+
+from model_monitor.errors import NoData
+from model_monitor.runtime.job import started
+from model_monitor.runtime.status import completed
+
+
+@pytest.fixture(autouse=True)
+def own_logging(monkeypatch):
+    """Leaves pytest's log handlers alone."""
+    monkeypatch.setattr("model_monitor.runtime.job.start_logging", lambda: None)
+    logging.getLogger("model_monitor").setLevel(logging.INFO)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """`run(body)` is a baselining run of `body`; gives its exit status and its message."""
+
+    def running(body):
+        flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", str(tmp_path)]
+        with started("baseline", [*flags, "--container-root", str(tmp_path)], {}) as job:
+            body(job)
+        return job.exit_status, (tmp_path / "message").read_text()
+
+    return running
+
+
+def test_a_run_that_finishes(run):
+    assert run(lambda job: job.finish(completed(2))) == (
+        0,
+        "CompletedWithViolations: Job completed successfully with 2 violations.\n",
+    )
+
+
+def test_a_run_that_raises_an_error_on_purpose_logs_no_trace(run, caplog):
+    def body(job):
+        raise NoData("Job inputs had no data")
+
+    assert run(body) == (3, "Error: Job inputs had no data\n")
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_a_run_with_a_defect_logs_its_trace_once(run, caplog):
+    def body(job):
+        job.finish(completed())
+        raise ZeroDivisionError
+
+    status, message = run(body)
+
+    assert status == 255
+    assert message.startswith("Error: unexpected ZeroDivisionError at test_job.py, line ")
+    assert sum(bool(record.exc_info) for record in caplog.records) == 1
+
+
+def test_a_run_that_says_nothing_has_failed(run):
+    assert run(lambda job: None) == (255, "Error: the job ended without saying what came of it\n")
+
+
+def test_a_run_that_is_terminated_leaves_a_message(run):
+    def body(job):
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+
+    handler = signal.getsignal(signal.SIGTERM)
+    assert run(body) == (143, "Error: stopped from outside (SIGTERM)\n")
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_a_wrong_configuration_ends_the_run_with_all_faults_in_one_line(tmp_path):
+    flags = ["--dataset-format", "csv", "--output-path", str(tmp_path), "--max-domain-size", "x"]
+    with started("baseline", [*flags, "--container-root", str(tmp_path)], {}) as job:
+        job.finish(str(job.config))
+
+    assert job.exit_status == 2
+    assert (tmp_path / "message").read_text() == (
+        "Error: --max-domain-size is 'x'; it has to be a whole number above 0; "
+        "dataset_source is missing; write --dataset-source PATH, or set the variable dataset_source\n"
+    )
+
+
+def test_a_message_that_can_not_be_written_is_a_failure(tmp_path):
+    (tmp_path / "file").touch()
+    flags = ["--output-path", str(tmp_path / "file"), "--container-root", str(tmp_path)]
+    with started("baseline", flags, {}) as job:
+        job.finish(completed())
+
+    assert job.exit_status == 255
+
+
+def test_variables_without_effect_are_told_in_one_line(tmp_path, caplog):
+    flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", str(tmp_path)]
+    with started("baseline", flags, {"start_time": "2021-05-06T22:00:00Z", "HOME": "/root"}) as job:
+        job.finish(job.config.output_path)
+
+    assert caplog.messages[0] == "without effect on this job: variable start_time"
+
+
+def test_help_starts_no_run(capsys):
+    with pytest.raises(SystemExit) as caught:
+        started("baseline", ["--help"], {})
+
+    assert caught.value.code == 0
+    assert "--dataset-source" in capsys.readouterr().out

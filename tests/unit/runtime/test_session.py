@@ -1,0 +1,50 @@
+"""The settings of a session that depend on the data."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from model_monitor.errors import MissingDependency
+from model_monitor.runtime.session import batch_by_width, partition_by_size, require_deequ
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def spark():
+    """What is asked of a session here: a version, and settings that can be set."""
+    settings: dict[str, str] = {}
+    return SimpleNamespace(version="4.0.1", settings=settings, conf=SimpleNamespace(set=settings.__setitem__))
+
+
+@pytest.mark.parametrize(
+    ("total", "size"),
+    [
+        (0, 32 * MIB),
+        (10 * MIB, 32 * MIB),
+        (64_000 * MIB, 32 * MIB),
+        (128_000 * MIB, 64 * MIB),
+        (64_000 * MIB + 1, 32 * MIB + 1),
+    ],
+)
+def test_partitions_are_a_function_of_the_bytes_alone(spark, total, size):
+    assert partition_by_size(spark, total) == size
+    assert spark.settings == {"spark.sql.files.maxPartitionBytes": str(size)}
+
+
+@pytest.mark.parametrize(
+    ("columns", "text_columns", "rows"),
+    [(1, 0, 10_000), (13, 3, 10_000), (1000, 0, 4194), (1000, 1000, 262), (100_000, 100_000, 64)],
+)
+def test_a_batch_takes_about_64_megabytes(spark, columns, text_columns, rows):
+    assert batch_by_width(spark, columns, text_columns) == rows
+    assert spark.settings == {"spark.sql.execution.arrow.maxRecordsPerBatch": str(rows)}
+
+
+def test_a_spark_of_another_line_is_told_before_deequ_is_touched(spark):
+    with pytest.raises(
+        MissingDependency, match=r"this is Spark 4\.0\.1, Deequ's JAR is for 3\.5; use a Spark of that line"
+    ):
+        require_deequ(spark)
