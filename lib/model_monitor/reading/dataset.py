@@ -38,9 +38,10 @@ COMPRESSED = (".gz", ".bz2")
 class Dataset:
     """A frame whose first `len(names)` columns are the features, and what is known of where it is from.
 
-    path: what was read, empty for a frame at hand. refusable: whether the frame has the columns of `refusals` and `text_lines` behind the features. partitions_at_most: an
-    upper bound of its partitions, None if it isn't known. header_lines: how many header lines the files should have.
-    records, dropped_by_script: what a script was given, and dropped; None without one. persisted: to be given back.
+    path: what was read, empty for a frame at hand. refusable: whether the frame has the columns of `refusals` and
+    `text_lines` behind the features. partitions_at_most: an upper bound of its partitions, None if it isn't known.
+    header_lines: how many header lines the files should have. records, dropped_by_script: what a script was given, and
+    dropped; None without one. persisted: to be given back.
     """
 
     frame: DataFrame

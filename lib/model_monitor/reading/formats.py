@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Union
+from typing import Any, Literal, TypeAlias
 
 from model_monitor.errors import BadConfiguration
 
@@ -78,9 +78,9 @@ class SparkFormat:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-DatasetFormat = Union[
-    CsvFormat, JsonFormat, ParquetFormat, CaptureFormat, MergedFormat, TableFormat, SparkFormat
-]  # fmt: skip
+DatasetFormat: TypeAlias = (
+    CsvFormat | JsonFormat | ParquetFormat | CaptureFormat | MergedFormat | TableFormat | SparkFormat
+)
 
 
 def parse_dataset_format(text: str) -> DatasetFormat:

@@ -17,14 +17,15 @@ from model_monitor.states.hashing import xxhash64_of
 from model_monitor.states.metrics import FeatureMetrics, metrics_of
 
 
-def profile_of(values, *, missing=0, data_types=None):
+def profile_of(values, *, missing=0, text_counts=None):
     doubles = np.array(values, dtype=np.float64)
     moments, distinct = MomentsBuilder(), DistinctBuilder()
     moments.update(doubles, missing=missing)
     distinct.update(xxhash64_of(doubles[~np.isnan(doubles)]))
     found = moments.state()
-    counts = data_types or DataTypeCounts(missing=found.absent, fractional=found.present)
-    feature = FeatureProfile("a.b", ColumnType.FRACTIONAL, counts, found, None, distinct.state())
+    counts = text_counts or DataTypeCounts(missing=found.absent, fractional=found.present)
+    column_type = ColumnType.TEXT if text_counts else ColumnType.FRACTIONAL
+    feature = FeatureProfile("a.b", column_type, counts, found, None, distinct.state())
     return Profile(len(values) + missing, (feature,))
 
 
@@ -57,9 +58,7 @@ def test_a_feature_without_values_has_no_moments(values, missing, completeness):
 
 
 def test_numbers_among_other_texts_are_no_metrics():
-    mixed = DataTypeCounts(fractional=2, text=1)
-
-    metrics = metrics_of(profile_of([1, 2, np.nan], data_types=mixed))["a.b"]
+    metrics = metrics_of(profile_of([1, 2, np.nan], text_counts=DataTypeCounts(fractional=2, text=1)))["a.b"]
 
     assert metrics == FeatureMetrics(completeness=1.0, approx_count_distinct=2)
 

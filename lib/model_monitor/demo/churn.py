@@ -1,0 +1,193 @@
+"""A made-up telecom company's customers: who they are, who leaves, and what a model thinks of it.
+
+Everything is drawn from the distributions written here, from one seed; no row was ever a person's. `baseline_table` is
+what the model was validated on; `traffic.py` draws later customers from the same distributions. Pure numpy and pandas,
+no files; the same seed gives the same table, byte for byte, with the same numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+LABEL = "churned"
+SCORE = "churn_probability"
+FEATURES = (
+    "customer_ref",
+    "plan",
+    "payment_method",
+    "has_roaming",
+    "tenure_months",
+    "day_minutes",
+    "evening_minutes",
+    "international_minutes",
+    "day_calls",
+    "data_gigabytes",
+    "voicemail_messages",
+    "support_calls",
+    "satisfaction",
+    "monthly_charge_eur",
+)
+DECISION_THRESHOLD = 0.5
+
+PLANS = {"basic": 0.34, "prepaid": 0.22, "plus": 0.20, "family": 0.16, "business": 0.08}  # shares of the customers
+PLAN_FEES_EUR = {"basic": 18.0, "prepaid": 9.0, "plus": 29.0, "family": 44.0, "business": 52.0}
+PAYMENT_METHODS = {"direct debit": 0.55, "card": 0.30, "invoice": 0.15}
+NO_VOICEMAIL_SHARE = 0.72  # customers without a voice mailbox: their count is 0
+MISSING_IN_BASELINE = 0.08  # share of older customers without a payment method, and of those without a survey answer
+LARGEST_DEVIATION = 3.0  # a law sees a feature at most this many spreads from its centre
+
+_REFERENCE_LETTERS = np.array(list("ABCDEFGHJKLMNPQRSTUVWXYZ"))
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """A logistic law: log-odds of leaving = `intercept` + sum of `weights` times the features' standardised values.
+
+    weights: log-odds per spread of a number in `SPREADS`, or for "plan=NAME" the log-odds of being on that plan.
+    A number deviates by at most `LARGEST_DEVIATION` spreads; a missing one counts as its centre.
+    """
+
+    intercept: float
+    weights: Mapping[str, float]
+
+    def probability(self, customers: pd.DataFrame) -> NDArray[np.float64]:
+        """The probability in [0, 1] that each customer leaves; shape (rows,)."""
+        log_odds = np.full(len(customers), self.intercept, dtype=np.float64)
+        for name, weight in self.weights.items():
+            feature, _, value = name.partition("=")
+            if value:
+                log_odds += weight * (customers[feature] == value).to_numpy(np.float64)
+            else:
+                log_odds += weight * _standardised(customers[feature], *SPREADS[feature])
+        probabilities: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds))
+        return probabilities
+
+
+SPREADS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "tenure_months": (28.0, 20.0),  # (centre, spread), roughly the mean and standard deviation
+        "day_minutes": (180.0, 52.0),
+        "support_calls": (1.6, 1.3),
+        "satisfaction": (7.0, 1.8),
+        "monthly_charge_eur": (38.0, 16.0),
+        "has_roaming": (0.28, 0.45),
+    }
+)
+
+TRUTH = Law(
+    intercept=-1.9,
+    weights=MappingProxyType(
+        {
+            "tenure_months": -1.5,
+            "support_calls": 1.7,
+            "satisfaction": -1.6,
+            "day_minutes": 0.9,
+            "monthly_charge_eur": 0.6,
+            "has_roaming": 0.4,
+            "plan=prepaid": 1.0,
+            "plan=family": -0.8,
+        }
+    ),
+)
+"""Who really leaves."""
+
+MODEL = Law(
+    intercept=-1.8,
+    weights=MappingProxyType(
+        {
+            "tenure_months": -1.3,
+            "support_calls": 1.8,
+            "satisfaction": -1.4,
+            "day_minutes": 0.7,
+            "monthly_charge_eur": 0.7,
+            "plan=prepaid": 0.8,
+        }
+    ),
+)
+"""What the deployed model believes: near `TRUTH`, with slightly wrong weights; roaming and families escaped it."""
+
+
+def baseline_table(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
+    """The model's validation set: `LABEL`, `SCORE`, then `FEATURES`; `rows` customers whose outcome is known.
+
+    The label and the score stand first, as a monitored endpoint's output columns do (contract.md 3.3), so that captured
+    traffic meets these columns by position.
+    """
+    rng = np.random.default_rng([seed, 0])
+    customers = draw_customers(rows, rng, missing_share=MISSING_IN_BASELINE)
+    outcome = pd.DataFrame({LABEL: draw_labels(customers, rng), SCORE: score(customers)})
+    table: pd.DataFrame = pd.concat([outcome, customers], axis="columns")
+    return table
+
+
+def draw_customers(rows: int, rng: np.random.Generator, *, missing_share: float) -> pd.DataFrame:
+    """`rows` customers drawn independently, with the columns `FEATURES` in that order.
+
+    missing_share: share in [0, 1] of missing values in `payment_method` and, independently, in `satisfaction`.
+    """
+    plan = rng.choice(list(PLANS), size=rows, p=list(PLANS.values()))
+    day_minutes = np.clip(rng.normal(180.0, 52.0, rows), 0.0, None).round(1)
+    data_gigabytes = rng.lognormal(1.2, 0.8, rows).round(2)
+    has_mailbox = rng.random(rows) >= NO_VOICEMAIL_SHARE
+    fees = np.array([PLAN_FEES_EUR[name] for name in plan], dtype=np.float64)
+    usage = 0.05 * day_minutes + 0.4 * np.minimum(data_gigabytes, 20.0)
+    columns = {
+        "customer_ref": _references(rows, rng),
+        "plan": plan.astype(object),
+        "payment_method": rng.choice(list(PAYMENT_METHODS), size=rows, p=list(PAYMENT_METHODS.values())).astype(object),
+        "has_roaming": (rng.random(rows) < 0.28).astype(np.int64),
+        "tenure_months": np.minimum(rng.gamma(2.0, 14.0, rows), 180.0).astype(np.int64),
+        "day_minutes": day_minutes,
+        "evening_minutes": np.clip(rng.normal(200.0, 50.0, rows), 0.0, None).round(1),
+        "international_minutes": rng.gamma(3.5, 2.8, rows).round(1),
+        "day_calls": rng.poisson(100.0, rows),
+        "data_gigabytes": data_gigabytes,
+        "voicemail_messages": np.where(has_mailbox, rng.poisson(28.0, rows), 0),
+        "support_calls": rng.poisson(1.6, rows),
+        "satisfaction": np.clip(rng.normal(7.0, 1.8, rows), 1.0, 10.0).round(1),
+        "monthly_charge_eur": np.clip(fees + usage + rng.normal(0.0, 2.0, rows), 1.0, None).round(2),
+    }
+    columns["payment_method"][rng.random(rows) < missing_share] = np.nan
+    columns["satisfaction"][rng.random(rows) < missing_share] = np.nan
+    customers: pd.DataFrame = pd.DataFrame(columns, columns=list(FEATURES))
+    return customers
+
+
+def draw_labels(customers: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.int64]:
+    """1 for the customers that leave, by `TRUTH`; shape (rows,)."""
+    return (rng.random(len(customers)) < TRUTH.probability(customers)).astype(np.int64)
+
+
+def score(customers: pd.DataFrame) -> NDArray[np.float64]:
+    """The model's probability of leaving to four decimals, as the endpoint answers it; shape (rows,)."""
+    return MODEL.probability(customers).round(4)
+
+
+def decide(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The model's predicted label: 1 where the score is above `DECISION_THRESHOLD`; shape (rows,)."""
+    return (scores > DECISION_THRESHOLD).astype(np.int64)
+
+
+def to_csv(table: pd.DataFrame, *, header: bool) -> str:
+    """CSV text with `\\n` line ends. A missing value is an empty cell; a fractional number keeps its decimal point."""
+    text: str = table.to_csv(index=False, header=header, lineterminator="\n")
+    return text
+
+
+def _standardised(values: pd.Series, centre: float, spread: float) -> NDArray[np.float64]:
+    deviations = (values.to_numpy(np.float64, na_value=centre) - centre) / spread
+    limited: NDArray[np.float64] = np.clip(deviations, -LARGEST_DEVIATION, LARGEST_DEVIATION)
+    return limited
+
+
+def _references(rows: int, rng: np.random.Generator) -> NDArray[np.object_]:
+    """Texts such as `KT-480213`: hardly one comes twice, so this is a feature of high cardinality."""
+    letters = rng.choice(_REFERENCE_LETTERS, size=(rows, 2))
+    numbers = rng.integers(0, 1_000_000, rows)
+    return np.array([f"{a}{b}-{number:06d}" for (a, b), number in zip(letters, numbers, strict=True)], dtype=object)

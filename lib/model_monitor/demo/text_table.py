@@ -1,0 +1,55 @@
+"""A table in plain text for a terminal: columns as wide as their content, numbers to the right, at most `width` wide.
+
+Pure text; no colour, no box characters, so that it can be copied and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Cell = str | int | float | None  # None or NaN: there is no such value, shown as "-"
+
+GAP = "  "
+SHORTEST_NAME = 8  # characters that are left of the first column when the table is too wide
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, width: int = 100) -> str:
+    """The table's lines, each ending in a newline: the header, a rule, one line per row.
+
+    A column that holds a number is set to the right. If the lines were longer than `width` characters, the texts of the
+    first column are shortened, down to `SHORTEST_NAME`; the other columns are never cut.
+    """
+    numeric = [any(isinstance(row[column], (int, float)) for row in rows) for column in range(len(header))]
+    cells = [list(header), *([_shown(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
+    too_long = sum(widths) + len(GAP) * (len(widths) - 1) - width
+    if too_long > 0:
+        widths[0] = min(widths[0], max(SHORTEST_NAME, widths[0] - too_long))
+    cells.insert(1, ["-" * column_width for column_width in widths])
+    lines = [
+        GAP.join(
+            cell.rjust(column_width) if to_the_right else _shortened(cell, column_width).ljust(column_width)
+            for cell, column_width, to_the_right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        for line in cells
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _shown(cell: Cell) -> str:
+    """Integers in full; other numbers to four significant digits, never in more than ten characters."""
+    if cell is None or cell != cell:  # NaN differs from itself
+        return "-"
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, int):
+        return f"{cell:d}"
+    if cell != 0 and not 1e-3 <= abs(cell) < 1e6:
+        return f"{cell:.3e}"
+    if abs(cell) >= 1000:
+        return f"{cell:.1f}"
+    return f"{cell:.4g}"
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

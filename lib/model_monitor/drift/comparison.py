@@ -1,0 +1,145 @@
+"""Two distributions compared by the methods of constraints.json, or by any registered distance. Driver only, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from model_monitor.drift.chi_square import goodness_of_fit
+from model_monitor.drift.distances import DISTANCES
+from model_monitor.drift.distributions import (
+    CategoryCounts,
+    NumericDistribution,
+    category_cells,
+    decile_cells,
+    histogram_cells,
+)
+from model_monitor.drift.tie_losing import tie_losing_cdf
+from model_monitor.errors import BadConfiguration
+from model_monitor.registry import Entry
+
+NUMERIC_METHODS = {"Simple": "l_infinity_numeric", "Robust": "l_infinity_numeric_robust"}
+"""Distances by `comparison_method` (contract.md 4.2)."""
+
+CATEGORICAL_METHODS = {"LInfinity": "l_infinity_categorical_robust", "ChiSquared": "chi_squared"}
+"""Distances by `categorical_drift_method` (contract.md 4.2)."""
+
+
+class Ties(Enum):
+    """How equal values of a sketch count."""
+
+    SUMMED = "summed"
+    LOST = "lost"  # once per distinct value, as in the service (tie_losing.py)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a method found.
+
+    distance: None if it is not computable, then `reason` says why. n, m: values of the baseline and of the current data
+    as the method counts them, 0 if a side has none. higher_is_more: False if the distance is a p-value. statistic,
+    degrees_of_freedom: of a test that has them.
+    """
+
+    distance: float | None
+    n: int
+    m: int
+    formula: str
+    higher_is_more: bool = True
+    statistic: float | None = None
+    degrees_of_freedom: int | None = None
+    reason: str | None = None
+
+
+def compare_numeric(
+    baseline: NumericDistribution,
+    current: NumericDistribution,
+    *,
+    method: str = "Robust",
+    ties: Ties = Ties.SUMMED,
+) -> Comparison:
+    """The L-infinity distance of two numeric distributions. method: a name of NUMERIC_METHODS.
+
+    Raises BadConfiguration if there is no such method.
+    Source: detection.md 3.1; with ties lost golden rule 16.
+    """
+    entry = _method(NUMERIC_METHODS, "comparison_method", method)
+    formula = entry.facts["formula"]
+    if ties is Ties.LOST:
+        sides = tie_losing_cdf(baseline.levels), tie_losing_cdf(current.levels)
+        formula = f"{formula}, each distinct value counted once"
+    else:
+        sides = baseline.step_cdf(), current.step_cdf()
+    n, m = sides[0].total, sides[1].total
+    if not (n and m):
+        return Comparison(None, n, m, formula, reason=_no_values(n, m))
+    return Comparison(entry(*sides), n, m, formula)
+
+
+def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, method: str = "LInfinity") -> Comparison:
+    """The distance of two sets of counts by category. method: a name of CATEGORICAL_METHODS.
+
+    LInfinity is corrected for chance as `Robust` is. ChiSquared gives a p-value.
+
+    Raises BadConfiguration if there is no such method.
+    Source: detection.md 3.2 and 3.4; contract.md section 11, row 23.
+    """
+    entry = _method(CATEGORICAL_METHODS, "categorical_drift_method", method)
+    formula = entry.facts["formula"]
+    more = entry.facts["higher_is_more"]
+    n, m = sum(baseline.values()), sum(current.values())
+    if not (n and m):
+        return Comparison(None, n, m, formula, more, reason=_no_values(n, m))
+    cells = category_cells(baseline, current)
+    if method != "ChiSquared":
+        return Comparison(entry(*cells), n, m, formula, more)
+    test = goodness_of_fit(*cells)
+    if not test.is_computable:
+        reason = "fewer than two categories of the baseline expect enough values for a chi-squared test"
+        return Comparison(None, n, m, formula, more, reason=reason)
+    return Comparison(test.p_value, n, m, formula, more, test.statistic, test.degrees_of_freedom)
+
+
+def distance(
+    name: str, baseline: NumericDistribution | CategoryCounts, current: NumericDistribution | CategoryCounts
+) -> float:
+    """Any registered distance of two features of the same kind, in the form that it takes; NaN if not computable.
+
+    Raises BadConfiguration if there is no such distance or it does not take features of this kind, EmptyDistribution if
+    a side has no values.
+    """
+    entry = DISTANCES.get(name)
+    if isinstance(baseline, NumericDistribution) and isinstance(current, NumericDistribution):
+        form = entry.facts["numeric"]
+        if form is None:
+            raise BadConfiguration(f"distance {name!r} takes categories only; write one of: {_takers('numeric')}")
+        return float(entry(*_NUMERIC_FORMS[form](baseline, current)))
+    if isinstance(baseline, Mapping) and isinstance(current, Mapping):
+        if not entry.facts["categorical"]:
+            raise BadConfiguration(f"distance {name!r} takes numbers only; write one of: {_takers('categorical')}")
+        return float(entry(*category_cells(baseline, current)))
+    raise BadConfiguration(f"distance {name!r} was given a numeric and a categorical feature; both have to be the same")
+
+
+_NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], tuple[Any, Any]]] = {
+    "step_cdf": lambda baseline, current: (baseline.step_cdf(), current.step_cdf()),
+    "deciles": lambda baseline, current: decile_cells(baseline.step_cdf(), current.step_cdf()),
+    "histogram": lambda baseline, current: histogram_cells(baseline.histogram(), current.histogram()),
+}
+
+
+def _takers(kind: str) -> str:
+    return ", ".join(entry.name for entry in DISTANCES.values() if entry.facts[kind])
+
+
+def _method(methods: Mapping[str, str], setting: str, method: str) -> Entry[Callable[..., float]]:
+    if method not in methods:
+        raise BadConfiguration(f"{setting} is {method!r}; write one of: {', '.join(methods)}")
+    return DISTANCES.get(methods[method])
+
+
+def _no_values(n: int, m: int) -> str:
+    sides = [side for side, count in (("the baseline", n), ("the current data", m)) if not count]
+    return f"no values in {' and '.join(sides)}"

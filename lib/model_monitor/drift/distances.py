@@ -1,0 +1,327 @@
+"""Distances between two distributions of one feature, each a registered function of (baseline, current).
+
+Facts beside each: `numeric`, the form in which it takes numeric features ("step_cdf": two StepCdf; "deciles",
+"histogram": counts over such cells; None: not at all); `categorical`, whether it takes counts of categories;
+`symmetric`; `range`; `higher_is_more`, False for p-values, which fall as the distance grows; `formula`, as the reports
+show it (n, m: numbers of values of the baseline and of the current data). Pure numpy and scipy, driver only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from scipy import special
+
+from model_monitor.drift.distributions import Counts, StepCdf, Values, require_values
+from model_monitor.registry import Registry
+
+Distance: TypeAlias = Callable[..., float]
+
+DISTANCES: Registry[Distance] = Registry("distance")
+
+CRITICAL_VALUE = 1.8
+"""c of the robust distance; a level of 0.003. Source: Distance.scala of Deequ 2.1.0, after Knuth, TAOCP 2, 3.3.1."""
+
+SMALLEST_DEVIATION = 0.001
+"""A baseline that hardly varies is taken to vary so much. Source: Evidently's normed Wasserstein distance."""
+
+_ROBUST = "max(0, {distance} - 1.8 * sqrt((n + m) / (n * m)))"
+_CDF_GAP = "max |F_baseline - F_current|"
+_SHARE_GAP = "max |p_baseline - p_current|"
+
+
+@DISTANCES.register(
+    "l_infinity_numeric",
+    numeric="step_cdf",
+    categorical=False,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    formula=_CDF_GAP,
+)
+def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
+    """Largest gap between two cumulative distributions, the Kolmogorov-Smirnov statistic: 0 if equal, 1 if apart.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: Distance.numericalDistance of Deequ 2.1.0, `linfSimple`; `comparison_method: Simple` of constraints.json.
+    """
+    require_values(baseline.total, current.total)
+    values = np.union1d(baseline.values, current.values)
+    return float(np.abs(baseline.shares_at(values) - current.shares_at(values)).max())
+
+
+@DISTANCES.register(
+    "l_infinity_numeric_robust",
+    numeric="step_cdf",
+    categorical=False,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    formula=_ROBUST.format(distance=_CDF_GAP),
+)
+def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: float | None = None) -> float:
+    """Largest gap between two cumulative distributions, less what chance does to so few values; not below 0.
+
+    alpha: the level of that chance; None is Deequ's factor of 1.8, a level of 0.003.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: as `l_infinity_numeric`, `linfRobust`; `comparison_method: Robust`.
+    """
+    return _above_chance(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
+
+
+@DISTANCES.register(
+    "l_infinity_categorical",
+    numeric=None,
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    formula=_SHARE_GAP,
+)
+def l_infinity_categorical(baseline: Counts, current: Counts) -> float:
+    """Largest difference between the shares of a category: 0 if all are equal, 1 if each side has one of its own.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: Distance.categoricalDistance of Deequ 2.1.0, `linfSimple`; the same is TFDV's `infinity_norm`.
+    """
+    p, q = _shares(baseline, current)
+    return float(np.abs(p - q).max())
+
+
+@DISTANCES.register(
+    "l_infinity_categorical_robust",
+    numeric=None,
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    formula=_ROBUST.format(distance=_SHARE_GAP),
+)
+def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: float | None = None) -> float:
+    """Largest difference between the shares of a category, less what chance does to so few values; not below 0.
+
+    alpha: as in `l_infinity_numeric_robust`.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: as `l_infinity_categorical`, `linfRobust`; `categorical_drift_method: LInfinity`.
+    """
+    return _above_chance(l_infinity_categorical(baseline, current), float(baseline.sum()), float(current.sum()), alpha)
+
+
+@DISTANCES.register(
+    "normalized_abs_difference",
+    numeric=None,
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    formula="max |baseline count - current count| / (n + m)",
+)
+def normalized_abs_difference(baseline: Counts, current: Counts) -> float:
+    """Largest difference between the counts of a category, as a share of both totals; sees a change of volume too.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: NormalizedAbsoluteDifference of TFDV's anomalies/metrics.cc.
+    """
+    require_values(baseline.sum(), current.sum())
+    return float(np.abs(baseline - current).max() / (baseline.sum() + current.sum()))
+
+
+@DISTANCES.register(
+    "js_divergence",
+    numeric="histogram",
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    formula="(KL(p | mean) + KL(q | mean)) / 2, in bits",
+)
+def js_divergence(baseline: Counts, current: Counts) -> float:
+    """Jensen-Shannon divergence in bits: 0 for proportional counts, 1 for disjoint ones.
+
+    Cells that are empty on both sides add nothing. Not the *distance*, which is its square root.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: Lin 1991, "Divergence measures based on the Shannon entropy", equal weights; base 2, and numeric features
+    over their aligned histograms, as TFDV has it.
+    """
+    p, q = _shares(baseline, current)
+    middle = (p + q) / 2
+    return min(max((_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2, 0.0), 1.0)
+
+
+@DISTANCES.register(
+    "js_distance",
+    numeric="deciles",
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    formula="sqrt((KL(p | mean) + KL(q | mean)) / 2), in bits",
+)
+def js_distance(baseline: Counts, current: Counts) -> float:
+    """Jensen-Shannon distance with logarithms of base 2: 0 for proportional counts, 1 for disjoint ones.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: Endres and Schindelin 2003, "A new metric for probability distributions"; base 2 as NannyML and Azure.
+    """
+    return math.sqrt(js_divergence(baseline, current))
+
+
+@DISTANCES.register(
+    "js_distance_natural",
+    numeric="deciles",
+    categorical=True,
+    symmetric=True,
+    range=(0.0, math.sqrt(math.log(2))),
+    higher_is_more=True,
+    formula="sqrt((KL(p | mean) + KL(q | mean)) / 2), in nats",
+)
+def js_distance_natural(baseline: Counts, current: Counts) -> float:
+    """Jensen-Shannon distance with natural logarithms: 0 for proportional counts, 0.8326 for disjoint ones.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: as `js_distance`; natural logarithms as Evidently.
+    """
+    return math.sqrt(js_divergence(baseline, current) * math.log(2))
+
+
+@DISTANCES.register(
+    "psi",
+    numeric="deciles",
+    categorical=True,
+    symmetric=True,
+    range=(0.0, math.inf),
+    higher_is_more=True,
+    formula="sum((q - p) * ln(q / p)), 1 added to every count",
+)
+def population_stability_index(baseline: Counts, current: Counts) -> float:
+    """Population stability index: 0 if the smoothed shares are equal, without an upper end; usual limits 0.1 and 0.2.
+
+    Cells that are empty on both sides are left out, and 1 is added to each other count, so that a cell that is empty on
+    one side does not make the index infinite. Totals that differ move it a little even if the shares are equal.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: detection.md 3.5; Deequ's own has no smoothing.
+    """
+    require_values(baseline.sum(), current.sum())
+    filled = (baseline > 0) | (current > 0)
+    p, q = _shares(baseline[filled] + 1, current[filled] + 1)
+    return float(np.sum((q - p) * np.log(q / p)))
+
+
+@DISTANCES.register(
+    "total_variation",
+    numeric="deciles",
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    formula="sum |p - q| / 2",
+)
+def total_variation(baseline: Counts, current: Counts) -> float:
+    """Total variation distance, the share of values that would have to move: 0 for equal shares, 1 for disjoint ones.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: detection.md 3.5; as Databricks.
+    """
+    p, q = _shares(baseline, current)
+    return float(np.abs(p - q).sum() / 2)
+
+
+@DISTANCES.register(
+    "hellinger",
+    numeric="deciles",
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    formula="sqrt(sum((sqrt(p) - sqrt(q))^2) / 2)",
+)
+def hellinger(baseline: Counts, current: Counts) -> float:
+    """Hellinger distance: 0 for equal shares, 1 for disjoint ones.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: detection.md 3.5; as NannyML.
+    """
+    p, q = _shares(baseline, current)
+    return float(np.sqrt(np.sum((np.sqrt(p) - np.sqrt(q)) ** 2) / 2))
+
+
+@DISTANCES.register(
+    "ks_p",
+    numeric="step_cdf",
+    categorical=False,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=False,
+    formula="Q((e + 0.12 + 0.11 / e) * max |F_baseline - F_current|), e = sqrt(n * m / (n + m))",
+)
+def kolmogorov_smirnov_p(baseline: StepCdf, current: StepCdf) -> float:
+    """Asymptotic p-value of the two-sample Kolmogorov-Smirnov test: 1 if equal; with ties it is too large, never too small.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: Stephens 1970, "Use of the Kolmogorov-Smirnov, Cramér-von Mises and related statistics"; detection.md 3.5.
+    """
+    gap = l_infinity_numeric(baseline, current)
+    size = math.sqrt(baseline.total * current.total / (baseline.total + current.total))
+    return float(special.kolmogorov((size + 0.12 + 0.11 / size) * gap))
+
+
+@DISTANCES.register(
+    "wasserstein",
+    numeric="step_cdf",
+    categorical=False,
+    symmetric=True,
+    range=(0.0, math.inf),
+    higher_is_more=True,
+    formula="integral of |F_baseline - F_current|",
+)
+def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
+    """First Wasserstein distance of the finite values, in the feature's own unit: by how much values moved on average.
+
+    Raises EmptyDistribution if either side has no finite values.
+    Source: detection.md 3.5 and section 2.
+    """
+    before, after = baseline.finite(), current.finite()
+    require_values(before.total, after.total)
+    values = np.union1d(before.values, after.values)
+    gaps = np.abs(before.shares_at(values) - after.shares_at(values))
+    return 2 * float(np.sum(gaps[:-1] * np.diff(values / 2)))  # halves: the width of the widest range is no double
+
+
+@DISTANCES.register(
+    "wasserstein_normalised",
+    numeric="step_cdf",
+    categorical=False,
+    symmetric=False,
+    range=(0.0, math.inf),
+    higher_is_more=True,
+    formula="integral of |F_baseline - F_current| / max(standard deviation of the baseline, 0.001)",
+)
+def wasserstein_normalised(baseline: StepCdf, current: StepCdf) -> float:
+    """First Wasserstein distance in population standard deviations of the baseline; usual limit 0.1.
+
+    Raises EmptyDistribution if either side has no finite values.
+    Source: as Evidently; Azure takes the sample's deviation and a limit of 0.5.
+    """
+    return wasserstein(baseline, current) / max(baseline.deviation, SMALLEST_DEVIATION)
+
+
+def _shares(baseline: Counts, current: Counts) -> tuple[Values, Values]:
+    require_values(baseline.sum(), current.sum())
+    return baseline / baseline.sum(), current / current.sum()
+
+
+def _above_chance(gap: float, n: float, m: float, alpha: float | None) -> float:
+    critical = CRITICAL_VALUE if alpha is None else math.sqrt(-math.log(alpha / 2) / 2)
+    return max(0.0, gap - critical * math.sqrt((n + m) / (n * m)))
+
+
+def _relative_entropy(p: Values, q: Values) -> float:
+    filled = p > 0  # 0 · log 0 is 0, and q > 0 wherever p > 0
+    return float(np.sum(p[filled] * np.log2(p[filled] / q[filled])))

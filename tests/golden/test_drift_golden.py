@@ -1,0 +1,233 @@
+"""Distances are those of the drift vectors, and the service's own distance explains what its real runs reported."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model_monitor.drift import (
+    NumericDistribution,
+    Status,
+    Ties,
+    compare_categorical,
+    compare_numeric,
+    distance,
+    judge,
+)
+from model_monitor.drift.chi_square import two_sample_test
+from model_monitor.drift.distances import l_infinity_categorical_robust, l_infinity_numeric_robust
+from model_monitor.drift.distributions import category_cells, decile_cells, decile_edges
+from model_monitor.states import KllBuilder, KllSketch
+
+VECTORS = Path(__file__).resolve().parents[3] / "shared" / "golden" / "drift-vectors.json"
+
+NUMERIC = {
+    "linf_simple": "l_infinity_numeric",
+    "linf_robust": "l_infinity_numeric_robust",
+    "ks_p_asymptotic": "ks_p",
+    "wasserstein": "wasserstein",
+    "wasserstein_normalised": "wasserstein_normalised",
+    "js_divergence_tfdv": "js_divergence",
+    "psi_laplace_baseline_deciles": "psi",
+    "js_distance_base2_baseline_deciles": "js_distance",
+    "total_variation_baseline_deciles": "total_variation",
+    "hellinger_baseline_deciles": "hellinger",
+}
+CATEGORICAL = {
+    "linf_simple": "l_infinity_categorical",
+    "linf_robust": "l_infinity_categorical_robust",
+    "js_divergence": "js_divergence",
+    "js_distance_base2": "js_distance",
+    "js_distance_natural": "js_distance_natural",
+    "psi_laplace": "psi",
+    "total_variation": "total_variation",
+    "hellinger": "hellinger",
+}
+OF_THE_CALIBRATED_METHOD = {"cell_min_p_bonferroni", "difference"}  # detection.md section 4: not compared here
+
+
+def vectors(kind: str) -> list[dict[str, Any]]:
+    """The cases of one kind; none if the golden folder is not at hand, which the first test reports."""
+    if not VECTORS.is_file():
+        return []
+    return [case for case in json.loads(VECTORS.read_text())["vectors"] if case["kind"] == kind]
+
+
+def each(kind: str, part: str, keys: set[str] | None = None) -> list[Any]:
+    """One parameter for every number of `part`, or for those called `keys`: (case, key, number)."""
+    return [
+        pytest.param(case, key, expected, id=f"{case['name']}: {key}")
+        for case in vectors(kind)
+        for key, expected in case[part].items()
+        if keys is None or key in keys
+    ]
+
+
+def close(expected: float) -> Any:
+    return pytest.approx(expected, rel=1e-9, abs=1e-15)
+
+
+def values_of(side: dict[str, Any]) -> np.ndarray:
+    if "values" in side:
+        return np.array(side["values"], dtype=float)
+    made = side["perm"]
+    return (np.arange(made["n"]) * made["mult"] % made["mod"]) * made.get("scale", 1.0) + made.get("add", 0.0)
+
+
+def sketch_of(values: np.ndarray, k: int = 2048) -> KllSketch:
+    builder = KllBuilder(k)
+    builder.update(values)
+    return builder.state()
+
+
+def sides_of(case: dict[str, Any]) -> tuple[NumericDistribution, NumericDistribution]:
+    levels = [sketch_of(values_of(case[side]), case["kll_k"]).levels for side in ("baseline", "window")]
+    return NumericDistribution(levels[0], deviation=case["baseline_std_population"]), NumericDistribution(levels[1])
+
+
+def test_all_vectors_are_at_hand_and_each_of_their_numbers_is_compared(golden):
+    assert VECTORS.is_relative_to(golden)
+    assert [len(vectors(kind)) for kind in ("numeric", "categorical", "proportion")] == [16, 12, 6]
+    of_numbers = {key for case in vectors("numeric") for key in case["expected"]}
+    of_categories = {key for case in vectors("categorical") for key in case["expected"]}
+
+    assert of_numbers == {*NUMERIC, "linf_robust_alpha_0.05"}
+    assert of_categories - OF_THE_CALIBRATED_METHOD == {
+        *CATEGORICAL,
+        "linf_robust_alpha_0.003",
+        "chi_square_deequ_statistic",
+        "chi_square_deequ_p",
+        "chi_square_two_sample",
+    }
+    assert {key for case in vectors("proportion") for key in case["expected"]} == OF_THE_CALIBRATED_METHOD
+
+
+@pytest.mark.parametrize(("case", "key", "expected"), each("numeric", "expected", set(NUMERIC)))
+def test_numeric_distances_are_those_of_the_vectors(case, key, expected):
+    assert distance(NUMERIC[key], *sides_of(case)) == close(expected)
+
+
+@pytest.mark.parametrize(("case", "key", "expected"), each("numeric", "expected", {"linf_robust_alpha_0.05"}))
+def test_numeric_robust_distances_at_a_level_are_those_of_the_vectors(case, key, expected):
+    baseline, current = sides_of(case)
+
+    assert l_infinity_numeric_robust(baseline.step_cdf(), current.step_cdf(), alpha=0.05) == close(expected)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in vectors("numeric")])
+def test_histograms_and_deciles_are_those_of_the_vectors(case):
+    sides, expected = sides_of(case), case["intermediate"]
+    histograms = [side.histogram() for side in sides]
+    baseline, current = (side.step_cdf() for side in sides)
+
+    for histogram, name in zip(histograms, ("hist10_baseline", "hist10_window"), strict=True):
+        assert [*histogram.lower, histogram.upper[-1]] == close(expected[name]["edges"])
+        assert histogram.counts.tolist() == expected[name]["counts"]
+    assert decile_edges(baseline).tolist() == expected["decile_edges"]
+    assert [cells.tolist() for cells in decile_cells(baseline, current)] == [
+        expected["decile_counts_baseline"],
+        expected["decile_counts_window"],
+    ]
+    assert (baseline.total, current.total) == (expected["n"], expected["m"])
+
+
+@pytest.mark.parametrize(("case", "key", "expected"), each("numeric", "deequ_2_0_7_tie_losing"))
+def test_the_services_distance_is_what_deequ_2_0_7_printed(case, key, expected):
+    method = {"linf_simple": "Simple", "linf_robust": "Robust"}[key]
+
+    assert compare_numeric(*sides_of(case), method=method, ties=Ties.LOST).distance == close(expected)
+
+
+@pytest.mark.parametrize(("case", "key", "expected"), each("categorical", "expected", set(CATEGORICAL)))
+def test_categorical_distances_are_those_of_the_vectors(case, key, expected):
+    assert distance(CATEGORICAL[key], case["baseline"], case["window"]) == close(expected)
+
+
+@pytest.mark.parametrize(("case", "key", "expected"), each("categorical", "expected", {"linf_robust_alpha_0.003"}))
+def test_categorical_robust_distances_at_a_level_are_those_of_the_vectors(case, key, expected):
+    cells = category_cells(case["baseline"], case["window"])
+
+    assert l_infinity_categorical_robust(*cells, alpha=0.003) == close(expected)
+
+
+@pytest.mark.parametrize(
+    ("case", "key", "expected"),
+    each("categorical", "expected", {"chi_square_deequ_statistic", "chi_square_deequ_p"}),
+)
+def test_chi_squared_is_what_deequ_printed(case, key, expected):
+    comparison = compare_categorical(case["baseline"], case["window"], method="ChiSquared")
+
+    found = comparison.statistic if key == "chi_square_deequ_statistic" else comparison.distance
+    assert found is None if expected == "NaN" else found == close(expected)
+
+
+@pytest.mark.parametrize(("case", "key", "expected"), each("categorical", "expected", {"chi_square_two_sample"}))
+def test_the_chi_square_test_of_two_samples_is_that_of_the_vectors(case, key, expected):
+    test = two_sample_test(*category_cells(case["baseline"], case["window"]))
+
+    assert test.degrees_of_freedom == expected["df"]
+    assert test.statistic == close(expected["statistic"])
+    assert test.p_value == close(expected["p"])
+
+
+@pytest.fixture(scope="module")
+def churn(golden) -> tuple[list[NumericDistribution], list[NumericDistribution]]:
+    """The 70 features of the baseline of 2,333 rows and of the run of 1,977 rows, prediction first (golden rule 13)."""
+    with (golden / "dq-churn" / "input.csv").open(newline="") as file:
+        baseline = np.array([list(map(float, row)) for row in list(csv.reader(file))[1:]])
+    captured = []
+    for line in (golden / "dq-churn" / "run" / "capture.reconstructed.jsonl").read_text().splitlines():
+        halves = json.loads(line)["captureData"]
+        cells = f"{halves['endpointOutput']['data']},{halves['endpointInput']['data']}".split(",")
+        captured.append(list(map(float, cells)))
+    return tuple(
+        [NumericDistribution(sketch_of(column).levels) for column in rows.T] for rows in (baseline, np.array(captured))
+    )
+
+
+def test_no_feature_of_churn_drifts_with_the_services_distance(churn):
+    """The real run reported 60 violations, none of drift (golden rule 16)."""
+    verdicts = [
+        judge(compare_numeric(*sides, ties=Ties.LOST), 0.1, baseline_rows=2333, current_rows=1977)
+        for sides in zip(*churn, strict=True)
+    ]
+
+    assert len(verdicts) == 70
+    assert {verdict.status for verdict in verdicts} == {Status.PASSED}
+
+
+def test_labels_against_scores_of_churn_are_far_apart_only_if_all_values_count(churn):
+    labels, scores = churn[0][0], churn[1][0]
+
+    lost = compare_numeric(labels, scores, method="Simple", ties=Ties.LOST)
+    summed = compare_numeric(labels, scores)
+
+    assert (lost.n, lost.m, lost.distance) == (4, 334, 0.5)  # golden rule 16
+    assert compare_numeric(labels, scores, ties=Ties.LOST).distance == 0.0
+    assert summed.distance == pytest.approx(0.8057, abs=5e-5)  # golden rule 16
+    assert (summed.n, summed.m) == (2333, 1977)
+
+
+def sketches_of(path: Path) -> dict[str, NumericDistribution]:
+    """The sketches that a real statistics.json holds, by feature."""
+    return {
+        feature["name"]: NumericDistribution(feature["numerical_statistics"]["distribution"]["kll"]["sketch"]["data"])
+        for feature in json.loads(path.read_text())["features"]
+        if "numerical_statistics" in feature
+    }
+
+
+def test_two_payloads_over_and_over_drift_only_if_all_values_count(golden):
+    """The real run on 18 rows flagged no drift, the true distances being 0.65 to 0.95 (golden rule 16)."""
+    baseline = sketches_of(golden / "dq-cookbook" / "baseline" / "statistics.json")
+    current = sketches_of(golden / "dq-cookbook" / "run" / "statistics.json")
+
+    for name in ("a", "b", "c", "d"):
+        sides = baseline[name], current[name]
+        assert compare_numeric(*sides, ties=Ties.LOST).distance == 0.0, name
+        assert 0.65 <= compare_numeric(*sides, method="Simple").distance <= 0.95, name

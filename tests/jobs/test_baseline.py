@@ -1,0 +1,204 @@
+"""The baselining job as a process: what it leaves, its exit status and message for each outcome."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """`run(*flags, **environment)` starts the job with these flags in an empty environment of variables of ours."""
+
+    def running(*flags, **environment):
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MODEL_MONITOR_DATASET")}
+        return subprocess.run(
+            [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / "baseline.py"), "--master", "local[2]", *flags],
+            env={**clean, **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    return running
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "people.csv").write_text("age,plan\n" + "".join(f"{20 + row % 50},basic\n" for row in range(500)))
+    return folder
+
+
+def message(folder):
+    return (folder / "message").read_text()
+
+
+def test_a_good_run_leaves_every_file_and_says_what_it_did(run, data, tmp_path):
+    finished = run("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out")
+
+    assert finished.returncode == 0, finished.stdout
+    assert message(tmp_path / "out") == "Completed: Job completed successfully with no violations.\n"
+    names = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert {
+        "statistics.json",
+        "constraints.json",
+        "ledger.json",
+        "states/profile.parquet",
+        "_current.json",
+        "message",
+    } <= names
+    assert "scanned 500 rows x 2 columns" in finished.stdout
+    assert "Traceback" not in finished.stdout + finished.stderr
+    assert "WARN" not in finished.stdout + finished.stderr
+
+
+def test_the_containers_variables_and_folders_are_all_that_it_needs(run, tmp_path):
+    """Contract sections 1.1 to 1.6: a drop-in for the service's baselining run."""
+    opt_ml = tmp_path / "opt" / "ml"
+    source, output = opt_ml / "processing" / "input" / "baseline_dataset_input", opt_ml / "processing" / "output"
+    source.mkdir(parents=True)
+    (source / "data.csv").write_text("age,plan\n31,basic\n45,gold\n")
+    environment = {
+        "dataset_source": str(source),
+        "dataset_format": '{"csv": {"header": true, "output_columns_position": "START"}}',
+        "output_path": str(output),
+        "publish_cloudwatch_metrics": "Disabled",
+        "categorical_drift_method": "ChiSquared",
+        "something_of_the_users_own": "ignored",
+    }
+    (opt_ml / "config").mkdir()
+    (opt_ml / "config" / "processingjobconfig.json").write_text(json.dumps({"Environment": environment}))
+    finished = run(MODEL_MONITOR_CONTAINER_ROOT=str(tmp_path))
+
+    assert finished.returncode == 0, finished.stdout
+    assert message(opt_ml / "output") == "Completed: Job completed successfully with no violations.\n"
+    constraints = json.loads((output / "constraints.json").read_text())
+    drift = constraints["monitoring_config"]["distribution_constraints"]
+    assert drift["categorical_drift_method"] == "ChiSquared"
+
+
+def test_four_faults_of_a_configuration_are_one_error_before_any_data_is_read(run, tmp_path):
+    finished = run(
+        *(
+            "--dataset-source",
+            "nowhere",
+            "--dataset-format",
+            "cvs",
+            "--comparison-threshold",
+            "95",
+            "--max-domain-size",
+            "-1",
+        )
+    )
+
+    assert finished.returncode == 2
+    [told] = [line for line in finished.stdout.split("ERROR ") if "comparison" in line]
+    for name in ("--dataset-format", "--output-path", "--comparison-threshold", "--max-domain-size"):
+        assert name in told
+    assert "started Spark" not in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "sentence"),
+    [
+        pytest.param(
+            ["--dataset-source", "nowhere"], 255, "nowhere: there is no such file or directory", id="no such path"
+        ),
+        pytest.param(["--dataset-source", "empty"], 3, "Job inputs had no data", id="an empty directory"),
+        pytest.param(["--dataset-source", "ragged"], 255, "2 of 3 records were refused", id="ragged rows"),
+        pytest.param(
+            ["--dataset-source", "data", "--record-preprocessor-script", "raises.py"],
+            1,
+            "Exception while invoking preprocessor script.",
+            id="a preprocessor that raises",
+        ),
+        pytest.param(
+            ["--dataset-source", "data", "--output-path", "data/people.csv"],
+            255,
+            "can't be written",
+            id="unwritable output",
+        ),
+    ],
+)
+def test_a_failure_is_one_sentence_and_its_exit_status(run, data, tmp_path, flags, status, sentence):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "ragged").mkdir()
+    (tmp_path / "ragged" / "x.csv").write_text("age,plan\n1,a\n2\n3\n")
+    (tmp_path / "raises.py").write_text("def preprocess_handler(line):\n    raise ValueError(line)\n")
+    output = flags[-1] if "--output-path" in flags else "out"
+    finished = run("--dataset-format", "csv", *flags, *([] if "--output-path" in flags else ["--output-path", "out"]))
+
+    assert finished.returncode == status, finished.stdout
+    assert sentence in finished.stdout
+    assert "Traceback" not in finished.stdout + finished.stderr
+    if output == "out":
+        assert message(tmp_path / "out").startswith("Error: ")
+        assert sentence in message(tmp_path / "out")
+        assert not (tmp_path / "out" / "statistics.json").exists()
+
+
+def test_scripts_of_the_user_run_before_and_after(run, data, tmp_path):
+    (tmp_path / "before.py").write_text(
+        "def preprocess_handler(line):\n"
+        "    if line.startswith('age'):\n"
+        "        return []\n"
+        "    age, plan = line.split(',')\n"
+        "    return {'age': age, 'plan_is_basic': plan == 'basic'}\n"
+    )
+    (tmp_path / "after.py").write_text(
+        "import json\n"
+        "def postprocess_handler():\n"
+        "    names = [f['name'] for f in json.load(open('out/statistics.json'))['features']]\n"
+        "    open('seen.json', 'w').write(json.dumps(names))\n"
+    )
+    finished = run(
+        *("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out"),
+        *("--record-preprocessor-script", "before.py", "--post-analytics-processor-script", "after.py"),
+    )
+
+    assert finished.returncode == 0, finished.stdout
+    assert json.loads((tmp_path / "seen.json").read_text()) == ["age", "plan_is_basic"]
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_cores(data, tmp_path):
+    runs = set()
+    for cores in (1, 2, 8):
+        output = tmp_path / f"out{cores}"
+        subprocess.run(
+            [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / "baseline.py"), "--master", f"local[{cores}]"]
+            + ["--dataset-source", str(data), "--dataset-format", "csv", "--output-path", str(output)],
+            capture_output=True,
+            timeout=240,
+            check=True,
+        )
+        runs.add(json.loads((output / "_current.json").read_text())["run_id"])
+
+    assert len(runs) == 1
+
+
+def test_users_checks_run_on_the_same_states(run, data, tmp_path):
+    checks = [
+        {"analyzer": "Completeness", "column": "age", "assertion": ">= 0.95"},
+        {"analyzer": "Compliance", "instance": "adults", "expression": "age >= 30", "assertion": "== 1.0"},
+    ]
+    (tmp_path / "checks.json").write_text(json.dumps(checks))
+    finished = run(
+        *("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out", "--checks", "checks.json")
+    )
+
+    assert finished.returncode == 0, finished.stdout
+    found = json.loads((tmp_path / "out" / "checks_deequ.json").read_text())
+    assert [(result["constraint_status"], result["metric"]) for result in found["constraints"]] == [
+        ("Success", 1.0),
+        ("Failure", 0.8),
+    ]

@@ -1,0 +1,127 @@
+"""Distances with ties summed are Deequ 2.1.0's own, of sketches that Deequ's own scan made."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model_monitor.drift import NumericDistribution, compare_categorical, compare_numeric
+
+NUMERIC = {
+    "a shifted normal": ("randn(1)", "0.3 + randn(2)"),
+    "a flag": ("int(rand(1) < 0.1)", "int(rand(2) < 0.9)"),
+    "many zeros": (
+        "case when rand(1) < 0.8 then 0 else randn(3) end",
+        "case when rand(2) < 0.6 then 0 else randn(4) end",
+    ),
+    "few distinct values": ("floor(rand(1) * 5)", "floor(rand(2) * 7)"),
+    "the same constant": ("3.5", "3.5"),
+    "nothing in common": ("randn(1)", "100 + randn(2)"),
+}
+CATEGORICAL = {
+    "a swap": ({"a": 800, "b": 150, "c": 50}, {"a": 150, "b": 800, "c": 50}),
+    "one is new": ({"a": 700, "b": 300}, {"a": 66, "b": 29, "c": 5}),
+    "one is lost": ({"a": 500, "b": 400, "c": 100}, {"a": 60, "b": 40}),
+    "small ones are joined": (
+        {"a": 400, "b": 300, "c": 200, "d": 60, "e": 20, "f": 11, "g": 6, "h": 3},
+        {"a": 41, "b": 30, "c": 17, "d": 6, "e": 3, "f": 1, "g": 1, "h": 1, "i": 12},
+    ),
+    "exactly a fifth is small": (
+        {"a": 400, "b": 300, "c": 140, "d": 120, "e": 40},
+        {"a": 38, "b": 30, "c": 16, "d": 12, "e": 4},
+    ),
+    "many": ({str(i): 2000 // (i + 1) for i in range(200)}, {str(i): 300 // (i % 50 + 1) for i in range(200)}),
+    "only one": ({"a": 12}, {"a": 3}),
+    "nothing in common": ({"a": 10, "b": 5}, {"c": 7, "d": 8}),
+}
+
+
+@pytest.fixture
+def deequs(spark) -> Any:
+    """Deequ's object Distance."""
+    return getattr(getattr(spark._jvm.com.amazon.deequ.analyzers, "Distance$"), "MODULE$")
+
+
+@pytest.fixture
+def sketched(spark):
+    """`sketched(expression, rows)` is the sketch of Deequ's own scan, and its items by level."""
+    analyzers, option = spark._jvm.com.amazon.deequ.analyzers, spark._jvm.scala.Option
+
+    def scanned(expression: str, rows: int) -> tuple[Any, list[np.ndarray]]:
+        frame = spark.range(0, rows, 1, 1).selectExpr(f"double({expression}) as value")
+        analyzer = analyzers.KLLSketch("value", option.apply(analyzers.KLLParameters(2048, 0.64, 10)))
+        states = analyzers.InMemoryStateProvider()
+        wanted = spark._jvm.scala.collection.JavaConverters.asScalaBufferConverter([analyzer]).asScala().toSeq()
+        analyzers.runners.KLLRunner.computeKLLSketchesInExtraPass(
+            frame._jdf, wanted, option.empty(), option.apply(states)
+        )
+        sketch = states.load(analyzer).get().qSketch()
+        serializer = spark._jvm.com.amazon.deequ.analyzers.catalyst.KLLSketchSerializer.serializer()
+        return sketch, levels_in(bytes(serializer.serialize(sketch)))
+
+    return scanned
+
+
+@pytest.fixture
+def counted(spark):
+    """`counted(counts)` is a Scala map of String to Long. py4j would make small counts an Integer, so SQL makes them."""
+    converters = spark._jvm.scala.collection.JavaConverters
+
+    def made(counts: dict[str, int]) -> Any:
+        entries = ", ".join(f"'{name}', {count}L" for name, count in counts.items())
+        return converters.mapAsScalaMapConverter(
+            spark.sql(f"select map({entries})")._jdf.head().getJavaMap(0)
+        ).asScala()
+
+    return made
+
+
+def levels_in(blob: bytes) -> list[np.ndarray]:
+    """Reads what KLLSketchSerializer wrote: big-endian, seven numbers first, then each compactor."""
+    (height,) = struct.unpack_from(">i", blob, 24)
+    levels, start = [], 28
+    for _ in range(height):
+        _, _, length = struct.unpack_from(">iii", blob, start)
+        levels.append(np.frombuffer(blob, ">f8", length, start + 12).astype(np.float64))
+        start += 12 + 8 * length
+    return levels
+
+
+@pytest.mark.parametrize(("method", "is_simple"), [("Simple", True), ("Robust", False)])  # the flag is inverted
+@pytest.mark.parametrize(("baseline", "current"), NUMERIC.values(), ids=NUMERIC)
+def test_numeric_distances_are_deequs(spark, deequs, sketched, baseline, current, method, is_simple):
+    (one, ones), (other, others) = sketched(baseline, 30_000), sketched(current, 5_000)
+
+    comparison = compare_numeric(NumericDistribution(ones), NumericDistribution(others), method=method)
+
+    deequ = deequs.numericalDistance(one, other, is_simple, spark._jvm.scala.Option.empty())
+    assert comparison.distance == pytest.approx(deequ, abs=1e-12)
+
+
+@pytest.mark.parametrize(("baseline", "current"), CATEGORICAL.values(), ids=CATEGORICAL)
+def test_categorical_distances_are_deequs(spark, deequs, counted, baseline, current):
+    linfinity = getattr(spark._jvm.com.amazon.deequ.analyzers, "Distance$LInfinityMethod")(
+        spark._jvm.scala.Option.empty()
+    )
+
+    deequ = deequs.categoricalDistance(counted(current), counted(baseline), False, linfinity)
+
+    assert compare_categorical(baseline, current).distance == pytest.approx(deequ, abs=1e-12)
+
+
+@pytest.mark.parametrize(("baseline", "current"), CATEGORICAL.values(), ids=CATEGORICAL)
+def test_chi_squared_is_deequs(spark, deequs, counted, baseline, current):
+    chi_squared = getattr(spark._jvm.com.amazon.deequ.analyzers, "Distance$ChisquareMethod")(5, 0.2, 10)
+
+    statistic = deequs.categoricalDistance(counted(current), counted(baseline), True, chi_squared)
+    p = deequs.categoricalDistance(counted(current), counted(baseline), False, chi_squared)
+
+    comparison = compare_categorical(baseline, current, method="ChiSquared")
+    if comparison.distance is None:
+        assert np.isnan(p)
+    else:
+        assert comparison.statistic == pytest.approx(statistic, rel=1e-12)
+        assert comparison.distance == pytest.approx(p, abs=1e-12)

@@ -1,0 +1,40 @@
+"""examples/churn/generate.py writes the example's files in the size that was asked for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_files_have_the_size_asked_for(tmp_path):
+    result = _generate("--output", str(tmp_path), "--rows", "30", "--hours", "2", "--per-hour", "5")
+
+    captured = [line for file in (tmp_path / "captures").rglob("*.jsonl") for line in file.read_text().splitlines()]
+    assert result.returncode == 0, result.stderr
+    assert len((tmp_path / "baseline.csv").read_text().splitlines()) == 31
+    assert len(captured) == 10
+
+
+@pytest.mark.parametrize("flag", ["--rows", "--hours", "--per-hour"])
+def test_no_customers_or_hours_at_all_are_refused(tmp_path, flag):
+    result = _generate("--output", str(tmp_path), flag, "0")
+
+    assert result.returncode == 2
+    assert f"argument {flag}: 0 is too few; give 1 or more" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def _generate(*flags: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "examples/churn/generate.py"), *flags],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

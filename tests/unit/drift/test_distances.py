@@ -1,0 +1,213 @@
+"""Every registered distance: laws, known values, and scipy's numbers where scipy has the distance."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import spatial, stats
+
+from model_monitor.drift import DISTANCES, EmptyDistribution, NumericDistribution, distance
+from model_monitor.drift.distances import l_infinity_categorical_robust, l_infinity_numeric_robust
+from model_monitor.drift.distributions import StepCdf
+
+FACTS = {"numeric", "categorical", "symmetric", "range", "higher_is_more", "formula"}
+CDF_DISTANCES = [entry for entry in DISTANCES.values() if entry.facts["numeric"] == "step_cdf"]
+CELL_DISTANCES = [entry for entry in DISTANCES.values() if entry.facts["numeric"] != "step_cdf"]
+
+
+def numbers(*values: float, **known: float) -> NumericDistribution:
+    return NumericDistribution([list(map(float, values))], **known)
+
+
+def cdf(values: np.ndarray, **known: float) -> StepCdf:
+    return numbers(*values.tolist(), **known).step_cdf()
+
+
+def obeys_the_laws(entry, one, other) -> None:
+    nothing = 0.0 if entry.facts["higher_is_more"] else 1.0
+    low, high = entry.facts["range"]
+    assert entry(one, one) == pytest.approx(nothing, abs=1e-12)
+    assert low <= entry(one, other) <= high + 1e-12
+    assert type(entry(one, other)) is float  # as JSON takes it, not numpy's
+    if entry.facts["symmetric"]:
+        assert entry(one, other) == pytest.approx(entry(other, one), abs=1e-12)
+
+
+@pytest.mark.parametrize("entry", DISTANCES.values(), ids=DISTANCES)
+def test_every_distance_states_its_facts_and_its_source(entry):
+    assert set(entry.facts) == FACTS
+    assert entry.facts["numeric"] in {None, "step_cdf", "deciles", "histogram"}
+    assert "Source:" in entry.function.__doc__
+
+
+@pytest.mark.parametrize("entry", CELL_DISTANCES, ids=lambda entry: entry.name)
+def test_every_distance_of_counts_is_nothing_from_itself_and_keeps_its_range_and_symmetry(entry):
+    rng = np.random.default_rng(7)
+    for _ in range(50):
+        one, other = rng.integers(20, 90, size=(2, 6)) * (1.0 - np.eye(6)[rng.integers(0, 6, size=2)])
+        obeys_the_laws(entry, one, other)
+
+
+@pytest.mark.parametrize("entry", CDF_DISTANCES, ids=lambda entry: entry.name)
+def test_every_distance_of_sketches_is_nothing_from_itself_and_keeps_its_range_and_symmetry(entry):
+    rng = np.random.default_rng(7)
+    for size in range(1, 51):
+        obeys_the_laws(entry, cdf(rng.integers(0, 9, size)), cdf(rng.integers(2, 12, 60 - size), positive_infinite=2))
+
+
+@pytest.mark.parametrize("entry", CELL_DISTANCES, ids=lambda entry: entry.name)
+def test_the_order_of_the_cells_does_not_matter(entry):
+    rng = np.random.default_rng(11)
+    one, other = rng.permutation(np.arange(20.0, 28.0)), rng.permutation(np.arange(30.0, 46.0, 2))
+    order = rng.permutation(8)
+
+    assert entry(one[order], other[order]) == pytest.approx(entry(one, other), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", list(DISTANCES))
+@pytest.mark.parametrize(
+    ("baseline_is_empty", "side"),
+    [pytest.param(True, "baseline", id="baseline"), pytest.param(False, "current data", id="current data")],
+)
+def test_every_distance_names_the_empty_side(name, baseline_is_empty, side):
+    some, none = (numbers(1), numbers()) if DISTANCES.get(name).facts["numeric"] else ({"a": 1}, {})
+
+    with pytest.raises(EmptyDistribution, match=f"the {side} has no values"):
+        distance(name, *((none, some) if baseline_is_empty else (some, none)))
+
+
+CONSTANT_ENDS = {
+    "l_infinity_numeric": 1.0,
+    "js_divergence": 1.0,
+    "js_distance": 1.0,
+    "js_distance_natural": math.sqrt(math.log(2)),
+    "total_variation": 1.0,
+    "hellinger": 1.0,
+    "wasserstein": 2.0,  # the gap
+    "wasserstein_normalised": 2000.0,  # the gap over the smallest deviation of 0.001
+}
+
+
+@pytest.mark.parametrize(("name", "end"), CONSTANT_ENDS.items(), ids=CONSTANT_ENDS)
+def test_constants_that_differ_are_as_far_apart_as_can_be(name, end):  # detection.md section 2
+    assert distance(name, numbers(5, 5, 5), numbers(7, 7)) == pytest.approx(end)
+
+
+@pytest.mark.parametrize("entry", [e for e in DISTANCES.values() if e.facts["numeric"]], ids=lambda entry: entry.name)
+def test_the_same_constant_on_both_sides_is_no_distance(entry):  # detection.md section 2
+    assert distance(entry.name, numbers(5, 5, 5), numbers(5, 5, 5)) == (0 if entry.facts["higher_is_more"] else 1)
+
+
+KNOWN = [
+    # name, counts of the baseline, counts of the current data, distance, id
+    ("l_infinity_categorical", [5, 5], [50, 50], 0.0, "only the totals differ"),
+    ("l_infinity_categorical", [90, 10], [10, 90], 0.8, "a flag from 10 % to 90 %"),
+    ("l_infinity_categorical_robust", [900, 100], [100, 900], 0.8 - 1.8 * math.sqrt(0.002), "corrected"),
+    ("l_infinity_categorical_robust", [9, 1], [1, 9], 0.0, "too few values, not below 0"),
+    ("normalized_abs_difference", [30, 10], [10, 10], 20 / 60, "the largest of the differences"),
+    ("normalized_abs_difference", [10, 10], [40, 40], 30 / 100, "more volume is a difference too"),
+    ("js_divergence", [5, 5], [50, 50], 0.0, "only the totals differ"),
+    ("js_divergence", [7, 0], [0, 7], 1.0, "nothing in common"),
+    ("js_divergence", [1, 1], [1, 0], 1.5 - 0.75 * math.log2(3), "half of one side is gone"),
+    ("js_divergence", [3, 0, 1], [3, 0, 1], 0.0, "a bin empty on both sides"),
+    ("js_distance", [1, 1], [1, 0], math.sqrt(1.5 - 0.75 * math.log2(3)), "the root of the divergence"),
+    ("js_distance_natural", [7, 0], [0, 7], math.sqrt(math.log(2)), "nothing in common"),
+    ("psi", [1, 3], [3, 1], 2 * (4 / 6 - 2 / 6) * math.log(2), "swapped: shares 2/6 and 4/6 after smoothing"),
+    ("psi", [1, 3, 0], [3, 1, 0], 2 * (4 / 6 - 2 / 6) * math.log(2), "a cell empty on both sides is left out"),
+    ("total_variation", [2, 2, 0], [1, 1, 2], 0.5, "half of the values moved"),
+    ("hellinger", [1, 1], [1, 0], math.sqrt(1 - math.sqrt(0.5)), "half of one side is gone"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "baseline", "current", "expected"), [pytest.param(*case[:4], id=f"{case[0]}: {case[4]}") for case in KNOWN]
+)
+def test_known_distances_of_counts(name, baseline, current, expected):
+    found = DISTANCES.get(name)(np.array(baseline, dtype=float), np.array(current, dtype=float))
+
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "baseline", "current", "expected"),
+    [
+        pytest.param("l_infinity_numeric", [0] * 9 + [1], [0] + [1] * 9, 0.8, id="a flag from 10 % to 90 %"),
+        pytest.param("l_infinity_numeric", [1, 2, 3, 4], [1, 2, 3, 5], 0.25, id="one of four values moved"),
+        pytest.param("l_infinity_numeric_robust", [1] * 200, [2] * 200, 1 - 0.18, id="1.8 * sqrt(400 / 40000) is 0.18"),
+        pytest.param("l_infinity_numeric_robust", [1, 2], [3, 4], 0.0, id="too few values, not below 0"),
+        pytest.param("wasserstein", [0, 1, 3], [5, 6, 8], 5.0, id="all moved by 5, as in scipy's own example"),
+        pytest.param("wasserstein_normalised", [0, 4], [1, 5], 0.5, id="moved by 1, the deviation is 2"),
+        pytest.param("wasserstein", [-1e308, 1e308], [-1e308, 1e308], 0.0, id="a range too wide for a double"),
+    ],
+)
+def test_known_distances_of_sketches(name, baseline, current, expected):
+    assert distance(name, numbers(*baseline), numbers(*current)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_exact_deviation_is_taken_where_it_is_known():
+    assert distance("wasserstein_normalised", numbers(0, 4, deviation=8.0), numbers(1, 5)) == 0.125
+
+
+def test_infinities_count_in_the_l_infinity_distance_and_not_in_wassersteins():  # detection.md section 2
+    finite, infinite = numbers(1, 2), numbers(1, 2, positive_infinite=2)
+
+    assert distance("l_infinity_numeric", finite, infinite) == 0.5
+    assert distance("total_variation", finite, infinite) == 0.5
+    assert distance("js_divergence", numbers(positive_infinite=2), numbers(positive_infinite=2)) == 1.0
+    assert distance("wasserstein", finite, infinite) == 0.0
+    with pytest.raises(EmptyDistribution, match="current data"):
+        distance("wasserstein", finite, numbers(positive_infinite=2))
+
+
+def test_a_level_replaces_the_factor_of_the_correction():
+    factor = math.sqrt(-math.log(0.05 / 2) / 2)  # 1.3581, the table value of the Kolmogorov-Smirnov test at 5 %
+
+    assert factor == pytest.approx(1.358, abs=1e-3)
+    assert l_infinity_numeric_robust(cdf(np.zeros(200)), cdf(np.ones(200)), alpha=0.05) == pytest.approx(
+        1 - factor * 0.1
+    )
+    assert l_infinity_categorical_robust(np.array([200.0, 0.0]), np.array([0.0, 200.0]), alpha=0.05) == pytest.approx(
+        1 - factor * 0.1
+    )
+
+
+@pytest.fixture(params=range(20), ids="sample {}".format)
+def samples(request) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(request.param)
+    return rng.integers(0, 30, 400) / 4, rng.integers(3, 40, 300) / 4
+
+
+def test_distances_of_samples_are_scipys(samples):
+    one, other = samples
+    pair = numbers(*one), numbers(*other)
+
+    assert distance("l_infinity_numeric", *pair) == pytest.approx(stats.ks_2samp(one, other).statistic, abs=1e-12)
+    assert distance("wasserstein", *pair) == pytest.approx(stats.wasserstein_distance(one, other), abs=1e-12)
+    assert distance("wasserstein_normalised", *pair) == pytest.approx(
+        stats.wasserstein_distance(one, other) / np.std(one), abs=1e-12
+    )
+
+
+def test_weighted_sketches_have_the_wasserstein_distance_of_scipys_weights():
+    one, other = NumericDistribution([[1.0, 5.0], [2.0], [2.0, 7.0]]), NumericDistribution([[3.0], [4.0, 1.0]])
+
+    assert distance("wasserstein", one, other) == pytest.approx(
+        stats.wasserstein_distance([1, 5, 2, 2, 7], [3, 4, 1], [1, 1, 2, 4, 4], [1, 2, 2])
+    )
+
+
+def test_js_distances_are_scipys(samples):
+    one, other = (np.bincount(values.astype(int), minlength=12).astype(float) for values in samples)
+
+    assert DISTANCES.get("js_distance")(one, other) == pytest.approx(spatial.distance.jensenshannon(one, other, 2))
+    assert DISTANCES.get("js_distance_natural")(one, other) == pytest.approx(spatial.distance.jensenshannon(one, other))
+
+
+def test_the_kolmogorov_smirnov_p_is_near_scipys_exact_one():
+    rng = np.random.default_rng(3)
+    one, other = rng.normal(size=900), rng.normal(0.1, size=700)
+
+    exact = stats.ks_2samp(one, other, method="exact").pvalue
+    assert distance("ks_p", numbers(*one), numbers(*other)) == pytest.approx(exact, rel=0.05)

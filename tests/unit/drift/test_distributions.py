@@ -1,0 +1,171 @@
+"""The forms in which distributions are compared: step CDFs of sketches, and counts over the same cells."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from model_monitor.drift.distributions import (
+    Histogram,
+    NumericDistribution,
+    category_cells,
+    decile_cells,
+    decile_edges,
+    histogram_cells,
+)
+from model_monitor.states import Bucket, KllBuilder, MomentsBuilder
+
+LARGEST = float(np.finfo(np.float64).max)
+
+
+def cells_of(pair: tuple[np.ndarray, np.ndarray]) -> list[list[float]]:
+    return [side.tolist() for side in pair]
+
+
+def test_a_step_cdf_adds_up_the_weights_of_equal_items_of_all_levels():
+    cdf = NumericDistribution([[2.0, 1.0, 2.0], [3.0, 2.0]]).step_cdf()
+
+    assert cdf.values.tolist() == [1, 2, 3]
+    assert cdf.cumulative.tolist() == [1, 5, 7]  # 2 weighs 1 + 1 + 2, 3 weighs 2
+    assert cdf.total == 7
+
+
+def test_ranks_and_shares_count_up_to_a_point():
+    cdf = NumericDistribution([[1.0, 2.0, 2.0, 5.0]]).step_cdf()
+
+    assert cdf.ranks_at(np.array([0.0, 2.0, 3.0, 9.0])).tolist() == [0, 3, 3, 4]
+    assert cdf.shares_at(np.array([0.0, 2.0, 3.0, 9.0])).tolist() == [0, 0.75, 0.75, 1]
+
+
+@pytest.mark.parametrize("levels", [[], [[]], [[], []]], ids=["no level", "an empty level", "two empty levels"])
+def test_a_sketch_without_items_is_a_step_cdf_of_no_values(levels):
+    assert NumericDistribution(levels).step_cdf().total == 0
+
+
+def test_infinities_stand_at_the_ends_of_a_step_cdf_and_finite_takes_them_away():
+    cdf = NumericDistribution([[1.0, 2.0]], negative_infinite=3, positive_infinite=4).step_cdf()
+
+    assert cdf.values.tolist() == [-math.inf, 1, 2, math.inf]
+    assert cdf.cumulative.tolist() == [3, 4, 5, 9]
+    assert cdf.finite().values.tolist() == [1, 2]
+    assert cdf.finite().cumulative.tolist() == [1, 2]
+
+
+def test_the_deviation_is_the_known_one_or_else_that_of_the_items_with_their_weights():
+    levels = [[1.0, 4.0], [6.0]]
+
+    assert NumericDistribution(levels, deviation=7.5).step_cdf().deviation == 7.5
+    assert NumericDistribution(levels, positive_infinite=1).step_cdf().deviation == pytest.approx(
+        np.std([1.0, 4.0, 6.0, 6.0])
+    )
+
+
+def test_a_distribution_of_states_knows_range_deviation_and_infinities_exactly_and_leaves_nan_out():
+    moments, sketch = MomentsBuilder(), KllBuilder(k=4)
+    values = np.array([math.nan, math.inf, -math.inf, -math.inf, *range(50)])
+    sketch.update(moments.update(values))
+
+    distribution = NumericDistribution.of(sketch.state(), moments.state())
+
+    assert (distribution.negative_infinite, distribution.positive_infinite) == (2, 1)
+    assert (distribution.minimum, distribution.maximum) == (0, 49)
+    assert distribution.deviation == pytest.approx(np.std(range(50)))
+    assert distribution.step_cdf().total == 53
+
+
+def test_a_distribution_of_states_without_finite_values_knows_no_range():
+    moments, sketch = MomentsBuilder(), KllBuilder()
+    sketch.update(moments.update(np.array([math.nan, math.inf])))
+
+    distribution = NumericDistribution.of(sketch.state(), moments.state())
+
+    assert (distribution.minimum, distribution.maximum, distribution.deviation) == (None, None, None)
+    assert distribution.step_cdf().total == 1
+
+
+def test_a_histogram_has_the_buckets_of_statistics_json_and_one_for_each_infinity():
+    histogram = NumericDistribution([[0.0, 5.0, 10.0]], negative_infinite=7, positive_infinite=8).histogram()
+
+    assert histogram.counts.tolist() == [7, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 8]
+    assert histogram.lower.tolist() == [-math.inf, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, LARGEST]
+    assert histogram.upper.tolist() == [-LARGEST, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, math.inf]
+
+
+def test_a_histogram_spans_the_known_range_where_the_sketch_lost_the_ends():
+    histogram = NumericDistribution([[2.0, 8.0]], minimum=0.0, maximum=10.0).histogram()
+
+    assert (histogram.lower[0], histogram.upper[-1]) == (0, 10)
+    assert histogram.counts.tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 1, 0]
+
+
+def test_category_cells_are_the_categories_of_both_sides():
+    assert cells_of(category_cells({"b": 2, "a": 1}, {"c": 4, "b": 3})) == [[1, 2, 0], [0, 3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("values", "edges"),
+    [
+        pytest.param(range(1, 21), [2, 4, 6, 8, 10, 12, 14, 16, 18], id="twenty values"),
+        pytest.param([3.0] * 7, [3], id="a constant"),
+        pytest.param([0] * 8 + [1, 2], [0, 1], id="eight of ten are zero"),
+        pytest.param([5, 6], [5, 6], id="two values"),
+        pytest.param([], [], id="no value"),
+    ],
+)
+def test_decile_edges_are_the_values_at_which_each_tenth_is_first_reached(values, edges):
+    assert decile_edges(NumericDistribution([list(map(float, values))]).step_cdf()).tolist() == edges
+
+
+def test_decile_cells_end_at_the_deciles_of_the_baseline_and_the_last_is_open():
+    baseline = NumericDistribution([[1.0, 2.0]]).step_cdf()
+    current = NumericDistribution([[0.0, 1.0, 1.5, 2.5, 3.0]]).step_cdf()
+
+    assert cells_of(decile_cells(baseline, current)) == [[1, 1, 0], [2, 1, 2]]
+
+
+def test_infinities_have_decile_cells_of_their_own():
+    baseline = NumericDistribution([[1.0, 2.0]], negative_infinite=3).step_cdf()
+    current = NumericDistribution([[9.0]], positive_infinite=5).step_cdf()
+
+    # -inf | up to 1 | up to 2 | above 2 | inf
+    assert cells_of(decile_cells(baseline, current)) == [[3, 1, 1, 0, 0], [0, 0, 0, 1, 5]]
+
+
+def test_histogram_cells_spread_a_bucket_evenly_over_the_edges_of_both_sides():
+    baseline = Histogram.of([Bucket(0.0, 2.0, 4), Bucket(2.0, 4.0, 2)])
+    current = Histogram.of([Bucket(1.0, 3.0, 6)])
+
+    # 0 to 1, 1 to 2, 2 to 3, 3 to 4, then two cells for infinities and NaN of each side
+    assert cells_of(histogram_cells(baseline, current)) == [
+        [2, 2, 1, 1, 0, 0, 0, 0],
+        [0, 3, 3, 0, 0, 0, 0, 0],
+    ]
+
+
+def test_buckets_of_no_width_are_matched_by_value_and_with_nothing_else():
+    baseline = Histogram.of([Bucket(7.0, 7.0, 0)] * 9 + [Bucket(7.0, 7.0, 20)])
+    current = Histogram.of([Bucket(6.0, 8.0, 5), Bucket(7.0, 7.0, 1), Bucket(9.0, 9.0, 2)])
+
+    # 6 to 8, the point 7, the point 9
+    assert cells_of(histogram_cells(baseline, current)) == [
+        [0, 20, 0, 0, 0, 0, 0],
+        [5, 1, 2, 0, 0, 0, 0],
+    ]
+
+
+def test_infinite_buckets_and_nan_are_cells_that_the_other_side_does_not_have():
+    infinite = [Bucket(-math.inf, 0.0, 1), Bucket(0.0, 1.0, 2), Bucket(1.0, math.inf, 4)]
+
+    assert cells_of(histogram_cells(Histogram.of(infinite, nan=8), Histogram.of(infinite, nan=9))) == [
+        [2, 5, 8, 0, 0],
+        [2, 0, 0, 5, 9],
+    ]
+
+
+def test_the_widest_range_of_doubles_is_spread_too():
+    widest = Histogram.of([Bucket(-LARGEST, LARGEST, 8)])
+    half = Histogram.of([Bucket(0.0, LARGEST, 3)])
+
+    assert cells_of(histogram_cells(widest, half)) == [[4, 4, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0]]

@@ -1,0 +1,93 @@
+"""From a comparison to a verdict, each degenerate case of detection.md section 2 among them."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.drift import Comparison, NumericDistribution, Status, compare_categorical, compare_numeric, judge
+
+ROWS = {"baseline_rows": 10, "current_rows": 10}
+
+
+def found(distance: float | None, *, higher_is_more: bool = True) -> Comparison:
+    return Comparison(distance, 10, 10, "the formula", higher_is_more)
+
+
+@pytest.mark.parametrize(
+    ("distance", "status"),
+    [
+        pytest.param(0.1000001, Status.VIOLATED, id="above"),
+        pytest.param(0.1, Status.PASSED, id="exactly at it"),
+        pytest.param(0.0, Status.PASSED, id="below"),
+    ],
+)
+def test_a_distance_violates_above_its_threshold(distance, status):
+    assert judge(found(distance), 0.1, **ROWS).status is status
+
+
+@pytest.mark.parametrize(
+    ("p", "status"),
+    [
+        pytest.param(0.0999, Status.VIOLATED, id="below"),
+        pytest.param(0.1, Status.PASSED, id="exactly at it"),
+        pytest.param(1.0, Status.PASSED, id="above"),
+    ],
+)
+def test_a_p_value_violates_below_its_threshold(p, status):
+    assert judge(found(p, higher_is_more=False), 0.1, **ROWS).status is status
+
+
+def test_a_verdict_says_all_that_the_comparison_found():
+    comparison = Comparison(0.02, 300, 200, "the formula", False, 9.5, 3)
+
+    verdict = judge(comparison, 0.05, baseline_rows=310, current_rows=205)
+
+    assert (verdict.status.value, verdict.observed, verdict.threshold) == ("violated", 0.02, 0.05)
+    assert (verdict.n, verdict.m, verdict.formula) == (300, 200, "the formula")
+    assert (verdict.statistic, verdict.degrees_of_freedom, verdict.reason) == (9.5, 3, None)
+
+
+@pytest.mark.parametrize(
+    ("baseline_rows", "current_rows", "reason"),
+    [
+        pytest.param(0, 10, "no data: no rows in the baseline", id="baseline"),
+        pytest.param(10, 0, "no data: no rows in the current data", id="current data"),
+        pytest.param(0, 0, "no data: no rows in the baseline and in the current data", id="both"),
+    ],
+)
+def test_no_row_at_all_is_not_judged(baseline_rows, current_rows, reason):
+    comparison = compare_numeric(
+        NumericDistribution([[1.0] * baseline_rows]), NumericDistribution([[1.0] * current_rows])
+    )
+
+    verdict = judge(comparison, 0.1, baseline_rows=baseline_rows, current_rows=current_rows)
+
+    assert (verdict.status.value, verdict.observed, verdict.reason) == ("not judged", None, reason)
+
+
+def test_values_that_are_missing_on_one_side_only_are_not_judged():
+    verdict = judge(compare_categorical({"a": 10}, {}), 0.1, **ROWS)
+
+    assert (verdict.status, verdict.observed) == (Status.NOT_JUDGED, None)
+    assert verdict.reason == "no values in the current data"
+
+
+def test_values_that_are_missing_on_both_sides_are_no_drift():
+    verdict = judge(compare_categorical({}, {}, method="ChiSquared"), 0.1, **ROWS)
+
+    assert (verdict.status, verdict.observed) == (Status.PASSED, None)
+    assert verdict.reason == "all values are missing on both sides"
+
+
+def test_a_test_that_is_not_computable_is_not_judged():
+    verdict = judge(compare_categorical({"a": 10}, {"b": 10}, method="ChiSquared"), 0.1, **ROWS)
+
+    assert (verdict.status, verdict.observed) == (Status.NOT_JUDGED, None)
+    assert "fewer than two categories" in verdict.reason
+
+
+def test_the_same_constant_passes_and_another_one_violates():
+    sevens, eights = NumericDistribution([[7.0] * 200]), NumericDistribution([[8.0] * 200])
+
+    assert judge(compare_numeric(sevens, sevens), 0.1, baseline_rows=200, current_rows=200).status is Status.PASSED
+    assert judge(compare_numeric(sevens, eights), 0.1, baseline_rows=200, current_rows=200).status is Status.VIOLATED
