@@ -202,3 +202,19 @@ def test_users_checks_run_on_the_same_states(run, data, tmp_path):
         ("Success", 1.0),
         ("Failure", 0.8),
     ]
+
+
+def test_checks_with_python_assertions_run_and_the_job_ends(run, data, tmp_path):
+    """A lambda is called back by the JVM; the threads for that must not keep the process (awslabs/python-deequ#7)."""
+    (tmp_path / "my_checks.py").write_text(
+        "from pydeequ.checks import Check, CheckLevel\n"
+        "def sizes(spark):\n"
+        "    return [Check(spark, CheckLevel.Error, 'sizes').hasSize(lambda rows: rows == 500).isUnique('plan')]\n"
+    )
+    finished = run(
+        *("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out", "--checks", "my_checks:sizes")
+    )
+
+    assert finished.returncode == 0, finished.stdout
+    found = json.loads((tmp_path / "out" / "checks_deequ.json").read_text())
+    assert [result["constraint_status"] for result in found["constraints"]] == ["Success", "Failure"]

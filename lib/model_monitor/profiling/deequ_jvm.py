@@ -13,14 +13,12 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from model_monitor.deequ_release import FILE_NAME, SPARK_LINE
 from model_monitor.errors import MissingDependency
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
-
-SPARK_LINE = "3.5"
-"""The line of Spark that the supported Deequ is built for; pydeequ wants it in SPARK_VERSION before it is imported."""
 
 OLDEST_DEEQU = (2, 1, 0)
 """Older ones lack constructor parameters that are used here, and lose equal items in `Distance`."""
@@ -29,7 +27,7 @@ _PROPERTIES = "META-INF/maven/com.amazon.deequ/deequ/pom.properties"
 
 _REMEDY = (
     "start the job by ./spark-submit.sh or `model-monitor submit`, which add it, or give the session the configuration "
-    f"spark.jars=<path of deequ-2.1.0-spark-{SPARK_LINE}.jar> before it starts"
+    f"spark.jars=<path of {FILE_NAME}> before it starts"
 )
 
 

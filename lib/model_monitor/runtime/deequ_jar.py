@@ -1,4 +1,4 @@
-"""The one JAR the product needs, Deequ's: its coordinate, its checksum and the file. Standard library only.
+"""The one JAR the product needs, Deequ's: where it lies, and how it gets there. Standard library only.
 
     python -m model_monitor.runtime.deequ_jar      prints where it lies, after fetching it if it is not there yet
 
@@ -17,17 +17,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from model_monitor.deequ_release import COORDINATE, FILE_NAME, MODULE, ORGANISATION, REVISION, SHA256
 from model_monitor.errors import MissingDependency
 from model_monitor.runtime.cache import appearing_whole, cache_directory
 from model_monitor.runtime.java import Java, find_java
 from model_monitor.runtime.trust_store import trust_options
-
-ORGANISATION, MODULE, REVISION = "com.amazon.deequ", "deequ", "2.1.0-spark-3.5"
-COORDINATE = f"{ORGANISATION}:{MODULE}:{REVISION}"
-SHA256 = "ab902814dec56dc39ff16d1c5c80e7101a5dff8c1aa380fdafce522da1cd1546"
-FILE_NAME = f"{MODULE}-{REVISION}.jar"
-SPARK_LINE = REVISION.rsplit("-", 1)[1]
-"""The line of Spark that this build of Deequ is for, "3.5"."""
 
 VARIABLE = "MODEL_MONITOR_DEEQU_JAR"
 FETCH_SECONDS = 300

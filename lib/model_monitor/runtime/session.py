@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.errors import MissingDependency
-from model_monitor.runtime.deequ_jar import COORDINATE, SPARK_LINE, VARIABLE
+from model_monitor.deequ_release import SPARK_LINE
+from model_monitor.profiling.deequ_jvm import Deequ
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,9 +54,14 @@ def start_session(job: str, *, progress: bool | None = None) -> SparkSession:
 
 
 def stop_session(spark: SparkSession) -> None:
-    """Stop Spark, and the threads of py4j that would keep the process alive after a Deequ Check."""
+    """Stop Spark, and py4j's callback server, if there is one whose threads would keep the process alive.
+
+    pydeequ starts such a server (awslabs/python-deequ#7). One that Spark's own way started has daemon threads, and
+    shutting it down would wait for ever for a connection that the JVM keeps open.
+    """
     gateway: Any = spark.sparkContext._gateway
-    gateway.shutdown_callback_server()
+    if not gateway.callback_server_parameters.daemonize:
+        gateway.shutdown_callback_server()
     spark.stop()
 
 
@@ -84,39 +89,8 @@ def batch_by_width(spark: SparkSession, columns: int, text_columns: int = 0) -> 
 
 
 def require_deequ(spark: SparkSession) -> None:
-    """Make sure that Deequ is on the driver's class path, in the build for this Spark.
+    """Make sure that Deequ is on the driver's class path, in a build for this Spark.
 
     Raises MissingDependency with the remedy otherwise.
     """
-    remedy = f"start the job by ./spark-submit.sh or `model-monitor submit`, or pass --packages {COORDINATE}"
-    running = ".".join(spark.version.split(".")[:2])
-    if running != SPARK_LINE:
-        raise MissingDependency(
-            f"this is Spark {spark.version}, Deequ's JAR is for {SPARK_LINE}; use a Spark of that line"
-        )
-    build = _deequ_build(spark)
-    if build is None:
-        raise MissingDependency(f"Deequ's JAR is not on the driver's class path; {remedy}")
-    if build and f"-spark-{running}" not in build:
-        raise MissingDependency(
-            f"Deequ's JAR on the driver's class path is {build}, this Spark is {running}; {remedy}, and unset {VARIABLE}"
-        )
-
-
-def _deequ_build(spark: SparkSession) -> str | None:
-    """The version in Deequ's own JAR ("2.1.0-spark-3.5"), empty if it does not say, None without Deequ."""
-    from py4j.java_gateway import JavaClass
-
-    jvm: Any = spark._jvm
-    if not isinstance(jvm.com.amazon.deequ.VerificationSuite, JavaClass):
-        return None
-    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
-    stream = loader.getResourceAsStream("META-INF/maven/com.amazon.deequ/deequ/pom.properties")
-    if stream is None:
-        return ""
-    try:
-        properties = jvm.java.util.Properties()
-        properties.load(stream)
-        return str(properties.getProperty("version", ""))
-    finally:
-        stream.close()
+    Deequ(spark)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from model_monitor import deequ_release
 from model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
 from model_monitor.runtime import deequ_jar
 from model_monitor.runtime.cache import cache_directory
@@ -168,9 +169,9 @@ def find_spark_home(environment: Mapping[str, str]) -> Path:
     if not (home / "bin" / "spark-submit").is_file():
         raise MissingDependency(f"{where} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
     versions = {found.group(1) for found in map(_SPARK_CORE.match, _names(home / "jars")) if found}
-    if versions and deequ_jar.SPARK_LINE not in versions:
+    if versions and deequ_release.SPARK_LINE not in versions:
         raise MissingDependency(
-            f"{where} is Spark {', '.join(sorted(versions))}, Deequ's JAR is for Spark {deequ_jar.SPARK_LINE}; "
+            f"{where} is Spark {', '.join(sorted(versions))}, Deequ's JAR is for Spark {deequ_release.SPARK_LINE}; "
             "unset SPARK_HOME to use pyspark's own, or name a Spark of that line"
         )
     return home
@@ -207,7 +208,7 @@ def _jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -
     if request.dry_run:
         remarks.append(f"{path} is not there yet; it is fetched when the job is started")
         return path
-    sys.stderr.write(f"fetching Deequ's JAR, {deequ_jar.COORDINATE}, once (2 MB)\n")
+    sys.stderr.write(f"fetching Deequ's JAR, {deequ_release.COORDINATE}, once (2 MB)\n")
     return deequ_jar.provide_jar(environment)
 
 
@@ -217,7 +218,7 @@ def _variables(
     variables = {
         "SPARK_HOME": str(spark_home),
         "JAVA_HOME": str(find_java(environment).home),
-        "SPARK_VERSION": deequ_jar.SPARK_LINE,
+        "SPARK_VERSION": deequ_release.SPARK_LINE,
     }
     logging = (layout.conf / "log4j2.properties").absolute()
     options = environment.get("SPARK_SUBMIT_OPTS", "")

@@ -6,8 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from model_monitor.errors import MissingDependency
-from model_monitor.runtime.session import batch_by_width, partition_by_size, require_deequ
+from model_monitor.runtime.session import batch_by_width, partition_by_size
 
 MIB = 1024 * 1024
 
@@ -41,10 +40,3 @@ def test_partitions_are_a_function_of_the_bytes_alone(spark, total, size):
 def test_a_batch_takes_about_64_megabytes(spark, columns, text_columns, rows):
     assert batch_by_width(spark, columns, text_columns) == rows
     assert spark.settings == {"spark.sql.execution.arrow.maxRecordsPerBatch": str(rows)}
-
-
-def test_a_spark_of_another_line_is_told_before_deequ_is_touched(spark):
-    with pytest.raises(
-        MissingDependency, match=r"this is Spark 4\.0\.1, Deequ's JAR is for 3\.5; use a Spark of that line"
-    ):
-        require_deequ(spark)
