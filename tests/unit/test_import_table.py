@@ -37,7 +37,7 @@ ALLOWED = {
 }
 """Package (or module) of ours -> those that it may import beside itself; the order is that of the layers."""
 
-ON_EXECUTORS = ("states", "profiling/partition", "profiling/gathering", "profiling/plan", "reading/handlers")
+ON_EXECUTORS = ("states", "profiling/partition", "profiling/block", "profiling/gathering", "profiling/plan", "reading/handlers")
 """What Python workers import: neither pyspark, nor pydeequ, nor pydantic."""
 
 PURE = ("documents", "states", "drift", "data_quality", "registry", "errors", "deequ_release")

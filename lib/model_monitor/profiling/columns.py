@@ -14,12 +14,15 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import types as T
 
 from model_monitor.profiling.plan import (
+    CELLS,
     HASH,
+    HASHES,
     NAN_ELEMENTS,
     NULL_ELEMENTS,
     PARTITION,
     PREDICATE,
     REASON,
+    TEXTS,
     VALUE,
     ColumnPlan,
     ScanPlan,
@@ -65,36 +68,60 @@ def plan_of(
     accept_exponents: bool,
     reasons: int,
     predicates: int,
+    counts_cells: bool = False,
 ) -> ScanPlan:
     """The plan for scanning the first `len(names)` columns of `frame`, which are the features in order."""
-    columns = tuple(
-        ColumnPlan(
-            position,
-            column_type(field.dataType),
-            hashed_by_spark=_is_hashed_by_spark(field.dataType),
-            counted=name in counted,
+    columns = []
+    text_columns = 0
+    for position, (name, field) in enumerate(zip(names, frame.schema.fields, strict=False)):
+        listed = isinstance(field.dataType, T.StringType)
+        columns.append(
+            ColumnPlan(
+                position,
+                column_type(field.dataType),
+                hashed_by_spark=_is_hashed_by_spark(field.dataType),
+                counted=name in counted,
+                slot=text_columns if listed else None,
+            )
         )
-        for position, (name, field) in enumerate(zip(names, frame.schema.fields, strict=False))
-    )
+        text_columns += listed
     return ScanPlan(
-        columns,
+        tuple(columns),
+        text_columns=text_columns,
         frequency_limit=frequency_limit,
         accept_exponents=accept_exponents,
         reasons=reasons,
         predicates=predicates,
+        counts_cells=counts_cells,
     )
 
 
-def prepared(frame: DataFrame, plan: ScanPlan, predicates: Mapping[str, Column], reason: str | None) -> DataFrame:
+def prepared(
+    frame: DataFrame,
+    plan: ScanPlan,
+    predicates: Mapping[str, Column],
+    reason: str | None,
+    cells: str | None = None,
+) -> DataFrame:
     """`frame` as the executors' Python wants it: clipped texts, hashes, counts of elements, and the partition's number.
 
-    reason: the name of an integer column that is 0 for rows to keep, or None to keep all.
+    reason: the name of an integer column that is 0 for rows to keep, or None to keep all. cells: the name of an integer
+    column with the number of cells to count a row under, 0 for a row not to count so.
     """
     selected: list[Column] = [F.spark_partition_id().alias(PARTITION)]
     selected.append((F.col(reason) if reason else F.lit(0)).cast("int").alias(REASON))
+    if cells:
+        selected.append(F.col(cells).cast("int").alias(CELLS))
+    texts = [F.col(f"`{frame.columns[column.position]}`") for column in plan.columns if column.slot is not None]
+    if texts:
+        selected += [
+            F.transform(F.array(*texts), _key).alias(TEXTS),
+            F.transform(F.array(*texts), lambda text: F.xxhash64(text)).alias(HASHES),
+        ]
     for column in plan.columns:
-        name = frame.columns[column.position]
-        selected += _expressions(F.col(f"`{name}`"), frame.schema[name].dataType, column)
+        if column.slot is None:
+            field = frame.schema.fields[column.position]
+            selected += _expressions(F.col(f"`{field.name}`"), field.dataType, column)
     selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
     return frame.select(*selected)
 

@@ -6,13 +6,14 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.profiling.plan import HASH, NAN_ELEMENTS, NULL_ELEMENTS, VALUE, ColumnPlan, ScanPlan
+from model_monitor.profiling.block import Block
+from model_monitor.profiling.plan import NAN_ELEMENTS, NULL_ELEMENTS, ColumnPlan, ScanPlan
 from model_monitor.states import (
     ColumnType,
     DataTypeCounts,
@@ -30,7 +31,7 @@ from model_monitor.states.hashing import xxhash64_of
 class Gatherer(Protocol):
     """Gathers the states of one column."""
 
-    def update(self, block: pa.RecordBatch) -> None:
+    def update(self, block: Block) -> None:
         """Take the next rows of the partition, all of them kept."""
 
     def states(self) -> Iterable[State]:
@@ -58,8 +59,8 @@ class NumberGatherer:
         self._distinct = DistinctBuilder()
         self._frequencies = FrequenciesBuilder(plan.frequency_limit) if column.counted else None
 
-    def update(self, block: pa.RecordBatch) -> None:
-        cells = block.column(f"{VALUE}{self._column.position}")
+    def update(self, block: Block) -> None:
+        cells = block.cells(self._column)
         values = cells.drop_null() if cells.null_count else cells
         numbers = values.to_numpy(zero_copy_only=False)
         doubles = numbers.astype(np.float64, copy=False)
@@ -67,7 +68,7 @@ class NumberGatherer:
         self._kll.update(finite)
         present = numbers if len(finite) == len(numbers) else numbers[~np.isnan(doubles)]
         if self._column.hashed_by_spark:
-            self._distinct.update(_spark_hashes(block, self._column))
+            self._distinct.update(block.hashes(self._column))
         else:
             self._distinct.update(xxhash64_of(present))
         if self._frequencies is not None:
@@ -106,8 +107,8 @@ class TextGatherer:
         self._kll = KllBuilder()
         self._distinct = DistinctBuilder()
 
-    def update(self, block: pa.RecordBatch) -> None:
-        cells = block.column(f"{VALUE}{self._column.position}")
+    def update(self, block: Block) -> None:
+        cells = block.cells(self._column)
         missing = cells.null_count
         present = cells.drop_null() if missing else cells
         if self._frequencies.given_up:
@@ -122,7 +123,7 @@ class TextGatherer:
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
         self._kll.update(self._moments.update(numbers, missing=missing))
-        self._distinct.update(_spark_hashes(block, self._column))
+        self._distinct.update(block.hashes(self._column))
 
     def _numbers(self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int) -> NDArray[np.float64]:
         """The texts as numbers, NaN where they are none; their kinds are counted on the way. counts: None for once each."""
@@ -142,14 +143,17 @@ class VectorGatherer:
     """Lengths and missing elements of a column of arrays or vectors."""
 
     def __init__(self, column: ColumnPlan) -> None:
-        self._position = column.position
+        self._column = column
         self._counts = VectorCounts()
 
-    def update(self, block: pa.RecordBatch) -> None:
-        lengths, missing = _present_numbers(block, f"{VALUE}{self._position}")
-        null_elements, _ = _present_numbers(block, f"{NULL_ELEMENTS}{self._position}")
-        nan_elements, _ = _present_numbers(block, f"{NAN_ELEMENTS}{self._position}")
-        self._counts += VectorCounts.of(lengths, null_elements, nan_elements, missing=missing)
+    def update(self, block: Block) -> None:
+        lengths = block.cells(self._column)
+        self._counts += VectorCounts.of(
+            lengths.drop_null().to_numpy(),
+            block.counts(NULL_ELEMENTS, self._column).drop_null().to_numpy(),
+            block.counts(NAN_ELEMENTS, self._column).drop_null().to_numpy(),
+            missing=lengths.null_count,
+        )
 
     def states(self) -> Iterator[State]:
         yield DataTypeCounts(missing=self._counts.missing, unknown=self._counts.vectors)
@@ -160,27 +164,17 @@ class PresenceGatherer:
     """Present and missing cells of a column whose values we don't look into."""
 
     def __init__(self, column: ColumnPlan) -> None:
-        self._position = column.position
+        self._column = column
         self._data_types = DataTypeCounts()
 
-    def update(self, block: pa.RecordBatch) -> None:
-        cells = block.column(f"{VALUE}{self._position}")
+    def update(self, block: Block) -> None:
+        cells = block.cells(self._column)
         self._data_types += DataTypeCounts(missing=cells.null_count, unknown=len(cells) - cells.null_count)
 
     def states(self) -> Iterator[State]:
         yield self._data_types
 
 
-def _spark_hashes(block: pa.RecordBatch, column: ColumnPlan) -> NDArray[np.uint64]:
-    hashes: NDArray[np.int64] = block.column(f"{HASH}{column.position}").drop_null().to_numpy()
-    return hashes.view(np.uint64)
-
-
 def _counted(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
     encoded = texts.dictionary_encode()
     return encoded.dictionary, np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
-
-
-def _present_numbers(block: pa.RecordBatch, name: str) -> tuple[NDArray[Any], int]:
-    cells = block.column(name)
-    return cells.drop_null().to_numpy(), cells.null_count

@@ -15,8 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from model_monitor.profiling.block import Block
 from model_monitor.profiling.gathering import Gatherer, gatherer_of
 from model_monitor.profiling.plan import (
+    CELLS,
     FEATURE_OF_ROWS,
     PARTITION,
     PREDICATE,
@@ -58,8 +60,9 @@ def states_of_partition(plan: ScanPlan, batches: Iterable[pa.RecordBatch]) -> It
         kept, counted = _without_refused_rows(block, plan)
         rows += counted
         if kept.num_rows:
+            cells = Block(kept, plan.text_columns)
             for gatherer in gatherers:
-                gatherer.update(kept)
+                gatherer.update(cells)
     if partition is None:
         return
     found = [StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows.to_bytes())]
@@ -119,7 +122,14 @@ def _without_refused_rows(block: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.Rec
     counts = np.bincount(reasons, minlength=plan.reasons + 1)
     kept = block if counts[0] == len(reasons) else block.filter(pa.array(reasons == 0))
     matches = tuple(_matches(kept.column(f"{PREDICATE}{index}")) for index in range(plan.predicates))
-    return kept, RowCounts(kept=int(counts[0]), refused=tuple(int(count) for count in counts[1:]), matches=matches)
+    refused = tuple(int(count) for count in counts[1:])
+    widths = _widths(block.column(CELLS)) if plan.counts_cells else ()
+    return kept, RowCounts(kept=int(counts[0]), refused=refused, matches=matches, widths=widths)
+
+
+def _widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
+    numbers, counts = np.unique(cells.to_numpy(zero_copy_only=False), return_counts=True)
+    return tuple((int(number), int(count)) for number, count in zip(numbers, counts, strict=True) if number > 0)
 
 
 def _matches(predicate: pa.Array) -> int:

@@ -52,6 +52,7 @@ def scan(
     *,
     reason: str | None = None,
     reasons: int = 0,
+    cells: str | None = None,
     predicates: Mapping[str, Column] | None = None,
     counted: frozenset[str] = frozenset(),
     accept_exponents: bool = True,
@@ -60,7 +61,8 @@ def scan(
     """Profile the first `len(names)` columns of `frame` in one Spark job (two when the states are added on executors).
 
     names: the features' names, by position. reason: an integer column that is 0 for rows to keep and at most `reasons`
-    else. predicates: boolean columns to count. counted: numeric features whose values are counted one by one, too.
+    else. cells: an integer column whose values above 0 are counted (`RowCounts.widths`). predicates: boolean columns to
+    count. counted: numeric features whose values are counted one by one, too.
     partitions_at_most: an upper bound of the frame's partitions, if it is known; without it executors add the states.
     """
     started = time.monotonic()
@@ -73,8 +75,11 @@ def scan(
         reasons=reasons,
         predicates=len(predicates),
         counted=counted,
+        counts_cells=cells is not None,
     )
-    partials = prepared(frame, plan, predicates, reason).mapInArrow(partial(states_of_partition, plan), STATE_DDL)
+    partials = prepared(frame, plan, predicates, reason, cells).mapInArrow(
+        partial(states_of_partition, plan), STATE_DDL
+    )
     if partitions_at_most is None or len(names) * partitions_at_most > STATES_ON_THE_DRIVER:
         partials = _added_on_executors(partials, len(names))
     states = _sums(partials)

@@ -6,6 +6,7 @@ import logging
 import time
 
 from pyspark.sql import SparkSession
+from pyspark.sql.types import StringType
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.reading.dataset import Dataset, list_dataset, read_dataset, read_table
@@ -24,7 +25,7 @@ def read_source(spark: SparkSession, config: JobConfig) -> Dataset:
     """
     started = time.monotonic()
     dataset = without(_read(spark, config), config.exclude_features_attribute)
-    batch_by_width(spark, len(dataset.names))
+    batch_by_width(spark, len(dataset.names), _text_columns(dataset))
     size = sum(file.size_bytes for file in dataset.files)
     log.info(
         "found %d features in %d files, %s bytes, %.1f s",
@@ -74,6 +75,11 @@ def without(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
         )
     dropped = {name if name in dataset.names else dataset.names[int(name)] for name in excluded}
     return dataset.of_features([name for name in dataset.names if name not in dropped]) if dropped else dataset
+
+
+def _text_columns(dataset: Dataset) -> int:
+    features = dataset.frame.schema.fields[: len(dataset.names)]
+    return sum(isinstance(feature.dataType, StringType) for feature in features)
 
 
 def _is_index(name: str, dataset: Dataset) -> bool:

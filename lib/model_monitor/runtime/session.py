@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ_release import SPARK_LINE
 from model_monitor.profiling.deequ_jvm import Deequ
+from model_monitor.profiling.partition import BLOCK_ROWS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -32,9 +33,9 @@ MIN_PARTITION_BYTES = 32 * 1024 * 1024
 MAX_PARTITIONS = 2000
 
 BATCH_BYTES = 64 * 1024 * 1024
-MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, 10_000
-NUMBER_CELL_BYTES, TEXT_CELL_BYTES = 16, 256
-"""What a cell takes in an Arrow batch: 8 bytes and its hash; a text of the usual length with hash and length."""
+MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, BLOCK_ROWS
+NUMBER_CELL_BYTES, TEXT_CELL_BYTES = 16, 64
+"""What a cell takes in an Arrow batch: a number 8 bytes and its validity; a text its bytes (at most 256), offset and hash."""
 
 
 def start_session(job: str, *, progress: bool | None = None) -> SparkSession:
@@ -78,9 +79,9 @@ def partition_by_size(spark: SparkSession, total_bytes: int) -> int:
 
 
 def batch_by_width(spark: SparkSession, columns: int, text_columns: int = 0) -> int:
-    """Set the rows of an Arrow batch so that it takes about 64 MB: 64 to 10,000. `text_columns` of the columns hold text.
+    """Set the rows of an Arrow batch so that it takes about 64 MB: from 64 to a block of the scan.
 
-    Returns the rows. They change the memory and the speed of the scan, never its result.
+    text_columns: how many of the columns hold text. Returns the rows. They change the memory and the speed of the scan, never its result.
     """
     row_bytes = (columns - text_columns) * NUMBER_CELL_BYTES + text_columns * TEXT_CELL_BYTES
     rows = min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, BATCH_BYTES // max(1, row_bytes)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,14 +14,18 @@ from model_monitor.states.encoding import pack, require_equal, unpack
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """Rows of one scan. refused: rows not kept, by reason. matches: kept rows for which each predicate is true."""
+    """Rows of one scan. refused: rows not kept, by reason. matches: kept rows for which each predicate is true.
+
+    widths: (number of cells, records with so many cells), by number of cells; empty unless the scan was asked for it.
+    """
 
     KIND: ClassVar[str] = "rows"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     kept: int = 0
     refused: tuple[int, ...] = ()
     matches: tuple[int, ...] = ()
+    widths: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def zero(cls, *, reasons: int, predicates: int) -> RowCounts:
@@ -40,12 +45,14 @@ class RowCounts:
             self.kept + other.kept,
             tuple(mine + theirs for mine, theirs in zip(self.refused, other.refused, strict=True)),
             tuple(mine + theirs for mine, theirs in zip(self.matches, other.matches, strict=True)),
+            _added(self.widths, other.widths),
         )
 
     def to_bytes(self) -> bytes:
-        """The state's bytes: 64-bit integers, kept rows first."""
-        parameters = {"reasons": len(self.refused), "predicates": len(self.matches)}
-        numbers = np.array([self.kept, *self.refused, *self.matches], dtype="<i8")
+        """The state's bytes: 64-bit integers, kept rows first, pairs of widths last."""
+        parameters = {"reasons": len(self.refused), "predicates": len(self.matches), "widths": len(self.widths)}
+        pairs = [number for pair in self.widths for number in pair]
+        numbers = np.array([self.kept, *self.refused, *self.matches, *pairs], dtype="<i8")
         return pack(self.KIND, self.VERSION, parameters, numbers.tobytes())
 
     @classmethod
@@ -55,9 +62,16 @@ class RowCounts:
         Raises BadState naming what is wrong with the bytes.
         """
         parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
-        reasons, predicates = parameters["reasons"], parameters["predicates"]
-        size = 8 * (1 + reasons + predicates)
+        reasons, predicates, widths = (parameters[name] for name in ("reasons", "predicates", "widths"))
+        size = 8 * (1 + reasons + predicates + 2 * widths)
         if len(payload) != size:
             raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has to have {size}")
         kept, *counts = np.frombuffer(payload, "<i8").tolist()
-        return cls(kept, tuple(counts[:reasons]), tuple(counts[reasons:]))
+        matches, pairs = counts[reasons : reasons + predicates], counts[reasons + predicates :]
+        return cls(kept, tuple(counts[:reasons]), tuple(matches), tuple(zip(pairs[::2], pairs[1::2], strict=True)))
+
+
+def _added(mine: tuple[tuple[int, int], ...], theirs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    total = Counter(dict(mine))
+    total.update(dict(theirs))
+    return tuple(sorted(total.items()))

@@ -35,7 +35,7 @@ def test_partitions_are_a_function_of_the_bytes_alone(spark, total, size):
 
 @pytest.mark.parametrize(
     ("columns", "text_columns", "rows"),
-    [(1, 0, 10_000), (13, 3, 10_000), (1000, 0, 4194), (1000, 1000, 262), (100_000, 100_000, 64)],
+    [(1, 0, 8192), (13, 3, 8192), (1000, 0, 4194), (1000, 1000, 1048), (100_000, 100_000, 64)],
 )
 def test_a_batch_takes_about_64_megabytes(spark, columns, text_columns, rows):
     assert batch_by_width(spark, columns, text_columns) == rows
