@@ -62,7 +62,7 @@ class RowCounts:
         Raises BadState naming what is wrong with the bytes.
         """
         parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
-        reasons, predicates, widths = (parameters[name] for name in ("reasons", "predicates", "widths"))
+        reasons, predicates, widths = (parameters.get(name, 0) for name in ("reasons", "predicates", "widths"))
         size = 8 * (1 + reasons + predicates + 2 * widths)
         if len(payload) != size:
             raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has to have {size}")
