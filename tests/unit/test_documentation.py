@@ -1,32 +1,202 @@
-"""The documentation's links lead somewhere, and the commands it names exist."""
+"""The documentation holds: its links lead somewhere, its commands are understood, its tables are the code's."""
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from model_monitor import __version__, cli
+from model_monitor.errors import MonitorError
+from model_monitor.reading.refusals import TEXTS
+from model_monitor.runtime import layout, submission
+from model_monitor.runtime.configuration import config_of, sources_of
+from model_monitor.runtime.contract import OPTIONS
+from model_monitor.runtime.job_help import help_text
+from model_monitor.runtime.options import AnalysisType, Option
+from model_monitor.runtime.sources import flag_of, variable_of
+from model_monitor.runtime.status import ExitStatus
+from model_monitor.states import STATES
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [
+PAGES = sorted(
     page for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "examples/**/*.md") for page in ROOT.glob(pattern)
-]
+)
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 TARGET = re.compile(r"^([a-z]+):.*## ", re.MULTILINE)
-CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+CODE = re.compile(r"```.*?```|`[^`\n]+`|^ {4}\S[^\n]*", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```|((?:^ {4,}\S[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
+STARTS = re.compile(r"^(.*?)(?:\./spark-submit\.sh|(?:\.venv/bin/)?model-monitor) (.*)$")
+
+REQUIRED = ["--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out"]
+"""What a command with `…` in it leaves to the reader."""
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
-@pytest.mark.parametrize("page", sorted(PAGES), ids=lambda page: str(page.relative_to(ROOT)))
+@dataclass(frozen=True)
+class Command:
+    """The words after `./spark-submit.sh` or `model-monitor`, and the variables set in front of it."""
+
+    words: list[str]
+    variables: dict[str, str]
+
+    @property
+    def starts_a_job(self) -> bool:
+        return self.words[0] not in ("demo", "merge-states")
+
+
+def commands_of(page: Path) -> list[Command]:
+    """Every command of ours in the page's blocks of code."""
+    found = []
+    for language, fenced, indented in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if language in ("python", "json"):
+            continue
+        for line in (fenced or indented).replace("\\\n", " ").splitlines():
+            starting = STARTS.search(line)
+            if starting:
+                words = shlex.split(starting.group(2))
+                assignments = [word.split("=", 1) for word in shlex.split(starting.group(1)) if "=" in word]
+                found.append(Command(words[1:] if words[0] == "submit" else words, dict(assignments)))
+    return found
+
+
+@every_page
 def test_every_relative_link_leads_to_a_file(page):
     missing = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
 
     assert missing == []
 
 
-@pytest.mark.parametrize("page", sorted(PAGES), ids=lambda page: str(page.relative_to(ROOT)))
+@every_page
 def test_every_make_target_and_job_in_a_command_exists(page):
     targets = set(TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
     code = "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
 
     assert set(re.findall(r"\bmake ([a-z]+)\b", code)) <= targets
     assert all((ROOT / job).is_file() for job in re.findall(r"\bjobs/\w+\.py\b", code))
+
+
+@every_page
+def test_every_job_in_a_command_takes_its_flags(page, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for command in filter(lambda command: command.starts_a_job, commands_of(page)):
+        request = submission.read_request([word for word in command.words if word != "…"])
+        if request is None or request.asks_for_help:
+            continue
+        job = layout.Layout.here().job_file(request.job, ROOT).stem
+        given = request.job_arguments + (REQUIRED if "…" in command.words else [])
+        try:
+            config_of(job, sources_of(given, command.variables), in_container=False)
+        except MonitorError as error:
+            faults = [fault for fault in str(error).splitlines() if "where there is no file" not in fault]
+            assert faults == [], shlex.join(command.words)
+
+
+@every_page
+def test_every_other_command_of_ours_is_understood(page, monkeypatch):
+    understood = []
+    monkeypatch.setattr("model_monitor.history.merging.merge_runs", lambda runs, output: understood.append(runs))
+    monkeypatch.setattr("model_monitor.demo.run._run", lambda *given: understood.append(given) or 0)
+    others = [command.words for command in commands_of(page) if not command.starts_a_job]
+    for words in others:
+        assert cli.main(words) == 0, shlex.join(words)
+
+    assert len(understood) == len(others)
+
+
+def option_table() -> str:
+    """The table of docs/jobs.md: every option that a data-quality baseline uses, as the job's own help says it."""
+    rows = ["| flag | variable | default | meaning |", "|---|---|---|---|"]
+    for name, option in OPTIONS.items():
+        if option.is_used_by("baseline", AnalysisType.DATA_QUALITY):
+            cells = (_flags(name, option), f"`{variable_of(name, option)}`", _default(name, option), option.help)
+            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _flags(name: str, option: Option) -> str:
+    if option.opposite:
+        return f"`{flag_of(name)}`, `{flag_of(option.opposite)}`"
+    return f"`{flag_of(name)} {option.placeholder}`".replace(" `", "`")
+
+
+def _default(name: str, option: Option) -> str:
+    text = " ".join(help_text("baseline").split())
+    found = re.search(rf"Variable {variable_of(name, option)}; (.*?)\.(?= |$)", text)
+    assert found, name
+    return found.group(1).removeprefix("default: ")
+
+
+def test_the_table_of_options_is_the_one_of_the_code():
+    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+
+    assert option_table() in page, f"docs/jobs.md has to have this table:\n\n{option_table()}"
+
+
+def test_options_without_effect_on_the_job_are_listed_as_such():
+    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    unused = [
+        flag_of(name)
+        for name, option in OPTIONS.items()
+        if not option.is_used_by("baseline", AnalysisType.DATA_QUALITY)
+    ]
+    sentence = ", ".join(f"`{flag}`" for flag in unused)
+
+    assert sentence in " ".join(page.split()), f"docs/jobs.md has to list these: {sentence}"
+
+
+def test_every_exit_status_is_documented():
+    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| (\d+) \|", page, re.MULTILINE)
+
+    assert sorted(map(int, listed)) == sorted(ExitStatus)
+
+
+def test_every_documented_file_is_written_by_the_code():
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    table = page.partition("| file |")[2].partition("\n\n")[0]
+    names = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "lib").rglob("*.py"))
+    unknown = [name for name in names if f'"{name.partition("/")[0]}"' not in code and f'"{name}"' not in code]
+
+    assert len(names) == 9
+    assert unknown == []
+
+
+def test_every_kind_of_state_is_documented():
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+
+    assert [kind for kind in STATES if f"| `{kind}` |" not in page] == []
+
+
+def test_every_documented_reason_for_a_refusal_is_one():
+    page = " ".join((ROOT / "docs" / "files.md").read_text(encoding="utf-8").split())
+    listed = page.partition("`reason` is one of: ")[2].partition(".")[0].split(", ")
+
+    assert len(listed) == 6
+    assert set(listed) <= set(TEXTS.values())
+
+
+def test_the_wheel_that_the_readme_installs_has_this_version():
+    [wheel] = re.findall(r"dist/\S+?\.whl", (ROOT / "README.md").read_text(encoding="utf-8"))
+
+    assert wheel == f"dist/spark_model_monitor-{__version__}-py3-none-any.whl"
+
+
+def test_every_block_of_json_is_json():
+    blocks = [text for page in PAGES for language, text, _ in BLOCK.findall(page.read_text()) if language == "json"]
+
+    assert blocks
+    assert all(isinstance(json.loads(block), (dict, list)) for block in blocks)
+
+
+def test_every_block_of_python_compiles():
+    for page in PAGES:
+        for language, text, _ in BLOCK.findall(page.read_text(encoding="utf-8")):
+            if language == "python":
+                compile(text, str(page.relative_to(ROOT)), "exec")

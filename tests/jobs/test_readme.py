@@ -1,0 +1,176 @@
+"""The README's five minutes with a CSV, word for word: its commands run in its order, and what it shows comes out."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+OF_THE_WHEEL = ("pip install ", "model-monitor demo")
+"""Not run here: the network, and a second run of what test_fresh_clone.py sees."""
+
+
+def block(language: str, part: str) -> str:
+    """The one block of code with `part` in it."""
+    [found] = [text for kind, text in BLOCKS if kind == language and part in text]
+    return str(found)
+
+
+def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a block of the README in a folder that looks like a clone, with the clone's commands on the PATH."""
+    path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT / "lib"), "SPARK_LOCAL_IP": "127.0.0.1"}
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone with the reader's own files in it: links to this one's parts, so that nothing is written there."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("lib", "jobs", "conf"):
+        (folder / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "spark-submit.sh", folder)
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    (folder / "bin").mkdir()
+    python = f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'
+    command = f'#!/bin/sh\nexec "{sys.executable}" -m model_monitor.cli "$@"\n'
+    for name, script in ((".venv/bin/python", python), ("bin/model-monitor", command)):
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def baselined(clone):
+    """What the first block prints; its files are in the clone then."""
+    done = shell(block("sh", "cat > orders.csv"), clone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def from_python(clone, baselined):
+    (clone / "orders.py").write_text(block("python", "run_baseline"))
+    done = shell(".venv/bin/python orders.py", clone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def of_march(clone, baselined):
+    """The wheel's commands, those aside that fetch or show."""
+    lines = block("sh", "model-monitor submit").splitlines()
+    done = shell("\n".join(line for line in lines if not line.startswith(OF_THE_WHEEL)), clone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return clone / "orders-of-march"
+
+
+def features(path: Path) -> dict[str, dict[str, object]]:
+    return {feature["name"]: feature for feature in json.loads(path.read_text())["features"]}
+
+
+def test_a_csv_of_ones_own_is_baselined_with_the_message_that_the_readme_tells(baselined, clone):
+    assert "Completed: Job completed successfully with no violations." in baselined
+    assert (clone / "orders-baseline" / "constraints.json").is_file()
+
+
+def test_the_readmes_excerpt_of_the_statistics_is_what_comes_out(baselined, clone):
+    shown = json.loads(block("json", "numerical_statistics"))
+    found = features(clone / "orders-baseline" / "statistics.json")["amount"]
+    del found["numerical_statistics"]["distribution"]
+
+    assert found == shown
+
+
+def test_the_readmes_excerpt_of_the_constraints_is_what_comes_out(baselined, clone):
+    shown = json.loads(block("json", "string_constraints"))
+
+    assert features(clone / "orders-baseline" / "constraints.json")["country"] == shown
+
+
+def test_the_first_thing_that_people_stumble_over_is_as_the_readme_says(baselined, clone):
+    day = features(clone / "orders-baseline" / "constraints.json")["day"]
+
+    assert sorted(day["string_constraints"]["domains"]) == ["2026-03-01", "2026-03-02"]
+
+
+def test_every_file_that_came_out_is_documented(baselined, clone):
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    folder = clone / "orders-baseline"
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+    assert [name for name in sorted(names) if not name.startswith("_runs/") and f"| `{name}` |" not in page] == []
+
+
+def test_features_are_left_out_as_the_readme_says(baselined, clone, tmp_path):
+    command = block("sh", "--exclude-features-attribute").replace("orders-baseline", str(tmp_path))
+    done = shell(command, clone)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(features(tmp_path / "constraints.json")) == ["amount", "items", "country", "express"]
+
+
+def test_python_gives_the_same_documents_as_the_job(from_python, clone):
+    assert "amount" in from_python
+    for name in ("statistics.json", "constraints.json"):
+        assert (clone / "orders-from-python" / name).read_bytes() == (clone / "orders-baseline" / name).read_bytes()
+
+
+def test_the_command_of_the_wheel_gives_the_same_documents(of_march, clone):
+    for name in ("statistics.json", "constraints.json"):
+        assert (of_march / name).read_bytes() == (clone / "orders-baseline" / name).read_bytes()
+
+
+def test_runs_are_merged_by_the_command_that_the_readme_has(of_march, from_python, clone):
+    done = shell(block("sh", "merge-states"), clone)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    merged = json.loads((clone / "orders-merged" / "statistics.json").read_text())
+    assert merged["dataset"] == {"item_count": 16}  # 8 rows twice
+
+
+def test_the_example_in_docs_files_reads_the_states(of_march, clone):
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    [script] = [
+        text for kind, text in re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE) if kind == "python"
+    ]
+    (clone / "states.py").write_text(script)
+    done = shell(".venv/bin/python states.py", clone)
+
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines() if line[:1].islower()][:2] == ["data_types", "moments"]
+
+
+def test_the_script_in_docs_jobs_makes_the_features_that_it_says(baselined, clone):
+    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    [script] = [text for kind, text in blocks if kind == "python" and "preprocess_handler" in text]
+    [command] = [text for kind, text in blocks if kind == "sh" and "amounts.py" in text]
+    (clone / "amounts.py").write_text(script)
+    done = shell(command, clone)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = features(clone / "orders-by-script" / "statistics.json")
+    assert list(found) == ["amount", "amount_each"]
+    # by hand: 12.5, 40/3, 7.25, none, 99.9/6, 15, 21.3/2, 18.75
+    assert found["amount_each"]["numerical_statistics"]["sum"] == pytest.approx(
+        12.5 + 40 / 3 + 7.25 + 16.65 + 15 + 10.65 + 18.75
+    )
