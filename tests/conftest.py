@@ -48,6 +48,7 @@ def spark() -> Iterator[SparkSession]:
 
     os.environ.setdefault("SPARK_VERSION", SPARK_LINE)
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYTHONPATH"] = str(ROOT / "lib")  # the workers' own; pytest's pythonpath is this process's
     session = (
         SparkSession.builder.master("local[2]")
         .appName("model-monitor-tests")

@@ -174,13 +174,9 @@ def test_the_bytes_do_not_depend_on_the_number_of_cores(data, tmp_path):
     runs = set()
     for cores in (1, 2, 8):
         output = tmp_path / f"out{cores}"
-        subprocess.run(
-            [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / "baseline.py"), "--master", f"local[{cores}]"]
-            + ["--dataset-source", str(data), "--dataset-format", "csv", "--output-path", str(output)],
-            capture_output=True,
-            timeout=240,
-            check=True,
-        )
+        job = [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / "baseline.py"), "--master", f"local[{cores}]"]
+        flags = ["--dataset-source", str(data), "--dataset-format", "csv", "--output-path", str(output)]
+        subprocess.run([*job, *flags], capture_output=True, timeout=240, check=True)
         runs.add(json.loads((output / "_current.json").read_text())["run_id"])
 
     assert len(runs) == 1

@@ -37,7 +37,8 @@ class Block:
             cells = self.cells(column)
             if cells.null_count:
                 hashes = hashes[cells.is_valid().to_numpy(zero_copy_only=False)]
-        return hashes.view(np.uint64)
+        unsigned: NDArray[np.uint64] = hashes.view(np.uint64)
+        return unsigned
 
     def counts(self, name: str, column: ColumnPlan) -> pa.Array:
         """One of the further columns that a column brings along."""

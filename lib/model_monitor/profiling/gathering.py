@@ -111,6 +111,7 @@ class TextGatherer:
         cells = block.cells(self._column)
         missing = cells.null_count
         present = cells.drop_null() if missing else cells
+        codes: NDArray[np.int32] | None = None
         if self._frequencies.given_up:
             self._frequencies.skip(len(present))
             numbers = self._numbers(present, None, missing)
@@ -123,7 +124,12 @@ class TextGatherer:
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
         self._kll.update(self._moments.update(numbers, missing=missing))
-        self._distinct.update(block.hashes(self._column))
+        hashes = block.hashes(self._column)
+        if codes is not None and 2 * len(counts) < len(codes):
+            one_of_each = np.empty(len(counts), dtype=np.uint64)
+            one_of_each[codes] = hashes
+            hashes = one_of_each
+        self._distinct.update(hashes)
 
     def _numbers(self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int) -> NDArray[np.float64]:
         """The texts as numbers, NaN where they are none; their kinds are counted on the way. counts: None for once each."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from operator import attrgetter
 from typing import Annotated
@@ -25,6 +26,7 @@ from model_monitor.runtime.options import (
     data_format,
     enabled,
     member_of,
+    moment,
     names,
     number,
     script,
@@ -141,16 +143,81 @@ class JobConfig(BaseModel):
         str | None, Option("statistics.json of the baseline.", "FILE", jobs=_MONITOR, analyses=_DATA_QUALITY)
     ] = None
 
-    start_time: Annotated[
-        str | None, Option("First moment of the window, such as 2021-05-06T22:00:00Z.", "TIME", jobs=_MONITOR)
+    baseline: Annotated[
+        str | None,
+        Option(
+            "Output path of the run to compare with, instead of the two files; previous: the run before this one.",
+            "PATH|previous",
+            ours=True,
+            jobs=_MONITOR,
+        ),
     ] = None
 
-    end_time: Annotated[str | None, Option("First moment after the window.", "TIME", jobs=_MONITOR)] = None
+    start_time: Annotated[
+        datetime | None,
+        moment,
+        Option("First moment of the window, such as 2021-05-06T22:00:00Z.", "TIME", jobs=_MONITOR),
+    ] = None
+
+    end_time: Annotated[datetime | None, moment, Option("First moment after the window.", "TIME", jobs=_MONITOR)] = None
 
     metric_time: Annotated[
-        str | None,
-        Option("Time stamp of the metrics.", "TIME", jobs=_MONITOR, analyses=ANALYSES_OF_MODELS, default="start_time"),
+        datetime | None,
+        moment,
+        Option("Time stamp of the metrics.", "TIME", jobs=_MONITOR, default="start_time, or the start of the run"),
     ] = None
+
+    lenient_window: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether all records of the window's hour folders are taken, whatever their own time.",
+            ours=True,
+            jobs=_MONITOR,
+            opposite="strict_window",
+        ),
+    ] = False
+
+    sample: Annotated[
+        float | None,
+        share,
+        Option(
+            "Share of the captured events to look at, the same ones in every run.", "SHARE", ours=True, jobs=_MONITOR
+        ),
+    ] = None
+
+    allow_mixed_encodings: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether input and output of a capture may have different encodings; without it the job fails, as the service's.",
+            ours=True,
+            jobs=_MONITOR,
+            opposite="one_encoding",
+        ),
+    ] = False
+
+    omit_empty_violations: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether constraint_violations.json is left out when there are none, for scripts that take it for an alarm.",
+            ours=True,
+            jobs=_MONITOR,
+            opposite="always_violations",
+        ),
+    ] = False
+
+    fail_on_violations: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether the job ends with exit status 4 if there are violations.",
+            ours=True,
+            jobs=_MONITOR,
+            opposite="succeed_on_violations",
+        ),
+    ] = False
 
     sagemaker_endpoint_name: Annotated[
         str | None, Option("The endpoint's name: a dimension of the metrics.", "NAME", jobs=_MONITOR)

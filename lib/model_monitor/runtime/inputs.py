@@ -8,23 +8,27 @@ import time
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StringType
 
+from model_monitor.data_quality.known import KnownBaseline
 from model_monitor.errors import BadConfiguration
+from model_monitor.reading.captures import list_captures, read_captures
 from model_monitor.reading.dataset import Dataset, list_dataset, read_dataset, read_table
-from model_monitor.reading.formats import SparkFormat, TableFormat
+from model_monitor.reading.formats import CaptureFormat, MergedFormat, SparkFormat, TableFormat
 from model_monitor.reading.scripts import read_script
+from model_monitor.reading.windows import Window
 from model_monitor.runtime.contract import JobConfig
 from model_monitor.runtime.session import batch_by_width, partition_by_size
 
 log = logging.getLogger(__name__)
 
 
-def read_source(spark: SparkSession, config: JobConfig) -> Dataset:
+def read_source(spark: SparkSession, config: JobConfig, baseline: KnownBaseline | None = None) -> Dataset:
     """The data set that `dataset_source` and `dataset_format` name, without the features that are to be left out.
 
+    baseline: whose features the columns of captures are, by position; without one they are called `_c0`, `_c1`, ….
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
     started = time.monotonic()
-    dataset = without(_read(spark, config), config.exclude_features_attribute)
+    dataset = without(_read(spark, config, baseline.names if baseline else None), config.exclude_features_attribute)
     batch_by_width(spark, len(dataset.names), _text_columns(dataset))
     size = sum(file.size_bytes for file in dataset.files)
     log.info(
@@ -37,7 +41,7 @@ def read_source(spark: SparkSession, config: JobConfig) -> Dataset:
     return dataset
 
 
-def _read(spark: SparkSession, config: JobConfig) -> Dataset:
+def _read(spark: SparkSession, config: JobConfig, names: tuple[str, ...] | None) -> Dataset:
     script = read_script(config.record_preprocessor_script, spark) if config.record_preprocessor_script else None
     if isinstance(config.dataset_format, TableFormat):
         if script:
@@ -49,6 +53,8 @@ def _read(spark: SparkSession, config: JobConfig) -> Dataset:
         return Dataset.of(
             spark.read.format(config.dataset_format.reader).options(**config.dataset_format.options).load()
         )
+    if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
+        return _read_captures(spark, config, config.dataset_format, names)
     listing = list_dataset(spark, config.dataset_source)
     partition_bytes = partition_by_size(spark, listing.size_bytes)
     return read_dataset(
@@ -60,6 +66,37 @@ def _read(spark: SparkSession, config: JobConfig) -> Dataset:
         flatten_json=config.flatten_json,
         partition_bytes=partition_bytes,
     )
+
+
+def _read_captures(
+    spark: SparkSession, config: JobConfig, capture_format: CaptureFormat | MergedFormat, names: tuple[str, ...] | None
+) -> Dataset:
+    window = window_of(config)
+    source = list_captures(spark, config.dataset_source, window, lenient_window=config.lenient_window)
+    return read_captures(
+        spark,
+        source,
+        names,
+        capture_format=capture_format,
+        window=window,
+        sample=config.sample,
+        as_service=config.replays_service,
+        lenient_window=config.lenient_window,
+        partition_bytes=partition_by_size(spark, source.size_bytes),
+    )
+
+
+def window_of(config: JobConfig) -> Window | None:
+    """The window of `start_time` and `end_time`, None if neither is given.
+
+    Raises BadConfiguration if only one of them is, or if they are the wrong way round.
+    """
+    if config.start_time is None and config.end_time is None:
+        return None
+    if config.start_time is None or config.end_time is None:
+        missing = "start_time" if config.start_time is None else "end_time"
+        raise BadConfiguration(f"{missing} is missing; a window has a start_time and an end_time, or neither of them")
+    return Window(config.start_time, config.end_time)
 
 
 def without(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:

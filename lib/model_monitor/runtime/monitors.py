@@ -37,4 +37,5 @@ def data_quality(config: JobConfig) -> Monitor:
         with_sketches=config.with_sketches,
         max_domain_size=config.max_domain_size,
         accept_exponents=config.takes_exponents,
+        as_service=config.replays_service,
     )

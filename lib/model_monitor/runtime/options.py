@@ -17,6 +17,7 @@ from pydantic import BeforeValidator
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.reading.formats import parse_dataset_format
+from model_monitor.reading.windows import parse_time
 from model_monitor.storage import local_path
 
 JOBS = ("baseline", "monitor", "merge")
@@ -131,11 +132,21 @@ def _script(value: Any) -> Any:
     return value
 
 
+def _moment(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    time = parse_time(value.strip())
+    if time is None:
+        raise ValueError(f"is {value!r}; it has to be a time, such as 2021-05-06T22:00:00Z")
+    return time
+
+
 switch = BeforeValidator(read_switch)
 enabled = BeforeValidator(_enabled)
 number = BeforeValidator(_number)
 share = BeforeValidator(_share)
 whole = BeforeValidator(_whole)
+moment = BeforeValidator(_moment)
 names = BeforeValidator(_names)
 script = BeforeValidator(_script)
 data_format = BeforeValidator(_format)

@@ -29,8 +29,10 @@ SETTINGS = {
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
 }
 
-MIN_PARTITION_BYTES = 32 * 1024 * 1024
-MAX_PARTITIONS = 2000
+MIN_PARTITION_BYTES, USUAL_PARTITION_BYTES = 32 * 1024 * 1024, 128 * 1024 * 1024
+FEWEST_PARTITIONS, MAX_PARTITIONS = 8, 2000
+"""A task costs a Python worker about 60 ms beside its rows, so partitions are as large as 8 of them allow, up to 128 MiB;
+above 250 GB they grow further (docs/decisions/0010-partition-size.md)."""
 
 BATCH_BYTES = 64 * 1024 * 1024
 MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, BLOCK_ROWS
@@ -67,13 +69,14 @@ def stop_session(spark: SparkSession) -> None:
 
 
 def partition_by_size(spark: SparkSession, total_bytes: int) -> int:
-    """Make the partitions of the next file read a function of the data's size only: at least 32 MiB, at most 2,000.
+    """Make the partitions of the next file read a function of the data's size only: 32 to 128 MiB, more above 250 GB.
 
     Returns the bytes of a partition.
 
     Spark's own split size depends on the cores of the cluster, and so would the bytes of the sketches.
     """
-    size = max(MIN_PARTITION_BYTES, -(-total_bytes // MAX_PARTITIONS))
+    usual = min(USUAL_PARTITION_BYTES, -(-total_bytes // FEWEST_PARTITIONS))
+    size = max(MIN_PARTITION_BYTES, usual, -(-total_bytes // MAX_PARTITIONS))
     spark.conf.set("spark.sql.files.maxPartitionBytes", str(size))
     return size
 
@@ -81,7 +84,8 @@ def partition_by_size(spark: SparkSession, total_bytes: int) -> int:
 def batch_by_width(spark: SparkSession, columns: int, text_columns: int = 0) -> int:
     """Set the rows of an Arrow batch so that it takes about 64 MB: from 64 to a block of the scan.
 
-    text_columns: how many of the columns hold text. Returns the rows. They change the memory and the speed of the scan, never its result.
+    text_columns: how many of the columns hold text. Returns the rows. They change the memory and the speed of the scan,
+    never its result.
     """
     row_bytes = (columns - text_columns) * NUMBER_CELL_BYTES + text_columns * TEXT_CELL_BYTES
     rows = min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, BATCH_BYTES // max(1, row_bytes)))

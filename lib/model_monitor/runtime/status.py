@@ -22,6 +22,7 @@ class ExitStatus(IntEnum):
     SCRIPT_FAILED = 1
     BAD_CONFIGURATION = 2
     NO_DATA = 3
+    VIOLATIONS = 4
     FAILED = 255
     INTERRUPTED = 130
     TERMINATED = 143
@@ -37,6 +38,11 @@ SCRIPT_FAILED = "Exception while invoking preprocessor script."
 def completed(violations: int = 0) -> str:
     """The exit message of a run that found so many violations; a baseline finds none."""
     return VIOLATIONS.format(count=violations) if violations else COMPLETED
+
+
+def outcome_of(violations: int, *, fails: bool) -> tuple[str, int]:
+    """Exit message and status of a monitoring run. fails: whether violations are an exit status of their own."""
+    return completed(violations), ExitStatus.VIOLATIONS if violations and fails else ExitStatus.COMPLETED
 
 
 def failed(reason: str) -> str:

@@ -116,6 +116,9 @@ def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
         missing = texts.is_null().to_numpy(zero_copy_only=False)
         kinds[missing] = DataType.MISSING
         rest = rest[~missing]
+    hopeful = _may_be_more_than_text(texts)
+    if not hopeful.all():
+        rest = rest[hopeful[rest]]
     for kind, matches in _tests(accept_exponents):
         if not len(rest):
             break
@@ -141,6 +144,23 @@ def parse_numbers(
     if numeric.any():
         numbers[numeric] = _doubles(values.filter(pa.array(numeric)))
     return numbers
+
+
+_FIRST_BYTES = np.zeros(256, dtype=np.bool_)
+_FIRST_BYTES[list(b"+- 0123456789tf")] = True
+"""With which a text may begin that is a number or a boolean."""
+
+
+def _may_be_more_than_text(texts: pa.StringArray) -> Flags:
+    """Which texts begin like a number or a boolean: of words and names few do, and they cost no pattern then."""
+    _, places, data = texts.buffers()
+    offsets: NDArray[np.int32] = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset)
+    starts, ends = offsets[:-1], offsets[1:]
+    if data is None or not len(data):
+        return np.zeros(len(texts), dtype=np.bool_)
+    letters = np.frombuffer(data, np.uint8)
+    hopeful: Flags = _FIRST_BYTES[letters[np.minimum(starts, len(letters) - 1)]] & (ends > starts)
+    return hopeful
 
 
 def _tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:

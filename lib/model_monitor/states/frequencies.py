@@ -140,7 +140,7 @@ class FrequenciesBuilder:
         self._pending.append((_cut(texts), counts))
         self._pending_keys += len(texts)
         self._total += occurrences
-        if self._pending_keys > 2 * self._limit or len(self._pending) >= 256:
+        if self._pending_keys > 8 * self._limit or len(self._pending) >= 256:
             self._keys, self._counts, self._bound = self._folded()
             self._pending, self._pending_keys = [], 0
 

@@ -52,7 +52,9 @@ def test_the_variables_of_the_container_are_enough():
 def test_flag_wins_over_environment_over_env_file_over_job_file_over_default(tmp_path):
     env_file = tmp_path / "a.env"
     env_file.write_text("output_path=file\nfeatures_attribute=file\nprobability_attribute=file\n")
-    all_four = dict.fromkeys(("output_path", "features_attribute", "probability_attribute", "metric_time"), "job file")
+    all_four = dict.fromkeys(
+        ("output_path", "features_attribute", "probability_attribute", "sagemaker_endpoint_name"), "job file"
+    )
     root = container(tmp_path, all_four)
     flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", "flag"]
     places = ["--env-file", str(env_file), "--container-root", root]
@@ -63,8 +65,8 @@ def test_flag_wins_over_environment_over_env_file_over_job_file_over_default(tmp
     assert config.output_path == "flag"
     assert config.features_attribute == "environment"
     assert config.probability_attribute == "file"
-    assert config.metric_time == "job file"
-    assert config.sagemaker_endpoint_name is None
+    assert config.sagemaker_endpoint_name == "job file"
+    assert config.sagemaker_monitoring_schedule_name is None
 
 
 def test_the_job_file_is_also_found_where_the_guide_once_puts_it(tmp_path):

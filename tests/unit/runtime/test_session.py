@@ -23,9 +23,11 @@ def spark():
     [
         (0, 32 * MIB),
         (10 * MIB, 32 * MIB),
-        (64_000 * MIB, 32 * MIB),
-        (128_000 * MIB, 64 * MIB),
-        (64_000 * MIB + 1, 32 * MIB + 1),
+        (256 * MIB, 32 * MIB),
+        (800 * MIB, 100 * MIB),
+        (64_000 * MIB, 128 * MIB),
+        (256_000 * MIB, 128 * MIB),
+        (512_000 * MIB + 1, 256 * MIB + 1),
     ],
 )
 def test_partitions_are_a_function_of_the_bytes_alone(spark, total, size):

@@ -11,6 +11,7 @@ def test_the_exit_statuses_are_those_of_the_contract():
         "SCRIPT_FAILED": 1,
         "BAD_CONFIGURATION": 2,
         "NO_DATA": 3,
+        "VIOLATIONS": 4,
         "FAILED": 255,
     }
 

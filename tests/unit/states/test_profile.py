@@ -37,10 +37,15 @@ def test_facts_of_a_text_feature():
 
 
 def test_completeness_of_no_rows_is_not_a_number():
-    empty = FeatureProfile("age", ColumnType.INTEGRAL)
+    empty = FeatureProfile("age", ColumnType.TEXT)
 
     assert math.isnan(empty.completeness)
     assert (empty.inferred_type, empty.is_numeric) == ("Unknown", False)
+
+
+def test_a_numeric_column_keeps_its_type_without_a_value():
+    assert FeatureProfile("age", ColumnType.INTEGRAL).inferred_type == "Integral"
+    assert FeatureProfile("share", ColumnType.FRACTIONAL, DataTypeCounts(missing=3)).inferred_type == "Fractional"
 
 
 def test_an_exact_domain_is_one_that_nothing_was_dropped_from():
