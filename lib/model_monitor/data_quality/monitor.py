@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from model_monitor.data_quality.comparison import Comparison
+from model_monitor.data_quality.evaluation import check_all, violations_of
+from model_monitor.data_quality.known import KnownBaseline
 from model_monitor.data_quality.measures import measures_of
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
 from model_monitor.documents.constraints import Constraints, MonitoringSettings
+from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.documents.statistics import Statistics
+from model_monitor.documents.violations import Violations
+from model_monitor.drift import Ties
 from model_monitor.states import Profile
 from model_monitor.states.measures import Measures
 from model_monitor.states.metrics import FeatureMetrics
@@ -24,13 +30,14 @@ class DataQualityMonitor:
 
     settings: the `monitoring_config` of a suggested baseline. with_sketches: whether statistics.json holds the KLL sketches;
     None: up to 300 features. max_domain_size: most values of a text feature that are listed. accept_exponents: whether the
-    text `1e-5` is a number.
+    text `1e-5` is a number. as_service: check as the service did: exact type classes, its tie-losing distance.
     """
 
     settings: MonitoringSettings = DEFAULT_SETTINGS
     with_sketches: bool | None = None
     max_domain_size: int = MAX_DOMAIN_SIZE
     accept_exponents: bool = True
+    as_service: bool = False
 
     def measures(self) -> Measures:
         return measures_of(accept_exponents=self.accept_exponents)
@@ -43,3 +50,17 @@ class DataQualityMonitor:
 
     def constraints(self, profile: Profile) -> Constraints:
         return suggest(profile, self.settings, max_domain_size=self.max_domain_size)
+
+    def check(self, current: Profile, known: KnownBaseline, *, columns: int) -> tuple[CheckOutcome, ...]:
+        comparison = Comparison(
+            known.constraints,
+            current,
+            known.distributions,
+            current_columns=columns,
+            ties=Ties.LOST if self.as_service else Ties.SUMMED,
+            exact_classes=self.as_service,
+        )
+        return check_all(comparison)
+
+    def violations(self, outcomes: tuple[CheckOutcome, ...]) -> Violations:
+        return violations_of(outcomes)

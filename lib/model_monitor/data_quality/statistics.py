@@ -24,7 +24,7 @@ from model_monitor.documents.statistics import (
     StringStatistics,
     VectorStatistics,
 )
-from model_monitor.states import FeatureProfile, Profile
+from model_monitor.states import ColumnType, FeatureProfile, Profile
 from model_monitor.states.metrics import FeatureMetrics
 
 MAX_DOMAIN_SIZE = 120
@@ -52,8 +52,14 @@ def statistics_of(
 
 
 def domain_of(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, int] | None:
-    """Rows by value of a text feature with few values, the most frequent first; None where there are too many."""
-    if feature.inferred_type != InferredType.STRING.value:
+    """Rows by value of a text feature with few values, the most frequent first; None where there are too many.
+
+    A column of dates has none: no later day would be among them. Texts that look like dates are texts (golden rule 9).
+    """
+    if feature.inferred_type != InferredType.STRING.value or feature.column_type in (
+        ColumnType.DATE,
+        ColumnType.TIMESTAMP,
+    ):
         return None
     domain = feature.exact_domain
     if not domain or len(domain) > max_domain_size:

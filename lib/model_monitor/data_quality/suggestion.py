@@ -60,11 +60,11 @@ def inferred_type(feature: FeatureProfile, max_domain_size: int) -> Mapping[str,
 
 @SUGGESTIONS.register("completeness")
 def completeness(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
-    """The share of values present is at least the one observed here.
+    """The share of values present is at least the one observed here; without rows none was.
 
     Source: golden/README.md rule 11.
     """
-    return {"completeness": feature.completeness}
+    return {"completeness": feature.completeness} if feature.data_types.total else {}
 
 
 @SUGGESTIONS.register("is_non_negative")

@@ -74,13 +74,17 @@ class DistributionConstraints(Section):
 
 
 class MonitoringConfig(Section):
-    """Settings as a file has them, for all features or as overrides of one; an absent member is not set here."""
+    """Settings as a file has them, for all features or as overrides of one; an absent member is not set here.
+
+    non_negative_check: ours; the service has none.
+    """
 
     evaluate_constraints: Switch | None = None
     emit_metrics: Switch | None = None
     datatype_check_threshold: Share | None = None
     domain_content_threshold: Share | None = None
     distribution_constraints: DistributionConstraints | None = None
+    non_negative_check: Switch | None = None
 
 
 class NumConstraints(Section):
@@ -129,7 +133,8 @@ class FeatureConstraints(Section):
 class MonitoringSettings:
     """How one feature is monitored, nothing left open; the defaults are what the service suggests.
 
-    comparison_method: SIMPLE or ROBUST, never one of their other names.
+    comparison_method: SIMPLE or ROBUST, never one of their other names. non_negative_check: ours; whether
+    `is_non_negative` is evaluated, which the service only suggests (contract.md section 11, row 5).
     Source: contract.md 4.2, golden/README.md rule 12.
     """
 
@@ -142,9 +147,10 @@ class MonitoringSettings:
     comparison_method: ComparisonMethod = ComparisonMethod.ROBUST
     categorical_comparison_threshold: float = 0.1
     categorical_drift_method: CategoricalDriftMethod = CategoricalDriftMethod.L_INFINITY
+    non_negative_check: bool = False
 
     def as_config(self) -> MonitoringConfig:
-        """The settings as the newest containers write them, every member present."""
+        """The settings as the newest containers write them, every member present; ours only where it was switched on."""
         return MonitoringConfig(
             evaluate_constraints=Switch.of(self.evaluate_constraints),
             emit_metrics=Switch.of(self.emit_metrics),
@@ -157,6 +163,7 @@ class MonitoringSettings:
                 categorical_comparison_threshold=self.categorical_comparison_threshold,
                 categorical_drift_method=self.categorical_drift_method,
             ),
+            non_negative_check=Switch.ENABLED if self.non_negative_check else None,
         )
 
 
@@ -235,6 +242,7 @@ def _set_in(config: MonitoringConfig) -> dict[str, Any]:
         "comparison_method": method and method.canonical,
         "categorical_comparison_threshold": drift.categorical_comparison_threshold,
         "categorical_drift_method": drift.categorical_drift_method,
+        "non_negative_check": config.non_negative_check and config.non_negative_check.is_on,
     }
     return {name: value for name, value in settings.items() if value is not None}
 

@@ -1,0 +1,83 @@
+"""baseline_drift_check: a feature is distributed as it was in the baseline."""
+
+from __future__ import annotations
+
+from model_monitor.data_quality import messages
+from model_monitor.data_quality.checks import FEATURE_CHECKS
+from model_monitor.data_quality.comparison import FeatureComparison
+from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
+from model_monitor.data_quality.findings import Finding
+from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.statistics import InferredType
+from model_monitor.drift import Comparison as DriftComparison
+from model_monitor.drift import NumericDistribution, Status, compare_categorical, compare_numeric, judge
+
+SWITCHED_OFF = "perform_comparison is Disabled"
+TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the current data"
+
+
+def threshold_of(feature: FeatureComparison) -> float:
+    """`comparison_threshold`, or `categorical_comparison_threshold` for a text feature."""
+    settings = feature.settings
+    if feature.baseline.inferred_type is InferredType.STRING:
+        return settings.categorical_comparison_threshold
+    return settings.comparison_threshold
+
+
+@FEATURE_CHECKS.register("baseline_drift_check", threshold=threshold_of)
+def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
+    """The distance from the baseline's distribution is at most the threshold; a p-value is at least that.
+
+    Numbers are compared by `comparison_method`, texts by `categorical_drift_method`. Integral and Fractional are both numbers.
+    Not judged: a side is numbers and the other texts; a side has no values, or no exact distribution of them is known.
+    Source: contract.md 4.4 and section 11, rows 3, 23 and 31; detection.md sections 2 and 3; golden rule 16.
+    """
+    if not feature.settings.perform_comparison:
+        return Finding.not_judged(threshold, SWITCHED_OFF)
+    baseline, current = feature.baseline, from_feature_profile(feature.current)
+    reason = _why_not(baseline, current)
+    if reason:
+        return Finding.not_judged(threshold, reason)
+    compared = _compared(feature, baseline, current)
+    verdict = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
+    return Finding(
+        CheckStatus(verdict.status.value),
+        threshold,
+        verdict.observed,
+        verdict.n,
+        verdict.m,
+        verdict.formula,
+        verdict.statistic,
+        verdict.degrees_of_freedom,
+        verdict.reason,
+        _description(compared, threshold) if verdict.status is Status.VIOLATED else None,
+    )
+
+
+def _why_not(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:
+    """Why the two can't be compared; None if they can."""
+    for side, distribution in (("baseline", baseline), ("current data", current)):
+        if distribution.reason:
+            return f"{side}: {distribution.reason}"
+    if baseline.present and current.present and baseline.is_numeric != current.is_numeric:
+        return TYPE_CHANGED.format(baseline=baseline.inferred_type.value, current=current.inferred_type.value)
+    return None
+
+
+def _compared(
+    feature: FeatureComparison, baseline: FeatureDistribution, current: FeatureDistribution
+) -> DriftComparison:
+    """The comparison by the feature's method; a side without values is an empty distribution."""
+    settings = feature.settings
+    if baseline.numbers or current.numbers:
+        nothing = NumericDistribution(levels=())
+        sides = baseline.numbers or nothing, current.numbers or nothing
+        return compare_numeric(*sides, method=settings.comparison_method.value, ties=feature.ties)
+    counts = baseline.categories or {}, current.categories or {}
+    return compare_categorical(*counts, method=settings.categorical_drift_method.value)
+
+
+def _description(compared: DriftComparison, threshold: float) -> str:
+    observed = compared.distance
+    assert observed is not None  # without a distance there is no violation
+    return (messages.drift if compared.higher_is_more else messages.drift_p_value)(observed, threshold)

@@ -1,0 +1,28 @@
+"""completeness_check: enough of a feature's values are there."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+
+from model_monitor.data_quality import messages
+from model_monitor.data_quality.checks import FEATURE_CHECKS
+from model_monitor.data_quality.comparison import FeatureComparison
+from model_monitor.data_quality.findings import Finding, of_share
+
+
+@FEATURE_CHECKS.register("completeness_check", threshold=attrgetter("constraints.completeness"))
+def completeness(feature: FeatureComparison, threshold: float) -> Finding:
+    """The share of values that are neither null nor NaN is at least the one in constraints.json.
+
+    A feature without a `completeness` entry is not checked.
+    Source: contract.md 4.4 and section 11, row 6.
+    """
+    current = feature.current
+    return of_share(
+        current.num_present,
+        current.num_present + current.num_missing,
+        threshold,
+        formula="present values / rows",
+        description=messages.requirement_not_met,
+        no_values="the current data has no rows",
+    )

@@ -1,0 +1,50 @@
+"""data_type_check: values still look like what they were in the baseline."""
+
+from __future__ import annotations
+
+from functools import partial
+from operator import attrgetter
+
+from model_monitor.data_quality import messages
+from model_monitor.data_quality.checks import FEATURE_CHECKS
+from model_monitor.data_quality.comparison import FeatureComparison
+from model_monitor.data_quality.findings import Finding, of_share
+from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.statistics import InferredType
+from model_monitor.states import DataTypeCounts
+
+TYPE_UNKNOWN = "the baseline had no value to tell a type from, so any will do"
+
+
+@FEATURE_CHECKS.register("data_type_check", threshold=attrgetter("settings.datatype_check_threshold"))
+def data_type(feature: FeatureComparison, threshold: float) -> Finding:
+    """The share of present values that fit in the feature's `inferred_type` is at least `datatype_check_threshold`.
+
+    A type holds what fits in it: Integral ⊂ Fractional ⊂ String. With `exact_classes` a value counts for its own type only,
+    as the service counts: `12` is no String there, and no Fractional. Booleans are a String either way.
+    Source: contract.md 4.4 and section 11, rows 1, 29 and 32; golden rule 14.
+    """
+    expected = feature.constraints.inferred_type
+    if expected is InferredType.UNKNOWN:
+        return Finding(CheckStatus.PASSED, threshold, reason=TYPE_UNKNOWN)
+    types = feature.current.data_types
+    exact = feature.exact_classes
+    return of_share(
+        _matching(types, expected, exact=exact),
+        types.present,
+        threshold,
+        formula=f"values that {'are exactly' if exact else 'fit in'} {expected.value} / present values",
+        description=partial(messages.data_type, expected.value, threshold),
+    )
+
+
+def _matching(types: DataTypeCounts, expected: InferredType, *, exact: bool) -> int:
+    own = {
+        InferredType.INTEGRAL: types.integral,
+        InferredType.FRACTIONAL: types.fractional,
+        InferredType.STRING: types.text + types.boolean,
+    }
+    if exact:
+        return own[expected]
+    widening = list(own)
+    return sum(own[narrower] for narrower in widening[: widening.index(expected) + 1])

@@ -1,0 +1,86 @@
+"""The current data beside its baseline: what every data-quality check looks at. Pure.
+
+A check decides from a `Comparison` or from one `FeatureComparison` of it and from nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from model_monitor.data_quality.distributions import FeatureDistribution
+from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings
+from model_monitor.drift import Ties
+from model_monitor.states import FeatureProfile, Profile
+
+NO_BASELINE = "neither statistics nor states of it were given"
+NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
+NOT_IN_CURRENT_DATA = "the current data has no column of this name; its columns have to be named as in constraints.json"
+COLUMNS_DIFFER = "the current data has {current} columns and constraints.json {baseline}, so none can be told apart"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureComparison:
+    """One feature of constraints.json.
+
+    settings: the ones in force for it. current: a profile of no rows if the current data has no such feature; then
+    unmatched says why. ties, exact_classes: as in `Comparison`.
+    """
+
+    constraints: FeatureConstraints
+    settings: MonitoringSettings
+    baseline: FeatureDistribution
+    current: FeatureProfile
+    unmatched: str | None = None
+    ties: Ties = Ties.SUMMED
+    exact_classes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A run's data beside a baseline.
+
+    current: its features are called as in `constraints`. baseline: the distributions that drift is measured from, by feature
+    (`distributions.from_statistics`, `from_profile`). current_columns: how many columns the records have; None: as many as
+    `current`. ties, exact_classes: LOST and True replay the service (golden rules 16 and 14); else equal values add up, and a
+    type holds what fits in it (contract.md section 11, row 32).
+    """
+
+    constraints: Constraints
+    current: Profile
+    baseline: Mapping[str, FeatureDistribution] = field(default_factory=dict)
+    current_columns: int | None = None
+    ties: Ties = Ties.SUMMED
+    exact_classes: bool = False
+
+    @property
+    def num_current_columns(self) -> int:
+        return len(self.current.features) if self.current_columns is None else self.current_columns
+
+    @property
+    def num_baseline_columns(self) -> int:
+        return len(self.constraints.features)
+
+    def features(self) -> Iterator[FeatureComparison]:
+        """Every feature of constraints.json, in its order."""
+        current = {feature.name: feature for feature in self.current.features}
+        for constraints in self.constraints.features:
+            profile = current.get(constraints.name)
+            yield FeatureComparison(
+                constraints,
+                self.constraints.monitoring_of(constraints.name),
+                self.baseline.get(constraints.name) or self._unknown(constraints),
+                profile or FeatureProfile(constraints.name),
+                self._unmatched(profile),
+                self.ties,
+                self.exact_classes,
+            )
+
+    def _unknown(self, constraints: FeatureConstraints) -> FeatureDistribution:
+        reason = NOT_IN_BASELINE if self.baseline else NO_BASELINE
+        return FeatureDistribution(constraints.inferred_type, reason=reason)
+
+    def _unmatched(self, profile: FeatureProfile | None) -> str | None:
+        if self.num_current_columns != self.num_baseline_columns:
+            return COLUMNS_DIFFER.format(current=self.num_current_columns, baseline=self.num_baseline_columns)
+        return NOT_IN_CURRENT_DATA if profile is None else None

@@ -1,0 +1,68 @@
+"""All checks over one comparison, and the violations among their outcomes. Pure.
+
+outcomes = check_all(comparison)
+violations_of(outcomes).to_json()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+
+from model_monitor.data_quality import checks
+from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
+from model_monitor.data_quality.comparison import Comparison, FeatureComparison
+from model_monitor.data_quality.findings import Finding
+from model_monitor.documents.constraints import MonitoringSettings
+from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.violations import Violation, Violations
+from model_monitor.registry import import_all
+
+import_all(checks)
+
+SWITCHED_OFF = "evaluate_constraints is Disabled"
+
+
+def check_all(comparison: Comparison) -> tuple[CheckOutcome, ...]:
+    """The outcome of every check of the data set, then of every feature in the order of constraints.json, by check type.
+
+    A check that nothing was asked of is left out. Where constraints are switched off the numbers are there without a verdict;
+    where a column can't be told, neither is.
+    Source: contract.md section 11, rows 4 and 20.
+    """
+    return (*_of_data_set(comparison), *(outcome for feature in comparison.features() for outcome in _of(feature)))
+
+
+def violations_of(outcomes: Iterable[CheckOutcome]) -> Violations:
+    """The violations among the outcomes, in their order."""
+    return Violations(
+        violations=tuple(
+            Violation(
+                feature_name=outcome.feature, constraint_check_type=outcome.check, description=outcome.description or ""
+            )
+            for outcome in outcomes
+            if outcome.status is CheckStatus.VIOLATED
+        )
+    )
+
+
+def _of_data_set(comparison: Comparison) -> Iterator[CheckOutcome]:
+    for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
+        found = _if_switched_on(check(comparison), comparison.constraints.monitoring)
+        yield CheckOutcome(feature=check.facts["called"], check=check.name, **asdict(found))
+
+
+def _of(feature: FeatureComparison) -> Iterator[CheckOutcome]:
+    for check in sorted(FEATURE_CHECKS.values(), key=lambda check: check.name):
+        threshold = check.facts["threshold"](feature)
+        if threshold is None:
+            continue
+        if feature.unmatched:
+            found = Finding.not_judged(threshold, feature.unmatched)
+        else:
+            found = _if_switched_on(check(feature, threshold), feature.settings)
+        yield CheckOutcome(feature=feature.constraints.name, check=check.name, **asdict(found))
+
+
+def _if_switched_on(found: Finding, settings: MonitoringSettings) -> Finding:
+    return found if settings.evaluate_constraints else found.unjudged(SWITCHED_OFF)

@@ -1,0 +1,55 @@
+"""What a check found, before it is known whose check it was: a status with the numbers it rests on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from model_monitor.documents.outcomes import CheckStatus
+
+NO_VALUES = "no value is present in the current data"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A check's result; the members are those of `CheckOutcome`."""
+
+    status: CheckStatus
+    threshold: float
+    observed: float | None = None
+    n: int | None = None
+    m: int | None = None
+    formula: str | None = None
+    statistic: float | None = None
+    degrees_of_freedom: int | None = None
+    reason: str | None = None
+    description: str | None = None
+
+    @classmethod
+    def not_judged(cls, threshold: float, reason: str) -> Finding:
+        return cls(CheckStatus.NOT_JUDGED, threshold, reason=reason)
+
+    def unjudged(self, reason: str) -> Finding:
+        """The same numbers without a verdict."""
+        return replace(self, status=CheckStatus.NOT_JUDGED, reason=reason, description=None)
+
+
+def of_share(
+    matching: int,
+    total: int,
+    threshold: float,
+    *,
+    formula: str,
+    description: Callable[[float], str],
+    no_values: str = NO_VALUES,
+) -> Finding:
+    """Violated if the share of `total` values that match is below the threshold; not judged if there are no values.
+
+    description: the violation's text for a share.
+    """
+    if not total:
+        return Finding.not_judged(threshold, no_values)
+    share = matching / total
+    if share < threshold:
+        return Finding(CheckStatus.VIOLATED, threshold, share, m=total, formula=formula, description=description(share))
+    return Finding(CheckStatus.PASSED, threshold, share, m=total, formula=formula)

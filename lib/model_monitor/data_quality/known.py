@@ -1,0 +1,42 @@
+"""A baseline as far as checking goes: its constraints, and the distributions that drift is measured from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from model_monitor.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
+from model_monitor.documents.constraints import Constraints
+from model_monitor.documents.statistics import Statistics
+from model_monitor.states import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBaseline:
+    """What later data is held against. distributions: by feature; a feature without one has its drift not judged."""
+
+    constraints: Constraints
+    distributions: Mapping[str, FeatureDistribution]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features, in the order of the baseline's columns."""
+        return tuple(feature.name for feature in self.constraints.features)
+
+    @classmethod
+    def of_run(cls, constraints: Constraints, profile: Profile) -> KnownBaseline:
+        """The baseline that a run is: its constraints and its states."""
+        return cls(constraints, from_profile(profile))
+
+    @classmethod
+    def made_of(
+        cls, constraints: Constraints, statistics: Statistics | None = None, profile: Profile | None = None
+    ) -> KnownBaseline:
+        """The baseline that documents and states describe together.
+
+        What statistics.json says of a feature counts; where it holds no distribution of it, the states do.
+        """
+        stated = from_statistics(statistics) if statistics is not None else {}
+        kept = from_profile(profile) if profile is not None else {}
+        told = {name: distribution for name, distribution in stated.items() if distribution.reason is None}
+        return cls(constraints, {**stated, **kept, **told})

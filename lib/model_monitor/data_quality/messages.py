@@ -1,0 +1,62 @@
+"""The texts of data-quality violations. Clients parse them, so each is the service's own, to the last blank.
+
+Numbers are printed as Java's `Double.toString` has them (contract.md section 11, row 28). Pure.
+
+Source: contract.md 4.4 and section 11, rows 2 to 4 and 23; golden/messages.jsonl.
+"""
+
+from __future__ import annotations
+
+from model_monitor.documents.json_text import java_double
+
+DATA_TYPE = (
+    "Data type match requirement is not met. Expected data type: {expected}, Expected match: {required}%. "
+    "Observed: Only {observed}% of data is {expected}."
+)
+DRIFT = "Baseline drift distance: {distance} exceeds threshold: {threshold}"
+DRIFT_P_VALUE = "Baseline drift p-value: {p_value} is below threshold: {threshold}"
+COLUMNS = (
+    "There are {kind} columns in current dataset. Number of columns in current dataset: {current}, "
+    "Number of columns in baseline constraints: {baseline}"
+)
+REQUIREMENT_NOT_MET = "Value: {value} does not meet the constraint requirement! "  # the blank at the end is real
+NEGATIVE = "Non-negative requirement is not met. Observed minimum: {minimum}"  # ours: the service has no such check
+
+MISSING_COLUMNS = "Missing columns"
+EXTRA_COLUMNS = "Extra columns"
+"""What violations of the whole data set have for a `feature_name`."""
+
+
+def data_type(expected: str, threshold: float, share: float) -> str:
+    """Too few values are of the expected type. threshold, share: printed as percentages."""
+    return DATA_TYPE.format(expected=expected, required=java_double(threshold * 100), observed=java_double(share * 100))
+
+
+def drift(distance: float, threshold: float) -> str:
+    """A distribution is too far from the baseline's."""
+    return DRIFT.format(distance=java_double(distance), threshold=java_double(threshold))
+
+
+def drift_p_value(p_value: float, threshold: float) -> str:
+    """A distribution would be too unlikely if it were the baseline's."""
+    return DRIFT_P_VALUE.format(p_value=java_double(p_value), threshold=java_double(threshold))
+
+
+def missing_columns(current: int, baseline: int) -> str:
+    """The current data has fewer columns than the baseline."""
+    return COLUMNS.format(kind="missing", current=current, baseline=baseline)
+
+
+def extra_columns(current: int, baseline: int) -> str:
+    """The current data has more columns than the baseline."""
+    return COLUMNS.format(kind="extra", current=current, baseline=baseline)
+
+
+def requirement_not_met(value: float) -> str:
+    """A share is below the required one: of present values, or of values that are in the domain."""
+    return REQUIREMENT_NOT_MET.format(value=java_double(value))
+
+
+def negative(minimum: float) -> str:
+    """A feature without negative numbers has some now."""
+    return NEGATIVE.format(minimum=java_double(minimum))

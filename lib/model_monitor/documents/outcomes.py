@@ -1,0 +1,62 @@
+"""checks.json: the outcome of every check of a monitoring run, with its numbers, whether it was violated or not.
+
+Ours; the service writes the violations only. Driver only, pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import ClassVar
+
+from pydantic import Field
+
+from model_monitor.documents.document import Document, Section
+from model_monitor.documents.values import Count, Name, Number, UndefinableNumber
+
+
+class CheckStatus(Enum):
+    """What became of a check."""
+
+    VIOLATED = "violated"
+    PASSED = "passed"
+    NOT_JUDGED = "not judged"
+
+
+class CheckOutcome(Section):
+    """One check of one feature.
+
+    feature: its name, or what violations of the whole data set are called. check: its `constraint_check_type`. observed:
+    the share, distance, p-value or number that was held against `threshold`; None if there is none. n, m: how many values of
+    the baseline and of the current data it was made from. formula: how. statistic, degrees_of_freedom: of a test that has
+    them. reason: why the check is not judged, or what else has to be known of its status. description: the violation's
+    text, None unless violated.
+    """
+
+    feature: Name
+    check: Name
+    status: CheckStatus
+    observed: UndefinableNumber = None
+    threshold: Number
+    n: Count | None = None
+    m: Count | None = None
+    formula: Name | None = None
+    statistic: UndefinableNumber = None
+    degrees_of_freedom: Count | None = None
+    reason: Name | None = None
+    description: Name | None = None
+
+
+class CheckOutcomes(Document):
+    """checks.json; the data set's own checks first, then by feature in the order of constraints.json, then by check."""
+
+    FILE_NAME: ClassVar[str] = "checks.json"
+    MEANT: ClassVar[str] = "checks.json of a monitoring run"
+    FOREIGN: ClassVar[Mapping[str, str]] = {
+        "violations": "a constraint_violations.json",
+        "monitoring_config": "a constraints.json",
+        "dataset": "a statistics.json",
+    }
+
+    version: Number = Field(default=0.0)
+    checks: tuple[CheckOutcome, ...]

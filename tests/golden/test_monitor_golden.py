@@ -1,0 +1,96 @@
+"""The monitoring job against what the service reported for the same traffic, through ./spark-submit.sh --compat service."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def submit(job, *flags):
+    command = ["./spark-submit.sh", f"jobs/{job}.py", "--compat", "service", *map(str, flags)]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished
+
+
+def violations_in(path):
+    """The violations as a set: the service's order is not deterministic (golden rule 17)."""
+    found = json.loads(path.read_text())["violations"]
+    return {(each["feature_name"], each["constraint_check_type"], each["description"]) for each in found}
+
+
+@pytest.fixture(scope="module")
+def churn(golden, tmp_path_factory):
+    """The outputs of a baselining and a monitoring run over the published churn traffic."""
+    folder = tmp_path_factory.mktemp("churn")
+    case = golden / "dq-churn"
+    submit(
+        "baseline",
+        *("--dataset-source", case / "input.csv", "--dataset-format", "csv", "--output-path", folder / "baseline"),
+    )
+    submit(
+        "monitor",
+        *(
+            "--dataset-source",
+            case / "run" / "capture.reconstructed.jsonl",
+            "--dataset-format",
+            '{"sagemakerCaptureJson": {}}',
+        ),
+        *("--baseline-constraints", folder / "baseline" / "constraints.json"),
+        *("--baseline-statistics", folder / "baseline" / "statistics.json"),
+        *("--output-path", folder / "report"),
+    )
+    return folder
+
+
+def test_churn_has_the_sixty_violations_of_the_service(golden, churn):
+    run = golden / "dq-churn" / "run"
+    found = violations_in(churn / "report" / "constraint_violations.json")
+
+    assert len(found) == 60
+    assert found == violations_in(run / "expected-violations.derived.json")
+    assert violations_in(run / "violations.first10.as-displayed.json") <= found
+
+
+def test_churn_ends_with_the_message_of_the_service(churn):
+    message = (churn / "report" / "message").read_text()
+
+    assert message == "CompletedWithViolations: Job completed successfully with 60 violations.\n"
+
+
+def test_churn_counts_every_record(churn):
+    ledger = json.loads((churn / "report" / "ledger.json").read_text())["records"]
+
+    assert (ledger["read"], ledger["kept"], ledger["quarantined"]) == (1_977, 1_977, {})
+
+
+def test_the_cookbooks_run_is_the_services(golden, tmp_path):
+    case = golden / "dq-cookbook"
+    submit(
+        "monitor",
+        *("--dataset-source", case / "run" / "capture.reconstructed.jsonl", "--dataset-format", "capture"),
+        *("--baseline-constraints", case / "run" / "baseline-constraints-used.json"),
+        *("--baseline-statistics", case / "baseline" / "statistics.json"),
+        *("--output-path", tmp_path),
+    )
+    theirs = json.loads((case / "run" / "statistics.json").read_text())
+    ours = json.loads((tmp_path / "statistics.json").read_text())
+
+    assert violations_in(tmp_path / "constraint_violations.json") == violations_in(
+        case / "run" / "constraint_violations.json"
+    )
+    assert ours["dataset"] == theirs["dataset"]
+    for mine, other in zip(ours["features"], theirs["features"], strict=True):
+        assert (mine["name"], mine["inferred_type"]) == (other["name"], other["inferred_type"])
+        mine, other = mine["numerical_statistics"], other["numerical_statistics"]
+        same = ("common", "min", "max", "distribution")
+        assert {name: mine[name] for name in same} == {name: other[name] for name in same}
+        # the service added this run's sums in another order, which shows in the last digit
+        assert mine["sum"] == pytest.approx(other["sum"], rel=1e-14)
+        assert mine["mean"] == pytest.approx(other["mean"], rel=1e-14)
+        assert mine["std_dev"] == pytest.approx(other["std_dev"], rel=1e-12)

@@ -1,0 +1,78 @@
+"""Comparisons made by hand: columns of cells, as a scan would give them, beside constraints suggested from others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from model_monitor.data_quality.comparison import Comparison
+from model_monitor.data_quality.distributions import from_profile
+from model_monitor.data_quality.evaluation import check_all
+from model_monitor.data_quality.suggestion import suggest
+from model_monitor.documents.constraints import Constraints, MonitoringSettings
+from model_monitor.states import (
+    ColumnType,
+    DataTypeCounts,
+    FeatureProfile,
+    FrequenciesBuilder,
+    KllBuilder,
+    MomentsBuilder,
+    Profile,
+)
+from model_monitor.states.data_types import parse_numbers
+
+
+def text_feature(name, cells, *, limit=4096):
+    """A column of texts and None, as a CSV has them. limit: of the distinct values that are counted exactly."""
+    texts = pa.array(cells, pa.string())
+    moments, kll, frequencies = MomentsBuilder(), KllBuilder(), FrequenciesBuilder(limit)
+    present = texts.drop_null()
+    kll.update(moments.update(parse_numbers(present), missing=texts.null_count))
+    counted = present.value_counts()
+    frequencies.update(counted.field("values"), counted.field("counts").to_numpy())
+    states = [DataTypeCounts.of(texts), moments.state(), kll.state(), frequencies.state()]
+    return FeatureProfile.of(name, ColumnType.TEXT, states)
+
+
+def number_feature(name, values, *, integral=False):
+    """A numeric column, None and NaN missing, as a Parquet file has them."""
+    present = [value for value in values if value is not None]
+    moments, kll = MomentsBuilder(), KllBuilder()
+    kll.update(moments.update(np.array(present, dtype=np.float64), missing=len(values) - len(present)))
+    state = moments.state()
+    counts = {"integral" if integral else "fractional": state.present}
+    types = DataTypeCounts(missing=state.absent, **counts)
+    return FeatureProfile.of(
+        name, ColumnType.INTEGRAL if integral else ColumnType.FRACTIONAL, [types, state, kll.state()]
+    )
+
+
+def profile_of(*features):
+    rows = max((feature.data_types.total for feature in features), default=0)
+    return Profile(rows, features)
+
+
+def texts(**columns):
+    """The profile of a CSV with these columns."""
+    return profile_of(*[text_feature(name, cells) for name, cells in columns.items()])
+
+
+def compared(baseline, current, *, config=None, features=None, known=None, **options):
+    """`current` beside `baseline` and the constraints suggested from it.
+
+    config: members of `monitoring_config` that replace the suggested ones. features: members that replace a feature's own,
+    by name; None takes a member out. known: the baseline's distributions, if not those of its states.
+    """
+    plain = suggest(baseline, MonitoringSettings()).plain()
+    plain["monitoring_config"] |= config or {}
+    for feature in plain["features"]:
+        feature |= (features or {}).get(feature["name"], {})
+        for member in [member for member, value in feature.items() if value is None]:
+            del feature[member]
+    constraints = Constraints.model_validate(plain)
+    return Comparison(constraints, current, from_profile(baseline) if known is None else known, **options)
+
+
+def outcomes_of(comparison):
+    """Every outcome by (feature, check)."""
+    return {(outcome.feature, outcome.check): outcome for outcome in check_all(comparison)}

@@ -1,0 +1,210 @@
+"""baseline_drift_check: contract.md 4.4 and section 11, rows 23 and 31; detection.md section 2."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.data_quality.distributions import from_profile, from_statistics
+from model_monitor.data_quality.statistics import statistics_of
+from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.statistics import Statistics
+from model_monitor.drift import Ties
+from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
+from model_monitor.states.metrics import metrics_of
+
+from .comparisons import compared, number_feature, outcomes_of, profile_of, text_feature, texts
+
+SIMPLE = {"distribution_constraints": {"comparison_method": "Simple", "comparison_threshold": 0.25}}
+CHI_SQUARED = {"distribution_constraints": {"categorical_drift_method": "ChiSquared", "comparison_threshold": 0.1}}
+
+
+def drift(baseline, current, **options):
+    baseline, current = (texts(f=cells) if isinstance(cells, list) else cells for cells in (baseline, current))
+    return outcomes_of(compared(baseline, current, **options))["f", "baseline_drift_check"]
+
+
+def test_the_same_numbers_pass():
+    outcome = drift(["1", "2"], ["2", "1"])
+
+    assert (outcome.status, outcome.observed, outcome.threshold) == (CheckStatus.PASSED, 0.0, 0.1)
+    assert (outcome.n, outcome.m) == (2, 2)
+    assert outcome.formula == "max(0, max |F_baseline - F_current| - 1.8 * sqrt((n + m) / (n * m)))"
+
+
+def test_a_distance_exactly_at_the_threshold_passes_and_above_it_is_a_violation_with_the_services_text():
+    baseline = ["0", "0", "0", "1"]
+
+    at = drift(baseline, ["0", "0", "1", "1"], config=SIMPLE)
+    above = drift(baseline, ["0", "1", "1", "1"], config=SIMPLE)
+
+    assert (at.observed, at.status) == (0.25, CheckStatus.PASSED)
+    assert (above.observed, above.status) == (0.5, CheckStatus.VIOLATED)
+    assert above.description == "Baseline drift distance: 0.5 exceeds threshold: 0.25"
+
+
+def test_robust_takes_off_what_chance_does():
+    outcome = drift(["0"] * 900 + ["1"] * 100, ["0"] * 100 + ["1"] * 900)
+
+    assert outcome.observed == pytest.approx(0.8 - 1.8 * (2000 / 1_000_000) ** 0.5)  # detection.md 3.1
+    assert outcome.status is CheckStatus.VIOLATED
+
+
+def test_with_ties_lost_a_flag_looks_unchanged_as_it_did_to_the_service():
+    outcome = drift(["0"] * 900 + ["1"] * 100, ["0"] * 100 + ["1"] * 900, ties=Ties.LOST)
+
+    assert (outcome.observed, outcome.n, outcome.m) == (0.0, 2, 2)  # golden rule 16
+
+
+def test_integral_against_fractional_is_compared():
+    assert drift(["1", "2"], ["1.0", "2.0"]).observed == 0.0
+
+
+@pytest.mark.parametrize(("baseline", "current"), [(["1", "2"], ["x"]), (["x"], ["1", "2"])])
+def test_numbers_against_texts_are_not_judged(baseline, current):
+    outcome = drift(baseline, current)
+
+    assert outcome.status is CheckStatus.NOT_JUDGED
+    assert "String" in outcome.reason
+    assert "Integral" in outcome.reason
+
+
+def test_categories_have_a_threshold_of_their_own():
+    config = {"distribution_constraints": {"comparison_threshold": 0.9, "categorical_comparison_threshold": 0.2}}
+    outcome = drift(["a", "b"] * 500, ["a"] * 900 + ["b"] * 100, config=config)
+
+    assert outcome.observed == pytest.approx(0.4 - 1.8 * (2000 / 1_000_000) ** 0.5)  # detection.md 3.2
+    assert outcome.description == f"Baseline drift distance: {outcome.observed} exceeds threshold: 0.2"
+
+
+def test_a_p_value_below_the_threshold_is_a_violation_with_a_text_of_its_own():
+    outcome = drift(["a", "b"] * 500, ["a"] * 65 + ["b"] * 35, config=CHI_SQUARED)
+
+    # 15²/50 + 15²/50 = 9 at one degree of freedom, P(χ² > 9) = 0.0027 by any table
+    assert (outcome.statistic, outcome.degrees_of_freedom) == (9.0, 1)
+    assert outcome.observed == pytest.approx(0.0026997960632601965, rel=1e-9)
+    assert outcome.description == f"Baseline drift p-value: {outcome.observed} is below threshold: 0.1"
+
+
+def test_a_p_value_that_is_not_computable_is_not_judged():
+    outcome = drift(["a", "b"] * 500, ["a", "b"], config=CHI_SQUARED)
+
+    assert (outcome.status, outcome.observed) == (CheckStatus.NOT_JUDGED, None)
+    assert outcome.reason.startswith("fewer than two categories")
+
+
+def test_a_p_value_above_the_threshold_passes():
+    outcome = drift(["a", "b"] * 500, ["a", "b"] * 50, config=CHI_SQUARED)
+
+    assert (outcome.status, outcome.observed) == (CheckStatus.PASSED, 1.0)
+
+
+def test_missing_on_both_sides_is_healthy():
+    outcome = drift([None], [None, None])
+
+    assert (outcome.status, outcome.reason) == (CheckStatus.PASSED, "all values are missing on both sides")
+
+
+@pytest.mark.parametrize("values", [["1", "2"], ["x", "y"]], ids=["numbers", "texts"])
+def test_missing_on_one_side_is_not_judged(values):
+    assert drift(values, [None]).reason == "no values in the current data"
+    assert drift([None], values).reason == "no values in the baseline"
+
+
+def test_no_rows_is_no_distance():
+    assert drift(["1"], []).reason == "no data: no rows in the current data"
+
+
+def test_a_comparison_that_is_switched_off_is_not_made():
+    outcome = drift(["1"], ["9"], config={"distribution_constraints": {"perform_comparison": "Disabled"}})
+
+    assert (outcome.status, outcome.observed) == (CheckStatus.NOT_JUDGED, None)
+    assert outcome.reason == "perform_comparison is Disabled"
+
+
+def test_an_absent_feature_is_not_judged():
+    assert drift(["1"], texts(other=["1"])).status is CheckStatus.NOT_JUDGED
+
+
+def test_infinities_are_compared_where_they_were_counted():
+    baseline = profile_of(number_feature("f", [0.0, float("inf")]))
+    current = profile_of(number_feature("f", [0.0, float("-inf")]))
+
+    assert drift(baseline, baseline, config=SIMPLE).observed == 0.0
+    assert drift(baseline, current, config=SIMPLE).observed == 0.5
+
+
+@pytest.mark.parametrize("side", ["baseline", "current data"])
+def test_counts_that_are_not_exact_are_not_judged(side):
+    many = profile_of(text_feature("f", ["a", "b", "c"], limit=2))
+    sides = [many, ["a"]] if side == "baseline" else [["a"], many]
+
+    outcome = drift(*sides)
+
+    assert outcome.status is CheckStatus.NOT_JUDGED
+    assert outcome.reason == f"{side}: it has more than 2 distinct values, so their counts are not exact"
+
+
+def test_lists_are_not_compared():
+    lists = profile_of(FeatureProfile.of("f", ColumnType.VECTOR, [DataTypeCounts(unknown=1), VectorCounts(vectors=1)]))
+
+    assert drift(lists, lists).reason == "baseline: its values are neither numbers nor texts, and were not counted"
+
+
+def written(profile, **options):
+    """The statistics.json of a profile, read again."""
+    return Statistics.from_json(statistics_of(profile, metrics_of(profile), **options).to_json())
+
+
+@pytest.mark.parametrize("cells", [["1", "2", "2.5"], ["x", "y", "x"], [None, None]])
+def test_statistics_serve_as_well_as_the_states_they_were_made_of(cells):
+    baseline = texts(f=cells)
+    current = ["2", "x", None]
+
+    assert drift(baseline, current, known=from_statistics(written(baseline))) == drift(baseline, current)
+
+
+def test_statistics_without_sketches_leave_drift_unjudged_unless_states_are_given():
+    baseline = texts(f=["1", "2"])
+    without = from_statistics(written(baseline, with_sketches=False))
+
+    outcome = drift(baseline, ["1"], known=without)
+
+    assert outcome.status is CheckStatus.NOT_JUDGED
+    assert outcome.reason == (
+        "baseline: statistics.json holds no sketch of it; give the states/ folder beside it, "
+        "or make the baseline again --with-sketches"
+    )
+    assert drift(baseline, ["1"], known=without | from_profile(baseline)).status is CheckStatus.PASSED
+
+
+def test_statistics_do_not_hold_infinities_and_say_so():
+    baseline = profile_of(number_feature("f", [1.0, 2.0, float("inf")]))
+
+    outcome = drift(baseline, baseline, known=from_statistics(written(baseline)))
+
+    assert outcome.status is CheckStatus.NOT_JUDGED
+    assert outcome.reason.startswith("baseline: 1 of its 3 values are in no sketch of statistics.json")
+
+
+def test_statistics_of_many_texts_list_none_of_them():
+    baseline = texts(f=["x", "y"])
+    unlisted = from_statistics(written(baseline, max_domain_size=1))
+
+    assert "does not list its values" in drift(baseline, ["x"], known=unlisted).reason
+
+
+def test_statistics_of_another_baseline_or_none_leave_drift_unjudged():
+    other = from_profile(texts(g=["1"]))
+
+    assert drift(["1"], ["1"], known=other).reason == (
+        "baseline: it has no feature of this name; is it that of these constraints?"
+    )
+    assert drift(["1"], ["1"], known={}).reason == "baseline: neither statistics nor states of it were given"
+
+
+def test_statistics_with_nothing_but_names_leave_drift_unjudged():
+    text = '{"dataset": {"item_count": 3}, "features": [{"name": "f", "inferred_type": "Integral"}]}'
+
+    outcome = drift(["1"], ["1"], known=from_statistics(Statistics.from_json(text)))
+
+    assert outcome.reason == "baseline: statistics.json says nothing of its values"

@@ -1,0 +1,98 @@
+"""data_type_check: contract.md 4.4 and section 11, rows 29 and 32."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile
+
+from .comparisons import compared, number_feature, outcomes_of, profile_of, texts
+
+
+def data_type(baseline, current, **options):
+    baseline, current = (cells if not isinstance(cells, list) else texts(f=cells) for cells in (baseline, current))
+    return outcomes_of(compared(baseline, current, **options))["f", "data_type_check"]
+
+
+@pytest.mark.parametrize(
+    ("baseline", "current"),
+    [
+        pytest.param(["1", "2"], ["3"], id="Integral"),
+        pytest.param(["1.5"], ["3.0", "7"], id="Integral in Fractional"),
+        pytest.param(["a"], ["b", "7", "1.5", "true"], id="all in String"),
+        pytest.param(["true"], ["false"], id="Boolean"),
+        pytest.param(["1", "2"], ["3", None], id="missing values have no type"),
+        pytest.param([None], ["x"], id="Unknown"),
+    ],
+)
+def test_a_type_holds_what_fits_in_it(baseline, current):
+    assert data_type(baseline, current).status is CheckStatus.PASSED
+
+
+@pytest.mark.parametrize(
+    ("baseline", "current", "expected", "observed"),
+    [
+        pytest.param(["1"], ["1", "1.5", "2"], "Integral", "66.66666666666666", id="Fractional in Integral"),
+        pytest.param(["1.5"], ["1.5", "x"], "Fractional", "50.0", id="text in Fractional"),
+        pytest.param(["1"], ["x", "y"], "Integral", "0.0", id="text in Integral"),
+        pytest.param(["1"], ["true"], "Integral", "0.0", id="Boolean in Integral"),
+    ],
+)
+def test_what_does_not_fit_is_a_violation_with_the_services_text(baseline, current, expected, observed):
+    outcome = data_type(baseline, current)
+
+    assert outcome.status is CheckStatus.VIOLATED
+    assert outcome.description == (
+        f"Data type match requirement is not met. Expected data type: {expected}, Expected match: 100.0%. "
+        f"Observed: Only {observed}% of data is {expected}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("baseline", "current", "share"),
+    [
+        pytest.param(["a"], ["b", "7", "8", "1.5"], 0.25, id="numbers are no String"),
+        pytest.param(["1.5"], ["3", "2.5"], 0.5, id="whole numbers are not Fractional"),
+        pytest.param(["true"], ["false"], 1.0, id="Boolean is a String"),
+    ],
+)
+def test_exact_classes_count_a_value_for_its_own_type_only(baseline, current, share):
+    assert data_type(baseline, current, exact_classes=True).observed == share  # golden rule 14
+
+
+def test_a_share_exactly_at_the_threshold_passes():
+    half = {"datatype_check_threshold": 0.5}
+
+    assert data_type(["1"], ["1", "x"], config=half).status is CheckStatus.PASSED
+    assert data_type(["1"], ["1", "x", "y"], config=half).description == (
+        "Data type match requirement is not met. Expected data type: Integral, Expected match: 50.0%. "
+        "Observed: Only 33.33333333333333% of data is Integral."
+    )
+
+
+def test_an_unknown_type_of_the_baseline_holds_anything():
+    outcome = data_type([None], ["x"])
+
+    assert outcome.reason == "the baseline had no value to tell a type from, so any will do"
+
+
+def test_lists_are_no_texts():
+    lists = FeatureProfile.of("f", ColumnType.VECTOR, [DataTypeCounts(unknown=2)])
+
+    assert data_type(["a"], profile_of(lists)).observed == 0.0
+
+
+def test_doubles_are_not_integral():
+    assert data_type(["1"], profile_of(number_feature("f", [1.0]))).status is CheckStatus.VIOLATED
+    assert data_type(["1"], profile_of(number_feature("f", [1], integral=True))).status is CheckStatus.PASSED
+
+
+def test_a_type_is_not_judged_without_a_value():
+    outcome = data_type(["1"], [None, None])
+
+    assert (outcome.status, outcome.reason) == (CheckStatus.NOT_JUDGED, "no value is present in the current data")
+
+
+def test_the_type_of_an_absent_feature_is_not_judged():
+    assert data_type(["1"], texts(other=["1"])).status is CheckStatus.NOT_JUDGED

@@ -1,0 +1,134 @@
+"""The law of suggestion: a data set passes the constraints suggested from it (contract.md section 11, row 32)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_monitor.data_quality.comparison import Comparison
+from model_monitor.data_quality.distributions import from_profile, from_statistics
+from model_monitor.data_quality.evaluation import check_all, violations_of
+from model_monitor.data_quality.statistics import statistics_of
+from model_monitor.data_quality.suggestion import suggest
+from model_monitor.documents.constraints import (
+    CategoricalDriftMethod,
+    ComparisonMethod,
+    Constraints,
+    MonitoringSettings,
+)
+from model_monitor.documents.statistics import Statistics
+from model_monitor.states.metrics import metrics_of
+
+from .comparisons import number_feature, profile_of, text_feature
+
+LIMIT = 5  # of exact counts, so that generated columns go beyond it
+MAX_DOMAIN_SIZE = 4
+
+INTEGERS = st.integers(-3, 10**17).map(str)
+FRACTIONS = st.floats(allow_nan=False, allow_infinity=False, width=32).map(lambda value: f"{value:.3f}") | st.just(
+    "1e-5"
+)
+WORDS = st.sampled_from(["", "a", "é", "NaN", "- 5", "+1", "x" * 300]) | st.text(max_size=3)
+BOOLEANS = st.sampled_from(["true", "false"])
+KINDS = [INTEGERS, FRACTIONS, INTEGERS | FRACTIONS, WORDS, BOOLEANS, INTEGERS | WORDS | BOOLEANS | FRACTIONS]
+
+TEXT_COLUMNS = st.one_of(
+    st.none().map(lambda _: st.none()),
+    *[st.just(kind) for kind in KINDS],
+    *[st.just(kind | st.none()) for kind in KINDS],
+)
+DOUBLES = st.none() | st.floats() | st.sampled_from([0.0, -0.0, float("inf"), float("-inf"), 1.7e308])
+LONGS = st.none() | st.integers(-(2**63), 2**63 - 1)
+
+POLICIES = st.builds(
+    MonitoringSettings,
+    comparison_threshold=st.sampled_from([0.0, 0.1]),
+    categorical_comparison_threshold=st.sampled_from([0.0, 0.1, 1.0]),
+    comparison_method=st.sampled_from([ComparisonMethod.SIMPLE, ComparisonMethod.ROBUST]),
+    categorical_drift_method=st.sampled_from(CategoricalDriftMethod),
+    non_negative_check=st.booleans(),
+)
+
+
+@st.composite
+def data_sets(draw):
+    """Columns of one length: functions that make a feature of a list of cells, each with its cells."""
+    rows = draw(st.integers(0, 12))
+    cells = st.lists
+    texts = draw(st.lists(TEXT_COLUMNS, min_size=1, max_size=3))
+    columns = [
+        (lambda name, cells: text_feature(name, cells, limit=LIMIT), draw(cells(kind, min_size=rows, max_size=rows)))
+        for kind in texts
+    ]
+    columns.append((number_feature, draw(cells(DOUBLES, min_size=rows, max_size=rows))))
+    longs = draw(cells(LONGS, min_size=rows, max_size=rows))
+    columns.append((lambda name, cells: number_feature(name, cells, integral=True), longs))
+    return columns
+
+
+def scanned(columns, kept=None):
+    """The profile of the columns, or of the rows that are kept."""
+    return profile_of(
+        *[
+            make(f"f{place}", [cell for row, cell in enumerate(cells) if kept is None or kept[row]])
+            for place, (make, cells) in enumerate(columns)
+        ]
+    )
+
+
+def suggested(profile, policy):
+    """The constraints suggested from a profile, written and read again."""
+    return Constraints.from_json(suggest(profile, policy, max_domain_size=MAX_DOMAIN_SIZE).to_json())
+
+
+@settings(max_examples=150, deadline=None)
+@given(data_sets(), POLICIES)
+def test_a_data_set_passes_the_constraints_suggested_from_it(columns, policy):
+    profile = scanned(columns)
+    comparison = Comparison(suggested(profile, policy), profile, from_profile(profile))
+
+    assert violations_of(check_all(comparison)).violations == ()
+
+
+@settings(max_examples=80, deadline=None)
+@given(data_sets().filter(lambda columns: len(columns[0][1])), POLICIES)
+def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
+    profile = scanned(columns)
+    written = statistics_of(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
+    baseline = from_statistics(Statistics.from_json(written))
+
+    outcomes = check_all(Comparison(suggested(profile, policy), profile, baseline))
+
+    assert violations_of(outcomes).violations == ()
+
+
+@settings(max_examples=150, deadline=None)
+@given(data_sets(), POLICIES, st.data())
+def test_a_part_of_a_data_set_has_its_types_and_its_domains(columns, policy, data):
+    rows = len(columns[0][1])
+    kept = data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows))
+    whole = scanned(columns)
+
+    outcomes = check_all(Comparison(suggested(whole, policy), scanned(columns, kept), from_profile(whole)))
+
+    violated = {violation.constraint_check_type for violation in violations_of(outcomes).violations}
+    assert violated <= {"baseline_drift_check", "completeness_check"}
+
+
+@pytest.mark.parametrize("count", [1, 4096, 5000], ids=["one row", "at the limit", "beyond the limit"])
+def test_a_column_of_many_texts_passes_its_own_constraints(count):
+    profile = profile_of(text_feature("id", [f"customer {number}" for number in range(count)]))
+
+    outcomes = check_all(Comparison(suggest(profile), profile, from_profile(profile)))
+
+    assert violations_of(outcomes).violations == ()
+
+
+def test_a_column_with_more_numbers_than_a_level_holds_passes_its_own_constraints():
+    profile = profile_of(number_feature("n", [float(number % 977) for number in range(20_000)]))
+    exact = MonitoringSettings(comparison_threshold=0.0, comparison_method=ComparisonMethod.SIMPLE)
+
+    outcomes = check_all(Comparison(suggest(profile, exact), profile, from_profile(profile)))
+
+    assert violations_of(outcomes).violations == ()

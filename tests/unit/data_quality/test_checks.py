@@ -1,0 +1,118 @@
+"""All checks together: their order, what is switched off, and the documents made of them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from model_monitor.data_quality import messages
+from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
+from model_monitor.data_quality.evaluation import check_all, violations_of
+from model_monitor.documents.outcomes import CheckOutcomes, CheckStatus
+
+from .comparisons import compared, outcomes_of, texts
+
+BASELINE = texts(zeta=["1", "2"] * 500, alpha=["x", "y"] * 500)
+CURRENT = texts(zeta=["x"] * 1000, alpha=["z"] * 999 + [None])
+
+
+def test_the_checks_are_the_services_six_and_one_of_ours():
+    assert set(DATA_SET_CHECKS) == {"missing_column_check", "extra_column_check"}
+    assert set(FEATURE_CHECKS) == {
+        *("data_type_check", "completeness_check", "baseline_drift_check", "categorical_values_check"),
+        "non_negative_check",
+    }
+    assert all(check.summary.endswith(".") for check in (*FEATURE_CHECKS.values(), *DATA_SET_CHECKS.values()))
+
+
+def test_outcomes_are_ordered_by_column_and_then_by_check():
+    found = [(outcome.feature, outcome.check) for outcome in check_all(compared(BASELINE, CURRENT))]
+
+    assert found == [
+        ("Extra columns", "extra_column_check"),
+        ("Missing columns", "missing_column_check"),
+        ("zeta", "baseline_drift_check"),
+        ("zeta", "completeness_check"),
+        ("zeta", "data_type_check"),
+        ("alpha", "baseline_drift_check"),
+        ("alpha", "categorical_values_check"),
+        ("alpha", "completeness_check"),
+        ("alpha", "data_type_check"),
+    ]
+
+
+def test_violations_are_those_outcomes_that_are_violated_in_their_order():
+    violations = violations_of(check_all(compared(BASELINE, CURRENT))).violations
+
+    assert [(violation.feature_name, violation.constraint_check_type) for violation in violations] == [
+        ("zeta", "data_type_check"),
+        ("alpha", "baseline_drift_check"),
+        ("alpha", "categorical_values_check"),
+        ("alpha", "completeness_check"),
+    ]
+
+
+def test_nothing_violated_is_an_empty_list():
+    assert violations_of(check_all(compared(BASELINE, BASELINE))).to_json() == '{\n  "violations" : [ ]\n}'
+
+
+def test_constraints_switched_off_for_the_file_give_numbers_but_no_verdict():
+    outcomes = outcomes_of(compared(BASELINE, CURRENT, config={"evaluate_constraints": "Disabled"}))
+
+    assert {outcome.status for outcome in outcomes.values()} == {CheckStatus.NOT_JUDGED}
+    assert {outcome.reason for outcome in outcomes.values()} == {"evaluate_constraints is Disabled"}
+    assert outcomes["alpha", "completeness_check"].observed == 0.999
+    assert violations_of(outcomes.values()).violations == ()
+
+
+def test_another_number_of_columns_is_no_violation_where_constraints_are_switched_off():
+    comparison = compared(BASELINE, texts(zeta=["1"]), config={"evaluate_constraints": "Disabled"})
+
+    assert violations_of(check_all(comparison)).violations == ()
+
+
+def test_constraints_switched_off_for_one_feature_leave_the_others():
+    off = {"zeta": {"monitoring_config_overrides": {"evaluate_constraints": "Disabled"}}}
+    outcomes = outcomes_of(compared(BASELINE, CURRENT, features=off))
+
+    assert outcomes["zeta", "data_type_check"].reason == "evaluate_constraints is Disabled"
+    assert outcomes["zeta", "data_type_check"].description is None
+    assert outcomes["alpha", "completeness_check"].status is CheckStatus.VIOLATED
+
+
+def test_overrides_inside_string_constraints_are_in_force():
+    # where SDKs of 2021 wrote them (contract.md section 11, row 33)
+    plan = {"domains": ["x", "y"], "monitoring_config_overrides": {"evaluate_constraints": "Disabled"}}
+    outcomes = outcomes_of(compared(BASELINE, CURRENT, features={"alpha": {"string_constraints": plan}}))
+
+    assert outcomes["alpha", "categorical_values_check"].status is CheckStatus.NOT_JUDGED
+
+
+def test_outcomes_are_a_document_that_is_read_as_it_was_written():
+    document = CheckOutcomes(checks=check_all(compared(BASELINE, CURRENT)))
+
+    read = CheckOutcomes.from_json(document.to_json())
+
+    assert read == document
+    assert read.plain()["checks"][3] == {
+        "feature": "zeta",
+        "check": "completeness_check",
+        "status": "passed",
+        "observed": 1.0,
+        "threshold": 1.0,
+        "m": 1000,
+        "formula": "present values / rows",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (messages.drift(6e-4, 1e7), "Baseline drift distance: 6.0E-4 exceeds threshold: 1.0E7"),
+        (messages.drift(1.0, 0.1), "Baseline drift distance: 1.0 exceeds threshold: 0.1"),
+        (messages.negative(-math.inf), "Non-negative requirement is not met. Observed minimum: -Infinity"),
+    ],
+)
+def test_numbers_in_texts_are_those_of_java(text, expected):
+    assert text == expected  # contract.md section 11, row 28
