@@ -1,53 +1,49 @@
-"""The product on one page: a frame and a monitor give a baseline.
+"""The product on one page: a frame and a monitor give a baseline; a later frame beside it gives findings.
 
     from model_monitor.data_quality.monitor import DataQualityMonitor
-    from model_monitor.monitor import run_baseline
+    from model_monitor.monitor import run_baseline, run_monitoring
 
     baseline = run_baseline(frame, DataQualityMonitor())
-    baseline.to_pandas()
-    baseline.write("baseline/")
+    findings = run_monitoring(later_frame, DataQualityMonitor(), baseline)
+    findings.violations
+    findings.write("reports/")
 
 The same functions are behind the jobs. In a session of the caller's nothing is set.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import pandas as pd
 import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 
+from model_monitor.data_quality.known import KnownBaseline
 from model_monitor.documents.constraints import Constraints
+from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.documents.statistics import Statistics
-from model_monitor.documents.tables import as_rows
+from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadInput, NoData, ScriptFailed
-from model_monitor.history.archive import PROFILE, to_parquet
-from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, Run, publish
 from model_monitor.profiling import deequ
 from model_monitor.profiling.scan import Scan, scan
 from model_monitor.reading.dataset import NO_DATA, Dataset
 from model_monitor.reading.ledger import Ledger
 from model_monitor.reading.quarantine import clear_quarantine, write_quarantine
 from model_monitor.reading.refusals import Refusal
+from model_monitor.results import Baseline, Findings
 from model_monitor.states import Profile
 from model_monitor.states.measures import Measures
 from model_monitor.states.metrics import FeatureMetrics
 
 if TYPE_CHECKING:
-    from model_monitor.profiling.checks import CheckPlan, CheckResults
+    from model_monitor.profiling.checks import CheckPlan
 
 log = logging.getLogger(__name__)
 
 MAX_QUARANTINED_SHARE = 0.01
 """Most records, as a share of those read, that may be refused before a run fails (contract.md section 11)."""
-
-LEDGER = "ledger.json"
-CHECKS = "checks_deequ.json"
 
 
 class Monitor(Protocol):
@@ -62,51 +58,11 @@ class Monitor(Protocol):
     def constraints(self, profile: Profile) -> Constraints:
         """What later data should be like."""
 
+    def check(self, current: Profile, known: KnownBaseline, *, columns: int) -> tuple[CheckOutcome, ...]:
+        """The outcome of every check of a window against a baseline. columns: how many its records have."""
 
-@dataclass(frozen=True)
-class Baseline:
-    """What a baselining run found: the two documents, the states behind them, and the account of what was read.
-
-    checks: the results of the user's own Deequ Checks, None if there were none.
-    """
-
-    statistics: Statistics
-    constraints: Constraints
-    profile: Profile
-    ledger: Ledger
-    checks: CheckResults | None = None
-
-    def to_pandas(self) -> pd.DataFrame:
-        """One row for each feature: type, completeness, distinct values, mean, standard deviation, minimum, maximum."""
-        return pd.DataFrame(as_rows(self.statistics)).set_index("name")
-
-    def _repr_html_(self) -> str:
-        head = f"<p>{self.ledger.kept:,} rows, {len(self.profile.features):,} features</p>"
-        return head + self.to_pandas().to_html(na_rep="", float_format=lambda number: f"{number:,.6g}")
-
-    @property
-    def body_dict(self) -> dict[str, Any]:
-        """Both documents as the dictionaries that the service's SDK gives as `body_dict`."""
-        return {"statistics": self.statistics.body_dict, "constraints": self.constraints.body_dict}
-
-    def files(self) -> dict[str, bytes]:
-        """Every file of the run by its name below the output path."""
-        files = {
-            STATISTICS: self.statistics.to_json().encode(),
-            CONSTRAINTS: self.constraints.to_json().encode(),
-            LEDGER: _json(self.ledger.to_json_dict()),
-            PROFILE: to_parquet(self.profile),
-        }
-        if self.checks is not None:
-            files[CHECKS] = _json(self.checks.to_json_dict())
-        return files
-
-    def write(self, output_path: str, spark: SparkSession | None = None) -> Run:
-        """Publish the files below `output_path`; without a session it has to be a local path.
-
-        Raises OutputFailed if they can't be written; a run published there before is then untouched.
-        """
-        return publish(self.files(), output_path, spark)
+    def violations(self, outcomes: tuple[CheckOutcome, ...]) -> Violations:
+        """The violations among the outcomes, as the service writes them."""
 
 
 def run_baseline(
@@ -126,11 +82,60 @@ def run_baseline(
     Raises NoData for no rows, BadInput if more than `max_quarantined_share` of the records had to be refused.
     """
     dataset = data if isinstance(data, Dataset) else Dataset.of(data)
-    spark = dataset.frame.sparkSession
+    found, ledger = _read(dataset, monitor, checks, max_quarantined_share, output_path)
+    return _described(dataset, monitor, found, ledger, checks)
+
+
+def run_monitoring(
+    data: DataFrame | Dataset,
+    monitor: Monitor,
+    baseline: Baseline | KnownBaseline | None,
+    *,
+    checks: CheckPlan | None = None,
+    max_quarantined_share: float = MAX_QUARANTINED_SHARE,
+    output_path: str | None = None,
+) -> Findings:
+    """Hold a window of data against a baseline. One scan; a second one only for data with another number of columns.
+
+    data, checks, max_quarantined_share, output_path: as in `run_baseline`. baseline: of a run in this session, or read from
+    files (`history.baselines`); None for the first run of all, which has nothing to be held against. Columns are matched by
+    name if all names are there, else by position.
+
+    Raises NoData for no rows, BadInput if more than `max_quarantined_share` of the records had to be refused.
+    """
+    dataset = data if isinstance(data, Dataset) else Dataset.of(data)
+    if baseline is None:
+        first = run_baseline(
+            dataset, monitor, checks=checks, max_quarantined_share=max_quarantined_share, output_path=output_path
+        )
+        return Findings(Violations(violations=()), (), first, first.constraints)
+    if isinstance(baseline, Baseline):
+        baseline = KnownBaseline.of_run(baseline.constraints, baseline.profile)
+    dataset = dataset.matching(baseline.names)
+    found, ledger = _read(dataset, monitor, checks, max_quarantined_share, output_path)
+    outcomes = monitor.check(found.profile, baseline, columns=len(found.profile.features))
+    current = _described(dataset, monitor, found, ledger, checks)
+    return Findings(monitor.violations(outcomes), outcomes, current, baseline.constraints)
+
+
+def _read(
+    dataset: Dataset, monitor: Monitor, checks: CheckPlan | None, max_quarantined_share: float, output_path: str | None
+) -> tuple[Scan, Ledger]:
+    """The scan of a data set and the account of its records, of which there are enough."""
     found = _scanned(dataset, monitor.measures(), checks)
+    columns = dataset.column_count(found.rows)
+    if columns != len(dataset.names):
+        log.warning("most records have %d columns, the baseline has %d; scanning again", columns, len(dataset.names))
+        return _read(dataset.with_column_count(columns), monitor, None, max_quarantined_share, output_path)
     ledger = dataset.ledger(found.rows)
     quarantine = _put_aside(dataset, ledger, output_path) if output_path else None
     _require_enough(ledger, max_quarantined_share, quarantine)
+    return found, ledger
+
+
+def _described(dataset: Dataset, monitor: Monitor, found: Scan, ledger: Ledger, checks: CheckPlan | None) -> Baseline:
+    """The documents of what was scanned. Deequ turns the states into metrics."""
+    spark = dataset.frame.sparkSession
     metrics = deequ.evaluate(spark, found.profile)
     return Baseline(
         monitor.statistics(found.profile, metrics),
@@ -150,6 +155,7 @@ def _scanned(dataset: Dataset, measures: Measures, checks: CheckPlan | None) -> 
             dataset.names,
             reason=dataset.reason,
             reasons=len(Refusal) if dataset.refusable else 0,
+            cells=dataset.cells,
             predicates=columns,
             counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
             accept_exponents=measures.accept_exponents,
@@ -194,7 +200,3 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
         )
     if not ledger.kept:
         raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}")
-
-
-def _json(document: Mapping[str, Any]) -> bytes:
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()

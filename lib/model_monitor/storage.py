@@ -45,6 +45,12 @@ class Storage(Protocol):
         Raises BadInput if there is nothing at `path`.
         """
 
+    def list_folders(self, path: str) -> list[str]:
+        """The names of the folders right below `path`, sorted, without hidden ones; none if `path` is a file.
+
+        Raises BadInput if there is nothing at `path`.
+        """
+
     def read(self, path: str, at_most: int | None = None) -> bytes:
         """The first `at_most` bytes of a file, or all of it.
 
@@ -102,6 +108,17 @@ class LocalStorage:
             raise BadInput(f"{path}: there is no such file or directory")
         try:
             return sorted(_local_files(top))
+        except OSError as fault:
+            raise BadInput(f"{path}: can't be listed ({fault.strerror})") from fault
+
+    def list_folders(self, path: str) -> list[str]:
+        top = local_path(path)
+        if not top.exists():
+            raise BadInput(f"{path}: there is no such file or directory")
+        if not top.is_dir():
+            return []
+        try:
+            return sorted(inner.name for inner in top.iterdir() if inner.is_dir() and not is_hidden(inner.name))
         except OSError as fault:
             raise BadInput(f"{path}: can't be listed ({fault.strerror})") from fault
 
@@ -208,6 +225,19 @@ class HadoopStorage:
             if "FileNotFoundException" in str(fault):
                 raise BadInput(f"{path}: there is no such file or directory") from fault
             raise BadInput(f"{path}: can't be listed ({_reason(fault)})") from fault
+
+    def list_folders(self, path: str) -> list[str]:
+        try:
+            top = self._file_system.getFileStatus(self._path(path))
+            if not top.isDirectory():
+                return []
+            statuses = self._file_system.listStatus(top.getPath())
+            names = [str(status.getPath().getName()) for status in statuses if status.isDirectory()]
+        except Exception as fault:
+            if "FileNotFoundException" in str(fault):
+                raise BadInput(f"{path}: there is no such file or directory") from fault
+            raise BadInput(f"{path}: can't be listed ({_reason(fault)})") from fault
+        return sorted(name for name in names if not is_hidden(name))
 
     def read(self, path: str, at_most: int | None = None) -> bytes:
         try:

@@ -25,19 +25,38 @@ ALLOWED = {
     "profiling": {"errors", "deequ_release", "documents", "states", "storage"},
     "outputs": {"errors", "documents", "states", "data_quality", "storage"},
     "history": {"errors", "documents", "states", "data_quality", "outputs", "storage"},
+    "results": {"errors", "documents", "states", "reading", "history", "outputs", "storage"},
     "monitor": {
-        *("errors", "documents", "states", "storage", "reading", "profiling", "outputs", "history", "data_quality"),
+        *(
+            "results",
+            "errors",
+            "documents",
+            "states",
+            "storage",
+            "reading",
+            "profiling",
+            "outputs",
+            "history",
+            "data_quality",
+        ),
     },
     "runtime": {
         *("errors", "registry", "documents", "states", "storage", "reading", "profiling", "outputs", "history"),
-        *("data_quality", "monitor", "deequ_release"),
+        *("data_quality", "results", "monitor", "deequ_release"),
     },
     "demo": {"errors", "documents", "runtime"},
     "cli": {"errors", "history", "runtime", "demo"},
 }
 """Package (or module) of ours -> those that it may import beside itself; the order is that of the layers."""
 
-ON_EXECUTORS = ("states", "profiling/partition", "profiling/block", "profiling/gathering", "profiling/plan", "reading/handlers")
+ON_EXECUTORS = (
+    "states",
+    "profiling/partition",
+    "profiling/block",
+    "profiling/gathering",
+    "profiling/plan",
+    "reading/handlers",
+)
 """What Python workers import: neither pyspark, nor pydeequ, nor pydantic."""
 
 PURE = ("documents", "states", "drift", "data_quality", "registry", "errors", "deequ_release")

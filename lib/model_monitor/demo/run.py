@@ -1,6 +1,6 @@
-"""`model-monitor demo`: generates the example, baselines it as a user would, and shows what was found.
+"""`model-monitor demo`: generates the example, baselines it and monitors an hour of it as a user would, and says what is wrong.
 
-The job is started by `model_monitor.runtime.submission` in a process of its own; this process has no JVM.
+The jobs are started by `model_monitor.runtime.submission` in processes of their own; this process has no JVM.
 """
 
 from __future__ import annotations
@@ -11,17 +11,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
+from model_monitor.demo.conclusion import conclusion
 from model_monitor.demo.data_set import BASELINE, CAPTURES, FAULT, GROUND_TRUTH, write_data_set
 from model_monitor.demo.text_table import text_table
 from model_monitor.demo.traffic import Traffic
+from model_monitor.documents.constraints import Constraints
+from model_monitor.documents.outcomes import CheckOutcomes
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import as_rows
+from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadConfiguration, MonitorError
 
-RESULTS = "baseline"  # the job's output directory, inside the demo's
+RESULTS = "baseline"  # the jobs' output directories, inside the demo's
+REPORT = "monitoring"
+MONITORED_HOUR = 20  # of the traffic, counted from 0; the fault began two hours before
 SHOWN = {  # heading -> the key of `as_rows`
     "feature": "name",
     "type": "inferred_type",
@@ -33,29 +40,28 @@ SHOWN = {  # heading -> the key of `as_rows`
     "max": "max",
 }
 
-StartJob = Callable[[Sequence[str]], int]  # flags of the baselining job -> its exit status
+StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
 
 
 def main(argv: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None) -> int:
     """Runs the demo and returns its exit status: 0, the failed job's own, or that of our error.
 
-    out: where the report goes, by default standard output. start_job: starts the baselining job and waits for it, by
-    default `submit_baseline`.
+    out: where the report goes, by default standard output. start_job: starts a job and waits for it, by default `submit`.
     """
     options = _parser().parse_args(argv)
     try:
-        return _run(options.output, options.rows, out or sys.stdout, start_job or submit_baseline)
+        return _run(options.output, options.rows, out or sys.stdout, start_job or submit)
     except MonitorError as error:
         sys.stderr.write(f"Error: {error}\n")
         return error.exit_status
 
 
-def submit_baseline(flags: Sequence[str]) -> int:
-    """The exit status of a baselining job submitted with `flags`; its log lines go to this process's own streams.
+def submit(job: str, flags: Sequence[str]) -> int:
+    """The exit status of a job submitted with `flags`; its log lines go to this process's own streams.
 
     A job that was killed by signal N gives 128 + N, as a shell says it.
     """
-    command = [sys.executable, "-m", "model_monitor.runtime.submission", "baseline", *flags]
+    command = [sys.executable, "-m", "model_monitor.runtime.submission", job, *flags]
     status = subprocess.run(command, check=False).returncode
     return status if status >= 0 else 128 - status
 
@@ -63,7 +69,8 @@ def submit_baseline(flags: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="model-monitor demo",
-        description="Generate a made-up churn data set, baseline it, and show what was found. Needs no data of yours.",
+        description="Generate a made-up churn data set, baseline it, hold an hour of captured traffic against it, and say what "
+        "is wrong. Needs no data of yours.",
     )
     parser.add_argument(
         "--output",
@@ -81,42 +88,66 @@ def _parser() -> argparse.ArgumentParser:
 def _run(output: Path, rows: int, out: TextIO, start_job: StartJob) -> int:
     if rows < 1:
         raise BadConfiguration(f"--rows is {rows}; a baseline needs at least 1 row, and 1000 or more to tell something")
-    data, results, traffic = output / BASELINE, output / RESULTS, Traffic()
+    traffic = Traffic()
+    start = traffic.start + timedelta(hours=MONITORED_HOUR)
+    end = start + timedelta(hours=1)
 
     _step(out, f"1/3 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
     started = time.monotonic()
     write_data_set(output, rows=rows, traffic=traffic)
     _step(out, f"    done in {time.monotonic() - started:.1f} s")
 
-    flags = ["--dataset-source", str(data), "--dataset-format", "csv", "--output-path", str(results)]
-    _step(out, f"2/3 running the baselining job: model-monitor submit baseline {shlex.join(flags)}")
-    started = time.monotonic()
-    status = start_job(flags)
-    if status:
-        sys.stderr.write(f"The baselining job ended with exit status {status}; its own message stands above.\n")
-        return status
-    _step(out, f"    done in {time.monotonic() - started:.1f} s")
+    baseline = {
+        "--dataset-source": str(output / BASELINE),
+        "--dataset-format": "csv",
+        "--output-path": str(output / RESULTS),
+    }
+    monitoring = {
+        "--dataset-source": str(output / CAPTURES),
+        "--dataset-format": "capture",
+        "--baseline": str(output / RESULTS),
+        "--start-time": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+        "--end-time": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+        "--output-path": str(output / REPORT),
+    }
+    for step, job, flags in (("2/3", "baseline", baseline), ("3/3", "monitor", monitoring)):
+        words = [word for pair in flags.items() for word in pair]
+        _step(out, f"{step} running the job: model-monitor submit {job} {shlex.join(words)}")
+        started = time.monotonic()
+        status = start_job(job, words)
+        if status:
+            sys.stderr.write(f"The job {job} ended with exit status {status}; its own message stands above.\n")
+            return status
+        _step(out, f"    done in {time.monotonic() - started:.1f} s")
 
-    statistics_file = results / Statistics.FILE_NAME
-    _step(out, f"3/3 reading {statistics_file}")
-    out.write(f"\n{_found(statistics_file)}\n{_places(output)}")
+    before, after = (_statistics(output / folder) for folder in (RESULTS, REPORT))
+    outcomes_file = output / REPORT / CheckOutcomes.FILE_NAME
+    outcomes = CheckOutcomes.from_json(outcomes_file.read_text(encoding="utf-8"), str(outcomes_file))
+    out.write(f"\n{_found(before)}\n{_places(output)}\n{conclusion(start, end, outcomes.checks, before, after)}\n")
     return 0
 
 
-def _found(statistics_file: Path) -> str:
-    """The table of all features in a statistics.json that the job has just written."""
-    statistics = Statistics.from_json(statistics_file.read_text(encoding="utf-8"), str(statistics_file))
+def _statistics(folder: Path) -> Statistics:
+    """What a job has just written there."""
+    file = folder / Statistics.FILE_NAME
+    return Statistics.from_json(file.read_text(encoding="utf-8"), str(file))
+
+
+def _found(statistics: Statistics) -> str:
+    """The table of all features."""
     rows = [[row[key] for key in SHOWN.values()] for row in as_rows(statistics)]
     return f"{statistics.dataset.item_count:,} rows, {len(rows)} features\n\n{text_table(list(SHOWN), rows)}"
 
 
 def _places(output: Path) -> str:
-    results = output / RESULTS
+    results, report = output / RESULTS, output / REPORT
     places = [
         [str(output / BASELINE), "the data set that was baselined"],
         [str(results / Statistics.FILE_NAME), "what was found in it, for every feature"],
-        [str(results / "constraints.json"), "what later data is expected to keep to"],
+        [str(results / Constraints.FILE_NAME), "what later data is expected to keep to"],
         [str(output / CAPTURES), "a day of requests, as an endpoint captures them"],
+        [str(report / Violations.FILE_NAME), "what an hour of them does not keep to"],
+        [str(report / CheckOutcomes.FILE_NAME), "every check of that hour, with its numbers"],
         [str(output / GROUND_TRUTH), "the labels that came in later"],
         [str(output / FAULT), "what was made to go wrong with that day"],
     ]

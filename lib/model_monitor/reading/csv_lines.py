@@ -38,13 +38,16 @@ def parsed_csv(lines: DataFrame, names: tuple[str, ...], *, header: bool, escape
     # a generator keeps Spark from parsing the line once for every cell that is used
     row = F.inline(F.array(F.from_csv(F.col(LINE), schema, options)))
     parsed = lines.select("*", row)
-    return parsed.select(*cells, _reason(cells, names, header=header).alias(REASON), *lines.columns)
+    reason = _reason(cells, names, header=header, quotes_come_in_pairs=escape == RFC_4180_ESCAPE)
+    return parsed.select(*cells, reason.alias(REASON), *lines.columns)
 
 
-def _reason(cells: list[str], names: tuple[str, ...], *, header: bool) -> Column:
-    reason = F.when(~is_utf_8(F.col(LINE)), Refusal.NOT_UTF_8).when(
-        F.col(MALFORMED).isNotNull(), Refusal.WRONG_NUMBER_OF_CELLS
-    )
+def _reason(cells: list[str], names: tuple[str, ...], *, header: bool, quotes_come_in_pairs: bool) -> Column:
+    reason = F.when(~is_utf_8(F.col(LINE)), Refusal.NOT_UTF_8)
+    if quotes_come_in_pairs:  # a cell with a line break in it: its first half would be taken for a whole cell
+        quotes = F.octet_length(LINE) - F.octet_length(F.translate(F.col(LINE), '"', ""))
+        reason = reason.when(F.contains(F.col(LINE), F.lit('"')) & (quotes % 2 == 1), Refusal.UNFINISHED_QUOTE)
+    reason = reason.when(F.col(MALFORMED).isNotNull(), Refusal.WRONG_NUMBER_OF_CELLS)
     if header:
         # the first cell is looked at before all of them are: most lines are settled by it
         written = F.array(*[F.coalesce(F.col(cell), F.lit("")) for cell in cells])

@@ -7,7 +7,7 @@ number of the reason for which a row is refused and where the row is from.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -16,13 +16,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from model_monitor.errors import BadConfiguration, BadInput, NoData
 from model_monitor.reading import csv_lines, json_lines
+from model_monitor.reading.decoding import mismatch_of
 from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat, ParquetFormat, SparkFormat, TableFormat
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import first_cells, head_of, names_of
 from model_monitor.reading.ledger import Ledger
-from model_monitor.reading.refusals import REASON, Refusal
+from model_monitor.reading.refusals import CELLS, REASON, Refusal
 from model_monitor.reading.scripts import processed
-from model_monitor.reading.text_lines import BLOCK_START, FILE, in_file_order, read_lines, without_globs
+from model_monitor.reading.text_lines import BLOCK_START, FILE, LINE, in_file_order, read_lines, without_globs
 from model_monitor.states import RowCounts
 from model_monitor.storage import Storage, StoredFile, storage_of
 
@@ -42,6 +43,9 @@ class Dataset:
     `text_lines` behind the features. partitions_at_most: an upper bound of its partitions, None if it isn't known.
     header_lines: how many header lines the files should have. records, dropped_by_script: what a script was given, and
     dropped; None without one. persisted: to be given back.
+    folders: the folders below `path` that were read, empty for all of them. record_cells: how many cells a record has, of
+    captured records, whose numbers of cells the scan counts in the column `cells`. reread: the same records as if they had
+    another number of cells.
     """
 
     frame: DataFrame
@@ -54,6 +58,9 @@ class Dataset:
     records: int | None = None
     dropped_by_script: int = 0
     persisted: DataFrame | None = field(default=None, repr=False)
+    folders: tuple[str, ...] = ()
+    record_cells: int | None = None
+    reread: Callable[[int], Dataset] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
@@ -65,11 +72,43 @@ class Dataset:
         """The column with the reasons for refusing a row, for `profiling.scan`."""
         return REASON if self.refusable else None
 
+    @property
+    def cells(self) -> str | None:
+        """The column with a captured record's number of cells, for `profiling.scan`; None for other data sets."""
+        return CELLS if self.record_cells is not None else None
+
+    def column_count(self, rows: RowCounts) -> int:
+        """The most frequent number of cells of the records scanned; of several the expected one, else the smallest.
+
+        Source: contract.md section 11, row 4.
+        """
+        expected = len(self.names) if self.record_cells is None else self.record_cells
+        widths = dict(rows.widths) or {expected: 0}
+        return min(widths, key=lambda cells: (-widths[cells], cells != expected, cells))
+
+    def with_column_count(self, cells: int) -> Dataset:
+        """The same captured records, read as records of so many cells: those with another number are the refused ones."""
+        return self if self.reread is None or cells == self.record_cells else self.reread(cells)
+
     def of_features(self, names: Sequence[str]) -> Dataset:
         """The same data set with some of its features."""
         kept = [F.col(f"c{self.names.index(name)}").alias(f"c{position}") for position, name in enumerate(names)]
         rest = [F.col(f"`{name}`") for name in self.frame.columns[len(self.names) :]]
         return replace(self, frame=self.frame.select(*kept, *rest), names=tuple(names))
+
+    def matching(self, names: Sequence[str]) -> Dataset:
+        """The data set with its features called as the baseline's: by name if all are there, else by position.
+
+        With another number of features it stays as it is (contract.md section 11, row 25).
+        """
+        if set(names) <= set(self.names) or len(names) != len(self.names):
+            return self
+        renamed = [(mine, other) for mine, other in zip(self.names, names, strict=True) if mine != other]
+        log.warning(
+            "%d of %d columns are not called as in the baseline and are matched by position; the first is %r for %r",
+            *(len(renamed), len(names), *renamed[0]),
+        )
+        return replace(self, names=tuple(names))
 
     def named_frame(self) -> DataFrame:
         """The frame with its features called by their names, for expressions of users."""
@@ -81,6 +120,8 @@ class Dataset:
         Raises BadInput if a file has its columns in another order: its cells belong to other features.
         """
         refused = {Refusal(number): count for number, count in enumerate(rows.refused, start=1) if count}
+        if self.record_cells is not None:
+            return self._ledger_of_records(rows, refused)
         if refused.get(Refusal.COLUMNS_IN_ANOTHER_ORDER):
             raise BadInput(self._sentence_on_foreign_header())
         # the first header line of each file is no record; more of them are repeated
@@ -96,6 +137,27 @@ class Dataset:
         read = rows.total - headers + self.dropped_by_script
         by_text = {refusal.text: count for refusal, count in refused.items() if count}
         return Ledger(self.files, read, rows.kept, self.dropped_by_script, by_text)
+
+    def _ledger_of_records(self, rows: RowCounts, refused: Mapping[Refusal, int]) -> Ledger:
+        """A refused record is one row, whatever it holds; a kept one is counted by its first row."""
+        if refused.get(Refusal.ENCODING_MISMATCH):
+            raise BadInput(self._sentence_on_encodings())
+        kept = dict(rows.widths).get(self.record_cells or 0, 0)
+        faults = {refusal.text: count for refusal, count in refused.items() if refusal.is_fault}
+        return Ledger(
+            self.files,
+            kept + sum(refused.values()) + self.dropped_by_script,
+            kept,
+            self.dropped_by_script,
+            faults,
+            outside_window=refused.get(Refusal.OUTSIDE_WINDOW, 0),
+            sampled_out=refused.get(Refusal.SAMPLED_OUT, 0),
+            rows=rows.kept,
+        )
+
+    def _sentence_on_encodings(self) -> str:
+        found = self.frame.where(F.col(REASON) == int(Refusal.ENCODING_MISMATCH)).select(LINE).first()
+        return mismatch_of(found[LINE] if found else "")
 
     def _sentence_on_foreign_header(self) -> str:
         foreign = self.frame.where(F.col(REASON) == int(Refusal.COLUMNS_IN_ANOTHER_ORDER)).select(FILE).first()
@@ -127,10 +189,11 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The files of a data set, sorted by path; empty and hidden ones are left out."""
+    """The files of a data set, sorted by path; empty and hidden ones are left out. folders: what of `path` is read."""
 
     path: str
     files: tuple[StoredFile, ...]
+    folders: tuple[str, ...] = ()
 
     @property
     def size_bytes(self) -> int:

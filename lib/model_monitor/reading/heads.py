@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bz2
 import csv
+import json
 import zlib
 from collections.abc import Sequence
 
@@ -21,11 +22,14 @@ FOREIGN_BEGINNINGS = (
     (b"ORC", "an ORC file", '{"spark": {"format": "orc"}}'),
     (b"Obj\x01", "an Avro file", '{"spark": {"format": "avro"}}'),
 )
+OTHER_SEPARATORS = (";", "\t", "|")
 COMPRESSED_BEGINNINGS = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2"), (b"\x28\xb5\x2f\xfd", "zstd", ".zst"))
 
 
-def head_of(storage: Storage, file: StoredFile) -> bytes:
+def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
     """The first bytes of a text file, decompressed if its name says that it is compressed.
+
+    refuse_nul: take NUL bytes for a sign of UTF-16; without it they are a fault of the lines that hold them.
 
     Raises BadInput if the file is of another kind than text, or compressed without saying so in its name.
     """
@@ -42,7 +46,7 @@ def head_of(storage: Storage, file: StoredFile) -> bytes:
             raise BadInput(
                 f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz and .bz2 are read)"
             )
-    if b"\x00" in head[:1024]:
+    if refuse_nul and b"\x00" in head[:1024]:
         raise BadInput(f"{file.path}: holds NUL bytes, so it is not UTF-8 text; convert it (UTF-16 is a common cause)")
     return head
 
@@ -80,7 +84,15 @@ def first_cells(file: StoredFile, head: bytes) -> list[str]:
             f"{file.path}: line 1 looks like JSON, and the format says CSV; write --dataset-format jsonl "
             "(one object a line) or json (one document a file)"
         )
-    return next(csv.reader([line], strict=False))
+    cells = next(csv.reader([line], strict=False))
+    for separator in OTHER_SEPARATORS if len(cells) == 1 else ():
+        if separator in line:
+            instead = json.dumps({"spark": {"format": "csv", "options": {"sep": separator, "header": True}}})
+            raise BadInput(
+                f"{file.path}: line 1 has no comma but {separator!r}; "
+                f"for files with that separator write --dataset-format '{instead}'"
+            )
+    return cells
 
 
 def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """The ledger of a run: every file, and every record of it, accounted for.
 
-The law: read = kept + dropped by script + the refused ones of all reasons. It is written as `ledger.json` beside the
-documents.
+The law: read = kept + dropped by script + outside the window + sampled out + the refused ones of all reasons. It is
+written as `ledger.json` beside the documents. A captured record may hold several rows; records are counted here, and the
+rows that the kept ones gave beside them.
 """
 
 from __future__ import annotations
@@ -15,13 +16,23 @@ from model_monitor.storage import StoredFile
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What was read and what became of it. refused: records by the reason's text, only those that occurred."""
+    """What was read and what became of it. refused: records by the reason's text, only those that occurred.
+
+    rows: rows of the kept records, None where each of them is one row.
+    """
 
     files: tuple[StoredFile, ...]
     read: int
     kept: int
     dropped_by_script: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
+    outside_window: int = 0
+    sampled_out: int = 0
+    rows: int | None = None
+
+    @property
+    def kept_rows(self) -> int:
+        return self.kept if self.rows is None else self.rows
 
     @property
     def quarantined(self) -> int:
@@ -43,6 +54,9 @@ class Ledger:
                 "read": self.read,
                 "kept": self.kept,
                 "dropped_by_script": self.dropped_by_script,
+                "outside_window": self.outside_window,
+                "sampled_out": self.sampled_out,
                 "quarantined": dict(sorted(self.refused.items())),
             },
+            "rows": self.kept_rows,
         }

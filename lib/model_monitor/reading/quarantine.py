@@ -13,7 +13,7 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, Row
 
 from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.refusals import REASON, Refusal
+from model_monitor.reading.refusals import LEFT_OUT, REASON, Refusal
 from model_monitor.reading.text_lines import BLOCK_START, FILE, LINE, is_utf_8, numbered, read_lines
 from model_monitor.storage import join, storage_of
 
@@ -44,9 +44,10 @@ def clear_quarantine(dataset: Dataset, output_path: str) -> None:
 
 def refused_records(dataset: Dataset) -> DataFrame:
     """One row for each refused line, by file and line number. A file's first line, its header, is none of them."""
-    lines = dataset.frame.where(F.col(REASON) > 0).select(FILE, LINE, REASON).distinct()
+    is_fault = (F.col(REASON) > 0) & ~F.col(REASON).isin(*(int(reason) for reason in LEFT_OUT))
+    lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
     files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most as many as there are files
-    everything = read_lines(dataset.frame.sparkSession, dataset.path, with_blank=True)
+    everything = read_lines(dataset.frame.sparkSession, dataset.folders or dataset.path, with_blank=True)
     found = numbered(everything, files, NUMBER).join(lines, on=[FILE, LINE])
     is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) == 1)
     return found.where(~is_header).select(

@@ -1,5 +1,7 @@
 """Why a record is refused: it is counted under its reason and kept in the quarantine, and the run goes on.
 
+Records that are left out on purpose, by the window or by sampling, carry a number of the same list and are only counted.
+
 A record carries its reason as a number in the column `REASON` (0: kept), never as a filter on the result of a parse,
 which Spark would evaluate again for each use (production rule 4).
 """
@@ -9,6 +11,9 @@ from __future__ import annotations
 from enum import IntEnum
 
 REASON = "__reason"
+
+CELLS = "__cells"
+"""Of a captured record: how many cells it has, on its first row; 0 on its other rows and where cells weren't counted."""
 
 
 class Refusal(IntEnum):
@@ -21,12 +26,33 @@ class Refusal(IntEnum):
     NOT_A_JSON_OBJECT = 5
     SEVERAL_JSON_OBJECTS = 6
     SCRIPT_ERROR = 7
+    OUTSIDE_WINDOW = 8
+    SAMPLED_OUT = 9
+    NOT_A_CAPTURE = 10
+    UNREADABLE_TIME = 11
+    NO_PAYLOAD = 12
+    UNKNOWN_ENCODING = 13
+    ENCODING_MISMATCH = 14
+    ANOTHER_ENCODING = 15
+    BASE64_WITHOUT_SCRIPT = 16
+    BAD_BASE64 = 17
+    UNEQUAL_NUMBERS_OF_ROWS = 18
+    PAYLOAD_NOT_JSON = 19
+    NESTED_JSON = 20
+    UNFINISHED_QUOTE = 21
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the record itself is bad; the others are left out on purpose and don't go to the quarantine."""
+        return self not in LEFT_OUT
 
     @property
     def text(self) -> str:
         """The reason in words, as ledger and log say it."""
         return TEXTS[self]
 
+
+LEFT_OUT = frozenset({Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT})
 
 TEXTS = {
     Refusal.WRONG_NUMBER_OF_CELLS: "wrong number of cells",
@@ -36,4 +62,18 @@ TEXTS = {
     Refusal.NOT_A_JSON_OBJECT: "not a JSON object",
     Refusal.SEVERAL_JSON_OBJECTS: "several JSON objects in one line",
     Refusal.SCRIPT_ERROR: "script error",
+    Refusal.OUTSIDE_WINDOW: "outside the window",
+    Refusal.SAMPLED_OUT: "sampled out",
+    Refusal.NOT_A_CAPTURE: "not a captured record",
+    Refusal.UNREADABLE_TIME: "no readable inferenceTime",
+    Refusal.NO_PAYLOAD: "no captured data",
+    Refusal.UNKNOWN_ENCODING: "encoding is neither CSV, JSON nor BASE64",
+    Refusal.ENCODING_MISMATCH: "input and output of different encodings",
+    Refusal.ANOTHER_ENCODING: "another encoding than the first record's",
+    Refusal.BASE64_WITHOUT_SCRIPT: "BASE64 data without a preprocessor script",
+    Refusal.BAD_BASE64: "bad base64",
+    Refusal.UNEQUAL_NUMBERS_OF_ROWS: "input and output with different numbers of rows",
+    Refusal.PAYLOAD_NOT_JSON: "captured data is not JSON objects",
+    Refusal.NESTED_JSON: "nested JSON in captured data",
+    Refusal.UNFINISHED_QUOTE: "a quote that does not end in its line",
 }

@@ -6,6 +6,8 @@ checked for its encoding before anything is parsed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 
@@ -15,14 +17,17 @@ BLOCK_START = "__block_start"
 """A line, the file it is from, and the byte at which the block of that file begins that Spark read it in."""
 
 
-def read_lines(spark: SparkSession, path: str, *, in_order: bool = False, with_blank: bool = False) -> DataFrame:
-    """The lines of the files at or below `path`, without blank ones unless they are asked for. Starts no Spark job.
+def read_lines(
+    spark: SparkSession, path: str | Sequence[str], *, in_order: bool = False, with_blank: bool = False
+) -> DataFrame:
+    """The lines of the files at or below `path`, or several of them, without blank ones unless they are asked for. Starts no Spark job.
 
     in_order: one partition, sorted by path and place, which costs a shuffle unless there is a single partition anyway;
     without it partitions depend on the files alone.
     """
     reader = spark.read.option("recursiveFileLookup", "true")
-    lines = reader.text(without_globs(path)).select(
+    paths = [path] if isinstance(path, str) else path
+    lines = reader.text([without_globs(folder) for folder in paths]).select(
         F.col("value").alias(LINE),
         F.col("_metadata.file_path").alias(FILE),
         F.col("_metadata.file_block_start").alias(BLOCK_START),

@@ -99,6 +99,14 @@ def test_ragged_lines_are_refused(read, tmp_path):
     assert profile.feature("age").moments.sum == 5
 
 
+def test_a_cell_with_a_line_break_is_refused_whole(read, tmp_path):
+    (tmp_path / "data.csv").write_text('age,note\n1,"first\nsecond"\n2,"said ""yes"""\n')
+    profile, ledger = account(read(CSV))
+
+    assert ledger.refused == {"a quote that does not end in its line": 2}
+    assert profile.feature("note").exact_domain == {'said "yes"': 1}
+
+
 def test_bytes_that_are_not_utf_8_are_refused(read, tmp_path):
     (tmp_path / "data.csv").write_bytes("age,city\n1,Zürich\n".encode() + "2,Zürich\n".encode("latin-1"))
     profile, ledger = account(read(CSV))
@@ -286,6 +294,7 @@ def test_a_table_of_the_catalog(spark):
         pytest.param(
             "x.csv", b"age,plan,age\n1,2,3\n", CSV, "columns 1 and 3 are both called 'age'", id="a name twice"
         ),
+        pytest.param("x.csv", b"age;plan\n1;a\n", CSV, 'line 1 has no comma but \';\'.*"sep": ";"', id="semicolons"),
         pytest.param("x.csv", b"\n\n \n", CSV, "has no line that isn't blank", id="blank lines"),
         pytest.param("x.jsonl", b"age,plan\n1,a\n", JsonFormat(), "no JSON object was found", id="CSV as JSON"),
         pytest.param("x.parquet", b"age\n1\n", ParquetFormat(), "can't be read as parquet", id="CSV as Parquet"),

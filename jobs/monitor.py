@@ -1,0 +1,45 @@
+"""Monitoring job: captured data against a baseline -> statistics.json, constraint_violations.json, checks.json, exit message.
+
+./spark-submit.sh jobs/monitor.py --dataset-source captures/ --dataset-format capture --baseline baseline/ --output-path report/
+"""
+
+from __future__ import annotations
+
+import sys
+
+from model_monitor.monitor import run_monitoring
+from model_monitor.outputs.files import check_writable
+from model_monitor.runtime.baselines import read_baseline
+from model_monitor.runtime.checks import planned_checks
+from model_monitor.runtime.inputs import read_source
+from model_monitor.runtime.job import started
+from model_monitor.runtime.metrics import write_metrics
+from model_monitor.runtime.monitors import monitor_for
+from model_monitor.runtime.postprocessing import run_postprocessor
+from model_monitor.runtime.status import outcome_of
+
+
+def main(argv: list[str]) -> int:
+    with started("monitor", argv) as job:
+        monitor = monitor_for(job.config)
+        check_writable(job.config.output_path, job.spark)
+        baseline = read_baseline(job.spark, job.config)
+        with read_source(job.spark, job.config, baseline) as data:
+            checks = planned_checks(job.spark, job.config, data)
+            findings = run_monitoring(
+                data,
+                monitor,
+                baseline,
+                checks=checks,
+                max_quarantined_share=job.config.max_quarantined_share,
+                output_path=job.config.output_path,
+            )
+        findings.write(job.config.output_path, job.spark, omit_empty=job.config.omit_empty_violations)
+        write_metrics(findings, job.config, job.spark)
+        run_postprocessor(job.config.post_analytics_processor_script, job.spark)
+        job.finish(*outcome_of(findings.count, fails=job.config.fail_on_violations))
+    return job.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,48 @@
+"""A monitored window in one sentence: how many violations, and which feature moved furthest from its baseline.
+
+Made from the documents that the jobs wrote: `checks.json` of the window, `statistics.json` of both. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.statistics import Statistics
+
+DRIFT = "baseline_drift_check"
+
+
+def conclusion(
+    start: datetime, end: datetime, outcomes: Iterable[CheckOutcome], baseline: Statistics, current: Statistics
+) -> str:
+    """The sentence for the window from `start` to `end` (UTC), without a line end.
+
+    It names the drifted feature with the largest distance, the first of equal ones. A p-value is no distance: outcomes of
+    `ChiSquared`, which have a statistic, are counted and not named.
+    """
+    violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
+    window = f"The window {start:%Y-%m-%dT%H:%MZ} to {end:%H:%MZ}"
+    if not violated:
+        return f"{window} has no violations."
+    counted = f"{window} has {len(violated):,} violation{'' if len(violated) == 1 else 's'}"
+    drifted = [outcome for outcome in violated if outcome.check == DRIFT and outcome.statistic is None]
+    if not drifted:
+        return f"{counted}; no distance is among them, the first is {violated[0].check} of {violated[0].feature}."
+    furthest = max(drifted, key=_distance)
+    return (
+        f"{counted}; the largest: {furthest.feature} drifted, distance {furthest.observed:.4g} "
+        f"(threshold {furthest.threshold:g}){_means(furthest.feature, baseline, current)}."
+    )
+
+
+def _distance(outcome: CheckOutcome) -> float:
+    return outcome.observed if outcome.observed is not None else 0.0
+
+
+def _means(name: str, baseline: Statistics, current: Statistics) -> str:
+    """How the mean moved, where both sides have one."""
+    means = [statistics.feature(name).numerical_statistics for statistics in (baseline, current)]
+    before, after = (numbers and numbers.mean for numbers in means)
+    return "" if before is None or after is None else f": its mean went from {before:,.4g} to {after:,.4g}"
