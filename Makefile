@@ -20,11 +20,11 @@ help: ## show this list
 
 setup: $(VENV)/.run java jar ## set up everything that a job needs: .venv, a Java if there is none, Deequ's JAR
 
-demo: setup ## generate an example data set, baseline it, and show what was found
-	@$(PY) -m model_monitor.cli demo --output output/demo $(ARGS)
+demo: setup ## generate an example, baseline it, monitor an hour of it, and say what is wrong
+	@$(PY) -m model_monitor.cli demo $(ARGS)
 
 test: $(VENV)/.test java jar ## run the tests; ARGS='tests/unit -k kll' chooses some
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.test ## check style and format
 	@$(VENV)/bin/ruff check .
@@ -45,7 +45,7 @@ package: $(VENV)/.run ## build the wheel into dist/
 	@ls dist/*.whl
 
 clean: ## remove what can be made again
-	@rm -rf $(VENV) build dist output lib/*.egg-info
+	@rm -rf $(VENV) build dist output model-monitor-demo lib/*.egg-info
 
 java: $(VENV)/.run
 	@$(PY) -m model_monitor.runtime.java >/dev/null 2>&1 || { \

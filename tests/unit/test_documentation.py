@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 
 from model_monitor import __version__, cli
+from model_monitor.data_quality import checks
+from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
+from model_monitor.drift import DISTANCES
 from model_monitor.errors import MonitorError
 from model_monitor.reading.refusals import TEXTS
+from model_monitor.registry import import_all
 from model_monitor.runtime import layout, submission
 from model_monitor.runtime.configuration import config_of, sources_of
 from model_monitor.runtime.contract import OPTIONS
@@ -31,6 +35,8 @@ TARGET = re.compile(r"^([a-z]+):.*## ", re.MULTILINE)
 CODE = re.compile(r"```.*?```|`[^`\n]+`|^ {4}\S[^\n]*", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```|((?:^ {4,}\S[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
 STARTS = re.compile(r"^(.*?)(?:\./spark-submit\.sh|(?:\.venv/bin/)?model-monitor) (.*)$")
+
+import_all(checks)
 
 REQUIRED = ["--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out"]
 """What a command with `…` in it leaves to the reader."""
@@ -109,12 +115,23 @@ def test_every_other_command_of_ours_is_understood(page, monkeypatch):
     assert len(understood) == len(others)
 
 
+JOBS = ("baseline", "monitor")
+
+
+def jobs_of(option: Option) -> list[str]:
+    """The jobs of docs/jobs.md that use the option for data quality."""
+    return [job for job in JOBS if option.is_used_by(job, AnalysisType.DATA_QUALITY)]
+
+
 def option_table() -> str:
-    """The table of docs/jobs.md: every option that a data-quality baseline uses, as the job's own help says it."""
-    rows = ["| flag | variable | default | meaning |", "|---|---|---|---|"]
+    """The table of docs/jobs.md: every option that a data-quality job uses, as the job's own help says it."""
+    rows = ["| flag | variable | job | default | meaning |", "|---|---|---|---|---|"]
     for name, option in OPTIONS.items():
-        if option.is_used_by("baseline", AnalysisType.DATA_QUALITY):
-            cells = (_flags(name, option), f"`{variable_of(name, option)}`", _default(name, option), option.help)
+        jobs = jobs_of(option)
+        if jobs:
+            whose = "both" if len(jobs) == len(JOBS) else jobs[0]
+            default = _default(name, option, jobs[0])
+            cells = (_flags(name, option), f"`{variable_of(name, option)}`", whose, default, option.help)
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
@@ -125,8 +142,8 @@ def _flags(name: str, option: Option) -> str:
     return f"`{flag_of(name)} {option.placeholder}`".replace(" `", "`")
 
 
-def _default(name: str, option: Option) -> str:
-    text = " ".join(help_text("baseline").split())
+def _default(name: str, option: Option, job: str) -> str:
+    text = " ".join(help_text(job).split())
     found = re.search(rf"Variable {variable_of(name, option)}; (.*?)\.(?= |$)", text)
     assert found, name
     return found.group(1).removeprefix("default: ")
@@ -138,16 +155,35 @@ def test_the_table_of_options_is_the_one_of_the_code():
     assert option_table() in page, f"docs/jobs.md has to have this table:\n\n{option_table()}"
 
 
-def test_options_without_effect_on_the_job_are_listed_as_such():
+def test_options_without_effect_on_any_job_are_listed_as_such():
     page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
-    unused = [
-        flag_of(name)
-        for name, option in OPTIONS.items()
-        if not option.is_used_by("baseline", AnalysisType.DATA_QUALITY)
-    ]
+    unused = [flag_of(name) for name, option in OPTIONS.items() if not jobs_of(option)]
     sentence = ", ".join(f"`{flag}`" for flag in unused)
 
     assert sentence in " ".join(page.split()), f"docs/jobs.md has to list these: {sentence}"
+
+
+def distance_table() -> str:
+    """The table of docs/drift.md: every registered distance, as its facts and its docstring's first line say it."""
+    rows = ["| distance | numbers | categories | range | what it says |", "|---|---|---|---|---|"]
+    for entry in DISTANCES.values():
+        low, high = entry.facts["range"]
+        categories = "yes" if entry.facts["categorical"] else "no"
+        cells = (f"`{entry.name}`", entry.facts["numeric"] or "no", categories, f"{low:g} to {high:g}", entry.summary)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_table_of_distances_is_the_one_of_the_registry():
+    page = (ROOT / "docs" / "drift.md").read_text(encoding="utf-8")
+
+    assert distance_table() in page, f"docs/drift.md has to have this table:\n\n{distance_table()}"
+
+
+def test_every_check_is_documented():
+    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+
+    assert [check for check in (*FEATURE_CHECKS, *DATA_SET_CHECKS) if f"`{check}`" not in page] == []
 
 
 def test_every_exit_status_is_documented():

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, BadInput, BadState
 from model_monitor.history.archive import PROFILE, from_parquet, to_parquet
+from model_monitor.history.baselines import of_run
 from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, current_run, publish
 from model_monitor.states import Profile
 from model_monitor.states.metrics import metrics_of
@@ -19,16 +20,17 @@ from model_monitor.storage import join, storage_of
 log = logging.getLogger(__name__)
 
 
-def merge_runs(paths: Sequence[str], output_path: str, monitor: DataQualityMonitor | None = None) -> Profile:
+def merge_runs(paths: Sequence[str], output_path: str) -> Profile:
     """Publish the documents and states of the union of what some runs read, and give its profile.
 
-    paths: output paths of baselining jobs (or of merges), added in this order; on this machine.
+    paths: output paths of runs (or of merges), added in this order; on this machine. The first one's monitoring settings are
+    the merge's.
     Raises BadConfiguration for fewer than two paths, BadState if the runs' features differ.
     """
-    monitor = monitor or DataQualityMonitor()
     if len(paths) < 2:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
     profile = _sum(paths)
+    monitor = DataQualityMonitor(settings=of_run(paths[0]).constraints.monitoring)
     files = {
         STATISTICS: monitor.statistics(profile, metrics_of(profile)).to_json().encode(),
         CONSTRAINTS: monitor.constraints(profile).to_json().encode(),

@@ -11,17 +11,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from pyspark.sql import SparkSession
+import pyspark.sql.functions as F
+from pyspark.sql import DataFrame, SparkSession
 
 from model_monitor.errors import NoData
 from model_monitor.reading import csv_lines
+from model_monitor.reading.capture_handlers import run_capture_handler
+from model_monitor.reading.csv_payloads import csv_features
 from model_monitor.reading.dataset import NO_DATA, Dataset, Listing
 from model_monitor.reading.decoding import CSV, JSON, Decoded, Reading, decode
 from model_monitor.reading.formats import CaptureFormat, MergedFormat
+from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import head_of
 from model_monitor.reading.json_payloads import json_features
-from model_monitor.reading.csv_payloads import csv_features
 from model_monitor.reading.records import parsed_records
+from model_monitor.reading.refusals import Refusal
+from model_monitor.reading.scripts import processed
 from model_monitor.reading.text_lines import read_lines
 from model_monitor.reading.windows import Window, folders_of
 from model_monitor.storage import Storage, storage_of
@@ -30,6 +35,16 @@ log = logging.getLogger(__name__)
 
 FILES_LOOKED_AT = 10
 """So many files' beginnings are looked at for a first record that can be read."""
+
+OF_ROWS = frozenset(
+    {
+        Refusal.UNEQUAL_NUMBERS_OF_ROWS,
+        Refusal.WRONG_NUMBER_OF_CELLS,
+        Refusal.PAYLOAD_NOT_JSON,
+        Refusal.NESTED_JSON,
+    }
+)
+"""Reasons that are found when halves and their encoding are as they should be."""
 
 CaptureSource = Listing
 """Where captured records lie: the files, and the folders below the path that hold them."""
@@ -61,39 +76,56 @@ def read_captures(
     capture_format: CaptureFormat | MergedFormat,
     window: Window | None = None,
     sample: float | None = None,
+    script: Script | None = None,
     as_service: bool = False,
+    flatten_json: bool = False,
     lenient_window: bool = False,
+    allow_mixed_encodings: bool = False,
     partition_bytes: int | None = None,
 ) -> Dataset:
     """The listed captures as a data set whose features are called as the baseline's, by position.
 
-    names: the baseline's features; None without one: the columns are then called `_c0`, `_c1`, ….
-    sample: the share of the events to take, the same ones in every run. as_service: one partition in file order and Spark's
-    own escape character, as the service reads.
-    Spark jobs: none.
+    names: the baseline's features; None without one: the columns are then called by the keys of JSON, or `_c0`, `_c1`, ….
+    sample: the share of the events to take, the same ones in every run. script: a preprocessor, run on every record in the
+    window and the sample. as_service: one partition in file order, Spark's own escape character, and the first script error
+    fails, as the service reads. flatten_json: take objects within JSON payloads apart, as `outer.inner`.
+    allow_mixed_encodings: take CSV beside JSON, in one window or in one record.
+    Spark jobs: none; two for a script.
+    Raises NoData if a script dropped every record.
     """
     reading = Reading(
         capture_format.index_names,
         tuple(names or ()),
         window=None if lenient_window else window,
         sample=sample,
+        flatten_json=flatten_json,
         exact_keys=as_service,
     )
-    first = _first_record(storage_of(source.path, spark), source, reading)
-    if first is None:
-        log.warning("no record of the first %d files can be read", min(len(source.files), FILES_LOOKED_AT))
     at_most = 1 if as_service else source.partitions_at_most(partition_bytes) if partition_bytes else None
-    columns = len(reading.names) or (first.cells if first else 1)
-    dataset = _dataset(spark, source, reading, as_service, columns)
+    if script is not None:
+        dataset = _dataset_of_script(spark, source, reading, script, as_service=as_service)
+        return replace(dataset, partitions_at_most=at_most)
+    found = _first_record(storage_of(source.path, spark), source, reading)
+    if found is None:
+        log.warning("none of the first %d files begins with records that can be read", FILES_LOOKED_AT)
+    encoding, first = found or (CSV, Decoded(cells=1))
+    reading = replace(
+        reading,
+        names=reading.names or tuple(dict.fromkeys(first.keys)),
+        encoding=None if allow_mixed_encodings else encoding,
+    )
+    dataset = _dataset(spark, source, reading, as_service, len(reading.names) or first.cells)
     return replace(dataset, partitions_at_most=at_most)
 
 
 def _dataset(spark: SparkSession, source: CaptureSource, reading: Reading, as_service: bool, columns: int) -> Dataset:
     wanted = replace(reading, columns=columns)
-    lines = read_lines(spark, source.folders or source.path, in_order=as_service)
-    records = parsed_records(lines, wanted)
-    escape = csv_lines.SPARK_ESCAPE if as_service else csv_lines.RFC_4180_ESCAPE
-    frame = csv_features(records, wanted, escape=escape) if reading.encoding == CSV else json_features(records, wanted)
+    records = parsed_records(read_lines(spark, source.folders or source.path, in_order=as_service), wanted)
+    if reading.encoding == CSV:
+        escape = csv_lines.SPARK_ESCAPE if as_service else csv_lines.RFC_4180_ESCAPE
+        frame = csv_features(records, wanted, escape=escape)
+    else:
+        frame = json_features(records, wanted)
     return Dataset(
         frame,
         names_of_columns(reading.names, columns),
@@ -106,18 +138,60 @@ def _dataset(spark: SparkSession, source: CaptureSource, reading: Reading, as_se
     )
 
 
+def _dataset_of_script(
+    spark: SparkSession, source: CaptureSource, reading: Reading, script: Script, *, as_service: bool
+) -> Dataset:
+    lines = read_lines(spark, source.folders or source.path, in_order=as_service)
+    runner = partial(run_capture_handler, script, reading)
+    result = processed(lines, script, first_error_fails=as_service, runner=runner)
+    if not result.names:
+        result.persisted.unpersist()
+        raise NoData(f"{NO_DATA}: the preprocessor script gave no row for any of {result.records:,} records")
+    frame, names = _in_order_of(reading.names, result.frame, result.names)
+    return Dataset(
+        frame,
+        names,
+        source.path,
+        source.files,
+        refusable=True,
+        records=result.records,
+        dropped_by_script=result.dropped,
+        persisted=result.persisted,
+        folders=source.folders,
+        record_cells=len(names),
+    )
+
+
+def _in_order_of(
+    baseline: tuple[str, ...], frame: DataFrame, keys: tuple[str, ...]
+) -> tuple[DataFrame, tuple[str, ...]]:
+    """A script's columns as the baseline's: by name if the keys are its names, else by position if there are as many."""
+    if not baseline or len(baseline) != len(keys):
+        return frame, keys
+    if set(baseline) != set(keys):
+        return frame, baseline
+    cells = [F.col(f"c{keys.index(name)}").alias(f"c{position}") for position, name in enumerate(baseline)]
+    return frame.select(*cells, *frame.columns[len(keys) :]), baseline
+
+
 def names_of_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
     """The baseline's names by position; columns that it does not have are called as Spark calls them."""
     return tuple(names[position] if position < len(names) else f"_c{position}" for position in range(columns))
 
 
-def _first_record(storage: Storage, source: CaptureSource, reading: Reading) -> Decoded | None:
-    """The first record of the first files that can be read, whatever its time and its number of cells."""
-    anything = [replace(reading, window=None, sample=None, columns=None, encoding=encoding) for encoding in (CSV, JSON)]
+def _first_record(storage: Storage, source: CaptureSource, reading: Reading) -> tuple[str, Decoded] | None:
+    """Encoding and content of the first record that can be read, whatever its time and its number of cells.
+
+    Without one, of the first whose rows are at fault: its encoding is known then.
+    """
+    anything = replace(reading, window=None, sample=None, columns=None)
+    at_fault = None
     for file in source.files[:FILES_LOOKED_AT]:
         for line in head_of(storage, file, refuse_nul=False).splitlines():
-            for one in anything:
-                found = decode(line, one)
+            for encoding in (CSV, JSON):
+                found = decode(line, replace(anything, encoding=encoding))
                 if found.reason is None:
-                    return found
-    return None
+                    return encoding, found
+                if at_fault is None and found.reason in OF_ROWS:
+                    at_fault = encoding, Decoded(cells=max(1, found.cells))
+    return at_fault

@@ -97,11 +97,13 @@ def _several(payloads: Sequence[Column], parsed: Callable[[Column], Column], not
     """The elements of a record whose payloads have several rows, none, or line ends within quotes."""
 
     def judged(sides: Column) -> Column:
-        return with_value(texts(sides), lambda rows: with_value(F.transform(rows, parsed), lambda found: elements(rows, found)))
+        return with_value(
+            texts(sides), lambda rows: with_value(F.transform(rows, parsed), lambda found: elements(rows, found))
+        )
 
     def texts(sides: Column) -> Column:
         first, last = F.element_at(sides, 1), F.element_at(sides, -1)
-        joined = F.zipwith_value(first, last, lambda one, other: F.concat(one, F.lit(","), other))
+        joined = F.zip_with(first, last, lambda one, other: F.concat(one, F.lit(","), other))
         return F.when(F.size(sides) == 1, first).otherwise(joined)
 
     def elements(rows: Column, found: Column) -> Column:

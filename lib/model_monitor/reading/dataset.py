@@ -142,7 +142,7 @@ class Dataset:
         """A refused record is one row, whatever it holds; a kept one is counted by its first row."""
         if refused.get(Refusal.ENCODING_MISMATCH):
             raise BadInput(self._sentence_on_encodings())
-        kept = dict(rows.widths).get(self.record_cells or 0, 0)
+        kept = dict(rows.widths).get(self.record_cells or 0, 0) if rows.widths else rows.kept
         faults = {refusal.text: count for refusal, count in refused.items() if refusal.is_fault}
         return Ledger(
             self.files,
@@ -356,6 +356,7 @@ def _read_with_script(
         records=result.records,
         dropped_by_script=result.dropped,
         persisted=result.persisted,
+        record_cells=len(result.names),
     )
 
 

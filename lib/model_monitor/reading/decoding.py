@@ -1,7 +1,8 @@
 """What one captured line is: its rows of cells, or the reason for which it is refused. Pure, one line at a time.
 
-Spark reads captures by its own parsers (`records`, `csv_payloads`, `json_payloads`); this is the same reading said in plain Python. It looks at a
-file's first record before Spark does, it serves preprocessing scripts, and it is what the tests hold Spark's account against.
+Spark reads captures by its own parsers (`records`, `csv_payloads`, `json_payloads`); this is the same reading in plain
+Python. It looks at a file's first record before Spark does, it serves preprocessing scripts, and it is what the tests hold
+Spark's account against.
 
 Source: contract.md section 3; section 11, rows 4, 16 to 18 and 25.
 """
@@ -12,7 +13,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +101,17 @@ def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
         return _from_entries(present, reading)
     except _Refused as refused:
         return Decoded(refused.reason, cells=refused.cells)
+
+
+def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Refusal:
+    """The captured record of a line as it stands there, or why it is refused before anybody looks at its data."""
+    try:
+        document = document_of(line)
+        halves_of(document, ())
+        _require_time_and_sample(document, reading, path, line)
+    except _Refused as refused:
+        return refused.reason
+    return dict(document)
 
 
 def document_of(line: bytes) -> Any:
@@ -285,7 +297,7 @@ def _from_entries(present: Sequence[Half], reading: Reading) -> Decoded:
         for half in present
     ]
     found = [_arranged([entry for part in parts for entry in part], reading) for parts in _zipped(sides)]
-    keys = tuple(key for part in sides for key, _ in part[0])
+    keys = tuple(key for part in sides for key, _ in part[0] if key)
     return _decoded([cells for cells, _ in found], [width for _, width in found], reading, keys)
 
 

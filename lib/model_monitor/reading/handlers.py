@@ -9,16 +9,18 @@ from __future__ import annotations
 import inspect
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from model_monitor.reading.refusals import Refusal
+
 HANDLER = "preprocess_handler"
 
-KEPT, DROPPED, FAILED, NOT_UTF_8 = 0, 1, 2, 3
-"""What became of a record, in the column `outcome`."""
+KEPT, DROPPED = 0, -1
+"""What became of a record, in the column `outcome`; other numbers are those of `Refusal`."""
 
 OUTCOME_DDL = (
     "row map<string,string>, outcome int, part int, problem string, {line} binary, {file} string, {block_start} long"
@@ -75,7 +77,7 @@ def outcomes_of_bytes(handler: Callable[[Any], Any], line: bytes, script: Script
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
-        return [Outcome(None, NOT_UTF_8)]
+        return [Outcome(None, Refusal.NOT_UTF_8)]
     return outcomes_of(handler, text, script)
 
 
@@ -84,17 +86,19 @@ def outcomes_of(handler: Callable[[Any], Any], record: Any, script: Script) -> l
     try:
         answer = handler(record)
     except Exception as fault:
-        return [Outcome(None, FAILED, problem_of(fault, script))]
+        return [Outcome(None, Refusal.SCRIPT_ERROR, problem_of(fault, script))]
     rows = answer if isinstance(answer, list) else [] if not answer else [answer]
     if not rows:
         return [Outcome(None, DROPPED)]
     outcomes = []
     for row in rows:
         if not isinstance(row, Mapping):
-            return [Outcome(None, FAILED, f"returned a {type(row).__name__} where a flat dict is wanted")]
+            return [Outcome(None, Refusal.SCRIPT_ERROR, f"returned a {type(row).__name__} where a flat dict is wanted")]
         nested = [type(value).__name__ for value in row.values() if isinstance(value, (Mapping, list, tuple, set))]
         if nested:
-            return [Outcome(None, FAILED, f"returned a dict that holds a {nested[0]}; a flat dict is wanted")]
+            return [
+                Outcome(None, Refusal.SCRIPT_ERROR, f"returned a dict that holds a {nested[0]}; a flat dict is wanted")
+            ]
         outcomes.append(Outcome({str(key): cell_text(value) for key, value in row.items()}, KEPT))
     return outcomes
 
@@ -119,19 +123,22 @@ def run_handler(script: Script, batches: Iterable[pa.RecordBatch]) -> Iterator[p
     """The rows that a script makes of lines; batches have the columns line (bytes), file and block start, by position."""
     handler = handler_of(script)
     for batch in batches:
-        lines, *places = batch.columns
-        outcomes = [outcomes_of_bytes(handler, line, script) for line in lines.to_pylist()]
-        source = pa.array([index for index, rows in enumerate(outcomes) for _ in rows], pa.int64())
-        flat = [outcome for rows in outcomes for outcome in rows]
-        yield pa.RecordBatch.from_arrays(
-            [
-                pa.array(
-                    [outcome.row and list(outcome.row.items()) for outcome in flat], pa.map_(pa.string(), pa.string())
-                ),
-                pa.array([outcome.kind for outcome in flat], pa.int32()),
-                pa.array([part for rows in outcomes for part in range(len(rows))], pa.int32()),
-                pa.array([outcome.problem for outcome in flat], pa.string()),
-                *[column.take(source) for column in (lines, *places)],
-            ],
-            names=["row", "outcome", "part", "problem", *batch.schema.names],
-        )
+        outcomes = [outcomes_of_bytes(handler, line, script) for line in batch.column(0).to_pylist()]
+        yield batch_of(batch, outcomes)
+
+
+def batch_of(batch: pa.RecordBatch, outcomes: Sequence[Sequence[Outcome]]) -> pa.RecordBatch:
+    """The outcomes of a batch's lines, one row each, beside the lines they came from."""
+    source = pa.array([index for index, rows in enumerate(outcomes) for _ in rows], pa.int64())
+    flat = [outcome for rows in outcomes for outcome in rows]
+    rows = [outcome.row and list(outcome.row.items()) for outcome in flat]
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(rows, pa.map_(pa.string(), pa.string())),
+            pa.array([int(outcome.kind) for outcome in flat], pa.int32()),
+            pa.array([part for rows in outcomes for part in range(len(rows))], pa.int32()),
+            pa.array([outcome.problem for outcome in flat], pa.string()),
+            *[column.take(source) for column in batch.columns],
+        ],
+        names=["row", "outcome", "part", "problem", *batch.schema.names],
+    )

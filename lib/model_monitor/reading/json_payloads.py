@@ -6,8 +6,6 @@ these occur, else by position. CSV payloads beside JSON ones are taken here, too
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 
@@ -56,9 +54,8 @@ def json_features(records: DataFrame, reading: Reading) -> DataFrame:
         )
         return F.when(wrong, refused).otherwise(kept)
 
-    rows = (
-        F.when((F.col(REASON) > 0) | (fault > 0), F.array(element(nothing, width=F.lit(0))))
-        .otherwise(zipped([_rows(index, reading) for index in halves], judged, nothing))
+    rows = F.when((F.col(REASON) > 0) | (fault > 0), F.array(element(nothing, width=F.lit(0)))).otherwise(
+        zipped([_rows(index, reading) for index in halves], judged, nothing)
     )
     exploded = found.select(REASON, fault.alias("__json_fault"), *PLACES, F.inline(rows))
     reason = F.when(F.col(REASON) > 0, F.col(REASON)).otherwise(F.greatest("__json_fault", FAULT))
@@ -110,7 +107,9 @@ def _rows(index: int, reading: Reading) -> Column:
     """The rows of one half, each an array of keys and values; the cells of a CSV row have an empty key."""
     data, encoding = F.col(DATA.format(index)), F.col(ENCODING.format(index))
     objects = F.col(PARSED.format(index)).getField(OBJECTS)
-    rows = F.transform(objects, lambda item: _flattened(F.map_entries(item)) if reading.flatten_json else _entries(item))
+    rows = F.transform(
+        objects, lambda item: _flattened(F.map_entries(item)) if reading.flatten_json else _entries(item)
+    )
     if reading.encoding is None:
         cells = F.transform(
             csv_rows(data), lambda row: F.transform(_csv_cells(row), lambda cell: _entry(F.lit(""), cell))
@@ -164,7 +163,7 @@ def _arranged(row: Column, reading: Reading) -> Column:
 
 
 def _value_of(name: Column, keys: Column, values: Column) -> Column:
-    return F.get(values, (F.array_position(keys, name) - 1).cast("int"))
+    return F.get(values, (F.call_function("array_position", keys, name) - 1).cast("int"))
 
 
 def _csv_cells(row: Column) -> Column:
@@ -179,7 +178,7 @@ def _csv_cells(row: Column) -> Column:
 
 
 def _unquoted(cell: Column) -> Column:
-    inner = F.replace(F.substring(cell, F.lit(2), F.length(cell) - 2), F.lit('""'), F.lit('"'))
+    inner = F.replace(cell.substr(F.lit(2), F.length(cell) - 2), F.lit('""'), F.lit('"'))
     quoted = cell.startswith('"') & cell.endswith('"') & (F.length(cell) > 1)
     text = F.when(quoted, inner).otherwise(cell)
     return F.when(text != "", text)

@@ -7,9 +7,11 @@ disk) between finding the names and the scan.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+import pyarrow as pa
 import pyspark.sql.functions as F
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
@@ -17,16 +19,14 @@ from pyspark.sql import DataFrame, SparkSession
 from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed
 from model_monitor.reading.handlers import (
     DROPPED,
-    FAILED,
     KEPT,
-    NOT_UTF_8,
     OUTCOME_DDL,
     Script,
     handler_of,
     problem_of,
     run_handler,
 )
-from model_monitor.reading.refusals import REASON, Refusal
+from model_monitor.reading.refusals import CELLS, REASON, Refusal
 from model_monitor.reading.text_lines import BLOCK_START, FILE, LINE
 from model_monitor.storage import storage_of
 
@@ -66,18 +66,22 @@ class Processed:
     dropped: int
 
 
-def processed(lines: DataFrame, script: Script, *, first_error_fails: bool) -> Processed:
+Runner = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+
+def processed(lines: DataFrame, script: Script, *, first_error_fails: bool, runner: Runner | None = None) -> Processed:
     """Run the script over the lines. Two Spark jobs: one runs it, one gathers the features' names.
 
+    runner: what an executor does with its lines; without one the handler gets every line as it is.
     Names are in lexicographic order (contract.md 3.3).
     Raises ScriptFailed if every record failed, or the first one with `first_error_fails`.
     """
     ddl = OUTCOME_DDL.format(line=LINE, file=FILE, block_start=BLOCK_START)
     raw = lines.select(F.col(LINE).cast("binary").alias(LINE), FILE, BLOCK_START)
-    rows = raw.mapInArrow(partial(run_handler, script), ddl).persist(StorageLevel.MEMORY_AND_DISK)
+    rows = raw.mapInArrow(runner or partial(run_handler, script), ddl).persist(StorageLevel.MEMORY_AND_DISK)
     counts = rows.where("part = 0").groupBy("outcome").count().collect()
     records = {row["outcome"]: row["count"] for row in counts}
-    failed, kept = records.get(FAILED, 0), records.get(KEPT, 0)
+    failed, kept = records.get(int(Refusal.SCRIPT_ERROR), 0), records.get(KEPT, 0)
     if failed and (first_error_fails or not kept):
         text = f"{SCRIPT_FAILED} {failed:,} of {sum(records.values()):,} records failed: {first_problems(rows)}"
         rows.unpersist()
@@ -88,19 +92,16 @@ def processed(lines: DataFrame, script: Script, *, first_error_fails: bool) -> P
     keys = rows.where(F.col("outcome") == KEPT).select(F.explode(F.map_keys("row")).alias("key")).distinct().collect()
     names = tuple(sorted(row["key"] for row in keys))
     cells = [F.col("row")[name].alias(f"c{position}") for position, name in enumerate(names)]
-    reason = (
-        F.when(F.col("outcome") == FAILED, Refusal.SCRIPT_ERROR)
-        .when(F.col("outcome") == NOT_UTF_8, Refusal.NOT_UTF_8)
-        .otherwise(0)
-        .alias(REASON)
-    )
+    reason = F.when(F.col("outcome") > 0, F.col("outcome")).otherwise(0).alias(REASON)
+    is_first = (F.col("part") == 0) & (F.col("outcome") == KEPT)
+    width = F.when(is_first, len(names)).otherwise(0).alias(CELLS)
     frame = rows.where(F.col("outcome") != DROPPED).select(
-        *cells, reason, F.col(LINE).cast("string").alias(LINE), FILE, BLOCK_START
+        *cells, reason, width, F.col(LINE).cast("string").alias(LINE), FILE, BLOCK_START
     )
     return Processed(frame, rows, names, sum(records.values()), records.get(DROPPED, 0))
 
 
 def first_problems(rows: DataFrame, count: int = 3) -> str:
     """Where the first records failed and with what exception, never with which values."""
-    failed = rows.where(F.col("outcome") == FAILED).select(FILE, "problem").limit(count).collect()
+    failed = rows.where(F.col("outcome") == int(Refusal.SCRIPT_ERROR)).select(FILE, "problem").limit(count).collect()
     return "; ".join(f"{row[FILE]}: {row.problem}" for row in failed)

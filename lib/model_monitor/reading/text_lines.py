@@ -20,8 +20,9 @@ BLOCK_START = "__block_start"
 def read_lines(
     spark: SparkSession, path: str | Sequence[str], *, in_order: bool = False, with_blank: bool = False
 ) -> DataFrame:
-    """The lines of the files at or below `path`, or several of them, without blank ones unless they are asked for. Starts no Spark job.
+    """The lines of the files at or below `path`, or several of them. Starts no Spark job.
 
+    with_blank: blank lines, too, which are left out otherwise.
     in_order: one partition, sorted by path and place, which costs a shuffle unless there is a single partition anyway;
     without it partitions depend on the files alone.
     """

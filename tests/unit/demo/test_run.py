@@ -1,4 +1,4 @@
-"""The demo command around a baselining job; the job itself is started for real in tests/jobs."""
+"""The demo command around its two jobs; the jobs themselves are started for real in tests/jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.demo.run import main
+from model_monitor.demo.run import MONITORED_HOUR, main
+from model_monitor.demo.traffic import FAULT, Traffic
 
 STATISTICS = """{
   "version" : 0.0,
@@ -31,38 +32,73 @@ STATISTICS = """{
 }"""
 
 
-class Job:
-    """Stands for a submitted job: notes its flags, writes a small statistics.json, ends with `status`."""
-
-    def __init__(self, status: int = 0) -> None:
-        self.status = status
-        self.flags: dict[str, str] = {}
-
-    def __call__(self, flags):
-        self.flags = dict(zip(flags[::2], flags[1::2], strict=True))
-        if self.status == 0:
-            target = Path(self.flags["--output-path"]) / "statistics.json"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(STATISTICS)
-        return self.status
+CHECKS = """{
+  "version" : 0.0,
+  "checks" : [ {
+    "feature" : "day_minutes", "check" : "baseline_drift_check", "status" : "violated", "observed" : 0.5, "threshold" : 0.1
+  } ]
+}"""
 
 
-def test_the_job_gets_the_generated_file_as_a_user_would_name_it(tmp_path):
-    job = Job()
+class Jobs:
+    """Stands for submitted jobs: notes their flags, writes small documents; the job `failing` ends with `status`."""
 
-    assert main(["--output", str(tmp_path), "--rows", "40"], out=io.StringIO(), start_job=job) == 0
-    assert job.flags == {
+    def __init__(self, failing: str = "", status: int = 255) -> None:
+        self.failing, self.status = failing, status
+        self.flags: dict[str, dict[str, str]] = {}
+
+    def __call__(self, job, flags):
+        self.flags[job] = dict(zip(flags[::2], flags[1::2], strict=True))
+        if job == self.failing:
+            return self.status
+        folder = Path(self.flags[job]["--output-path"])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "statistics.json").write_text(STATISTICS if job == "baseline" else STATISTICS.replace("180.25", "90"))
+        if job == "monitor":
+            (folder / "checks.json").write_text(CHECKS)
+        return 0
+
+
+def test_the_jobs_get_the_generated_files_as_a_user_would_name_them(tmp_path):
+    jobs = Jobs()
+
+    assert main(["--output", str(tmp_path), "--rows", "40"], out=io.StringIO(), start_job=jobs) == 0
+    assert list(jobs.flags) == ["baseline", "monitor"]
+    assert jobs.flags["baseline"] == {
         "--dataset-source": str(tmp_path / "baseline.csv"),
         "--dataset-format": "csv",
         "--output-path": str(tmp_path / "baseline"),
     }
+    assert jobs.flags["monitor"] == {
+        "--dataset-source": str(tmp_path / "captures"),
+        "--dataset-format": "capture",
+        "--baseline": str(tmp_path / "baseline"),
+        "--start-time": "2024-03-04T20:00:00Z",
+        "--end-time": "2024-03-04T21:00:00Z",
+        "--output-path": str(tmp_path / "monitoring"),
+    }
     assert len((tmp_path / "baseline.csv").read_text().splitlines()) == 41
 
 
-def test_the_report_ends_with_a_table_of_the_features_and_the_places_of_the_files(tmp_path):
+def test_the_monitored_hour_lies_behind_the_planted_fault():
+    assert FAULT.first_hour < MONITORED_HOUR < Traffic().hours
+
+
+def test_the_last_line_says_what_is_wrong_with_the_hour(tmp_path):
     out = io.StringIO()
 
-    main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Job())
+    main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs())
+
+    assert out.getvalue().splitlines()[-1] == (
+        "The window 2024-03-04T20:00Z to 21:00Z has 1 violation; the largest: day_minutes drifted, distance 0.5 "
+        "(threshold 0.1): its mean went from 180.2 to 90."
+    )
+
+
+def test_the_report_has_a_table_of_the_features_and_the_places_of_the_files(tmp_path):
+    out = io.StringIO()
+
+    main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs())
 
     found = out.getvalue().partition("40 rows, 2 features\n\n")[2]
     assert found.splitlines()[:4] == [
@@ -71,7 +107,15 @@ def test_the_report_ends_with_a_table_of_the_features_and_the_places_of_the_file
         "day_minutes  Fractional          0.75        29  180.2   52    0  372.9",
         "plan         String                 1         5      -    -    -      -",
     ]
-    for name in ("baseline.csv", "baseline/statistics.json", "baseline/constraints.json", "captures", "fault.json"):
+    for name in (
+        "baseline.csv",
+        "baseline/statistics.json",
+        "baseline/constraints.json",
+        "captures",
+        "monitoring/constraint_violations.json",
+        "monitoring/checks.json",
+        "fault.json",
+    ):
         assert f"{tmp_path / name} " in found
 
 
@@ -79,33 +123,35 @@ def test_a_rerun_says_and_leaves_the_same(tmp_path):
     tables = []
     for _ in range(2):
         out = io.StringIO()
-        assert main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Job()) == 0
+        assert main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs()) == 0
         tables.append(out.getvalue().partition("40 rows")[2])
 
     assert tables[0] == tables[1]
 
 
-def test_a_job_that_fails_gives_the_demo_its_exit_status_and_no_table(tmp_path, capsys):
-    out = io.StringIO()
+@pytest.mark.parametrize("job", ["baseline", "monitor"])
+def test_a_job_that_fails_gives_the_demo_its_exit_status_and_no_table(job, tmp_path, capsys):
+    out, jobs = io.StringIO(), Jobs(failing=job)
 
-    assert main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Job(status=255)) == 255
-    assert "The baselining job ended with exit status 255" in capsys.readouterr().err
+    assert main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=jobs) == 255
+    assert f"The job {job} ended with exit status 255" in capsys.readouterr().err
+    assert list(jobs.flags)[-1] == job
     assert "features" not in out.getvalue()
 
 
 def test_no_rows_are_refused_before_anything_is_written(tmp_path, capsys):
-    job = Job()
+    jobs = Jobs()
 
-    assert main(["--output", str(tmp_path / "demo"), "--rows", "0"], out=io.StringIO(), start_job=job) == 2
+    assert main(["--output", str(tmp_path / "demo"), "--rows", "0"], out=io.StringIO(), start_job=jobs) == 2
     assert capsys.readouterr().err.startswith("Error: --rows is 0; a baseline needs at least 1 row")
     assert not (tmp_path / "demo").exists()
-    assert not job.flags
+    assert not jobs.flags
 
 
 @pytest.mark.parametrize("rows", ["many", "1.5"])
 def test_rows_that_are_no_whole_number_are_refused(rows, capsys):
     with pytest.raises(SystemExit) as ended:
-        main(["--rows", rows], out=io.StringIO(), start_job=Job())
+        main(["--rows", rows], out=io.StringIO(), start_job=Jobs())
 
     assert ended.value.code == 2
     assert f"argument --rows: invalid int value: '{rows}'" in capsys.readouterr().err

@@ -1,0 +1,180 @@
+"""The monitoring job as a process: what it leaves, its exit status and message for each outcome."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def submit(tmp_path_factory):
+    """`submit(job, *flags)` starts a job in a folder that all tests of this module share."""
+    folder = tmp_path_factory.mktemp("jobs")
+
+    def submitting(job, *flags, **environment):
+        return subprocess.run(
+            [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / f"{job}.py"), "--master", "local[2]", *flags],
+            env={**os.environ, **environment},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    submitting.folder = folder
+    return submitting
+
+
+def captured(number, age, plan="basic", time="2026-01-31T22:10:00Z"):
+    """One captured request: the model's score, then the customer's age and plan."""
+    halves = {
+        "endpointInput": {
+            "observedContentType": "text/csv",
+            "mode": "INPUT",
+            "data": f"{age},{plan}",
+            "encoding": "CSV",
+        },
+        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": "0.25\n", "encoding": "CSV"},
+    }
+    metadata = {"eventId": f"event-{number}", "inferenceTime": time}
+    return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
+
+
+@pytest.fixture(scope="module")
+def baseline(submit):
+    """A baseline of 500 customers, and the captures of one hour in which the plan is another for one in ten."""
+    (submit.folder / "people.csv").write_text(
+        "score,age,plan\n" + "".join(f"0.25,{20 + row % 50},basic\n" for row in range(500))
+    )
+    hour = submit.folder / "captures" / "endpoint" / "AllTraffic" / "2026" / "01" / "31" / "22"
+    hour.mkdir(parents=True)
+    (hour / "10-00-000-a.jsonl").write_text(
+        "".join(captured(row, 20 + row % 50, "basic" if row % 10 else "gold") for row in range(400))
+    )
+    finished = submit(
+        "baseline", "--dataset-source", "people.csv", "--dataset-format", "csv", "--output-path", "baseline"
+    )
+    assert finished.returncode == 0, finished.stdout
+    return "baseline"
+
+
+LATER = ("--start-time", "2027-01-01T00:00:00Z", "--end-time", "2027-01-01T01:00:00Z")
+WINDOW = ("--start-time", "2026-01-31T22:00:00Z", "--end-time", "2026-01-31T23:00:00Z")
+
+
+def monitor_flags(*flags, source="captures"):
+    return ("monitor", "--dataset-source", source, "--dataset-format", "capture", *flags)
+
+
+def test_violations_are_a_success_unless_they_are_to_fail(submit, baseline):
+    finished = submit(
+        *monitor_flags("--baseline", baseline, "--output-path", "report", "--fail-on-violations", *WINDOW)
+    )
+    report = submit.folder / "report"
+
+    assert finished.returncode == 4, finished.stdout
+    assert (
+        report / "message"
+    ).read_text() == "CompletedWithViolations: Job completed successfully with 1 violations.\n"
+    [violation] = json.loads((report / "constraint_violations.json").read_text())["violations"]
+    assert violation == {
+        "feature_name": "plan",
+        "constraint_check_type": "categorical_values_check",
+        "description": "Value: 0.9 does not meet the constraint requirement! ",
+    }
+    checks = json.loads((report / "checks.json").read_text())["checks"]
+    assert {check["feature"] for check in checks} >= {"score", "age", "plan"}
+    assert json.loads((report / "ledger.json").read_text())["records"]["kept"] == 400
+
+
+def test_the_containers_variables_and_folders_are_all_that_it_needs(submit, baseline):
+    """Contract 1.1 to 1.6 and 9: a drop-in for the service's monitoring run; violations are a success there."""
+    opt_ml = submit.folder / "container" / "opt" / "ml"
+    opt_ml.mkdir(parents=True)
+    finished = submit(
+        "monitor",
+        MODEL_MONITOR_CONTAINER_ROOT=str(submit.folder / "container"),
+        dataset_source=str(submit.folder / "captures"),
+        dataset_format='{"sagemakerCaptureJson":{"captureIndexNames":["endpointInput","endpointOutput"]}}',
+        output_path=str(opt_ml / "processing" / "output"),
+        baseline_constraints=str(submit.folder / "baseline" / "constraints.json"),
+        baseline_statistics=str(submit.folder / "baseline" / "statistics.json"),
+        start_time="2026-01-31T22:00:00Z",
+        end_time="2026-01-31T23:00:00Z",
+        publish_cloudwatch_metrics="Enabled",
+        sagemaker_endpoint_name="endpoint",
+        sagemaker_monitoring_schedule_name="hourly",
+    )
+
+    assert finished.returncode == 0, finished.stdout
+    assert (opt_ml / "output" / "message").read_text().startswith("CompletedWithViolations: ")
+    lines = (opt_ml / "output" / "metrics" / "cloudwatch" / "cloudwatch_metrics.jsonl").read_text().splitlines()
+    metrics = {metric["MetricName"]: metric for metric in map(json.loads, lines)}
+    assert metrics["total_number_of_violations"]["Value"] == 1.0
+    assert metrics["feature_non_null_age"] == {
+        "MetricName": "feature_non_null_age",
+        "Timestamp": "2026-01-31T22:00:00Z",
+        "Dimensions": [{"Name": "Endpoint", "Value": "endpoint"}, {"Name": "MonitoringSchedule", "Value": "hourly"}],
+        "Value": 400.0,
+        "Unit": "Count",
+    }
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "sentence"),
+    [
+        pytest.param(["--output-path", "o1"], 2, "no baseline is named; write --baseline PATH", id="no baseline"),
+        pytest.param(
+            ["--output-path", "o2", "--baseline", "nowhere"],
+            2,
+            "there is neither a run of ours nor a constraints.json",
+            id="no run",
+        ),
+        pytest.param(
+            ["--output-path", "o3", "--baseline", "baseline", "--start-time", "2026-02-01T00:00:00Z"],
+            2,
+            "end_time is missing",
+            id="half a window",
+        ),
+        pytest.param(
+            [
+                "--output-path",
+                "o4",
+                "--baseline",
+                "baseline",
+                "--start-time",
+                "2027-01-01T00:00:00Z",
+                "--end-time",
+                "2027-01-01T01:00:00Z",
+            ],
+            3,
+            "Job inputs had no data",
+            id="an empty window",
+        ),
+    ],
+)
+def test_a_failure_is_one_sentence_and_its_exit_status(submit, baseline, flags, status, sentence):
+    finished = submit(*monitor_flags(*flags))
+
+    assert finished.returncode == status, finished.stdout
+    assert sentence in finished.stdout
+    assert "Traceback" not in finished.stdout + finished.stderr
+    assert (submit.folder / flags[1] / "message").read_text().startswith("Error: ")
+    assert not (submit.folder / flags[1] / "constraint_violations.json").exists()
+
+
+def test_the_previous_run_is_a_baseline_and_the_first_run_needs_none(submit, baseline):
+    flags = monitor_flags("--baseline", "previous", "--output-path", "rolling", "--omit-empty-violations")
+    first, second = submit(*flags), submit(*flags)
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stdout + second.stdout
+    assert "there is no earlier run at rolling" in first.stdout
+    assert "no earlier run" not in second.stdout
+    assert not (submit.folder / "rolling" / "constraint_violations.json").exists()

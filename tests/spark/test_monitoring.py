@@ -1,0 +1,150 @@
+"""Monitoring from Python: a window beside its baseline."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.violations import Violations
+from model_monitor.history import baselines
+from model_monitor.monitor import run_baseline, run_monitoring
+from model_monitor.reading.dataset import list_dataset, read_dataset
+from model_monitor.reading.formats import CsvFormat, ParquetFormat
+
+MONITOR = DataQualityMonitor()
+
+
+@pytest.fixture(scope="module")
+def table():
+    """A table with a column of every kind that files hold."""
+    rng = np.random.default_rng(3)
+    rows = 600
+    return pd.DataFrame(
+        {
+            "flag": rng.integers(0, 2, rows),
+            "count": rng.poisson(3, rows),
+            "charge": np.where(rng.random(rows) < 0.1, np.nan, rng.lognormal(size=rows)),
+            "whole_as_float": rng.integers(0, 50, rows).astype(float),
+            "plan": rng.choice(["basic", "gold", "1"], rows),
+            "id": [f"customer-{number}" for number in range(rows)],
+            "note": [None] * rows,
+            "day": rng.choice([datetime.date(2026, 1, 1), datetime.date(2026, 1, 2)], rows),
+            "active": rng.choice([True, False], rows),
+        }
+    ).astype({"note": "string"})
+
+
+@pytest.mark.parametrize(
+    ("dataset_format", "save"),
+    [
+        pytest.param(CsvFormat(header=True), lambda table, path: table.to_csv(path / "t.csv", index=False), id="csv"),
+        pytest.param(ParquetFormat(), lambda table, path: table.to_parquet(path / "t.parquet"), id="parquet"),
+    ],
+)
+def test_a_data_set_passes_the_constraints_suggested_from_it(spark, table, tmp_path, dataset_format, save):
+    save(table, tmp_path)
+    dataset = read_dataset(spark, list_dataset(spark, str(tmp_path)), dataset_format)
+    baseline = run_baseline(dataset, MONITOR)
+    findings = run_monitoring(dataset, MONITOR, baseline)
+
+    assert findings.violations == Violations(violations=())
+    drift = [
+        outcome
+        for outcome in findings.outcomes
+        if outcome.check == "baseline_drift_check" and outcome.observed is not None
+    ]
+    assert {outcome.observed for outcome in drift} == {0.0}
+    assert {"flag", "count", "charge", "plan"} <= {outcome.feature for outcome in drift}
+
+
+def test_a_planted_fault_is_the_one_violation(spark, table):
+    frame = spark.createDataFrame(table[["flag", "count", "charge"]])
+    baseline = run_baseline(frame, MONITOR)
+    later = spark.createDataFrame(table[["flag", "count", "charge"]].assign(charge=table["charge"] * 100))
+    findings = run_monitoring(later, MONITOR, baseline)
+
+    assert [(each.feature_name, each.constraint_check_type) for each in findings.violations.violations] == [
+        ("charge", "baseline_drift_check")
+    ]
+    assert findings.count == 1
+    assert findings.to_pandas().query("status == 'violated'")["feature"].tolist() == ["charge"]
+    assert "1 violation</p>" in findings._repr_html_()
+
+
+def test_a_flag_that_goes_from_ten_to_ninety_percent_has_drifted(spark):
+    """awslabs/deequ#392: equal items overwrite each other there, and nothing is seen."""
+    before = spark.createDataFrame(pd.DataFrame({"flag": [1] * 100 + [0] * 900}))
+    after = spark.createDataFrame(pd.DataFrame({"flag": [1] * 900 + [0] * 100}))
+    findings = run_monitoring(after, MONITOR, run_baseline(before, MONITOR))
+    as_service = run_monitoring(after, DataQualityMonitor(as_service=True), run_baseline(before, MONITOR))
+
+    [outcome] = [outcome for outcome in findings.outcomes if outcome.check == "baseline_drift_check"]
+    assert outcome.observed == pytest.approx(0.8 - 1.8 * math.sqrt(2_000 / 1_000_000))  # detection.md 3.1
+    assert findings.count == 1
+    assert as_service.count == 0
+
+
+def test_columns_of_other_names_are_matched_by_position(spark, caplog):
+    baseline = run_baseline(spark.createDataFrame([(1, "a"), (2, "b")], "age int, plan string"), MONITOR)
+    findings = run_monitoring(spark.createDataFrame([(1, "c")], "_c0 int, _c1 string"), MONITOR, baseline)
+
+    assert {outcome.feature for outcome in findings.outcomes if outcome.status.value == "violated"} == {"plan"}
+    assert "2 of 2 columns are not called as in the baseline" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("schema", "feature", "description"),
+    [
+        (
+            "age int",
+            "Missing columns",
+            "There are missing columns in current dataset. "
+            "Number of columns in current dataset: 1, Number of columns in baseline constraints: 2",
+        ),
+        (
+            "age int, plan string, more int",
+            "Extra columns",
+            "There are extra columns in current dataset. "
+            "Number of columns in current dataset: 3, Number of columns in baseline constraints: 2",
+        ),
+    ],
+)
+def test_another_number_of_columns_is_one_violation_and_nothing_else_is_judged(spark, schema, feature, description):
+    baseline = run_baseline(spark.createDataFrame([(1, "a"), (2, "b")], "age int, plan string"), MONITOR)
+    row = (-5, "zzz", 1)[: schema.count(",") + 1]
+    findings = run_monitoring(spark.createDataFrame([row], schema), MONITOR, baseline)
+
+    [violation] = findings.violations.violations
+    assert (violation.feature_name, violation.description) == (feature, description)  # golden/messages.jsonl
+    assert {outcome.status.value for outcome in findings.outcomes if outcome.feature in ("age", "plan")} == {
+        "not judged"
+    }
+
+
+def test_findings_are_written_and_any_run_can_be_a_baseline(spark, table, tmp_path):
+    frame = spark.createDataFrame(table[["flag", "charge"]])
+    run_baseline(frame, MONITOR).write(str(tmp_path / "baseline"))
+    known = baselines.of_run(str(tmp_path / "baseline"))
+    first = run_monitoring(frame, MONITOR, known)
+    first.write(str(tmp_path / "report" / "2026" / "01" / "31" / "23"))
+    previous = baselines.previous(str(tmp_path / "report" / "2026" / "02" / "01" / "00"))
+    second = run_monitoring(frame, MONITOR, previous)
+
+    names = {path.name for path in (tmp_path / "report" / "2026" / "01" / "31" / "23").iterdir()}
+    assert {"constraint_violations.json", "checks.json", "statistics.json", "constraints.json", "ledger.json"} <= names
+    assert json.loads((tmp_path / "report/2026/01/31/23/constraint_violations.json").read_text()) == {"violations": []}
+    assert second.count == 0
+    assert "constraint_violations.json" not in second.files(omit_empty=True)
+
+
+def test_the_first_run_of_all_has_nothing_to_be_held_against(spark, table):
+    findings = run_monitoring(spark.createDataFrame(table[["flag"]]), MONITOR, None)
+
+    assert (findings.count, findings.outcomes) == (0, ())
+    assert findings.current.statistics.dataset.item_count == 600

@@ -1,0 +1,149 @@
+"""Baselines from files: a run of ours, the service's two documents, the run before."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.errors import BadConfiguration, BadInput, BadState
+from model_monitor.history import baselines
+from model_monitor.history.archive import PROFILE, from_parquet, to_parquet
+from model_monitor.history.merging import merge_runs
+from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, publish
+from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, KllBuilder, MomentsBuilder, Profile
+from model_monitor.states.metrics import metrics_of
+
+
+def profile_of(values, name="age"):
+    moments, kll = MomentsBuilder(), KllBuilder()
+    kll.update(moments.update(np.array(values, dtype=np.float64)))
+    states = [DataTypeCounts(fractional=len(values)), moments.state(), kll.state()]
+    return Profile(len(values), (FeatureProfile.of(name, ColumnType.FRACTIONAL, states),))
+
+
+def publish_run(path, values, *, with_sketches=True, name="age"):
+    monitor, profile = DataQualityMonitor(with_sketches=with_sketches), profile_of(values, name)
+    files = {
+        STATISTICS: monitor.statistics(profile, metrics_of(profile)).to_json().encode(),
+        CONSTRAINTS: monitor.constraints(profile).to_json().encode(),
+        PROFILE: to_parquet(profile),
+    }
+    publish(files, str(path))
+
+
+def values_of(known):
+    return known.distributions["age"].numbers.step_cdf().values.tolist()
+
+
+def test_a_run_is_a_baseline(tmp_path):
+    publish_run(tmp_path, [1, 2, 3])
+    known = baselines.of_run(str(tmp_path))
+
+    assert known.names == ("age",)
+    assert values_of(known) == [1, 2, 3]
+
+
+def test_the_services_two_files_are_a_baseline(tmp_path):
+    publish_run(tmp_path / "run", [1, 2, 3])
+    for name in (STATISTICS, CONSTRAINTS):
+        (tmp_path / name).write_bytes((tmp_path / "run" / name).read_bytes())
+    by_name = baselines.of_files(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))
+    by_folder = baselines.of_run(str(tmp_path))
+
+    assert values_of(by_name) == values_of(by_folder) == [1, 2, 3]
+
+
+def test_states_beside_statistics_without_sketches_fill_the_gap(tmp_path):
+    publish_run(tmp_path, [1, 2, 3], with_sketches=False)
+
+    assert values_of(baselines.of_files(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))) == [1, 2, 3]
+
+
+def test_without_states_or_sketches_there_is_a_reason(tmp_path):
+    publish_run(tmp_path / "run", [1, 2, 3], with_sketches=False)
+    for name in (STATISTICS, CONSTRAINTS):
+        (tmp_path / name).write_bytes((tmp_path / "run" / name).read_bytes())
+    known = baselines.of_run(str(tmp_path))
+
+    assert known.distributions["age"].numbers is None
+    assert "holds no sketch" in known.distributions["age"].reason
+
+
+def test_constraints_alone_are_a_baseline_without_distributions(tmp_path):
+    publish_run(tmp_path / "run", [1, 2, 3])
+    (tmp_path / CONSTRAINTS).write_bytes((tmp_path / "run" / CONSTRAINTS).read_bytes())
+
+    assert baselines.of_run(str(tmp_path)).distributions == {}
+
+
+def test_a_folder_without_a_run_is_no_baseline(tmp_path):
+    with pytest.raises(BadInput, match=r"there is neither a run of ours nor a constraints\.json"):
+        baselines.of_run(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("hours", "now", "expected"),
+    [
+        pytest.param(["2026/01/31/22", "2026/01/31/23"], "2026/02/01/00", 2, id="the hour before, of another month"),
+        pytest.param(["2026/01/31/20", "2026/02/01/05"], "2026/02/01/03", 1, id="later hours don't count"),
+        pytest.param(["2025/12/31/23"], "2026/02/01/03", 1, id="any hour before"),
+    ],
+)
+def test_the_previous_run_is_the_latest_earlier_hour(tmp_path, hours, now, expected):
+    for number, hour in enumerate(hours, start=1):
+        publish_run(tmp_path / hour, [number])
+
+    assert values_of(baselines.previous(str(tmp_path / now))) == [expected]
+
+
+def test_the_previous_run_at_the_same_path_comes_first(tmp_path):
+    publish_run(tmp_path, [7])
+
+    assert values_of(baselines.previous(str(tmp_path))) == [7]
+
+
+@pytest.mark.parametrize("path", ["report", "report/2026/02/01/03"])
+def test_there_is_no_previous_run_at_the_beginning(tmp_path, path):
+    assert baselines.previous(str(tmp_path / path)) is None
+
+
+def test_merging_needs_runs_of_the_same_features(tmp_path):
+    publish_run(tmp_path / "a", [1])
+    publish_run(tmp_path / "b", [2], name="Age")
+
+    with pytest.raises(BadState, match="b can't be added to .*a: "):
+        merge_runs([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_merging_needs_two_runs(tmp_path):
+    with pytest.raises(BadConfiguration, match="two runs or more"):
+        merge_runs([str(tmp_path)], str(tmp_path / "out"))
+
+
+def test_merging_keeps_the_first_runs_settings(tmp_path):
+    for name in ("a", "b"):
+        publish_run(tmp_path / name, [1, 2])
+    constraints = json.loads((tmp_path / "a" / CONSTRAINTS).read_text())
+    constraints["monitoring_config"]["datatype_check_threshold"] = 0.5
+    publish(
+        {
+            CONSTRAINTS: json.dumps(constraints).encode(),
+            STATISTICS: (tmp_path / "a" / STATISTICS).read_bytes(),
+            PROFILE: (tmp_path / "a" / PROFILE).read_bytes(),
+        },
+        str(tmp_path / "a"),
+    )
+    merge_runs([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "out"))
+
+    merged = json.loads((tmp_path / "out" / CONSTRAINTS).read_text())
+    assert merged["monitoring_config"]["datatype_check_threshold"] == 0.5
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all"])
+def test_states_that_are_no_states_are_named(content):
+    with pytest.raises(BadState, match=r"x/profile\.parquet: is not a file of states"):
+        from_parquet(content, "x/profile.parquet")

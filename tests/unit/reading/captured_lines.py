@@ -1,0 +1,134 @@
+"""Captured lines for tests: good ones, and one maker for each way that a line can be bad."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from datetime import datetime, timedelta, timezone
+
+START = datetime(2022, 4, 18, tzinfo=timezone.utc)
+
+
+def captured(
+    data="1,2", output="0.5", *, encoding="CSV", output_encoding=None, time="2022-04-18T00:10:00Z", **metadata
+):
+    """A captured record with three cells in a row as a dict; None leaves a half or the time out."""
+    halves = {
+        "endpointInput": _half(data, encoding, "INPUT"),
+        "endpointOutput": _half(output, output_encoding or encoding, "OUTPUT"),
+    }
+    event = {"eventId": "a", "inferenceTime": time, **metadata}
+    return {
+        "captureData": {name: half for name, half in halves.items() if half is not None},
+        "eventMetadata": {name: value for name, value in event.items() if value is not None},
+        "eventVersion": "0",
+    }
+
+
+def line_of(record) -> bytes:
+    """The record as a line without its end."""
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _half(data, encoding, mode):
+    if data is None:
+        return None
+    return {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": encoding}
+
+
+def _number(rng: random.Random) -> str:
+    return rng.choice(
+        [str(rng.randint(-9, 99)), f"{rng.random():.3f}", "", '"a, b"', '"say ""so"""', "Zürich", "é\U0001f600"]
+    )
+
+
+def _rows(rng: random.Random, cells: int, rows: int) -> str:
+    return "\n".join(",".join(_number(rng) for _ in range(cells)) for _ in range(rows))
+
+
+def _good(rng: random.Random) -> bytes:
+    rows = rng.choice([1, 1, 1, 1, 2, 5])
+    output = "\n".join(f"{rng.random():.3f}" for _ in range(rows)) + rng.choice(["", "\n", "\r\n"])
+    time = START + timedelta(seconds=rng.randint(-600, 4200))
+    text = rng.choice([time.strftime("%Y-%m-%dT%H:%M:%SZ"), time.isoformat(), time.strftime("%Y-%m-%d %H:%M:%S.%f")])
+    event = f"{rng.randrange(2**64):016x}"
+    # the first cell of a row is a number, so that a row is never empty
+    data = "\n".join(f"7,{_number(rng)}" for _ in range(rows))
+    return line_of(captured(data, output, time=text, eventId=event, customAttributes=["captureData", "x"]))
+
+
+def _cut(rng: random.Random) -> bytes:
+    line = _good(rng)
+    return line[: rng.randrange(1, len(line))]
+
+
+def _time(rng: random.Random) -> bytes:
+    times = [
+        "yesterday",
+        "12:30",
+        "2022",
+        "2022-13-01T00:00:00Z",
+        "2022-02-30T00:00:00Z",
+        "",
+        "2022-04-18T0:0:0.12Z",
+        None,
+    ]
+    return line_of(captured(time=rng.choice(times)))
+
+
+def _shape(rng: random.Random) -> bytes:
+    halves = [None, 5, [], "text", {"endpointInput": "text"}, {"endpointInput": []}, {"endpointInput": None}, {}]
+    return line_of({"captureData": rng.choice(halves), "eventMetadata": {"inferenceTime": "2022-04-18T00:00:00Z"}})
+
+
+def _encodings(rng: random.Random) -> bytes:
+    some = ["CSV", "csv", "JSON", "BASE64", "base64", "XML", None]
+    data = rng.choice(["1,2", base64.b64encode(b"1,2").decode(), '{"a":1}', "%%%"])
+    record = captured(data, rng.choice(["0.5", "MC41", '{"b":1}']))
+    record["captureData"]["endpointInput"]["encoding"] = rng.choice(some)
+    record["captureData"]["endpointOutput"]["encoding"] = rng.choice(some)
+    return line_of(record)
+
+
+def _halves(rng: random.Random) -> bytes:
+    data = [None, "", "\n", "1,2", "1,2,3", "1,2\n3,4", "1,2\r\n3,4\r\n"]
+    return line_of(captured(rng.choice(data), rng.choice([None, "", "0.5", "0.5\n", "0.5\n0.6"])))
+
+
+def _bytes(rng: random.Random) -> bytes:
+    line = bytearray(_good(rng))
+    line[rng.randrange(len(line))] = rng.choice([0x00, 0x01, 0xFF, 0xC3, 0x80])
+    return bytes(line)
+
+
+MAKERS = {
+    "good": _good,
+    "truncated": _cut,
+    "single quotes": lambda rng: _good(rng).replace(b'"', b"'"),
+    "wrong counts": lambda rng: line_of(captured(_rows(rng, rng.randint(1, 4), rng.randint(1, 3)), "0.5\n0.5")),
+    "halves": _halves,
+    "times": _time,
+    "shapes": _shape,
+    "encodings": _encodings,
+    "bytes": _bytes,
+    "more behind it": lambda rng: _good(rng) + rng.choice([b" x", b"{}", b"," + _good(rng), b"} x", b"]", b"  "]),
+    "no capture": lambda rng: rng.choice(
+        [b"null", b"5", b'"text"', b"[1]", b"{}", b"not JSON", b"NaN", b"\xef\xbb\xbf{}"]
+    ),
+    "nested JSON": lambda rng: line_of(captured('{"a":{"b":1},"c":2}', '{"d":[1,2]}', encoding="JSON")),
+    "written twice": lambda rng: b'{"captureData":{},' + _good(rng)[1:],
+}
+
+
+def some_lines(seed: int, count: int) -> list[bytes]:
+    """Lines of all kinds, half of them good; the same ones for a seed. None is blank or holds a line end."""
+    rng = random.Random(seed)
+    makers = list(MAKERS.values())
+    lines: list[bytes] = []
+    while len(lines) < count:
+        line = _good(rng) if rng.random() < 0.5 else rng.choice(makers)(rng)
+        line = rng.choice(lines) if lines and rng.random() < 0.02 else line
+        if line.strip() and b"\n" not in line and b"\r" not in line:
+            lines.append(line)
+    return lines
