@@ -214,3 +214,29 @@ def test_checks_with_python_assertions_run_and_the_job_ends(run, data, tmp_path)
     assert finished.returncode == 0, finished.stdout
     found = json.loads((tmp_path / "out" / "checks_deequ.json").read_text())
     assert [result["constraint_status"] for result in found["constraints"]] == ["Success", "Failure"]
+
+
+def test_a_task_that_is_tried_again_gives_the_same_bytes(data, tmp_path):
+    """A worker that dies in the middle of its partition; the script is what lets a test kill it."""
+    (tmp_path / "dies_once.py").write_text(
+        "import os\n"
+        "def preprocess_handler(line):\n"
+        "    if line.startswith('age'):\n"
+        "        return []\n"
+        "    if os.environ.get('DIES') and line.startswith('45,') and not os.path.exists(os.environ['DIES']):\n"
+        "        open(os.environ['DIES'], 'w').close()\n"
+        "        os._exit(1)\n"
+        "    return dict(zip(('age', 'plan'), line.split(',')))\n"
+    )
+    runs = []
+    for name, environment in {"undisturbed": {}, "disturbed": {"DIES": str(tmp_path / "died")}}.items():
+        job = [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / "baseline.py"), "--master", "local[2,4]"]
+        flags = ["--dataset-source", str(data), "--dataset-format", "csv", "--output-path", str(tmp_path / name)]
+        script = ["--record-preprocessor-script", str(tmp_path / "dies_once.py")]
+        subprocess.run(
+            [*job, *flags, *script], env={**os.environ, **environment}, capture_output=True, timeout=240, check=True
+        )
+        runs.append(json.loads((tmp_path / name / "_current.json").read_text())["run_id"])
+
+    assert (tmp_path / "died").exists()
+    assert runs[0] == runs[1]

@@ -1,4 +1,4 @@
-"""The notebook in examples/ runs from its first cell to its last, and shows what it says it shows."""
+"""The notebooks in examples/ run from their first cell to their last, and show what they say they show."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import pytest
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOK = ROOT / "examples" / "notebooks" / "baseline.ipynb"
+NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
 
 
-@pytest.fixture(scope="module")
-def outputs(tmp_path_factory):
+def shown_by(name: str, folder: Path) -> dict[str, dict[str, str]]:
     """What each cell of code showed last, by the text of its last line; the file itself stays as it is."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    folder = tmp_path_factory.mktemp("notebook")
+    notebook = nbformat.read(ROOT / "examples" / "notebooks" / name, as_version=4)
     path = os.pathsep.join([str(ROOT / "lib"), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep), "TMPDIR": str(folder)}
     NotebookClient(notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute(
@@ -30,27 +28,76 @@ def outputs(tmp_path_factory):
     }
 
 
-def test_the_notebook_shows_the_baseline_as_a_table(outputs):
-    table = outputs["baseline"]["text/html"]
+@pytest.fixture(scope="module")
+def baselining(tmp_path_factory):
+    return shown_by("baseline.ipynb", tmp_path_factory.mktemp("baseline"))
+
+
+@pytest.fixture(scope="module")
+def monitoring(tmp_path_factory):
+    return shown_by("monitoring.ipynb", tmp_path_factory.mktemp("monitoring"))
+
+
+def test_the_notebook_shows_the_baseline_as_a_table(baselining):
+    table = baselining["baseline"]["text/html"]
 
     assert "2,000 rows, 16 features" in table
     assert "monthly_charge_eur" in table
 
 
-def test_the_notebook_finds_the_two_features_that_are_not_always_there(outputs):
+def test_the_notebook_finds_the_two_features_that_are_not_always_there(baselining):
     """`MISSING_IN_BASELINE` of the generator: payment methods and survey answers."""
-    found = outputs['found[found.completeness < 1][["inferred_type", "num_missing", "completeness"]]']["text/plain"]
+    found = baselining['found[found.completeness < 1][["inferred_type", "num_missing", "completeness"]]']["text/plain"]
 
     assert [line.split()[0] for line in found.splitlines()[2:]] == ["payment_method", "satisfaction"]
 
 
-def test_the_notebook_writes_the_files_of_a_run(outputs):
-    written = outputs["sorted(run.digests)"]["text/plain"]
+def test_the_notebook_writes_the_files_of_a_run(baselining):
+    written = baselining["sorted(run.digests)"]["text/plain"]
 
     assert all(name in written for name in ("statistics.json", "constraints.json", "states/profile.parquet"))
 
 
-def test_the_notebook_is_kept_without_outputs():
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+def test_the_hour_before_the_fault_has_no_violation(monitoring):
+    assert monitoring["morning.count"]["text/plain"] == "0"
+
+
+def test_the_hour_with_the_fault_is_shown_as_its_violations(monitoring):
+    table = monitoring["evening"]["text/html"]
+
+    assert "200 records, 3 violations" in table
+    assert "monthly_charge_eur" in table
+
+
+def test_the_tampered_feature_moved_furthest(monitoring):
+    [largest] = [shown["text/plain"] for line, shown in monitoring.items() if line.startswith('drift[["feature"')]
+
+    assert largest.splitlines()[1].split()[1:3] == ["monthly_charge_eur", "violated"]
+
+
+def test_every_record_of_both_folders_is_accounted_for(monitoring):
+    records = monitoring['evening.current.ledger.to_json_dict()["records"]']["text/plain"]
+
+    assert "'read': 400" in records
+    assert "'kept': 200" in records
+    assert "'outside_window': 200" in records
+
+
+def test_missing_values_of_a_frame_are_a_violation(monitoring):
+    [found] = [shown["text/plain"] for line, shown in monitoring.items() if line.startswith("run_monitoring(later")]
+
+    assert "'feature_name': 'payment_method'" in found
+    assert "completeness_check" in found
+
+
+def test_the_notebook_writes_the_files_of_a_monitoring_run(monitoring):
+    written = monitoring["sorted(run.digests)"]["text/plain"]
+
+    assert all(name in written for name in ("constraint_violations.json", "checks.json", "ledger.json"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_is_kept_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
 
     assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
