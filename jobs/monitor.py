@@ -9,7 +9,7 @@ import sys
 
 from model_monitor.monitor import run_monitoring
 from model_monitor.outputs.files import check_writable
-from model_monitor.runtime.baselines import read_baseline
+from model_monitor.runtime.baselines import compared_with, read_baseline
 from model_monitor.runtime.checks import planned_checks
 from model_monitor.runtime.inputs import read_source
 from model_monitor.runtime.job import started
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
             findings = run_monitoring(
                 data,
                 monitor,
-                baseline,
+                compared_with(baseline, job.config),
                 checks=checks,
                 max_quarantined_share=job.config.max_quarantined_share,
                 output_path=job.config.output_path,

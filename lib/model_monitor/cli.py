@@ -35,7 +35,7 @@ def submit(arguments: Sequence[str]) -> int:
 
 
 def demo(arguments: Sequence[str]) -> int:
-    """Make an example data set, baseline it, and show what was found."""
+    """Make an example data set, baseline it, monitor an hour of it, and say what is wrong."""
     from model_monitor.demo import run
 
     return run.main(arguments)

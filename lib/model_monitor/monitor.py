@@ -124,9 +124,10 @@ def _read(
     """The scan of a data set and the account of its records, of which there are enough."""
     found = _scanned(dataset, monitor.measures(), checks)
     columns = dataset.column_count(found.rows)
-    if columns != len(dataset.names):
-        log.warning("most records have %d columns, the baseline has %d; scanning again", columns, len(dataset.names))
-        return _read(dataset.with_column_count(columns), monitor, None, max_quarantined_share, output_path)
+    reread = dataset.with_column_count(columns)
+    if reread is not dataset:
+        log.warning("most records have %d columns, not %s; scanning again", columns, dataset.record_cells)
+        return _read(reread, monitor, None, max_quarantined_share, output_path)
     ledger = dataset.ledger(found.rows)
     quarantine = _put_aside(dataset, ledger, output_path) if output_path else None
     _require_enough(ledger, max_quarantined_share, quarantine)

@@ -62,6 +62,38 @@ def test_the_tour_shows_what_the_demo_says(shown):
     assert all(f"    {line}\n" in tour for line in [*table, shown[-1]])
 
 
+def test_the_readme_has_the_demos_last_command_and_what_it_found(shown, folder):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [started] = [line for line in shown if line.startswith("3/3 ")]
+    blocks = re.findall(r"^```json\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    [excerpt] = [json.loads(text) for text in blocks if "baseline_drift_check" in text]
+    found = json.loads((folder / "model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text())
+
+    assert f"./spark-submit.sh jobs/monitor.py {started.partition(' submit monitor ')[2]}\n" in readme
+    assert excerpt in found["violations"]
+
+
+def test_the_documented_excerpts_of_the_files_are_what_comes_out(shown, folder):
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    report = folder / "model-monitor-demo" / "monitoring"
+    blocks = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)]
+    [check] = [block for block in blocks if block.get("check") == "baseline_drift_check"]
+    [settings] = [block for block in blocks if "distribution_constraints" in block]
+    [metric] = [block for block in blocks if "MetricName" in block]
+
+    assert check in json.loads((report / "checks.json").read_text())["checks"]
+    assert settings == json.loads((report / "constraints.json").read_text())["monitoring_config"]
+    assert metric["Value"] == check["observed"]
+
+
+def test_every_file_that_came_out_is_documented(shown, folder):
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    report = folder / "model-monitor-demo" / "monitoring"
+    names = {path.relative_to(report).as_posix() for path in report.rglob("*") if path.is_file()}
+
+    assert [name for name in sorted(names) if not name.startswith("_runs/") and f"| `{name}` |" not in page] == []
+
+
 def test_an_hour_before_the_fault_keeps_to_the_baseline_by_the_command_of_the_tour(shown, folder):
     tour = (ROOT / "examples" / "churn" / "README.md").read_text(encoding="utf-8").replace("\\\n", "")
     [words] = re.findall(r"^ +\./spark-submit\.sh jobs/monitor\.py (.*)$", tour, re.MULTILINE)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from model_monitor.demo.traffic import FAULT
+
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = "INSIDE_A_FRESH_CLONE"
 """Set for what runs in the clone, so that its tests don't clone again."""
@@ -62,7 +64,8 @@ def test_make_demo_ends_with_what_was_found_and_where_it_is(make):
     shown = make("demo")
 
     assert "20,000 rows, 16 features" in shown
-    assert "output/demo/baseline/statistics.json" in shown
+    assert "model-monitor-demo/baseline/statistics.json" in shown
+    assert f"the largest: {FAULT.feature} drifted" in shown.splitlines()[-1]
 
 
 def test_make_test_passes_the_unit_tests(make):

@@ -127,6 +127,16 @@ def test_the_containers_variables_and_folders_are_all_that_it_needs(submit, base
     }
 
 
+def test_features_can_be_left_out_by_name_or_index(submit, baseline):
+    flags = ("--baseline", baseline, "--output-path", "without", "--exclude-features-attribute", "plan,0", *WINDOW)
+    finished = submit(*monitor_flags(*flags))
+
+    assert finished.returncode == 0, finished.stdout
+    assert json.loads((submit.folder / "without" / "constraint_violations.json").read_text()) == {"violations": []}
+    checks = json.loads((submit.folder / "without" / "checks.json").read_text())["checks"]
+    assert {check["feature"] for check in checks} == {"Missing columns", "Extra columns", "age"}
+
+
 @pytest.mark.parametrize(
     ("flags", "status", "sentence"),
     [

@@ -134,6 +134,19 @@ def test_python_gives_the_same_documents_as_the_job(from_python, clone):
         assert (clone / "orders-from-python" / name).read_bytes() == (clone / "orders-baseline" / name).read_bytes()
 
 
+def test_python_finds_the_country_that_was_not_there(from_python):
+    start = from_python.index('{\n  "violations"')
+    [violation] = json.loads(from_python[start:])["violations"]
+
+    assert violation["feature_name"] == "country"
+    assert violation["constraint_check_type"] == "categorical_values_check"
+    assert f'"{violation["description"]}"' in README
+
+
+def test_a_data_set_that_is_monitored_against_itself_has_no_violation(of_march, clone):
+    assert json.loads((clone / "orders-of-april" / "constraint_violations.json").read_text()) == {"violations": []}
+
+
 def test_the_command_of_the_wheel_gives_the_same_documents(of_march, clone):
     for name in ("statistics.json", "constraints.json"):
         assert (of_march / name).read_bytes() == (clone / "orders-baseline" / name).read_bytes()
@@ -162,7 +175,7 @@ def test_the_example_in_docs_files_reads_the_states(of_march, clone):
 def test_the_script_in_docs_jobs_makes_the_features_that_it_says(baselined, clone):
     page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    [script] = [text for kind, text in blocks if kind == "python" and "preprocess_handler" in text]
+    [script] = [text for kind, text in blocks if kind == "python" and "preprocess_handler(line)" in text]
     [command] = [text for kind, text in blocks if kind == "sh" and "amounts.py" in text]
     (clone / "amounts.py").write_text(script)
     done = shell(command, clone)

@@ -41,6 +41,17 @@ def test_listings_are_the_same_as_the_local_ones(storage, tmp_path):
     assert storage.list_files(str(tmp_path / "b.csv")) == LocalStorage().list_files(str(tmp_path / "b.csv"))
 
 
+def test_folders_are_the_same_as_the_local_ones(storage, tmp_path):
+    for name in ("2022/04", "_runs", ".git", "2021"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "b.csv").write_text("b")
+
+    assert storage.list_folders(str(tmp_path)) == LocalStorage().list_folders(str(tmp_path)) == ["2021", "2022"]
+    assert storage.list_folders(str(tmp_path / "b.csv")) == []
+    with pytest.raises(BadInput, match="nowhere: there is no such file or directory"):
+        storage.list_folders(str(tmp_path / "nowhere"))
+
+
 def test_what_is_absent_is_named(storage, tmp_path):
     path = str(tmp_path / "nowhere")
 

@@ -7,15 +7,20 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from model_monitor import __version__, cli
 from model_monitor.data_quality import checks
 from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
+from model_monitor.demo.traffic import Traffic, captures
 from model_monitor.drift import DISTANCES
 from model_monitor.errors import MonitorError
-from model_monitor.reading.refusals import TEXTS
+from model_monitor.reading.decoding import Reading, decode
+from model_monitor.reading.formats import ENDPOINT_INDEXES
+from model_monitor.reading.inference_records import InferenceRecord
+from model_monitor.reading.refusals import Refusal
 from model_monitor.registry import import_all
 from model_monitor.runtime import layout, submission
 from model_monitor.runtime.configuration import config_of, sources_of
@@ -200,7 +205,7 @@ def test_every_documented_file_is_written_by_the_code():
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "lib").rglob("*.py"))
     unknown = [name for name in names if f'"{name.partition("/")[0]}"' not in code and f'"{name}"' not in code]
 
-    assert len(names) == 9
+    assert len(names) == 12
     assert unknown == []
 
 
@@ -210,12 +215,13 @@ def test_every_kind_of_state_is_documented():
     assert [kind for kind in STATES if f"| `{kind}` |" not in page] == []
 
 
-def test_every_documented_reason_for_a_refusal_is_one():
-    page = " ".join((ROOT / "docs" / "files.md").read_text(encoding="utf-8").split())
-    listed = page.partition("`reason` is one of: ")[2].partition(".")[0].split(", ")
+def test_every_reason_for_a_refusal_is_documented_and_no_other():
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    table = page.partition("| `reason` | of |")[2].partition("\n\n")[0]
+    listed = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    fatal = {Refusal.COLUMNS_IN_ANOTHER_ORDER, Refusal.ENCODING_MISMATCH}
 
-    assert len(listed) == 6
-    assert set(listed) <= set(TEXTS.values())
+    assert set(listed) == {refusal.text for refusal in Refusal if refusal.is_fault and refusal not in fatal}
 
 
 def test_the_wheel_that_the_readme_installs_has_this_version():
@@ -236,3 +242,15 @@ def test_every_block_of_python_compiles():
         for language, text, _ in BLOCK.findall(page.read_text(encoding="utf-8")):
             if language == "python":
                 compile(text, str(page.relative_to(ROOT)), "exec")
+
+
+def test_the_documented_script_makes_of_a_captured_record_what_is_read_without_it():
+    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    [source] = [text for _, text, _ in BLOCK.findall(page) if "preprocess_handler(record)" in text]
+    line = next(iter(captures(Traffic(hours=1, per_hour=4)).values())).splitlines()[0]
+    script: dict[str, Any] = {}
+    exec(compile(source, "docs/jobs.md", "exec"), script)
+    made = script["preprocess_handler"](InferenceRecord(json.loads(line)))
+
+    [row] = decode(line.encode(), Reading(ENDPOINT_INDEXES)).rows
+    assert [made[key] for key in sorted(made)] == [cell or None for cell in row]

@@ -57,6 +57,17 @@ def test_a_single_file_is_its_own_listing(tmp_path):
     assert [file.path for file in storage.list_files(str(tmp_path / "_x.csv"))] == [f"file:{tmp_path}/_x.csv"]
 
 
+def test_folders_are_listed_one_level_deep_without_hidden_ones_and_files(tmp_path):
+    for name in ("2022/04", "_runs", ".git", "2021"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "a.csv").write_text("a")
+
+    assert storage.list_folders(str(tmp_path)) == ["2021", "2022"]
+    assert storage.list_folders(str(tmp_path / "a.csv")) == []
+    with pytest.raises(BadInput, match="nowhere: there is no such file or directory"):
+        storage.list_folders(str(tmp_path / "nowhere"))
+
+
 def test_deleting_takes_a_folder_with_all_below_it_and_an_absent_path_in_silence(tmp_path):
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "deep" / "er" / "x").write_text("x")

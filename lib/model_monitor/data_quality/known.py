@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
@@ -22,6 +22,11 @@ class KnownBaseline:
     def names(self) -> tuple[str, ...]:
         """The features, in the order of the baseline's columns."""
         return tuple(feature.name for feature in self.constraints.features)
+
+    def without(self, excluded: Collection[str]) -> KnownBaseline:
+        """The baseline without some of its features."""
+        kept = tuple(feature for feature in self.constraints.features if feature.name not in excluded)
+        return KnownBaseline(self.constraints.model_copy(update={"features": kept}), self.distributions)
 
     @classmethod
     def of_run(cls, constraints: Constraints, profile: Profile) -> KnownBaseline:

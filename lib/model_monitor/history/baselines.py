@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from model_monitor.data_quality.known import KnownBaseline
@@ -17,6 +19,8 @@ from model_monitor.storage import Storage, join, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
 
 HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}/*$")
 """The output path of an hourly run: <top>/yyyy/mm/dd/hh (contract.md 1.5)."""
@@ -39,7 +43,7 @@ def of_run(path: str, spark: SparkSession | None = None) -> KnownBaseline:
             )
         statistics = join(path, STATISTICS)
         return of_files(join(path, CONSTRAINTS), statistics if storage.exists(statistics) else None, spark)
-    return _of_published(run, spark)
+    return _of_published(run, spark, edited=_edited_constraints(path, run, spark))
 
 
 def of_files(constraints_path: str, statistics_path: str | None, spark: SparkSession | None = None) -> KnownBaseline:
@@ -69,9 +73,18 @@ def previous(output_path: str, spark: SparkSession | None = None) -> KnownBaseli
     return of_run(earlier, spark) if earlier else None
 
 
-def _of_published(run: Run, spark: SparkSession | None) -> KnownBaseline:
+def _edited_constraints(path: str, run: Run, spark: SparkSession | None) -> str | None:
+    """The constraints.json at `path` if somebody changed it after the run was published; thresholds are tuned there."""
+    storage, copy = storage_of(path, spark), join(path, CONSTRAINTS)
+    if not storage.exists(copy) or sha256(storage.read(copy)).hexdigest() == run.digests.get(CONSTRAINTS):
+        return None
+    log.info("%s was edited after run %s; it counts as it is now", copy, run.run_id)
+    return copy
+
+
+def _of_published(run: Run, spark: SparkSession | None, edited: str | None = None) -> KnownBaseline:
     storage = storage_of(run.folder, spark)
-    constraints = join(run.folder, CONSTRAINTS)
+    constraints = edited or join(run.folder, CONSTRAINTS)
     profile = _profile_at(storage, join(run.folder, PROFILE))
     return KnownBaseline.made_of(Constraints.from_json(storage.read(constraints), constraints), profile=profile)
 

@@ -16,6 +16,17 @@ log = logging.getLogger(__name__)
 PREVIOUS = "previous"
 
 
+def compared_with(baseline: KnownBaseline | None, config: JobConfig) -> KnownBaseline | None:
+    """The baseline without the features that `exclude_features_attribute` leaves out of the data."""
+    if baseline is None or not config.exclude_features_attribute:
+        return baseline
+    names = baseline.names
+    indices = {str(position): name for position, name in enumerate(names)}
+    return baseline.without(
+        {given if given in names else indices.get(given, given) for given in config.exclude_features_attribute}
+    )
+
+
 def read_baseline(spark: SparkSession, config: JobConfig) -> KnownBaseline | None:
     """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
 

@@ -13,6 +13,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.reading.captures import list_captures, read_captures
 from model_monitor.reading.dataset import Dataset, list_dataset, read_dataset, read_table
 from model_monitor.reading.formats import CaptureFormat, MergedFormat, SparkFormat, TableFormat
+from model_monitor.reading.handlers import Script
 from model_monitor.reading.scripts import read_script
 from model_monitor.reading.windows import Window
 from model_monitor.runtime.contract import JobConfig
@@ -54,7 +55,7 @@ def _read(spark: SparkSession, config: JobConfig, names: tuple[str, ...] | None)
             spark.read.format(config.dataset_format.reader).options(**config.dataset_format.options).load()
         )
     if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
-        return _read_captures(spark, config, config.dataset_format, names)
+        return _read_captures(spark, config, config.dataset_format, names, script)
     listing = list_dataset(spark, config.dataset_source)
     partition_bytes = partition_by_size(spark, listing.size_bytes)
     return read_dataset(
@@ -69,7 +70,11 @@ def _read(spark: SparkSession, config: JobConfig, names: tuple[str, ...] | None)
 
 
 def _read_captures(
-    spark: SparkSession, config: JobConfig, capture_format: CaptureFormat | MergedFormat, names: tuple[str, ...] | None
+    spark: SparkSession,
+    config: JobConfig,
+    capture_format: CaptureFormat | MergedFormat,
+    names: tuple[str, ...] | None,
+    script: Script | None,
 ) -> Dataset:
     window = window_of(config)
     source = list_captures(spark, config.dataset_source, window, lenient_window=config.lenient_window)
@@ -80,8 +85,11 @@ def _read_captures(
         capture_format=capture_format,
         window=window,
         sample=config.sample,
+        script=script,
         as_service=config.replays_service,
+        flatten_json=config.flatten_json,
         lenient_window=config.lenient_window,
+        allow_mixed_encodings=config.allow_mixed_encodings,
         partition_bytes=partition_by_size(spark, source.size_bytes),
     )
 

@@ -46,6 +46,23 @@ def test_a_run_is_a_baseline(tmp_path):
     assert values_of(known) == [1, 2, 3]
 
 
+def test_constraints_that_were_edited_after_the_run_count(tmp_path):
+    publish_run(tmp_path, [1, 2, 3])
+    constraints = json.loads((tmp_path / CONSTRAINTS).read_text())
+    constraints["monitoring_config"]["distribution_constraints"]["comparison_threshold"] = 0.95
+    (tmp_path / CONSTRAINTS).write_text(json.dumps(constraints))
+    known = baselines.of_run(str(tmp_path))
+
+    assert known.constraints.monitoring.comparison_threshold == 0.95
+    assert values_of(known) == [1, 2, 3]
+
+
+def test_features_can_be_left_out(tmp_path):
+    publish_run(tmp_path, [1, 2, 3])
+
+    assert baselines.of_run(str(tmp_path)).without({"age"}).names == ()
+
+
 def test_the_services_two_files_are_a_baseline(tmp_path):
     publish_run(tmp_path / "run", [1, 2, 3])
     for name in (STATISTICS, CONSTRAINTS):

@@ -14,3 +14,10 @@ def test_counts_by_hand():
 
 def test_zero_has_room_for_every_reason_and_predicate():
     assert RowCounts.zero(reasons=3, predicates=1) == RowCounts(0, (0, 0, 0), (0,))
+
+
+def test_widths_add_by_number_of_cells_and_survive_their_bytes():
+    total = RowCounts(5, (), (), ((2, 1), (3, 4))) + RowCounts(2, (), (), ((3, 2), (70, 1)))
+
+    assert total.widths == ((2, 1), (3, 6), (70, 1))
+    assert RowCounts.from_bytes(total.to_bytes()) == total
