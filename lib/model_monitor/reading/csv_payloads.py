@@ -18,7 +18,7 @@ from model_monitor.reading.text_lines import BLOCK_START, FILE, LINE
 
 MALFORMED = "__malformed"
 PART, FAULT, WIDTH, ROW = "__part", "__fault", "__width", "__row"
-"""Of a row: its place in the record, why the record is refused for its rows, its record's cells if counted already."""
+"""Of a row: its place in the record, why the record is refused for its rows, its record's cells if counted already, itself."""
 
 PLACES = (LINE, FILE, BLOCK_START)
 
@@ -43,14 +43,15 @@ def csv_features(records: DataFrame, reading: Reading, *, escape: str) -> DataFr
         return F.from_csv(row, schema, options)
 
     payloads = [F.col(DATA.format(index)) for index in range(len(reading.ordered_halves))]
-    nothing = F.lit(None).cast(f"struct<{schema.replace(' string', ':string')}>")
     rows = (
-        F.when(F.col(REASON) > 0, F.array(element(nothing)))
-        .when(_is_one_row(payloads), F.array(element(parsed(_side_by_side(payloads)))))
-        .otherwise(_several(payloads, parsed, nothing))
+        F.when(F.col(REASON) > 0, F.array(element(_no_row())))
+        .when(_is_one_row(payloads), F.array(element(_side_by_side(payloads))))
+        .otherwise(_several(payloads, parsed))
     )
-    found = records.select(REASON, *PLACES, F.inline(rows))
-    malformed = F.col(f"{ROW}.{MALFORMED}")
+    texts = records.select(REASON, *PLACES, F.inline(rows))
+    # the generator keeps Spark from parsing the row once for every cell that is used
+    found = texts.select("*", F.inline(F.array(parsed(F.col(ROW)))))
+    malformed = F.col(MALFORMED)
     reason = (
         F.when(F.col(REASON) > 0, F.col(REASON))
         .when(F.col(FAULT) > 0, F.col(FAULT))
@@ -63,8 +64,7 @@ def csv_features(records: DataFrame, reading: Reading, *, escape: str) -> DataFr
         .when(malformed.isNull(), len(names))
         .otherwise(_other_than(len(names), _cells_of(malformed)))
     )
-    features = [F.col(f"{ROW}.{name}").alias(name) for name in names]
-    return found.select(*features, reason.alias(REASON), width.alias(CELLS), *PLACES)
+    return found.select(*names, reason.alias(REASON), width.alias(CELLS), *PLACES)
 
 
 def element(row: Column, part: Column | None = None, fault: int = 0, width: Column | None = None) -> Column:
@@ -93,26 +93,25 @@ def _side_by_side(payloads: Sequence[Column]) -> Column:
     return joined
 
 
-def _several(payloads: Sequence[Column], parsed: Callable[[Column], Column], nothing: Column) -> Column:
+def _no_row() -> Column:
+    return F.lit(None).cast("string")
+
+
+def _several(payloads: Sequence[Column], parsed: Callable[[Column], Column]) -> Column:
     """The elements of a record whose payloads have several rows, none, or line ends within quotes."""
 
     def judged(sides: Column) -> Column:
-        return with_value(
-            texts(sides), lambda rows: with_value(F.transform(rows, parsed), lambda found: elements(rows, found))
-        )
-
-    def texts(sides: Column) -> Column:
         first, last = F.element_at(sides, 1), F.element_at(sides, -1)
         joined = F.zip_with(first, last, lambda one, other: F.concat(one, F.lit(","), other))
-        return F.when(F.size(sides) == 1, first).otherwise(joined)
+        return with_value(F.when(F.size(sides) == 1, first).otherwise(joined), elements)
 
-    def elements(rows: Column, found: Column) -> Column:
-        wrong = F.exists(found, lambda row: row.getField(MALFORMED).isNotNull())
+    def elements(rows: Column) -> Column:
+        wrong = F.exists(rows, lambda row: parsed(row).getField(MALFORMED).isNotNull())
         width = common(F.transform(rows, _cells_of))
-        refused = F.array(element(nothing, fault=Refusal.WRONG_NUMBER_OF_CELLS, width=width))
-        return F.when(wrong, refused).otherwise(F.transform(found, lambda row, part: element(row, part)))
+        refused = F.array(element(_no_row(), fault=Refusal.WRONG_NUMBER_OF_CELLS, width=width))
+        return F.when(wrong, refused).otherwise(F.transform(rows, lambda row, part: element(row, part)))
 
-    return zipped([F.when(payload.isNotNull(), csv_rows(payload)) for payload in payloads], judged, nothing)
+    return zipped([F.when(payload.isNotNull(), csv_rows(payload)) for payload in payloads], judged, _no_row())
 
 
 def zipped(sides: Sequence[Column], judged: Callable[[Column], Column], nothing: Column) -> Column:

@@ -135,24 +135,25 @@ class Dataset:
                 self.header_lines,
             )
         read = rows.total - headers + self.dropped_by_script
-        by_text = {refusal.text: count for refusal, count in refused.items() if count}
-        return Ledger(self.files, read, rows.kept, self.dropped_by_script, by_text)
+        return self._account(read, rows.kept, refused)
 
     def _ledger_of_records(self, rows: RowCounts, refused: Mapping[Refusal, int]) -> Ledger:
         """A refused record is one row, whatever it holds; a kept one is counted by its first row."""
         if refused.get(Refusal.ENCODING_MISMATCH):
             raise BadInput(self._sentence_on_encodings())
         kept = dict(rows.widths).get(self.record_cells or 0, 0) if rows.widths else rows.kept
-        faults = {refusal.text: count for refusal, count in refused.items() if refusal.is_fault}
+        read = kept + sum(refused.values()) + self.dropped_by_script
+        return replace(self._account(read, kept, refused), rows=rows.kept)
+
+    def _account(self, read: int, kept: int, refused: Mapping[Refusal, int]) -> Ledger:
         return Ledger(
             self.files,
-            kept + sum(refused.values()) + self.dropped_by_script,
+            read,
             kept,
             self.dropped_by_script,
-            faults,
+            {refusal.text: count for refusal, count in refused.items() if count and refusal.is_fault},
             outside_window=refused.get(Refusal.OUTSIDE_WINDOW, 0),
             sampled_out=refused.get(Refusal.SAMPLED_OUT, 0),
-            rows=rows.kept,
         )
 
     def _sentence_on_encodings(self) -> str:
@@ -194,6 +195,11 @@ class Listing:
     path: str
     files: tuple[StoredFile, ...]
     folders: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What is read: the folders, or all of the path."""
+        return self.folders or (self.path,)
 
     @property
     def size_bytes(self) -> int:
@@ -251,7 +257,13 @@ def read_dataset(
             f"dataset_format: {type(dataset_format).__name__} is no format of a baseline's data set; "
             'write csv, csv-without-header, jsonl, json, parquet, table:NAME or {"spark": {…}}'
         )
-    return replace(dataset, path=listing.path, files=listing.files, partitions_at_most=at_most)
+    return replace(
+        dataset,
+        path=listing.path,
+        files=listing.files,
+        folders=listing.folders,
+        partitions_at_most=at_most,
+    )
 
 
 def read_table(spark: SparkSession, table: TableFormat, *, as_service: bool = False) -> Dataset:
@@ -276,7 +288,7 @@ def _read_csv(
         names = names_of(cells, f"{first.path}: line 1")
     else:
         names = tuple(f"_c{position}" for position in range(len(cells)))
-    lines = read_lines(spark, listing.path, in_order=as_service)
+    lines = read_lines(spark, listing.places, in_order=as_service)
     escape = csv_lines.SPARK_ESCAPE if as_service else csv_lines.RFC_4180_ESCAPE
     frame = csv_lines.parsed_csv(lines, names, header=dataset_format.header, escape=escape)
     header_lines = len(listing.files) if dataset_format.header else 0
@@ -294,12 +306,12 @@ def _read_json(
 ) -> Dataset:
     head_of(storage, listing.files[0])
     if not dataset_format.lines:
-        documents = json_lines.read_documents(spark, listing.path)
+        documents = json_lines.read_documents(spark, listing.places)
         frame, names = _by_position(documents), tuple(documents.columns)
         frame, names = json_lines.flattened(frame, names, allow=flatten, where=listing.path)
         return Dataset(frame.coalesce(1) if as_service else frame, names)
-    schema = json_lines.inferred_schema(spark, listing.path, lines=True)
-    frame = json_lines.parsed_json(read_lines(spark, listing.path, in_order=as_service), schema)
+    schema = json_lines.inferred_schema(spark, listing.places, lines=True)
+    frame = json_lines.parsed_json(read_lines(spark, listing.places, in_order=as_service), schema)
     frame, names = json_lines.flattened(frame, tuple(schema.fieldNames()), allow=flatten, where=listing.path)
     return Dataset(frame, names, refusable=True)
 
@@ -310,7 +322,7 @@ def _read_by_spark(spark: SparkSession, listing: Listing, dataset_format: SparkF
     if not _has_partition_folders(listing):
         reader = reader.option("recursiveFileLookup", "true")
     try:
-        frame = reader.load(without_globs(listing.path))
+        frame = reader.load([without_globs(place) for place in listing.places])
     except Exception as fault:
         if "COLUMN_ALREADY_EXISTS" in str(fault):
             raise BadInput(
@@ -343,7 +355,7 @@ def _read_with_script(
             f"the format here is {dataset_format}"
         )
     head_of(storage, listing.files[0])
-    result = processed(read_lines(spark, listing.path, in_order=as_service), script, first_error_fails=as_service)
+    result = processed(read_lines(spark, listing.places, in_order=as_service), script, first_error_fails=as_service)
     if not result.names:
         result.persisted.unpersist()
         raise NoData(f"{NO_DATA}: the preprocessor script dropped all {result.records:,} records")
@@ -356,6 +368,7 @@ def _read_with_script(
         records=result.records,
         dropped_by_script=result.dropped,
         persisted=result.persisted,
+        folders=listing.folders,
         record_cells=len(result.names),
     )
 

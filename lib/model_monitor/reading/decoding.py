@@ -33,7 +33,9 @@ ENCODING_MISMATCH = (
 COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
 """The halves in the order of their columns: output first (golden rule 13)."""
 
-Row = tuple["str | None", ...]
+Row = tuple[str | None, ...]
+Entries = list[tuple[str, str | None]]
+"""Keys and values of one row; the cells of a CSV row have an empty key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +211,8 @@ class _Object(list[tuple[str, Any]]):
     """A JSON object's members in order, those written twice included."""
 
 
-def json_entries(data: str, *, flatten: bool) -> list[list[tuple[str, str | None]]]:
-    """The objects of a JSON payload (an object, an array of objects, or one object a line) as keys and texts."""
+def json_objects(data: str) -> list[_Object]:
+    """The objects of a JSON payload: an object, an array of objects, or one object a line."""
     text = data if LEADING_BRACKET.match(data) else f"[{BETWEEN_LINES.sub('},{', data)}]"
     try:
         objects = json.loads(text, object_pairs_hook=_Object)
@@ -218,9 +220,7 @@ def json_entries(data: str, *, flatten: bool) -> list[list[tuple[str, str | None
         raise _Refused(Refusal.PAYLOAD_NOT_JSON) from None
     if type(objects) is not list or not all(isinstance(item, _Object) for item in objects):
         raise _Refused(Refusal.PAYLOAD_NOT_JSON)
-    if not flatten and any(isinstance(value, list) for item in objects for _, value in item):
-        raise _Refused(Refusal.NESTED_JSON)
-    return [list(_flat(item)) for item in objects]
+    return objects
 
 
 LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
@@ -290,11 +290,15 @@ def _from_csv(present: Sequence[Half], reading: Reading) -> Decoded:
 
 
 def _from_entries(present: Sequence[Half], reading: Reading) -> Decoded:
-    sides = [
-        json_entries(half.data, flatten=reading.flatten_json)
-        if half.encoding == JSON
-        else [[("", cell) for cell in csv_cells(row)] for row in csv_rows(half.data)]
-        for half in present
+    objects = [json_objects(half.data) if half.encoding == JSON else None for half in present]
+    members = [value for side in objects for item in side or () for _, value in item]
+    if not reading.flatten_json and any(isinstance(value, list) for value in members):
+        raise _Refused(Refusal.NESTED_JSON)
+    sides: list[list[Entries]] = [
+        [[("", cell) for cell in csv_cells(row)] for row in csv_rows(half.data)]
+        if side is None
+        else [list(_flat(item)) for item in side]
+        for half, side in zip(present, objects, strict=True)
     ]
     found = [_arranged([entry for part in parts for entry in part], reading) for parts in _zipped(sides)]
     keys = tuple(key for part in sides for key, _ in part[0] if key)

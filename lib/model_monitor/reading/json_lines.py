@@ -6,7 +6,7 @@ too. Then every line has to be one object and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -20,19 +20,19 @@ CORRUPT = "__corrupt"
 OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": CORRUPT, "mode": "PERMISSIVE"}
 
 
-def inferred_schema(spark: SparkSession, path: str, *, lines: bool) -> T.StructType:
-    """The features that occur anywhere at or below `path`, in the order of their names. One Spark job.
+def inferred_schema(spark: SparkSession, places: Sequence[str], *, lines: bool) -> T.StructType:
+    """The features that occur anywhere at or below the places, in the order of their names. One Spark job.
 
     Raises BadInput if nothing there is a JSON object.
     """
     reader = (
         spark.read.options(**OPTIONS).option("recursiveFileLookup", "true").option("multiLine", str(not lines).lower())
     )
-    schema = reader.json(without_globs(path)).schema
+    schema = reader.json([without_globs(place) for place in places]).schema
     features = T.StructType([field for field in schema.fields if field.name != CORRUPT])
     if not features:
         raise BadInput(
-            f"{path}: no JSON object was found; --dataset-format jsonl wants one object a line, "
+            f"{places[0]}: no JSON object was found; --dataset-format jsonl wants one object a line, "
             'like {"age": 31, "plan": "basic"}, and json one object or array a file'
         )
     return features
@@ -58,15 +58,15 @@ def _reason(objects: Column) -> Column:
     )
 
 
-def read_documents(spark: SparkSession, path: str) -> DataFrame:
+def read_documents(spark: SparkSession, places: Sequence[str]) -> DataFrame:
     """The objects of whole-file JSON documents (an object or an array of objects each), one row each.
 
     Raises BadInput if a file is not JSON: a whole file's fault is not a row's.
     """
-    schema = inferred_schema(spark, path, lines=False)
+    schema = inferred_schema(spark, places, lines=False)
     reader = spark.read.options(**OPTIONS).option("recursiveFileLookup", "true").option("multiLine", "true")
     with_corrupt = T.StructType([*schema.fields, T.StructField(CORRUPT, T.StringType())])
-    frame = reader.schema(with_corrupt).json(without_globs(path))
+    frame = reader.schema(with_corrupt).json([without_globs(place) for place in places])
     # all columns, because Spark refuses to parse for the corrupt record alone
     broken = (
         frame.where(F.col(CORRUPT).isNotNull()).select("*", F.col("_metadata.file_path").alias(FILE)).limit(1).collect()

@@ -11,10 +11,11 @@ from pyspark.sql.types import StringType
 from model_monitor.data_quality.known import KnownBaseline
 from model_monitor.errors import BadConfiguration
 from model_monitor.reading.captures import list_captures, read_captures
-from model_monitor.reading.dataset import Dataset, list_dataset, read_dataset, read_table
-from model_monitor.reading.formats import CaptureFormat, MergedFormat, SparkFormat, TableFormat
+from model_monitor.reading.dataset import Dataset, Listing, list_dataset, read_dataset, read_table
+from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat, SparkFormat, TableFormat
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.scripts import read_script
+from model_monitor.reading.transforms import listed_outputs, read_transform
 from model_monitor.reading.windows import Window
 from model_monitor.runtime.contract import JobConfig
 from model_monitor.runtime.session import batch_by_width, partition_by_size
@@ -57,6 +58,8 @@ def _read(spark: SparkSession, config: JobConfig, names: tuple[str, ...] | None)
     if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
         return _read_captures(spark, config, config.dataset_format, names, script)
     listing = list_dataset(spark, config.dataset_source)
+    if names is not None and script is None and isinstance(config.dataset_format, (CsvFormat, JsonFormat)):
+        return _read_transform(spark, config, config.dataset_format, names, listing)
     partition_bytes = partition_by_size(spark, listing.size_bytes)
     return read_dataset(
         spark,
@@ -91,6 +94,27 @@ def _read_captures(
         lenient_window=config.lenient_window,
         allow_mixed_encodings=config.allow_mixed_encodings,
         partition_bytes=partition_by_size(spark, source.size_bytes),
+    )
+
+
+def _read_transform(
+    spark: SparkSession,
+    config: JobConfig,
+    dataset_format: CsvFormat | JsonFormat,
+    names: tuple[str, ...],
+    listing: Listing,
+) -> Dataset:
+    """Files that later data lies in, be they plain or what a batch transform left."""
+    listing = listed_outputs(spark, listing)
+    return read_transform(
+        spark,
+        listing,
+        dataset_format,
+        names,
+        window=None if config.lenient_window else window_of(config),
+        as_service=config.replays_service,
+        flatten_json=config.flatten_json,
+        partition_bytes=partition_by_size(spark, listing.size_bytes),
     )
 
 

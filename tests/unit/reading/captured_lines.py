@@ -132,3 +132,40 @@ def some_lines(seed: int, count: int) -> list[bytes]:
         if line.strip() and b"\n" not in line and b"\r" not in line:
             lines.append(line)
     return lines
+
+
+def _member(rng: random.Random) -> object:
+    return rng.choice([1, 0.5, "x", "[INST] a text", '{"not": "an object"', 'say "so" \\', None, True, "Zürich", ""])
+
+
+def _object(rng: random.Random, keys: str) -> str:
+    chosen = rng.choice([keys, keys, keys, keys[::-1], keys[:-1], keys + "z", keys + keys[0]])
+    nested = rng.random() < 0.05
+    members = [(key, {"inner": [1]} if nested else _member(rng)) for key in chosen]
+    return "{" + ",".join(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in members) + "}"
+
+
+def _json_payload(rng: random.Random, keys: str, rows: int) -> str:
+    objects = [_object(rng, keys) for _ in range(rows)]
+    kind = rng.randrange(12)
+    if kind < 5:
+        return "\n".join(objects) + rng.choice(["", "\n"])
+    if kind < 10:
+        return " [" + ", \n".join(objects) + "]"
+    return rng.choice(
+        ["[1, 2]", "0.5", "", "[]", "{", "null", "[null]", objects[0] + " x", objects[0] + objects[0], "[{}]"]
+    )
+
+
+def some_json_lines(seed: int, count: int) -> list[bytes]:
+    """Lines whose payloads are JSON, with the keys `p` in the reply and `a`, `b` in the request; many are bad."""
+    rng = random.Random(seed)
+    lines = []
+    for _ in range(count):
+        rows = rng.choice([1, 1, 1, 2, 3])
+        data, output = _json_payload(rng, "ab", rows), _json_payload(rng, "p", rows)
+        record = captured(data, output, encoding="JSON", eventId=f"{rng.randrange(2**64):016x}")
+        if rng.random() < 0.1:
+            record = captured("1,2", output, encoding="CSV", output_encoding="JSON")
+        lines.append(line_of(record))
+    return lines

@@ -1,0 +1,156 @@
+"""What a batch transform left: manifests that name the files, and outputs with an inference id and a time appended.
+
+`listed_outputs` puts the files in place of the manifests that name them; `read_transform` reads them as `read_dataset` does
+and takes id and time away from the features. The output's own columns come first where they are marked as such.
+
+Source: contract.md section 3.2.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pyspark.sql.functions as F
+from pyspark.sql import Column, SparkSession
+
+from model_monitor.errors import BadInput
+from model_monitor.reading.dataset import Dataset, Listing, read_dataset
+from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat
+from model_monitor.reading.heads import first_cells, head_of
+from model_monitor.reading.records import time_of
+from model_monitor.reading.refusals import REASON, Refusal
+from model_monitor.reading.windows import Window, parse_time
+from model_monitor.storage import StoredFile, storage_of
+
+INFERENCE_ID, INFERENCE_TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"
+
+MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
+MANIFEST_BYTES = 4096
+"""Of a file so much is looked at to tell whether it is a manifest."""
+
+INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def listed_outputs(spark: SparkSession, listing: Listing) -> Listing:
+    """The files that the listed manifests name, beside those listed files that are no manifests.
+
+    Raises BadInput for a manifest that can't be read or that names an absent file.
+    """
+    named = {file: list(_named_by(spark, file)) for file in listing.files if _is_manifest(spark, file)}
+    if not named:
+        return listing
+    others = [file for file in listing.files if file not in named]
+    files = sorted({*others, *(inner for files in named.values() for inner in files)})
+    return Listing(listing.path, tuple(files), tuple(file.path for file in files))
+
+
+def read_transform(
+    spark: SparkSession,
+    listing: Listing,
+    dataset_format: DatasetFormat,
+    names: Sequence[str] | None = None,
+    *,
+    window: Window | None = None,
+    as_service: bool = False,
+    flatten_json: bool = False,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed outputs as a data set without inference id and time, called as the baseline's features where they are as
+    many.
+
+    window: which rows to keep, by their time, of outputs that are lines with a time; files without are whole documents, and
+    belong to the hour that they are listed under.
+    Raises BadInput for a file that is not what the format says.
+    """
+    dataset = read_dataset(
+        spark,
+        listing,
+        dataset_format,
+        as_service=as_service,
+        flatten_json=flatten_json or isinstance(dataset_format, JsonFormat),
+        partition_bytes=partition_bytes,
+    )
+    if isinstance(dataset_format, JsonFormat):
+        dataset = _outputs_first(dataset, listing, allow_nested=flatten_json)
+    appended = _appended(spark, listing, dataset, dataset_format)
+    if window is not None and dataset.refusable and INFERENCE_TIME in appended.values():
+        dataset = _within(dataset, window, next(key for key, value in appended.items() if value == INFERENCE_TIME))
+    dataset = dataset.of_features([name for name in dataset.names if name not in appended])
+    return _called(dataset, names)
+
+
+def _is_manifest(spark: SparkSession, file: StoredFile) -> bool:
+    head = storage_of(file.path, spark).read(file.path, MANIFEST_BYTES)
+    return MANIFEST_BEGINNING.match(head) is not None
+
+
+def _named_by(spark: SparkSession, manifest: StoredFile) -> Iterator[StoredFile]:
+    try:
+        first, *keys = json.loads(storage_of(manifest.path, spark).read(manifest.path))
+        paths = [first["prefix"] + key for key in keys]
+    except (ValueError, TypeError, KeyError) as fault:
+        raise BadInput(
+            f"{manifest.path}: is no manifest; it has to be a JSON array with an object that has a prefix first, "
+            "and keys behind it"
+        ) from fault
+    for path in paths:
+        storage = storage_of(path, spark)
+        if not storage.exists(path):
+            raise BadInput(f"{manifest.path}: names {path}, which is absent; copy it there, or leave the manifest out")
+        yield from (file for file in storage.list_files(path) if file.size_bytes)
+
+
+def _outputs_first(dataset: Dataset, listing: Listing, *, allow_nested: bool) -> Dataset:
+    """The members of a joined output as features of their own, in front of the input's."""
+    prefix = f"{OUTPUT}."
+    outputs = [name for name in dataset.names if name.startswith(prefix)]
+    ordered = [*outputs, *(name for name in dataset.names if name not in outputs)]
+    called = [name.removeprefix(prefix) for name in ordered]
+    nested = [name for name in called if "." in name and not allow_nested]
+    if nested:
+        raise BadInput(
+            f"{listing.path}: feature {nested[0].split('.')[0]!r} is a nested object; write --flatten-json to make a "
+            f"feature of each of its members, or use a preprocessor script"
+        )
+    repeated = [name for name in called if called.count(name) > 1]
+    if repeated:
+        raise BadInput(f"{listing.path}: {repeated[0]!r} is a member of input and output; use a preprocessor script")
+    return replace(dataset.of_features(ordered), names=tuple(called))
+
+
+def _appended(spark: SparkSession, listing: Listing, dataset: Dataset, dataset_format: DatasetFormat) -> dict[str, str]:
+    """The columns that are inference id and time, by name."""
+    if isinstance(dataset_format, CsvFormat):
+        first = listing.files[0]
+        cells = [cell.strip() for cell in first_cells(first, head_of(storage_of(listing.path, spark), first))]
+        if len(cells) >= 2 and INFERENCE_ID_TEXT.fullmatch(cells[-2]) and parse_time(cells[-1]):
+            return {dataset.names[-2]: INFERENCE_ID, dataset.names[-1]: INFERENCE_TIME}
+        return {}
+    return {name: name for name in dataset.names if name in (INFERENCE_ID, INFERENCE_TIME)}
+
+
+def _within(dataset: Dataset, window: Window, time_name: str) -> Dataset:
+    text = F.trim(F.col(f"c{dataset.names.index(time_name)}").cast("string"))
+    read = "__time"
+    # the generator keeps Spark from reading the time once for each use
+    timed = dataset.frame.select("*", F.inline(F.array(F.struct(time_of(text).alias(read)))))
+    reason: Column = (
+        F.when(F.col(REASON) > 0, F.col(REASON))
+        .when(F.col(read).isNull(), Refusal.UNREADABLE_TIME)
+        .when((F.col(read) < F.lit(window.start)) | (F.col(read) >= F.lit(window.end)), Refusal.OUTSIDE_WINDOW)
+        .otherwise(0)
+    )
+    columns = [reason.alias(REASON) if name == REASON else F.col(name) for name in dataset.frame.columns]
+    return replace(dataset, frame=timed.select(*columns))
+
+
+def _called(dataset: Dataset, names: Sequence[str] | None) -> Dataset:
+    """By name if the features are the baseline's, else by position if there are as many."""
+    if names is None or len(names) != len(dataset.names):
+        return dataset
+    if set(names) == set(dataset.names):
+        return dataset.of_features(list(names))
+    return replace(dataset, names=tuple(names))

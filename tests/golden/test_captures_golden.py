@@ -1,0 +1,147 @@
+"""Captured records that the real service wrote, or that were rebuilt from its runs, read as it read them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import datetime, timezone
+
+import pytest
+
+from model_monitor.profiling.scan import scan
+from model_monitor.reading.captures import list_captures, read_captures
+from model_monitor.reading.dataset import list_dataset
+from model_monitor.reading.formats import CaptureFormat, JsonFormat, MergedFormat
+from model_monitor.reading.refusals import Refusal
+from model_monitor.reading.transforms import listed_outputs, read_transform
+from model_monitor.reading.windows import Window
+
+
+@pytest.fixture
+def read(spark, golden):
+    def reading(path, names=None, capture_format=CaptureFormat(), window=None, **options):  # noqa: B008
+        source = list_captures(spark, str(golden / path), window)
+        return read_captures(spark, source, names, capture_format=capture_format, window=window, **options)
+
+    return reading
+
+
+def account(dataset):
+    found = scan(
+        dataset.frame,
+        dataset.names,
+        reason=dataset.reason,
+        reasons=len(Refusal),
+        cells=dataset.cells,
+        partitions_at_most=1,
+    )
+    return found.profile, dataset.ledger(found.rows)
+
+
+def baseline_names(path):
+    return [feature["name"] for feature in json.loads(path.read_text())["features"]]
+
+
+@pytest.mark.parametrize("as_service", [False, True])
+def test_the_churn_run_has_1977_records_of_70_columns_output_first(read, golden, as_service):
+    names = baseline_names(golden / "dq-churn" / "constraints.json")
+    window = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
+    dataset = read("dq-churn/run/capture.reconstructed.jsonl", names, window=window, as_service=as_service)
+    profile, ledger = account(dataset)
+
+    assert (ledger.read, ledger.kept, ledger.quarantined) == (1977, 1977, 0)
+    assert dataset.names == tuple(names)
+    assert len(names) == 70
+    assert 0 < profile.feature("Churn").moments.minimum < profile.feature("Churn").moments.maximum < 1  # the scores
+    # 7 of the 1,977 rows have fractions in 59 columns: 99.64592817400101 % are Integral (golden rule README, dq-churn/run)
+    assert profile.feature("State_NV").data_types.fractional == 7
+
+
+def test_the_cookbook_run_is_its_18_rows(read, golden):
+    names = baseline_names(golden / "dq-cookbook" / "baseline" / "constraints.json")
+    dataset = read("dq-cookbook/run/capture.reconstructed.jsonl", names, as_service=True)
+    profile, ledger = account(dataset)
+    published = json.loads((golden / "dq-cookbook" / "run" / "statistics.json").read_text())
+
+    assert ledger.kept == 18
+    for feature in published["features"]:
+        moments = profile.feature(feature["name"]).moments
+        assert moments.mean == pytest.approx(feature["numerical_statistics"]["mean"], rel=1e-12)
+        assert moments.maximum == feature["numerical_statistics"]["max"]
+
+
+@pytest.mark.parametrize(
+    ("path", "records", "columns"),
+    [("endpoint-capture.3-records.jsonl", 3, 70), ("endpoint-capture.with-inference-id.jsonl", 2, 17)],
+)
+def test_captures_of_csv_endpoints(read, path, records, columns):
+    dataset = read(f"schema-examples/{path}")
+    _, ledger = account(dataset)
+
+    assert (ledger.read, ledger.kept, len(dataset.names)) == (records, records, columns)
+
+
+def test_many_json_records_in_one_request(read, golden):
+    path = "schema-examples/endpoint-capture.json-many-records-per-request.jsonl"
+    dataset = read(path, capture_format=CaptureFormat(("endpointInput",)))
+    profile, ledger = account(dataset)
+    lines = (golden / path).read_text().splitlines()
+    requests = [json.loads(json.loads(line)["captureData"]["endpointInput"]["data"]) for line in lines]
+    ages = [row["Age"] for request in requests for row in request]
+
+    assert (ledger.read, ledger.kept, ledger.kept_rows) == (14, 14, len(ages))
+    assert dataset.names == tuple(requests[0][0])
+    assert profile.feature("Age").moments.sum == sum(ages)
+
+
+def test_many_json_records_with_an_output_that_is_not_flat_need_a_script(read):
+    _, ledger = account(read("schema-examples/endpoint-capture.json-many-records-per-request.jsonl"))
+
+    assert ledger.refused == {"nested JSON in captured data": 14}
+
+
+def test_merged_records_of_endpoint_and_transform(read, golden, tmp_path, spark):
+    for name, half, columns in (
+        ("endpoint-csv", "endpointInput", 59),
+        ("batch-transform-jsonlines", "batchTransformOutput", 3),
+    ):
+        record = json.loads((golden / "schema-examples" / f"merged-record.{name}.json").read_text())
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "a.jsonl").write_text(json.dumps(record) + "\n")
+        dataset = read(folder, capture_format=MergedFormat((half,)), flatten_json=True)
+        _, ledger = account(dataset)
+
+        assert (ledger.kept, len(dataset.names)) == (1, columns)
+
+
+def test_the_merged_record_of_the_bias_run_is_read(read):
+    merged = MergedFormat(("batchTransformOutput",))
+    dataset = read("bias-adult-batch-json/run/merge/part-00000.jsonl", capture_format=merged, flatten_json=True)
+    _, ledger = account(dataset)
+
+    assert dataset.names == ("SageMakerOutput.predictions", "instances")
+    assert ledger.kept == 1
+
+
+def test_the_transform_of_the_bias_run_is_read_through_its_manifest(golden, tmp_path, spark):
+    capture = golden / "bias-adult-batch-json" / "run" / "capture"
+    manifest = json.loads((capture / "output-manifest.json").read_text())
+    manifest[0]["prefix"] = f"{capture}/"  # the bucket of the run is not at hand
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    listing = listed_outputs(spark, list_dataset(spark, str(tmp_path)))
+    dataset = read_transform(spark, listing, JsonFormat(lines=False))
+    published = json.loads((capture / "test-dataset.json.out").read_text())
+
+    assert dataset.names == ("predictions", "instances")
+    assert len(dataset.frame.first()["c0"]) == len(published["SageMakerOutput"]["predictions"])
+
+
+def test_the_rows_of_the_churn_run_are_those_of_the_published_file(read, golden):
+    with (golden / "dq-churn" / "run" / "test-dataset-input-cols.csv").open() as file:
+        published = [tuple(row) for row in csv.reader(file)]
+    dataset = read("dq-churn/run/capture.reconstructed.jsonl")
+    inputs = [f"c{position}" for position in range(1, 70)]
+    found = {tuple(row) for row in dataset.frame.select(*inputs).collect()}
+
+    assert found <= set(published)

@@ -1,0 +1,146 @@
+"""Windows: which hours and folders belong to one, and what counts as a time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.reading.windows import Window, folders_of, hour_of_path, parse_time
+from model_monitor.storage import LocalStorage
+
+UTC = timezone.utc
+
+
+def at(hour, minute=0, day=18):
+    return datetime(2022, 4, day, hour, minute, tzinfo=UTC)
+
+
+class CountingStorage(LocalStorage):
+    """The local storage, with the folders that were listed."""
+
+    def __init__(self):
+        self.listed = []
+
+    def list_folders(self, path):
+        self.listed.append(path)
+        return super().list_folders(path)
+
+
+@pytest.fixture
+def hour_folders(tmp_path):
+    """`endpoint/AllTraffic/yyyy/mm/dd/hh` for two days, with a file in each."""
+    for day in (17, 18):
+        for hour in range(24):
+            folder = tmp_path / "endpoint" / "AllTraffic" / "2022" / "04" / f"{day:02d}" / f"{hour:02d}"
+            folder.mkdir(parents=True)
+            (folder / "a.jsonl").write_text("{}\n")
+    return tmp_path
+
+
+def test_a_window_holds_its_start_and_not_its_end():
+    window = Window(at(1), at(2))
+
+    assert at(1) in window
+    assert at(1, 59) in window
+    assert at(2) not in window
+    assert at(0, 59) not in window
+
+
+@pytest.mark.parametrize(
+    ("window", "later", "hours"),
+    [
+        pytest.param(Window(at(1), at(2)), 0, [1], id="one hour"),
+        pytest.param(Window(at(1), at(2)), 1, [1, 2], id="and the one after it"),
+        pytest.param(Window(at(1, 30), at(2, 30)), 1, [1, 2, 3], id="not on the hour"),
+        pytest.param(Window(at(22), at(0, day=19)), 1, [22, 23, 0], id="over midnight"),
+    ],
+)
+def test_the_hours_of_a_window(window, later, hours):
+    assert [hour.hour for hour in window.hours(later=later)] == hours
+
+
+def test_the_whole_hours_of_a_window_lie_within_it():
+    assert [hour.hour for hour in Window(at(1), at(3)).whole_hours()] == [1, 2]
+    assert [hour.hour for hour in Window(at(1, 30), at(3, 30)).whole_hours()] == [2]
+    assert Window(at(1, 30), at(2, 15)).whole_hours() == []
+
+
+def test_a_window_is_judged_in_utc_whatever_zone_it_is_written_in():
+    east = timezone(timedelta(hours=5, minutes=30))
+    window = Window(datetime(2022, 4, 18, 6, 30, tzinfo=east), datetime(2022, 4, 18, 7, 30, tzinfo=east))
+
+    assert [hour.hour for hour in window.hours()] == [1]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "sentence"),
+    [
+        (at(2), at(1), "the start has to be before the end"),
+        (at(1), at(1), "the start has to be before the end"),
+        (datetime(2022, 4, 18), datetime(2022, 4, 19), "has no time zone"),
+    ],
+)
+def test_a_window_that_is_none_is_told(start, end, sentence):
+    with pytest.raises(BadConfiguration, match=sentence):
+        Window(start, end)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2022-04-18T00:21:48Z", datetime(2022, 4, 18, 0, 21, 48, tzinfo=UTC)),
+        ("2024-01-19T20:06:08.123456", datetime(2024, 1, 19, 20, 6, 8, 123456, tzinfo=UTC)),  # the SDK's test data
+        ("2024-01-19 20:06:08.1", datetime(2024, 1, 19, 20, 6, 8, 100000, tzinfo=UTC)),
+        ("2024-01-19T20:06:08.123456789Z", datetime(2024, 1, 19, 20, 6, 8, 123456, tzinfo=UTC)),
+        ("2024-01-19T20:06:08+02:00", datetime(2024, 1, 19, 18, 6, 8, tzinfo=UTC)),
+        ("2024-01-19T20:06:08-05:30", datetime(2024, 1, 20, 1, 36, 8, tzinfo=UTC)),
+        ("2024-02-30T20:06:08Z", None),
+        ("2024-01-19T24:00:00Z", None),
+        ("12:30", None),
+        ("2022", None),
+        ("2022-04-18", None),
+        ("", None),
+        ("２０２２-04-18T00:21:48Z", None),
+    ],
+)
+def test_what_is_a_time(text, expected):
+    assert parse_time(text) == expected
+
+
+def test_the_folder_names_the_hour():
+    assert hour_of_path("s3a://bucket/x/AllTraffic/2022/04/18/07/48-871-0b7b.jsonl") == at(7)
+    assert hour_of_path("file:/data/a.jsonl") is None
+    assert hour_of_path("file:/data/2022/13/18/07/a.jsonl") is None
+
+
+def test_only_the_hours_of_the_window_are_looked_at(hour_folders):
+    storage = CountingStorage()
+    folders = folders_of(storage, str(hour_folders), Window(at(23, day=17), at(0)))
+
+    assert folders == [
+        f"{hour_folders}/endpoint/AllTraffic/2022/04/17/23",
+        f"{hour_folders}/endpoint/AllTraffic/2022/04/18/00",
+    ]
+    # root, endpoint, variant, year, month and two days; none of the 48 hours
+    assert len(storage.listed) == 7
+
+
+def test_a_mounted_hour_and_a_plain_folder_are_taken_as_they_are(hour_folders):
+    hour = f"{hour_folders}/endpoint/AllTraffic/2022/04/17/03"
+    (hour_folders / "plain" / "deep").mkdir(parents=True)
+
+    assert folders_of(LocalStorage(), hour, Window(at(1), at(2))) == [hour]
+    assert folders_of(LocalStorage(), f"{hour_folders}/plain", Window(at(1), at(2))) == [f"{hour_folders}/plain"]
+
+
+def test_hours_without_a_folder_are_left_out(hour_folders):
+    late = Window(datetime(2022, 4, 18, 23, tzinfo=UTC), datetime(2022, 4, 19, 5, tzinfo=UTC))
+
+    assert folders_of(LocalStorage(), str(hour_folders), late) == [f"{hour_folders}/endpoint/AllTraffic/2022/04/18/23"]
+
+
+def test_a_path_that_is_absent_is_named(tmp_path):
+    with pytest.raises(BadInput, match="nowhere: there is no such file or directory"):
+        folders_of(LocalStorage(), str(tmp_path / "nowhere"), Window(at(1), at(2)))
