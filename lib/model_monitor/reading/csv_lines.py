@@ -45,7 +45,7 @@ def parsed_csv(lines: DataFrame, names: tuple[str, ...], *, header: bool, escape
 def _reason(cells: list[str], names: tuple[str, ...], *, header: bool, quotes_come_in_pairs: bool) -> Column:
     reason = F.when(~is_utf_8(F.col(LINE)), Refusal.NOT_UTF_8)
     if quotes_come_in_pairs:  # a cell with a line break in it: its first half would be taken for a whole cell
-        quotes = F.octet_length(LINE) - F.octet_length(F.translate(F.col(LINE), '"', ""))
+        quotes = F.octet_length(LINE) - F.octet_length(F.replace(F.col(LINE), F.lit('"'), F.lit("")))
         reason = reason.when(F.contains(F.col(LINE), F.lit('"')) & (quotes % 2 == 1), Refusal.UNFINISHED_QUOTE)
     reason = reason.when(F.col(MALFORMED).isNotNull(), Refusal.WRONG_NUMBER_OF_CELLS)
     if header:

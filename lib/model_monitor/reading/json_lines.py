@@ -17,6 +17,9 @@ from model_monitor.reading.refusals import REASON, Refusal
 from model_monitor.reading.text_lines import FILE, LINE, is_utf_8, without_globs
 
 CORRUPT = "__corrupt"
+OBJECT_AND_NULL = 2
+"""Elements of the array that a good line becomes."""
+
 OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": CORRUPT, "mode": "PERMISSIVE"}
 
 
@@ -40,8 +43,8 @@ def inferred_schema(spark: SparkSession, places: Sequence[str], *, lines: bool) 
 
 def parsed_json(lines: DataFrame, schema: T.StructType) -> DataFrame:
     """`lines` with the schema's columns renamed c0, c1, … in front and the reason for refusing the line."""
-    # In brackets, because Spark parses the first value of a text and forgets what comes after it.
-    array = F.from_json(F.concat(F.lit("["), F.col(LINE), F.lit("]")), T.ArrayType(schema), OPTIONS)
+    # In brackets and with a null behind it, because Spark parses the first value of a text and forgets what comes after it.
+    array = F.from_json(F.concat(F.lit("["), F.col(LINE), F.lit(",null]")), T.ArrayType(schema), OPTIONS)
     barrier = F.inline(F.array(F.struct(array.alias("__objects"))))
     parsed = lines.select("*", barrier)
     objects = F.col("__objects")
@@ -52,8 +55,8 @@ def parsed_json(lines: DataFrame, schema: T.StructType) -> DataFrame:
 def _reason(objects: Column) -> Column:
     return (
         F.when(~is_utf_8(F.col(LINE)), Refusal.NOT_UTF_8)
-        .when(F.size(objects) > 1, Refusal.SEVERAL_JSON_OBJECTS)
-        .when(objects.isNull() | objects[0].isNull(), Refusal.NOT_A_JSON_OBJECT)
+        .when(F.size(objects) > OBJECT_AND_NULL, Refusal.SEVERAL_JSON_OBJECTS)
+        .when((F.size(objects) != OBJECT_AND_NULL) | objects[0].isNull(), Refusal.NOT_A_JSON_OBJECT)
         .otherwise(0)
     )
 

@@ -27,6 +27,8 @@ NAMES = ("p", "a", "b")
 UTC = timezone.utc
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=UTC), datetime(2022, 4, 18, 1, tzinfo=UTC))
 
+HALF_PAST = Window(datetime(2022, 4, 17, 23, 55, tzinfo=UTC), datetime(2022, 4, 18, 0, 30, tzinfo=UTC))
+
 
 @pytest.fixture
 def read(spark, tmp_path):
@@ -207,7 +209,7 @@ def test_lines_of_ten_megabytes_are_read(read):
 def test_sparks_account_is_the_pure_decoders(read, seed):
     is_json = seed % 3 == 2
     lines = some_json_lines(seed, 200) if is_json else some_lines(seed, 200)
-    window = WINDOW if seed % 4 else None
+    window = [None, WINDOW, HALF_PAST, WINDOW][seed % 4]
     sample = 0.4 if seed % 5 == 4 else None
     encoding = None if seed % 8 == 7 else "JSON" if is_json else "CSV"
     as_service = (

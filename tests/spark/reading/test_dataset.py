@@ -193,6 +193,7 @@ def test_json_lines_keep_the_types_of_their_numbers(read, tmp_path):
         pytest.param('{"age": 1} and more', "not a JSON object", id="text after the object"),
         pytest.param('{"age": 1}{"age": 2}', "not a JSON object", id="a second object"),
         pytest.param('{"age": 1},{"age": 2}', "several JSON objects in one line", id="two objects with a comma"),
+        pytest.param('{"age": 1}] junk', "not a JSON object", id="a bracket and text after the object"),
         pytest.param("[1, 2]", "not a JSON object", id="an array"),
         pytest.param("17", "not a JSON object", id="a number"),
         pytest.param("null", "not a JSON object", id="null"),
