@@ -228,7 +228,7 @@ class JobConfig(BaseModel):
     ] = None
 
     sagemaker_endpoint_datacapture_prefix: Annotated[
-        str | None, Option("Prefix that the captures lie under.", "PATH", jobs=_MONITOR)
+        str | None, Option("Prefix that the captures lie under.", "PATH", jobs=())
     ] = None
 
     categorical_drift_method: Annotated[
