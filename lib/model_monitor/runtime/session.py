@@ -7,11 +7,14 @@ What the results could depend on is set here, explicitly, for every job; everyth
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ_release import SPARK_LINE
 from model_monitor.profiling.deequ_jvm import Deequ
 from model_monitor.profiling.partition import BLOCK_ROWS
+from model_monitor.runtime.deequ_jar import provide_jar
+from model_monitor.runtime.java import find_java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,6 +57,21 @@ def start_session(job: str, *, progress: bool | None = None) -> SparkSession:
     if progress is not None:
         builder = builder.config("spark.ui.showConsoleProgress", str(progress).lower())
     return builder.getOrCreate()
+
+
+def local_session() -> SparkSession:
+    """A session on this machine's cores with Deequ on its class path, for notebooks and scripts; the one at hand if there is.
+
+    Finds Java and fetches Deequ's JAR where they are not yet known, as a job does.
+    Raises MissingDependency if one of them can't be had.
+    """
+    os.environ.setdefault("SPARK_VERSION", SPARK_LINE)
+    os.environ["JAVA_HOME"] = str(find_java(os.environ).home)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else the workers take the first python3 of the PATH
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName("model-monitor").config("spark.jars", str(provide_jar(os.environ)))
+    return builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
 
 
 def stop_session(spark: SparkSession) -> None:
