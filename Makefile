@@ -35,7 +35,7 @@ types: $(VENV)/.test ## check types
 	@$(VENV)/bin/mypy
 
 bench: $(VENV)/.test java jar ## run the benchmarks; each prints a ratio against a peer
-	@for file in benchmarks/profile_*.py; do echo "== $$file"; $(PY) $$file $(ARGS) || exit 1; done
+	@$(PY) benchmarks/__main__.py $(ARGS)
 
 docs: $(VENV)/.test ## check the links and the commands of the documentation
 	@$(PY) -m pytest --quiet tests/unit/test_documentation.py

@@ -1,0 +1,26 @@
+"""What is measured of ours: a baselining job from its data source to its files, but for starting Spark."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from model_monitor.monitor import run_baseline
+from model_monitor.runtime.configuration import config_of, sources_of
+from model_monitor.runtime.inputs import read_source
+from model_monitor.runtime.monitors import monitor_for
+
+
+def whole_profile(spark: SparkSession, folder: Path, dataset_format: str = "parquet") -> None:
+    """List, read, scan, evaluate by Deequ, suggest constraints, write all files: the steps of `jobs/baseline.py`."""
+    output = tempfile.mkdtemp(prefix="model-monitor-benchmark-")
+    try:
+        flags = ["--dataset-source", str(folder), "--dataset-format", dataset_format, "--output-path", output]
+        config = config_of("baseline", sources_of(flags, {}), in_container=False)
+        with read_source(spark, config) as data:
+            run_baseline(data, monitor_for(config)).write(config.output_path, spark)
+    finally:
+        shutil.rmtree(output)

@@ -1,0 +1,85 @@
+"""Does the time of a cell depend on the number of columns? The same number of doubles in 10, 100 and 1,000 columns.
+
+python benchmarks/profile_width.py [--quick]
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from data_sets import numeric_parquet
+from ours import whole_profile
+from peers import spark_aggregates
+from pyspark.sql import SparkSession
+from session import benchmark_session
+from side_by_side import QUICK_SHARE, Contestant, quick_asked, race
+
+CELLS = 100_000_000
+WIDTHS = (10, 100, 1_000)
+WIDTHS_OF_PEER = (10, 100)
+"""Spark's aggregates of 1,000 columns take twenty minutes."""
+
+AT_MOST = 2.5
+"""Times the narrowest table's time of a cell."""
+
+WARM_UP_SHARE = 20
+
+
+def jobs_of(spark: SparkSession, folder: Path) -> int:
+    """Profile a data set and count the Spark jobs that this starts."""
+    group = uuid4().hex
+    spark.sparkContext.setJobGroup(group, "counted")
+    try:
+        whole_profile(spark, folder)
+        return len(spark.sparkContext.statusTracker().getJobIdsForGroup(group))
+    finally:
+        spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+
+
+def main() -> None:
+    cells = CELLS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    folders = {width: numeric_parquet(cells // width, width) for width in WIDTHS}
+    with benchmark_session() as spark:
+        jobs = {}
+        for width in WIDTHS:
+            warm_up = numeric_parquet(cells // width // WARM_UP_SHARE, width)
+            whole_profile(spark, warm_up)
+            if width in WIDTHS_OF_PEER:
+                spark_aggregates(spark, warm_up)
+            jobs[width] = jobs_of(spark, folders[width])
+        ours = {width: Contestant("ours", partial(whole_profile, spark, folders[width])) for width in WIDTHS}
+        peers = {
+            width: Contestant("Spark", partial(spark_aggregates, spark, folders[width]), rounds=1)
+            for width in WIDTHS_OF_PEER
+        }
+        race([*ours.values(), *peers.values()])
+    _report(cells, ours, peers, jobs)
+
+
+def _report(cells: int, ours: dict[int, Contestant], peers: dict[int, Contestant], jobs: dict[int, int]) -> None:
+    narrowest = ours[WIDTHS[0]]
+    print(f"\n{cells:,} doubles, Parquet: our whole profile, and Spark's seven aggregates of every column\n")
+    print(
+        "| columns |       rows | jobs | seconds | core s | ns a cell | times narrowest | in core s | Spark's seconds |"
+    )
+    print(
+        "| ------: | ---------: | ---: | ------: | -----: | --------: | --------------: | --------: | --------------: |"
+    )
+    for width, one in ours.items():
+        spark = f"{peers[width].seconds:.1f}" if width in peers else ""
+        print(
+            f"| {width:7,} | {cells // width:10,} | {jobs[width]:4} | {one.seconds:7.2f} | {one.core_seconds:6.2f} | "
+            f"{one.seconds / cells * 1e9:9.1f} | {one.seconds / narrowest.seconds:15.2f} | "
+            f"{one.core_seconds / narrowest.core_seconds:9.2f} | {spark:>15} |"
+        )
+    ratio = ours[WIDTHS[-1]].seconds / narrowest.seconds
+    print(
+        f"\nwidest / narrowest: {ratio:.2f}, at most {AT_MOST} wanted: {'reached' if ratio <= AT_MOST else 'missed'}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

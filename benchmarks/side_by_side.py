@@ -1,0 +1,91 @@
+"""Contestants timed in turns, in one process and one session, and the table of what came out.
+
+In turns, because a machine is not equally fast at all times: what slows one contestant slows its neighbours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from processor_time import ProcessorTime
+
+ROUNDS = 3
+QUICK_SHARE = 10
+PROCESSOR_TIME = ProcessorTime()
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds of one run: on the clock and of processor cores, which are two here."""
+
+    seconds: float
+    core_seconds: float
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One thing to be timed. run: does it, and may return its own times. rounds: how often; the median counts.
+
+    wanted: how many times longer than ours a peer has to take; None if nothing is promised.
+    """
+
+    name: str
+    run: Callable[[], Took | None]
+    wanted: float | None = None
+    rounds: int = ROUNDS
+    took: list[Took] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        return statistics.median(took.seconds for took in self.took)
+
+    @property
+    def core_seconds(self) -> float:
+        return statistics.median(took.core_seconds for took in self.took)
+
+
+def quick_asked(description: str | None) -> bool:
+    """Whether the command line asks for a tenth of the rows."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--quick", action="store_true", help=f"a {QUICK_SHARE}th of the rows; ratios differ from the full ones"
+    )
+    return bool(parser.parse_args().quick)
+
+
+def timed(run: Callable[[], Took | None]) -> Took:
+    """What one run took, by its own account if it gives one."""
+    began, began_cores = time.perf_counter(), PROCESSOR_TIME.seconds()
+    own = run()
+    return own or Took(time.perf_counter() - began, PROCESSOR_TIME.seconds() - began_cores)
+
+
+def race(contestants: Sequence[Contestant]) -> None:
+    """Time all contestants, round by round; those with fewer rounds, the slow ones, take part in the last."""
+    for left in range(max(contestant.rounds for contestant in contestants), 0, -1):
+        for contestant in contestants:
+            if left <= contestant.rounds:
+                contestant.took.append(timed(contestant.run))
+
+
+def report(title: str, ours: Contestant, peers: Sequence[Contestant]) -> None:
+    """Print a table: what each took, how many times longer than ours that is, and how many it should be."""
+    print(f"\n{title}\n")
+    print(f"| {'':70} | seconds | core s | times ours | wanted | in core s |")
+    print(f"| {'-' * 70} | ------: | -----: | ---------: | -----: | --------: |")
+    for one in (ours, *peers):
+        times = "" if one is ours else f"{one.seconds / ours.seconds:.2f}"
+        cores = "" if one is ours else f"{one.core_seconds / ours.core_seconds:.2f}"
+        wanted = "" if one.wanted is None else f"{one.wanted:.2f}"
+        print(
+            f"| {one.name:70} | {one.seconds:7.2f} | {one.core_seconds:6.2f} | {times:>10} | {wanted:>6} | {cores:>9} |"
+        )
+    for peer in peers:
+        if peer.wanted is not None:
+            verdict = "reached" if peer.seconds / ours.seconds >= peer.wanted else "missed"
+            print(f"\n{peer.name}: {verdict}", end="")
+    print(flush=True)
