@@ -21,6 +21,8 @@ from model_monitor import deequ_release
 from model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
 from model_monitor.runtime import deequ_jar
 from model_monitor.runtime.cache import cache_directory
+from model_monitor.runtime.emr.target import OPTIONS as TARGET_OPTIONS
+from model_monitor.runtime.emr.target import Target
 from model_monitor.runtime.java import find_java
 from model_monitor.runtime.layout import Layout
 from model_monitor.runtime.package_zip import provide_zip
@@ -44,6 +46,9 @@ Options that spark-submit knows are taken by it wherever they stand (--master, -
   --master M      where to run: local[*] (default), local[4], spark://HOST:PORT, yarn, k8s://…
   --dry-run       print the command with its environment, and start nothing
   --columns N     how wide the data is; sizes the memory of executors on YARN and Kubernetes (default: 1000)
+  --target T      emr (with --cluster-id) or emr-serverless (with --application-id, --execution-role): put the package
+                  below --package-location s3://… and start a step or a job run; --environment FILE for Python's
+                  packed environment; --no-wait to leave it running
   --help          this text; after the JOB: the job's flags
 
 Variables: SPARK_HOME, JAVA_HOME (each found if not set), MODEL_MONITOR_DEEQU_JAR (a JAR that is here already),
@@ -69,6 +74,7 @@ class Request:
     options: list[SparkOption]
     dry_run: bool
     columns: int
+    target: Target | None = None
 
     @property
     def asks_for_help(self) -> bool:
@@ -96,10 +102,16 @@ def read_request(arguments: Sequence[str]) -> Request | None:
     """
     options, rest = split_options(arguments)
     own, dry_run, columns = iter(rest), False, 1000
+    target: dict[str, str] = {}
+    waits = True
     for word in own:
         name, equals, value = word.partition("=")
         if word == "--dry-run":
             dry_run = True
+        elif word == "--no-wait":
+            waits = False
+        elif name in TARGET_OPTIONS:
+            target[name] = value if equals else next(own, "")
         elif name == "--columns":
             columns = _columns(value if equals else next(own, ""))
         elif word in ("--help", "-h"):
@@ -111,7 +123,7 @@ def read_request(arguments: Sequence[str]) -> Request | None:
             if "--dry-run" in job_arguments:
                 job_arguments.remove("--dry-run")
                 dry_run = True
-            return Request(word, job_arguments, options, dry_run, columns)
+            return Request(word, job_arguments, options, dry_run, columns, Target.of(target, waits=waits))
     return None
 
 
@@ -133,7 +145,7 @@ def build(request: Request, layout: Layout, environment: Mapping[str, str], work
         command += ["--name", f"model-monitor {job.stem}"]
     if is_local(master) and "spark.driver.memory" not in settings:
         command += ["--driver-memory", LOCAL_DRIVER_MEMORY]
-    for key, value in _own_settings(layout, request, master, settings, remarks).items():
+    for key, value in own_settings(layout, request.columns, master, settings, remarks).items():
         command += ["--conf", f"{key}={value}"]
 
     ours = {"--py-files": [str(provide_zip(layout.package, cache_directory(environment)))], "--jars": []}
@@ -182,21 +194,22 @@ def is_local(master: str) -> bool:
     return master.startswith("local") and not master.startswith("local-cluster")
 
 
-def _own_settings(
-    layout: Layout, request: Request, master: str, given: Mapping[str, str], remarks: list[str]
+def own_settings(
+    layout: Layout, columns: int, master: str, given: Mapping[str, str], remarks: list[str]
 ) -> dict[str, str]:
+    """The settings that we add to those given; what was computed is said in `remarks`. columns: how wide the data is."""
     own = read_properties(layout.conf / "spark-defaults.conf")
     # The job itself can't tell: Spark gives its Python a pipe. The bar goes to the standard error.
     own.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
     overhead = "spark.executor.memoryOverhead"
     if master.startswith(("yarn", "k8s")) and overhead not in given:
         cores = int(given.get("spark.executor.cores") or 1)
-        worker = WORKER_BASE_MIB + WORKER_MIB_PER_COLUMN * request.columns
+        worker = WORKER_BASE_MIB + WORKER_MIB_PER_COLUMN * columns
         beside_heap = max(384.0, _mebibytes(given.get("spark.executor.memory") or "1g") / 10)  # Spark's own default
         own[overhead] = f"{round(beside_heap + cores * worker)}m"
         remarks.append(
             f"{overhead}={own[overhead]}: {cores} Python workers an executor, {round(worker)} MB each at "
-            f"{request.columns:,} columns"
+            f"{columns:,} columns"
         )
     return {key: value for key, value in own.items() if key not in given}
 
@@ -271,6 +284,10 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh") -> int:
             job = layout.job_file(request.job, Path.cwd())
             path = os.pathsep.join([str(layout.package.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
             return _become([sys.executable, str(job), "--help"], {"PYTHONPATH": path})
+        if request.target:
+            from model_monitor.runtime.emr import command
+
+            return command.run(request, request.target, layout, os.environ, Path.cwd())
         submission = build(request, layout, os.environ, Path.cwd())
     except MonitorError as error:
         sys.stderr.write(f"Error: {error}\n")
