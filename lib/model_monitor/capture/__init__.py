@@ -1,0 +1,29 @@
+"""The other side of monitoring: a model server writes what it is asked and what it answers, as files that the jobs read.
+
+    from model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
+
+    writer = CaptureWriter(LocalFolder("captures"), CaptureOptions(endpoint="churn"))
+
+`asgi` and `wsgi` have the middleware for servers; `CaptureWriter` alone does for any other. Runs in the server's process,
+with the standard library alone (boto3 for S3), and imports nothing else of this package.
+"""
+
+from __future__ import annotations
+
+from model_monitor.capture.counts import CaptureCounts
+from model_monitor.capture.destinations import Destination, LocalFolder, S3Folder
+from model_monitor.capture.exchange import Exchange, Payload
+from model_monitor.capture.options import CaptureLimits, CaptureOptions
+from model_monitor.capture.writer import CaptureWriter
+
+__all__ = [
+    "CaptureWriter",
+    "CaptureOptions",
+    "CaptureLimits",
+    "LocalFolder",
+    "S3Folder",
+    "Destination",
+    "Payload",
+    "Exchange",
+    "CaptureCounts",
+]

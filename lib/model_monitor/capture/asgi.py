@@ -1,0 +1,130 @@
+"""Middleware that captures what an ASGI application (FastAPI, Starlette, Quart, …) is asked and what it answers.
+
+    app.add_middleware(CaptureMiddleware, writer=writer)
+
+A request is captured after the last byte of its answer was sent; the application and its client see every message as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from typing import Any
+
+from model_monitor.capture.body import Body
+from model_monitor.capture.exchange import Exchange, Payload
+from model_monitor.capture.headers import (
+    CLIENT_CLOSED_REQUEST,
+    CONTENT_TYPE,
+    CUSTOM_ATTRIBUTES,
+    INFERENCE_ID,
+    SERVER_ERROR,
+)
+from model_monitor.capture.writer import CaptureWriter
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+SHUTDOWN = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
+
+
+class CaptureMiddleware:
+    """Captures every POST, or those to `paths`. Closes the writer when the server shuts the application down.
+
+    paths: as the application is asked for them, `/invocations`.
+    """
+
+    def __init__(self, app: Application, writer: CaptureWriter, *, paths: Collection[str] | None = None) -> None:
+        self._app = app
+        self._writer = writer
+        self._paths = None if paths is None else frozenset(paths)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, self._closing(send))
+        elif scope["type"] == "http" and scope["method"] == "POST" and self._is_captured(scope["path"]):
+            await self._captured(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _is_captured(self, path: str) -> bool:
+        return self._paths is None or path in self._paths
+
+    async def _captured(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        headers = scope["headers"]
+        exchange = self._writer.begin(_first(headers, INFERENCE_ID), _all(headers, CUSTOM_ATTRIBUTES))
+        if exchange is None:
+            await self._app(scope, receive, send)
+            return
+        conversation = _Conversation(self._writer, exchange, _first(headers, CONTENT_TYPE))
+        try:
+            await self._app(scope, conversation.receiving(receive), conversation.sending(send))
+        except Exception:
+            conversation.end(SERVER_ERROR)
+            raise
+        except BaseException:  # cancelled: the client is gone
+            conversation.end(CLIENT_CLOSED_REQUEST)
+            raise
+
+    def _closing(self, send: Send) -> Send:
+        async def closing(message: Message) -> None:
+            if message["type"] in SHUTDOWN:
+                self._writer.close()
+            await send(message)
+
+        return closing
+
+
+class _Conversation:
+    """One request and its answer while they pass."""
+
+    def __init__(self, writer: CaptureWriter, exchange: Exchange, content_type: str | None) -> None:
+        self._writer = writer
+        self._exchange: Exchange | None = exchange
+        self._request_type = content_type
+        self._request = Body(writer.options.max_payload_bytes)
+        self._response_type: str | None = None
+        self._response = Body(writer.options.max_payload_bytes)
+        self._status = SERVER_ERROR
+
+    def receiving(self, receive: Receive) -> Receive:
+        async def received() -> Message:
+            message = await receive()
+            if message["type"] == "http.request":
+                self._request.add(message.get("body", b""))
+            return message
+
+        return received
+
+    def sending(self, send: Send) -> Send:
+        async def sent(message: Message) -> None:
+            await send(message)
+            if message["type"] == "http.response.start":
+                self._status = message["status"]
+                self._response_type = _first(message.get("headers", ()), CONTENT_TYPE)
+            elif message["type"] == "http.response.body":
+                self._response.add(message.get("body", b""))
+                if not message.get("more_body", False):
+                    self.end(self._status)
+
+        return sent
+
+    def end(self, status: int) -> None:
+        """Capture, once: what fails after the answer was sent changes nothing."""
+        exchange, self._exchange = self._exchange, None
+        self._writer.end(
+            exchange,
+            Payload(self._request.content, self._request_type),
+            Payload(self._response.content, self._response_type),
+            status=status,
+        )
+
+
+def _all(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[str]:
+    wanted = name.encode("ascii")
+    return [value.decode("latin-1") for key, value in headers if key.lower() == wanted]
+
+
+def _first(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
+    return next(iter(_all(headers, name)), None)

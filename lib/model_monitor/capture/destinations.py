@@ -1,0 +1,85 @@
+"""Where finished files of captures go: a folder of this machine, or one of S3.
+
+A destination has a spool, a folder of this machine in which files grow; it delivers a finished one whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, urlparse
+
+
+class Destination(Protocol):
+    """What a `CaptureWriter` asks of the place to which its files go."""
+
+    @property
+    def spool(self) -> Path:
+        """The folder in which files grow; the same after a restart, so that what was left there is found."""
+
+    def deliver(self, file: Path, key: str) -> None:
+        """Put a finished file in place and take it out of the spool. key: its path below the destination.
+
+        Raises an exception, of any kind, if it can't; the file is then still in the spool. Called from one thread.
+        """
+
+
+class LocalFolder:
+    """A folder of this machine, or one that is mounted here. Files grow in the hidden folder `.spool` inside of it."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder).absolute()
+        self.spool = self.folder / ".spool"
+
+    def __repr__(self) -> str:
+        return f"LocalFolder({str(self.folder)!r})"
+
+    def deliver(self, file: Path, key: str) -> None:
+        target = self.folder / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.rename(target)
+
+
+class S3Folder:
+    """A folder of S3, `s3://bucket/prefix`; needs boto3, or a client.
+
+    spool: a folder of this machine that outlives the process, so that what could not be uploaded is uploaded after a
+    restart; without one a folder below the system's directory for temporary files. client: a boto3 client of S3; without
+    one it is made at the first upload, in the way that boto3 finds its credentials. put_arguments: more arguments for
+    `put_object`, such as ServerSideEncryption="aws:kms", SSEKMSKeyId="…".
+
+    Raises ValueError if `uri` is no address of S3.
+    """
+
+    def __init__(self, uri: str, *, spool: str | Path | None = None, client: Any = None, **put_arguments: Any) -> None:
+        address = urlparse(uri)
+        if address.scheme != "s3" or not address.netloc:
+            raise ValueError(f"{uri!r} is no address of a folder in S3; write 's3://bucket/prefix'")
+        self.bucket = address.netloc
+        self.prefix = address.path.strip("/")
+        name = quote(f"{self.bucket}/{self.prefix}", safe="")
+        ours = Path(tempfile.gettempdir()) / f"model-monitor-capture-{os.getuid()}"
+        self.spool = Path(spool) if spool else ours / name
+        self._client = client
+        self._put_arguments = put_arguments
+
+    def __repr__(self) -> str:
+        return f"S3Folder('s3://{self.bucket}/{self.prefix}')"
+
+    def deliver(self, file: Path, key: str) -> None:
+        """One PUT: readers see the whole object or none. boto3 tries again by itself, as it is configured."""
+        if self._client is None:
+            import boto3
+
+            self._client = boto3.client("s3")
+        with file.open("rb") as content:
+            self._client.put_object(
+                Bucket=self.bucket,
+                Key=f"{self.prefix}/{key}".lstrip("/"),
+                Body=content,
+                ContentType="application/jsonlines",
+                **self._put_arguments,
+            )
+        file.unlink()

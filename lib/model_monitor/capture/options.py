@@ -1,0 +1,145 @@
+"""What is captured (`CaptureOptions`), and what that may cost the server (`CaptureLimits`).
+
+The options are those of the service's DataCaptureConfig, with its names. A wrong one raises ValueError when the server
+starts, never while it serves.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields
+
+REQUEST, RESPONSE = "REQUEST", "RESPONSE"
+
+MEBIBYTE = 2**20
+
+LARGEST_PAYLOAD = 6 * MEBIBYTE
+"""The largest body of InvokeEndpoint, in and out. Source: botocore's model of sagemaker-runtime, `BodyBlob`."""
+
+SEED_BITS = 63
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
+_YEAR = re.compile(r"\d{4}", re.ASCII)
+_CONTENT_TYPE = re.compile(r"[^\s/;,]+/[^\s/;,]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureOptions:
+    """What is captured of which requests, and under which name.
+
+    endpoint, variant: the two folders above the years. sampling_percentage: 0 to 100; the same requests for the same
+    `sampling_seed`. capture_options: "REQUEST", "RESPONSE" or both. csv_content_types, json_content_types: bodies of these
+    types are captured as text, all others as BASE64. with_metadata: latency and status of every request go along, also of
+    those that failed.
+
+    Raises ValueError if an option can't be; all faults are in its text.
+    Source: contract.md 3.1; sagemaker.model_monitor.DataCaptureConfig.
+    """
+
+    endpoint: str
+    variant: str = "AllTraffic"
+    sampling_percentage: float = 100.0
+    sampling_seed: int = 0
+    capture_options: Collection[str] = (REQUEST, RESPONSE)
+    csv_content_types: Collection[str] = ("text/csv",)
+    json_content_types: Collection[str] = ("application/json",)
+    with_metadata: bool = False
+    max_payload_bytes: int = LARGEST_PAYLOAD
+    encodings: dict[str, str] = field(init=False, repr=False, compare=False)
+    """CSV or JSON by content type, in lower case."""
+
+    def __post_init__(self) -> None:
+        faults = [*_faults_of_names(self), *_faults_of_sampling(self), *_faults_of_content(self)]
+        if faults:
+            raise ValueError("\n".join(faults))
+        encodings = {kind.lower(): "JSON" for kind in self.json_content_types}
+        encodings |= {kind.lower(): "CSV" for kind in self.csv_content_types}
+        object.__setattr__(self, "encodings", encodings)
+
+    @property
+    def captures_requests(self) -> bool:
+        return REQUEST in self.capture_options
+
+    @property
+    def captures_responses(self) -> bool:
+        return RESPONSE in self.capture_options
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureLimits:
+    """How long records are held back, and how much room they may take meanwhile.
+
+    flush_seconds: how long a record is in memory alone; this is what a killed process loses. rotate_seconds, rotate_bytes: a
+    file is finished, so that jobs see it, when it is so old or so large. buffer_bytes: memory for records that could not be
+    written yet. spool_bytes: disk for files that could not be delivered yet. Beyond either, records are dropped and counted.
+    retry_seconds: the first pause after a failed delivery; it doubles up to `rotate_seconds`.
+
+    Raises ValueError if one of them is not above 0.
+    """
+
+    flush_seconds: float = 1.0
+    rotate_seconds: float = 60.0
+    rotate_bytes: int = 16 * MEBIBYTE
+    buffer_bytes: int = 32 * MEBIBYTE
+    spool_bytes: int = 1024 * MEBIBYTE
+    retry_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        given = {limit.name: getattr(self, limit.name) for limit in fields(self)}
+        faults = [
+            f"{name} is {value!r}; it has to be above 0" for name, value in given.items() if not _is_above_0(value)
+        ]
+        if faults:
+            raise ValueError("\n".join(faults))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_above_0(value: object) -> bool:
+    return _is_number(value) and value > 0  # type: ignore[operator]
+
+
+def _faults_of_names(options: CaptureOptions) -> list[str]:
+    return [
+        f"{what} is {name!r}; it becomes a folder, so write letters, digits, '.', '_' and '-' (at most 63, a letter or digit "
+        "first), and no year"
+        for what, name in (("endpoint", options.endpoint), ("variant", options.variant))
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or _YEAR.fullmatch(name)
+    ]
+
+
+def _faults_of_sampling(options: CaptureOptions) -> list[str]:
+    faults = []
+    percentage, seed = options.sampling_percentage, options.sampling_seed
+    if not _is_number(percentage) or not 0 <= percentage <= 100:
+        faults.append(f"sampling_percentage is {percentage!r}; it has to be a number from 0 to 100")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed.bit_length() > SEED_BITS:
+        faults.append(f"sampling_seed is {seed!r}; it has to be a whole number of at most {SEED_BITS} bits")
+    return faults
+
+
+def _faults_of_content(options: CaptureOptions) -> list[str]:
+    faults = []
+    chosen = options.capture_options
+    if isinstance(chosen, str) or not chosen or not set(chosen) <= {REQUEST, RESPONSE}:
+        faults.append(f"capture_options is {chosen!r}; write ['REQUEST'], ['RESPONSE'] or ['REQUEST', 'RESPONSE']")
+    lists = {"csv_content_types": options.csv_content_types, "json_content_types": options.json_content_types}
+    for name, kinds in lists.items():
+        if isinstance(kinds, str) or not all(isinstance(kind, str) and _CONTENT_TYPE.fullmatch(kind) for kind in kinds):
+            faults.append(
+                f"{name} is {kinds!r}; write a list of content types without parameters, such as ['text/csv']"
+            )
+    if not faults:
+        both = {kind.lower() for kind in lists["csv_content_types"]} & {
+            kind.lower() for kind in lists["json_content_types"]
+        }
+        faults += [
+            f"{kind!r} is in csv_content_types and in json_content_types; leave it in one" for kind in sorted(both)
+        ]
+    if not isinstance(options.max_payload_bytes, int) or not _is_above_0(options.max_payload_bytes):
+        faults.append(f"max_payload_bytes is {options.max_payload_bytes!r}; it has to be a whole number above 0")
+    return faults

@@ -1,0 +1,110 @@
+"""A captured record as its line of JSON, worded as the service words it. Pure.
+
+    {"captureData": {"endpointInput": {…}, "endpointOutput": {…}}, "eventMetadata": {…}, "eventVersion": "0"}
+
+Source: contract.md 3.1; golden files.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import datetime
+from email.message import Message
+from functools import lru_cache
+from typing import Any
+
+from model_monitor.capture.exchange import Exchange, Payload
+from model_monitor.capture.options import CaptureOptions
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+BASE64 = "BASE64"
+EVENT_VERSION = "0"
+INPUT, OUTPUT = ("endpointInput", "INPUT"), ("endpointOutput", "OUTPUT")
+"""Of a half: its member of captureData, and its mode."""
+
+REQUEST_METADATA = "requestMetadata"
+"""The member for latency and status. Ours: readers of the service skip it."""
+
+FIRST_STATUS_OF_FAILURES = 400
+"""HTTP statuses from here on say that the request was not answered."""
+
+
+def is_failure(status: int) -> bool:
+    """Whether an HTTP status says that there is no answer of the model."""
+    return status >= FIRST_STATUS_OF_FAILURES
+
+
+def captured_halves(
+    request: Payload | None, response: Payload | None, options: CaptureOptions
+) -> dict[str, dict[str, str | None]]:
+    """The members of captureData: of both payloads those that are there and that the options ask for."""
+    halves = {}
+    if request is not None and options.captures_requests:
+        halves[INPUT[0]] = _half(request, INPUT[1], options.encodings)
+    if response is not None and options.captures_responses:
+        halves[OUTPUT[0]] = _half(response, OUTPUT[1], options.encodings)
+    return halves
+
+
+def record_line(exchange: Exchange, halves: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> bytes:
+    """The record in UTF-8 with its line end. metadata: what stands under `requestMetadata`, None for no such member."""
+    event: dict[str, Any] = {"eventId": exchange.event_id}
+    if exchange.inference_id is not None:
+        event["inferenceId"] = exchange.inference_id
+    if exchange.custom_attributes:
+        event["customAttributes"] = list(exchange.custom_attributes)
+    event["inferenceTime"] = inference_time(exchange.arrived)
+    record: dict[str, Any] = {"captureData": halves, "eventMetadata": event}
+    if metadata is not None:
+        record[REQUEST_METADATA] = metadata
+    record["eventVersion"] = EVENT_VERSION
+    # half of a surrogate pair, which has no UTF-8, becomes its escape in JSON
+    return _JSON.encode(record).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def request_metadata(latency_seconds: float, status: int, sampling_percentage: float) -> dict[str, float]:
+    """What is known of a request beside its data: latency in milliseconds, HTTP status, percentage of the sample it is from."""
+    return {
+        "latencyMs": round(latency_seconds * 1000, 3),
+        "status": status,
+        "samplingPercentage": sampling_percentage,
+    }
+
+
+def inference_time(time: datetime) -> str:
+    """A time of UTC as the service writes it: `2022-04-18T00:21:48Z`."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _half(payload: Payload, mode: str, encodings: Mapping[str, str]) -> dict[str, str | None]:
+    data, encoding = encoded(payload, encodings)
+    return {"observedContentType": payload.content_type, "mode": mode, "data": data, "encoding": encoding}
+
+
+def encoded(payload: Payload, encodings: Mapping[str, str]) -> tuple[str, str]:
+    """A body as text, and the encoding that says what the text is: CSV, JSON or BASE64.
+
+    encodings: CSV or JSON by content type, in lower case. A body of such a type that is no text in its charset (UTF-8 if the
+    header names none; a compressed one, too) is BASE64, so that nothing is lost.
+    """
+    kind, _, parameters = (payload.content_type or "").partition(";")
+    encoding = encodings.get(kind.strip().lower())
+    if encoding is not None:
+        try:
+            return payload.body.decode(_charset(parameters)), encoding
+        except (UnicodeDecodeError, LookupError):
+            pass
+    return b64encode(payload.body).decode("ascii"), BASE64
+
+
+@lru_cache(maxsize=64)
+def _charset(parameters: str) -> str:
+    """The charset among the parameters of a content type, of which a server sees few."""
+    if "charset" not in parameters.lower():
+        return "utf-8"
+    header = Message()
+    header["Content-Type"] = f"text/plain;{parameters}"
+    return header.get_content_charset("utf-8")

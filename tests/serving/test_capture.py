@@ -1,0 +1,71 @@
+"""A real FastAPI application under uvicorn, a load of 1,000 requests a second, and what is left of it in files."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+from benchmarks.http_load import Load, send_load
+from benchmarks.model_process import served
+
+from model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
+from model_monitor.reading.decoding import Reading, decode
+from model_monitor.reading.formats import ENDPOINT_INDEXES
+
+PER_SECOND = 1_000
+
+
+def lines_below(folder: Path, pattern: str = "churn/**/*.jsonl") -> list[bytes]:
+    return [line for path in sorted(folder.glob(pattern)) for line in path.read_bytes().splitlines()]
+
+
+def inference_ids(folder: Path) -> Counter[int]:
+    return Counter(int(json.loads(line)["eventMetadata"]["inferenceId"]) for line in lines_below(folder))
+
+
+def wait_for_lines(folder: Path, pattern: str, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(lines_below(folder, pattern)) < count:
+        assert time.monotonic() < deadline, f"{count} lines did not come within a minute"
+        time.sleep(0.05)
+
+
+def test_a_clean_stop_loses_nothing_of_a_thousand_requests_a_second(tmp_path):
+    with served(tmp_path, "--flush-seconds", "0.2", "--rotate-seconds", "1") as server:
+        answered = send_load(server.port, Load(requests=3_000, per_second=PER_SECOND))
+        server.stop()
+
+    assert len(answered) == 3_000
+    assert inference_ids(tmp_path) == Counter(one.number for one in answered)
+    decoded = [decode(line, Reading(ENDPOINT_INDEXES)) for line in lines_below(tmp_path)]
+    assert {found.rows for found in decoded} == {(("3.5", "1.5", "2", "basic"),)}
+
+
+def test_a_killed_server_loses_at_most_what_it_had_not_flushed(tmp_path):
+    with served(tmp_path, "--flush-seconds", "0.2", "--rotate-seconds", "600") as server:
+        send_load(server.port, Load(requests=1_000, per_second=PER_SECOND))
+        wait_for_lines(tmp_path, ".spool/*.jsonl", 1_000)
+        send_load(server.port, Load(requests=100, per_second=PER_SECOND, first=1_000))
+        server.kill()
+    assert inference_ids(tmp_path) == Counter()
+
+    with CaptureWriter(LocalFolder(tmp_path), CaptureOptions(endpoint="churn")):
+        pass  # the server starts again
+    found = inference_ids(tmp_path)
+    assert set(range(1_000)) <= set(found) <= set(range(1_100))
+    assert set(found.values()) == {1}
+
+
+def test_failing_requests_are_recorded_by_their_status_and_without_their_data(tmp_path):
+    with served(tmp_path) as server:
+        send_load(server.port, Load(requests=20, per_second=PER_SECOND))
+        refused = send_load(server.port, Load(requests=5, per_second=PER_SECOND, first=20, body=b"fail,1,2"))
+        server.stop()
+    records = [json.loads(line) for line in lines_below(tmp_path)]
+
+    assert [one.status for one in refused] == [503] * 5
+    assert Counter(record["requestMetadata"]["status"] for record in records) == {200: 20, 503: 5}
+    assert [record for record in records if record["captureData"] and record["requestMetadata"]["status"] == 503] == []
+    assert all(record["requestMetadata"]["latencyMs"] > 0 for record in records)

@@ -1,0 +1,56 @@
+"""What the tests of capturing share: clocks that stand still, a destination that refuses, and the files that came out."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from model_monitor.capture import CaptureOptions
+from model_monitor.capture.clock import Clock
+
+NOON = datetime(2024, 3, 4, 12, 5, 6, 789000, tzinfo=timezone.utc)
+
+
+class HandClock:
+    """A clock that a test sets: `time` on the wall, `seconds` since any start."""
+
+    def __init__(self, time: datetime = NOON) -> None:
+        self.time = time
+        self.seconds = 100.0
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(lambda: self.time, lambda: self.seconds)
+
+
+class RefusingFolder:
+    """A destination that takes nothing, as a bucket without permission."""
+
+    def __init__(self, spool: Path) -> None:
+        self.spool = spool
+
+    def deliver(self, file: Path, key: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+
+def options(**given) -> CaptureOptions:
+    return CaptureOptions(endpoint="churn", **given)
+
+
+def files_below(folder: Path) -> list[str]:
+    """The delivered files relative to `folder`; the spool is hidden, as it is for the jobs."""
+    found = [path.relative_to(folder).as_posix() for path in folder.rglob("*.jsonl")]
+    return sorted(path for path in found if not path.startswith("."))
+
+
+def records_below(folder: Path) -> list[dict]:
+    return [json.loads(line) for path in files_below(folder) for line in (folder / path).read_bytes().splitlines()]
+
+
+def inputs_below(folder: Path) -> list[str]:
+    return [record["captureData"]["endpointInput"]["data"] for record in records_below(folder)]
