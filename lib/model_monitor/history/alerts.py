@@ -1,0 +1,121 @@
+"""Alerts: n of the last m monitored windows had violations, decided from the history of runs, which lies beside them.
+
+The history of runs in hour folders (`…/yyyy/mm/dd/hh`) lies above the folders, that of any other output path in it. A rerun
+replaces what the history says of its window, so that running a window again changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Told, Transition
+from model_monitor.errors import BadDocument
+from model_monitor.history.baselines import HOUR_FOLDERS
+from model_monitor.storage import join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+MOST_WINDOWS = 100
+"""The largest EvaluationPeriod. Source: contract.md section 10."""
+
+MOST_TRANSITIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """datapoints_to_alert of the last evaluation_period windows have to have violations for an alert.
+
+    Source: contract.md section 10, DatapointsToAlert and EvaluationPeriod.
+    """
+
+    datapoints_to_alert: int = 1
+    evaluation_period: int = 1
+
+    def violated(self, windows: Iterable[MonitoredWindow]) -> int:
+        """How many of the last windows had violations."""
+        return sum(window.violations > 0 for window in list(windows)[-self.evaluation_period :])
+
+    def status(self, windows: Iterable[MonitoredWindow]) -> AlertStatus:
+        """Whether there is an alert; also while there are fewer windows than the period has."""
+        return AlertStatus.IN_ALERT if self.violated(windows) >= self.datapoints_to_alert else AlertStatus.OK
+
+
+def with_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> Alerts:
+    """The alerts after a window was monitored, for the first time or again; who was told of the same run stays told."""
+    before = next((window for window in alerts.windows if window.window == monitored.window), None)
+    if before is not None and before.run_id == monitored.run_id:
+        monitored = monitored.model_copy(update={"told": before.told})
+    others = [window for window in alerts.windows if window.window != monitored.window]
+    windows = tuple(sorted([*others, monitored], key=lambda window: window.time)[-MOST_WINDOWS:])
+    status = rule.status(windows)
+    transitions = alerts.transitions
+    if status is not alerts.status:
+        latest = windows[-1]
+        transitions = (*transitions, Transition(time=latest.time, window=latest.window, status=status))
+    return _changed(alerts, status=status, windows=windows, transitions=transitions[-MOST_TRANSITIONS:])
+
+
+def with_told(alerts: Alerts, sinks: Iterable[str], status: AlertStatus | None = None) -> Alerts:
+    """The alerts after these sinks were told of a status, the present one of the alert if none is given."""
+    now = {sink: Told(sink=sink, status=status or alerts.status) for sink in sinks}
+    kept = (told for told in alerts.told if told.sink not in now)
+    return _changed(alerts, told=(*kept, *now.values()))
+
+
+def with_numbers_told(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
+    """The alerts after these sinks got the numbers of the window called `name`."""
+    told = tuple(sinks)
+    windows = tuple(
+        window.model_copy(update={"told": tuple(dict.fromkeys((*window.told, *told)))})
+        if window.window == name
+        else window
+        for window in alerts.windows
+    )
+    return _changed(alerts, windows=windows)
+
+
+def is_told(alerts: Alerts, name: str, sink: str) -> bool:
+    """Whether `sink` has the numbers of the window called `name`."""
+    return any(window.window == name and sink in window.told for window in alerts.windows)
+
+
+def read_alerts(output_path: str, spark: SparkSession | None = None) -> Alerts:
+    """The alerts of the runs that `output_path` belongs to; none if no run was monitored there.
+
+    A file that can't be understood is left aside with a warning, and a new history begins.
+    Raises BadInput if it can't be read.
+    """
+    path = path_of(output_path)
+    storage = storage_of(path, spark)
+    if not storage.exists(path):
+        return Alerts()
+    try:
+        return Alerts.from_json(storage.read(path), path)
+    except BadDocument as fault:
+        log.warning("%s; the history of windows begins anew with this run", fault)
+        return Alerts()
+
+
+def write_alerts(alerts: Alerts, output_path: str, spark: SparkSession | None = None) -> None:
+    """Put the alerts beside the runs.
+
+    Raises OutputFailed if they can't be written.
+    """
+    path = path_of(output_path)
+    storage_of(path, spark).write(path, alerts.to_json().encode())
+
+
+def path_of(output_path: str) -> str:
+    """Where the alerts of the runs below `output_path` are kept."""
+    hours = HOUR_FOLDERS.match(output_path)
+    return join(hours["top"] if hours else output_path, Alerts.FILE_NAME)
+
+
+def _changed(alerts: Alerts, **members: object) -> Alerts:
+    return alerts.model_copy(update=members)

@@ -1,0 +1,41 @@
+"""Trying again what may pass by itself: a server that is away, busy or throttles. Driver only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from model_monitor.errors import SinkFailed
+from model_monitor.outputs.notices.surroundings import Surroundings
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 3
+"""Of one delivery, the first included; 1 s and 2 s are waited between them."""
+
+
+class PassingFailure(SinkFailed):
+    """A failure that may be over in a moment."""
+
+
+def attempt(send: Callable[[], None], surroundings: Surroundings) -> None:
+    """Call `send`, and again after a pause while it raises PassingFailure, `MOST_ATTEMPTS` times in all.
+
+    Raises what `send` raised last.
+    """
+    # The library's own retries of HTTP (urllib3, requests) log the whole URL, whose path may be a secret.
+    Retrying(
+        retry=retry_if_exception_type(PassingFailure),
+        stop=stop_after_attempt(MOST_ATTEMPTS),
+        wait=wait_exponential(multiplier=1),
+        sleep=surroundings.pause,
+        before_sleep=_tell,
+        reraise=True,
+    )(send)
+
+
+def _tell(state: RetryCallState) -> None:
+    fault = state.outcome.exception() if state.outcome else None
+    log.info("%s; trying again", fault)

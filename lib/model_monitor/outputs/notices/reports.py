@@ -1,0 +1,128 @@
+"""What a sink is told of one run: a small typed `Report`, whichever monitor made it. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from model_monitor.documents.alerts import AlertStatus
+from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+
+MOST_VIOLATIONS = 5
+"""Violations that a report names one by one; it counts the others."""
+
+TRAFFIC_FELL = "TrafficFell"
+TRAFFIC_IS_BACK = "TrafficIsBack"
+OVERDUE = "Overdue"
+ON_TIME = "OnTime"
+"""Kinds of notices."""
+
+COMPLETED = "Completed"
+COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"
+"""What the service calls an execution's status (contract.md 1.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertReport:
+    """The alert as it stands after the run.
+
+    changed: whether this run changed it. violated: how many of the last `evaluation_period` windows had violations;
+    `datapoints_to_alert` are needed for an alert.
+    """
+
+    status: AlertStatus
+    changed: bool = False
+    violated: int = 0
+    datapoints_to_alert: int = 1
+    evaluation_period: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about the monitoring itself. kind: one of the words above. text: the sentence that people read."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One monitoring run; without a `run_id` notices alone, of a schedule whose runs did not come.
+
+    analysis_type: which monitor. endpoint, schedule: None outside one. start, end: the window; None if the whole source was
+    read. violations: how many. worst: at most `MOST_VIOLATIONS` of them as constraint_violations.json has them, the worst
+    first. paths: where the run's files are, by what they are. metrics: as CloudWatch's objects (contract.md 9.1). time: when the
+    run told. notices: what there is to say beside the alert.
+    """
+
+    analysis_type: str
+    run_id: str
+    time: datetime
+    alert: AlertReport
+    violations: int = 0
+    worst: tuple[Mapping[str, Any], ...] = ()
+    endpoint: str | None = None
+    schedule: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    paths: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Mapping[str, Any], ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def is_of_a_run(self) -> bool:
+        """Whether there was a run, and an alert that it decided."""
+        return bool(self.run_id)
+
+    @property
+    def status(self) -> str:
+        """The execution's status."""
+        return COMPLETED_WITH_VIOLATIONS if self.violations else COMPLETED
+
+    @property
+    def delivery_id(self) -> str:
+        """The same for every attempt to send the same thing, so that a receiver can drop what it has already."""
+        window = f"{self.start}/{self.end}" if self.start else ""
+        parts = (
+            *(self.analysis_type, self.endpoint, self.schedule, window, self.run_id, self.alert.status.value),
+            *(notice.kind for notice in self.notices),
+            *(() if self.is_of_a_run else (self.time.isoformat(),)),
+        )
+        return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:32]
+
+
+def worst_of(
+    violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckOutcome]
+) -> tuple[Mapping[str, Any], ...]:
+    """The worst violations first, at most `MOST_VIOLATIONS`; equally bad ones in their order.
+
+    How bad: how far the observed number is beyond its threshold, in units of the threshold where that is above 1, and at most 1.
+    So shares, distances and p-values are comparable as they are. A violation without a number, or of a monitor that has no
+    outcome for each, counts as bad as can be.
+    """
+    violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
+    if len(violated) != len(violations):
+        return tuple(violations[:MOST_VIOLATIONS])
+    places = sorted(range(len(violations)), key=lambda place: -_excess(violated[place]))
+    return tuple(violations[place] for place in places[:MOST_VIOLATIONS])
+
+
+def sendable(metrics: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], int]:
+    """The metrics whose numbers are all finite, and how many are not."""
+    given = list(metrics)
+    kept = [metric for metric in given if all(math.isfinite(number) for number in _numbers(metric))]
+    return kept, len(given) - len(kept)
+
+
+def _excess(outcome: CheckOutcome) -> float:
+    if outcome.observed is None or outcome.threshold is None:
+        return 1.0
+    return min(abs(outcome.observed - outcome.threshold) / max(1.0, abs(outcome.threshold)), 1.0)
+
+
+def _numbers(metric: Mapping[str, Any]) -> list[float]:
+    return [metric["Value"]] if "Value" in metric else list(metric["StatisticValues"].values())

@@ -1,0 +1,140 @@
+"""cloudwatch[:NAMESPACE]: the run's metrics, by PutMetricData."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote_plus
+
+from model_monitor.errors import SinkFailed
+from model_monitor.outputs.notices.aws import told_by_aws
+from model_monitor.outputs.notices.messages import moment
+from model_monitor.outputs.notices.reports import Report, sendable
+from model_monitor.outputs.notices.surroundings import Surroundings
+from model_monitor.outputs.sinks import SINKS
+
+log = logging.getLogger(__name__)
+
+MOST_METRICS = 1_000
+MOST_BYTES = 1_000_000
+"""Of one request. Source: CloudWatch's quotas of PutMetricData: 1,000 metrics, 1 MB."""
+
+LONGEST_NAME = 255
+"""Characters of a metric's name or a namespace. Source: the service's API model."""
+
+NUMBER_OF_VIOLATIONS = "total_number_of_violations"
+
+NAMESPACES = {
+    "DATA_QUALITY": "data-metrics",
+    "MODEL_QUALITY": "model-metrics",
+    "MODEL_BIAS": "bias-metrics",
+    "MODEL_EXPLAINABILITY": "explainability-metrics",
+}
+"""The last part of the service's own namespaces (contract.md 9.2)."""
+
+
+def _examined(namespace: str) -> str:
+    if namespace.startswith("AWS/"):
+        raise ValueError("is a namespace of AWS's own; write another, or cloudwatch alone")
+    if (
+        len(namespace) > LONGEST_NAME
+        or namespace.startswith(":")
+        or not (namespace.isprintable() and namespace.isascii())
+    ):
+        raise ValueError(f"is no namespace; write at most {LONGEST_NAME} ASCII characters, or cloudwatch alone")
+    return namespace
+
+
+def _ready(namespace: str, surroundings: Surroundings) -> None:
+    surroundings.aws("cloudwatch", None)
+
+
+@SINKS.register(
+    "cloudwatch", spelling="cloudwatch[:NAMESPACE]", examined=_examined, ready=_ready, every_run=True, adds_up=True
+)
+def cloudwatch(report: Report, namespace: str, surroundings: Surroundings) -> None:
+    """The run's metrics to CloudWatch, in the service's names and dimensions; the number of violations always, 0 included.
+
+    Without a namespace it is the service's own, so that alarms that exist go on. Numbers that CloudWatch does not take (NaN,
+    infinite) and metrics whose name or dimensions it refuses are left out and counted in the log.
+
+    Raises SinkFailed.
+    Source: contract.md 9.2.
+    """
+    client = surroundings.aws("cloudwatch", None)
+    metrics, undefined = sendable(_complete(report))
+    accepted = [metric for metric in metrics if _is_accepted(metric)]
+    if undefined:
+        log.warning("left out %d metrics that are no finite numbers", undefined)
+    if len(accepted) < len(metrics):
+        log.warning("left out %d metrics whose names CloudWatch does not take", len(metrics) - len(accepted))
+    with told_by_aws("CloudWatch"):
+        for batch in batches(accepted):
+            client.put_metric_data(Namespace=namespace or namespace_of(report), MetricData=batch)
+
+
+def namespace_of(report: Report) -> str:
+    """The service's namespace: of an endpoint's schedule, or without an endpoint of a batch transform's.
+
+    Raises SinkFailed for an analysis that the service has no namespace for.
+    """
+    if report.analysis_type not in NAMESPACES:
+        raise SinkFailed(f"the service has no namespace for {report.analysis_type}; write cloudwatch:NAMESPACE")
+    place = "Endpoints" if report.endpoint else "ModelMonitoring"
+    return f"aws/sagemaker/{place}/{NAMESPACES[report.analysis_type]}"
+
+
+def batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """The metrics in their order, cut so that each batch is one request within CloudWatch's limits."""
+    batch: list[Mapping[str, Any]] = []
+    size = 0
+    for metric in metrics:
+        added = _size_bytes(metric)
+        if batch and (len(batch) == MOST_METRICS or size + added > MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(metric)
+        size += added
+    if batch:
+        yield batch
+
+
+def _complete(report: Report) -> list[Mapping[str, Any]]:
+    """The number of violations in front, made if the run's metrics don't have it (`emit_metrics` may be Disabled)."""
+    names = {metric["MetricName"]: metric for metric in report.metrics}
+    total = names.get(NUMBER_OF_VIOLATIONS) or _number_of_violations(report)
+    return [total, *(metric for metric in report.metrics if metric is not total)]
+
+
+def _number_of_violations(report: Report) -> Mapping[str, Any]:
+    dimensions = (("Endpoint", report.endpoint), ("MonitoringSchedule", report.schedule))
+    return {
+        "MetricName": NUMBER_OF_VIOLATIONS,
+        "Timestamp": moment(report.start or report.time),
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions if value is not None],
+        "Value": float(report.violations),
+        "Unit": "Count",
+    }
+
+
+def _is_accepted(metric: Mapping[str, Any]) -> bool:
+    """One refused metric has the whole request refused, so names are looked at before."""
+    values = [dimension["Value"] for dimension in metric["Dimensions"]]
+    return len(metric["MetricName"]) <= LONGEST_NAME and all(value.isascii() and value.strip() for value in values)
+
+
+def _size_bytes(metric: Mapping[str, Any]) -> int:
+    """Bytes of the metric in a form-encoded request, the longest of the forms that CloudWatch takes, before compression."""
+    return sum(len(f"&MetricData.member.{MOST_METRICS}.{key}={quote_plus(text)}") for key, text in _leaves(metric, ""))
+
+
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else name)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value, start=1):
+            yield from _leaves(inner, f"{key}.member.{place}")
+    else:
+        yield key, str(value)

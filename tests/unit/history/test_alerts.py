@@ -1,0 +1,131 @@
+"""Alerts: n of the last m windows, transitions, reruns, and the file that keeps them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from model_monitor.history.alerts import AlertRule, path_of, read_alerts, with_told, with_window, write_alerts
+
+OK, IN_ALERT = "OK", "InAlert"
+
+
+def hour(number, violations):
+    """The window of the hour `number` of a day."""
+    name = f"2026-01-31T{number:02}:00:00Z"
+    return MonitoredWindow(window=name, time=name, violations=violations, run_id=f"run{number}")
+
+
+ONE_OF_ONE = AlertRule()
+
+
+def after(counts, *, rule=ONE_OF_ONE):
+    """The alerts after windows with these counts of violations, hour by hour."""
+    alerts = Alerts()
+    for number, violations in enumerate(counts):
+        alerts = with_window(alerts, hour(number, violations), rule)
+    return alerts
+
+
+def states(counts, rule):
+    """The status after each window."""
+    return [after(counts[: end + 1], rule=rule).status.value for end in range(len(counts))]
+
+
+@pytest.mark.parametrize(
+    ("datapoints", "period", "counts", "expected"),
+    [
+        pytest.param(1, 1, [0, 3, 0], [OK, IN_ALERT, OK], id="1 of 1 follows each window"),
+        pytest.param(2, 3, [1, 0, 1, 0, 0], [OK, OK, IN_ALERT, OK, OK], id="2 of 3"),
+        pytest.param(3, 3, [1, 1, 1, 1, 0], [OK, OK, IN_ALERT, IN_ALERT, OK], id="3 in a row"),
+        # contract.md section 10: also while fewer than m executions exist
+        pytest.param(2, 5, [1, 1], [OK, IN_ALERT], id="before the period is full"),
+        pytest.param(1, 3, [9, 0, 0, 0], [IN_ALERT, IN_ALERT, IN_ALERT, OK], id="1 of 3 lasts three windows"),
+    ],
+)
+def test_n_of_the_last_m_windows_make_an_alert(datapoints, period, counts, expected):
+    assert states(counts, AlertRule(datapoints, period)) == expected
+
+
+def test_transitions_are_kept_with_the_window_that_made_them():
+    transitions = after([0, 2, 2, 0]).transitions
+
+    assert [(transition.window, transition.status.value) for transition in transitions] == [
+        ("2026-01-31T01:00:00Z", IN_ALERT),
+        ("2026-01-31T03:00:00Z", OK),
+    ]
+
+
+def test_a_rerun_of_a_window_replaces_it():
+    once = after([0, 2])
+
+    assert with_window(once, hour(1, 2), AlertRule()) == once
+    mended = with_window(once, hour(1, 0), AlertRule())
+    assert [window.violations for window in mended.windows] == [0, 0]
+    assert mended.status is AlertStatus.OK
+
+
+def test_an_older_window_that_comes_late_takes_its_place_in_time():
+    alerts = after([0, 0, 0, 0, 0])
+    late = with_window(
+        alerts, hour(2, 9).model_copy(update={"time": "2026-01-30T12:00:00Z", "window": "late"}), AlertRule()
+    )
+
+    assert late.windows[0].window == "late"
+    assert late.status is AlertStatus.OK  # the last window has none
+
+
+def test_no_more_is_kept_than_the_longest_period_needs():
+    alerts = Alerts()
+    for number in range(250):
+        window = MonitoredWindow(window=str(number), time=f"{number:05}", violations=number % 2, run_id="r")
+        alerts = with_window(alerts, window, AlertRule())
+
+    assert len(alerts.windows) == 100
+    assert len(alerts.transitions) == 100
+    assert alerts.windows[-1].window == "249"
+
+
+def test_a_sink_that_was_never_told_anything_thinks_that_all_is_well():
+    alerts = after([2])
+
+    assert alerts.told_of("webhook:1") is AlertStatus.OK
+    told = with_told(alerts, ["webhook:1"])
+    assert told.told_of("webhook:1") is AlertStatus.IN_ALERT
+    assert told.told_of("webhook:2") is AlertStatus.OK
+    assert len(with_told(told, ["webhook:1", "webhook:2"]).told) == 2
+
+
+@pytest.mark.parametrize(
+    ("output_path", "expected"),
+    [
+        ("reports", "reports/_alerts.json"),
+        ("s3a://bucket/reports/2026/01/31/22", "s3a://bucket/reports/_alerts.json"),
+        ("reports/2026/01/31/22/", "reports/_alerts.json"),
+        ("reports/2026", "reports/2026/_alerts.json"),
+    ],
+)
+def test_the_file_lies_beside_the_runs(output_path, expected):
+    assert path_of(output_path) == expected
+
+
+def test_the_file_is_read_back_by_the_next_hour(tmp_path):
+    alerts = with_told(after([0, 2]), ["webhook:1"])
+    write_alerts(alerts, f"{tmp_path}/2026/01/31/01")
+
+    assert read_alerts(f"{tmp_path}/2026/01/31/02") == alerts
+    assert json.loads((tmp_path / "_alerts.json").read_text())["status"] == "InAlert"
+
+
+def test_without_a_file_there_is_no_history(tmp_path):
+    assert read_alerts(str(tmp_path)) == Alerts()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"status": "Perhaps"}', '{"windows": 3}'])
+def test_a_file_that_cannot_be_understood_begins_anew_with_a_warning(tmp_path, caplog, content):
+    (tmp_path / "_alerts.json").write_text(content)
+
+    assert read_alerts(str(tmp_path)) == Alerts()
+    assert "the history of windows begins anew" in caplog.text

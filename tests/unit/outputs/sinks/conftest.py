@@ -1,0 +1,87 @@
+"""What tests of sinks share: reports, surroundings that don't wait, an emulator of AWS."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import boto3
+import pytest
+from tests.servers import aws_emulator
+
+from model_monitor.documents.alerts import AlertStatus
+from model_monitor.outputs.notices.reports import AlertReport, Report
+from model_monitor.outputs.notices.surroundings import Surroundings
+
+
+def metric(name, value, **dimensions):
+    """A metric as CloudWatch's object."""
+    return {
+        "MetricName": name,
+        "Timestamp": "2026-01-31T22:00:00Z",
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+        "Value": value,
+        "Unit": "None",
+    }
+
+
+@pytest.fixture
+def report():
+    """`report(violations=3)`: the report of an hour of the endpoint `churn`; other members by their names."""
+
+    def reporting(*, status=AlertStatus.IN_ALERT, **members):
+        given = {
+            "analysis_type": "DATA_QUALITY",
+            "run_id": "0123456789abcdef",
+            "time": datetime(2026, 1, 31, 23, 5, tzinfo=timezone.utc),
+            "alert": AlertReport(status, changed=True, violated=1),
+            "violations": 1,
+            "worst": (
+                {
+                    "feature_name": "plan",
+                    "constraint_check_type": "data_type_check",
+                    "description": "Only 0.0% of data",
+                },
+            ),
+            "endpoint": "churn",
+            "schedule": "hourly",
+            "start": datetime(2026, 1, 31, 22, tzinfo=timezone.utc),
+            "end": datetime(2026, 1, 31, 23, tzinfo=timezone.utc),
+            "paths": {"output": "reports/2026/01/31/22"},
+        }
+        return Report(**{**given, **members})
+
+    return reporting
+
+
+@pytest.fixture
+def pauses():
+    """The seconds that sinks wanted to wait between attempts."""
+    return []
+
+
+@pytest.fixture
+def surroundings(pauses):
+    """`surroundings(NAME=text)`: these variables and no others; nothing waits."""
+
+    def surrounding(timeout_seconds=5.0, aws=None, **environment):
+        given = {"environment": environment, "pause": pauses.append, "timeout_seconds": timeout_seconds}
+        return Surroundings(**given, **({"aws": aws} if aws else {}))
+
+    return surrounding
+
+
+@pytest.fixture
+def credentials(monkeypatch):
+    """Credentials and region for an emulator, which asks for none in particular."""
+    for name, text in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "DEFAULT_REGION": "eu-central-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", text)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return monkeypatch
+
+
+@pytest.fixture
+def emulator(credentials):
+    """A session of boto3 with an emulator of AWS, which sinks talk to as well while the test runs."""
+    with aws_emulator() as url:
+        credentials.setenv("AWS_ENDPOINT_URL", url)
+        yield boto3.session.Session()

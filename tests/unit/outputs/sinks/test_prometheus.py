@@ -1,0 +1,76 @@
+"""Prometheus: a text file that Prometheus' own parser understands."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from model_monitor.documents.alerts import AlertStatus
+from model_monitor.errors import SinkFailed
+from model_monitor.outputs.sinks.prometheus import prometheus
+
+from .conftest import metric
+
+
+def samples_of(path):
+    """Every sample of the file: (name, the labels that are not empty) -> value."""
+    return {
+        (sample.name, *sorted(f"{name}={value}" for name, value in sample.labels.items() if value)): sample.value
+        for family in text_string_to_metric_families(path.read_text())
+        for sample in family.samples
+    }
+
+
+RUN = ("analysis_type=DATA_QUALITY", "endpoint=churn")
+
+
+def test_the_file_has_violations_alert_time_and_every_metric(report, surroundings, tmp_path):
+    spread = {"SampleCount": 2.0, "Sum": 7.0, "Minimum": 3.0, "Maximum": 4.0}
+    age = {key: value for key, value in metric("feature_data_age", 0, Endpoint="churn").items() if key != "Value"}
+    metrics = (
+        metric("feature_completeness_plan", 0.5, Endpoint="churn", MonitoringSchedule="hourly"),
+        {**age, "StatisticValues": spread},
+    )
+    path = tmp_path / "textfiles" / "churn.prom"
+    prometheus(report(violations=3, metrics=metrics), str(path), surroundings())
+    samples = samples_of(path)
+
+    schedule = "monitoring_schedule=hourly"
+    assert samples[("model_monitor_violations", *RUN, schedule)] == 3
+    assert samples[("model_monitor_alert", *RUN, schedule)] == 1
+    assert samples[("model_monitor_last_run_timestamp_seconds", *RUN, schedule)] == 1769900700
+    name, statistic = "metric=feature_completeness_plan", "statistic=value"
+    assert samples[("model_monitor_metric", *RUN, name, schedule, statistic)] == 0.5
+    for statistic, value in {"sample_count": 2, "sum": 7, "minimum": 3, "maximum": 4}.items():
+        labels = (*RUN, "metric=feature_data_age", schedule, f"statistic={statistic}")
+        assert samples[("model_monitor_metric", *labels)] == value
+    assert len(samples) == 8
+
+
+def test_without_violations_the_numbers_are_there_and_0(report, surroundings, tmp_path):
+    prometheus(report(violations=0, status=AlertStatus.OK), str(tmp_path / "a.prom"), surroundings())
+    samples = samples_of(tmp_path / "a.prom")
+
+    assert samples[("model_monitor_violations", *RUN, "monitoring_schedule=hourly")] == 0
+    assert samples[("model_monitor_alert", *RUN, "monitoring_schedule=hourly")] == 0
+
+
+def test_names_with_quotes_and_line_breaks_are_read_back(report, surroundings, tmp_path):
+    name = 'a "b"\\\nc'
+    prometheus(report(metrics=(metric(name, 1.5),)), str(tmp_path / "a.prom"), surroundings())
+
+    assert [value for key, value in samples_of(tmp_path / "a.prom").items() if f"metric={name}" in key] == [1.5]
+
+
+def test_numbers_that_are_not_finite_are_left_out_and_counted(report, surroundings, tmp_path, caplog):
+    metrics = (metric("a", float("nan")), metric("b", float("inf")), metric("c", 1.0))
+    prometheus(report(metrics=metrics), str(tmp_path / "a.prom"), surroundings())
+
+    assert [key[2] for key in samples_of(tmp_path / "a.prom") if key[0] == "model_monitor_metric"] == ["endpoint=churn"]
+    assert "left out 2 metrics" in caplog.text
+
+
+def test_a_file_that_cannot_be_written_is_named(report, surroundings, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SinkFailed, match=r"a\.prom: can't be written"):
+        prometheus(report(), str(tmp_path / "file" / "a.prom"), surroundings())

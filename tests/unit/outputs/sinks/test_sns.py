@@ -1,0 +1,79 @@
+"""SNS: what subscribers of a topic get from an emulator of AWS, and what is asked of SNS."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from model_monitor.documents.alerts import AlertStatus
+from model_monitor.errors import SinkFailed
+from model_monitor.outputs.sinks.sns import sns
+
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:alarms"
+
+
+class Recorder:
+    """Stands for a client of SNS."""
+
+    def __init__(self):
+        self.messages = []
+
+    def publish(self, **message):
+        self.messages.append(message)
+
+
+def published(report, surroundings, arn=TOPIC):
+    """The message that a report becomes, and the region that it goes to."""
+    recorder, regions = Recorder(), []
+    sns(report, arn, surroundings(aws=lambda service, region: regions.append(region) or recorder))
+    [message] = recorder.messages
+    return message, regions
+
+
+def test_a_queue_that_subscribed_gets_the_json_document(emulator, report, surroundings):
+    topics, queues = emulator.client("sns", "eu-west-1"), emulator.client("sqs", "eu-west-1")
+    arn = topics.create_topic(Name="alarms")["TopicArn"]
+    queue = queues.create_queue(QueueName="alarms")["QueueUrl"]
+    queue_arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topics.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue_arn)
+
+    sns(report(violations=7), arn, surroundings())
+
+    [received] = queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    body = json.loads(received["Body"])
+    assert json.loads(body["Message"])["violations"]["count"] == 7
+    assert body["MessageAttributes"]["alert"] == {"Type": "String", "Value": "InAlert"}
+
+
+def test_people_get_words_and_programs_the_document(report, surroundings):
+    message, regions = published(report(), surroundings)
+    bodies = json.loads(message["Message"])
+
+    assert regions == ["eu-west-1"]
+    assert message["MessageStructure"] == "json"
+    assert json.loads(bodies["default"])["model"] == "churn"
+    assert "- plan, data_type_check, Only 0.0% of data" in bodies["email"]
+    assert bodies["sms"].startswith("InAlert: DATA_QUALITY of churn / hourly, 1 violation")
+
+
+def test_a_subject_is_short_ascii_in_one_line(report, surroundings):  # SNS: at most 100 ASCII characters
+    message, _ = published(report(endpoint="größer\n" * 40), surroundings)
+
+    assert len(message["Subject"]) == 100
+    assert message["Subject"].isascii()
+    assert "\n" not in message["Subject"]
+
+
+def test_a_fifo_topic_gets_an_id_by_which_it_drops_repetitions(report, surroundings):
+    first, _ = published(report(), surroundings, f"{TOPIC}.fifo")
+    again, _ = published(report(), surroundings, f"{TOPIC}.fifo")
+    other, _ = published(report(status=AlertStatus.OK), surroundings, f"{TOPIC}.fifo")
+
+    assert first["MessageGroupId"] == "DATA_QUALITY"
+    assert first["MessageDeduplicationId"] == again["MessageDeduplicationId"] != other["MessageDeduplicationId"]
+
+
+def test_a_topic_that_is_not_there_is_told_by_its_code(emulator, report, surroundings):
+    with pytest.raises(SinkFailed, match=r"SNS refused it \(NotFound\)"):
+        sns(report(), TOPIC, surroundings())
