@@ -1,0 +1,34 @@
+"""Replay job: old captures, their old baseline and the service's reports -> replay.json, replay.txt, exit message.
+
+./spark-submit.sh jobs/replay.py --windows captures/ --baseline baseline/ --reports reports/ --output-path replay/
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from model_monitor.errors import MonitorError
+from model_monitor.replay.command import DIFFERENT, EQUAL, JSON_NAME, TEXT_NAME, read_request
+from model_monitor.replay.running import replay
+from model_monitor.runtime.job import started
+from model_monitor.storage import join, storage_of
+
+
+def main(argv: list[str]) -> int:
+    try:
+        request = read_request(argv, os.environ)
+    except MonitorError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return error.exit_status
+    with started("monitor", request.monitoring) as job:
+        certificate = replay(job.spark, job.config, request.recurrence, request.reports)
+        storage = storage_of(request.output_path, job.spark)
+        storage.write(join(request.output_path, JSON_NAME), certificate.to_json().encode())
+        storage.write(join(request.output_path, TEXT_NAME), certificate.to_text().encode())
+        job.finish(certificate.message(), EQUAL if certificate.is_equal else DIFFERENT)
+    return job.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

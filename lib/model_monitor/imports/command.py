@@ -1,0 +1,148 @@
+"""`model-monitor import`: descriptions in, an env file for each job and a schedule entry out, and a word on the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from model_monitor.errors import BadConfiguration, BadDocument
+from model_monitor.imports.descriptions import (
+    NOT_NEEDED,
+    Definition,
+    ScheduleDescription,
+    capture_prefix_of,
+    definition_of,
+    schedule_of,
+)
+from model_monitor.imports.entry import entry_of, window_of
+from model_monitor.imports.env_file import env_text
+from model_monitor.imports.shapes import Described, described
+from model_monitor.imports.variables import JobVariables, jobs_of
+from model_monitor.storage import LocalStorage
+
+STOPPED = "Stopped"
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One schedule that was moved over: its files by name, and what there is to say of it."""
+
+    name: str
+    files: Mapping[str, str]
+    remarks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """The lines for people."""
+        lines = [self.name, f"  wrote {', '.join(self.files)}", *(f"  {remark}" for remark in self.remarks)]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def import_schedules(
+    answers: Iterable[tuple[str, Any]], folder: Path, out: TextIO, *, captures: str | None = None, replace: bool = False
+) -> None:
+    """Move over every schedule among some answers of the API, and say what was and what was not.
+
+    answers: each with the words that name it in errors. folder: where the files go. captures: the prefix under which endpoints
+    capture; None: as describe-endpoint says. replace: whether files that are there already may be written over.
+
+    Raises BadDocument for an answer that is none, BadConfiguration if one is missing or a file is there already, OutputFailed
+    if a file can't be written.
+    """
+    moved = moved_over([described(content, where) for where, content in answers], captures)
+    there = [str(folder / name) for each in moved for name in each.files if (folder / name).exists()]
+    if there and not replace:
+        raise BadConfiguration(f"{', '.join(there)}: is there already; name another --output, or say --replace")
+    for each in moved:
+        for name, text in each.files.items():
+            LocalStorage().write(str(folder / name), text.encode())
+        out.write(str(each))
+
+
+def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The content of JSON files, each with its path.
+
+    Raises BadInput if a file can't be read, BadDocument if it is no JSON.
+    """
+    for path in paths:
+        content = LocalStorage().read(path)
+        try:
+            yield path, json.loads(content)
+        except ValueError as fault:
+            raise BadDocument(f"{path}: is no JSON ({fault}); give the output of aws sagemaker describe-…") from fault
+
+
+def moved_over(answers: Sequence[Described], captures: str | None) -> list[Moved]:
+    """Each schedule among the answers with its files; a job definition that no schedule names has an env file alone.
+
+    Raises BadConfiguration if a schedule's job definition is not among them.
+    """
+    schedules = [schedule_of(each.content) for each in answers if each.operation == "DescribeMonitoringSchedule"]
+    definitions = {
+        definition.name: definition
+        for each in answers
+        if each.operation.endswith("JobDefinition")
+        for definition in [definition_of(each.content)]
+    }
+    prefixes = dict(capture_prefix_of(each.content) for each in answers if each.operation == "DescribeEndpoint")
+    unknown = [f"not known to botocore, left out: {path}" for each in answers for path in each.unknown]
+    moved = []
+    for schedule in schedules:
+        definition = schedule.inline or _named(definitions, schedule)
+        prefix = captures or prefixes.get(definition.source.endpoint or "")
+        moved.append(_moved(definition, schedule, prefix))
+    for name in definitions.keys() - {schedule.definition_name for schedule in schedules}:
+        definition = definitions[name]
+        moved.append(_moved(definition, None, captures or prefixes.get(definition.source.endpoint or "")))
+    if not moved:
+        raise BadConfiguration("there is neither a schedule nor a job definition among the files; add one")
+    first = moved[0]
+    return [Moved(first.name, first.files, (*first.remarks, *unknown)), *moved[1:]]
+
+
+def _named(definitions: Mapping[str, Definition], schedule: ScheduleDescription) -> Definition:
+    name = schedule.definition_name or ""
+    if name in definitions:
+        return definitions[name]
+    raise BadConfiguration(
+        f"the schedule {schedule.name} runs the job definition {name}, which is in none of the files; "
+        f"add the output of aws sagemaker describe-…-job-definition --job-definition-name {name}"
+    )
+
+
+def _moved(definition: Definition, schedule: ScheduleDescription | None, captures: str | None) -> Moved:
+    name = schedule.name if schedule else definition.name
+    jobs = jobs_of(definition, name, captures, window_of(schedule, definition) if schedule else None)
+    env_files = {job.job: f"{name}.env" if job.job == "monitor" else f"{name}.{job.job}.env" for job in jobs}
+    files = {
+        env_files[job.job]: env_text(
+            f"{name}: {definition.monitoring_type}, the job {job.job}", job.variables, job.missing
+        )
+        for job in jobs
+    }
+    if schedule:
+        files[f"{name}.schedule.json"] = entry_of(schedule, definition, jobs, env_files).to_json() + "\n"
+    return Moved(name, files, tuple(_remarks(definition, schedule, jobs, env_files)))
+
+
+def _remarks(
+    definition: Definition,
+    schedule: ScheduleDescription | None,
+    jobs: Sequence[JobVariables],
+    env_files: Mapping[str, str],
+) -> Iterator[str]:
+    for job in jobs:
+        for name, where in job.missing.items():
+            yield f"to fill in: {name} in {env_files[job.job]}; {where}"
+        for name in job.unused:
+            yield f"no job of ours reads the variable {name}"
+    if schedule is None:
+        yield "no describe-monitoring-schedule names it, so its hours and its window are not known"
+    elif schedule.status == STOPPED:
+        yield "the schedule is stopped in the service"
+    elif schedule.expression is None:
+        yield "it has no schedule expression: the service chose an hour of the day, the entry says midnight"
+    for member in definition.not_needed:
+        yield f"not carried over: {member} ({NOT_NEEDED[member]})"

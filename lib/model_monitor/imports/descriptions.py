@@ -1,0 +1,186 @@
+"""A schedule and its job definition, whatever kind of monitoring they are for, in one form. Pure.
+
+The API has five forms of a job definition: one for each kind of monitoring, whose members begin with its name, and the older
+one inside the schedule itself. Contents are those that `shapes.py` let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from model_monitor.errors import BadDocument
+
+MONITORING_TYPES = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")
+
+NOT_NEEDED = {
+    "JobResources": "where a job runs is told to spark-submit",
+    "MonitoringResources": "where a job runs is told to spark-submit",
+    "NetworkConfig": "the network is the cluster's",
+    "RoleArn": "jobs use the cluster's credentials",
+    "KmsKeyId": "what is written is encrypted as its bucket says",
+    "ContainerEntrypoint": "a container of your own runs other code than ours",
+    "ContainerArguments": "a container of your own runs other code than ours",
+}
+"""Members that have no counterpart, with the reason, wherever they stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is monitored: an endpoint, or what batch transforms left below a prefix. None: not said.
+
+    attributes: the members of the API that say where features, prediction, probability and label are, by our variables' names.
+    """
+
+    endpoint: str | None = None
+    transform_prefix: str | None = None
+    transform_format: Mapping[str, Any] = field(default_factory=dict)
+    start_offset: str | None = None
+    end_offset: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A job definition: what is read, what it is held against, where the results go."""
+
+    name: str
+    monitoring_type: str
+    source: Source
+    output_uri: str
+    constraints: str | None = None
+    statistics: str | None = None
+    baselining_job: str | None = None
+    ground_truth: str | None = None
+    problem_type: str | None = None
+    analysis_config: str | None = None
+    preprocessor: str | None = None
+    postprocessor: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    max_runtime_seconds: int | None = None
+    not_needed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleDescription:
+    """A schedule. definition_name: of the job definition that it runs; inline: that of an old schedule, which has it inside."""
+
+    name: str
+    status: str
+    expression: str | None
+    definition_name: str | None
+    inline: Definition | None = None
+    analysis_start: str | None = None
+    analysis_end: str | None = None
+
+
+def schedule_of(content: Mapping[str, Any]) -> ScheduleDescription:
+    """The schedule that an answer to DescribeMonitoringSchedule describes."""
+    config = content["MonitoringScheduleConfig"]
+    name = content["MonitoringScheduleName"]
+    times = config.get("ScheduleConfig", {})
+    inline = config.get("MonitoringJobDefinition")
+    kind = config.get("MonitoringType", content.get("MonitoringType", MONITORING_TYPES[0]))
+    return ScheduleDescription(
+        name,
+        content["MonitoringScheduleStatus"],
+        times.get("ScheduleExpression"),
+        config.get("MonitoringJobDefinitionName"),
+        _inline_definition(name, kind, inline) if inline else None,
+        times.get("DataAnalysisStartTime"),
+        times.get("DataAnalysisEndTime"),
+    )
+
+
+def definition_of(content: Mapping[str, Any]) -> Definition:
+    """The job definition that an answer to one of the four Describe…JobDefinition describes."""
+    kind = next(kind for kind in MONITORING_TYPES if f"{kind}JobInput" in content)
+    return _definition(
+        content["JobDefinitionName"],
+        kind,
+        baseline=content.get(f"{kind}BaselineConfig", {}),
+        application=content[f"{kind}AppSpecification"],
+        environment=content[f"{kind}AppSpecification"].get("Environment", {}),
+        job_input=content[f"{kind}JobInput"],
+        output=content[f"{kind}JobOutputConfig"],
+        whole=content,
+    )
+
+
+def capture_prefix_of(content: Mapping[str, Any]) -> tuple[str, str | None]:
+    """An endpoint's name, and the prefix that it captures to, None if it does not, of an answer to DescribeEndpoint."""
+    prefix = content.get("DataCaptureConfig", {}).get("DestinationS3Uri")
+    return content["EndpointName"], prefix
+
+
+def _inline_definition(name: str, kind: str, content: Mapping[str, Any]) -> Definition:
+    if len(content["MonitoringInputs"]) != 1:
+        raise BadDocument(
+            f"the schedule {name} has {len(content['MonitoringInputs'])} MonitoringInputs; the service takes 1"
+        )
+    return _definition(
+        name,
+        kind,
+        baseline=content.get("BaselineConfig", {}),
+        application=content["MonitoringAppSpecification"],
+        environment=content.get("Environment", {}),
+        job_input=content["MonitoringInputs"][0],
+        output=content["MonitoringOutputConfig"],
+        whole=content,
+    )
+
+
+def _definition(
+    name: str,
+    kind: str,
+    *,
+    baseline: Mapping[str, Any],
+    application: Mapping[str, Any],
+    environment: Mapping[str, str],
+    job_input: Mapping[str, Any],
+    output: Mapping[str, Any],
+    whole: Mapping[str, Any],
+) -> Definition:
+    outputs = output["MonitoringOutputs"]
+    if not outputs:
+        raise BadDocument(f"the job definition {name} has no MonitoringOutputs, so there is no place for its results")
+    return Definition(
+        name,
+        kind,
+        _source(job_input),
+        outputs[0]["S3Output"]["S3Uri"].rstrip("/"),
+        constraints=baseline.get("ConstraintsResource", {}).get("S3Uri"),
+        statistics=baseline.get("StatisticsResource", {}).get("S3Uri"),
+        baselining_job=baseline.get("BaseliningJobName"),
+        ground_truth=job_input.get("GroundTruthS3Input", {}).get("S3Uri"),
+        problem_type=application.get("ProblemType"),
+        analysis_config=application.get("ConfigUri"),
+        preprocessor=application.get("RecordPreprocessorSourceUri"),
+        postprocessor=application.get("PostAnalyticsProcessorSourceUri"),
+        environment=dict(environment),
+        max_runtime_seconds=whole.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
+        not_needed=tuple(member for member in NOT_NEEDED if member in {*whole, *application, *output}),
+    )
+
+
+_ATTRIBUTES = {
+    "FeaturesAttribute": "features_attribute",
+    "InferenceAttribute": "inference_attribute",
+    "ProbabilityAttribute": "probability_attribute",
+    "ProbabilityThresholdAttribute": "probability_threshold_attribute",
+    "ExcludeFeaturesAttribute": "exclude_features_attribute",
+}
+
+
+def _source(job_input: Mapping[str, Any]) -> Source:
+    endpoint, transform = job_input.get("EndpointInput"), job_input.get("BatchTransformInput")
+    members = endpoint or transform or {}
+    return Source(
+        endpoint=members.get("EndpointName"),
+        transform_prefix=members.get("DataCapturedDestinationS3Uri"),
+        transform_format=members.get("DatasetFormat", {}),
+        start_offset=members.get("StartTimeOffset"),
+        end_offset=members.get("EndTimeOffset"),
+        attributes={ours: str(members[name]) for name, ours in _ATTRIBUTES.items() if name in members},
+    )

@@ -1,0 +1,98 @@
+"""What a description of the service's API has to look like: botocore's own model of it decides. Needs botocore, no network.
+
+A member that the model does not know is no fault: the API grows. It is left out and listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from model_monitor.errors import BadDocument, MissingDependency
+
+OPERATIONS = {
+    "MonitoringScheduleConfig": "DescribeMonitoringSchedule",
+    "DataQualityJobInput": "DescribeDataQualityJobDefinition",
+    "ModelQualityJobInput": "DescribeModelQualityJobDefinition",
+    "ModelBiasJobInput": "DescribeModelBiasJobDefinition",
+    "ModelExplainabilityJobInput": "DescribeModelExplainabilityJobDefinition",
+    "EndpointArn": "DescribeEndpoint",
+}
+"""A member that only one kind of answer has -> the operation that gives it."""
+
+_OF_BOTO3 = "ResponseMetadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One answer of the API. unknown: paths of members that botocore's model does not have, left out of `content`."""
+
+    operation: str
+    content: Mapping[str, Any]
+    unknown: tuple[str, ...] = ()
+
+
+def described(content: object, where: str) -> Described:
+    """The answer that `content` is. where: its file, for errors.
+
+    Raises BadDocument if it is no answer that can be moved over, or if it has not the shape of one; MissingDependency without
+    botocore.
+    """
+    if not isinstance(content, Mapping):
+        raise BadDocument(
+            f"{where} is {type(content).__name__}; it has to be a JSON object, as `aws sagemaker describe-…` prints it"
+        )
+    operation = next((name for member, name in OPERATIONS.items() if member in content), None)
+    if operation is None:
+        raise BadDocument(
+            f"{where} has none of the members {', '.join(OPERATIONS)}; give the output of aws sagemaker "
+            "describe-monitoring-schedule, of describe-data-quality-job-definition or one like it, or of describe-endpoint"
+        )
+    shape = _service_model().operation_model(operation).output_shape
+    unknown = tuple(sorted(_unknown(content, shape)))
+    known = _known(content, shape)
+    faults = _faults(known, shape)
+    if faults:
+        raise BadDocument("\n".join(f"{where}: {fault}" for fault in faults))
+    return Described(operation, known, unknown)
+
+
+def _service_model() -> Any:
+    try:
+        from botocore.session import get_session
+    except ImportError as fault:
+        raise MissingDependency(
+            "the API's shapes are botocore's, which is not installed; write pip install 'spark-model-monitor[aws]'"
+        ) from fault
+    return get_session().get_service_model("sagemaker")
+
+
+def _faults(content: Mapping[str, Any], shape: Any) -> list[str]:
+    from botocore.validate import ParamValidator
+
+    report: str = ParamValidator().validate(content, shape).generate_report()
+    return report.splitlines()
+
+
+def _unknown(value: Any, shape: Any, path: str = "") -> Iterator[str]:
+    """Paths of the members that the shape does not have."""
+    if shape.type_name == "structure" and isinstance(value, Mapping):
+        for name, member in value.items():
+            if name in shape.members:
+                yield from _unknown(member, shape.members[name], f"{path}{name}.")
+            elif name != _OF_BOTO3:
+                yield f"{path}{name}"
+    elif shape.type_name == "list" and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown(item, shape.member, f"{path.rstrip('.')}[{index}].")
+
+
+def _known(value: Any, shape: Any) -> Any:
+    """The value without members that the shape does not have, or that are null."""
+    if shape.type_name == "structure" and isinstance(value, Mapping):
+        present = {name: member for name, member in value.items() if name in shape.members and member is not None}
+        return {name: _known(member, shape.members[name]) for name, member in present.items()}
+    if shape.type_name == "list" and isinstance(value, list):
+        return [_known(item, shape.member) for item in value]
+    return value

@@ -1,0 +1,138 @@
+"""A job definition as the variables of our jobs, and what of it has to be known from elsewhere. Pure.
+
+Data quality and explainability are one job over captures; model quality and bias are a merge with the ground truth and a job
+over what it merged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from model_monitor.documents.schedule import ScheduledWindow
+from model_monitor.imports.descriptions import Definition
+from model_monitor.runtime.contract import OPTIONS
+from model_monitor.runtime.options import AnalysisType
+from model_monitor.runtime.sources import variable_of
+
+HOUR_FOLDER = "%Y/%m/%d/%H"
+"""Where a run's results go below the schedule's, by the time at which it was scheduled (contract.md 1.5)."""
+
+_ANALYSES = {
+    "DataQuality": AnalysisType.DATA_QUALITY,
+    "ModelQuality": AnalysisType.MODEL_QUALITY,
+    "ModelBias": AnalysisType.MODEL_BIAS,
+    "ModelExplainability": AnalysisType.MODEL_EXPLAINABILITY,
+}
+_WITH_GROUND_TRUTH = ("ModelQuality", "ModelBias")
+_HALVES = {"ModelQuality": ["endpointOutput"], "ModelBias": ["endpointInput", "endpointOutput"]}
+_TRANSFORM_OUTPUT = "batchTransformOutput"
+
+
+@dataclass(frozen=True, slots=True)
+class JobVariables:
+    """What one job is told. missing: variables that the description does not give, each with where it may be found.
+
+    unused: entries of the description's Environment that none of our jobs reads. output_folder: as in `ScheduledJob`.
+    """
+
+    job: str
+    variables: Mapping[str, str]
+    missing: Mapping[str, str]
+    unused: tuple[str, ...] = ()
+    output_folder: str | None = None
+
+
+def jobs_of(
+    definition: Definition, schedule: str, captures: str | None, window: ScheduledWindow | None = None
+) -> tuple[JobVariables, ...]:
+    """The jobs of one run of a schedule, in their order.
+
+    captures: the prefix under which endpoints capture, None if it is not known. window: of a run, from the time at which it is
+    scheduled; None if that is not known.
+    Source: contract.md 1.1 to 1.5, section 2 and 3.2.
+    """
+    source = definition.source
+    offsets = {} if window is None else _of_window(window)
+    place = f"{source.endpoint}/{schedule}" if source.endpoint else schedule
+    missing: dict[str, str] = {}
+    if source.transform_prefix:
+        read, dataset_format = f"{source.transform_prefix.rstrip('/')}/output", json.dumps(source.transform_format)
+    else:
+        read, dataset_format = _below(captures, source.endpoint), json.dumps({"sagemakerCaptureJson": {}})
+        if not read:
+            missing["dataset_source"] = (
+                f"the captures of the endpoint {source.endpoint}: give the output of aws sagemaker describe-endpoint "
+                "as well, or --captures PREFIX"
+            )
+    monitoring = {
+        "analysis_type": _ANALYSES[definition.monitoring_type].value,
+        "dataset_source": read,
+        "dataset_format": dataset_format,
+        "output_path": f"{definition.output_uri}/{place}",
+        **offsets,
+        **_of_baseline(definition, missing),
+        **_of_definition(definition, schedule),
+    }
+    if definition.monitoring_type not in _WITH_GROUND_TRUTH:
+        return (_job("monitor", monitoring, missing, definition),)
+    merged = f"{definition.output_uri}/merge/{source.endpoint or schedule}"
+    halves = [_TRANSFORM_OUTPUT] if source.transform_prefix else _HALVES[definition.monitoring_type]
+    labels = definition.ground_truth or ""
+    merging = {"dataset_source": read, "ground_truth_source": labels, "output_path": merged, **offsets}
+    monitoring |= {
+        "dataset_source": merged,
+        "dataset_format": json.dumps({"sagemakerMergeJson": {"captureIndexNames": halves}}),
+    }
+    of_captures = {name: missing.pop(name) for name in ("dataset_source",) if name in missing}
+    if not definition.ground_truth:
+        of_captures["ground_truth_source"] = "the prefix of the ground truth; the description does not name it"
+    return (
+        JobVariables("merge", _given(merging), of_captures),
+        _job("monitor", monitoring, missing, definition),
+    )
+
+
+def _job(name: str, told: Mapping[str, str], missing: Mapping[str, str], definition: Definition) -> JobVariables:
+    known = {variable_of(option, OPTIONS[option]) for option in OPTIONS}
+    passed = {key: text for key, text in definition.environment.items() if key not in told}
+    unused = tuple(sorted(key for key in passed if key not in known))
+    return JobVariables(name, _given({**told, **passed}), missing, unused, HOUR_FOLDER)
+
+
+def _given(told: Mapping[str, str]) -> dict[str, str]:
+    """The variables that have a text, by the names that our jobs read them by."""
+    return {variable_of(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in told.items() if text}
+
+
+def _of_baseline(definition: Definition, missing: dict[str, str]) -> dict[str, str]:
+    if definition.constraints is None:
+        job = definition.baselining_job
+        missing["baseline_constraints"] = (
+            f"the results of the baselining job {job}: constraints.json at the output path that it was given"
+            if job
+            else "the description names no baseline; make one with jobs/baseline.py"
+        )
+        return {}
+    return {"baseline_constraints": definition.constraints, "baseline_statistics": definition.statistics or ""}
+
+
+def _of_window(window: ScheduledWindow) -> dict[str, str]:
+    return {"start_time_offset": window.start_offset, "end_time_offset": window.end_offset}
+
+
+def _of_definition(definition: Definition, schedule: str) -> dict[str, str]:
+    return {
+        "record_preprocessor_script": definition.preprocessor or "",
+        "post_analytics_processor_script": definition.postprocessor or "",
+        "problem_type": definition.problem_type or "",
+        "analysis_config": definition.analysis_config or "",
+        "sagemaker_endpoint_name": definition.source.endpoint or "",
+        "sagemaker_monitoring_schedule_name": schedule,
+        **definition.source.attributes,
+    }
+
+
+def _below(prefix: str | None, endpoint: str | None) -> str:
+    return f"{prefix.rstrip('/')}/{endpoint}" if prefix and endpoint else ""

@@ -1,0 +1,40 @@
+"""The SDK's monitoring classes, over our jobs: a notebook of `sagemaker.model_monitor` runs with one import line changed.
+
+    from model_monitor.sagemaker import CronExpressionGenerator, DefaultModelMonitor
+
+Signatures are those of `sagemaker<3`; what only a managed service needs (roles, instances, networks, keys) is accepted and
+logged as ignored. Jobs run where `./spark-submit.sh` points. `docs/from-sagemaker.md` says what differs.
+
+No pyspark in this package: jobs are processes of their own.
+"""
+
+from model_monitor.sagemaker.capture_config import DataCaptureConfig
+from model_monitor.sagemaker.data_quality import DefaultModelMonitor
+from model_monitor.sagemaker.formats import CronExpressionGenerator, DatasetFormat, MonitoringDatasetFormat
+from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput, MonitoringOutput
+from model_monitor.sagemaker.local_jobs import JobFailed
+from model_monitor.sagemaker.model_quality import ModelQualityMonitor
+from model_monitor.sagemaker.monitoring_config import DataQualityDistributionConstraints, DataQualityMonitoringConfig
+from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
+from model_monitor.sagemaker.processing import BaseliningJob, MonitoringExecution, ProcessingJob
+
+__all__ = [
+    "DefaultModelMonitor",
+    "ModelQualityMonitor",
+    "DatasetFormat",
+    "MonitoringDatasetFormat",
+    "EndpointInput",
+    "BatchTransformInput",
+    "MonitoringOutput",
+    "DataCaptureConfig",
+    "CronExpressionGenerator",
+    "DataQualityMonitoringConfig",
+    "DataQualityDistributionConstraints",
+    "BaseliningJob",
+    "MonitoringExecution",
+    "ProcessingJob",
+    "JobFailed",
+    "Statistics",
+    "Constraints",
+    "ConstraintViolations",
+]

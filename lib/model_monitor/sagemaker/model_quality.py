@@ -1,0 +1,193 @@
+"""The SDK's `ModelQualityMonitor`: what the model answered beside what turned out to be true.
+
+A run of its schedule is two jobs, the merge with the ground truth and the monitoring of what was merged.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from model_monitor.outputs.files import STATISTICS, VIOLATIONS
+from model_monitor.runtime.options import AnalysisType
+from model_monitor.sagemaker.definitions import (
+    app_specification,
+    baseline_config,
+    job_input,
+    job_output,
+    schedule_config,
+)
+from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
+from model_monitor.sagemaker.locations import absolute, located
+from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
+from model_monitor.sagemaker.processing import ProcessingJob
+from model_monitor.sagemaker.schedules import ScheduledMonitor
+
+_GROUND_TRUTH = "GroundTruthS3Input"
+
+
+class ModelQualityMonitor(ScheduledMonitor):
+    """Watches accuracy, precision, recall, errors: the metrics of a `problem_type`."""
+
+    MONITORING_TYPE: ClassVar[str] = "ModelQuality"
+    JOB_DEFINITION_BASE_NAME = "model-quality-job-definition"
+
+    def suggest_baseline(
+        self,
+        baseline_dataset: str,
+        dataset_format: dict[str, Any],
+        problem_type: str,
+        inference_attribute: str | None = None,
+        probability_attribute: str | int | None = None,
+        ground_truth_attribute: str | None = None,
+        probability_threshold_attribute: float | str | None = None,
+        post_analytics_processor_script: str | None = None,
+        output_s3_uri: str | None = None,
+        wait: bool = False,
+        logs: bool = False,
+        job_name: str | None = None,
+    ) -> ProcessingJob:
+        """Measure the model on a data set with its answers and the labels, and suggest thresholds: the baselining job.
+
+        problem_type: BinaryClassification, MulticlassClassification or Regression. The attributes are columns by name or index.
+        Raises JobFailed if it was waited for and did not complete.
+        """
+        script = post_analytics_processor_script
+        threshold = probability_threshold_attribute
+        variables = {
+            "analysis_type": AnalysisType.MODEL_QUALITY.value,
+            "dataset_source": located(baseline_dataset),
+            "dataset_format": json.dumps(dataset_format),
+            "problem_type": problem_type,
+            "inference_attribute": inference_attribute,
+            "probability_attribute": None if probability_attribute is None else str(probability_attribute),
+            "ground_truth_attribute": ground_truth_attribute,
+            "probability_threshold_attribute": None if threshold is None else str(threshold),
+            "post_analytics_processor_script": None if script is None else located(script),
+        }
+        return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
+
+    def run_baseline(
+        self,
+        baseline_inputs: Any,
+        output: Any,
+        arguments: Any = None,
+        wait: bool = True,
+        logs: bool = True,
+        job_name: str | None = None,
+    ) -> None:
+        """Not here: in the SDK it runs a container of one's own.
+
+        Raises NotImplementedError.
+        """
+        raise NotImplementedError("'.run_baseline()' runs a container of your own; use suggest_baseline instead.")
+
+    def create_monitoring_schedule(
+        self,
+        endpoint_input: str | EndpointInput | None = None,
+        ground_truth_input: str | None = None,
+        problem_type: str | None = None,
+        record_preprocessor_script: str | None = None,
+        post_analytics_processor_script: str | None = None,
+        output_s3_uri: str | None = None,
+        constraints: Constraints | str | None = None,
+        monitor_schedule_name: str | None = None,
+        schedule_cron_expression: str | None = None,
+        enable_cloudwatch_metrics: bool = True,
+        batch_transform_input: BatchTransformInput | None = None,
+        data_analysis_start_time: str | None = None,
+        data_analysis_end_time: str | None = None,
+    ) -> None:
+        """Keep a schedule; its runs are run when they are asked for (`list_executions`).
+
+        endpoint_input: the endpoint's name, an EndpointInput (which says where the prediction is and how late labels are),
+        or a path of its captures. ground_truth_input: the prefix of the labels. constraints: the latest baselining job's if
+        they are not given.
+        Raises ValueError unless one input is given, and for a second schedule of one monitor; BadConfiguration for a name
+        that is taken.
+        """
+        name = self._new_name(monitor_schedule_name)
+        read, captures = job_input(endpoint_input, batch_transform_input, self.env or {}, self.sagemaker_session)
+        baseline = baseline_config(ConstraintsResource=constraints)
+        parts = {
+            "BaselineConfig": baseline
+            or baseline_config(ConstraintsResource=self._baselining_job().suggested_constraints()),
+            "AppSpecification": {
+                **app_specification(
+                    record_preprocessor_script,
+                    post_analytics_processor_script,
+                    publishes=enable_cloudwatch_metrics,
+                    environment=self.env,
+                ),
+                **_problem(problem_type),
+            },
+            "JobInput": {**read, **_labels(ground_truth_input)},
+            "JobOutputConfig": job_output(name, output_s3_uri, self.sagemaker_session),
+        }
+        times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
+        self._create(name, parts, times=times, captures=captures)
+
+    def update_monitoring_schedule(
+        self,
+        endpoint_input: str | EndpointInput | None = None,
+        ground_truth_input: str | None = None,
+        problem_type: str | None = None,
+        record_preprocessor_script: str | None = None,
+        post_analytics_processor_script: str | None = None,
+        output_s3_uri: str | None = None,
+        constraints: Constraints | str | None = None,
+        schedule_cron_expression: str | None = None,
+        enable_cloudwatch_metrics: bool | None = None,
+        role: str | None = None,
+        instance_count: int | None = None,
+        instance_type: str | None = None,
+        volume_size_in_gb: int | None = None,
+        volume_kms_key: str | None = None,
+        output_kms_key: str | None = None,
+        max_runtime_in_seconds: int | None = None,
+        env: dict[str, str] | None = None,
+        network_config: Any = None,
+        batch_transform_input: BatchTransformInput | None = None,
+        data_analysis_start_time: str | None = None,
+        data_analysis_end_time: str | None = None,
+    ) -> None:
+        """Change what is given of the schedule; instances, keys, network and role are accepted, and without effect.
+
+        Raises ValueError if both inputs are given.
+        """
+        parts: dict[str, Any] = {"JobInput": _labels(ground_truth_input)}
+        captures = None
+        if endpoint_input is not None or batch_transform_input is not None:
+            read, captures = job_input(endpoint_input, batch_transform_input, self.env or {}, self.sagemaker_session)
+            parts["JobInput"] |= read
+        parts["BaselineConfig"] = baseline_config(ConstraintsResource=constraints)
+        if output_s3_uri is not None:
+            parts["JobOutputConfig"] = job_output("", output_s3_uri, self.sagemaker_session)
+        self.env = self.env if env is None else env
+        parts["AppSpecification"] = {
+            **app_specification(
+                record_preprocessor_script,
+                post_analytics_processor_script,
+                publishes=enable_cloudwatch_metrics,
+                environment=env if enable_cloudwatch_metrics is None else self.env,
+            ),
+            **_problem(problem_type),
+        }
+        times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
+        self._update(parts, times=times, captures=captures)
+
+    def latest_monitoring_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
+        """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""
+        return self._latest_statistics(file_name)
+
+    def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
+        """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due."""
+        return self._latest_violations(file_name)
+
+
+def _problem(problem_type: str | None) -> dict[str, str]:
+    return {} if problem_type is None else {"ProblemType": problem_type}
+
+
+def _labels(ground_truth: str | None) -> dict[str, Any]:
+    return {} if ground_truth is None else {_GROUND_TRUTH: {"S3Uri": absolute(ground_truth)}}

@@ -1,0 +1,300 @@
+"""What all monitors of the SDK have in common: a schedule, its runs with their files, its alert.
+
+A schedule is kept as the API would describe it (`records.py`), and goes to the jobs by the way that `model-monitor import`
+takes: what runs here runs from an imported schedule, too.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.outputs.files import STATISTICS, VIOLATIONS
+from model_monitor.sagemaker import alerts, local_jobs, records
+from model_monitor.sagemaker.baselining import BaselinedMonitor, named_after
+from model_monitor.sagemaker.definitions import PUBLISH
+from model_monitor.sagemaker.executions import SCHEDULED, results_of, run_due, run_summary
+from model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics
+from model_monitor.sagemaker.processing import MonitoringExecution
+
+log = logging.getLogger(__name__)
+
+S = TypeVar("S", bound="ScheduledMonitor")
+
+SCHEDULE = "monitoring-schedule"
+SOURCES = {"EndpointInput", "BatchTransformInput"}
+"""Members of a job input of which there is one."""
+
+STOPPED = "Stopped"
+NO_ROLE = "arn:aws:iam::000000000000:role/none"
+
+
+class ScheduledMonitor(BaselinedMonitor):
+    """A monitor with its schedule, the runs of it and its alert."""
+
+    MONITORING_TYPE: ClassVar[str]
+
+    monitoring_schedule_name: str | None = None
+    job_definition_name: str | None = None
+
+    @classmethod
+    def monitoring_type(cls) -> str:
+        """The kind of monitoring, as the API calls it."""
+        return cls.MONITORING_TYPE
+
+    # The schedule.
+
+    def start_monitoring_schedule(self) -> None:
+        """Have its runs be due again."""
+        self._set_status(SCHEDULED)
+
+    def stop_monitoring_schedule(self) -> None:
+        """Have no run be due until it is started again."""
+        self._set_status(STOPPED)
+
+    def delete_monitoring_schedule(self) -> None:
+        """Forget the schedule; the results of its runs stay."""
+        records.delete(records.SCHEDULES, self._schedule_name())
+        self.monitoring_schedule_name = self.job_definition_name = None
+
+    def describe_schedule(self) -> dict[str, Any]:
+        """What the API's DescribeMonitoringSchedule would say. Raises BadConfiguration if there is no schedule."""
+        record = records.read(records.SCHEDULES, self._schedule_name())
+        ran = [run_summary(each, record["Schedule"]) for each in record["Executions"][-1:]]
+        return {**record["Schedule"], **({"LastMonitoringExecutionSummary": ran[0]} if ran else {})}
+
+    @classmethod
+    def attach(cls: type[S], monitor_schedule_name: str, sagemaker_session: Any = None) -> S:
+        """A monitor with a schedule that was created before, here or in another process.
+
+        Raises BadInput if there is none of this name, BadConfiguration if it is one of another kind.
+        """
+        record = records.read(records.SCHEDULES, monitor_schedule_name)
+        kind = record["Schedule"]["MonitoringType"]
+        if kind != cls.MONITORING_TYPE:
+            raise BadConfiguration(
+                f"{monitor_schedule_name} is a schedule of {kind}; a {cls.__name__} attaches to one of {cls.MONITORING_TYPE}"
+            )
+        environment = dict(cls._application(record).get("Environment", {}))
+        environment.pop(PUBLISH, None)
+        monitor = cls(role=record["Definition"]["RoleArn"], sagemaker_session=sagemaker_session, env=environment)
+        monitor.monitoring_schedule_name = monitor_schedule_name
+        monitor.job_definition_name = record["Definition"]["JobDefinitionName"]
+        return monitor
+
+    # Its runs.
+
+    def list_executions(self) -> list[MonitoringExecution]:
+        """Run what is due, and give all runs, the oldest first."""
+        runs = run_due(self._schedule_name())
+        if not runs:
+            log.warning("No executions found for schedule. monitoring_schedule_name: %s", self.monitoring_schedule_name)
+        return [
+            MonitoringExecution.from_processing_arn(self.sagemaker_session, run["ProcessingJobArn"]) for run in runs
+        ]
+
+    def get_latest_execution_logs(self, wait: bool = False) -> None:
+        """Show the log of the latest run. wait: until it has ended.
+
+        Raises ValueError if there is no run.
+        """
+        executions = self.list_executions()
+        if not executions:
+            raise ValueError("No execution jobs were kicked off.")
+        if wait:
+            executions[-1].wait(logs=True)
+        else:
+            log_file = records.path_of(records.JOBS, executions[-1].job_name, ".log")
+            sys.stdout.write(log_file.read_text(encoding="utf-8", errors="replace"))
+
+    # Its alert.
+
+    def update_monitoring_alert(
+        self, monitoring_alert_name: str, data_points_to_alert: int | None, evaluation_period: int | None
+    ) -> None:
+        """Have an alert be n of m: `data_points_to_alert` of the last `evaluation_period` runs with violations.
+
+        Raises BadConfiguration for a name other than the schedule's, ValueError if nothing is given.
+        """
+        if monitoring_alert_name != self._schedule_name():
+            raise BadConfiguration(
+                f"there is no alert {monitoring_alert_name!r}; it is called {self._schedule_name()!r}"
+            )
+        variables = alerts.rule_variables(data_points_to_alert, evaluation_period)
+        record = records.read(records.SCHEDULES, self._schedule_name())
+        self._application(record).setdefault("Environment", {}).update(variables)
+        record["Schedule"]["LastModifiedTime"] = records.now()
+        records.write(records.SCHEDULES, self._schedule_name(), record)
+
+    def list_monitoring_alerts(
+        self, next_token: str | None = None, max_results: int | None = 10
+    ) -> tuple[list[alerts.MonitoringAlertSummary], None]:
+        """The schedule's one alert as it stands; none without a schedule. There is never a next page."""
+        if self.monitoring_schedule_name is None:
+            log.warning("No alert to list, please create a schedule first.")
+            return [], None
+        record = records.read(records.SCHEDULES, self.monitoring_schedule_name)
+        environment = self._application(record).get("Environment", {})
+        return [alerts.summary_of(record["Schedule"], environment, results_of(record))][:max_results], None
+
+    def list_monitoring_alert_history(
+        self,
+        monitoring_alert_name: str | None = None,
+        sort_by: str | None = "CreationTime",
+        sort_order: str | None = "Descending",
+        next_token: str | None = None,
+        max_results: int | None = 10,
+        creation_time_before: str | None = None,
+        creation_time_after: str | None = None,
+        status_equals: str | None = None,
+    ) -> tuple[list[alerts.MonitoringAlertHistorySummary], None]:
+        """The changes of the schedule's alert, by their times; none without a schedule. There is never a next page."""
+        if self.monitoring_schedule_name is None:
+            log.warning("No alert history to list, please create a schedule first.")
+            return [], None
+        record = records.read(records.SCHEDULES, self.monitoring_schedule_name)
+        changes = alerts.history_of(
+            self.monitoring_schedule_name,
+            results_of(record),
+            ascending=sort_order == alerts.ASCENDING,
+            status=status_equals,
+            before=creation_time_before,
+            after=creation_time_after,
+        )
+        return changes[:max_results], None
+
+    # For the kinds of monitors.
+
+    @classmethod
+    def _application(cls, record: Mapping[str, Any]) -> dict[str, Any]:
+        """The application specification of a schedule that is kept; changing it changes the record."""
+        specification: dict[str, Any] = record["Definition"][f"{cls.MONITORING_TYPE}AppSpecification"]
+        return specification
+
+    def _latest_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
+        latest = self._latest_completed()
+        return None if latest is None else latest.statistics(file_name)
+
+    def _latest_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
+        latest = self._latest_completed()
+        return None if latest is None else latest.constraint_violations(file_name)
+
+    def _latest_completed(self) -> MonitoringExecution | None:
+        """The latest run; None, with a warning, if there is none or if it did not complete."""
+        executions = self.list_executions()
+        if not executions:
+            return None
+        described = executions[-1].describe()
+        if described["ProcessingJobStatus"] != local_jobs.COMPLETED:
+            log.warning(
+                "the latest run has no files: it is in status %s (%s)",
+                described["ProcessingJobStatus"],
+                described.get("ExitMessage", "it is running"),
+            )
+            return None
+        return executions[-1]
+
+    def _new_name(self, given: str | None) -> str:
+        """The name of a new schedule. Raises ValueError if there is one already, BadConfiguration for a name that is taken."""
+        if self.monitoring_schedule_name is not None:
+            raise ValueError(
+                "It seems that this object was already used to create a Model Monitoring Schedule. To create another, "
+                "first delete the existing one using my_monitor.delete_monitoring_schedule()."
+            )
+        name = given or named_after(SCHEDULE)
+        if records.exists(records.SCHEDULES, name):
+            raise BadConfiguration(
+                f"there is a schedule {name!r} already; attach to it, delete it, or name another one"
+            )
+        return name
+
+    def _create(
+        self,
+        name: str,
+        parts: Mapping[str, Any],
+        *,
+        times: Mapping[str, str],
+        captures: str,
+    ) -> None:
+        """Keep a new schedule.
+
+        parts: the members of the job definition that begin with the kind of monitoring, without that: `JobInput`, …. times:
+        the API's ScheduleConfig.
+        """
+        created = records.now()
+        whole = {
+            "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{name}",
+            "JobDefinitionName": name,
+            "CreationTime": created,
+            "RoleArn": self.role or NO_ROLE,
+            "JobResources": {
+                "ClusterConfig": {
+                    "InstanceCount": self.instance_count,
+                    "InstanceType": self.instance_type,
+                    "VolumeSizeInGB": self.volume_size_in_gb,
+                }
+            },
+            **{f"{self.MONITORING_TYPE}{part}": content for part, content in parts.items()},
+        }
+        record = {
+            "Schedule": self._description(name, created, times),
+            "Definition": whole,
+            "CapturePrefix": captures,
+            "Executions": [],
+        }
+        records.write(records.SCHEDULES, name, record)
+        self.monitoring_schedule_name = self.job_definition_name = name
+
+    def _update(
+        self,
+        parts: Mapping[str, Any],
+        *,
+        times: Mapping[str, str],
+        captures: str | None,
+    ) -> None:
+        """Change what is given of the schedule. parts: as in `_create`, with the members that change."""
+        name = self._schedule_name()
+        record = records.read(records.SCHEDULES, name)
+        for part, change in parts.items():
+            content = record["Definition"][f"{self.MONITORING_TYPE}{part}"]
+            if SOURCES & change.keys():  # one source takes the place of the other
+                content = {name: member for name, member in content.items() if name not in SOURCES}
+            record["Definition"][f"{self.MONITORING_TYPE}{part}"] = {**content, **change}
+        if times:
+            record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = dict(times)
+        if captures is not None:
+            record["CapturePrefix"] = captures
+        record["Schedule"]["LastModifiedTime"] = records.now()
+        records.write(records.SCHEDULES, name, record)
+
+    def _description(self, name: str, created: datetime, times: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            "MonitoringScheduleArn": f"{local_jobs.ARN}:monitoring-schedule/{name}",
+            "MonitoringScheduleName": name,
+            "MonitoringScheduleStatus": SCHEDULED,
+            "MonitoringType": self.MONITORING_TYPE,
+            "CreationTime": created,
+            "LastModifiedTime": created,
+            "MonitoringScheduleConfig": {
+                **({"ScheduleConfig": dict(times)} if times else {}),
+                "MonitoringJobDefinitionName": name,
+                "MonitoringType": self.MONITORING_TYPE,
+            },
+        }
+
+    def _schedule_name(self) -> str:
+        if self.monitoring_schedule_name is None:
+            raise BadConfiguration(
+                "there is no schedule yet; create one by create_monitoring_schedule, or attach to one"
+            )
+        return self.monitoring_schedule_name
+
+    def _set_status(self, status: str) -> None:
+        name = self._schedule_name()
+        record = records.read(records.SCHEDULES, name)
+        record["Schedule"] |= {"MonitoringScheduleStatus": status, "LastModifiedTime": records.now()}
+        records.write(records.SCHEDULES, name, record)

@@ -1,0 +1,129 @@
+"""When schedules run, and which window each run looks at. Pure.
+
+The service knows four forms of an expression and no other, all in UTC and on the full hour; a run at 23:00 of an hourly
+schedule looks at 22:00 to 23:00. Our own schedules may have any line of crontab.
+
+Source: contract.md section 10.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from itertools import takewhile
+
+from cronsim import CronSim, CronSimError
+from pydantic import TypeAdapter, ValidationError
+
+from model_monitor.errors import BadConfiguration
+
+NOW = "NOW"
+"""The expression of a schedule that runs once, at once."""
+
+DAY_HOURS = 24
+HOURLY = "cron(0 * ? * * *)"
+
+_CRON = re.compile(r"cron\(0 (?P<hour>\*|\d{1,2})(?:/(?P<step>\d{1,2}))? (?:\? \* \* \*|\* \* \? \*)\)")
+_EXPRESSIONS = f"{HOURLY}, cron(0 5 ? * * *) for five o'clock, cron(0 0/6 ? * * *) for every six hours, or {NOW}"
+_CRONTAB_FIELDS = 5
+_A_MOMENT = timedelta(microseconds=1)
+_DURATION = TypeAdapter(timedelta)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The times that a line of crontab names, minute to day of the week, in UTC."""
+
+    cron: str
+
+    @classmethod
+    def of(cls, text: str, where: str) -> Clock:
+        """The clock of a text. where: what it is called, for errors.
+
+        Raises BadConfiguration if it is no line of crontab, or one that never comes.
+        """
+        cron = " ".join(text.split())
+        try:
+            if len(cron.split()) != _CRONTAB_FIELDS:
+                raise CronSimError(f"it has {len(cron.split())} fields of {_CRONTAB_FIELDS}")
+            next(CronSim(cron, datetime(2000, 1, 1, tzinfo=timezone.utc)))
+        except CronSimError as fault:
+            raise BadConfiguration(
+                f"{where} is {text!r} ({fault}); it has to be minute, hour, day, month and day of the week as crontab has "
+                "them, such as 0 * * * * for every hour"
+            ) from None
+        except StopIteration:
+            raise BadConfiguration(f"{where} is {text!r}, which never comes; write a day that there is") from None
+        return cls(cron)
+
+    def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The times later than `after`, up to and with `until`."""
+        return takewhile(lambda time: time <= until, CronSim(self.cron, after.astimezone(timezone.utc)))
+
+    def latest(self, until: datetime) -> datetime:
+        """The last time up to and with `until`."""
+        return next(CronSim(self.cron, until.astimezone(timezone.utc) + _A_MOMENT, reverse=True))
+
+    def period(self, at: datetime) -> timedelta:
+        """How far the times around `at` are from each other."""
+        latest = self.latest(at)
+        return next(CronSim(self.cron, latest)) - latest
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """Runs at `first_hour` of each day (0 to 23, UTC) and every `every_hours` (1 to 24) after it until the day ends."""
+
+    first_hour: int
+    every_hours: int
+
+    @classmethod
+    def of(cls, expression: str) -> Recurrence | None:
+        """The recurrence that an expression of the service means; None for `NOW`.
+
+        Raises BadConfiguration for any other text.
+        """
+        text = expression.strip()
+        if text.upper() == NOW:
+            return None
+        found = _CRON.fullmatch(text)
+        hour, step = (found["hour"], found["step"]) if found else ("", None)
+        if found is None or (hour == "*" and step) or (hour != "*" and int(hour) >= DAY_HOURS):
+            raise BadConfiguration(f"the schedule expression is {expression!r}; the service has {_EXPRESSIONS}")
+        if step is not None and not 1 <= int(step) <= DAY_HOURS:
+            raise BadConfiguration(
+                f"the schedule expression {expression!r} runs every {step} hours; write 1 to {DAY_HOURS}"
+            )
+        return cls(0, 1) if hour == "*" else cls(int(hour), int(step or DAY_HOURS))
+
+    @property
+    def period(self) -> timedelta:
+        """How long the window of a run is."""
+        return timedelta(hours=self.every_hours)
+
+    @property
+    def cron(self) -> str:
+        """The same as a line of crontab has it, minute to day of the week."""
+        if self.every_hours == 1 and self.first_hour == 0:
+            return "0 * * * *"
+        hours = range(self.first_hour, DAY_HOURS, self.every_hours)
+        return f"0 {','.join(map(str, hours))} * * *"
+
+    def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The times of the runs later than `after`, up to and with `until`."""
+        return Clock(self.cron).times(after, until)
+
+
+def read_offset(text: str, where: str) -> timedelta:
+    """The time span that an offset of the service means: `-PT1H`, `-PT0H`, `-P8D`.
+
+    where: what the offset is called, for errors. Raises BadConfiguration for any other text.
+    """
+    try:
+        return _DURATION.validate_python(text if "P" in text else "")  # pydantic takes plain numbers for seconds
+    except ValidationError:
+        raise BadConfiguration(
+            f"{where} is {text!r}; it has to be an ISO 8601 duration, such as -PT1H or -P1D"
+        ) from None

@@ -1,0 +1,87 @@
+"""`model_monitor.sagemaker` can be called as the real SDK's classes can."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+READER = Path(__file__).with_name("sdk_signatures.py")
+NOTEBOOK = ROOT / "examples" / "notebooks" / "sagemaker.ipynb"
+
+CLASSES = (
+    *("DefaultModelMonitor", "ModelQualityMonitor"),
+    *("EndpointInput", "BatchTransformInput", "MonitoringOutput", "DataCaptureConfig"),
+    *("DatasetFormat", "MonitoringDatasetFormat", "CronExpressionGenerator"),
+    *("DataQualityMonitoringConfig", "DataQualityDistributionConstraints"),
+    *("MonitoringExecution", "BaseliningJob", "Statistics", "Constraints", "ConstraintViolations"),
+)
+
+NOT_OFFERED = {
+    # parts of requests to the API, static methods that the SDK calls itself
+    *("prepare_app_specification", "prepare_output_config", "prepare_processing_resources"),
+    *("prepare_stopping_condition", "start_new"),
+}
+
+
+def signatures(python, module, environment, names=CLASSES):
+    command = [str(python), str(READER), module, *names]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def theirs(sdk_python, tmp_path_factory):
+    quiet = {"SAGEMAKER_SUPPRESS_V2_WARNING": "1", "HOME": str(tmp_path_factory.mktemp("home")), "LC_ALL": "C.UTF-8"}
+    return signatures(sdk_python, "sagemaker.model_monitor", quiet)
+
+
+@pytest.fixture(scope="module")
+def ours():
+    return signatures(sys.executable, "model_monitor.sagemaker", {**os.environ, "PYTHONPATH": str(ROOT / "lib")})
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_public_method_has_the_sdks_signature(theirs, ours, name):
+    wanted = {method: shape for method, shape in theirs[name].items() if method not in NOT_OFFERED}
+
+    assert {method: ours[name].get(method) for method in wanted} == wanted
+
+
+def calls_in(notebook, names):
+    """Each call of one of the names in the notebook's code: the dotted text, how many arguments by position, the keywords."""
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call):
+            dotted = ast.unparse(node.func)
+            if dotted.split(".")[0] in names:
+                yield dotted, len(node.args), [keyword.arg for keyword in node.keywords]
+
+
+def test_the_notebook_imports_and_calls_what_the_sdk_has(theirs):
+    """With `sagemaker.model_monitor` in its import line it would be a notebook of the SDK."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    [line] = [each for each in ast.parse(code).body if getattr(each, "module", "") == "model_monitor.sagemaker"]
+    imported = {alias.name for alias in line.names}
+    objects = {"monitor": "DefaultModelMonitor", "baselining_job": "BaseliningJob", "execution": "MonitoringExecution"}
+
+    assert imported <= set(theirs)
+    checked = 0
+    for dotted, positional, keywords in calls_in(notebook, imported | set(objects)):
+        head, *rest = dotted.split(".")
+        method = rest[-1] if rest else "__init__"
+        _, parameters = theirs[objects.get(head, head)][method]
+        known = [name for name, *_ in parameters if name != "self"]
+        assert set(keywords) <= set(known), dotted
+        assert positional <= len(known), dotted
+        checked += 1
+    assert checked >= 10

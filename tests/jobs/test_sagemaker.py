@@ -1,0 +1,192 @@
+"""The SDK's monitors start our jobs: what a notebook sees of one that completes, one that fails, and one that is stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from botocore.session import get_session
+from botocore.validate import ParamValidator
+
+from model_monitor.demo.data_set import write_data_set
+from model_monitor.demo.traffic import FAULT, Traffic
+from model_monitor.errors import BadInput
+from model_monitor.sagemaker import (
+    CronExpressionGenerator,
+    DatasetFormat,
+    DefaultModelMonitor,
+    EndpointInput,
+    JobFailed,
+    ModelQualityMonitor,
+    MonitoringExecution,
+)
+
+MODEL = get_session().get_service_model("sagemaker")
+CSV = DatasetFormat.csv(header=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The example, with traffic of the last, the current and the next hour, all of it with the fault; a home beside it."""
+    folder = tmp_path_factory.mktemp("example")
+    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    traffic = Traffic(hours=3, per_hour=60, start=hour - timedelta(hours=1), fault=replace(FAULT, first_hour=0))
+    write_data_set(folder, rows=500, traffic=traffic)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODEL_MONITOR_HOME", str(folder / "home"))
+        patch.setenv("MODEL_MONITOR_S3_ROOT", str(folder / "s3"))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def monitored(folder):
+    """A monitor with a baseline and an hourly schedule, and its first execution."""
+    monitor = DefaultModelMonitor(env={"MODEL_MONITOR_COMPAT": "none"})
+    monitor.suggest_baseline(str(folder / "baseline.csv"), CSV, output_s3_uri="s3://bucket/baseline", logs=False)
+    monitor.create_monitoring_schedule(
+        endpoint_input=str(folder / "captures" / "churn"),
+        output_s3_uri="s3://bucket/reports",
+        monitor_schedule_name="hourly",
+        schedule_cron_expression=CronExpressionGenerator.hourly(),
+    )
+    return monitor, monitor.list_executions()
+
+
+def faults(operation, content):
+    return ParamValidator().validate(content, MODEL.operation_model(operation).output_shape).generate_report()
+
+
+def test_an_execution_is_described_as_the_api_describes_a_processing_job(monitored):
+    _, [execution] = monitored
+
+    described = execution.describe()
+    assert faults("DescribeProcessingJob", described) == ""
+    assert described["ProcessingJobStatus"] == "Completed"
+    assert described["ExitMessage"].startswith("CompletedWithViolations: Job completed successfully with ")
+
+
+def test_the_schedule_knows_its_last_execution(monitored):
+    monitor, _ = monitored
+
+    described = monitor.describe_schedule()
+    assert faults("DescribeMonitoringSchedule", described) == ""
+    assert described["LastMonitoringExecutionSummary"]["MonitoringExecutionStatus"] == "CompletedWithViolations"
+
+
+def test_reports_lie_in_the_services_layout_in_the_folder_that_stands_in_for_s3(folder, monitored):
+    monitor, [execution] = monitored
+    scheduled = monitor.describe_schedule()["LastMonitoringExecutionSummary"]["ScheduledTime"]
+
+    place = Path(folder / "s3/bucket/reports/churn/hourly") / f"{scheduled:%Y/%m/%d/%H}"  # contract.md 1.5
+    assert json.loads((place / "constraint_violations.json").read_text()) == (
+        execution.constraint_violations().body_dict
+    )
+    assert execution.output.destination == str(place)
+
+
+def test_what_was_run_is_not_run_again_and_is_found_by_its_name(monitored):
+    monitor, [execution] = monitored
+
+    [same] = DefaultModelMonitor.attach("hourly").list_executions()
+    assert same.job_name == execution.job_name
+    by_name = MonitoringExecution.from_processing_name(None, execution.job_name)
+    assert by_name.output.destination == execution.output.destination
+    assert (
+        MonitoringExecution.from_processing_arn(None, execution.arn).statistics().body_dict["dataset"]
+        == (monitor.latest_monitoring_statistics().body_dict["dataset"])
+    )
+
+
+def test_the_planted_fault_is_among_the_violations(monitored):
+    monitor, _ = monitored
+
+    found = {each["feature_name"] for each in monitor.latest_monitoring_constraint_violations().body_dict["violations"]}
+    assert "monthly_charge_eur" in found
+
+
+def test_the_alert_of_the_schedule_is_on(monitored):
+    monitor, _ = monitored
+
+    [alert], _ = monitor.list_monitoring_alerts()
+    assert alert.alert_status == "InAlert"
+
+
+def test_the_log_of_the_latest_execution_is_shown(monitored, capsys):
+    monitor, _ = monitored
+    monitor.get_latest_execution_logs()
+
+    assert "CompletedWithViolations" in capsys.readouterr().out
+
+
+def test_a_job_that_fails_is_told_by_its_own_sentence(folder):
+    monitor = DefaultModelMonitor()
+    job = monitor.suggest_baseline(str(folder / "nowhere.csv"), CSV, wait=False, job_name="failing")
+
+    with pytest.raises(JobFailed, match="the job failing is Failed: Error: .*there is no such file or directory"):
+        job.wait(logs=False)
+    described = monitor.describe_latest_baselining_job()
+    assert faults("DescribeProcessingJob", described) == ""
+    assert described["FailureReason"].startswith("AlgorithmError: Error: ")
+    with pytest.raises(BadInput, match="statistics.json: can't be read"):
+        monitor.baseline_statistics()
+
+
+def test_a_job_that_is_not_waited_for_is_in_progress_and_can_be_stopped(folder):
+    job = DefaultModelMonitor().suggest_baseline(str(folder / "baseline.csv"), CSV, wait=False, job_name="stopped")
+
+    assert job.describe()["ProcessingJobStatus"] == "InProgress"
+    job.stop()
+    assert job.describe()["ProcessingJobStatus"] == "Stopped"
+
+
+def test_a_model_quality_baseline_has_the_suggested_thresholds_of_its_problem(folder):
+    monitor = ModelQualityMonitor()
+    job = monitor.suggest_baseline(
+        str(folder / "baseline.csv"),
+        CSV,
+        "BinaryClassification",
+        inference_attribute="churned",
+        probability_attribute="churn_probability",
+        ground_truth_attribute="churned",
+        output_s3_uri="s3://bucket/quality",
+    )
+    job.wait(logs=False)
+
+    suggested = monitor.suggested_constraints().body_dict["binary_classification_constraints"]
+    assert {"recall", "precision", "auc", "f1"} <= set(suggested)  # contract.md 5.2
+
+
+def test_a_model_quality_schedule_merges_the_labels_and_holds_the_metrics_against_the_baseline(folder):
+    monitor = ModelQualityMonitor()
+    monitor.suggest_baseline(
+        str(folder / "baseline.csv"),
+        CSV,
+        "BinaryClassification",
+        probability_attribute="churn_probability",
+        probability_threshold_attribute=0.5,
+        ground_truth_attribute="churned",
+        output_s3_uri="s3://bucket/scores",
+        wait=True,
+    )
+    monitor.create_monitoring_schedule(
+        endpoint_input=EndpointInput(
+            str(folder / "captures" / "churn"), "/opt/ml/processing/input", probability_attribute="1"
+        ),
+        ground_truth_input=str(folder / "ground-truth"),
+        problem_type="BinaryClassification",
+        output_s3_uri="s3://bucket/reports",
+        monitor_schedule_name="hourly-quality",
+        schedule_cron_expression=CronExpressionGenerator.hourly(),
+    )
+
+    [execution] = monitor.list_executions()
+
+    described = execution.describe()
+    assert described["ProcessingJobStatus"] == "Completed", described
+    assert execution.job_name.startswith("model-quality-monitoring-")  # contract.md 1.5
+    merged = list((folder / "s3/bucket/reports/merge/churn").rglob("*.jsonl"))
+    assert merged
+    assert "binary_classification_metrics" in monitor.latest_monitoring_statistics().body_dict

@@ -1,0 +1,125 @@
+"""A replay of the example's traffic: two hours without a fault, one with it (demo/traffic.py)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.demo.data_set import write_data_set
+from model_monitor.demo.traffic import FAULT, Traffic
+from model_monitor.monitor import run_baseline
+from model_monitor.replay.running import replay
+from model_monitor.runtime.configuration import config_of, sources_of
+from model_monitor.schedules import Recurrence
+
+HOURLY = Recurrence(0, 1)
+
+
+@pytest.fixture(scope="module")
+def example(spark, tmp_path_factory):
+    """Captures of 16:00 to 19:00 of the example's day, whose fault begins at 18:00, and a baseline."""
+    folder = tmp_path_factory.mktemp("example")
+    write_data_set(folder, rows=1_000, traffic=Traffic(hours=FAULT.first_hour + 1, per_hour=100))
+    frame = spark.read.csv(str(folder / "baseline.csv"), header=True)
+    run_baseline(frame, DataQualityMonitor()).write(str(folder / "baseline"), spark)
+    return folder
+
+
+def config(example, output_path, *flags):
+    told = {
+        "--dataset-source": example / "captures",
+        "--dataset-format": "capture",
+        "--baseline": example / "baseline",
+        "--output-path": output_path,
+        "--start-time": "2024-03-04T16:00:00Z",
+    }
+    words = [str(word) for pair in told.items() for word in pair]
+    return config_of("monitor", sources_of([*words, *flags], {}), in_container=False)
+
+
+def test_every_window_between_the_bounds_is_run_and_the_fault_is_seen_in_the_last(spark, example, tmp_path):
+    certificate = replay(spark, config(example, tmp_path), HOURLY, None)
+
+    assert [each.window.start.hour for each in certificate.windows] == [16, 17, 18]
+    assert [len(each.default.violations) > 0 for each in certificate.windows] == [False, False, True]
+    assert "monthly_charge_eur" in {each.subject for each in certificate.windows[2].default.violations}
+
+
+def test_reports_lie_beside_their_windows_and_what_has_no_counterpart_is_named(spark, example, tmp_path):
+    drift = {
+        "feature_name": "churned",
+        "constraint_check_type": "baseline_drift_check",
+        "description": "Baseline drift distance: 0.5 exceeds threshold: 0.1",
+    }
+    for hour, violations in ((17, []), (18, [drift]), (23, [])):
+        folder = tmp_path / f"reports/churn/hourly/2024/03/04/{hour}"
+        folder.mkdir(parents=True)
+        (folder / "constraint_violations.json").write_text(json.dumps({"violations": violations}))
+
+    certificate = replay(spark, config(example, tmp_path / "out"), HOURLY, str(tmp_path / "reports"))
+
+    quiet, other, without = certificate.windows
+    assert certificate.differences_of(quiet) == ()
+    assert [each.kind.value for each in certificate.differences_of(other)] == ["fewer"]
+    assert certificate.differences_of(without) is None
+    assert certificate.unmatched == (str(tmp_path / "reports/churn/hourly/2024/03/04/23"),)
+    assert certificate.summary().splitlines()[0] == "1 of 2 windows equal; 1 differs: drift on discrete columns"
+
+
+def test_an_interrupted_replay_goes_on_where_it_was(spark, example, tmp_path, jobs_of):
+    first = replay(spark, config(example, tmp_path), HOURLY, None)
+    [journal] = (tmp_path / "journal").iterdir()
+    (journal / "20240304T1800Z.json").unlink()
+    (journal / "20240304T1700Z.json").write_text('{"inputs": ')  # a disk that lost its end
+
+    with jobs_of() as some:
+        second = replay(spark, config(example, tmp_path), HOURLY, None)
+    with jobs_of() as none:
+        third = replay(spark, config(example, tmp_path), HOURLY, None)
+
+    assert first.windows == second.windows == third.windows
+    assert some
+    assert none == []
+
+
+@pytest.mark.parametrize("what", ["option", "baseline", "captures"])
+def test_what_the_verdicts_rest_on_is_not_taken_from_the_journal_when_it_changed(
+    spark, example, tmp_path, jobs_of, what
+):
+    copy = tmp_path / "copy"
+    for name in ("captures", "baseline"):
+        for file in sorted(path for path in (example / name).rglob("*") if path.is_file()):
+            if name == "baseline" or "/04/16/" in str(file):
+                target = copy / file.relative_to(example)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(file.read_bytes())
+    replay(spark, config(copy, tmp_path / "out"), HOURLY, None)
+    flags = ["--lenient-window"] if what == "option" else []
+    if what == "baseline":
+        path = copy / "baseline" / "constraints.json"
+        path.write_text(path.read_text().replace('"comparison_threshold" : 0.1', '"comparison_threshold" : 0.2'))
+    if what == "captures":
+        file = next((copy / "captures").rglob("*.jsonl"))
+        file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+
+    with jobs_of() as jobs:
+        replay(spark, config(copy, tmp_path / "out", *flags), HOURLY, None)
+
+    assert jobs
+
+
+def test_a_window_that_fails_is_said_and_tried_again(spark, example, tmp_path):
+    captures = tmp_path / "captures/churn/AllTraffic/2024/03/04"
+    for hour, content in ((16, "no capture\n"), (18, "")):
+        (captures / str(hour)).mkdir(parents=True)
+        (captures / str(hour) / "a.jsonl").write_text(content)
+    (tmp_path / "baseline").symlink_to(example / "baseline")
+
+    certificate = replay(spark, config(tmp_path, tmp_path / "out"), HOURLY, None)
+
+    broken, empty = certificate.windows
+    assert "records were refused" in broken.service.failure
+    assert "Job inputs had no data" in empty.service.failure
+    assert not list((tmp_path / "out").rglob("*.json"))

@@ -1,0 +1,112 @@
+"""The three files as the SDK's objects, on this machine, in a folder that stands in for S3, and by a session's own client."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from model_monitor.errors import BadInput
+from model_monitor.sagemaker import Constraints, ConstraintViolations, Statistics
+
+CONSTRAINTS = {
+    "version": 0.0,
+    "features": [{"name": "age", "inferred_type": "Integral"}, {"name": "plan", "inferred_type": "String"}],
+    "monitoring_config": {"evaluate_constraints": "Enabled"},
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODEL_MONITOR_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MODEL_MONITOR_S3_ROOT", raising=False)
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "constraints.json"
+    path.write_text(json.dumps(CONSTRAINTS))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("feature", "place"),
+    [
+        (None, lambda body: body["monitoring_config"]),
+        ("plan", lambda body: body["features"][1]["monitoring_config_overrides"]),
+    ],
+)
+def test_monitoring_is_switched_off_for_all_or_for_one_and_saved(path, feature, place):
+    constraints = Constraints.from_s3_uri(path)
+    constraints.set_monitoring(False, feature)
+    constraints.save()
+
+    body = Constraints.from_s3_uri(path).body_dict
+    assert place(body) == {"evaluate_constraints": "Disabled"}
+    constraints.set_monitoring(True, feature)
+    assert place(constraints.body_dict) == {"evaluate_constraints": "Enabled"}
+
+
+def test_a_new_place_is_kept(path, tmp_path):
+    constraints = Constraints.from_s3_uri(path)
+
+    assert constraints.save(str(tmp_path / "other" / "c.json")) == constraints.file_s3_uri
+    assert Constraints.from_s3_uri(str(tmp_path / "other" / "c.json")).body_dict == CONSTRAINTS
+
+
+@pytest.mark.parametrize("kind", [Statistics, Constraints, ConstraintViolations])
+def test_a_text_or_a_local_file_gets_a_place_of_its_own(kind, path, tmp_path):
+    of_text, of_file = kind.from_string('{"a": 1}'), kind.from_file_path(path)
+
+    assert (of_text.body_dict, of_file.body_dict) == ({"a": 1}, CONSTRAINTS)
+    assert of_text.file_s3_uri.startswith(str(tmp_path / "home"))
+    assert kind.from_s3_uri(of_text.file_s3_uri).body_dict == {"a": 1}
+
+
+def test_a_folder_stands_in_for_s3_where_one_is_named(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "s3"))
+
+    assert Constraints.from_s3_uri(path).save("s3://bucket/prefix/c.json") == "s3://bucket/prefix/c.json"
+    assert json.loads((tmp_path / "s3/bucket/prefix/c.json").read_text()) == CONSTRAINTS
+    assert Constraints.from_s3_uri("s3://bucket/prefix/c.json").body_dict == CONSTRAINTS
+
+
+class Session:
+    """A session of the SDK as far as files go: a bucket, and a client for it."""
+
+    default_bucket_prefix = None
+
+    def __init__(self):
+        self.objects = {}
+        self.boto_session = self
+
+    def default_bucket(self):
+        return "bucket"
+
+    def client(self, service):
+        assert service == "s3"
+        return self
+
+    def get_object(self, *, Bucket, Key):  # noqa: N803 (boto3's own names)
+        return {"Body": io.BytesIO(self.objects[Bucket, Key])}
+
+    def put_object(self, *, Bucket, Key, Body):  # noqa: N803
+        self.objects[Bucket, Key] = Body
+
+
+def test_with_a_session_files_lie_in_its_bucket():
+    session = Session()
+    written = Statistics.from_string('{"a": 1}', sagemaker_session=session)
+
+    [(bucket, key)] = session.objects
+    assert written.file_s3_uri == f"s3://{bucket}/{key}"
+    assert Statistics.from_s3_uri(written.file_s3_uri, sagemaker_session=session).body_dict == {"a": 1}
+
+
+@pytest.mark.parametrize("session", [None, Session()])
+def test_a_file_that_is_not_there_is_said_by_its_place(session, tmp_path):
+    place = str(tmp_path / "nowhere.json") if session is None else "s3://bucket/nowhere.json"
+
+    with pytest.raises(BadInput, match=f"{place}: can't be read"):
+        Statistics.from_s3_uri(place, sagemaker_session=session)
