@@ -1,0 +1,171 @@
+"""The verdict: each metric of a run against the threshold that constraints.json has for it. Pure.
+
+    outcomes = check_all(measurement, known, min_samples=100)
+    violations_of(outcomes)
+
+Beside violated, passed and not judged there is a third verdict, "cannot tell": too few rows for the metric, or a window smaller
+than those the thresholds are for, in which the metric is beyond its threshold by less than its own error.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+from model_monitor.documents.model_quality_constraints import ComparisonOperator, MetricConstraint, ToleranceNote
+from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.violations import Violation, Violations
+from model_monitor.model_quality import messages
+from model_monitor.model_quality.estimates import interval_of
+from model_monitor.model_quality.evidence import RegressionEvidence
+from model_monitor.model_quality.known import KnownQuality
+from model_monitor.model_quality.labels import shown
+from model_monitor.model_quality.measurement import Measured, Measurement
+from model_monitor.model_quality.tolerance import FALSE_ALARMS, level_of_each, worse_side
+from model_monitor.states.labels import class_key
+
+UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
+NO_THRESHOLD = "constraints.json has no threshold for it"
+NO_SUCH_METRIC = "this run has no metric of this name"
+NOT_OF_THE_SERVICE = "the service never reports this metric"
+TOO_FEW_ROWS = "it rests on {rows:,} rows, fewer than the {needed:,} of min_samples"
+WITHIN_ERROR = (
+    "the thresholds are for windows of at least {expected:,} rows; this one has {rows:,}, and beyond the threshold it is "
+    "by less than the error of so few"
+)
+UNSEEN = "not in the baseline: {classes}"
+
+UNSEEN_CHECK = "unseen_classes"
+"""What checks.json calls the look for classes that the baseline had not; it never is a violation."""
+
+NEVER_REPORTED = ("f0_5", "weighted_f0_5")
+"""Metrics that are in none of the service's published reports, though four of these had to list them (docs/decisions/0018)."""
+
+
+def check_all(
+    measurement: Measurement, known: KnownQuality, *, min_samples: int = 0, as_service: bool = False
+) -> tuple[CheckOutcome, ...]:
+    """The outcome of every constraint, in the order of constraints.json.
+
+    min_samples: rows that a metric has to rest on to be judged. as_service: judge as the service does, by the value alone.
+
+    Raises BadDocument if the constraints are of another type of problem.
+    """
+    judge = _Judge(measurement, known, min_samples, as_service)
+    outcomes = [judge.outcome(name, entry) for name, entry in known.of(measurement.problem_type).items()]
+    if as_service:
+        order = {name: place for place, name in enumerate(messages.SERVICE_ORDER)}
+        outcomes.sort(key=lambda outcome: order.get(outcome.metric or "", len(order)))
+    return (*outcomes, *_unseen(measurement, known))
+
+
+def violations_of(outcomes: Iterable[CheckOutcome]) -> Violations:
+    """The violations among the outcomes, in their order.
+
+    Source: contract.md 5.3, golden rule 20.
+    """
+    return Violations(
+        violations=tuple(
+            Violation(
+                constraint_check_type=outcome.check,
+                description=outcome.description or "",
+                metric_name=messages.displayed(outcome.metric or ""),
+            )
+            for outcome in outcomes
+            if outcome.status is CheckStatus.VIOLATED
+        )
+    )
+
+
+class _Judge:
+    """Judges the metrics of one run."""
+
+    def __init__(self, measurement: Measurement, known: KnownQuality, min_samples: int, as_service: bool) -> None:
+        self._measurement = measurement
+        self._tolerance: ToleranceNote | None = None if as_service else known.constraints.tolerance
+        self._baseline_rows = known.rows
+        self._min_samples = min_samples
+        self._as_service = as_service
+
+    def outcome(self, name: str, constraint: MetricConstraint) -> CheckOutcome:
+        """What became of one constraint, with the numbers it rests on."""
+        measured = self._measurement.metrics.get(name)
+        status, reason = self._verdict(name, measured, constraint)
+        value = measured.value if measured is not None else None
+        description = None
+        if status is CheckStatus.VIOLATED and measured is not None and value is not None:
+            assert constraint.threshold is not None  # without one nothing is violated
+            operator = constraint.comparison_operator.value
+            description = messages.broken(name, value, measured.standard_deviation, operator, constraint.threshold)
+        return CheckOutcome(
+            metric=name,
+            check=constraint.comparison_operator.value,
+            status=status,
+            observed=value,
+            interval=interval_of(measured.estimate) if measured is not None else None,
+            threshold=constraint.threshold,
+            n=self._baseline_rows,
+            m=measured.estimate.n if measured is not None else None,
+            reason=reason,
+            description=description,
+        )
+
+    def _verdict(
+        self, name: str, measured: Measured | None, constraint: MetricConstraint
+    ) -> tuple[CheckStatus, str | None]:
+        if measured is None:
+            return CheckStatus.NOT_JUDGED, self._no_such(name)
+        if constraint.threshold is None:
+            return CheckStatus.NOT_JUDGED, NO_THRESHOLD
+        if measured.value is None:
+            return CheckStatus.NOT_JUDGED, UNDEFINED
+        if self._as_service and name in NEVER_REPORTED:
+            return CheckStatus.NOT_JUDGED, NOT_OF_THE_SERVICE
+        if measured.estimate.n < self._min_samples:
+            return CheckStatus.CANNOT_TELL, TOO_FEW_ROWS.format(rows=measured.estimate.n, needed=self._min_samples)
+        if not constraint.comparison_operator.is_broken(measured.value, constraint.threshold):
+            return CheckStatus.PASSED, None
+        if self._is_within_error(measured, constraint.comparison_operator, constraint.threshold):
+            expected = self._tolerance.window_rows if self._tolerance else None
+            return CheckStatus.CANNOT_TELL, WITHIN_ERROR.format(expected=expected, rows=self._measurement.rows)
+        return CheckStatus.VIOLATED, None
+
+    def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:
+        """Whether a window smaller than expected may be beyond the threshold by chance.
+
+        The better end of the metric's own interval is not beyond it. That is no less strict than the thresholds are: the error
+        of the baseline is in them.
+        """
+        tolerance = self._tolerance
+        if tolerance is None or not tolerance.window_rows or self._measurement.rows >= tolerance.window_rows:
+            return False
+        level = level_of_each(tolerance.false_alarms or FALSE_ALARMS, tolerance.metrics or 1)
+        better = worse_side(operator).opposite
+        end = measured.estimate.end(better, level)
+        return end is None or not operator.is_broken(end, threshold)
+
+    def _no_such(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self._measurement.metrics, n=1)
+        return f"{NO_SUCH_METRIC}; did you mean {near[0]!r}?" if near else NO_SUCH_METRIC
+
+
+def _unseen(measurement: Measurement, known: KnownQuality) -> Iterator[CheckOutcome]:
+    """The classes of this run that the baseline had not, if there are any: metrics of the two are not alike."""
+    evidence = measurement.evidence
+    if isinstance(evidence, RegressionEvidence) or known.classes is None:
+        return
+    before = {class_key(name) for name in known.classes}
+    occurred = (evidence.matrix.sum(axis=0) + evidence.matrix.sum(axis=1)) > 0
+    unseen = [
+        name for name, there in zip(evidence.classes, occurred, strict=True) if there and class_key(name) not in before
+    ]
+    if unseen:
+        yield CheckOutcome(
+            metric="confusion_matrix",
+            check=UNSEEN_CHECK,
+            status=CheckStatus.NOT_JUDGED,
+            threshold=None,
+            n=known.rows,
+            m=measurement.rows,
+            reason=UNSEEN.format(classes=shown(unseen)),
+        )

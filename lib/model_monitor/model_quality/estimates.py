@@ -1,0 +1,252 @@
+"""Estimates: a metric's value with what is known of its error, from which intervals and thresholds are made. Pure.
+
+There are two kinds. A `ShareEstimate` lies between 0 and 1 and behaves like a share of so many independent trials, so that its
+interval has a width at 0 and 1 too. A `JackknifeEstimate` is anything made of sums of blocks of rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic is computed of
+Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number for each choice
+
+CONFIDENCE = 0.95
+"""Confidence of the intervals in metrics.json, each for itself."""
+
+
+class Side(Enum):
+    """Which end of an interval is meant."""
+
+    LOW = -1
+    HIGH = 1
+
+    @property
+    def opposite(self) -> Side:
+        return Side(-self.value)
+
+
+class Estimate(Protocol):
+    """A metric of some rows."""
+
+    @property
+    def value(self) -> float:
+        """The metric; NaN if it is not defined."""
+
+    @property
+    def n(self) -> int:
+        """Rows that the value rests on."""
+
+    @property
+    def method(self) -> str:
+        """How the intervals are made."""
+
+    @property
+    def bound(self) -> float | None:
+        """By how much the value may differ from the one without binning; None if there was none."""
+
+    def end(self, side: Side, level: float) -> float | None:
+        """The end of the interval that the true value lies beyond with probability `level`; None if it has no end."""
+
+    def limit(self, side: Side, level: float, growth: float) -> float | None:
+        """What the value of other rows of the same kind lies beyond with probability `level`.
+
+        growth: how many times as many rows they are. None if there is no telling.
+        """
+
+
+def interval_of(estimate: Estimate, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+    """Both ends of the interval; None if it can't be told."""
+    level = (1 - confidence) / 2
+    low, high = (estimate.end(side, level) for side in Side)
+    return None if low is None or high is None else (low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareEstimate:
+    """A metric from 0 to 1.
+
+    trials: how many independent trials would make a share so uncertain; of a plain share its denominator, else
+    value·(1 - value) / variance.
+    """
+
+    value: float
+    n: int
+    trials: float
+    method: str = "Wilson"
+    bound: float | None = None
+
+    @classmethod
+    def of_count(cls, hits: float, rows: float, *, without_rows: float = math.nan) -> ShareEstimate:
+        """A share of rows. without_rows: its value where there is none."""
+        return cls(hits / rows if rows else without_rows, int(rows), rows)
+
+    @classmethod
+    def of_variance(
+        cls, value: float, variance: float, n: int, *, method: str, fallback: float, bound: float | None = None
+    ) -> ShareEstimate:
+        """A metric whose variance is known. fallback: the trials where value or variance leave them undefined."""
+        trials = fallback
+        if 0 < value < 1 and variance > 0:
+            trials = min(value * (1 - value) / variance, n)
+        return cls(value, n, trials, method, bound)
+
+    def complement(self) -> ShareEstimate:
+        """The estimate of 1 - value."""
+        return ShareEstimate(1 - self.value, self.n, self.trials, self.method, self.bound)
+
+    def end(self, side: Side, level: float) -> float | None:
+        """Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference"."""
+        if math.isnan(self.value) or not self.trials:
+            return None
+        if self.value == (1.0 if side is Side.HIGH else 0.0):
+            return self.value
+        z = float(stats.norm.isf(level))
+        spread = z * z / self.trials
+        middle = (self.value + spread / 2) / (1 + spread)
+        reach = math.sqrt(max(self.value * (1 - self.value), 0.0) * spread + spread * spread / 4) / (1 + spread)
+        return min(max(middle + side.value * reach, 0.0), 1.0)
+
+    def limit(self, side: Side, level: float, growth: float) -> float | None:
+        """The value t of the other rows at which a score test of equal shares has this level.
+
+        Solves (value - t)² = z²·p(1 - p)·(1/n + 1/m) with the pooled p = (n·value + m·t)/(n + m), n and m the trials.
+        Source: Krishnamoorthy and Peng 2011, "Improved closed-form prediction intervals for binomial and Poisson
+        distributions", of joint sampling.
+        """
+        if math.isnan(self.value) or not self.trials:
+            return None
+        z = float(stats.norm.isf(level))
+        n, m = self.trials, self.trials * growth
+        spread = z * z * (n + m) / (n * m)
+        here, there = n * self.value / (n + m), m / (n + m)
+        square = 1 + spread * there * there
+        linear = 2 * self.value + spread * there * (1 - 2 * here)
+        constant = self.value**2 - spread * here * (1 - here)
+        root = math.sqrt(max(linear**2 - 4 * square * constant, 0.0))
+        return min(max((linear + side.value * root) / (2 * square), 0.0), 1.0)
+
+
+class Scale(Enum):
+    """On what scale an estimate's errors are even. COMPLEMENT: 1 - value is positive, and its logarithm is even."""
+
+    LINEAR = "linear"
+    LOG = "logarithm"
+    COMPLEMENT = "logarithm of the complement"
+
+    def is_even(self, value: float, error: float) -> bool:
+        """Whether errors are even on the scale: the value has a place on it, and its error is smaller than that place."""
+        return self is Scale.LINEAR or (value if self is Scale.LOG else 1 - value) > error
+
+    def clipped(self, value: float) -> float:
+        """The value, or the end of what the scale is for if the value is beyond it."""
+        return {Scale.LINEAR: value, Scale.LOG: max(value, 0.0), Scale.COMPLEMENT: min(value, 1.0)}[self]
+
+    def to(self, value: float) -> float:
+        """The value on the scale."""
+        if self is Scale.LINEAR:
+            return value
+        return math.log(value if self is Scale.LOG else 1 - value)
+
+    def back(self, value: float) -> float:
+        """The value that is this on the scale."""
+        if self is Scale.LINEAR:
+            return value
+        number = math.exp(min(value, 700.0))  # beyond it there is no double
+        return number if self is Scale.LOG else 1 - number
+
+    def steepness(self, value: float) -> float:
+        """How fast the scale rises at a value, as a magnitude."""
+        if self is Scale.LINEAR:
+            return 1.0
+        return 1 / abs(value if self is Scale.LOG else 1 - value)
+
+
+@dataclass(frozen=True, slots=True)
+class JackknifeEstimate:
+    """A metric of blocks of rows.
+
+    standard_error: NaN for fewer than two blocks. degrees_of_freedom: what the standard error is known with, blocks less one or
+    fewer.
+    """
+
+    value: float
+    n: int
+    standard_error: float
+    degrees_of_freedom: float
+    scale: Scale = Scale.LINEAR
+    method: str = "jackknife"
+    bound: float | None = None
+
+    def end(self, side: Side, level: float) -> float | None:
+        return self._reached(side, level, self.standard_error)
+
+    def limit(self, side: Side, level: float, growth: float) -> float | None:
+        return self._reached(side, level, self.standard_error * math.sqrt(1 + 1 / growth))
+
+    def _reached(self, side: Side, level: float, error: float) -> float | None:
+        if not (math.isfinite(self.value) and math.isfinite(error)):
+            return None
+        if not error:
+            return self.value
+        distance = float(stats.t.isf(level, self.degrees_of_freedom)) * error
+        if not self.scale.is_even(self.value, error):
+            return self.scale.clipped(self.value + side.value * distance)
+        distance *= self.scale.steepness(self.value)
+        downward = -1 if self.scale is Scale.COMPLEMENT else 1  # the scale falls where the value rises
+        return self.scale.back(self.scale.to(self.value) + side.value * downward * distance)
+
+
+def jackknifed(
+    statistic: Statistic, rows: NDArray[np.float64], kept: Kept | None = None, scale: Scale = Scale.LINEAR
+) -> JackknifeEstimate:
+    """A statistic of blocks of rows, its error from leaving out one block after the other.
+
+    rows: of each block; empty blocks are no blocks. kept: those that the statistic is to be computed of; None: all. Where a few
+    blocks make most of the error, as with rare large values, the error itself is uncertain and has fewer degrees of freedom.
+    Source: Kott 2001, "The delete-a-group jackknife"; Satterthwaite 1946, with Var(s²)/s⁴ = 2/(g - 1) + excess kurtosis/g.
+    """
+    kept = np.ones(len(rows), dtype=bool) if kept is None else kept
+    blocks = np.flatnonzero(kept & (rows > 0))
+    groups = len(blocks)
+    choices = np.tile(kept, (groups + 1, 1))  # all of them first, then without one block after the other
+    choices[np.arange(1, groups + 1), blocks] = False
+    with np.errstate(all="ignore"):  # what is not defined is NaN, and sums of huge values are infinite
+        value, *parts = statistic(choices).tolist()
+        if groups < 2:
+            return JackknifeEstimate(value, int(rows[kept].sum()), math.nan, 0, scale)
+        squares = (np.array(parts) - np.mean(parts)) ** 2
+        error = float(np.sqrt((groups - 1) / groups * squares.sum()))
+        kurtosis = float(np.mean(squares * squares) / np.mean(squares) ** 2) - 3 if error else 0.0
+    freedom = 2 / (2 / (groups - 1) + max(kurtosis, 0.0) / groups)
+    return JackknifeEstimate(value, int(rows[kept].sum()), error, freedom, scale)
+
+
+def quotient(
+    above: NDArray[np.float64],
+    below: NDArray[np.float64],
+    *,
+    rows: NDArray[np.float64] | None = None,
+    kept: Kept | None = None,
+    scale: Scale = Scale.LOG,
+) -> JackknifeEstimate:
+    """The quotient of two sums of blocks; NaN where there is nothing to divide by. rows: `below` if None. kept: all if None."""
+
+    def statistic(choices: Kept) -> NDArray[np.float64]:
+        return chosen(choices, above) / chosen(choices, below)
+
+    return jackknifed(statistic, below if rows is None else rows, kept, scale)
+
+
+def chosen(kept: Kept, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum over the blocks of each choice. kept: shape (choices, blocks). sums: shape (…, blocks); gives (…, choices)."""
+    total: NDArray[np.float64] = np.where(kept, sums[..., np.newaxis, :], 0.0).sum(axis=-1)
+    return total

@@ -1,0 +1,66 @@
+"""A baseline as far as checking goes: its constraints, and the classes that it had. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from model_monitor.documents.model_quality_constraints import MetricConstraint, ModelQualityConstraints
+from model_monitor.documents.model_quality_statistics import ModelQualityStatistics
+from model_monitor.errors import BadDocument
+from model_monitor.model_quality.suggestion import MEMBERS
+from model_monitor.states.outcomes import Outcomes, ProblemType
+
+
+@dataclass(frozen=True, slots=True)
+class KnownQuality:
+    """What later outcomes are held against. classes: of the baseline; None if they are not known. rows: of the baseline."""
+
+    constraints: ModelQualityConstraints
+    classes: frozenset[str] | None = None
+    rows: int | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """No features: the columns of outcomes are told by their attributes, not by the baseline."""
+        return ()
+
+    def without(self, excluded: Collection[str]) -> KnownQuality:
+        """The baseline without the constraints of some metrics."""
+        kept = {
+            member: {name: constraint for name, constraint in constraints.items() if name not in excluded}
+            for member in MEMBERS.values()
+            if (constraints := getattr(self.constraints, member)) is not None
+        }
+        return KnownQuality(self.constraints.model_copy(update=kept), self.classes, self.rows)
+
+    def of(self, problem_type: ProblemType) -> Mapping[str, MetricConstraint]:
+        """The constraints of a type of problem, by metric.
+
+        Raises BadDocument if the file has those of another type.
+        """
+        constraints: Mapping[str, MetricConstraint] | None = getattr(self.constraints, MEMBERS[problem_type])
+        if constraints is None:
+            found = [name for name in MEMBERS.values() if getattr(self.constraints, name) is not None]
+            raise BadDocument(
+                f"constraints.json has {found[0] if found else 'no constraints'}; a run of problem_type "
+                f"{problem_type.value} needs {MEMBERS[problem_type]}"
+            )
+        return constraints
+
+    @classmethod
+    def made_of(
+        cls,
+        constraints: ModelQualityConstraints,
+        statistics: ModelQualityStatistics | None = None,
+        outcomes: Outcomes | None = None,
+    ) -> KnownQuality:
+        """The baseline that documents and states describe together."""
+        if statistics is not None:
+            return cls(constraints, statistics.classes or None, statistics.dataset.item_count)
+        if outcomes is not None:
+            texts = outcomes.confusion.labels | (
+                outcomes.confusion.predictions if outcomes.plan.with_predictions else frozenset()
+            )
+            return cls(constraints, texts or None, outcomes.item_count)
+        return cls(constraints)

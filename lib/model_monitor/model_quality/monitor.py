@@ -1,0 +1,99 @@
+"""The model-quality monitor: binds what to measure, what it says and what it suggests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from model_monitor.documents.document import Document
+from model_monitor.documents.metrics import Metrics
+from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
+from model_monitor.documents.model_quality_statistics import ModelQualityStatistics
+from model_monitor.documents.outcomes import CheckOutcome
+from model_monitor.documents.tables import Table
+from model_monitor.documents.violations import Violations
+from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.model_quality.checks import check_all, violations_of
+from model_monitor.model_quality.evidence import evidence_of
+from model_monitor.model_quality.known import KnownQuality
+from model_monitor.model_quality.measurement import SEED, Measurement, measure
+from model_monitor.model_quality.measures import measures_of
+from model_monitor.model_quality.metrics import METRICS
+from model_monitor.model_quality.published import published_metrics
+from model_monitor.model_quality.statistics import metrics_of, statistics_of
+from model_monitor.model_quality.suggestion import suggest
+from model_monitor.model_quality.tolerance import BARE, INTERVAL, Tolerance
+from model_monitor.monitoring import PublishedMetric
+from model_monitor.states import State
+from model_monitor.states.outcomes import OutcomePlan, Outcomes
+
+Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelQualityMonitor:
+    """Watches how good predictions are, once it is known what really happened.
+
+    plan: the problem and what its rows have. tolerance: how thresholds are suggested; None: `interval`, or the bare value of the
+    baseline as the service. window_rows: rows that a window has at least, for `interval`; None: as many as the baseline.
+    min_samples: rows that a metric has to rest on to be judged. as_service: compute and judge as the service did: area under a
+    curve of 1,000 points, f0_5 never reported. seed: of the draws for standard deviations.
+
+    Raises BadConfiguration if one of the user's metrics has the name of one of ours.
+    """
+
+    STATE: ClassVar[type[State]] = Outcomes
+    CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
+    STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
+
+    plan: OutcomePlan
+    tolerance: Tolerance | None = None
+    window_rows: int | None = None
+    min_samples: int = 0
+    as_service: bool = False
+    seed: int = SEED
+
+    def __post_init__(self) -> None:
+        taken = sorted(set(self.plan.values) & set(METRICS[self.plan.problem_type]))
+        if taken:
+            raise BadConfiguration(
+                f"metrics: {', '.join(map(repr, taken))} is the name of one of the metrics that are there; choose another"
+            )
+
+    def measures(self) -> OutcomePlan:
+        return measures_of(self.plan, as_service=self.as_service)
+
+    def metrics(self, outcomes: Outcomes) -> Measurement:
+        return measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)
+
+    def documents(self, outcomes: Outcomes, measurement: Measurement) -> Documents:
+        tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
+        constraints = suggest(measurement, tolerance, window_rows=self.window_rows)
+        return statistics_of(measurement), constraints, metrics_of(measurement)
+
+    def known(
+        self, constraints: ModelQualityConstraints, statistics: ModelQualityStatistics | None, state: State | None
+    ) -> KnownQuality:
+        if state is not None and not isinstance(state, Outcomes):
+            raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the model's quality")
+        return KnownQuality.made_of(constraints, statistics, state)
+
+    def check(self, outcomes: Outcomes, measurement: Measurement, known: KnownQuality) -> tuple[CheckOutcome, ...]:
+        return check_all(measurement, known, min_samples=self.min_samples, as_service=self.as_service)
+
+    def violations(self, outcomes: tuple[CheckOutcome, ...]) -> Violations:
+        return violations_of(outcomes)
+
+    def published(
+        self,
+        outcomes: Outcomes,
+        measurement: Measurement,
+        checked: tuple[CheckOutcome, ...],
+        constraints: ModelQualityConstraints,
+    ) -> tuple[PublishedMetric, ...]:
+        return tuple(published_metrics(measurement, checked))
+
+    def table(self, documents: Documents) -> Table:
+        columns = ("name", "value", "standard_deviation", "interval", "n")
+        rows = tuple({name: getattr(metric, name) for name in columns} for metric in documents[2].metrics)
+        return Table("metrics", "name", rows)

@@ -1,0 +1,21 @@
+"""What is published of a model-quality run: every metric that is a number, and the number of violations. Pure.
+
+Source: contract.md 9.2, golden/*/cloudwatch-metric-names.txt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.model_quality.measurement import Measurement
+from model_monitor.monitoring import PublishedMetric
+
+
+def published_metrics(measurement: Measurement, outcomes: Iterable[CheckOutcome]) -> Iterator[PublishedMetric]:
+    """The metrics that are defined, by their names in statistics.json and metrics.json."""
+    for name, measured in measurement.metrics.items():
+        if measured.value is not None:
+            yield PublishedMetric(name, measured.value)
+    violated = sum(outcome.status is CheckStatus.VIOLATED for outcome in outcomes)
+    yield PublishedMetric("total_number_of_violations", violated, unit="Count")

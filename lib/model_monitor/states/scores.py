@@ -1,0 +1,163 @@
+"""Score counts: how many rows of each class have each score, exactly while the scores are few, else in fine bins.
+
+A bin holds the scores whose 32-bit floats agree in their upper 20 bits: 2,048 bins between any power of two and the next,
+so that scores near 0 are told apart as well as those near 1. How the rows of a bin are ranked is unknown, and
+model_quality/ranking.py says what that can matter. Runs on executors; pure numpy.
+
+Source: production rule 16.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_monitor.errors import BadState
+from model_monitor.states.encoding import pack, require_equal, unpack
+
+Scores: TypeAlias = NDArray[np.float64]  # shape (rows,) or (distinct scores,), from 0 to 1
+Counts: TypeAlias = NDArray[np.int64]  # shape (distinct scores,)
+
+SCORE_LIMIT = 16_384
+"""Most distinct scores that are kept as they are: 400 kB, and as much as a binned state needs."""
+
+UNLIMITED = 0
+"""The limit of a state that keeps every distinct score, as the replay of the service needs."""
+
+_DROPPED_BITS = np.uint32(32 - 20)  # production rule 16
+_CHUNK_ROWS = 1 << 17
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreCounts:
+    """Rows of the negative and of the positive class by score, the scores ascending.
+
+    scores: distinct; the lower edge of each bin if `binned`. limit: distinct scores from which on they are binned.
+    """
+
+    KIND: ClassVar[str] = "scores"
+    VERSION: ClassVar[int] = 1
+
+    scores: Scores = field(default_factory=lambda: np.zeros(0))
+    negatives: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    positives: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    limit: int = SCORE_LIMIT
+    binned: bool = False
+
+    @classmethod
+    def of(cls, scores: Scores, positive: NDArray[np.bool_], limit: int = SCORE_LIMIT) -> ScoreCounts:
+        """The counts of rows from their scores and whether each is of the positive class."""
+        distinct, places = np.unique(scores + 0.0, return_inverse=True)  # -0.0 is 0.0
+        negatives, positives = (_by_place(places, side, len(distinct)) for side in (~positive, positive))
+        return cls(distinct, negatives, positives, limit)._limited()
+
+    def __add__(self, other: ScoreCounts) -> ScoreCounts:
+        """The same in whatever order and grouping: more distinct scores than `limit` end up in the same bins.
+
+        Raises BadState if the limits differ.
+        """
+        require_equal(self.KIND, "limit", self.limit, other.limit)
+        left, right = (self._in_bins(), other._in_bins()) if self.binned or other.binned else (self, other)
+        return _added(left, right)._limited()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ScoreCounts) and self.to_bytes() == other.to_bytes()
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: scores as doubles, then negatives and positives as 64-bit integers."""
+        parameters = {"limit": self.limit, "binned": int(self.binned)}
+        parts = (self.scores.astype("<f8"), self.negatives.astype("<i8"), self.positives.astype("<i8"))
+        return pack(self.KIND, self.VERSION, parameters, b"".join(part.tobytes() for part in parts))
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> ScoreCounts:
+        """The counts that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        size, rest = divmod(len(payload), 24)
+        if rest or "binned" not in parameters:
+            raise BadState(
+                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has 24 for each score"
+            )
+        scores = np.frombuffer(payload, "<f8", size)
+        negatives, positives = np.frombuffer(payload, "<i8", 2 * size, offset=8 * size).reshape(2, size)
+        return cls(scores, negatives, positives, parameters["limit"], bool(parameters["binned"]))
+
+    def _limited(self) -> ScoreCounts:
+        if self.limit == UNLIMITED or self.binned or len(self.scores) <= self.limit:
+            return self
+        return self._in_bins()
+
+    def _in_bins(self) -> ScoreCounts:
+        if self.binned:
+            return self
+        codes, places = np.unique(_codes(self.scores), return_inverse=True)
+        negatives, positives = (_by_place(places, side, len(codes)) for side in (self.negatives, self.positives))
+        return ScoreCounts(_edges_of(codes), negatives, positives, self.limit, binned=True)
+
+
+class ScoreCountsBuilder:
+    """Score counts that take rows; the result does not depend on how they are cut into calls."""
+
+    def __init__(self, limit: int = SCORE_LIMIT) -> None:
+        self._state = ScoreCounts(limit=limit)
+        self._by_code: Counts | None = None  # once binned: rows by 2 * code + class, which needs no sorting
+        self._pending: list[tuple[Scores, NDArray[np.bool_]]] = []
+        self._pending_rows = 0
+
+    def update(self, scores: Scores, positive: NDArray[np.bool_]) -> None:
+        """Take rows: the score of each, and whether it is of the positive class."""
+        self._pending.append((scores, positive))
+        self._pending_rows += len(scores)
+        if self._pending_rows >= max(_CHUNK_ROWS, len(self._state.scores)):
+            self._fold()
+
+    def state(self) -> ScoreCounts:
+        """The counts of all rows so far."""
+        self._fold()
+        if self._by_code is None:
+            return self._state
+        by_class = self._by_code.reshape(-1, 2)
+        codes = np.flatnonzero(by_class.any(axis=1))
+        negatives, positives = by_class[codes].T
+        return self._state + ScoreCounts(_edges_of(codes), negatives, positives, self._state.limit, binned=True)
+
+    def _fold(self) -> None:
+        if not self._pending:
+            return
+        scores, positive = (np.concatenate(side) for side in zip(*self._pending, strict=True))
+        self._pending, self._pending_rows = [], 0
+        if self._by_code is not None:
+            self._by_code += np.bincount(2 * _codes(scores) + positive, minlength=len(self._by_code))
+            return
+        self._state += ScoreCounts.of(scores, positive, self._state.limit)
+        if self._state.binned:
+            self._by_code = np.zeros(2 * (int(_codes(np.ones(1))[0]) + 1), dtype=np.int64)
+
+
+def _codes(scores: Scores) -> Counts:
+    """The number of each score's bin: the upper 20 bits of its 32-bit float, which ascend with it."""
+    return ((scores + 0.0).astype(np.float32).view(np.uint32) >> _DROPPED_BITS).astype(np.int64)
+
+
+def _edges_of(codes: Counts) -> Scores:
+    """The lower edge of each bin."""
+    return (codes.astype(np.uint32) << _DROPPED_BITS).view(np.float32).astype(np.float64)
+
+
+def _added(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
+    """The counts of two states, both binned or neither."""
+    scores, places = np.unique(np.concatenate([left.scores, right.scores]), return_inverse=True)
+    sides = ((left.negatives, right.negatives), (left.positives, right.positives))
+    negatives, positives = (_by_place(places, np.concatenate(side), len(scores)) for side in sides)
+    return ScoreCounts(scores, negatives, positives, left.limit, left.binned)
+
+
+def _by_place(places: NDArray[np.int64], counts: Counts | NDArray[np.bool_], size: int) -> Counts:
+    """The counts added up by place; bincount adds doubles, which are exact up to 2^53."""
+    return np.bincount(places, counts, minlength=size).astype(np.int64)

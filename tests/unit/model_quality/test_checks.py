@@ -1,0 +1,197 @@
+"""The verdicts: violated with its exact text, passed, not judged, cannot tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
+from model_monitor.documents.outcomes import CheckOutcomes, CheckStatus
+from model_monitor.errors import BadDocument
+from model_monitor.model_quality import messages
+from model_monitor.model_quality.checks import check_all, violations_of
+from model_monitor.model_quality.known import KnownQuality
+from model_monitor.model_quality.suggestion import suggest
+from model_monitor.model_quality.tolerance import BARE, INTERVAL
+
+from .outcomes_made import MULTICLASS, REGRESSION, measured, of_counts
+
+
+def known(member="binary_classification_constraints", tolerance=None, **thresholds) -> KnownQuality:
+    """A baseline that asks for thresholds: `recall=("<", 0.8)` is broken below 0.8."""
+    operators = {"<": "LessThanThreshold", ">": "GreaterThanThreshold"}
+    entries = {
+        name: {"threshold": threshold, "comparison_operator": operators[sign]}
+        for name, (sign, threshold) in thresholds.items()
+    }
+    more = {"tolerance": tolerance} if tolerance else {}
+    return KnownQuality(ModelQualityConstraints.model_validate({"version": 0.0, member: entries, **more}))
+
+
+def the_only(outcomes):
+    (outcome,) = outcomes
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("name", "constraint", "status"),
+    [
+        pytest.param("recall", ("<", 0.81), CheckStatus.VIOLATED, id="below"),
+        pytest.param("recall", ("<", 0.8), CheckStatus.PASSED, id="exactly at the threshold"),
+        pytest.param("recall", ("<", 0.79), CheckStatus.PASSED, id="above"),
+        pytest.param("false_positive_rate", (">", 0.09), CheckStatus.VIOLATED, id="above, where more is worse"),
+        pytest.param("false_positive_rate", (">", 0.1), CheckStatus.PASSED, id="at it, where more is worse"),
+        pytest.param("recall", ("<", None), CheckStatus.NOT_JUDGED, id="no threshold"),
+    ],
+)
+def test_a_metric_breaks_its_threshold_on_the_wrong_side_only(name, constraint, status):
+    outcome = the_only(check_all(of_counts(80, 10, 90, 20), known(**{name: constraint})))
+
+    assert outcome.status is status
+
+
+def test_a_violation_is_written_as_the_service_writes_it():
+    outcomes = check_all(of_counts(794, 2_128, 276, 120), known(true_positive_rate=("<", 0.9)))
+
+    (violation,) = violations_of(outcomes).plain()["violations"]
+    assert list(violation) == ["constraint_check_type", "description", "metric_name"]  # golden rule 20
+    assert violation["constraint_check_type"] == "LessThanThreshold"
+    assert violation["metric_name"] == "truePositiveRate"
+    deviation = violation["description"].removeprefix("Metric truePositiveRate with 0.8687089715536105 +/- ")
+    assert deviation.endswith(" was LessThanThreshold '0.9'")
+    assert 0 < float(deviation.split(" ")[0]) < 0.03
+
+
+def test_below_200_rows_a_violation_has_no_deviation():
+    (violation,) = violations_of(check_all(of_counts(1, 0, 0, 3), known(f2=("<", 0.5)))).violations
+
+    assert violation.description == "Metric f2 with 0.29411764705882354 was LessThanThreshold '0.5'"
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ("false_negative_rate", "Metric falseNegativeRate with 6.0E-4 +/- 1.0 was GreaterThanThreshold '1.0E7'"),
+        ("weighted_f0_5", "Metric weightedF0_5 with 6.0E-4 +/- 1.0 was GreaterThanThreshold '1.0E7'"),
+        ("profit", "Metric profit with 6.0E-4 +/- 1.0 was GreaterThanThreshold '1.0E7'"),
+    ],
+)
+def test_numbers_in_texts_are_those_of_java(metric, expected):
+    assert messages.broken(metric, 6e-4, 1.0, "GreaterThanThreshold", 1e7) == expected
+
+
+def test_an_undefined_metric_never_violates():
+    outcome = the_only(check_all(of_counts(0, 1, 5, 0), known(recall=("<", 0.9))))
+
+    assert outcome.status is CheckStatus.NOT_JUDGED
+    assert outcome.reason.startswith("the metric is not defined for this window")
+    assert (outcome.observed, outcome.interval, outcome.description) == (None, None, None)
+
+
+def test_a_metric_that_the_run_has_not_is_not_judged_and_the_nearest_is_named():
+    outcome = the_only(check_all(of_counts(1, 1, 1, 1), known(acuracy=("<", 0.9))))
+
+    assert outcome.status is CheckStatus.NOT_JUDGED
+    assert outcome.reason == "this run has no metric of this name; did you mean 'accuracy'?"
+
+
+def test_metrics_of_ours_can_be_constrained():
+    measurement = measured(REGRESSION, [1.0, 2.0], [2.0, 2.0])
+
+    outcome = the_only(check_all(measurement, known("regression_constraints", wape=(">", 0.1))))
+
+    assert outcome.description == "Metric wape with 0.3333333333333333 was GreaterThanThreshold '0.1'"
+
+
+def test_too_few_rows_cannot_tell():
+    measurement = of_counts(1, 0, 99, 3)
+    asked = known(recall=("<", 0.9), accuracy=("<", 0.99))
+
+    recall, accuracy = check_all(measurement, asked, min_samples=5)
+
+    assert recall.status is CheckStatus.CANNOT_TELL
+    assert recall.reason == "it rests on 4 rows, fewer than the 5 of min_samples"
+    assert accuracy.status is CheckStatus.VIOLATED  # it rests on all 103
+    assert [violation.metric_name for violation in violations_of((recall, accuracy)).violations] == ["accuracy"]
+    assert [outcome.status for outcome in check_all(measurement, asked, min_samples=4)] == [CheckStatus.VIOLATED] * 2
+
+
+TOLERANCE = {"rule": "interval", "false_alarms": 0.05, "window_rows": 1_000, "metrics": 1}
+
+
+@pytest.mark.parametrize(
+    ("counts", "status"),
+    [
+        pytest.param((70, 0, 900, 30), CheckStatus.VIOLATED, id="as many rows as expected: the value alone"),
+        pytest.param((7, 0, 90, 3), CheckStatus.CANNOT_TELL, id="fewer rows, beyond by less than their error"),
+        pytest.param((0, 0, 90, 10), CheckStatus.VIOLATED, id="fewer rows, far beyond"),
+        pytest.param((8, 0, 90, 2), CheckStatus.PASSED, id="fewer rows, not beyond"),
+    ],
+)
+def test_a_window_smaller_than_the_thresholds_are_for_has_to_be_surely_beyond(counts, status):
+    outcome = the_only(check_all(of_counts(*counts), known(tolerance=TOLERANCE, recall=("<", 0.75))))
+
+    assert outcome.status is status
+    if status is CheckStatus.CANNOT_TELL:
+        rows = sum(counts)
+        assert outcome.reason.startswith(
+            f"the thresholds are for windows of at least 1,000 rows; this one has {rows:,}"
+        )
+
+
+def test_thresholds_of_the_user_are_kept_to_the_letter():
+    # a file of the service, or by hand, says nothing of tolerance
+    outcome = the_only(check_all(of_counts(7, 0, 90, 3), known(recall=("<", 0.75))))
+
+    assert outcome.status is CheckStatus.VIOLATED
+
+
+def test_the_service_judges_by_the_value_alone_in_its_order_and_never_f0_5():
+    names = ("recall", "precision", "accuracy", "f0_5", "f1", "f2")
+    asked = known(tolerance=TOLERANCE, **dict.fromkeys(names, ("<", 1.0)))
+
+    outcomes = check_all(of_counts(7, 1, 90, 3), asked, as_service=True)
+
+    violated = [outcome.metric for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
+    assert violated == ["precision", "f1", "accuracy", "recall", "f2"]  # golden rule 20: the order seen
+    (untold,) = [outcome for outcome in outcomes if outcome.status is not CheckStatus.VIOLATED]
+    assert (untold.metric, untold.reason) == ("f0_5", "the service never reports this metric")
+
+
+def test_classes_that_the_baseline_had_not_are_named_and_are_no_violation():
+    measurement = measured(MULTICLASS, ["a", "b", "c", "a"], ["a", "b", "a", "1.0"])
+    baseline = KnownQuality(
+        suggest(measured(MULTICLASS, ["a", "b", "1"], ["a", "b", "1"]), BARE).model_copy(
+            update={"multiclass_classification_constraints": {}}
+        ),
+        classes=frozenset({"a", "b", "1"}),
+        rows=3,
+    )
+
+    outcome = the_only(check_all(measurement, baseline))
+
+    assert (outcome.check, outcome.status) == ("unseen_classes", CheckStatus.NOT_JUDGED)
+    assert outcome.reason == "not in the baseline: 'c'"
+    assert violations_of([outcome]).violations == ()
+
+
+def test_constraints_of_another_problem_are_refused():
+    with pytest.raises(
+        BadDocument, match="has regression_constraints; a run of problem_type BinaryClassification needs"
+    ):
+        check_all(of_counts(1, 1, 1, 1), known("regression_constraints", mae=(">", 1.0)))
+
+
+def test_outcomes_are_a_document_that_is_read_as_it_was_written():
+    measurement = of_counts(80, 10, 90, 20)
+    baseline = KnownQuality(suggest(measurement, INTERVAL), rows=200)
+    document = CheckOutcomes(checks=check_all(measurement, baseline))
+
+    read = CheckOutcomes.from_json(document.to_json())
+
+    assert read == document
+    first = read.plain()["checks"][0]
+    assert list(first) == ["metric", "check", "status", "observed", "interval", "threshold", "n", "m"]
+    assert (first["metric"], first["check"], first["status"], first["n"], first["m"]) == (
+        *("recall", "LessThanThreshold", "passed"),
+        *(200, 100),
+    )

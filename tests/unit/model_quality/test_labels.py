@@ -1,0 +1,122 @@
+"""Label sets that meet, and what is said of those that don't."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from model_monitor.errors import BadInput
+from model_monitor.model_quality.labels import class_table, shown
+from model_monitor.states import ConfusionCounts
+
+from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, outcomes_of
+
+
+def table(plan, labels, predictions=None, scores=None):
+    return class_table(outcomes_of(plan, labels, predictions, scores).confusion, plan)
+
+
+def test_many_classes_are_in_order_of_numbers_then_of_texts():
+    found = table(MULTICLASS, ["10", "9", "b", "a", "9"], ["9.0", "9", "b", "10", "c"])
+
+    assert found.classes == ("9", "10", "a", "b", "c")
+    assert found.matrix.tolist() == [
+        [1, 0, 0, 0, 1],
+        [1, 0, 0, 0, 0],
+        [0, 1, 0, 0, 0],
+        [0, 0, 0, 1, 0],
+        [0, 0, 0, 0, 0],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "predictions", "positive_label", "classes"),
+    [
+        pytest.param(["0", "1"], ["1.0", "0.0"], None, ("0", "1"), id="numbers"),
+        pytest.param(["1.0"], ["1.0"], None, ("0", "1.0"), id="no negative row"),
+        pytest.param(["0"], ["0"], None, ("0", "1"), id="no positive row"),
+        pytest.param(["-1", "1"], ["1", "1"], None, ("-1", "1"), id="-1 is the negative class"),
+        pytest.param(["false"], ["False"], None, ("False", "true"), id="truths"),
+        pytest.param(["no", "yes"], ["no", "no"], "yes", ("no", "yes"), id="named"),
+        pytest.param(["no"], ["no"], "yes", ("no", "yes"), id="named, without rows"),
+        pytest.param(["yes"], ["yes"], "yes", ("not yes", "yes"), id="named, without others"),
+        pytest.param(["0"], ["1"], None, ("0", "1"), id="all wrong"),
+    ],
+)
+def test_the_negative_class_stands_before_the_positive_one(labels, predictions, positive_label, classes):
+    assert table(replace(BINARY, positive_label=positive_label), labels, predictions).classes == classes
+
+
+def test_a_score_above_the_threshold_is_the_positive_class():
+    found = table(replace(BY_THRESHOLD, positive_label="no"), ["no", "yes", "no"], None, [0.9, 0.9, 0.1])
+
+    assert found.classes == ("yes", "no")
+    assert found.matrix.tolist() == [[0, 1], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("plan", "labels", "predictions", "text"),
+    [
+        pytest.param(
+            MULTICLASS,
+            ["cat", "dog"],
+            ["0", "1"],
+            "the labels are 'cat', 'dog' and the predictions '0', '1': nothing is in both, so every metric would be 0",
+            id="disjoint",
+        ),
+        pytest.param(
+            BINARY,
+            ["yes", "no"],
+            ["1", "0"],
+            "the labels are 'no', 'yes' and the predictions '0', '1'",
+            id="disjoint, two",
+        ),
+        pytest.param(
+            BINARY,
+            ["0", "1", "2"],
+            ["0", "1", "1"],
+            "a binary problem has two classes, but the labels are '0', '1', '2' and the predictions '0', '1'",
+            id="three classes",
+        ),
+        pytest.param(
+            BINARY,
+            ["no", "yes"],
+            ["no", "yes"],
+            "the classes are 'no', 'yes', and none of them is the positive one, '1' or 'true'; name .* --positive-label",
+            id="none positive",
+        ),
+        pytest.param(
+            replace(BINARY, positive_label="YES"), ["no", "yes"], ["no", "yes"], "none of them .* 'YES'", id="misspelt"
+        ),
+        pytest.param(
+            MULTICLASS,
+            list(range(1_001)),
+            list(range(1_001)),
+            "more than 1,000 different values, which are no classes; if the prediction is a probability",
+            id="no classes",
+        ),
+    ],
+)
+def test_label_sets_that_do_not_meet_are_refused_with_both_shown(plan, labels, predictions, text):
+    with pytest.raises(BadInput, match=text):
+        table(plan, labels, predictions)
+
+
+def test_three_labels_are_refused_where_the_prediction_is_made_from_the_score():
+    with pytest.raises(BadInput, match="the labels are '0', '1', '2'; give the label's attribute"):
+        table(BY_THRESHOLD, ["0", "1", "2"], None, [0.1, 0.2, 0.3])
+
+
+def test_long_sets_and_long_labels_are_shown_in_part():
+    assert shown(map(str, range(12))) == "'0', '1', '2', '3', '4', '5', '6', '7', '8', '9' and 2 more"
+    assert shown(["x" * 50]) == f"'{'x' * 40}…'"
+
+
+def test_no_rows_have_no_classes():
+    assert class_table(ConfusionCounts(), MULTICLASS).classes == ()
+    assert class_table(ConfusionCounts.of(pa.array([], pa.string()), pa.array([], pa.string())), BINARY).classes == (
+        "0",
+        "1",
+    )

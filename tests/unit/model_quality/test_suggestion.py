@@ -1,0 +1,160 @@
+"""Thresholds: the service's rule, the three of ours, and the law that a data set keeps its own."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_monitor.documents.model_quality_constraints import ComparisonOperator, ModelQualityConstraints
+from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.errors import BadConfiguration
+from model_monitor.model_quality.checks import check_all
+from model_monitor.model_quality.known import KnownQuality
+from model_monitor.model_quality.suggestion import suggest
+from model_monitor.model_quality.tolerance import BARE, INTERVAL, Rule, Tolerance
+
+from .outcomes_made import MULTICLASS, REGRESSION, SCORED, measured, of_counts
+
+TOLERANCES = [BARE, INTERVAL, Tolerance(Rule.ABSOLUTE, 0.02), Tolerance(Rule.RELATIVE, 0.05)]
+
+
+@pytest.mark.parametrize(
+    ("text", "tolerance"),
+    [
+        ("none", BARE),
+        ("interval", INTERVAL),
+        ("absolute:0.02", Tolerance(Rule.ABSOLUTE, 0.02)),
+        (" Relative:5 % ", Tolerance(Rule.RELATIVE, 0.05)),
+        ("relative:.5%", Tolerance(Rule.RELATIVE, 0.005)),
+    ],
+)
+def test_a_tolerance_is_read_as_it_is_written(text, tolerance):
+    assert Tolerance.parse(text) == tolerance
+    assert Tolerance.parse(str(tolerance)) == tolerance
+
+
+@pytest.mark.parametrize("text", ["", "5%", "relative:5", "relative:0.05", "absolute:5%", "absolute:-1", "bare"])
+def test_what_is_no_tolerance_is_refused_with_the_forms(text):
+    with pytest.raises(BadConfiguration, match="write none, interval, absolute:0.02 .* or relative:5%"):
+        Tolerance.parse(text)
+
+
+def test_binary_constraints_stand_in_the_order_of_the_service():
+    constraints = suggest(measured(SCORED, ["1", "0"], ["1", "0"], [0.9, 0.1]), BARE).binary_classification_constraints
+
+    # golden rule 20
+    assert list(constraints) == [
+        *("recall", "precision", "accuracy", "true_positive_rate", "true_negative_rate", "false_positive_rate"),
+        *("false_negative_rate", "auc", "f0_5", "f1", "f2"),
+    ]
+    greater = [
+        name for name, entry in constraints.items() if entry.comparison_operator is ComparisonOperator.GREATER_THAN
+    ]
+    assert greater == ["false_positive_rate", "false_negative_rate"]
+
+
+def test_without_probabilities_there_is_no_auc():
+    assert "auc" not in suggest(of_counts(5, 1, 5, 1), BARE).binary_classification_constraints
+
+
+def test_constraints_of_the_other_problems_stand_in_the_order_of_the_service():
+    many = suggest(measured(MULTICLASS, ["a", "b"], ["a", "b"]), BARE).multiclass_classification_constraints
+    numbers = suggest(measured(REGRESSION, [1.0, 2.0], [1.0, 2.5]), BARE).regression_constraints
+
+    assert list(many) == [
+        *("accuracy", "weighted_recall", "weighted_precision", "weighted_f0_5", "weighted_f1", "weighted_f2")
+    ]
+    assert {entry.comparison_operator.value for entry in many.values()} == {"LessThanThreshold"}
+    assert [(name, entry.comparison_operator.value) for name, entry in numbers.items()] == [
+        ("mae", "GreaterThanThreshold"),
+        ("mse", "GreaterThanThreshold"),
+        ("rmse", "GreaterThanThreshold"),
+        ("r2", "LessThanThreshold"),
+    ]
+
+
+def test_the_rule_of_the_service_is_the_bare_value_and_leaves_no_note():
+    constraints = suggest(of_counts(16, 0, 173, 12), BARE)
+
+    assert constraints.binary_classification_constraints["recall"].threshold == 16 / 28
+    assert constraints.tolerance is None
+    assert list(constraints.plain()) == ["version", "binary_classification_constraints"]
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "recall", "false_positive_rate"),
+    [(Tolerance(Rule.ABSOLUTE, 0.02), 0.78, 0.12), (Tolerance(Rule.RELATIVE, 0.05), 0.76, 0.105)],
+)
+def test_a_slack_lies_on_the_worse_side(tolerance, recall, false_positive_rate):
+    constraints = suggest(of_counts(80, 10, 90, 20), tolerance).binary_classification_constraints
+
+    assert constraints["recall"].threshold == pytest.approx(recall)  # 0.8
+    assert constraints["false_positive_rate"].threshold == pytest.approx(false_positive_rate)  # 0.1
+
+
+def test_a_relative_slack_of_a_negative_r2_lies_below_it():
+    constraints = suggest(measured(REGRESSION, [1.0, 2.0, 3.0], [3.0, 2.0, 1.0]), Tolerance(Rule.RELATIVE, 0.1))
+
+    assert constraints.regression_constraints["r2"].threshold == pytest.approx(-3.3)  # 1 - 8/2 = -3
+
+
+def test_interval_thresholds_lie_on_the_worse_side_and_say_what_they_are_for():
+    constraints = suggest(of_counts(80, 10, 90, 20), INTERVAL, window_rows=50)
+    thresholds = {name: entry.threshold for name, entry in constraints.binary_classification_constraints.items()}
+
+    assert thresholds["recall"] < 0.8
+    assert thresholds["false_positive_rate"] > 0.1
+    assert thresholds["true_negative_rate"] == pytest.approx(1 - thresholds["false_positive_rate"])
+    assert constraints.tolerance.plain() == {
+        "rule": "interval",
+        "false_alarms": 0.05,
+        "window_rows": 50,
+        "metrics": 7,  # recall, precision, accuracy, the negative side, three of F
+    }
+
+
+def test_smaller_windows_and_smaller_baselines_widen_the_interval():
+    def recall(scale, window_rows):
+        constraints = suggest(of_counts(80 * scale, 10, 90, 20 * scale), INTERVAL, window_rows=window_rows)
+        return constraints.binary_classification_constraints["recall"].threshold
+
+    assert recall(1, 50) < recall(1, 200) < recall(1, 10_000) < 0.8
+    assert recall(1, 200) < recall(10, 200)
+
+
+def test_a_metric_that_is_not_defined_has_no_threshold():
+    constraints = suggest(of_counts(5, 0, 0, 1), INTERVAL)
+
+    assert constraints.plain()["binary_classification_constraints"]["false_positive_rate"] == {
+        "threshold": None,
+        "comparison_operator": "GreaterThanThreshold",
+    }
+
+
+@st.composite
+def measurements(draw):
+    rows = draw(st.integers(1, 40))
+
+    def column(values):
+        return draw(st.lists(values, min_size=rows, max_size=rows))
+
+    kind = draw(st.sampled_from(["binary", "multiclass", "regression"]))
+    if kind == "regression":
+        numbers = st.floats(-1e9, 1e9)
+        return measured(REGRESSION, column(numbers), column(numbers))
+    if kind == "multiclass":
+        return measured(MULTICLASS, ["a", *column(st.sampled_from("abc"))], ["a", *column(st.sampled_from("abcd"))])
+    classes = st.sampled_from("01")
+    return measured(SCORED, column(classes), column(classes), column(st.floats(0, 1)))
+
+
+@settings(max_examples=80, deadline=None)
+@given(measurements(), st.sampled_from(TOLERANCES), st.sampled_from([None, 1, 10_000]))
+def test_a_data_set_keeps_the_thresholds_suggested_from_it(measurement, tolerance, window_rows):
+    written = suggest(measurement, tolerance, window_rows=window_rows).to_json()
+    known = KnownQuality(ModelQualityConstraints.from_json(written))
+
+    statuses = {outcome.status for outcome in check_all(measurement, known)}
+
+    assert statuses <= {CheckStatus.PASSED, CheckStatus.NOT_JUDGED}
