@@ -1,0 +1,133 @@
+"""The life of a baseline: a folder of versions, one of which counts.
+
+    baselines/7/              a copy of the run that was promoted as version 7, which never changes
+    baselines/_current.json   names the run that counts, so that `--baseline baselines` follows it
+    baselines/_promotions.json
+
+A monitor pins a version by `--baseline baselines/7`. What counts changes by one file put in place, so that a run that reads it
+meanwhile has the one version or the other. Paths are of this machine, unless a Spark session opens them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from model_monitor.documents.bias_report import BiasReport
+from model_monitor.documents.promotions import Promotion, Promotions
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, Run, current_run, point_to, publish
+from model_monitor.outputs.notices.messages import moment
+from model_monitor.storage import join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)
+"""What a version may be called: it is a folder's name, on any file system, that Spark does not take for a hidden one."""
+
+TUNED = (CONSTRAINTS, BiasReport.FILE_NAME)
+"""Documents that people change where a run published them; what they say there counts."""
+
+
+def promote(
+    run_path: str,
+    model_version: str,
+    baselines: str,
+    now: datetime,
+    *,
+    replace: bool = False,
+    spark: SparkSession | None = None,
+) -> Promotion:
+    """Keep a run, or a folder with the service's documents, as the baseline of a version, and have it count.
+
+    Thresholds that were tuned at `run_path` are taken as they are there. replace: whether a version that is there already may
+    become another one. The same version with the same content may be promoted at any time again.
+
+    Raises BadInput if there is no baseline at `run_path`, BadConfiguration for a version that can't be, or is there already.
+    """
+    if VERSION.fullmatch(model_version) is None:
+        raise BadConfiguration(
+            f"--model-version is {model_version!r}; it has to be letters, digits, '.' and '-', such as 7 or 2026-01-31"
+        )
+    files = _files_of(run_path, spark)
+    version = join(baselines, model_version)
+    there = current_run(version, spark)
+    digests = {name: sha256(content).hexdigest() for name, content in files.items()}
+    if there is not None and dict(there.digests) != digests and not replace:
+        raise BadConfiguration(
+            f"{version}: has run {there.run_id} already, which is another baseline; name another --model-version, or say "
+            "--replace"
+        )
+    run = publish(files, version, spark)
+    known = read_promotions(baselines, spark)
+    promotion = Promotion(model_version=model_version, run_id=run.run_id, source=run_path, time=moment(now))
+    if not known.standing or (known.standing[-1].model_version, known.standing[-1].run_id) != (
+        model_version,
+        run.run_id,
+    ):
+        known = known.model_copy(update={"promotions": (*known.promotions, promotion)})
+    _settle(known, run, baselines, spark)
+    return promotion
+
+
+def roll_back(baselines: str, now: datetime, spark: SparkSession | None = None) -> Promotion:
+    """Take back the version that counts, and have the one before it count again; gives that.
+
+    Raises BadConfiguration if there is none before it, BadInput if its files are gone.
+    """
+    known = read_promotions(baselines, spark)
+    if len(known.standing) < 2:
+        there = known.standing[-1].model_version if known.standing else "none"
+        raise BadConfiguration(f"{baselines}: there is no version before the one that counts, which is {there}")
+    *_, before, present = known.standing
+    run = current_run(join(baselines, before.model_version), spark)
+    if run is None or run.run_id != before.run_id:
+        raise BadInput(
+            f"{baselines}: version {before.model_version} is no longer run {before.run_id}; promote the run that shall count"
+        )
+    taken_back = present.model_copy(update={"taken_back": moment(now)})
+    promotions = tuple(taken_back if each is present else each for each in known.promotions)
+    _settle(known.model_copy(update={"promotions": promotions}), run, baselines, spark)
+    return before
+
+
+def read_promotions(baselines: str, spark: SparkSession | None = None) -> Promotions:
+    """What was promoted in this folder; nothing if it is a new one.
+
+    Raises BadDocument if the file can't be understood, BadConfiguration if the folder is the output path of a run.
+    """
+    storage, path = storage_of(baselines, spark), join(baselines, Promotions.FILE_NAME)
+    if storage.exists(path):
+        return Promotions.from_json(storage.read(path), path)
+    if current_run(baselines, spark) is not None:
+        raise BadConfiguration(f"{baselines}: is the output path of a run; name a folder for the versions")
+    return Promotions()
+
+
+def _settle(promotions: Promotions, run: Run, baselines: str, spark: SparkSession | None) -> None:
+    """The history first: if it goes wrong in between, the same command again does the rest."""
+    path = join(baselines, Promotions.FILE_NAME)
+    storage_of(path, spark).write(path, promotions.to_json().encode())
+    point_to(run, baselines, spark)
+
+
+def _files_of(path: str, spark: SparkSession | None) -> dict[str, bytes]:
+    storage, run = storage_of(path, spark), current_run(path, spark)
+    if run is None:
+        names = [name for name in (STATISTICS, *TUNED) if storage.exists(join(path, name))]
+        if not set(names) & set(TUNED):
+            raise BadInput(
+                f"{path}: there is neither a run of ours nor a {' or '.join(TUNED)}; name the output path of a baselining job"
+            )
+        return {name: storage.read(join(path, name)) for name in names}
+    files = {name: storage.read(join(run.folder, name)) for name in run.digests}
+    for name in TUNED:
+        if name in files and storage.exists(join(path, name)):
+            files[name] = storage.read(join(path, name))
+    return files

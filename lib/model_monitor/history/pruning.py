@@ -1,0 +1,151 @@
+"""What may go after a time: captures, merged records, quarantined records, and ids that wait for labels.
+
+Personal data lies in these and nowhere else, so they have an age limit; documents and states, which hold none of it row by row,
+stay. Age is that of the hour that a folder or a file is called by, never that of the file system, where there is such an hour.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.outputs.files import CURRENT
+from model_monitor.reading.windows import HOUR, hour_of_path
+from model_monitor.storage import Storage, StoredFile, join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+QUARANTINE = "quarantine"
+PENDING = "pending"
+
+_PENDING_HOUR = re.compile(r".*/(\d{4}-\d\d-\d\dT\d\d)\.jsonl")
+_LEVELS_ABOVE_AN_HOUR = 3  # day, month, year
+
+
+class Kind(Enum):
+    """What is pruned; the value is what people call it."""
+
+    CAPTURES = "captures"
+    MERGED = "merged"
+    QUARANTINE = "quarantine"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Prunable:
+    """A file or folder that may go. time: from when on it is not younger than that."""
+
+    kind: Kind
+    path: str
+    time: datetime
+    files: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Where to look: folders of captures, output paths of merges, and output paths of runs or folders above them."""
+
+    captures: Sequence[str] = ()
+    merged: Sequence[str] = ()
+    reports: Sequence[str] = ()
+
+
+def prunable(trees: Trees, before: datetime, spark: SparkSession | None = None) -> list[Prunable]:
+    """All that lies there and was over before a time. Without a session paths have to be of this machine.
+
+    Raises BadInput for a folder that is not there, BadConfiguration if hours of captures or merged records are those of runs.
+    """
+    found = [
+        *(each for path in trees.captures for each in _of_hours(Kind.CAPTURES, path, storage_of(path, spark))),
+        *(each for path in trees.merged for each in _of_merge(path, storage_of(path, spark))),
+        *(each for path in trees.reports for each in _quarantines(path, storage_of(path, spark))),
+    ]
+    return [each for each in found if each.time <= before]
+
+
+def prune(items: Sequence[Prunable], spark: SparkSession | None = None) -> None:
+    """Delete them, and the folders of days, months and years that are empty then."""
+    for item in items:
+        storage = storage_of(item.path, spark)
+        storage.delete(item.path)
+        if item.kind in (Kind.CAPTURES, Kind.MERGED):
+            _delete_empty_above(storage, item.path)
+    log.info("deleted %d folders and files", len(items))
+
+
+def totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:
+    """Files and bytes of each kind."""
+    return {
+        kind: (
+            sum(item.files for item in items if item.kind is kind),
+            sum(item.size_bytes for item in items if item.kind is kind),
+        )
+        for kind in Kind
+    }
+
+
+def _of_hours(kind: Kind, top: str, storage: Storage) -> Iterator[Prunable]:
+    for folder, hour in _hour_folders(storage, top):
+        if storage.exists(join(folder, CURRENT)):
+            raise BadConfiguration(
+                f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
+            )
+        yield _item(kind, folder, hour + HOUR, storage.list_files(folder))
+
+
+def _of_merge(top: str, storage: Storage) -> Iterator[Prunable]:
+    yield from _of_hours(Kind.MERGED, top, storage)
+    yield from _quarantines(top, storage)
+    folder = join(top, PENDING)
+    for file in storage.list_files(folder) if storage.exists(folder) else ():
+        named = _PENDING_HOUR.fullmatch(file.path)
+        if named is not None:
+            hour = datetime.strptime(named[1], "%Y-%m-%dT%H").replace(tzinfo=timezone.utc)
+            yield _item(Kind.PENDING, file.path, hour + HOUR, [file])
+
+
+def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
+    """The quarantines at and below a folder: in the output path of an hourly run by its hour, else by the youngest file."""
+    for name in storage.list_folders(top):
+        folder = join(top, name)
+        if name != QUARANTINE:
+            yield from _quarantines(folder, storage)
+            continue
+        files = storage.list_files(folder)
+        hour = hour_of_path(folder)
+        youngest = max((file.modified_ms for file in files), default=0) / 1000
+        time = hour + HOUR if hour else datetime.fromtimestamp(youngest, timezone.utc)
+        yield _item(Kind.QUARANTINE, folder, time, files)
+
+
+def _hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
+    for name in storage.list_folders(top):
+        folder = join(top, name)
+        hour = hour_of_path(join(folder, ""))
+        if hour is None:
+            yield from _hour_folders(storage, folder)
+        else:
+            yield folder, hour
+
+
+def _item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile]) -> Prunable:
+    return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files))
+
+
+def _delete_empty_above(storage: Storage, hour: str) -> None:
+    folder = hour
+    for _ in range(_LEVELS_ABOVE_AN_HOUR):
+        folder = folder.rpartition("/")[0]
+        if not storage.exists(folder) or storage.list_folders(folder) or storage.list_files(folder):
+            return
+        storage.delete(folder)

@@ -1,0 +1,131 @@
+"""The record of a schedule's runs, `NAME.executions.json`, which one process writes at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+from model_monitor.documents.executions import Execution, Executions, ExecutionStatus
+from model_monitor.errors import OutputFailed
+from model_monitor.outputs.notices.messages import moment
+from model_monitor.reading.windows import Window
+from model_monitor.storage import LocalStorage
+
+MOST_EXECUTIONS = 1_000
+"""So many are kept, the latest."""
+
+MOST_ATTEMPTS = 3
+"""A run that was torn off so often is given up: it may be what tears down the machine."""
+
+INTERRUPTED = (
+    f"interrupted {MOST_ATTEMPTS} times, by the end of run-due or of its machine; run it again by --retry-failed"
+)
+
+Now = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+class Record:
+    """The runs of one schedule, on disk and here."""
+
+    def __init__(self, path: Path, executions: Executions, now: Now) -> None:
+        self._path = path
+        self._now = now
+        self.executions = executions
+
+    @classmethod
+    def read(cls, folder: Path, name: str, now: Now = utc_now) -> Record:
+        """The record of the schedule called `name`; an empty one if none of its runs was ever due.
+
+        Raises BadDocument if the file can't be understood; runs would be repeated if it were taken for an empty one.
+        """
+        path = folder / f"{name}.{Executions.FILE_NAME}"
+        if not path.exists():
+            return cls(path, Executions(since=moment(now())), now)
+        return cls(path, Executions.from_json(LocalStorage().read(str(path)), str(path)), now)
+
+    @property
+    def latest_first(self) -> list[Execution]:
+        """The runs as the service lists them."""
+        return list(reversed(self.executions.executions))
+
+    def write(self) -> None:
+        """Raises OutputFailed if the file can't be written."""
+        LocalStorage().write(str(self._path), self.executions.to_json().encode())
+
+    def settle(self) -> None:
+        """Have runs that were torn off be due again, up to `MOST_ATTEMPTS` times. To be called by whoever holds the lock."""
+        for execution in self.executions.executions:
+            if execution.status.is_under_way and not _is_alive(execution):
+                given_up = execution.attempts >= MOST_ATTEMPTS
+                status = ExecutionStatus.FAILED if given_up else ExecutionStatus.PENDING
+                self.put(execution, status=status, process_id=None, exit_message=INTERRUPTED if given_up else None)
+
+    def begin(self, scheduled: datetime, window: Window) -> Execution:
+        """Enter a run that is about to begin, for the first time or again."""
+        time = moment(scheduled)
+        before = next((each for each in self.executions.executions if each.scheduled_time == time), None)
+        begun = Execution(
+            scheduled_time=time,
+            start_time=moment(window.start),
+            end_time=moment(window.end),
+            creation_time=before.creation_time if before else moment(self._now()),
+            last_modified_time=moment(self._now()),
+            attempts=before.attempts + 1 if before else 1,
+        )
+        return self.put(begun, status=ExecutionStatus.IN_PROGRESS, host=socket.gethostname())
+
+    def put(self, execution: Execution, **changes: object) -> Execution:
+        """Enter what is known of a run now in the place of what was known before, and write the file."""
+        changed = execution.model_copy(update={**changes, "last_modified_time": moment(self._now())})
+        others = [each for each in self.executions.executions if each.scheduled_time != execution.scheduled_time]
+        ordered = sorted([*others, changed], key=lambda each: each.scheduled_time)[-MOST_EXECUTIONS:]
+        self.executions = self.executions.model_copy(update={"executions": tuple(ordered)})
+        self.write()
+        return changed
+
+    def tell_overdue(self, overdue: bool) -> None:
+        """Note what the sinks were told."""
+        self.executions = self.executions.model_copy(update={"overdue": overdue})
+        self.write()
+
+
+@contextmanager
+def held(folder: Path, name: str) -> Iterator[bool]:
+    """Whether this process alone runs the schedule for as long as the body takes. The system lets go when the process ends.
+
+    Raises OutputFailed if nothing can be written in the folder.
+    """
+    path = folder / f".{name}.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = path.open("w")
+    except OSError as fault:
+        raise OutputFailed(f"{path}: can't be written ({fault.strerror}); name another folder by --state") from fault
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def _is_alive(execution: Execution) -> bool:
+    """Whether the job of a run goes on although whoever started it is gone; of another machine nobody knows."""
+    if execution.process_id is None or execution.host != socket.gethostname():
+        return False
+    try:
+        os.kill(execution.process_id, 0)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,52 @@
+"""Versions of a baseline, and age limits, on a file system that only Hadoop opens: a mount table over a local folder."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from model_monitor.history.promotions import promote, roll_back
+from model_monitor.history.pruning import Trees, prunable, prune
+from model_monitor.outputs.files import current_run, publish
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def elsewhere(spark, tmp_path):
+    """A path of another scheme, whose files are those of `tmp_path`."""
+    hadoop = spark.sparkContext._jsc.hadoopConfiguration()
+    name = f"life{abs(hash(tmp_path))}"
+    hadoop.set(f"fs.viewfs.mounttable.{name}.link./data", tmp_path.as_uri())
+    return f"viewfs://{name}/data"
+
+
+def test_a_baseline_is_promoted_and_rolled_back(spark, elsewhere):
+    for version in ("1", "2"):
+        publish({"constraints.json": version.encode()}, f"{elsewhere}/run-{version}", spark)
+        promote(f"{elsewhere}/run-{version}", version, f"{elsewhere}/baselines", NOW, spark=spark)
+    counts = current_run(f"{elsewhere}/baselines", spark)
+    assert counts.folder.startswith(f"{elsewhere}/baselines/2/_runs/")
+
+    roll_back(f"{elsewhere}/baselines", NOW, spark)
+    counts = current_run(f"{elsewhere}/baselines", spark)
+    assert counts.folder.startswith(f"{elsewhere}/baselines/1/_runs/")
+
+
+def test_old_hours_and_quarantines_go(spark, elsewhere, tmp_path):
+    for path in (
+        "captures/churn/2026/01/31/10/a.jsonl",
+        "captures/churn/2026/01/31/12/b.jsonl",
+        "reports/2026/01/31/10/quarantine/00000.jsonl",
+        "reports/2026/01/31/10/statistics.json",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("{}")
+    trees = Trees(captures=[f"{elsewhere}/captures"], reports=[f"{elsewhere}/reports"])
+    prune(prunable(trees, NOW, spark), spark)
+
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == [
+        "captures/churn/2026/01/31/12/b.jsonl",
+        "reports/2026/01/31/10/statistics.json",
+    ]

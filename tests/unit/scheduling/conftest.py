@@ -1,0 +1,101 @@
+"""A schedule in a folder of its own, and a clock that stands where a test puts it."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from model_monitor.outputs.notices.surroundings import Surroundings
+from model_monitor.scheduling.command import Request, run_due
+from model_monitor.scheduling.plan import read_plan
+
+
+def at(day: int, hour: int, minute: int = 0) -> datetime:
+    """A time in March 2024."""
+    return datetime(2024, 3, day, hour, minute, tzinfo=timezone.utc)
+
+
+@dataclass
+class Jobs:
+    """Stands for spark-submit: notes the commands, and ends each with the next of `statuses`, 0 when there are no more.
+
+    A status that is an exception is raised. message: what each job leaves in its message file.
+    """
+
+    statuses: list[object] = field(default_factory=list)
+    message: str = "Completed: Job completed successfully with no violations."
+    commands: list[SimpleNamespace] = field(default_factory=list)
+
+    def __call__(self, command, note):
+        note(process_id=1)
+        status = self.statuses.pop(0) if self.statuses else 0
+        self.commands.append(SimpleNamespace(command=command, flags=flags_of(command)))
+        if isinstance(status, BaseException):
+            raise status
+        output = command.folder / command.output_path
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "message").write_text(f"{self.message}\n")
+        return status
+
+    @property
+    def times(self):
+        return [command.flags["--scheduled-time"] for command in self.commands]
+
+
+def flags_of(command):
+    """The flags of a job's command line by name."""
+    return dict(word.split("=", 1) for word in command.words if word.startswith("--") and "=" in word)
+
+
+class Schedule:
+    """One schedule entry with its env file, and what `run-due` makes of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "churn-hourly.schedule.json"
+        self.jobs = Jobs()
+        self.env_file("churn.env", dataset_source="captures", dataset_format="capture", output_path="reports")
+        self.write()
+
+    def env_file(self, name: str, **variables: str) -> None:
+        (self.folder / name).write_text("".join(f"{key}={text}\n" for key, text in variables.items()))
+
+    def write(self, **members: object) -> None:
+        """The entry: hourly monitoring, with other members where they are given; None takes one away."""
+        entry = {
+            "name": "churn-hourly",
+            "monitoring_type": "DataQuality",
+            "cron": "0 * * * *",
+            "jobs": [{"job": "monitor", "env_file": "churn.env", "output_folder": "%Y/%m/%d/%H"}],
+            **members,
+        }
+        self.file.write_text(json.dumps({name: member for name, member in entry.items() if member is not None}))
+
+    @property
+    def plan(self):
+        return read_plan(self.file)
+
+    def run(self, now: datetime, variables=None, **asked: object):
+        """`run-due` at a time: its exit status and what it printed."""
+        out = io.StringIO()
+        surroundings = Surroundings(variables or {}, pause=lambda seconds: None)
+        request = Request((self.file,), **asked)
+        status = run_due(request, out, launch=self.jobs, now=lambda: now, surroundings=surroundings)
+        return status, out.getvalue()
+
+    @property
+    def executions(self):
+        """The record: scheduled time -> status."""
+        record = json.loads((self.folder / "churn-hourly.executions.json").read_text())
+        return {each["scheduled_time"]: each["status"] for each in record["executions"]}
+
+
+@pytest.fixture
+def schedule(tmp_path):
+    return Schedule(tmp_path)

@@ -1,0 +1,299 @@
+"""`model-monitor run-due`: what it runs when, what it notes, and whom it tells. spark-submit is stood in for."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sys
+from datetime import timedelta
+
+import pytest
+from tests.servers import http_server
+from tests.unit.scheduling.conftest import at
+
+from model_monitor.scheduling.command import Doing, Request, run_due
+from model_monitor.scheduling.jobs import KILLED, JobCommand, launch
+from model_monitor.scheduling.record import held
+
+
+def test_the_first_call_runs_the_window_that_is_over(schedule):
+    """Contract.md section 10: the run of 22:00 looks at 21:00 to 22:00, in the folder of its own hour."""
+    status, printed = schedule.run(at(4, 22, 7))
+
+    [job] = schedule.jobs.commands
+    assert status == 0
+    assert job.command.words[0] == "monitor"
+    assert job.flags["--scheduled-time"] == "2024-03-04T22:00:00Z"
+    assert job.flags["--start-time-offset"] == "-PT3600S"
+    assert job.flags["--end-time-offset"] == "PT0S"
+    assert job.flags["--output-path"] == "reports/2024/03/04/22"
+    assert job.flags["--dataset-source"] == "captures"
+    assert job.command.folder == schedule.folder
+    assert " ".join(printed.splitlines()[3].split()) == (
+        "2024-03-04T22:00:00Z Completed 2024-03-04T21:00/2024-03-04T22:00 "
+        "Completed: Job completed successfully with no violations."
+    )
+
+
+def test_nothing_runs_twice_and_nothing_is_said_of_nothing(schedule):
+    schedule.run(at(4, 22, 7))
+
+    assert schedule.run(at(4, 22, 59)) == (0, "")
+    assert schedule.jobs.times == ["2024-03-04T22:00:00Z"]
+
+
+def test_missed_runs_are_made_up_for_the_oldest_first(schedule):
+    schedule.run(at(4, 20, 5))
+    schedule.run(at(4, 23, 5))
+
+    assert [time[11:13] for time in schedule.jobs.times] == ["20", "21", "22", "23"]
+
+
+def test_more_missed_runs_than_are_made_up_for_are_given_up_with_a_word(schedule, caplog):
+    schedule.write(catch_up=2)
+    schedule.run(at(4, 20, 5))
+    schedule.run(at(5, 1, 5))
+
+    assert [time[11:13] for time in schedule.jobs.times] == ["20", "00", "01"]
+    assert "churn-hourly: 3 runs of the past are given up; catch_up is 2" in caplog.text
+
+
+def test_a_schedule_with_a_start_begins_there(schedule):
+    schedule.write(starts="2024-03-04T20:30:00Z")
+    schedule.run(at(4, 22, 5))
+
+    assert [time[11:13] for time in schedule.jobs.times] == ["21", "22"]
+
+
+def test_a_delay_is_waited_for(schedule):
+    schedule.write(delay="PT10M", starts="2024-03-04T22:00:00Z")
+
+    assert schedule.run(at(4, 22, 9)) == (0, "")
+    schedule.run(at(4, 22, 10))
+    assert schedule.jobs.times == ["2024-03-04T22:00:00Z"]
+
+
+def test_now_runs_once(schedule):
+    schedule.write(cron=None, schedule_expression="NOW", window={"start_offset": "-PT5H", "end_offset": "-PT0H"})
+    schedule.run(at(4, 22, 7))
+    schedule.run(at(5, 22, 7))
+
+    [job] = schedule.jobs.commands
+    assert job.flags["--scheduled-time"] == "2024-03-04T22:07:00Z"
+    assert job.flags["--start-time-offset"] == "-PT18000S"
+
+
+def test_a_stopped_schedule_runs_nothing(schedule):
+    schedule.write(status="Stopped")
+
+    assert schedule.run(at(4, 22, 7)) == (0, "")
+    assert schedule.jobs.commands == []
+
+
+@pytest.mark.parametrize(
+    ("ended", "status", "exit_status"),
+    [
+        pytest.param(0, "Completed", 0, id="no violations"),
+        pytest.param(4, "CompletedWithViolations", 0, id="violations"),
+        pytest.param(3, "Failed", 3, id="no data"),
+        pytest.param(143, "Stopped", 143, id="over its longest run time"),
+        pytest.param(KILLED, "Stopped", 137, id="killed"),
+        pytest.param(255, "Failed", 255, id="a failure"),
+    ],
+)
+def test_an_execution_has_the_services_status(schedule, ended, status, exit_status):
+    schedule.jobs.statuses = [ended]
+
+    assert schedule.run(at(4, 22, 7))[0] == exit_status
+    assert schedule.executions == {"2024-03-04T22:00:00Z": status}
+
+
+def test_the_jobs_of_a_run_follow_each_other_until_one_fails(schedule):
+    schedule.env_file("merge.env", dataset_source="captures", ground_truth_source="labels", output_path="merged")
+    monitor = {"job": "monitor", "env_file": "churn.env", "output_folder": "%Y/%m/%d/%H"}
+    schedule.write(jobs=[{"job": "merge", "env_file": "merge.env"}, monitor])
+    schedule.jobs.statuses = [0, 4, 3]
+    schedule.run(at(4, 21, 5))
+    schedule.run(at(4, 22, 5))
+
+    assert [job.command.words[0] for job in schedule.jobs.commands] == ["merge", "monitor", "merge"]
+    assert schedule.jobs.commands[0].flags["--output-path"] == "merged"
+    assert list(schedule.executions.values()) == ["CompletedWithViolations", "Failed"]
+
+
+def test_what_failed_runs_again_only_if_asked_for(schedule):
+    schedule.jobs.statuses = [255]
+    schedule.run(at(4, 22, 7))
+    schedule.run(at(4, 22, 8))
+    assert len(schedule.jobs.commands) == 1
+
+    schedule.run(at(4, 22, 9), retry_failed=True)
+    assert schedule.executions == {"2024-03-04T22:00:00Z": "Completed"}
+
+
+def test_a_run_that_was_torn_off_runs_again_and_is_given_up_after_three_times(schedule):
+    record = schedule.folder / "churn-hourly.executions.json"
+    schedule.run(at(4, 22, 7))
+    for _ in range(3):
+        torn = json.loads(record.read_text())
+        torn["executions"][0] |= {"status": "InProgress", "host": "a-pod-that-is-gone", "process_id": 1}
+        record.write_text(json.dumps(torn))
+        schedule.run(at(4, 22, 8))
+
+    assert schedule.executions == {"2024-03-04T22:00:00Z": "Failed"}
+    assert len(schedule.jobs.commands) == 3
+
+
+def test_a_job_that_outlived_its_run_due_is_left_alone(schedule):
+    record = schedule.folder / "churn-hourly.executions.json"
+    schedule.run(at(4, 22, 7))
+    orphan = json.loads(record.read_text())
+    orphan["executions"][0] |= {"status": "InProgress", "host": os.uname().nodename, "process_id": os.getpid()}
+    record.write_text(json.dumps(orphan))
+    schedule.run(at(4, 22, 8))
+
+    assert schedule.executions == {"2024-03-04T22:00:00Z": "InProgress"}
+    assert len(schedule.jobs.commands) == 1
+
+
+def test_run_due_that_is_stopped_notes_so(schedule):
+    schedule.jobs.statuses = [SystemExit(143)]
+    with pytest.raises(SystemExit):
+        schedule.run(at(4, 22, 7))
+
+    assert schedule.executions == {"2024-03-04T22:00:00Z": "Stopped"}
+
+
+def test_one_process_at_a_time_runs_a_schedule(schedule):
+    with held(schedule.folder, "churn-hourly") as is_ours:
+        assert is_ours
+        assert schedule.run(at(4, 22, 7)) == (0, "")
+    assert schedule.jobs.commands == []
+
+    schedule.run(at(4, 22, 8))
+    assert len(schedule.jobs.commands) == 1
+
+
+def test_the_state_may_lie_elsewhere(schedule, tmp_path):
+    schedule.run(at(4, 22, 7), state=tmp_path / "volume")
+
+    assert (tmp_path / "volume" / "churn-hourly.executions.json").is_file()
+    assert not (schedule.folder / "churn-hourly.executions.json").exists()
+
+
+def test_runs_are_listed_latest_first_as_the_services_api_does(schedule):
+    """Contract.md section 10 and 1.6; the members of botocore's MonitoringExecutionSummary."""
+    schedule.jobs.statuses = [0, 3]
+    schedule.run(at(4, 21, 5))
+    schedule.run(at(4, 22, 5))
+
+    status, printed = schedule.run(at(4, 22, 6), does=Doing.LIST, as_json=True)
+    [latest, first] = json.loads(printed)["MonitoringExecutionSummaries"]
+    assert status == 0
+    assert (latest["ScheduledTime"], latest["MonitoringExecutionStatus"]) == ("2024-03-04T22:00:00Z", "Failed")
+    assert latest["FailureReason"] == latest["ExitMessage"]
+    assert (first["MonitoringScheduleName"], first["MonitoringType"]) == ("churn-hourly", "DataQuality")
+    assert "FailureReason" not in first
+
+
+def test_a_listing_has_at_most_as_many_runs_as_asked_for(schedule):
+    schedule.write(starts="2024-03-04T00:00:00Z")
+    schedule.run(at(4, 12, 5))
+    printed = schedule.run(at(4, 12, 6), does=Doing.LIST, most=3)[1]
+
+    assert [line[11:13] for line in printed.splitlines()[3:]] == ["12", "11", "10"]
+
+
+def test_secrets_of_an_env_file_are_no_arguments(schedule):
+    secret = "webhook:https://hooks.example/T123"
+    schedule.env_file(
+        "churn.env", dataset_source="captures", dataset_format="capture", output_path="r", MODEL_MONITOR_SINK=secret
+    )
+    schedule.run(at(4, 22, 7))
+
+    [job] = schedule.jobs.commands
+    assert "T123" not in " ".join(job.command.words)
+    assert job.command.variables == {"MODEL_MONITOR_SINK": secret}
+
+
+def test_options_of_spark_and_the_longest_run_time_are_passed_on(schedule):
+    schedule.write(spark_options=["--master", "yarn"], max_runtime_seconds=1800)
+    schedule.run(at(4, 22, 7))
+
+    [job] = schedule.jobs.commands
+    assert job.command.words[:3] == ("--master", "yarn", "monitor")
+    assert job.flags["--max-runtime"] == "PT1800S"
+    assert job.command.longest_seconds == 1800 + 300
+
+
+def test_a_schedule_that_cannot_be_run_keeps_none_of_the_others_from_it(schedule, caplog):
+    broken = schedule.folder / "broken.json"
+    broken.write_text("{}")
+    status, _ = schedule.run(at(4, 22, 7))
+    assert status == 0
+
+    both = Request((broken, schedule.file))
+    status = run_due(both, io.StringIO(), launch=schedule.jobs, now=lambda: at(4, 23, 7))
+    assert status == 255
+    assert f"{broken}: name is missing" in caplog.text
+    assert len(schedule.jobs.commands) == 2
+
+
+def test_runs_that_do_not_come_are_told_once_and_again_when_they_are_back(schedule):
+    """Overdue: no run in two periods, so of an hourly schedule more than two hours."""
+    with http_server(200) as server:
+        schedule.write(sinks=f"webhook:{server.url}")
+        schedule.jobs.statuses = [0, 255, 255, 255, 255]
+        for hour in (10, 11, 12, 13, 14, 15):
+            schedule.run(at(4, hour, 5))
+
+    told = [json.loads(body) for _, _, body in server.requests]
+    assert [[notice["kind"] for notice in each["notices"]] for each in told] == [["Overdue"], ["OnTime"]]
+    assert told[0]["text"] == (
+        "Overdue: DATA_QUALITY of churn-hourly, no run has completed since that of 2024-03-04T10:00:00Z, which is more than "
+        "2 periods ago"
+    )
+    assert (told[0]["status"], told[0]["run_id"], told[0]["schedule"]) == (None, None, "churn-hourly")
+
+
+def test_a_dead_cron_is_seen_by_a_check_that_runs_nothing(schedule):
+    schedule.run(at(4, 10, 5))
+    with http_server(200) as server:
+        schedule.write(sinks=f"webhook:{server.url}")
+        assert schedule.run(at(4, 12, 0), does=Doing.CHECK)[0] == 0
+        assert schedule.run(at(4, 12, 1), does=Doing.CHECK)[0] == 1
+        assert schedule.run(at(4, 13, 1), does=Doing.CHECK)[0] == 1
+
+    assert len(server.requests) == 1
+    assert len(schedule.jobs.commands) == 1
+
+
+def test_what_could_not_be_told_is_told_by_the_next_call(schedule):
+    schedule.run(at(4, 10, 5))
+    with http_server(404, 200) as server:
+        schedule.write(sinks=f"webhook:{server.url}")
+        for minute in (1, 2, 3):
+            schedule.run(at(4, 13, minute), does=Doing.CHECK)
+
+    assert len(server.requests) == 2
+
+
+def test_a_job_is_a_process_that_ends_with_its_run_due(tmp_path, monkeypatch):
+    """A process that ignores nothing: the real launcher, with a Python that sleeps in spark-submit's place."""
+    sleeper = tmp_path / "sleeps"
+    sleeper.write_text(
+        f"#!{sys.executable}\nimport os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+    )
+    sleeper.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(sleeper))
+    notes = []
+    command = JobCommand(("monitor",), {}, tmp_path, "out", longest_seconds=timedelta(seconds=2).total_seconds())
+
+    assert launch(command, lambda **members: notes.append(members)) == KILLED
+    process_id = int((tmp_path / "pid").read_text())
+    assert notes[0] == {"process_id": process_id}
+    assert notes[1]["status"].value == "Stopping"
+    with pytest.raises(ProcessLookupError):
+        os.kill(process_id, signal.SIGCONT)
