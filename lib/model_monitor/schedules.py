@@ -28,7 +28,6 @@ HOURLY = "cron(0 * ? * * *)"
 _CRON = re.compile(r"cron\(0 (?P<hour>\*|\d{1,2})(?:/(?P<step>\d{1,2}))? (?:\? \* \* \*|\* \* \? \*)\)")
 _EXPRESSIONS = f"{HOURLY}, cron(0 5 ? * * *) for five o'clock, cron(0 0/6 ? * * *) for every six hours, or {NOW}"
 _CRONTAB_FIELDS = 5
-_A_MOMENT = timedelta(microseconds=1)
 _DURATION = TypeAdapter(timedelta)
 
 
@@ -64,7 +63,8 @@ class Clock:
 
     def latest(self, until: datetime) -> datetime:
         """The last time up to and with `until`."""
-        return next(CronSim(self.cron, until.astimezone(timezone.utc) + _A_MOMENT, reverse=True))
+        minute_after = until.astimezone(timezone.utc).replace(second=0, microsecond=0) + timedelta(minutes=1)
+        return next(CronSim(self.cron, minute_after, reverse=True))
 
     def period(self, at: datetime) -> timedelta:
         """How far the times around `at` are from each other."""
