@@ -1,0 +1,28 @@
+"""Merge job: captured records and their ground truth -> merged records hour by hour, ledger.json, exit message.
+
+./spark-submit.sh jobs/merge.py --dataset-source captures/ --ground-truth-source labels/ --output-path merged/
+"""
+
+from __future__ import annotations
+
+import sys
+
+from model_monitor.merging.run import merge
+from model_monitor.outputs.files import check_writable
+from model_monitor.runtime.job import started
+from model_monitor.runtime.merging import merge_request, publish_coverage
+from model_monitor.runtime.status import completed
+
+
+def main(argv: list[str]) -> int:
+    with started("merge", argv) as job:
+        request = merge_request(job.config)
+        check_writable(request.output_path, job.spark)
+        merged = merge(job.spark, request, before_publishing=job.lift_time_limit)
+        publish_coverage(merged.ledger, job.config, job.spark)
+        job.finish(completed())
+    return job.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,27 @@
+"""The label of captures that got none in time: no click is a label, too."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pyspark.sql.functions as F
+from pyspark.sql import Column
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentLabel:
+    """What a capture is labelled with when so many hours have gone by since its own. as_of: the hour that the run is for."""
+
+    label: str
+    after_hours: int
+    as_of: int
+
+    @property
+    def truth(self) -> str:
+        """The JSON text of `groundTruthData`."""
+        return json.dumps({"data": self.label, "encoding": "CSV"}, separators=(",", ":"), ensure_ascii=False)
+
+    def is_due(self, hour: Column) -> Column:
+        """Whether the period of an hour's captures is over."""
+        return hour + F.lit(1 + self.after_hours) <= F.lit(self.as_of)

@@ -1,0 +1,143 @@
+"""Captured records as rows that can be joined: the id, the hour, and the record itself as it was captured.
+
+The record is not taken apart and put together again: the ground truth is put behind its last member, so that nothing of it
+is lost or written in another way. Spark parses only what it is joined and ordered by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pyspark.sql.functions as F
+from pyspark.sql import Column, DataFrame, SparkSession
+
+from model_monitor.merging.hours import SECONDS
+from model_monitor.merging.scores import Score, no_score
+from model_monitor.merging.sources import BRANCH, HOUR, HourlySource
+from model_monitor.reading.places import BLOCK_START, FILE, LINE
+from model_monitor.reading.refusals import REASON, Refusal
+from model_monitor.reading.request_metadata import MEMBER
+from model_monitor.reading.text_lines import is_utf_8
+from model_monitor.reading.times import time_of
+
+KEY, TIME, EVENT, OPENED, SCORE = "__key", "__time", "__event", "__opened", "__score"
+"""Of a record: the id that it is joined by, null if it is refused; the microseconds of its time since 1970; its own id;
+its JSON text without the brace that closes it; the text of its score, null unless asked for."""
+
+COLUMNS = (KEY, BRANCH, HOUR, TIME, EVENT, OPENED, SCORE, REASON, FILE, BLOCK_START, LINE)
+
+RECORD, COMPLETE, MALFORMED, WRITTEN = "__record", "__complete", "__malformed", "__written"
+OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": MALFORMED, "mode": "PERMISSIVE"}
+MARK = f',"{COMPLETE}":1}}'
+MICROSECONDS = 1_000_000
+
+
+def captured_records(
+    spark: SparkSession, source: HourlySource, *, hours: Collection[int] | None, score: Score | None = None
+) -> DataFrame:
+    """One row with `COLUMNS` for each line of captured requests. Starts no Spark job.
+
+    hours: those that are wanted of records that lie in no hour's folder. score: where in the reply the score is.
+    """
+    output = f"endpointOutput:struct<{'data:string,' if score else ''}encoding:string>"
+    members = (
+        f"captureData struct<{output}>, eventMetadata struct<eventId:string,inferenceId:string,inferenceTime:string>"
+    )
+    lines = source.lines(spark).withColumn(OPENED, opened(F.col(LINE)))
+    parsed = lines.withColumn(RECORD, parsed_object(F.col(OPENED), members))
+    told = parsed.withColumns(
+        {
+            EVENT: F.nullif(F.col(f"{RECORD}.eventMetadata.eventId"), F.lit("")),
+            KEY: F.nullif(F.col(f"{RECORD}.eventMetadata.inferenceId"), F.lit("")),
+            WRITTEN: F.col(f"{RECORD}.eventMetadata.inferenceTime"),
+        }
+    )
+    keyed = told.withColumn(KEY, F.coalesce(KEY, EVENT))
+    output_half = F.col(f"{RECORD}.captureData.endpointOutput")
+    fault = (
+        F.when(~is_utf_8(F.col(OPENED)), Refusal.NOT_UTF_8)
+        .when(~is_object(F.col(RECORD), F.col(OPENED)), Refusal.NOT_A_JSON_OBJECT)
+        .when(is_malformed(F.col(RECORD)) | F.col(f"{RECORD}.captureData").isNull(), Refusal.NOT_A_CAPTURE)
+        .when(F.col(KEY).isNull(), Refusal.NO_ID)
+        .when(output_half.isNull() & _is_without_data(), Refusal.WITHOUT_DATA)
+        .otherwise(0)
+    )
+    half = (output_half.getField("data"), output_half.getField("encoding"))
+    return placed_records(keyed, fault, F.col(OPENED), score.of_reply(*half) if score else no_score(), hours)
+
+
+def placed_records(
+    told: DataFrame, fault: Column, opened: Column, score: Column, hours: Collection[int] | None
+) -> DataFrame:
+    """Records with `KEY`, `EVENT` and the text of their time as rows with `COLUMNS`, each in the hour of its folder, else of
+    its time.
+
+    fault: the reason for refusing one, 0 if there is none.
+    """
+    timed = told.withColumn(TIME, _microseconds(F.col(WRITTEN)))
+    own = F.floor(F.col(TIME) / (SECONDS * MICROSECONDS))
+    of_time = F.when(own.isNull(), Refusal.UNREADABLE_TIME).when(~_is_in(own, hours), Refusal.OUTSIDE_WINDOW)
+    misplaced = F.coalesce(F.when(F.col(HOUR).isNull(), of_time), F.lit(0))
+    judged = timed.withColumn(REASON, F.when(fault == 0, misplaced).otherwise(fault))
+    kept = F.col(REASON) == 0
+    hour = F.coalesce(F.col(HOUR), own)
+    return judged.select(
+        F.when(kept, F.col(KEY)).alias(KEY),
+        F.col(BRANCH),
+        F.when(kept, hour).alias(HOUR),
+        F.coalesce(F.col(TIME), hour * (SECONDS * MICROSECONDS)).alias(TIME),
+        F.col(EVENT),
+        opened.alias(OPENED),
+        score.alias(SCORE),
+        REASON,
+        FILE,
+        BLOCK_START,
+        LINE,
+    )
+
+
+def opened(line: Column) -> Column:
+    """The text of a JSON object without its closing brace, cut by bytes, which needs no look at the letters."""
+    trimmed = F.when(line.endswith("}"), line).otherwise(F.call_function("rtrim", F.lit(" \t\r"), line))
+    raw = trimmed.cast("binary")
+    return F.substr(raw, F.lit(1), F.octet_length(raw) - 1).cast("string")
+
+
+def parsed_object(opened: Column, members: str) -> Column:
+    """Members of an opened object, and `COMPLETE` if the line was that one object to its end.
+
+    Spark's parser stops where the first value ends: only if that is the end of the line, a member that is put there is one of
+    the object's own.
+    """
+    return F.from_json(F.concat(opened, F.lit(MARK)), f"{members}, {COMPLETE} int, {MALFORMED} string", OPTIONS)
+
+
+def is_object(parsed: Column, opened: Column) -> Column:
+    """Whether a line was one JSON object to its end. After a fault within a member that is asked for Spark may read on
+    regardless, so that it is asked once more for none."""
+    alone = F.from_json(
+        F.concat(opened, F.lit(MARK)), f"{COMPLETE} int", {**OPTIONS, "columnNameOfCorruptRecord": "none"}
+    )
+    complete = parsed.getField(COMPLETE).isNotNull()
+    return complete & (~is_malformed(parsed) | alone.getField(COMPLETE).isNotNull())
+
+
+def is_malformed(parsed: Column) -> Column:
+    """Whether a member is of another type than it should be, or the text no JSON."""
+    return parsed.getField(MALFORMED).isNotNull()
+
+
+def _is_in(hour: Column, hours: Collection[int] | None) -> Column:
+    return F.lit(True) if hours is None else hour.isin(*sorted(hours))
+
+
+def _microseconds(written: Column) -> Column:
+    """A time as a number. One that is written as the service writes it needs no look by patterns, which take longer."""
+    as_written = (F.length(written) == 20) & F.endswith(written, F.lit("Z")) & (F.substring(written, 11, 1) == "T")
+    return F.unix_micros(F.when(as_written, F.try_to_timestamp(written)).when(written.isNotNull(), time_of(written)))
+
+
+def _is_without_data() -> Column:
+    """Whether a request failed and was captured for its metadata alone. Looks into the line again, which few records need."""
+    empty = F.get_json_object(F.col(LINE), "$.captureData") == "{}"
+    return F.coalesce(empty & F.get_json_object(F.col(LINE), f"$.{MEMBER}").isNotNull(), F.lit(False))

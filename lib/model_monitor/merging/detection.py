@@ -1,0 +1,45 @@
+"""What the captures are, where nobody says: an endpoint's records, or outputs of a batch transform in CSV or JSON."""
+
+from __future__ import annotations
+
+import json
+
+from pyspark.sql import SparkSession
+
+from model_monitor.merging.sources import HourlySource
+from model_monitor.merging.transform_lines import INFERENCE_ID, transform_output
+from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
+from model_monitor.reading.heads import head_of
+from model_monitor.reading.windows import parse_time
+from model_monitor.storage import storage_of
+
+CapturedFormat = CaptureFormat | CsvFormat | JsonFormat
+"""What can be merged."""
+
+
+def format_of(spark: SparkSession, source: HourlySource) -> CapturedFormat:
+    """The format of the first file. What is nothing that can be merged counts as captures, whose lines are then refused.
+
+    Raises BadInput if the file is no text.
+    """
+    if not source.files:
+        return CaptureFormat()
+    head = head_of(storage_of(source.path, spark), source.files[0].file, refuse_nul=False).decode(
+        "utf-8-sig", "replace"
+    )
+    line = next((line.strip() for line in head.splitlines() if line.strip()), "")
+    if line.startswith("{"):
+        if transform_output(line).inference_id is not None:
+            return JsonFormat(lines=True)
+        begins_document = not _is_json(line) and f'"{INFERENCE_ID}"' in head
+        return JsonFormat(lines=False) if begins_document else CaptureFormat()
+    *_, identifier, time = ["", "", *(cell.strip(' "') for cell in line.split(","))]
+    return CsvFormat() if identifier and parse_time(time) else CaptureFormat()
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True

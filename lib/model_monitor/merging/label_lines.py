@@ -1,0 +1,188 @@
+"""Ground-truth records that Spark can't read as they stand: what they are after all, and what had to be repaired. Pure.
+
+Executors import this module. It gets the few lines that are no plain JSON record, and the files that are one JSON array over
+several lines. What people write in practice is repaired, and said: records printed by Python's `str(dict)`, and records
+joined by commas. Source: contract.md section 6.1; the repairs: aws/sagemaker-python-sdk#3224.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+import pyarrow as pa
+
+from model_monitor.reading.refusals import Refusal
+
+ENCODINGS = ("CSV", "JSON", "BASE64")
+
+
+class Repair(IntEnum):
+    """What a record needed to be read; 0 in a frame for nothing."""
+
+    PYTHON_LITERAL = 1
+    JOINED_BY_COMMAS = 2
+
+    @property
+    def text(self) -> str:
+        """The repair in words, as ledger and log say it."""
+        return REPAIRS[self]
+
+
+REPAIRS = {
+    Repair.PYTHON_LITERAL: "written by Python's str(dict), not as JSON",
+    Repair.JOINED_BY_COMMAS: "joined by commas",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One ground-truth record. event_id and truth, the JSON text of its `groundTruthData`, are None if it is refused.
+
+    line: the line that it is on. content: its own text instead, if it is an element of an array over several lines.
+    """
+
+    event_id: str | None = None
+    truth: str | None = None
+    reason: int = 0
+    repair: int = 0
+    line: bytes | None = None
+    content: str | None = None
+
+
+def labels_of_line(line: bytes, *, repairing: bool = True) -> list[Label]:
+    """The records of one line; a line with one that can't be read is one refused record."""
+    text = line.decode("utf-8", "replace").strip()
+    if "\ufffd" in text and not _is_utf_8(line):
+        return [Label(reason=Refusal.NOT_UTF_8, line=line)]
+    found, repair = _values(text, repairing=repairing)
+    if found is None:
+        several = not repairing and _values(text, repairing=True)[1] == Repair.JOINED_BY_COMMAS
+        reason = Refusal.SEVERAL_JSON_OBJECTS if several else Refusal.NOT_A_JSON_OBJECT
+        return [Label(reason=reason, line=line)]
+    labels = [replace(_label(value), repair=repair, line=line) for value in found]
+    refused = [label for label in labels if label.reason]
+    return refused[:1] or labels or [Label(reason=Refusal.NOT_GROUND_TRUTH, line=line)]
+
+
+def labels_of_file(content: bytes, *, repairing: bool = True) -> list[Label]:
+    """The records of a file that begins as an array: its elements, or what is on its lines if it is no array to its end."""
+    text = content.decode("utf-8-sig", "replace").strip()
+    found, repair = _values(text, repairing=repairing)
+    if found is None or repair == Repair.JOINED_BY_COMMAS or not _is_utf_8(content):
+        lines = [line for line in content.split(b"\n") if line.strip()]
+        return [label for line in lines for label in labels_of_line(line.rstrip(b"\r"), repairing=repairing)]
+    return [replace(_label(value), repair=repair, content=_content(value)) for value in found]
+
+
+def decode_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Lines as rows with `DECODED`, one for each record. The first column is the line, the second whether repairs are
+    wanted; the others are repeated for each record."""
+    yield from _decoded(batches, labels_of_line)
+
+
+def decode_files(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same of whole files."""
+    yield from _decoded(batches, labels_of_file)
+
+
+DECODED = "__key string, __truth string, __reason int, __repair int, __position int, __line binary, __content string"
+ARROW = pa.schema(
+    [
+        ("__key", pa.string()),
+        ("__truth", pa.string()),
+        ("__reason", pa.int32()),
+        ("__repair", pa.int32()),
+        ("__position", pa.int32()),
+        ("__line", pa.binary()),
+        ("__content", pa.string()),
+    ]
+)
+
+
+def _decoded(batches: Iterable[pa.RecordBatch], decode: Callable[..., list[Label]]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        texts = batch.column(0).cast(pa.binary()).to_pylist()  # as text it would have to be UTF-8
+        wanted = batch.column(1).to_pylist()
+        found = [decode(text, repairing=repairing) for text, repairing in zip(texts, wanted, strict=True)]
+        labels = [label for several in found for label in several]
+        columns = [
+            pa.array([label.event_id for label in labels], pa.string()),
+            pa.array([label.truth for label in labels], pa.string()),
+            pa.array([int(label.reason) for label in labels], pa.int32()),
+            pa.array([int(label.repair) for label in labels], pa.int32()),
+            pa.array([position for several in found for position in range(len(several))], pa.int32()),
+            pa.array([label.line for label in labels], pa.binary()),
+            pa.array([label.content for label in labels], pa.string()),
+        ]
+        origins = pa.array([row for row, several in enumerate(found) for _ in several], pa.int64())
+        places = [column.take(origins) for column in batch.columns[2:]]
+        yield pa.RecordBatch.from_arrays([*columns, *places], schema=pa.schema([*ARROW, *list(batch.schema)[2:]]))
+
+
+def _values(text: str, *, repairing: bool) -> tuple[list[Any] | None, int]:
+    """The records in a text, and what had to be repaired; None if they can't be read."""
+    plain = _json(text)
+    if plain is not None:
+        return plain, 0
+    if not repairing:
+        return None, 0
+    joined = _json(f"[{text.rstrip(', ')}]")
+    if joined is not None:
+        return joined, Repair.JOINED_BY_COMMAS
+    literal = _literal(text.rstrip(", "))
+    return literal, Repair.PYTHON_LITERAL
+
+
+def _json(text: str) -> list[Any] | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list) else [value]
+
+
+def _literal(text: str) -> list[Any] | None:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return None
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _label(value: Any) -> Label:
+    truth, metadata = _member(value, "groundTruthData"), _member(value, "eventMetadata")
+    if truth is None:
+        return Label(reason=Refusal.NOT_GROUND_TRUTH)
+    event_id = None if metadata is None else metadata.get("eventId")
+    if event_id is None or event_id == "":
+        return Label(reason=Refusal.NO_ID)
+    data, encoding = truth.get("data"), str(truth.get("encoding") or "CSV")
+    text = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    if data is None or not text.strip():
+        return Label(reason=Refusal.NO_LABEL)
+    if encoding.upper() not in ENCODINGS:
+        return Label(reason=Refusal.UNKNOWN_ENCODING)
+    written = json.dumps({"data": text, "encoding": encoding}, separators=(",", ":"), ensure_ascii=False)
+    return Label(str(event_id), written)
+
+
+def _content(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _member(value: Any, name: str) -> dict[str, Any] | None:
+    member = value.get(name) if isinstance(value, dict) else None
+    return member if isinstance(member, dict) else None
+
+
+def _is_utf_8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

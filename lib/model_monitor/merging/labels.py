@@ -1,0 +1,276 @@
+"""Ground truth as a frame with one row for each id: its last label, or, with a period, its last label of each hour.
+
+Lines that hold one plain record are read by Spark; arrays of records and all other lines by `label_lines` in Python, which
+says what it repaired.
+
+Source: contract.md section 6.1; section 11, row 14.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyspark.sql.functions as F
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+
+from model_monitor.merging.captured import COMPLETE, KEY, OPENED, RECORD, is_malformed, opened, parsed_object
+from model_monitor.merging.label_lines import DECODED, ENCODINGS, Repair, decode_files, decode_lines
+from model_monitor.merging.sources import HOUR, RANK, HourlySource, uri_of
+from model_monitor.reading.heads import head_of
+from model_monitor.reading.places import BLOCK_START, FILE, LINE
+from model_monitor.reading.refusals import REASON, Refusal
+from model_monitor.reading.text_lines import without_globs
+from model_monitor.storage import storage_of
+
+TRUTH, LABEL, SEVERAL, COUNT, CANDIDATES = "__truth", "__label", "__several", "__count", "__candidates"
+"""The JSON text of `groundTruthData`; its hash; whether the id's labels differ; how many there are; with a period, the last
+label of each hour as an array, in order."""
+
+REPAIR, POSITION, CONTENT, ROW = "__repair", "__position", "__content", "__row"
+
+MEMBERS = "groundTruthData struct<data:string,encoding:string>, eventMetadata struct<eventId:string>"
+REPLACED = "\ufffd"
+
+IRREGULAR = -1
+"""In `REASON`: the line is not for Spark to judge."""
+
+ARRAY_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
+
+PLACES = (FILE, HOUR, RANK, BLOCK_START, ROW)
+ORDER = (RANK, BLOCK_START, ROW, POSITION)
+"""By the hour of the file, its path, then its lines (contract.md section 11, row 14)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelAccount:
+    """What became of the labels that were read, before they met a capture.
+
+    read = outside_window + ids + repeated + contradicted + the refused ones. ids: how many different ones there are, each
+    with a last label; repeated, contradicted: labels that are not the last of their id, by whether all labels of the id say
+    the same. irregular: lines that are left to Python, which then are accounted for. repaired: by what was.
+    """
+
+    read: int = 0
+    ids: int = 0
+    repeated: int = 0
+    contradicted: int = 0
+    outside_window: int = 0
+    refused: Mapping[Refusal, int] = field(default_factory=dict)
+    irregular: int = 0
+    repaired: Mapping[Repair, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """How far a label may be from its capture, in hours, and which hours' labels the run accounts for."""
+
+    hours: int
+    first: int
+    last: int
+
+    def holds(self, hour: Column) -> Column:
+        """Whether a label's hour is one that the run accounts for; one without an hour is."""
+        return hour.isNull() | hour.between(self.first, self.last)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Ground truth that was read: one row for each id, with `REASON` 0, and for each refused record.
+
+    records: all of them as they were read. period: None if a label counts for all captures of its id.
+    """
+
+    frame: DataFrame
+    records: DataFrame
+    account: LabelAccount
+    period: Period | None = None
+
+    @property
+    def by_id(self) -> DataFrame:
+        """The rows that can be joined, without the refused ones."""
+        kept = self.frame.where(F.col(REASON) == 0)
+        return kept.select(KEY, TRUTH, LABEL) if self.period is None else kept.select(KEY, CANDIDATES)
+
+    def of_hour(self, hour: Column) -> tuple[Column, Column]:
+        """`TRUTH` and `LABEL` for a capture of that hour, from a joined row of `by_id`; null without one."""
+        if self.period is None:
+            return F.col(TRUTH), F.col(LABEL)
+        hours = self.period.hours
+        near = F.filter(CANDIDATES, lambda label: _is_near(label.getField(HOUR), hour, hours))
+        last = F.try_element_at(near, F.lit(-1))
+        return last.getField(TRUTH), last.getField(LABEL)
+
+    @property
+    def refused(self) -> DataFrame:
+        """The refused records with their places, for the quarantine."""
+        return self.records.where(F.col(REASON) > 0)
+
+
+@contextmanager
+def read_labels(
+    spark: SparkSession,
+    source: HourlySource,
+    *,
+    period: Period | None = None,
+    repairing: bool = True,
+    partitions: int = 1,
+) -> Iterator[Labels]:
+    """The listed ground truth, kept in memory or on disk until the block is left.
+
+    repairing: what isn't JSON but can be read all the same is. partitions: how many the frame gets, by its ids.
+    One scan; three more where a line is no plain record.
+    """
+    records = _records_by_spark(source.lines(spark))
+    frame = _last_of(records, period, partitions).persist()
+    kept = [frame]
+    try:
+        account = _account_of(frame, period)
+        if account.irregular:
+            frame.unpersist()
+            records = _with_decoded(spark, source, records, repairing=repairing).persist()
+            frame = _last_of(records, period, partitions).persist()
+            kept = [frame, records]
+            account = replace(_account_of(frame, period), repaired=_repairs_of(records))
+        yield Labels(frame, records, account, period)
+    finally:
+        for persisted in kept:
+            persisted.unpersist()
+
+
+def no_labels(spark: SparkSession, period: Period | None = None) -> Labels:
+    """Ground truth without a record."""
+    lines = f"{LINE} string, {FILE} string, {BLOCK_START} bigint, {HOUR} bigint, {RANK} int"
+    records = _records_by_spark(spark.createDataFrame([], lines))
+    return Labels(_last_of(records, period, 1), records, LabelAccount(), period)
+
+
+def _records_by_spark(lines: DataFrame) -> DataFrame:
+    """A row for each line that is one record, and for each other line one whose `REASON` is `IRREGULAR`."""
+    numbered = lines.withColumns({ROW: F.monotonically_increasing_id(), OPENED: opened(F.col(LINE))})
+    parsed = numbered.withColumn(RECORD, parsed_object(F.col(OPENED), MEMBERS))
+    data, event = F.col(f"{RECORD}.groundTruthData.data"), F.col(f"{RECORD}.eventMetadata.eventId")
+    encoding = F.coalesce(F.col(f"{RECORD}.groundTruthData.encoding"), F.lit("CSV"))
+    sound = (F.trim(data) != "") & (event != "") & F.upper(encoding).isin(*ENCODINGS)
+    whole = F.col(f"{RECORD}.{COMPLETE}").isNotNull() & ~is_malformed(F.col(RECORD))
+    plain = F.coalesce(whole & sound & ~F.concat(data, event).contains(REPLACED), F.lit(False))
+    judged = parsed.withColumn(REASON, F.when(plain, 0).otherwise(IRREGULAR))
+    truth = F.to_json(F.struct(data.alias("data"), encoding.alias("encoding")))
+    kept = F.col(REASON) == 0
+    return judged.select(
+        F.when(kept, event).alias(KEY),
+        F.when(kept, truth).alias(TRUTH),
+        REASON,
+        F.lit(0).alias(REPAIR),
+        F.lit(0).alias(POSITION),
+        F.lit(None).cast("string").alias(CONTENT),
+        *PLACES,
+        LINE,
+    )
+
+
+def _is_near(label: Column, capture: Column, hours: int) -> Column:
+    return label.isNull() | (F.abs(label - capture) <= hours)
+
+
+def _with_decoded(spark: SparkSession, source: HourlySource, plain: DataFrame, *, repairing: bool) -> DataFrame:
+    """The records with those that Python makes of irregular lines, and of files that begin as arrays. One scan."""
+    irregular = F.col(REASON) == IRREGULAR
+    affected = {
+        row[FILE] for row in plain.where(irregular).select(FILE).distinct().collect()
+    }  # as many as files at most
+    arrays = _beginning_as_arrays(spark, source, affected)
+    rest = plain.where(~F.col(FILE).isin(*map(uri_of, arrays))) if arrays else plain
+    lines = rest.where(irregular).select(LINE, F.lit(repairing).alias("__repairing"), *PLACES)
+    found = rest.where(~irregular).unionByName(_decoded(lines, decode_lines))
+    if not arrays:
+        return found
+    files = spark.read.text([without_globs(path) for path in arrays], wholetext=True).select(
+        "value", F.lit(repairing).alias("__repairing"), F.col("_metadata.file_path").alias(FILE)
+    )
+    placed = source.placed(files).withColumns({BLOCK_START: F.lit(0).cast("bigint"), ROW: F.lit(0).cast("bigint")})
+    return found.unionByName(_decoded(placed.select("value", "__repairing", *PLACES), decode_files))
+
+
+def _decoded(texts: DataFrame, decode: Callable[..., Any]) -> DataFrame:
+    kinds = {field.name: field.dataType.simpleString() for field in texts.schema.fields}
+    places = ", ".join(f"{name} {kinds[name]}" for name in PLACES)
+    return texts.mapInArrow(decode, f"{DECODED}, {places}").withColumn(LINE, F.col(LINE).cast("string"))
+
+
+def _beginning_as_arrays(spark: SparkSession, source: HourlySource, affected: set[str]) -> list[str]:
+    """The paths of those files that may be one array over several lines. affected: their names in `FILE`."""
+    storage = storage_of(source.path, spark)
+    files = [file.file for file in source.files if uri_of(file.file.path) in affected]
+    return [file.path for file in files if ARRAY_BEGINNING.match(head_of(storage, file, refuse_nul=False))]
+
+
+def _last_of(records: DataFrame, period: Period | None, partitions: int) -> DataFrame:
+    """One row for each id, and for each refused record; with a period the id's last labels of all hours are in one row."""
+    labelled = records.select(KEY, TRUTH, F.xxhash64(TRUTH).alias(LABEL), REASON, HOUR, *ORDER)
+    labelled = labelled.repartition(partitions, KEY)
+    of_id = [F.col(KEY)] if period is None else [F.col(KEY), F.col(HOUR)]
+    all_of_id = Window.partitionBy(*of_id)
+    last_first = all_of_id.orderBy(*[F.col(name).desc() for name in ORDER])
+    good = F.col(REASON) == 0
+    ranked = labelled.select(
+        "*",
+        F.row_number().over(last_first).alias("__number"),
+        F.when(good, F.count("*").over(all_of_id)).otherwise(1).alias(COUNT),
+        (F.min(LABEL).over(all_of_id) != F.max(LABEL).over(all_of_id)).alias(SEVERAL),
+    ).where(~good | (F.col("__number") == 1))
+    if period is None:
+        return ranked.select(KEY, TRUTH, LABEL, REASON, COUNT, SEVERAL)
+    candidate = F.struct(*ORDER, HOUR, TRUTH, LABEL, COUNT, SEVERAL)
+    apart = F.when(~good, F.col(ROW))
+    grouped = ranked.groupBy(KEY, REASON, apart.alias("__apart"))
+    return grouped.agg(F.sort_array(F.collect_list(candidate)).alias(CANDIDATES)).drop("__apart")
+
+
+def _account_of(frame: DataFrame, period: Period | None) -> LabelAccount:
+    """The counts of all labels; with a period those of the labels within its window, the others apart."""
+    if period is not None:
+        inside = F.filter(CANDIDATES, lambda label: period.holds(label.getField(HOUR)))
+        counts = F.transform(inside, lambda label: label.getField(COUNT))
+        total = F.aggregate(CANDIDATES, F.lit(0).cast("bigint"), lambda sum_, label: sum_ + label.getField(COUNT))
+        values = F.array_distinct(F.transform(inside, lambda label: label.getField(LABEL)))
+        frame = frame.select(
+            REASON,
+            F.aggregate(counts, F.lit(0).cast("bigint"), lambda sum_, count: sum_ + count).alias(COUNT),
+            (F.exists(inside, lambda label: label.getField(SEVERAL)) | (F.size(values) > 1)).alias(SEVERAL),
+            total.alias("__total"),
+        )
+    else:
+        frame = frame.select(REASON, COUNT, SEVERAL, F.col(COUNT).alias("__total"))
+    before_the_last = F.greatest(F.col(COUNT) - 1, F.lit(0))
+    rows = {
+        row[REASON]: row
+        for row in frame.groupBy(REASON)
+        .agg(
+            F.sum("__total").alias("total"),
+            F.sum(COUNT).alias("inside"),
+            F.count(F.when(F.col(COUNT) > 0, 1)).alias("ids"),
+            F.sum(F.when(~F.col(SEVERAL), before_the_last).otherwise(0)).alias("repeated"),
+            F.sum(F.when(F.col(SEVERAL), before_the_last).otherwise(0)).alias("contradicted"),
+        )
+        .collect()  # as many as there are reasons
+    }
+    good = rows.get(0)
+    refused = {Refusal(reason): row["total"] for reason, row in rows.items() if reason > 0}
+    return LabelAccount(
+        read=sum(row["total"] for row in rows.values()),
+        ids=good["ids"] if good else 0,
+        repeated=good["repeated"] if good else 0,
+        contradicted=good["contradicted"] if good else 0,
+        outside_window=good["total"] - good["inside"] if good else 0,
+        refused=refused,
+        irregular=rows[IRREGULAR]["total"] if IRREGULAR in rows else 0,
+    )
+
+
+def _repairs_of(records: DataFrame) -> dict[Repair, int]:
+    counted = records.where((F.col(REPAIR) > 0) & (F.col(REASON) == 0)).groupBy(REPAIR).count()
+    return {Repair(row[REPAIR]): row["count"] for row in counted.collect()}

@@ -1,0 +1,40 @@
+"""The refused records of a merge, of both sides, in one quarantine."""
+
+from __future__ import annotations
+
+import pyspark.sql.functions as F
+from pyspark.sql import DataFrame
+
+from model_monitor.merging.labels import CONTENT, POSITION, Labels
+from model_monitor.merging.sources import HourlySource
+from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.places import BLOCK_START, FILE, LINE
+from model_monitor.reading.quarantine import NUMBER, clear_quarantine, refused_texts, write_quarantine
+from model_monitor.reading.refusals import REASON
+
+
+def put_aside(
+    records: DataFrame,
+    captures: HourlySource,
+    labels: Labels,
+    label_source: HourlySource,
+    output_path: str,
+    *,
+    any_refused: bool,
+) -> str | None:
+    """Put the refused captures and labels below `output_path`, and give their folder; None if there are none.
+
+    records: the captures. Reads both sides once more if any record was refused.
+    Raises OutputFailed if they can't be written.
+    """
+    place = [REASON, FILE, BLOCK_START, LINE]
+    refused = records.select(*place).unionByName(labels.refused.where(F.col(CONTENT).isNull()).select(*place))
+    folders = (*captures.places, *label_source.places)
+    dataset = Dataset(refused, (), captures.path, refusable=True, folders=folders)
+    if not any_refused:
+        clear_quarantine(dataset, output_path)
+        return None
+    elements = labels.refused.where(F.col(CONTENT).isNotNull()).select(
+        REASON, FILE, BLOCK_START, F.col(CONTENT).alias(LINE), (F.col(POSITION) + 1).alias(NUMBER)
+    )
+    return write_quarantine(dataset, output_path, refused_texts(elements))

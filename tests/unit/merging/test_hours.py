@@ -1,0 +1,48 @@
+"""Hours, their folders and the names of their files."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from model_monitor.merging.hours import PART, HourFolder, hour_of, hours_of, moment_of, placed, text_of
+
+HOUR = hour_of(datetime(2024, 3, 4, 7, 59, tzinfo=timezone.utc))
+
+
+def test_an_hour_holds_its_times():
+    assert moment_of(HOUR) == datetime(2024, 3, 4, 7, tzinfo=timezone.utc)
+    assert text_of(HOUR) == "2024-03-04T07:00:00Z"
+
+
+@pytest.mark.parametrize(("period", "hours"), [(timedelta(days=7), 168), (timedelta(minutes=61), 2), (timedelta(0), 0)])
+def test_a_period_is_rounded_up_to_hours(period, hours):
+    assert hours_of(period) == hours
+
+
+@pytest.mark.parametrize(
+    ("folder", "root", "expected"),
+    [
+        pytest.param("file:/in/churn/AllTraffic/2024/03/04/07", "file:/in", ("churn/AllTraffic", HOUR), id="an endpoint's"),
+        pytest.param("file:/in/2024/03/04/07", "file:/in", ("", HOUR), id="hours right below"),
+        pytest.param("file:/in/a/2024/03/04/07/deeper", "file:/in", ("a", HOUR), id="a folder in the hour"),
+        pytest.param("file:/in/2024/03/04/07", "file:/in/2024/03/04/07", ("", HOUR), id="a mounted hour"),
+        pytest.param("file:/in/2024/03/04/07/x", "file:/in/2024/03/04/07", ("", HOUR), id="below a mounted hour"),
+        pytest.param("file:/in", "file:/in", ("", None), id="no hours"),
+        pytest.param("file:/in/sub", "file:/in", ("sub", None), id="no hours in a folder"),
+        pytest.param("file:/in/2024/13/04/07", "file:/in", ("", None), id="no such month"),
+    ],
+)  # fmt: skip
+def test_a_folder_names_its_branch_and_hour(folder, root, expected):
+    assert placed(folder, root) == expected
+
+
+def test_an_hour_has_one_folder_and_one_file_name_for_ever():
+    hour = HourFolder("churn/AllTraffic", HOUR)
+
+    assert hour.path == "churn/AllTraffic/2024/03/04/07"
+    assert HourFolder("", HOUR).path == "2024/03/04/07"
+    assert PART.fullmatch(hour.part)
+    assert hour.part == HourFolder("churn/AllTraffic", HOUR).part != HourFolder("churn/B", HOUR).part
+    assert HourFolder.of_state(hour.state) == hour

@@ -1,0 +1,112 @@
+"""Ground truth that is no plain JSON: what is repaired, what is refused, and what for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from model_monitor.merging.label_lines import Label, Repair, labels_of_file, labels_of_line
+from model_monitor.reading.refusals import Refusal
+
+RECORD = {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": "a"}, "eventVersion": "0"}
+OTHER = {"groundTruthData": {"data": "0", "encoding": "CSV"}, "eventMetadata": {"eventId": "b"}, "eventVersion": "0"}
+TRUTH, OTHER_TRUTH = '{"data":"1","encoding":"CSV"}', '{"data":"0","encoding":"CSV"}'
+
+
+def found(labels: list[Label]) -> list[tuple[str | None, str | None, int, int]]:
+    return [(label.event_id, label.truth, label.reason, label.repair) for label in labels]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        pytest.param(json.dumps(RECORD), [("a", TRUTH, 0, 0)], id="plain"),
+        pytest.param(json.dumps([RECORD, OTHER]), [("a", TRUTH, 0, 0), ("b", OTHER_TRUTH, 0, 0)], id="an array"),
+        # aws/sagemaker-python-sdk#3224: written by str(dict), and joined by ","
+        pytest.param(str(RECORD), [("a", TRUTH, 0, Repair.PYTHON_LITERAL)], id="str(dict)"),
+        pytest.param(
+            ",".join([json.dumps(RECORD), json.dumps(OTHER)]),
+            [("a", TRUTH, 0, Repair.JOINED_BY_COMMAS), ("b", OTHER_TRUTH, 0, Repair.JOINED_BY_COMMAS)],
+            id="joined by commas",
+        ),
+        pytest.param(json.dumps(RECORD) + ",", [("a", TRUTH, 0, Repair.JOINED_BY_COMMAS)], id="a comma behind it"),
+        pytest.param(
+            f"{RECORD}, {OTHER}",
+            [("a", TRUTH, 0, Repair.PYTHON_LITERAL), ("b", OTHER_TRUTH, 0, Repair.PYTHON_LITERAL)],
+            id="several str(dict)",
+        ),
+        pytest.param(
+            '{"groundTruthData": {"data": 1.5}, "eventMetadata": {"eventId": 7}}',
+            [("7", '{"data":"1.5","encoding":"CSV"}', 0, 0)],
+            id="numbers for texts",
+        ),
+        pytest.param(
+            '{"groundTruthData": {"data": {"label": 1}, "encoding": "JSON"}, "eventMetadata": {"eventId": "a"}}',
+            [("a", '{"data":"{\\"label\\":1}","encoding":"JSON"}', 0, 0)],
+            id="an object for a text",
+        ),
+    ],
+)
+def test_what_people_write_is_read(line, expected):
+    assert found(labels_of_line(line.encode())) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        pytest.param(b"yes", Refusal.NOT_A_JSON_OBJECT, id="no JSON"),
+        pytest.param(b'{"groundTruthData": {"da', Refusal.NOT_A_JSON_OBJECT, id="cut"),
+        pytest.param(b"5", Refusal.NOT_GROUND_TRUTH, id="a number"),
+        pytest.param(b"[]", Refusal.NOT_GROUND_TRUTH, id="no record"),
+        pytest.param(b'{"captureData": {}}', Refusal.NOT_GROUND_TRUTH, id="a capture"),
+        pytest.param(b'{"groundTruthData": "1"}', Refusal.NOT_GROUND_TRUTH, id="a text for the label"),
+        pytest.param(b'{"groundTruthData": {"data": "1"}}', Refusal.NO_ID, id="no id"),
+        pytest.param(
+            b'{"groundTruthData": {"data": "1"}, "eventMetadata": {"eventId": ""}}', Refusal.NO_ID, id="empty id"
+        ),
+        pytest.param(
+            b'{"groundTruthData": {"data": " "}, "eventMetadata": {"eventId": "a"}}', Refusal.NO_LABEL, id="blank"
+        ),
+        pytest.param(
+            b'{"groundTruthData": {"data": "1", "encoding": "XML"}, "eventMetadata": {"eventId": "a"}}',
+            Refusal.UNKNOWN_ENCODING,
+            id="encoding",
+        ),
+        pytest.param(b'{"eventMetadata": {"eventId": "\xff"}}', Refusal.NOT_UTF_8, id="not UTF-8"),
+        pytest.param(b"__import__('os').getcwd()", Refusal.NOT_A_JSON_OBJECT, id="a program is not run"),
+    ],
+)
+def test_what_is_no_label_is_refused_for_its_reason(line, reason):
+    assert labels_of_line(line) == [Label(reason=reason, line=line)]
+
+
+def test_a_line_of_several_records_is_refused_as_a_whole():
+    line = json.dumps([RECORD, {"groundTruthData": {"data": "1"}}]).encode()
+
+    assert labels_of_line(line) == [Label(reason=Refusal.NO_ID, line=line)]
+
+
+def test_nothing_is_repaired_where_that_is_not_wanted():
+    joined = ",".join([json.dumps(RECORD), json.dumps(OTHER)]).encode()
+
+    assert labels_of_line(str(RECORD).encode(), repairing=False)[0].reason == Refusal.NOT_A_JSON_OBJECT
+    assert labels_of_line(joined, repairing=False)[0].reason == Refusal.SEVERAL_JSON_OBJECTS
+
+
+@pytest.mark.parametrize("write", [lambda records: json.dumps(records, indent=2), str], ids=["JSON", "str(list)"])
+def test_a_file_that_is_one_array_gives_its_elements(write):
+    labels = labels_of_file(write([RECORD, OTHER, {"eventVersion": "0"}]).encode())
+
+    assert [(label.event_id, label.reason) for label in labels] == [
+        ("a", 0),
+        ("b", 0),
+        (None, Refusal.NOT_GROUND_TRUTH),
+    ]
+    assert labels[2].content == '{"eventVersion": "0"}'
+
+
+def test_a_file_that_only_begins_as_an_array_is_read_line_by_line():
+    labels = labels_of_file(f"[{json.dumps(RECORD)}]\n{json.dumps(OTHER)}\n".encode())
+
+    assert [label.event_id for label in labels] == ["a", "b"]
