@@ -1,0 +1,36 @@
+"""bias_range_check: a metric lies in the range that the user allows it, whatever the baseline was. Ours."""
+
+from __future__ import annotations
+
+from model_monitor.bias import messages
+from model_monitor.bias.checks import CHECKS, Verdict, unknown
+from model_monitor.bias.comparison import MetricComparison
+from model_monitor.documents.outcomes import CheckStatus
+
+
+@CHECKS.register("bias_range_check")
+def within_range(metric: MetricComparison) -> Verdict | None:
+    """The metric is within the range configured for it. With intervals only a whole interval outside is a violation.
+
+    A metric without a range is not checked.
+    Source: clarify.md 5.2.
+    """
+    allowed = metric.tolerances.ranges.get(metric.current.name)
+    if allowed is None:
+        return None
+    unjudged = unknown(metric, None)
+    if unjudged is not None or metric.current.value is None:
+        return unjudged
+    low, high = allowed
+    formula = f"{messages.number(low)} <= value <= {messages.number(high)}"
+    least, most = (metric.interval or (None, None)) if metric.tolerances.with_intervals else (metric.current.value,) * 2
+    if least is None or most is None:
+        return Verdict(CheckStatus.CANNOT_TELL, None, "the metric has no interval", formula=formula)
+    if most < low or least > high:
+        description = messages.out_of_range(metric.current.value, low, high)
+        return Verdict(CheckStatus.VIOLATED, None, None, description, formula)
+    if low <= least and most <= high:
+        return Verdict(CheckStatus.PASSED, None, formula=formula)
+    return Verdict(
+        CheckStatus.CANNOT_TELL, None, "the interval of the metric reaches across the range's ends", formula=formula
+    )

@@ -1,0 +1,79 @@
+"""All checks over an analysis beside its baseline, and the violations among their outcomes. Pure."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable
+
+from model_monitor.bias import checks
+from model_monitor.bias.analysis import BiasAnalysis
+from model_monitor.bias.checks import CHECKS, Verdict
+from model_monitor.bias.comparison import MetricComparison, Tolerances, comparisons_of
+from model_monitor.bias.known import KnownBias
+from model_monitor.documents.bias_report import BiasViolation, BiasViolations
+from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.registry import import_all
+
+import_all(checks)
+
+log = logging.getLogger(__name__)
+
+FACET_VALUE, STAGE = "facet_value", "stage"
+"""Members of a bias check's outcome beside those that all checks have."""
+
+
+def check_all(analysis: BiasAnalysis, known: KnownBias, tolerances: Tolerances) -> tuple[CheckOutcome, ...]:
+    """The outcome of every check of every metric, in the order of analysis.json: post-training metrics first."""
+    outcomes = []
+    for metric in comparisons_of(analysis, known, tolerances):
+        for check in sorted(CHECKS.values(), key=lambda check: check.name):
+            verdict = check(metric)
+            if verdict is not None:
+                outcomes.append(_outcome(check.name, metric, verdict))
+    unjudged = sum(outcome.status is CheckStatus.NOT_JUDGED for outcome in outcomes)
+    if unjudged:
+        log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(outcomes))
+    return tuple(outcomes)
+
+
+def violations_of(outcomes: Iterable[CheckOutcome]) -> BiasViolations:
+    """The violations among the outcomes, in their order."""
+    return BiasViolations(
+        version="1.0",
+        violations=tuple(
+            BiasViolation(
+                facet=outcome.feature or "",
+                facet_value=(outcome.model_extra or {})[FACET_VALUE],
+                metric_name=outcome.metric or "",
+                constraint_check_type=outcome.check,
+                description=outcome.description or "",
+            )
+            for outcome in outcomes
+            if outcome.status is CheckStatus.VIOLATED
+        ),
+    )
+
+
+def _outcome(check: str, metric: MetricComparison, verdict: Verdict) -> CheckOutcome:
+    ends = metric.interval if metric.interval and all(map(math.isfinite, metric.interval)) else None
+    value = metric.current.value
+    infinite = "the value is infinite" if value is not None and math.isinf(value) else None
+    return CheckOutcome.model_validate(
+        {
+            "feature": metric.facet,
+            FACET_VALUE: metric.facet_value,
+            "metric": metric.current.name,
+            STAGE: metric.stage,
+            "check": check,
+            "status": verdict.status,
+            "observed": value,
+            "interval": ends,
+            "threshold": verdict.threshold,
+            "n": metric.rows[0],
+            "m": metric.rows[1],
+            "formula": verdict.formula,
+            "reason": verdict.reason or infinite,
+            "description": verdict.description,
+        }
+    )

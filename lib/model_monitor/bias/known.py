@@ -1,0 +1,64 @@
+"""A baseline as far as checking goes: the values that metrics had, by part, facet and group. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from model_monitor.bias.choices import Choice
+from model_monitor.documents.bias_report import BiasPart, BiasReport, GroupMetrics
+from model_monitor.states.contingency_plan import number_of
+
+_ENDS = re.compile(r"\((.+), (.+)\]")
+
+
+@dataclass(frozen=True)
+class KnownBias:
+    """What later data is held against."""
+
+    constraints: BiasReport
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """None: the columns of later data are found by the configuration."""
+        return ()
+
+    def without(self, excluded: Collection[str]) -> KnownBias:
+        """The same without some of its facets."""
+        parts = {
+            name: None
+            if part is None
+            else part.model_copy(
+                update={"facets": {facet: groups for facet, groups in part.facets.items() if facet not in excluded}}
+            )
+            for name, part in (
+                ("post_training_bias_metrics", self.constraints.post_training_bias_metrics),
+                ("pre_training_bias_metrics", self.constraints.pre_training_bias_metrics),
+            )
+        }
+        return KnownBias(self.constraints.model_copy(update=parts))
+
+    def values(self, part: BiasPart | None, facet: str, choice: Choice) -> Mapping[str, float | None] | None:
+        """The values of a group's metrics by name, None for one that was undefined; None if the baseline has no such group."""
+        groups = part.facets.get(facet, ()) if part else ()
+        group = _same(groups, choice)
+        return None if group is None else {metric.name: metric.value for metric in group.metrics}
+
+
+def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
+    """The group with the same configured values. Of an interval the threshold counts: its other end moves with the data.
+
+    Source: clarify.md 5.2.
+    """
+    for group in groups:
+        if group.value_or_threshold in (choice.shown, choice.configured):
+            return group
+    threshold = number_of(choice.configured)
+    for group in groups:
+        ends = _ENDS.fullmatch(group.value_or_threshold)
+        if threshold is not None and ends is not None and threshold in map(number_of, ends.groups()):
+            return group
+        if threshold is not None and group.value_or_threshold == "" and len(groups) == 1:
+            return group  # the threshold was the maximum, so the interval is empty
+    return None

@@ -1,0 +1,178 @@
+"""What a bias analysis asks of a scan: Clarify's configuration, and the plan that it is for the columns of a data set. Pure.
+
+    measures = BiasMeasures.of(config)
+    plan = plan_of(measures, ("Age", "Sex", "Target", "predicted_label"))
+
+Columns are given by name or by 0-based index, so a plan can only be made when the data's names are known.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from model_monitor.bias.analysis import ALL_METHODS, Methods
+from model_monitor.bias.configuration import methods_of
+from model_monitor.documents.analysis_config import AnalysisConfig, SegmentConfig
+from model_monitor.errors import BadConfiguration
+from model_monitor.states.contingency_plan import (
+    ContingencyPlan,
+    Interval,
+    Scalar,
+    Segmentation,
+    ValuedColumn,
+    ValueKind,
+    texts_of,
+)
+
+REST = "__default__"
+"""The service's name of the rows that are in none of the configured segments."""
+
+FLIP_TEST_ROWS = 200_000
+"""Rows of group a that neighbours are looked for among: 22 MB of 14 columns (clarify.md 2.3)."""
+
+_INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
+_NEAREST = 3
+_LISTED = 20
+
+
+@dataclass(frozen=True)
+class BiasMeasures:
+    """What a scan counts.
+
+    label, prediction: columns of the data set by name or index, negative ones from the end; prediction None for labels
+    alone. methods: the metrics that are asked for. column_types: how columns
+    are taken, whatever their values look like. untyped_texts: as in `ContingencyPlan`. where: what errors call the
+    configuration.
+    """
+
+    config: AnalysisConfig
+    label: str | int
+    prediction: str | int | None = None
+    methods: Methods = ALL_METHODS
+    column_types: Mapping[str, ValueKind] = field(default_factory=dict)
+    untyped_texts: bool = False
+    with_flip_test: bool = True
+    flip_rows: int = FLIP_TEST_ROWS
+    where: str = AnalysisConfig.FILE_NAME
+
+    @classmethod
+    def of(cls, config: AnalysisConfig) -> BiasMeasures:
+        """The measures of a table that has the configuration's own columns.
+
+        Raises BadConfiguration if the configuration asks for what can't be done.
+        """
+        methods = methods_of(config, has_predictions=config.predicted_label is not None, where=config.FILE_NAME)
+        if config.label is None:
+            raise BadConfiguration(f"{config.FILE_NAME}: label is missing; name the label's column")
+        return cls(config, config.label, config.predicted_label, methods)
+
+
+def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
+    """The plan for a data set with these columns.
+
+    Raises BadConfiguration with one line for each column that is not there, each with the nearest names.
+    """
+    columns = _Columns(tuple(names), measures.where)
+    config = measures.config
+    label = columns.named("label", measures.label)
+    prediction = None if measures.prediction is None else columns.named("predicted_label", measures.prediction)
+    facets = [
+        ValuedColumn(
+            columns.named(f"facet[{place}].name_or_index", facet.name_or_index), facet.value_or_threshold or ()
+        )
+        for place, facet in enumerate(config.facet or ())
+    ]
+    group = None if config.group_variable is None else columns.named("group_variable", config.group_variable)
+    segmentations = tuple(
+        _segmentation(segment, columns.named(f"segment_config[{place}].name_or_index", segment.name_or_index), place)
+        for place, segment in enumerate(config.segment_config or ())
+    )
+    excluded = [
+        columns.named(f"excluded_columns[{place}]", name) for place, name in enumerate(config.excluded_columns or ())
+    ]
+    if config.joinsource_name_or_index is not None:
+        excluded.append(columns.named("joinsource_name_or_index", config.joinsource_name_or_index))
+    columns.require_all_found(measures.column_types)
+    values = tuple(config.label_values_or_threshold or ())
+
+    def typed(column: ValuedColumn) -> ValuedColumn:
+        return replace(column, taken_as=measures.column_types.get(column.name))
+
+    return ContingencyPlan(
+        tuple(typed(facet) for facet in facets),
+        typed(ValuedColumn(label, values)),
+        None if prediction is None else typed(ValuedColumn(prediction, values)),
+        group,
+        segmentations,
+        measures.untyped_texts,
+        measures.with_flip_test and prediction is not None,
+        tuple(excluded),
+        measures.flip_rows,
+    )
+
+
+class _Columns:
+    """The names of a data set, by which columns are found; what is not found is gathered."""
+
+    def __init__(self, names: tuple[str, ...], where: str) -> None:
+        self._names = names
+        self._where = where
+        self._faults: list[str] = []
+
+    def named(self, member: str, name_or_index: str | int) -> str:
+        """The column's name; what was given if there is no such column."""
+        if isinstance(name_or_index, str):
+            if name_or_index not in self._names:
+                self._faults.append(
+                    f"{self._where}: {member} is {name_or_index!r}, which is no column of the data; {self._near(name_or_index)}"
+                )
+            return name_or_index
+        if not -len(self._names) <= name_or_index < len(self._names):
+            self._faults.append(
+                f"{self._where}: {member} is {name_or_index}; the data has {len(self._names)} columns, "
+                f"so an index is at most {len(self._names) - 1}"
+            )
+            return str(name_or_index)
+        return self._names[name_or_index]
+
+    def require_all_found(self, column_types: Mapping[str, ValueKind]) -> None:
+        """Raises BadConfiguration with every column that was not found."""
+        faults = self._faults + [
+            f"--column-types names {name!r}, which is no column of the data; {self._near(name)}"
+            for name in column_types
+            if name not in self._names
+        ]
+        if faults:
+            raise BadConfiguration.gathered(faults)
+
+    def _near(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self._names, n=_NEAREST)
+        if near:
+            return f"did you mean {' or '.join(map(repr, near))}?"
+        rest = " …" if len(self._names) > _LISTED else ""
+        return f"the columns are {', '.join(self._names[:_LISTED])}{rest}"
+
+
+def _segmentation(config: SegmentConfig, column: str, place: int) -> Segmentation:
+    segments = tuple(tuple(map(_interval_or_value, segment)) for segment in config.segments)
+    names = [texts_of(segment) for segment in config.segments]
+    aliases = list(config.display_aliases or ())
+    names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])]
+    return Segmentation(config.config_name or column, column, segments, tuple(names))
+
+
+def _interval_or_value(value: Scalar) -> Scalar | Interval:
+    """`[1, 4]`, `(2, 5]`, `(-inf, 0)` as intervals, anything else as it is."""
+    matched = _INTERVAL.fullmatch(value) if isinstance(value, str) else None
+    if matched is None:
+        return value
+    opening, low, high, closing = matched.groups()
+    try:
+        ends = float(low), float(high)
+    except ValueError:
+        return value
+    return value if any(map(math.isnan, ends)) else Interval(*ends, opening == "[", closing == "]")

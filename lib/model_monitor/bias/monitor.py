@@ -1,0 +1,82 @@
+"""The bias monitor: binds what to count, what it says and what it asks of later data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from model_monitor.bias.analysis import ALL_METHODS, BiasAnalysis, analysis_of
+from model_monitor.bias.comparison import Tolerances
+from model_monitor.bias.evaluation import check_all, violations_of
+from model_monitor.bias.known import KnownBias
+from model_monitor.bias.measures import BiasMeasures
+from model_monitor.bias.page import TITLE, page_of
+from model_monitor.bias.published import published_metrics
+from model_monitor.bias.report import report_of
+from model_monitor.bias.tables import table_of
+from model_monitor.documents.bias_report import BiasReport, BiasViolations
+from model_monitor.documents.document import Document
+from model_monitor.documents.outcomes import CheckOutcome
+from model_monitor.documents.page import Page
+from model_monitor.documents.tables import Table
+from model_monitor.errors import BadState
+from model_monitor.monitoring import PublishedMetric
+from model_monitor.states import Contingency, State
+from model_monitor.states.contingency_plan import ContingencyPlan
+
+
+@dataclass(frozen=True)
+class BiasMonitor:
+    """Watches how a model, and the data it learns from, treat a sensitive group beside the rest.
+
+    wanted: what is counted and which metrics are made of it; None to make all of counts that are there. tolerances: how they
+    are judged.
+    """
+
+    STATE: ClassVar[type[State]] = Contingency
+    CONSTRAINTS: ClassVar[type[Document]] = BiasReport
+    STATISTICS: ClassVar[type[Document] | None] = None
+
+    wanted: BiasMeasures | None = None
+    tolerances: Tolerances = field(default_factory=Tolerances)
+
+    def measures(self) -> BiasMeasures:
+        if self.wanted is None:
+            raise ValueError("a bias monitor without measures has nothing to scan for")
+        return self.wanted
+
+    def metrics(self, counts: Contingency) -> BiasAnalysis:
+        methods = self.wanted.methods if self.wanted else ALL_METHODS
+        return analysis_of(counts, ContingencyPlan.from_text(counts.plan), methods)
+
+    def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
+        return (report_of(analysis),)
+
+    def known(self, constraints: BiasReport, statistics: None, state: State | None) -> KnownBias:
+        if state is not None and not isinstance(state, Contingency):
+            raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
+        return KnownBias(constraints)
+
+    def check(self, counts: Contingency, analysis: BiasAnalysis, known: KnownBias) -> tuple[CheckOutcome, ...]:
+        return check_all(analysis, known, self.tolerances)
+
+    def violations(self, outcomes: tuple[CheckOutcome, ...]) -> BiasViolations:
+        return violations_of(outcomes)
+
+    def published(
+        self,
+        counts: Contingency,
+        analysis: BiasAnalysis,
+        outcomes: tuple[CheckOutcome, ...],
+        constraints: BiasReport,
+    ) -> tuple[PublishedMetric, ...]:
+        return tuple(published_metrics(analysis, outcomes))
+
+    def page(self, analysis: BiasAnalysis, outcomes: tuple[CheckOutcome, ...]) -> Page:
+        asked = self.wanted.config.methods if self.wanted else None
+        if asked is None or asked.report is None:
+            return page_of(analysis, outcomes)
+        return page_of(analysis, outcomes, title=asked.report.title or TITLE, name=asked.report.name)
+
+    def table(self, documents: tuple[BiasReport]) -> Table:
+        return table_of(documents[0])

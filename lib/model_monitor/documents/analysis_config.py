@@ -1,0 +1,212 @@
+"""analysis_config.json: what a Clarify job analyses and how, for bias and for explainability.
+
+Every member that the service knows is known here, and no other is accepted: options of ours are flags of the jobs. A monitor's
+file is a subset, without `dataset_type` and `methods`. What a member means for the data is decided by those who read it.
+Driver only, pure.
+
+Source: clarify.md 1; contract.md 7.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+from pydantic import BeforeValidator, ConfigDict, Field, Strict
+
+from model_monitor.documents.document import Document, Section
+from model_monitor.documents.values import Expected, Flag, Name, Share
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, str | int | float):
+        raise ValueError("no scalar")
+    return value
+
+
+def _name_or_index(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, int) and value < 0):
+        raise ValueError("neither name nor index")
+    return value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("no whole number")
+    return value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _all_or_listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar), Expected("a text, a number or a boolean")]
+NameOrIndex = Annotated[
+    str | int, BeforeValidator(_name_or_index), Expected("a column's name, its index from 0, or a JMESPath")
+]
+WholeNumber = Annotated[int, BeforeValidator(_whole), Expected("a whole number above 0")]
+Seed = Annotated[int, Strict(), Expected("a whole number")]
+Scalars: TypeAlias = tuple[Scalar, ...]
+
+
+class DatasetType(Enum):
+    """What the data set is."""
+
+    CSV = "text/csv"
+    JSON_LINES = "application/jsonlines"
+    JSON = "application/json"
+    CAPTURE = "application/sagemakercapturejson"
+    PARQUET = "application/x-parquet"
+    IMAGE = "application/x-image"
+
+
+class ContentType(Enum):
+    """What a model takes or gives."""
+
+    CSV = "text/csv"
+    JSON_LINES = "application/jsonlines"
+    JSON = "application/json"
+    JPEG = "image/jpeg"
+    PNG = "image/png"
+    NUMPY = "application/x-npy"
+
+
+class Aggregation(Enum):
+    """How local attributions become global ones."""
+
+    MEAN_ABS = "mean_abs"
+    MEDIAN = "median"
+    MEAN_SQ = "mean_sq"
+
+
+class StrictSection(Section):
+    """An object that may have no other members than those declared."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FacetConfig(StrictSection):
+    """A column with a sensitive group. value_or_threshold: its values, or the number that it lies above; None: each value."""
+
+    name_or_index: NameOrIndex
+    value_or_threshold: Scalars | None = None
+
+
+class SegmentConfig(StrictSection):
+    """A column whose values part the rows. display_aliases: names of the segments, with or without that of the rest."""
+
+    config_name: Name | None = None
+    name_or_index: NameOrIndex
+    segments: tuple[Scalars, ...]
+    display_aliases: tuple[Name, ...] | None = None
+
+
+class BiasMethods(StrictSection):
+    """The metrics of one part: their names, or "all"."""
+
+    methods: Annotated[tuple[Name, ...], BeforeValidator(_all_or_listed)]
+
+
+class ShapMethod(StrictSection):
+    """Feature attributions. baseline: a path, rows, records or one JSON object; None: made by clustering."""
+
+    baseline: Any = None
+    num_clusters: WholeNumber | None = None
+    use_logit: Flag | None = None
+    num_samples: WholeNumber | None = None
+    agg_method: Annotated[Aggregation, BeforeValidator(_lower)] | None = None
+    save_local_shap_values: Flag | None = None
+    seed: Seed | None = None
+    features_to_explain: tuple[NameOrIndex, ...] | None = None
+    text_config: Mapping[str, Any] | None = None
+    image_config: Mapping[str, Any] | None = None
+
+
+class PdpMethod(StrictSection):
+    """Partial dependence plots."""
+
+    grid_resolution: WholeNumber
+    features: tuple[NameOrIndex, ...] | None = None
+    top_k_features: WholeNumber | None = None
+
+
+class ReportMethod(StrictSection):
+    """The report. name: the stem of its files."""
+
+    name: Name = "report"
+    title: Name | None = None
+
+
+class MethodsConfig(StrictSection):
+    """What is asked for."""
+
+    pre_training_bias: BiasMethods | None = None
+    post_training_bias: BiasMethods | None = None
+    shap: ShapMethod | None = None
+    pdp: PdpMethod | None = None
+    report: ReportMethod | None = None
+    asymmetric_shapley_value: Mapping[str, Any] | None = None
+
+
+class PredictorConfig(StrictSection):
+    """The model, where predictions are not in the data."""
+
+    endpoint_name: Name | None = None
+    endpoint_name_prefix: Name | None = None
+    model_name: Name | None = None
+    target_model: Name | None = None
+    instance_type: Name | None = None
+    initial_instance_count: WholeNumber | None = None
+    accelerator_type: Name | None = None
+    content_type: Annotated[ContentType, BeforeValidator(_lower)] | None = None
+    accept_type: Annotated[ContentType, BeforeValidator(_lower)] | None = None
+    label: NameOrIndex | None = None
+    probability: NameOrIndex | None = None
+    label_headers: Scalars | None = None
+    content_template: Any = None
+    record_template: Name | None = None
+    custom_attributes: Name | None = None
+    time_series_predictor_config: Mapping[str, Any] | None = None
+
+
+class AnalysisConfig(Document):
+    """analysis_config.json of a job or a monitor."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    FILE_NAME: ClassVar[str] = "analysis_config.json"
+    MEANT: ClassVar[str] = "Clarify analysis_config.json"
+    FOREIGN: ClassVar[Mapping[str, str]] = {
+        "pre_training_bias_metrics": "an analysis.json",
+        "post_training_bias_metrics": "an analysis.json",
+        "explanations": "an analysis.json",
+        "violations": "a constraint_violations.json",
+        "monitoring_config": "a constraints.json",
+    }
+
+    version: Annotated[str, Field(pattern=r"^1\.0$"), Expected('"1.0"')] | None = None
+    dataset_type: Annotated[DatasetType, BeforeValidator(_lower)] | None = None
+    dataset_uri: Name | None = None
+    headers: tuple[Name, ...] | None = None
+    label: NameOrIndex | None = None
+    predicted_label: NameOrIndex | None = None
+    features: Name | None = None
+    label_values_or_threshold: Scalars | None = None
+    probability_threshold: Share | None = None
+    facet: tuple[FacetConfig, ...] | None = None
+    group_variable: NameOrIndex | None = None
+    segment_config: tuple[SegmentConfig, ...] | None = None
+    facet_dataset_uri: Name | None = None
+    facet_headers: tuple[Name, ...] | None = None
+    predicted_label_dataset_uri: Name | None = None
+    predicted_label_headers: tuple[Name, ...] | None = None
+    joinsource_name_or_index: NameOrIndex | None = None
+    excluded_columns: tuple[NameOrIndex, ...] | None = None
+    time_series_data_config: Mapping[str, Any] | None = None
+    methods: MethodsConfig | None = None
+    predictor: PredictorConfig | None = None

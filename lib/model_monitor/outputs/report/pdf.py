@@ -1,0 +1,126 @@
+"""A page as PDF, by reportlab (extra `report`)."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from model_monitor.documents.page import Block, Mark, Page, PageTable, PointChart
+from model_monitor.outputs.report.charts import PNG_DOTS_PER_INCH, png_of
+
+FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
+"""They come with matplotlib and have Latin, Greek, Cyrillic and Arabic letters; a PDF's own fonts have Latin ones only."""
+
+MARGIN = 40  # points
+WIDTH = 595 - 2 * MARGIN  # of A4
+BACKGROUNDS = {Mark.BAD: "#fdf0ef", Mark.UNSURE: "#fff7e8"}
+
+FEWEST_LETTERS, MOST_LETTERS = 7, 44
+"""A table's columns share its width by the letters of their longest cells, between these."""
+
+
+def is_available() -> bool:
+    """Whether reportlab is installed."""
+    return importlib.util.find_spec("reportlab") is not None
+
+
+def pdf_of(page: Page) -> bytes:
+    """The PDF's bytes, the same for the same page. Only if `is_available`."""
+    from reportlab.lib.pagesizes import A4
+    from reportlab.platypus import Paragraph, SimpleDocTemplate
+
+    styles = _styles()
+    story: list[Any] = [Paragraph(_plain(page.title), styles["title"])]
+    facts = " · ".join(f"{_plain(word)}: <b>{_plain(value)}</b>" for word, value in page.facts)
+    story.append(Paragraph(facts, styles["text"]))
+    for section in page.sections:
+        story.append(Paragraph(_plain(section.heading), styles[f"h{section.level}"]))
+        story += [flowable for block in section.blocks for flowable in _flowables(block, styles)]
+    buffer = io.BytesIO()
+    margins = {f"{side}Margin": MARGIN for side in ("left", "right", "top", "bottom")}
+    SimpleDocTemplate(buffer, pagesize=A4, title=page.title, invariant=1, **margins).build(story)
+    return buffer.getvalue()
+
+
+def _styles() -> dict[str, Any]:
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    for name in (FONT, BOLD):
+        if name not in pdfmetrics.getRegisteredFontNames():
+            pdfmetrics.registerFont(TTFont(name, str(fonts / f"{name}.ttf")))
+    pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
+    text = ParagraphStyle("text", fontName=FONT, fontSize=8.5, leading=12, spaceAfter=4, splitLongWords=1)
+    return {
+        "text": text,
+        "cell": ParagraphStyle("cell", text, fontSize=7, leading=9, spaceAfter=0),
+        "number": ParagraphStyle("number", text, fontSize=7, leading=9, spaceAfter=0, alignment=2),
+        "title": ParagraphStyle("title", text, fontName=BOLD, fontSize=16, leading=20, spaceAfter=8),
+        "h2": ParagraphStyle("h2", text, fontName=BOLD, fontSize=12, leading=15, spaceBefore=12),
+        "h3": ParagraphStyle("h3", text, fontName=BOLD, fontSize=10, leading=13, spaceBefore=8),
+    }
+
+
+def _flowables(block: Block, styles: dict[str, Any]) -> Iterator[Any]:
+    from reportlab.platypus import Image, Paragraph
+
+    if isinstance(block, PageTable):
+        if block.caption:
+            yield Paragraph(_plain(block.caption), styles["text"])
+        yield _table(block, styles)
+    elif isinstance(block, PointChart):
+        yield Paragraph(_plain(block.title), styles["text"])
+        image = Image(io.BytesIO(png_of(block)))
+        image.drawWidth, image.drawHeight = (
+            side * 72 / PNG_DOTS_PER_INCH for side in (image.imageWidth, image.imageHeight)
+        )
+        image._restrictSize(WIDTH, 700)
+        yield image
+    else:
+        yield Paragraph(_plain(block), styles["text"])
+
+
+def _table(table: PageTable, styles: dict[str, Any]) -> Any:
+    from reportlab.lib import colors
+    from reportlab.platypus import Paragraph, Table
+
+    head = [
+        Paragraph(f"<b>{_plain(column.title)}</b>", styles["number" if column.is_number else "cell"])
+        for column in table.columns
+    ]
+    rows = [
+        [
+            Paragraph(_plain(cell), styles["number" if column.is_number else "cell"])
+            for column, cell in zip(table.columns, line.cells, strict=True)
+        ]
+        for line in table.lines
+    ]
+    longest = (
+        max(map(len, (column.title, *(line.cells[place] for line in table.lines))))
+        for place, column in enumerate(table.columns)
+    )
+    shares = [min(max(letters, FEWEST_LETTERS), MOST_LETTERS) for letters in longest]
+    widths = [WIDTH * share / sum(shares) for share in shares]
+    lines: list[Any] = [
+        ("LINEBELOW", (0, 0), (-1, -1), 0.4, colors.HexColor("#d9e0e6")),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+    ]
+    lines += [
+        ("BACKGROUND", (0, place), (-1, place), colors.HexColor(BACKGROUNDS[line.mark]))
+        for place, line in enumerate(table.lines, start=1)
+        if line.mark in BACKGROUNDS
+    ]
+    return Table([head, *rows], colWidths=widths, repeatRows=1, style=lines)
+
+
+def _plain(text: str) -> str:
+    """A text as reportlab's markup for it; signs that XML can't hold are left out."""
+    return escape("".join(sign if sign.isprintable() else " " for sign in text))

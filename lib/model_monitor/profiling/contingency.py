@@ -1,0 +1,243 @@
+"""The count of rows by kind: one Spark aggregation for all facets, labels, predictions, groups and segments together.
+
+Every column that has configured values becomes a number of a few bits, so the rows are grouped by one packed number, the
+subgroup, and the texts of facets without values. What else has to be known of a column (minimum, maximum, kinds of cells)
+comes from the same aggregation.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+
+import pyspark.sql.functions as F
+from pyspark.sql import Column, DataFrame, Row
+
+from model_monitor.errors import BadInput
+from model_monitor.profiling.contingency_columns import TypedColumn, key_of, segment_of, typed_column
+from model_monitor.states import RowCounts
+from model_monitor.states.contingency import Cell, CellKind, ColumnFacts, Contingency, Key
+from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn
+
+log = logging.getLogger(__name__)
+
+MOST_CELLS = 1_000_000
+"""Kinds of rows up to which they are counted: more means that a group variable or a facet is close to an identifier."""
+
+COLUMN_BITS = 6
+"""Bits of one column in the packed number: three for the kind of its cell, three for how it stands to the values."""
+STANDING_BITS = 3
+COLUMNS_PER_NUMBER = 10  # in 60 bits
+
+CODE, TEXT, SEGMENT, GROUP, REFUSED, WIDTH, ROWS = "code{}", "text{}", "segment{}", "group", "refused", "width", "rows"
+MINIMUM, MAXIMUM = "minimum{}", "maximum{}"
+
+
+class ContingencyColumns:
+    """The columns of a plan as expressions over a frame whose columns are c0, c1, …, called `names` on the driver."""
+
+    def __init__(self, frame: DataFrame, names: Sequence[str], plan: ContingencyPlan) -> None:
+        self.plan = plan
+        self._frame = frame
+        self._places = {name: place for place, name in enumerate(names)}
+        self.cells = {name: self._typed(name) for name in plan.columns}
+
+    def key(self, column: ValuedColumn) -> Column:
+        """What a row is counted by in a facet, label or prediction."""
+        return key_of(self.cells[column.name], column)
+
+    def packed(self) -> list[Column]:
+        """Kinds and standings of the facets, label and prediction, some to a number."""
+        codes = [self._code(column) for column in self.plan.valued]
+        parts = [codes[start : start + COLUMNS_PER_NUMBER] for start in range(0, len(codes), COLUMNS_PER_NUMBER)]
+        return [
+            reduce(
+                lambda low, high: low + high,
+                (F.shiftleft(code, COLUMN_BITS * place) for place, code in enumerate(part)),
+            )
+            for part in parts
+        ]
+
+    def value(self, name: str) -> Column:
+        return F.col(f"c{self._places[name]}")
+
+    def _typed(self, name: str) -> TypedColumn:
+        field = self._frame.schema.fields[self._places[name]]
+        # one text that is no number is a category, whatever the column holds
+        asked = [column for column in self.plan.valued if column.name == name]
+        may_be_integers = any(not column.values or column.threshold is not None for column in asked)
+        return typed_column(
+            self.value(name),
+            field.dataType,
+            untyped_texts=self.plan.untyped_texts,
+            may_be_integers=may_be_integers,
+        )
+
+    def _code(self, column: ValuedColumn) -> Column:
+        kind = F.shiftleft(self.cells[column.name].kind, STANDING_BITS)
+        code = kind + self.key(column) if column.values else kind
+        return code.cast("long")
+
+
+def count_rows(
+    frame: DataFrame,
+    names: Sequence[str],
+    plan: ContingencyPlan,
+    *,
+    reason: str | None = None,
+    reasons: int = 0,
+    cells: str | None = None,
+) -> tuple[Contingency, RowCounts]:
+    """The rows of `frame` by kind, and the account of them. One Spark job.
+
+    names: of the first columns of `frame`, by position. reason, reasons, cells: as in `profiling.scan`.
+
+    Raises BadInput if there are too many kinds of rows.
+    """
+    started = time.monotonic()
+    columns = ContingencyColumns(frame, names, plan)
+    # behind a filter the limit is one job; at the end of a plan Spark tries partition after partition
+    counted = _grouped(frame, columns, reason, cells).limit(MOST_CELLS + 1).where(F.col(ROWS) > 0).collect()
+    if len(counted) > MOST_CELLS:
+        raise BadInput(_sentence_on_cells(plan))
+    rows = _row_counts(counted, reasons)
+    kept = [row for row in counted if row[REFUSED] == 0]
+    state = _contingency(kept, plan)
+    log.info("counted %s rows by %s kinds, %.1f s", f"{rows.kept:,}", f"{len(kept):,}", time.monotonic() - started)
+    return state, rows
+
+
+def count_distinct(
+    frame: DataFrame, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None = None
+) -> Mapping[int, int]:
+    """How many distinct values some of `plan.valued` have, by their places. One Spark job."""
+    columns = ContingencyColumns(frame, names, plan)
+    kept = F.col(reason) == 0 if reason else F.lit(True)
+    counts = [
+        F.count_distinct(F.when(kept, _identity(columns.cells[plan.valued[place].name]))).alias(str(place))
+        for place in wanted
+    ]
+    found = frame.agg(*counts).collect()[0]
+    return {place: found[str(place)] for place in wanted}
+
+
+def _identity(cell: TypedColumn) -> Column:
+    """What tells values apart: the number of an integer, however it is written, and the text of a text."""
+    return F.when(
+        cell.kind == CellKind.INTEGRAL, cell.number.cast("string") if cell.number is not None else cell.text
+    ).otherwise(cell.text)
+
+
+def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, cells: str | None) -> DataFrame:
+    plan = columns.plan
+    refused = F.col(reason) if reason else F.lit(0)
+
+    def kept(value: Column) -> Column:
+        return F.when(refused == 0, value) if reason else value
+
+    keys = [kept(code).alias(CODE.format(place)) for place, code in enumerate(columns.packed())]
+    keys += [
+        kept(columns.key(column)).alias(TEXT.format(place))
+        for place, column in enumerate(plan.valued)
+        if not column.values
+    ]
+    keys += [
+        kept(segment_of(columns.cells[part.column], part)).alias(SEGMENT.format(place))
+        for place, part in enumerate(plan.segmentations)
+    ]
+    if plan.group is not None:
+        keys.append(kept(columns.cells[plan.group].text).alias(GROUP))
+    keys += [refused.alias(REFUSED), (F.col(cells) if cells else F.lit(0)).alias(WIDTH)]
+    numbers = [
+        (place, kept(number))
+        for place, column in enumerate(plan.valued)
+        if (number := columns.cells[column.name].number) is not None
+    ]
+    extremes = [
+        extreme(number).alias(name.format(place))
+        for place, number in numbers
+        for extreme, name in ((F.min, MINIMUM), (F.max, MAXIMUM))
+    ]
+    return frame.groupBy(*keys).agg(F.count(F.lit(1)).alias(ROWS), *extremes)
+
+
+def _row_counts(counted: Sequence[Row], reasons: int) -> RowCounts:
+    refused: Counter[int] = Counter()
+    widths: Counter[int] = Counter()
+    for row in counted:
+        refused[row[REFUSED]] += row[ROWS]
+        if row[WIDTH] > 0:
+            widths[row[WIDTH]] += row[ROWS]
+    return RowCounts(
+        refused[0], tuple(refused[reason] for reason in range(1, reasons + 1)), (), tuple(sorted(widths.items()))
+    )
+
+
+def _contingency(kept: Sequence[Row], plan: ContingencyPlan) -> Contingency:
+    """The counts as tables of each facet; a column's kind leaves its key and is counted among its facts."""
+    facts = [_FactsOfColumn(column, place) for place, column in enumerate(plan.valued)]
+    tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
+    group: Callable[[Row], Key] = (lambda row: row[GROUP]) if plan.group is not None else (lambda row: None)
+    for row in kept:
+        keys = [fact.taken(row) for fact in facts]
+        label = keys[len(plan.facets)]
+        prediction = keys[len(plan.facets) + 1] if plan.prediction else None
+        segments = [row[SEGMENT.format(part)] for part in range(len(plan.segmentations))]
+        for table, key in zip(tables, keys, strict=False):
+            cell = (key, label, prediction, group(row), *segments)
+            table[cell] += row[ROWS]
+    return Contingency(tuple(map(dict, tables)), tuple(fact.facts() for fact in facts), plan.text)
+
+
+class _FactsOfColumn:
+    """Gathers what is known of one column from the counted rows."""
+
+    def __init__(self, column: ValuedColumn, place: int) -> None:
+        self._column = column
+        self._place = place
+        self._number, bits = divmod(place, COLUMNS_PER_NUMBER)
+        self._shift = bits * COLUMN_BITS
+        self._kinds: Counter[CellKind] = Counter()
+        self._extremes: list[float] = []
+        self._texts: set[str] = set()
+
+    def taken(self, row: Row) -> Key:
+        """The row's key in this column; its facts are kept."""
+        code = row[CODE.format(self._number)] >> self._shift & ((1 << COLUMN_BITS) - 1)
+        kind = CellKind(code >> STANDING_BITS)
+        self._kinds[kind] += row[ROWS]
+        minimum = MINIMUM.format(self._place)
+        if minimum in row and kind not in (CellKind.BOOLEAN, CellKind.TEXT) and row[minimum] is not None:
+            self._extremes += [row[minimum], row[MAXIMUM.format(self._place)]]
+        if self._column.values:
+            return int(code & ((1 << STANDING_BITS) - 1))
+        text: str | None = row[TEXT.format(self._place)]
+        if text is not None:
+            self._texts.add(text)
+        return text
+
+    def facts(self) -> ColumnFacts:
+        whole = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
+        numbers = [int(number) if whole else float(number) for number in self._extremes]
+        present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
+        counted = None if self._column.values else len(self._texts)
+        return ColumnFacts(
+            dict(self._kinds),
+            min(numbers, default=None),
+            max(numbers, default=None),
+            min(present, 1) if counted is None else counted,
+            counted,
+        )
+
+
+def _sentence_on_cells(plan: ContingencyPlan) -> str:
+    listed = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
+    if plan.group is not None:
+        listed.append(f"group_variable {plan.group!r}")
+    return (
+        f"there are more than {MOST_CELLS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
+        "different values: bin them first, or name the facet's values"
+    )

@@ -1,0 +1,120 @@
+"""Records with labels and predictions as one data set: merged and captured records, JSON Lines, JSON documents.
+
+The columns are the features, the label and the prediction, in this order. How many features there are is told from the first
+record that can be read.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pyspark.sql.functions as F
+from pyspark.sql import DataFrame, SparkSession
+
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.reading.captures import FILES_LOOKED_AT
+from model_monitor.reading.dataset import Dataset, Listing
+from model_monitor.reading.heads import head_of
+from model_monitor.reading.labelled_blocks import LabelledDecoder
+from model_monitor.reading.labelled_payloads import LabelledReading, Row, rows_of_document, rows_of_record
+from model_monitor.reading.places import BLOCK_START, FILE, LINE, PLACES
+from model_monitor.reading.refusals import CELLS, REASON, Refusal
+from model_monitor.reading.text_lines import read_lines, without_globs
+from model_monitor.storage import storage_of
+
+log = logging.getLogger(__name__)
+
+LABEL, PREDICTION = "label", "predicted_label"
+"""What these columns are called if no header names them."""
+
+
+def read_labelled(
+    spark: SparkSession,
+    source: Listing,
+    reading: LabelledReading,
+    headers: Sequence[str] | None,
+    *,
+    documents: bool = False,
+    whole_files: bool = False,
+    as_service: bool = False,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed records as a data set. Starts no Spark job.
+
+    headers: names of the features and, if they go on, of the label and the prediction; None to call them `column_0`, ….
+    documents: whether records are JSON documents, and not captured ones; whole_files: one for each file, and not for each line.
+
+    Raises BadConfiguration if the headers are too few, or too many. Raises BadInput if no record can be read.
+    """
+    features = len(_first_row(spark, source, reading, documents, whole_files)) - _outcomes(reading)
+    names = _names(headers, features, reading)
+    decoder = LabelledDecoder(replace(reading, columns=features), len(names), documents)
+    lines = _documents(spark, source) if whole_files else read_lines(spark, source.places, in_order=as_service)
+    ddl = [f"c{position} string" for position in range(len(names))]
+    ddl += [f"{REASON} int", f"{CELLS} int", f"{LINE} string, {FILE} string, {BLOCK_START} long"]
+    frame = lines.select(*PLACES).mapInArrow(decoder, ", ".join(ddl))
+    at_most = 1 if as_service else source.partitions_at_most(partition_bytes) if partition_bytes else None
+    return Dataset(
+        frame,
+        names,
+        source.path,
+        source.files,
+        refusable=True,
+        partitions_at_most=at_most,
+        folders=source.folders,
+        record_cells=1,
+    )
+
+
+def _outcomes(reading: LabelledReading) -> int:
+    return reading.with_label + reading.with_prediction
+
+
+def _names(headers: Sequence[str] | None, features: int, reading: LabelledReading) -> tuple[str, ...]:
+    """The names of the columns: the headers as far as they go."""
+    outcomes = [LABEL] * reading.with_label + [PREDICTION] * reading.with_prediction
+    if headers is None:
+        return (*(f"column_{position}" for position in range(features)), *outcomes)
+    if not features <= len(headers) <= features + len(outcomes):
+        more = f", or {features + len(outcomes)} with those of label and prediction" if outcomes else ""
+        raise BadConfiguration(
+            f"analysis_config.json: headers has {len(headers)} names, and a record has {features} features; "
+            f"write {features} names{more}"
+        )
+    return (*headers, *outcomes[len(headers) - features :])
+
+
+def _documents(spark: SparkSession, source: Listing) -> DataFrame:
+    """One row for each file."""
+    reader = spark.read.option("recursiveFileLookup", "true")
+    return reader.text([without_globs(place) for place in source.places], wholetext=True).select(
+        F.col("value").alias(LINE), F.col("_metadata.file_path").alias(FILE), F.lit(0).cast("long").alias(BLOCK_START)
+    )
+
+
+def _first_row(
+    spark: SparkSession, source: Listing, reading: LabelledReading, documents: bool, whole_files: bool
+) -> Row:
+    """The first row of the first record that can be read, whatever its time.
+
+    Raises BadInput if there is none among the first records.
+    """
+    anything = replace(
+        reading, outcome=replace(reading.outcome, records=replace(reading.outcome.records, window=None, sample=None))
+    )
+    storage = storage_of(source.path, spark)
+    reason = Refusal.NO_PAYLOAD
+    for file in source.files[:FILES_LOOKED_AT]:
+        head = storage.read(file.path) if whole_files else head_of(storage, file, refuse_nul=False)
+        for line in [head] if whole_files else head.splitlines():
+            found = (rows_of_document if documents else rows_of_record)(line, file.path, anything)
+            if not isinstance(found, Refusal):
+                return found[0]
+            reason = found
+    raise BadInput(
+        f"{source.path}: none of the first records can be read ({reason.text}); name where features, label and prediction are "
+        "with features, label and predicted_label in analysis_config.json, or with --features-attribute, "
+        "--ground-truth-attribute and --inference-attribute"
+    )

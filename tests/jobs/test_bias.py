@@ -1,0 +1,155 @@
+"""The bias jobs as processes: what they leave, their exit status and message for each outcome."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from model_monitor.sagemaker import BiasConfig, DataConfig, ModelBiasMonitor
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CONFIG = {
+    "dataset_type": "text/csv",
+    "label": "bought",
+    "predicted_label": "predicted",
+    "label_values_or_threshold": ["yes"],
+    "facet": [
+        {"name_or_index": "sex", "value_or_threshold": ["F"]},
+        {"name_or_index": "age", "value_or_threshold": [40]},
+    ],
+    "group_variable": "region",
+}
+
+
+def table(women_accepted):
+    """240 people; of every 10 women so many are predicted to buy, of every 10 men 6. All of them buy every other time."""
+    lines = ["sex,age,region,bought,predicted"]
+    for row in range(240):
+        sex, turn = ("F", "M")[row % 2], row // 2 % 10
+        accepted = turn < (women_accepted if sex == "F" else 6)
+        region, bought = ("north", "south")[row // 20 % 2], "yes" if row // 2 % 2 else "no"
+        lines.append(f"{sex},{18 + row % 61}.5,{region},{bought},{'yes' if accepted else 'no'}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def submit(tmp_path_factory):
+    """`submit(job, *flags)` starts a bias job in a folder that all tests of this module share; the baseline is there."""
+    folder = tmp_path_factory.mktemp("bias")
+    (folder / "analysis_config.json").write_text(json.dumps(CONFIG))
+    (folder / "fair.csv").write_text(table(6))
+    (folder / "unfair.csv").write_text(table(2))
+
+    def submitting(job, *flags, config="analysis_config.json"):
+        command = [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / f"{job}.py"), "--master", "local[2]"]
+        given = ["--analysis-type", "MODEL_BIAS", "--analysis-config", config, *flags]
+        return subprocess.run(
+            [*command, *given], cwd=folder, capture_output=True, text=True, timeout=500, check=False, env=os.environ
+        )
+
+    submitting.folder = folder
+    finished = submitting("baseline", "--dataset-source", "fair.csv", "--output-path", "baseline")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return submitting
+
+
+def monitored(submit, source, output, *flags):
+    finished = submit("monitor", "--dataset-source", source, "--baseline", "baseline", "--output-path", output, *flags)
+    return finished, submit.folder / output
+
+
+def test_a_window_like_the_baseline_leaves_no_file_of_violations(submit):
+    finished, report = monitored(submit, "fair.csv", "same")
+
+    assert finished.returncode == 0, finished.stdout
+    assert (report / "message").read_text() == "Completed: Job completed successfully with no violations.\n"
+    assert not (report / "constraint_violations.json").exists()
+    assert (report / "analysis.json").read_bytes() == (submit.folder / "baseline" / "analysis.json").read_bytes()
+
+
+def test_violations_are_a_success_unless_they_are_to_fail(submit):
+    finished, report = monitored(submit, "unfair.csv", "other", "--fail-on-violations", "--bias-ci", "bootstrap")
+
+    assert finished.returncode == 4, finished.stdout
+    found = json.loads((report / "constraint_violations.json").read_text())["violations"]
+    assert ("sex", "F", "DPPL") in {(v["facet"], v["facet_value"], v["metric_name"]) for v in found}
+    checks = json.loads((report / "checks.json").read_text())["checks"]
+    [dppl] = [check for check in checks if (check["feature"], check["metric"]) == ("sex", "DPPL")]
+    assert (dppl["status"], dppl["n"], dppl["m"], dppl["facet_value"]) == ("violated", 120, 120, "F")
+    assert dppl["observed"] == pytest.approx(0.4)
+    assert "cannot tell" in {check["status"] for check in checks}
+    assert "Violations" in (report / "report.html").read_text()
+
+
+def test_runs_of_several_hours_are_merged_without_reading_a_row(submit):
+    monitored(submit, "unfair.csv", "hour-1")
+    monitored(submit, "fair.csv", "hour-2")
+    command = [str(ROOT / ".venv" / "bin" / "python"), "-m", "model_monitor.cli", "merge-states"]
+    merged = subprocess.run(
+        [*command, "hour-1", "hour-2", "--output", "day"],
+        cwd=submit.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert merged.returncode == 0, merged.stderr
+    report = json.loads((submit.folder / "day" / "analysis.json").read_text())
+    [group] = report["post_training_bias_metrics"]["facets"]["sex"]
+    values = {metric["name"]: metric["value"] for metric in group["metrics"]}
+    assert values["DPPL"] == pytest.approx(0.6 - (0.2 + 0.6) / 2)
+    assert values["FT"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "flags", "status", "sentence"),
+    [
+        pytest.param({"lable": "y"}, [], 2, "lable is unknown; did you mean label?", id="an unknown member"),
+        pytest.param(
+            {"facet": [{"name_or_index": "sx"}]}, [], 2, "did you mean 'sex'?", id="a facet that is not there"
+        ),
+        pytest.param({"group_variable": 9}, [], 2, "so an index is at most 4", id="an index out of range"),
+        pytest.param(
+            {"label_values_or_threshold": []}, [], 2, "label_values_or_threshold is missing", id="no positive"
+        ),
+        pytest.param(
+            {"predicted_label": None, "methods": {"post_training_bias": {"methods": "all"}}},
+            [],
+            2,
+            "needs the model's predictions",
+            id="no predictions",
+        ),
+        pytest.param({"headers": ["a", "b"]}, [], 2, "headers has 2 names", id="headers of another number"),
+        pytest.param({}, ["--dataset-source", "nowhere.csv"], 255, "there is no such file", id="no data"),
+    ],
+)
+def test_a_failure_is_one_sentence_and_its_exit_status(submit, changes, flags, status, sentence):
+    config = {key: value for key, value in {**CONFIG, **changes}.items() if value is not None}
+    (submit.folder / "changed.json").write_text(json.dumps(config))
+    finished = submit(
+        "baseline", "--dataset-source", "fair.csv", "--output-path", "failed", *flags, config="changed.json"
+    )
+
+    assert finished.returncode == status, finished.stdout
+    assert sentence in finished.stdout
+    assert "Traceback" not in finished.stdout + finished.stderr
+    assert (submit.folder / "failed" / "message").read_text().startswith("Error: ")
+
+
+def test_the_sdks_monitor_makes_a_baseline(submit, monkeypatch):
+    monkeypatch.setenv("MODEL_MONITOR_HOME", str(submit.folder / "home"))
+    data = DataConfig(
+        str(submit.folder / "fair.csv"), str(submit.folder / "by-sdk"), label="bought", predicted_label="predicted"
+    )
+    monitor = ModelBiasMonitor()
+    monitor.suggest_baseline(data, BiasConfig(["yes"], "sex", ["F"]), None, wait=True)
+
+    found = monitor.suggested_constraints().body_dict["post_training_bias_metrics"]["facets"]["sex"][0]
+    assert found["value_or_threshold"] == "F"
+    assert [metric["name"] for metric in found["metrics"]][:3] == ["AD", "CDDPL", "DAR"]

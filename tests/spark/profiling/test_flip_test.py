@@ -1,0 +1,103 @@
+"""The flip test: scikit-learn's own neighbours, whatever the partitions, and what it can't be made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyspark.sql.functions as F
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+from model_monitor.profiling import flip_test as flips
+from model_monitor.profiling.flip_test import FlipCounts, SensitiveGroup, flip_test
+
+ROWS = 400
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(ROWS, 3)).round(6)
+FACET = RNG.integers(0, 3, size=ROWS)
+POSITIVE = (X[:, 0] + 0.4 * FACET + RNG.normal(size=ROWS) > 0.3).astype(int)
+
+
+@pytest.fixture(scope="module")
+def frame(spark):
+    rows = [(*map(float, x), int(facet), int(p)) for x, facet, p in zip(X, FACET, POSITIVE, strict=True)]
+    return spark.createDataFrame(rows, "c0 double, c1 double, c2 double, c3 int, c4 int").coalesce(1)
+
+
+def group(value, features=("a", "b", "c")):
+    size = int((value == FACET).sum())
+    return SensitiveGroup(F.col("c3") == value, features, size, ROWS - size)
+
+
+def flips_of(frame, *groups, rows=ROWS, untyped=False, reason=None):
+    names = ("a", "b", "c", "facet", "p")
+    return flip_test(frame, names, F.col("c4") == 1, groups, untyped_texts=untyped, rows=rows, reason=reason)
+
+
+def expected(value, features=(0, 1, 2)):
+    """By scikit-learn over the whole data set, as smclarify does it."""
+    mine, columns = value == FACET, list(features)
+    knn = KNeighborsClassifier(n_neighbors=5).fit(X[~mine][:, columns], POSITIVE[~mine])
+    decided, own = knn.predict(X[mine][:, columns]), POSITIVE[mine]
+    changed = [int(((own == 1) & (decided == 0)).sum()), int(((own == 0) & (decided == 1)).sum())]
+    return FlipCounts(*changed, int(mine.sum()), int((~mine).sum()))
+
+
+@pytest.mark.parametrize("partitions", [1, 5])
+def test_all_groups_are_tested_as_scikit_learn_would(frame, partitions):
+    found = flips_of(frame.repartition(partitions), group(0), group(1), group(2))
+
+    assert list(found) == [expected(0), expected(1), expected(2)]
+
+
+def test_groups_may_have_features_of_their_own(frame):
+    assert list(flips_of(frame, group(0, ("a",)), group(1, ("b", "c")))) == [expected(0, [0]), expected(1, [1, 2])]
+
+
+def test_two_jobs_are_enough_for_all_groups(frame, jobs_of):
+    with jobs_of() as jobs:
+        flips_of(frame, group(0), group(1), group(2))
+
+    assert len(jobs) <= 3  # the sum over the groups has a shuffle
+
+
+def test_texts_of_numbers_are_numbers_where_texts_are_untyped(frame):
+    texts = frame.select(
+        *[F.col(name).cast("string") if name in ("c0", "c1", "c2") else name for name in frame.columns]
+    )
+
+    assert list(flips_of(texts, group(0), untyped=True)) == [expected(0)]
+    assert flips_of(texts, group(0)) == "FlipTest does not support non-numeric columns"
+
+
+@pytest.mark.parametrize(
+    ("cell", "fault"),
+    [("'x'", "FlipTest does not support non-numeric columns"), ("null", "FlipTest does not support missing values")],
+)
+def test_what_is_no_number_is_told(frame, cell, fault):
+    texts = frame.withColumn("c1", F.expr(f"case when c3 = 2 and c0 > 1 then {cell} else cast(c1 as string) end"))
+
+    assert flips_of(texts, group(0), untyped=True) == fault
+
+
+def test_refused_rows_are_not_looked_at(frame):
+    refused = frame.select("*", F.when(F.col("c3") == 2, 1).otherwise(0).alias("reason"))
+    with_text = refused.withColumn("c1", F.when(F.col("c3") == 2, "x").otherwise(F.col("c1").cast("string")))
+
+    [found] = flips_of(with_text, group(0), untyped=True, reason="reason")
+
+    assert found.neighbours == int((FACET == 1).sum())
+
+
+def test_above_the_limit_the_same_sample_is_looked_at_in_every_run(frame):
+    [first] = flips_of(frame, group(0), rows=60)
+    [second] = flips_of(frame.repartition(4), group(0), rows=60)
+
+    assert first == second
+    assert 30 < first.neighbours < 100
+    assert 30 < first.tested < 100
+
+
+def test_without_scikit_learn_the_test_is_left_out(frame, monkeypatch):
+    monkeypatch.setattr(flips.importlib.util, "find_spec", lambda name: None)
+
+    assert flips_of(frame, group(0)) == "FlipTest needs scikit-learn; install spark-model-monitor[bias]"

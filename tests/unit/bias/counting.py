@@ -1,0 +1,107 @@
+"""Contingency tables of small lists of rows, counted cell by cell in plain Python.
+
+What Spark counts (`profiling/contingency.py`) has to equal this; the metrics are tested on it without a JVM.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+from model_monitor.states.contingency import CellKind, ColumnFacts, Contingency, Standing
+from model_monitor.states.contingency_plan import (
+    FALSEHOODS,
+    TRUTHS,
+    ContingencyPlan,
+    Interval,
+    ValuedColumn,
+    number_of,
+)
+
+
+class Untyped(str):
+    """A cell that was a text in the data."""
+
+
+def counted(rows: list[dict[str, object]], plan: ContingencyPlan) -> Contingency:
+    """The table of rows whose cells are texts, numbers, booleans or None."""
+    typed = [{name: typed_cell(row[name], untyped=plan.untyped_texts) for name in plan.columns} for row in rows]
+    return Contingency(
+        tuple(Counter(cell_of(row, facet, plan) for row in typed) for facet in plan.facets),
+        tuple(facts_of([row[column.name] for row in typed]) for column in plan.valued),
+        plan.text,
+    )
+
+
+def rows_of(path: Path) -> list[dict[str, object]]:
+    """The rows of a CSV file with a header line; an empty cell is missing."""
+    with path.open(newline="") as file:
+        return [{name: text or None for name, text in row.items()} for row in csv.DictReader(file)]
+
+
+def typed_cell(value, *, untyped):
+    """A cell as its kind, number and text."""
+    if value is None or value != value or (untyped and value in ("NaN", "nan")):
+        return CellKind.MISSING, None, None
+    if isinstance(value, bool):
+        return CellKind.BOOLEAN, int(value), str(value)
+    if isinstance(value, int):
+        return CellKind.INTEGRAL, value, str(value)
+    if isinstance(value, float):
+        return CellKind.FRACTIONAL, value, repr(value)
+    value = Untyped(value)
+    try:
+        number = int(value)
+        return (CellKind.INTEGRAL if untyped else CellKind.INTEGER_TEXT), number, value
+    except ValueError:
+        pass
+    if untyped and value in (*TRUTHS, *FALSEHOODS):
+        return CellKind.BOOLEAN, int(value in TRUTHS), value
+    number = number_of(value) if untyped else None
+    return (CellKind.TEXT if number is None else CellKind.FRACTIONAL), number, value
+
+
+def key_of(cell, column: ValuedColumn):
+    kind, number, text = cell
+    if not column.values:
+        return None if kind is CellKind.FRACTIONAL and not isinstance(text, Untyped) else text
+    numbers = column.truths if kind is CellKind.BOOLEAN else column.numbers
+    same_text = isinstance(text, Untyped) and text in column.texts
+    key = Standing.SAME_TEXT * same_text | Standing.SAME_NUMBER * (number is not None and number in numbers)
+    above = number is not None and column.threshold is not None and number > column.threshold
+    return int(key | Standing.ABOVE * above)
+
+
+def cell_of(row, facet, plan):
+    prediction = key_of(row[plan.prediction.name], plan.prediction) if plan.prediction else None
+    group = row[plan.group][2] if plan.group else None
+    segments = (segment_of(row[part.column], part) for part in plan.segmentations)
+    return (key_of(row[facet.name], facet), key_of(row[plan.label.name], plan.label), prediction, group, *segments)
+
+
+def segment_of(cell, segmentation):
+    _, number, text = cell
+    for place, segment in enumerate(segmentation.segments):
+        for item in segment:
+            if isinstance(item, Interval):
+                if number is None:
+                    continue
+                above = number >= item.low if item.with_low else number > item.low
+                below = number <= item.high if item.with_high else number < item.high
+                if above and below:
+                    return place
+            elif text == str(item) or (number is not None and number == number_of(item)):
+                return place
+    return len(segmentation.segments)
+
+
+def facts_of(cells):
+    numbers = [number for kind, number, _ in cells if number is not None and kind is not CellKind.BOOLEAN]
+    distinct = len(
+        {number if number is not None else text for kind, number, text in cells if kind is not CellKind.MISSING}
+    )
+    if any(kind is CellKind.INTEGER_TEXT for kind, _, _ in cells):
+        distinct = len({text for _, _, text in cells if text is not None})
+    kinds = Counter(kind for kind, _, _ in cells)
+    return ColumnFacts(kinds, min(numbers, default=None), max(numbers, default=None), distinct, distinct)

@@ -1,0 +1,56 @@
+"""How a window's group finds its like in a baseline."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.bias.choices import Choice
+from model_monitor.bias.known import KnownBias
+from model_monitor.documents.bias_report import BiasMetric, BiasPart, BiasReport, GroupMetrics
+from model_monitor.states.contingency_plan import ValueKind
+
+
+def baseline(*shown):
+    groups = tuple(
+        GroupMetrics(value_or_threshold=text, metrics=(BiasMetric(name="CI", value=float(place)),))
+        for place, text in enumerate(shown)
+    )
+    part = BiasPart(label="y", facets={"age": groups}, label_value_or_threshold="1")
+    return KnownBias(BiasReport(version="1.0", pre_training_bias_metrics=part)), part
+
+
+def choice(shown, configured):
+    return Choice(shown, configured, frozenset(), ValueKind.CONTINUOUS)
+
+
+@pytest.mark.parametrize(
+    ("known", "mine", "place"),
+    [
+        pytest.param(["F", "M"], choice("M", "M"), 1, id="the same value"),
+        pytest.param(["(40, 75]"], choice("(40, 68]", "40"), 0, id="the same threshold"),
+        pytest.param(["(40, 75]", "(50, 75]"], choice("(50.0, 68.0]", "50.0"), 1, id="one of several thresholds"),
+        pytest.param(["40"], choice("(40, 68]", "40"), 0, id="a baseline that has the threshold itself"),
+        pytest.param(["(40, 75]"], choice("", "40"), 0, id="a window whose maximum is the threshold"),
+        pytest.param([""], choice("(40, 68]", "40"), 0, id="a baseline whose maximum was the threshold"),
+        pytest.param(["(30, 40]"], choice("(40, 68]", "40"), 0, id="a baseline whose maximum was below it"),
+        pytest.param(["(41, 75]"], choice("(40, 68]", "40"), None, id="another threshold"),
+        pytest.param(["F"], choice("M", "M"), None, id="another value"),
+    ],
+)
+def test_a_group_is_matched_by_what_is_configured(known, mine, place):
+    bias, part = baseline(*known)
+
+    assert bias.values(part, "age", mine) == (None if place is None else {"CI": float(place)})
+
+
+def test_a_facet_or_part_that_the_baseline_lacks_has_no_values():
+    bias, part = baseline("F")
+
+    assert bias.values(part, "sex", choice("F", "F")) is None
+    assert bias.values(None, "age", choice("F", "F")) is None
+
+
+def test_facets_can_be_left_out():
+    bias, _ = baseline("F")
+
+    assert bias.without({"age"}).constraints.pre_training_bias_metrics.facets == {}

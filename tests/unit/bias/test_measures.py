@@ -1,0 +1,107 @@
+"""From Clarify's configuration to a plan: columns by name and index, segments, what is not there."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from model_monitor.bias.measures import BiasMeasures, plan_of
+from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.errors import BadConfiguration
+from model_monitor.states.contingency_plan import Interval, ValueKind
+
+NAMES = ("age", "sex", "region", "id", "y", "p")
+
+CONFIG = {
+    "label": "y",
+    "predicted_label": "p",
+    "label_values_or_threshold": [1],
+    "facet": [{"name_or_index": "sex", "value_or_threshold": ["F"]}],
+}
+
+
+def config(**members):
+    return AnalysisConfig.from_json(json.dumps({**CONFIG, **members}))
+
+
+def plan(measures_given=None, **members):
+    return plan_of(BiasMeasures(config(**members), "y", "p", **(measures_given or {})), NAMES)
+
+
+def test_columns_are_named_or_counted():
+    found = plan(facet=[{"name_or_index": 0, "value_or_threshold": [40]}, {"name_or_index": "sex"}], group_variable=2)
+
+    assert [(facet.name, facet.values) for facet in found.facets] == [("age", (40,)), ("sex", ())]
+    assert found.group == "region"
+
+
+def test_label_and_prediction_have_the_same_values():
+    found = plan(label_values_or_threshold=[1, "yes"])
+
+    assert found.label.values == found.prediction.values == (1, "yes")
+
+
+def test_excluded_columns_and_identifiers_tell_no_neighbours():
+    assert plan(excluded_columns=["region"], joinsource_name_or_index=3).not_features == ("region", "id")
+
+
+def test_segments_are_values_and_intervals():
+    found = plan(
+        segment_config=[
+            {"name_or_index": "age", "segments": [["[1, 4]"], ["(4, 9]", "(20, inf)"]]},
+            {
+                "name_or_index": "region",
+                "segments": [["north", "south"]],
+                "config_name": "halves",
+                "display_aliases": ["N"],
+            },
+        ]
+    )
+
+    ages, halves = found.segmentations
+    assert ages.segments == (
+        (Interval(1, 4, True, True),),
+        (Interval(4, 9, False, True), Interval(20, float("inf"), False, False)),
+    )
+    assert ages.names == ("[1, 4]", "(4, 9],(20, inf)", "__default__")
+    assert (halves.title, halves.names) == ("halves", ("N", "__default__"))
+
+
+def test_a_column_is_taken_as_it_is_said_to_be():
+    found = plan({"column_types": {"y": ValueKind.CATEGORICAL}})
+
+    assert found.label.taken_as is ValueKind.CATEGORICAL
+    assert found.facets[0].taken_as is None
+
+
+@pytest.mark.parametrize(
+    ("members", "sentence"),
+    [
+        (
+            {"facet": [{"name_or_index": "sx"}]},
+            "facet[0].name_or_index is 'sx', which is no column of the data; did you mean 'sex'?",
+        ),
+        ({"group_variable": 6}, "group_variable is 6; the data has 6 columns, so an index is at most 5"),
+        (
+            {"group_variable": "zzz"},
+            "group_variable is 'zzz', which is no column of the data; the columns are age, sex",
+        ),
+    ],
+)
+def test_a_column_that_is_not_there_is_a_sentence(members, sentence):
+    with pytest.raises(BadConfiguration, match=re.escape(sentence)):
+        plan(**members)
+
+
+def test_all_missing_columns_are_told_at_once():
+    with pytest.raises(BadConfiguration) as told:
+        plan({"column_types": {"zzz": ValueKind.CATEGORICAL}}, facet=[{"name_or_index": "q"}], group_variable="r")
+
+    assert len(str(told.value).splitlines()) == 3
+
+
+def test_a_table_of_ones_own_needs_a_label():
+    with pytest.raises(BadConfiguration, match="label is missing"):
+        BiasMeasures.of(AnalysisConfig.from_json(json.dumps({key: CONFIG[key] for key in CONFIG if key != "label"})))

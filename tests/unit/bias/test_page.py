@@ -1,0 +1,82 @@
+"""The bias report's page: metrics beside the baseline's, verdicts, sample sizes."""
+
+from __future__ import annotations
+
+from model_monitor.bias.comparison import Tolerances
+from model_monitor.bias.measures import BiasMeasures
+from model_monitor.bias.monitor import BiasMonitor
+from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.documents.page import Mark, PageTable, PointChart
+from model_monitor.monitoring import Reporting
+
+from .test_checks import BASELINE, WORSE
+
+
+def page(**tolerances):
+    monitor = BiasMonitor(tolerances=Tolerances(**tolerances))
+    report = monitor.documents(BASELINE, monitor.metrics(BASELINE))[0]
+    analysis = monitor.metrics(WORSE)
+    return monitor.page(analysis, monitor.check(WORSE, analysis, monitor.known(report, None, None)))
+
+
+def section(page, heading, number=0):
+    return [section for section in page.sections if section.heading == heading][number]
+
+
+def test_the_page_says_first_what_was_looked_at():
+    assert dict(page().facts)["Rows"] == "600"
+    assert int(dict(page().facts)["Violations"]) > 0
+
+
+def test_every_violation_is_listed_before_anything_else():
+    assert page().sections[0].heading == "Violations"
+    baseline = BiasMonitor()
+    assert baseline.page(baseline.metrics(BASELINE), ()).sections[0].heading == "Groups"
+
+
+def test_sizes_of_the_groups_are_told():
+    [table] = section(page(), "Groups").blocks
+
+    assert table.lines[0].cells == ("sex", "F", "100", "16.7%", "60.0%", "60.0%")
+
+
+def test_a_metric_stands_beside_the_baseline_with_its_verdict():
+    [table] = [block for block in section(page(), "Facet: sex", 1).blocks if isinstance(block, PageTable)]
+    line = next(line for line in table.lines if line.cells[0] == "DPPL")
+
+    assert line.cells[2:5] == ("0.35", "0", "violated")
+    assert line.mark is Mark.BAD
+
+
+def test_the_chart_has_the_same_values():
+    [chart] = [block for block in section(page(), "Facet: sex", 1).blocks if isinstance(block, PointChart)]
+    point = next(point for point in chart.points if point.name == "DPPL")
+
+    assert (point.value, point.reference, point.mark) == (0.35, 0.0, Mark.BAD)
+
+
+def test_intervals_are_told_where_they_were_asked_for():
+    [table] = [
+        block for block in section(page(with_intervals=True), "Facet: sex", 1).blocks if isinstance(block, PageTable)
+    ]
+
+    assert "95 % interval" in [column.title for column in table.columns]
+    assert {line.mark for line in table.lines} >= {Mark.BAD, Mark.UNSURE}
+
+
+def test_the_models_performance_and_its_errors_are_told():
+    metrics, confusion = section(page(), "Model performance").blocks
+
+    # 210 true positives, 55 false ones, 150 false negatives, 185 true ones
+    assert metrics.lines[0].cells[2] == "0.6583"
+    assert [line.cells[1:] for line in confusion.lines] == [("210", "150"), ("55", "185")]
+
+
+def test_name_and_title_are_the_configurations():
+    config = AnalysisConfig.from_json(
+        '{"methods": {"report": {"name": "fairness", "title": "Loans"}, "pre_training_bias": {"methods": "all"}}}'
+    )
+    found = BiasMonitor(BiasMeasures(config, "y")).page(BiasMonitor().metrics(BASELINE), ())
+
+    assert (found.name, found.title) == ("fairness", "Loans")
+    assert isinstance(BiasMonitor(), Reporting)

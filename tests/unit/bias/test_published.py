@@ -1,0 +1,48 @@
+"""What a platform is told of bias metrics."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from model_monitor.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
+from model_monitor.bias.choices import Choice
+from model_monitor.bias.counts import FacetCounts
+from model_monitor.bias.published import published_metrics
+from model_monitor.states.contingency_plan import ValueKind
+
+
+def analysis(*metrics):
+    positives = Choice("(1.0, 130.2]", "1.0", frozenset(), ValueKind.CONTINUOUS)
+    facet = Choice("(40, 80]", "40", frozenset(), ValueKind.CONTINUOUS)
+    group = GroupAnalysis("age", facet, FacetCounts(None), (MetricValue("CI", "", 0.25),), metrics)
+    return BiasAnalysis("Target", positives, (group,), 10)
+
+
+def test_metrics_have_the_dimensions_of_the_service():
+    first, second, total = published_metrics(analysis(MetricValue("DI", "", 0.5)), ())
+
+    assert (first.name, first.value, first.unit) == ("bias_metric_DI", 0.5, "None")
+    assert first.dimensions == {
+        "BiasStage": "Post-Training",
+        "Label": "Target",
+        "LabelValue": "1.0",
+        "Facet": "age",
+        "FacetValue": "40",
+    }
+    assert (second.name, second.dimensions["BiasStage"]) == ("bias_metric_CI", "Pre-training")
+    assert (total.name, total.value) == ("total_number_of_violations", 0)
+
+
+@pytest.mark.parametrize(("value", "published"), [(math.inf, 2.348543e108), (-math.inf, -2.348543e108)])
+def test_infinities_are_the_largest_numbers_that_are_taken(value, published):
+    [first, *_] = published_metrics(analysis(MetricValue("TE", "", value)), ())
+
+    assert first.value == pytest.approx(published, rel=1e-6)
+
+
+def test_an_undefined_metric_is_not_published():
+    names = [metric.name for metric in published_metrics(analysis(MetricValue("TE", "", None, "why")), ())]
+
+    assert "bias_metric_TE" not in names

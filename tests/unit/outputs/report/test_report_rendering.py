@@ -1,0 +1,154 @@
+"""A page as HTML, notebook and PDF: whatever a feature is called is shown as it is written, and nothing is asked of the net."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import nbformat
+import pytest
+
+from model_monitor.documents.page import (
+    Column,
+    Line,
+    Mark,
+    Page,
+    PageSection,
+    PageTable,
+    Point,
+    PointChart,
+    number_text,
+    table_of,
+)
+from model_monitor.outputs.report import pdf
+from model_monitor.outputs.report.charts import description_of, png_of, svg_of
+from model_monitor.outputs.report.files import report_files
+from model_monitor.outputs.report.html import html_of
+
+HOSTILE = '<script>alert(1)</script> $x_{1}$ **b** {{ 7*7 }} <img src="http://x/y"> & "q" \x07 Ünïcödé'
+
+CHART = PointChart(
+    HOSTILE,
+    (
+        Point("DI", 0.1, 0.2, (0.05, 0.3), Mark.GOOD),
+        Point("TE", float("inf"), 2.9, None, Mark.BAD),
+        Point("DCA", -36.7, -0.5, (float("-inf"), 0.0), Mark.UNSURE),
+        Point("FT", None, 0.1),
+        Point("$a$", 0.5),
+    ),
+)
+PAGE = Page(
+    "report",
+    HOSTILE,
+    (("Rows", "1,000"), (HOSTILE, HOSTILE)),
+    (
+        PageSection(HOSTILE, (HOSTILE, CHART)),
+        PageSection(
+            "Table",
+            (PageTable((Column(HOSTILE), Column("n", is_number=True)), (Line((HOSTILE, "1"), Mark.BAD),), HOSTILE),),
+            level=3,
+        ),
+    ),
+)
+
+
+class Elements(HTMLParser):
+    """The elements of a page, their attributes and their texts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += attributes
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_hostile_names_are_texts_in_html():
+    page = Elements(html_of(PAGE))
+
+    assert not {"script", "img", "iframe", "link", "object", "foreignobject"} & set(page.tags)
+    assert [name for name, _ in page.attributes if name.startswith("on")] == []
+    # title, heading, fact twice, section, paragraph, figure, and a table's caption, head and cell
+    assert page.texts.count(HOSTILE) == 10
+    assert "49" not in html_of(Page("r", "{{ 7*7 }}", (), ()))
+
+
+def test_html_asks_for_nothing():
+    """Names of namespaces are the only addresses; a reference is to a part of the page itself."""
+    page = Elements(html_of(PAGE))
+    references = [value for name, value in page.attributes if name in ("src", "href", "xlink:href", "srcset", "data")]
+
+    assert all(value.startswith("#") for value in references)
+    assert "default-src 'none'" in html_of(PAGE)
+    assert re.findall(r"@import|url\((?!#)", html_of(PAGE)) == []
+
+
+def test_a_chart_never_reads_a_name_as_a_formula():
+    assert ">$a$<" in svg_of(CHART)
+
+
+def test_a_chart_is_told_in_words_for_those_who_can_not_see_it():
+    assert description_of(CHART).endswith(
+        "DI 0.1, baseline 0.2, passed; TE ∞, baseline 2.9, violated; DCA −36.7, baseline −0.5, cannot tell; "
+        "FT –, baseline 0.1; $a$ 0.5"
+    )
+
+
+def test_values_beyond_the_axis_are_arrows_at_its_ends():
+    inside = svg_of(PointChart("t", (Point("DCA", -1.0),)))
+    beyond = svg_of(PointChart("t", (Point("DCA", -36.7),)))
+
+    assert inside != beyond
+    assert ">−36.7<" in beyond
+
+
+def test_every_format_is_the_same_in_every_run():
+    assert report_files(PAGE) == report_files(PAGE)
+
+
+def test_the_notebook_is_valid_and_has_nothing_to_run():
+    notebook = nbformat.reads(report_files(PAGE)["report.ipynb"].decode(), as_version=4)
+
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.source for cell in code] == [""]
+    assert set(code[0].outputs[0].data) == {"image/png", "text/plain"}
+    assert "<script>" not in json.dumps([cell.source for cell in notebook.cells])
+
+
+def test_a_png_is_an_image():
+    assert png_of(CHART).startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(not pdf.is_available(), reason="the extra report is not installed")
+def test_the_pdf_is_made_of_hostile_names_too():
+    assert report_files(PAGE)["report.pdf"].startswith(b"%PDF-")
+
+
+def test_without_reportlab_there_is_no_pdf_and_the_log_says_so(monkeypatch, caplog):
+    monkeypatch.setattr(pdf, "is_available", lambda: False)
+    with caplog.at_level("INFO"):
+        files = report_files(PAGE)
+
+    assert sorted(files) == ["report.html", "report.ipynb"]
+    assert "spark-model-monitor[report]" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.132412345, "0.1324"), (-36.693, "−36.69"), (float("inf"), "∞"), (float("-inf"), "−∞"), (None, "–"), (0.0, "0")],
+)
+def test_numbers_are_short(value, text):
+    assert number_text(value) == text
+
+
+def test_a_plain_table_has_numbers_to_the_right():
+    table = table_of(("name", "n"), [("a", "1")], numbers=("n",))
+
+    assert [column.is_number for column in table.columns] == [False, True]
