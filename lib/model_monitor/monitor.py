@@ -14,28 +14,21 @@ The same functions are behind the jobs. In a session of the caller's nothing is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 
-from model_monitor.data_quality.known import KnownBaseline
-from model_monitor.documents.constraints import Constraints
+from model_monitor.documents.document import Document
 from model_monitor.documents.outcomes import CheckOutcome
-from model_monitor.documents.statistics import Statistics
-from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadInput, NoData, ScriptFailed
-from model_monitor.profiling import deequ
-from model_monitor.profiling.scan import Scan, scan
+from model_monitor.monitoring import Known, Monitor
 from model_monitor.reading.dataset import NO_DATA, Dataset
 from model_monitor.reading.ledger import Ledger
 from model_monitor.reading.quarantine import clear_quarantine, write_quarantine
 from model_monitor.reading.refusals import Refusal
+from model_monitor.request_statistics import published_requests, request_statistics
 from model_monitor.results import Baseline, Findings
-from model_monitor.states import Profile
-from model_monitor.states.measures import Measures
-from model_monitor.states.metrics import FeatureMetrics
+from model_monitor.scanning import Scanned, scanned
 
 if TYPE_CHECKING:
     from model_monitor.profiling.checks import CheckPlan
@@ -44,25 +37,6 @@ log = logging.getLogger(__name__)
 
 MAX_QUARANTINED_SHARE = 0.01
 """Most records, as a share of those read, that may be refused before a run fails (contract.md section 11)."""
-
-
-class Monitor(Protocol):
-    """One kind of monitoring: which states it needs, and what documents it makes of them. All of it is pure."""
-
-    def measures(self) -> Measures:
-        """The states that its scan makes."""
-
-    def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
-        """What the data is like. metrics: Deequ's metrics of the profile's features, by name."""
-
-    def constraints(self, profile: Profile) -> Constraints:
-        """What later data should be like."""
-
-    def check(self, current: Profile, known: KnownBaseline, *, columns: int) -> tuple[CheckOutcome, ...]:
-        """The outcome of every check of a window against a baseline. columns: how many its records have."""
-
-    def violations(self, outcomes: tuple[CheckOutcome, ...]) -> Violations:
-        """The violations among the outcomes, as the service writes them."""
 
 
 def run_baseline(
@@ -83,13 +57,13 @@ def run_baseline(
     """
     dataset = data if isinstance(data, Dataset) else Dataset.of(data)
     found, ledger = _read(dataset, monitor, checks, max_quarantined_share, output_path)
-    return _described(dataset, monitor, found, ledger, checks)
+    return _described(monitor, found, ledger)
 
 
 def run_monitoring(
     data: DataFrame | Dataset,
     monitor: Monitor,
-    baseline: Baseline | KnownBaseline | None,
+    baseline: Baseline | Known | None,
     *,
     checks: CheckPlan | None = None,
     max_quarantined_share: float = MAX_QUARANTINED_SHARE,
@@ -108,25 +82,31 @@ def run_monitoring(
         first = run_baseline(
             dataset, monitor, checks=checks, max_quarantined_share=max_quarantined_share, output_path=output_path
         )
-        return Findings(Violations(violations=()), (), first, first.constraints)
-    if isinstance(baseline, Baseline):
-        baseline = KnownBaseline.of_run(baseline.constraints, baseline.profile)
-    dataset = dataset.matching(baseline.names)
+        return _findings(monitor, first, (), first.constraints)
+    known = monitor.known(baseline.constraints, None, baseline.state) if isinstance(baseline, Baseline) else baseline
+    dataset = dataset.matching(known.names)
     found, ledger = _read(dataset, monitor, checks, max_quarantined_share, output_path)
-    outcomes = monitor.check(found.profile, baseline, columns=len(found.profile.features))
-    current = _described(dataset, monitor, found, ledger, checks)
-    return Findings(monitor.violations(outcomes), outcomes, current, baseline.constraints)
+    current = _described(monitor, found, ledger)
+    return _findings(monitor, current, monitor.check(found.state, current.metrics, known), known.constraints)
 
 
 def _read(
-    dataset: Dataset, monitor: Monitor, checks: CheckPlan | None, max_quarantined_share: float, output_path: str | None
-) -> tuple[Scan, Ledger]:
+    dataset: Dataset,
+    monitor: Monitor,
+    checks: CheckPlan | None,
+    max_quarantined_share: float,
+    output_path: str | None,
+) -> tuple[Scanned, Ledger]:
     """The scan of a data set and the account of its records, of which there are enough."""
-    found = _scanned(dataset, monitor.measures(), checks)
+    try:
+        found = scanned(monitor.measures(), dataset, checks)
+    except Exception as fault:
+        raise dataset.explained(fault) from fault
     columns = dataset.column_count(found.rows)
     reread = dataset.with_column_count(columns)
     if reread is not dataset:
-        log.warning("most records have %d columns, not %s; scanning again", columns, dataset.record_cells)
+        without = ", without the Deequ checks" if checks else ""
+        log.warning("most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without)
         return _read(reread, monitor, None, max_quarantined_share, output_path)
     ledger = dataset.ledger(found.rows)
     quarantine = _put_aside(dataset, ledger, output_path) if output_path else None
@@ -134,54 +114,27 @@ def _read(
     return found, ledger
 
 
-def _described(dataset: Dataset, monitor: Monitor, found: Scan, ledger: Ledger, checks: CheckPlan | None) -> Baseline:
-    """The documents of what was scanned. Deequ turns the states into metrics."""
-    spark = dataset.frame.sparkSession
-    metrics = deequ.evaluate(spark, found.profile)
-    return Baseline(
-        monitor.statistics(found.profile, metrics),
-        monitor.constraints(found.profile),
-        found.profile,
-        ledger,
-        checks.run(spark, found.profile, found.matches, dataset.named_frame()) if checks else None,
-    )
+def _described(monitor: Monitor, found: Scanned, ledger: Ledger) -> Baseline:
+    """The documents of what was scanned."""
+    metrics = found.metrics() if found.metrics else monitor.metrics(found.state)
+    documents = monitor.documents(found.state, metrics)
+    checks = found.checks() if found.checks else None
+    return Baseline(monitor, documents, found.state, metrics, ledger, checks, found.requests)
 
 
-def _scanned(dataset: Dataset, measures: Measures, checks: CheckPlan | None) -> Scan:
-    predicates = dict(checks.predicates) if checks else {}
-    frame, columns = _with_predicates(dataset, predicates)
-    try:
-        return scan(
-            frame,
-            dataset.names,
-            reason=dataset.reason,
-            reasons=len(Refusal) if dataset.refusable else 0,
-            cells=dataset.cells,
-            predicates=columns,
-            counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
-            accept_exponents=measures.accept_exponents,
-            partitions_at_most=dataset.partitions_at_most,
-        )
-    except Exception as fault:
-        raise dataset.explained(fault) from fault
-
-
-def _with_predicates(dataset: Dataset, predicates: Mapping[str, str]) -> tuple[DataFrame, dict[str, Column]]:
-    """The frame with a boolean column for each SQL expression over the features' names, and those columns by name."""
-    if not predicates:
-        return dataset.frame, {}
-    names = [f"__predicate{index}" for index in range(len(predicates))]
-    named = dataset.named_frame()
-    with_predicates = named.select(
-        "*", *[F.expr(sql).alias(name) for name, sql in zip(names, predicates.values(), strict=True)]
-    )
-    frame = with_predicates.toDF(*dataset.frame.columns, *names)
-    return frame, {key: F.col(name) for key, name in zip(predicates, names, strict=True)}
+def _findings(
+    monitor: Monitor, current: Baseline, outcomes: tuple[CheckOutcome, ...], constraints: Document
+) -> Findings:
+    """The verdict on a window: which of the outcomes are violations, and what is published of it all."""
+    published = monitor.published(current.state, current.metrics, outcomes, constraints)
+    if current.requests is not None:
+        published += published_requests(request_statistics(current.requests))
+    return Findings(monitor.violations(outcomes), outcomes, current, constraints, published)
 
 
 def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:
-    """The folder with the records that were refused; None if there are none."""
-    if ledger.quarantined:
+    """The folder with the records that were refused; None if there are none, or no lines of text to put there."""
+    if ledger.quarantined and dataset.has_lines:
         return write_quarantine(dataset, output_path)
     clear_quarantine(dataset, output_path)
     return None

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from model_monitor.documents.constraints import Constraints
+from model_monitor.documents.baseline_reference import BaselineReference
+from model_monitor.documents.document import Document
 from model_monitor.documents.outcomes import CheckOutcome, CheckOutcomes
-from model_monitor.documents.statistics import Statistics
-from model_monitor.documents.tables import as_rows
-from model_monitor.documents.violations import Violations
-from model_monitor.history.archive import PROFILE, to_parquet
-from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS, Run, publish
+from model_monitor.history.archive import path_of, to_parquet
+from model_monitor.history.requests import request_files
+from model_monitor.monitoring import Monitor, PublishedMetric, Reporting
+from model_monitor.outputs.files import Run, publish
+from model_monitor.outputs.report.files import report_files
 from model_monitor.reading.ledger import Ledger
-from model_monitor.states import Profile
+from model_monitor.states import Requests
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,40 +32,62 @@ DEEQU_CHECKS = "checks_deequ.json"
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a run says of its data: the two documents, the states behind them, and the account of what was read.
+    """What a run says of its data: its documents, the state behind them, and the account of what was read.
 
-    checks: the results of the user's own Deequ Checks, None if there were none.
+    monitor: the one whose documents they are. metrics: those of the state, of the monitor's own type. checks: the results of
+    the user's own Deequ Checks, None if there were none. requests: those behind captured records, None if nothing is known of
+    them.
     """
 
-    statistics: Statistics
-    constraints: Constraints
-    profile: Profile
+    monitor: Monitor
+    documents: tuple[Document, ...]
+    state: Any
+    metrics: Any
     ledger: Ledger
     checks: CheckResults | None = None
+    requests: Requests | None = None
+
+    @property
+    def statistics(self) -> Any:
+        """What the data is like: statistics.json, for monitors that have it."""
+        return self._document(self.monitor.STATISTICS)
+
+    @property
+    def constraints(self) -> Any:
+        """What later data should be like."""
+        return self._document(self.monitor.CONSTRAINTS)
+
+    @property
+    def profile(self) -> Any:
+        """The state of a data-quality run, which is the profile of every feature."""
+        return self.state
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row for each feature: type, completeness, distinct values, mean, standard deviation, minimum, maximum."""
-        return pd.DataFrame(as_rows(self.statistics)).set_index("name")
+        """One row for each feature (type, completeness, distinct values, mean, …) or for each metric."""
+        table = self.monitor.table(self.documents)
+        return pd.DataFrame(table.rows).set_index(table.key)
 
     def _repr_html_(self) -> str:
-        head = f"<p>{self.ledger.kept:,} rows, {len(self.profile.features):,} features</p>"
+        table = self.monitor.table(self.documents)
+        head = f"<p>{self.ledger.kept_rows:,} rows, {len(table.rows):,} {table.rows_are}</p>"
         return head + _html(self.to_pandas())
 
     @property
     def body_dict(self) -> dict[str, Any]:
-        """Both documents as the dictionaries that the service's SDK gives as `body_dict`."""
-        return {"statistics": self.statistics.body_dict, "constraints": self.constraints.body_dict}
+        """The documents as the dictionaries that the service's SDK gives as `body_dict`, by the file's name without .json."""
+        return {document.FILE_NAME.removesuffix(".json"): document.body_dict for document in self.documents}
 
-    def files(self) -> dict[str, bytes]:
-        """Every file of the run by its name below the output path."""
-        files = {
-            STATISTICS: self.statistics.to_json().encode(),
-            CONSTRAINTS: self.constraints.to_json().encode(),
-            LEDGER: _json(self.ledger.to_json_dict()),
-            PROFILE: to_parquet(self.profile),
-        }
+    def files(self, outcomes: tuple[CheckOutcome, ...] = ()) -> dict[str, bytes]:
+        """Every file of the run by its name below the output path. outcomes: of checks, for the report to tell."""
+        files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
+        files[LEDGER] = _json(self.ledger.to_json_dict())
+        files[path_of(type(self.state))] = to_parquet(self.state)
         if self.checks is not None:
             files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
+        if self.requests is not None:
+            files |= request_files(self.requests)
+        if isinstance(self.monitor, Reporting):
+            files |= report_files(self.monitor.page(self.metrics, outcomes))
         return files
 
     def write(self, output_path: str, spark: SparkSession | None = None) -> Run:
@@ -74,19 +97,27 @@ class Baseline:
         """
         return publish(self.files(), output_path, spark)
 
+    def _document(self, kind: type[Document] | None) -> Document:
+        """Raises AttributeError if the run has none of this kind."""
+        for document in self.documents:
+            if kind is not None and isinstance(document, kind):
+                return document
+        raise AttributeError(f"a run of {type(self.monitor).__name__} has no such document")
+
 
 @dataclass(frozen=True)
 class Findings:
     """What a monitoring run found: the violations, the outcome of every check, and what the window is like.
 
-    current: the window's own documents and states; its constraints are what this window alone would suggest. constraints:
-    those that it was held against.
+    violations: the document of them. current: the window's own documents and states; its constraints are what this window
+    alone would suggest. constraints: those that it was held against. published: the numbers for a metrics platform.
     """
 
-    violations: Violations
+    violations: Any
     outcomes: tuple[CheckOutcome, ...]
     current: Baseline
-    constraints: Constraints
+    constraints: Any
+    published: tuple[PublishedMetric, ...] = ()
 
     @property
     def count(self) -> int:
@@ -102,30 +133,44 @@ class Findings:
 
     def _repr_html_(self) -> str:
         head = f"<p>{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}</p>"
-        table = pd.DataFrame(
-            [violation.plain() for violation in self.violations.violations],
-            columns=["feature_name", "constraint_check_type", "description"],
+        return (
+            head + _html(pd.DataFrame([violation.plain() for violation in self.violations.violations]))
+            if self.count
+            else head
         )
-        return head + _html(table)
 
     @property
     def body_dict(self) -> dict[str, Any]:
         """The violations as the dictionary that the service's SDK gives as `body_dict`."""
-        return self.violations.body_dict
+        body: dict[str, Any] = self.violations.body_dict
+        return body
 
-    def files(self, *, omit_empty: bool = False) -> dict[str, bytes]:
-        """Every file of the run by its name below the output path. omit_empty: no file of violations if there are none."""
-        files = {**self.current.files(), OUTCOMES: CheckOutcomes(checks=self.outcomes).to_json().encode()}
-        if self.count or not omit_empty:
-            files[VIOLATIONS] = self.violations.to_json().encode()
+    def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
+        """Every file of the run by its name below the output path.
+
+        omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.
+        """
+        files = {**self.current.files(self.outcomes), OUTCOMES: CheckOutcomes(checks=self.outcomes).to_json().encode()}
+        if baseline is not None:
+            files[baseline.FILE_NAME] = baseline.to_json().encode()
+        if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):
+            files[self.violations.FILE_NAME] = self.violations.to_json().encode()
         return files
 
-    def write(self, output_path: str, spark: SparkSession | None = None, *, omit_empty: bool = False) -> Run:
-        """Publish the files below `output_path`; without a session it has to be a local path. omit_empty: as in `files`.
+    def write(
+        self,
+        output_path: str,
+        spark: SparkSession | None = None,
+        *,
+        omit_empty: bool = False,
+        baseline: BaselineReference | None = None,
+    ) -> Run:
+        """Publish the files below `output_path`; without a session it has to be a local path.
 
+        omit_empty, baseline: as in `files`.
         Raises OutputFailed if they can't be written; a run published there before is then untouched.
         """
-        return publish(self.files(omit_empty=omit_empty), output_path, spark)
+        return publish(self.files(omit_empty=omit_empty, baseline=baseline), output_path, spark)
 
 
 def _html(table: pd.DataFrame) -> str:

@@ -29,11 +29,6 @@ class KnownBaseline:
         return KnownBaseline(self.constraints.model_copy(update={"features": kept}), self.distributions)
 
     @classmethod
-    def of_run(cls, constraints: Constraints, profile: Profile) -> KnownBaseline:
-        """The baseline that a run is: its constraints and its states."""
-        return cls(constraints, from_profile(profile))
-
-    @classmethod
     def made_of(
         cls, constraints: Constraints, statistics: Statistics | None = None, profile: Profile | None = None
     ) -> KnownBaseline:

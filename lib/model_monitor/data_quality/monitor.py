@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from model_monitor.data_quality.comparison import Comparison
 from model_monitor.data_quality.evaluation import check_all, violations_of
 from model_monitor.data_quality.known import KnownBaseline
 from model_monitor.data_quality.measures import measures_of
+from model_monitor.data_quality.published import published_metrics
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
 from model_monitor.documents.constraints import Constraints, MonitoringSettings
+from model_monitor.documents.document import Document
 from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.documents.statistics import Statistics
+from model_monitor.documents.tables import Table, as_rows
 from model_monitor.documents.violations import Violations
 from model_monitor.drift import Ties
-from model_monitor.states import Profile
+from model_monitor.errors import BadState
+from model_monitor.monitoring import PublishedMetric
+from model_monitor.states import Profile, State
 from model_monitor.states.measures import Measures
-from model_monitor.states.metrics import FeatureMetrics
+from model_monitor.states.metrics import FeatureMetrics, metrics_of
 
 MOST_FEATURES_WITH_SKETCHES = 300
 """Above it statistics.json leaves the sketches out unless asked: 200 of them are 42 MB of text (production rule 19)."""
@@ -33,6 +39,10 @@ class DataQualityMonitor:
     text `1e-5` is a number. as_service: check as the service did: exact type classes, its tie-losing distance.
     """
 
+    STATE: ClassVar[type[State]] = Profile
+    CONSTRAINTS: ClassVar[type[Document]] = Constraints
+    STATISTICS: ClassVar[type[Document] | None] = Statistics
+
     settings: MonitoringSettings = DEFAULT_SETTINGS
     with_sketches: bool | None = None
     max_domain_size: int = MAX_DOMAIN_SIZE
@@ -41,6 +51,12 @@ class DataQualityMonitor:
 
     def measures(self) -> Measures:
         return measures_of(accept_exponents=self.accept_exponents)
+
+    def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
+        return metrics_of(profile)
+
+    def documents(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> tuple[Statistics, Constraints]:
+        return self.statistics(profile, metrics), self.constraints(profile)
 
     def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
         with_sketches = self.with_sketches
@@ -51,12 +67,18 @@ class DataQualityMonitor:
     def constraints(self, profile: Profile) -> Constraints:
         return suggest(profile, self.settings, max_domain_size=self.max_domain_size)
 
-    def check(self, current: Profile, known: KnownBaseline, *, columns: int) -> tuple[CheckOutcome, ...]:
+    def known(self, constraints: Constraints, statistics: Statistics | None, state: State | None) -> KnownBaseline:
+        if state is not None and not isinstance(state, Profile):
+            raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
+        return KnownBaseline.made_of(constraints, statistics, state)
+
+    def check(
+        self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: KnownBaseline
+    ) -> tuple[CheckOutcome, ...]:
         comparison = Comparison(
             known.constraints,
-            current,
+            profile,
             known.distributions,
-            current_columns=columns,
             ties=Ties.LOST if self.as_service else Ties.SUMMED,
             exact_classes=self.as_service,
         )
@@ -64,3 +86,15 @@ class DataQualityMonitor:
 
     def violations(self, outcomes: tuple[CheckOutcome, ...]) -> Violations:
         return violations_of(outcomes)
+
+    def published(
+        self,
+        profile: Profile,
+        metrics: Mapping[str, FeatureMetrics],
+        outcomes: tuple[CheckOutcome, ...],
+        constraints: Constraints,
+    ) -> tuple[PublishedMetric, ...]:
+        return tuple(published_metrics(profile, outcomes, constraints))
+
+    def table(self, documents: tuple[Statistics, Constraints]) -> Table:
+        return Table("features", "name", tuple(as_rows(documents[0])))

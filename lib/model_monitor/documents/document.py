@@ -94,6 +94,9 @@ class Document(Section):
     FOREIGN: ClassVar[Mapping[str, str]] = {}
     """Top-level members that only another document has -> what that document is."""
 
+    LEFT_OUT_IF_EMPTY: ClassVar[bool] = False
+    """Whether a run writes no such file when there is nothing in it, as the service does (contract.md section 11, row 7)."""
+
     @classmethod
     def from_json(cls: type[DocumentType], text: str | bytes, where: str | None = None) -> DocumentType:
         """The document that `text` holds.
@@ -160,6 +163,8 @@ def _repeated_names(features: Any) -> Iterator[str]:
 
 
 def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, kind: str) -> str:
+    if kind == "extra_forbidden":
+        return _unknown(document, place)
     path, hint = "", document
     for step in place:
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
@@ -172,10 +177,26 @@ def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, k
     return f"{path} is {'missing' if kind == 'missing' else _found(found, shown=not expected.of_data)}; {wanted}"
 
 
+def _unknown(document: type[Document], place: tuple[int | str, ...]) -> str:
+    """A member of a section that takes no others than those it declares."""
+    path, hint = "", document
+    for step in place[:-1]:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+        hint = _hint_of(hint, step)
+    section = next(part for part in _parts(hint) if isinstance(part, type) and issubclass(part, Section))
+    name, members = str(place[-1]), list(section.model_fields)
+    near = difflib.get_close_matches(name, members, n=1)
+    wanted = f"did you mean {near[0]}?" if near else f"it may have {', '.join(members)}"
+    return f"{path}.{name} is unknown; {wanted}" if path else f"{name} is unknown; {wanted}"
+
+
 def _hint_of(hint: Any, step: int | str) -> Any:
     """The annotation of an object's member or of a list's items."""
     if isinstance(step, int):
         return next(get_args(part)[0] for part in _parts(hint) if get_origin(part) is tuple)
+    for part in _parts(hint):
+        if get_origin(part) is Mapping:
+            return get_args(part)[1]
     section = next(part for part in _parts(hint) if isinstance(part, type) and issubclass(part, Section))
     return get_type_hints(section, include_extras=True)[step]
 
@@ -187,6 +208,8 @@ def _expected(hint: Any) -> tuple[Expected, list[str]]:
             return part, []
         if get_origin(part) is tuple:
             return Expected("a list"), []
+        if get_origin(part) is Mapping:
+            return Expected("an object"), []
         if isinstance(part, type) and issubclass(part, Section):
             return Expected("an object"), []
         if isinstance(part, type) and issubclass(part, Enum):

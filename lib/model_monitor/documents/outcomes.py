@@ -21,23 +21,28 @@ class CheckStatus(Enum):
     VIOLATED = "violated"
     PASSED = "passed"
     NOT_JUDGED = "not judged"
+    CANNOT_TELL = "cannot tell"
+    """There are too few rows to tell; model quality only."""
 
 
 class CheckOutcome(Section):
-    """One check of one feature.
+    """One check of one feature or metric.
 
-    feature: its name, or what violations of the whole data set are called. check: its `constraint_check_type`. observed:
-    the share, distance, p-value or number that was held against `threshold`; None if there is none. n, m: how many values of
-    the baseline and of the current data it was made from. formula: how. statistic, degrees_of_freedom: of a test that has
-    them. reason: why the check is not judged, or what else has to be known of its status. description: the violation's
-    text, None unless violated.
+    feature: its name, or what violations of the whole data set are called. metric: its name in statistics.json, where a
+    metric was checked. check: its `constraint_check_type`. observed: the share, distance, p-value or number that was held
+    against `threshold`; None if there is none. interval: its ends, if it has one. threshold: None where the baseline left it
+    undefined. n, m: how many values of the baseline and of the current data it was made from. formula: how. statistic,
+    degrees_of_freedom: of a test that has them. reason: why the check is not judged, or what else has to be known of its
+    status. description: the violation's text, None unless violated.
     """
 
-    feature: Name
+    feature: Name | None = None
+    metric: Name | None = None
     check: Name
     status: CheckStatus
     observed: UndefinableNumber = None
-    threshold: Number
+    interval: tuple[Number, Number] | None = None
+    threshold: UndefinableNumber
     n: Count | None = None
     m: Count | None = None
     formula: Name | None = None

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from model_monitor.documents.statistics import Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows that all have the same keys. rows_are: what one row stands for, in the plural. key: whose values name the rows."""
+
+    rows_are: str
+    key: str
+    rows: tuple[dict[str, Any], ...]
 
 
 def as_rows(statistics: Statistics) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """constraint_violations.json: what a monitoring run found that breaks the baseline's constraints.
 
 Files of every generation are read, the obsolete texts of 2019 included, and those of the other monitors, whose own
-members (`metric_name`, `facet`) are kept. Driver only, pure.
+members (`facet`, `facet_value`) are kept. Driver only, pure.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ class Violation(Section):
     """One constraint that is not met.
 
     feature_name: None in files of monitors that name a metric instead. description: the sentence that clients parse.
+    metric_name: of model quality, bias and explainability.
     """
 
     feature_name: Name | None = None
     constraint_check_type: Name
     description: Name
+    metric_name: Name | None = None
 
 
 class Violations(Document):

@@ -1,7 +1,8 @@
-"""The states of a run as one Parquet file, `states/profile.parquet`: a row for each feature and kind of state.
+"""The state of a run as one Parquet file below `states/`, called by its kind.
 
-Parquet, because any tool opens it and because one feature's states can be read without the others. The layout is described
-in docs/files.md; state bytes carry their own version (production rule 20).
+Parquet, because any tool opens it. A profile, `states/profile.parquet`, has a row for each feature and kind of state, so that
+one feature's states can be read without the others; any other state is a single row. The layout is described in docs/files.md;
+state bytes carry their own version (production rule 20).
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model_monitor.errors import BadState
-from model_monitor.states import ColumnType, FeatureProfile, Profile, decode
+from model_monitor.states import ColumnType, FeatureProfile, Profile, State, decode
 
+FOLDER = "states"
 PROFILE = "states/profile.parquet"
 VERSION = 1
 METADATA = b"model_monitor"
@@ -29,9 +31,64 @@ SCHEMA = pa.schema(
 )
 
 
-def to_parquet(profile: Profile) -> bytes:
-    """A profile's bytes; the same profile gives the same bytes."""
-    rows: list[dict[str, Any]] = [
+def path_of(kind: type[State]) -> str:
+    """Where a run keeps its state of this type, below its output path."""
+    return f"{FOLDER}/{kind.KIND}.parquet"
+
+
+def to_parquet(state: State) -> bytes:
+    """A state's bytes; the same state gives the same bytes."""
+    header: dict[str, Any]
+    if isinstance(state, Profile):
+        rows = _rows_of_profile(state)
+        header = {"version": VERSION, "item_count": state.item_count, "header": dict(sorted(state.header.items()))}
+    else:
+        rows = [{"kind": state.KIND, "state": state.to_bytes()}]
+        header = {"version": VERSION, "kind": state.KIND}
+    schema = SCHEMA.with_metadata({METADATA: json.dumps(header).encode()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd")
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def from_parquet(content: bytes, where: str) -> State:
+    """The state that `to_parquet` wrote. where: the file, for errors.
+
+    Raises BadState if it is not one, or of a version that this release does not read.
+    """
+    table, header = _read(content, where)
+    rows = table.to_pylist()
+    return decode(rows[0]["state"]) if "kind" in header else _profile_of(rows, header)
+
+
+def feature_from_parquet(content: bytes, where: str, name: str) -> FeatureProfile | None:
+    """The states of one feature of a profile, without decoding the others; None if there is none of this name.
+
+    Raises BadState as `from_parquet` does.
+    """
+    table, header = _read(content, where)
+    places = [place for place, feature in enumerate(table["feature"].to_pylist()) if feature == name]
+    if "kind" in header or not places:
+        return None
+    rows = table.slice(places[0], len(places)).to_pylist()  # the rows of a feature stand together
+    return _profile_of(rows, header).features[0]
+
+
+def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
+    """The file's rows and its header."""
+    try:
+        table = pq.ParquetFile(pa.BufferReader(content)).read()  # pq.read_table loads pyarrow.dataset and pandas first
+        header: dict[str, Any] = json.loads(table.schema.metadata[METADATA])
+        version = header["version"]
+    except (pa.ArrowException, KeyError, TypeError, ValueError) as fault:
+        raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(fault).__name__})") from fault
+    if version != VERSION:
+        raise BadState(f"{where}: has version {version!r} of the states' layout; this release reads version {VERSION}")
+    return table, header
+
+
+def _rows_of_profile(profile: Profile) -> list[dict[str, Any]]:
+    return [
         {
             "position": position,
             "feature": feature.name,
@@ -42,28 +99,11 @@ def to_parquet(profile: Profile) -> bytes:
         for position, feature in enumerate(profile.features)
         for state in feature.states
     ]
-    header = {"version": VERSION, "item_count": profile.item_count, "header": dict(sorted(profile.header.items()))}
-    schema = SCHEMA.with_metadata({METADATA: json.dumps(header).encode()})
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd")
-    return bytes(sink.getvalue().to_pybytes())
 
 
-def from_parquet(content: bytes, where: str) -> Profile:
-    """The profile that `to_parquet` wrote. where: the file, for errors.
-
-    Raises BadState if it is not one, or of a version that this release does not read.
-    """
-    try:
-        table = pq.read_table(pa.BufferReader(content))
-        header = json.loads(table.schema.metadata[METADATA])
-        version = header["version"]
-    except (pa.ArrowException, KeyError, TypeError, ValueError) as fault:
-        raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(fault).__name__})") from fault
-    if version != VERSION:
-        raise BadState(f"{where}: has version {version!r} of the states' layout; this release reads version {VERSION}")
+def _profile_of(rows: list[dict[str, Any]], header: dict[str, Any]) -> Profile:
     states: dict[tuple[int, str, str], list[Any]] = {}
-    for row in table.to_pylist():
+    for row in rows:
         key = (row["position"], row["feature"], row["column_type"])
         states.setdefault(key, []).append(decode(row["state"]))
     features = tuple(

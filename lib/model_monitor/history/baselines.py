@@ -1,4 +1,8 @@
-"""Baselines from files: of a run's output path, or of the two documents that the service's variables name."""
+"""Baselines from files: of a run's output path, or of the two documents that the service's variables name.
+
+What a baseline consists of is the monitor's matter: each function takes the monitor that is to know it, data quality's unless
+another one is given, and gives what that monitor makes of it.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,15 @@ import logging
 import re
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from model_monitor.data_quality.known import KnownBaseline
-from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.statistics import Statistics
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.document import Document
 from model_monitor.errors import BadInput
-from model_monitor.history.archive import PROFILE, from_parquet
-from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, Run, current_run
-from model_monitor.states import Profile
+from model_monitor.history.archive import from_parquet, path_of
+from model_monitor.monitoring import Monitor
+from model_monitor.outputs.files import Run, current_run
+from model_monitor.states import State
 from model_monitor.storage import Storage, join, storage_of
 
 if TYPE_CHECKING:
@@ -27,73 +31,97 @@ HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}/*$")
 
 HOUR_LEVELS = 4
 
+DATA_QUALITY = DataQualityMonitor()
 
-def of_run(path: str, spark: SparkSession | None = None) -> KnownBaseline:
+
+def of_run(path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY) -> Any:
     """The baseline that the run published below `path` is; any run is one, a monitoring run as well.
 
     Raises BadInput if no run was published there, BadDocument or BadState if one of its files can't be read.
     """
     run = current_run(path, spark)
     if run is None:
-        # a folder that the service, or somebody's copy of its files, left: the two documents alone
-        storage = storage_of(path, spark)
-        if not storage.exists(join(path, CONSTRAINTS)):
+        # a folder that the service, or somebody's copy of its files, left: the documents alone
+        storage, constraints = storage_of(path, spark), join(path, monitor.CONSTRAINTS.FILE_NAME)
+        if not storage.exists(constraints):
             raise BadInput(
-                f"{path}: there is neither a run of ours nor a {CONSTRAINTS}; name the output path of a baselining job"
+                f"{path}: there is neither a run of ours nor a {monitor.CONSTRAINTS.FILE_NAME}; name the output path of a "
+                "baselining job"
             )
-        statistics = join(path, STATISTICS)
-        return of_files(join(path, CONSTRAINTS), statistics if storage.exists(statistics) else None, spark)
-    return _of_published(run, spark, edited=_edited_constraints(path, run, spark))
+        return of_files(constraints, _statistics_below(path, storage, monitor), spark, monitor)
+    return _of_published(path, run, spark, monitor, edits=True)
 
 
-def of_files(constraints_path: str, statistics_path: str | None, spark: SparkSession | None = None) -> KnownBaseline:
-    """The baseline of a constraints.json and a statistics.json, and of the states beside the latter if there are any.
+def of_files(
+    constraints_path: str,
+    statistics_path: str | None,
+    spark: SparkSession | None = None,
+    monitor: Monitor = DATA_QUALITY,
+) -> Any:
+    """The baseline of a file of constraints and one of statistics, and of the state beside the latter if there is one.
 
     Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
     """
-    storage = storage_of(constraints_path, spark)
-    constraints = Constraints.from_json(storage.read(constraints_path), constraints_path)
-    if statistics_path is None:
-        return KnownBaseline.made_of(constraints)
+    constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path, spark), constraints_path)
+    if statistics_path is None or monitor.STATISTICS is None:
+        return monitor.known(constraints, None, None)
     storage = storage_of(statistics_path, spark)
-    statistics = Statistics.from_json(storage.read(statistics_path), statistics_path)
-    profile = _profile_at(storage, join(statistics_path.rpartition("/")[0] or ".", PROFILE))
-    return KnownBaseline.made_of(constraints, statistics, profile)
+    statistics = _document(monitor.STATISTICS, storage, statistics_path)
+    folder = statistics_path.rpartition("/")[0] or "."
+    return monitor.known(constraints, statistics, _state_below(folder, storage, monitor))
 
 
-def previous(output_path: str, spark: SparkSession | None = None) -> KnownBaseline | None:
+def previous(output_path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY) -> Any:
     """The run before the one that will be published below `output_path`; None if there was none.
 
     That is the one published at the same path, or, for a path that ends in yyyy/mm/dd/hh, the one of the latest earlier hour.
     """
     run = current_run(output_path, spark)
     if run is not None:
-        return _of_published(run, spark)
-    earlier = _earlier_hour(output_path, spark)
-    return of_run(earlier, spark) if earlier else None
+        return _of_published(output_path, run, spark, monitor, edits=False)
+    earlier = earlier_hour(output_path, spark)
+    return of_run(earlier, spark, monitor) if earlier else None
 
 
-def _edited_constraints(path: str, run: Run, spark: SparkSession | None) -> str | None:
-    """The constraints.json at `path` if somebody changed it after the run was published; thresholds are tuned there."""
-    storage, copy = storage_of(path, spark), join(path, CONSTRAINTS)
-    if not storage.exists(copy) or sha256(storage.read(copy)).hexdigest() == run.digests.get(CONSTRAINTS):
+def _of_published(path: str, run: Run, spark: SparkSession | None, monitor: Monitor, *, edits: bool) -> Any:
+    """edits: whether constraints that were changed at `path` after the run was published count; thresholds are tuned there."""
+    storage, name = storage_of(run.folder, spark), monitor.CONSTRAINTS.FILE_NAME
+    if name not in run.digests:
+        raise BadInput(
+            f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
+        )
+    constraints = (_edited(name, path, run, spark) if edits else None) or join(run.folder, name)
+    return monitor.known(
+        _document(monitor.CONSTRAINTS, storage, constraints), None, _state_below(run.folder, storage, monitor)
+    )
+
+
+def _edited(name: str, path: str, run: Run, spark: SparkSession | None) -> str | None:
+    """The file at `path` if somebody changed it after the run was published."""
+    storage, copy = storage_of(path, spark), join(path, name)
+    if not storage.exists(copy) or sha256(storage.read(copy)).hexdigest() == run.digests.get(name):
         return None
     log.info("%s was edited after run %s; it counts as it is now", copy, run.run_id)
     return copy
 
 
-def _of_published(run: Run, spark: SparkSession | None, edited: str | None = None) -> KnownBaseline:
-    storage = storage_of(run.folder, spark)
-    constraints = edited or join(run.folder, CONSTRAINTS)
-    profile = _profile_at(storage, join(run.folder, PROFILE))
-    return KnownBaseline.made_of(Constraints.from_json(storage.read(constraints), constraints), profile=profile)
+def _document(kind: type[Document], storage: Storage, path: str) -> Document:
+    return kind.from_json(storage.read(path), path)
 
 
-def _profile_at(storage: Storage, path: str) -> Profile | None:
+def _statistics_below(path: str, storage: Storage, monitor: Monitor) -> str | None:
+    if monitor.STATISTICS is None:
+        return None
+    statistics = join(path, monitor.STATISTICS.FILE_NAME)
+    return statistics if storage.exists(statistics) else None
+
+
+def _state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
+    path = join(folder, path_of(monitor.STATE))
     return from_parquet(storage.read(path), path) if storage.exists(path) else None
 
 
-def _earlier_hour(output_path: str, spark: SparkSession | None) -> str | None:
+def earlier_hour(output_path: str, spark: SparkSession | None) -> str | None:
     """The latest hour folder before `output_path` in which a run was published, looked for from the latest down."""
     matched = HOUR_FOLDERS.match(output_path)
     if matched is None:

@@ -6,64 +6,93 @@ A day of hours, or a rolling baseline, is the sum of the states that its runs le
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, BadInput, BadState
-from model_monitor.history.archive import PROFILE, from_parquet, to_parquet
+from model_monitor.history.archive import FOLDER, from_parquet, path_of, to_parquet
 from model_monitor.history.baselines import of_run
-from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, current_run, publish
-from model_monitor.states import Profile
-from model_monitor.states.metrics import metrics_of
+from model_monitor.history.requests import request_files, sum_of_requests
+from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitoring import Monitor
+from model_monitor.outputs.files import current_run, publish
+from model_monitor.states import Contingency, Outcomes, Profile, State
 from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
 
 
-def merge_runs(paths: Sequence[str], output_path: str) -> Profile:
-    """Publish the documents and states of the union of what some runs read, and give its profile.
+def merge_runs(paths: Sequence[str], output_path: str) -> State:
+    """Publish the documents and the state of the union of what some runs read, and give that state.
 
-    paths: output paths of runs (or of merges), added in this order; on this machine. The first one's monitoring settings are
-    the merge's.
-    Raises BadConfiguration for fewer than two paths, BadState if the runs' features differ.
+    paths: output paths of runs (or of merges), added in this order; on this machine. The first one's settings are the
+    merge's.
+    Raises BadConfiguration for fewer than two paths, BadState if the runs are of several kinds or of other features.
     """
     if len(paths) < 2:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
-    profile = _sum(paths)
-    monitor = DataQualityMonitor(settings=of_run(paths[0]).constraints.monitoring)
-    files = {
-        STATISTICS: monitor.statistics(profile, metrics_of(profile)).to_json().encode(),
-        CONSTRAINTS: monitor.constraints(profile).to_json().encode(),
-        PROFILE: to_parquet(profile),
-    }
+    state: State = _sum(paths)
+    monitor = MONITORS[type(state)](paths[0], state)
+    documents = monitor.documents(state, monitor.metrics(state))
+    files = {document.FILE_NAME: document.to_json().encode() for document in documents}
+    files |= {path_of(type(state)): to_parquet(state)}
+    requests = sum_of_requests(paths)
+    if requests.count:
+        files |= request_files(requests)
     publish(files, output_path)
-    log.info("merged %d runs, %s rows", len(paths), f"{profile.item_count:,}")
-    return profile
+    log.info("merged the states of %d runs", len(paths))
+    return state
 
 
-def read_profile(path: str) -> Profile:
-    """The profile that the run published below `path` left.
+def read_state(path: str) -> State:
+    """The state that the run published below `path` left.
 
     Raises BadInput if no run was published there, or if it is an older one without states.
     """
     run = current_run(path)
     if run is None:
         raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
-    if PROFILE not in run.digests:
-        raise BadInput(f"{path}: run {run.run_id} has no {PROFILE}; run the job again")
-    where = join(run.folder, PROFILE)
+    name = next((path_of(kind) for kind in MONITORS if path_of(kind) in run.digests), None)
+    if name is None:
+        raise BadInput(f"{path}: run {run.run_id} has nothing in {FOLDER}/ that adds; run the job again")
+    where = join(run.folder, name)
     return from_parquet(storage_of(where).read(where), where)
 
 
-def _sum(paths: Sequence[str]) -> Profile:
-    """The sum of the runs' profiles.
+def _sum(paths: Sequence[str]) -> Any:
+    """The sum of the runs' states.
 
     Raises BadState naming the path of the first one that can't be added to those before it.
     """
-    total = read_profile(paths[0])
+    total = read_state(paths[0])
     for path in paths[1:]:
+        other = read_state(path)
+        if type(other) is not type(total):
+            raise BadState(f"{path} can't be added to {paths[0]}: it has a {other.KIND!r} and not a {total.KIND!r}")
         try:
-            total = total + read_profile(path)
+            total = total + other
         except BadState as fault:
             raise BadState(f"{path} can't be added to {paths[0]}: {fault}") from fault
     return total
+
+
+def _data_quality(path: str, profile: Profile) -> DataQualityMonitor:
+    return DataQualityMonitor(settings=of_run(path).constraints.monitoring)
+
+
+def _model_quality(path: str, outcomes: Outcomes) -> ModelQualityMonitor:
+    return ModelQualityMonitor(outcomes.plan)
+
+
+def _bias(path: str, counts: Contingency) -> BiasMonitor:
+    return BiasMonitor()
+
+
+MONITORS: Mapping[Any, Callable[[str, Any], Monitor]] = {
+    Profile: _data_quality,
+    Outcomes: _model_quality,
+    Contingency: _bias,
+}
+"""What makes the documents of a sum, by the type of state: from the path of the first run and the sum."""

@@ -6,17 +6,19 @@ import logging
 
 from pyspark.sql import SparkSession
 
-from model_monitor.data_quality.known import KnownBaseline
+from model_monitor.documents.baseline_reference import BaselineReference
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.history import baselines
+from model_monitor.history import baselines, references
+from model_monitor.monitoring import Known, Monitor
 from model_monitor.runtime.contract import JobConfig
+from model_monitor.runtime.monitors import monitor_for
 
 log = logging.getLogger(__name__)
 
 PREVIOUS = "previous"
 
 
-def compared_with(baseline: KnownBaseline | None, config: JobConfig) -> KnownBaseline | None:
+def compared_with(baseline: Known | None, config: JobConfig) -> Known | None:
     """The baseline without the features that `exclude_features_attribute` leaves out of the data."""
     if baseline is None or not config.exclude_features_attribute:
         return baseline
@@ -27,27 +29,43 @@ def compared_with(baseline: KnownBaseline | None, config: JobConfig) -> KnownBas
     )
 
 
-def read_baseline(spark: SparkSession, config: JobConfig) -> KnownBaseline | None:
+def read_baseline(spark: SparkSession, config: JobConfig) -> Known | None:
     """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
 
     None only for `--baseline previous` when there is no earlier run: then this one can only be the first.
     Raises BadConfiguration if no baseline is named, or if it can't be opened.
     """
     try:
-        if config.baseline == PREVIOUS:
-            found = baselines.previous(config.output_path, spark)
-            if found is None:
-                log.warning(
-                    "there is no earlier run at %s; this one is the first, and nothing is checked", config.output_path
-                )
-            return found
-        if config.baseline is not None:
-            return baselines.of_run(config.baseline, spark)
-        if config.baseline_constraints is not None:
-            return baselines.of_files(config.baseline_constraints, config.baseline_statistics, spark)
+        known = _named(spark, config, monitor_for(config))
     except BadInput as fault:
         raise BadConfiguration(f"the baseline can't be read: {fault}") from fault
-    raise BadConfiguration(
-        "no baseline is named; write --baseline PATH (the output path of a baselining job), --baseline previous, or "
-        "--baseline-constraints FILE with --baseline-statistics FILE"
-    )
+    if known is None:
+        log.warning("there is no earlier run at %s; this one is the first, and nothing is checked", config.output_path)
+    return known
+
+
+def reference_to_baseline(spark: SparkSession, config: JobConfig) -> BaselineReference | None:
+    """Where the baseline that `read_baseline` reads lies; None if there is none. To be asked before the run is published."""
+    if config.baseline == PREVIOUS:
+        return references.to_previous(config.output_path, spark, monitor_for(config))
+    if config.baseline is not None:
+        return references.to_run(config.baseline, spark, monitor_for(config))
+    if config.baseline_constraints is not None:
+        return references.to_files(config.baseline_constraints, config.baseline_statistics, spark)
+    return None
+
+
+def _named(spark: SparkSession, config: JobConfig, monitor: Monitor) -> Known | None:
+    known: Known | None
+    if config.baseline == PREVIOUS:
+        known = baselines.previous(config.output_path, spark, monitor)
+    elif config.baseline is not None:
+        known = baselines.of_run(config.baseline, spark, monitor)
+    elif config.baseline_constraints is not None:
+        known = baselines.of_files(config.baseline_constraints, config.baseline_statistics, spark, monitor)
+    else:
+        raise BadConfiguration(
+            "no baseline is named; write --baseline PATH (the output path of a baselining job), --baseline previous, or "
+            "--baseline-constraints FILE with --baseline-statistics FILE"
+        )
+    return known

@@ -1,37 +1,41 @@
-"""A job's data set, read as its configuration says, with the session set for its size."""
+"""A job's data set: each kind of monitoring has a reader of its own."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Mapping
 
 from pyspark.sql import SparkSession
-from pyspark.sql.types import StringType
 
-from model_monitor.data_quality.known import KnownBaseline
-from model_monitor.errors import BadConfiguration
-from model_monitor.reading.captures import list_captures, read_captures
-from model_monitor.reading.dataset import Dataset, Listing, list_dataset, read_dataset, read_table
-from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat, SparkFormat, TableFormat
-from model_monitor.reading.handlers import Script
-from model_monitor.reading.scripts import read_script
-from model_monitor.reading.transforms import listed_outputs, read_transform
-from model_monitor.reading.windows import Window
+from model_monitor.monitoring import Known
+from model_monitor.reading.dataset import Dataset
+from model_monitor.runtime.bias_inputs import read_bias
 from model_monitor.runtime.contract import JobConfig
-from model_monitor.runtime.session import batch_by_width, partition_by_size
+from model_monitor.runtime.feature_inputs import read_features
+from model_monitor.runtime.options import AnalysisType
+from model_monitor.runtime.outcome_inputs import read_outcomes
 
 log = logging.getLogger(__name__)
 
+Reader = Callable[[SparkSession, JobConfig, Known | None], Dataset]
 
-def read_source(spark: SparkSession, config: JobConfig, baseline: KnownBaseline | None = None) -> Dataset:
-    """The data set that `dataset_source` and `dataset_format` name, without the features that are to be left out.
+READERS: Mapping[AnalysisType, Reader] = {
+    AnalysisType.DATA_QUALITY: read_features,
+    AnalysisType.MODEL_QUALITY: read_outcomes,
+    AnalysisType.MODEL_BIAS: read_bias,
+}
+"""What reads the data of a monitor; `monitors.MONITORS` has the monitors themselves."""
 
-    baseline: whose features the columns of captures are, by position; without one they are called `_c0`, `_c1`, ….
+
+def read_source(spark: SparkSession, config: JobConfig, baseline: Known | None = None) -> Dataset:
+    """The data set that `dataset_source` and `dataset_format` name, as the monitor of `analysis_type` looks at it.
+
+    baseline: what the data is to be held against, if there is one.
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
     started = time.monotonic()
-    dataset = without(_read(spark, config, baseline.names if baseline else None), config.exclude_features_attribute)
-    batch_by_width(spark, len(dataset.names), _text_columns(dataset))
+    dataset = READERS[config.analysis_type](spark, config, baseline)
     size = sum(file.size_bytes for file in dataset.files)
     log.info(
         "found %d features in %d files, %s bytes, %.1f s",
@@ -41,115 +45,3 @@ def read_source(spark: SparkSession, config: JobConfig, baseline: KnownBaseline 
         time.monotonic() - started,
     )
     return dataset
-
-
-def _read(spark: SparkSession, config: JobConfig, names: tuple[str, ...] | None) -> Dataset:
-    script = read_script(config.record_preprocessor_script, spark) if config.record_preprocessor_script else None
-    if isinstance(config.dataset_format, TableFormat):
-        if script:
-            raise BadConfiguration(
-                "record_preprocessor_script: a table has no lines that a script could get; drop one of the two"
-            )
-        return read_table(spark, config.dataset_format, as_service=config.replays_service)
-    if isinstance(config.dataset_format, SparkFormat) and not config.dataset_source:
-        return Dataset.of(
-            spark.read.format(config.dataset_format.reader).options(**config.dataset_format.options).load()
-        )
-    if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
-        return _read_captures(spark, config, config.dataset_format, names, script)
-    listing = list_dataset(spark, config.dataset_source)
-    if names is not None and script is None and isinstance(config.dataset_format, (CsvFormat, JsonFormat)):
-        return _read_transform(spark, config, config.dataset_format, names, listing)
-    partition_bytes = partition_by_size(spark, listing.size_bytes)
-    return read_dataset(
-        spark,
-        listing,
-        config.dataset_format,
-        as_service=config.replays_service,
-        script=script,
-        flatten_json=config.flatten_json,
-        partition_bytes=partition_bytes,
-    )
-
-
-def _read_captures(
-    spark: SparkSession,
-    config: JobConfig,
-    capture_format: CaptureFormat | MergedFormat,
-    names: tuple[str, ...] | None,
-    script: Script | None,
-) -> Dataset:
-    window = window_of(config)
-    source = list_captures(spark, config.dataset_source, window, lenient_window=config.lenient_window)
-    return read_captures(
-        spark,
-        source,
-        names,
-        capture_format=capture_format,
-        window=window,
-        sample=config.sample,
-        script=script,
-        as_service=config.replays_service,
-        flatten_json=config.flatten_json,
-        lenient_window=config.lenient_window,
-        allow_mixed_encodings=config.allow_mixed_encodings,
-        partition_bytes=partition_by_size(spark, source.size_bytes),
-    )
-
-
-def _read_transform(
-    spark: SparkSession,
-    config: JobConfig,
-    dataset_format: CsvFormat | JsonFormat,
-    names: tuple[str, ...],
-    listing: Listing,
-) -> Dataset:
-    """Files that later data lies in, be they plain or what a batch transform left."""
-    listing = listed_outputs(spark, listing)
-    return read_transform(
-        spark,
-        listing,
-        dataset_format,
-        names,
-        window=None if config.lenient_window else window_of(config),
-        as_service=config.replays_service,
-        flatten_json=config.flatten_json,
-        partition_bytes=partition_by_size(spark, listing.size_bytes),
-    )
-
-
-def window_of(config: JobConfig) -> Window | None:
-    """The window of `start_time` and `end_time`, None if neither is given.
-
-    Raises BadConfiguration if only one of them is, or if they are the wrong way round.
-    """
-    if config.start_time is None and config.end_time is None:
-        return None
-    if config.start_time is None or config.end_time is None:
-        missing = "start_time" if config.start_time is None else "end_time"
-        raise BadConfiguration(f"{missing} is missing; a window has a start_time and an end_time, or neither of them")
-    return Window(config.start_time, config.end_time)
-
-
-def without(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
-    """The data set without some features, each named or given by its 0-based index.
-
-    Raises BadConfiguration if one of them is no feature of the data.
-    """
-    unknown = [name for name in excluded if name not in dataset.names and not _is_index(name, dataset)]
-    if unknown:
-        raise BadConfiguration(
-            f"exclude_features_attribute: {unknown[0]!r} is neither a feature of the data nor an index below "
-            f"{len(dataset.names)}; the features are {', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
-        )
-    dropped = {name if name in dataset.names else dataset.names[int(name)] for name in excluded}
-    return dataset.of_features([name for name in dataset.names if name not in dropped]) if dropped else dataset
-
-
-def _text_columns(dataset: Dataset) -> int:
-    features = dataset.frame.schema.fields[: len(dataset.names)]
-    return sum(isinstance(feature.dataType, StringType) for feature in features)
-
-
-def _is_index(name: str, dataset: Dataset) -> bool:
-    return name.isdecimal() and int(name) < len(dataset.names)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timezone
+from typing import Any
 
 from pyspark.sql import SparkSession
 
+from model_monitor.monitoring import PublishedMetric
 from model_monitor.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
 from model_monitor.results import Findings
 from model_monitor.runtime.contract import JobConfig
+from model_monitor.runtime.scheduled import window_of
 from model_monitor.runtime.status import is_container
 from model_monitor.storage import join, storage_of
 
@@ -24,15 +28,33 @@ def write_metrics(findings: Findings, config: JobConfig, spark: SparkSession) ->
 
     Raises OutputFailed if they can't be written.
     """
-    if not config.publish_cloudwatch_metrics:
-        return
-    context = MetricContext(
-        config.metric_time or config.start_time or datetime.now(timezone.utc),
-        endpoint=config.sagemaker_endpoint_name,
-        schedule=config.sagemaker_monitoring_schedule_name,
-    )
-    metrics = cloudwatch_metrics(findings.current.profile, findings.outcomes, findings.constraints, context)
+    if config.publish_cloudwatch_metrics:
+        _write(metrics_of(findings, config), config, spark)
+
+
+def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, spark: SparkSession, time: datetime) -> None:
+    """The same of single metrics with their time."""
+    if config.publish_cloudwatch_metrics:
+        _write(cloudwatch_metrics(metrics, _context(config, time)), config, spark)
+
+
+def _write(metrics: list[dict[str, Any]], config: JobConfig, spark: SparkSession) -> None:
     in_container = is_container(config.container_root)
     folder = join(config.container_root, IN_A_CONTAINER) if in_container else join(config.output_path, ELSEWHERE)
     storage_of(folder, spark).write(join(folder, METRICS_FILE), metric_lines(metrics))
     log.info("wrote %d metrics to %s", len(metrics), folder)
+
+
+def metrics_of(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:
+    """The metrics as CloudWatch's objects, whether they are written or not."""
+    window = window_of(config)
+    time = config.metric_time or (window.start if window else datetime.now(timezone.utc))
+    return cloudwatch_metrics(findings.published, _context(config, time))
+
+
+def _context(config: JobConfig, time: datetime) -> MetricContext:
+    return MetricContext(
+        time,
+        endpoint=config.sagemaker_endpoint_name,
+        schedule=config.sagemaker_monitoring_schedule_name,
+    )

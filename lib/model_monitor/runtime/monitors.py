@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.constraints import MonitoringSettings
-from model_monitor.monitor import Monitor
+from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitoring import Monitor
 from model_monitor.registry import Registry
+from model_monitor.runtime.bias_measures import bias_measures, tolerances_of
 from model_monitor.runtime.contract import JobConfig
+from model_monitor.runtime.outcome_plan import outcome_plan
 
 MONITORS: Registry[Callable[[JobConfig], Monitor]] = Registry("analysis_type")
 
@@ -39,3 +43,21 @@ def data_quality(config: JobConfig) -> Monitor:
         accept_exponents=config.takes_exponents,
         as_service=config.replays_service,
     )
+
+
+@MONITORS.register("MODEL_QUALITY")
+def model_quality(config: JobConfig) -> Monitor:
+    """How good predictions are, once it is known what really happened."""
+    return ModelQualityMonitor(
+        outcome_plan(config),
+        tolerance=config.tolerance,
+        window_rows=config.window_rows,
+        min_samples=config.min_samples or 0,
+        as_service=config.replays_service,
+    )
+
+
+@MONITORS.register("MODEL_BIAS")
+def bias(config: JobConfig) -> Monitor:
+    """How a model, and the data it learns from, treat a sensitive group beside the rest."""
+    return BiasMonitor(bias_measures(config), tolerances_of(config))

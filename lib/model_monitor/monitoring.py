@@ -1,0 +1,108 @@
+"""What every kind of monitoring has in common: the `Monitor` protocol, and what it knows of a baseline. Pure.
+
+The run (`monitor.py`), its results, the baselines of the past and the jobs know a monitor by this protocol alone. A new one
+brings a class that fits it, a scan for its measures (`scanning.py`), a reader of its data (`runtime/inputs.py`) and a line in
+each of the tables of monitors (`runtime/monitors.py`, `history/merging.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from model_monitor.documents.document import Document
+from model_monitor.documents.outcomes import CheckOutcome
+from model_monitor.documents.page import Page
+from model_monitor.documents.tables import Table
+from model_monitor.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What a platform is told of many numbers, to answer for their average, too."""
+
+    count: int
+    total: float
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedMetric:
+    """What a run publishes under one name: a number, or the spread of many.
+
+    unit: `Count`, `Milliseconds` or `None`, as CloudWatch calls them. dimensions: beside those that all metrics of a run have.
+    Source: contract.md section 9.
+    """
+
+    name: str
+    value: float | Spread
+    unit: str = "None"
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+
+
+class Known(Protocol):
+    """What a monitor knows of a baseline that later data is held against."""
+
+    @property
+    def constraints(self) -> Document:
+        """What the baseline asks of later data."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features in the order of the baseline's columns; none if the data's columns are found another way."""
+
+    def without(self, excluded: Collection[str]) -> Known:
+        """The same without some of its features."""
+
+
+class Monitor(Protocol):
+    """One kind of monitoring: states -> metrics -> documents, and the verdict beside a baseline. All of it is pure.
+
+    What is Any here is the monitor's own: its state, its metrics of a state, its documents, its `Known`.
+    """
+
+    STATE: ClassVar[Any]
+    """The type of the state that its scan makes."""
+    CONSTRAINTS: ClassVar[type[Document]]
+    """The document that says what later data should be like."""
+    STATISTICS: ClassVar[type[Document] | None]
+    """The document that a baseline may have beside its constraints, to know more of it."""
+
+    def measures(self) -> Any:
+        """What its scan has to gather; the type decides which scan it is (`scanning.scanned`)."""
+
+    def metrics(self, state: Any, /) -> Any:
+        """The metrics of a state."""
+
+    def documents(self, state: Any, metrics: Any, /) -> tuple[Document, ...]:
+        """What the data is like and what later data should be like: the documents of a run but for its verdicts."""
+
+    def known(self, constraints: Any, statistics: Any, state: State | None, /) -> Any:
+        """The `Known` of a baseline, from its documents (CONSTRAINTS; STATISTICS or None) and its state if it is there.
+
+        Raises BadState if the state is another monitor's.
+        """
+
+    def check(self, state: Any, metrics: Any, known: Any, /) -> tuple[CheckOutcome, ...]:
+        """The outcome of every check of a window against a baseline."""
+
+    def violations(self, outcomes: tuple[CheckOutcome, ...], /) -> Any:
+        """The document of the violations among the outcomes; its member `violations` has one for each."""
+
+    def published(
+        self, state: Any, metrics: Any, outcomes: tuple[CheckOutcome, ...], constraints: Any, /
+    ) -> tuple[PublishedMetric, ...]:
+        """What is published of a run. constraints: those that the window was held against."""
+
+    def table(self, documents: Any, /) -> Table:
+        """The documents for people: one row for each feature or metric."""
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A monitor whose runs leave a report for people to read."""
+
+    def page(self, metrics: Any, outcomes: tuple[CheckOutcome, ...], /) -> Page:
+        """The report of a run. outcomes: those of its checks, none for a baseline."""

@@ -1,0 +1,194 @@
+"""Data sets of outcomes: labels beside predictions, of a table at hand or of merged records.
+
+    plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
+    outcomes(frame, plan, label="churned", prediction="predicted", probability="score")
+
+What is read stays as it is until the scan: values are looked at by the executors, in the same pass that makes the states.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeAlias
+
+import pyspark.sql.functions as F
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import types as T
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.reading.dataset import Dataset, Listing
+from model_monitor.reading.decoding import Reading
+from model_monitor.reading.outcome_columns import LABEL, PREDICTION, PROBABILITY
+from model_monitor.reading.outcome_decoders import (
+    ColumnDecoder,
+    Decoder,
+    DocumentDecoder,
+    LineDecoder,
+    rows_of_blocks,
+)
+from model_monitor.reading.outcome_payloads import index_of
+from model_monitor.reading.outcome_values import NO_RECORDS, OutcomeReading
+from model_monitor.reading.places import LINE, PLACES
+from model_monitor.reading.refusals import CELLS, REASON
+from model_monitor.reading.text_lines import read_lines
+from model_monitor.states import OutcomePlan
+
+KEY = "__key"
+"""Of a merged record: a hash of what was recorded, the same wherever it lies."""
+
+OutcomeMetric: TypeAlias = Callable[[Any], Any]
+"""A user's metric: from a pandas frame of outcomes to one number for each."""
+
+
+@dataclass(frozen=True)
+class OutcomeDataset(Dataset):
+    """A data set of outcomes. Its frame has them row by row; a scan takes them from where they come from.
+
+    raw: what is read, with a column KEY where records have one. decoder: what an executor makes of it. metrics: the user's
+    own, by name.
+    """
+
+    raw: DataFrame | None = field(default=None, repr=False)
+    decoder: Decoder | None = field(default=None, repr=False)
+    metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
+
+
+def outcomes(
+    data: DataFrame | Dataset,
+    plan: OutcomePlan,
+    *,
+    label: str = LABEL,
+    prediction: str = PREDICTION,
+    probability: str = PROBABILITY,
+    metrics: Mapping[str, OutcomeMetric] | None = None,
+) -> OutcomeDataset:
+    """A table's outcomes, as far as the plan asks for them. Starts no Spark job.
+
+    label, prediction, probability: columns, by name, by 0-based index or as `_c0`. Prediction and probability may be arrays, of
+    the labels and the probabilities of all classes. metrics: the user's own, by name: each gets a pandas frame with the columns
+    label, prediction and probability, and gives one number for each row.
+
+    Raises BadConfiguration if there is no such column.
+    """
+    dataset = data if isinstance(data, Dataset) else Dataset.of(data)
+    reading = reading_of(plan, label, prediction, probability)
+    asked = {LABEL: ("ground_truth_attribute", label)}
+    if reading.prediction is not None:
+        asked[PREDICTION] = ("inference_attribute", prediction)
+    if reading.probability is not None:
+        asked[PROBABILITY] = ("probability_attribute", probability)
+    columns = [
+        _prepared(dataset, _position(dataset, option, address), as_number=reading.numeric or name == PROBABILITY).alias(
+            name
+        )
+        for name, (option, address) in asked.items()
+    ]
+    reason = F.col(REASON) if dataset.refusable else F.lit(0).alias(REASON)
+    places = [name for name in PLACES if name in dataset.frame.columns]
+    raw = dataset.frame.select(*columns, reason, *places)
+    return _dataset(dataset, raw, ColumnDecoder(reading, (*asked, REASON)), places, metrics)
+
+
+def reading_of(
+    plan: OutcomePlan,
+    label: str | None,
+    prediction: str | None,
+    probability: str | None,
+    records: Reading = NO_RECORDS,
+) -> OutcomeReading:
+    """What the plan asks for, and where it stands. records: which merged records are taken.
+
+    Raises BadConfiguration if the plan asks for something that has no place.
+    """
+    for wanted, address, option in (
+        (plan.with_predictions, prediction, "inference_attribute"),
+        (plan.with_scores, probability, "probability_attribute"),
+    ):
+        if wanted and address is None:
+            raise BadConfiguration(f"{option} is missing; name the column, its index or the JSON path")
+    return OutcomeReading(
+        label,
+        prediction if plan.with_predictions else None,
+        probability if plan.with_scores else None,
+        numeric=plan.is_regression,
+        binary=plan.is_binary,
+        positive_label=plan.positive_label,
+        records=records,
+    )
+
+
+def read_line_outcomes(
+    spark: SparkSession,
+    source: Listing,
+    decoder: LineDecoder | DocumentDecoder,
+    *,
+    metrics: Mapping[str, OutcomeMetric] | None = None,
+    as_service: bool = False,
+    partition_bytes: int | None = None,
+) -> OutcomeDataset:
+    """The outcomes of merged records, or of JSON Lines. as_service: one partition in file order. Starts no Spark job."""
+    lines = read_lines(spark, source.places, in_order=as_service)
+    at_most = 1 if as_service else source.partitions_at_most(partition_bytes) if partition_bytes else None
+    dataset = Dataset(
+        lines,
+        (),
+        source.path,
+        source.files,
+        refusable=True,
+        partitions_at_most=at_most,
+        folders=source.folders,
+        record_cells=1,
+    )
+    raw = lines.select(*PLACES, F.xxhash64(LINE).alias(KEY))
+    return _dataset(dataset, raw, decoder, list(PLACES), metrics)
+
+
+def _dataset(
+    dataset: Dataset,
+    raw: DataFrame,
+    decoder: Decoder,
+    places: list[str],
+    metrics: Mapping[str, OutcomeMetric] | None,
+) -> OutcomeDataset:
+    ddl = f"c0 string, c1 string, c2 double, {REASON} int, {CELLS} int" + "".join(
+        f", {name} {raw.schema[name].dataType.simpleString()}" for name in places
+    )
+    taken = raw.select(*decoder.columns, *[name for name in places if name not in decoder.columns])
+    frame = taken.mapInArrow(partial(rows_of_blocks, decoder, tuple(places)), ddl)
+    known = {name: getattr(dataset, name) for name in Dataset.__dataclass_fields__}
+    known |= {"frame": frame, "names": (LABEL, PREDICTION, PROBABILITY), "refusable": True}
+    if isinstance(decoder, ColumnDecoder):
+        known["record_cells"] = None  # each row is a record of its own
+    return OutcomeDataset(**known, raw=raw, decoder=decoder, metrics=tuple((metrics or {}).items()))
+
+
+def _position(dataset: Dataset, option: str, address: str) -> int:
+    if address in dataset.names:
+        return dataset.names.index(address)
+    index = index_of(address)
+    if index is not None and index < len(dataset.names):
+        return index
+    near = difflib.get_close_matches(address, dataset.names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else _names_listed(dataset.names)
+    raise BadConfiguration(f"{option} is {address!r}, which is no column of the data; {hint}")
+
+
+def _names_listed(names: tuple[str, ...]) -> str:
+    return f"the columns are {', '.join(names[:20])}{' …' if len(names) > 20 else ''}"
+
+
+def _prepared(dataset: Dataset, position: int, *, as_number: bool) -> Column:
+    """A column as executors want it: texts as they are, numbers as doubles or as texts, lists as lists; NaN is missing."""
+    column, data_type = F.col(f"c{position}"), dataset.frame.schema.fields[position].dataType
+    if isinstance(data_type, T.StringType):
+        return column
+    if isinstance(data_type, T.ArrayType):
+        return column.cast("array<double>" if as_number else "array<string>")
+    if isinstance(data_type, (T.FloatType, T.DoubleType)):
+        column = F.when(~F.isnan(column), column)
+    if as_number and isinstance(data_type, T.NumericType):
+        return column.cast("double")
+    return column.cast("string")

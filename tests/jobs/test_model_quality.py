@@ -1,0 +1,270 @@
+"""Model quality as processes: captures and labels to a verdict, and one sentence for each way in which it can't be had."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.unit.reading.merged_lines import line_of, merged
+
+ROOT = Path(__file__).resolve().parents[2]
+QUALITY = ("--analysis-type", "MODEL_QUALITY")
+BINARY = (*QUALITY, "--problem-type", "BinaryClassification")
+SCORES = (*BINARY, "--probability-attribute", "0")
+WINDOW = ("--start-time", "2022-04-18T00:00:00Z", "--end-time", "2022-04-18T01:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def submit(tmp_path_factory):
+    """`submit(job, *flags)` starts a job in a folder that all tests of this module share."""
+    folder = tmp_path_factory.mktemp("jobs")
+
+    def submitting(job, *flags, **environment):
+        return subprocess.run(
+            [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / f"{job}.py"), "--master", "local[2]", *flags],
+            env={**os.environ, **environment},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    submitting.folder = folder
+    return submitting
+
+
+def error_of(finished, status):
+    assert finished.returncode == status, finished.stdout + finished.stderr
+    return (finished.stdout + finished.stderr).replace("\n", " ")
+
+
+def skilled(number):
+    """A score that is right for four events of five."""
+    return 0.9 if (number % 2) ^ (number % 5 == 0) else 0.1
+
+
+@pytest.fixture(scope="module")
+def baseline(submit):
+    rows = "".join(f"{number % 2},{skilled(number)}\n" for number in range(1_000))
+    (submit.folder / "validation.csv").write_text("churned,score\n" + rows)
+    finished = submit(
+        *("baseline", "--dataset-source", "validation.csv", "--dataset-format", "csv", "--output-path", "baseline"),
+        *(*BINARY, "--probability-attribute", "score", "--ground-truth-attribute", "churned"),
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return "baseline"
+
+
+def hour_below(folder, hour):
+    path = folder / "churn" / "AllTraffic" / "2022" / "04" / "18" / hour
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def captures(submit):
+    """An hour in which the model is right for one event of two, and its labels, which came an hour later."""
+    lines, labels = [], []
+    for number in range(400):
+        record = merged(None, f"{0.9 if number % 4 < 2 else 0.1}\n", time=f"2022-04-18T00:{number % 60:02d}:00Z")
+        record["eventMetadata"]["eventId"] = f"event-{number}"
+        lines.append(line_of(record))
+        truth = {"data": str(number % 2), "encoding": "CSV"}
+        labels.append(
+            json.dumps({"groundTruthData": truth, "eventMetadata": {"eventId": f"event-{number}"}, "eventVersion": "0"})
+        )
+    (hour_below(submit.folder / "captures", "00") / "00-00-000-a.jsonl").write_text("\n".join(lines) + "\n")
+    truth = submit.folder / "labels" / "2022" / "04" / "18" / "00"
+    truth.mkdir(parents=True)
+    (truth / "labels.jsonl").write_text("\n".join(labels) + "\n")
+    return submit.folder / "captures"
+
+
+def test_captures_and_labels_become_a_verdict(submit, baseline, captures):
+    """merge, then monitor. By hand: of four events 0 and 1 have the score 0.9, and 1 and 3 are labelled 1."""
+    merge = submit(
+        *(
+            "merge",
+            "--dataset-source",
+            "captures",
+            "--ground-truth-source",
+            "labels",
+            "--output-path",
+            "merged",
+            *WINDOW,
+        )
+    )
+    assert merge.returncode == 0, merge.stdout + merge.stderr
+    finished = submit(
+        *("monitor", "--dataset-source", "merged", "--dataset-format", "merged", "--output-path", "report"),
+        *(*SCORES, *WINDOW, "--baseline", baseline, "--fail-on-violations"),
+    )
+    report = submit.folder / "report"
+    statistics = json.loads((report / "statistics.json").read_text())["binary_classification_metrics"]
+
+    assert finished.returncode == 4, finished.stdout + finished.stderr
+    assert statistics["confusion_matrix"] == {"0": {"0": 100, "1": 100}, "1": {"0": 100, "1": 100}}
+    assert json.loads((report / "ledger.json").read_text())["records"]["kept"] == 400
+    violated = {
+        each["metric_name"] for each in json.loads((report / "constraint_violations.json").read_text())["violations"]
+    }
+    assert {"accuracy", "auc", "f1"} <= violated
+    assert {path.name for path in report.iterdir()} >= {"metrics.json", "checks.json", "constraints.json", "states"}
+
+
+def test_the_containers_variables_alone_are_a_run(submit, baseline, golden, tmp_path):
+    """The environment of a real run, its paths below a folder of ours."""
+    environment = json.loads((golden / "schema-examples" / "processing-environment.model-quality-run.json").read_text())
+    opt_ml = tmp_path / "opt" / "ml"
+    (opt_ml / "config").mkdir(parents=True)
+    hour = opt_ml / "processing" / "input_data" / "churn" / "AllTraffic" / "2021" / "10" / "27" / "21"
+    hour.mkdir(parents=True)
+    (hour / "part-00000.jsonl").write_text(
+        "".join(line_of(merged(str(n % 2), f"{skilled(n)}\n", time="2021-10-27T21:30:00Z")) + "\n" for n in range(300))
+    )
+    placed = {
+        name: value.replace("/opt/ml", str(opt_ml)) if value.startswith("/opt/ml") else value
+        for name, value in environment.items()
+    }
+    placed["baseline_constraints"] = str(submit.folder / baseline / "constraints.json")
+    finished = submit("monitor", MODEL_MONITOR_CONTAINER_ROOT=str(tmp_path), **placed)
+
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    message = (opt_ml / "output" / "message").read_text().strip()
+    assert message == "Completed: Job completed successfully with no violations."
+    lines = (opt_ml / "output" / "metrics" / "cloudwatch" / "cloudwatch_metrics.jsonl").read_text().splitlines()
+    metrics = {metric["MetricName"]: metric for metric in map(json.loads, lines)}
+    assert metrics["accuracy"]["Value"] == pytest.approx(0.8)
+    assert metrics["accuracy"]["Timestamp"] == environment["metric_time"]
+    assert metrics["accuracy"]["Dimensions"] == [
+        {"Name": "Endpoint", "Value": environment["sagemaker_endpoint_name"]},
+        {"Name": "MonitoringSchedule", "Value": environment["sagemaker_monitoring_schedule_name"]},
+    ]
+    assert metrics["total_number_of_violations"]["Value"] == 0.0
+
+
+def test_what_is_missing_is_told_all_at_once(submit):
+    text = error_of(
+        submit("baseline", "--dataset-source", ".", "--dataset-format", "csv", "--output-path", "x", *QUALITY), 2
+    )
+
+    assert "problem_type is missing; write one of: BinaryClassification, MulticlassClassification, Regression" in text
+    assert "inference_attribute and probability_attribute are both missing" in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "sentence"),
+    [
+        pytest.param(
+            ("--dataset-source", "captures", "--dataset-format", "capture"),
+            2,
+            "captured records have no labels; run the merge job on them",
+            id="captures instead of merged records",
+        ),
+        pytest.param(
+            ("--dataset-source", "validation.csv", "--dataset-format", "csv"),
+            2,
+            "ground_truth_attribute is missing; name the column of the label",
+            id="no label named",
+        ),
+        pytest.param(
+            ("--dataset-source", "validation.csv", "--dataset-format", "csv", "--ground-truth-attribute", "churn"),
+            2,
+            "ground_truth_attribute is 'churn', which is no column of the data; did you mean 'churned'?",
+            id="a label that is no column",
+        ),
+        pytest.param(
+            ("--dataset-source", "json-labels", "--dataset-format", "merged"),
+            255,
+            "2 of 2 records were refused (2 a JSON label without ground_truth_attribute)",
+            id="JSON labels where CSV is expected",
+        ),
+        pytest.param(
+            ("--dataset-source", "percentages", "--dataset-format", "merged"),
+            255,
+            "1 of 2 records were refused (1 probability outside 0 to 1)",
+            id="a probability of 37",
+        ),
+        pytest.param(
+            ("--dataset-source", "captures", "--dataset-format", "merged"),
+            255,
+            "400 of 400 records were refused (400 no label)",
+            id="no labels at all",
+        ),
+    ],
+)
+def test_what_can_not_be_judged_is_one_sentence(submit, baseline, captures, flags, status, sentence):
+    for name, lines in {
+        "json-labels": [merged('{"label": 1}', "0.5", label_encoding="JSON")] * 2,
+        "percentages": [merged("1", "0.5"), merged("1", "37")],
+    }.items():
+        (submit.folder / name).mkdir(exist_ok=True)
+        (submit.folder / name / "merged.jsonl").write_text("".join(line_of(record) + "\n" for record in lines))
+    finished = submit("monitor", *flags, "--output-path", "refused", *SCORES, "--baseline", baseline)
+
+    assert sentence in error_of(finished, status)
+
+
+def test_a_window_in_the_future_has_no_data(submit, baseline, captures):
+    future = ("--start-time", "2031-01-01T00:00:00Z", "--end-time", "2031-01-01T01:00:00Z")
+    finished = submit(
+        *("monitor", "--dataset-source", "captures", "--dataset-format", "merged", "--output-path", "x", *SCORES),
+        *("--baseline", baseline, *future),
+    )
+
+    assert "Job inputs had no data" in error_of(finished, 3)
+
+
+def test_a_baseline_of_another_kind_is_refused(submit, baseline):
+    finished = submit(
+        *("monitor", "--dataset-source", "validation.csv", "--dataset-format", "csv", "--output-path", "x"),
+        *("--baseline", baseline),
+    )
+
+    assert "the constraints.json of a model-quality job" in error_of(finished, 255)
+
+
+def test_a_metric_of_the_users_own_lies_beside_the_others(submit, baseline):
+    (submit.folder / "money.py").write_text(
+        "import numpy as np\n\n\ndef gain(rows):\n    return np.where(rows['label'] == '1', rows['probability'] * 10, -1.0)\n"
+    )
+    finished = submit(
+        *("baseline", "--dataset-source", "validation.csv", "--dataset-format", "csv", "--output-path", "with-gain"),
+        *(
+            *BINARY,
+            "--probability-attribute",
+            "score",
+            "--ground-truth-attribute",
+            "churned",
+            "--metrics",
+            "money:gain",
+        ),
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    metrics = {
+        each["name"]: each for each in json.loads((submit.folder / "with-gain" / "metrics.json").read_text())["metrics"]
+    }
+
+    # of ten events five are labelled 1: four of them have 0.9 and one 0.1
+    assert metrics["gain"]["value"] == pytest.approx((4 * 9 + 1 - 5) / 10)
+
+
+def test_hours_are_merged_by_the_command(submit, baseline):
+    command = [sys.executable, "-m", "model_monitor.cli", "merge-states", baseline, baseline, "--output", "twice"]
+    finished = subprocess.run(
+        command,
+        cwd=submit.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (finished.returncode, finished.stdout) == (0, ""), finished.stderr
+    twice = json.loads((submit.folder / "twice" / "statistics.json").read_text())
+    assert twice["dataset"]["item_count"] == 2_000

@@ -1,0 +1,102 @@
+"""The one pass over outcomes: one Spark job, the same states however the rows lie."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.reading.merged_lines import line_of, merged
+
+from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitor import run_baseline
+from model_monitor.profiling import outcomes as scanning
+from model_monitor.reading.captures import list_captures
+from model_monitor.reading.decoding import Reading
+from model_monitor.reading.outcome_decoders import LineDecoder
+from model_monitor.reading.outcomes import outcomes, read_line_outcomes, reading_of
+from model_monitor.reading.refusals import Refusal
+from model_monitor.scanning import scanned
+from model_monitor.states import OutcomePlan, ProblemType
+
+PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
+
+
+def table(rows=2_000):
+    rng = np.random.default_rng(5)
+    scores = rng.integers(0, 100, rows) / 100
+    return pd.DataFrame({"label": (rng.random(rows) < scores).astype(int), "probability": scores})
+
+
+def test_it_is_one_spark_job(spark, jobs_of):
+    frame = spark.createDataFrame(table()).coalesce(2)
+    data = replace(outcomes(frame, PLAN), partitions_at_most=2)
+    with jobs_of() as jobs:
+        found = scanned(PLAN, data, None)
+
+    assert found.state.item_count == 2_000
+    assert len(jobs) == 1
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 7, 300])  # 300: some are empty, and executors add the states
+def test_counts_do_not_depend_on_the_partitioning(spark, partitions):
+    frame = spark.createDataFrame(table())
+    whole = scanned(PLAN, outcomes(frame.coalesce(1), PLAN), None).state
+    found = scanned(PLAN, outcomes(frame.repartition(partitions), PLAN), None).state
+
+    assert found.confusion == whole.confusion
+    assert found.scores.to_bytes() == whole.scores.to_bytes()
+
+
+def test_executors_add_the_states_as_the_driver_does(spark, tmp_path, monkeypatch):
+    hour = tmp_path / "2022" / "04" / "18" / "00"
+    hour.mkdir(parents=True)
+    for file in range(3):
+        lines = [line_of(merged(str(number % 2), str(number / 500), eventId=number)) for number in range(file, 500, 3)]
+        (hour / f"part-{file}.jsonl").write_text("\n".join(lines) + "\n")
+    decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
+    source = list_captures(spark, str(tmp_path))
+    here = scanned(PLAN, read_line_outcomes(spark, source, decoder, partition_bytes=1 << 25), None)
+    monkeypatch.setattr(scanning, "PARTITIONS_ON_THE_DRIVER", 0)
+    there = scanned(PLAN, read_line_outcomes(spark, source, decoder, partition_bytes=1 << 25), None)
+
+    assert here.state.to_bytes() == there.state.to_bytes()
+    assert here.rows == there.rows
+
+
+def test_refused_records_are_counted_by_reason_and_kept_ones_once(spark, tmp_path):
+    lines = [
+        line_of(merged("1\n0", "0.5\n0.25")),
+        line_of(merged("1", "1.5")),
+        line_of(merged("", "0.5")),
+        "{",
+        line_of(merged("1\n1", "0.5\n2")),
+    ]
+    (tmp_path / "merged.jsonl").write_text("\n".join(lines) + "\n")
+    decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
+    dataset = read_line_outcomes(spark, list_captures(spark, str(tmp_path)), decoder)
+    found = scanned(PLAN, dataset, None)
+    ledger = dataset.ledger(found.rows)
+
+    assert (ledger.read, ledger.kept, ledger.kept_rows) == (5, 1, 2)
+    assert ledger.refused == {
+        Refusal.PROBABILITY_OUT_OF_RANGE.text: 2,
+        Refusal.NO_LABEL.text: 1,
+        Refusal.NOT_A_JSON_OBJECT.text: 1,
+    }
+
+
+def test_refused_records_lie_in_the_quarantine_as_they_were(spark, tmp_path):
+    lines = [line_of(merged("1", "0.5")), line_of(merged("1", "37")), line_of(merged("", "0.5"))]
+    (tmp_path / "merged.jsonl").write_text("\n".join(lines) + "\n")
+    decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
+    dataset = read_line_outcomes(spark, list_captures(spark, str(tmp_path)), decoder)
+    run_baseline(dataset, ModelQualityMonitor(PLAN), max_quarantined_share=1, output_path=str(tmp_path / "out"))
+    kept = [json.loads(line) for line in (tmp_path / "out" / "quarantine" / "00000.jsonl").read_text().splitlines()]
+
+    assert [(each["reason"], each["line_number"], each["line"]) for each in kept] == [
+        (Refusal.PROBABILITY_OUT_OF_RANGE.text, 2, lines[1]),
+        (Refusal.NO_LABEL.text, 3, lines[2]),
+    ]
