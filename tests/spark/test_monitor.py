@@ -13,7 +13,7 @@ from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import Statistics
 from model_monitor.errors import NoData
 from model_monitor.history.archive import from_parquet, to_parquet
-from model_monitor.history.merging import merge_runs, read_profile
+from model_monitor.history.merging import merge_runs, read_state
 from model_monitor.monitor import run_baseline
 
 
@@ -75,7 +75,7 @@ def test_a_baseline_is_written_and_read_again(churn, tmp_path):
 
     assert Statistics.from_json((tmp_path / "statistics.json").read_bytes()) == baseline.statistics
     assert Constraints.from_json((tmp_path / "constraints.json").read_bytes()) == baseline.constraints
-    assert read_profile(str(tmp_path)) == baseline.profile
+    assert read_state(str(tmp_path)) == baseline.profile
     assert json.loads((tmp_path / "ledger.json").read_text())["records"]["kept"] == 4_000
     assert set(run.digests) == {"statistics.json", "constraints.json", "ledger.json", "states/profile.parquet"}
 

@@ -1,60 +1,70 @@
 """A block of rows as the gatherers see it: the cells of one column, and the hashes that came with them. Runs on executors.
 
-Text columns arrive together, as one list of texts and one list of hashes for each row: Spark evaluates an expression over a
-list in one place, but generates code for every column of its own, which at 1,000 columns never gets warm.
+Columns of a wide table arrive together, as one list for each row: all its doubles, all its texts. Spark then writes into one
+Arrow vector and not into a thousand, which its caches can't hold, and generates code for one expression.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.profiling.plan import HASH, HASHES, TEXTS, VALUE, ColumnPlan
+from model_monitor.profiling.plan import HASH, VALUE, ColumnPlan
 
 
 class Block:
-    """Some rows of a partition, all of them kept. text_columns: how many columns arrive in the lists."""
+    """Some rows of a partition, all of them kept."""
 
-    def __init__(self, batch: pa.RecordBatch, text_columns: int) -> None:
+    def __init__(self, batch: pa.RecordBatch) -> None:
         self._batch = batch
-        self._text_columns = text_columns
+        self._lists: dict[str, _Texts | _Numbers] = {}
 
     def cells(self, column: ColumnPlan) -> pa.Array:
         """The column's cells, null where one is missing."""
-        if column.slot is None:
+        if column.listed is None:
             return self._batch.column(f"{VALUE}{column.position}")
-        return self._texts.slice(column.slot * self._batch.num_rows, self._batch.num_rows)
+        if column.listed not in self._lists:
+            values = self._batch.column(column.listed).flatten()
+            kind = _Texts if pa.types.is_string(values.type) else _Numbers
+            self._lists[column.listed] = kind(values, self._batch.num_rows)
+        return self._lists[column.listed].column(column.slot)
 
     def hashes(self, column: ColumnPlan) -> NDArray[np.uint64]:
-        """Spark's hashes of the column's present cells."""
-        if column.slot is None:
-            hashes = self._batch.column(f"{HASH}{column.position}").drop_null().to_numpy()
-        else:
-            hashes = self._hashes[column.slot]
-            cells = self.cells(column)
-            if cells.null_count:
-                hashes = hashes[cells.is_valid().to_numpy(zero_copy_only=False)]
-        unsigned: NDArray[np.uint64] = hashes.view(np.uint64)
-        return unsigned
+        """Spark's hashes of the column's present cells, where they came along."""
+        hashes: NDArray[np.int64] = self._batch.column(f"{HASH}{column.position}").drop_null().to_numpy()
+        return hashes.view(np.uint64)
 
     def counts(self, name: str, column: ColumnPlan) -> pa.Array:
         """One of the further columns that a column brings along."""
         return self._batch.column(f"{name}{column.position}")
 
-    @cached_property
-    def _texts(self) -> pa.Array:
-        """The texts of all rows, column after column."""
-        texts = self._batch.column(TEXTS).flatten()
-        if self._text_columns == 1:
-            return texts
-        row_after_row = np.arange(len(texts)).reshape(-1, self._text_columns)
-        return texts.take(pa.array(row_after_row.T.ravel()))
 
-    @cached_property
-    def _hashes(self) -> NDArray[np.int64]:
-        """shape (text columns, rows)"""
-        hashes = self._batch.column(HASHES).flatten().to_numpy(zero_copy_only=False)
-        return np.ascontiguousarray(hashes.reshape(-1, self._text_columns).T)
+class _Texts:
+    """The columns of a list of texts. values: row after row."""
+
+    def __init__(self, values: pa.StringArray, rows: int) -> None:
+        self._rows = rows
+        row_after_row = np.arange(len(values)).reshape(rows, -1)
+        self._column_after_column = values.take(pa.array(row_after_row.T.ravel()))
+
+    def column(self, slot: int) -> pa.StringArray:
+        return self._column_after_column.slice(slot * self._rows, self._rows)
+
+
+class _Numbers:
+    """The columns of a list of numbers of one type. values: row after row."""
+
+    def __init__(self, values: pa.Array, rows: int) -> None:
+        present = pc.fill_null(values, 0).to_numpy() if values.null_count else values.to_numpy()
+        self._columns = np.ascontiguousarray(present.reshape(rows, -1).T)
+        self._missing = (
+            np.ascontiguousarray(values.is_null().to_numpy(zero_copy_only=False).reshape(rows, -1).T)
+            if values.null_count
+            else None
+        )
+
+    def column(self, slot: int) -> pa.Array:
+        missing = None if self._missing is None or not self._missing[slot].any() else self._missing[slot]
+        return pa.array(self._columns[slot], mask=missing)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import time
-from collections.abc import Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from model_monitor.profiling.deequ_bulk import persisted
 from model_monitor.profiling.deequ_jvm import Deequ
 from model_monitor.profiling.deequ_sketches import as_kll_state
 from model_monitor.states.metrics import FeatureMetrics
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
 
-    from model_monitor.states.profile import FeatureProfile, Profile
+    from model_monitor.states.profile import Profile
 
 __all__ = ["FeatureMetrics", "as_kll_state", "evaluate"]
 
@@ -53,11 +52,7 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
     started = time.monotonic()
     deequ = Deequ(spark)
     states = deequ["analyzers.InMemoryStateProvider"]()
-    analyzers = []
-    for position, feature in enumerate(profile.features):
-        for analyzer, state in _states_of(deequ, f"c{position}", feature):
-            states.persist(analyzer, state)
-            analyzers.append(analyzer)
+    analyzers = persisted(deequ, profile, states)
     context = deequ.aggregated(_schema_of(profile), analyzers, states)
     metrics = _metrics_by_position(deequ, context)
     log.info(
@@ -66,32 +61,6 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
     return {
         feature.name: FeatureMetrics(**metrics.get(position, {})) for position, feature in enumerate(profile.features)
     }
-
-
-def _states_of(deequ: Deequ, column: str, feature: FeatureProfile) -> Iterator[tuple[Any, Any]]:
-    """(analyzer, state) for every metric that has one.
-
-    What is not finite is left out: Deequ's JSON has no form for it.
-    """
-    none = deequ.none
-    rows = feature.num_present + feature.num_missing
-    if rows:
-        matches = deequ["analyzers.NumMatchesAndCount"](feature.num_present, rows, none)
-        yield deequ["analyzers.Completeness"](column, none, none), matches
-    if feature.distinct is not None:
-        words = deequ.longs(feature.distinct.words())
-        yield deequ["analyzers.ApproxCountDistinct"](column, none), deequ["analyzers.ApproxCountDistinctState"](words)
-    moments = feature.moments
-    if moments is None or not feature.is_numeric or not moments.count:
-        return
-    if math.isfinite(moments.sum):
-        yield deequ["analyzers.Mean"](column, none), deequ["analyzers.MeanState"](moments.sum, moments.count)
-        yield deequ["analyzers.Sum"](column, none), deequ["analyzers.SumState"](moments.sum)
-    if math.isfinite(moments.mean) and math.isfinite(moments.m2):
-        spread = deequ["analyzers.StandardDeviationState"](float(moments.count), moments.mean, moments.m2)
-        yield deequ["analyzers.StandardDeviation"](column, none), spread
-    yield deequ["analyzers.Minimum"](column, none, none), deequ["analyzers.MinState"](moments.minimum, none)
-    yield deequ["analyzers.Maximum"](column, none, none), deequ["analyzers.MaxState"](moments.maximum, none)
 
 
 def _schema_of(profile: Profile) -> StructType:

@@ -6,10 +6,6 @@ calls back; a JSON list of checks needs no call back. Driver only.
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +14,7 @@ from model_monitor.profiling.checks import Analyzer, Checks
 from model_monitor.profiling.checks_json import read_checks
 from model_monitor.profiling.deequ_analyzers import description_of
 from model_monitor.profiling.deequ_jvm import Deequ
+from model_monitor.profiling.functions import function_of
 from model_monitor.storage import storage_of
 
 if TYPE_CHECKING:
@@ -64,7 +61,9 @@ def _checks_of_function(spark: SparkSession, reference: str) -> DeequChecks:
     from pyspark.java_gateway import ensure_callback_server_started
 
     Deequ(spark)  # the user's module imports pydeequ, which raises unless SPARK_VERSION is set
-    function = _function_of(reference)
+    function = function_of(
+        reference, "--checks", wanted="module:function, of a function(spark), or the path of a .json file"
+    )
     ensure_callback_server_started(spark.sparkContext._gateway)  # type: ignore[no-untyped-call]
     try:
         checks = function(spark)
@@ -90,27 +89,3 @@ def _require_checks(found: Any, reference: str) -> None:
 def _required_by(check: Any) -> list[Any]:
     analyzers = check._Check.requiredAnalyzers().toSeq()
     return [analyzers.apply(index) for index in range(analyzers.size())]
-
-
-def _function_of(reference: str) -> Callable[[SparkSession], Any]:
-    """The function that `module:function` names, its module looked for in the working directory, too."""
-    module_name, _, function_name = reference.partition(":")
-    if not module_name or not function_name:
-        raise BadConfiguration(
-            f"--checks is {reference!r}; it has to be module:function, of a function(spark), or the path of a .json file"
-        )
-    directory = os.getcwd()
-    sys.path.insert(0, directory)
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        raise BadConfiguration(
-            f"--checks: the module {module_name!r} can't be imported: {type(error).__name__}: {error}; "
-            "it is looked for in the working directory and on PYTHONPATH"
-        ) from error
-    finally:
-        sys.path.remove(directory)
-    function: Callable[[SparkSession], Any] | None = getattr(module, function_name, None)
-    if not callable(function):
-        raise BadConfiguration(f"--checks: the module {module_name!r} has no function {function_name!r}")
-    return function

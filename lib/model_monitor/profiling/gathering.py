@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_monitor.profiling.block import Block
+from model_monitor.profiling.keys import hashes_of
 from model_monitor.profiling.plan import NAN_ELEMENTS, NULL_ELEMENTS, ColumnPlan, ScanPlan
 from model_monitor.states import (
     ColumnType,
@@ -111,25 +112,29 @@ class TextGatherer:
         cells = block.cells(self._column)
         missing = cells.null_count
         present = cells.drop_null() if missing else cells
-        codes: NDArray[np.int32] | None = None
         if self._frequencies.given_up:
             self._frequencies.skip(len(present))
             numbers = self._numbers(present, None, missing)
+            hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
         else:
             encoded = present.dictionary_encode()
-            codes = encoded.indices.to_numpy()
-            counts = np.bincount(codes, minlength=len(encoded.dictionary))
-            self._frequencies.update(encoded.dictionary, counts)
-            numbers = self._numbers(encoded.dictionary, counts, missing)[codes]
+            texts, codes = encoded.dictionary, encoded.indices.to_numpy()
+            counts = np.bincount(codes, minlength=len(texts))
+            self._frequencies.update(texts, counts)
+            numbers = self._numbers(texts, counts, missing)[codes]
+            hashes = self._hashes_of_each(block, codes, texts)
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
         self._kll.update(self._moments.update(numbers, missing=missing))
-        hashes = block.hashes(self._column)
-        if codes is not None and 2 * len(counts) < len(codes):
-            one_of_each = np.empty(len(counts), dtype=np.uint64)
-            one_of_each[codes] = hashes
-            hashes = one_of_each
         self._distinct.update(hashes)
+
+    def _hashes_of_each(self, block: Block, codes: NDArray[np.int32], texts: pa.Array) -> NDArray[np.uint64]:
+        """The hashes of the different texts of a block. codes: which of them each present cell is."""
+        if not self._column.hashed_by_spark:
+            return hashes_of(texts)
+        hashes = np.empty(len(texts), dtype=np.uint64)
+        hashes[codes] = block.hashes(self._column)
+        return hashes
 
     def _numbers(self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int) -> NDArray[np.float64]:
         """The texts as numbers, NaN where they are none; their kinds are counted on the way. counts: None for once each."""

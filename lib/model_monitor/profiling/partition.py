@@ -1,15 +1,17 @@
 """What an executor does with its partition: batches of rows in, one row per state out.
 
-`states_of_partition` makes the states, `fold` adds those of one feature in the order of their partitions. Both are shipped
-by name and take a picklable plan; there is neither pyspark nor pydeequ here. Rows are cut into blocks of `BLOCK_ROWS`
-whatever the size of Arrow's batches, so that states depend on the partition's rows alone (production rule 1).
+`states_of_partition` makes the states, of rows or of lines that it decodes itself; `fold` adds those of one feature in the
+order of their partitions. Both are shipped by name and take a picklable plan; there is neither pyspark nor pydeequ here. Rows
+are cut into blocks of `BLOCK_ROWS` whatever the size of Arrow's batches, so that states depend on the partition's rows alone
+(production rule 1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -17,15 +19,21 @@ import pyarrow.compute as pc
 
 from model_monitor.profiling.block import Block
 from model_monitor.profiling.gathering import Gatherer, gatherer_of
+from model_monitor.profiling.keys import keys_of
 from model_monitor.profiling.plan import (
     CELLS,
     FEATURE_OF_ROWS,
     PARTITION,
     PREDICATE,
     REASON,
+    VALUE,
     ScanPlan,
 )
-from model_monitor.states import RowCounts, State, decode
+from model_monitor.states import RequestsBuilder, RowCounts, State, decode
+
+Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
+"""Makes rows of a batch of lines: the features as texts, the reason for refusing the row, and, if they are counted, the
+number of cells to count it under."""
 
 BLOCK_ROWS = 8192
 """Small enough for a column's block to stay in a core's cache, large enough for numpy's fixed cost not to show."""
@@ -49,8 +57,15 @@ class StateRow:
     state: bytes
 
 
-def states_of_partition(plan: ScanPlan, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The states of one partition's rows. A partition without rows has none."""
+def states_of_partition(
+    plan: ScanPlan, decode: Decode | None, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The states of one partition's rows. A partition without rows has none.
+
+    decode: what makes rows of the batches; None if they are rows, prepared by Spark.
+    """
+    requests = RequestsBuilder()
+    batches = (_rows_of_batch(batch, plan, decode, requests) for batch in batches)
     gatherers: list[Gatherer] = [gatherer_of(column, plan) for column in plan.columns]
     rows = RowCounts.zero(reasons=plan.reasons, predicates=plan.predicates)
     partition: int | None = None
@@ -60,18 +75,21 @@ def states_of_partition(plan: ScanPlan, batches: Iterable[pa.RecordBatch]) -> It
         kept, counted = _without_refused_rows(block, plan)
         rows += counted
         if kept.num_rows:
-            cells = Block(kept, plan.text_columns)
+            cells = Block(kept)
             for gatherer in gatherers:
                 gatherer.update(cells)
     if partition is None:
         return
     found = [StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows.to_bytes())]
+    if plan.metadata is not None:
+        state = requests.state()
+        found.append(StateRow(FEATURE_OF_ROWS, state.KIND, partition, state.to_bytes()))
     for column, gatherer in zip(plan.columns, gatherers, strict=True):
         found += [StateRow(column.position, state.KIND, partition, state.to_bytes()) for state in gatherer.states()]
         if len(found) >= STATES_PER_BATCH:
-            yield _batch(found)
+            yield batch_of_states(found)
             found = []
-    yield _batch(found)
+    yield batch_of_states(found)
 
 
 def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -80,9 +98,9 @@ def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for (feature, kind), rows in groupby(_rows(batches), key=lambda row: (row.feature, row.kind)):
         found.append(StateRow(feature, kind, 0, added(row.state for row in rows).to_bytes()))
         if len(found) >= STATES_PER_BATCH:
-            yield _batch(found)
+            yield batch_of_states(found)
             found = []
-    yield _batch(found)
+    yield batch_of_states(found)
 
 
 def added(blobs: Iterable[bytes]) -> State:
@@ -116,6 +134,37 @@ def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch:
     return pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
 
 
+def _rows_of_batch(
+    batch: pa.RecordBatch, plan: ScanPlan, decode: Decode | None, requests: RequestsBuilder
+) -> pa.RecordBatch:
+    """The rows of a batch; the requests behind its lines are counted on the way, also those whose data is refused."""
+    rows = batch if decode is None else _decoded(batch, decode, plan)
+    if plan.metadata is None:
+        return rows
+    lines = batch.column(plan.metadata.line)
+    reasons = rows.column(REASON).to_numpy(zero_copy_only=False)
+    # a record is counted by its first row: a kept one has its number of cells there, a refused one has no other
+    is_first = (reasons > 0) | (rows.column(CELLS).to_numpy(zero_copy_only=False) > 0)
+    if decode is None:
+        lines = lines.filter(pa.array(is_first))
+        rows = rows.drop_columns([plan.metadata.line])
+    requests.update(*plan.metadata.read(lines, reasons[is_first]))
+    return rows
+
+
+def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.RecordBatch:
+    """A batch of lines as the rows that Spark would have prepared of them. lines: with their partition's number in front."""
+    rows = decode(lines)
+    *texts, last = rows.columns
+    partition = pa.array(np.full(rows.num_rows, lines.column(PARTITION)[0].as_py() if lines.num_rows else 0, np.int32))
+    columns = {PARTITION: partition, REASON: last}
+    if plan.counts_cells:
+        columns[REASON] = texts.pop()
+        columns[CELLS] = last
+    columns |= {f"{VALUE}{position}": keys_of(cells) for position, cells in enumerate(texts)}
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
 def _without_refused_rows(block: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.RecordBatch, RowCounts]:
     """The rows of a block that count, and how many did not by reason. Never a filter before the parse (rule 4)."""
     reasons = block.column(REASON).to_numpy(zero_copy_only=False)
@@ -142,7 +191,8 @@ def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
             yield StateRow(**row)
 
 
-def _batch(rows: list[StateRow]) -> pa.RecordBatch:
+def batch_of_states(rows: list[StateRow]) -> pa.RecordBatch:
+    """States as they leave the executor."""
     columns = [
         [row.feature for row in rows],
         [row.kind for row in rows],

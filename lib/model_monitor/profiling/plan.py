@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from model_monitor.states import ColumnType
 
@@ -11,13 +16,12 @@ REASON = "reason"
 CELLS = "cells"
 VALUE = "v"
 HASH = "h"
-TEXTS = "texts"
-HASHES = "hashes"
+LIST = "list_of_{}"
 NULL_ELEMENTS = "n"
 NAN_ELEMENTS = "a"
 PREDICATE = "p"
-"""Names of the scanned frame's columns; those of a feature are followed by its position (`v0`, `h0`), and the cells and
-hashes of text columns stand in two lists (block.py)."""
+"""Names of the scanned frame's columns; those of a feature are followed by its position (`v0`, `h0`), and the cells of a wide
+table's columns of one type stand in a list (block.py)."""
 
 FEATURE_OF_ROWS = -1
 """In a row of states: not of a feature, but of the rows themselves."""
@@ -30,14 +34,15 @@ TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, Co
 class ColumnPlan:
     """One feature column. hashed_by_spark: its hashes come along. counted: keep its counts by value.
 
-    slot: its place in the lists of texts and hashes, None if it is a column of its own.
+    listed: the list in which its cells come, None if they are a column of their own; slot: its place in the list.
     """
 
     position: int
     column_type: ColumnType
     hashed_by_spark: bool
     counted: bool = False
-    slot: int | None = None
+    listed: str | None = None
+    slot: int = 0
 
     @property
     def is_text(self) -> bool:
@@ -45,19 +50,31 @@ class ColumnPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class LineMetadata:
+    """What tells the requests behind captured lines.
+
+    line: the column with the lines. read: from lines, and the reasons for refusing their records, to statuses, latencies and
+    percentages as `RequestsBuilder.update` takes them; shipped by name.
+    """
+
+    line: str
+    read: Callable[[pa.Array, NDArray[np.int32]], tuple[pa.Array, pa.Array, pa.Array]]
+
+
+@dataclass(frozen=True, slots=True)
 class ScanPlan:
     """What one scan gathers.
 
-    text_columns: columns whose cells come in lists. frequency_limit: most values that are counted apart in one column.
+    frequency_limit: most values that are counted apart in one column.
     accept_exponents: whether `1e-5` is a number. reasons: how many reasons there are for refusing a row. predicates: how
     many boolean columns are counted. counts_cells: whether a column says how many cells a record has, to be counted by
-    number.
+    number. metadata: how to tell the requests behind the lines; None if nobody asks for them.
     """
 
     columns: tuple[ColumnPlan, ...]
-    text_columns: int
     frequency_limit: int
     accept_exponents: bool = True
     reasons: int = 0
     predicates: int = 0
     counts_cells: bool = False
+    metadata: LineMetadata | None = None

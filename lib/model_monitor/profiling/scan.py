@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
+import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 
-from model_monitor.profiling.columns import plan_of, prepared
-from model_monitor.profiling.partition import STATE_DDL, added, fold, states_of_partition
-from model_monitor.profiling.plan import FEATURE_OF_ROWS
-from model_monitor.states import FeatureProfile, Profile, RowCounts, State
+from model_monitor.profiling.columns import columns_of, decoded_columns, prepared
+from model_monitor.profiling.partition import STATE_DDL, Decode, added, fold, states_of_partition
+from model_monitor.profiling.plan import FEATURE_OF_ROWS, PARTITION, LineMetadata, ScanPlan
+from model_monitor.profiling.worker import in_worker
+from model_monitor.states import FeatureProfile, Profile, Requests, RowCounts, State
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +40,14 @@ COLUMNS_PER_FOLD = 50
 class Scan:
     """What one pass found: the profile of the rows that were kept, and the counts of all rows.
 
-    matches: rows for which each predicate was true, by its name.
+    matches: rows for which each predicate was true, by its name. requests: those behind captured records; None if nothing is
+    known of them.
     """
 
     profile: Profile
     rows: RowCounts
     matches: Mapping[str, int]
+    requests: Requests | None = None
 
 
 def scan(
@@ -57,6 +61,8 @@ def scan(
     counted: frozenset[str] = frozenset(),
     accept_exponents: bool = True,
     partitions_at_most: int | None = None,
+    decode: Decode | None = None,
+    metadata: LineMetadata | None = None,
 ) -> Scan:
     """Profile the first `len(names)` columns of `frame` in one Spark job (two when the states are added on executors).
 
@@ -64,33 +70,40 @@ def scan(
     else. cells: an integer column whose values above 0 are counted (`RowCounts.widths`). predicates: boolean columns to
     count. counted: numeric features whose values are counted one by one, too.
     partitions_at_most: an upper bound of the frame's partitions, if it is known; without it executors add the states.
+    decode: what makes the features, `reason` and `cells` of the frame's lines on the executors; None if they are columns of
+    the frame. There are no predicates then. metadata: how to tell the requests behind captured lines, whose cells are counted.
     """
     started = time.monotonic()
     predicates = predicates or {}
-    plan = plan_of(
-        frame,
-        names,
+    plan = ScanPlan(
+        columns_of(frame, names, counted) if decode is None else decoded_columns(names, counted),
         frequency_limit=frequency_limit(len(names)),
         accept_exponents=accept_exponents,
         reasons=reasons,
         predicates=len(predicates),
-        counted=counted,
         counts_cells=cells is not None,
+        metadata=metadata,
     )
-    partials = prepared(frame, plan, predicates, reason, cells).mapInArrow(
-        partial(states_of_partition, plan), STATE_DDL
-    )
+    if decode is None:
+        rows_or_lines = prepared(frame, plan, predicates, reason, cells)
+    else:
+        rows_or_lines = frame.select(F.spark_partition_id().alias(PARTITION), "*")
+    partials = rows_or_lines.mapInArrow(partial(in_worker, partial(states_of_partition, plan, decode)), STATE_DDL)
     if partitions_at_most is None or len(names) * partitions_at_most > STATES_ON_THE_DRIVER:
         partials = _added_on_executors(partials, len(names))
     states = _sums(partials)
-    rows = states.get(FEATURE_OF_ROWS, [RowCounts.zero(reasons=reasons, predicates=len(predicates))])[0]
-    assert isinstance(rows, RowCounts)  # what the executors send under FEATURE_OF_ROWS
+    of_rows = {type(state): state for state in states.get(FEATURE_OF_ROWS, [])}
+    rows = of_rows.get(RowCounts, RowCounts.zero(reasons=reasons, predicates=len(predicates)))
+    requests = of_rows.get(Requests)
+    assert isinstance(rows, RowCounts)
+    assert isinstance(requests, (Requests, type(None)))
     features = tuple(
         FeatureProfile.of(name, column.column_type, states.get(column.position, []))
         for name, column in zip(names, plan.columns, strict=True)
     )
     log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", len(names), time.monotonic() - started)
-    return Scan(Profile(rows.kept, features), rows, dict(zip(predicates, rows.matches, strict=True)))
+    matches = dict(zip(predicates, rows.matches, strict=True))
+    return Scan(Profile(rows.kept, features), rows, matches, requests if requests and requests.count else None)
 
 
 def frequency_limit(columns: int) -> int:
@@ -103,7 +116,7 @@ def _added_on_executors(partials: DataFrame, columns: int) -> DataFrame:
     return (
         partials.repartition(folders, "feature")
         .sortWithinPartitions("feature", "kind", "partition")
-        .mapInArrow(fold, STATE_DDL)
+        .mapInArrow(partial(in_worker, fold), STATE_DDL)
     )
 
 

@@ -1,7 +1,7 @@
 """Captured requests and replies as one data set: `list_captures` for what there is, `read_captures` for the frame.
 
-The columns are those of the baseline by position: output first, then input. Lines are parsed by Spark; what a record's
-payloads are (CSV or JSON) is taken from the first record of the first files.
+The columns are those of the baseline by position: output first, then input. Lines are decoded by the executors; what a
+record's payloads are (CSV or JSON) is taken from the first record of the first files.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
 
 from model_monitor.errors import NoData
-from model_monitor.reading import csv_lines
 from model_monitor.reading.capture_handlers import run_capture_handler
-from model_monitor.reading.csv_payloads import csv_features
+from model_monitor.reading.captured_lines import CapturedLines
+from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.reading.dataset import NO_DATA, Dataset, Listing
+from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.decoding import CSV, JSON, Decoded, Reading, decode
 from model_monitor.reading.formats import CaptureFormat, MergedFormat
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import head_of
-from model_monitor.reading.json_payloads import json_features
-from model_monitor.reading.records import parsed_records
 from model_monitor.reading.refusals import Refusal
+from model_monitor.reading.request_metadata import carries_metadata
 from model_monitor.reading.scripts import processed
 from model_monitor.reading.text_lines import read_lines
-from model_monitor.reading.windows import Window, folders_of
+from model_monitor.reading.windows import Window, folders_of, record_folders
 from model_monitor.storage import Storage, storage_of
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,10 @@ def list_captures(
     Raises BadInput if there is no such path, NoData if no file there holds a byte.
     """
     storage = storage_of(path, spark)
-    folders = [path] if window is None else folders_of(storage, path, window, later=0 if lenient_window else 1)
+    if window is None:
+        folders = record_folders(storage, path)
+    else:
+        folders = folders_of(storage, path, window, later=0 if lenient_window else 1)
     files = sorted({file for folder in folders for file in storage.list_files(folder) if file.size_bytes})
     if not files:
         hours = "" if window is None else f" for {window.start.isoformat()} to {window.end.isoformat()}"
@@ -100,6 +103,7 @@ def read_captures(
         sample=sample,
         flatten_json=flatten_json,
         exact_keys=as_service,
+        escape=SPARK_ESCAPE if as_service else RFC_4180_ESCAPE,
     )
     at_most = 1 if as_service else source.partitions_at_most(partition_bytes) if partition_bytes else None
     if script is not None:
@@ -115,19 +119,18 @@ def read_captures(
         encoding=None if allow_mixed_encodings else encoding,
     )
     dataset = _dataset(spark, source, reading, as_service, len(reading.names) or first.cells)
-    return replace(dataset, partitions_at_most=at_most)
+    return replace(
+        dataset,
+        partitions_at_most=at_most,
+        carries_metadata=_carries_metadata(storage_of(source.path, spark), source),
+    )
 
 
 def _dataset(spark: SparkSession, source: CaptureSource, reading: Reading, as_service: bool, columns: int) -> Dataset:
-    wanted = replace(reading, columns=columns)
-    records = parsed_records(read_lines(spark, source.folders or source.path, in_order=as_service), wanted)
-    if reading.encoding == CSV:
-        escape = csv_lines.SPARK_ESCAPE if as_service else csv_lines.RFC_4180_ESCAPE
-        frame = csv_features(records, wanted, escape=escape)
-    else:
-        frame = json_features(records, wanted)
+    lines = read_lines(spark, source.folders or source.path, in_order=as_service)
+    decoded = DecodedLines.of(lines, CapturedLines(replace(reading, columns=columns)))
     return Dataset(
-        frame,
+        decoded.frame,
         names_of_columns(reading.names, columns),
         source.path,
         source.files,
@@ -135,6 +138,7 @@ def _dataset(spark: SparkSession, source: CaptureSource, reading: Reading, as_se
         folders=source.folders,
         record_cells=columns,
         reread=partial(_dataset, spark, source, reading, as_service),
+        decoded=decoded,
     )
 
 
@@ -195,3 +199,9 @@ def _first_record(storage: Storage, source: CaptureSource, reading: Reading) -> 
                 if at_fault is None and found.reason in OF_ROWS:
                     at_fault = encoding, Decoded(cells=max(1, found.cells))
     return at_fault
+
+
+def _carries_metadata(storage: Storage, source: CaptureSource) -> bool:
+    """Whether the first or the last file begins with a record that says how its request ended."""
+    ends = {source.files[0], source.files[-1]}
+    return any(carries_metadata(head_of(storage, file, refuse_nul=False).partition(b"\n")[0]) for file in ends)

@@ -1,64 +1,95 @@
-"""CSV lines as columns of text.
+"""CSV lines as columns of texts, and the lines that are no record. Pure; runs on executors.
 
-Spark's own parser does the work; around it stands what it would accept in silence: missing and extra cells, header lines in
-the middle, and a file whose columns stand in another order (production rule 5).
+Around the parser stands what parsers accept in silence: missing and extra cells, header lines in the middle, a file whose
+columns stand in another order, and bytes that aren't UTF-8 (production rule 5).
 """
 
 from __future__ import annotations
 
-import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
 
-from model_monitor.reading.refusals import REASON, Refusal
-from model_monitor.reading.text_lines import LINE, is_utf_8
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-MALFORMED = "__malformed"
+from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, Cells, parsed_rows
+from model_monitor.reading.decoded_rows import DecodedRows
+from model_monitor.reading.line_bytes import utf_8_flags
+from model_monitor.reading.places import LINE
+from model_monitor.reading.refusals import Refusal
 
-RFC_4180_ESCAPE = '"'
-"""A quote inside quotes is doubled, as pandas and spreadsheets write it."""
-
-SPARK_ESCAPE = "\\"
-"""Spark's default, which the service used."""
+Reasons: TypeAlias = NDArray[np.int32]  # shape (lines,), 0 or a Refusal
 
 
-def parsed_csv(lines: DataFrame, names: tuple[str, ...], *, header: bool, escape: str = RFC_4180_ESCAPE) -> DataFrame:
-    """`lines` with the text columns c0, c1, … in front and the reason for refusing the line, 0 if there is none.
+@dataclass(frozen=True, slots=True)
+class CsvLines:
+    """The decoder of CSV files.
 
-    names: the features' names, of which there are as many as cells; with `header` lines that repeat them are refused.
+    names: the features' names, of which there are as many as cells. header: whether lines that repeat them are refused.
+    escape: what stands before a quote within quotes.
     """
-    cells = [f"c{position}" for position in range(len(names))]
-    schema = ", ".join(f"{cell} string" for cell in [*cells, MALFORMED])
-    options = {
-        "columnNameOfCorruptRecord": MALFORMED,
-        "mode": "PERMISSIVE",
-        "escape": escape,
-        "maxCharsPerColumn": "-1",
-    }
-    options["maxColumns"] = str(len(cells) + 1024)
-    # a generator keeps Spark from parsing the line once for every cell that is used
-    row = F.inline(F.array(F.from_csv(F.col(LINE), schema, options)))
-    parsed = lines.select("*", row)
-    reason = _reason(cells, names, header=header, quotes_come_in_pairs=escape == RFC_4180_ESCAPE)
-    return parsed.select(*cells, reason.alias(REASON), *lines.columns)
+
+    names: tuple[str, ...]
+    header: bool
+    escape: str = RFC_4180_ESCAPE
+
+    inputs = (LINE,)
+    counts_cells = False
+
+    @property
+    def features(self) -> int:
+        return len(self.names)
+
+    def rows(self, batch: pa.RecordBatch) -> DecodedRows:
+        """Each line is a row."""
+        lines = batch.column(LINE)
+        is_text = utf_8_flags(lines)
+        if is_text is not None:
+            lines = pc.if_else(pa.array(is_text), lines, "")
+        cells = parsed_rows(lines, len(self.names), escape=self.escape)
+        reasons = self._reasons(lines, is_text, cells)
+        return DecodedRows(cells.columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
+
+    def _reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: Cells) -> Reasons:
+        reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
+        if (
+            self.escape == RFC_4180_ESCAPE
+        ):  # a cell with a line break in it: its first half would be taken for a whole cell
+            for number, line in _chosen(lines, cells.odd):
+                if line.count('"') % 2:
+                    reasons[number] = Refusal.UNFINISHED_QUOTE
+        if is_text is not None:
+            reasons[~is_text] = Refusal.NOT_UTF_8
+        if self.header:
+            for number in self._rows_of_names(cells):
+                if not reasons[number]:
+                    reasons[number] = self._refusal_of_names([column[number].as_py() or "" for column in cells.columns])
+        return reasons
+
+    def _rows_of_names(self, cells: Cells) -> list[int]:
+        """Numbers of the rows that hold nothing but names of columns, found out cell by cell: most rows end at the first."""
+        names = pa.array(self._written_names())
+        found = np.arange(len(cells.widths))
+        for column in cells.columns:
+            left = column if len(found) == len(column) else column.take(pa.array(found))
+            found = found[np.asarray(pc.is_in(pc.fill_null(left, ""), names))]
+            if not len(found):
+                break
+        return found.tolist()
+
+    def _refusal_of_names(self, written: list[str]) -> int:
+        expected = self._written_names()
+        if written == expected:
+            return Refusal.REPEATED_HEADER
+        return Refusal.COLUMNS_IN_ANOTHER_ORDER if sorted(written) == sorted(expected) else 0
+
+    def _written_names(self) -> list[str]:
+        """The names as the header line has them: a column without one is called by its position (`heads.names_of`)."""
+        return ["" if name == f"_c{position}" else name for position, name in enumerate(self.names)]
 
 
-def _reason(cells: list[str], names: tuple[str, ...], *, header: bool, quotes_come_in_pairs: bool) -> Column:
-    reason = F.when(~is_utf_8(F.col(LINE)), Refusal.NOT_UTF_8)
-    if quotes_come_in_pairs:  # a cell with a line break in it: its first half would be taken for a whole cell
-        quotes = F.octet_length(LINE) - F.octet_length(F.replace(F.col(LINE), F.lit('"'), F.lit("")))
-        reason = reason.when(F.contains(F.col(LINE), F.lit('"')) & (quotes % 2 == 1), Refusal.UNFINISHED_QUOTE)
-    reason = reason.when(F.col(MALFORMED).isNotNull(), Refusal.WRONG_NUMBER_OF_CELLS)
-    if header:
-        # the first cell is looked at before all of them are: most lines are settled by it
-        written = F.array(*[F.coalesce(F.col(cell), F.lit("")) for cell in cells])
-        expected = F.array(*[F.lit("" if name == f"_c{position}" else name) for position, name in enumerate(names)])
-        reason = reason.when(_is_first(cells[0], names) & (written == expected), Refusal.REPEATED_HEADER)
-        reason = reason.when(
-            F.coalesce(F.col(cells[0]), F.lit("")).isin(*names) & (F.array_sort(written) == F.array_sort(expected)),
-            Refusal.COLUMNS_IN_ANOTHER_ORDER,
-        )
-    return reason.otherwise(0)
-
-
-def _is_first(cell: str, names: tuple[str, ...]) -> Column:
-    return F.coalesce(F.col(cell), F.lit("")) == F.lit("" if names[0] == "_c0" else names[0])
+def _chosen(lines: pa.StringArray, numbers: NDArray[np.int64]) -> Iterator[tuple[int, str]]:
+    return zip(numbers.tolist(), lines.take(pa.array(numbers)).to_pylist(), strict=True)

@@ -15,15 +15,19 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
 
 from model_monitor.errors import BadConfiguration, BadInput, NoData
-from model_monitor.reading import csv_lines, json_lines
+from model_monitor.reading import json_lines
+from model_monitor.reading.csv_lines import CsvLines
+from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.decoding import mismatch_of
 from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat, ParquetFormat, SparkFormat, TableFormat
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import first_cells, head_of, names_of
 from model_monitor.reading.ledger import Ledger
+from model_monitor.reading.places import BLOCK_START, FILE, LINE
 from model_monitor.reading.refusals import CELLS, REASON, Refusal
 from model_monitor.reading.scripts import processed
-from model_monitor.reading.text_lines import BLOCK_START, FILE, LINE, in_file_order, read_lines, without_globs
+from model_monitor.reading.text_lines import in_file_order, read_lines, without_globs
 from model_monitor.states import RowCounts
 from model_monitor.storage import Storage, StoredFile, storage_of
 
@@ -45,7 +49,8 @@ class Dataset:
     dropped; None without one. persisted: to be given back.
     folders: the folders below `path` that were read, empty for all of them. record_cells: how many cells a record has, of
     captured records, whose numbers of cells the scan counts in the column `cells`. reread: the same records as if they had
-    another number of cells.
+    another number of cells. decoded: the lines that the frame is made of, if executors decode them. carries_metadata: whether
+    captured records say how their requests ended.
     """
 
     frame: DataFrame
@@ -61,6 +66,8 @@ class Dataset:
     folders: tuple[str, ...] = ()
     record_cells: int | None = None
     reread: Callable[[int], Dataset] | None = field(default=None, repr=False)
+    decoded: DecodedLines | None = field(default=None, repr=False)
+    carries_metadata: bool = False
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
@@ -73,9 +80,19 @@ class Dataset:
         return REASON if self.refusable else None
 
     @property
+    def lines(self) -> DecodedLines | None:
+        """The lines that a scan may decode itself; None if the frame is something else than they, or something more."""
+        return self.decoded if self.decoded is not None and self.decoded.frame is self.frame else None
+
+    @property
     def cells(self) -> str | None:
         """The column with a captured record's number of cells, for `profiling.scan`; None for other data sets."""
         return CELLS if self.record_cells is not None else None
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether the frame knows the line of text that each record is, which the quarantine keeps."""
+        return LINE in self.frame.columns
 
     def column_count(self, rows: RowCounts) -> int:
         """The most frequent number of cells of the records scanned; of several the expected one, else the smallest.
@@ -88,10 +105,17 @@ class Dataset:
 
     def with_column_count(self, cells: int) -> Dataset:
         """The same captured records, read as records of so many cells: those with another number are the refused ones."""
-        return self if self.reread is None or cells == self.record_cells else self.reread(cells)
+        if self.reread is None or cells == self.record_cells:
+            return self
+        return replace(self.reread(cells), carries_metadata=self.carries_metadata)
 
     def of_features(self, names: Sequence[str]) -> Dataset:
         """The same data set with some of its features."""
+        if tuple(names) == self.names:
+            return self
+        if self.lines is not None:
+            decoded = self.lines.of_features([self.names.index(name) for name in names])
+            return replace(self, frame=decoded.frame, names=tuple(names), decoded=decoded)
         kept = [F.col(f"c{self.names.index(name)}").alias(f"c{position}") for position, name in enumerate(names)]
         rest = [F.col(f"`{name}`") for name in self.frame.columns[len(self.names) :]]
         return replace(self, frame=self.frame.select(*kept, *rest), names=tuple(names))
@@ -154,6 +178,7 @@ class Dataset:
             {refusal.text: count for refusal, count in refused.items() if count and refusal.is_fault},
             outside_window=refused.get(Refusal.OUTSIDE_WINDOW, 0),
             sampled_out=refused.get(Refusal.SAMPLED_OUT, 0),
+            without_data=refused.get(Refusal.WITHOUT_DATA, 0),
         )
 
     def _sentence_on_encodings(self) -> str:
@@ -289,10 +314,10 @@ def _read_csv(
     else:
         names = tuple(f"_c{position}" for position in range(len(cells)))
     lines = read_lines(spark, listing.places, in_order=as_service)
-    escape = csv_lines.SPARK_ESCAPE if as_service else csv_lines.RFC_4180_ESCAPE
-    frame = csv_lines.parsed_csv(lines, names, header=dataset_format.header, escape=escape)
+    escape = SPARK_ESCAPE if as_service else RFC_4180_ESCAPE
+    decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape))
     header_lines = len(listing.files) if dataset_format.header else 0
-    return Dataset(frame, names, refusable=True, header_lines=header_lines)
+    return Dataset(decoded.frame, names, refusable=True, header_lines=header_lines, decoded=decoded)
 
 
 def _read_json(

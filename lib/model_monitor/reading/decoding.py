@@ -1,8 +1,7 @@
 """What one captured line is: its rows of cells, or the reason for which it is refused. Pure, one line at a time.
 
-Spark reads captures by its own parsers (`records`, `csv_payloads`, `json_payloads`); this is the same reading in plain
-Python. It looks at a file's first record before Spark does, it serves preprocessing scripts, and it is what the tests hold
-Spark's account against.
+`captured_lines` takes most lines by the thousand; this is what decides about each of them. It looks at a file's first record
+on the driver, takes the lines that are unusual on the executors, and serves preprocessing scripts.
 
 Source: contract.md section 3; section 11, rows 4, 16 to 18 and 25.
 """
@@ -12,13 +11,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, Row, cells_of
 from model_monitor.reading.formats import INDEX_NAMES
+from model_monitor.reading.line_bytes import is_utf_8
 from model_monitor.reading.refusals import Refusal
+from model_monitor.reading.request_metadata import MEMBER
 from model_monitor.reading.sampling import is_sampled
 from model_monitor.reading.windows import Window, hour_of_path, parse_time
 
@@ -33,7 +36,6 @@ ENCODING_MISMATCH = (
 COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
 """The halves in the order of their columns: output first (golden rule 13)."""
 
-Row = tuple[str | None, ...]
 Entries = list[tuple[str, str | None]]
 """Keys and values of one row; the cells of a CSV row have an empty key."""
 
@@ -52,7 +54,8 @@ class Reading:
 
     halves: names of the members of `captureData` that become columns. names: the features' names. columns: how many cells
     a row has to have; None takes any number. encoding: what all payloads have to be in; None takes CSV beside JSON.
-    exact_keys: whether a JSON object that lacks a feature is one of fewer cells, and not one with a missing value.
+    exact_keys: whether a JSON object that lacks a feature is one of fewer cells, and not one with a missing value. escape:
+    what stands before a quote within quotes of CSV.
     """
 
     halves: tuple[str, ...]
@@ -63,6 +66,7 @@ class Reading:
     sample: float | None = None
     flatten_json: bool = False
     exact_keys: bool = False
+    escape: str = RFC_4180_ESCAPE
 
     @property
     def ordered_halves(self) -> tuple[str, ...]:
@@ -94,6 +98,7 @@ def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
         document = document_of(line)
         halves = halves_of(document, reading.ordered_halves)
         _require_time_and_sample(document, reading, path, line)
+        _require_data(document, halves)
         present = list(halves.values())
         _require_encodings(present, reading)
         if any("\ufffd" in half.data for half in present) and not is_utf_8(line):
@@ -111,6 +116,8 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
         document = document_of(line)
         halves_of(document, ())
         _require_time_and_sample(document, reading, path, line)
+        if isinstance(document.get(MEMBER), dict):
+            _require_data(document, halves_of(document))
     except _Refused as refused:
         return refused.reason
     return dict(document)
@@ -149,16 +156,11 @@ def _object_in(document: Any, name: str) -> dict[str, Any] | None:
 
 def json_text(value: object) -> str:
     """A JSON value as the text of a cell: a text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def is_utf_8(line: bytes) -> bool:
-    """Whether the bytes are UTF-8."""
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+    if isinstance(value, str):
+        return value
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return repr(value)  # what json.dumps makes of it, in a tenth of the time
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def mismatch_of(line: str) -> str:
@@ -186,27 +188,6 @@ def csv_rows(data: str) -> list[str]:
     return [row.removesuffix("\r").replace("\uffff", "\n") for row in '"'.join(pieces).split("\n")]
 
 
-def csv_cells(row: str) -> Row:
-    """The cells of a CSV row; an empty one is missing, quoted or not."""
-    cells: list[str | None] = []
-    start = 0
-    while start <= len(row):
-        if row.startswith('"', start):
-            quoted = QUOTED_CELL.match(row, start)
-            cell = quoted[1].replace('""', '"') if quoted else row[start + 1 :]
-            end = quoted.end() if quoted else len(row)
-        else:
-            end = row.find(",", start)
-            end = len(row) if end < 0 else end
-            cell = row[start:end]
-        cells.append(cell or None)
-        start = end + 1
-    return tuple(cells)
-
-
-QUOTED_CELL = re.compile(r'"((?:[^"]|"")*)"(?=,|\Z)', re.DOTALL)
-
-
 class _Object(list[tuple[str, Any]]):
     """A JSON object's members in order, those written twice included."""
 
@@ -232,7 +213,7 @@ def _flat(item: _Object, outer: str = "") -> Iterator[tuple[str, str | None]]:
         if isinstance(value, _Object):
             yield from _flat(value, f"{outer}{key}.")
         else:
-            yield outer + key, None if value is None else json_text(_plain(value))
+            yield outer + key, None if value is None else json_text(_plain(value) if type(value) is list else value)
 
 
 def _plain(value: Any) -> Any:
@@ -259,9 +240,12 @@ def _require_time_and_sample(document: Any, reading: Reading, path: str, line: b
             raise _Refused(Refusal.SAMPLED_OUT)
 
 
+def _require_data(document: Any, halves: Mapping[str, Half]) -> None:
+    if not halves:
+        raise _Refused(Refusal.WITHOUT_DATA if isinstance(document.get(MEMBER), dict) else Refusal.NO_PAYLOAD)
+
+
 def _require_encodings(present: Sequence[Half], reading: Reading) -> None:
-    if not present:
-        raise _Refused(Refusal.NO_PAYLOAD)
     encodings = [half.encoding for half in present]
     if any(encoding not in (CSV, JSON, BASE64) for encoding in encodings):
         raise _Refused(Refusal.UNKNOWN_ENCODING)
@@ -285,7 +269,7 @@ def _is_base64(data: str) -> bool:
 
 
 def _from_csv(present: Sequence[Half], reading: Reading) -> Decoded:
-    rows = [csv_cells(",".join(parts)) for parts in _zipped([csv_rows(half.data) for half in present])]
+    rows = [cells_of(",".join(parts), reading.escape) for parts in _zipped([csv_rows(half.data) for half in present])]
     return _decoded(rows, [len(row) for row in rows], reading)
 
 
@@ -295,7 +279,7 @@ def _from_entries(present: Sequence[Half], reading: Reading) -> Decoded:
     if not reading.flatten_json and any(isinstance(value, list) for value in members):
         raise _Refused(Refusal.NESTED_JSON)
     sides: list[list[Entries]] = [
-        [[("", cell) for cell in csv_cells(row)] for row in csv_rows(half.data)]
+        [[("", cell) for cell in cells_of(row, reading.escape)] for row in csv_rows(half.data)]
         if side is None
         else [list(_flat(item)) for item in side]
         for half, side in zip(present, objects, strict=True)

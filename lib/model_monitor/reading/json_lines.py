@@ -13,8 +13,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from model_monitor.errors import BadInput
+from model_monitor.reading.places import FILE, LINE
 from model_monitor.reading.refusals import REASON, Refusal
-from model_monitor.reading.text_lines import FILE, LINE, is_utf_8, without_globs
+from model_monitor.reading.text_lines import is_utf_8, without_globs
 
 CORRUPT = "__corrupt"
 OBJECT_AND_NULL = 2

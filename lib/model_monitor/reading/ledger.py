@@ -1,8 +1,8 @@
 """The ledger of a run: every file, and every record of it, accounted for.
 
-The law: read = kept + dropped by script + outside the window + sampled out + the refused ones of all reasons. It is
-written as `ledger.json` beside the documents. A captured record may hold several rows; records are counted here, and the
-rows that the kept ones gave beside them.
+The law: read = kept + dropped by script + outside the window + sampled out + without data + the refused ones of all
+reasons. It is written as `ledger.json` beside the documents. A captured record may hold several rows; records are counted
+here, and the rows that the kept ones gave beside them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from model_monitor.storage import StoredFile
 class Ledger:
     """What was read and what became of it. refused: records by the reason's text, only those that occurred.
 
-    rows: rows of the kept records, None where each of them is one row.
+    without_data: records of requests that failed, which were captured for their metadata alone. rows: rows of the kept
+    records, None where each of them is one row.
     """
 
     files: tuple[StoredFile, ...]
@@ -28,6 +29,7 @@ class Ledger:
     refused: Mapping[str, int] = field(default_factory=dict)
     outside_window: int = 0
     sampled_out: int = 0
+    without_data: int = 0
     rows: int | None = None
 
     @property
@@ -56,6 +58,7 @@ class Ledger:
                 "dropped_by_script": self.dropped_by_script,
                 "outside_window": self.outside_window,
                 "sampled_out": self.sampled_out,
+                "without_data": self.without_data,
                 "quarantined": dict(sorted(self.refused.items())),
             },
             "rows": self.kept_rows,

@@ -13,8 +13,9 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, Row
 
 from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.places import BLOCK_START, FILE, LINE
 from model_monitor.reading.refusals import LEFT_OUT, REASON, Refusal
-from model_monitor.reading.text_lines import BLOCK_START, FILE, LINE, is_utf_8, numbered, read_lines
+from model_monitor.reading.text_lines import is_utf_8, numbered, read_lines
 from model_monitor.storage import join, storage_of
 
 QUARANTINE = "quarantine"
@@ -23,16 +24,17 @@ CHUNK_BYTES = 16 * 2**20
 """Size of one file of the quarantine, so that the driver never holds more than that."""
 
 
-def write_quarantine(dataset: Dataset, output_path: str) -> str:
+def write_quarantine(dataset: Dataset, output_path: str, also: DataFrame | None = None) -> str:
     """Put the refused records below `output_path`, in place of those of an earlier run, and give their folder's path.
 
-    Two Spark jobs and a shuffle, over the affected files only.
+    also: rows of `refused_texts`, for records that are no lines. Two Spark jobs and a shuffle, over the affected files only.
     Raises OutputFailed if they can't be written.
     """
     folder = join(output_path, QUARANTINE)
     storage = storage_of(output_path, dataset.frame.sparkSession)
     storage.delete(folder)
-    for index, chunk in enumerate(_chunks(_as_lines(refused_records(dataset)))):
+    records = refused_records(dataset)
+    for index, chunk in enumerate(_chunks(_as_lines(records if also is None else records.unionByName(also)))):
         storage.write(join(folder, f"{index:05d}.jsonl"), chunk)
     return folder
 
@@ -43,14 +45,24 @@ def clear_quarantine(dataset: Dataset, output_path: str) -> None:
 
 
 def refused_records(dataset: Dataset) -> DataFrame:
-    """One row for each refused line, by file and line number. A file's first line, its header, is none of them."""
+    """One row for each refused line, by file and line number. A file's first line, its header, is none of them.
+
+    A record that is a whole file is no line of it; it stands under line 1.
+    """
     is_fault = (F.col(REASON) > 0) & ~F.col(REASON).isin(*(int(reason) for reason in LEFT_OUT))
     lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
     files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most as many as there are files
     everything = read_lines(dataset.frame.sparkSession, dataset.folders or dataset.path, with_blank=True)
-    found = numbered(everything, files, NUMBER).join(lines, on=[FILE, LINE])
+    found = lines.join(numbered(everything, files, NUMBER), on=[FILE, LINE], how="left").fillna(
+        {NUMBER: 1, BLOCK_START: 0}
+    )
     is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) == 1)
-    return found.where(~is_header).select(
+    return refused_texts(found.where(~is_header))
+
+
+def refused_texts(records: DataFrame) -> DataFrame:
+    """Records with their text in `LINE`, their place and their `REASON` as the quarantine keeps them."""
+    return records.select(
         FILE,
         NUMBER,
         BLOCK_START,

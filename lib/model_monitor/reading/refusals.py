@@ -1,6 +1,7 @@
 """Why a record is refused: it is counted under its reason and kept in the quarantine, and the run goes on.
 
-Records that are left out on purpose, by the window or by sampling, carry a number of the same list and are only counted.
+Records that are left out on purpose, by the window or by sampling, or that were captured for their metadata alone, carry a
+number of the same list and are only counted.
 
 A record carries its reason as a number in the column `REASON` (0: kept), never as a filter on the result of a parse,
 which Spark would evaluate again for each use (production rule 4).
@@ -40,6 +41,18 @@ class Refusal(IntEnum):
     PAYLOAD_NOT_JSON = 19
     NESTED_JSON = 20
     UNFINISHED_QUOTE = 21
+    NO_LABEL = 22
+    LABEL_WITHOUT_PATH = 23
+    NO_PREDICTION = 24
+    NO_PROBABILITY = 25
+    LABEL_NOT_A_NUMBER = 26
+    PREDICTION_NOT_A_NUMBER = 27
+    PROBABILITY_NOT_A_NUMBER = 28
+    PROBABILITY_OUT_OF_RANGE = 29
+    UNEQUAL_NUMBERS_OF_OUTCOMES = 30
+    NO_ID = 31
+    NOT_GROUND_TRUTH = 32
+    WITHOUT_DATA = 33
 
     @property
     def is_fault(self) -> bool:
@@ -52,7 +65,7 @@ class Refusal(IntEnum):
         return TEXTS[self]
 
 
-LEFT_OUT = frozenset({Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT})
+LEFT_OUT = frozenset({Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT, Refusal.WITHOUT_DATA})
 
 TEXTS = {
     Refusal.WRONG_NUMBER_OF_CELLS: "wrong number of cells",
@@ -67,6 +80,7 @@ TEXTS = {
     Refusal.NOT_A_CAPTURE: "not a captured record",
     Refusal.UNREADABLE_TIME: "no readable inferenceTime",
     Refusal.NO_PAYLOAD: "no captured data",
+    Refusal.WITHOUT_DATA: "captured for its metadata alone",
     Refusal.UNKNOWN_ENCODING: "encoding is neither CSV, JSON nor BASE64",
     Refusal.ENCODING_MISMATCH: "input and output of different encodings",
     Refusal.ANOTHER_ENCODING: "another encoding than the first record's",
@@ -76,4 +90,15 @@ TEXTS = {
     Refusal.PAYLOAD_NOT_JSON: "captured data is not JSON objects",
     Refusal.NESTED_JSON: "nested JSON in captured data",
     Refusal.UNFINISHED_QUOTE: "a quote that does not end in its line",
+    Refusal.NO_LABEL: "no label",
+    Refusal.LABEL_WITHOUT_PATH: "a JSON label without ground_truth_attribute",
+    Refusal.NO_PREDICTION: "no prediction",
+    Refusal.NO_PROBABILITY: "no probability",
+    Refusal.LABEL_NOT_A_NUMBER: "label is not a number",
+    Refusal.PREDICTION_NOT_A_NUMBER: "prediction is not a number",
+    Refusal.PROBABILITY_NOT_A_NUMBER: "probability is not a number",
+    Refusal.PROBABILITY_OUT_OF_RANGE: "probability outside 0 to 1",
+    Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES: "labels and predictions in different numbers",
+    Refusal.NO_ID: "no id to join by",
+    Refusal.NOT_GROUND_TRUTH: "not a ground-truth record",
 }

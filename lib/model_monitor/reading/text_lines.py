@@ -11,10 +11,7 @@ from collections.abc import Sequence
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 
-LINE = "__line"
-FILE = "__file"
-BLOCK_START = "__block_start"
-"""A line, the file it is from, and the byte at which the block of that file begins that Spark read it in."""
+from model_monitor.reading.places import BLOCK_START, FILE, LINE
 
 
 def read_lines(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import pyspark.sql.functions as F
@@ -20,8 +20,8 @@ from model_monitor.errors import BadInput
 from model_monitor.reading.dataset import Dataset, Listing, read_dataset
 from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat
 from model_monitor.reading.heads import first_cells, head_of
-from model_monitor.reading.records import time_of
 from model_monitor.reading.refusals import REASON, Refusal
+from model_monitor.reading.times import time_of
 from model_monitor.reading.windows import Window, parse_time
 from model_monitor.storage import StoredFile, storage_of
 
@@ -39,12 +39,20 @@ def listed_outputs(spark: SparkSession, listing: Listing) -> Listing:
 
     Raises BadInput for a manifest that can't be read or that names an absent file.
     """
-    named = {file: list(_named_by(spark, file)) for file in listing.files if _is_manifest(spark, file)}
+    named = named_files(spark, listing.files)
     if not named:
         return listing
     others = [file for file in listing.files if file not in named]
     files = sorted({*others, *(inner for files in named.values() for inner in files)})
     return Listing(listing.path, tuple(files), tuple(file.path for file in files))
+
+
+def named_files(spark: SparkSession, files: Iterable[StoredFile]) -> dict[StoredFile, list[StoredFile]]:
+    """The files that each manifest among `files` names.
+
+    Raises BadInput for a manifest that can't be read or that names an absent file.
+    """
+    return {file: list(_named_by(spark, file)) for file in files if _is_manifest(spark, file)}
 
 
 def read_transform(

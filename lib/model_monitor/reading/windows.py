@@ -7,7 +7,7 @@ judged by its own time. Pure, but for listing folders through a storage.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -92,20 +92,46 @@ def hour_of_path(path: str) -> datetime | None:
         return None
 
 
-def folders_of(storage: Storage, path: str, window: Window, *, later: int = 1) -> list[str]:
-    """The folders at or below `path` in which the window's records lie, sorted.
+BESIDE_MERGED = ("pending", "quarantine", "metrics")
+PUBLISHED = "_current.json"
+"""Folders that a merge leaves beside the hours of its output, and the file by which an output of ours is known."""
 
-    Below a folder with years only the hours asked for are looked at, level by level; a folder without them is taken as it
-    is, as a mounted hour is. later: how many hours after the window are taken, too.
+
+def record_folders(storage: Storage, path: str) -> list[str]:
+    """What of `path` holds records: all of it, but of a merge's output its documents and its state don't.
 
     Raises BadInput if there is nothing at `path`.
     """
-    wanted = {hour.strftime("%Y/%m/%d/%H") for hour in window.hours(later=later)}
-    return sorted(_below(storage, path, wanted))
+    beside = _beside(storage, path)
+    return [join(path, name) for name in storage.list_folders(path) if name not in beside] if beside else [path]
 
 
-def _below(storage: Storage, path: str, wanted: set[str]) -> list[str]:
-    names = storage.list_folders(path)
+def folders_of(storage: Storage, path: str, window: Window, *, later: int = 1) -> list[str]:
+    """The folders at or below `path` in which the window's records lie, sorted; as `folders_of_hours`.
+
+    later: how many hours after the window are taken, too.
+    """
+    return folders_of_hours(storage, path, window.hours(later=later))
+
+
+def folders_of_hours(storage: Storage, path: str, hours: Iterable[datetime]) -> list[str]:
+    """The folders at or below `path` in which the records of some hours lie, sorted.
+
+    Below a folder with years only the hours asked for are looked at, level by level; a folder without them is taken as it
+    is, as a mounted hour is.
+
+    Raises BadInput if there is nothing at `path`.
+    """
+    wanted = {hour.strftime("%Y/%m/%d/%H") for hour in hours}
+    return sorted(_below(storage, path, wanted, ignoring=_beside(storage, path)))
+
+
+def _beside(storage: Storage, path: str) -> tuple[str, ...]:
+    return BESIDE_MERGED if storage.exists(join(path, PUBLISHED)) else ()
+
+
+def _below(storage: Storage, path: str, wanted: set[str], *, ignoring: tuple[str, ...] = ()) -> list[str]:
+    names = [name for name in storage.list_folders(path) if name not in ignoring]
     if any(YEAR.fullmatch(name) for name in names):
         return list(_hours_below(storage, path, names, wanted))
     inner = [(join(path, name), _below(storage, join(path, name), wanted)) for name in names]

@@ -7,14 +7,21 @@ depend on the order of values, or are made of many blocks, have a builder beside
 from __future__ import annotations
 
 from model_monitor.errors import BadState
+from model_monitor.states.blocks import BlockSums
+from model_monitor.states.confusion import ConfusionCounts
+from model_monitor.states.contingency import Contingency
 from model_monitor.states.data_types import DataType, DataTypeCounts, InferredType
 from model_monitor.states.distinct import DistinctBuilder, DistinctRegisters
 from model_monitor.states.encoding import kind_of
 from model_monitor.states.frequencies import Frequencies, FrequenciesBuilder
 from model_monitor.states.kll import Bucket, KllBuilder, KllSketch
 from model_monitor.states.moments import Moments, MomentsBuilder
+from model_monitor.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 from model_monitor.states.profile import ColumnType, FeatureProfile, Profile
+from model_monitor.states.regression import RegressionSums
+from model_monitor.states.requests import Requests, RequestsBuilder
 from model_monitor.states.rows import RowCounts
+from model_monitor.states.scores import ScoreCounts, ScoreCountsBuilder
 from model_monitor.states.state import State
 from model_monitor.states.vectors import VectorCounts
 
@@ -23,6 +30,7 @@ __all__ = [
     "State",
     "decode",
     "Profile",
+    "Contingency",
     "FeatureProfile",
     "ColumnType",
     "DataTypeCounts",
@@ -39,6 +47,17 @@ __all__ = [
     "FrequenciesBuilder",
     "VectorCounts",
     "RowCounts",
+    "Requests",
+    "RequestsBuilder",
+    "Outcomes",
+    "OutcomeBuilder",
+    "OutcomePlan",
+    "ProblemType",
+    "ConfusionCounts",
+    "ScoreCounts",
+    "ScoreCountsBuilder",
+    "RegressionSums",
+    "BlockSums",
 ]
 
 STATES: dict[str, type[State]] = {
@@ -53,6 +72,13 @@ STATES: dict[str, type[State]] = {
         Frequencies,
         VectorCounts,
         RowCounts,
+        Requests,
+        Contingency,
+        Outcomes,
+        ConfusionCounts,
+        ScoreCounts,
+        RegressionSums,
+        BlockSums,
     )
 }
 """Every type of state by its kind."""

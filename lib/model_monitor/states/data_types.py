@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, Literal, TypeAlias
 
@@ -91,11 +91,15 @@ class DataTypeCounts:
         return "Fractional" if self.fractional else "Integral"
 
     def __add__(self, other: DataTypeCounts) -> DataTypeCounts:
-        return DataTypeCounts(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+        return DataTypeCounts(*(mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)))
 
     def to_bytes(self) -> bytes:
         """The state's bytes: six 64-bit integers."""
-        return pack(self.KIND, self.VERSION, {}, _NUMBERS.pack(*astuple(self)))
+        return pack(self.KIND, self.VERSION, {}, _NUMBERS.pack(*self._counts))
+
+    @property
+    def _counts(self) -> tuple[int, ...]:
+        return self.missing, self.integral, self.fractional, self.boolean, self.text, self.unknown
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> DataTypeCounts:
@@ -110,6 +114,8 @@ class DataTypeCounts:
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     """What each cell looks like. accept_exponents: whether `1e-5` is a fraction (Deequ 2.1) or text (Deequ 2.0)."""
     texts = values if values.type == pa.string() else values.cast(pa.string())
+    if _are_all_plain_fractions(texts):
+        return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
     kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
     rest: NDArray[np.int64] = np.arange(len(texts))
     if texts.null_count:
@@ -173,6 +179,22 @@ def _tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array],
         (DataType.INTEGRAL, lambda texts: _flags(pc.match_substring_regex(texts, INTEGRAL_PATTERN))),
         (DataType.BOOLEAN, lambda texts: _flags(pc.or_(pc.equal(texts, "true"), pc.equal(texts, "false")))),
     )
+
+
+def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
+    """Whether all texts, none of them null, are like `12.5`: one look at their bytes settles most columns of fractions."""
+    if texts.null_count or not len(texts):
+        return False
+    _, places, data = texts.buffers()
+    offsets: NDArray[np.int32] = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset)
+    characters = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
+    if not len(characters) or ord(".") not in characters[: offsets[1] - offsets[0]]:
+        return False
+    dots = np.flatnonzero(characters - np.uint8(ord("0")) > 9)  # below "0" it wraps around
+    if len(dots) != len(texts) or (characters[dots] != ord(".")).any():
+        return False
+    starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
+    return bool(((starts < dots) & (dots < ends - 1)).all())
 
 
 def _are_plain_fractions(texts: pa.StringArray) -> Flags:

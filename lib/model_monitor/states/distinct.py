@@ -30,14 +30,10 @@ _REGISTER_BITS = 6
 _NEIGHBOURS = 6  # entries of the bias table that are averaged: K in Spark
 _ALPHA = 0.7213 / (1.0 + 1.079 / REGISTERS)
 
-_FIRST_LOOK = 16 * REGISTERS
-"""Values after which the lowest register is first looked at, and then whenever they have doubled: a look costs 20 µs."""
-
 _REGISTER_SHIFT = np.uint64(64 - PRECISION)
 _PRECISION_BITS = np.uint64(PRECISION)
 _PADDING = np.uint64(1 << (PRECISION - 1))  # ends the run of zeros, so that a register is 56 at most
 _ONE = np.uint64(1)
-_SIX = np.uint64(_REGISTER_BITS)
 _MANTISSA_BITS = np.uint64(52)
 _EXPONENT_OFFSET = np.uint64(1023)
 
@@ -105,44 +101,35 @@ class DistinctBuilder:
     """Registers that take hashes. Neither order nor blocks change the result."""
 
     def __init__(self) -> None:
-        # Which (register, bit) occurred, where bit is that of the leading one: marking is cheaper than taking maxima.
-        self._seen = np.zeros(REGISTERS << _REGISTER_BITS, dtype=np.bool_)
-        self._values = 0
-        self._values_at_next_look = _FIRST_LOOK
+        self._registers = _zeros()
         self._leading_bits = np.uint64(0)  # of a hash, behind those of its register: zero if it may raise a register
 
     def update(self, hashes: Hashes) -> None:
-        """Take the hashes of present values (`hashing.xxhash64_of`, or Spark's)."""
-        self._values += len(hashes)
+        """Take the hashes of present values (`hashing.xxhash64_of`, `text_hashing.xxhash64_of_texts`, or Spark's)."""
         if self._leading_bits:
             hashes = hashes[(hashes & self._leading_bits) == 0]
+        if not len(hashes):
+            return
         tails = hashes << _PRECISION_BITS
         tails |= _PADDING
         # The exponent of a double is the place of its leading one; with the bit below it cleared, rounding can't carry.
         tails &= ~(tails >> _ONE)
         places = tails.astype(np.float64).view(np.uint64)
         places >>= _MANTISSA_BITS
-        places -= _EXPONENT_OFFSET
-        registers = hashes >> _REGISTER_SHIFT
-        registers <<= _SIX
-        places |= registers
-        self._seen[places.view(np.int64)] = True
-        if self._values >= self._values_at_next_look:
-            self._look_at_lowest()
+        ranks = (_EXPONENT_OFFSET + np.uint64(64) - places).astype(np.uint8)
+        np.maximum.at(self._registers, (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
+        self._look_at_lowest()
 
     def state(self) -> DistinctRegisters:
-        """The registers of all values so far."""
-        seen = self._seen.reshape(REGISTERS, -1)
-        lowest = seen.argmax(axis=1)
-        return DistinctRegisters(np.where(seen.any(axis=1), 64 - lowest, 0).astype(np.uint8))
+        """The registers of all values so far; later updates do not change it."""
+        return DistinctRegisters(self._registers.copy())
 
     def _look_at_lowest(self) -> None:
         """From now on leave out hashes with fewer leading zeros than the lowest register has: they can't raise any.
 
         Of many values that is nearly all: with the lowest register at 8 one hash in 256 is left.
         """
-        self._values_at_next_look = 2 * self._values
-        lowest = int(self.state().registers.min())
+        lowest = int(self._registers.min())
         self._leading_bits = np.uint64(((1 << lowest) - 1) << (64 - PRECISION - lowest))
 
 

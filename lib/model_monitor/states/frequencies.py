@@ -119,11 +119,13 @@ class FrequenciesBuilder:
         self._total = 0
         self._bound = 0
         self._given_up = False
+        self._overflown = False
 
     @property
     def exact(self) -> bool:
-        """False as soon as something had to be dropped. The last few calls may not have been looked at yet."""
-        return self._bound == 0
+        """False as soon as it is known that something has to be dropped. The last few calls may not have been looked at
+        together yet."""
+        return not self._overflown
 
     @property
     def given_up(self) -> bool:
@@ -140,8 +142,10 @@ class FrequenciesBuilder:
         self._pending.append((_cut(texts), counts))
         self._pending_keys += len(texts)
         self._total += occurrences
+        self._overflown |= len(texts) > self._limit
         if self._pending_keys > 8 * self._limit or len(self._pending) >= 256:
             self._keys, self._counts, self._bound = self._folded()
+            self._overflown |= self._bound > 0
             self._pending, self._pending_keys = [], 0
 
     def give_up(self) -> None:

@@ -1,6 +1,6 @@
 """Spark's xxhash64 of numbers, in numpy, for distinct counts that equal Spark's.
 
-Texts are hashed by Spark itself, before they reach Python; here are the types of fixed width. Runs on executors.
+Here are the types of fixed width; `text_hashing` has the texts. Runs on executors.
 
 Source: XXH64 and XxHash64Function of Spark 3.5 (Apache-2.0), seed 42; the algorithm is Yann Collet's XXH64.
 """
@@ -17,11 +17,11 @@ Hashes: TypeAlias = NDArray[np.uint64]  # shape (present values,)
 
 SEED = 42  # of Spark SQL's xxhash64()
 
-_PRIME_1 = np.uint64(0x9E3779B185EBCA87)
-_PRIME_2 = np.uint64(0xC2B2AE3D27D4EB4F)
-_PRIME_3 = np.uint64(0x165667B19E3779F9)
-_PRIME_4 = np.uint64(0x85EBCA77C2B2AE63)
-_PRIME_5 = 0x27D4EB2F165667C5
+PRIME_1 = np.uint64(0x9E3779B185EBCA87)
+PRIME_2 = np.uint64(0xC2B2AE3D27D4EB4F)
+PRIME_3 = np.uint64(0x165667B19E3779F9)
+PRIME_4 = np.uint64(0x85EBCA77C2B2AE63)
+PRIME_5 = np.uint64(0x27D4EB2F165667C5)
 
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
@@ -71,38 +71,39 @@ def _canonical(numbers: NDArray[Any]) -> NDArray[Any]:
 
 def _hash_longs(bits: Hashes) -> Hashes:
     """Source: XXH64.hashLong."""
-    hashes = bits * _PRIME_2
-    hashes = _rotate(hashes, 31)
-    hashes *= _PRIME_1
-    hashes ^= np.uint64((SEED + _PRIME_5 + 8) % 2**64)
-    hashes = _rotate(hashes, 27)
-    hashes *= _PRIME_1
-    hashes += _PRIME_4
-    return _mixed(hashes)
+    hashes = bits * PRIME_2
+    hashes = rotated(hashes, 31)
+    hashes *= PRIME_1
+    hashes ^= np.uint64((SEED + int(PRIME_5) + 8) % 2**64)
+    hashes = rotated(hashes, 27)
+    hashes *= PRIME_1
+    hashes += PRIME_4
+    return mixed(hashes)
 
 
 def _hash_ints(bits: Hashes) -> Hashes:
     """bits: the 32 bits of each value, the upper half zero. Source: XXH64.hashInt."""
-    hashes = bits * _PRIME_1
-    hashes ^= np.uint64((SEED + _PRIME_5 + 4) % 2**64)
-    hashes = _rotate(hashes, 23)
-    hashes *= _PRIME_2
-    hashes += _PRIME_3
-    return _mixed(hashes)
+    hashes = bits * PRIME_1
+    hashes ^= np.uint64((SEED + int(PRIME_5) + 4) % 2**64)
+    hashes = rotated(hashes, 23)
+    hashes *= PRIME_2
+    hashes += PRIME_3
+    return mixed(hashes)
 
 
-def _rotate(hashes: Hashes, bits: int) -> Hashes:
+def rotated(hashes: Hashes, bits: int) -> Hashes:
+    """The hashes with their bits rotated left; what was in `hashes` is lost."""
     rotated = hashes << np.uint64(bits)
     hashes >>= np.uint64(64 - bits)
     rotated |= hashes
     return rotated
 
 
-def _mixed(hashes: Hashes) -> Hashes:
-    """Source: XXH64.fmix."""
+def mixed(hashes: Hashes) -> Hashes:
+    """The hashes after the last step, in place. Source: XXH64.fmix."""
     hashes ^= hashes >> np.uint64(33)
-    hashes *= _PRIME_2
+    hashes *= PRIME_2
     hashes ^= hashes >> np.uint64(29)
-    hashes *= _PRIME_3
+    hashes *= PRIME_3
     hashes ^= hashes >> np.uint64(32)
     return hashes

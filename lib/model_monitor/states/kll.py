@@ -263,7 +263,7 @@ class _Level:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.buffer: Values = np.empty(64)
+        self.buffer: Values = np.empty(capacity)
         self.length = 0
         self.compactions = 0
         self.offset = 0

@@ -43,9 +43,9 @@ _PARTS_OF_A_KEY = 40  # bits for the row within a part
 class ProblemType(Enum):
     """What the model predicts, as the contract names it."""
 
-    REGRESSION = "Regression"
     BINARY_CLASSIFICATION = "BinaryClassification"
     MULTICLASS_CLASSIFICATION = "MulticlassClassification"
+    REGRESSION = "Regression"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pyspark.sql.functions as F
 import pytest
 from pyspark.ml.linalg import Vectors
@@ -229,3 +231,28 @@ def test_huge_cells_are_counted_and_never_moved(spark):
 def test_the_limit_of_counted_values_shrinks_with_the_width():
     assert frequency_limit(1) == 4096
     assert frequency_limit(1_000) == 64 * 2**20 // 1_000 // 110
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        pytest.param(lambda rng: np.where(rng.random(500) < 0.01, np.inf, rng.lognormal(size=500)), id="doubles"),
+        pytest.param(lambda rng: rng.lognormal(size=500).astype(np.float32), id="floats"),
+        pytest.param(lambda rng: rng.integers(-9, 9, 500), id="longs"),
+        pytest.param(lambda rng: rng.integers(-9, 9, 500).astype(np.int32), id="integers"),
+        pytest.param(lambda rng: rng.choice(["basic", "gold", "x" * 300], 500), id="texts"),
+    ],
+)
+def test_columns_that_travel_in_lists_have_the_states_of_columns_of_their_own(spark, tmp_path, draw):
+    """Above 50 columns of a type; some with missing cells, and a column of another type among them."""
+    rng = np.random.default_rng(8)
+    columns = {f"x{number}": pa.array(draw(rng), mask=rng.random(500) < 0.1 * (number % 3)) for number in range(60)}
+    columns["x30"] = pa.array(rng.random(500) < 0.5)
+    pa.parquet.write_table(pa.table(columns), tmp_path / "wide.parquet")
+    frame = spark.read.parquet(str(tmp_path))
+
+    alone = [*profile_of(frame.select("x0", "x1")).features, *profile_of(frame.select("x30", "x59")).features]
+
+    together = profile_of(frame)
+    assert [together.feature(feature.name).states for feature in alone] == [feature.states for feature in alone]
+    assert together.feature("x59").data_types.missing > 0

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.states.hashing import xxhash64_of
+from model_monitor.states.text_hashing import xxhash64_of_texts
 
 NUMBERS = {
     "boolean": "id % 3 = 0",
@@ -66,3 +67,9 @@ def test_every_nan_and_both_zeros_are_one_value_each_as_in_approx_count_distinct
         "select approx_count_distinct(value, 0.05) from values (double('NaN')), (0.0d), (-0.0d) as (value)"
     )
     assert len(set(hashes.tolist())) == distinct.first()[0] == 2
+
+
+def test_texts_of_every_length_hash_as_in_spark(hashed_by_spark):
+    texts, hashes = hashed_by_spark("substr(repeat(concat(id, 'é, 😀 x'), 20), 1, cast(id % 130 as int))", rows=2_000)
+
+    assert np.array_equal(xxhash64_of_texts(texts), hashes)

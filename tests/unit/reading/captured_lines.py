@@ -96,6 +96,13 @@ def _halves(rng: random.Random) -> bytes:
     return line_of(captured(rng.choice(data), rng.choice([None, "", "0.5", "0.5\n", "0.5\n0.6"])))
 
 
+def _without_data(rng: random.Random) -> bytes:
+    """Captured for its metadata alone, or nearly so."""
+    metadata = rng.choice([{"latencyMs": 1.5, "status": 503}, {}, {"status": "200"}, None, "requestMetadata", [1]])
+    record = captured(rng.choice([None, None, "1,2"]), None)
+    return line_of(record if rng.random() < 0.2 else record | {"requestMetadata": metadata})
+
+
 def _bytes(rng: random.Random) -> bytes:
     line = bytearray(_good(rng))
     line[rng.randrange(len(line))] = rng.choice([0x00, 0x01, 0xFF, 0xC3, 0x80])
@@ -111,6 +118,7 @@ MAKERS = {
     "times": _time,
     "shapes": _shape,
     "encodings": _encodings,
+    "without data": _without_data,
     "bytes": _bytes,
     "more behind it": lambda rng: _good(rng) + rng.choice([b" x", b"{}", b"," + _good(rng), b"} x", b"]", b"  "]),
     "no capture": lambda rng: rng.choice(

@@ -52,8 +52,8 @@ def test_unpack_names_what_is_wrong(blob, text):
 
 
 def test_decode_names_the_kinds_it_knows():
-    with pytest.raises(BadState, match=r"'confusion' is no kind of state here; the kinds are data_types, distinct, "):
-        decode(pack("confusion", 1, {}, b""))
+    with pytest.raises(BadState, match=r"'reservoir' is no kind of state here; the kinds are block_sums, confusion, "):
+        decode(pack("reservoir", 1, {}, b""))
 
 
 def test_unequal_parameters_are_named_with_both_values():

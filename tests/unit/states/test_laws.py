@@ -15,7 +15,10 @@ import pytest
 from model_monitor.errors import BadState
 from model_monitor.states import (
     STATES,
+    BlockSums,
     ColumnType,
+    ConfusionCounts,
+    Contingency,
     DataTypeCounts,
     DistinctBuilder,
     DistinctRegisters,
@@ -26,12 +29,22 @@ from model_monitor.states import (
     KllSketch,
     Moments,
     MomentsBuilder,
+    OutcomeBuilder,
+    OutcomePlan,
+    Outcomes,
+    ProblemType,
     Profile,
+    RegressionSums,
+    Requests,
+    RequestsBuilder,
     RowCounts,
+    ScoreCounts,
     State,
     VectorCounts,
     decode,
 )
+from model_monitor.states.blocks import blocks_of, summed
+from model_monitor.states.contingency import CellKind, ColumnFacts
 from model_monitor.states.encoding import pack
 from model_monitor.states.hashing import xxhash64_of
 
@@ -92,6 +105,48 @@ def rows_of(rows: np.ndarray) -> RowCounts:
     return RowCounts(len(finite(rows)), (int(np.isnan(rows).sum()), 0), (int((finite(rows) > 5).sum()),))
 
 
+def requests_of(rows: np.ndarray) -> Requests:
+    builder = RequestsBuilder()
+    statuses = pa.array(np.abs(finite(rows)).astype(np.int64) * 10)
+    builder.update(statuses, pa.array(finite(rows)), pa.array(np.full(len(statuses), 50.0)))
+    return builder.state()
+
+
+def confusion_of(rows: np.ndarray) -> ConfusionCounts:
+    labels = (finite(rows) % 5).astype(int).astype(str)
+    return ConfusionCounts.of(pa.array(labels), pa.array((finite(rows) % 3).astype(int).astype(str)))
+
+
+def scores_of(rows: np.ndarray) -> ScoreCounts:
+    return ScoreCounts.of(np.abs(finite(rows)) / 40, finite(rows) > 0)
+
+
+def regression_of(rows: np.ndarray) -> RegressionSums:
+    numbers = finite(rows)
+    blocks = np.abs(numbers).astype(np.int64)  # a number and its negative are in one block, whose mean is 0
+    return RegressionSums.of(numbers, numbers / 2, blocks)
+
+
+def block_sums_of(rows: np.ndarray) -> BlockSums:
+    blocks = blocks_of(np.abs(finite(rows)).astype(np.uint64))
+    return BlockSums(("rows", "ключ, a"), np.stack([summed(blocks), summed(blocks, finite(rows))]))
+
+
+def outcomes_of(rows: np.ndarray) -> Outcomes:
+    builder = OutcomeBuilder(OutcomePlan(ProblemType.BINARY_CLASSIFICATION))
+    labels = pa.array((finite(rows) % 2).astype(int).astype(str))
+    builder.update(labels, labels)
+    return builder.state()
+
+
+def contingency_of(rows: np.ndarray) -> Contingency:
+    numbers = finite(rows)
+    signs = {1: int((numbers > 0).sum()), 0: int((numbers <= 0).sum())}
+    table = {(sign, 0, None, "north"): count for sign, count in signs.items()}
+    kinds = {CellKind.INTEGRAL: len(numbers), CellKind.MISSING: len(rows) - len(numbers)}
+    return Contingency((table,), (ColumnFacts(kinds, min(numbers), max(numbers), 1, None),), "a plan")
+
+
 def feature_of(rows: np.ndarray, name: str = "Day Mins") -> FeatureProfile:
     states = [data_types_of(rows), moments_of(rows), kll_of(rows), distinct_of(rows), frequencies_of(rows)]
     return FeatureProfile.of(name, ColumnType.TEXT, states)
@@ -119,6 +174,17 @@ CASES = {
     "data_types": Case(data_types_of, DataTypeCounts()),
     "vectors": Case(vectors_of, VectorCounts()),
     "rows": Case(rows_of, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
+    "requests": Case(requests_of, Requests()),
+    "confusion": Case(confusion_of, ConfusionCounts(), ConfusionCounts(limit=10)),
+    "scores": Case(scores_of, ScoreCounts(), ScoreCounts(limit=10)),
+    "regression": Case(regression_of, RegressionSums()),
+    "block_sums": Case(block_sums_of, BlockSums(), BlockSums.zero(("other",))),
+    "outcomes": Case(
+        outcomes_of,
+        Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)),
+        Outcomes.zero(OutcomePlan(ProblemType.REGRESSION)),
+    ),
+    "contingency": Case(contingency_of, Contingency(), Contingency(({(1, 0, None, None): 1},), plan="another")),
     "feature": Case(feature_of, FeatureProfile("Day Mins"), FeatureProfile("Eve Mins")),
     "profile": Case(profile_of, Profile(), Profile(1, (FeatureProfile("c"),))),
 }

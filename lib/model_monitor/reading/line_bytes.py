@@ -1,0 +1,67 @@
+"""The bytes of an array of texts, looked at all together. Pure; runs on executors.
+
+Spark's text reader hands on whatever bytes there were, in a column that it calls a string.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
+Bytes: TypeAlias = NDArray[np.uint8]
+
+
+def utf_8_flags(lines: pa.StringArray) -> Flags | None:
+    """Which lines are UTF-8; None if all of them are, which is told at a glance."""
+    try:
+        lines.validate(full=True)
+    except pa.ArrowInvalid:
+        return np.array([is_utf_8(line) for line in lines.cast(pa.binary()).to_pylist()])
+    return None
+
+
+def is_utf_8(line: bytes) -> bool:
+    """Whether the bytes are UTF-8."""
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def holding(texts: pa.StringArray, letters: bytes) -> Flags:
+    """Which texts hold one of the ASCII letters; a null does not."""
+    content = bytes_of(texts)
+    found = np.zeros(len(content), dtype=np.bool_)
+    for letter in letters:
+        found |= content == letter
+    if not found.any():
+        return np.zeros(len(texts), dtype=np.bool_)
+    return np.diff(np.searchsorted(np.flatnonzero(found), starts_of(texts))) > 0
+
+
+def buffer_of(texts: pa.StringArray) -> pa.Buffer:
+    """The bytes of all texts, one behind the other."""
+    first, last = _offsets(texts)[[0, -1]].tolist()
+    return texts.buffers()[2].slice(first, last - first) if last > first else pa.py_buffer(b"")
+
+
+def bytes_of(texts: pa.StringArray) -> Bytes:
+    """The same for numpy, shape (bytes,)."""
+    return np.frombuffer(buffer_of(texts), np.uint8)
+
+
+def starts_of(texts: pa.StringArray) -> NDArray[np.int64]:
+    """Where each text begins in `bytes_of`, and where the last one ends, shape (texts + 1,)."""
+    offsets = _offsets(texts).astype(np.int64)
+    return offsets - offsets[0]
+
+
+def _offsets(texts: pa.StringArray) -> NDArray[np.int32]:
+    if not len(texts):
+        return np.zeros(1, dtype=np.int32)  # Arrow may leave out the one offset that an empty array has
+    return np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)

@@ -1,0 +1,17 @@
+"""Keys that Spark cuts for columns of its own are those that executors cut for decoded ones."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyspark.sql.functions as F
+
+from model_monitor.profiling.columns import key_of
+from model_monitor.profiling.keys import keys_of
+
+TEXTS = ["", "a", None, "é" * 128, "é" * 128 + "x", "x" * 257, "😀" * 100, "tail …#ab", "0" * 10_000]
+
+
+def test_a_text_has_one_key_whoever_cuts_it(spark):
+    frame = spark.createDataFrame([(text,) for text in TEXTS], "text string").coalesce(1)
+
+    assert [row[0] for row in frame.select(key_of(F.col("text"))).collect()] == keys_of(pa.array(TEXTS)).to_pylist()

@@ -1,0 +1,67 @@
+"""A scan that decodes lines itself finds what a scan of the decoded frame finds."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from tests.unit.reading.captured_lines import some_lines
+
+from model_monitor.profiling.scan import scan
+from model_monitor.reading.captures import list_captures, read_captures
+from model_monitor.reading.dataset import list_dataset, read_dataset
+from model_monitor.reading.formats import CaptureFormat, CsvFormat
+from model_monitor.reading.refusals import REASON, Refusal
+
+LONG = "x" * 300
+
+
+@pytest.fixture
+def csv(spark, tmp_path):
+    rows = [f'{number},{number / 7},"{LONG if number % 5 == 0 else "né"}"' for number in range(3_000)]
+    (tmp_path / "data.csv").write_text("\n".join(["age,share,note", *rows, "1,2", 'a"b,2,3']) + "\n")
+    return read_dataset(spark, list_dataset(spark, str(tmp_path)), CsvFormat(header=True))
+
+
+@pytest.fixture
+def captures(spark, tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(some_lines(11, 2_000)) + b"\n")
+    source = list_captures(spark, str(tmp_path))
+    return read_captures(spark, source, ("p", "a", "b"), capture_format=CaptureFormat())
+
+
+def scanned(dataset, **options):
+    return scan(
+        dataset.lines.raw if options else dataset.frame,
+        dataset.names,
+        reason=dataset.reason,
+        reasons=len(Refusal),
+        cells=dataset.cells,
+        partitions_at_most=4,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("name", ["csv", "captures"])
+def test_lines_and_their_frame_have_the_same_states(name, request):
+    dataset = request.getfixturevalue(name)
+    of_frame, of_lines = scanned(dataset), scanned(dataset, decode=dataset.lines.decoding)
+
+    assert of_lines.rows == of_frame.rows
+    assert of_lines.rows.kept > 1_000
+    assert sum(of_lines.rows.refused) > 0
+    assert [feature.states for feature in of_lines.profile.features] == [
+        feature.states for feature in of_frame.profile.features
+    ]
+
+
+def test_some_of_the_features_are_decoded_too(csv):
+    some = csv.of_features(["note", "age"])
+
+    assert some.frame.where(f"{REASON} = 0").select("c0", "c1").first() == (LONG, "0")
+    assert scanned(some, decode=some.lines.decoding).profile.feature("note").frequencies.total == 3_000
+
+
+def test_a_frame_that_is_something_else_than_its_lines_is_scanned_as_it_is(csv):
+    assert csv.lines is not None
+    assert dataclasses.replace(csv, frame=csv.frame.limit(5)).lines is None

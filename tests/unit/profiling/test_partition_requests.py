@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from model_monitor.profiling.partition import states_of_partition
+from model_monitor.profiling.plan import ColumnPlan, LineMetadata, ScanPlan
+from model_monitor.reading.refusals import Refusal
+from model_monitor.reading.request_metadata import request_metadata
+from model_monitor.states import ColumnType, Requests, decode
+
+LINE = "the line"
+PLAN = ScanPlan(
+    (ColumnPlan(0, ColumnType.TEXT, hashed_by_spark=False),),
+    frequency_limit=10,
+    reasons=len(Refusal),
+    counts_cells=True,
+    metadata=LineMetadata(LINE, request_metadata),
+)
+
+
+def line(status: int, latency: float) -> str:
+    return f'{{"requestMetadata": {{"status": {status}, "latencyMs": {latency}}}}}'
+
+
+LINES = [line(200, 1), line(200, 2), line(503, 3), line(200, 4), line(200, 5)]
+ROWS = [
+    # line, cell, reason, cells
+    (0, "a", 0, 1),
+    (1, "b", 0, 1),  # a record of three rows
+    (1, "c", 0, 0),
+    (1, "d", 0, 0),
+    (2, None, Refusal.WITHOUT_DATA, 0),
+    (3, None, Refusal.WRONG_NUMBER_OF_CELLS, 7),
+    (4, None, Refusal.OUTSIDE_WINDOW, 0),
+]
+NUMBERS, CELLS, REASONS, WIDTHS = zip(*ROWS, strict=True)
+
+
+def requests_of(batches, decoder=None) -> Requests:
+    states = [row["state"] for batch in states_of_partition(PLAN, decoder, batches) for row in batch.to_pylist()]
+    [requests] = [state for state in map(decode, states) if isinstance(state, Requests)]
+    return requests
+
+
+def rows_with_lines(first: int, last: int) -> pa.RecordBatch:
+    """Some rows as Spark prepares them, each with its line."""
+    columns = {
+        "partition": pa.array([0] * (last - first), pa.int32()),
+        "reason": pa.array(REASONS[first:last], pa.int32()),
+        "cells": pa.array(WIDTHS[first:last], pa.int32()),
+        "v0": pa.array(CELLS[first:last], pa.string()),
+        LINE: pa.array([LINES[number] for number in NUMBERS[first:last]]),
+    }
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def lines_only() -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([0] * len(LINES), pa.int32()), pa.array(LINES)], ["partition", LINE])
+
+
+def decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """All rows of `lines_only`."""
+    columns = [pa.array(CELLS), pa.array(REASONS, pa.int32()), pa.array(WIDTHS, pa.int32())]
+    return pa.RecordBatch.from_arrays(columns, ["c0", "reason", "cells"])
+
+
+def test_a_request_is_counted_by_the_first_row_of_its_record():
+    requests = requests_of([rows_with_lines(0, len(ROWS))])
+
+    assert requests.statuses == {200: 3, 503: 1}  # the fifth is outside of the window
+    assert requests.moments.sum == 1 + 2 + 3 + 4
+
+
+def test_batches_that_begin_within_a_record_change_nothing():
+    parts = [rows_with_lines(first, first + 1) for first in range(len(ROWS))]
+
+    assert requests_of(parts) == requests_of([rows_with_lines(0, len(ROWS))])
+
+
+def test_lines_that_executors_decode_give_the_same_requests():
+    assert requests_of([lines_only()], decoded) == requests_of([rows_with_lines(0, len(ROWS))])
+
+
+def test_nobody_asks_for_requests_without_metadata():
+    plan = ScanPlan(PLAN.columns, 0, 10, reasons=len(Refusal), counts_cells=True)
+    batch = rows_with_lines(0, len(ROWS)).drop_columns([LINE])
+    kinds = [row["kind"] for found in states_of_partition(plan, None, [batch]) for row in found.to_pylist()]
+
+    assert "requests" not in kinds
+    assert np.isin(["rows", "data_types"], kinds).all()

@@ -1,0 +1,53 @@
+"""Between two tasks: a worker keeps its libraries out of the collector's sight and its archives out of the importer's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import zipfile
+from pathlib import Path
+
+LIB = Path(__file__).resolve().parents[3] / "lib"
+
+
+def printed_by(program: str, *path: str) -> list[str]:
+    """What a Python of its own prints, as a worker is a process of its own."""
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    environment = {"PYTHONPATH": ":".join([str(LIB), *path])}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_a_task_gives_what_it_makes_and_the_next_collection_visits_nothing_old():
+    program = """
+        import gc
+        from model_monitor.profiling.worker import in_worker
+
+        print(list(in_worker(lambda batches: (batch + 1 for batch in batches), [1, 2])))
+        frozen = gc.get_freeze_count()
+        print(frozen > 10_000)
+        list(in_worker(iter, []))
+        print(gc.get_freeze_count() == frozen)
+    """
+
+    assert printed_by(program) == ["[2,", "3]", "True", "True"]
+
+
+def test_modules_of_archives_are_found_after_a_task_too(tmp_path):
+    archive = tmp_path / "ours.zip"
+    with zipfile.ZipFile(archive, "w") as content:
+        content.writestr("one.py", "")
+        content.writestr("two.py", "name = 'two'")
+    program = """
+        import sys
+        from zipimport import zipimporter
+        import one
+        from model_monitor.profiling.worker import in_worker
+
+        list(in_worker(iter, []))
+        print(any(isinstance(finder, zipimporter) for finder in sys.path_importer_cache.values()))
+        import two
+        print(two.name)
+    """
+
+    assert printed_by(program, str(archive)) == ["False", "two"]

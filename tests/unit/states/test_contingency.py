@@ -1,0 +1,75 @@
+"""The count table of the bias monitor: what it adds up, and the plan that it is counted by."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.states.contingency import CellKind, ColumnFacts, Contingency
+from model_monitor.states.contingency_plan import (
+    ContingencyPlan,
+    Interval,
+    Segmentation,
+    ValuedColumn,
+    ValueKind,
+    number_of,
+)
+
+PLAN = ContingencyPlan(
+    (
+        ValuedColumn("sex", ("F", "X")),
+        ValuedColumn("age", (40.5,), ValueKind.CONTINUOUS),
+        ValuedColumn("flag", (True,)),
+    ),
+    ValuedColumn("y", (1,)),
+    ValuedColumn("p", (1,)),
+    "région",
+    (Segmentation("ages", "age", ((Interval(1.0, 4.0, True, False), 7), ("x",)), ("young", "x", "rest")),),
+    untyped_texts=True,
+)
+
+
+def test_a_plan_comes_back_from_its_text():
+    assert ContingencyPlan.from_text(PLAN.text) == PLAN
+
+
+def test_how_the_flip_test_is_made_is_no_part_of_what_is_counted():
+    tested = ContingencyPlan(PLAN.facets, PLAN.label, with_flip_test=True, not_features=("id",), flip_rows=7)
+
+    assert tested.text == ContingencyPlan(PLAN.facets, PLAN.label).text
+
+
+def test_the_columns_of_a_plan_are_counted_once_each():
+    assert PLAN.columns == ("sex", "age", "flag", "y", "p", "région")
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(1, 1.0), ("1.5", 1.5), (True, 1.0), ("F", None), ("", None), ("nan", None), ("inf", None)]
+)
+def test_the_number_that_a_value_is(value, number):
+    assert number_of(value) == number
+
+
+def test_facts_of_two_parts_bound_the_number_of_distinct_values():
+    first = ColumnFacts({CellKind.INTEGRAL: 10}, 3, 9, 4, 4)
+    second = ColumnFacts({CellKind.INTEGRAL: 5, CellKind.MISSING: 1}, -1, 5, 2, 2)
+
+    assert first + second == ColumnFacts({CellKind.INTEGRAL: 15, CellKind.MISSING: 1}, -1, 9, 4, 6)
+    assert (first + ColumnFacts({CellKind.INTEGRAL: 5}, 0, 1, 1, None)).at_most is None
+
+
+def test_numbers_keep_their_type_in_bytes():
+    """An interval is shown as `(40, 80]` for integers and `(40.0, 80.0]` for fractions."""
+    state = Contingency(({("F", 1, None, None): 3},), (ColumnFacts({CellKind.INTEGRAL: 3}, 40, 80.0),), "plan")
+
+    [facts] = Contingency.from_bytes(state.to_bytes()).facts
+    assert (type(facts.minimum), type(facts.maximum)) == (int, float)
+
+
+def test_cells_add_up_by_kind():
+    first = Contingency(({("F", 1, None, "a"): 3, ("M", 0, None, "a"): 1},), plan="p")
+    second = Contingency(({("F", 1, None, "a"): 2, (None, 0, None, None): 4},), plan="p")
+
+    total = first + second
+
+    assert total.tables == ({("F", 1, None, "a"): 5, ("M", 0, None, "a"): 1, (None, 0, None, None): 4},)
+    assert total.rows == 10
