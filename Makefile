@@ -30,6 +30,7 @@ lint: $(VENV)/.test ## check style and format
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@bash -n spark-submit.sh && bash -n .ci/run
+	@$(VENV)/bin/hadolint docker/Dockerfile
 
 types: $(VENV)/.test ## check types
 	@$(VENV)/bin/mypy

@@ -7,6 +7,12 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    for script in sorted(Path(__file__).parent.glob("profile_*.py")):
+    folder = Path(__file__).parent
+    for script in [
+        *sorted(folder.glob("profile_*.py")),
+        folder / "capture_latency.py",
+        folder / "quality.py",
+        folder / "false_alarms.py",
+    ]:
         print(f"== {script.name}", flush=True)
         subprocess.run([sys.executable, str(script), *sys.argv[1:]], check=True)

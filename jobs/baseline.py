@@ -30,6 +30,7 @@ def main(argv: list[str]) -> int:
                 max_quarantined_share=job.config.max_quarantined_share,
                 output_path=job.config.output_path,
             )
+        job.lift_time_limit()
         baseline.write(job.config.output_path, job.spark)
         run_postprocessor(job.config.post_analytics_processor_script, job.spark)
         job.finish(completed())

@@ -9,7 +9,7 @@ import sys
 
 from model_monitor.monitor import run_monitoring
 from model_monitor.outputs.files import check_writable
-from model_monitor.runtime.baselines import compared_with, read_baseline
+from model_monitor.runtime.baselines import compared_with, read_baseline, reference_to_baseline
 from model_monitor.runtime.checks import planned_checks
 from model_monitor.runtime.inputs import read_source
 from model_monitor.runtime.job import started
@@ -17,11 +17,13 @@ from model_monitor.runtime.metrics import write_metrics
 from model_monitor.runtime.monitors import monitor_for
 from model_monitor.runtime.postprocessing import run_postprocessor
 from model_monitor.runtime.status import outcome_of
+from model_monitor.runtime.telling import require_sinks, tell
 
 
 def main(argv: list[str]) -> int:
     with started("monitor", argv) as job:
         monitor = monitor_for(job.config)
+        require_sinks(job.config)
         check_writable(job.config.output_path, job.spark)
         baseline = read_baseline(job.spark, job.config)
         with read_source(job.spark, job.config, baseline) as data:
@@ -34,8 +36,15 @@ def main(argv: list[str]) -> int:
                 max_quarantined_share=job.config.max_quarantined_share,
                 output_path=job.config.output_path,
             )
-        findings.write(job.config.output_path, job.spark, omit_empty=job.config.omit_empty_violations)
+        job.lift_time_limit()
+        run = findings.write(
+            job.config.output_path,
+            job.spark,
+            omit_empty=job.config.omit_empty_violations,
+            baseline=reference_to_baseline(job.spark, job.config),
+        )
         write_metrics(findings, job.config, job.spark)
+        tell(findings, run, job.config, job.spark)
         run_postprocessor(job.config.post_analytics_processor_script, job.spark)
         job.finish(*outcome_of(findings.count, fails=job.config.fail_on_violations))
     return job.exit_status

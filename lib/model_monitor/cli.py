@@ -1,4 +1,5 @@
-"""The `model-monitor` command: thin, each subcommand one call. Only `submit` and `demo` start a JVM.
+"""The `model-monitor` command: thin, each subcommand one call. Only `submit`, `demo` and `replay` start a JVM; `promote`,
+`rollback` and `prune` do for paths that are not of this machine.
 
 What a subcommand needs is imported when it is called, so that `model-monitor --help` takes no time.
 """
@@ -6,21 +7,27 @@ What a subcommand needs is imported when it is called, so that `model-monitor --
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
 
 from model_monitor import __version__
 from model_monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; the exit status is its own, 2 for a wrong command line."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] in (["submit"], ["demo"]):  # they read their own flags; those of submit stand in any order
-        return (submit if words[0] == "submit" else demo)(words[1:])
-    parser = _parser()
-    given = parser.parse_args(words)
+    read_their_own_flags = {"submit": submit, "demo": demo, "replay": replay}  # those of jobs stand in any order
     try:
+        if words and words[0] in read_their_own_flags:
+            return read_their_own_flags[words[0]](words[1:])
+        given = _parser().parse_args(words)
         return int(given.run(given))
     except MonitorError as error:
         sys.stderr.write(f"Error: {error}\n")
@@ -41,12 +48,121 @@ def demo(arguments: Sequence[str]) -> int:
     return run.main(arguments)
 
 
+def replay(arguments: Sequence[str]) -> int:
+    """Run old windows beside the reports that the service left, and say where they differ."""
+    from model_monitor.replay import command
+
+    return command.main(arguments)
+
+
 def merge_states(given: argparse.Namespace) -> int:
     """Merge the states of several runs into one run's documents, without the data and without a JVM."""
     from model_monitor.history.merging import merge_runs
 
     merge_runs(given.runs, given.output)
     return 0
+
+
+def explain(given: argparse.Namespace) -> int:
+    """Show where the numbers of a feature's checks come from: both distributions, the largest gap, the formula, the verdict."""
+    from model_monitor.explain import text
+    from model_monitor.explain.runs import explain
+
+    explanation = explain(given.feature, given.run_path, given.baseline)
+    shown = (
+        json.dumps(explanation.plain(), indent=2, ensure_ascii=False) + "\n"
+        if given.json
+        else text.as_text(explanation)
+    )
+    sys.stdout.write(shown)
+    return 0
+
+
+def import_schedules(given: argparse.Namespace) -> int:
+    """Turn descriptions of the service's schedules into env files and schedule entries."""
+    from pathlib import Path
+
+    from model_monitor.imports.account import answers_on, sagemaker_client
+    from model_monitor.imports.command import import_schedules, read_answers
+
+    answers = list(read_answers(given.files))
+    if given.schedule is not None:
+        client = sagemaker_client(given.region)
+        answers += [(f"the account's {given.schedule}", answer) for answer in answers_on(client, given.schedule)]
+    import_schedules(answers, Path(given.output), sys.stdout, captures=given.captures, replace=given.replace)
+    return 0
+
+
+def promote(given: argparse.Namespace) -> int:
+    """Keep a run as the baseline of a version of the model, and have monitors compare with it from now on."""
+    from datetime import datetime, timezone
+
+    from model_monitor.history.promotions import promote
+
+    now = datetime.now(timezone.utc)
+    spark = _session_for([given.baseline_run, given.to])
+    done = promote(given.baseline_run, given.model_version, given.to, now, replace=given.replace, spark=spark)
+    sys.stdout.write(f"{given.to}: version {done.model_version} counts, run {done.run_id}\n")
+    return 0
+
+
+def rollback(given: argparse.Namespace) -> int:
+    """Take back the version that was promoted last; the one before it counts again."""
+    from datetime import datetime, timezone
+
+    from model_monitor.history.promotions import roll_back
+
+    done = roll_back(given.baselines, datetime.now(timezone.utc), _session_for([given.baselines]))
+    sys.stdout.write(f"{given.baselines}: version {done.model_version} counts again, run {done.run_id}\n")
+    return 0
+
+
+def prune(given: argparse.Namespace) -> int:
+    """Delete captures, merged records, quarantined records and waiting ids of old hours. Documents and states stay."""
+    from datetime import datetime, timedelta, timezone
+
+    from model_monitor.errors import BadConfiguration
+    from model_monitor.history.pruning import Trees, prunable, prune, totals
+    from model_monitor.schedules import read_offset
+
+    age = read_offset(given.older_than, "--older-than")
+    if age <= timedelta(0):
+        raise BadConfiguration(f"--older-than is {given.older_than!r}; it has to be longer than nothing, such as P90D")
+    spark = _session_for([*given.captures, *given.merged, *given.reports])
+    items = prunable(Trees(given.captures, given.merged, given.reports), datetime.now(timezone.utc) - age, spark)
+    for item in items if given.dry_run else ():
+        sys.stdout.write(f"{item.path}\n")
+    if not given.dry_run:
+        prune(items, spark)
+    for kind, (files, size_bytes) in totals(items).items():
+        sys.stdout.write(f"{kind.value}: {files:,} files, {size_bytes:,} bytes\n")
+    return 0
+
+
+def run_due(given: argparse.Namespace) -> int:
+    """Run the jobs that schedules are due to run, and list their runs, the latest first."""
+    from pathlib import Path
+
+    from model_monitor.scheduling import command
+
+    request = command.Request(
+        tuple(map(Path, given.schedule)),
+        state=Path(given.state) if given.state else None,
+        does=command.Doing.LIST if given.list else command.Doing.CHECK if given.check else command.Doing.RUN,
+        retry_failed=given.retry_failed,
+        as_json=given.json,
+        most=given.max_results,
+    )
+    return command.main(request, sys.stdout)
+
+
+def _session_for(paths: Sequence[str]) -> SparkSession | None:
+    """A session that opens paths of object stores and clusters; None if all of them are of this machine."""
+    if all(urlparse(path).scheme in ("", "file") for path in paths):
+        return None
+    from model_monitor.runtime.session import local_session
+
+    return local_session()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,11 +172,73 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("submit", help=submit.__doc__)
     commands.add_parser("demo", help=demo.__doc__)
+    commands.add_parser("replay", help=replay.__doc__)
 
     merging = commands.add_parser("merge-states", help=merge_states.__doc__, description=merge_states.__doc__)
     merging.add_argument("runs", nargs="+", metavar="RUN", help="output path of a run, or its states directory")
     merging.add_argument("--output", required=True, metavar="DIRECTORY", help="where the merged documents go")
     merging.set_defaults(run=merge_states)
+
+    moving = commands.add_parser("import", help=import_schedules.__doc__, description=import_schedules.__doc__)
+    moving.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="JSON of aws sagemaker describe-monitoring-schedule, describe-…-job-definition "
+        "and describe-endpoint, in any order",
+    )
+    moving.add_argument(
+        "--schedule", metavar="NAME", help="ask the account for this schedule and all it names, by boto3"
+    )
+    moving.add_argument(
+        "--region", metavar="REGION", help="the region of --schedule, by default that of your AWS settings"
+    )
+    moving.add_argument("--output", default=".", metavar="DIRECTORY", help="where the files go (default: here)")
+    moving.add_argument("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
+    moving.add_argument("--replace", action="store_true", help="write over files that are there already")
+    moving.set_defaults(run=import_schedules)
+
+    promoting = commands.add_parser("promote", help=promote.__doc__, description=promote.__doc__)
+    promoting.add_argument("baseline_run", metavar="RUN", help="output path of the run")
+    promoting.add_argument("--model-version", required=True, metavar="VERSION", help="what it is called")
+    promoting.add_argument("--to", required=True, metavar="DIRECTORY", help="where the versions are")
+    promoting.add_argument("--replace", action="store_true", help="write over a version that is there already")
+    promoting.set_defaults(run=promote)
+
+    rolling = commands.add_parser("rollback", help=rollback.__doc__, description=rollback.__doc__)
+    rolling.add_argument("baselines", metavar="DIRECTORY", help="where the versions are")
+    rolling.set_defaults(run=rollback)
+
+    pruning = commands.add_parser("prune", help=prune.__doc__, description=prune.__doc__)
+    pruning.add_argument("--older-than", required=True, metavar="DURATION", help="ISO 8601, such as P90D")
+    for name, meant in (("captures", "captures"), ("merged", "output paths of merges"), ("reports", "reports of runs")):
+        pruning.add_argument(f"--{name}", nargs="+", default=[], metavar="DIRECTORY", help=f"folders of {meant}")
+    pruning.add_argument("--dry-run", action="store_true", help="delete nothing, print what would go")
+    pruning.set_defaults(run=prune)
+
+    running = commands.add_parser("run-due", help=run_due.__doc__, description=run_due.__doc__)
+    running.add_argument(
+        "--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)"
+    )
+    running.add_argument("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
+    looking = running.add_mutually_exclusive_group()
+    looking.add_argument("--list", action="store_true", help="run nothing, list the runs")
+    looking.add_argument(
+        "--check", action="store_true", help="run nothing; end with 1, and tell the sinks, if runs are overdue"
+    )
+    looking.add_argument("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
+    running.add_argument("--json", action="store_true", help="list as JSON, as the service's API does")
+    running.add_argument("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
+    running.set_defaults(run=run_due)
+
+    explaining = commands.add_parser("explain", help=explain.__doc__, description=explain.__doc__)
+    explaining.add_argument("feature", metavar="FEATURE", help="a feature or metric that the run checked")
+    explaining.add_argument("--run", required=True, dest="run_path", metavar="DIRECTORY", help="the run's output path")
+    explaining.add_argument(
+        "--baseline", metavar="DIRECTORY", help="the baseline's output path, if not the one that the run names"
+    )
+    explaining.add_argument("--json", action="store_true", help="print a JSON object")
+    explaining.set_defaults(run=explain)
     return parser
 
 

@@ -57,3 +57,7 @@ class ScriptFailed(MonitorError):
 
 class OutputFailed(MonitorError):
     """The outputs could not be written; nothing was half-written."""
+
+
+class SinkFailed(MonitorError):
+    """A sink could not be told what a run found; the run's files are in place."""

@@ -8,9 +8,10 @@ data sets are read by Spark.
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -63,8 +64,19 @@ class Storage(Protocol):
         Raises OutputFailed if it can't be written; the old file is then still there.
         """
 
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        """Put the contents of files of this storage, one after the other, in place of `target`, and say whether that
+        changed it: a target that holds just that is left as it is. Of any size; the sources may be gone afterwards.
+
+        Raises OutputFailed as `write` does.
+        """
+
     def delete(self, path: str) -> None:
         """Remove a file or a folder with all below it; nothing happens if it is absent."""
+
+
+COPIED_BYTES = 4 * 2**20
+"""So much of a file is held at once while it is copied or compared."""
 
 
 def is_hidden(name: str) -> bool:
@@ -147,6 +159,29 @@ class LocalStorage:
                 f"with {len(content):,} bytes free"
             ) from fault
 
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        parts, place = [local_path(source) for source in sources], local_path(target)
+        if _holds_just(place, parts):
+            return False
+        draft = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if len(parts) == 1:
+                parts[0].replace(draft)
+            with draft.open("ab") as file:
+                for part in parts if len(parts) > 1 else ():
+                    with part.open("rb") as content:
+                        shutil.copyfileobj(content, file, COPIED_BYTES)
+                os.fsync(file.fileno())
+            draft.replace(place)
+        except OSError as fault:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise OutputFailed(
+                f"{target}: can't be written ({fault.strerror}); name an output path that this user can write to"
+            ) from fault
+        return True
+
     def delete(self, path: str) -> None:
         target = local_path(path)
         if target.is_dir() and not target.is_symlink():
@@ -162,6 +197,20 @@ def local_path(path: str) -> Path:
     if path.startswith("file:"):
         return Path("/" + path.removeprefix("file:").lstrip("/"))
     return Path(path)
+
+
+def _holds_just(place: Path, parts: Sequence[Path]) -> bool:
+    """Whether a file is there and is what the parts are, one after the other."""
+    if not place.is_file() or place.stat().st_size != sum(part.stat().st_size for part in parts):
+        return False
+    with ExitStack() as opened:
+        held = opened.enter_context(place.open("rb"))
+        for part in parts:
+            content = opened.enter_context(part.open("rb"))
+            while piece := content.read(COPIED_BYTES):
+                if held.read(len(piece)) != piece:
+                    return False
+    return True
 
 
 def _local_files(top: Path) -> Iterator[StoredFile]:
@@ -271,6 +320,58 @@ class HadoopStorage:
                 if not in_place:
                     self._file_system.delete(draft, False)
             raise OutputFailed(f"{path}: can't be written ({_reason(fault)})") from fault
+
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        place = self._path(target)
+        try:
+            if self._holds_just(place, sources):
+                return False
+            in_place = self.scheme in self.OBJECT_STORES
+            draft = (
+                place
+                if in_place
+                else self._path(join(str(place.getParent()), f".{place.getName()}.{uuid.uuid4().hex}"))
+            )
+            if len(sources) == 1 and not in_place:
+                self._file_system.mkdirs(place.getParent())
+                draft = self._path(sources[0])
+            else:
+                self._copy(sources, draft)
+            if not in_place:
+                self._replace(draft, place)
+        except Exception as fault:
+            raise OutputFailed(f"{target}: can't be written ({_reason(fault)})") from fault
+        return True
+
+    def _copy(self, sources: Sequence[str], target: Any) -> None:
+        stream = self._file_system.create(target, True)
+        try:
+            self._jvm.org.apache.commons.io.IOUtils.copyLarge(self._opened(sources), stream)
+        except Exception:
+            with suppress(Exception):
+                stream.abort()  # closing would show an object store's readers half an object
+            raise
+        stream.close()
+
+    def _opened(self, sources: Sequence[str]) -> Any:
+        """One Java stream of all files, one after the other."""
+        streams = self._jvm.java.util.Vector()
+        for source in sources:
+            streams.add(self._file_system.open(self._path(source)))
+        return self._jvm.java.io.SequenceInputStream(streams.elements())
+
+    def _holds_just(self, place: Any, sources: Sequence[str]) -> bool:
+        if not self._file_system.exists(place):
+            return False
+        sizes = [int(self._file_system.getFileStatus(self._path(source)).getLen()) for source in sources]
+        if int(self._file_system.getFileStatus(place).getLen()) != sum(sizes):
+            return False
+        held, new = self._file_system.open(place), self._opened(sources)
+        try:
+            return bool(self._jvm.org.apache.commons.io.IOUtils.contentEquals(held, new))
+        finally:
+            held.close()
+            new.close()
 
     def _replace(self, draft: Any, target: Any) -> None:
         options = self._jvm.org.apache.hadoop.fs.Options.Rename

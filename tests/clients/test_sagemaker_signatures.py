@@ -22,12 +22,16 @@ CLASSES = (
     *("DatasetFormat", "MonitoringDatasetFormat", "CronExpressionGenerator"),
     *("DataQualityMonitoringConfig", "DataQualityDistributionConstraints"),
     *("MonitoringExecution", "BaseliningJob", "Statistics", "Constraints", "ConstraintViolations"),
+    *("ModelBiasMonitor", "BiasAnalysisConfig"),
 )
+CLASSES_OF_CLARIFY = ("DataConfig", "BiasConfig", "ModelPredictedLabelConfig", "SageMakerClarifyProcessor")
 
 NOT_OFFERED = {
     # parts of requests to the API, static methods that the SDK calls itself
     *("prepare_app_specification", "prepare_output_config", "prepare_processing_resources"),
     *("prepare_stopping_condition", "start_new"),
+    # analyses of attributions
+    *("run_explainability", "run_bias_and_explainability"),
 }
 
 
@@ -41,15 +45,17 @@ def signatures(python, module, environment, names=CLASSES):
 @pytest.fixture(scope="module")
 def theirs(sdk_python, tmp_path_factory):
     quiet = {"SAGEMAKER_SUPPRESS_V2_WARNING": "1", "HOME": str(tmp_path_factory.mktemp("home")), "LC_ALL": "C.UTF-8"}
-    return signatures(sdk_python, "sagemaker.model_monitor", quiet)
+    of_clarify = signatures(sdk_python, "sagemaker.clarify", quiet, CLASSES_OF_CLARIFY)
+    return {**signatures(sdk_python, "sagemaker.model_monitor", quiet), **of_clarify}
 
 
 @pytest.fixture(scope="module")
 def ours():
-    return signatures(sys.executable, "model_monitor.sagemaker", {**os.environ, "PYTHONPATH": str(ROOT / "lib")})
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
+    return signatures(sys.executable, "model_monitor.sagemaker", environment, (*CLASSES, *CLASSES_OF_CLARIFY))
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", [*CLASSES, *CLASSES_OF_CLARIFY])
 def test_every_public_method_has_the_sdks_signature(theirs, ours, name):
     wanted = {method: shape for method, shape in theirs[name].items() if method not in NOT_OFFERED}
 

@@ -100,7 +100,9 @@ def test_data_quality_from_a_baseline_to_a_monitoring_run(container):
 def test_ground_truth_is_merged_and_the_models_quality_watched(container):
     """Contract 1.2 and 5.4: three variables are the merger's whole environment; its output feeds the monitor."""
     folder = container.processing
-    put(folder / "labelled" / "a.csv", "p,y\n" + "".join(f"{row % 10 / 10},{int(row % 10 > 5)}\n" for row in range(300)))
+    put(
+        folder / "labelled" / "a.csv", "p,y\n" + "".join(f"{row % 10 / 10},{int(row % 10 > 5)}\n" for row in range(300))
+    )
     quality = {"analysis_type": "MODEL_QUALITY", "problem_type": "BinaryClassification"}
     baseline = container(
         dataset_source=str(folder / "labelled"),

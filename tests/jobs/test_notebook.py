@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -36,6 +38,20 @@ def baselining(tmp_path_factory):
 @pytest.fixture(scope="module")
 def monitoring(tmp_path_factory):
     return shown_by("monitoring.ipynb", tmp_path_factory.mktemp("monitoring"))
+
+
+@pytest.fixture(scope="module")
+def of_the_sdk(tmp_path_factory):
+    """The notebook of the SDK, with traffic whose last two hours have the fault (demo/traffic.py)."""
+    folder = tmp_path_factory.mktemp("of-the-sdk")
+    generator = str(ROOT / "examples" / "churn" / "generate.py")
+    size = ("--rows", "1000", "--hours", "20", "--per-hour", "100", "--until-now")
+    subprocess.run(
+        [sys.executable, generator, "--output", str(folder / "churn-data"), *size],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
+        check=True,
+    )
+    return shown_by("sagemaker.ipynb", folder)
 
 
 def test_the_notebook_shows_the_baseline_as_a_table(baselining):
@@ -94,6 +110,29 @@ def test_the_notebook_writes_the_files_of_a_monitoring_run(monitoring):
     written = monitoring["sorted(run.digests)"]["text/plain"]
 
     assert all(name in written for name in ("constraint_violations.json", "checks.json", "ledger.json"))
+
+
+def test_a_notebook_of_the_sdk_gets_its_baseline(of_the_sdk):
+    assert "churn_probability" in of_the_sdk["suggested.head(10)"]["text/plain"]
+    assert of_the_sdk['monitor.describe_schedule()["MonitoringScheduleStatus"]']["text/plain"] == "'Scheduled'"
+
+
+def test_a_notebook_of_the_sdk_gets_an_execution_with_the_services_message_and_files(of_the_sdk):
+    message = of_the_sdk['execution.describe()["ExitMessage"]']["text/plain"]
+    [files] = [shown["text/plain"] for line, shown in of_the_sdk.items() if line.startswith("sorted(name")]
+
+    assert message.startswith("'CompletedWithViolations: Job completed successfully with ")
+    assert all(name in files for name in ("constraint_violations.json", "constraints.json", "statistics.json"))
+
+
+def test_a_notebook_of_the_sdk_sees_the_fault_whose_unit_is_a_hundredth(of_the_sdk):
+    [means] = [shown["text/plain"] for line, shown in of_the_sdk.items() if line.startswith("means.loc")]
+    before, now = map(float, means.splitlines()[-1].split()[-2:])
+    found = of_the_sdk['pd.json_normalize(violations.body_dict["violations"])']["text/plain"]
+
+    assert "monthly_charge_eur" in found
+    assert "baseline_drift_check" in found
+    assert 80 < now / before < 120  # demo/traffic.py: its factor is 100
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

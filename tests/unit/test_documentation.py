@@ -12,11 +12,19 @@ from typing import Any
 import pytest
 
 from model_monitor import __version__, cli
+from model_monitor.bias.analysis import POST_TRAINING, PRE_TRAINING
 from model_monitor.data_quality import checks
 from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from model_monitor.demo.traffic import Traffic, captures
+from model_monitor.documents.model_quality_constraints import ComparisonOperator
+from model_monitor.documents.promotions import Promotion
 from model_monitor.drift import DISTANCES
 from model_monitor.errors import MonitorError
+from model_monitor.explain.explanations import Explanation
+from model_monitor.model_quality.measurement import METRICS
+from model_monitor.model_quality.suggestion import CONSTRAINED
+from model_monitor.outputs.notices import destinations  # noqa: F401 - registers the sinks
+from model_monitor.outputs.sinks import SINKS, mail, webhook
 from model_monitor.reading.decoding import Reading, decode
 from model_monitor.reading.formats import ENDPOINT_INDEXES
 from model_monitor.reading.inference_records import InferenceRecord
@@ -43,6 +51,12 @@ STARTS = re.compile(r"^(.*?)(?:\./spark-submit\.sh|(?:\.venv/bin/)?model-monitor
 
 import_all(checks)
 
+WITHOUT_A_JOB = (
+    *("demo", "explain", "import", "merge-states", "replay"),
+    *("run-due", "promote", "rollback", "prune"),
+)
+"""Commands that are none of `submit`."""
+
 REQUIRED = ["--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out"]
 """What a command with `…` in it leaves to the reader."""
 
@@ -58,7 +72,7 @@ class Command:
 
     @property
     def starts_a_job(self) -> bool:
-        return self.words[0] not in ("demo", "merge-states")
+        return self.words[0] not in WITHOUT_A_JOB
 
 
 def commands_of(page: Path) -> list[Command]:
@@ -112,7 +126,28 @@ def test_every_job_in_a_command_takes_its_flags(page, monkeypatch):
 def test_every_other_command_of_ours_is_understood(page, monkeypatch):
     understood = []
     monkeypatch.setattr("model_monitor.history.merging.merge_runs", lambda runs, output: understood.append(runs))
+    monkeypatch.setattr(
+        "model_monitor.explain.runs.explain",
+        lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
+    )
+    monkeypatch.setattr("model_monitor.replay.command._submit", lambda job, flags: understood.append(flags) or 0)
+    monkeypatch.setattr("model_monitor.imports.account.sagemaker_client", lambda region: None)
+    monkeypatch.setattr("model_monitor.imports.account.answers_on", lambda client, schedule: [])
+    monkeypatch.setattr("model_monitor.imports.command.read_answers", lambda files: [])
+    monkeypatch.setattr(
+        "model_monitor.imports.command.import_schedules", lambda *given, **named: understood.append(given)
+    )
     monkeypatch.setattr("model_monitor.demo.run._run", lambda *given: understood.append(given) or 0)
+    monkeypatch.setattr("model_monitor.cli._session_for", lambda paths: None)
+    monkeypatch.setattr("model_monitor.scheduling.command.main", lambda *given: understood.append(given) or 0)
+    version = Promotion(model_version="7", run_id="0", source="", time="")
+    monkeypatch.setattr(
+        "model_monitor.history.promotions.promote", lambda *given, **named: understood.append(given) or version
+    )
+    monkeypatch.setattr(
+        "model_monitor.history.promotions.roll_back", lambda *given: understood.append(given) or version
+    )
+    monkeypatch.setattr("model_monitor.history.pruning.prunable", lambda *given: understood.append(given) or [])
     others = [command.words for command in commands_of(page) if not command.starts_a_job]
     for words in others:
         assert cli.main(words) == 0, shlex.join(words)
@@ -123,17 +158,20 @@ def test_every_other_command_of_ours_is_understood(page, monkeypatch):
 JOBS = ("baseline", "monitor")
 
 
-def jobs_of(option: Option) -> list[str]:
-    """The jobs of docs/jobs.md that use the option for data quality."""
-    return [job for job in JOBS if option.is_used_by(job, AnalysisType.DATA_QUALITY)]
+def jobs_of(option: Option, analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> list[str]:
+    """The jobs of docs/jobs.md that use the option for an analysis."""
+    return [job for job in JOBS if option.is_used_by(job, analysis)]
 
 
-def option_table() -> str:
-    """The table of docs/jobs.md: every option that a data-quality job uses, as the job's own help says it."""
+def option_table(analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> str:
+    """The table of docs/jobs.md: every option that a data-quality job uses, as the job's own help says it.
+
+    Of another analysis: those that it has beside them.
+    """
     rows = ["| flag | variable | job | default | meaning |", "|---|---|---|---|---|"]
     for name, option in OPTIONS.items():
-        jobs = jobs_of(option)
-        if jobs:
+        jobs = jobs_of(option, analysis)
+        if jobs and (analysis is AnalysisType.DATA_QUALITY or not jobs_of(option)):
             whose = "both" if len(jobs) == len(JOBS) else jobs[0]
             default = _default(name, option, jobs[0])
             cells = (_flags(name, option), f"`{variable_of(name, option)}`", whose, default, option.help)
@@ -160,9 +198,56 @@ def test_the_table_of_options_is_the_one_of_the_code():
     assert option_table() in page, f"docs/jobs.md has to have this table:\n\n{option_table()}"
 
 
-def test_options_without_effect_on_any_job_are_listed_as_such():
+def test_the_options_of_model_quality_are_those_of_the_code():
+    page = (ROOT / "docs" / "model-quality.md").read_text(encoding="utf-8")
+    table = option_table(AnalysisType.MODEL_QUALITY)
+
+    assert table in page, f"docs/model-quality.md has to have this table:\n\n{table}"
+
+
+def test_the_options_of_bias_are_those_of_the_code():
+    page = (ROOT / "docs" / "bias.md").read_text(encoding="utf-8")
+    table = option_table(AnalysisType.MODEL_BIAS)
+
+    assert table in page, f"docs/bias.md has to have this table:\n\n{table}"
+
+
+def merge_option_table() -> str:
+    """The table of docs/merge.md: every option that the merge uses, as its own help says it."""
+    rows = ["| flag | variable | default | meaning |", "|---|---|---|---|"]
+    for name, option in OPTIONS.items():
+        if option.is_used_by("merge", AnalysisType.DATA_QUALITY):
+            default = _default(name, option, "merge")
+            cells = (_flags(name, option), f"`{variable_of(name, option)}`", default, option.help)
+            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_options_of_the_merge_are_those_of_the_code():
+    page = (ROOT / "docs" / "merge.md").read_text(encoding="utf-8")
+
+    assert merge_option_table() in page, f"docs/merge.md has to have this table:\n\n{merge_option_table()}"
+
+
+def bias_metric_table() -> str:
+    """The table of docs/bias.md: every registered bias metric, by name, as its docstring's first line says it."""
+    rows = ["| metric | part | what it is |", "|---|---|---|"]
+    for part, registry in (("pre-training", PRE_TRAINING), ("post-training", POST_TRAINING)):
+        for metric in sorted(registry.values(), key=lambda metric: metric.name):
+            cells = (f"`{metric.name}`", part, metric.summary)
+            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_table_of_bias_metrics_is_the_one_of_the_registries():
+    page = (ROOT / "docs" / "bias.md").read_text(encoding="utf-8")
+
+    assert bias_metric_table() in page, f"docs/bias.md has to have this table:\n\n{bias_metric_table()}"
+
+
+def test_options_of_the_contract_without_effect_on_data_quality_are_listed_as_such():
     page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
-    unused = [flag_of(name) for name, option in OPTIONS.items() if not jobs_of(option)]
+    unused = [flag_of(name) for name, option in OPTIONS.items() if not option.ours and not jobs_of(option)]
     sentence = ", ".join(f"`{flag}`" for flag in unused)
 
     assert sentence in " ".join(page.split()), f"docs/jobs.md has to list these: {sentence}"
@@ -185,6 +270,62 @@ def test_the_table_of_distances_is_the_one_of_the_registry():
     assert distance_table() in page, f"docs/drift.md has to have this table:\n\n{distance_table()}"
 
 
+def metric_table() -> str:
+    """The table of docs/model-quality.md: every registered metric, as its facts and its docstring's first line say it."""
+    rows = ["| problem | metric | threshold | worse | what it is |", "|---|---|---|---|---|"]
+    for problem, registry in METRICS.items():
+        for metric in registry.values():
+            if metric.name.endswith("_best_constant_classifier"):
+                continue
+            threshold = "suggested" if metric.name in CONSTRAINED[problem] else "yours"
+            worse = "less" if metric.facts["operator"] is ComparisonOperator.LESS_THAN else "more"
+            cells = (problem.value, f"`{metric.name}`", threshold, worse, metric.summary)
+            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_table_of_metrics_is_the_one_of_the_registries():
+    page = (ROOT / "docs" / "model-quality.md").read_text(encoding="utf-8")
+
+    assert metric_table() in page, f"docs/model-quality.md has to have this table:\n\n{metric_table()}"
+
+
+def sink_table() -> str:
+    """The table of docs/alerts.md: every registered sink, as its facts and its docstring's first line say it."""
+    rows = ["| `--sink` | told | what it gets |", "|---|---|---|"]
+    for sink in SINKS.values():
+        due = "every run" if sink.facts["every_run"] else "when the alert changes"
+        rows.append(f"| `{sink.facts['spelling']}` | {due} | {sink.summary} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_table_of_sinks_is_the_one_of_the_registry():
+    page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+
+    assert sink_table() in page, f"docs/alerts.md has to have this table:\n\n{sink_table()}"
+
+
+def test_every_variable_of_the_sinks_is_documented():
+    page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+
+    assert [name for name in (*mail.VARIABLES, webhook.SECRET) if f"`{name}`" not in page] == []
+
+
+def test_the_documented_check_of_a_signature_takes_what_is_sent_and_nothing_else():
+    page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    [source] = [text for _, text, _ in BLOCK.findall(page) if "def is_genuine" in text]
+    program: dict[str, Any] = {}
+    exec(compile(source, "docs/alerts.md", "exec"), program)
+    headers = {
+        webhook.TIMESTAMP_HEADER: "1769900700",
+        webhook.SIGNATURE_HEADER: webhook.signature_of(b"{}", "secret", "1769900700"),
+    }
+
+    assert program["is_genuine"](headers, b"{}", "secret")
+    assert not program["is_genuine"](headers, b"{ }", "secret")
+    assert not program["is_genuine"]({**headers, webhook.TIMESTAMP_HEADER: "1769900701"}, b"{}", "secret")
+
+
 def test_every_check_is_documented():
     page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
 
@@ -205,7 +346,7 @@ def test_every_documented_file_is_written_by_the_code():
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "lib").rglob("*.py"))
     unknown = [name for name in names if f'"{name.partition("/")[0]}"' not in code and f'"{name}"' not in code]
 
-    assert len(names) == 12
+    assert len(names) == 18
     assert unknown == []
 
 

@@ -16,36 +16,43 @@ ALLOWED = {
     "errors": set(),
     "deequ_release": set(),
     "registry": {"errors"},
+    "capture": set(),
     "documents": {"errors"},
     "states": {"errors"},
     "drift": {"errors", "registry", "states"},
-    "data_quality": {"errors", "registry", "documents", "states", "drift"},
+    "monitoring": {"documents", "states"},
+    "request_statistics": {"documents", "states", "monitoring"},
+    "data_quality": {"errors", "registry", "documents", "states", "drift", "monitoring"},
+    "model_quality": {"errors", "registry", "documents", "states", "monitoring"},
+    "bias": {"errors", "registry", "documents", "states", "monitoring"},
     "storage": {"errors"},
     "reading": {"errors", "states", "storage"},
     "profiling": {"errors", "deequ_release", "documents", "states", "storage"},
-    "outputs": {"errors", "documents", "states", "data_quality", "storage"},
-    "history": {"errors", "documents", "states", "data_quality", "outputs", "storage"},
-    "results": {"errors", "documents", "states", "reading", "history", "outputs", "storage"},
-    "monitor": {
-        *(
-            "results",
-            "errors",
-            "documents",
-            "states",
-            "storage",
-            "reading",
-            "profiling",
-            "outputs",
-            "history",
-            "data_quality",
-        ),
+    "outputs": {"errors", "registry", "documents", "monitoring", "storage"},
+    "merging": {"errors", "reading", "outputs", "storage"},
+    "history": {
+        *("errors", "documents", "states", "monitoring", "data_quality", "model_quality", "outputs", "storage"),
+        *("bias", "request_statistics", "reading"),
     },
+    "contingency_scan": {"bias", "states", "reading", "profiling"},
+    "scanning": {"bias", "states", "reading", "profiling", "contingency_scan"},
+    "results": {"documents", "states", "monitoring", "reading", "history", "outputs"},
+    "monitor": {"errors", "documents", "monitoring", "reading", "scanning", "results", "request_statistics"},
     "runtime": {
         *("errors", "registry", "documents", "states", "storage", "reading", "profiling", "outputs", "history"),
-        *("data_quality", "results", "monitor", "deequ_release"),
+        *("monitoring", "data_quality", "model_quality", "bias", "results", "monitor", "deequ_release"),
+        *("merging", "schedules"),
     },
-    "demo": {"errors", "documents", "runtime"},
-    "cli": {"errors", "history", "runtime", "demo"},
+    "demo": {"errors", "documents", "outputs", "runtime"},
+    "schedules": {"errors"},
+    "replay": {
+        *("errors", "documents", "storage", "reading", "monitoring", "outputs", "monitor", "runtime", "schedules"),
+    },
+    "imports": {"errors", "documents", "storage", "runtime", "schedules"},
+    "sagemaker": {"errors", "documents", "storage", "outputs", "history", "runtime", "schedules", "imports"},
+    "scheduling": {"errors", "documents", "storage", "reading", "outputs", "runtime", "schedules"},
+    "explain": {"errors", "documents", "states", "drift", "data_quality", "outputs", "history", "storage"},
+    "cli": {"errors", "history", "runtime", "demo", "explain", "replay", "imports", "scheduling", "schedules"},
 }
 """Package (or module) of ours -> those that it may import beside itself; the order is that of the layers."""
 
@@ -55,11 +62,23 @@ ON_EXECUTORS = (
     "profiling/block",
     "profiling/gathering",
     "profiling/plan",
+    "profiling/keys",
+    "profiling/worker",
     "reading/handlers",
+    "reading/captured_lines",
+    "reading/csv_lines",
+    "profiling/outcome_partition",
+    "reading/outcome_decoders",
+    "merging/label_lines",
+    "merging/transform_lines",
+    "profiling/flip_partition",
 )
 """What Python workers import: neither pyspark, nor pydeequ, nor pydantic."""
 
-PURE = ("documents", "states", "drift", "data_quality", "registry", "errors", "deequ_release")
+PURE = (
+    *("documents", "states", "drift", "monitoring", "data_quality", "model_quality", "bias", "registry", "errors"),
+    "deequ_release",
+)
 """What runs without Spark."""
 
 
@@ -107,7 +126,7 @@ def test_libraries_stay_in_their_layers(path):
         assert not libraries & {"pyspark", "pydeequ", "py4j", "boto3"}
     if not name_of(path).startswith("profiling/deequ"):
         assert "pydeequ" not in libraries
-    if not name_of(path).startswith(("documents", "runtime", "data_quality")):
+    if not name_of(path).startswith(("documents", "runtime", "data_quality", "schedules")):
         assert "pydantic" not in libraries
 
 

@@ -33,7 +33,7 @@ def conclusion(
     furthest = max(drifted, key=_distance)
     return (
         f"{counted}; the largest: {furthest.feature} drifted, distance {furthest.observed:.4g} "
-        f"(threshold {furthest.threshold:g}){_means(furthest.feature, baseline, current)}."
+        f"(threshold {furthest.threshold:g}){_means(furthest.feature or '', baseline, current)}."
     )
 
 

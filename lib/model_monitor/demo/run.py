@@ -17,7 +17,6 @@ from typing import TextIO
 
 from model_monitor.demo.conclusion import conclusion
 from model_monitor.demo.data_set import BASELINE, CAPTURES, FAULT, GROUND_TRUTH, write_data_set
-from model_monitor.demo.text_table import text_table
 from model_monitor.demo.traffic import Traffic
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.outcomes import CheckOutcomes
@@ -25,6 +24,7 @@ from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import as_rows
 from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.outputs.text_table import text_table
 
 RESULTS = "baseline"  # the jobs' output directories, inside the demo's
 REPORT = "monitoring"

@@ -58,10 +58,19 @@ def publish(files: Mapping[str, bytes], output_path: str, spark: SparkSession | 
     for name in before.digests if before else ():
         if name not in files:
             storage.delete(join(output_path, name))
-    commit = {"run_id": run.run_id, "folder": f"{RUNS}/{run.run_id}", "sha256": dict(sorted(run.digests.items()))}
-    storage.write(join(output_path, CURRENT), (json.dumps(commit, indent=2) + "\n").encode())
+    point_to(run, output_path, spark)
     log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
     return run
+
+
+def point_to(run: Run, output_path: str, spark: SparkSession | None = None) -> None:
+    """Make a run whose folder is below `output_path` the one that counts there, which is one file put in place.
+
+    Raises OutputFailed if it can't be written; the run before counts then.
+    """
+    folder = run.folder.removeprefix(join(output_path, ""))
+    commit = {"run_id": run.run_id, "folder": folder, "sha256": dict(sorted(run.digests.items()))}
+    storage_of(output_path, spark).write(join(output_path, CURRENT), (json.dumps(commit, indent=2) + "\n").encode())
 
 
 def current_run(output_path: str, spark: SparkSession | None = None) -> Run | None:

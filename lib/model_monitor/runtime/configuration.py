@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.reading.formats import SparkFormat, TableFormat, parse_dataset_format
+from model_monitor.runtime.bias_options import stood_for
 from model_monitor.runtime.contract import OPTIONS, JobConfig
 from model_monitor.runtime.sources import Given, Sources, flag_of, gather
 
@@ -28,6 +29,8 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
     faults = list(sources.faults)
     told = set(sources.faults.values())
     texts = {name: given.text for name, given in sources.values.items()}
+    texts |= stood_for(sources.values, job)
+    texts = {**{name: option.presets[job] for name, option in OPTIONS.items() if job in option.presets}, **texts}
     config = None
     try:
         config = JobConfig.model_validate({"job": job, **texts})
@@ -36,6 +39,7 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
         faults += [_fault(name, text, sources.values) for name, text in found.items() if name not in told]
     if "dataset_source" not in told | set(texts) and not _names_its_data(texts.get("dataset_format", "")):
         faults.append(_missing("dataset_source"))
+    faults += [_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts]
     if config is None or faults:
         raise BadConfiguration.gathered(faults)
     ignored = [

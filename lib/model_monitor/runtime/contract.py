@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from operator import attrgetter
 from typing import Annotated
@@ -17,29 +17,50 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS
 from model_monitor.documents.constraints import CategoricalDriftMethod, ComparisonMethod
+from model_monitor.model_quality.tolerance import Tolerance
+from model_monitor.outputs.notices.destinations import Destination
 from model_monitor.reading.formats import DatasetFormat
+from model_monitor.runtime.bias_options import (
+    IntervalMethod,
+    local_analysis_config,
+    neutral_value,
+    ranges_by_metric,
+    types_by_column,
+)
 from model_monitor.runtime.options import (
     AnalysisType,
     Compatibility,
     Option,
-    ProblemType,
+    at_least_the_datapoints,
     data_format,
+    destinations,
+    duration,
     enabled,
     member_of,
     moment,
     names,
     number,
+    period,
     script,
     share,
     switch,
+    tolerance_rule,
+    up_to_100,
     whole,
 )
+from model_monitor.states.contingency_plan import ValueKind
+from model_monitor.states.outcomes import ProblemType
 
+_WITH_FEATURES = (AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY)
 ANALYSES_OF_MODELS = (AnalysisType.MODEL_QUALITY, AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY)
 _DATA_QUALITY = (AnalysisType.DATA_QUALITY,)
+_MODEL_QUALITY = (AnalysisType.MODEL_QUALITY,)
+_BIAS = (AnalysisType.MODEL_BIAS,)
 _BASELINE = ("baseline",)
 _MONITOR = ("monitor",)
 _ANALYSER = ("baseline", "monitor")
+_MERGE = ("merge",)
+_IN_A_WINDOW = ("monitor", "merge")
 
 _suggestion = partial(Option, ours=True, jobs=_BASELINE, analyses=_DATA_QUALITY)
 _of_model = partial(Option, analyses=ANALYSES_OF_MODELS)
@@ -72,13 +93,16 @@ class JobConfig(BaseModel):
             "What the data is: csv, csv-without-header, jsonl, json, parquet, capture, merged, table:NAME, the "
             'contract\'s JSON, or any reader of Spark as {"spark": {"format": "orc", "options": {}}}.',
             "FORMAT",
+            presets={"merge": "capture"},
         ),
     ]
 
     output_path: Annotated[str, Option("Directory that the results are written to.", "DIRECTORY")]
 
     analysis_type: Annotated[
-        AnalysisType, member_of(AnalysisType), Option("Which monitor: " + ", ".join(AnalysisType) + ".", "TYPE")
+        AnalysisType,
+        member_of(AnalysisType),
+        Option("Which monitor: " + ", ".join(AnalysisType) + ".", "TYPE", jobs=_ANALYSER),
     ] = AnalysisType.DATA_QUALITY
 
     publish_cloudwatch_metrics: Annotated[
@@ -90,7 +114,11 @@ class JobConfig(BaseModel):
     problem_type: Annotated[
         ProblemType | None,
         member_of(ProblemType),
-        _of_model("What the model predicts: " + ", ".join(ProblemType) + ".", "TYPE"),
+        _of_model(
+            "What the model predicts: " + ", ".join(problem.value for problem in ProblemType) + ".",
+            "TYPE",
+            analyses=_MODEL_QUALITY,
+        ),
     ] = None
 
     inference_attribute: Annotated[
@@ -109,18 +137,26 @@ class JobConfig(BaseModel):
         _of_model("A probability above it means label 1.", "NUMBER", default="0.5"),
     ] = None
 
-    ground_truth_attribute: Annotated[str | None, _of_model("Column of the label.", "FEATURE")] = None
+    ground_truth_attribute: Annotated[str | None, _of_model("Column, index or JSON path of the label.", "FEATURE")] = (
+        None
+    )
 
     ground_truth_source: Annotated[
-        str | None, Option("File or directory with the ground truth.", "PATH", jobs=("merge",))
+        str | None,
+        Option("File or directory with the ground truth.", "PATH", jobs=_MERGE, required_by=_MERGE),
     ] = None
 
-    features_attribute: Annotated[str | None, _of_model("JSON path of the features in a record.", "PATH")] = None
+    features_attribute: Annotated[
+        str | None,
+        Option("JSON path of the features in a record.", "PATH", analyses=_WITH_FEATURES),
+    ] = None
 
     exclude_features_attribute: Annotated[
         tuple[str, ...],
         names,
-        Option("Columns to leave out: names or 0-based indices, with commas.", "FEATURES", default="none"),
+        Option(
+            "Columns to leave out: names or 0-based indices, with commas.", "FEATURES", jobs=_ANALYSER, default="none"
+        ),
     ] = ()
 
     record_preprocessor_script: Annotated[
@@ -156,15 +192,101 @@ class JobConfig(BaseModel):
     start_time: Annotated[
         datetime | None,
         moment,
-        Option("First moment of the window, such as 2021-05-06T22:00:00Z.", "TIME", jobs=_MONITOR),
+        Option("First moment of the window, such as 2021-05-06T22:00:00Z.", "TIME", jobs=_IN_A_WINDOW),
     ] = None
 
-    end_time: Annotated[datetime | None, moment, Option("First moment after the window.", "TIME", jobs=_MONITOR)] = None
+    end_time: Annotated[
+        datetime | None, moment, Option("First moment after the window.", "TIME", jobs=_IN_A_WINDOW)
+    ] = None
+
+    scheduled_time: Annotated[
+        datetime | None,
+        moment,
+        Option(
+            "Time that the run is scheduled for; its full hour, and the two offsets from it, are a window, too.",
+            "TIME",
+            ours=True,
+            jobs=_IN_A_WINDOW,
+        ),
+    ] = None
+
+    start_time_offset: Annotated[
+        timedelta,
+        duration,
+        Option(
+            "From the scheduled time to the start of the window, as an ISO 8601 duration, such as -P8D.",
+            "DURATION",
+            ours=True,
+            jobs=_IN_A_WINDOW,
+            default="-PT1H",
+        ),
+    ] = timedelta(hours=-1)
+
+    end_time_offset: Annotated[
+        timedelta,
+        duration,
+        Option("The same to its end.", "DURATION", ours=True, jobs=_IN_A_WINDOW, default="PT0H"),
+    ] = timedelta(0)
+
+    late_labels: Annotated[
+        timedelta | None,
+        period,
+        Option(
+            "How long labels are waited for, such as P7D: a later run merges the hours again whose labels have come.",
+            "DURATION",
+            ours=True,
+            jobs=_MERGE,
+            default="not at all",
+        ),
+    ] = None
+
+    absent_label: Annotated[
+        str | None,
+        Option(
+            "Label of captures that got none within --after, such as 0 for no click.", "LABEL", ours=True, jobs=_MERGE
+        ),
+    ] = None
+
+    after: Annotated[
+        timedelta | None,
+        period,
+        Option(
+            "How long after its hour a capture is labelled as absent, such as PT24H.",
+            "DURATION",
+            ours=True,
+            jobs=_MERGE,
+        ),
+    ] = None
+
+    to_label: Annotated[
+        int | None,
+        whole,
+        Option(
+            "So many captures without a label are listed for people to label, from all ranges of the score.",
+            "NUMBER",
+            ours=True,
+            jobs=_MERGE,
+        ),
+    ] = None
+
+    to_label_seed: Annotated[
+        int, whole, Option("Another number gives another list of them.", "NUMBER", ours=True, jobs=_MERGE)
+    ] = 1
+
+    score_attribute: Annotated[
+        str,
+        Option(
+            "Where in the model's output its score is, for --to-label: index of a CSV cell, or path of a JSON member.",
+            "PATH",
+            ours=True,
+            jobs=_MERGE,
+        ),
+    ] = "0"
 
     metric_time: Annotated[
         datetime | None,
         moment,
-        Option("Time stamp of the metrics.", "TIME", jobs=_MONITOR, default="start_time, or the start of the run"),
+        Option("Time stamp of the metrics.", "TIME", jobs=_IN_A_WINDOW, default="start_time, or the start of the run"),
     ] = None
 
     lenient_window: Annotated[
@@ -219,12 +341,81 @@ class JobConfig(BaseModel):
         ),
     ] = False
 
+    sink: Annotated[
+        tuple[Destination, ...],
+        destinations,
+        Option(
+            "Who is told: cloudwatch[:NAMESPACE], webhook:URL, email:ADDRESS, sns:ARN, prometheus:PATH; several with commas, "
+            "or in several flags.",
+            "SINK",
+            ours=True,
+            jobs=_MONITOR,
+            default="nobody",
+            repeatable=True,
+        ),
+    ] = ()
+
+    sink_required: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether the job fails if a sink could not be told; without it that is a warning.",
+            ours=True,
+            jobs=_MONITOR,
+            opposite="sink_optional",
+        ),
+    ] = False
+
+    every: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether webhooks, mail and topics are told of every run, not only when the alert changes.",
+            ours=True,
+            jobs=_MONITOR,
+            opposite="on_transition",
+        ),
+    ] = False
+
+    datapoints_to_alert: Annotated[
+        int,
+        up_to_100,
+        Option(
+            "How many of the last windows have to have violations for an alert.", "NUMBER", ours=True, jobs=_MONITOR
+        ),
+    ] = 1
+
+    evaluation_period: Annotated[
+        int | None,
+        up_to_100,
+        AfterValidator(at_least_the_datapoints),
+        Option(
+            "How many of the last windows are looked at for that.",
+            "NUMBER",
+            ours=True,
+            jobs=_MONITOR,
+            default="datapoints_to_alert",
+        ),
+    ] = None
+
+    min_traffic: Annotated[
+        float | None,
+        share,
+        Option(
+            "Share of the records that are usual at a window's hour below which traffic fell, and the sinks are told.",
+            "SHARE",
+            ours=True,
+            jobs=_MONITOR,
+            default="not looked at",
+        ),
+    ] = None
+
     sagemaker_endpoint_name: Annotated[
-        str | None, Option("The endpoint's name: a dimension of the metrics.", "NAME", jobs=_MONITOR)
+        str | None, Option("The endpoint's name: a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW)
     ] = None
 
     sagemaker_monitoring_schedule_name: Annotated[
-        str | None, Option("The schedule's name: a dimension of the metrics.", "NAME", jobs=_MONITOR)
+        str | None, Option("The schedule's name: a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW)
     ] = None
 
     sagemaker_endpoint_datacapture_prefix: Annotated[
@@ -324,6 +515,168 @@ class JobConfig(BaseModel):
         ),
     ] = False
 
+    positive_label: Annotated[
+        str | None,
+        Option(
+            "The class that a binary problem is about.",
+            "LABEL",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_MODEL_QUALITY,
+            default="1 or true",
+        ),
+    ] = None
+
+    tolerance: Annotated[
+        Tolerance | None,
+        tolerance_rule,
+        Option(
+            "How far the suggested thresholds lie from the baseline's values: interval, absolute:0.02, relative:5%, or none.",
+            "TOLERANCE",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_MODEL_QUALITY,
+            default="interval, but none with --compat service",
+        ),
+    ] = None
+
+    window_rows: Annotated[
+        int | None,
+        whole,
+        Option(
+            "Rows that a window will have at least: what --tolerance interval allows for.",
+            "NUMBER",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_MODEL_QUALITY,
+            default="as many as the baseline",
+        ),
+    ] = None
+
+    min_samples: Annotated[
+        int | None,
+        whole,
+        Option(
+            "Rows that a metric has to rest on to be judged; with fewer checks.json says that nobody can tell.",
+            "NUMBER",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_MODEL_QUALITY,
+        ),
+    ] = None
+
+    metrics: Annotated[
+        tuple[str, ...],
+        names,
+        Option(
+            "Metrics of your own, a value for each outcome: module:function, several with commas.",
+            "METRICS",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_MODEL_QUALITY,
+            default="none",
+        ),
+    ] = ()
+
+    analysis_config: Annotated[
+        str | None,
+        local_analysis_config,
+        Option(
+            "Clarify's analysis_config.json: label, facets, metrics; a local file.",
+            "FILE",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=(AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY),
+        ),
+    ] = None
+
+    column_types: Annotated[
+        Mapping[str, ValueKind],
+        types_by_column,
+        Option(
+            "How columns are taken, whatever their values look like: COLUMN=categorical or COLUMN=continuous, with commas.",
+            "COLUMNS",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_BIAS,
+            default="as their values look",
+        ),
+    ] = {}
+
+    flip_test: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether the flip test is made, the one metric that looks at rows again.",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_BIAS,
+            opposite="no_flip_test",
+        ),
+    ] = True
+
+    flip_test_rows: Annotated[
+        int | None,
+        whole,
+        Option(
+            "Rows of a side above which the flip test looks at a sample.",
+            "NUMBER",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_BIAS,
+            default="200,000",
+        ),
+    ] = None
+
+    bias_ci: Annotated[
+        IntervalMethod,
+        member_of(IntervalMethod),
+        Option(
+            "bootstrap: a metric has drifted only if its whole 95 % interval has; none: if its value has.",
+            "none|bootstrap",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_BIAS,
+        ),
+    ] = IntervalMethod.NONE
+
+    bias_min_rows: Annotated[
+        int | None,
+        whole,
+        Option(
+            "Rows that a group and the rest have to have to be judged; with fewer checks.json says that nobody can tell.",
+            "NUMBER",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_BIAS,
+        ),
+    ] = None
+
+    bias_di_neutral: Annotated[
+        int,
+        neutral_value,
+        Option(
+            "Value that disparate impact is measured from: 0 as the service does, or 1, where it is neutral.",
+            "0|1",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_BIAS,
+        ),
+    ] = 0
+
+    bias_ranges: Annotated[
+        Mapping[str, tuple[float, float]],
+        ranges_by_metric,
+        Option(
+            "Ranges that metrics have to lie in whatever the baseline says: METRIC=LOW:HIGH, with commas.",
+            "RANGES",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_BIAS,
+            default="none",
+        ),
+    ] = {}
+
     max_quarantined_share: Annotated[
         float, share, Option("Share of unreadable records above which the job fails.", "SHARE", ours=True)
     ] = 0.01
@@ -350,6 +703,17 @@ class JobConfig(BaseModel):
             opposite="no_flatten_json",
         ),
     ] = False
+
+    max_runtime: Annotated[
+        timedelta | None,
+        period,
+        Option(
+            "How long the job may take before it publishes, such as PT1H; then it is stopped with nothing published.",
+            "DURATION",
+            ours=True,
+            default="as long as it takes",
+        ),
+    ] = None
 
     compat: Annotated[
         Compatibility,

@@ -16,6 +16,7 @@ from pathlib import Path
 from model_monitor import errors
 from model_monitor.errors import MonitorError
 from model_monitor.runtime.status import ExitStatus
+from model_monitor.runtime.time_limit import OutOfTime
 
 _FROM_WORKER = re.compile(r"^model_monitor\.errors\.(\w+): (.*)$", re.MULTILINE)
 _SCHEME = re.compile(r'No FileSystem for scheme:? "?(\w+)|org\.apache\.hadoop\.fs\.\w+\.(\w+)FileSystem not found')
@@ -50,6 +51,11 @@ class Failure:
     is_expected: bool
 
 
+def is_interruption(error: BaseException) -> bool:
+    """Whether the driver was torn out of what it did, rather than told that it failed."""
+    return any(not isinstance(cause, Exception) for cause in _causes(error))
+
+
 def failure_of(error: BaseException) -> Failure:
     """What to tell about `error`, and the exit status of a job that it ended."""
     if isinstance(error, KeyboardInterrupt):
@@ -57,6 +63,8 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, SystemExit):
         return _of_exit(error)
     for cause in _causes(error):
+        if isinstance(cause, OutOfTime):  # what it interrupted may have raised again while it was cleared away
+            return _of_exit(cause)
         if isinstance(cause, MonitorError):
             return Failure(str(cause), cause.exit_status, is_expected=True)
     text = "\n".join(str(cause) for cause in _causes(error))
@@ -71,6 +79,8 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _of_exit(error: SystemExit) -> Failure:
+    if isinstance(error, OutOfTime):
+        return Failure(str(error), ExitStatus.TERMINATED, is_expected=True)
     if error.code == ExitStatus.TERMINATED:
         return Failure("stopped from outside (SIGTERM)", ExitStatus.TERMINATED, is_expected=True)
     status = error.code if isinstance(error.code, int) and 0 < error.code < 256 else ExitStatus.FAILED

@@ -16,25 +16,30 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.runtime.configuration import config_of, sources_of
 from model_monitor.runtime.contract import JobConfig
-from model_monitor.runtime.failures import Failure, failure_of
+from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.job_help import help_text
 from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.session import require_deequ, start_session, stop_session
 from model_monitor.runtime.sources import Sources
 from model_monitor.runtime.status import ExitStatus, failed, is_container, message_path, write_message
+from model_monitor.runtime.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
+
+LAST_STEPS_SECONDS = 60
+"""How long an interrupted run may take to leave its message and to stop Spark."""
 
 
 def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Job:
@@ -60,6 +65,7 @@ class Job:
         self._began = time.monotonic()
         self._session: SparkSession | None = None
         self._terminate: Any = None
+        self._time_limit: TimeLimit | None = None
 
     @cached_property
     def config(self) -> JobConfig:
@@ -76,6 +82,8 @@ class Job:
             log.info("without effect on this job: %s", ", ".join(config.ignored))
         if config.doubtful:
             log.warning("unknown names, not used: %s", ", ".join(config.doubtful))
+        if config.max_runtime is not None:
+            self._time_limit = TimeLimit(config.max_runtime, self._began, self._cancel)
         return config
 
     @property
@@ -91,6 +99,12 @@ class Job:
             log.info("started Spark %s on %s, %.1f s", self._session.version, master, time.monotonic() - began)
             require_deequ(self._session)
         return self._session
+
+    def lift_time_limit(self) -> None:
+        """Say that the run begins to publish: `--max-runtime` no longer counts, so that nothing is half-published."""
+        if self._time_limit is not None:
+            self._time_limit.lift()
+            self._time_limit = None
 
     def finish(self, message: str, exit_status: int = ExitStatus.COMPLETED) -> None:
         """Say what came of the run: its exit message (`status.completed`, …). The last step of a driver."""
@@ -113,14 +127,17 @@ class Job:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        self.lift_time_limit()
+        # The driver's connection to the JVM still waits for the answer to what was interrupted; another thread has its own.
+        steps = _in_a_thread if error is not None and is_interruption(error) else _here
         try:
             if error is not None:
                 self._fail(failure_of(error), error)
             elif self._message is None:
                 self._fail(Failure("the job ended without saying what came of it", ExitStatus.FAILED, True), None)
-            self._leave_message()
+            steps(self._leave_message)
         finally:
-            self._stop()
+            steps(self._stop)
             signal.signal(signal.SIGTERM, self._terminate)
         return True
 
@@ -140,6 +157,11 @@ class Job:
         outcome = message if self.exit_status == ExitStatus.COMPLETED else "failed"
         log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, time.monotonic() - self._began)
 
+    def _cancel(self) -> None:
+        """End what Spark is doing, by another connection than the one that waits for it."""
+        if self._session is not None:
+            _in_a_thread(self._session.sparkContext.cancelAllJobs)
+
     def _stop(self) -> None:
         if self._session is None:
             return
@@ -147,6 +169,17 @@ class Job:
             stop_session(self._session)
         except Exception as fault:  # the JVM may be gone already, which is what was wanted
             log.info("Spark was gone already (%s)", type(fault).__name__)
+
+
+def _here(step: Callable[[], None]) -> None:
+    step()
+
+
+def _in_a_thread(step: Callable[[], None]) -> None:
+    """Take a last step, and leave it behind if it hangs."""
+    thread = threading.Thread(target=step, daemon=True)
+    thread.start()
+    thread.join(LAST_STEPS_SECONDS)
 
 
 def _exit_by_signal(number: int, frame: FrameType | None) -> None:

@@ -27,7 +27,7 @@ def help_text(job: str) -> str:
     """Every flag of a job with its meaning, variable and default."""
     used = {name: option for name, option in OPTIONS.items() if _is_used(option, job)}
     unused = [flag_of(name) for name, option in OPTIONS.items() if name not in used and not option.ours]
-    blocks = [HEADER.format(job=job), *(_block(name, option) for name, option in used.items())]
+    blocks = [HEADER.format(job=job), *(_block(name, option, job) for name, option in used.items())]
     if unused:
         blocks.append("\n".join(["", UNUSED, *textwrap.wrap(", ".join(unused), WIDTH - 2)]))
     return "\n".join(blocks) + "\n"
@@ -37,21 +37,25 @@ def _is_used(option: Option, job: str) -> bool:
     return any(option.is_used_by(job, analysis) for analysis in AnalysisType)
 
 
-def _block(name: str, option: Option) -> str:
+def _block(name: str, option: Option, job: str) -> str:
     head = f"  {flag_of(name)} {option.placeholder}".rstrip()
     if option.opposite:
         head = f"  {flag_of(name)}, {flag_of(option.opposite)}"
-    return "\n".join([head, *(f"      {line}" for line in _lines(name, option))])
+    return "\n".join([head, *(f"      {line}" for line in _lines(name, option, job))])
 
 
-def _lines(name: str, option: Option) -> Iterator[str]:
+def _lines(name: str, option: Option, job: str) -> Iterator[str]:
     yield from textwrap.wrap(option.help, WIDTH - 6)
     scope = "" if len(option.analyses) == len(AnalysisType) else f" Only for {', '.join(option.analyses)}."
-    yield from textwrap.wrap(f"Variable {variable_of(name, option)}; {_default(name, option)}.{scope}", WIDTH - 6)
+    yield from textwrap.wrap(f"Variable {variable_of(name, option)}; {_default(name, option, job)}.{scope}", WIDTH - 6)
 
 
-def _default(name: str, option: Option) -> str:
+def _default(name: str, option: Option, job: str) -> str:
     field = JobConfig.model_fields[name]
+    if job in option.presets:
+        return f"default: {option.presets[job]}"
+    if job in option.required_by:
+        return "required"
     if option.default is not None:
         return f"default: {option.default}"
     if field.is_required() or field.default == "":

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import difflib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum
 from typing import Any, TypeVar
 from urllib.parse import urlparse
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ValidationInfo
 
 from model_monitor.errors import BadConfiguration
+from model_monitor.model_quality.tolerance import Tolerance
+from model_monitor.outputs.notices.destinations import read_destinations
 from model_monitor.reading.formats import parse_dataset_format
 from model_monitor.reading.windows import parse_time
+from model_monitor.schedules import read_offset
 from model_monitor.storage import local_path
 
 JOBS = ("baseline", "monitor", "merge")
@@ -30,14 +35,6 @@ class AnalysisType(str, Enum):
     MODEL_QUALITY = "MODEL_QUALITY"
     MODEL_BIAS = "MODEL_BIAS"
     MODEL_EXPLAINABILITY = "MODEL_EXPLAINABILITY"
-
-
-class ProblemType(str, Enum):
-    """What a model predicts (contract.md section 1.1)."""
-
-    BINARY_CLASSIFICATION = "BinaryClassification"
-    MULTICLASS_CLASSIFICATION = "MulticlassClassification"
-    REGRESSION = "Regression"
 
 
 class Compatibility(str, Enum):
@@ -55,6 +52,8 @@ class Option:
     ours: not in the service's contract; its variable is then MODEL_MONITOR_<FLAG>.
     jobs, analyses: who uses it; elsewhere it is accepted and has no effect.
     opposite: the flag that says no to a switch. default: the default in words, where the value does not say it.
+    repeatable: of a flag given several times all count, as if their values stood in one with commas.
+    required_by: jobs that can't do without it. presets: by job, the text that counts where none is given.
     """
 
     help: str
@@ -64,6 +63,9 @@ class Option:
     analyses: tuple[AnalysisType, ...] = tuple(AnalysisType)
     opposite: str | None = None
     default: str | None = None
+    repeatable: bool = False
+    required_by: tuple[str, ...] = ()
+    presets: Mapping[str, str] = field(default_factory=dict)
 
     def is_used_by(self, job: str, analysis: AnalysisType) -> bool:
         """Whether a job of this analysis looks at the option."""
@@ -115,6 +117,41 @@ def _whole(value: Any) -> Any:
     return int(text)
 
 
+def _up_to_100(value: Any) -> Any:
+    number = _whole(value)
+    if number > 100:  # contract.md section 10
+        raise ValueError(f"is {value!r}; it has to be a whole number from 1 to 100")
+    return number
+
+
+def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
+    """An evaluation period, which is not below the datapoints that it is to hold."""
+    needed = info.data.get("datapoints_to_alert", 1)
+    if period < needed:
+        raise ValueError(
+            f"is {period}, and datapoints_to_alert {needed}: there could be no alert; write {needed} or more"
+        )
+    return period
+
+
+def _duration(value: Any) -> Any:
+    try:
+        return read_offset(value.strip(), "") if isinstance(value, str) else value
+    except BadConfiguration:
+        raise ValueError(f"is {value!r}; it has to be an ISO 8601 duration, such as PT1H or -P1D") from None
+
+
+def _period(value: Any) -> Any:
+    span = _duration(value)
+    if isinstance(span, timedelta) and span <= timedelta(0):
+        raise ValueError(f"is {value!r}; it has to be longer than nothing, such as PT24H or P7D")
+    return span
+
+
+def _destinations(value: Any) -> Any:
+    return read_destinations(value) if isinstance(value, str) else value
+
+
 def _names(value: Any) -> Any:
     return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
@@ -147,9 +184,23 @@ number = BeforeValidator(_number)
 share = BeforeValidator(_share)
 whole = BeforeValidator(_whole)
 moment = BeforeValidator(_moment)
+duration = BeforeValidator(_duration)
+period = BeforeValidator(_period)
+up_to_100 = BeforeValidator(_up_to_100)
+destinations = BeforeValidator(_destinations)
 names = BeforeValidator(_names)
 script = BeforeValidator(_script)
 data_format = BeforeValidator(_format)
+
+
+def _tolerance(value: Any) -> Any:
+    try:
+        return Tolerance.parse(value) if isinstance(value, str) else value
+    except BadConfiguration as fault:
+        raise ValueError(str(fault).removeprefix("tolerance ")) from fault
+
+
+tolerance_rule = BeforeValidator(_tolerance)
 
 
 def member_of(kind: type[E]) -> BeforeValidator:

@@ -16,10 +16,14 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
+from model_monitor.outputs.sinks import mail, webhook
 from model_monitor.runtime.options import Option, read_switch
 
 PREFIX = "MODEL_MONITOR_"
-OTHER_VARIABLES = ("MODEL_MONITOR_CACHE", "MODEL_MONITOR_DEEQU_JAR")
+OTHER_VARIABLES = (
+    *("MODEL_MONITOR_CACHE", "MODEL_MONITOR_DEEQU_JAR", "MODEL_MONITOR_HOME", "MODEL_MONITOR_S3_ROOT"),
+    *(*mail.VARIABLES, webhook.SECRET),
+)
 """Variables with our prefix that are no options of a job."""
 
 PROCESSING_JOB_FILES = ("opt/ml/config/processingjobconfig.json", "opt/ml/processing/processingjobconfig.json")
@@ -87,7 +91,7 @@ def _highest(layers: Sequence[Mapping[str, Given]]) -> dict[str, Given]:
 def _of_flags(
     options: Mapping[str, Option], arguments: Sequence[str], faults: dict[str, str | None]
 ) -> dict[str, Given]:
-    """The flags of a command line: `--flag value` or `--flag=value`; of a flag given twice the last counts."""
+    """The flags of a command line: `--flag value` or `--flag=value`; of a flag given twice the last counts, or both do."""
     flags = {flag_of(name): (name, "true") for name in options}
     flags.update({flag_of(option.opposite): (name, "false") for name, option in options.items() if option.opposite})
     given: dict[str, Given] = {}
@@ -109,7 +113,8 @@ def _of_flags(
         else:
             text = _of_switch(text, switched == "true") if equals else switched
         if text.strip():
-            given[name] = Given(text, flag)
+            before = f"{given[name].text}," if options[name].repeatable and name in given else ""
+            given[name] = Given(before + text, flag)
     return given
 
 

@@ -9,10 +9,18 @@ No pyspark in this package: jobs are processes of their own.
 """
 
 from model_monitor.sagemaker.capture_config import DataCaptureConfig
+from model_monitor.sagemaker.clarify import (
+    BiasConfig,
+    ClarifyBaseliningJob,
+    DataConfig,
+    ModelPredictedLabelConfig,
+    SageMakerClarifyProcessor,
+)
 from model_monitor.sagemaker.data_quality import DefaultModelMonitor
 from model_monitor.sagemaker.formats import CronExpressionGenerator, DatasetFormat, MonitoringDatasetFormat
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput, MonitoringOutput
 from model_monitor.sagemaker.local_jobs import JobFailed
+from model_monitor.sagemaker.model_bias import BiasAnalysisConfig, ModelBiasMonitor
 from model_monitor.sagemaker.model_quality import ModelQualityMonitor
 from model_monitor.sagemaker.monitoring_config import DataQualityDistributionConstraints, DataQualityMonitoringConfig
 from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
@@ -21,6 +29,13 @@ from model_monitor.sagemaker.processing import BaseliningJob, MonitoringExecutio
 __all__ = [
     "DefaultModelMonitor",
     "ModelQualityMonitor",
+    "ModelBiasMonitor",
+    "BiasAnalysisConfig",
+    "SageMakerClarifyProcessor",
+    "DataConfig",
+    "BiasConfig",
+    "ModelPredictedLabelConfig",
+    "ClarifyBaseliningJob",
     "DatasetFormat",
     "MonitoringDatasetFormat",
     "EndpointInput",

@@ -26,11 +26,15 @@ log = logging.getLogger(__name__)
 SCHEDULED = "Scheduled"
 PATHS = (
     *("dataset_source", "output_path", "ground_truth_source", "baseline_constraints", "baseline_statistics"),
-    *("record_preprocessor_script", "post_analytics_processor_script", "analysis_config"),
+    *("record_preprocessor_script", "post_analytics_processor_script", "MODEL_MONITOR_ANALYSIS_CONFIG"),
 )
 """Variables that are paths or URIs."""
 
-_JOB_NAMES = {"DataQuality": "model-monitoring", "ModelQuality": "model-quality-monitoring"}
+_JOB_NAMES = {
+    "DataQuality": "model-monitoring",
+    "ModelQuality": "model-quality-monitoring",
+    "ModelBias": "model-bias-monitoring",
+}
 _MERGE_JOB = "groundtruth-merge"
 """What the names of processing jobs begin with (contract.md 1.5)."""
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 import pytest
 
+from model_monitor.data_quality.published import published_metrics
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
 from model_monitor.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
@@ -49,10 +50,14 @@ def drift(feature, observed, status=CheckStatus.PASSED):
     return CheckOutcome(feature=feature, check="baseline_drift_check", status=status, observed=observed, threshold=0.1)
 
 
+def lines_of(profile, outcomes, rules, context):
+    return cloudwatch_metrics(published_metrics(profile, outcomes, rules), context)
+
+
 def metrics_of(*features, outcomes=(), rules=None, context=CONTEXT):
     rules = rules or constraints(*[feature.name for feature in features])
     profile = Profile(features[0].data_types.total, features)
-    return {metric["MetricName"]: metric for metric in cloudwatch_metrics(profile, outcomes, rules, context)}
+    return {metric["MetricName"]: metric for metric in lines_of(profile, outcomes, rules, context)}
 
 
 def values_of(metrics):
@@ -166,7 +171,7 @@ def test_times_are_utc():
 
 
 def test_the_file_is_one_json_object_per_line_with_a_value_or_statistics_and_never_both():
-    metrics = cloudwatch_metrics(Profile(3, (numbers("Город", [1.0]), TEXTS)), [], constraints("plan"), CONTEXT)
+    metrics = lines_of(Profile(3, (numbers("Город", [1.0]), TEXTS)), [], constraints("plan"), CONTEXT)
 
     lines = metric_lines(metrics).decode().splitlines()
 

@@ -112,7 +112,9 @@ def test_an_idle_host_ends_well(tmp_path):
 def test_a_file_of_the_platform_that_is_no_object_is_named(tmp_path, text):
     put(tmp_path, "opt/ml/processing/input/config/analysis_config.json", text)
 
-    with pytest.raises(BadConfiguration, match=r"analysis_config\.json (can't be read as JSON|has to be a JSON object)"):
+    with pytest.raises(
+        BadConfiguration, match=r"analysis_config\.json (can't be read as JSON|has to be a JSON object)"
+    ):
         variables_of(sources_of([], {}), tmp_path)
 
 

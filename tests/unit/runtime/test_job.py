@@ -24,8 +24,8 @@ def own_logging(monkeypatch):
 def run(tmp_path):
     """`run(body)` is a baselining run of `body`; gives its exit status and its message."""
 
-    def running(body):
-        flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", str(tmp_path)]
+    def running(body, *more):
+        flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", str(tmp_path), *more]
         with started("baseline", [*flags, "--container-root", str(tmp_path)], {}) as job:
             body(job)
         return job.exit_status, (tmp_path / "message").read_text()
@@ -72,6 +72,32 @@ def test_a_run_that_is_terminated_leaves_a_message(run):
     handler = signal.getsignal(signal.SIGTERM)
     assert run(body) == (143, "Error: stopped from outside (SIGTERM)\n")
     assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_a_run_that_takes_too_long_is_stopped_even_where_what_it_did_caught_errors(run):
+    def body(job):
+        assert job.config.max_runtime is not None
+        try:
+            signal.pause()
+        except Exception:
+            job.finish(completed())
+        finally:
+            raise ConnectionError("torn off while it was cleared away")
+
+    assert run(body, "--max-runtime", "PT0.2S") == (
+        143,
+        "Error: stopped after 0:00:00.200000, as --max-runtime says; nothing was published\n",
+    )
+
+
+def test_a_run_that_publishes_is_not_stopped_any_more(run):
+    def body(job):
+        assert job.config.max_runtime is not None
+        job.lift_time_limit()
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        job.finish(completed())
+
+    assert run(body, "--max-runtime", "PT1H")[0] == 0
 
 
 def test_a_wrong_configuration_ends_the_run_with_all_faults_in_one_line(tmp_path):

@@ -36,9 +36,12 @@ def test_partitions_are_a_function_of_the_bytes_alone(spark, total, size):
 
 
 @pytest.mark.parametrize(
-    ("columns", "text_columns", "rows"),
-    [(1, 0, 8192), (13, 3, 8192), (1000, 0, 4194), (1000, 1000, 1048), (100_000, 100_000, 64)],
+    ("columns", "rows", "parquet_rows"),
+    [(0, 8192, 4096), (1, 8192, 4096), (13, 8192, 4096), (1_000, 1_048, 1_048), (100_000, 64, 512)],
 )
-def test_a_batch_takes_about_64_megabytes(spark, columns, text_columns, rows):
-    assert batch_by_width(spark, columns, text_columns) == rows
-    assert spark.settings == {"spark.sql.execution.arrow.maxRecordsPerBatch": str(rows)}
+def test_a_batch_has_about_a_million_cells(spark, columns, rows, parquet_rows):
+    assert batch_by_width(spark, columns) == rows
+    assert spark.settings == {
+        "spark.sql.execution.arrow.maxRecordsPerBatch": str(rows),
+        "spark.sql.parquet.columnarReaderBatchSize": str(parquet_rows),
+    }

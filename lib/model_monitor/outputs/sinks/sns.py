@@ -45,7 +45,7 @@ def _message(report: Report) -> dict[str, Any]:
     bodies = {"default": document_bytes(report).decode(), "email": text(report), "sms": headline(report)}
     attributes = {
         "alert": report.alert.status.value,
-        "status": report.status,
+        "status": report.status if report.is_of_a_run else report.notices[0].kind,
         "analysis_type": report.analysis_type,
     }
     return {

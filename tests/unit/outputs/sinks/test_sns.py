@@ -8,6 +8,7 @@ import pytest
 
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.errors import SinkFailed
+from model_monitor.outputs.notices.reports import OVERDUE, Notice
 from model_monitor.outputs.sinks.sns import sns
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alarms"
@@ -77,3 +78,12 @@ def test_a_fifo_topic_gets_an_id_by_which_it_drops_repetitions(report, surroundi
 def test_a_topic_that_is_not_there_is_told_by_its_code(emulator, report, surroundings):
     with pytest.raises(SinkFailed, match=r"SNS refused it \(NotFound\)"):
         sns(report(), TOPIC, surroundings())
+
+
+def test_a_notice_without_a_run_says_what_it_is_where_filters_look(report, surroundings):
+    overdue = report(run_id="", notices=(Notice(OVERDUE, "no run has completed since that of 2026-01-31T10:00:00Z"),))
+    message, _ = published(overdue, surroundings)
+
+    assert message["MessageAttributes"]["status"]["StringValue"] == "Overdue"
+    assert message["Subject"].startswith("Overdue: DATA_QUALITY of churn")
+    assert json.loads(json.loads(message["Message"])["default"])["status"] is None

@@ -1,0 +1,18 @@
+"""Run by the SDK's interpreter: the analysis configurations that it writes for a list of calls, as JSON.
+
+python sdk_bias_config.py < CALLS      each call is [keywords of DataConfig, of BiasConfig, of ModelPredictedLabelConfig or null]
+"""
+
+import json
+import sys
+
+from sagemaker.clarify import BiasConfig, DataConfig, ModelPredictedLabelConfig, _AnalysisConfigGenerator
+
+
+def config(data, bias, predicted):
+    label = ModelPredictedLabelConfig(**predicted) if predicted is not None else None
+    return _AnalysisConfigGenerator.bias(DataConfig(**data), BiasConfig(**bias), None, label, "all", ["DI", "RD"])
+
+
+if __name__ == "__main__":
+    print(json.dumps([config(*call) for call in json.load(sys.stdin)]))

@@ -1,0 +1,63 @@
+"""The configuration of a bias analysis is the one that the real SDK writes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.sagemaker import BiasConfig, DataConfig, ModelPredictedLabelConfig
+from model_monitor.sagemaker.clarify import analysis_of
+
+WRITER = Path(__file__).with_name("sdk_bias_config.py")
+
+PLACES = {"s3_data_input_path": "s3://b/in", "s3_output_path": "s3://b/out", "predicted_label": "p"}
+CALLS = {
+    "one facet": [
+        {**PLACES, "label": "y", "headers": ["a", "y", "p"], "dataset_type": "text/csv"},
+        {"label_values_or_threshold": [1], "facet_name": "a", "facet_values_or_threshold": [0], "group_name": "g"},
+        None,
+    ],
+    "a facet without values": [PLACES, {"label_values_or_threshold": [1.5], "facet_name": 0}, None],
+    "several facets": [
+        {**PLACES, "features": "f", "joinsource": 3, "excluded_columns": [1], "dataset_type": "application/jsonlines"},
+        {"label_values_or_threshold": ["x"], "facet_name": ["a", "b"], "facet_values_or_threshold": [[40], None]},
+        {"label": "l", "probability": 1, "probability_threshold": 0.8, "label_headers": ["no", "yes"]},
+    ],
+    "several facets without values": [PLACES, {"label_values_or_threshold": [0], "facet_name": ["a", "b"]}, None],
+}
+
+
+@pytest.fixture(scope="module")
+def theirs(sdk_python, tmp_path_factory):
+    quiet = {"SAGEMAKER_SUPPRESS_V2_WARNING": "1", "HOME": str(tmp_path_factory.mktemp("home")), "LC_ALL": "C.UTF-8"}
+    command, calls = [str(sdk_python), str(WRITER)], json.dumps(list(CALLS.values()))
+    done = subprocess.run(command, input=calls, env=quiet, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return dict(zip(CALLS, json.loads(done.stdout.splitlines()[-1]), strict=True))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_configuration_is_the_sdks(theirs, name):
+    data, bias, predicted = CALLS[name]
+    label = None if predicted is None else ModelPredictedLabelConfig(**predicted)
+
+    ours = analysis_of(
+        DataConfig(**data),
+        BiasConfig(**bias),
+        None,
+        label,
+        pre_training_methods="all",
+        post_training_methods=["DI", "RD"],
+    )
+
+    assert ours == theirs[name]
+    AnalysisConfig.from_json(json.dumps(ours))
+
+
+def test_facets_and_values_of_different_numbers_are_refused_in_the_sdks_words():
+    with pytest.raises(ValueError, match="The number of facet names doesn't match the number of facet values"):
+        BiasConfig([1], ["a", "b"], [[1]])

@@ -1,0 +1,139 @@
+"""Versions of a baseline: one counts, monitors may pin another, and a rollback is one file."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+
+from model_monitor import cli
+from model_monitor.documents.constraints import Constraints
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.history import baselines, references
+from model_monitor.history.promotions import promote, roll_back
+from model_monitor.outputs.files import current_run, publish
+
+NOW = datetime(2026, 1, 31, tzinfo=timezone.utc)
+
+
+def constraints(threshold):
+    """A constraints.json that a threshold tells from others."""
+    feature = {"name": "Day Mins", "inferred_type": "Fractional", "completeness": threshold}
+    return json.dumps({"version": 0.0, "features": [feature]}).encode()
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """`runs(name, threshold)`: the output path of a baselining run."""
+
+    def run(name, threshold):
+        publish({"constraints.json": constraints(threshold), "ledger.json": name.encode()}, str(tmp_path / name))
+        return str(tmp_path / name)
+
+    return run
+
+
+def completeness_of(path):
+    """The threshold that a monitor with `--baseline path` goes by."""
+    return baselines.of_run(path).constraints.features[0].completeness
+
+
+def test_the_version_promoted_last_counts_and_each_can_be_pinned(runs, tmp_path):
+    folder = str(tmp_path / "baselines")
+    promote(runs("january", 0.9), "1", folder, NOW)
+    promote(runs("february", 0.8), "2", folder, NOW)
+
+    assert completeness_of(folder) == 0.8
+    assert completeness_of(f"{folder}/1") == 0.9
+    assert completeness_of(f"{folder}/2") == 0.8
+
+
+def test_a_run_says_which_version_it_was_held_against(runs, tmp_path):
+    folder = str(tmp_path / "baselines")
+    promote(runs("january", 0.9), "1", folder, NOW)
+
+    assert references.to_run(folder).folder.startswith(f"file:{folder}/1/_runs/")
+
+
+def test_a_rollback_goes_back_one_version_at_a_time(runs, tmp_path):
+    folder = str(tmp_path / "baselines")
+    for version, threshold in (("1", 0.9), ("2", 0.8), ("3", 0.7)):
+        promote(runs(version, threshold), version, folder, NOW)
+
+    assert roll_back(folder, NOW).model_version == "2"
+    assert completeness_of(folder) == 0.8
+    assert roll_back(folder, NOW).model_version == "1"
+    assert completeness_of(folder) == 0.9
+    with pytest.raises(BadConfiguration, match="there is no version before the one that counts, which is 1"):
+        roll_back(folder, NOW)
+
+
+def test_after_a_rollback_the_next_promotion_counts_and_is_rolled_back_over_what_was_taken_back(runs, tmp_path):
+    folder = str(tmp_path / "baselines")
+    promote(runs("1", 0.9), "1", folder, NOW)
+    promote(runs("2", 0.8), "2", folder, NOW)
+    roll_back(folder, NOW)
+    promote(runs("3", 0.7), "3", folder, NOW)
+
+    assert completeness_of(folder) == 0.7
+    assert roll_back(folder, NOW).model_version == "1"
+
+
+def test_tuned_thresholds_are_promoted_as_they_are_and_stay_so(runs, tmp_path):
+    run, folder = runs("january", 0.9), str(tmp_path / "baselines")
+    (tmp_path / "january" / "constraints.json").write_bytes(constraints(0.5))
+    promote(run, "1", folder, NOW)
+    (tmp_path / "january" / "constraints.json").write_bytes(constraints(0.1))
+
+    assert completeness_of(folder) == 0.5
+
+
+def test_a_version_is_not_written_over_by_accident(runs, tmp_path):
+    folder = str(tmp_path / "baselines")
+    promote(runs("january", 0.9), "1", folder, NOW)
+    promote(runs("january", 0.9), "1", folder, NOW)  # the same once more
+    with pytest.raises(BadConfiguration, match="has run [0-9a-f]{16} already, which is another baseline"):
+        promote(runs("february", 0.8), "1", folder, NOW)
+    assert completeness_of(folder) == 0.9
+
+    promote(runs("february", 0.8), "1", folder, NOW, replace=True)
+    assert completeness_of(folder) == 0.8
+    with pytest.raises(BadInput, match="version 1 is no longer run"):
+        roll_back(folder, NOW)
+
+
+def test_documents_of_the_service_can_be_promoted(tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "constraints.json").write_bytes(constraints(0.9))
+    promote(str(tmp_path / "old"), "1", str(tmp_path / "baselines"), NOW)
+
+    assert completeness_of(str(tmp_path / "baselines")) == 0.9
+
+
+@pytest.mark.parametrize("version", ["", "a/b", "..", "_1", ".1", "1 2"])
+def test_a_version_that_is_no_name_of_a_folder_is_refused(runs, tmp_path, version):
+    with pytest.raises(BadConfiguration, match="--model-version is "):
+        promote(runs("january", 0.9), version, str(tmp_path / "baselines"), NOW)
+
+
+def test_what_is_no_baseline_is_refused(tmp_path, runs):
+    with pytest.raises(BadInput, match="there is neither a run of ours nor a constraints.json"):
+        promote(str(tmp_path), "1", str(tmp_path / "baselines"), NOW)
+    with pytest.raises(BadConfiguration, match="is the output path of a run; name a folder for the versions"):
+        promote(runs("january", 0.9), "1", runs("february", 0.8), NOW)
+
+
+def test_the_commands_say_which_version_counts(runs, tmp_path, capsys):
+    folder = str(tmp_path / "baselines")
+    for version, threshold in (("1", 0.9), ("2", 0.8)):
+        assert cli.main(["promote", runs(version, threshold), "--model-version", version, "--to", folder]) == 0
+    assert cli.main(["rollback", folder]) == 0
+
+    first, _, last = capsys.readouterr().out.splitlines()
+    run_id = current_run(f"{folder}/1").run_id
+    assert (first, last) == (
+        f"{folder}: version 1 counts, run {run_id}",
+        f"{folder}: version 1 counts again, run {run_id}",
+    )
+    assert Constraints.from_json((tmp_path / "baselines" / "1" / "constraints.json").read_text())

@@ -1,0 +1,99 @@
+"""What goes after a time, and what never does."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+
+import pytest
+
+from model_monitor import cli
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.history.pruning import Trees, prunable, prune
+from model_monitor.outputs.files import publish
+
+BEFORE = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
+
+
+def put(folder, *paths):
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text("{}\n")
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_hours_that_were_over_go_with_their_empty_days(tmp_path):
+    old, last, young = "2025/12/31/23/a.jsonl", "2026/01/31/11/b.jsonl", "2026/01/31/12/c.jsonl"
+    put(tmp_path / "captures", *(f"churn/AllTraffic/{path}" for path in (old, last, young)))
+    prune(prunable(Trees(captures=[str(tmp_path / "captures")]), BEFORE))
+
+    assert files(tmp_path) == [f"captures/churn/AllTraffic/{young}"]
+    assert not (tmp_path / "captures" / "churn" / "AllTraffic" / "2025").exists()
+
+
+def test_of_runs_only_the_quarantine_goes(tmp_path):
+    run = tmp_path / "reports" / "2026" / "01" / "30" / "23"
+    publish({"statistics.json": b"{}", "states/profile.parquet": b"x"}, str(run))
+    put(run, "quarantine/00000.jsonl", "message")
+    kept = [path for path in files(tmp_path) if "quarantine" not in path]
+    prune(prunable(Trees(reports=[str(tmp_path / "reports")]), BEFORE))
+
+    assert files(tmp_path) == kept
+    assert any("states" in path for path in kept)
+
+
+def test_a_quarantine_without_an_hour_goes_by_the_age_of_its_files(tmp_path):
+    put(tmp_path / "old", "quarantine/00000.jsonl")
+    put(tmp_path / "new", "quarantine/00000.jsonl")
+    for name, time in (("old", BEFORE.timestamp() - 1), ("new", BEFORE.timestamp() + 1)):
+        os.utime(tmp_path / name / "quarantine" / "00000.jsonl", (time, time))
+    prune(prunable(Trees(reports=[str(tmp_path / "old"), str(tmp_path / "new")]), BEFORE))
+
+    assert files(tmp_path) == ["new/quarantine/00000.jsonl"]
+
+
+def test_of_a_merge_its_old_hours_go_and_the_ids_that_wait_for_labels(tmp_path):
+    put(tmp_path, "churn/AllTraffic/2026/01/30/23/part-0.jsonl", "churn/AllTraffic/2026/01/31/12/part-0.jsonl")
+    put(tmp_path, "pending/churn/AllTraffic/2026-01-30T23.jsonl", "pending/churn/AllTraffic/2026-01-31T12.jsonl")
+    put(tmp_path, "ledger.json")
+    prune(prunable(Trees(merged=[str(tmp_path)]), BEFORE))
+
+    assert files(tmp_path) == [
+        "churn/AllTraffic/2026/01/31/12/part-0.jsonl",
+        "ledger.json",
+        "pending/churn/AllTraffic/2026-01-31T12.jsonl",
+    ]
+
+
+def test_reports_that_are_named_as_captures_are_refused_before_anything_goes(tmp_path):
+    put(tmp_path / "captures", "2026/01/30/22/a.jsonl")
+    publish({"statistics.json": b"{}"}, str(tmp_path / "reports" / "2026" / "01" / "30" / "23"))
+    with pytest.raises(BadConfiguration, match="is the output path of a run, not an hour of captures"):
+        prunable(Trees(captures=[str(tmp_path / "captures"), str(tmp_path / "reports")]), BEFORE)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(BadInput, match="absent: there is no such file or directory"):
+        prunable(Trees(captures=[str(tmp_path / "absent")]), BEFORE)
+
+
+def test_a_dry_run_says_what_would_go_and_deletes_nothing(tmp_path, capsys):
+    put(tmp_path, "2001/01/01/00/a.jsonl", "2001/01/01/00/b.jsonl")
+    words = ["prune", "--older-than", "P90D", "--captures", str(tmp_path)]
+    assert cli.main([*words, "--dry-run"]) == 0
+    dry = capsys.readouterr().out
+    assert len(files(tmp_path)) == 2
+
+    assert cli.main(words) == 0
+    assert files(tmp_path) == []
+    assert dry == f"{tmp_path}/2001/01/01/00\n{capsys.readouterr().out}"
+    assert "captures: 2 files, 6 bytes\n" in dry
+
+
+@pytest.mark.parametrize("text", ["90", "P0D", "-P90D"])
+def test_an_age_is_a_duration_longer_than_nothing(tmp_path, capsys, text):
+    assert cli.main(["prune", f"--older-than={text}", "--captures", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("Error: --older-than is ")
