@@ -57,8 +57,9 @@ def bytes_of(texts: pa.StringArray) -> Bytes:
 
 def starts_of(texts: pa.StringArray) -> NDArray[np.int64]:
     """Where each text begins in `bytes_of`, and where the last one ends, shape (texts + 1,)."""
-    offsets = _offsets(texts).astype(np.int64)
-    return offsets - offsets[0]
+    offsets: NDArray[np.int64] = _offsets(texts).astype(np.int64)
+    offsets -= offsets[0]
+    return offsets
 
 
 def _offsets(texts: pa.StringArray) -> NDArray[np.int32]:

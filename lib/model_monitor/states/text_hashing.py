@@ -74,7 +74,7 @@ def _words_at(words: Words, places: Places) -> Words:
     """The eight bytes that begin at each place."""
     at = places >> 3
     bits = ((places & 7) << 3).view(np.uint64)
-    found = words[at] >> bits
+    found: Words = words[at] >> bits
     behind = words[at + 1] << np.uint64(1)
     behind <<= np.uint64(63) - bits  # in two shifts: numpy leaves one by 64 undefined
     found |= behind
@@ -84,9 +84,8 @@ def _words_at(words: Words, places: Places) -> Words:
 def _take_words(hashes: Hashes, words: Words, places: Places, counts: Places) -> None:
     """Go on with `counts` words of each text, from `places`."""
     for step in range(int(counts.max(initial=0))):
-        active: slice | Places = np.flatnonzero(counts > step)
-        if len(active) == len(hashes):
-            active = slice(None)
+        longer = np.flatnonzero(counts > step)
+        active: slice | Places = longer if len(longer) < len(hashes) else slice(None)
         found = hashes[active]
         found ^= _lane_after(None, _words_at(words, places[active] + 8 * step))
         found = rotated(found, 27)
