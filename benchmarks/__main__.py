@@ -11,6 +11,7 @@ if __name__ == "__main__":
     for script in [
         *sorted(folder.glob("profile_*.py")),
         folder / "capture_latency.py",
+        folder / "merge.py",
         folder / "quality.py",
         folder / "false_alarms.py",
     ]:

@@ -71,3 +71,34 @@ def test_local_paths_are_opened_without_hadoop(spark, tmp_path):
 def test_a_scheme_without_a_file_system_is_named(spark):
     with pytest.raises(BadInput, match="nosuch://bucket/x: no file system of this Spark opens it"):
         storage_of("nosuch://bucket/x", spark)
+
+
+class InPlace(HadoopStorage):
+    """A file system that shows a file when its stream is closed, and can't rename, as an object store."""
+
+    OBJECT_STORES = frozenset({"file"})
+
+
+@pytest.mark.parametrize("kind", [HadoopStorage, InPlace], ids=["renaming", "in place"])
+@pytest.mark.parametrize("parts", [[b"1234"], [b"12", b"", b"34"]], ids=["one file", "several"])
+def test_files_are_put_together_in_place_of_another(spark, tmp_path, kind, parts):
+    storage = kind.at(str(tmp_path), spark)
+    target = str(tmp_path / "hour" / "part")
+    outcomes = []
+    for _ in range(2):
+        paths = [str(tmp_path / f"{number}") for number in range(len(parts))]
+        for path, content in zip(paths, parts, strict=True):
+            storage.write(path, content)
+        outcomes.append(storage.assemble(paths, target))
+    storage.write(target, b"4321")
+
+    assert outcomes == [True, False]
+    for path, content in zip(paths, parts, strict=True):
+        storage.write(path, content)
+    assert storage.assemble(paths, target)
+    assert storage.read(target) == b"1234"
+
+
+def test_what_can_not_be_put_together_is_named(storage, tmp_path):
+    with pytest.raises(OutputFailed, match="part: can't be written"):
+        storage.assemble([str(tmp_path / "absent")], str(tmp_path / "part"))

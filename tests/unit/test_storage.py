@@ -89,3 +89,48 @@ def test_other_file_systems_need_a_session():
 )
 def test_a_path_below_a_folder(folder, joined):
     assert join(folder, "a", "b") == joined
+
+
+def test_files_are_put_together_in_place_of_another(tmp_path):
+    for name, content in (("a", b"12"), ("b", b"3"), ("c", b"")):
+        (tmp_path / name).write_bytes(content)
+    target = tmp_path / "hour" / "part"
+    changed = storage.assemble([str(tmp_path / name) for name in "abc"], str(target))
+
+    assert changed
+    assert target.read_bytes() == b"123"
+    assert os.listdir(tmp_path / "hour") == ["part"]
+
+
+@pytest.mark.parametrize("parts", [[b"1234"], [b"12", b"", b"34"]], ids=["one file", "several"])
+def test_a_target_that_holds_just_that_is_left_as_it_is(tmp_path, parts):
+    paths = []
+    for number, content in enumerate(parts):
+        paths.append(str(tmp_path / str(number)))
+        (tmp_path / str(number)).write_bytes(content)
+    target = tmp_path / "part"
+    target.write_bytes(b"1234")
+    os.utime(target, (1, 1))
+
+    assert not storage.assemble(paths, str(target))
+    assert target.stat().st_mtime == 1
+
+
+@pytest.mark.parametrize("held", [b"12", b"123456", b"1235"], ids=["shorter", "longer", "other"])
+def test_a_target_that_holds_anything_else_is_replaced(tmp_path, held):
+    (tmp_path / "new").write_bytes(b"1234")
+    (tmp_path / "part").write_bytes(held)
+
+    assert storage.assemble([str(tmp_path / "new")], str(tmp_path / "part"))
+    assert (tmp_path / "part").read_bytes() == b"1234"
+
+
+def test_what_can_not_be_put_together_leaves_the_old_file(tmp_path, file_size_limit):
+    (tmp_path / "a").write_bytes(bytes(9_000))
+    (tmp_path / "b").write_bytes(bytes(9_000))
+    (tmp_path / "part").write_bytes(b"old")
+
+    with file_size_limit(10_000), pytest.raises(OutputFailed, match="part: can't be written"):
+        storage.assemble([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "part"))
+    assert (tmp_path / "part").read_bytes() == b"old"
+    assert sorted(os.listdir(tmp_path)) == ["a", "b", "part"]

@@ -56,6 +56,7 @@ def captured_records(
     output_half = F.col(f"{RECORD}.captureData.endpointOutput")
     fault = (
         F.when(~is_utf_8(F.col(OPENED)), Refusal.NOT_UTF_8)
+        .when(F.trim(OPENED) == "{", Refusal.NOT_A_CAPTURE)
         .when(~is_object(F.col(RECORD), F.col(OPENED)), Refusal.NOT_A_JSON_OBJECT)
         .when(is_malformed(F.col(RECORD)) | F.col(f"{RECORD}.captureData").isNull(), Refusal.NOT_A_CAPTURE)
         .when(F.col(KEY).isNull(), Refusal.NO_ID)

@@ -20,9 +20,6 @@ SECONDS = 3600
 PARTS = UUID("6f2d2b0e-6f2c-5a3e-9c56-3f0f7a1f2f4b")
 """Namespace of the uuids in the names of merged files."""
 
-PART = re.compile(r"part-\d{5}-[0-9a-f-]{36}\.c000\.jsonl")
-"""What the service and we call merged files."""
-
 HOUR_PATH = re.compile(r"(?:(.*)/)?(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/.*)?", re.ASCII)
 """A folder that names an hour, and what is above it."""
 

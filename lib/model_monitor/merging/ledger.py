@@ -14,7 +14,8 @@ from typing import Any
 
 from model_monitor.merging.hours import HourFolder, text_of
 from model_monitor.merging.labels import LabelAccount
-from model_monitor.merging.staging import HourCounts, StagedHours
+from model_monitor.merging.staging import StagedHours
+from model_monitor.reading.coverage import Coverage
 from model_monitor.reading.refusals import LEFT_OUT, Refusal
 from model_monitor.storage import StoredFile
 
@@ -46,7 +47,7 @@ class MergeLedger:
     restated: Sequence[HourFolder] = field(default_factory=tuple)
 
     @property
-    def counts(self) -> HourCounts:
+    def counts(self) -> Coverage:
         """The captures that could be read."""
         return self.captures.total
 
@@ -80,7 +81,7 @@ class MergeLedger:
             "window": None
             if self.first is None or self.last is None
             else {"start": text_of(self.first), "end": text_of(self.last + 1)},
-            "coverage": counts.coverage,
+            "coverage": counts.share,
             "captures": {
                 "read": self.captures_read,
                 "matched": counts.labelled,
@@ -102,7 +103,7 @@ class MergeLedger:
                 "repaired": {repair.text: count for repair, count in sorted(self.labels.repaired.items())},
             },
             "hours": [
-                {"folder": hour.path, "captures": found.captures, "matched": found.labelled, "coverage": found.coverage}
+                {"folder": hour.path, "captures": found.captures, "matched": found.labelled, "coverage": found.share}
                 for hour, found in self.captures.hours.items()
             ],
             "files": {"captures": _files(self.files), "labels": _files(self.label_files)},

@@ -7,12 +7,13 @@ Source: contract.md section 6.3; production rule 21.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Collection
 
-from model_monitor.merging.coverage import COVERAGE, coverage_json
-from model_monitor.merging.hours import PART, HourFolder
+from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.staging import StagedHours
+from model_monitor.reading.coverage import COVERAGE, MERGED_PART, Coverage
 from model_monitor.storage import Storage, join
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def _place(staged: StagedHours, hour: HourFolder, output_path: str, storage: Sto
         if name != hour.part or not files:
             log.info("removing %s: the hour's records are in %s", path, hour.part if files else "none any more")
             storage.delete(path)
-    _write_if_new(join(folder, COVERAGE), coverage_json(staged.hours[hour]), storage)
+    _write_if_new(join(folder, COVERAGE), _json(staged.hours[hour]), storage)
     return changed
 
 
@@ -44,7 +45,11 @@ def _parts_in(folder: str, storage: Storage) -> list[str]:
     """The merged files of an hour's folder, whoever wrote them."""
     if not storage.exists(folder):
         return []
-    return [file.path for file in storage.list_files(folder) if PART.fullmatch(file.path.rpartition("/")[2])]
+    return [file.path for file in storage.list_files(folder) if MERGED_PART.fullmatch(file.path.rpartition("/")[2])]
+
+
+def _json(coverage: Coverage) -> bytes:
+    return (json.dumps(coverage.to_json_dict()) + "\n").encode()
 
 
 def _write_if_new(path: str, content: bytes, storage: Storage) -> None:

@@ -10,7 +10,7 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
 from model_monitor.merging.hours import HourFolder, text_of
-from model_monitor.merging.staging import HourCounts
+from model_monitor.reading.coverage import Coverage
 
 RESTATEMENT = "restatement.json"
 
@@ -30,7 +30,7 @@ class RestatedHour:
     after: float
 
 
-def restated_hours(old: DataFrame, new: DataFrame, counts: Mapping[HourFolder, HourCounts]) -> list[RestatedHour]:
+def restated_hours(old: DataFrame, new: DataFrame, counts: Mapping[HourFolder, Coverage]) -> list[RestatedHour]:
     """The hours whose ids have other labels in `new` than in `old`. One scan of the ids.
 
     old, new: ids with `branch`, a text, `hour`, `label` and `absent`. counts: of the hours as they are now.
@@ -53,7 +53,7 @@ def restated_hours(old: DataFrame, new: DataFrame, counts: Mapping[HourFolder, H
     rows = found.where("added + changed + absent > 0").collect()  # as many as hours at most
     hours = [(HourFolder(row["branch"], row["hour"]), row) for row in rows]
     return [
-        RestatedHour(hour, row["added"], row["changed"], row["absent"], row["before"], counts[hour].coverage)
+        RestatedHour(hour, row["added"], row["changed"], row["absent"], row["before"], counts[hour].share)
         for hour, row in sorted(hours, key=lambda pair: pair[0])
     ]
 

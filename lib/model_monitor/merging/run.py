@@ -311,7 +311,7 @@ def _log(ledger: MergeLedger, restated: list[RestatedHour]) -> None:
         "matched %s of %s captures (coverage %.4f); %s labels read, %s without capture, %s duplicates",
         f"{counts.labelled:,}",
         f"{counts.captures:,}",
-        counts.coverage,
+        counts.share,
         f"{labels.read:,}",
         f"{ledger.labels_without_capture:,}",
         f"{labels.repeated + labels.contradicted:,}",

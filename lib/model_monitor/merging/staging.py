@@ -20,6 +20,7 @@ from model_monitor.merging.hours import SECONDS, HourFolder
 from model_monitor.merging.labels import Labels
 from model_monitor.merging.parts import ID_KINDS, PART, Kind, Parts
 from model_monitor.merging.sources import BRANCH, HOUR, HourlySource
+from model_monitor.reading.coverage import Coverage
 from model_monitor.reading.refusals import REASON, Refusal
 from model_monitor.reading.text_lines import without_globs
 from model_monitor.storage import storage_of
@@ -37,28 +38,6 @@ MOST_SLICES = 60
 """A large hour is sorted in slices of its time, which are put together afterwards."""
 
 
-@dataclass(frozen=True, slots=True)
-class HourCounts:
-    """How many captures an hour has, how many of them a label, and how many one that says that none came."""
-
-    captures: int = 0
-    labelled: int = 0
-    absent: int = 0
-
-    @property
-    def waiting(self) -> int:
-        """Captures without any label."""
-        return self.captures - self.labelled - self.absent
-
-    @property
-    def coverage(self) -> float:
-        """The share of the captures that have a label of their own; 0 of none."""
-        return self.labelled / self.captures if self.captures else 0.0
-
-    def __add__(self, other: HourCounts) -> HourCounts:
-        return HourCounts(self.captures + other.captures, self.labelled + other.labelled, self.absent + other.absent)
-
-
 @dataclass(frozen=True)
 class StagedHours:
     """What was written to a folder, and what it says of the captures.
@@ -69,7 +48,7 @@ class StagedHours:
     """
 
     folder: str
-    hours: Mapping[HourFolder, HourCounts] = field(default_factory=dict)
+    hours: Mapping[HourFolder, Coverage] = field(default_factory=dict)
     merged: Mapping[HourFolder, list[str]] = field(default_factory=dict)
     ids: Mapping[HourFolder, list[str]] = field(default_factory=dict)
     refused: Mapping[Refusal, int] = field(default_factory=dict)
@@ -78,9 +57,9 @@ class StagedHours:
     parts: Parts = NO_PARTS
 
     @property
-    def total(self) -> HourCounts:
+    def total(self) -> Coverage:
         """The counts of all hours."""
-        return reduce(HourCounts.__add__, self.hours.values(), HourCounts())
+        return reduce(Coverage.__add__, self.hours.values(), Coverage())
 
     def of(self, hours: Collection[HourFolder]) -> StagedHours:
         """Some of the hours alone."""
@@ -187,7 +166,7 @@ def _counted(spark: SparkSession, folder: str, parts: Parts, labels: Labels) -> 
         kind, hour, _ = parts.read(int(row[PART]))
         counts[kind, hour] += row["count"]
     hours = {
-        hour: HourCounts(
+        hour: Coverage(
             counts[Kind.MERGED, hour] + counts[Kind.WAITING, hour],
             counts[Kind.MERGED, hour] - counts[Kind.ABSENT, hour],
             counts[Kind.ABSENT, hour],

@@ -121,11 +121,15 @@ class TextGatherer:
             texts, codes = encoded.dictionary, encoded.indices.to_numpy()
             counts = np.bincount(codes, minlength=len(texts))
             self._frequencies.update(texts, counts)
-            numbers = self._numbers(texts, counts, missing)[codes]
+            numbers = self._numbers(texts, counts, missing)
+            numbers = None if numbers is None else numbers[codes]
             hashes = self._hashes_of_each(block, codes, texts)
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
-        self._kll.update(self._moments.update(numbers, missing=missing))
+        if numbers is None:
+            self._moments.count_absent(missing=missing, nan=len(present))
+        else:
+            self._kll.update(self._moments.update(numbers, missing=missing))
         self._distinct.update(hashes)
 
     def _hashes_of_each(self, block: Block, codes: NDArray[np.int32], texts: pa.Array) -> NDArray[np.uint64]:
@@ -136,11 +140,15 @@ class TextGatherer:
         hashes[codes] = block.hashes(self._column)
         return hashes
 
-    def _numbers(self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int) -> NDArray[np.float64]:
-        """The texts as numbers, NaN where they are none; their kinds are counted on the way. counts: None for once each."""
+    def _numbers(self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int) -> NDArray[np.float64] | None:
+        """The texts as numbers, NaN where they are none; None if there are no numbers among them.
+
+        Their kinds are counted on the way. counts: None for once each.
+        """
         kinds = classify(texts, accept_exponents=self._accept_exponents)
-        self._data_types += DataTypeCounts.of_kinds(kinds, counts, missing=missing)
-        return parse_numbers(texts, kinds)
+        found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
+        self._data_types += found
+        return parse_numbers(texts, kinds) if found.integral or found.fractional else None
 
     def states(self) -> Iterator[State]:
         yield self._data_types

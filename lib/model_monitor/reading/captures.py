@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from model_monitor.errors import NoData
 from model_monitor.reading.capture_handlers import run_capture_handler
 from model_monitor.reading.captured_lines import CapturedLines
+from model_monitor.reading.coverage import coverage_of
 from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.reading.dataset import NO_DATA, Dataset, Listing
 from model_monitor.reading.decoded_lines import DecodedLines
@@ -68,7 +69,8 @@ def list_captures(
         hours = "" if window is None else f" for {window.start.isoformat()} to {window.end.isoformat()}"
         raise NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")
     resolved = tuple(storage.resolved(folder) for folder in folders)
-    return Listing(storage.resolved(path), tuple(files), resolved)
+    own_hours = folders if window is None else folders_of(storage, path, window, later=0)
+    return Listing(storage.resolved(path), tuple(files), resolved, coverage_of(storage, files, own_hours))
 
 
 def read_captures(
@@ -136,6 +138,7 @@ def _dataset(spark: SparkSession, source: CaptureSource, reading: Reading, as_se
         source.files,
         refusable=True,
         folders=source.folders,
+        coverage=source.coverage,
         record_cells=columns,
         reread=partial(_dataset, spark, source, reading, as_service),
         decoded=decoded,
@@ -162,6 +165,7 @@ def _dataset_of_script(
         dropped_by_script=result.dropped,
         persisted=result.persisted,
         folders=source.folders,
+        coverage=source.coverage,
         record_cells=len(names),
     )
 

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from model_monitor.errors import BadConfiguration, BadInput, NoData
 from model_monitor.reading import json_lines
+from model_monitor.reading.coverage import Coverage
 from model_monitor.reading.csv_lines import CsvLines
 from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.reading.decoded_lines import DecodedLines
@@ -50,7 +51,7 @@ class Dataset:
     folders: the folders below `path` that were read, empty for all of them. record_cells: how many cells a record has, of
     captured records, whose numbers of cells the scan counts in the column `cells`. reread: the same records as if they had
     another number of cells. decoded: the lines that the frame is made of, if executors decode them. carries_metadata: whether
-    captured records say how their requests ended.
+    captured records say how their requests ended. coverage: of merged records, how many of their captures have a label.
     """
 
     frame: DataFrame
@@ -68,6 +69,7 @@ class Dataset:
     reread: Callable[[int], Dataset] | None = field(default=None, repr=False)
     decoded: DecodedLines | None = field(default=None, repr=False)
     carries_metadata: bool = False
+    coverage: Coverage | None = None
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
@@ -179,6 +181,7 @@ class Dataset:
             outside_window=refused.get(Refusal.OUTSIDE_WINDOW, 0),
             sampled_out=refused.get(Refusal.SAMPLED_OUT, 0),
             without_data=refused.get(Refusal.WITHOUT_DATA, 0),
+            coverage=self.coverage,
         )
 
     def _sentence_on_encodings(self) -> str:
@@ -215,11 +218,15 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The files of a data set, sorted by path; empty and hidden ones are left out. folders: what of `path` is read."""
+    """The files of a data set, sorted by path; empty and hidden ones are left out. folders: what of `path` is read.
+
+    coverage: of merged records, how many of the captures of their hours have a label.
+    """
 
     path: str
     files: tuple[StoredFile, ...]
     folders: tuple[str, ...] = ()
+    coverage: Coverage | None = None
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -64,6 +64,7 @@ def read_labelled(
         refusable=True,
         partitions_at_most=at_most,
         folders=source.folders,
+        coverage=source.coverage,
         record_cells=1,
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from model_monitor.reading.coverage import Coverage
 from model_monitor.storage import StoredFile
 
 
@@ -19,7 +20,7 @@ class Ledger:
     """What was read and what became of it. refused: records by the reason's text, only those that occurred.
 
     without_data: records of requests that failed, which were captured for their metadata alone. rows: rows of the kept
-    records, None where each of them is one row.
+    records, None where each of them is one row. coverage: of merged records, how many of their captures have a label.
     """
 
     files: tuple[StoredFile, ...]
@@ -31,6 +32,7 @@ class Ledger:
     sampled_out: int = 0
     without_data: int = 0
     rows: int | None = None
+    coverage: Coverage | None = None
 
     @property
     def kept_rows(self) -> int:
@@ -62,4 +64,5 @@ class Ledger:
                 "quarantined": dict(sorted(self.refused.items())),
             },
             "rows": self.kept_rows,
+            **({} if self.coverage is None else {"ground_truth": self.coverage.to_json_dict()}),
         }

@@ -140,6 +140,7 @@ def read_line_outcomes(
         refusable=True,
         partitions_at_most=at_most,
         folders=source.folders,
+        coverage=source.coverage,
         record_cells=1,
     )
     raw = lines.select(*PLACES, F.xxhash64(LINE).alias(KEY))

@@ -10,11 +10,13 @@ from model_monitor.reading.captures import list_captures, read_captures
 from model_monitor.reading.dataset import Dataset, Listing, list_dataset, read_dataset, read_table
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat, SparkFormat, TableFormat
 from model_monitor.reading.handlers import Script
+from model_monitor.reading.heads import head_of
 from model_monitor.reading.scripts import read_script
 from model_monitor.reading.transforms import listed_outputs, read_transform
 from model_monitor.runtime.contract import JobConfig
 from model_monitor.runtime.scheduled import window_of
 from model_monitor.runtime.session import batch_by_width, partition_by_size
+from model_monitor.storage import storage_of
 
 
 def read_features(spark: SparkSession, config: JobConfig, baseline: Known | None = None) -> Dataset:
@@ -26,8 +28,17 @@ def read_features(spark: SparkSession, config: JobConfig, baseline: Known | None
     dataset = without(
         read_columns(spark, config, baseline.names if baseline else None), config.exclude_features_attribute
     )
-    batch_by_width(spark, len(dataset.names))
+    batch_by_width(spark, len(dataset.names), _line_bytes(spark, dataset))
     return dataset
+
+
+def _line_bytes(spark: SparkSession, dataset: Dataset) -> int:
+    """The longest line at the beginning of the first file, of lines that executors decode; else 0."""
+    if dataset.lines is None:
+        return 0
+    first = dataset.files[0]
+    head = head_of(storage_of(first.path, spark), first, refuse_nul=False)
+    return max(map(len, head.splitlines()), default=0)
 
 
 def read_columns(spark: SparkSession, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:

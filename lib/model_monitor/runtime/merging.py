@@ -60,7 +60,7 @@ def publish_coverage(ledger: MergeLedger, config: JobConfig, spark: SparkSession
     """
     counts = ledger.counts
     metrics = [
-        PublishedMetric("ground_truth_coverage", counts.coverage, "None"),
+        PublishedMetric("ground_truth_coverage", counts.share, "None"),
         PublishedMetric("captures_read", ledger.captures_read, "Count"),
         PublishedMetric("captures_matched", counts.labelled, "Count"),
         PublishedMetric("captures_without_label", counts.waiting, "Count"),

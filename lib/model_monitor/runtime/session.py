@@ -34,8 +34,8 @@ SETTINGS = {
 
 MIN_PARTITION_BYTES, USUAL_PARTITION_BYTES = 32 * 1024 * 1024, 128 * 1024 * 1024
 FEWEST_PARTITIONS, MAX_PARTITIONS = 8, 2000
-"""A task costs a Python worker about 60 ms beside its rows, so partitions are as large as 8 of them allow, up to 128 MiB;
-above 250 GB they grow further (docs/decisions/0010-partition-size.md)."""
+"""A task costs something beside its rows, and a sketch of every column, so partitions are as large as 8 of them allow, up to
+128 MiB; above 250 GB they grow further (docs/decisions/0010-partition-size.md)."""
 
 BATCH_CELLS, BATCH_BYTES = 2**20, 64 * 2**20
 MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, BLOCK_ROWS
@@ -102,13 +102,14 @@ def partition_by_size(spark: SparkSession, total_bytes: int) -> int:
     return size
 
 
-def batch_by_width(spark: SparkSession, columns: int) -> int:
+def batch_by_width(spark: SparkSession, columns: int, line_bytes: int = 0) -> int:
     """Set the rows of an Arrow batch, and of a batch of Parquet, so that it has about a million cells.
 
+    line_bytes: what a long line of the data takes, if executors decode lines; a batch of them has at most 64 MB or so.
     Returns the rows of an Arrow batch. They change the memory and the speed of the scan, never its result.
     """
     fitting = BATCH_CELLS // max(1, columns)
-    rows = min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, fitting))
+    rows = min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, min(fitting, BATCH_BYTES // max(1, line_bytes))))
     parquet_rows = min(USUAL_PARQUET_ROWS, max(LEAST_PARQUET_ROWS, fitting))
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(rows))
     spark.conf.set("spark.sql.parquet.columnarReaderBatchSize", str(parquet_rows))

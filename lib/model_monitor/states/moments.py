@@ -135,6 +135,11 @@ class MomentsBuilder:
             self._take(values)
         return values
 
+    def count_absent(self, *, missing: int, nan: int) -> None:
+        """Count so many nulls and NaN, without having them."""
+        self._missing += missing
+        self._nan += nan
+
     def state(self) -> Moments:
         """The moments of all values so far."""
         with np.errstate(over="ignore", invalid="ignore"):

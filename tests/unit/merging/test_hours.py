@@ -6,7 +6,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from model_monitor.merging.hours import PART, HourFolder, hour_of, hours_of, moment_of, placed, text_of
+from model_monitor.merging.hours import HourFolder, hour_of, hours_of, moment_of, placed, text_of
+from model_monitor.reading.coverage import MERGED_PART
 
 HOUR = hour_of(datetime(2024, 3, 4, 7, 59, tzinfo=timezone.utc))
 
@@ -43,6 +44,6 @@ def test_an_hour_has_one_folder_and_one_file_name_for_ever():
 
     assert hour.path == "churn/AllTraffic/2024/03/04/07"
     assert HourFolder("", HOUR).path == "2024/03/04/07"
-    assert PART.fullmatch(hour.part)
+    assert MERGED_PART.fullmatch(hour.part)
     assert hour.part == HourFolder("churn/AllTraffic", HOUR).part != HourFolder("churn/B", HOUR).part
     assert HourFolder.of_state(hour.state) == hour

@@ -7,7 +7,8 @@ import json
 from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.labels import LabelAccount
 from model_monitor.merging.ledger import MergeLedger
-from model_monitor.merging.staging import HourCounts, StagedHours
+from model_monitor.merging.staging import StagedHours
+from model_monitor.reading.coverage import Coverage
 from model_monitor.reading.refusals import Refusal
 
 FIRST = 474000
@@ -25,7 +26,7 @@ def content(ledger):
 
 
 def test_every_capture_is_accounted_for():
-    hours = {0: HourCounts(captures=10, labelled=6, absent=1), -5: HourCounts(captures=4, labelled=0)}
+    hours = {0: Coverage(captures=10, labelled=6, absent=1), -5: Coverage(captures=4, labelled=0)}
     captures = content(ledger(hours, refused={Refusal.NO_ID: 2, Refusal.OUTSIDE_WINDOW: 3}))["captures"]
 
     assert captures["read"] == 10 + 4 + 2 + 3
@@ -56,7 +57,7 @@ def test_every_label_is_accounted_for():
 
 def test_waiting_captures_are_counted_by_the_age_of_their_hour():
     """An hour that ends when the run is for is one hour old."""
-    waiting = {hour: HourCounts(captures=1) for hour in (0, -1, -5, -6, -23, -24, -167, -168)}
+    waiting = {hour: Coverage(captures=1) for hour in (0, -1, -5, -6, -23, -24, -167, -168)}
 
     assert ledger(waiting).without_label == {
         "up to PT1H": 1,
@@ -68,9 +69,9 @@ def test_waiting_captures_are_counted_by_the_age_of_their_hour():
 
 
 def test_coverage_is_the_share_of_captures_with_a_label_of_their_own():
-    assert HourCounts(captures=8, labelled=2, absent=4).coverage == 0.25
-    assert HourCounts().coverage == 0.0
-    assert content(ledger({0: HourCounts(8, 2, 4)}, first=FIRST, last=FIRST))["window"] == {
+    assert Coverage(captures=8, labelled=2, absent=4).share == 0.25
+    assert Coverage().share == 0.0
+    assert content(ledger({0: Coverage(8, 2, 4)}, first=FIRST, last=FIRST))["window"] == {
         "start": "2024-01-28T00:00:00Z",
         "end": "2024-01-28T01:00:00Z",
     }
