@@ -30,10 +30,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory):
-    """`make("demo")` in the clone, with an environment in which no other make and no virtual environment shows."""
+    """`make("demo")` in the clone, with an environment in which no other make and no virtual environment shows.
+
+    Nor does CI: like a user's, the clone has no golden cases beside it.
+    """
     clone = tmp_path_factory.mktemp("fresh") / "clone"
     subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone)], check=True, timeout=120)
-    hidden = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV", "PYTHONPATH", "SPARK_HOME")
+    hidden = ("CI", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV", "PYTHONPATH", "SPARK_HOME")
     environment = {name: value for name, value in os.environ.items() if name not in hidden} | {INSIDE: "1"}
 
     def making(*words: str) -> str:
