@@ -13,12 +13,13 @@ from pathlib import Path
 import pandas as pd
 from evidently import Report
 from evidently.presets import DataDriftPreset
-from processor_time import core_seconds
+from processor_time import ProcessorTime
 
 
 def main(baseline: str, captures: str) -> None:
     reference = pd.read_csv(next(Path(baseline).glob("*.csv")))
-    began, began_cores = time.perf_counter(), core_seconds()
+    cores = ProcessorTime()
+    began, began_cores = time.perf_counter(), cores.seconds()
     rows = []
     for file in sorted(Path(captures).rglob("*.jsonl")):
         for line in file.open():
@@ -27,7 +28,7 @@ def main(baseline: str, captures: str) -> None:
             rows.append([float(cell) for cell in cells])
     current = pd.DataFrame(rows, columns=reference.columns)
     Report([DataDriftPreset()]).run(current, reference).dict()
-    print(time.perf_counter() - began, core_seconds() - began_cores)
+    print(time.perf_counter() - began, cores.seconds() - began_cores)
 
 
 if __name__ == "__main__":
