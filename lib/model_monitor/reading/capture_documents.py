@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from model_monitor.reading.alike_lines import alike_lines
 from model_monitor.reading.decoding import Reading
 from model_monitor.reading.line_bytes import Flags, holding, utf_8_flags
 from model_monitor.reading.windows import Window, parse_time
@@ -68,7 +69,22 @@ def documents_of(lines: pa.StringArray, reading: Reading) -> Documents:
 
 
 def table_of(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
-    """The members that the schema names, one row for each line: all null where Arrow can't tell."""
+    """The members that the schema names, one row for each line: all null where nobody can tell.
+
+    schema: of texts, and of structs of them.
+    """
+    found = alike_lines(lines, schema)
+    if found is None:
+        return _table_by_arrow(lines, schema)
+    alike, table = found
+    if alike.all():
+        return table
+    others = _table_by_arrow(lines.filter(pa.array(~alike)), schema)
+    order = np.argsort(np.concatenate([np.flatnonzero(alike), np.flatnonzero(~alike)]))
+    return pa.concat_tables([table, others]).combine_chunks().take(pa.array(order))
+
+
+def _table_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
     looks_good = _look_like_objects(lines)
     good = lines if looks_good.all() else lines.filter(pa.array(looks_good))
     stretches = list(_parsed(good, schema)) or [_unknown(schema, 0)]
