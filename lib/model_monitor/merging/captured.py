@@ -1,28 +1,41 @@
 """Captured records as rows that can be joined: the id, the hour, and the record itself as it was captured.
 
 The record is not taken apart and put together again: the ground truth is put behind its last member, so that nothing of it
-is lost or written in another way. Spark parses only what it is joined and ordered by.
+is lost or written in another way. Only what it is joined and ordered by is looked for: by executors in lines that are alike, by
+Spark's parser in all others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession
 
 from model_monitor.merging.hours import SECONDS
+from model_monitor.merging.plain_lines import (
+    DATA,
+    ENCODING,
+    EVENT_ID,
+    INFERENCE_ID,
+    INFERENCE_TIME,
+    OPENED,
+    PlainLines,
+    plain_captures,
+)
 from model_monitor.merging.scores import Score, no_score
-from model_monitor.merging.sources import BRANCH, HOUR, HourlySource
+from model_monitor.merging.sources import BRANCH, HOUR, HourlySource, ddl_of
 from model_monitor.reading.places import BLOCK_START, FILE, LINE
 from model_monitor.reading.refusals import REASON, Refusal
 from model_monitor.reading.request_metadata import MEMBER
 from model_monitor.reading.text_lines import is_utf_8
 from model_monitor.reading.times import time_of
+from model_monitor.worker import in_worker
 
-KEY, TIME, EVENT, OPENED, SCORE = "__key", "__time", "__event", "__opened", "__score"
+KEY, TIME, EVENT, SCORE = "__key", "__time", "__event", "__score"
 """Of a record: the id that it is joined by, null if it is refused; the microseconds of its time since 1970; its own id;
-its JSON text without the brace that closes it; the text of its score, null unless asked for."""
+the text of its score, null unless asked for."""
 
 COLUMNS = (KEY, BRANCH, HOUR, TIME, EVENT, OPENED, SCORE, REASON, FILE, BLOCK_START, LINE)
 
@@ -43,19 +56,22 @@ def captured_records(
     members = (
         f"captureData struct<{output}>, eventMetadata struct<eventId:string,inferenceId:string,inferenceTime:string>"
     )
-    lines = source.lines(spark).withColumn(OPENED, opened(F.col(LINE)))
-    parsed = lines.withColumn(RECORD, parsed_object(F.col(OPENED), members))
+    told = cut_plain(source.lines(spark), plain_captures(with_data=score is not None))
+    is_plain = F.col(LINE).isNull()
+    whole = told.withColumn(OPENED, F.coalesce(F.col(OPENED), opened(F.col(LINE))))
+    parsed = whole.withColumn(RECORD, F.when(~is_plain, parsed_object(F.col(OPENED), members)))
+    event, output_half = f"{RECORD}.eventMetadata", F.col(f"{RECORD}.captureData.endpointOutput")
     told = parsed.withColumns(
         {
-            EVENT: F.nullif(F.col(f"{RECORD}.eventMetadata.eventId"), F.lit("")),
-            KEY: F.nullif(F.col(f"{RECORD}.eventMetadata.inferenceId"), F.lit("")),
-            WRITTEN: F.col(f"{RECORD}.eventMetadata.inferenceTime"),
+            EVENT: F.nullif(F.coalesce(EVENT_ID, f"{event}.eventId"), F.lit("")),
+            KEY: F.nullif(F.coalesce(INFERENCE_ID, f"{event}.inferenceId"), F.lit("")),
+            WRITTEN: F.coalesce(INFERENCE_TIME, f"{event}.inferenceTime"),
         }
     )
     keyed = told.withColumn(KEY, F.coalesce(KEY, EVENT))
-    output_half = F.col(f"{RECORD}.captureData.endpointOutput")
     fault = (
-        F.when(~is_utf_8(F.col(OPENED)), Refusal.NOT_UTF_8)
+        F.when(is_plain, 0)
+        .when(~is_utf_8(F.col(OPENED)), Refusal.NOT_UTF_8)
         .when(F.trim(OPENED) == "{", Refusal.NOT_A_CAPTURE)
         .when(~is_object(F.col(RECORD), F.col(OPENED)), Refusal.NOT_A_JSON_OBJECT)
         .when(is_malformed(F.col(RECORD)) | F.col(f"{RECORD}.captureData").isNull(), Refusal.NOT_A_CAPTURE)
@@ -63,8 +79,16 @@ def captured_records(
         .when(output_half.isNull() & _is_without_data(), Refusal.WITHOUT_DATA)
         .otherwise(0)
     )
-    half = (output_half.getField("data"), output_half.getField("encoding"))
-    return placed_records(keyed, fault, F.col(OPENED), score.of_reply(*half) if score else no_score(), hours)
+    text = no_score()
+    if score:
+        data = F.coalesce(F.col(DATA), output_half.getField("data"))
+        text = score.of_reply(data, F.coalesce(F.col(ENCODING), output_half.getField("encoding")))
+    return placed_records(keyed, fault, F.col(OPENED), text, hours)
+
+
+def cut_plain(lines: DataFrame, plain: PlainLines) -> DataFrame:
+    """The lines with `OPENED` and the texts of the plain ones, whose `LINE` is null, in front."""
+    return lines.mapInArrow(partial(in_worker, plain), f"{plain.ddl}, {ddl_of(lines)}")
 
 
 def placed_records(

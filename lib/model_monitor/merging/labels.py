@@ -1,7 +1,7 @@
 """Ground truth as a frame with one row for each id: its last label, or, with a period, its last label of each hour.
 
-Lines that hold one plain record are read by Spark; arrays of records and all other lines by `label_lines` in Python, which
-says what it repaired.
+Lines that are alike are cut by executors, and others that hold one plain record are read by Spark; arrays of records and all
+other lines by `label_lines` in Python, which says what it repaired.
 
 Source: contract.md section 6.1; section 11, row 14.
 """
@@ -17,8 +17,9 @@ from typing import Any
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 
-from model_monitor.merging.captured import COMPLETE, KEY, OPENED, RECORD, is_malformed, opened, parsed_object
+from model_monitor.merging.captured import COMPLETE, KEY, RECORD, cut_plain, is_malformed, opened, parsed_object
 from model_monitor.merging.label_lines import DECODED, ENCODINGS, Repair, decode_files, decode_lines
+from model_monitor.merging.plain_lines import DATA, ENCODING, EVENT_ID, REPLACED, plain_labels
 from model_monitor.merging.sources import HOUR, RANK, HourlySource, uri_of
 from model_monitor.reading.heads import head_of
 from model_monitor.reading.places import BLOCK_START, FILE, LINE
@@ -33,8 +34,6 @@ label of each hour as an array, in order."""
 REPAIR, POSITION, CONTENT, ROW = "__repair", "__position", "__content", "__row"
 
 MEMBERS = "groundTruthData struct<data:string,encoding:string>, eventMetadata struct<eventId:string>"
-REPLACED = "\ufffd"
-
 IRREGULAR = -1
 """In `REASON`: the line is not for Spark to judge."""
 
@@ -150,14 +149,16 @@ def no_labels(spark: SparkSession, period: Period | None = None) -> Labels:
 
 def _records_by_spark(lines: DataFrame) -> DataFrame:
     """A row for each line that is one record, and for each other line one whose `REASON` is `IRREGULAR`."""
-    numbered = lines.withColumns({ROW: F.monotonically_increasing_id(), OPENED: opened(F.col(LINE))})
-    parsed = numbered.withColumn(RECORD, parsed_object(F.col(OPENED), MEMBERS))
-    data, event = F.col(f"{RECORD}.groundTruthData.data"), F.col(f"{RECORD}.eventMetadata.eventId")
-    encoding = F.coalesce(F.col(f"{RECORD}.groundTruthData.encoding"), F.lit("CSV"))
+    told = cut_plain(lines.withColumn(ROW, F.monotonically_increasing_id()), plain_labels())
+    is_cut = F.col(LINE).isNull()
+    parsed = told.withColumn(RECORD, F.when(~is_cut, parsed_object(opened(F.col(LINE)), MEMBERS)))
+    data = F.coalesce(F.col(DATA), F.col(f"{RECORD}.groundTruthData.data"))
+    event = F.coalesce(F.col(EVENT_ID), F.col(f"{RECORD}.eventMetadata.eventId"))
+    encoding = F.coalesce(F.col(ENCODING), F.col(f"{RECORD}.groundTruthData.encoding"), F.lit("CSV"))
     sound = (F.trim(data) != "") & (event != "") & F.upper(encoding).isin(*ENCODINGS)
     whole = F.col(f"{RECORD}.{COMPLETE}").isNotNull() & ~is_malformed(F.col(RECORD))
     plain = F.coalesce(whole & sound & ~F.concat(data, event).contains(REPLACED), F.lit(False))
-    judged = parsed.withColumn(REASON, F.when(plain, 0).otherwise(IRREGULAR))
+    judged = parsed.withColumn(REASON, F.when(is_cut, 0).when(plain, 0).otherwise(IRREGULAR))
     truth = F.to_json(F.struct(data.alias("data"), encoding.alias("encoding")))
     kept = F.col(REASON) == 0
     return judged.select(

@@ -39,6 +39,7 @@ from model_monitor.merging.transformed import outputs_of_manifests, transformed_
 from model_monitor.outputs.files import current_run, publish
 from model_monitor.reading.dataset import NO_DATA
 from model_monitor.reading.formats import CaptureFormat
+from model_monitor.reading.heads import longest_line
 from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
@@ -57,11 +58,16 @@ class Merged:
 
 
 def merge(
-    spark: SparkSession, request: MergeRequest, *, before_publishing: Callable[[], None] = lambda: None
+    spark: SparkSession,
+    request: MergeRequest,
+    *,
+    before_reading: Callable[[int], object] = lambda line_bytes: None,
+    before_publishing: Callable[[], None] = lambda: None,
 ) -> Merged:
     """Join the captures of the window with their labels and put the merged hours in place, whole.
 
-    before_publishing: called before the first file is put in place.
+    before_reading: called with the bytes of a long captured line, before lines are read. before_publishing: called before the
+    first file is put in place.
     Raises NoData without captures or, unless late labels are waited for, without labels; BadInput if no label meets a
     capture, or if too many records of a side had to be refused.
     """
@@ -70,6 +76,8 @@ def merge(
     pending = None if request.late_hours is None else Pending(spark, request.output_path)
     if not captures.files and not (pending and pending.hours):
         raise NoData(f"{NO_DATA}: {request.captures} has no file{_in_window(request)} that is neither hidden nor empty")
+    if captures.files:
+        before_reading(longest_line(storage_of(captures.path, spark), captures.files[0].file))
     with _staging(spark, request) as folder:
         with _labels_for(spark, request, captures, request.hours) as (labels, label_source):
             records = _records_of(spark, request, captures, request.hours)

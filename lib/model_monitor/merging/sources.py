@@ -120,3 +120,8 @@ def _placed(file: StoredFile, root: str) -> HourlyFile:
     # of a source that is one file the branch is nothing
     branch, hour = placed(file.path.rpartition("/")[0], root.rpartition("/")[0] if file.path == root else root)
     return HourlyFile(file, branch, hour)
+
+
+def ddl_of(frame: DataFrame) -> str:
+    """The columns of a frame, as a schema is written."""
+    return ", ".join(f"{field.name} {field.dataType.simpleString()}" for field in frame.schema.fields)

@@ -15,10 +15,11 @@ import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession
 
 from model_monitor.merging.absent import AbsentLabel
-from model_monitor.merging.captured import EVENT, KEY, MICROSECONDS, OPENED, SCORE, TIME
+from model_monitor.merging.captured import EVENT, KEY, MICROSECONDS, SCORE, TIME
 from model_monitor.merging.hours import SECONDS, HourFolder
 from model_monitor.merging.labels import Labels
 from model_monitor.merging.parts import ID_KINDS, PART, Kind, Parts
+from model_monitor.merging.plain_lines import OPENED
 from model_monitor.merging.sources import BRANCH, HOUR, HourlySource
 from model_monitor.reading.coverage import Coverage
 from model_monitor.reading.refusals import REASON, Refusal

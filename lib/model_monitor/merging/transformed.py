@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 
 from model_monitor.merging.captured import EVENT, KEY, WRITTEN, placed_records
 from model_monitor.merging.scores import Score, no_score
-from model_monitor.merging.sources import HourlyFile, HourlySource
+from model_monitor.merging.sources import HourlyFile, HourlySource, ddl_of
 from model_monitor.merging.transform_lines import SCHEMA, split_outputs
 from model_monitor.reading.decoding import CSV, JSON
 from model_monitor.reading.formats import CsvFormat, JsonFormat
@@ -89,7 +89,7 @@ def _of_csv(spark: SparkSession, source: HourlySource, dataset_format: CsvFormat
 def _of_json(spark: SparkSession, source: HourlySource, dataset_format: JsonFormat) -> DataFrame:
     texts = source.lines(spark) if dataset_format.lines else _documents(spark, source)
     ordered = texts.select(LINE, *[name for name in texts.columns if name != LINE])
-    return ordered.mapInArrow(split_outputs, f"{SCHEMA}, {_schema_of(ordered)}")
+    return ordered.mapInArrow(split_outputs, f"{SCHEMA}, {ddl_of(ordered)}")
 
 
 def _documents(spark: SparkSession, source: HourlySource) -> DataFrame:
@@ -99,10 +99,6 @@ def _documents(spark: SparkSession, source: HourlySource) -> DataFrame:
         F.col("value").alias(LINE), F.col("_metadata.file_path").alias(FILE), F.lit(0).cast("bigint").alias(BLOCK_START)
     )
     return source.placed(documents)
-
-
-def _schema_of(frame: DataFrame) -> str:
-    return ", ".join(f"{field.name} {field.dataType.simpleString()}" for field in frame.schema.fields)
 
 
 def _opened(encoding: str) -> Column:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pyspark.sql.functions as F
-from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import types as T
 
@@ -163,6 +162,8 @@ def _vector_expressions(value: Column, data_type: T.DataType, at: int) -> list[C
     if isinstance(data_type, T.ArrayType):
         elements, element_type = value, data_type.elementType
     else:
+        from pyspark.ml.functions import vector_to_array  # of pyspark.ml, which takes 0.3 s to import
+
         elements, element_type = vector_to_array(value), T.DoubleType()
     missing = F.size(F.filter(elements, lambda element: element.isNull()))
     not_a_number = (

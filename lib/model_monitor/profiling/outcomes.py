@@ -14,8 +14,8 @@ from pyspark.sql import DataFrame
 from model_monitor.profiling.outcome_partition import KEY, OutcomeTask, states_of_outcomes
 from model_monitor.profiling.partition import STATE_DDL, added, fold
 from model_monitor.profiling.plan import PARTITION
-from model_monitor.profiling.worker import in_worker
 from model_monitor.states import Outcomes, RowCounts, State
+from model_monitor.worker import in_worker
 
 log = logging.getLogger(__name__)
 

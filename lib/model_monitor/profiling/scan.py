@@ -19,8 +19,8 @@ from pyspark.sql import Column, DataFrame
 from model_monitor.profiling.columns import columns_of, decoded_columns, prepared
 from model_monitor.profiling.partition import STATE_DDL, Decode, added, fold, states_of_partition
 from model_monitor.profiling.plan import FEATURE_OF_ROWS, PARTITION, LineMetadata, ScanPlan
-from model_monitor.profiling.worker import in_worker
 from model_monitor.states import FeatureProfile, Profile, Requests, RowCounts, State
+from model_monitor.worker import in_worker
 
 log = logging.getLogger(__name__)
 

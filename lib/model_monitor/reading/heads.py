@@ -60,6 +60,11 @@ def _decompressed(file: StoredFile, head: bytes, decompressor: zlib._Decompress 
         ) from fault
 
 
+def longest_line(storage: Storage, file: StoredFile) -> int:
+    """The bytes of the longest line at the beginning of a text file. Raises BadInput if it is no text."""
+    return max(map(len, head_of(storage, file, refuse_nul=False).splitlines()), default=0)
+
+
 def first_cells(file: StoredFile, head: bytes) -> list[str]:
     """The cells of the first line of a CSV file that is not blank.
 

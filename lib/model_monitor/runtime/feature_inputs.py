@@ -10,7 +10,7 @@ from model_monitor.reading.captures import list_captures, read_captures
 from model_monitor.reading.dataset import Dataset, Listing, list_dataset, read_dataset, read_table
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat, SparkFormat, TableFormat
 from model_monitor.reading.handlers import Script
-from model_monitor.reading.heads import head_of
+from model_monitor.reading.heads import longest_line
 from model_monitor.reading.scripts import read_script
 from model_monitor.reading.transforms import listed_outputs, read_transform
 from model_monitor.runtime.contract import JobConfig
@@ -37,8 +37,7 @@ def _line_bytes(spark: SparkSession, dataset: Dataset) -> int:
     if dataset.lines is None:
         return 0
     first = dataset.files[0]
-    head = head_of(storage_of(first.path, spark), first, refuse_nul=False)
-    return max(map(len, head.splitlines()), default=0)
+    return longest_line(storage_of(first.path, spark), first)
 
 
 def read_columns(spark: SparkSession, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:

@@ -12,7 +12,7 @@ from model_monitor.reading.captures import list_captures
 from model_monitor.reading.dataset import Dataset, Listing, list_dataset
 from model_monitor.reading.decoding import Reading
 from model_monitor.reading.formats import CaptureFormat, JsonFormat, MergedFormat
-from model_monitor.reading.heads import head_of
+from model_monitor.reading.heads import longest_line
 from model_monitor.reading.outcome_decoders import DocumentDecoder, LineDecoder
 from model_monitor.reading.outcomes import outcomes, read_line_outcomes, reading_of
 from model_monitor.runtime.contract import JobConfig
@@ -78,8 +78,7 @@ def _json_lines(spark: SparkSession, config: JobConfig) -> Dataset:
 def _of_lines(
     spark: SparkSession, config: JobConfig, source: Listing, decoder: LineDecoder | DocumentDecoder
 ) -> Dataset:
-    head = head_of(storage_of(source.path, spark), source.files[0], refuse_nul=False)
-    batch_by_bytes(spark, max(map(len, head.splitlines()), default=1))
+    batch_by_bytes(spark, longest_line(storage_of(source.path, spark), source.files[0]))
     return read_line_outcomes(
         spark,
         source,

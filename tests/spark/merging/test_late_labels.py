@@ -52,7 +52,7 @@ def test_after_the_last_label_all_runs_have_written_what_one_run_writes(merge, t
     last = max(labels)
 
     start = 0
-    for end in (*range(6, 73, 6), 96, last + 1):  # each run sees the labels that have come by then
+    for end in (*range(12, 73, 12), 96, last + 1):  # each run sees the labels that have come by then
         for hour in range(start, end):
             if hour in labels:
                 write_labels(tmp_path, hour, labels[hour])

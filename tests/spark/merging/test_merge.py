@@ -21,6 +21,8 @@ from tests.spark.merging.records import (
 )
 
 from model_monitor.errors import BadInput, NoData
+from model_monitor.merging.request import MergeRequest
+from model_monitor.merging.run import merge as run_merge
 
 
 def test_every_record_of_both_sides_is_accounted_for(merge, tmp_path):
@@ -228,3 +230,17 @@ def test_absent_labels_do_without_waiting(merge, tmp_path):
 
 def test_the_hours_that_the_tests_count_from_are_those_of_the_folders():
     assert FIRST * 3600 == 1709510400  # 2024-03-04T00:00:00Z
+
+
+def test_the_length_of_a_captured_line_is_told_before_lines_are_read(spark, tmp_path):
+    line = write_captures(tmp_path, 0, [captured(1)]).read_text().splitlines()[0]
+    write_labels(tmp_path, 0, [label("event-1")])
+    told = []
+
+    run_merge(
+        spark,
+        MergeRequest(str(tmp_path / "captures"), str(tmp_path / "labels"), str(tmp_path / "merged")),
+        before_reading=told.append,
+    )
+
+    assert told == [len(line.encode())]

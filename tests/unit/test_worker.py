@@ -8,7 +8,7 @@ import textwrap
 import zipfile
 from pathlib import Path
 
-LIB = Path(__file__).resolve().parents[3] / "lib"
+LIB = Path(__file__).resolve().parents[2] / "lib"
 
 
 def printed_by(program: str, *path: str) -> list[str]:
@@ -21,7 +21,7 @@ def printed_by(program: str, *path: str) -> list[str]:
 def test_a_task_gives_what_it_makes_and_the_next_collection_visits_nothing_old():
     program = """
         import gc
-        from model_monitor.profiling.worker import in_worker
+        from model_monitor.worker import in_worker
 
         print(list(in_worker(lambda batches: (batch + 1 for batch in batches), [1, 2])))
         frozen = gc.get_freeze_count()
@@ -42,7 +42,7 @@ def test_modules_of_archives_are_found_after_a_task_too(tmp_path):
         import sys
         from zipimport import zipimporter
         import one
-        from model_monitor.profiling.worker import in_worker
+        from model_monitor.worker import in_worker
 
         list(in_worker(iter, []))
         print(any(isinstance(finder, zipimporter) for finder in sys.path_importer_cache.values()))

@@ -1,0 +1,150 @@
+"""Lines that Spark need not parse: executors cut the few texts that a merge wants out of lines that are alike. No pyspark.
+
+Every other line is left as it is, for Spark's parser, which also says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model_monitor.merging.label_lines import ENCODINGS
+from model_monitor.reading.alike_lines import Path, alike_lines
+from model_monitor.reading.line_bytes import Flags
+from model_monitor.reading.places import FILE, LINE
+
+OPENED = "__opened"
+"""A line without the brace that closes it; null unless the line is plain."""
+
+EVENT_ID, INFERENCE_ID, INFERENCE_TIME = "__event_id", "__inference_id", "__inference_time"
+DATA, ENCODING = "__data", "__encoding"
+
+Texts: TypeAlias = Mapping[str, pa.StringArray]
+
+REPLACED = "\ufffd"
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLines:
+    """Finds the texts of plain lines. paths: where each of them is, by the name of its column.
+
+    is_plain: whether the texts of lines that are alike are all that they should be. without: columns whose cells nobody will
+    want of a plain line.
+    """
+
+    paths: tuple[tuple[str, Path], ...]
+    is_plain: Callable[[Texts], Flags]
+    without: tuple[str, ...]
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The rows with `OPENED` and the texts in front, null where the line is not plain."""
+        for batch in batches:
+            lines = batch.column(LINE)
+            opened, texts = self._of(lines)
+            plain = opened.is_valid()
+            kept = [
+                _null_where(plain, column) if name in self.without else column
+                for name, column in zip(batch.schema.names, batch.columns, strict=True)
+            ]
+            names = [OPENED, *texts, *batch.schema.names]
+            yield pa.RecordBatch.from_arrays([opened, *texts.values(), *kept], names=names)
+
+    @property
+    def ddl(self) -> str:
+        """The columns that are put in front."""
+        return ", ".join(f"{name} string" for name in (OPENED, *(name for name, _ in self.paths)))
+
+    def _of(self, lines: pa.StringArray) -> tuple[pa.StringArray, dict[str, pa.StringArray]]:
+        found = alike_lines(lines, _schema_of(self.paths))
+        if found is None:
+            return _nulls(len(lines)), {name: _nulls(len(lines)) for name, _ in self.paths}
+        alike, table = found
+        table = table.combine_chunks()
+        texts = {name: _text_of(table, path) for name, path in self.paths}
+        plain = alike.copy()
+        plain[alike] = self.is_plain(texts)
+        plain &= np.asarray(pc.ends_with(lines, "}"))
+        opened = pc.binary_slice(lines.cast(pa.binary()), 0, -1).view(pa.string())
+        if plain.all():
+            return opened, texts
+        places = pa.array(np.cumsum(alike) - 1, mask=~plain)
+        return _null_where(pa.array(~plain), opened), {name: text.take(places) for name, text in texts.items()}
+
+
+def plain_captures(*, with_data: bool) -> PlainLines:
+    """Of captured records. with_data: whether the model's reply is wanted, too."""
+    output = ("captureData", "endpointOutput")
+    paths = [
+        (EVENT_ID, ("eventMetadata", "eventId")),
+        (INFERENCE_ID, ("eventMetadata", "inferenceId")),
+        (INFERENCE_TIME, ("eventMetadata", "inferenceTime")),
+        (ENCODING, (*output, "encoding")),
+    ]
+    if with_data:
+        paths.append((DATA, (*output, "data")))
+    return PlainLines(tuple(paths), has_output_and_id, (LINE, FILE))
+
+
+def plain_labels() -> PlainLines:
+    """Of ground-truth records."""
+    truth = "groundTruthData"
+    paths = ((EVENT_ID, ("eventMetadata", "eventId")), (DATA, (truth, "data")), (ENCODING, (truth, "encoding")))
+    return PlainLines(paths, has_truth_and_id, (LINE,))
+
+
+def has_output_and_id(texts: Texts) -> Flags:
+    """Whether the record has a reply, and an id to be joined by."""
+    flags: Flags = np.asarray(texts[ENCODING].is_valid()) & (
+        _is_there(texts[EVENT_ID]) | _is_there(texts[INFERENCE_ID])
+    )
+    return flags
+
+
+def has_truth_and_id(texts: Texts) -> Flags:
+    """Whether the record has a label of a known encoding, and an id."""
+    known = pc.is_in(pc.utf8_upper(texts[ENCODING]), pa.array([*ENCODINGS, None]))
+    flags: Flags = np.asarray(known) & _is_there(pc.utf8_trim(texts[DATA], " ")) & _is_there(texts[EVENT_ID])
+    for text in (texts[DATA], texts[EVENT_ID]):
+        flags &= ~np.asarray(pc.fill_null(pc.match_substring(text, REPLACED), False))
+    return flags
+
+
+def _is_there(text: pa.StringArray) -> Flags:
+    flags: Flags = np.asarray(pc.fill_null(pc.not_equal(text, ""), False))
+    return flags
+
+
+def _null_where(flags: pa.BooleanArray, column: pa.Array) -> pa.Array:
+    return pa.nulls(len(column), column.type) if pc.all(flags).as_py() else pc.if_else(flags, None, column)
+
+
+def _nulls(rows: int) -> pa.StringArray:
+    return pa.nulls(rows, pa.string())
+
+
+def _text_of(table: pa.Table, path: Path) -> pa.StringArray:
+    struct = table.column(path[0]).chunk(0)
+    return pc.struct_field(struct, list(path[1:]))
+
+
+class _Tree(dict[str, "_Tree"]):
+    """The names below a member."""
+
+
+def _schema_of(paths: Iterable[tuple[str, Path]]) -> pa.Schema:
+    """A schema of the texts at these paths, each below one object at least."""
+    tree = _Tree()
+    for _, path in paths:
+        inside = tree
+        for name in path:
+            inside = inside.setdefault(name, _Tree())
+    return pa.schema(_fields_of(tree))
+
+
+def _fields_of(tree: _Tree) -> list[pa.Field]:
+    return [pa.field(name, pa.struct(_fields_of(inside)) if inside else pa.string()) for name, inside in tree.items()]

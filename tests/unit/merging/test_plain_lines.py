@@ -1,0 +1,127 @@
+"""Of plain lines the merge gets its texts; every other line stays as it is, for Spark's parser."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pytest
+
+from model_monitor.merging.plain_lines import (
+    DATA,
+    ENCODING,
+    EVENT_ID,
+    INFERENCE_ID,
+    INFERENCE_TIME,
+    OPENED,
+    plain_captures,
+    plain_labels,
+)
+from model_monitor.reading.places import FILE, LINE
+
+ROWS = 40
+
+
+def captured(number, **event):
+    output = {"data": f"0.{number}\n", "encoding": "CSV"}
+    told = {"eventId": f"event-{number}", "inferenceTime": "2026-01-31T22:10:00Z", **event}
+    return {"captureData": {"endpointOutput": output}, "eventMetadata": told}
+
+
+def label(number, data="1", encoding="CSV", event=None):
+    truth = {"data": data, "encoding": encoding}
+    return {"groundTruthData": truth, "eventMetadata": {"eventId": event or f"event-{number}"}}
+
+
+def batch_of(lines):
+    columns = {
+        LINE: pa.array(lines),
+        FILE: pa.array(["file:/captures"] * len(lines)),
+        "hour": pa.array(range(len(lines))),
+    }
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def rows_of(plain, lines):
+    [batch] = plain([batch_of(lines)])
+    return batch.to_pylist()
+
+
+def test_the_texts_of_captures_are_cut_and_the_line_is_let_go():
+    documents = [captured(number, inferenceId=f"id {number}") for number in range(ROWS)]
+    lines = [json.dumps(document) for document in documents]
+
+    rows = rows_of(plain_captures(with_data=True), lines)
+
+    assert rows == [
+        {
+            OPENED: line[:-1],
+            EVENT_ID: document["eventMetadata"]["eventId"],
+            INFERENCE_ID: document["eventMetadata"]["inferenceId"],
+            INFERENCE_TIME: "2026-01-31T22:10:00Z",
+            ENCODING: "CSV",
+            DATA: document["captureData"]["endpointOutput"]["data"],
+            LINE: None,
+            FILE: None,
+            "hour": number,
+        }
+        for number, (line, document) in enumerate(zip(lines, documents, strict=True))
+    ]
+
+
+def test_of_a_label_the_file_is_kept():
+    [row, *_] = rows_of(plain_labels(), [json.dumps(label(number)) for number in range(ROWS)])
+
+    assert (row[OPENED] is not None, row[LINE], row[FILE]) == (True, None, "file:/captures")
+    assert (row[EVENT_ID], row[DATA], row[ENCODING]) == ("event-0", "1", "CSV")
+
+
+@pytest.mark.parametrize(
+    ("plain", "usual", "odd"),
+    [
+        pytest.param(plain_captures(with_data=False), captured, captured(7, eventId=""), id="a capture without an id"),
+        pytest.param(
+            plain_captures(with_data=False), captured, captured(7) | {"more": "x"}, id="a capture with a member more"
+        ),
+        pytest.param(plain_labels(), label, label(7, data=" "), id="an empty label"),
+        pytest.param(plain_labels(), label, label(7, encoding="XML"), id="an encoding that there is not"),
+        pytest.param(plain_labels(), label, label(7) | {"more": "x"}, id="a label with a member more"),
+    ],
+)
+def test_another_line_stays_as_it_is(plain, usual, odd):
+    lines = [json.dumps(usual(number)) for number in range(ROWS)]
+    lines[7] = json.dumps(odd)
+
+    rows = rows_of(plain, lines)
+
+    assert [number for number, row in enumerate(rows) if row[OPENED] is None] == [7]
+    assert (rows[7][LINE], rows[7][FILE], rows[7][EVENT_ID]) == (lines[7], "file:/captures", None)
+    assert rows[8][EVENT_ID] == "event-8"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param("event \ufffd", id="what decoding makes of bad bytes, which Python has to look at"),
+        pytest.param('quoted "id"', id="an escape"),
+    ],
+)
+def test_an_unusual_id_of_a_label_is_not_cut(event):
+    lines = [json.dumps(label(number), ensure_ascii=False) for number in range(ROWS)]
+    lines[7] = json.dumps(label(7, event=event), ensure_ascii=False)
+
+    rows = rows_of(plain_labels(), lines)
+
+    assert [number for number, row in enumerate(rows) if row[OPENED] is None] == [7]
+
+
+def test_a_blank_behind_the_end_is_left_to_spark():
+    rows = rows_of(plain_labels(), [json.dumps(label(number)) + " " for number in range(ROWS)])
+
+    assert all(row[OPENED] is None and row[LINE] for row in rows)
+
+
+def test_where_no_line_is_alike_all_stay():
+    rows = rows_of(plain_labels(), ["[]", "[]"])
+
+    assert [(row[OPENED], row[DATA], row[LINE]) for row in rows] == [(None, None, "[]")] * 2
