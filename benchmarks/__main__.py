@@ -13,7 +13,12 @@ if __name__ == "__main__":
         folder / "capture_latency.py",
         folder / "merge.py",
         folder / "quality.py",
+        folder / "bias.py",
         folder / "false_alarms.py",
+        folder / "dag_import.py",
+        folder / "start_up.py",
+        folder / "cores.py",
+        folder / "s3_beside_disk.py",
     ]:
         print(f"== {script.name}", flush=True)
         subprocess.run([sys.executable, str(script), *sys.argv[1:]], check=True)

@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 import model_monitor
+from model_monitor.reading.packing import OPEN_COST_BYTES
 from model_monitor.runtime.deequ_jar import provide_jar
-from model_monitor.runtime.session import SETTINGS, start_session, stop_session
+from model_monitor.runtime.session import start_session, stop_session
 
 MASTER = "local[2]"
 DRIVER_MEMORY = "4g"
 
-PARTITION_BYTES = "spark.sql.files.maxPartitionBytes"
 LEAST_PARTITIONS = "spark.sql.files.minPartitionNum"
-BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
-SET_BY_JOBS = (PARTITION_BYTES, LEAST_PARTITIONS, BATCH_ROWS)
+OPEN_COST = "spark.sql.files.openCostInBytes"
+SET_BY_JOBS = (
+    "spark.sql.files.maxPartitionBytes",
+    "spark.sql.execution.arrow.maxRecordsPerBatch",
+    "spark.sql.parquet.columnarReaderBatchSize",
+    LEAST_PARTITIONS,
+    OPEN_COST,
+)
+OPEN_COST_OF_SPARK = "4MB"
 
 
 @contextmanager
-def benchmark_session(driver_memory: str = DRIVER_MEMORY) -> Iterator[SparkSession]:
-    """The session that a job has, on two cores of this machine; the driver's heap holds the executor's as well."""
-    options = ["--master", MASTER, "--driver-memory", driver_memory, "--jars", str(provide_jar(os.environ))]
-    for setting in ("spark.ui.enabled=false", "spark.ui.showConsoleProgress=false"):
+def benchmark_session(
+    driver_memory: str = DRIVER_MEMORY, master: str = MASTER, *, jars: Sequence[Path] = (), settings: Sequence[str] = ()
+) -> Iterator[SparkSession]:
+    """The session that a job has, on two cores of this machine; the driver's heap holds the executor's as well.
+
+    jars, settings: what it has beside a job's, `KEY=VALUE` each.
+    """
+    on_class_path = ",".join(map(str, [provide_jar(os.environ), *jars]))
+    options = ["--master", master, "--driver-memory", driver_memory, "--jars", on_class_path]
+    own = ("spark.ui.enabled=false", "spark.ui.showConsoleProgress=false", f"{OPEN_COST}={OPEN_COST_BYTES}")
+    for setting in (*own, *settings):
         options += ["--conf", setting]
     os.environ["PYSPARK_SUBMIT_ARGS"] = " ".join([*options, "pyspark-shell"])
     os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -50,8 +64,9 @@ def as_spark_comes(spark: SparkSession) -> Iterator[None]:
     before = {key: spark.conf.get(key, None) for key in SET_BY_JOBS}
     for key in SET_BY_JOBS:
         spark.conf.unset(key)
-    if LEAST_PARTITIONS in SETTINGS:  # set when the session was made, so that unsetting brings back the job's
-        spark.conf.set(LEAST_PARTITIONS, spark.sparkContext.defaultParallelism)
+    # set when the session was made, so that unsetting them brings back the job's
+    spark.conf.set(LEAST_PARTITIONS, spark.sparkContext.defaultParallelism)
+    spark.conf.set(OPEN_COST, OPEN_COST_OF_SPARK)
     try:
         yield
     finally:

@@ -25,6 +25,7 @@ from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat, 
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import first_cells, head_of, names_of
 from model_monitor.reading.ledger import Ledger
+from model_monitor.reading.packing import partitions_at_most
 from model_monitor.reading.places import BLOCK_START, FILE, LINE
 from model_monitor.reading.refusals import CELLS, REASON, Refusal
 from model_monitor.reading.scripts import processed
@@ -238,8 +239,8 @@ class Listing:
         return sum(file.size_bytes for file in self.files)
 
     def partitions_at_most(self, partition_bytes: int) -> int:
-        """An upper bound of the partitions that Spark cuts the files into."""
-        return sum(-(-file.size_bytes // partition_bytes) for file in self.files)
+        """An upper bound of the partitions that Spark makes of the files."""
+        return partitions_at_most((file.size_bytes for file in self.files), partition_bytes)
 
 
 def list_dataset(spark: SparkSession, path: str) -> Listing:

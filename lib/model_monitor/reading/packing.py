@@ -1,0 +1,20 @@
+"""How Spark puts files into partitions, as far as we have to know it beforehand. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+OPEN_COST_BYTES = 64 * 1024
+"""What a piece of a file counts beside its bytes when several are put into one partition. With Spark's own 4 MiB ten thousand
+files of 45 KB were 770 partitions, and took seven times as long as the same bytes in a hundred files."""
+
+
+def partitions_at_most(file_bytes: Iterable[int], partition_bytes: int) -> int:
+    """An upper bound of the partitions of files of these sizes, of which each is cut into pieces of `partition_bytes`.
+
+    Spark begins a partition when the next piece does not fit into the last one, so two neighbours hold more than one's bytes.
+    Source: FilePartition.getFilePartitions of Spark 3.5.
+    """
+    sizes = list(file_bytes)
+    pieces = sum(-(-size // partition_bytes) for size in sizes)
+    return min(pieces, 2 * (sum(sizes) + pieces * OPEN_COST_BYTES) // partition_bytes + 1)
