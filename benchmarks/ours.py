@@ -18,9 +18,14 @@ def whole_profile(spark: SparkSession, folder: Path, dataset_format: str = "parq
     """List, read, scan, evaluate by Deequ, suggest constraints, write all files: the steps of `jobs/baseline.py`."""
     output = tempfile.mkdtemp(prefix="model-monitor-benchmark-")
     try:
-        flags = ["--dataset-source", str(folder), "--dataset-format", dataset_format, "--output-path", output]
-        config = config_of("baseline", sources_of(flags, {}), in_container=False)
-        with read_source(spark, config) as data:
-            run_baseline(data, monitor_for(config)).write(config.output_path, spark)
+        profile_into(spark, str(folder), dataset_format, output)
     finally:
         shutil.rmtree(output)
+
+
+def profile_into(spark: SparkSession, source: str, dataset_format: str, output: str) -> None:
+    """The same from any place to any other."""
+    flags = ["--dataset-source", source, "--dataset-format", dataset_format, "--output-path", output]
+    config = config_of("baseline", sources_of(flags, {}), in_container=False)
+    with read_source(spark, config) as data:
+        run_baseline(data, monitor_for(config)).write(config.output_path, spark)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlparse
 
 from model_monitor.errors import BadInput, OutputFailed
+from model_monitor.object_store import refusal_in
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,9 +59,11 @@ class Storage(Protocol):
         Raises BadInput if it can't be read.
         """
 
-    def write(self, path: str, content: bytes) -> None:
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         """Put a whole file in place: readers see the old one or the new one, never a half.
 
+        private: only its owner may read it, and the folder if that is made for it, where files have owners. An object store
+        has policies instead; there nobody gets access by the object itself.
         Raises OutputFailed if it can't be written; the old file is then still there.
         """
 
@@ -77,6 +80,10 @@ class Storage(Protocol):
 
 COPIED_BYTES = 4 * 2**20
 """So much of a file is held at once while it is copied or compared."""
+
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+USUAL_FILE, USUAL_FOLDER = 0o666, 0o777
+"""Permissions before the user's mask takes its part of them."""
 
 
 def is_hidden(name: str) -> bool:
@@ -141,12 +148,13 @@ class LocalStorage:
         except OSError as fault:
             raise BadInput(f"{path}: can't be read ({fault.strerror})") from fault
 
-    def write(self, path: str, content: bytes) -> None:
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         target = local_path(path)
         draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        mode = PRIVATE_FILE if private else USUAL_FILE
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("wb") as file:
+            target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
+            with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -258,12 +266,10 @@ class HadoopStorage:
 
     def list_files(self, path: str) -> list[StoredFile]:
         try:
-            top = self._file_system.getFileStatus(self._path(path))
-            statuses = self._file_system.listFiles(top.getPath(), True) if top.isDirectory() else None
-            if statuses is None:
-                return [_stored(top)]
+            top = self._file_system.makeQualified(self._path(path))
+            statuses = self._file_system.listFiles(top, True)  # of an object store all below is one listing
             files = []
-            depth = len(top.getPath().toUri().getPath())
+            depth = len(top.toUri().getPath())
             while statuses.hasNext():
                 status = statuses.next()
                 below = status.getPath().toUri().getPath()[depth:]
@@ -271,54 +277,44 @@ class HadoopStorage:
                     files.append(_stored(status))
             return sorted(files)
         except Exception as fault:
-            if "FileNotFoundException" in str(fault):
-                raise BadInput(f"{path}: there is no such file or directory") from fault
-            raise BadInput(f"{path}: can't be listed ({_reason(fault)})") from fault
+            raise BadInput(_not_listed(path, fault)) from fault
 
     def list_folders(self, path: str) -> list[str]:
         try:
-            top = self._file_system.getFileStatus(self._path(path))
-            if not top.isDirectory():
-                return []
-            statuses = self._file_system.listStatus(top.getPath())
+            statuses = self._file_system.listStatus(self._path(path))
             names = [str(status.getPath().getName()) for status in statuses if status.isDirectory()]
         except Exception as fault:
-            if "FileNotFoundException" in str(fault):
-                raise BadInput(f"{path}: there is no such file or directory") from fault
-            raise BadInput(f"{path}: can't be listed ({_reason(fault)})") from fault
+            raise BadInput(_not_listed(path, fault)) from fault
         return sorted(name for name in names if not is_hidden(name))
 
     def read(self, path: str, at_most: int | None = None) -> bytes:
         try:
-            source = self._path(path)
-            length = int(self._file_system.getFileStatus(source).getLen())
-            stream = self._file_system.open(source)
+            stream = self._file_system.open(self._path(path))
             try:
-                size = length if at_most is None else min(length, at_most)
-                return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream, size))
+                content = stream
+                if at_most is not None:
+                    content = self._jvm.org.apache.commons.io.input.BoundedInputStream(stream, at_most)
+                # as text, a character for each byte: py4j takes bytes apart one by one, 0.5 s for a megabyte
+                text: str = self._jvm.org.apache.commons.io.IOUtils.toString(content, "ISO-8859-1")
+                return text.encode("latin-1")
             finally:
                 stream.close()
         except Exception as fault:
             raise BadInput(f"{path}: can't be read ({_reason(fault)})") from fault
 
-    def write(self, path: str, content: bytes) -> None:
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         target = self._path(path)
-        in_place = self.scheme in self.OBJECT_STORES
-        draft = (
-            target if in_place else self._path(join(str(target.getParent()), f".{target.getName()}.{uuid.uuid4().hex}"))
-        )
         try:
-            stream = self._file_system.create(draft, True)
+            draft = self._draft_of(target)
             try:
-                stream.write(bytearray(content))
-            finally:
-                stream.close()
-            if not in_place:
-                self._replace(draft, target)
+                self._put(draft, lambda stream: stream.write(bytearray(content)), private=private)
+                if draft is not target:
+                    self._replace(draft, target)
+            except Exception:
+                if draft is not target:
+                    self._discard(draft)
+                raise
         except Exception as fault:
-            with suppress(Exception):
-                if not in_place:
-                    self._file_system.delete(draft, False)
             raise OutputFailed(f"{path}: can't be written ({_reason(fault)})") from fault
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
@@ -326,32 +322,60 @@ class HadoopStorage:
         try:
             if self._holds_just(place, sources):
                 return False
-            in_place = self.scheme in self.OBJECT_STORES
-            draft = (
-                place
-                if in_place
-                else self._path(join(str(place.getParent()), f".{place.getName()}.{uuid.uuid4().hex}"))
-            )
-            if len(sources) == 1 and not in_place:
+            draft = self._draft_of(place)
+            if len(sources) == 1 and draft is not place:
                 self._file_system.mkdirs(place.getParent())
                 draft = self._path(sources[0])
             else:
-                self._copy(sources, draft)
-            if not in_place:
+                self._put(draft, lambda stream: self._copy(sources, stream))
+            if draft is not place:
                 self._replace(draft, place)
         except Exception as fault:
             raise OutputFailed(f"{target}: can't be written ({_reason(fault)})") from fault
         return True
 
-    def _copy(self, sources: Sequence[str], target: Any) -> None:
-        stream = self._file_system.create(target, True)
+    def _draft_of(self, target: Any) -> Any:
+        """Where a file is written before it is put in place: of an object store that is the target itself."""
+        if self.scheme in self.OBJECT_STORES:
+            return target
+        return self._path(join(str(target.getParent()), f".{target.getName()}.{uuid.uuid4().hex}"))
+
+    def _put(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
+        """Make a file of what `fill` writes to a Java stream. On an object store it is there whole or not at all."""
+        stream = self._created(target, private=private)
         try:
-            self._jvm.org.apache.commons.io.IOUtils.copyLarge(self._opened(sources), stream)
+            fill(stream)
         except Exception:
             with suppress(Exception):
-                stream.abort()  # closing would show an object store's readers half an object
+                if self.scheme in self.OBJECT_STORES:
+                    stream.abort()  # closing would show readers half an object
+                else:
+                    stream.close()
             raise
         stream.close()
+
+    def _created(self, target: Any, *, private: bool) -> Any:
+        """The Java stream of a new file. Permissions are set while there is nothing in it yet."""
+        if not private or self.scheme in self.OBJECT_STORES:
+            return self._file_system.create(target, True)
+        permission = self._jvm.org.apache.hadoop.fs.permission.FsPermission
+        if not self._file_system.exists(target.getParent()):
+            self._file_system.mkdirs(target.getParent())
+            self._file_system.setPermission(target.getParent(), permission(f"{PRIVATE_FOLDER:o}"))
+        stream = self._file_system.create(target, True)
+        self._file_system.setPermission(target, permission(f"{PRIVATE_FILE:o}"))
+        return stream
+
+    def _discard(self, draft: Any) -> None:
+        with suppress(Exception):
+            self._file_system.delete(draft, False)
+
+    def _copy(self, sources: Sequence[str], stream: Any) -> None:
+        content = self._opened(sources)
+        try:
+            self._jvm.org.apache.commons.io.IOUtils.copyLarge(content, stream)
+        finally:
+            content.close()
 
     def _opened(self, sources: Sequence[str]) -> Any:
         """One Java stream of all files, one after the other."""
@@ -388,7 +412,16 @@ def _stored(status: Any) -> StoredFile:
     return StoredFile(str(status.getPath().toString()), int(status.getLen()), int(status.getModificationTime()))
 
 
+def _not_listed(path: str, fault: Exception) -> str:
+    if refusal_in(str(fault)) is None and "FileNotFoundException" in str(fault):
+        return f"{path}: there is no such file or directory"
+    return f"{path}: can't be listed ({_reason(fault)})"
+
+
 def _reason(fault: Exception) -> str:
-    """The Java exception's class and first line, without its trace."""
+    """What an object store meant, else the Java exception's class and first line, without its trace."""
+    refusal = refusal_in(str(fault))
+    if refusal is not None:
+        return refusal
     java = getattr(fault, "java_exception", None)
     return str(java.toString() if java is not None else fault).splitlines()[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 import pytest
 
@@ -23,6 +24,15 @@ def test_a_file_is_written_whole_and_read_back(storage, tmp_path):
     assert storage.read(path) == bytes(range(256))
     assert storage.read(path, at_most=3) == b"\x00\x01\x02"
     assert [name for name in os.listdir(tmp_path / "new folder") if not name.endswith(".crc")] == ["statistics.json"]
+
+
+def test_a_private_file_is_for_its_owner_alone_and_so_is_the_folder_made_for_it(storage, tmp_path):
+    storage.write(str(tmp_path / "quarantine" / "00000.jsonl"), b"{}", private=True)
+    storage.write(str(tmp_path / "quarantine" / "00000.jsonl"), b"{}{}", private=True)
+
+    assert storage.read(str(tmp_path / "quarantine" / "00000.jsonl")) == b"{}{}"
+    assert stat.S_IMODE((tmp_path / "quarantine" / "00000.jsonl").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "quarantine").stat().st_mode) == 0o700
 
 
 def test_a_write_that_fails_is_named(storage, tmp_path):
@@ -66,6 +76,13 @@ def test_what_is_absent_is_named(storage, tmp_path):
 def test_local_paths_are_opened_without_hadoop(spark, tmp_path):
     assert isinstance(storage_of(str(tmp_path), spark), LocalStorage)
     assert isinstance(storage_of(f"file://{tmp_path}", spark), LocalStorage)
+
+
+def test_s3_without_its_jar_is_told_with_the_package_that_has_it(spark):
+    with pytest.raises(
+        BadInput, match="s3a://data/x: no file system of this Spark opens it .*--packages org.apache.hadoop"
+    ):
+        storage_of("s3a://data/x", spark)
 
 
 def test_a_scheme_without_a_file_system_is_named(spark):

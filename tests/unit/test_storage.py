@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
+from types import SimpleNamespace
 
 import pytest
 
 from model_monitor.errors import BadInput, OutputFailed
-from model_monitor.storage import LocalStorage, join, storage_of
+from model_monitor.storage import HadoopStorage, LocalStorage, join, storage_of
 
 storage = LocalStorage()
 
@@ -134,3 +136,80 @@ def test_what_can_not_be_put_together_leaves_the_old_file(tmp_path, file_size_li
         storage.assemble([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "part"))
     assert (tmp_path / "part").read_bytes() == b"old"
     assert sorted(os.listdir(tmp_path)) == ["a", "b", "part"]
+
+
+@pytest.mark.parametrize(
+    ("private", "file_mode", "folder_mode"), [(True, 0o600, 0o700), (False, 0o644, 0o755)], ids=["private", "usual"]
+)
+def test_a_private_file_is_for_its_owner_alone_and_so_is_the_folder_made_for_it(
+    tmp_path, private, file_mode, folder_mode
+):
+    mask = os.umask(0o022)
+    try:
+        storage.write(str(tmp_path / "out" / "quarantine" / "00000.jsonl"), b"{}", private=private)
+    finally:
+        os.umask(mask)
+    folder = tmp_path / "out" / "quarantine"
+
+    assert stat.S_IMODE((folder / "00000.jsonl").stat().st_mode) == file_mode
+    assert stat.S_IMODE(folder.stat().st_mode) == folder_mode
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o755
+
+
+class HalfStream:
+    """A Java stream that takes the first bytes and then fails, as when the disk is full that uploads are held on."""
+
+    def __init__(self):
+        self.ended = []
+
+    def write(self, content):
+        raise OSError("No space left on device")
+
+    def close(self):
+        self.ended.append("closed")
+
+    def abort(self):
+        self.ended.append("aborted")
+
+
+class OneFolder:
+    """As much of a Hadoop file system as a write needs."""
+
+    def __init__(self, scheme, stream):
+        self.scheme, self.stream, self.deleted = scheme, stream, []
+
+    def getUri(self):  # noqa: N802
+        return SimpleNamespace(getScheme=lambda: self.scheme)
+
+    def create(self, path, overwrite):
+        return self.stream
+
+    def delete(self, path, recursive):
+        self.deleted.append(str(path))
+
+
+class JavaPath(str):
+    """Stands for Hadoop's Path."""
+
+    def getParent(self):  # noqa: N802
+        return JavaPath(self.rpartition("/")[0])
+
+    def getName(self):  # noqa: N802
+        return self.rpartition("/")[2]
+
+
+@pytest.mark.parametrize(("scheme", "ended"), [("s3a", "aborted"), ("hdfs", "closed")])
+def test_a_write_that_fails_half_way_shows_no_half_file(scheme, ended):
+    """Closing the stream is what makes an object appear, with as much of it as was written."""
+    stream = HalfStream()
+    file_system = OneFolder(scheme, stream)
+    jvm = SimpleNamespace(
+        org=SimpleNamespace(apache=SimpleNamespace(hadoop=SimpleNamespace(fs=SimpleNamespace(Path=JavaPath))))
+    )
+    hadoop = HadoopStorage(jvm, None, file_system)
+
+    with pytest.raises(OutputFailed, match="x: can't be written"):
+        hadoop.write(f"{scheme}://data/x", b"all of it")
+
+    assert stream.ended == [ended]
+    assert [path.startswith("hdfs://data/.x.") for path in file_system.deleted] == [True] * (scheme == "hdfs")

@@ -29,8 +29,8 @@ from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.request_metadata import carries_metadata
 from model_monitor.reading.scripts import processed
 from model_monitor.reading.text_lines import read_lines
-from model_monitor.reading.windows import Window, folders_of, record_folders
-from model_monitor.storage import Storage, storage_of
+from model_monitor.reading.windows import Window, folders_of, hour_of_path, record_folders
+from model_monitor.storage import Storage, join, storage_of
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +69,18 @@ def list_captures(
         hours = "" if window is None else f" for {window.start.isoformat()} to {window.end.isoformat()}"
         raise NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")
     resolved = tuple(storage.resolved(folder) for folder in folders)
-    own_hours = folders if window is None else folders_of(storage, path, window, later=0)
-    return Listing(storage.resolved(path), tuple(files), resolved, coverage_of(storage, files, own_hours))
+    return Listing(
+        storage.resolved(path),
+        tuple(files),
+        resolved,
+        coverage_of(storage, files, _of_own_hours(folders, path, window)),
+    )
+
+
+def _of_own_hours(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
+    """The folders without those of the hour after the window; a source that is a single folder is its own."""
+    later = set() if window is None else {*window.hours(later=1)} - {*window.hours()}
+    return [folder for folder in folders if folder == path or hour_of_path(join(folder, "")) not in later]
 
 
 def read_captures(

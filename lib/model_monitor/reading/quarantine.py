@@ -27,6 +27,7 @@ CHUNK_BYTES = 16 * 2**20
 def write_quarantine(dataset: Dataset, output_path: str, also: DataFrame | None = None) -> str:
     """Put the refused records below `output_path`, in place of those of an earlier run, and give their folder's path.
 
+    Only the owner of the files may read them: they are data that nobody has looked at.
     also: rows of `refused_texts`, for records that are no lines. Two Spark jobs and a shuffle, over the affected files only.
     Raises OutputFailed if they can't be written.
     """
@@ -35,7 +36,7 @@ def write_quarantine(dataset: Dataset, output_path: str, also: DataFrame | None 
     storage.delete(folder)
     records = refused_records(dataset)
     for index, chunk in enumerate(_chunks(_as_lines(records if also is None else records.unionByName(also)))):
-        storage.write(join(folder, f"{index:05d}.jsonl"), chunk)
+        storage.write(join(folder, f"{index:05d}.jsonl"), chunk, private=True)
     return folder
 
 

@@ -48,6 +48,7 @@ from model_monitor.runtime.options import (
     up_to_100,
     whole,
 )
+from model_monitor.runtime.s3 import S3Encryption, only_with_kms
 from model_monitor.states.contingency_plan import ValueKind
 from model_monitor.states.outcomes import ProblemType
 
@@ -712,6 +713,25 @@ class JobConfig(BaseModel):
             "DURATION",
             ours=True,
             default="as long as it takes",
+        ),
+    ] = None
+
+    s3_encryption: Annotated[
+        S3Encryption | None,
+        member_of(S3Encryption),
+        Option(
+            "Encryption that every write to S3 asks for: SSE-S3, or SSE-KMS.",
+            "SSE-S3|SSE-KMS",
+            ours=True,
+            default="the bucket's own",
+        ),
+    ] = None
+
+    s3_kms_key: Annotated[
+        str | None,
+        AfterValidator(only_with_kms),
+        Option(
+            "Key for SSE-KMS: its ARN, or its id in the bucket's account.", "KEY", ours=True, default="AWS's own for S3"
         ),
     ] = None
 

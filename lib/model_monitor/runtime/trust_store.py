@@ -24,6 +24,11 @@ def trust_options(directory: Path) -> list[str]:
         return []
     store = directory / "machine.jks"
     store.write_bytes(java_key_store(certificates))
+    return store_options(store)
+
+
+def store_options(store: Path) -> list[str]:
+    """Options of Java that make it trust a store that `java_key_store` made, in place of its own list."""
     return [
         f"-Djavax.net.ssl.trustStore={store}",
         "-Djavax.net.ssl.trustStoreType=JKS",

@@ -80,8 +80,8 @@ def read_text(uri: str, session: Any) -> str:
         raise BadInput(f"{uri}: can't be read ({type(fault).__name__}: {fault})") from fault
 
 
-def write_text(uri: str, text: str, session: Any) -> str:
-    """Write a file and give its URI.
+def write_text(uri: str, text: str, session: Any, kms_key: str | None = None) -> str:
+    """Write a file and give its URI. kms_key: what S3 encrypts it with; None for what the bucket says.
 
     Raises OutputFailed or botocore's error if it can't be written.
     """
@@ -90,7 +90,8 @@ def write_text(uri: str, text: str, session: Any) -> str:
         LocalStorage().write(place, text.encode())
         return uri
     bucket, key = _bucket_and_key(place)
-    _client(session).put_object(Bucket=bucket, Key=key, Body=text.encode())
+    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+    _client(session).put_object(Bucket=bucket, Key=key, Body=text.encode(), **encryption)
     return uri
 
 

@@ -16,7 +16,7 @@ _SWITCH = {True: "Enabled", False: "Disabled"}
 
 
 class ModelMonitoringFile:
-    """One of the three files. kms_key is kept and not used: what is written is encrypted as its place says."""
+    """One of the three files. kms_key: what S3 encrypts it with when it is saved."""
 
     _DEFAULT_NAME = "monitoring.json"
 
@@ -30,7 +30,7 @@ class ModelMonitoringFile:
         """Write the body to its place, or to a new one that it keeps; gives the place."""
         if new_save_location_s3_uri is not None:
             self.file_s3_uri = new_save_location_s3_uri
-        return write_text(self.file_s3_uri, json.dumps(self.body_dict), self.session)
+        return write_text(self.file_s3_uri, json.dumps(self.body_dict), self.session, self.kms_key)
 
     @classmethod
     def _at(cls: type[F], uri: str, kms_key: str | None, session: Any) -> F:
@@ -41,7 +41,7 @@ class ModelMonitoringFile:
     def _of_text(cls: type[F], text: str, kms_key: str | None, file_name: str | None, session: Any) -> F:
         """A file with this content, written to a place of its own."""
         place = join(default_prefix(session), "monitoring", str(uuid.uuid4()), file_name or cls._DEFAULT_NAME)
-        return cls(json.loads(text), write_text(place, text, session), kms_key, session)
+        return cls(json.loads(text), write_text(place, text, session, kms_key), kms_key, session)
 
 
 class Statistics(ModelMonitoringFile):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import stat
 
 import pytest
 
@@ -63,6 +64,15 @@ def test_too_many_refused_lines_fail_the_run_and_are_kept_all_the_same(baseline,
     with pytest.raises(BadInput, match=r"1 of 2 records were refused .* they are in .*/quarantine"):
         baseline(max_quarantined_share=0.01)
     assert len(quarantined(tmp_path)) == 1
+
+
+def test_only_their_owner_may_read_refused_lines(baseline, tmp_path):
+    (tmp_path / "in" / "a.csv").write_text("age,city\n1,Bern\n2\n")
+    baseline()
+    folder = tmp_path / "out" / "quarantine"
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert [stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()] == [0o600]
 
 
 def test_a_later_run_without_refused_lines_leaves_no_quarantine(baseline, tmp_path):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from model_monitor.errors import MissingDependency
-from model_monitor.runtime import deequ_jar
+from model_monitor.runtime import deequ_jar, ivy
 
 UNKNOWN_HOST = "You probably access the destination server through a proxy server that is not well configured."
 UNRESOLVED = ":: UNRESOLVED DEPENDENCIES ::"
@@ -33,7 +34,8 @@ def fake_java(folder: Path, script: str) -> dict[str, str]:
 @pytest.fixture
 def known(monkeypatch):
     """Makes the text "the jar" the one that has the right check sum."""
-    monkeypatch.setattr(deequ_jar, "SHA256", hashlib.sha256(b"the jar").hexdigest())
+    artifact = replace(deequ_jar.ARTIFACT, sha256=hashlib.sha256(b"the jar").hexdigest())
+    monkeypatch.setattr(deequ_jar, "ARTIFACT", artifact)
 
 
 WRITE = f'printf "%s" "the jar" > "$(dirname "$out")/{deequ_jar.FILE_NAME}"'
@@ -91,7 +93,7 @@ def test_a_failed_fetch_is_one_sentence_with_reason_and_remedy(tmp_path, output,
 
 @pytest.mark.usefixtures("known")
 def test_java_gets_the_machines_certificates_when_its_own_do_not_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(deequ_jar, "trust_options", lambda directory: [f"-Djavax.net.ssl.trustStore={directory}/x"])
+    monkeypatch.setattr(ivy, "trust_options", lambda directory: [f"-Djavax.net.ssl.trustStore={directory}/x"])
     environment = fake_java(tmp_path, f'[ $trust = 1 ] && {WRITE} || echo "{UNTRUSTED}"')
 
     assert deequ_jar.provide_jar(environment).read_bytes() == b"the jar"

@@ -79,6 +79,7 @@ class Session:
 
     def __init__(self):
         self.objects = {}
+        self.encryption = {}
         self.boto_session = self
 
     def default_bucket(self):
@@ -91,8 +92,9 @@ class Session:
     def get_object(self, *, Bucket, Key):  # noqa: N803 (boto3's own names)
         return {"Body": io.BytesIO(self.objects[Bucket, Key])}
 
-    def put_object(self, *, Bucket, Key, Body):  # noqa: N803
+    def put_object(self, *, Bucket, Key, Body, **encryption):  # noqa: N803
         self.objects[Bucket, Key] = Body
+        self.encryption = encryption
 
 
 def test_with_a_session_files_lie_in_its_bucket():
@@ -102,6 +104,19 @@ def test_with_a_session_files_lie_in_its_bucket():
     [(bucket, key)] = session.objects
     assert written.file_s3_uri == f"s3://{bucket}/{key}"
     assert Statistics.from_s3_uri(written.file_s3_uri, sagemaker_session=session).body_dict == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("key", "asked"), [(None, {}), ("key-1", {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1"})]
+)
+def test_a_key_of_kms_encrypts_what_is_saved_on_s3_as_the_sdk_does(key, asked):
+    # sagemaker 2.257.7, Session.upload_string_as_file_body
+    session = Session()
+    Statistics.from_string('{"a": 1}', kms_key=key, sagemaker_session=session)
+    assert session.encryption == asked
+
+    Statistics.from_s3_uri(f"s3://bucket/{next(iter(session.objects))[1]}", key, session).save("s3://bucket/again.json")
+    assert session.encryption == asked
 
 
 @pytest.mark.parametrize("session", [None, Session()])

@@ -15,6 +15,7 @@ from typing import Any
 from model_monitor.errors import BadConfiguration
 from model_monitor.runtime.cache import cache_directory
 from model_monitor.runtime.configuration import config_of, sources_of
+from model_monitor.runtime.contract import JobConfig
 from model_monitor.runtime.deequ_jar import jar_path, provide_jar
 from model_monitor.runtime.emr.faults import told
 from model_monitor.runtime.emr.outcomes import exit_status_of, message_of, without_message
@@ -26,6 +27,7 @@ from model_monitor.runtime.emr.target import Bucket, Target
 from model_monitor.runtime.layout import Layout
 from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.package_zip import provide_zip
+from model_monitor.runtime.s3 import upload_arguments
 from model_monitor.runtime.spark_options import settings_of
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.runtime.submission import Request, own_settings
@@ -54,7 +56,8 @@ def run(
     Raises BadConfiguration before anything is uploaded, AwsRefused or RunFailed for what went wrong elsewhere.
     """
     start_logging()
-    output = _examined(request)
+    config = _examined(request)
+    output = Bucket.of(config.output_path, "--output-path")
     driver = layout.job_file(request.job, working_directory)
     package = provide_zip(layout.package, cache_directory(environment))
     jar = provide_jar(environment) if not request.dry_run else jar_path(environment)
@@ -76,16 +79,21 @@ def run(
         sys.stdout.write(json.dumps({"uploads": uploads, "request": asked}, indent=2) + "\n")
         return ExitStatus.COMPLETED
     with told(target):
-        return _run(target, shipment, asked, output, pause)
+        return _run(target, shipment, asked, output, upload_arguments(config.s3_encryption, config.s3_kms_key), pause)
 
 
 def _run(
-    target: Target, shipment: Shipment, asked: Mapping[str, Any], output: Bucket, pause: Callable[[float], None]
+    target: Target,
+    shipment: Shipment,
+    asked: Mapping[str, Any],
+    output: Bucket,
+    encryption: Mapping[str, str],
+    pause: Callable[[float], None],
 ) -> int:
     import boto3
 
     s3, service = boto3.client("s3"), boto3.client(target.kind.value)
-    for parcel in shipment.upload(s3):
+    for parcel in shipment.upload(s3, encryption):
         log.info("put %s to %s, %s bytes", parcel.path.name, parcel.uri, f"{parcel.path.stat().st_size:,}")
     since = datetime.now(timezone.utc) - CLOCKS_APART
     started = Run.started(target.kind, service, asked)
@@ -100,8 +108,8 @@ def _run(
     return exit_status_of(message, state, started)
 
 
-def _examined(request: Request) -> Bucket:
-    """Where the job is going to leave its results; what its flags say is looked at here, before a cluster is asked."""
+def _examined(request: Request) -> JobConfig:
+    """What the job's flags say, looked at here, before a cluster is asked."""
     refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
     sources = sources_of(request.job_arguments, {})
     name = Path(request.job).stem
@@ -110,7 +118,7 @@ def _examined(request: Request) -> Bucket:
         raise BadConfiguration(
             "--env-file names a file of this machine, which the cluster has not; write its lines as flags"
         )
-    return Bucket.of(config.output_path, "--output-path")
+    return config
 
 
 def _settings(layout: Layout, request: Request, remarks: list[str]) -> dict[str, str]:

@@ -13,10 +13,8 @@ from typing import Any
 from model_monitor import deequ_release
 from model_monitor.runtime.emr.shipment import Shipment
 from model_monitor.runtime.emr.target import Kind, Target
+from model_monitor.runtime.python_environment import PYTHON
 from model_monitor.runtime.spark_options import LISTS, SparkOption, values_of
-
-PYTHON = "./environment/bin/python"
-"""In the packed environment, which is unpacked as `environment` in the working directory of driver and executors."""
 
 LEFT_OUT = ("--master", "--deploy-mode", "--name", "--properties-file")
 """Options of spark-submit that the target decides, or that name a file of this machine."""

@@ -6,7 +6,7 @@ An object's name holds the hash of its content, so that an unchanged file is upl
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,11 +67,11 @@ class Shipment:
         if isinstance(self.environment, Parcel):
             yield self.environment
 
-    def upload(self, s3: Any) -> list[Parcel]:
-        """Put the files on S3 that are not there yet; those that were put."""
+    def upload(self, s3: Any, arguments: Mapping[str, str] | None = None) -> list[Parcel]:
+        """Put the files on S3 that are not there yet; those that were put. arguments: how they are encrypted there."""
         missing = [parcel for parcel in self.parcels() if not _is_there(s3, self.bucket.name, parcel.key)]
         for parcel in missing:
-            s3.upload_file(str(parcel.path), self.bucket.name, parcel.key)
+            s3.upload_file(str(parcel.path), self.bucket.name, parcel.key, ExtraArgs=dict(arguments or {}))
         return missing
 
 

@@ -84,7 +84,7 @@ class Target:
         Raises BadConfiguration with one line for each option that is missing or of the other kind.
         """
         if "--target" not in options:
-            stray = [name for name in OPTIONS if name in options]
+            stray = [name for name in OPTIONS if name in options and name != "--environment"]  # clusters take it, too
             if stray:
                 raise BadConfiguration(
                     f"{stray[0]} belongs to a --target; write --target emr or --target emr-serverless"

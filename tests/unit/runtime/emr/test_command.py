@@ -65,6 +65,24 @@ def test_the_jobs_message_becomes_the_exit_status(aws, cluster, submit, state, m
     assert submit(*on_cluster(cluster), then=ending(aws, cluster, state, message)) == status
 
 
+@pytest.mark.parametrize(
+    ("flags", "encryption"),
+    [
+        ((), (None, None)),  # nothing is asked for
+        (("--s3-encryption", "SSE-S3"), ("AES256", None)),
+        (("--s3-encryption", "SSE-KMS", "--s3-kms-key", "key-1"), ("aws:kms", "key-1")),
+    ],
+    ids=["the bucket's", "SSE-S3", "SSE-KMS"],
+)
+def test_what_is_shipped_is_encrypted_as_the_jobs_output(aws, cluster, submit, flags, encryption):
+    submit(*on_cluster(cluster, "--no-wait"), flags=(*FLAGS, *flags))
+    shipped = aws("s3").list_objects_v2(Bucket="team", Prefix="packages/")["Contents"]
+    heads = [aws("s3").head_object(Bucket="team", Key=each["Key"]) for each in shipped]
+
+    assert len(heads) == 3  # driver, package, JAR
+    assert {(head.get("ServerSideEncryption"), head.get("SSEKMSKeyId")) for head in heads} == {encryption}
+
+
 def test_a_step_runs_the_shipped_files_in_cluster_mode(aws, cluster, submit, tmp_path):
     environment = tmp_path / "environment.tar.gz"
     environment.write_bytes(b"packed")
@@ -188,6 +206,7 @@ def test_missing_credentials_are_named(clone, submit, monkeypatch, aws, tmp_path
         (on_cluster("j-1"), ("--output-path", "s3://team/report"), "dataset_source is missing"),
         (on_cluster("j-1"), (*FLAGS[:-1], "report"), "--output-path is 'report'; a job on EMR needs a path on S3"),
         (on_cluster("j-1"), (*FLAGS, "--sink", "webhook:https://h/s"), r"argument 8 \(the address of a webhook\)"),
+        (on_cluster("j-1"), (*FLAGS, "--sink=webhook:https://h/s"), r"argument 7 \(the address of a webhook\)"),
         (on_cluster("j-1", "--conf", "spark.hadoop.fs.s3a.secret.key=x"), FLAGS, "holds a secret"),
     ],
 )

@@ -1,0 +1,58 @@
+"""An S3 server on this machine, as a process of its own that keeps objects in files."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.s3 import jars
+
+from model_monitor.runtime.java import find_java
+
+KEY = "8f1c2b7e-0000-4000-8000-000000000001"
+"""The one key that the server's key management knows; it refuses every other one."""
+
+STARTS_WITHIN_SECONDS = 60
+_LISTENS = re.compile(r"Tomcat started on ports? .*?(\d+) \(http\)")
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[str]:
+    """`with s3_server(folder) as url: …`; objects and log lie in `folder`. It is up after about 3 s."""
+    [jar] = jars.provide(jars.SERVER)
+    (folder / "objects").mkdir()
+    settings = {
+        "server.port": "0",
+        "com.adobe.testing.s3mock.http-port": "0",
+        "com.adobe.testing.s3mock.store.root": str(folder / "objects"),
+        "com.adobe.testing.s3mock.store.valid-kms-keys": f"arn:aws:kms:us-east-1:123456789012:key/{KEY}",
+    }
+    command = [
+        str(find_java(os.environ).executable),
+        *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"),
+        *("-jar", str(jar)),
+        *(f"--{name}={value}" for name, value in settings.items()),
+    ]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        yield f"http://127.0.0.1:{_port(process, folder / 'log')}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+    """The port that the server says it listens on."""
+    ends = time.monotonic() + STARTS_WITHIN_SECONDS
+    while time.monotonic() < ends and process.poll() is None:
+        found = _LISTENS.search(log.read_text())
+        if found and found.group(1) != "0":
+            return int(found.group(1))
+        time.sleep(0.1)
+    raise AssertionError(f"the S3 server did not start:\n{log.read_text()}")

@@ -1,0 +1,32 @@
+"""The two kinds of encryption at rest, and a key that is none. test_jobs.py has what every write of every job asks for."""
+
+from __future__ import annotations
+
+from tests.s3.conftest import ALGORITHM
+from tests.s3.traffic import PEOPLE, baseline_flags
+
+
+def test_sse_s3_is_asked_for_by_its_own_name(s3, runner):
+    s3.put("sse", {"people.csv": PEOPLE})
+    s3.proxy.requests.clear()
+
+    assert runner.job("baseline", *baseline_flags("s3a://sse", "out"), "--s3-encryption", "SSE-S3") == 0
+    writes = [seen for seen in s3.proxy.requests if seen.makes_an_object]
+    assert {seen.headers.get(ALGORITHM) for seen in writes} == {"AES256"}
+    assert set(s3.encryptions("sse", "out/").values()) == {("AES256", None)}
+
+
+def test_without_a_flag_the_buckets_own_encryption_counts(s3, runner):
+    s3.put("plain", {"people.csv": PEOPLE})
+    s3.proxy.requests.clear()
+
+    assert runner.job("baseline", *baseline_flags("s3a://plain", "out")) == 0
+    assert not [seen for seen in s3.proxy.requests if ALGORITHM in seen.headers]
+
+
+def test_a_key_that_the_store_does_not_know_is_told_before_any_work(s3, runner):
+    s3.put("nokey", {"people.csv": PEOPLE})
+    flags = ("--s3-encryption", "SSE-KMS", "--s3-kms-key", "8f1c2b7e-0000-4000-8000-00000000dead")
+
+    assert runner.job("baseline", *baseline_flags("s3a://nokey", "out"), *flags) == 255
+    assert "out/_runs/.probe: can't be written (the KMS key can't be used; check --s3-kms-key" in runner.last_words

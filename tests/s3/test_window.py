@@ -1,0 +1,53 @@
+"""A window within a month of captures: only its own hours are listed and read, whatever else there is."""
+
+from __future__ import annotations
+
+import pytest
+from tests.s3.traffic import BRANCH, PEOPLE, WINDOW, baseline_flags, captured, folder_of
+
+HOURS = range(-360, 360)
+"""The month around the window's hour, which is hour 0."""
+
+FILES = 50
+"""Of the window's hour, and of the hour after it, in which late records lie; of every other hour one."""
+
+ABOVE = {
+    *("captures/", "captures/churn/", f"captures/{BRANCH}/", f"captures/{BRANCH}/2026/"),
+    *(f"captures/{BRANCH}/2026/01/", f"captures/{BRANCH}/2026/01/31/"),
+    "captures/_current.json/",  # whether it is an output of ours
+}
+"""What has to be listed on the way to the window's hours, each level once."""
+
+
+@pytest.fixture(scope="module")
+def month(running_s3):
+    """A bucket with the month's captures: 820 objects in 720 folders."""
+    names = {
+        f"captures/{BRANCH}/{folder_of(hour)}/{part:02d}-00-000-a.jsonl": captured(hour * FILES + part, hour=hour)
+        for hour in HOURS
+        for part in range(FILES if hour in (0, 1) else 1)
+    }
+    running_s3.put("month", {"people.csv": PEOPLE, **names})
+    return "s3a://month"
+
+
+def test_a_run_lists_and_reads_its_hours_only(s3, runner, month):
+    runner.job("baseline", *baseline_flags(month, "baseline"))
+    s3.proxy.requests.clear()
+    status = runner.job(
+        *("monitor", "--dataset-source", f"{month}/captures", "--dataset-format", "capture"),
+        *("--baseline", f"{month}/baseline", "--output-path", f"{month}/report", *WINDOW),
+    )
+    asked = [seen for seen in s3.proxy.requests if (seen.key or seen.query.get("prefix", "")).startswith("captures")]
+    listed = [seen.query["prefix"] for seen in asked if seen.is_listing]
+    read = [seen.key for seen in asked if seen.method == "GET" and not seen.is_listing]
+    own = [f"captures/{BRANCH}/{folder_of(hour)}/" for hour in (0, 1)]
+
+    assert status == 0, runner.last_words
+    assert set(listed) == {*ABOVE, *own}
+    assert all(
+        seen.query.get("delimiter") == "/" for seen in asked if seen.is_listing and seen.query["prefix"] in ABOVE
+    )
+    assert len(listed) <= len(ABOVE) + 3 * len(own)  # by us, by Spark, which pages them
+    assert {key.rpartition("/")[0] + "/" for key in read} == set(own)
+    assert len(read) <= 2 * FILES + 5  # every file once, and the beginnings of the first ones
