@@ -59,5 +59,9 @@ class OutputFailed(MonitorError):
     """The outputs could not be written; nothing was half-written."""
 
 
+class ClusterGone(MonitorError):
+    """The cluster that is to run the job does not answer."""
+
+
 class SinkFailed(MonitorError):
     """A sink could not be told what a run found; the run's files are in place."""

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import zipfile
@@ -158,6 +159,26 @@ def test_a_jar_without_deequ_is_one_sentence(submit, tmp_path, monkeypatch):
     assert message(tmp_path).startswith(
         "Error: Deequ's JAR is not on the driver's class path; start the job by ./spark-sub"
     )
+
+
+def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path):
+    with socket.socket() as free:  # bound and not listening: nobody answers there
+        free.bind(("127.0.0.1", 0))
+        master = f"spark://127.0.0.1:{free.getsockname()[1]}"
+        flags = ["--dataset-source", str(tmp_path), "--dataset-format", "csv", "--output-path", str(tmp_path / "out")]
+        answer = subprocess.run(
+            [ROOT / "spark-submit.sh", "jobs/baseline.py", "--master", master, *flags],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    assert answer.returncode == 255
+    assert (tmp_path / "out" / "message").read_text() == (
+        f"Error: --master is '{master}', where no master answers; check the address, or start the cluster\n"
+    )
+    assert "Exception" not in answer.stdout + answer.stderr
 
 
 def test_a_wrong_configuration_starts_no_spark(tmp_path):

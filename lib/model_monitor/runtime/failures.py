@@ -15,6 +15,8 @@ from pathlib import Path
 
 from model_monitor import errors
 from model_monitor.errors import MonitorError
+from model_monitor.object_store import place_in, refusal_in
+from model_monitor.runtime.cluster_faults import sentence_about
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.runtime.time_limit import OutOfTime
 
@@ -32,7 +34,7 @@ KNOWN = (
     ("ExecutorLostFailure", "executors were lost, most often for lack of memory; raise spark.executor.memoryOverhead"),
     ("exited unexpectedly (crashed)", "a Python worker died, most often for lack of memory; raise the memory of the executors"),
     ("AccessControlException", "permission was denied; name paths that this user may read and write"),
-    ("AccessDenied", "the object store denied access; give the job credentials for --dataset-source and --output-path"),
+    ("AccessDeniedException", "permission was denied; name paths that this user may read and write"),
     ("UnknownHostException", "a host of the cluster or of the file system is not known here; check --master and the paths"),
     ("Connection refused", "the cluster or the file system does not answer; check --master and the paths"),
     ("TABLE_OR_VIEW_NOT_FOUND", "dataset_format names a table that Spark's catalog does not have; write table:SCHEMA.NAME"),
@@ -94,9 +96,15 @@ def _known(error: BaseException, text: str) -> str | None:
             f"Spark has no file system for {(scheme.group(1) or scheme.group(2)).lower()}: paths; pass its JAR by "
             "--packages or --jars (s3a: org.apache.hadoop:hadoop-aws of Spark's Hadoop version)"
         )
+    refusal = refusal_in(text)
+    if refusal:
+        return f"{place_in(text) or 'the object store'}: {refusal}"
     reader = _READER.search(text)
     if reader:
         return f"Spark has no reader called {reader.group(1)}; pass its JAR by --packages or --jars"
+    of_cluster = sentence_about(text)
+    if of_cluster:
+        return of_cluster
     for part, sentence in KNOWN:
         if part in text:
             return sentence

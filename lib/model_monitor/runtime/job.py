@@ -28,8 +28,10 @@ from model_monitor.runtime.contract import JobConfig
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.job_help import help_text
 from model_monitor.runtime.logs import start_logging
+from model_monitor.runtime.s3 import encryption_settings
 from model_monitor.runtime.session import require_deequ, start_session, stop_session
 from model_monitor.runtime.sources import Sources
+from model_monitor.runtime.standalone import MasterWatch
 from model_monitor.runtime.status import ExitStatus, failed, is_container, message_path, write_message
 from model_monitor.runtime.time_limit import TimeLimit
 
@@ -64,6 +66,7 @@ class Job:
         self._message: str | None = None
         self._began = time.monotonic()
         self._session: SparkSession | None = None
+        self._watch: MasterWatch | None = None
         self._terminate: Any = None
         self._time_limit: TimeLimit | None = None
 
@@ -94,9 +97,11 @@ class Job:
         """
         if self._session is None:
             began = time.monotonic()
-            self._session = start_session(self.name, progress=self.config.progress)
+            encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
+            self._session = start_session(self.name, progress=self.config.progress, settings=encryption)
             master = self._session.sparkContext.master
             log.info("started Spark %s on %s, %.1f s", self._session.version, master, time.monotonic() - began)
+            self._watch = MasterWatch(self._session)
             require_deequ(self._session)
         return self._session
 
@@ -165,6 +170,8 @@ class Job:
     def _stop(self) -> None:
         if self._session is None:
             return
+        if self._watch is not None:
+            self._watch.end()
         try:
             stop_session(self._session)
         except Exception as fault:  # the JVM may be gone already, which is what was wanted

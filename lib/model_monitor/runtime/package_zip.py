@@ -1,15 +1,20 @@
 """The package as a zip, which spark-submit ships to the driver and the executors. Standard library only.
 
+    python -m model_monitor.runtime.package_zip DIRECTORY      puts it there, for a spark-submit of your own
+
 The bytes depend on the files' contents and names alone, and the name on the bytes: an unchanged package is zipped once.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 import zipfile
 from pathlib import Path
 
+from model_monitor import __version__
 from model_monitor.runtime.cache import appearing_whole
+from model_monitor.runtime.layout import Layout
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time stamp of every entry: the earliest that a zip can hold."""
@@ -56,3 +61,16 @@ def _files(package: Path) -> list[Path]:
 
 def _name(file: Path, package: Path) -> str:
     return f"{package.name}/{file.relative_to(package).as_posix()}"
+
+
+def main(directory: str) -> int:
+    """Put the zip of this very package into `directory`, named by its version."""
+    package = Layout.here().package
+    path = Path(directory) / f"{package.name}-{__version__}.zip"
+    with appearing_whole(path) as making:
+        _write(package, making / path.name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

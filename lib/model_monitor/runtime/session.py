@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ_release import SPARK_LINE
@@ -15,6 +16,8 @@ from model_monitor.profiling.deequ_jvm import Deequ
 from model_monitor.profiling.partition import BLOCK_ROWS
 from model_monitor.runtime.deequ_jar import provide_jar
 from model_monitor.runtime.java import find_java
+from model_monitor.runtime.s3 import open_s3_paths
+from model_monitor.runtime.standalone import require_master
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -46,20 +49,27 @@ LEAST_PARQUET_ROWS, USUAL_PARQUET_ROWS = 512, 4096
 before they are read row by row: with 1,024 rows that took a third less."""
 
 
-def start_session(job: str, *, progress: bool | None = None) -> SparkSession:
+def start_session(job: str, *, progress: bool | None = None, settings: Mapping[str, str] | None = None) -> SparkSession:
     """The session of a job; under spark-submit with its master and its options. Takes 2 to 4 seconds.
 
     progress: whether a bar shows the stages; None leaves it to Spark's setting, which `submission.py` makes for terminals.
+    settings: those that the job was told to make, beside the ones above.
+    Raises ClusterGone if the master of a standalone cluster doesn't answer.
     """
     os.environ.setdefault("SPARK_VERSION", SPARK_LINE)  # PyDeequ's import asks for it
+    from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 
+    SparkContext._ensure_initialized()  # until then SparkConf does not know what spark-submit was told
+    require_master(SparkConf().get("spark.master", "local"))
     builder = SparkSession.builder.appName(f"model-monitor {job}")
-    for key, value in SETTINGS.items():
+    for key, value in {**SETTINGS, **(settings or {})}.items():
         builder = builder.config(key, value)
     if progress is not None:
         builder = builder.config("spark.ui.showConsoleProgress", str(progress).lower())
-    return builder.getOrCreate()
+    spark = builder.getOrCreate()
+    open_s3_paths(spark)
+    return spark
 
 
 def local_session() -> SparkSession:

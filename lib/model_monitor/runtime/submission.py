@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from model_monitor import deequ_release
 from model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
-from model_monitor.runtime import deequ_jar
+from model_monitor.runtime import deequ_jar, python_environment
 from model_monitor.runtime.cache import cache_directory
 from model_monitor.runtime.emr.target import OPTIONS as TARGET_OPTIONS
 from model_monitor.runtime.emr.target import Target
@@ -46,9 +46,9 @@ Options that spark-submit knows are taken by it wherever they stand (--master, -
   --master M      where to run: local[*] (default), local[4], spark://HOST:PORT, yarn, k8s://…
   --dry-run       print the command with its environment, and start nothing
   --columns N     how wide the data is; sizes the memory of executors on YARN and Kubernetes (default: 1000)
+  --environment A archive of Python's libraries for a cluster whose nodes have none (`make package` builds one)
   --target T      emr (with --cluster-id) or emr-serverless (with --application-id, --execution-role): put the package
-                  below --package-location s3://… and start a step or a job run; --environment FILE for Python's
-                  packed environment; --no-wait to leave it running
+                  below --package-location s3://… and start a step or a job run; --no-wait to leave it running
   --help          this text; after the JOB: the job's flags
 
 Variables: SPARK_HOME, JAVA_HOME (each found if not set), MODEL_MONITOR_DEEQU_JAR (a JAR that is here already),
@@ -67,7 +67,10 @@ _SIZE_MIB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2}
 
 @dataclass(frozen=True)
 class Request:
-    """A command line, taken apart: the job, what goes to it, what goes to Spark, and our own options."""
+    """A command line, taken apart: the job, what goes to it, what goes to Spark, and our own options.
+
+    environment: an archive of Python's libraries for the nodes of a cluster; None if they have them.
+    """
 
     job: str
     job_arguments: list[str]
@@ -75,6 +78,7 @@ class Request:
     dry_run: bool
     columns: int
     target: Target | None = None
+    environment: str | None = None
 
     @property
     def asks_for_help(self) -> bool:
@@ -123,7 +127,8 @@ def read_request(arguments: Sequence[str]) -> Request | None:
             if "--dry-run" in job_arguments:
                 job_arguments.remove("--dry-run")
                 dry_run = True
-            return Request(word, job_arguments, options, dry_run, columns, Target.of(target, waits=waits))
+            named = Target.of(target, waits=waits)
+            return Request(word, job_arguments, options, dry_run, columns, named, target.get("--environment"))
     return None
 
 
@@ -138,6 +143,7 @@ def build(request: Request, layout: Layout, environment: Mapping[str, str], work
     conf = Path(environment.get("SPARK_CONF_DIR") or spark_home / "conf")
     settings = settings_of(request.options, conf / "spark-defaults.conf")
     master = settings.setdefault("spark.master", "local[*]")
+    _refuse_what_no_cluster_does(request, settings)
     remarks: list[str] = []
 
     command = [str(spark_home / "bin" / "spark-submit"), "--master", master]
@@ -145,10 +151,15 @@ def build(request: Request, layout: Layout, environment: Mapping[str, str], work
         command += ["--name", f"model-monitor {job.stem}"]
     if is_local(master) and "spark.driver.memory" not in settings:
         command += ["--driver-memory", LOCAL_DRIVER_MEMORY]
-    for key, value in own_settings(layout, request.columns, master, settings, remarks).items():
+    own = own_settings(layout, request.columns, master, settings, remarks)
+    ours = {"--py-files": [str(provide_zip(layout.package, cache_directory(environment)))], "--jars": []}
+    if request.environment:
+        mode = settings.get("spark.submit.deployMode", "client")
+        own |= python_environment.settings_of(mode, environment)
+        ours["--archives"] = [python_environment.archive_of(request.environment)]
+    for key, value in own.items():
         command += ["--conf", f"{key}={value}"]
 
-    ours = {"--py-files": [str(provide_zip(layout.package, cache_directory(environment)))], "--jars": []}
     if "deequ" not in settings.get("spark.jars", "") + settings.get("spark.jars.packages", ""):
         ours["--jars"] = [str(_jar(request, environment, remarks))]
     for name in LISTS:
@@ -161,6 +172,18 @@ def build(request: Request, layout: Layout, environment: Mapping[str, str], work
 
     variables = _variables(layout, spark_home, settings, environment)
     return Submission([*command, str(job), *request.job_arguments], variables, remarks)
+
+
+def _refuse_what_no_cluster_does(request: Request, settings: Mapping[str, str]) -> None:
+    master, mode = settings["spark.master"], settings.get("spark.submit.deployMode", "client")
+    if mode == "cluster" and master.startswith("spark://"):
+        raise BadConfiguration(
+            "--deploy-mode is cluster, which a standalone cluster doesn't have for Python; write client, or use YARN"
+        )
+    if request.environment and is_local(master):
+        raise BadConfiguration(
+            "--environment is for the nodes of a cluster, a local run has this Python; drop it, or name a --master"
+        )
 
 
 def find_spark_home(environment: Mapping[str, str]) -> Path:

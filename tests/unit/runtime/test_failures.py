@@ -83,6 +83,20 @@ def test_a_known_failure_of_spark_is_a_sentence_with_a_remedy(text, words):
     assert failure.is_expected
 
 
+def test_what_an_object_store_refuses_is_told_with_the_place():
+    """The text is that of hadoop-aws 3.3.4, shortened."""
+    text = (
+        "An error occurred while calling o1.exists.\n: java.nio.file.AccessDeniedException: s3a://data/out/_current.json: "
+        "getFileStatus on s3a://data/out/_current.json: com.amazonaws.services.s3.model.AmazonS3Exception: Forbidden "
+        "(Service: Amazon S3; Status Code: 403; Error Code: 403 Forbidden; Request ID: X)"
+    )
+
+    failure = failure_of(RuntimeError(text))
+
+    assert failure.reason.startswith("s3a://data/out/_current.json: access was denied; allow the job's role")
+    assert failure.is_expected
+
+
 def test_of_an_unknown_java_exception_the_innermost_class_is_told():
     text = ": org.apache.spark.SparkException: Job aborted: Jane Doe\n\tat x\nCaused by: java.io.EOFException: Jane\n\tat y"
 

@@ -6,7 +6,8 @@ import os
 import zipfile
 from pathlib import Path
 
-from model_monitor.runtime.package_zip import provide_zip, zip_path
+from model_monitor import __version__
+from model_monitor.runtime.package_zip import main, provide_zip, zip_path
 
 
 def package(folder: Path, **files: str) -> Path:
@@ -43,3 +44,12 @@ def test_a_changed_file_makes_another_zip_and_an_unchanged_package_none(tmp_path
     assert provide_zip(top, tmp_path).stat().st_mtime_ns == made
     (top / "inner" / "a.py").write_text("x = 2\n")
     assert zip_path(top, tmp_path) != first
+
+
+def test_the_zip_for_a_spark_submit_of_ones_own_has_the_packages_name_and_version(tmp_path):
+    assert main(str(tmp_path)) == 0
+
+    [made] = tmp_path.iterdir()
+    assert made.name == f"model_monitor-{__version__}.zip"
+    with zipfile.ZipFile(made) as archive:
+        assert "model_monitor/monitor.py" in archive.namelist()

@@ -229,6 +229,59 @@ def test_the_width_of_the_data_sizes_the_workers(clone, environment):
     assert f"spark.executor.memoryOverhead={384 + 120}m" in submission.command
 
 
+@pytest.mark.parametrize(
+    ("mode", "driver"), [("client", sys.executable), ("cluster", "./environment/bin/python")], ids=["client", "cluster"]
+)
+def test_an_environment_is_sent_to_the_nodes_and_used_there(clone, environment, tmp_path, mode, driver):
+    archive = tmp_path / "environment.tar.gz"
+    archive.touch()
+    words = (
+        "--environment",
+        str(archive),
+        "baseline",
+        "--master",
+        "yarn",
+        "--deploy-mode",
+        mode,
+        "--archives",
+        "x.zip",
+    )
+    submission = command(clone, environment, *words)
+
+    assert after(submission, "--archives") == f"{archive}#environment,x.zip"
+    assert "spark.pyspark.python=./environment/bin/python" in submission.command
+    assert f"spark.pyspark.driver.python={driver}" in submission.command
+
+
+def test_a_driver_on_an_edge_node_keeps_the_python_that_it_was_given(clone, environment):
+    words = ("--environment", "hdfs:///environment.zip", "baseline", "--master", "spark://host:7077")
+    submission = command(clone, {**environment, "PYSPARK_DRIVER_PYTHON": "/opt/python"}, *words)
+
+    assert "spark.pyspark.driver.python=/opt/python" in submission.command
+    assert after(submission, "--archives") == "hdfs:///environment.zip#environment"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (
+            ["--environment", "none.tar.gz"],
+            "--environment is 'none.tar.gz', where there is no file; `make package` builds",
+        ),
+        (["--environment", "venv"], "--environment is 'venv'; it has to be an archive: .tar.gz"),
+        (
+            ["--environment", "a.zip", "--master", "local[2]"],
+            "a local run has this Python; drop it, or name a --master",
+        ),
+        (["--deploy-mode", "cluster"], "--deploy-mode is cluster, which a standalone cluster doesn't have for Python"),
+    ],
+)
+def test_what_no_cluster_does_is_told_before_it_is_started(clone, environment, words, text):
+    with pytest.raises(BadConfiguration) as caught:
+        command(clone, environment, "--master", "spark://host:7077", *words, "baseline")
+    assert text in str(caught.value)
+
+
 def test_another_line_of_spark_is_refused(environment, tmp_path):
     (tmp_path / "spark" / "jars" / "spark-core_2.12-3.5.9.jar").rename(
         tmp_path / "spark/jars/spark-core_2.13-4.0.1.jar"

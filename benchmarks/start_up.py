@@ -1,0 +1,118 @@
+"""How long from the submission of a job to its first Spark stage, beside a PySpark script that does nothing else?
+
+python benchmarks/start_up.py [--quick]
+
+Both are submitted to the same Spark with the same settings, in turns; the time of the first stage is the one in Spark's own
+event log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from session import MASTER
+from side_by_side import quick_asked
+
+from model_monitor.runtime.submission import find_spark_home
+
+ROOT = Path(__file__).resolve().parent.parent
+ROUNDS, ROUNDS_QUICK = 7, 2
+AT_MOST = 1.3
+"""Times the bare script's."""
+
+SETTINGS = ("spark.ui.enabled=false", "spark.ui.showConsoleProgress=false", "spark.eventLog.enabled=true")
+ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Starter:
+    """Something that is submitted. command: of the options for Spark and the folder that it may write to."""
+
+    name: str
+    command: Callable[[list[str], Path], list[str]]
+    variables: Mapping[str, str]
+    seconds: list[float] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Submit it and keep the seconds to its first stage."""
+        with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+            folder = Path(name)
+            (folder / "events").mkdir()
+            options = ["--master", MASTER]
+            for setting in (*SETTINGS, f"spark.eventLog.dir={(folder / 'events').as_uri()}"):
+                options += ["--conf", setting]
+            began = time.time()
+            subprocess.run(
+                self.command(options, folder), env={**os.environ, **self.variables}, check=True, capture_output=True
+            )
+            self.seconds.append(first_stage(folder / "events") - began)
+
+
+def first_stage(events: Path) -> float:
+    """When the first stage of an application was submitted, in seconds since 1970."""
+    [log] = [path for path in events.iterdir() if not path.name.startswith(".")]
+    for line in log.read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        if event["Event"] == "SparkListenerStageSubmitted":
+            return float(event["Stage Info"]["Submission Time"]) / 1000
+    raise AssertionError(f"{log} has no stage")
+
+
+def ours(table: Path) -> Starter:
+    """The baselining job over a table of a thousand rows."""
+
+    def command(options: list[str], folder: Path) -> list[str]:
+        flags = ["--dataset-source", str(table), "--dataset-format", "csv", "--output-path", str(folder / "out")]
+        return [str(ROOT / "spark-submit.sh"), "baseline", *options, *flags]
+
+    return Starter("ours: a baselining job", command, {})
+
+
+def bare(table: Path) -> Starter:
+    """A script that counts the same table's lines."""
+    home = find_spark_home({})
+
+    def command(options: list[str], folder: Path) -> list[str]:
+        return [
+            str(home / "bin" / "spark-submit"),
+            *options,
+            str(Path(__file__).with_name("bare_script.py")),
+            str(table),
+        ]
+
+    python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    return Starter("a bare PySpark script", command, {"SPARK_HOME": str(home), **python})
+
+
+def main() -> None:
+    rounds = ROUNDS_QUICK if quick_asked(__doc__) else ROUNDS
+    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+        table = Path(name) / "table.csv"
+        table.write_text("amount,items\n" + "".join(f"{row / 7:.4f},{row % 9}\n" for row in range(ROWS)))
+        contestants = [ours(table), bare(table)]
+        for one in contestants:  # the first start reads Spark's JARs from the disk
+            one.run()
+            one.seconds.clear()
+        for _ in range(rounds):
+            for one in contestants:
+                one.run()
+    print(f"\nseconds from submission to the first stage, {rounds} rounds\n")
+    print(f"| {'':25} | median | least |")
+    print(f"| {'-' * 25} | -----: | ----: |")
+    for one in contestants:
+        print(f"| {one.name:25} | {statistics.median(one.seconds):6.2f} | {min(one.seconds):5.2f} |")
+    times = statistics.median(contestants[0].seconds) / statistics.median(contestants[1].seconds)
+    print(f"\n{times:.2f} times, at most {AT_MOST} wanted: {'reached' if times <= AT_MOST else 'missed'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Jobs on YARN, in client and in cluster mode, with the package and `make package`'s environment sent to the nodes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.clusters.conftest import Submitter
+from tests.clusters.data_sets import contents, wide_table
+from tests.clusters.yarn import yarn_cluster
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+DOUBLED = """
+def preprocess_handler(line):
+    return [] if line.startswith("a") else {"a": 2 * int(line.split(",")[0])}
+"""
+
+
+@pytest.fixture(scope="module")
+def environment():
+    """The archive that `make package` builds."""
+    done = subprocess.run(["make", "package"], cwd=ROOT, capture_output=True, text=True, timeout=800, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return ROOT / "dist" / "environment.tar.gz"
+
+
+@pytest.fixture(scope="module")
+def yarn(tmp_path_factory):
+    with yarn_cluster(tmp_path_factory.mktemp("yarn")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    return wide_table(tmp_path_factory.mktemp("inputs") / "table")
+
+
+@pytest.fixture
+def jobs(yarn, environment, tmp_path, monkeypatch):
+    """Jobs for YARN; nodes get nothing but what is sent."""
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(yarn.configuration))
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    options = ("--master", "yarn", *yarn.options, "--columns", "200", "--environment", str(environment))
+    return Submitter(tmp_path, options)
+
+
+@pytest.mark.parametrize("mode", ["client", "cluster"])
+def test_a_job_on_yarn_writes_what_one_machine_writes(mode, jobs, table, tmp_path):
+    flags = ("--dataset-source", str(table), "--dataset-format", "csv")
+    said = jobs.run("baseline", "--deploy-mode", mode, *flags, "--output-path", str(tmp_path / "out"))
+    here = Submitter(tmp_path, ("--master", "local[2]"))
+    here.run("baseline", *flags, "--output-path", str(tmp_path / "here"))
+
+    # the tenth of 512 MB is below Spark's least, 384 MB; a worker of 200 columns takes 115 + 0.1 · 200 MB
+    assert "spark.executor.memoryOverhead=519m: 1 Python workers an executor, 135 MB each at 200 columns" in said
+    assert contents(tmp_path / "out") == contents(tmp_path / "here")
+
+
+def test_a_script_that_is_sent_to_a_driver_on_a_node_is_found_there(jobs, tmp_path):
+    """As docs/clusters.md says: by --files, and named without its folder."""
+    (tmp_path / "small.csv").write_text("a,b\n1,2\n3,4\n")
+    (tmp_path / "doubled.py").write_text(DOUBLED)
+    flags = ("--dataset-source", str(tmp_path / "small.csv"), "--dataset-format", "csv")
+    script = ("--files", str(tmp_path / "doubled.py"), "--record-preprocessor-script", "doubled.py")
+    jobs.run("baseline", "--deploy-mode", "cluster", *flags, *script, "--output-path", str(tmp_path / "out"))
+
+    [feature] = json.loads((tmp_path / "out" / "statistics.json").read_text())["features"]
+    assert (feature["name"], feature["numerical_statistics"]["sum"]) == ("a", 8.0)  # 2·1 + 2·3

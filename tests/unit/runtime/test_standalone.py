@@ -1,0 +1,96 @@
+"""Whether a standalone cluster's master is there, asked of real sockets."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import closing
+
+import pytest
+
+from model_monitor.errors import ClusterGone
+from model_monitor.runtime.standalone import MasterWatch, answers, require_master
+
+
+@pytest.fixture
+def listening():
+    """A port that takes connections."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def silent():
+    """A port that nobody listens at: taken, and never made to listen."""
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+class Context:
+    """Stands for the JVM's SparkContext: how many executors it has beside the driver, and whether it was stopped."""
+
+    def __init__(self, master: str, executors: int) -> None:
+        self.sparkContext, self._jsc, self.master = self, self, master
+        self.executors = executors
+        self.stopped = threading.Event()
+
+    def sc(self):
+        return self
+
+    def statusTracker(self):  # noqa: N802
+        return self
+
+    def getExecutorInfos(self):  # noqa: N802
+        return ["driver"] + ["executor"] * self.executors
+
+    def stop(self):
+        self.stopped.set()
+
+
+def watch(context: Context) -> MasterWatch:
+    return MasterWatch(context, look_seconds=0.01, gone_seconds=0.05)
+
+
+def test_one_master_of_several_is_enough(listening, silent):
+    assert answers(f"spark://127.0.0.1:{silent},127.0.0.1:{listening}")
+    require_master(f"spark://127.0.0.1:{silent},127.0.0.1:{listening}")
+
+
+def test_a_master_that_does_not_answer_is_told_with_its_address(silent):
+    with pytest.raises(
+        ClusterGone, match=rf"--master is 'spark://127\.0\.0\.1:{silent}', where no master answers; check"
+    ):
+        require_master(f"spark://127.0.0.1:{silent}", patience_seconds=0.05)
+
+
+def test_a_host_that_is_unknown_is_no_answer():
+    assert not answers("spark://no-such-host.invalid:7077")
+
+
+@pytest.mark.parametrize("master", ["local[2]", "yarn", "k8s://https://nowhere.invalid:443"])
+def test_other_kinds_of_master_are_not_asked(master):
+    require_master(master, patience_seconds=0)
+
+
+def test_a_job_without_master_and_executors_is_stopped(silent):
+    context = Context(f"spark://127.0.0.1:{silent}", executors=0)
+    watch(context)
+
+    assert context.stopped.wait(30)
+
+
+@pytest.mark.parametrize("executors", [pytest.param(2, id="executors are left"), pytest.param(0, id="the master is")])
+def test_a_job_that_can_still_end_is_not_stopped(executors, listening, silent):
+    context = Context(f"spark://127.0.0.1:{silent if executors else listening}", executors)
+    watching = watch(context)
+
+    assert not context.stopped.wait(0.3)
+    watching.end()
+
+
+def test_a_job_that_is_over_is_not_stopped(silent):
+    context = Context(f"spark://127.0.0.1:{silent}", executors=0)
+    watch(context).end()
+
+    assert not context.stopped.wait(0.3)
