@@ -13,10 +13,10 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; do \
 unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench docs package clean java jar
+.PHONY: help setup demo test test-slow airflow lint types bench docs package clean java jar always
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.run java jar ## set up everything that a job needs: .venv, a Java if there is none, Deequ's JAR
 
@@ -25,6 +25,11 @@ demo: setup ## generate an example, baseline it, monitor an hour of it, and say 
 
 test: $(VENV)/.test java jar ## run the tests; ARGS='tests/unit -k kll' chooses some
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-slow: $(VENV)/.test java jar ## run the tests that take minutes each, which `make test` leaves out
+	@$(PY) -m pytest -m slow $(ARGS)
+
+airflow: .venv-airflow/.made ## make .venv-airflow, where `make test` finds the Airflow that the operators are tested in
 
 lint: $(VENV)/.test ## check style and format
 	@$(VENV)/bin/ruff check .
@@ -41,9 +46,26 @@ bench: $(VENV)/.test java jar ## run the benchmarks; each prints a ratio against
 docs: $(VENV)/.test ## check the links and the commands of the documentation
 	@$(PY) -m pytest --quiet tests/unit/test_documentation.py
 
-package: $(VENV)/.run ## build the wheel into dist/
+package: $(VENV)/.run dist/environment.tar.gz ## build into dist/: the wheel, the zip for --py-files, an environment for clusters
 	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
-	@ls dist/*.whl
+	@$(PY) -m model_monitor.runtime.package_zip dist
+	@ls dist/*.whl dist/*.zip dist/*.tar.gz
+
+# Python's libraries for nodes that have none: a job's own, without Spark's, which the nodes have. In the archive Python is a
+# link to this one's place, or into NODE_PREFIX: make package NODE_PREFIX=/usr
+NODE_PREFIX ?=
+PACKED := build/environment
+
+dist/environment.tar.gz: requirements/run.txt $(VENV)/.pack $(if $(NODE_PREFIX),always)
+	@echo "packing the libraries of requirements/run.txt for clusters (about a minute)"
+	@rm -rf $(PACKED) && mkdir -p dist && $(PY) -m venv $(PACKED)
+	@grep -v -E '^(pyspark|py4j)==' requirements/run.txt > $(PACKED)/requirements.txt
+	@$(PACKED)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
+		--only-binary :all: -r $(PACKED)/requirements.txt
+	@$(PACKED)/bin/python -m pip uninstall --quiet --yes pip
+	@$(VENV)/bin/venv-pack --quiet --force --prefix $(PACKED) --output $@ \
+		$(if $(NODE_PREFIX),--python-prefix $(NODE_PREFIX))
+	@chmod 644 $@
 
 clean: ## remove what can be made again
 	@rm -rf $(VENV) build dist output model-monitor-demo lib/*.egg-info
@@ -60,12 +82,23 @@ $(VENV)/.run: requirements/run.txt setup.cfg setup.py pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { \
 		echo "$(PYTHON) can't make virtual environments; install its venv module (Debian: apt install python3-venv)"; exit 2; }
-	@echo "installing the run-time libraries into $(VENV) (about 400 MB to download, once)"
+	@echo "installing the run-time libraries into $(VENV) (about 450 MB to download, once)"
 	@$(PIP) -r requirements/run.txt
 	@$(PIP) --no-deps --editable .
 	@touch $@
 
-$(VENV)/.test: requirements/test.txt requirements/constraints.txt $(VENV)/.run
+.venv-airflow/.made: requirements/airflow.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "installing Airflow into .venv-airflow (about 120 MB to download, once)"
+	@rm -rf .venv-airflow && $(PYTHON) -m venv .venv-airflow
+	@.venv-airflow/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile -r requirements/airflow.txt
+	@touch $@
+
+$(VENV)/.pack: requirements/pack.txt $(VENV)/.run
+	@$(PIP) -r requirements/pack.txt
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt requirements/pack.txt requirements/constraints.txt $(VENV)/.run
 	@echo "installing the libraries for tests and checks into $(VENV)"
 	@$(PIP) -r requirements/test.txt
 	@touch $@

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT.parent / "shared" / "golden"
-FOLDERS = ("unit", "spark", "jobs", "golden", "clients", "serving")
+FOLDERS = ("unit", "spark", "jobs", "golden", "clients", "serving", "clusters", "s3")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

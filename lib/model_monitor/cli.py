@@ -79,7 +79,7 @@ def explain(given: argparse.Namespace) -> int:
 
 
 def import_schedules(given: argparse.Namespace) -> int:
-    """Turn descriptions of the service's schedules into env files and schedule entries."""
+    """Turn descriptions of the service's schedules into env files and schedule entries, and into DAGs of Airflow."""
     from pathlib import Path
 
     from model_monitor.imports.account import answers_on, sagemaker_client
@@ -89,7 +89,14 @@ def import_schedules(given: argparse.Namespace) -> int:
     if given.schedule is not None:
         client = sagemaker_client(given.region)
         answers += [(f"the account's {given.schedule}", answer) for answer in answers_on(client, given.schedule)]
-    import_schedules(answers, Path(given.output), sys.stdout, captures=given.captures, replace=given.replace)
+    import_schedules(
+        answers,
+        Path(given.output),
+        sys.stdout,
+        captures=given.captures,
+        replace=given.replace,
+        dags_for=sys.executable if given.airflow else None,
+    )
     return 0
 
 
@@ -196,6 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     moving.add_argument("--output", default=".", metavar="DIRECTORY", help="where the files go (default: here)")
     moving.add_argument("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
     moving.add_argument("--replace", action="store_true", help="write over files that are there already")
+    moving.add_argument("--airflow", action="store_true", help="write a DAG of Airflow for each schedule, too")
     moving.set_defaults(run=import_schedules)
 
     promoting = commands.add_parser("promote", help=promote.__doc__, description=promote.__doc__)

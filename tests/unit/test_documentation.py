@@ -293,7 +293,7 @@ def test_the_table_of_metrics_is_the_one_of_the_registries():
 def sink_table() -> str:
     """The table of docs/alerts.md: every registered sink, as its facts and its docstring's first line say it."""
     rows = ["| `--sink` | told | what it gets |", "|---|---|---|"]
-    for sink in SINKS.values():
+    for sink in sorted(SINKS.values(), key=lambda sink: sink.name):
         due = "every run" if sink.facts["every_run"] else "when the alert changes"
         rows.append(f"| `{sink.facts['spelling']}` | {due} | {sink.summary} |")
     return "\n".join(rows) + "\n"

@@ -1,4 +1,4 @@
-"""`model-monitor import`: descriptions in, an env file for each job and a schedule entry out, and a word on the rest."""
+"""`model-monitor import`: descriptions in, an env file for each job, a schedule entry and a DAG out, and a word on the rest."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from model_monitor.errors import BadConfiguration, BadDocument
+from model_monitor.imports.dag import dag_text
 from model_monitor.imports.descriptions import (
     NOT_NEEDED,
     Definition,
@@ -41,17 +42,24 @@ class Moved:
 
 
 def import_schedules(
-    answers: Iterable[tuple[str, Any]], folder: Path, out: TextIO, *, captures: str | None = None, replace: bool = False
+    answers: Iterable[tuple[str, Any]],
+    folder: Path,
+    out: TextIO,
+    *,
+    captures: str | None = None,
+    replace: bool = False,
+    dags_for: str | None = None,
 ) -> None:
     """Move over every schedule among some answers of the API, and say what was and what was not.
 
     answers: each with the words that name it in errors. folder: where the files go. captures: the prefix under which endpoints
-    capture; None: as describe-endpoint says. replace: whether files that are there already may be written over.
+    capture; None: as describe-endpoint says. replace: whether files that are there already may be written over. dags_for: the
+    interpreter by which DAGs of Airflow start the jobs; None for no DAGs.
 
     Raises BadDocument for an answer that is none, BadConfiguration if one is missing or a file is there already, OutputFailed
     if a file can't be written.
     """
-    moved = moved_over([described(content, where) for where, content in answers], captures)
+    moved = moved_over([described(content, where) for where, content in answers], captures, dags_for)
     there = [str(folder / name) for each in moved for name in each.files if (folder / name).exists()]
     if there and not replace:
         raise BadConfiguration(f"{', '.join(there)}: is there already; name another --output, or say --replace")
@@ -74,7 +82,7 @@ def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
             raise BadDocument(f"{path}: is no JSON ({fault}); give the output of aws sagemaker describe-…") from fault
 
 
-def moved_over(answers: Sequence[Described], captures: str | None) -> list[Moved]:
+def moved_over(answers: Sequence[Described], captures: str | None, dags_for: str | None = None) -> list[Moved]:
     """Each schedule among the answers with its files; a job definition that no schedule names has an env file alone.
 
     Raises BadConfiguration if a schedule's job definition is not among them.
@@ -92,7 +100,7 @@ def moved_over(answers: Sequence[Described], captures: str | None) -> list[Moved
     for schedule in schedules:
         definition = schedule.inline or _named(definitions, schedule)
         prefix = captures or prefixes.get(definition.source.endpoint or "")
-        moved.append(_moved(definition, schedule, prefix))
+        moved.append(_moved(definition, schedule, prefix, dags_for))
     for name in definitions.keys() - {schedule.definition_name for schedule in schedules}:
         definition = definitions[name]
         moved.append(_moved(definition, None, captures or prefixes.get(definition.source.endpoint or "")))
@@ -112,7 +120,9 @@ def _named(definitions: Mapping[str, Definition], schedule: ScheduleDescription)
     )
 
 
-def _moved(definition: Definition, schedule: ScheduleDescription | None, captures: str | None) -> Moved:
+def _moved(
+    definition: Definition, schedule: ScheduleDescription | None, captures: str | None, dags_for: str | None = None
+) -> Moved:
     name = schedule.name if schedule else definition.name
     jobs = jobs_of(definition, name, captures, window_of(schedule, definition) if schedule else None)
     env_files = {job.job: f"{name}.env" if job.job == "monitor" else f"{name}.{job.job}.env" for job in jobs}
@@ -123,7 +133,10 @@ def _moved(definition: Definition, schedule: ScheduleDescription | None, capture
         for job in jobs
     }
     if schedule:
-        files[f"{name}.schedule.json"] = entry_of(schedule, definition, jobs, env_files).to_json() + "\n"
+        entry = entry_of(schedule, definition, jobs, env_files)
+        files[f"{name}.schedule.json"] = entry.to_json() + "\n"
+        if dags_for is not None:
+            files[f"{name}_dag.py"] = dag_text(entry, jobs, dags_for)
     return Moved(name, files, tuple(_remarks(definition, schedule, jobs, env_files)))
 
 

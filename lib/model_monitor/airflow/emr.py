@@ -1,0 +1,215 @@
+"""A job as a step of an EMR cluster or a job run of an EMR Serverless application, by the clients of Airflow's connections.
+
+The package, Deequ's JAR and the driver are put on S3 as `./spark-submit.sh --target …` does. A retry first looks for the run that
+an attempt before it started, by the name that all attempts have, so that no second one runs beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from model_monitor.airflow.places import JobCall, Place
+from model_monitor.errors import BadConfiguration, MissingDependency
+from model_monitor.runtime.cache import cache_directory
+from model_monitor.runtime.deequ_jar import provide_jar
+from model_monitor.runtime.emr.faults import told
+from model_monitor.runtime.emr.requests import request_of
+from model_monitor.runtime.emr.runs import ENDED_BADLY, ENDED_WELL, Run
+from model_monitor.runtime.emr.secrets import refuse_secrets
+from model_monitor.runtime.emr.shipment import Shipment
+from model_monitor.runtime.emr.target import Bucket, Kind, Target
+from model_monitor.runtime.layout import Layout
+from model_monitor.runtime.package_zip import provide_zip
+from model_monitor.runtime.s3 import S3Encryption, upload_arguments
+from model_monitor.runtime.spark_options import settings_of, split_options
+from model_monitor.runtime.submission import own_settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OnEmr(Place):
+    package_location: str
+    environment: str | None = None
+    columns: int = 1000
+
+    @abstractmethod
+    def _target(self) -> Target: ...
+
+    @abstractmethod
+    def _client(self) -> Any:
+        """boto3's client of the service, with the connection's credentials and region."""
+
+    @abstractmethod
+    def _live_runs(self, client: Any) -> Iterator[tuple[str, str]]:
+        """Name and identifier of each run that has not ended."""
+
+    @abstractmethod
+    def _cancel(self, client: Any, run: Run) -> None: ...
+
+    def find(self, call: JobCall) -> RemoteRun | None:
+        target = self._target()
+        with self._told(target):
+            client = self._client()
+            for name, identifier in self._live_runs(client):
+                if name == call.name:
+                    return self._following(Run(target.kind, target.identifier, identifier), client)
+        return None
+
+    def begin(self, call: JobCall) -> RemoteRun:
+        target, layout = self._target(), Layout.here()
+        Bucket.of(call.output_path, "output_path")
+        options, others = split_options(self.spark_options)
+        if others:
+            raise BadConfiguration(f"spark_options has {others[0]!r}, which is no option of spark-submit")
+        refuse_secrets([*_apart(call), *self.spark_options])
+        remarks: list[str] = []
+        settings = own_settings(layout, self.columns, "yarn", settings_of(options, Path("/nonexistent")), remarks)
+        package = provide_zip(layout.package, cache_directory(os.environ))
+        shipment = Shipment.of(target, layout.job_file(call.job, layout.root), package, provide_jar(os.environ))
+        for remark in remarks:
+            log.info("%s", remark)
+        with self._told(target):
+            for parcel in shipment.upload(_s3_client(self.aws_conn_id), _encryption(call)):
+                log.info("put %s to %s", parcel.path.name, parcel.uri)
+            client = self._client()
+            request = request_of(
+                target,
+                shipment,
+                name=call.name,
+                token=str(uuid.uuid4()),
+                settings=settings,
+                options=options,
+                arguments=call.words,
+            )
+            run = Run.started(target.kind, client, request)
+        log.info("started %s %s of %s", target.kind.value, run.identifier, run.of)
+        return self._following(run, client)
+
+    def _following(self, run: Run, client: Any) -> RemoteRun:
+        return RemoteRun(run, client, partial(self._cancel, client, run))
+
+    @contextmanager
+    def _told(self, target: Target) -> Iterator[None]:
+        try:
+            import airflow.providers.amazon  # noqa: F401 - the sentence about boto3 would be the wrong one here
+        except ImportError as fault:
+            raise MissingDependency(
+                "EMR needs Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
+            ) from fault
+        with told(target):
+            yield
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmrCluster(_OnEmr):
+    """Steps of a cluster that runs.
+
+    package_location: below it, on S3, lies what jobs need. environment: an archive of Python's environment, here or on S3, None
+    if the cluster has all libraries. columns: how wide the data is, which sizes the executors' memory.
+    """
+
+    cluster_id: str
+
+    def _target(self) -> Target:
+        return Target(
+            Kind.EMR,
+            self.cluster_id,
+            Bucket.of(self.package_location, "package_location"),
+            environment=self.environment,
+        )
+
+    def _client(self) -> Any:
+        from airflow.providers.amazon.aws.hooks.emr import EmrHook
+
+        return EmrHook(aws_conn_id=self.aws_conn_id).conn
+
+    def _live_runs(self, client: Any) -> Iterator[tuple[str, str]]:
+        states = ["PENDING", "RUNNING"]
+        for page in client.get_paginator("list_steps").paginate(ClusterId=self.cluster_id, StepStates=states):
+            yield from ((step["Name"], step["Id"]) for step in page["Steps"])
+
+    def _cancel(self, client: Any, run: Run) -> None:
+        client.cancel_steps(ClusterId=run.of, StepIds=[run.identifier], StepCancellationOption="TERMINATE_PROCESS")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmrServerless(_OnEmr):
+    """Job runs of an application. execution_role: ARN of the role that they run as. The others as in `EmrCluster`."""
+
+    application_id: str
+    execution_role: str
+
+    def _target(self) -> Target:
+        return Target(
+            Kind.SERVERLESS,
+            self.application_id,
+            Bucket.of(self.package_location, "package_location"),
+            self.execution_role,
+            self.environment,
+        )
+
+    def _client(self) -> Any:
+        from airflow.providers.amazon.aws.hooks.emr import EmrServerlessHook
+
+        return EmrServerlessHook(aws_conn_id=self.aws_conn_id).conn
+
+    def _live_runs(self, client: Any) -> Iterator[tuple[str, str]]:
+        states = ["SUBMITTED", "PENDING", "SCHEDULED", "RUNNING", "QUEUED"]
+        for page in client.get_paginator("list_job_runs").paginate(applicationId=self.application_id, states=states):
+            yield from ((run.get("name", ""), run["id"]) for run in page["jobRuns"])
+
+    def _cancel(self, client: Any, run: Run) -> None:
+        client.cancel_job_run(applicationId=run.of, jobRunId=run.identifier)
+
+
+class RemoteRun:
+    """A step or job run that is followed until it has ended."""
+
+    def __init__(self, run: Run, client: Any, cancel: Callable[[], None]) -> None:
+        self.run = run
+        self._client = client
+        self._cancel = cancel
+
+    def wait(self) -> None:
+        """What came of it stands in the job's message; the service tells only whether it ended well."""
+        state = self.run.wait(self._client)
+        if state.reason:
+            log.info("%s %s: %s", self.run.kind.value, self.run.identifier, state.reason)
+
+    def stop(self) -> None:
+        if self.run.state(self._client).name not in ENDED_WELL[self.run.kind] + ENDED_BADLY[self.run.kind]:
+            self._cancel()
+
+
+def _s3_client(aws_conn_id: str | None) -> Any:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    return S3Hook(aws_conn_id=aws_conn_id).conn
+
+
+def _apart(call: JobCall) -> list[str]:
+    """The flags with their texts as words of their own, and lists taken apart, so that each is looked at from its beginning."""
+    return [word for name, text in call.flags.items() for word in (f"--{name}", *text.split(","))]
+
+
+def _encryption(call: JobCall) -> dict[str, str]:
+    """The package is encrypted as the results are.
+
+    Raises BadConfiguration for a kind of encryption that there is not.
+    """
+    wanted = call.flags.get("s3_encryption")
+    kinds = {kind.value.lower(): kind for kind in S3Encryption}
+    if wanted is not None and wanted.lower() not in kinds:
+        known = ", ".join(kind.value for kind in S3Encryption)
+        raise BadConfiguration(f"flags has s3_encryption={wanted!r}; it is one of: {known}")
+    return upload_arguments(kinds[wanted.lower()] if wanted else None, call.flags.get("s3_kms_key"))

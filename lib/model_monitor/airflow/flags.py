@@ -1,0 +1,81 @@
+"""What a job is told, as the texts of its flags. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from model_monitor.errors import BadConfiguration
+
+SECRETS = {"sink": "MODEL_MONITOR_SINK"}
+"""Options whose text may hold a secret, with the variables that say the same: everybody on a machine sees the arguments of its
+programs. Where the job's environment can be set they go that way."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def texts_of(flags: Mapping[str, Any]) -> dict[str, str]:
+    """Each option's text: numbers and paths as they are, True as true, lists with commas, times and durations in ISO 8601,
+    mappings as JSON. None and blank texts are left out: they mean that the option is not given.
+    """
+    texts = {name: _text(value) for name, value in flags.items() if value is not None}
+    return {name: text for name, text in texts.items() if text.strip()}
+
+
+def words_of(texts: Mapping[str, str]) -> list[str]:
+    """The flags of a command line: `--dataset-source=…`."""
+    return [f"--{name.replace('_', '-')}={text}" for name, text in texts.items()]
+
+
+def without_secrets(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The flags that may stand in a command line, and the variables for the others."""
+    plain = {name: text for name, text in texts.items() if name not in SECRETS}
+    return plain, {variable: texts[name] for name, variable in SECRETS.items() if name in texts}
+
+
+def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
+    """Let `flags` pass that say nothing that the task says itself.
+
+    taken: option -> the argument of the operator that it is said by. Raises BadConfiguration with a line for each that can't be.
+    """
+    faults = []
+    for name in flags:
+        if _NAME.fullmatch(str(name)) is None:
+            likely = str(name).lstrip("-").replace("-", "_")
+            faults.append(f"flags has {name!r}; write the option as docs/jobs.md has it, with underscores: {likely!r}")
+        elif name in taken:
+            faults.append(f"flags has {name!r}, which the task says by {taken[name]}; write that instead")
+    if faults:
+        raise BadConfiguration.gathered(faults)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, timedelta):
+        return duration(value)
+    if isinstance(value, Mapping):
+        return json.dumps(value)
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return _listed(list(value))
+    return str(value)
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return ",".join(_text(value) for value in values)
+
+
+def moment(time: datetime) -> str:
+    """A time as jobs take it, `2026-01-31T22:00:00Z`."""
+    return time.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def duration(span: timedelta) -> str:
+    """A time span as ISO 8601 has it, `PT3600S`."""
+    seconds = round(span.total_seconds())
+    return f"-PT{-seconds}S" if seconds < 0 else f"PT{seconds}S"

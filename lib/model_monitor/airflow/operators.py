@@ -1,0 +1,299 @@
+"""The three jobs as tasks: each starts its job in a place, waits for it, and gives what came of it.
+
+A retry does no harm: the window is the DAG run's, the output path follows from it, and a run is published by its content, so
+that the same window writes the same bytes to the same place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from airflow.sdk import BaseOperator, SkipMixin
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from model_monitor.airflow import links
+from model_monitor.airflow.flags import require_free, texts_of
+from model_monitor.airflow.outcomes import Failure, Outcome, message_path, read_outcome
+from model_monitor.airflow.places import JobCall, Place, Running
+from model_monitor.airflow.stored_files import StoredFiles, files_of
+from model_monitor.airflow.violations import Callback, OnViolations
+from model_monitor.airflow.windows import AN_HOUR, scheduled_time_of, window_of
+from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.reading.windows import Window
+from model_monitor.runtime.status import ExitStatus
+from model_monitor.storage import join
+
+log = logging.getLogger(__name__)
+
+HOUR_FOLDER = "%Y/%m/%d/%H"
+"""Where a run's results go below the output path, by its time. Source: contract.md 1.5."""
+
+LONGEST_NAME = 200
+"""EMR and EMR Serverless take 256 characters."""
+
+NOT_FOR_A_RETRY = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
+"""Statuses of what stays wrong until somebody mends it."""
+
+
+class JobOperator(BaseOperator, SkipMixin):
+    """A job as a task.
+
+    where: the place. dataset_source, output_path, flags: as the job has them (docs/jobs.md), each a template; flags by the
+    option's name with underscores. documents_url: address at which `output_path` is served, for the links. skip_without_data:
+    whether a window without records skips the task instead of failing it.
+
+    Gives an `Outcome` as its XCom. Raises BadConfiguration, when the DAG is read, for flags that the task says itself.
+    """
+
+    JOB: ClassVar[str]
+    COMPARES: ClassVar[bool] = False
+    OWN_FLAGS: ClassVar[Mapping[str, str]] = {
+        "dataset_source": "dataset_source=",
+        "output_path": "output_path=",
+        "env_file": "flags=, since the file lies on another machine",
+    }
+    template_fields: Sequence[str] = ("dataset_source", "output_path", "flags", "documents_url")
+    ui_color = "#e8f1f8"
+
+    def __init__(
+        self,
+        *,
+        where: Place,
+        dataset_source: str | None,
+        output_path: str,
+        flags: Mapping[str, Any] | None = None,
+        documents_url: str | None = None,
+        skip_without_data: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.where = where
+        self.dataset_source = dataset_source
+        self.output_path = output_path
+        self.flags = {} if flags is None else flags
+        self.documents_url = documents_url
+        self.skip_without_data = skip_without_data
+        self.outcome: Outcome | None = None
+        self._running: Running | None = None
+        if isinstance(flags, Mapping):
+            require_free(flags, self.OWN_FLAGS)
+
+    def execute(self, context: Any) -> dict[str, Any] | None:
+        """The outcome's members.
+
+        Raises AirflowFailException for what a retry would not mend, AirflowSkipException for a window without records if that
+        is wanted, AirflowException for any other failure.
+        """
+        try:
+            require_free(self.flags, self.OWN_FLAGS)  # again, since they may have come from another task
+            window = self.window(context)
+            call = JobCall(self.JOB, name_of(context), texts_of({**self.own_flags(window), **self.flags}))
+            place = self.where.rendered(lambda text: self.render_template(text, context))
+            files = files_of(call.output_path, place.aws_conn_id)
+            status = self._run(place, call, files)
+            came = read_outcome(files, call.output_path, status, window=window, compares=self.COMPARES)
+        except BadConfiguration as fault:
+            raise AirflowFailException(f"Error: {fault}") from fault
+        except MonitorError as fault:
+            raise AirflowException(f"Error: {fault}") from fault
+        if isinstance(came, Failure):
+            raise self._refusal(came)
+        self.outcome = came
+        log.info("%s", came.message)
+        return self.settle(came, context)
+
+    def window(self, context: Any) -> Window | None:
+        """What the run looks at; None for one that reads all that there is."""
+        return None
+
+    def own_flags(self, window: Window | None) -> dict[str, Any]:
+        """What the task itself tells the job."""
+        return {"dataset_source": self.dataset_source, "output_path": self.output_path}
+
+    def settle(self, outcome: Outcome, context: Any) -> dict[str, Any] | None:
+        """What becomes of the task; its XCom."""
+        return outcome.as_xcom()
+
+    def on_kill(self) -> None:
+        """End the job with the task."""
+        if self._running is not None:
+            self._running.stop()
+
+    def _run(self, place: Place, call: JobCall, files: StoredFiles) -> int | None:
+        self._running = place.find(call)
+        if self._running is None:
+            files.delete(message_path(call.output_path))  # of a run before, which must not be taken for this one's
+            self._running = place.begin(call)
+        else:
+            log.info("%s runs already, started by an attempt before this one", call.name)
+        try:
+            return self._running.wait()
+        except BaseException:  # a task that is cleared, or takes longer than its execution_timeout
+            self._running.stop()
+            raise
+
+    def _refusal(self, failure: Failure) -> Exception:
+        if failure.exit_status == ExitStatus.NO_DATA and self.skip_without_data:
+            kind: type[Exception] = AirflowSkipException
+        else:
+            kind = AirflowFailException if failure.exit_status in NOT_FOR_A_RETRY else AirflowException
+        return kind(f"the job {self.JOB} failed: {failure.reason} (exit status {failure.exit_status})")
+
+
+class BaselineOperator(JobOperator):
+    """The baselining job: a data set -> what later data should be like. dataset_format, analysis_type: as the job has them."""
+
+    JOB = "baseline"
+    OWN_FLAGS: ClassVar[Mapping[str, str]] = {
+        **JobOperator.OWN_FLAGS,
+        "dataset_format": "dataset_format=",
+        "analysis_type": "analysis_type=",
+    }
+    template_fields = (*JobOperator.template_fields, "dataset_format")
+    operator_extra_links = (links.STATISTICS, links.CONSTRAINTS, links.REPORT)
+
+    def __init__(self, *, dataset_format: Any, analysis_type: str = "DATA_QUALITY", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataset_format = dataset_format
+        self.analysis_type = analysis_type
+
+    def own_flags(self, window: Window | None) -> dict[str, Any]:
+        return {
+            **super().own_flags(window),
+            "dataset_format": self.dataset_format,
+            "analysis_type": self.analysis_type,
+        }
+
+
+class WindowedOperator(JobOperator):
+    """A job over the window of the DAG run.
+
+    lag: by how much the window lies before the run's interval. length: of the window of a run whose interval has none, as those
+    of Airflow's plain cron schedules.
+    """
+
+    OWN_FLAGS: ClassVar[Mapping[str, str]] = {
+        **JobOperator.OWN_FLAGS,
+        "start_time": "lag= and length=",
+        "end_time": "lag= and length=",
+        "scheduled_time": "lag= and length=",
+        "start_time_offset": "lag= and length=",
+        "end_time_offset": "lag= and length=",
+    }
+
+    def __init__(self, *, lag: timedelta = timedelta(0), length: timedelta = AN_HOUR, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.lag = lag
+        self.length = length
+
+    def window(self, context: Any) -> Window:
+        return window_of(context, length=self.length, lag=self.lag)
+
+    def own_flags(self, window: Window | None) -> dict[str, Any]:
+        times = {} if window is None else {"start_time": window.start, "end_time": window.end}
+        return {**super().own_flags(window), **times}
+
+
+class MergeOperator(WindowedOperator):
+    """The merge job: the window's captures and their ground truth -> merged records in the folders of their hours."""
+
+    JOB = "merge"
+    OWN_FLAGS: ClassVar[Mapping[str, str]] = {
+        **WindowedOperator.OWN_FLAGS,
+        "ground_truth_source": "ground_truth_source=",
+    }
+    template_fields = (*WindowedOperator.template_fields, "ground_truth_source")
+
+    def __init__(self, *, ground_truth_source: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ground_truth_source = ground_truth_source
+
+    def own_flags(self, window: Window | None) -> dict[str, Any]:
+        return {**super().own_flags(window), "ground_truth_source": self.ground_truth_source}
+
+
+class MonitorOperator(WindowedOperator):
+    """The monitoring job: the window's records against a baseline.
+
+    baseline: output path of a run, or a folder of promoted versions; None if flags name its files. output_folder: what strftime
+    makes of the run's time is appended to `output_path`; None for nothing. on_violations, callback: as in `OnViolations`.
+    """
+
+    JOB = "monitor"
+    COMPARES = True
+    OWN_FLAGS: ClassVar[Mapping[str, str]] = {
+        **WindowedOperator.OWN_FLAGS,
+        "dataset_format": "dataset_format=",
+        "analysis_type": "analysis_type=",
+        "baseline": "baseline=",
+        "fail_on_violations": "on_violations=",
+        "omit_empty_violations": "on_violations=, whose outcome has the number",
+    }
+    template_fields = (*WindowedOperator.template_fields, "dataset_format", "baseline")
+    operator_extra_links = (links.VIOLATIONS, links.CHECKS, links.STATISTICS, links.REPORT)
+    ui_color = "#e6f4ea"
+
+    def __init__(
+        self,
+        *,
+        baseline: str | None,
+        dataset_format: Any = "capture",
+        analysis_type: str = "DATA_QUALITY",
+        output_folder: str | None = HOUR_FOLDER,
+        on_violations: str = OnViolations.SUCCEED.value,
+        callback: Callback | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.baseline = baseline
+        self.dataset_format = dataset_format
+        self.analysis_type = analysis_type
+        self.output_folder = output_folder
+        self.on_violations = OnViolations.of(on_violations, callback)
+        self.callback = callback
+
+    def own_flags(self, window: Window | None) -> dict[str, Any]:
+        return {
+            **super().own_flags(window),
+            "output_path": self._output_path(window),
+            "dataset_format": self.dataset_format,
+            "analysis_type": self.analysis_type,
+            "baseline": self.baseline,
+            "fail_on_violations": self.on_violations is OnViolations.FAIL or None,
+        }
+
+    def settle(self, outcome: Outcome, context: Any) -> dict[str, Any] | None:
+        if outcome.violations == 0:
+            return outcome.as_xcom()
+        if self.on_violations is OnViolations.CALLBACK and self.callback is not None:
+            self.callback({**context, "monitoring": outcome})
+        elif self.on_violations is not OnViolations.SUCCEED:
+            # these two leave by an exception, which takes no XCom along
+            context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
+            if self.on_violations is OnViolations.FAIL:
+                raise AirflowFailException(f"{outcome.violations} violations: {outcome.message}")
+            behind = context["task"].get_direct_relatives(upstream=False)
+            self.skip(context["ti"], [task for task in behind if not task.is_teardown])
+            return None
+        return outcome.as_xcom()
+
+    def _output_path(self, window: Window | None) -> str:
+        if self.output_folder is None or window is None:
+            return self.output_path
+        return join(self.output_path, scheduled_time_of(window, self.lag).strftime(self.output_folder))
+
+
+def name_of(context: Mapping[str, Any]) -> str:
+    """What the run of a task is called where its job runs: the same in every attempt of it, in no other run."""
+    ti = context["ti"]
+    parts = [ti.dag_id, ti.task_id, ti.run_id, *([] if ti.map_index in (None, -1) else [str(ti.map_index)])]
+    name = re.sub(r"[^A-Za-z0-9._/#-]", "-", "/".join(parts))
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: LONGEST_NAME - len(digest) - 1]}-{digest}"

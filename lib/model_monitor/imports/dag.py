@@ -1,0 +1,148 @@
+"""A schedule that was moved over as a DAG of Airflow, to be read and edited: docs/airflow.md. Pure; Airflow is not needed.
+
+The DAG says all that the env files and the schedule entry say, as arguments of the operators, so that it needs neither.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from jinja2 import Environment
+
+from model_monitor.documents.schedule import Schedule, ScheduledWindow, ScheduleStatus
+from model_monitor.imports.variables import JobVariables
+from model_monitor.runtime.contract import OPTIONS
+from model_monitor.runtime.sources import variable_of
+from model_monitor.schedules import read_offset
+
+OPERATORS = {"merge": "MergeOperator", "monitor": "MonitorOperator"}
+
+SAID_BY_ARGUMENTS = {
+    "merge": ("dataset_source", "ground_truth_source", "output_path"),
+    "monitor": ("analysis_type", "dataset_source", "dataset_format", "output_path"),
+}
+"""Options that are arguments of a job's operator; the others are its flags."""
+
+WINDOW = ("start_time_offset", "end_time_offset")
+"""Said by length and lag."""
+
+GRACE = timedelta(minutes=5)
+"""After its longest run time, for a job that hangs before its own clock begins or while it ends."""
+
+MINUTE = "10"
+"""Of the hour, at which runs begin: captures are delivered late. Source: contract.md section 10, 0 to 20 minutes after it."""
+
+TEMPLATE = '''\
+"""{{ monitoring_type }}, as the service's schedule {{ name | text }} had it.
+
+Written by `model-monitor import --airflow`; yours to edit. docs/airflow.md says what else operators take.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from airflow.sdk import DAG{% if cron %}, CronTriggerTimetable{% endif %}
+
+from model_monitor.airflow import LocalSpark, {{ operators | join(", ") }}
+
+with DAG(
+    {{ name | text }},
+{%- if cron %}
+    schedule=CronTriggerTimetable({{ cron | text }}, timezone="UTC"),
+{%- else %}
+    schedule=None,  # the service ran it once, at once
+{%- endif %}
+    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation={{ is_stopped }},
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=10)},
+):
+    where = LocalSpark(python={{ python | text }})  # or SparkConnection, EmrCluster, EmrServerless
+{%- for task in tasks %}
+    {{ task.job }} = {{ task.operator }}(
+        task_id={{ task.job | text }},
+        where=where,
+{%- for argument, value in task.arguments.items() %}
+        {{ argument }}={{ value | text }},
+{%- endfor %}
+{%- for name, place in task.missing.items() %}
+        {{ name }}=None,  # to fill in: {{ place | remark }}
+{%- endfor %}
+{%- if task.job == "monitor" %}
+        baseline=None,
+{%- endif %}
+        length=timedelta(seconds={{ length }}),
+        lag=timedelta(seconds={{ lag }}),
+{%- if timeout %}
+        execution_timeout=timedelta(seconds={{ timeout }}),
+{%- endif %}
+        flags={
+{%- for name, value in task.flags.items() %}
+            {{ name | text }}: {{ value | text }},
+{%- endfor %}
+{%- for name, place in task.missing_flags.items() %}
+            # to fill in: {{ name }}; {{ place | remark }}
+{%- endfor %}
+        },
+    )
+{%- endfor %}
+{%- if tasks | length > 1 %}
+    {{ tasks | map(attribute="job") | join(" >> ") }}
+{%- endif %}
+'''
+
+
+def dag_text(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> str:
+    """The DAG's file. jobs: those of the entry, with their variables. python: the interpreter that has our package."""
+    start, end = _offsets(entry.window)
+    longest = entry.max_runtime_seconds
+    environment = Environment(autoescape=False, keep_trailing_newline=True)  # Python, in which & means itself
+    environment.filters |= {"text": _literal, "remark": lambda value: _literal(value)[1:-1]}
+    return environment.from_string(TEMPLATE).render(
+        name=entry.name,
+        monitoring_type=entry.monitoring_type,
+        cron=entry.cron and " ".join([MINUTE, *entry.cron.split()[1:]]),
+        is_stopped=entry.status is not ScheduleStatus.SCHEDULED,
+        python=python,
+        operators=sorted({OPERATORS[job.job] for job in jobs}),
+        length=round((end - start).total_seconds()),
+        lag=round(-end.total_seconds()),
+        timeout=None if longest is None else longest + round(GRACE.total_seconds()),
+        tasks=[_task(job, longest) for job in jobs],
+    )
+
+
+def _literal(text: str) -> str:
+    """A text as Python and JSON both have it, on one line whatever is in it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _offsets(window: ScheduledWindow | None) -> tuple[timedelta, timedelta]:
+    if window is None:
+        return timedelta(hours=-1), timedelta(0)
+    return read_offset(window.start_offset, "start_offset"), read_offset(window.end_offset, "end_offset")
+
+
+def _task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object]:
+    told = _by_option(job.variables)
+    arguments = SAID_BY_ARGUMENTS[job.job]
+    if longest_seconds is not None:
+        told["max_runtime"] = f"PT{longest_seconds}S"
+    return {
+        "job": job.job,
+        "operator": OPERATORS[job.job],
+        "arguments": {name: told[name] for name in arguments if name in told},
+        "flags": {name: text for name, text in told.items() if name not in (*arguments, *WINDOW)},
+        "missing": {name: where for name, where in job.missing.items() if name in arguments},
+        "missing_flags": {name: where for name, where in job.missing.items() if name not in arguments},
+    }
+
+
+def _by_option(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables that our jobs read, by the names of their options; scripts' own variables are none of these."""
+    options = {variable_of(name, option): name for name, option in OPTIONS.items()}
+    return {options[variable]: text for variable, text in variables.items() if variable in options}

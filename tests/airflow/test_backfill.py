@@ -1,0 +1,150 @@
+"""A day made up for by `airflow backfill`: scheduler, DAG processor and API server as processes, real jobs for every hour."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, at
+
+from model_monitor.demo.traffic import FAULT, Traffic
+
+AIRFLOW = str(Path(sys.executable).with_name("airflow"))
+DAG_ID = "churn_hourly"
+HOURS = int(os.environ.get("BACKFILL_HOURS", "24"))
+"""The whole day of the example, unless somebody has no time for it."""
+
+FIRST = Traffic().hours - HOURS
+DAY = Traffic().start
+
+
+@pytest.fixture(scope="module")
+def deployment(airflow, churn):
+    """Variables of a deployment whose database, DAGs and data are the tests'; its processes run as long as the module."""
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": "of the tests",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "of the tests; " * 5,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+        "NO_PROXY": "127.0.0.1",
+    }
+    with ExitStack() as stack:
+        for name in ("api-server", "dag-processor", "scheduler"):
+            log = stack.enter_context((airflow / f"{name}.log").open("w"))
+            command = [AIRFLOW, name]
+            process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+            stack.callback(_end, process)
+        _await(lambda: _answers(port), f"the API server (see {airflow}/api-server.log)", 240)
+        yield environment
+
+
+def _end(process):
+    process.terminate()
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        process.wait()
+
+
+def _answers(port):
+    try:
+        with closing(socket.create_connection(("127.0.0.1", port), 1)):
+            return True
+    except OSError:
+        return False
+
+
+def _await(condition, what, seconds):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"{what} did not come within {seconds} s"
+        time.sleep(1)
+
+
+def asked(airflow, query, *given):
+    with closing(sqlite3.connect(f"file:{airflow}/airflow.db?mode=ro", uri=True, timeout=60)) as database:
+        return database.execute(query, given).fetchall()
+
+
+def run_there(environment, *words):
+    done = subprocess.run(
+        [AIRFLOW, *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3400)
+def test_a_day_of_hours_is_made_up_for_each_with_its_own_window(airflow, churn, example, run, deployment):
+    """fault.json is the answer: the hours from 18 on have violations, those before have none."""
+    assert run(example("churn_baselines"), at(0)).state == "success"
+    _await(lambda: asked(airflow, "select 1 from dag where dag_id = ?", DAG_ID), "the DAG", 120)
+    first, last = _end_of(FIRST), "2024-03-05T01:00:00Z"  # the runs ten minutes after each hour
+    words = ("--from-date", first, "--to-date", last, "--max-active-runs", "1", "--reprocess-behavior", "none")
+    run_there(deployment, "dags", "unpause", "--yes", DAG_ID)
+    run_there(deployment, "backfill", "create", "--dag-id", DAG_ID, *words)
+
+    def states():
+        return Counter(
+            state
+            for (state,) in asked(
+                airflow, "select state from dag_run where dag_id = ? and run_type = 'backfill'", DAG_ID
+            )
+        )
+
+    _await(lambda: sum(states()[state] for state in ("success", "failed")) == HOURS, "the backfill", 3000)
+
+    assert states() == {"success": HOURS}
+    reports = churn / "monitoring" / "data_quality"
+    windows = json.loads((reports / "_alerts.json").read_text())["windows"]
+    assert [window["window"] for window in windows] == [
+        f"2024-03-04T{hour:02d}:00:00Z/{_end_of(hour)}" for hour in range(FIRST, 24)
+    ]
+    assert [window["violations"] > 0 for window in windows] == [hour >= FAULT.first_hour for hour in range(FIRST, 24)]
+    assert {window["records"] for window in windows} == {200}
+    assert alone(churn, 23) == json.loads((reports / "2024/03/05/00" / "_current.json").read_text())["sha256"]
+
+
+def _end_of(hour):
+    return "2024-03-05T00:00:00Z" if hour == 23 else f"2024-03-04T{hour + 1:02d}:00:00Z"
+
+
+def alone(churn: Path, hour: int) -> dict[str, str]:
+    """The hashes of the files of one hour that is run by hand, without Airflow."""
+    flags = {
+        "--dataset-source": churn / "captures",
+        "--dataset-format": "capture",
+        "--baseline": churn / "baselines" / "data_quality",
+        "--start-time": f"2024-03-04T{hour}:00:00Z",
+        "--end-time": _end_of(hour),
+        "--output-path": churn / "by-hand",
+    }
+    words = [str(word) for pair in flags.items() for word in pair]
+    submit = [PRODUCT_PYTHON, "-m", "model_monitor.runtime.submission", "monitor", *words]
+    subprocess.run(submit, cwd=ROOT, check=True, capture_output=True, timeout=240)
+    return json.loads((churn / "by-hand" / "_current.json").read_text())["sha256"]

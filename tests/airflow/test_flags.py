@@ -1,0 +1,59 @@
+"""What a job is told: the texts that docs/jobs.md asks for."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from model_monitor.airflow.flags import require_free, texts_of, without_secrets, words_of
+from model_monitor.errors import BadConfiguration
+
+
+def test_values_of_python_become_the_texts_that_jobs_read():
+    assert texts_of(
+        {
+            "dataset_source": "s3://bucket/captures",
+            "dataset_format": {"csv": {"header": True}},
+            "lenient_window": True,
+            "every": False,
+            "sample": 0.1,
+            "datapoints_to_alert": 2,
+            "exclude_features_attribute": ["order_id", "day"],
+            "max_runtime": timedelta(hours=1),
+            "start_time": datetime(2026, 3, 3, 23, tzinfo=timezone(timedelta(hours=1))),
+            "baseline": None,
+            "problem_type": " ",
+        }
+    ) == {
+        "dataset_source": "s3://bucket/captures",
+        "dataset_format": '{"csv": {"header": true}}',
+        "lenient_window": "true",
+        "every": "false",
+        "sample": "0.1",
+        "datapoints_to_alert": "2",
+        "exclude_features_attribute": "order_id,day",
+        "max_runtime": "PT3600S",
+        "start_time": "2026-03-03T22:00:00Z",
+    }
+
+
+def test_a_flag_and_its_text_are_one_word_so_that_a_text_may_begin_with_a_dash():
+    assert words_of({"start_time_offset": "-PT1H"}) == ["--start-time-offset=-PT1H"]
+
+
+def test_who_is_told_goes_by_the_environment_since_an_address_may_be_a_secret():
+    plain, variables = without_secrets({"output_path": "/r", "sink": "webhook:https://example.org/x"})
+
+    assert plain == {"output_path": "/r"}
+    assert variables == {"MODEL_MONITOR_SINK": "webhook:https://example.org/x"}
+
+
+def test_flags_that_the_task_says_itself_are_told_all_at_once():
+    with pytest.raises(BadConfiguration) as told:
+        require_free({"start_time": "x", "--sample": 1, "every": True}, {"start_time": "lag= and length="})
+
+    assert str(told.value).splitlines() == [
+        "flags has 'start_time', which the task says by lag= and length=; write that instead",
+        "flags has '--sample'; write the option as docs/jobs.md has it, with underscores: 'sample'",
+    ]

@@ -1,0 +1,94 @@
+"""What comes after an alert: the gate with its cool-down, in a real Airflow, and the promotion as a process."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, CronDataIntervalTimetable
+from tests.airflow.conftest import PRODUCT_PYTHON, at
+
+from model_monitor.airflow import AlertGateOperator, PromoteOperator
+
+
+def dag(name, *tasks):
+    with DAG(
+        name,
+        schedule=CronDataIntervalTimetable("@hourly", timezone="UTC"),
+        start_date=datetime(2024, 3, 4, tzinfo=timezone.utc),
+        catchup=False,
+    ) as made:
+        for task in tasks:
+            task()
+    return made
+
+
+def gated(name, alert, cool_down=timedelta(hours=3)):
+    return dag(
+        name,
+        lambda: (
+            AlertGateOperator(task_id="alert", alert=alert, cool_down=cool_down)
+            >> EmptyOperator(task_id="retrain")
+            >> EmptyOperator(task_id="report", trigger_rule="none_failed")
+        ),
+    )
+
+
+def test_without_an_alert_nothing_is_let_through_but_what_waits_for_all(run):
+    ended = run(gated("calm", "OK"), at(5))
+
+    assert ended.states == {"alert": "success", "retrain": "skipped", "report": "success"}
+
+
+def test_an_alert_is_let_through_once_within_the_cool_down(run):
+    """The cool-down of three hours counts from 05:00: 06:00 and 07:00 wait, 08:00 does not."""
+    made = gated("alarmed", "InAlert")
+    let_through = {hour: run(made, at(hour)).states["retrain"] == "success" for hour in (5, 6, 7, 8, 9)}
+
+    assert let_through == {5: True, 6: False, 7: False, 8: True, 9: False}
+
+
+def test_the_same_hour_again_decides_as_before(run):
+    made = gated("repeated", "InAlert")
+
+    assert [run(made, at(5)).states["retrain"] for _ in range(2)] == ["success", "success"]
+
+
+def promotion(name, folder, **options):
+    given = {"run": f"{folder}/run", "model_version": "7", "baselines": f"{folder}/baselines", "python": PRODUCT_PYTHON}
+    return dag(name, lambda: PromoteOperator(task_id="promote", **{**given, **options}))
+
+
+@pytest.fixture
+def baseline(tmp_path):
+    """A folder with the service's document, which may be promoted as well."""
+    (tmp_path / "run").mkdir()
+    document = {"version": 0.0, "features": [], "monitoring_config": {}}
+    (tmp_path / "run" / "constraints.json").write_text(json.dumps(document))
+    return tmp_path
+
+
+def test_a_promoted_run_counts_and_again_changes_nothing(run, baseline):
+    made = promotion("promoting", baseline)
+    first = run(made, at(5)).result("promote")
+    counts = (baseline / "baselines" / "_current.json").read_bytes()
+    second = run(made, at(5)).result("promote")
+
+    assert first == second
+    assert (first["model_version"], first["baselines"]) == ("7", str(baseline / "baselines"))
+    assert json.loads(counts)["run_id"] == first["run_id"]
+    assert (baseline / "baselines" / "_current.json").read_bytes() == counts
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"model_version": "no/name"}, id="a version that can't be"),
+        pytest.param({"python": "/nowhere/python"}, id="no such Python"),
+        pytest.param({"run": "/nowhere"}, id="no baseline there"),
+    ],
+)
+def test_what_can_t_be_promoted_fails_the_task(run, baseline, options):
+    assert run(promotion(f"refused_{next(iter(options))}", baseline, **options), at(5)).state == "failed"

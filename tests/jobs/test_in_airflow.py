@@ -1,0 +1,49 @@
+"""The operators in a real Airflow: tests/airflow, run in the environment that `make airflow` makes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+AIRFLOW_PYTHON = ROOT / ".venv-airflow" / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def airflow_python() -> Path:
+    """The interpreter of that environment."""
+    if not AIRFLOW_PYTHON.is_file():
+        reason = f"{AIRFLOW_PYTHON} is not there; `make airflow` makes it (600 MB on disk)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return AIRFLOW_PYTHON
+
+
+def run_there(python: Path, *options: str, seconds: int) -> None:
+    tests = subprocess.run(
+        [str(python), "-m", "pytest", "tests/airflow", "-p", "no:cacheprovider", "-q", *options],
+        env={**os.environ, "MODEL_MONITOR_TEST_PYTHON": sys.executable},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert tests.returncode == 0, tests.stdout[-20_000:] + tests.stderr[-5_000:]
+    assert " passed" in tests.stdout, tests.stdout
+
+
+@pytest.mark.timeout(1200)
+def test_the_operators_pass_their_own_tests(airflow_python):
+    run_there(airflow_python, seconds=1150)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_day_is_made_up_for(airflow_python):
+    run_there(airflow_python, "-m", "slow", seconds=3500)
