@@ -24,7 +24,7 @@ demo: setup ## generate an example, baseline it, monitor an hour of it, and say 
 	@$(PY) -m model_monitor.cli demo $(ARGS)
 
 test: $(VENV)/.test java jar ## run the tests; ARGS='tests/unit -k kll' chooses some
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(VENV)/.test java jar ## run the tests that take minutes each, which `make test` leaves out
 	@$(PY) -m pytest -m slow $(ARGS)

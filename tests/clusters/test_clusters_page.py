@@ -66,7 +66,9 @@ def ran(cluster, executors_environment, tmp_path_factory):
 def test_the_nodes_have_nothing_of_ours(executors_environment):
     python = str(executors_environment / "bin" / "python")
 
-    assert subprocess.run([python, "-c", "import model_monitor"], capture_output=True, check=False).returncode == 1
+    assert (
+        subprocess.run([python, "-I", "-c", "import model_monitor"], capture_output=True, check=False).returncode == 1
+    )
 
 
 def test_every_command_of_the_page_ends_well(ran):

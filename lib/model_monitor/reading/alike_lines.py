@@ -2,9 +2,9 @@
 executors.
 
 A program that writes records puts the same members in the same order, line after line. So the text around the values is
-compared as bytes, many lines at once, and the values are cut out of it without a parser: a third of the time that Arrow's
-takes. Nothing is guessed: a line that has an escape other than a line break's or a tab's, or differs from the first one in a
-byte outside of its values, is not said to be alike.
+compared as bytes, many lines at once, and the values are cut out of it without a parser. Nothing is guessed: a line that has an
+escape other than a line break's or a tab's, or differs from the first one in a byte outside of its values, is not said to be
+alike.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ def read_captures(
         exact_keys=as_service,
         escape=SPARK_ESCAPE if as_service else RFC_4180_ESCAPE,
     )
-    at_most = 1 if as_service else source.partitions_at_most(partition_bytes) if partition_bytes else None
+    at_most = 1 if as_service else source.partitions_at_most(spark, partition_bytes) if partition_bytes else None
     if script is not None:
         dataset = _dataset_of_script(spark, source, reading, script, as_service=as_service)
         return replace(dataset, partitions_at_most=at_most)

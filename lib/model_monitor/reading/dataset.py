@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from typing import Any
 
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
@@ -238,9 +239,11 @@ class Listing:
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
 
-    def partitions_at_most(self, partition_bytes: int) -> int:
+    def partitions_at_most(self, spark: SparkSession, partition_bytes: int) -> int:
         """An upper bound of the partitions that Spark makes of the files."""
-        return partitions_at_most((file.size_bytes for file in self.files), partition_bytes)
+        session: Any = spark._jsparkSession
+        open_cost_bytes = int(session.sessionState().conf().filesOpenCostInBytes())
+        return partitions_at_most((file.size_bytes for file in self.files), partition_bytes, open_cost_bytes)
 
 
 def list_dataset(spark: SparkSession, path: str) -> Listing:
@@ -273,7 +276,7 @@ def read_dataset(
     Spark jobs: none for CSV; one for JSON, which finds the schema; two for a script.
     Raises BadInput for a file that is not what the format says.
     """
-    at_most = 1 if as_service else listing.partitions_at_most(partition_bytes) if partition_bytes else None
+    at_most = 1 if as_service else listing.partitions_at_most(spark, partition_bytes) if partition_bytes else None
     storage = storage_of(listing.path, spark)
     if script is not None:
         return _read_with_script(spark, storage, listing, dataset_format, script, as_service=as_service)

@@ -55,7 +55,7 @@ def read_labelled(
     ddl = [f"c{position} string" for position in range(len(names))]
     ddl += [f"{REASON} int", f"{CELLS} int", f"{LINE} string, {FILE} string, {BLOCK_START} long"]
     frame = lines.select(*PLACES).mapInArrow(decoder, ", ".join(ddl))
-    at_most = 1 if as_service else source.partitions_at_most(partition_bytes) if partition_bytes else None
+    at_most = 1 if as_service else source.partitions_at_most(spark, partition_bytes) if partition_bytes else None
     return Dataset(
         frame,
         names,

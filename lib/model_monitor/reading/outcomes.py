@@ -131,7 +131,7 @@ def read_line_outcomes(
 ) -> OutcomeDataset:
     """The outcomes of merged records, or of JSON Lines. as_service: one partition in file order. Starts no Spark job."""
     lines = read_lines(spark, source.places, in_order=as_service)
-    at_most = 1 if as_service else source.partitions_at_most(partition_bytes) if partition_bytes else None
+    at_most = 1 if as_service else source.partitions_at_most(spark, partition_bytes) if partition_bytes else None
     dataset = Dataset(
         lines,
         (),

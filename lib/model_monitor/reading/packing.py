@@ -9,12 +9,13 @@ OPEN_COST_BYTES = 64 * 1024
 files of 45 KB were 770 partitions, and took seven times as long as the same bytes in a hundred files."""
 
 
-def partitions_at_most(file_bytes: Iterable[int], partition_bytes: int) -> int:
+def partitions_at_most(file_bytes: Iterable[int], partition_bytes: int, open_cost_bytes: int) -> int:
     """An upper bound of the partitions of files of these sizes, of which each is cut into pieces of `partition_bytes`.
 
+    open_cost_bytes: the session's; a job's is `OPEN_COST_BYTES`.
     Spark begins a partition when the next piece does not fit into the last one, so two neighbours hold more than one's bytes.
     Source: FilePartition.getFilePartitions of Spark 3.5.
     """
     sizes = list(file_bytes)
     pieces = sum(-(-size // partition_bytes) for size in sizes)
-    return min(pieces, 2 * (sum(sizes) + pieces * OPEN_COST_BYTES) // partition_bytes + 1)
+    return min(pieces, 2 * (sum(sizes) + pieces * open_cost_bytes) // partition_bytes + 1)
