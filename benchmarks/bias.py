@@ -26,6 +26,7 @@ from model_monitor.bias.measures import BiasMeasures
 from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.monitor import run_baseline
+from model_monitor.runtime.session import partition_by_size
 
 ROWS, ROWS_OF_A_FILE = 10_000_000, 1_000_000
 GROUPS = 60
@@ -70,7 +71,8 @@ def people(rows: int) -> Path:
 
 
 def ours(spark: SparkSession, folder: Path) -> None:
-    """Read, count, all metrics of all groups, analysis.json."""
+    """Read in a job's partitions, count, all metrics of all groups, analysis.json."""
+    partition_by_size(spark, size_bytes(folder))
     measures = BiasMeasures.of(AnalysisConfig.from_json(CONFIG))
     without_flips = BiasMeasures(measures.config, "label", "prediction", measures.methods, with_flip_test=False)
     run_baseline(spark.read.parquet(str(folder)), BiasMonitor(without_flips)).constraints.to_json()

@@ -118,11 +118,21 @@ def _lines(joined: DataFrame, labels: Labels, absent: AbsentLabel | None, parts:
     second = F.floor(F.col(TIME) / MICROSECONDS) - F.col(HOUR) * SECONDS
     row = _Row(parts, F.col(BRANCH), F.col(HOUR), parts.slice_of(second))
     record, remembered = row.of(Kind.MERGED, merged, ordered=True), row.of(Kind.LABELLED, known)
+    lone, refused = row.apart(Kind.LONE, F.lit("1")), row.apart(Kind.REFUSED, F.col(REASON).cast("string"))
+    waiting = row.of(Kind.WAITING, known)
+    if absent is None and labels.period is None:  # a line for each row, so that texts need not go through arrays
+        line = (
+            F.when(F.col(REASON).isNull(), lone)
+            .when(F.col(REASON) > 0, refused)
+            .when(F.col("truth").isNull(), waiting)
+            .otherwise(record)
+        )
+        return found.select(line.alias("line")).select("line.*")
     lines = (
-        F.when(F.col(REASON).isNull(), F.array(row.apart(Kind.LONE, F.lit("1"))))
-        .when(F.col(REASON) > 0, F.array(row.apart(Kind.REFUSED, F.col(REASON).cast("string"))))
+        F.when(F.col(REASON).isNull(), F.array(lone))
+        .when(F.col(REASON) > 0, F.array(refused))
         .when(none_came, F.array(record, row.of(Kind.ABSENT, known)))
-        .when(F.col("truth").isNull(), F.array(row.of(Kind.WAITING, known)))
+        .when(F.col("truth").isNull(), F.array(waiting))
         .otherwise(F.array(record) if labels.period is None else F.array(record, remembered))
     )
     return found.select(F.inline(lines))
