@@ -7,7 +7,7 @@ counts are taken from these files, so that a retried task counts nothing twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -118,24 +118,22 @@ def _lines(joined: DataFrame, labels: Labels, absent: AbsentLabel | None, parts:
     second = F.floor(F.col(TIME) / MICROSECONDS) - F.col(HOUR) * SECONDS
     row = _Row(parts, F.col(BRANCH), F.col(HOUR), parts.slice_of(second))
     record, remembered = row.of(Kind.MERGED, merged, ordered=True), row.of(Kind.LABELLED, known)
-    lone, refused = row.apart(Kind.LONE, F.lit("1")), row.apart(Kind.REFUSED, F.col(REASON).cast("string"))
-    waiting = row.of(Kind.WAITING, known)
-    if absent is None and labels.period is None:  # a line for each row, so that texts need not go through arrays
-        line = (
-            F.when(F.col(REASON).isNull(), lone)
-            .when(F.col(REASON) > 0, refused)
-            .when(F.col("truth").isNull(), waiting)
-            .otherwise(record)
-        )
-        return found.select(line.alias("line")).select("line.*")
-    lines = (
-        F.when(F.col(REASON).isNull(), F.array(lone))
-        .when(F.col(REASON) > 0, F.array(refused))
-        .when(none_came, F.array(record, row.of(Kind.ABSENT, known)))
-        .when(F.col("truth").isNull(), F.array(waiting))
-        .otherwise(F.array(record) if labels.period is None else F.array(record, remembered))
-    )
-    return found.select(F.inline(lines))
+    cases = [
+        (F.col(REASON).isNull(), [row.apart(Kind.LONE, F.lit("1"))]),
+        (F.col(REASON) > 0, [row.apart(Kind.REFUSED, F.col(REASON).cast("string"))]),
+        *([] if absent is None else [(none_came, [record, row.of(Kind.ABSENT, known)])]),
+        (F.col("truth").isNull(), [row.of(Kind.WAITING, known)]),
+        (F.lit(True), [record] if labels.period is None else [record, remembered]),
+    ]
+    return _written(found, cases)
+
+
+def _written(rows: DataFrame, cases: Sequence[tuple[Column, Sequence[Column]]]) -> DataFrame:
+    """The lines of the first case that holds for a row. Where each case has one, texts need not go through arrays."""
+    alone = all(len(lines) == 1 for _, lines in cases)
+    holding = [(holds, lines[0] if alone else F.array(*lines)) for holds, lines in cases]
+    first = F.coalesce(*(F.when(holds, lines) for holds, lines in holding))
+    return rows.select(first.alias("line")).select("line.*") if alone else rows.select(F.inline(first))
 
 
 @dataclass(frozen=True)
