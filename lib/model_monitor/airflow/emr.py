@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from model_monitor.airflow.flags import words_of
 from model_monitor.airflow.places import JobCall, Place
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.runtime.cache import cache_directory
@@ -71,7 +72,7 @@ class _OnEmr(Place):
         options, others = split_options(self.spark_options)
         if others:
             raise BadConfiguration(f"spark_options has {others[0]!r}, which is no option of spark-submit")
-        refuse_secrets([*_apart(call), *self.spark_options])
+        refuse_secrets([*words_of(call.flags), *self.spark_options])
         remarks: list[str] = []
         settings = own_settings(layout, self.columns, "yarn", settings_of(options, Path("/nonexistent")), remarks)
         package = provide_zip(layout.package, cache_directory(os.environ))
@@ -195,11 +196,6 @@ def _s3_client(aws_conn_id: str | None) -> Any:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     return S3Hook(aws_conn_id=aws_conn_id).conn
-
-
-def _apart(call: JobCall) -> list[str]:
-    """The flags with their texts as words of their own, and lists taken apart, so that each is looked at from its beginning."""
-    return [word for name, text in call.flags.items() for word in (f"--{name}", *text.split(","))]
 
 
 def _encryption(call: JobCall) -> dict[str, str]:

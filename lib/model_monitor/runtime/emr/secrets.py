@@ -34,7 +34,7 @@ def _secret_in(argument: str, name: str, following: str) -> str | None:
     """What kind of secret an argument is; None for none."""
     if _ACCESS_KEY.search(argument):
         return "an access key"
-    if argument.startswith(_WITH_SECRET_PATH) or argument.partition("=")[2].startswith(_WITH_SECRET_PATH):
+    if any(text.startswith(_WITH_SECRET_PATH) for text in re.split("[=,]", argument)):  # one of several sinks, too
         return "the address of a webhook"
     if following and _SECRET_NAME.search(name) and not _PROVIDERS.search(name):
         return name

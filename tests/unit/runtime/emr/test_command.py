@@ -207,6 +207,7 @@ def test_missing_credentials_are_named(clone, submit, monkeypatch, aws, tmp_path
         (on_cluster("j-1"), (*FLAGS[:-1], "report"), "--output-path is 'report'; a job on EMR needs a path on S3"),
         (on_cluster("j-1"), (*FLAGS, "--sink", "webhook:https://h/s"), r"argument 8 \(the address of a webhook\)"),
         (on_cluster("j-1"), (*FLAGS, "--sink=webhook:https://h/s"), r"argument 7 \(the address of a webhook\)"),
+        (on_cluster("j-1"), (*FLAGS, "--sink=log:,webhook:https://h/s"), r"argument 7 \(the address of a webhook\)"),
         (on_cluster("j-1", "--conf", "spark.hadoop.fs.s3a.secret.key=x"), FLAGS, "holds a secret"),
     ],
 )
