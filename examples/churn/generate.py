@@ -1,4 +1,4 @@
-"""Writes the churn example's files, in any size: `baseline.csv`, `captures/`, `ground-truth/`, `fault.json`.
+"""Writes the churn example's files, in any size: `baseline.csv`, `validation.csv`, `captures/`, `ground-truth/`, `fault.json`.
 
 PYTHONPATH=lib .venv/bin/python examples/churn/generate.py --output churn-data --rows 1000000
 """

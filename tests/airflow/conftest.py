@@ -106,21 +106,12 @@ def run(airflow: Path) -> Callable[..., Finished]:
 
 @pytest.fixture(scope="session")
 def churn(airflow: Path) -> Path:
-    """The churn example's files where the DAGs look for them, and predictions with their labels in validation.csv."""
-    import numpy as np
-
-    from model_monitor.demo import churn
+    """The churn example's files where the DAGs look for them."""
     from model_monitor.demo.data_set import write_data_set
     from model_monitor.demo.traffic import Traffic
 
     folder = airflow / "churn"
     write_data_set(folder, rows=4_000, traffic=Traffic())
-    random = np.random.default_rng(7)
-    customers = churn.draw_customers(2_000, random, missing_share=0.0)
-    scores = churn.score(customers)
-    rows = zip(churn.draw_labels(customers, random), churn.decide(scores), scores, strict=True)
-    lines = "".join(f"{label},{decision},{score}\n" for label, decision, score in rows)
-    (folder / "validation.csv").write_text("churned,prediction,probability\n" + lines)
     return folder
 
 

@@ -1,17 +1,22 @@
-"""The README's two commands in a fresh clone of this repository's HEAD, with nothing in it but what git has.
+"""The README's two commands in a fresh clone of this repository's HEAD, with nothing in it but what git has, and the commands
+of docs/airflow.md and docs/emr.md.
 
-`make demo` as it stands; of `make test` the unit tests, since the whole of it is what runs this very test.
+`make demo` as it stands; of `make test` some unit tests, since the whole of it is what runs this very test.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
+from tests.servers import aws_emulator
 
 from model_monitor.demo.traffic import FAULT
 
@@ -24,37 +29,56 @@ SECONDS = 900  # most of it for the libraries, where nothing is in pip's cache
 pytestmark = [
     pytest.mark.skipif(INSIDE in os.environ, reason="this is the fresh clone"),
     pytest.mark.skipif(not (ROOT / ".git").exists(), reason="there is no repository to clone"),
-    pytest.mark.timeout(2 * SECONDS),
+    pytest.mark.timeout(3 * SECONDS),
 ]
 
 
-@pytest.fixture(scope="module")
-def make(tmp_path_factory):
-    """`make("demo")` in the clone, with an environment in which no other make and no virtual environment shows.
+@dataclass(frozen=True)
+class Clone:
+    """The clone, with an environment in which no other make and no virtual environment shows.
 
     Nor does CI: like a user's, the clone has no golden cases beside it.
     """
-    clone = tmp_path_factory.mktemp("fresh") / "clone"
-    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone)], check=True, timeout=120)
-    hidden = ("CI", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV", "PYTHONPATH", "SPARK_HOME")
-    environment = {name: value for name, value in os.environ.items() if name not in hidden} | {INSIDE: "1"}
 
-    def making(*words: str) -> str:
+    folder: Path
+
+    def shell(self, script: str, **variables: str) -> str:
+        """What a script says, run in the clone; it has to end well."""
+        hidden = ("CI", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV", "PYTHONPATH", "SPARK_HOME")
+        environment = {name: value for name, value in os.environ.items() if name not in hidden} | {INSIDE: "1"}
         done = subprocess.run(
-            ["make", *words],
-            env=environment,
-            cwd=clone,
+            ["bash", "-euo", "pipefail", "-c", script],
+            env=environment | variables,
+            cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=SECONDS,
             check=False,
         )
-        assert done.returncode == 0, done.stdout[-8000:]
+        assert done.returncode == 0, f"{script}\n{done.stdout[-8000:]}"
         return done.stdout
 
-    yield making
-    shutil.rmtree(clone, ignore_errors=True)  # 700 MB
+    def blocks(self, page: str, first: str = "", last: str = "") -> list[str]:
+        """The commands of a page, block by block; of its part between two headings, if they are named."""
+        text = (self.folder / page).read_text(encoding="utf-8")
+        start = text.index(f"# {first}\n") if first else 0
+        end = text.index(f"# {last}\n") if last else len(text)
+        return re.findall(r"^```sh\n(.*?)^```", text[start:end], re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fresh") / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder)], check=True, timeout=120)
+    yield Clone(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # 2 GB
+
+
+@pytest.fixture(scope="module")
+def tested(clone):
+    """What `make test` says of some tests, which leaves what all of them need in the clone's environment."""
+    return clone.shell("make test ARGS=tests/unit/documents")
 
 
 def test_the_readme_has_these_two_commands():
@@ -63,16 +87,55 @@ def test_the_readme_has_these_two_commands():
     assert blocks == ["demo", "test"]
 
 
-def test_make_demo_ends_with_what_was_found_and_where_it_is(make):
-    shown = make("demo")
+def test_make_demo_ends_with_what_was_found_and_where_it_is(clone):
+    shown = clone.shell("make demo")
 
     assert "20,000 rows, 16 features" in shown
     assert "model-monitor-demo/baseline/statistics.json" in shown
     assert f"the largest: {FAULT.feature} drifted" in shown.splitlines()[-1]
 
 
-def test_make_test_passes_the_unit_tests(make):
-    shown = make("test", "ARGS=tests/unit")
+def test_make_test_passes_tests(tested):
+    assert re.search(r"\d+ passed", tested)
+    assert "failed" not in tested.splitlines()[-1]
 
-    assert re.search(r"\d+ passed", shown)
-    assert "failed" not in shown.splitlines()[-1]
+
+def test_the_airflow_page_leads_from_pip_to_an_hourly_dag(clone):
+    """fault.json of the example is the answer: what the hour after the fault began has to be told."""
+    blocks = clone.blocks("docs/airflow.md", "From a clone to an hourly DAG", "What it costs Airflow")
+    clone.shell("".join(blocks))  # in one shell: the variables are exported
+
+    hour = clone.folder / "monitoring/churn/monitoring/data_quality/2024/03/04/21"
+    violations = json.loads((hour / "constraint_violations.json").read_text())["violations"]
+    assert {violation["feature_name"] for violation in violations} == {FAULT.feature, *FAULT.follow_up}
+    assert (hour.parents[4] / "model_quality/2024/03/04/21/constraint_violations.json").is_file()
+
+
+def test_the_emr_page_ships_the_clone_to_an_emulator_of_aws(clone, tested):
+    """What the page shows by --dry-run, asked for in earnest; nobody runs the jobs there."""
+    [on_cluster, serverless] = clone.blocks("docs/emr.md", last="The cluster's side")
+    with aws_emulator() as url:
+        key = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+        s3, emr, applications = (
+            boto3.client(name, endpoint_url=url, **key) for name in ("s3", "emr", "emr-serverless")
+        )
+        s3.create_bucket(Bucket="bucket")
+        s3.put_object(Bucket="bucket", Key="baseline/message", Body=b"Completed: Job completed successfully.")
+        cluster = emr.run_job_flow(Name="c", Instances={"InstanceCount": 1, "KeepJobFlowAliveWhenNoSteps": True})[
+            "JobFlowId"
+        ]
+        application = applications.create_application(name="a", releaseLabel="emr-7.1.0", type="SPARK", clientToken="t")
+        variables = {name.upper(): value for name, value in key.items() if name != "region_name"}
+        variables |= {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": key["region_name"]}
+        clone.shell(on_cluster.replace("--dry-run", "--no-wait").replace("j-2AXXXXXXGAPLF", cluster), **variables)
+        said = clone.shell(
+            serverless.replace("--dry-run ", "").replace("00f1r3l2ab0cd901", application["applicationId"]), **variables
+        )
+
+        [step] = emr.list_steps(ClusterId=cluster)["Steps"]
+        shipped = {entry["Key"] for entry in s3.list_objects_v2(Bucket="bucket")["Contents"]}
+        words = step["Config"]["Args"]
+        for option in ("--py-files", "--jars"):
+            assert words[words.index(option) + 1].removeprefix("s3://bucket/") in shipped
+        assert "s3://bucket/captures" in words
+        assert "Completed: Job completed successfully." in said

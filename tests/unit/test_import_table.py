@@ -25,7 +25,8 @@ ALLOWED = {
     "data_quality": {"errors", "registry", "documents", "states", "drift", "monitoring"},
     "model_quality": {"errors", "registry", "documents", "states", "monitoring"},
     "bias": {"errors", "registry", "documents", "states", "monitoring"},
-    "object_store": set(),
+    "signs": set(),
+    "object_store": {"signs"},
     "worker": set(),
     "storage": {"errors", "object_store"},
     "reading": {"errors", "states", "storage"},
@@ -43,7 +44,7 @@ ALLOWED = {
     "runtime": {
         *("errors", "registry", "documents", "states", "storage", "reading", "profiling", "outputs", "history"),
         *("monitoring", "data_quality", "model_quality", "bias", "results", "monitor", "deequ_release"),
-        *("merging", "schedules", "object_store"),
+        *("merging", "schedules", "object_store", "signs"),
     },
     "demo": {"errors", "documents", "outputs", "runtime"},
     "schedules": {"errors"},

@@ -33,6 +33,7 @@ FEATURES = (
     "satisfaction",
     "monthly_charge_eur",
 )
+PREDICTION, PROBABILITY = "prediction", "probability"
 DECISION_THRESHOLD = 0.5
 
 PLANS = {"basic": 0.34, "prepaid": 0.22, "plus": 0.20, "family": 0.16, "business": 0.08}  # shares of the customers
@@ -124,6 +125,12 @@ def baseline_table(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
     outcome = pd.DataFrame({LABEL: draw_labels(customers, rng), SCORE: score(customers)})
     table: pd.DataFrame = pd.concat([outcome, customers], axis="columns")
     return table
+
+
+def validation_table(baseline: pd.DataFrame) -> pd.DataFrame:
+    """What the model said of the customers of a `baseline_table`, and what became of them: a model-quality baseline."""
+    scores = baseline[SCORE].to_numpy(np.float64)
+    return pd.DataFrame({LABEL: baseline[LABEL], PREDICTION: decide(scores), PROBABILITY: scores})
 
 
 def draw_customers(rows: int, rng: np.random.Generator, *, missing_share: float) -> pd.DataFrame:

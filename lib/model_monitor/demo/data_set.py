@@ -1,4 +1,4 @@
-"""The example's files in one directory: `baseline.csv`, `captures/`, `ground-truth/` and `fault.json`.
+"""The example's files in one directory: `baseline.csv`, `validation.csv`, `captures/`, `ground-truth/` and `fault.json`.
 
 Driver only; the content is `churn.py`'s and `traffic.py`'s. Writing again leaves files that are right already
 untouched.
@@ -14,19 +14,22 @@ from model_monitor.demo import churn
 from model_monitor.demo.traffic import Traffic, captures, ground_truth, planted
 from model_monitor.errors import BadConfiguration, OutputFailed
 
-BASELINE = "baseline.csv"
+BASELINE, VALIDATION = "baseline.csv", "validation.csv"
 CAPTURES = "captures"
 GROUND_TRUTH = "ground-truth"
 FAULT = "fault.json"
 
 
 def write_data_set(directory: Path, *, rows: int, traffic: Traffic) -> None:
-    """Writes a baseline of `rows` customers, the captures and labels of `traffic`, and what was planted in them.
+    """Writes a baseline of `rows` customers with the model's answers to them, the captures and labels of `traffic`, and what
+    was planted in them.
 
     Raises BadConfiguration if `captures/` or `ground-truth/` already holds other files, which a job would read along;
     OutputFailed if the directory can't be written.
     """
-    files = {BASELINE: churn.to_csv(churn.baseline_table(rows, traffic.seed), header=True)}
+    baseline = churn.baseline_table(rows, traffic.seed)
+    files = {BASELINE: churn.to_csv(baseline, header=True)}
+    files[VALIDATION] = churn.to_csv(churn.validation_table(baseline), header=True)
     files |= {f"{CAPTURES}/{path}": text for path, text in captures(traffic).items()}
     files |= {f"{GROUND_TRUTH}/{path}": text for path, text in ground_truth(traffic).items()}
     files[FAULT] = json.dumps(planted(traffic), indent=2) + "\n"

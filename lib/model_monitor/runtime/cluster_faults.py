@@ -7,7 +7,8 @@ that text, which holds versions, sizes and names of programs, and no value of th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from model_monitor.signs import Sign
 
 _KILLED = 137
 _HEAP_FULL = 52
@@ -25,53 +26,45 @@ Java hands a program that the system refuses to a shell, which finds faults in i
 """
 
 
-@dataclass(frozen=True)
-class ClusterFault:
-    """A fault by a sign in the text; the sentence may name the sign's groups."""
-
-    sign: re.Pattern[str]
-    sentence: str
-
-
 CLUSTER_FAULTS = (
-    ClusterFault(
+    Sign(
         re.compile(r"exceeding (physical|virtual) memory limits\. (?P<taken>[\d.]+ \w+) of (?P<given>[\d.]+ \w+)"),
         "YARN ended an executor that took {taken} of the {given} it was given; raise spark.executor.memoryOverhead, which "
         "Python's workers live on (--columns sizes it), or lower --executor-cores",
     ),
-    ClusterFault(
+    Sign(
         re.compile(rf"executor (?!driver\b)\S+\): java\.lang\.OutOfMemoryError|{_EXIT}{_HEAP_FULL}\b"),
         "the heap of an executor is full; raise spark.executor.memory (--executor-memory)",
     ),
-    ClusterFault(
+    Sign(
         re.compile(rf"{_EXIT}{_KILLED}\b|OOMKilled|possible container OOM"),
         "an executor was killed from outside, as is done where memory runs out; raise spark.executor.memoryOverhead (YARN, "
         "Kubernetes), or lower --executor-cores and --executor-memory to what the machine has (standalone)",
     ),
-    ClusterFault(
+    Sign(
         re.compile(r"different version \((?P<major>\d+), (?P<minor>\d+)\) than that in driver (?P<driver>\d+\.\d+)"),
         "the executors have Python {major}.{minor}, the driver has {driver}; they have to be of one minor version: name the "
         "executors' in PYSPARK_PYTHON, or send one along by --environment",
     ),
-    ClusterFault(
+    Sign(
         re.compile(_FOREIGN),
         "the executors' Python or a library of it was built for another system than theirs; pack the --environment on a "
         "machine with the nodes' system and processor",
     ),
-    ClusterFault(
+    Sign(
         re.compile(r"reading the port number from pyspark\.daemon|Bad data in pyspark\.daemon"),
         "the executors' Python ended before it began to work; run it on a node to see why, or send one along by --environment",
     ),
-    ClusterFault(
+    Sign(
         re.compile(r'Cannot run program "(?P<program>[^"]+)".*error=2\b'),
         "the executors have no Python at {program}; name theirs in PYSPARK_PYTHON. If it is that of an --environment: its "
         "Python is a link, which has to lead to one on each node (make package NODE_PREFIX=/usr)",
     ),
-    ClusterFault(
+    Sign(
         re.compile(r"No module named '(?P<module>numpy|pyarrow|pandas|sklearn)'"),
         "the executors' Python has no {module}; send one along by --environment (`make package` builds one)",
     ),
-    ClusterFault(
+    Sign(
         re.compile(
             r"All masters are unresponsive|Master removed our application|YARN application has already ended"
             r"|cancelled because SparkContext was shut down|Cannot call methods on a stopped SparkContext"
@@ -80,12 +73,3 @@ CLUSTER_FAULTS = (
     ),
 )
 """The first whose sign is found counts."""
-
-
-def sentence_about(text: str) -> str | None:
-    """What to tell of a failure with this text, or None if it is none of the cluster's."""
-    for fault in CLUSTER_FAULTS:
-        found = fault.sign.search(text)
-        if found:
-            return fault.sentence.format(**found.groupdict())
-    return None

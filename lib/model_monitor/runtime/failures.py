@@ -16,30 +16,58 @@ from pathlib import Path
 from model_monitor import errors
 from model_monitor.errors import MonitorError
 from model_monitor.object_store import place_in, refusal_in
-from model_monitor.runtime.cluster_faults import sentence_about
+from model_monitor.runtime.cluster_faults import CLUSTER_FAULTS
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.runtime.time_limit import OutOfTime
+from model_monitor.signs import Sign, sentence_about
 
 _FROM_WORKER = re.compile(r"^model_monitor\.errors\.(\w+): (.*)$", re.MULTILINE)
 _SCHEME = re.compile(r'No FileSystem for scheme:? "?(\w+)|org\.apache\.hadoop\.fs\.\w+\.(\w+)FileSystem not found')
 _RAISED = re.compile(r'File "([^"]+)", line (\d+), in .*\n(?: .*\n)*([A-Za-z_][\w.]*)', re.MULTILINE)
 _JAVA = re.compile(r"^(?:: |Caused by: )?((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error))", re.MULTILINE)
-_READER = re.compile(r"Failed to find (?:the )?data source: ([\w.-]*\w)")
 _ABOUT_QUERIES = ("AnalysisException", "ParseException", "IllegalArgumentException")
 """Spark's exceptions whose texts name columns, tables, settings and paths, and never a value of the data."""
 
 KNOWN = (
-    ("OutOfMemoryError", "Spark ran out of memory; give it more with --driver-memory (local runs) or --executor-memory"),
-    ("No space left on device", "the disk is full; free space, or name other directories with --output-path and spark.local.dir"),
-    ("ExecutorLostFailure", "executors were lost, most often for lack of memory; raise spark.executor.memoryOverhead"),
-    ("exited unexpectedly (crashed)", "a Python worker died, most often for lack of memory; raise the memory of the executors"),
-    ("AccessControlException", "permission was denied; name paths that this user may read and write"),
-    ("AccessDeniedException", "permission was denied; name paths that this user may read and write"),
-    ("UnknownHostException", "a host of the cluster or of the file system is not known here; check --master and the paths"),
-    ("Connection refused", "the cluster or the file system does not answer; check --master and the paths"),
-    ("TABLE_OR_VIEW_NOT_FOUND", "dataset_format names a table that Spark's catalog does not have; write table:SCHEMA.NAME"),
-)  # fmt: skip
-"""Failures by a part of their text, and what to tell; the first that occurs counts."""
+    Sign(
+        re.compile(r"Failed to find (?:the )?data source: (?P<reader>[\w.-]*\w)"),
+        "Spark has no reader called {reader}; pass its JAR by --packages or --jars",
+    ),
+    *CLUSTER_FAULTS,
+    Sign(
+        re.compile(r"OutOfMemoryError"),
+        "Spark ran out of memory; give it more with --driver-memory (local runs) or --executor-memory",
+    ),
+    Sign(
+        re.compile(r"No space left on device"),
+        "the disk is full; free space, or name other directories with --output-path and spark.local.dir",
+    ),
+    Sign(
+        re.compile(r"ExecutorLostFailure"),
+        "executors were lost, most often for lack of memory; raise spark.executor.memoryOverhead",
+    ),
+    Sign(
+        re.compile(r"exited unexpectedly \(crashed\)"),
+        "a Python worker died, most often for lack of memory; raise the memory of the executors",
+    ),
+    Sign(
+        re.compile(r"AccessControlException|AccessDeniedException"),
+        "permission was denied; name paths that this user may read and write",
+    ),
+    Sign(
+        re.compile(r"UnknownHostException"),
+        "a host of the cluster or of the file system is not known here; check --master and the paths",
+    ),
+    Sign(
+        re.compile(r"Connection refused"),
+        "the cluster or the file system does not answer; check --master and the paths",
+    ),
+    Sign(
+        re.compile(r"TABLE_OR_VIEW_NOT_FOUND"),
+        "dataset_format names a table that Spark's catalog does not have; write table:SCHEMA.NAME",
+    ),
+)
+"""The first whose sign is found counts."""
 
 LONGEST_FOREIGN_TEXT = 300
 
@@ -99,15 +127,9 @@ def _known(error: BaseException, text: str) -> str | None:
     refusal = refusal_in(text)
     if refusal:
         return f"{place_in(text) or 'the object store'}: {refusal}"
-    reader = _READER.search(text)
-    if reader:
-        return f"Spark has no reader called {reader.group(1)}; pass its JAR by --packages or --jars"
-    of_cluster = sentence_about(text)
-    if of_cluster:
-        return of_cluster
-    for part, sentence in KNOWN:
-        if part in text:
-            return sentence
+    known = sentence_about(text, KNOWN)
+    if known:
+        return known
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return None

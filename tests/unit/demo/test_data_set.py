@@ -40,10 +40,21 @@ def test_the_directory_holds_a_baseline_captures_labels_and_the_fault(tmp_path):
 
     names = _content(tmp_path / "new" / "directory").keys()
     assert len(pd.read_csv(tmp_path / "new" / "directory" / "baseline.csv")) == 50
-    assert {name.split("/")[0] for name in names} == {"baseline.csv", "captures", "ground-truth", "fault.json"}
+    assert {name.split("/")[0] for name in names} == {
+        *("baseline.csv", "validation.csv", "captures", "ground-truth", "fault.json")
+    }
     assert any(name.startswith("captures/churn/AllTraffic/2024/03/04/01/") for name in names)
     assert "ground-truth/2024/03/04/01/labels.jsonl" in names
     assert json.loads((tmp_path / "new" / "directory" / "fault.json").read_text())["traffic"]["captures"] == 40
+
+
+def test_the_validation_set_has_the_models_answers_to_the_baselines_customers(tmp_path):
+    write_data_set(tmp_path, rows=50, traffic=TRAFFIC)
+    baseline, validation = (pd.read_csv(tmp_path / name) for name in ("baseline.csv", "validation.csv"))
+
+    assert validation["churned"].tolist() == baseline["churned"].tolist()
+    assert validation["probability"].tolist() == baseline["churn_probability"].tolist()
+    assert validation["prediction"].tolist() == [int(score > 0.5) for score in baseline["churn_probability"]]
 
 
 def test_captures_of_another_traffic_are_not_mixed_with_these(tmp_path):

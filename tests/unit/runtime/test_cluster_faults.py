@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.runtime.cluster_faults import CLUSTER_FAULTS, sentence_about
+from model_monitor.runtime.cluster_faults import CLUSTER_FAULTS
 from model_monitor.runtime.failures import failure_of
+from model_monitor.signs import sentence_about
 
 LOST = (
     "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most recent failure: "
@@ -93,7 +94,7 @@ def test_a_clusters_fault_is_a_sentence_with_a_remedy(case, words):
 
 
 def test_every_fault_is_tried_above():
-    tried = {sentence_about(text) for text in TEXTS.values()}
+    tried = {sentence_about(text, CLUSTER_FAULTS) for text in TEXTS.values()}
 
     assert len(tried) == len(CLUSTER_FAULTS)
 
@@ -105,4 +106,6 @@ def test_the_heap_of_a_local_run_is_the_drivers():
 
 
 def test_a_text_about_something_else_is_nothing_of_the_clusters():
-    assert sentence_about("java.io.EOFException: Unexpected end of input stream, exit code 1370") is None
+    assert (
+        sentence_about("java.io.EOFException: Unexpected end of input stream, exit code 1370", CLUSTER_FAULTS) is None
+    )
