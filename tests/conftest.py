@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from tests.jvms import SHORT_LIVED
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT.parent / "shared" / "golden"
+os.environ["SPARK_SUBMIT_OPTS"] = f"{os.environ.get('SPARK_SUBMIT_OPTS', '')} {SHORT_LIVED}".strip()
+
 FOLDERS = ("unit", "spark", "jobs", "golden", "clients", "serving", "clusters", "s3")
 
 

@@ -34,6 +34,7 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
 
     Raises BadInput if there are too many kinds of rows.
     """
+    dataset = dataset.of_features([name for name in dataset.names if name in plan.columns])
     state, rows = count_rows(
         dataset.frame,
         dataset.names,

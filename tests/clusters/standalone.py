@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from tests.jvms import SHORT_LIVED
+
 from model_monitor.runtime.java import find_java
 from model_monitor.runtime.submission import find_spark_home
 
@@ -88,6 +90,7 @@ def standalone_cluster(folder: Path) -> Iterator[Standalone]:
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_LOCAL_DIRS": str(folder / "local"),
         "SPARK_DAEMON_MEMORY": "256m",
+        "SPARK_DAEMON_JAVA_OPTS": SHORT_LIVED,
     }
     running: list[subprocess.Popen[bytes]] = []
 

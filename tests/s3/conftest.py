@@ -182,13 +182,14 @@ def runner(running_s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     }
     options = ["--master", "local[2]", "--driver-memory", "1g", "--jars", ",".join(map(str, files))]
     options += [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
+    java_options = f"{os.environ['SPARK_SUBMIT_OPTS']} {running_s3.java_options}"
     environment = {
         **os.environ,
         **CREDENTIALS,
         "JAVA_HOME": str(find_java(os.environ).home),
         "SPARK_VERSION": SPARK_LINE,
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_SUBMIT_OPTS": f"{running_s3.java_options} -Dlog4j2.configurationFile={LOGGING.as_uri()}",
+        "SPARK_SUBMIT_OPTS": f"{java_options} -Dlog4j2.configurationFile={LOGGING.as_uri()}",
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_SUBMIT_ARGS": " ".join([*options, "pyspark-shell"]),
         "PYTHONPATH": os.pathsep.join([str(ROOT / "lib"), str(ROOT)]),

@@ -57,7 +57,7 @@ def submit(running_s3, tmp_path):
             ],
             env={
                 **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-                "SPARK_SUBMIT_OPTS": running_s3.java_options,
+                "SPARK_SUBMIT_OPTS": f"{os.environ['SPARK_SUBMIT_OPTS']} {running_s3.java_options}",
                 **variables,
             },
             cwd=tmp_path,

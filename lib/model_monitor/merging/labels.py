@@ -19,9 +19,10 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 
 from model_monitor.merging.captured import COMPLETE, KEY, RECORD, cut_plain, is_malformed, opened, parsed_object
 from model_monitor.merging.label_lines import DECODED, ENCODINGS, Repair, decode_files, decode_lines
-from model_monitor.merging.plain_lines import DATA, ENCODING, EVENT_ID, REPLACED, plain_labels
+from model_monitor.merging.plain_lines import DATA, ENCODING, EVENT_ID, plain_labels
 from model_monitor.merging.sources import HOUR, RANK, HourlySource, uri_of
 from model_monitor.reading.heads import head_of
+from model_monitor.reading.line_bytes import REPLACED
 from model_monitor.reading.places import BLOCK_START, FILE, LINE
 from model_monitor.reading.refusals import REASON, Refusal
 from model_monitor.reading.text_lines import without_globs

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from model_monitor.merging.label_lines import ENCODINGS
 from model_monitor.reading.alike_lines import Path, alike_lines
-from model_monitor.reading.line_bytes import Flags
+from model_monitor.reading.line_bytes import REPLACED, Flags
 from model_monitor.reading.places import FILE, LINE
 
 OPENED = "__opened"
@@ -25,8 +25,6 @@ EVENT_ID, INFERENCE_ID, INFERENCE_TIME = "__event_id", "__inference_id", "__infe
 DATA, ENCODING = "__data", "__encoding"
 
 Texts: TypeAlias = Mapping[str, pa.StringArray]
-
-REPLACED = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Captured lines as JSON documents: the members that count of many lines at once, parsed by Arrow. Pure; runs on executors.
+"""Captured and merged lines as JSON documents: the members that count of many lines at once. Pure; runs on executors.
 
 A line is known if Arrow parsed it, which takes less than JSON allows: lines that it refuses are left to somebody who looks at
 one line after the other, and so are those in which a member is written twice or is of an unusual type.
@@ -6,17 +6,20 @@ one line after the other, and so are those in which a member is written twice or
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
+from numpy.typing import NDArray
 
 from model_monitor.reading.alike_lines import alike_lines
-from model_monitor.reading.decoding import Reading
+from model_monitor.reading.decoding import CSV, GROUND_TRUTH, Reading
 from model_monitor.reading.line_bytes import Flags, holding, utf_8_flags
+from model_monitor.reading.refusals import Refusal
+from model_monitor.reading.sampling import is_sampled
 from model_monitor.reading.windows import Window, parse_time
 
 FEW_LINES = 16
@@ -26,17 +29,40 @@ _HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
+class Payloads:
+    """One half of each line: what it holds and how that is written, null where it was not captured."""
+
+    data: pa.StringArray
+    encoding: pa.StringArray
+
+    def where(self, mask: Flags) -> Payloads:
+        """Those of some of the lines."""
+        wanted = pa.array(mask)
+        return Payloads(self.data.filter(wanted), self.encoding.filter(wanted))
+
+    def are_one_plain_row(self) -> Flags:
+        """Whether each is CSV, one row without quotes and lists."""
+        row = self.chomped()
+        there = pc.and_(pc.equal(self.encoding, CSV), pc.not_equal(row, ""))
+        return np.asarray(pc.fill_null(there, False)) & ~holding(row, b'"[\r\n')
+
+    def chomped(self) -> pa.StringArray:
+        """The data without the line ends after its last row."""
+        return pc.utf8_rtrim(self.data, characters="\r\n")
+
+
+@dataclass(frozen=True, slots=True)
 class Documents:
     """What is known of some lines, in arrays of one element each.
 
     are_known: whether the line is one JSON object with an object `captureData`; nothing else holds for the others.
-    payloads, encodings: of each half in the order of their columns, null where it was not captured. times, event_ids: null
-    unless the reading asks for them.
+    halves: those of the reading, by name, in the order of their columns. truth: the ground truth, null unless it is asked for.
+    times, event_ids: null unless the reading asks for them.
     """
 
     are_known: Flags
-    payloads: tuple[pa.StringArray, ...]
-    encodings: tuple[pa.StringArray, ...]
+    halves: Mapping[str, Payloads]
+    truth: Payloads
     times: pa.StringArray
     event_ids: pa.StringArray
 
@@ -44,28 +70,49 @@ class Documents:
         """Whether a half was captured, and all that were are of this encoding."""
         captured = np.zeros(len(self.are_known), dtype=np.bool_)
         all_of_it = ~captured
-        for payload, written in zip(self.payloads, self.encodings, strict=True):
-            has_data = payload.is_valid().to_numpy(zero_copy_only=False)
+        for half in self.halves.values():
+            has_data = half.data.is_valid().to_numpy(zero_copy_only=False)
             captured |= has_data
-            all_of_it &= ~has_data | np.asarray(pc.fill_null(pc.equal(written, encoding), False))
+            all_of_it &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
         both: Flags = captured & all_of_it
         return both
 
+    def judged_by_their_events(self, reading: Reading) -> tuple[Flags, NDArray[np.int32]]:
+        """Which are known, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` of those that are left out on purpose, else 0.
 
-def documents_of(lines: pa.StringArray, reading: Reading) -> Documents:
-    """What Arrow can tell of the lines, as far as the reading asks."""
-    table = table_of(lines, _schema(reading))
+        One without a time or an id that can be read is not known: its file, or its line, speaks for it.
+        """
+        are_known = self.are_known
+        left_out = np.zeros(len(are_known), dtype=np.int32)
+        if reading.window is not None:
+            within, readable = within_window(self.times, reading.window)
+            are_known = are_known & readable
+            left_out[are_known & ~within] = Refusal.OUTSIDE_WINDOW
+        if reading.sample is not None:
+            ids = self.event_ids.cast(pa.binary()).to_pylist()
+            are_known = are_known & self.event_ids.is_valid().to_numpy(zero_copy_only=False)
+            sampled = np.array([event_id is None or is_sampled(event_id, reading.sample) for event_id in ids], np.bool_)
+            left_out[are_known & ~sampled & (left_out == 0)] = Refusal.SAMPLED_OUT
+        return are_known, left_out * are_known
+
+
+def documents_of(lines: pa.StringArray, reading: Reading, *, with_truth: bool = False) -> Documents:
+    """What can be told of the lines, as far as the reading asks. with_truth: their ground truth as well."""
+    table = table_of(lines, _schema(reading, with_truth=with_truth))
     captured = member_of(table, "captureData")
-    halves = [pc.struct_field(captured, [half]) for half in reading.ordered_halves]
     nothing = pa.nulls(len(lines), pa.string())
     event = member_of(table, "eventMetadata") if reading.window is not None or reading.sample is not None else None
     return Documents(
         captured.is_valid().to_numpy(zero_copy_only=False).copy(),
-        tuple(pc.struct_field(half, ["data"]) for half in halves),
-        tuple(pc.struct_field(half, ["encoding"]) for half in halves),
+        {half: _payloads(pc.struct_field(captured, [half])) for half in reading.ordered_halves},
+        _payloads(member_of(table, GROUND_TRUTH)) if with_truth else Payloads(nothing, nothing),
         nothing if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
         nothing if reading.sample is None else pc.struct_field(event, ["eventId"]),
     )
+
+
+def _payloads(half: pa.StructArray) -> Payloads:
+    return Payloads(pc.struct_field(half, ["data"]), pc.struct_field(half, ["encoding"]))
 
 
 def table_of(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
@@ -111,9 +158,11 @@ def within_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
     return within[codes], readable[codes]
 
 
-def _schema(reading: Reading) -> pa.Schema:
+def _schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
     """The members that the reading asks for; Arrow still reads the others, but keeps nothing of them."""
     members = [("captureData", pa.struct([(half, _HALF) for half in reading.ordered_halves]))]
+    if with_truth:
+        members.append((GROUND_TRUTH, _HALF))
     asked = ["inferenceTime"] * (reading.window is not None) + ["eventId"] * (reading.sample is not None)
     if asked:
         members.append(("eventMetadata", pa.struct([(name, pa.string()) for name in asked])))

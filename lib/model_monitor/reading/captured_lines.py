@@ -7,25 +7,18 @@ against it by the tests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.reading.capture_documents import Documents, documents_of, within_window
+from model_monitor.reading.capture_documents import documents_of
 from model_monitor.reading.csv_payloads import rows_of_csv
 from model_monitor.reading.decoded_rows import DecodedRows
 from model_monitor.reading.decoding import CSV, Reading, decode
-from model_monitor.reading.line_bytes import Flags
+from model_monitor.reading.line_bytes import CHUNK_BYTES, chunks
 from model_monitor.reading.places import FILE, LINE
-from model_monitor.reading.refusals import Refusal
-from model_monitor.reading.sampling import is_sampled
-
-CHUNK_BYTES = 16 * 2**20
-"""Bytes of lines that are decoded at a time: what decoding takes is a few times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +29,7 @@ class CapturedLines:
     chunk_bytes: int = CHUNK_BYTES
 
     counts_cells = True
+    keeps_lines = True  # of kept records, too: their metadata are read from them
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -50,26 +44,15 @@ class CapturedLines:
         lines = batch.column(LINE)
         paths = batch.column(FILE) if FILE in self.inputs else pa.repeat("", len(lines))
         parts = []
-        for start, end in _chunks(lines, self.chunk_bytes):
+        for start, end in chunks(lines, self.chunk_bytes):
             found = _rows(lines.slice(start, end - start), paths.slice(start, end - start), self.reading)
             parts.append(replace(found, lines=found.lines + start))
         return DecodedRows.in_order(parts, self.features)
 
 
-def _chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
-    """Ranges of lines of at most so many bytes together, or of one line."""
-    ends = np.cumsum(pc.binary_length(lines).to_numpy(zero_copy_only=False).astype(np.int64))
-    start = 0
-    while start < len(lines):
-        before = int(ends[start - 1]) if start else 0
-        end = max(start + 1, int(np.searchsorted(ends, before + chunk_bytes, side="right")))
-        yield start, end
-        start = end
-
-
 def _rows(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> DecodedRows:
     documents = documents_of(lines, reading)
-    are_known, left_out = _judged_by_their_events(documents, reading)
+    are_known, left_out = documents.judged_by_their_events(reading)
     is_taken = left_out > 0
     features = reading.columns or 0
     parts = [DecodedRows.refused(np.flatnonzero(is_taken), left_out[is_taken], features)]
@@ -78,25 +61,6 @@ def _rows(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> Dec
         is_taken[part.lines] = True
     parts.append(_one_by_one(lines, paths, np.flatnonzero(~is_taken), reading))
     return DecodedRows.in_order(parts, features)
-
-
-def _judged_by_their_events(documents: Documents, reading: Reading) -> tuple[Flags, NDArray[np.int32]]:
-    """Which documents are known, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` of those that are left out on purpose, else 0.
-
-    One without a time or an id that can be read is not known: its file, or its line, speaks for it.
-    """
-    are_known = documents.are_known
-    left_out = np.zeros(len(are_known), dtype=np.int32)
-    if reading.window is not None:
-        within, readable = within_window(documents.times, reading.window)
-        are_known = are_known & readable
-        left_out[are_known & ~within] = Refusal.OUTSIDE_WINDOW
-    if reading.sample is not None:
-        ids = documents.event_ids.cast(pa.binary()).to_pylist()
-        are_known = are_known & documents.event_ids.is_valid().to_numpy(zero_copy_only=False)
-        sampled = np.array([event_id is None or is_sampled(event_id, reading.sample) for event_id in ids], np.bool_)
-        left_out[are_known & ~sampled & (left_out == 0)] = Refusal.SAMPLED_OUT
-    return are_known, left_out * are_known
 
 
 def _one_by_one(

@@ -38,6 +38,7 @@ class CsvLines:
 
     inputs = (LINE,)
     counts_cells = False
+    keeps_lines = False
 
     @property
     def features(self) -> int:

@@ -23,7 +23,7 @@ from model_monitor.reading.refusals import Refusal
 
 def rows_of_csv(documents: Documents, are_csv: Flags, reading: Reading) -> Iterator[DecodedRows]:
     """The rows of those documents that have CSV in all their halves and are plain. are_csv: which have."""
-    payloads = [pc.utf8_rtrim(data, characters="\r\n") for data in documents.payloads]
+    payloads = [half.chomped() for half in documents.halves.values()]
     has_several = np.zeros(len(are_csv), dtype=np.bool_)
     is_odd = ~are_csv
     for payload in payloads:

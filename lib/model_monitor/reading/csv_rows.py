@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from model_monitor.reading.line_bytes import buffer_of, bytes_of, starts_of
+from model_monitor.reading.line_bytes import buffer_of, bytes_of, holding, starts_of
 
 Row: TypeAlias = tuple["str | None", ...]
 
@@ -62,6 +62,20 @@ def parsed_rows(rows: pa.StringArray, columns: int, *, escape: str = RFC_4180_ES
         np.concatenate([plain_widths, other_widths])[order],
         odd,
     )
+
+
+def cell_of_rows(rows: pa.StringArray, index: int | None) -> pa.StringArray:
+    """The cells at a place of rows without quotes; null where a row has none, and everywhere without an index."""
+    nothing = pa.nulls(len(rows), pa.string())
+    if index is None:
+        return nothing
+    if index == 0 and not holding(rows, b",").any():
+        return rows
+    cells = pc.split_pattern(rows, ",")
+    enough = pc.greater(pc.list_value_length(cells), index)
+    if pc.all(enough, min_count=0).as_py():
+        return pc.list_element(cells, index)
+    return pc.replace_with_mask(nothing, enough, pc.list_element(cells.filter(enough), index))
 
 
 def cells_of(row: str, escape: str = RFC_4180_ESCAPE) -> Row:

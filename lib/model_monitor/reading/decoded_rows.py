@@ -13,8 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.reading.places import PLACES
+from model_monitor.reading.places import LINE, PLACES
 from model_monitor.reading.refusals import CELLS, REASON
+
+ROWS_AT_ONCE = 65_536
+"""Rows of one batch that leaves: a document may hold millions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,10 @@ class Decoder(Protocol):
     def counts_cells(self) -> bool:
         """Whether the rows say how many cells their records have."""
 
+    @property
+    def keeps_lines(self) -> bool:
+        """Whether rows that are kept come with their line; refused ones always do."""
+
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of a batch that has the columns of `inputs`, in the order of its lines."""
 
@@ -87,13 +94,20 @@ class Decoding:
         return self._batch(self.decoder.rows(batch))
 
     def with_places(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The same of every batch, and behind it the line of each row and where it stands."""
+        """The same of every batch, and behind it where each row stands, and its line if it is refused or lines are kept."""
         for batch in batches:
             rows = self.decoder.rows(batch)
-            lines = pa.array(rows.lines)
-            places = [batch.column(name).take(lines) for name in PLACES]
             found = self._batch(rows)
-            yield pa.RecordBatch.from_arrays([*found.columns, *places], names=[*found.schema.names, *PLACES])
+            for start in range(0, len(rows.lines), ROWS_AT_ONCE):
+                part = slice(start, start + ROWS_AT_ONCE)
+                places = self._places(batch, rows.lines[part], rows.reasons[part])
+                columns = [*found.slice(start, ROWS_AT_ONCE).columns, *places]
+                yield pa.RecordBatch.from_arrays(columns, names=[*found.schema.names, *PLACES])
+
+    def _places(self, batch: pa.RecordBatch, lines: NDArray[np.int64], reasons: NDArray[np.int32]) -> list[pa.Array]:
+        numbers = pa.array(lines)
+        wanted = numbers if self.decoder.keeps_lines else pa.array(lines, mask=reasons == 0)
+        return [batch.column(name).take(wanted if name == LINE else numbers) for name in PLACES]
 
     def _batch(self, rows: DecodedRows) -> pa.RecordBatch:
         columns = {f"c{position}": rows.columns[feature] for position, feature in enumerate(self.kept)}

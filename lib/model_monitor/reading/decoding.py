@@ -19,7 +19,7 @@ from typing import Any
 
 from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, Row, cells_of
 from model_monitor.reading.formats import INDEX_NAMES
-from model_monitor.reading.line_bytes import is_utf_8
+from model_monitor.reading.line_bytes import REPLACED, is_utf_8
 from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.request_metadata import MEMBER
 from model_monitor.reading.sampling import is_sampled
@@ -32,6 +32,9 @@ ENCODING_MISMATCH = (
     "We currently only support the same type of input and output encoding at the moment."
 )
 """The service's text (contract.md 1.6)."""
+
+GROUND_TRUTH = "groundTruthData"
+"""The member of a merged record that holds what was observed."""
 
 COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
 """The halves in the order of their columns: output first (golden rule 13)."""
@@ -101,7 +104,7 @@ def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
         _require_data(document, halves)
         present = list(halves.values())
         _require_encodings(present, reading)
-        if any("\ufffd" in half.data for half in present) and not is_utf_8(line):
+        if any(REPLACED in half.data for half in present) and not is_utf_8(line):
             raise _Refused(Refusal.NOT_UTF_8)
         if reading.encoding == CSV:
             return _from_csv(present, reading)

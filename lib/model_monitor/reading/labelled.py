@@ -16,11 +16,12 @@ from pyspark.sql import DataFrame, SparkSession
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.reading.captures import FILES_LOOKED_AT
 from model_monitor.reading.dataset import Dataset, Listing
+from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.heads import head_of
-from model_monitor.reading.labelled_blocks import LabelledDecoder
+from model_monitor.reading.labelled_lines import LabelledDocuments, LabelledRecords
 from model_monitor.reading.labelled_payloads import LabelledReading, Row, rows_of_document, rows_of_record
-from model_monitor.reading.places import BLOCK_START, FILE, LINE, PLACES
-from model_monitor.reading.refusals import CELLS, REASON, Refusal
+from model_monitor.reading.places import BLOCK_START, FILE, LINE
+from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.text_lines import read_lines, without_globs
 from model_monitor.storage import storage_of
 
@@ -50,14 +51,12 @@ def read_labelled(
     """
     features = len(_first_row(spark, source, reading, documents, whole_files)) - _outcomes(reading)
     names = _names(headers, features, reading)
-    decoder = LabelledDecoder(replace(reading, columns=features), len(names), documents)
+    fixed = replace(reading, columns=features)
     lines = _documents(spark, source) if whole_files else read_lines(spark, source.places, in_order=as_service)
-    ddl = [f"c{position} string" for position in range(len(names))]
-    ddl += [f"{REASON} int", f"{CELLS} int", f"{LINE} string, {FILE} string, {BLOCK_START} long"]
-    frame = lines.select(*PLACES).mapInArrow(decoder, ", ".join(ddl))
+    decoded = DecodedLines.of(lines, LabelledDocuments(fixed) if documents else LabelledRecords(fixed))
     at_most = 1 if as_service else source.partitions_at_most(spark, partition_bytes) if partition_bytes else None
     return Dataset(
-        frame,
+        decoded.frame,
         names,
         source.path,
         source.files,
@@ -66,6 +65,7 @@ def read_labelled(
         folders=source.folders,
         coverage=source.coverage,
         record_cells=1,
+        decoded=decoded,
     )
 
 
@@ -110,7 +110,7 @@ def _first_row(
     for file in source.files[:FILES_LOOKED_AT]:
         head = storage.read(file.path) if whole_files else head_of(storage, file, refuse_nul=False)
         for line in [head] if whole_files else head.splitlines():
-            found = (rows_of_document if documents else rows_of_record)(line, file.path, anything)
+            found = rows_of_document(line, anything) if documents else rows_of_record(line, file.path, anything)
             if not isinstance(found, Refusal):
                 return found[0]
             reason = found

@@ -1,7 +1,7 @@
 """Rows with their labels and predictions, from one captured or merged record or one JSON document. Pure; runs on executors.
 
 A row is the features of the input, then the observed label, then the predicted one, as far as they are asked for. A record of k
-rows has k of each, in order.
+rows has k of each, in order. `labelled_lines` does the same for many plain records at once, and comes here for the others.
 
 Source: clarify.md 1; contract.md 6.3 and 7.2.
 """
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from model_monitor.reading.csv_rows import cells_of
-from model_monitor.reading.decoding import CSV, Half, csv_rows, json_text, opened
-from model_monitor.reading.line_bytes import is_utf_8
+from model_monitor.reading.decoding import CSV, GROUND_TRUTH, Half, csv_rows, json_text, opened
+from model_monitor.reading.line_bytes import REPLACED, is_utf_8
 from model_monitor.reading.outcome_payloads import (
-    GROUND_TRUTH,
     RecordRefused,
+    as_texts,
     chosen,
     found_at,
     half_in,
@@ -49,6 +49,11 @@ class LabelledReading:
     with_prediction: bool = True
     threshold: float = 0.5
 
+    @property
+    def width(self) -> int:
+        """How many cells a row has: its features, label and prediction."""
+        return (self.columns or 0) + self.with_label + self.with_prediction
+
 
 def rows_of_record(line: bytes, path: str, reading: LabelledReading) -> list[Row] | Refusal:
     """The rows of one captured or merged record, or why it is refused."""
@@ -56,12 +61,14 @@ def rows_of_record(line: bytes, path: str, reading: LabelledReading) -> list[Row
     if isinstance(document, Refusal):
         return document
     try:
-        return _of_record(document, reading)
+        rows = as_texts(_of_record(document, reading))
     except RecordRefused as refused:
         return refused.reason if is_utf_8(line) else Refusal.NOT_UTF_8
+    is_replaced = any(cell is not None and REPLACED in cell for row in rows for cell in row)
+    return Refusal.NOT_UTF_8 if is_replaced and not is_utf_8(line) else rows
 
 
-def rows_of_document(text: bytes, path: str, reading: LabelledReading) -> list[Row] | Refusal:
+def rows_of_document(text: bytes, reading: LabelledReading) -> list[Row] | Refusal:
     """The rows of one JSON document, a line or a whole file, or why it is refused."""
     try:
         document = json.loads(text.decode("utf-8-sig"))
@@ -70,7 +77,7 @@ def rows_of_document(text: bytes, path: str, reading: LabelledReading) -> list[R
     except (ValueError, RecursionError):
         return Refusal.NOT_A_JSON_OBJECT
     try:
-        return _of_document(document, reading)
+        return as_texts(_of_document(document, reading))
     except RecordRefused as refused:
         return refused.reason
 

@@ -5,14 +5,22 @@ Spark's text reader hands on whatever bytes there were, in a column that it call
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
 Bytes: TypeAlias = NDArray[np.uint8]
+
+REPLACED = "\ufffd"
+"""What decoding makes of bytes that are not UTF-8."""
+
+CHUNK_BYTES = 16 * 2**20
+"""Bytes of lines that are decoded at a time: what decoding takes is a few times as much."""
 
 
 def utf_8_flags(lines: pa.StringArray) -> Flags | None:
@@ -42,6 +50,17 @@ def holding(texts: pa.StringArray, letters: bytes) -> Flags:
     if not found.any():
         return np.zeros(len(texts), dtype=np.bool_)
     return np.diff(np.searchsorted(np.flatnonzero(found), starts_of(texts))) > 0
+
+
+def chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
+    """Ranges of lines of at most so many bytes together, or of one line."""
+    ends = np.cumsum(pc.binary_length(lines).to_numpy(zero_copy_only=False).astype(np.int64))
+    start = 0
+    while start < len(lines):
+        before = int(ends[start - 1]) if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, before + chunk_bytes, side="right")))
+        yield start, end
+        start = end
 
 
 def buffer_of(texts: pa.StringArray) -> pa.Buffer:

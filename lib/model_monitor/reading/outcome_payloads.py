@@ -16,13 +16,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 
 from model_monitor.reading.csv_rows import cells_of
-from model_monitor.reading.decoding import BASE64, CSV, JSON, Half, csv_rows, json_text
+from model_monitor.reading.decoding import BASE64, CSV, GROUND_TRUTH, JSON, Half, csv_rows, json_text
 from model_monitor.reading.outcome_values import OutcomeReading
 from model_monitor.reading.refusals import Refusal
 from model_monitor.states.labels import is_positive
@@ -30,10 +30,11 @@ from model_monitor.states.labels import is_positive
 INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)
 """A column's place: `0`, or `_c0` as Spark calls it."""
 
-GROUND_TRUTH = "groundTruthData"
-
 Row: TypeAlias = tuple[str | None, str | None, str | None]
 """Label, prediction, probability as texts; None for one that is missing or not asked for."""
+
+
+_Texts = TypeVar("_Texts", bound="tuple[str | None, ...]")
 
 
 class RecordRefused(Exception):
@@ -159,6 +160,18 @@ def chosen(prediction: Any, probability: Any, reading: OutcomeReading) -> tuple[
     if isinstance(prediction, list):
         raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
     return _text(prediction), _text(probability)
+
+
+def as_texts(rows: list[_Texts]) -> list[_Texts]:
+    """The rows themselves.
+
+    Raises RecordRefused if one of the texts can't be written as UTF-8: JSON can spell half a surrogate pair.
+    """
+    for row in rows:
+        for text in row:
+            if text is not None and not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise RecordRefused(Refusal.NOT_UTF_8)
+    return rows
 
 
 def list_in(cell: str | None) -> Any:

@@ -8,31 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from model_monitor.reading.capture_documents import member_of, table_of, within_window
-from model_monitor.reading.decoding import CSV, opened
-from model_monitor.reading.line_bytes import Flags, holding, is_utf_8
+from model_monitor.reading.capture_documents import Payloads, documents_of
+from model_monitor.reading.csv_rows import cell_of_rows
+from model_monitor.reading.decoding import GROUND_TRUTH, opened
+from model_monitor.reading.line_bytes import REPLACED, is_utf_8
 from model_monitor.reading.outcome_payloads import (
-    GROUND_TRUTH,
     RecordRefused,
     Row,
+    as_texts,
     half_in,
     index_of,
     outcomes_of,
     outcomes_of_document,
 )
-from model_monitor.reading.outcome_values import Cells, Indices, OutcomeReading, OutcomeRows, judged
+from model_monitor.reading.outcome_values import Cells, Indices, OutcomeReading, OutcomeRows, Reasons, judged
 from model_monitor.reading.refusals import Refusal
-
-REPLACED = "\ufffd"
-"""What decoding makes of bytes that are not UTF-8."""
-
-_HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
 
 
 def outcomes_of_lines(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> OutcomeRows:
@@ -59,7 +53,7 @@ def document_of(line: bytes, reading: OutcomeReading) -> list[Row] | Refusal:
     if not isinstance(document, dict):
         return Refusal.NOT_A_JSON_OBJECT
     try:
-        return _as_texts(outcomes_of_document(document, reading))
+        return as_texts(outcomes_of_document(document, reading))
     except RecordRefused as refused:
         return refused.reason
 
@@ -75,55 +69,21 @@ def record_of(line: bytes, path: str, reading: OutcomeReading) -> list[Row] | Re
         output = next((half for half in halves if half is not None), None)
         if any(half and REPLACED in half.data for half in (truth, output)) and not is_utf_8(line):
             return Refusal.NOT_UTF_8
-        return _as_texts(outcomes_of(truth, output, reading))
+        return as_texts(outcomes_of(truth, output, reading))
     except RecordRefused as refused:
         return refused.reason
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """What Arrow found in lines, a text or null for each of them."""
-
-    label: pa.Array
-    label_encoding: pa.Array
-    output: pa.Array
-    output_encoding: pa.Array
-    time: pa.Array
-
-    @classmethod
-    def of(cls, lines: pa.Array, reading: OutcomeReading) -> _Columns:
-        """The members that count, of the half in which predictions are looked for first."""
-        output, window = reading.records.halves[0], reading.records.window
-        members = [("captureData", pa.struct([(output, _HALF)])), (GROUND_TRUTH, _HALF)]
-        if window is not None:
-            members.append(("eventMetadata", pa.struct([("inferenceTime", pa.string())])))
-        table = table_of(lines, pa.schema(members))
-        captured, truth = member_of(table, "captureData"), member_of(table, GROUND_TRUTH)
-        return cls(
-            pc.struct_field(truth, ["data"]),
-            pc.struct_field(truth, ["encoding"]),
-            pc.struct_field(captured, [output, "data"]),
-            pc.struct_field(captured, [output, "encoding"]),
-            _nulls(len(lines))
-            if window is None
-            else pc.struct_field(member_of(table, "eventMetadata"), ["inferenceTime"]),
-        )
-
-    def where(self, mask: Flags) -> _Columns:
-        """Some of the lines."""
-        wanted = pa.array(mask)
-        columns = (self.label, self.label_encoding, self.output, self.output_encoding, self.time)
-        return _Columns(*(column.filter(wanted) for column in columns))
-
-
 def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> Cells:
     """Plain lines by columns, the others one by one, all in the order of the lines."""
-    columns = _Columns.of(lines, reading)
-    plain = _is_plain(columns, reading)
+    documents = documents_of(lines, reading.records, with_truth=True)
+    known, left_out = documents.judged_by_their_events(reading.records)
+    truth, output = documents.truth, documents.halves[reading.records.halves[0]]
+    plain = known & truth.are_one_plain_row() & output.are_one_plain_row()
     others = np.flatnonzero(~plain)
     if not len(others):
-        return _of_plain(columns, np.arange(len(lines)), reading)
-    of_plain = _of_plain(columns.where(plain), np.flatnonzero(plain), reading)
+        return _of_plain(truth, output, np.arange(len(lines)), left_out, reading)
+    of_plain = _of_plain(truth.where(plain), output.where(plain), np.flatnonzero(plain), left_out[plain], reading)
     cells = _joined([of_plain, _of_lines(others, lines, files, reading)])
     order = np.argsort(cells.sources, kind="stable")
     return Cells(
@@ -135,47 +95,15 @@ def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> Cells:
     )
 
 
-def _is_plain(columns: _Columns, reading: OutcomeReading) -> Flags:
-    if reading.records.sample is not None:
-        return np.zeros(len(columns.label), dtype=np.bool_)
-    plain = _is_one_row(columns.label, columns.label_encoding) & _is_one_row(columns.output, columns.output_encoding)
-    if reading.records.window is not None:
-        plain &= within_window(columns.time, reading.records.window)[1]
-    return plain
-
-
-def _is_one_row(data: pa.Array, encoding: pa.Array) -> Flags:
-    """Whether a payload is a CSV row without quotes and lists."""
-    row = pc.utf8_rtrim(data, characters="\r\n")
-    there = np.asarray(pc.fill_null(pc.and_(pc.equal(encoding, CSV), pc.not_equal(row, "")), False))
-    return there & ~holding(row, b'"[\r\n')
-
-
-def _of_plain(columns: _Columns, sources: Indices, reading: OutcomeReading) -> Cells:
-    reasons = np.zeros(len(sources), dtype=np.int32)
-    if reading.records.window is not None:
-        reasons[~within_window(columns.time, reading.records.window)[0]] = Refusal.OUTSIDE_WINDOW
-    output = pc.utf8_rtrim(columns.output, characters="\r\n")
+def _of_plain(truth: Payloads, output: Payloads, sources: Indices, reasons: Reasons, reading: OutcomeReading) -> Cells:
+    rows = output.chomped()
     return Cells(
-        _cell(pc.utf8_rtrim(columns.label, characters="\r\n"), index_of(reading.label) or 0),
-        None if reading.prediction is None else _cell(output, index_of(reading.prediction)),
-        None if reading.probability is None else _cell(output, index_of(reading.probability)),
+        cell_of_rows(truth.chomped(), index_of(reading.label) or 0),
+        None if reading.prediction is None else cell_of_rows(rows, index_of(reading.prediction)),
+        None if reading.probability is None else cell_of_rows(rows, index_of(reading.probability)),
         sources,
         reasons,
     )
-
-
-def _cell(rows: pa.Array, index: int | None) -> pa.Array:
-    """The cells at a place of CSV rows without quotes, null where a row has none."""
-    if index is None:
-        return _nulls(len(rows))
-    if index == 0 and not holding(rows, b",").any():
-        return rows
-    cells = pc.split_pattern(rows, ",")
-    enough = pc.greater(pc.list_value_length(cells), index)
-    if pc.all(enough, min_count=0).as_py():
-        return pc.list_element(cells, index)
-    return pc.replace_with_mask(_nulls(len(rows)), enough, pc.list_element(cells.filter(enough), index))
 
 
 def _of_lines(which: Indices, lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> Cells:
@@ -213,16 +141,3 @@ def _joined(pieces: list[Cells]) -> Cells:
         np.concatenate([piece.sources for piece in pieces]),
         np.concatenate([piece.reasons for piece in pieces]),
     )
-
-
-def _nulls(rows: int) -> pa.Array:
-    return pa.nulls(rows, pa.string())
-
-
-def _as_texts(rows: list[Row]) -> list[Row]:
-    """Raises RecordRefused if one of the texts can't be written as UTF-8: JSON can spell half a surrogate pair."""
-    for row in rows:
-        for text in row:
-            if text is not None and not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-                raise RecordRefused(Refusal.NOT_UTF_8)
-    return rows

@@ -14,7 +14,7 @@ from model_monitor.reading.captures import list_captures
 from model_monitor.reading.dataset import Dataset, list_dataset
 from model_monitor.reading.decoding import Reading
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from model_monitor.reading.heads import first_cells, head_of
+from model_monitor.reading.heads import first_cells, head_of, longest_line
 from model_monitor.reading.labelled import PREDICTION, read_labelled
 from model_monitor.reading.labelled_payloads import INPUT, OUTPUTS, LabelledReading
 from model_monitor.reading.outcome_values import NO_RECORDS, OutcomeReading
@@ -23,7 +23,7 @@ from model_monitor.runtime.bias_options import read_analysis_config
 from model_monitor.runtime.contract import JobConfig
 from model_monitor.runtime.feature_inputs import read_columns, without
 from model_monitor.runtime.scheduled import window_of
-from model_monitor.runtime.session import partition_by_size
+from model_monitor.runtime.session import batch_by_bytes, partition_by_size
 from model_monitor.storage import storage_of
 
 THRESHOLD = 0.5
@@ -78,13 +78,16 @@ def _records(spark: SparkSession, config: JobConfig, analysis: AnalysisConfig) -
     if not is_json:
         halves = (INPUT, *OUTPUTS)
         records = Reading(halves, window=None if config.lenient_window else window, sample=config.sample)
+    whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
+    files, storage = source.files, storage_of(source.path, spark)
+    batch_by_bytes(spark, max(file.size_bytes for file in files) if whole_files else longest_line(storage, files[0]))
     return read_labelled(
         spark,
         source,
         _reading(config, analysis, records, is_json=is_json),
         analysis.headers,
         documents=is_json,
-        whole_files=isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines,
+        whole_files=whole_files,
         as_service=config.replays_service,
         partition_bytes=partition_by_size(spark, source.size_bytes),
     )

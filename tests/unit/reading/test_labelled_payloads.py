@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from datetime import datetime, timezone
 
-import pyarrow as pa
 import pytest
 
 from model_monitor.reading.decoding import Reading
-from model_monitor.reading.labelled_blocks import LabelledDecoder
 from model_monitor.reading.labelled_payloads import LabelledReading, rows_of_document, rows_of_record
 from model_monitor.reading.outcome_values import OutcomeReading
-from model_monitor.reading.places import BLOCK_START, FILE, LINE
-from model_monitor.reading.refusals import CELLS, REASON, Refusal
+from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.windows import Window
 
 
@@ -109,7 +106,7 @@ def test_a_record_outside_the_window_is_left_out():
 
 
 def document(value, found):
-    return rows_of_document(json.dumps(value).encode(), "a.json", found)
+    return rows_of_document(json.dumps(value).encode(), found)
 
 
 def test_a_document_holds_many_rows():
@@ -133,19 +130,14 @@ def test_a_missing_label_of_a_line_stays_missing():
 
 
 def test_a_byte_order_mark_is_no_part_of_a_document():
-    assert rows_of_document(b'\xef\xbb\xbf{"f": [1]}', "", reading(features="f")) == [("1", None, None)]
+    assert rows_of_document(b'\xef\xbb\xbf{"f": [1]}', reading(features="f")) == [("1", None, None)]
 
 
-def test_blocks_count_records_and_keep_refused_ones_as_one_row():
-    lines = [record("41,F\n33,M", "1\n0", "0\n1"), b"nothing", record()]
-    batch = pa.RecordBatch.from_pydict(
-        {LINE: [line.decode() for line in lines], FILE: ["a", "b", "c"], BLOCK_START: [0, 0, 0]}
-    )
+def test_bytes_that_are_no_text_are_refused_where_they_matter():
+    assert rows(record("41,Ü").decode().replace("\\u00dc", "Ü").encode("latin-1")) is Refusal.NOT_UTF_8
+    assert rows(record("41,\ufffd")) == [("41", "\ufffd", "0", "1")]  # written so by whoever sent it
 
-    found = pa.Table.from_batches(LabelledDecoder(reading(columns=2), 4, documents=False)([batch])).to_pydict()
 
-    assert found["c0"] == ["41", "33", None, "41"]
-    assert found["c3"] == ["1", "0", None, "1"]
-    assert found[REASON] == [0, 0, int(Refusal.NOT_A_JSON_OBJECT), 0]
-    assert found[CELLS] == [1, 0, 0, 1]
-    assert found[FILE] == ["a", "a", "b", "c"]
+def test_half_a_surrogate_pair_is_no_text():
+    assert rows(record("41,\ud800")) is Refusal.NOT_UTF_8
+    assert document({"f": ["\ud800"]}, reading(features="f")) is Refusal.NOT_UTF_8
