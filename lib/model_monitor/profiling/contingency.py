@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
+from typing import Any, TypeAlias
 
 import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame
 
 from model_monitor.errors import BadInput
 from model_monitor.profiling.contingency_columns import TypedColumn, key_of, segment_of, typed_column
@@ -34,6 +35,11 @@ COLUMNS_PER_NUMBER = 10  # in 60 bits
 
 CODE, TEXT, SEGMENT, GROUP, REFUSED, WIDTH, ROWS = "code{}", "text{}", "segment{}", "group", "refused", "width", "rows"
 MINIMUM, MAXIMUM = "minimum{}", "maximum{}"
+
+Counted: TypeAlias = Mapping[str, Any]
+"""Rows of one kind, by these names."""
+
+KINDS = {int(kind): kind for kind in CellKind}
 
 
 class ContingencyColumns:
@@ -100,7 +106,8 @@ def count_rows(
     started = time.monotonic()
     columns = ContingencyColumns(frame, names, plan)
     # behind a filter the limit is one job; at the end of a plan Spark tries partition after partition
-    counted = _grouped(frame, columns, reason, cells).limit(MOST_CELLS + 1).where(F.col(ROWS) > 0).collect()
+    found = _grouped(frame, columns, reason, cells).limit(MOST_CELLS + 1).where(F.col(ROWS) > 0).collect()
+    counted = [row.asDict() for row in found]  # a Row looks for each name among all of its names
     if len(counted) > MOST_CELLS:
         raise BadInput(_sentence_on_cells(plan))
     rows = _row_counts(counted, reasons)
@@ -164,7 +171,7 @@ def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, 
     return frame.groupBy(*keys).agg(F.count(F.lit(1)).alias(ROWS), *extremes)
 
 
-def _row_counts(counted: Sequence[Row], reasons: int) -> RowCounts:
+def _row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
     refused: Counter[int] = Counter()
     widths: Counter[int] = Counter()
     for row in counted:
@@ -176,18 +183,18 @@ def _row_counts(counted: Sequence[Row], reasons: int) -> RowCounts:
     )
 
 
-def _contingency(kept: Sequence[Row], plan: ContingencyPlan) -> Contingency:
+def _contingency(kept: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
     """The counts as tables of each facet; a column's kind leaves its key and is counted among its facts."""
     facts = [_FactsOfColumn(column, place) for place, column in enumerate(plan.valued)]
     tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
-    group: Callable[[Row], Key] = (lambda row: row[GROUP]) if plan.group is not None else (lambda row: None)
+    segment_names = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
     for row in kept:
         keys = [fact.taken(row) for fact in facts]
         label = keys[len(plan.facets)]
         prediction = keys[len(plan.facets) + 1] if plan.prediction else None
-        segments = [row[SEGMENT.format(part)] for part in range(len(plan.segmentations))]
+        segments = [row[name] for name in segment_names]
         for table, key in zip(tables, keys, strict=False):
-            cell = (key, label, prediction, group(row), *segments)
+            cell = (key, label, prediction, row.get(GROUP), *segments)
             table[cell] += row[ROWS]
     return Contingency(tuple(map(dict, tables)), tuple(fact.facts() for fact in facts), plan.text)
 
@@ -197,24 +204,25 @@ class _FactsOfColumn:
 
     def __init__(self, column: ValuedColumn, place: int) -> None:
         self._column = column
-        self._place = place
-        self._number, bits = divmod(place, COLUMNS_PER_NUMBER)
+        number, bits = divmod(place, COLUMNS_PER_NUMBER)
         self._shift = bits * COLUMN_BITS
+        self._code, self._text = CODE.format(number), TEXT.format(place)
+        self._minimum, self._maximum = MINIMUM.format(place), MAXIMUM.format(place)
         self._kinds: Counter[CellKind] = Counter()
         self._extremes: list[float] = []
         self._texts: set[str] = set()
 
-    def taken(self, row: Row) -> Key:
+    def taken(self, row: Counted) -> Key:
         """The row's key in this column; its facts are kept."""
-        code = row[CODE.format(self._number)] >> self._shift & ((1 << COLUMN_BITS) - 1)
-        kind = CellKind(code >> STANDING_BITS)
+        code = row[self._code] >> self._shift & ((1 << COLUMN_BITS) - 1)
+        kind = KINDS[code >> STANDING_BITS]
         self._kinds[kind] += row[ROWS]
-        minimum = MINIMUM.format(self._place)
-        if minimum in row and kind not in (CellKind.BOOLEAN, CellKind.TEXT) and row[minimum] is not None:
-            self._extremes += [row[minimum], row[MAXIMUM.format(self._place)]]
+        minimum = row.get(self._minimum)
+        if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
+            self._extremes += [minimum, row[self._maximum]]
         if self._column.values:
             return int(code & ((1 << STANDING_BITS) - 1))
-        text: str | None = row[TEXT.format(self._place)]
+        text: str | None = row[self._text]
         if text is not None:
             self._texts.add(text)
         return text

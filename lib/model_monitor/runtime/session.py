@@ -38,7 +38,11 @@ SETTINGS = {
 MIN_PARTITION_BYTES, USUAL_PARTITION_BYTES = 32 * 1024 * 1024, 128 * 1024 * 1024
 FEWEST_PARTITIONS, MAX_PARTITIONS = 8, 2000
 """A task costs something beside its rows, and a sketch of every column, so partitions are as large as 8 of them allow, up to
-128 MiB; above 250 GB they grow further (docs/decisions/0010-partition-size.md)."""
+128 MiB; above 250 GB they grow further. Data for fewer than 8 has an even number of them, since cores are even, too
+(docs/decisions/0010-partition-size.md)."""
+
+PACKING_SLACK = 64
+"""A partition may be larger than its share by one part in so many: what files cost beside their bytes must not leave a rest."""
 
 BATCH_CELLS, BATCH_BYTES = 2**20, 64 * 2**20
 MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, BLOCK_ROWS
@@ -106,10 +110,19 @@ def partition_by_size(spark: SparkSession, total_bytes: int) -> int:
 
     Spark's own split size depends on the cores of the cluster, and so would the bytes of the sketches.
     """
-    usual = min(USUAL_PARTITION_BYTES, -(-total_bytes // FEWEST_PARTITIONS))
-    size = max(MIN_PARTITION_BYTES, usual, -(-total_bytes // MAX_PARTITIONS))
+    share = -(-total_bytes // _partitions(total_bytes))
+    size = max(MIN_PARTITION_BYTES // 2, share + share // PACKING_SLACK)
     spark.conf.set("spark.sql.files.maxPartitionBytes", str(size))
     return size
+
+
+def _partitions(total_bytes: int) -> int:
+    """How many partitions the data has, as far as its files can be cut."""
+    if total_bytes <= MIN_PARTITION_BYTES:
+        return 1
+    if total_bytes < FEWEST_PARTITIONS * MIN_PARTITION_BYTES:
+        return 2 * max(1, total_bytes // (2 * MIN_PARTITION_BYTES))
+    return min(MAX_PARTITIONS, max(FEWEST_PARTITIONS, -(-total_bytes // USUAL_PARTITION_BYTES)))
 
 
 def batch_by_width(spark: SparkSession, columns: int, line_bytes: int = 0) -> int:
