@@ -180,4 +180,13 @@ def _html(table: pd.DataFrame) -> str:
 
 
 def _json(document: Mapping[str, Any]) -> bytes:
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    """Indented, but each item of a list on one line: a ledger may have ten thousand files."""
+    members = ",\n".join(f"  {json.dumps(name)}: {_member(value)}" for name, value in document.items())
+    return f"{{\n{members}\n}}\n".encode()
+
+
+def _member(value: Any) -> str:
+    if isinstance(value, list) and value:
+        items = ",\n    ".join(json.dumps(item, ensure_ascii=False) for item in value)
+        return f"[\n    {items}\n  ]"
+    return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")

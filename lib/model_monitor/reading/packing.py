@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-OPEN_COST_BYTES = 64 * 1024
+OPEN_COST_BYTES = 16 * 1024
 """What a piece of a file counts beside its bytes when several are put into one partition. With Spark's own 4 MiB no more than
 eight files make a partition of 32 MiB, however small they are."""
 
