@@ -9,7 +9,6 @@ python benchmarks/bias.py [--quick]
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ import pyspark.sql.functions as F
 from data_sets import SEED, kept, size_bytes
 from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, Took, quick_asked, race, report
+from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
 
 from model_monitor.bias.measures import BiasMeasures
 from model_monitor.bias.monitor import BiasMonitor
@@ -91,11 +90,8 @@ def smclarify(python: Path, folder: Path) -> Took:
     foreign = ("SPARK_HOME", "PYTHONPATH")
     environment = {key: value for key, value in os.environ.items() if key not in foreign}
     command = [str(python), str(SMCLARIFY_SCRIPT), str(folder)]
-    answer = subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    seconds, core_seconds = answer.stdout.splitlines()[-1].split()
-    return Took(SHARE_OF_SMCLARIFY * float(seconds), SHARE_OF_SMCLARIFY * float(core_seconds))
+    took = own_process(command, environment)
+    return Took(SHARE_OF_SMCLARIFY * took.seconds, SHARE_OF_SMCLARIFY * took.core_seconds)
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
 
 from model_monitor.merging.request import MergeRequest
 from model_monitor.merging.run import merge
+from model_monitor.runtime.session import RETURNED_BYTES, batch_by_bytes
 
 RECORDS = 5_000_000
 HOURS = 24
@@ -79,7 +80,13 @@ def labels(records: int) -> Path:
 
 def ours(spark: SparkSession, records: int) -> None:
     """The steps of `jobs/merge.py`."""
-    _into_a_folder(lambda output: merge(spark, MergeRequest(str(captures(records)), str(labels(records)), output)))
+    batches = partial(batch_by_bytes, spark, at_most=RETURNED_BYTES)
+
+    def run(output: str) -> None:
+        request = MergeRequest(str(captures(records)), str(labels(records)), output)
+        merge(spark, request, before_reading=batches)
+
+    _into_a_folder(run)
 
 
 def bare(spark: SparkSession, records: int) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, SparkSession
 from pyspark.sql.types import DoubleType, StructField
 from session import DRIVER_MEMORY, as_spark_comes
-from side_by_side import Took
+from side_by_side import Took, own_process
 
 WHYLOGS_VARIABLE = "MODEL_MONITOR_WHYLOGS_PYTHON"
 WHYLOGS_ENVIRONMENT = Path(__file__).parent.parent / ".venv-whylogs"
@@ -79,11 +78,7 @@ def whylogs_profile(python: Path, folder: Path, warm_up: Path) -> Took:
     environment = {key: value for key, value in os.environ.items() if key not in foreign}
     environment |= {"PYSPARK_PYTHON": str(python), "WHYLOGS_NO_ANALYTICS": "True"}
     command = [str(python), str(WHYLOGS_SCRIPT), str(warm_up), str(folder), DRIVER_MEMORY]
-    answer = subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    seconds, core_seconds = answer.stdout.splitlines()[-1].split()
-    return Took(float(seconds), float(core_seconds))
+    return own_process(command, environment)
 
 
 def _aggregates(field: StructField, has_range: bool) -> list[Column]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -20,8 +21,7 @@ import pyspark.sql.functions as F
 from data_sets import SEED, kept
 from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
-from sklearn import metrics
+from side_by_side import QUICK_SHARE, Contestant, own_process, quick_asked, race, report
 
 from model_monitor.monitor import run_baseline, run_monitoring
 from model_monitor.runtime.baselines import read_baseline
@@ -38,6 +38,7 @@ WARM_UPS = 2
 AT_MOST = 1.5
 """Times Spark's own reading and grouping."""
 FASTER_THAN_SCIKIT_LEARN = 10
+SCIKIT_LEARN_SCRIPT = Path(__file__).with_name("scikit_learn_quality.py")
 SHARE_OF_SCIKIT_LEARN = 10
 """It gets a tenth of the records, since it holds all of them in memory; its time for each of them is what counts."""
 
@@ -138,26 +139,6 @@ def spark_groups(spark: SparkSession, source: Path) -> None:
         inside.groupBy(label, score > 0.5).agg(F.count("*"), F.sum(score)).collect()
 
 
-def with_scikit_learn(source: Path) -> None:
-    """One core: pandas' own reader, then the metrics that a run displays. No intervals."""
-    read = pd.concat(pd.read_json(file, lines=True) for file in sorted(source.rglob("*.jsonl")))
-    frame = pd.DataFrame(
-        {
-            "label": read["groundTruthData"].str["data"].astype(int),
-            "score": read["captureData"].str["endpointOutput"].str["data"].astype(float),
-        }
-    )
-    predicted = (frame["score"] > 0.5).astype(int)
-    metrics.confusion_matrix(frame["label"], predicted)
-    metrics.accuracy_score(frame["label"], predicted)
-    for beta in (0.5, 1, 2):
-        metrics.precision_recall_fscore_support(frame["label"], predicted, beta=beta, average="binary")
-    metrics.roc_auc_score(frame["label"], frame["score"])
-    metrics.precision_recall_curve(frame["label"], frame["score"])
-    metrics.log_loss(frame["label"], frame["score"])
-    metrics.brier_score_loss(frame["label"], frame["score"])
-
-
 def main() -> None:
     records = RECORDS // (QUICK_SHARE if quick_asked(__doc__) else 1)
     few = records // SHARE_OF_SCIKIT_LEARN
@@ -179,7 +160,7 @@ def main() -> None:
             report(f"{records:,} merged records, binary, {size / 1e6:,.0f} MB", ours, [peer])
         finally:
             shutil.rmtree(baseline)
-    usual = Contestant("scikit-learn", partial(with_scikit_learn, merged(few)), rounds=1)
+    usual = Contestant("scikit-learn", partial(own_process, [sys.executable, SCIKIT_LEARN_SCRIPT, merged(few)]))
     race([usual])
     times = (usual.seconds / few) / (ours.seconds / records)
     print(

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from processor_time import ProcessorTime
 
@@ -70,6 +72,16 @@ def race(contestants: Sequence[Contestant]) -> None:
         for contestant in contestants:
             if left <= contestant.rounds:
                 contestant.took.append(timed(contestant.run))
+
+
+def own_process(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Took:
+    """What a script took, which prints its seconds on the clock and those of processor cores in its last line."""
+    words = [str(word) for word in command]
+    answer = subprocess.run(
+        words, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    seconds, core_seconds = answer.stdout.splitlines()[-1].split()
+    return Took(float(seconds), float(core_seconds))
 
 
 def report(title: str, ours: Contestant, peers: Sequence[Contestant]) -> None:

@@ -23,7 +23,7 @@ from model_monitor.runtime.bias_options import read_analysis_config
 from model_monitor.runtime.contract import JobConfig
 from model_monitor.runtime.feature_inputs import read_columns, without
 from model_monitor.runtime.scheduled import window_of
-from model_monitor.runtime.session import batch_by_bytes, partition_by_size
+from model_monitor.runtime.session import read_lines_by_size
 from model_monitor.storage import storage_of
 
 THRESHOLD = 0.5
@@ -80,7 +80,7 @@ def _records(spark: SparkSession, config: JobConfig, analysis: AnalysisConfig) -
         records = Reading(halves, window=None if config.lenient_window else window, sample=config.sample)
     whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
     files, storage = source.files, storage_of(source.path, spark)
-    batch_by_bytes(spark, max(file.size_bytes for file in files) if whole_files else longest_line(storage, files[0]))
+    line_bytes = max(file.size_bytes for file in files) if whole_files else longest_line(storage, files[0])
     return read_labelled(
         spark,
         source,
@@ -89,7 +89,7 @@ def _records(spark: SparkSession, config: JobConfig, analysis: AnalysisConfig) -
         documents=is_json,
         whole_files=whole_files,
         as_service=config.replays_service,
-        partition_bytes=partition_by_size(spark, source.size_bytes),
+        partition_bytes=read_lines_by_size(spark, source.size_bytes, line_bytes),
     )
 
 

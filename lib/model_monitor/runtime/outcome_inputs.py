@@ -19,7 +19,7 @@ from model_monitor.runtime.contract import JobConfig
 from model_monitor.runtime.feature_inputs import read_columns
 from model_monitor.runtime.outcome_plan import outcome_plan
 from model_monitor.runtime.scheduled import window_of
-from model_monitor.runtime.session import batch_by_bytes, partition_by_size
+from model_monitor.runtime.session import read_lines_by_size
 from model_monitor.runtime.user_metrics import load_metrics
 from model_monitor.storage import storage_of
 
@@ -78,14 +78,14 @@ def _json_lines(spark: SparkSession, config: JobConfig) -> Dataset:
 def _of_lines(
     spark: SparkSession, config: JobConfig, source: Listing, decoder: LineDecoder | DocumentDecoder
 ) -> Dataset:
-    batch_by_bytes(spark, longest_line(storage_of(source.path, spark), source.files[0]))
+    line_bytes = longest_line(storage_of(source.path, spark), source.files[0])
     return read_line_outcomes(
         spark,
         source,
         decoder,
         metrics=load_metrics(config.metrics),
         as_service=config.replays_service,
-        partition_bytes=partition_by_size(spark, source.size_bytes),
+        partition_bytes=read_lines_by_size(spark, source.size_bytes, line_bytes),
     )
 
 

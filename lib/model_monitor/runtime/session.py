@@ -48,6 +48,10 @@ BATCH_CELLS, BATCH_BYTES = 2**20, 64 * 2**20
 MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, BLOCK_ROWS
 """Of an Arrow batch: a million cells are 16 MB of numbers, and of texts (of at most 256 bytes) 64 MB as a rule."""
 
+LINES_BYTES, RETURNED_BYTES, MAX_BATCH_LINES = 12 * 2**20, 4 * 2**20, 2**15
+"""Of an Arrow batch of lines whose scan keeps a few cells of each, and of one that is given back to Spark. Model quality of
+merged records of 480 bytes took a twentieth longer in batches of 4 or 24 MiB; a merge was the slower the larger they were."""
+
 LEAST_PARQUET_ROWS, USUAL_PARQUET_ROWS = 512, 4096
 """Rows that Spark decodes of a Parquet file at a time; 4,096 is its own. Of 1,000 columns they leave the processor's caches
 before they are read row by row: with 1,024 rows that took a third less."""
@@ -139,11 +143,20 @@ def batch_by_width(spark: SparkSession, columns: int, line_bytes: int = 0) -> in
     return rows
 
 
-def batch_by_bytes(spark: SparkSession, row_bytes: int) -> int:
-    """Set the rows of an Arrow batch so that it takes about 64 MB; returns them."""
-    rows = min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, BATCH_BYTES // max(1, row_bytes)))
+def batch_by_bytes(spark: SparkSession, row_bytes: int, at_most: int = LINES_BYTES) -> int:
+    """Set the rows of an Arrow batch so that it takes `at_most` bytes; returns them. row_bytes: of a long row."""
+    rows = min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, at_most // max(1, row_bytes)))
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(rows))
     return rows
+
+
+def read_lines_by_size(spark: SparkSession, total_bytes: int, line_bytes: int) -> int:
+    """Set partitions and Arrow batches for lines that are read next; returns the bytes of a partition.
+
+    total_bytes: of all files; line_bytes: of a long line.
+    """
+    batch_by_bytes(spark, line_bytes)
+    return partition_by_size(spark, total_bytes)
 
 
 def require_deequ(spark: SparkSession) -> None:
