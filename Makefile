@@ -5,6 +5,9 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --use-pep517
 ARGS ?=
 
+# One more than two cores: a test of jobs waits for a JVM every now and then.
+PROCESSES ?= 3
+
 # The first Python of a version that the pins are for.
 PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; do \
 	$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$python && break; done)
@@ -24,7 +27,7 @@ demo: setup ## generate an example, baseline it, monitor an hour of it, and say 
 	@$(PY) -m model_monitor.cli demo $(ARGS)
 
 test: $(VENV)/.test java jar ## run the tests; ARGS='tests/unit -k kll' chooses some
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(VENV)/.test java jar ## run the tests that take minutes each, which `make test` leaves out
 	@$(PY) -m pytest -m slow $(ARGS)
