@@ -26,7 +26,7 @@ from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
 
 from model_monitor.merging.request import MergeRequest
 from model_monitor.merging.run import merge
-from model_monitor.runtime.session import RETURNED_BYTES, batch_by_bytes
+from model_monitor.runtime.session import batch_by_bytes
 
 RECORDS = 5_000_000
 HOURS = 24
@@ -80,7 +80,7 @@ def labels(records: int) -> Path:
 
 def ours(spark: SparkSession, records: int) -> None:
     """The steps of `jobs/merge.py`."""
-    batches = partial(batch_by_bytes, spark, at_most=RETURNED_BYTES)
+    batches = partial(batch_by_bytes, spark)
 
     def run(output: str) -> None:
         request = MergeRequest(str(captures(records)), str(labels(records)), output)

@@ -1,4 +1,4 @@
 """Java virtual machines of tests."""
 
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""Options of one that runs for some seconds, as hundreds do: what the second compiler does comes too late, and costs a third."""
+"""Options of one that runs for some seconds, as hundreds do: what the second compiler does comes too late for it."""

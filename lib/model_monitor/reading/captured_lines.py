@@ -7,7 +7,8 @@ against it by the tests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from model_monitor.reading.capture_documents import documents_of
 from model_monitor.reading.csv_payloads import rows_of_csv
 from model_monitor.reading.decoded_rows import DecodedRows
 from model_monitor.reading.decoding import CSV, Reading, decode
-from model_monitor.reading.line_bytes import CHUNK_BYTES, chunks
+from model_monitor.reading.line_bytes import CHUNK_BYTES
 from model_monitor.reading.places import FILE, LINE
 
 
@@ -43,11 +44,8 @@ class CapturedLines:
         """The rows of each line: one for each row of a payload, one for a refused record."""
         lines = batch.column(LINE)
         paths = batch.column(FILE) if FILE in self.inputs else pa.repeat("", len(lines))
-        parts = []
-        for start, end in chunks(lines, self.chunk_bytes):
-            found = _rows(lines.slice(start, end - start), paths.slice(start, end - start), self.reading)
-            parts.append(replace(found, lines=found.lines + start))
-        return DecodedRows.in_order(parts, self.features)
+        decode = partial(_rows, reading=self.reading)
+        return DecodedRows.by_chunks(lines, paths, decode, features=self.features, chunk_bytes=self.chunk_bytes)
 
 
 def _rows(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> DecodedRows:

@@ -5,14 +5,15 @@ A decoder is what a format is: `csv_lines.CsvLines`, `captured_lines.CapturedLin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from model_monitor.reading.line_bytes import chunks
 from model_monitor.reading.places import LINE, PLACES
 from model_monitor.reading.refusals import CELLS, REASON
 
@@ -39,6 +40,23 @@ class DecodedRows:
         """Refused lines, whose cells nobody counted."""
         nothing = pa.nulls(len(lines), pa.string())
         return cls((nothing,) * features, lines, reasons, np.zeros(len(lines), np.int32))
+
+    @classmethod
+    def by_chunks(
+        cls,
+        lines: pa.StringArray,
+        paths: pa.StringArray,
+        decode: Callable[[pa.StringArray, pa.StringArray], DecodedRows],
+        *,
+        features: int,
+        chunk_bytes: int,
+    ) -> DecodedRows:
+        """The rows of all lines, decoded so many bytes of them at a time. paths: of each line its file's."""
+        parts = []
+        for start, end in chunks(lines, chunk_bytes):
+            found = decode(lines.slice(start, end - start), paths.slice(start, end - start))
+            parts.append(replace(found, lines=found.lines + start))
+        return cls.in_order(parts, features)
 
     @classmethod
     def in_order(cls, parts: Sequence[DecodedRows], features: int) -> DecodedRows:

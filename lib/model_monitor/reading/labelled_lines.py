@@ -7,7 +7,8 @@ other record goes through `labelled_payloads.rows_of_record`, which is also what
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,7 @@ from model_monitor.reading.labelled_payloads import (
     rows_of_document,
     rows_of_record,
 )
-from model_monitor.reading.line_bytes import CHUNK_BYTES, Flags, chunks
+from model_monitor.reading.line_bytes import CHUNK_BYTES, Flags
 from model_monitor.reading.outcome_payloads import index_of
 from model_monitor.reading.outcome_values import DECIMAL
 from model_monitor.reading.places import FILE, LINE
@@ -54,11 +55,8 @@ class LabelledRecords:
         """The rows of each record, of which the first is counted; one for a refused record."""
         lines = batch.column(LINE)
         paths = batch.column(FILE) if FILE in self.inputs else pa.repeat("", len(lines))
-        parts = []
-        for start, end in chunks(lines, self.chunk_bytes):
-            found = _rows(lines.slice(start, end - start), paths.slice(start, end - start), self.reading)
-            parts.append(replace(found, lines=found.lines + start))
-        return DecodedRows.in_order(parts, self.features)
+        decode = partial(_rows, reading=self.reading)
+        return DecodedRows.by_chunks(lines, paths, decode, features=self.features, chunk_bytes=self.chunk_bytes)
 
 
 @dataclass(frozen=True, slots=True)

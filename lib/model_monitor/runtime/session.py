@@ -48,9 +48,8 @@ BATCH_CELLS, BATCH_BYTES = 2**20, 64 * 2**20
 MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, BLOCK_ROWS
 """Of an Arrow batch: a million cells are 16 MB of numbers, and of texts (of at most 256 bytes) 64 MB as a rule."""
 
-LINES_BYTES, RETURNED_BYTES, MAX_BATCH_LINES = 12 * 2**20, 4 * 2**20, 2**15
-"""Of an Arrow batch of lines whose scan keeps a few cells of each, and of one that is given back to Spark. Model quality of
-merged records of 480 bytes took a twentieth longer in batches of 4 or 24 MiB; a merge was the slower the larger they were."""
+LINES_BYTES, MAX_BATCH_LINES = 12 * 2**20, 2**15
+"""Of an Arrow batch of lines of which a few cells are wanted each."""
 
 LEAST_PARQUET_ROWS, USUAL_PARQUET_ROWS = 512, 4096
 """Rows that Spark decodes of a Parquet file at a time; 4,096 is its own. Of 1,000 columns they leave the processor's caches
@@ -108,7 +107,7 @@ def stop_session(spark: SparkSession) -> None:
 
 
 def partition_by_size(spark: SparkSession, total_bytes: int) -> int:
-    """Make the partitions of the next file read a function of the data's size only: 32 to 128 MiB, more above 250 GB.
+    """Make the partitions of the next file read a function of the data's size only: 16 to 128 MiB, more above 250 GB.
 
     Returns the bytes of a partition.
 
@@ -143,9 +142,9 @@ def batch_by_width(spark: SparkSession, columns: int, line_bytes: int = 0) -> in
     return rows
 
 
-def batch_by_bytes(spark: SparkSession, row_bytes: int, at_most: int = LINES_BYTES) -> int:
-    """Set the rows of an Arrow batch so that it takes `at_most` bytes; returns them. row_bytes: of a long row."""
-    rows = min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, at_most // max(1, row_bytes)))
+def batch_by_bytes(spark: SparkSession, row_bytes: int) -> int:
+    """Set the rows of an Arrow batch so that it takes about `LINES_BYTES`; returns them. row_bytes: of a long row."""
+    rows = min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, LINES_BYTES // max(1, row_bytes)))
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(rows))
     return rows
 

@@ -46,7 +46,7 @@ def test_there_are_never_more_partitions(sizes, partition_bytes):
     [
         pytest.param([], 0, id="no files"),
         pytest.param([100 * MIB], 4, id="one file of four pieces"),
-        # 1,105 MB with what they cost are 32.9 partitions; no two neighbours fit into one
+        # 614 MB with what they cost are 18.3 partitions; no two neighbours fit into one
         pytest.param([45_000] * 10_000, 37, id="ten thousand small files"),
     ],
 )
