@@ -16,20 +16,20 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; do \
 unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow airflow lint types bench docs package clean java jar always
+.PHONY: help setup demo test test-slow airflow lint types bench docs package clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
-setup: $(VENV)/.run java jar ## set up everything that a job needs: .venv, a Java if there is none, Deequ's JAR
+setup: $(VENV)/.run java jar classes ## set up everything that a job needs: .venv, a Java if there is none, Deequ's JAR
 
 demo: setup ## generate an example, baseline it, monitor an hour of it, and say what is wrong
 	@$(PY) -m model_monitor.cli demo $(ARGS)
 
-test: $(VENV)/.test java jar ## run the tests; ARGS='tests/unit -k kll' chooses some
+test: $(VENV)/.test classes ## run the tests; ARGS='tests/unit -k kll' chooses some
 	@$(PY) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-slow: $(VENV)/.test java jar ## run the tests that take minutes each, which `make test` leaves out
+test-slow: $(VENV)/.test classes ## run the tests that take minutes each, which `make test` leaves out
 	@$(PY) -m pytest -m slow $(ARGS)
 
 airflow: .venv-airflow/.made ## make .venv-airflow, where `make test` finds the Airflow that the operators are tested in
@@ -43,7 +43,7 @@ lint: $(VENV)/.test ## check style and format
 types: $(VENV)/.test ## check types
 	@$(VENV)/bin/mypy
 
-bench: $(VENV)/.test java jar ## run the benchmarks; each prints a ratio against a peer
+bench: $(VENV)/.test classes ## run the benchmarks; each prints a ratio against a peer
 	@$(PY) benchmarks/__main__.py $(ARGS)
 
 docs: $(VENV)/.test ## check the links and the commands of the documentation
@@ -80,6 +80,9 @@ java: $(VENV)/.run
 
 jar: java
 	@$(PY) -m model_monitor.runtime.deequ_jar >/dev/null
+
+classes: jar
+	@$(PY) -m model_monitor.runtime.class_archive >/dev/null
 
 $(VENV)/.run: requirements/run.txt setup.cfg setup.py pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from tests.jvms import SHORT_LIVED
+from tests.jvms import SHORT_LIVED, class_archive_options
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT.parent / "shared" / "golden"
-os.environ["SPARK_SUBMIT_OPTS"] = f"{os.environ.get('SPARK_SUBMIT_OPTS', '')} {SHORT_LIVED}".strip()
+os.environ["SPARK_SUBMIT_OPTS"] = " ".join(
+    [os.environ.get("SPARK_SUBMIT_OPTS", ""), SHORT_LIVED, *class_archive_options()]
+).strip()
 
 FOLDERS = ("unit", "spark", "jobs", "golden", "clients", "serving", "clusters", "s3")
 

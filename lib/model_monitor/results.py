@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from model_monitor.documents.baseline_reference import BaselineReference
 from model_monitor.documents.document import Document
 from model_monitor.documents.outcomes import CheckOutcome, CheckOutcomes
@@ -20,6 +18,7 @@ from model_monitor.reading.ledger import Ledger
 from model_monitor.states import Requests
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pyspark.sql import SparkSession
 
     from model_monitor.profiling.checks import CheckResults
@@ -63,6 +62,8 @@ class Baseline:
 
     def to_pandas(self) -> pd.DataFrame:
         """One row for each feature (type, completeness, distinct values, mean, …) or for each metric."""
+        import pandas as pd
+
         table = self.monitor.table(self.documents)
         return pd.DataFrame(table.rows).set_index(table.key)
 
@@ -127,12 +128,16 @@ class Findings:
 
     def to_pandas(self) -> pd.DataFrame:
         """One row for each check of each feature: status, observed number, threshold, counts, formula, reason."""
+        import pandas as pd
+
         columns = [name for name in CheckOutcome.model_fields if name != "description"]
         rows = [{name: getattr(outcome, name) for name in columns} for outcome in self.outcomes]
         table = pd.DataFrame(rows, columns=columns)
         return table.assign(status=[outcome.status.value for outcome in self.outcomes])
 
     def _repr_html_(self) -> str:
+        import pandas as pd
+
         head = f"<p>{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}</p>"
         return (
             head + _html(pd.DataFrame([violation.plain() for violation in self.violations.violations]))

@@ -16,7 +16,7 @@ from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 from model_monitor.runtime.cache import cache_directory
 from model_monitor.runtime.ivy import Artifact, provide
 from model_monitor.runtime.java import find_java
-from model_monitor.runtime.submission import find_spark_home
+from model_monitor.runtime.spark_home import find_spark_home
 
 ARTIFACTS = (
     Artifact(

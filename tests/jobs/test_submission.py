@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tests.jvms import SHORT_LIVED, class_archive_options
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 120
@@ -104,6 +105,20 @@ def test_two_jobs_run_side_by_side_and_log_nothing_but_their_own_lines(submit, t
         assert all(LINE.match(line) for line in output.splitlines()), output
         assert "WARNING" not in output
         assert "without effect on this job: variable sagemaker_endpoint_name" in output
+
+
+def test_a_job_is_started_from_the_archive_of_sparks_classes(submit, monkeypatch):
+    """With -Xshare:on a JVM that can't map its archive does not start."""
+    if not class_archive_options():
+        assert os.environ.get("CI") != "true", "make test has to make the archive"
+        pytest.skip("there is no archive of Spark's classes; `make setup` makes it")
+    monkeypatch.setenv("SPARK_SUBMIT_OPTS", f"{SHORT_LIVED} -Xshare:on")
+
+    process = submit()
+    output, _ = process.communicate(timeout=SECONDS)
+
+    assert process.returncode == 0, output
+    assert all(LINE.match(line) for line in output.splitlines()), output
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The two chi-square tests of counts by category: Deequ's fit to the baseline, and the test of two samples.
 
 Both join small cells until the approximation holds, in different ways. Their p-values are registered as distances. Pure
-numpy and scipy, driver only.
+numpy, driver only.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from model_monitor.drift.distances import DISTANCES
 from model_monitor.drift.distributions import Counts, require_values
+from model_monitor.special_functions import chi_square_above, chi_square_below
 
 LEAST_EXPECTED = 5.0
 """A cell should expect so many. Source: Deequ's defaultAbsThresholdYates, after Moore and McCabe."""
@@ -73,7 +73,7 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     statistic = sum((cell.observed - cell.expected) ** 2 / cell.expected for cell in cells)
     freedom = len(cells) - 1
     # 1 - cdf as in MLlib, which is 0 below 1e-16; the survival function would go on.
-    return ChiSquareTest(statistic, 1.0 - float(special.gammainc(freedom / 2, statistic / 2)), freedom)
+    return ChiSquareTest(statistic, 1.0 - chi_square_below(statistic, freedom), freedom)
 
 
 def two_sample_test(baseline: Counts, current: Counts) -> ChiSquareTest:
@@ -98,7 +98,7 @@ def two_sample_test(baseline: Counts, current: Counts) -> ChiSquareTest:
         observed = np.add.reduceat(counts[order], groups)
         expected = np.add.reduceat(pooled[order], groups) * (total / (n + m))
         statistic += float(np.sum((observed - expected) ** 2 / expected))
-    return ChiSquareTest(statistic, float(special.gammaincc(freedom / 2, statistic / 2)), freedom)
+    return ChiSquareTest(statistic, chi_square_above(statistic, freedom), freedom)
 
 
 @DISTANCES.register(

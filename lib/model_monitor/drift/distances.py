@@ -3,7 +3,7 @@
 Facts beside each: `numeric`, the form in which it takes numeric features ("step_cdf": two StepCdf; "deciles",
 "histogram": counts over such cells; None: not at all); `categorical`, whether it takes counts of categories;
 `symmetric`; `range`; `higher_is_more`, False for p-values, which fall as the distance grows; `formula`, as the reports
-show it (n, m: numbers of values of the baseline and of the current data). Pure numpy and scipy, driver only.
+show it (n, m: numbers of values of the baseline and of the current data). Pure numpy, driver only.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-from scipy import special
 
 from model_monitor.drift.distributions import Counts, StepCdf, Values, require_values
 from model_monitor.registry import Registry
+from model_monitor.special_functions import kolmogorov_above
 
 Distance: TypeAlias = Callable[..., float]
 
@@ -269,7 +269,7 @@ def kolmogorov_smirnov_p(baseline: StepCdf, current: StepCdf) -> float:
     """
     gap = l_infinity_numeric(baseline, current)
     size = math.sqrt(baseline.total * current.total / (baseline.total + current.total))
-    return float(special.kolmogorov((size + 0.12 + 0.11 / size) * gap))
+    return kolmogorov_above((size + 0.12 + 0.11 / size) * gap)
 
 
 @DISTANCES.register(

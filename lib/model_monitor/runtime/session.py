@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ_release import SPARK_LINE
@@ -45,11 +48,15 @@ PACKING_SLACK = 64
 """A partition may be larger than its share by one part in so many: what files cost beside their bytes must not leave a rest."""
 
 BATCH_CELLS, BATCH_BYTES = 2**20, 64 * 2**20
-MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, BLOCK_ROWS
-"""Of an Arrow batch: a million cells are 16 MB of numbers, and of texts (of at most 256 bytes) 64 MB as a rule."""
+MIN_BATCH_ROWS, MAX_BATCH_ROWS, MAX_DECODED_ROWS = 64, BLOCK_ROWS, 2 * BLOCK_ROWS
+"""Of an Arrow batch: a million cells are 16 MB of numbers, and of texts (of at most 256 bytes) 64 MB as a rule. Lines that
+executors decode come in larger ones, since what decoding a batch takes at the least is the same for all."""
 
 LINES_BYTES, MAX_BATCH_LINES = 12 * 2**20, 2**15
 """Of an Arrow batch of lines of which a few cells are wanted each."""
+
+IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions")
+"""What a job imports after Spark has started, PySpark's own wish for pandas among it (benchmarks/start_up.py)."""
 
 LEAST_PARQUET_ROWS, USUAL_PARQUET_ROWS = 512, 4096
 """Rows that Spark decodes of a Parquet file at a time; 4,096 is its own. Of 1,000 columns they leave the processor's caches
@@ -67,6 +74,7 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 
+    threading.Thread(target=_import_all, args=(IMPORTED_MEANWHILE,), name="imports", daemon=True).start()
     SparkContext._ensure_initialized()  # until then SparkConf does not know what spark-submit was told
     require_master(SparkConf().get("spark.master", "local"))
     builder = SparkSession.builder.appName(f"model-monitor {job}")
@@ -77,6 +85,13 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     spark = builder.getOrCreate()
     open_s3_paths(spark)
     return spark
+
+
+def _import_all(modules: Sequence[str]) -> None:
+    """Load modules that are wanted soon; one that is absent is missed where it is wanted."""
+    for module in modules:
+        with suppress(ImportError):
+            import_module(module)
 
 
 def local_session() -> SparkSession:
@@ -135,7 +150,8 @@ def batch_by_width(spark: SparkSession, columns: int, line_bytes: int = 0) -> in
     Returns the rows of an Arrow batch. They change the memory and the speed of the scan, never its result.
     """
     fitting = BATCH_CELLS // max(1, columns)
-    rows = min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, min(fitting, BATCH_BYTES // max(1, line_bytes))))
+    most = MAX_DECODED_ROWS if line_bytes else MAX_BATCH_ROWS
+    rows = min(most, max(MIN_BATCH_ROWS, min(fitting, BATCH_BYTES // max(1, line_bytes))))
     parquet_rows = min(USUAL_PARQUET_ROWS, max(LEAST_PARQUET_ROWS, fitting))
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(rows))
     spark.conf.set("spark.sql.parquet.columnarReaderBatchSize", str(parquet_rows))

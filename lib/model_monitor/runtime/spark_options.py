@@ -50,6 +50,7 @@ SETTING_OF = {
     "--master": "spark.master",
     "--deploy-mode": "spark.submit.deployMode",
     "--name": "spark.app.name",
+    "--driver-java-options": "spark.driver.extraJavaOptions",
     "--driver-memory": "spark.driver.memory",
     "--executor-memory": "spark.executor.memory",
     "--executor-cores": "spark.executor.cores",

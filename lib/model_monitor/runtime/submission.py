@@ -7,7 +7,6 @@ beside the options given: the package as a zip (--py-files), Deequ's JAR (--jars
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shlex
@@ -18,14 +17,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from model_monitor import deequ_release
-from model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
-from model_monitor.runtime import deequ_jar, python_environment
+from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.runtime import deequ_jar, jvm_options, python_environment
 from model_monitor.runtime.cache import cache_directory
+from model_monitor.runtime.class_archive import ClassArchive
 from model_monitor.runtime.emr.target import OPTIONS as TARGET_OPTIONS
 from model_monitor.runtime.emr.target import Target
 from model_monitor.runtime.java import find_java
 from model_monitor.runtime.layout import Layout
 from model_monitor.runtime.package_zip import provide_zip
+from model_monitor.runtime.spark_home import find_spark_home
 from model_monitor.runtime.spark_options import (
     LISTS,
     SparkOption,
@@ -61,7 +62,6 @@ LOCAL_DRIVER_MEMORY = "2g"
 WORKER_BASE_MIB, WORKER_MIB_PER_COLUMN = 115, 0.1
 """Memory of a Python worker: 215 MB at 1,000 columns of doubles and their hashes, measured (docs/operations.md)."""
 
-_SPARK_CORE = re.compile(r"spark-core_[\d.]+-(\d+\.\d+)")
 _SIZE_MIB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2}
 
 
@@ -186,32 +186,6 @@ def _refuse_what_no_cluster_does(request: Request, settings: Mapping[str, str]) 
         )
 
 
-def find_spark_home(environment: Mapping[str, str]) -> Path:
-    """SPARK_HOME if it is set, as on EMR, else the Spark inside this Python's pyspark.
-
-    Raises MissingDependency if there is none, or if it is of another line than Deequ's JAR.
-    """
-    if environment.get("SPARK_HOME"):
-        home, where = Path(environment["SPARK_HOME"]), f"SPARK_HOME ({environment['SPARK_HOME']})"
-    else:
-        pyspark = importlib.util.find_spec("pyspark")
-        if pyspark is None or pyspark.origin is None:
-            raise MissingDependency(
-                f"there is no pyspark in this Python ({sys.executable}) and SPARK_HOME is not set; "
-                "`make setup` in the clone, or `pip install 'pyspark>=3.5,<3.6'`"
-            )
-        home, where = Path(pyspark.origin).parent, f"pyspark ({pyspark.origin})"
-    if not (home / "bin" / "spark-submit").is_file():
-        raise MissingDependency(f"{where} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
-    versions = {found.group(1) for found in map(_SPARK_CORE.match, _names(home / "jars")) if found}
-    if versions and deequ_release.SPARK_LINE not in versions:
-        raise MissingDependency(
-            f"{where} is Spark {', '.join(sorted(versions))}, Deequ's JAR is for Spark {deequ_release.SPARK_LINE}; "
-            "unset SPARK_HOME to use pyspark's own, or name a Spark of that line"
-        )
-    return home
-
-
 def is_local(master: str) -> bool:
     """Whether driver and executors are one process of this machine."""
     return master.startswith("local") and not master.startswith("local-cluster")
@@ -251,15 +225,24 @@ def _jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -
 def _variables(
     layout: Layout, spark_home: Path, settings: Mapping[str, str], environment: Mapping[str, str]
 ) -> dict[str, str]:
+    java = find_java(environment)
     variables = {
         "SPARK_HOME": str(spark_home),
-        "JAVA_HOME": str(find_java(environment).home),
+        "JAVA_HOME": str(java.home),
         "SPARK_VERSION": deequ_release.SPARK_LINE,
     }
-    logging = (layout.conf / "log4j2.properties").absolute()
-    options = environment.get("SPARK_SUBMIT_OPTS", "")
-    if "log4j2.configurationFile" not in options and logging.is_file():
-        variables["SPARK_SUBMIT_OPTS"] = f"{options} -Dlog4j2.configurationFile={logging.as_uri()}".strip()
+    options = jvm_options.jvm_options(
+        ClassArchive.of(java, spark_home, environment),
+        (layout.conf / "log4j2.properties").absolute(),
+        settings,
+        environment,
+        local=is_local(settings["spark.master"]),
+    )
+    if options:
+        variables[jvm_options.VARIABLE] = options
+    if sys.version_info < (3, 12):
+        # PySpark imports distutils; setuptools' own, which comes first otherwise, loads all of setuptools in every process.
+        variables.setdefault("SETUPTOOLS_USE_DISTUTILS", environment.get("SETUPTOOLS_USE_DISTUTILS", "stdlib"))
     if is_local(settings["spark.master"]):
         # Driver and workers have to be one Python; unset, the workers take the first python3 of the PATH.
         variables["PYSPARK_PYTHON"] = variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
@@ -273,13 +256,6 @@ def _variables(
 def _drives_here(settings: Mapping[str, str]) -> bool:
     """Whether the driver runs in this Python's own virtual environment, and only the executors are elsewhere."""
     return sys.prefix != sys.base_prefix and settings.get("spark.submit.deployMode", "client") == "client"
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
 
 
 def _columns(text: str) -> int:

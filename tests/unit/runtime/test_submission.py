@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from model_monitor.errors import BadConfiguration, MissingDependency
+from model_monitor.runtime.class_archive import ClassArchive
+from model_monitor.runtime.java import find_java
 from model_monitor.runtime.layout import Layout
+from model_monitor.runtime.spark_home import find_spark_home
 from model_monitor.runtime.spark_options import read_properties, settings_of, split_options
-from model_monitor.runtime.submission import Submission, build, find_spark_home, read_request
+from model_monitor.runtime.submission import Submission, build, read_request
 
 ROOT = Path(__file__).resolve().parents[3]
+DISTUTILS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}
+"""Python 3.12 has no distutils but setuptools' own."""
 
 
 @pytest.fixture
@@ -89,11 +94,40 @@ def test_a_local_run_of_a_clone_word_for_word(clone, environment, tmp_path):
         "SPARK_HOME": f"{tmp_path}/spark",
         "JAVA_HOME": f"{tmp_path}/jdk",
         "SPARK_VERSION": "3.5",
-        "SPARK_SUBMIT_OPTS": f"-Dlog4j2.configurationFile=file://{tmp_path}/my%20clone/conf/log4j2.properties",
+        **DISTUTILS,
+        "SPARK_SUBMIT_OPTS": f"-Dlog4j2.configurationFile=file://{tmp_path}/my%20clone/conf/log4j2.properties "
+        "-XX:+UseParallelGC",
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
+
+
+def test_a_job_gets_the_archive_of_sparks_classes_unless_the_user_has_one(clone, environment):
+    archive = ClassArchive.of(find_java(environment), find_spark_home(environment), environment)
+    archive.folder.mkdir(parents=True)
+    archive.path.touch()
+
+    option = f"-XX:SharedArchiveFile={archive.path}"
+    assert option in shlex.split(command(clone, environment, "baseline").variables["SPARK_SUBMIT_OPTS"])
+    environment["SPARK_SUBMIT_OPTS"] = "-XX:SharedArchiveFile=mine"
+    assert option not in shlex.split(command(clone, environment, "baseline").variables["SPARK_SUBMIT_OPTS"])
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"SPARK_SUBMIT_OPTS": "-XX:+UseSerialGC"}, []),
+        ({"JAVA_TOOL_OPTIONS": "-Xss4m -XX:+UseG1GC"}, []),
+        ({}, ["--driver-java-options", "-XX:+UseZGC"]),
+        ({}, ["--conf", "spark.driver.extraJavaOptions=-XX:+UseShenandoahGC"]),
+        ({}, ["--master", "yarn"]),
+    ],
+)
+def test_java_gets_no_second_collector_and_none_on_a_cluster(clone, environment, variables, words):
+    submission = command(clone, environment | variables, *words, "baseline")
+
+    assert "-XX:+UseParallelGC" not in submission.variables["SPARK_SUBMIT_OPTS"]
 
 
 def test_the_printed_command_is_the_same_words_for_a_shell(clone, environment):

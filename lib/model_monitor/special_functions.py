@@ -1,0 +1,40 @@
+"""Distribution functions of tests and intervals. They are SciPy's, which is imported with the first call: many runs make none,
+and importing it takes a while. Pure.
+"""
+
+from __future__ import annotations
+
+
+def normal_quantile(share: float) -> float:
+    """The number that this share of a standard normal distribution lies below."""
+    from scipy.special import ndtri
+
+    return float(ndtri(share))
+
+
+def student_quantile(degrees_of_freedom: float, share: float) -> float:
+    """The number that this share of Student's t distribution lies below."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees_of_freedom, share))
+
+
+def chi_square_below(statistic: float, degrees_of_freedom: float) -> float:
+    """The share of a chi-square distribution below `statistic`."""
+    from scipy.special import gammainc
+
+    return float(gammainc(degrees_of_freedom / 2, statistic / 2))
+
+
+def chi_square_above(statistic: float, degrees_of_freedom: float) -> float:
+    """The share of a chi-square distribution above `statistic`, which is not 0 however small it is."""
+    from scipy.special import gammaincc
+
+    return float(gammaincc(degrees_of_freedom / 2, statistic / 2))
+
+
+def kolmogorov_above(statistic: float) -> float:
+    """The share of Kolmogorov's distribution above `statistic`."""
+    from scipy.special import kolmogorov
+
+    return float(kolmogorov(statistic))
