@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.reading.line_bytes import Bytes, Flags, buffer_of, bytes_of, starts_of, utf_8_flags
+from model_monitor.reading.line_bytes import Bytes, Flags, buffer_of, bytes_of, chunks, starts_of, utf_8_flags
 
 Path: TypeAlias = tuple[str, ...]
 Positions: TypeAlias = NDArray[np.int64]
@@ -31,9 +31,17 @@ QUOTE, BACKSLASH, SPACE = b'"\\ '
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 """What may stand behind a backslash: line breaks, which end the payloads of many models."""
 
+_IS_ESCAPE = np.isin(np.arange(256), [ord(letter) for letter in ESCAPES])
+
 LINES_LOOKED_AT = 64
 LEAST_SHARE = 0.5
 """Of so many lines, spread over all, this share has to be like the first one, or it is not worth while to look at all."""
+
+CHUNK_BYTES = 2**21
+"""Bytes of lines that are compared at a time, so that they stay in a core's cache from one comparison to the next."""
+
+SHARE_TO_GO_ON = 0.9
+"""The lines of the last chunk serve for the next one as long as so many are like them."""
 
 LARGEST_CONTENT = np.iinfo(np.int32).max
 
@@ -111,16 +119,37 @@ def _value(what: int | Member, openings: Sequence[int], pieces: Sequence[bytes])
     return text
 
 
+_LAST: dict[pa.Schema, Skeleton] = {}
+"""The last skeleton for each schema. What is found does not depend on it, but for which lines are found without a parser."""
+
+
 def alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
-    """Which lines are like the first one, and their members that the schema names, one row for each of them.
+    """Which lines are like others around them, and their members that the schema names, one row for each of them.
 
     schema: of texts, and of structs of them. None if it can't be told so, or too few lines are alike.
     """
-    if not len(lines) or buffer_of(lines).size > LARGEST_CONTENT:
+    flags, tables = np.zeros(len(lines), dtype=np.bool_), []
+    for start, end in chunks(lines, CHUNK_BYTES):
+        found = _alike_of_chunk(lines.slice(start, end - start), schema)
+        if found is not None:
+            flags[start:end] = found[0]
+            tables.append(found[1])
+    return (flags, pa.concat_tables(tables)) if tables else None
+
+
+def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
+    """Those of some lines: like the ones before them, or else like the first of them."""
+    if buffer_of(lines).size > LARGEST_CONTENT:
         return None
+    last = _LAST.get(schema)
+    if last is not None:
+        alike, quotes = _alike(lines, last)
+        if alike.mean() >= SHARE_TO_GO_ON:
+            return alike, _table(lines, quotes, last, schema)
     skeleton = _common_skeleton(lines, schema)
     if skeleton is None:
         return None
+    _LAST[schema] = skeleton
     alike, quotes = _alike(lines, skeleton)
     return alike, _table(lines, quotes, skeleton, schema)
 
@@ -182,14 +211,16 @@ def _with_so_many(places: Positions, quotes: int, starts: Positions) -> tuple[Fl
 
 def _unusual(content: Bytes, starts: Positions) -> Flags:
     """Which lines hold an escape that is not one of `ESCAPES`, or a control character, which JSON wants to be one."""
-    found = content < SPACE
     escapes = np.flatnonzero(content == BACKSLASH)
     if len(escapes):
         letters = content[np.minimum(escapes + 1, len(content) - 1)]
-        found[escapes[~np.isin(letters, [ord(letter) for letter in ESCAPES])]] = True
-    if not found.any():
-        return np.zeros(len(starts) - 1, dtype=np.bool_)
-    return np.diff(np.searchsorted(np.flatnonzero(found), starts)) > 0
+        escapes = escapes[~_IS_ESCAPE[letters]]
+    control = np.flatnonzero(content < SPACE) if content.min(initial=SPACE) < SPACE else escapes[:0]
+    found = np.zeros(len(starts) - 1, dtype=np.bool_)
+    for places in (escapes, control):
+        if len(places):
+            found |= np.diff(np.searchsorted(places, starts)) > 0
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,15 +18,17 @@ from model_monitor.reading.capture_documents import documents_of
 from model_monitor.reading.csv_payloads import rows_of_csv
 from model_monitor.reading.decoded_rows import DecodedRows
 from model_monitor.reading.decoding import CSV, Reading, decode
+from model_monitor.reading.files_by_key import NO_FILES, FilesByKey
 from model_monitor.reading.line_bytes import CHUNK_BYTES
-from model_monitor.reading.places import FILE, LINE
+from model_monitor.reading.places import LINE
 
 
 @dataclass(frozen=True, slots=True)
 class CapturedLines:
-    """The decoder of captured records. reading: with a number of columns."""
+    """The decoder of captured records. reading: with a number of columns. files: those that the lines are from."""
 
     reading: Reading
+    files: FilesByKey = NO_FILES
     chunk_bytes: int = CHUNK_BYTES
 
     counts_cells = True
@@ -34,7 +36,7 @@ class CapturedLines:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return (LINE,) if self.reading.window is None else (LINE, FILE)
+        return self.reading.inputs
 
     @property
     def features(self) -> int:
@@ -43,9 +45,10 @@ class CapturedLines:
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of each line: one for each row of a payload, one for a refused record."""
         lines = batch.column(LINE)
-        paths = batch.column(FILE) if FILE in self.inputs else pa.repeat("", len(lines))
         decode = partial(_rows, reading=self.reading)
-        return DecodedRows.by_chunks(lines, paths, decode, features=self.features, chunk_bytes=self.chunk_bytes)
+        return DecodedRows.by_chunks(
+            lines, self.files.behind(batch), decode, features=self.features, chunk_bytes=self.chunk_bytes
+        )
 
 
 def _rows(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> DecodedRows:

@@ -22,13 +22,14 @@ from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.reading.dataset import NO_DATA, Dataset, Listing
 from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.decoding import CSV, JSON, Decoded, Reading, decode
+from model_monitor.reading.files_by_key import NO_FILES
 from model_monitor.reading.formats import CaptureFormat, MergedFormat
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import head_of
 from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.request_metadata import carries_metadata
 from model_monitor.reading.scripts import processed
-from model_monitor.reading.text_lines import read_lines
+from model_monitor.reading.text_lines import read_lines, text_lines
 from model_monitor.reading.windows import Window, folders_of, hour_of_path, record_folders
 from model_monitor.storage import Storage, join, storage_of
 
@@ -139,8 +140,9 @@ def read_captures(
 
 
 def _dataset(spark: SparkSession, source: CaptureSource, reading: Reading, as_service: bool, columns: int) -> Dataset:
-    lines = read_lines(spark, source.folders or source.path, in_order=as_service)
-    decoded = DecodedLines.of(lines, CapturedLines(replace(reading, columns=columns)))
+    lines = text_lines(spark, source.folders or source.path, in_order=as_service)
+    files = NO_FILES if reading.window is None else lines.files_by_key()
+    decoded = DecodedLines.of(lines, CapturedLines(replace(reading, columns=columns), files))
     return Dataset(
         decoded.frame,
         names_of_columns(reading.names, columns),

@@ -30,7 +30,7 @@ from model_monitor.reading.packing import partitions_at_most
 from model_monitor.reading.places import BLOCK_START, FILE, LINE
 from model_monitor.reading.refusals import CELLS, REASON, Refusal
 from model_monitor.reading.scripts import processed
-from model_monitor.reading.text_lines import in_file_order, read_lines, without_globs
+from model_monitor.reading.text_lines import in_file_order, read_lines, text_lines, without_globs
 from model_monitor.states import RowCounts
 from model_monitor.storage import Storage, StoredFile, storage_of
 
@@ -324,7 +324,7 @@ def _read_csv(
         names = names_of(cells, f"{first.path}: line 1")
     else:
         names = tuple(f"_c{position}" for position in range(len(cells)))
-    lines = read_lines(spark, listing.places, in_order=as_service)
+    lines = text_lines(spark, listing.places, in_order=as_service)
     escape = SPARK_ESCAPE if as_service else RFC_4180_ESCAPE
     decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape))
     header_lines = len(listing.files) if dataset_format.header else 0

@@ -20,6 +20,7 @@ from typing import Any
 from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, Row, cells_of
 from model_monitor.reading.formats import INDEX_NAMES
 from model_monitor.reading.line_bytes import REPLACED, is_utf_8
+from model_monitor.reading.places import FILE_KEY, LINE
 from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.request_metadata import MEMBER
 from model_monitor.reading.sampling import is_sampled
@@ -70,6 +71,11 @@ class Reading:
     flatten_json: bool = False
     exact_keys: bool = False
     escape: str = RFC_4180_ESCAPE
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns of lines that are looked at: with a window the file as well, whose folder may name the hour."""
+        return (LINE,) if self.window is None else (LINE, FILE_KEY)
 
     @property
     def ordered_halves(self) -> tuple[str, ...]:

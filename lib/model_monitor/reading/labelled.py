@@ -10,19 +10,18 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pyspark.sql.functions as F
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.reading.captures import FILES_LOOKED_AT
 from model_monitor.reading.dataset import Dataset, Listing
 from model_monitor.reading.decoded_lines import DecodedLines
+from model_monitor.reading.files_by_key import NO_FILES
 from model_monitor.reading.heads import head_of
 from model_monitor.reading.labelled_lines import LabelledDocuments, LabelledRecords
 from model_monitor.reading.labelled_payloads import LabelledReading, Row, rows_of_document, rows_of_record
-from model_monitor.reading.places import BLOCK_START, FILE, LINE
 from model_monitor.reading.refusals import Refusal
-from model_monitor.reading.text_lines import read_lines, without_globs
+from model_monitor.reading.text_lines import TextLines, text_lines, without_globs
 from model_monitor.storage import storage_of
 
 log = logging.getLogger(__name__)
@@ -52,8 +51,9 @@ def read_labelled(
     features = len(_first_row(spark, source, reading, documents, whole_files)) - _outcomes(reading)
     names = _names(headers, features, reading)
     fixed = replace(reading, columns=features)
-    lines = _documents(spark, source) if whole_files else read_lines(spark, source.places, in_order=as_service)
-    decoded = DecodedLines.of(lines, LabelledDocuments(fixed) if documents else LabelledRecords(fixed))
+    lines = _documents(spark, source) if whole_files else text_lines(spark, source.places, in_order=as_service)
+    files = NO_FILES if reading.outcome.records.window is None else lines.files_by_key()
+    decoded = DecodedLines.of(lines, LabelledDocuments(fixed) if documents else LabelledRecords(fixed, files))
     at_most = 1 if as_service else source.partitions_at_most(spark, partition_bytes) if partition_bytes else None
     return Dataset(
         decoded.frame,
@@ -87,12 +87,10 @@ def _names(headers: Sequence[str] | None, features: int, reading: LabelledReadin
     return (*headers, *outcomes[len(headers) - features :])
 
 
-def _documents(spark: SparkSession, source: Listing) -> DataFrame:
+def _documents(spark: SparkSession, source: Listing) -> TextLines:
     """One row for each file."""
     reader = spark.read.option("recursiveFileLookup", "true")
-    return reader.text([without_globs(place) for place in source.places], wholetext=True).select(
-        F.col("value").alias(LINE), F.col("_metadata.file_path").alias(FILE), F.lit(0).cast("long").alias(BLOCK_START)
-    )
+    return TextLines(reader.text([without_globs(place) for place in source.places], wholetext=True), with_blank=True)
 
 
 def _first_row(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from model_monitor.reading.capture_documents import Payloads, documents_of
 from model_monitor.reading.csv_rows import cell_of_rows, parsed_rows
 from model_monitor.reading.decoded_rows import DecodedRows
+from model_monitor.reading.files_by_key import NO_FILES, FilesByKey
 from model_monitor.reading.labelled_payloads import (
     INPUT,
     OUTPUTS,
@@ -29,15 +30,16 @@ from model_monitor.reading.labelled_payloads import (
 from model_monitor.reading.line_bytes import CHUNK_BYTES, Flags
 from model_monitor.reading.outcome_payloads import index_of
 from model_monitor.reading.outcome_values import DECIMAL
-from model_monitor.reading.places import FILE, LINE
+from model_monitor.reading.places import LINE
 from model_monitor.reading.refusals import Refusal
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledRecords:
-    """The decoder of captured and merged records. reading: with a number of columns."""
+    """The decoder of captured and merged records. reading: with a number of columns. files: those that the lines are from."""
 
     reading: LabelledReading
+    files: FilesByKey = NO_FILES
     chunk_bytes: int = CHUNK_BYTES
 
     counts_cells = True
@@ -45,7 +47,7 @@ class LabelledRecords:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return (LINE,) if self.reading.outcome.records.window is None else (LINE, FILE)
+        return self.reading.outcome.records.inputs
 
     @property
     def features(self) -> int:
@@ -54,9 +56,10 @@ class LabelledRecords:
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of each record, of which the first is counted; one for a refused record."""
         lines = batch.column(LINE)
-        paths = batch.column(FILE) if FILE in self.inputs else pa.repeat("", len(lines))
         decode = partial(_rows, reading=self.reading)
-        return DecodedRows.by_chunks(lines, paths, decode, features=self.features, chunk_bytes=self.chunk_bytes)
+        return DecodedRows.by_chunks(
+            lines, self.files.behind(batch), decode, features=self.features, chunk_bytes=self.chunk_bytes
+        )
 
 
 @dataclass(frozen=True, slots=True)

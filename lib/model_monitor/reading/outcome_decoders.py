@@ -8,22 +8,28 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
+from model_monitor.reading.files_by_key import NO_FILES, FilesByKey
 from model_monitor.reading.outcome_columns import outcomes_of_columns
 from model_monitor.reading.outcome_records import outcomes_of_documents, outcomes_of_lines
 from model_monitor.reading.outcome_values import OutcomeReading, OutcomeRows
-from model_monitor.reading.places import FILE, LINE
+from model_monitor.reading.places import LINE
 from model_monitor.reading.refusals import CELLS, REASON
 
 
 @dataclass(frozen=True, slots=True)
 class LineDecoder:
-    """Makes outcomes of blocks of merged records. columns: those of the raw frame that it wants."""
+    """Makes outcomes of blocks of merged records. files: those that the lines are from."""
 
     reading: OutcomeReading
-    columns: tuple[str, ...] = (LINE, FILE)
+    files: FilesByKey = NO_FILES
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those of the raw frame that it wants."""
+        return self.reading.records.inputs
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
-        return outcomes_of_lines(block.column(LINE), block.column(FILE), self.reading)
+        return outcomes_of_lines(block.column(LINE), self.files.behind(block), self.reading)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -31,9 +31,9 @@ from model_monitor.reading.outcome_decoders import (
 )
 from model_monitor.reading.outcome_payloads import index_of
 from model_monitor.reading.outcome_values import NO_RECORDS, OutcomeReading
-from model_monitor.reading.places import LINE, PLACES
+from model_monitor.reading.places import FILE_KEY, LINE, PLACES
 from model_monitor.reading.refusals import CELLS, REASON
-from model_monitor.reading.text_lines import read_lines
+from model_monitor.reading.text_lines import text_lines
 from model_monitor.states import OutcomePlan
 
 KEY = "__key"
@@ -130,10 +130,12 @@ def read_line_outcomes(
     partition_bytes: int | None = None,
 ) -> OutcomeDataset:
     """The outcomes of merged records, or of JSON Lines. as_service: one partition in file order. Starts no Spark job."""
-    lines = read_lines(spark, source.places, in_order=as_service)
+    lines = text_lines(spark, source.places, in_order=as_service)
+    if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
+        decoder = replace(decoder, files=lines.files_by_key())
     at_most = 1 if as_service else source.partitions_at_most(spark, partition_bytes) if partition_bytes else None
     dataset = Dataset(
-        lines,
+        lines.of(*PLACES),
         (),
         source.path,
         source.files,
@@ -143,7 +145,8 @@ def read_line_outcomes(
         coverage=source.coverage,
         record_cells=1,
     )
-    raw = lines.select(*PLACES, F.xxhash64(LINE).alias(KEY))
+    further = [name for name in decoder.columns if name not in PLACES]
+    raw = lines.of(*PLACES, *further).withColumn(KEY, F.xxhash64(LINE))
     return _dataset(dataset, raw, decoder, list(PLACES), metrics)
 
 

@@ -5,4 +5,7 @@ FILE = "__file"
 BLOCK_START = "__block_start"
 """A line, the file it is from, and the byte at which the block of that file begins that Spark read it in."""
 
+FILE_KEY = "__file_key"
+"""A number for the file (`files_by_key`)."""
+
 PLACES = (LINE, FILE, BLOCK_START)

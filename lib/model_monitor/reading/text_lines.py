@@ -7,32 +7,65 @@ checked for its encoding before anything is parsed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 
-from model_monitor.reading.places import BLOCK_START, FILE, LINE
+from model_monitor.reading.files_by_key import FilesByKey
+from model_monitor.reading.places import BLOCK_START, FILE, FILE_KEY, LINE, PLACES
+
+
+@dataclass(frozen=True)
+class TextLines:
+    """Lines, as frames of those columns that are asked for: Spark reads no place that nobody wants to know.
+
+    text: their frame, as Spark's reader gives it. with_blank: blank lines, too, which are left out otherwise.
+    in_order: one partition, sorted by path and place, which costs a shuffle unless there is a single partition anyway;
+    without it partitions depend on the files alone.
+    """
+
+    text: DataFrame
+    in_order: bool = False
+    with_blank: bool = False
+
+    def of(self, *names: str) -> DataFrame:
+        """The lines with these columns: of `PLACES`, and FILE_KEY."""
+        wanted = (*names, *(name for name in (FILE, BLOCK_START) if self.in_order and name not in names))
+        lines = self.text.select([_column(name).alias(name) for name in wanted])
+        if not self.with_blank:
+            lines = lines.where(F.trim(LINE) != "")
+        return in_file_order(lines).select(*names) if self.in_order else lines
+
+    def files_by_key(self) -> FilesByKey:
+        """The files by their FILE_KEY."""
+        spark: Any = self.text.sparkSession
+        joined = spark._jvm.org.apache.hadoop.util.StringUtils.join  # in one call, and not in one for each file
+        listed = joined("\n", self.text._jdf.inputFiles())
+        return FilesByKey.of(listed.split("\n") if listed else [])
+
+
+def _column(name: str) -> Column:
+    if name == FILE_KEY:
+        return F.xxhash64(F.input_file_name())
+    return F.col({LINE: "value", FILE: "_metadata.file_path", BLOCK_START: "_metadata.file_block_start"}[name])
+
+
+def text_lines(
+    spark: SparkSession, path: str | Sequence[str], *, in_order: bool = False, with_blank: bool = False
+) -> TextLines:
+    """The lines of the files at or below `path`, or several of them. Starts no Spark job."""
+    reader = spark.read.option("recursiveFileLookup", "true")
+    paths = [path] if isinstance(path, str) else path
+    return TextLines(reader.text([without_globs(folder) for folder in paths]), in_order, with_blank)
 
 
 def read_lines(
     spark: SparkSession, path: str | Sequence[str], *, in_order: bool = False, with_blank: bool = False
 ) -> DataFrame:
-    """The lines of the files at or below `path`, or several of them. Starts no Spark job.
-
-    with_blank: blank lines, too, which are left out otherwise.
-    in_order: one partition, sorted by path and place, which costs a shuffle unless there is a single partition anyway;
-    without it partitions depend on the files alone.
-    """
-    reader = spark.read.option("recursiveFileLookup", "true")
-    paths = [path] if isinstance(path, str) else path
-    lines = reader.text([without_globs(folder) for folder in paths]).select(
-        F.col("value").alias(LINE),
-        F.col("_metadata.file_path").alias(FILE),
-        F.col("_metadata.file_block_start").alias(BLOCK_START),
-    )
-    if not with_blank:
-        lines = lines.where(F.trim(LINE) != "")
-    return in_file_order(lines) if in_order else lines
+    """The same with their places. Starts no Spark job."""
+    return text_lines(spark, path, in_order=in_order, with_blank=with_blank).of(*PLACES)
 
 
 def in_file_order(frame: DataFrame) -> DataFrame:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from model_monitor.reading import alike_lines as module
 from model_monitor.reading.alike_lines import LINES_LOOKED_AT, alike_lines
 
 HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
@@ -19,6 +20,12 @@ SCHEMA = pa.schema(
         ("eventMetadata", pa.struct([("inferenceTime", pa.string())])),
     ]
 )
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    """No test sees the skeletons of another's lines."""
+    module._LAST.clear()
 
 
 def captured(number, data="1,2.5,a", output="0.25\n", **more):
@@ -75,6 +82,29 @@ def test_a_text_that_is_the_same_in_the_lines_looked_at_may_differ_in_another():
     assert alike.count(False) == 1
     assert not alike[7]
     assert {row["captureData"]["endpointOutput"]["data"] for row in rows} == {"0\n"}
+
+
+def test_every_chunk_has_the_lines_of_its_own_program(monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_BYTES", 20_000)
+    lines = [captured(number) for number in range(300)]
+    lines += [captured(number, more="a member that the others lack") for number in range(300)]
+    lines += [json.dumps(dict(reversed(json.loads(line).items()))) for line in lines[:300]]
+
+    alike, rows = found_in(lines)
+
+    wanted = [texts_of(json.loads(line)) for line, is_alike in zip(lines, alike, strict=True) if is_alike]
+    assert rows == wanted
+    assert alike.count(False) < 200  # at most the lines of two chunks, in which one program follows another
+
+
+def test_what_is_remembered_of_other_lines_changes_no_text():
+    first = [captured(number, output="0\n") for number in range(100)]
+    second = [captured(number, output=f"{number}\n") for number in range(100)]
+
+    for lines in (first, second, first, second):
+        alike, rows = found_in(lines)
+        assert all(alike)
+        assert rows == [texts_of(json.loads(line)) for line in lines]
 
 
 def test_absent_and_null_members_are_null():

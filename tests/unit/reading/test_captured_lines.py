@@ -13,19 +13,22 @@ from tests.unit.reading.captured_lines import MAKERS, captured, line_of, some_js
 from model_monitor.reading.capture_documents import documents_of
 from model_monitor.reading.captured_lines import CapturedLines
 from model_monitor.reading.decoding import Reading, decode
-from model_monitor.reading.places import FILE, LINE
+from model_monitor.reading.files_by_key import FilesByKey
+from model_monitor.reading.places import FILE_KEY, LINE
 from model_monitor.reading.windows import Window
 
 BOTH = ("endpointInput", "endpointOutput")
 READING = Reading(BOTH, ("p", "a", "b"), 3)
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
 PATH = "file:/x/2022/04/18/00/a.jsonl"
+FILES = FilesByKey.of([PATH])
+KEY = FILES.keys[0]
 
 
 def decoded(lines, reading, **options):
     """(number of the line, reason, number of cells, cells) of every row."""
-    columns = [pa.array(lines, pa.binary()).view(pa.string()), pa.array([PATH] * len(lines), pa.string())]
-    rows = CapturedLines(reading, **options).rows(pa.RecordBatch.from_arrays(columns, names=[LINE, FILE]))
+    columns = [pa.array(lines, pa.binary()).view(pa.string()), pa.array([KEY] * len(lines), pa.int64())]
+    rows = CapturedLines(reading, FILES, **options).rows(pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY]))
     cells = zip(*(column.to_pylist() for column in rows.columns), strict=True)
     return list(zip(rows.lines.tolist(), rows.reasons.tolist(), rows.cells.tolist(), cells, strict=True))
 

@@ -14,16 +14,18 @@ from tests.unit.reading.merged_lines import line_of, merged
 
 from model_monitor.reading.decoded_rows import Decoding
 from model_monitor.reading.decoding import Reading
+from model_monitor.reading.files_by_key import FilesByKey
 from model_monitor.reading.labelled_lines import LabelledDocuments, LabelledRecords
 from model_monitor.reading.labelled_payloads import LabelledReading, rows_of_record
 from model_monitor.reading.outcome_values import OutcomeReading
-from model_monitor.reading.places import BLOCK_START, FILE, LINE
+from model_monitor.reading.places import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.reading.refusals import CELLS, REASON, Refusal
 from model_monitor.reading.windows import Window
 
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
 HALVES = ("endpointInput", "endpointOutput", "batchTransformOutput")
 PATH = "file:/data/2022/04/18/00/part-0.jsonl"
+FILES = FilesByKey.of([PATH])
 
 SCORES = LabelledReading(None, OutcomeReading(None, None, "0", records=Reading(HALVES, window=WINDOW)), columns=2)
 LABELS = replace(SCORES, outcome=replace(SCORES.outcome, prediction="1", records=Reading(HALVES)))
@@ -33,12 +35,13 @@ READINGS = (SCORES, LABELS, SAMPLED, CAPTURES, replace(SCORES, with_prediction=F
 
 
 def batch_of(lines):
-    return pa.RecordBatch.from_pydict({LINE: lines, FILE: [PATH] * len(lines), BLOCK_START: [0] * len(lines)})
+    places = {FILE: [PATH] * len(lines), BLOCK_START: [0] * len(lines), FILE_KEY: [FILES.keys[0]] * len(lines)}
+    return pa.RecordBatch.from_pydict({LINE: lines, **places})
 
 
 def found(lines, reading, **options):
     """Of each line its rows, or why it is refused."""
-    rows = LabelledRecords(reading, **options).rows(batch_of(lines))
+    rows = LabelledRecords(reading, FILES, **options).rows(batch_of(lines))
     cells = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
     outcomes = {}
     for line, reason, counted, row in zip(

@@ -1,0 +1,39 @@
+"""Lines of text files with the columns that are asked for, and no others in Spark's plan."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from model_monitor.reading.places import BLOCK_START, FILE, FILE_KEY, LINE
+from model_monitor.reading.text_lines import text_lines
+
+NAMES = ["2022/04/18/00/a b.jsonl", "2022/04/18/01/ä%20ö.jsonl", "2022/04/18/02/[c]{d}*?.jsonl"]
+
+
+def written(folder):
+    for hour, name in enumerate(NAMES):
+        path = folder / "All Traffic" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(f"hour {hour}\n\nhour {hour}\n")
+    return folder
+
+
+def test_every_line_has_the_key_of_its_own_file_whatever_the_file_is_called(spark, tmp_path):
+    for in_order in (False, True):
+        lines = text_lines(spark, str(written(tmp_path / str(in_order))), in_order=in_order)
+        batch = lines.of(LINE, FILE_KEY).toPandas()
+
+        paths = lines.files_by_key().behind(pa.RecordBatch.from_pandas(batch)).to_pylist()
+        found = {(line, path.split("/")[-2]) for line, path in zip(batch[LINE], paths, strict=True)}
+        assert found == {("hour 0", "00"), ("hour 1", "01"), ("hour 2", "02")}
+        assert len(batch) == 6
+
+
+def test_places_that_nobody_wants_are_not_read(spark, tmp_path):
+    lines = text_lines(spark, str(written(tmp_path)))
+
+    alone = lines.of(LINE)._jdf.queryExecution().executedPlan().toString()
+    with_places = lines.of(LINE, FILE, BLOCK_START)._jdf.queryExecution().executedPlan().toString()
+
+    assert "file_path" not in alone
+    assert "file_path" in with_places
