@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 import model_monitor
 from model_monitor.reading.packing import OPEN_COST_BYTES
+from model_monitor.runtime import jvm_options
 from model_monitor.runtime.deequ_jar import provide_jar
 from model_monitor.runtime.session import start_session, stop_session
 
@@ -40,6 +41,7 @@ def benchmark_session(
     """
     on_class_path = ",".join(map(str, [provide_jar(os.environ), *jars]))
     options = ["--master", master, "--driver-memory", driver_memory, "--jars", on_class_path]
+    os.environ.setdefault(jvm_options.VARIABLE, jvm_options.COLLECTOR)
     own = ("spark.ui.enabled=false", "spark.ui.showConsoleProgress=false", f"{OPEN_COST}={OPEN_COST_BYTES}")
     for setting in (*own, *settings):
         options += ["--conf", setting]
