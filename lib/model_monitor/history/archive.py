@@ -77,7 +77,8 @@ def feature_from_parquet(content: bytes, where: str, name: str) -> FeatureProfil
 def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
     """The file's rows and its header."""
     try:
-        table = pq.ParquetFile(pa.BufferReader(content)).read()  # pq.read_table loads pyarrow.dataset and pandas first
+        # pq.read_table loads pyarrow.dataset and pandas first; a process that ends while Arrow's threads begin is aborted.
+        table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
         header: dict[str, Any] = json.loads(table.schema.metadata[METADATA])
         version = header["version"]
     except (pa.ArrowException, KeyError, TypeError, ValueError) as fault:

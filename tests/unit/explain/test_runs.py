@@ -201,6 +201,25 @@ def test_the_nearest_name_is_offered(runs):
         explain("amont", str(runs / "window"))
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in Linux's /proc")
+def test_reading_the_states_of_a_run_begins_no_thread(runs):
+    # Python that ends while a thread of Arrow's begins is aborted: "terminate called without an active exception"
+    program = (
+        "import os, sys; from model_monitor.explain import runs; before = len(os.listdir('/proc/self/task'));"
+        "runs.explain('amount', sys.argv[1], None); print(before, len(os.listdir('/proc/self/task')))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program, str(runs / "window")],
+        env={"PYTHONPATH": str(ROOT / "lib"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    before, after = answer.stdout.split()
+    assert after == before
+
+
 def test_the_command_starts_no_jvm_and_loads_neither_spark_nor_pandas(runs):
     program = (
         "import sys; from model_monitor import cli; cli.main(sys.argv[1:]);"
