@@ -25,19 +25,19 @@ from model_monitor.merging.plain_lines import (
     plain_captures,
 )
 from model_monitor.merging.scores import Score, no_score
-from model_monitor.merging.sources import BRANCH, HOUR, HourlySource, ddl_of
-from model_monitor.reading.places import BLOCK_START, FILE, LINE
+from model_monitor.merging.sources import BRANCH, HOUR, RANK, HourlySource, ddl_of
+from model_monitor.reading.places import LINE
 from model_monitor.reading.refusals import REASON, Refusal
 from model_monitor.reading.request_metadata import MEMBER
 from model_monitor.reading.text_lines import is_utf_8
-from model_monitor.reading.times import time_of
+from model_monitor.reading.times import written_time
 from model_monitor.worker import in_worker
 
 KEY, TIME, EVENT, SCORE = "__key", "__time", "__event", "__score"
 """Of a record: the id that it is joined by, null if it is refused; the microseconds of its time since 1970; its own id;
 the text of its score, null unless asked for."""
 
-COLUMNS = (KEY, BRANCH, HOUR, TIME, EVENT, OPENED, SCORE, REASON, FILE, BLOCK_START, LINE)
+COLUMNS = (KEY, BRANCH, HOUR, TIME, EVENT, OPENED, SCORE, REASON, RANK, LINE)
 
 RECORD, COMPLETE, MALFORMED, WRITTEN = "__record", "__complete", "__malformed", "__written"
 OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": MALFORMED, "mode": "PERMISSIVE"}
@@ -56,7 +56,7 @@ def captured_records(
     members = (
         f"captureData struct<{output}>, eventMetadata struct<eventId:string,inferenceId:string,inferenceTime:string>"
     )
-    told = cut_plain(source.lines(spark), plain_captures(with_data=score is not None))
+    told = source.placed(cut_plain(source.lines(spark), plain_captures(with_data=score is not None)))
     is_plain = F.col(LINE).isNull()
     whole = told.withColumn(OPENED, F.coalesce(F.col(OPENED), opened(F.col(LINE))))
     parsed = whole.withColumn(RECORD, F.when(~is_plain, parsed_object(F.col(OPENED), members)))
@@ -115,8 +115,7 @@ def placed_records(
         opened.alias(OPENED),
         score.alias(SCORE),
         REASON,
-        FILE,
-        BLOCK_START,
+        RANK,
         LINE,
     )
 
@@ -159,7 +158,7 @@ def _is_in(hour: Column, hours: Collection[int] | None) -> Column:
 def _microseconds(written: Column) -> Column:
     """A time as a number. One that is written as the service writes it needs no look by patterns, which take longer."""
     as_written = (F.length(written) == 20) & F.endswith(written, F.lit("Z")) & (F.substring(written, 11, 1) == "T")
-    return F.unix_micros(F.when(as_written, F.try_to_timestamp(written)).when(written.isNotNull(), time_of(written)))
+    return F.unix_micros(F.when(as_written, F.try_to_timestamp(written)).otherwise(written_time(written)))
 
 
 def _is_without_data() -> Column:

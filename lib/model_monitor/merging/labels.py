@@ -9,7 +9,7 @@ Source: contract.md section 6.1; section 11, row 14.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,12 +20,12 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from model_monitor.merging.captured import COMPLETE, KEY, RECORD, cut_plain, is_malformed, opened, parsed_object
 from model_monitor.merging.label_lines import DECODED, ENCODINGS, Repair, decode_files, decode_lines
 from model_monitor.merging.plain_lines import DATA, ENCODING, EVENT_ID, plain_labels
-from model_monitor.merging.sources import HOUR, RANK, HourlySource, uri_of
+from model_monitor.merging.sources import HOUR, RANK, HourlySource
 from model_monitor.reading.heads import head_of
 from model_monitor.reading.line_bytes import REPLACED
-from model_monitor.reading.places import BLOCK_START, FILE, LINE
+from model_monitor.reading.places import BLOCK_START, FILE_KEY, LINE
 from model_monitor.reading.refusals import REASON, Refusal
-from model_monitor.reading.text_lines import without_globs
+from model_monitor.reading.text_lines import file_key, without_globs
 from model_monitor.storage import storage_of
 
 TRUTH, LABEL, SEVERAL, COUNT, CANDIDATES = "__truth", "__label", "__several", "__count", "__candidates"
@@ -40,7 +40,7 @@ IRREGULAR = -1
 
 ARRAY_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 
-PLACES = (FILE, HOUR, RANK, BLOCK_START, ROW)
+PLACES = (HOUR, RANK, BLOCK_START, ROW)
 ORDER = (RANK, BLOCK_START, ROW, POSITION)
 """By the hour of the file, its path, then its lines (contract.md section 11, row 14)."""
 
@@ -124,7 +124,7 @@ def read_labels(
     repairing: what isn't JSON but can be read all the same is. partitions: how many the frame gets, by its ids.
     One scan; three more where a line is no plain record.
     """
-    records = _records_by_spark(source.lines(spark))
+    records = _records_by_spark(source.placed(_cut_lines(spark, source)))
     frame = _last_of(records, period, partitions).persist()
     kept = [frame]
     try:
@@ -143,14 +143,19 @@ def read_labels(
 
 def no_labels(spark: SparkSession, period: Period | None = None) -> Labels:
     """Ground truth without a record."""
-    lines = f"{LINE} string, {FILE} string, {BLOCK_START} bigint, {HOUR} bigint, {RANK} int"
-    records = _records_by_spark(spark.createDataFrame([], lines))
+    told = f"{plain_labels().ddl}, {LINE} string, {BLOCK_START} bigint, {ROW} bigint, {HOUR} bigint, {RANK} int"
+    records = _records_by_spark(spark.createDataFrame([], told))
     return Labels(_last_of(records, period, 1), records, LabelAccount(), period)
 
 
-def _records_by_spark(lines: DataFrame) -> DataFrame:
+def _cut_lines(spark: SparkSession, source: HourlySource) -> DataFrame:
+    """The lines with their places in their files, and the texts of the plain ones."""
+    lines = source.lines(spark, BLOCK_START).withColumn(ROW, F.monotonically_increasing_id())
+    return cut_plain(lines, plain_labels())
+
+
+def _records_by_spark(told: DataFrame) -> DataFrame:
     """A row for each line that is one record, and for each other line one whose `REASON` is `IRREGULAR`."""
-    told = cut_plain(lines.withColumn(ROW, F.monotonically_increasing_id()), plain_labels())
     is_cut = F.col(LINE).isNull()
     parsed = told.withColumn(RECORD, F.when(~is_cut, parsed_object(opened(F.col(LINE)), MEMBERS)))
     data = F.coalesce(F.col(DATA), F.col(f"{RECORD}.groundTruthData.data"))
@@ -181,17 +186,16 @@ def _is_near(label: Column, capture: Column, hours: int) -> Column:
 def _with_decoded(spark: SparkSession, source: HourlySource, plain: DataFrame, *, repairing: bool) -> DataFrame:
     """The records with those that Python makes of irregular lines, and of files that begin as arrays. One scan."""
     irregular = F.col(REASON) == IRREGULAR
-    affected = {
-        row[FILE] for row in plain.where(irregular).select(FILE).distinct().collect()
-    }  # as many as files at most
-    arrays = _beginning_as_arrays(spark, source, affected)
-    rest = plain.where(~F.col(FILE).isin(*map(uri_of, arrays))) if arrays else plain
+    affected = plain.where(irregular).select(RANK).distinct().collect()  # as many as files at most
+    arrays = _beginning_as_arrays(spark, source, [row[RANK] for row in affected])
+    rest = plain.where(~F.col(RANK).isin(*arrays)) if arrays else plain
     lines = rest.where(irregular).select(LINE, F.lit(repairing).alias("__repairing"), *PLACES)
     found = rest.where(~irregular).unionByName(_decoded(lines, decode_lines))
     if not arrays:
         return found
-    files = spark.read.text([without_globs(path) for path in arrays], wholetext=True).select(
-        "value", F.lit(repairing).alias("__repairing"), F.col("_metadata.file_path").alias(FILE)
+    paths = [without_globs(source.files[rank].file.path) for rank in arrays]
+    files = spark.read.text(paths, wholetext=True).select(
+        "value", F.lit(repairing).alias("__repairing"), file_key().alias(FILE_KEY)
     )
     placed = source.placed(files).withColumns({BLOCK_START: F.lit(0).cast("bigint"), ROW: F.lit(0).cast("bigint")})
     return found.unionByName(_decoded(placed.select("value", "__repairing", *PLACES), decode_files))
@@ -203,11 +207,11 @@ def _decoded(texts: DataFrame, decode: Callable[..., Any]) -> DataFrame:
     return texts.mapInArrow(decode, f"{DECODED}, {places}").withColumn(LINE, F.col(LINE).cast("string"))
 
 
-def _beginning_as_arrays(spark: SparkSession, source: HourlySource, affected: set[str]) -> list[str]:
-    """The paths of those files that may be one array over several lines. affected: their names in `FILE`."""
+def _beginning_as_arrays(spark: SparkSession, source: HourlySource, ranks: Collection[int]) -> list[int]:
+    """The ranks of those of these files that may be one array over several lines."""
     storage = storage_of(source.path, spark)
-    files = [file.file for file in source.files if uri_of(file.file.path) in affected]
-    return [file.path for file in files if ARRAY_BEGINNING.match(head_of(storage, file, refuse_nul=False))]
+    heads = {rank: head_of(storage, source.files[rank].file, refuse_nul=False) for rank in sorted(ranks)}
+    return [rank for rank, head in heads.items() if ARRAY_BEGINNING.match(head)]
 
 
 def _last_of(records: DataFrame, period: Period | None, partitions: int) -> DataFrame:

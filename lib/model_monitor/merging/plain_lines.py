@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from model_monitor.merging.label_lines import ENCODINGS
 from model_monitor.reading.alike_lines import Path, alike_lines
 from model_monitor.reading.line_bytes import REPLACED, Flags
-from model_monitor.reading.places import FILE, LINE
+from model_monitor.reading.places import LINE
 
 OPENED = "__opened"
 """A line without the brace that closes it; null unless the line is plain."""
@@ -31,22 +31,20 @@ Texts: TypeAlias = Mapping[str, pa.StringArray]
 class PlainLines:
     """Finds the texts of plain lines. paths: where each of them is, by the name of its column.
 
-    is_plain: whether the texts of lines that are alike are all that they should be. without: columns whose cells nobody will
-    want of a plain line.
+    is_plain: whether the texts of lines that are alike are all that they should be.
     """
 
     paths: tuple[tuple[str, Path], ...]
     is_plain: Callable[[Texts], Flags]
-    without: tuple[str, ...]
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The rows with `OPENED` and the texts in front, null where the line is not plain."""
+        """The rows with `OPENED` and the texts in front, null where the line is not plain; where it is, `LINE` is."""
         for batch in batches:
             lines = batch.column(LINE)
             opened, texts = self._of(lines)
             plain = opened.is_valid()
             kept = [
-                _null_where(plain, column) if name in self.without else column
+                _null_where(plain, column) if name == LINE else column
                 for name, column in zip(batch.schema.names, batch.columns, strict=True)
             ]
             names = [OPENED, *texts, *batch.schema.names]
@@ -85,14 +83,14 @@ def plain_captures(*, with_data: bool) -> PlainLines:
     ]
     if with_data:
         paths.append((DATA, (*output, "data")))
-    return PlainLines(tuple(paths), has_output_and_id, (LINE, FILE))
+    return PlainLines(tuple(paths), has_output_and_id)
 
 
 def plain_labels() -> PlainLines:
     """Of ground-truth records."""
     truth = "groundTruthData"
     paths = ((EVENT_ID, ("eventMetadata", "eventId")), (DATA, (truth, "data")), (ENCODING, (truth, "encoding")))
-    return PlainLines(paths, has_truth_and_id, (LINE,))
+    return PlainLines(paths, has_truth_and_id)
 
 
 def has_output_and_id(texts: Texts) -> Flags:

@@ -6,7 +6,7 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
 from model_monitor.merging.labels import CONTENT, POSITION, Labels
-from model_monitor.merging.sources import HourlySource
+from model_monitor.merging.sources import RANK, HourlySource
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.places import BLOCK_START, FILE, LINE
 from model_monitor.reading.quarantine import NUMBER, clear_quarantine, refused_texts, write_quarantine
@@ -27,14 +27,17 @@ def put_aside(
     records: the captures. Reads both sides once more if any record was refused.
     Raises OutputFailed if they can't be written.
     """
-    place = [REASON, FILE, BLOCK_START, LINE]
-    refused = records.select(*place).unionByName(labels.refused.where(F.col(CONTENT).isNull()).select(*place))
+    refused = _told(records, captures).unionByName(_told(labels.refused.where(F.col(CONTENT).isNull()), label_source))
     folders = (*captures.places, *label_source.places)
     dataset = Dataset(refused, (), captures.path, refusable=True, folders=folders)
     if not any_refused:
         clear_quarantine(dataset, output_path)
         return None
-    elements = labels.refused.where(F.col(CONTENT).isNotNull()).select(
+    elements = label_source.with_files(labels.refused.where(F.col(CONTENT).isNotNull())).select(
         REASON, FILE, BLOCK_START, F.col(CONTENT).alias(LINE), (F.col(POSITION) + 1).alias(NUMBER)
     )
     return write_quarantine(dataset, output_path, refused_texts(elements))
+
+
+def _told(records: DataFrame, source: HourlySource) -> DataFrame:
+    return source.with_files(records.select(REASON, RANK, LINE)).select(REASON, FILE, LINE)

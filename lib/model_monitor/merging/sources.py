@@ -11,8 +11,8 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
 
 from model_monitor.merging.hours import moment_of, placed
-from model_monitor.reading.places import FILE
-from model_monitor.reading.text_lines import read_lines
+from model_monitor.reading.places import FILE, FILE_KEY, LINE
+from model_monitor.reading.text_lines import text_lines
 from model_monitor.reading.windows import folders_of_hours
 from model_monitor.storage import StoredFile, storage_of
 
@@ -79,17 +79,28 @@ class HourlySource:
             sizes[file.branch, file.hour] = sizes.get((file.branch, file.hour), 0) + file.text_bytes
         return max(sizes.values(), default=0)
 
-    def lines(self, spark: SparkSession) -> DataFrame:
-        """The lines with `BRANCH`, `HOUR` and `RANK` of their file. Files that came after the listing are left out."""
-        return self.placed(read_lines(spark, self.places))
+    def lines(self, spark: SparkSession, *names: str) -> DataFrame:
+        """The lines with the `FILE_KEY` of their file, and with these columns of `TextLines`. Starts no Spark job."""
+        return text_lines(spark, self.places).of(LINE, FILE_KEY, *names)
 
     def placed(self, frame: DataFrame) -> DataFrame:
-        """Rows with `FILE` beside `BRANCH`, `HOUR` and `RANK` of that file. Joined by a hash: paths are long, and lines many."""
+        """Rows with `BRANCH`, `HOUR` and `RANK` in place of their `FILE_KEY`. Those of files that came after the listing are
+        left out."""
         number = {branch: index for index, branch in enumerate(self.branches)}
-        rows = [(uri_of(file.file.path), number[file.branch], file.hour, rank) for rank, file in enumerate(self.files)]
-        spark, schema = frame.sparkSession, f"path string, {BRANCH} int, {HOUR} bigint, {RANK} int"
-        table = spark.createDataFrame(rows, schema).select(F.xxhash64("path").alias("path"), BRANCH, HOUR, RANK)
-        return frame.join(F.broadcast(table), F.xxhash64(FILE) == F.col("path")).drop("path")
+        rows = [
+            (spelling, number[file.branch], file.hour, rank)
+            for rank, file in enumerate(self.files)
+            for spelling in spellings_of(uri_of(file.file.path))
+        ]
+        table = frame.sparkSession.createDataFrame(rows, f"{FILE} string, {BRANCH} int, {HOUR} bigint, {RANK} int")
+        keyed = table.select(F.xxhash64(FILE).alias(FILE_KEY), BRANCH, HOUR, RANK)
+        return frame.join(F.broadcast(keyed), FILE_KEY).drop(FILE_KEY)
+
+    def with_files(self, frame: DataFrame) -> DataFrame:
+        """Rows with the `FILE` of their `RANK`."""
+        rows = [(rank, uri_of(file.file.path)) for rank, file in enumerate(self.files)]
+        table = frame.sparkSession.createDataFrame(rows, f"{RANK} int, {FILE} string")
+        return frame.join(F.broadcast(table), RANK)
 
 
 def partitions_of(*sources: HourlySource) -> int:
@@ -114,6 +125,12 @@ def list_hours(spark: SparkSession, path: str, hours: Collection[int] | None) ->
 def uri_of(path: str) -> str:
     """A listed path as Spark's `_metadata.file_path` spells it."""
     return NOT_IN_A_URI.sub(lambda found: f"%{ord(found[0]):02X}", path)
+
+
+def spellings_of(uri: str) -> tuple[str, ...]:
+    """What `input_file_name()` may call a file: where no host is named, Spark writes one slash or three."""
+    scheme, slashes, path = uri.partition(":/")
+    return (uri,) if not slashes or path.startswith("/") else (uri, f"{scheme}:///{path}")
 
 
 def _placed(file: StoredFile, root: str) -> HourlyFile:

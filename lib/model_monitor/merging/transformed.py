@@ -18,10 +18,10 @@ from model_monitor.merging.transform_lines import SCHEMA, split_outputs
 from model_monitor.reading.decoding import CSV, JSON
 from model_monitor.reading.formats import CsvFormat, JsonFormat
 from model_monitor.reading.heads import head_of
-from model_monitor.reading.places import BLOCK_START, FILE, LINE
+from model_monitor.reading.places import FILE_KEY, LINE
 from model_monitor.reading.refusals import Refusal
-from model_monitor.reading.text_lines import is_utf_8, without_globs
-from model_monitor.reading.times import time_of
+from model_monitor.reading.text_lines import file_key, is_utf_8, without_globs
+from model_monitor.reading.times import written_time
 from model_monitor.reading.transforms import named_files
 from model_monitor.storage import storage_of
 
@@ -74,31 +74,28 @@ def transformed_records(
 
 
 def _of_csv(spark: SparkSession, source: HourlySource, dataset_format: CsvFormat) -> DataFrame:
-    lines = source.lines(spark)
+    lines = source.placed(source.lines(spark))
     if dataset_format.header:
         head = head_of(storage_of(source.path, spark), source.files[0].file)
         lines = lines.where(F.col(LINE) != head.decode("utf-8", "replace").splitlines()[0])
     cells = [F.regexp_extract(LINE, LAST_TWO_CELLS, group) for group in (1, 2, 3)]
     written = F.nullif(F.trim(cells[2]), F.lit(""))
     # without a time in the last cell the two are cells of the model's own
-    key = F.when(time_of(written).isNotNull() & written.isNotNull(), F.nullif(F.trim(cells[1]), F.lit("")))
+    key = F.when(written_time(written).isNotNull(), F.nullif(F.trim(cells[1]), F.lit("")))
     taken = F.struct(key.alias(KEY), written.alias(WRITTEN), cells[0].alias(DATA), F.lit(True).alias(IS_JSON))
     return lines.select("*", F.inline(F.array(taken)))
 
 
 def _of_json(spark: SparkSession, source: HourlySource, dataset_format: JsonFormat) -> DataFrame:
     texts = source.lines(spark) if dataset_format.lines else _documents(spark, source)
-    ordered = texts.select(LINE, *[name for name in texts.columns if name != LINE])
-    return ordered.mapInArrow(split_outputs, f"{SCHEMA}, {ddl_of(ordered)}")
+    return source.placed(texts.mapInArrow(split_outputs, f"{SCHEMA}, {ddl_of(texts)}"))
 
 
 def _documents(spark: SparkSession, source: HourlySource) -> DataFrame:
     """Each file as one line."""
     reader = spark.read.option("recursiveFileLookup", "true")
-    documents = reader.text([without_globs(place) for place in source.places], wholetext=True).select(
-        F.col("value").alias(LINE), F.col("_metadata.file_path").alias(FILE), F.lit(0).cast("bigint").alias(BLOCK_START)
-    )
-    return source.placed(documents)
+    documents = reader.text([without_globs(place) for place in source.places], wholetext=True)
+    return documents.select(F.col("value").alias(LINE), file_key().alias(FILE_KEY))
 
 
 def _opened(encoding: str) -> Column:

@@ -48,8 +48,17 @@ class TextLines:
 
 def _column(name: str) -> Column:
     if name == FILE_KEY:
-        return F.xxhash64(F.input_file_name())
-    return F.col({LINE: "value", FILE: "_metadata.file_path", BLOCK_START: "_metadata.file_block_start"}[name])
+        return file_key()
+    if name == BLOCK_START:
+        return F.call_function(
+            "input_file_block_start"
+        )  # for `_metadata.file_block_start` Spark makes all of `_metadata`
+    return F.col({LINE: "value", FILE: "_metadata.file_path"}[name])
+
+
+def file_key() -> Column:
+    """The `FILE_KEY` of a row that comes straight from Spark's reader."""
+    return F.xxhash64(F.input_file_name())
 
 
 def text_lines(

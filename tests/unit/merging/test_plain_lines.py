@@ -17,7 +17,7 @@ from model_monitor.merging.plain_lines import (
     plain_captures,
     plain_labels,
 )
-from model_monitor.reading.places import FILE, LINE
+from model_monitor.reading.places import FILE_KEY, LINE
 
 ROWS = 40
 
@@ -36,7 +36,7 @@ def label(number, data="1", encoding="CSV", event=None):
 def batch_of(lines):
     columns = {
         LINE: pa.array(lines),
-        FILE: pa.array(["file:/captures"] * len(lines)),
+        FILE_KEY: pa.array([47] * len(lines)),
         "hour": pa.array(range(len(lines))),
     }
     return pa.RecordBatch.from_pydict(columns)
@@ -62,17 +62,17 @@ def test_the_texts_of_captures_are_cut_and_the_line_is_let_go():
             ENCODING: "CSV",
             DATA: document["captureData"]["endpointOutput"]["data"],
             LINE: None,
-            FILE: None,
+            FILE_KEY: 47,
             "hour": number,
         }
         for number, (line, document) in enumerate(zip(lines, documents, strict=True))
     ]
 
 
-def test_of_a_label_the_file_is_kept():
+def test_the_texts_of_labels_are_cut():
     [row, *_] = rows_of(plain_labels(), [json.dumps(label(number)) for number in range(ROWS)])
 
-    assert (row[OPENED] is not None, row[LINE], row[FILE]) == (True, None, "file:/captures")
+    assert (row[OPENED] is not None, row[LINE], row[FILE_KEY]) == (True, None, 47)
     assert (row[EVENT_ID], row[DATA], row[ENCODING]) == ("event-0", "1", "CSV")
 
 
@@ -95,7 +95,7 @@ def test_another_line_stays_as_it_is(plain, usual, odd):
     rows = rows_of(plain, lines)
 
     assert [number for number, row in enumerate(rows) if row[OPENED] is None] == [7]
-    assert (rows[7][LINE], rows[7][FILE], rows[7][EVENT_ID]) == (lines[7], "file:/captures", None)
+    assert (rows[7][LINE], rows[7][FILE_KEY], rows[7][EVENT_ID]) == (lines[7], 47, None)
     assert rows[8][EVENT_ID] == "event-8"
 
 
