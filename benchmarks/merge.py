@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import pyspark.sql.functions as F
@@ -36,6 +37,9 @@ FEW = 20_000
 AT_MOST = 1.3
 """Times the bare join."""
 
+ODD = 0x9E3779B97F4A7C15F39CC0605CEDC835
+"""Any odd number that spreads products over all bits will do."""
+
 TWICE, NEVER = 0.01, 0.02
 
 HALF = "struct<data:string,encoding:string,mode:string,observedContentType:string>"
@@ -52,10 +56,13 @@ def captures(records: int) -> Path:
     def fill(folder: Path) -> None:
         for hour, rng, numbers in _hours(records):
             cells = [np.char.mod("%.6f", rng.random(len(numbers))) for _ in range(8)]
-            rows = zip(numbers, *cells, strict=True)
+            seconds = (
+                3600 * index // len(numbers) for index in range(len(numbers))
+            )  # requests are captured one by one
+            rows = zip(seconds, numbers, *cells, strict=True)
             _write(folder / "endpoint" / "AllTraffic", hour, (_captured(hour, *row) for row in rows))
 
-    return kept(f"merge-captures-{records}", fill)
+    return kept(f"uuid-captures-{records}", fill)
 
 
 def labels(records: int) -> Path:
@@ -75,7 +82,7 @@ def labels(records: int) -> Path:
         for hour in range(HOURS, HOURS + 6):
             _write(folder, hour, iter(late[hour]))
 
-    return kept(f"merge-labels-{records}", fill)
+    return kept(f"uuid-labels-{records}", fill)
 
 
 def ours(spark: SparkSession, records: int) -> None:
@@ -116,8 +123,8 @@ def _hours(records: int) -> list[tuple[int, np.random.Generator, range]]:
     ]
 
 
-def _captured(hour: int, number: int, *cells: str) -> str:
-    time = START + timedelta(hours=hour, seconds=number % 3600)
+def _captured(hour: int, second: int, number: int, *cells: str) -> str:
+    time = START + timedelta(hours=hour, seconds=second)
     halves = {
         "endpointInput": {
             "observedContentType": "text/csv",
@@ -127,12 +134,17 @@ def _captured(hour: int, number: int, *cells: str) -> str:
         },
         "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": cells[0], "encoding": "CSV"},
     }
-    metadata = {"eventId": f"event-{number:032d}", "inferenceTime": time.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    metadata = {"eventId": _event(number), "inferenceTime": time.strftime("%Y-%m-%dT%H:%M:%SZ")}
     return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"})
 
 
+def _event(number: int) -> str:
+    """An id as the service's: a UUID, another one for every number."""
+    return str(UUID(int=number * ODD % 2**128))
+
+
 def _label(number: int) -> str:
-    metadata = {"eventId": f"event-{number:032d}"}
+    metadata = {"eventId": _event(number)}
     truth = {"data": str(number % 2), "encoding": "CSV"}
     return json.dumps({"groundTruthData": truth, "eventMetadata": metadata, "eventVersion": "0"})
 

@@ -136,7 +136,7 @@ def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None
     """The folder with the records that were refused; None if there are none, or no lines of text to put there."""
     if ledger.quarantined and dataset.has_lines:
         return write_quarantine(dataset, output_path)
-    clear_quarantine(dataset, output_path)
+    clear_quarantine(dataset.frame.sparkSession, output_path)
     return None
 
 

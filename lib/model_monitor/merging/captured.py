@@ -21,6 +21,7 @@ from model_monitor.merging.plain_lines import (
     INFERENCE_ID,
     INFERENCE_TIME,
     OPENED,
+    TIMESTAMP,
     PlainLines,
     plain_captures,
 )
@@ -83,27 +84,26 @@ def captured_records(
     if score:
         data = F.coalesce(F.col(DATA), output_half.getField("data"))
         text = score.of_reply(data, F.coalesce(F.col(ENCODING), output_half.getField("encoding")))
-    return placed_records(keyed, fault, F.col(OPENED), text, hours)
+    time = F.coalesce(F.col(TIMESTAMP), microseconds(F.col(WRITTEN)))
+    return placed_records(keyed.withColumn(TIME, time), fault, F.col(OPENED), text, hours)
 
 
 def cut_plain(lines: DataFrame, plain: PlainLines) -> DataFrame:
-    """The lines with `OPENED` and the texts of the plain ones, whose `LINE` is null, in front."""
+    """The lines with what was found of the plain ones, whose `LINE` is null, in front."""
     return lines.mapInArrow(partial(in_worker, plain), f"{plain.ddl}, {ddl_of(lines)}")
 
 
 def placed_records(
     told: DataFrame, fault: Column, opened: Column, score: Column, hours: Collection[int] | None
 ) -> DataFrame:
-    """Records with `KEY`, `EVENT` and the text of their time as rows with `COLUMNS`, each in the hour of its folder, else of
-    its time.
+    """Records with `KEY`, `EVENT` and `TIME` as rows with `COLUMNS`, each in the hour of its folder, else of its time.
 
     fault: the reason for refusing one, 0 if there is none.
     """
-    timed = told.withColumn(TIME, _microseconds(F.col(WRITTEN)))
     own = F.floor(F.col(TIME) / (SECONDS * MICROSECONDS))
     of_time = F.when(own.isNull(), Refusal.UNREADABLE_TIME).when(~_is_in(own, hours), Refusal.OUTSIDE_WINDOW)
     misplaced = F.coalesce(F.when(F.col(HOUR).isNull(), of_time), F.lit(0))
-    judged = timed.withColumn(REASON, F.when(fault == 0, misplaced).otherwise(fault))
+    judged = told.withColumn(REASON, F.when(fault == 0, misplaced).otherwise(fault))
     kept = F.col(REASON) == 0
     hour = F.coalesce(F.col(HOUR), own)
     return judged.select(
@@ -155,10 +155,9 @@ def _is_in(hour: Column, hours: Collection[int] | None) -> Column:
     return F.lit(True) if hours is None else hour.isin(*sorted(hours))
 
 
-def _microseconds(written: Column) -> Column:
-    """A time as a number. One that is written as the service writes it needs no look by patterns, which take longer."""
-    as_written = (F.length(written) == 20) & F.endswith(written, F.lit("Z")) & (F.substring(written, 11, 1) == "T")
-    return F.unix_micros(F.when(as_written, F.try_to_timestamp(written)).otherwise(written_time(written)))
+def microseconds(written: Column) -> Column:
+    """The time that a text is as a number; null if it can't be read."""
+    return F.unix_micros(written_time(written))
 
 
 def _is_without_data() -> Column:

@@ -165,7 +165,10 @@ def _records_by_spark(told: DataFrame) -> DataFrame:
     whole = F.col(f"{RECORD}.{COMPLETE}").isNotNull() & ~is_malformed(F.col(RECORD))
     plain = F.coalesce(whole & sound & ~F.concat(data, event).contains(REPLACED), F.lit(False))
     judged = parsed.withColumn(REASON, F.when(is_cut, 0).when(plain, 0).otherwise(IRREGULAR))
-    truth = F.to_json(F.struct(data.alias("data"), encoding.alias("encoding")))
+    written = F.to_json(F.struct(data.alias("data"), encoding.alias("encoding")))
+    # texts that were cut have nothing in them that JSON escapes
+    cut = F.concat(F.lit('{"data":"'), F.col(DATA), F.lit('","encoding":"'), encoding, F.lit('"}'))
+    truth = F.when(is_cut, cut).otherwise(written)
     kept = F.col(REASON) == 0
     return judged.select(
         F.when(kept, event).alias(KEY),
@@ -218,16 +221,15 @@ def _last_of(records: DataFrame, period: Period | None, partitions: int) -> Data
     """One row for each id, and for each refused record; with a period the id's last labels of all hours are in one row."""
     labelled = records.select(KEY, TRUTH, F.xxhash64(TRUTH).alias(LABEL), REASON, HOUR, *ORDER)
     labelled = labelled.repartition(partitions, KEY)
-    of_id = [F.col(KEY)] if period is None else [F.col(KEY), F.col(HOUR)]
-    all_of_id = Window.partitionBy(*of_id)
-    last_first = all_of_id.orderBy(*[F.col(name).desc() for name in ORDER])
+    of_id = Window.partitionBy(KEY, *([] if period is None else [HOUR])).orderBy(*ORDER)
+    so_far = of_id.rowsBetween(Window.unboundedPreceding, Window.currentRow)  # of the last one: all of the id
     good = F.col(REASON) == 0
     ranked = labelled.select(
         "*",
-        F.row_number().over(last_first).alias("__number"),
-        F.when(good, F.count("*").over(all_of_id)).otherwise(1).alias(COUNT),
-        (F.min(LABEL).over(all_of_id) != F.max(LABEL).over(all_of_id)).alias(SEVERAL),
-    ).where(~good | (F.col("__number") == 1))
+        F.lead(F.lit(True)).over(of_id).alias("__followed"),
+        F.when(good, F.row_number().over(of_id)).otherwise(1).alias(COUNT),
+        (F.min(LABEL).over(so_far) != F.max(LABEL).over(so_far)).alias(SEVERAL),
+    ).where(~good | F.col("__followed").isNull())
     if period is None:
         return ranked.select(KEY, TRUTH, LABEL, REASON, COUNT, SEVERAL)
     candidate = F.struct(*ORDER, HOUR, TRUTH, LABEL, COUNT, SEVERAL)

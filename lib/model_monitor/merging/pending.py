@@ -16,6 +16,7 @@ from model_monitor.merging.absent import AbsentLabel
 from model_monitor.merging.captured import KEY
 from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.labels import CANDIDATES, LABEL, Labels
+from model_monitor.merging.small_tables import small_table
 from model_monitor.merging.sources import HOUR, uri_of
 from model_monitor.merging.staging import ID_SCHEMA
 from model_monitor.reading.places import FILE
@@ -42,7 +43,7 @@ class Pending:
     def ids(self, hours: Collection[HourFolder]) -> DataFrame:
         """What is remembered of some hours: `staging.ID_SCHEMA` with `branch`, a text, and `hour`."""
         rows = [(uri_of(self._paths[hour]), hour.branch, hour.hour) for hour in hours]
-        table = self._spark.createDataFrame(rows, f"{FILE} string, branch string, hour bigint")
+        table = small_table(self._spark, rows, f"{FILE}: string, branch: string, hour: bigint")
         if not rows:
             return table.drop(FILE).select(
                 *[F.lit(None).cast(kind).alias(name) for name, kind in map(str.split, ID_SCHEMA.split(", "))], "*"

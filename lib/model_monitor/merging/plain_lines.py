@@ -23,6 +23,10 @@ OPENED = "__opened"
 
 EVENT_ID, INFERENCE_ID, INFERENCE_TIME = "__event_id", "__inference_id", "__inference_time"
 DATA, ENCODING = "__data", "__encoding"
+TIMESTAMP = "__timestamp"
+"""Of a time that is written as the service writes it: the microseconds since 1970."""
+
+AS_THE_SERVICE_WRITES = len("2026-01-31T22:10:00Z")
 
 Texts: TypeAlias = Mapping[str, pa.StringArray]
 
@@ -31,45 +35,60 @@ Texts: TypeAlias = Mapping[str, pa.StringArray]
 class PlainLines:
     """Finds the texts of plain lines. paths: where each of them is, by the name of its column.
 
-    is_plain: whether the texts of lines that are alike are all that they should be.
+    is_plain: whether the texts of lines that are alike are all that they should be. opening: whether the line is wanted, too,
+    as `OPENED`. time: the one of the texts that is a time; it comes as `TIMESTAMP`.
     """
 
     paths: tuple[tuple[str, Path], ...]
     is_plain: Callable[[Texts], Flags]
+    opening: bool = False
+    time: str | None = None
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The rows with `OPENED` and the texts in front, null where the line is not plain; where it is, `LINE` is."""
+        """The rows with what is found in front, null where the line is not plain; where it is, `LINE` is."""
         for batch in batches:
             lines = batch.column(LINE)
-            opened, texts = self._of(lines)
-            plain = opened.is_valid()
-            kept = [
-                _null_where(plain, column) if name == LINE else column
-                for name, column in zip(batch.schema.names, batch.columns, strict=True)
-            ]
-            names = [OPENED, *texts, *batch.schema.names]
-            yield pa.RecordBatch.from_arrays([opened, *texts.values(), *kept], names=names)
+            plain, texts = self._of(lines)
+            found = {**self._opened(lines, plain), **texts, **self._timed(texts)}
+            kept = {name: batch.column(name) for name in batch.schema.names} | {LINE: _null_where(plain, lines)}
+            yield pa.RecordBatch.from_pydict(found | kept)
 
     @property
     def ddl(self) -> str:
         """The columns that are put in front."""
-        return ", ".join(f"{name} string" for name in (OPENED, *(name for name, _ in self.paths)))
+        texts = [*([OPENED] if self.opening else []), *(name for name, _ in self.paths)]
+        numbers = [] if self.time is None else [TIMESTAMP]
+        return ", ".join([*(f"{name} string" for name in texts), *(f"{name} bigint" for name in numbers)])
 
-    def _of(self, lines: pa.StringArray) -> tuple[pa.StringArray, dict[str, pa.StringArray]]:
+    def _opened(self, lines: pa.StringArray, plain: Flags) -> dict[str, pa.StringArray]:
+        if not self.opening:
+            return {}
+        return {OPENED: _null_where(~plain, pc.binary_slice(lines.cast(pa.binary()), 0, -1).view(pa.string()))}
+
+    def _timed(self, texts: Texts) -> dict[str, pa.Array]:
+        """The times as numbers, and no text of them, if they can be."""
+        if self.time is None:
+            return {}
+        times = timestamps_of(texts[self.time])
+        if times is None:
+            return {TIMESTAMP: pa.nulls(len(texts[self.time]), pa.int64())}
+        return {self.time: _nulls(len(times)), TIMESTAMP: times}
+
+    def _of(self, lines: pa.StringArray) -> tuple[Flags, dict[str, pa.StringArray]]:
+        """Which lines are plain, and the texts of those."""
         found = alike_lines(lines, _schema_of(self.paths))
         if found is None:
-            return _nulls(len(lines)), {name: _nulls(len(lines)) for name, _ in self.paths}
+            return np.zeros(len(lines), bool), {name: _nulls(len(lines)) for name, _ in self.paths}
         alike, table = found
         table = table.combine_chunks()
         texts = {name: _text_of(table, path) for name, path in self.paths}
         plain = alike.copy()
         plain[alike] = self.is_plain(texts)
         plain &= np.asarray(pc.ends_with(lines, "}"))
-        opened = pc.binary_slice(lines.cast(pa.binary()), 0, -1).view(pa.string())
         if plain.all():
-            return opened, texts
+            return plain, texts
         places = pa.array(np.cumsum(alike) - 1, mask=~plain)
-        return _null_where(pa.array(~plain), opened), {name: text.take(places) for name, text in texts.items()}
+        return plain, {name: text.take(places) for name, text in texts.items()}
 
 
 def plain_captures(*, with_data: bool) -> PlainLines:
@@ -83,7 +102,7 @@ def plain_captures(*, with_data: bool) -> PlainLines:
     ]
     if with_data:
         paths.append((DATA, (*output, "data")))
-    return PlainLines(tuple(paths), has_output_and_id)
+    return PlainLines(tuple(paths), has_output_and_id, opening=True, time=INFERENCE_TIME)
 
 
 def plain_labels() -> PlainLines:
@@ -110,13 +129,26 @@ def has_truth_and_id(texts: Texts) -> Flags:
     return flags
 
 
+def timestamps_of(texts: pa.StringArray) -> pa.Int64Array | None:
+    """The times that texts are, null where there is no text; None unless each text is as the service writes a time."""
+    as_usual = pc.and_(pc.equal(pc.binary_length(texts), AS_THE_SERVICE_WRITES), pc.ends_with(texts, "Z"))
+    if not pc.all(as_usual).as_py():
+        return None
+    try:
+        return texts.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+
+
 def _is_there(text: pa.StringArray) -> Flags:
     flags: Flags = np.asarray(pc.fill_null(pc.not_equal(text, ""), False))
     return flags
 
 
-def _null_where(flags: pa.BooleanArray, column: pa.Array) -> pa.Array:
-    return pa.nulls(len(column), column.type) if pc.all(flags).as_py() else pc.if_else(flags, None, column)
+def _null_where(flags: Flags, column: pa.Array) -> pa.Array:
+    if not flags.any():
+        return column
+    return pa.nulls(len(column), column.type) if flags.all() else pc.if_else(pa.array(flags), None, column)
 
 
 def _nulls(rows: int) -> pa.StringArray:

@@ -27,12 +27,12 @@ def put_aside(
     records: the captures. Reads both sides once more if any record was refused.
     Raises OutputFailed if they can't be written.
     """
+    if not any_refused:
+        clear_quarantine(records.sparkSession, output_path)
+        return None
     refused = _told(records, captures).unionByName(_told(labels.refused.where(F.col(CONTENT).isNull()), label_source))
     folders = (*captures.places, *label_source.places)
     dataset = Dataset(refused, (), captures.path, refusable=True, folders=folders)
-    if not any_refused:
-        clear_quarantine(dataset, output_path)
-        return None
     elements = label_source.with_files(labels.refused.where(F.col(CONTENT).isNotNull())).select(
         REASON, FILE, BLOCK_START, F.col(CONTENT).alias(LINE), (F.col(POSITION) + 1).alias(NUMBER)
     )

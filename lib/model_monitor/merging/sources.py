@@ -11,6 +11,7 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
 
 from model_monitor.merging.hours import moment_of, placed
+from model_monitor.merging.small_tables import small_table
 from model_monitor.reading.places import FILE, FILE_KEY, LINE
 from model_monitor.reading.text_lines import text_lines
 from model_monitor.reading.windows import folders_of_hours
@@ -92,14 +93,14 @@ class HourlySource:
             for rank, file in enumerate(self.files)
             for spelling in spellings_of(uri_of(file.file.path))
         ]
-        table = frame.sparkSession.createDataFrame(rows, f"{FILE} string, {BRANCH} int, {HOUR} bigint, {RANK} int")
+        table = small_table(frame.sparkSession, rows, f"{FILE}: string, {BRANCH}: int, {HOUR}: bigint, {RANK}: int")
         keyed = table.select(F.xxhash64(FILE).alias(FILE_KEY), BRANCH, HOUR, RANK)
         return frame.join(F.broadcast(keyed), FILE_KEY).drop(FILE_KEY)
 
     def with_files(self, frame: DataFrame) -> DataFrame:
         """Rows with the `FILE` of their `RANK`."""
         rows = [(rank, uri_of(file.file.path)) for rank, file in enumerate(self.files)]
-        table = frame.sparkSession.createDataFrame(rows, f"{RANK} int, {FILE} string")
+        table = small_table(frame.sparkSession, rows, f"{RANK}: int, {FILE}: string")
         return frame.join(F.broadcast(table), RANK)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession
 
-from model_monitor.merging.captured import EVENT, KEY, WRITTEN, placed_records
+from model_monitor.merging.captured import EVENT, KEY, TIME, WRITTEN, microseconds, placed_records
 from model_monitor.merging.scores import Score, no_score
 from model_monitor.merging.sources import HourlyFile, HourlySource, ddl_of
 from model_monitor.merging.transform_lines import SCHEMA, split_outputs
@@ -70,7 +70,8 @@ def transformed_records(
         .otherwise(0)
     )
     text = no_score() if score is None else score.of_reply(F.col(DATA), F.lit(encoding))
-    return placed_records(outputs.withColumn(EVENT, F.col(KEY)), fault, _opened(encoding), text, hours)
+    told = outputs.withColumns({EVENT: F.col(KEY), TIME: microseconds(F.col(WRITTEN))})
+    return placed_records(told, fault, _opened(encoding), text, hours)
 
 
 def _of_csv(spark: SparkSession, source: HourlySource, dataset_format: CsvFormat) -> DataFrame:

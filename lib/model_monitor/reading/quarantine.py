@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 import pyspark.sql.functions as F
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.places import BLOCK_START, FILE, LINE
@@ -40,9 +40,9 @@ def write_quarantine(dataset: Dataset, output_path: str, also: DataFrame | None 
     return folder
 
 
-def clear_quarantine(dataset: Dataset, output_path: str) -> None:
+def clear_quarantine(spark: SparkSession, output_path: str) -> None:
     """Remove what an earlier run left there, when this one refused nothing."""
-    storage_of(output_path, dataset.frame.sparkSession).delete(join(output_path, QUARANTINE))
+    storage_of(output_path, spark).delete(join(output_path, QUARANTINE))
 
 
 def refused_records(dataset: Dataset) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import json
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from model_monitor.merging.plain_lines import (
     INFERENCE_ID,
     INFERENCE_TIME,
     OPENED,
+    TIMESTAMP,
     plain_captures,
     plain_labels,
 )
@@ -58,7 +60,8 @@ def test_the_texts_of_captures_are_cut_and_the_line_is_let_go():
             OPENED: line[:-1],
             EVENT_ID: document["eventMetadata"]["eventId"],
             INFERENCE_ID: document["eventMetadata"]["inferenceId"],
-            INFERENCE_TIME: "2026-01-31T22:10:00Z",
+            INFERENCE_TIME: None,
+            TIMESTAMP: 1_000_000 * calendar.timegm((2026, 1, 31, 22, 10, 0)),
             ENCODING: "CSV",
             DATA: document["captureData"]["endpointOutput"]["data"],
             LINE: None,
@@ -69,10 +72,24 @@ def test_the_texts_of_captures_are_cut_and_the_line_is_let_go():
     ]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    ["2026-01-31T22:10:00.25Z", "2026-01-31T22:10:00+02:00", "2026-13-31T22:10:00Z", "2026-01-31T22:10Z  ", "noon"],
+)
+def test_a_time_that_is_written_otherwise_is_left_to_spark_with_those_beside_it(odd):
+    lines = [json.dumps(captured(number)) for number in range(ROWS)]
+    lines[7] = json.dumps(captured(7, inferenceTime=odd))
+
+    rows = rows_of(plain_captures(with_data=False), lines)
+
+    assert {row[TIMESTAMP] for row in rows} == {None}
+    assert (rows[6][INFERENCE_TIME], rows[7][INFERENCE_TIME]) == ("2026-01-31T22:10:00Z", odd)
+
+
 def test_the_texts_of_labels_are_cut():
     [row, *_] = rows_of(plain_labels(), [json.dumps(label(number)) for number in range(ROWS)])
 
-    assert (row[OPENED] is not None, row[LINE], row[FILE_KEY]) == (True, None, 47)
+    assert (OPENED in row, row[LINE], row[FILE_KEY]) == (False, None, 47)
     assert (row[EVENT_ID], row[DATA], row[ENCODING]) == ("event-0", "1", "CSV")
 
 
@@ -94,7 +111,7 @@ def test_another_line_stays_as_it_is(plain, usual, odd):
 
     rows = rows_of(plain, lines)
 
-    assert [number for number, row in enumerate(rows) if row[OPENED] is None] == [7]
+    assert [number for number, row in enumerate(rows) if row[LINE] is not None] == [7]
     assert (rows[7][LINE], rows[7][FILE_KEY], rows[7][EVENT_ID]) == (lines[7], 47, None)
     assert rows[8][EVENT_ID] == "event-8"
 
@@ -112,16 +129,16 @@ def test_an_unusual_id_of_a_label_is_not_cut(event):
 
     rows = rows_of(plain_labels(), lines)
 
-    assert [number for number, row in enumerate(rows) if row[OPENED] is None] == [7]
+    assert [number for number, row in enumerate(rows) if row[LINE] is not None] == [7]
 
 
 def test_a_blank_behind_the_end_is_left_to_spark():
     rows = rows_of(plain_labels(), [json.dumps(label(number)) + " " for number in range(ROWS)])
 
-    assert all(row[OPENED] is None and row[LINE] for row in rows)
+    assert all(row[DATA] is None and row[LINE] for row in rows)
 
 
 def test_where_no_line_is_alike_all_stay():
     rows = rows_of(plain_labels(), ["[]", "[]"])
 
-    assert [(row[OPENED], row[DATA], row[LINE]) for row in rows] == [(None, None, "[]")] * 2
+    assert [(row[DATA], row[LINE]) for row in rows] == [(None, "[]")] * 2
