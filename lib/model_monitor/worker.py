@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from zipimport import zipimporter
 
 import pyarrow as pa
@@ -23,6 +24,14 @@ def in_worker(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Reco
     for path, finder in list(sys.path_importer_cache.items()):
         if isinstance(finder, zipimporter):
             del sys.path_importer_cache[path]  # an import makes it anew, from the directory that zipimport remembers
-    if not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()  # what is alive after the worker's first task are the libraries, which stay alive
+    _freeze_libraries()
+
+
+@cache
+def _freeze_libraries() -> None:
+    """Once: what is alive after the worker's first task are the libraries, which stay alive.
+
+    gc.get_freeze_count() would tell whether that has been done, but it visits all of them.
+    """
+    gc.collect()
+    gc.freeze()
