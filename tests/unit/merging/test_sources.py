@@ -1,0 +1,25 @@
+"""What Spark calls a listed file."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.merging.sources import spellings_of, uri_of
+
+
+@pytest.mark.parametrize(
+    ("uri", "spellings"),
+    [
+        ("file:/data/a.jsonl", ("file:/data/a.jsonl", "file:///data/a.jsonl")),
+        ("file:///data/a.jsonl", ("file:///data/a.jsonl",)),
+        ("s3a://bucket/a.jsonl", ("s3a://bucket/a.jsonl",)),
+        ("hdfs://name:8020/a:/b", ("hdfs://name:8020/a:/b",)),
+        ("hdfs:/a", ("hdfs:/a", "hdfs:///a")),
+    ],
+)
+def test_a_path_without_a_host_has_two_spellings(uri, spellings):
+    assert spellings_of(uri) == spellings
+
+
+def test_of_a_path_what_a_uri_can_not_have_is_escaped_and_letters_are_left():
+    assert uri_of("file:/a b/50%/ä#.jsonl") == "file:/a%20b/50%25/ä%23.jsonl"
