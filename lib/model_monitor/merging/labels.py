@@ -166,7 +166,7 @@ def _records_by_spark(told: DataFrame) -> DataFrame:
     plain = F.coalesce(whole & sound & ~F.concat(data, event).contains(REPLACED), F.lit(False))
     judged = parsed.withColumn(REASON, F.when(is_cut, 0).when(plain, 0).otherwise(IRREGULAR))
     written = F.to_json(F.struct(data.alias("data"), encoding.alias("encoding")))
-    # texts that were cut have nothing in them that JSON escapes
+    # of texts that were cut JSON escapes no letter (`plain_lines.has_truth_and_id`)
     cut = F.concat(F.lit('{"data":"'), F.col(DATA), F.lit('","encoding":"'), encoding, F.lit('"}'))
     truth = F.when(is_cut, cut).otherwise(written)
     kept = F.col(REASON) == 0

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.merging.label_lines import ENCODINGS
-from model_monitor.reading.alike_lines import Path, alike_lines
-from model_monitor.reading.line_bytes import REPLACED, Flags
+from model_monitor.reading.alike_lines import ESCAPES, Path, alike_lines
+from model_monitor.reading.line_bytes import REPLACED, Flags, holding
 from model_monitor.reading.places import LINE
 
 OPENED = "__opened"
@@ -121,9 +121,10 @@ def has_output_and_id(texts: Texts) -> Flags:
 
 
 def has_truth_and_id(texts: Texts) -> Flags:
-    """Whether the record has a label of a known encoding, and an id."""
+    """Whether the record has a label of a known encoding, which JSON writes as it is, and an id."""
     known = pc.is_in(pc.utf8_upper(texts[ENCODING]), pa.array([*ENCODINGS, None]))
     flags: Flags = np.asarray(known) & _is_there(pc.utf8_trim(texts[DATA], " ")) & _is_there(texts[EVENT_ID])
+    flags &= ~holding(texts[DATA], "".join(ESCAPES.values()).encode())
     for text in (texts[DATA], texts[EVENT_ID]):
         flags &= ~np.asarray(pc.fill_null(pc.match_substring(text, REPLACED), False))
     return flags

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from model_monitor.merging.hours import moment_of, placed
 from model_monitor.merging.small_tables import small_table
+from model_monitor.reading.files_by_key import keys_of
 from model_monitor.reading.places import FILE, FILE_KEY, LINE
 from model_monitor.reading.text_lines import text_lines
 from model_monitor.reading.windows import folders_of_hours
@@ -88,14 +89,15 @@ class HourlySource:
         """Rows with `BRANCH`, `HOUR` and `RANK` in place of their `FILE_KEY`. Those of files that came after the listing are
         left out."""
         number = {branch: index for index, branch in enumerate(self.branches)}
-        rows = [
+        spelled = [
             (spelling, number[file.branch], file.hour, rank)
             for rank, file in enumerate(self.files)
             for spelling in spellings_of(uri_of(file.file.path))
         ]
-        table = small_table(frame.sparkSession, rows, f"{FILE}: string, {BRANCH}: int, {HOUR}: bigint, {RANK}: int")
-        keyed = table.select(F.xxhash64(FILE).alias(FILE_KEY), BRANCH, HOUR, RANK)
-        return frame.join(F.broadcast(keyed), FILE_KEY).drop(FILE_KEY)
+        keys = keys_of([spelling for spelling, *_ in spelled])
+        rows = [(key, *place) for key, (_, *place) in zip(keys, spelled, strict=True)]
+        schema = f"{FILE_KEY}: bigint, {BRANCH}: int, {HOUR}: bigint, {RANK}: int"
+        return frame.join(F.broadcast(small_table(frame.sparkSession, rows, schema)), FILE_KEY).drop(FILE_KEY)
 
     def with_files(self, frame: DataFrame) -> DataFrame:
         """Rows with the `FILE` of their `RANK`."""

@@ -28,7 +28,7 @@ class FilesByKey:
 
     @classmethod
     def of(cls, paths: Sequence[str]) -> FilesByKey:
-        keys = xxhash64_of_texts(pa.array(paths, pa.string())).view(np.int64)
+        keys = np.array(keys_of(paths), np.int64)
         order = np.argsort(keys, kind="stable")
         ends = ["/".join(paths[place].rsplit("/", FOLDERS_KEPT)[-FOLDERS_KEPT:]) for place in order.tolist()]
         return cls(keys[order], pa.array([*ends, ""], pa.string()))
@@ -42,6 +42,12 @@ class FilesByKey:
         known = places < len(self.keys)
         known[known] = self.keys[places[known]] == wanted[known]
         return pa.DictionaryArray.from_arrays(np.where(known, places, len(self.keys)).astype(np.int32), self.paths)
+
+
+def keys_of(paths: Sequence[str]) -> list[int]:
+    """The `FILE_KEY` of files that Spark calls so."""
+    keys: list[int] = xxhash64_of_texts(pa.array(paths, pa.string())).view(np.int64).tolist()
+    return keys
 
 
 NO_FILES = FilesByKey.of([])

@@ -49,10 +49,8 @@ class TextLines:
 def _column(name: str) -> Column:
     if name == FILE_KEY:
         return file_key()
-    if name == BLOCK_START:
-        return F.call_function(
-            "input_file_block_start"
-        )  # for `_metadata.file_block_start` Spark makes all of `_metadata`
+    if name == BLOCK_START:  # for `_metadata.file_block_start` Spark would make all of `_metadata`
+        return F.call_function("input_file_block_start")
     return F.col({LINE: "value", FILE: "_metadata.file_path"}[name])
 
 

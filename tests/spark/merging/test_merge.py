@@ -25,6 +25,17 @@ from model_monitor.merging.request import MergeRequest
 from model_monitor.merging.run import merge as run_merge
 
 
+@pytest.mark.parametrize("data", ["1\n", "0,\t1", 'a "quoted" one', "back\\slash", "süß"])
+def test_many_labels_alike_are_written_as_json_writes_them(merge, tmp_path, data):
+    numbers = range(100)  # enough for lines to be taken by what they have in common
+    write_captures(tmp_path, 0, [captured(number) for number in numbers])
+    write_labels(tmp_path, 0, [label(f"event-{number}", data) for number in numbers])
+
+    merge(0, 0)
+
+    assert truths(tmp_path / "merged") == {f"event-{number}": data for number in numbers}
+
+
 def test_every_record_of_both_sides_is_accounted_for(merge, tmp_path):
     """Contract.md section 11, rows 14 and 15: captures are all kept, of an id's labels the last counts."""
     write_captures(

@@ -102,6 +102,8 @@ def test_the_texts_of_labels_are_cut():
         ),
         pytest.param(plain_labels(), label, label(7, data=" "), id="an empty label"),
         pytest.param(plain_labels(), label, label(7, encoding="XML"), id="an encoding that there is not"),
+        pytest.param(plain_labels(), label, label(7, data="1\n"), id="a label with a line break, which JSON escapes"),
+        pytest.param(plain_labels(), label, label(7, data="1\t2"), id="a label with a tab"),
         pytest.param(plain_labels(), label, label(7) | {"more": "x"}, id="a label with a member more"),
     ],
 )
