@@ -36,7 +36,7 @@ SETTINGS = {
     "spark.sql.files.minPartitionNum": "1",
     # Above it Spark lists folders by a job of its own: 0.85 s instead of 0.11 s for 72 hours of captures, measured.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
-    # What a job keeps it reads once or twice, and to find out which columns can be packed takes longer than to sort them.
+    # What a job keeps it reads once or twice; to pack it, Spark would first count every value that it keeps.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
 }
 

@@ -140,6 +140,12 @@ def test_a_blank_behind_the_end_is_left_to_spark():
     assert all(row[DATA] is None and row[LINE] for row in rows)
 
 
+def test_labels_without_data_are_left_to_spark():
+    lines = [json.dumps({"groundTruthData": {}, "eventMetadata": {"eventId": f"event-{n}"}}) for n in range(ROWS)]
+
+    assert [row[LINE] for row in rows_of(plain_labels(), lines)] == lines
+
+
 def test_where_no_line_is_alike_all_stay():
     rows = rows_of(plain_labels(), ["[]", "[]"])
 
