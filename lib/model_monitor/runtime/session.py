@@ -25,6 +25,11 @@ from model_monitor.runtime.standalone import require_master
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+WORKER_ENVIRONMENT = (
+    {"spark.executorEnv.SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # which has no other
+)
+"""In each worker PySpark asks distutils for a version; setuptools would load a hundred modules to answer in its place."""
+
 SETTINGS = {
     # The same text is the same time and the same number everywhere.
     "spark.sql.session.timeZone": "UTC",
@@ -38,6 +43,9 @@ SETTINGS = {
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
     # What a job keeps it reads once or twice; to pack it, Spark would first count every value that it keeps.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
+    # Without checksum files beside local files: looked for at each file that is opened, and an edited file fails by its old one.
+    "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+    **WORKER_ENVIRONMENT,
 }
 
 MIN_PARTITION_BYTES, USUAL_PARTITION_BYTES = 32 * 1024 * 1024, 128 * 1024 * 1024
