@@ -38,7 +38,7 @@ if IS_HERE:
         AIRFLOW_HOME=str(HOME),
         AIRFLOW__CORE__LOAD_EXAMPLES="False",
         AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "examples" / "airflow"),
-        AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{HOME}/airflow.db",
+        AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{HOME}/airflow.db?timeout=60",
         AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
         AIRFLOW_VAR_CHURN_PYTHON=PRODUCT_PYTHON,
         AIRFLOW_VAR_CHURN_HOME=str(HOME / "churn"),
