@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 WORKER_ENVIRONMENT = (
     {"spark.executorEnv.SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # which has no other
 )
-"""In each worker PySpark asks distutils for a version; setuptools would load a hundred modules to answer in its place."""
+"""In each worker PySpark asks distutils for a version; setuptools would put its own in its place, and load itself for that."""
 
 SETTINGS = {
     # The same text is the same time and the same number everywhere.
