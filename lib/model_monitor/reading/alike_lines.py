@@ -2,9 +2,9 @@
 executors.
 
 A program that writes records puts the same members in the same order, line after line. So the text around the values is
-compared as bytes, many lines at once, and the values are cut out of it without a parser. Nothing is guessed: a line that has an
-escape other than a line break's or a tab's, or differs from the first one in a byte outside of its values, is not said to be
-alike.
+compared as bytes, many lines at once, each value is followed to its closing quote, and the values are cut out without a parser.
+Nothing is guessed: a line that has an escape other than a line break's or a tab's, or differs from the first one in a byte
+outside of its values, is not said to be alike.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from model_monitor.reading.line_bytes import Bytes, Flags, buffer_of, bytes_of, 
 
 Path: TypeAlias = tuple[str, ...]
 Positions: TypeAlias = NDArray[np.int64]
+Values: TypeAlias = list[tuple[Positions, Positions]]
+"""Where each value begins and ends in the bytes of the alike lines."""
 
 QUOTE, BACKSLASH, SPACE = b'"\\ '
 
@@ -37,8 +39,8 @@ LINES_LOOKED_AT = 64
 LEAST_SHARE = 0.5
 """Of so many lines, spread over all, this share has to be like the first one, or it is not worth while to look at all."""
 
-CHUNK_BYTES = 2**21
-"""Bytes of lines that are compared at a time, so that they stay in a core's cache from one comparison to the next."""
+CHUNK_BYTES = 2**22
+"""Bytes of lines that are compared at a time: many for each call of numpy, and no more than stay near from one to the next."""
 
 SHARE_TO_GO_ON = 0.9
 """The lines of the last chunk serve for the next one as long as so many are like them."""
@@ -46,7 +48,10 @@ SHARE_TO_GO_ON = 0.9
 LARGEST_CONTENT = np.iinfo(np.int32).max
 
 
-UNUSUAL_ESCAPE = re.compile(rb"\\(?![%s])" % "".join(ESCAPES).encode())
+NARROWEST, WIDEST = 16, 1024
+"""Bytes of a value that are looked at together: a multiple of the one, at most the other."""
+
+UNUSUAL = re.compile(rb"\\(?![%s])|[\x00-\x1f]" % "".join(ESCAPES).encode())
 
 
 class Member(Enum):
@@ -62,13 +67,13 @@ class Skeleton:
     """What a line is but for its values, which are texts that differ from line to line.
 
     stretches: the bytes before, between and behind the values, with the quotes of these. openings: which of the line's quotes
-    opens each value; quotes: how many there are. members: of each its value's number, its text if that is the same in all
-    lines, or what else it is.
+    opens each value; widths: how many bytes each of them has, its closing quote and a few more. members: of each its value's
+    number, its text if that is the same in all lines, or what else it is.
     """
 
     stretches: tuple[bytes, ...]
     openings: tuple[int, ...]
-    quotes: int
+    widths: tuple[int, ...]
     members: Mapping[Path, int | str | Member]
 
     def serves(self, fields: Sequence[pa.Field], above: Path = ()) -> bool:
@@ -84,12 +89,12 @@ class Skeleton:
 
 
 def skeleton_of(line: bytes, same: Collection[int] = ()) -> Skeleton | None:
-    """The skeleton of a line; None if it is no JSON object, has an unusual escape, or a member twice.
+    """The skeleton of a line; None if it is no JSON object, or empty, has an unusual escape, or a member twice.
 
     same: which of its quotes open texts that are no values, but the same in all lines.
     """
     pieces = line.split(b'"')
-    if not line.startswith(b"{") or UNUSUAL_ESCAPE.search(line) or len(pieces) % 2 == 0:
+    if not line.startswith(b"{") or UNUSUAL.search(line) or len(pieces) % 2 == 0:
         return None
     # every text becomes the number of the quote that opens it, so that the parser says what each of them is
     numbered = b'"'.join(b"%d" % (at - 1) if at % 2 else piece for at, piece in enumerate(pieces))
@@ -98,6 +103,8 @@ def skeleton_of(line: bytes, same: Collection[int] = ()) -> Skeleton | None:
         found = dict(_members(document, (), {at - 1: pieces[at].decode() for at in range(1, len(pieces), 2)}))
     except (ValueError, RecursionError):
         return None
+    if not found:
+        return None
     openings = sorted(what for what in found.values() if isinstance(what, int) and what not in same)
     quotes = [place for place, letter in enumerate(line) if letter == QUOTE]
     begins = [0, *(quotes[opening + 1] for opening in openings)]
@@ -105,9 +112,13 @@ def skeleton_of(line: bytes, same: Collection[int] = ()) -> Skeleton | None:
     return Skeleton(
         tuple(line[begin:end] for begin, end in zip(begins, ends, strict=True)),
         tuple(openings),
-        len(quotes),
+        tuple(_width(len(pieces[opening + 1])) for opening in openings),
         {path: _value(what, openings, pieces) for path, what in found.items()},
     )
+
+
+def _width(size: int) -> int:
+    return min(WIDEST, NARROWEST * (size // NARROWEST + 1))
 
 
 def _value(what: int | Member, openings: Sequence[int], pieces: Sequence[bytes]) -> int | str | Member:
@@ -143,15 +154,15 @@ def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa
         return None
     last = _LAST.get(schema)
     if last is not None:
-        alike, quotes = _alike(lines, last)
+        alike, values = _alike(lines, last)
         if alike.mean() >= SHARE_TO_GO_ON:
-            return alike, _table(lines, quotes, last, schema)
+            return alike, _table(lines, alike, values, last, schema)
     skeleton = _common_skeleton(lines, schema)
     if skeleton is None:
         return None
     _LAST[schema] = skeleton
-    alike, quotes = _alike(lines, skeleton)
-    return alike, _table(lines, quotes, skeleton, schema)
+    alike, values = _alike(lines, skeleton)
+    return alike, _table(lines, alike, values, skeleton, schema)
 
 
 def _common_skeleton(lines: pa.StringArray, schema: pa.Schema) -> Skeleton | None:
@@ -159,118 +170,90 @@ def _common_skeleton(lines: pa.StringArray, schema: pa.Schema) -> Skeleton | Non
     spread = lines.take(pa.array(np.linspace(0, len(lines) - 1, LINES_LOOKED_AT).astype(np.int64)))
     line = spread.cast(pa.binary())[0].as_py()
     skeleton = skeleton_of(line)
-    if skeleton is None or not skeleton.quotes or not skeleton.serves(list(schema)):
+    if skeleton is None or not skeleton.serves(list(schema)):
         return None
-    alike, quotes = _alike(spread, skeleton)
+    alike, values = _alike(spread, skeleton)
     if alike.mean() < LEAST_SHARE:
         return None
     content = bytes_of(spread)
-    return skeleton_of(line, [opening for opening in skeleton.openings if _is_same(content, quotes, opening)])
+    same = [_are_same(content, *value) for value in values]
+    return skeleton_of(line, [opening for opening, are_same in zip(skeleton.openings, same, strict=True) if are_same])
 
 
-def _is_same(content: Bytes, quotes: Positions, opening: int) -> bool:
-    """Whether the same text stands behind this quote of all lines. quotes: of each line, in `content`."""
-    begin, end = quotes[:, opening], quotes[:, opening + 1]
-    text = content[begin[0] : end[0]].tobytes()
-    return bool((end - begin == len(text)).all()) and bool(_are_at(content, begin, text).all())
+def _are_same(content: Bytes, begins: Positions, ends: Positions) -> bool:
+    """Whether a value is the same text in all lines."""
+    return len({content[begin:end].tobytes() for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)}) == 1
 
 
-def _alike(lines: pa.StringArray, skeleton: Skeleton) -> tuple[Flags, Positions]:
-    """Which lines have the skeleton, and where the quotes of these are, shape (alike lines, quotes)."""
-    content, starts = bytes_of(lines), starts_of(lines)
-    alike, quotes = _with_so_many(np.flatnonzero(content == QUOTE), skeleton.quotes, starts)
-    usual = ~_unusual(content, starts)
+def _alike(lines: pa.StringArray, skeleton: Skeleton) -> tuple[Flags, Values]:
+    """Which lines have the skeleton, and where each value begins and ends in these."""
+    starts = starts_of(lines)
+    at, size = starts[:-1], starts[-1]
+    widest = _width(size // max(1, len(lines)))  # what is looked at together is not much more than the lines
+    widths = [min(width, widest) for width in skeleton.widths]
+    content = _with_nothing_behind(bytes_of(lines), max(widest, *(len(stretch) for stretch in skeleton.stretches)))
     is_text = utf_8_flags(lines)
-    if is_text is not None:
-        usual &= is_text
-    alike, quotes = _kept(alike, quotes, usual[alike])
-    alike, quotes = _kept(alike, quotes, _fit(_Stretches.of(starts, alike, quotes, skeleton), skeleton))
-    return _kept(alike, quotes, _read_alike(content, _Stretches.of(starts, alike, quotes, skeleton), skeleton))
+    alike = np.ones(len(lines), dtype=np.bool_) if is_text is None else is_text
+    values = []
+    # a line that differs is followed as well, to wherever that leads: only of the others anything is said
+    for stretch, width in zip(skeleton.stretches, [*widths, None], strict=True):
+        alike &= _are_at(content, at, stretch)
+        at = np.minimum(at + len(stretch), size)
+        if width is not None:
+            begins, (at, usual) = at, _closing_quotes(content, at, width, size)
+            alike &= usual
+            values.append((begins, at))
+    alike &= at == starts[1:]
+    return alike, values if alike.all() else [(begins[alike], ends[alike]) for begins, ends in values]
 
 
-def _kept(alike: Flags, quotes: Positions, passed: Flags) -> tuple[Flags, Positions]:
-    """The alike lines that have passed a test as well, and their quotes."""
-    if passed.all():
-        return alike, quotes
-    still = alike.copy()
-    still[alike] = passed
-    return still, quotes[passed]
+def _with_nothing_behind(content: Bytes, size: int) -> Bytes:
+    """The bytes with so many NULs behind them, so that as many can be looked at from any place."""
+    return np.concatenate([content, np.zeros(size + 1, np.uint8)])
 
 
-def _with_so_many(places: Positions, quotes: int, starts: Positions) -> tuple[Flags, Positions]:
-    """Which lines have so many quotes, and where these are. places: of all quotes."""
-    lines = len(starts) - 1
-    if len(places) == lines * quotes:
-        each = places.reshape(lines, quotes)
-        if (each[:, 0] >= starts[:-1]).all() and (each[:, -1] < starts[1:]).all():
-            return np.ones(lines, dtype=np.bool_), each
-    before = np.searchsorted(places, starts)
-    have = np.diff(before) == quotes
-    return have, places[before[:-1][have, None] + np.arange(quotes)]
+def _closing_quotes(content: Bytes, begins: Positions, width: int, size: int) -> tuple[Positions, Flags]:
+    """Where the values that begin at these places end, and which of them do, without unusual escapes and control characters.
+
+    content: `size` bytes, with more than `width` behind them. width: bytes to look at together.
+    """
+    ends, usual = begins.copy(), np.ones(len(begins), dtype=np.bool_)
+    values, at, windows = np.arange(len(begins)), begins, _windows(content, width)
+    while len(values):
+        near = windows[at].view(np.uint8).reshape(-1, width)
+        first = (near == QUOTE).argmax(axis=1)
+        found = content[at + first] == QUOTE
+        odd = np.flatnonzero((near == BACKSLASH) | (near < SPACE))
+        if len(odd):
+            value = odd // width
+            place = odd - value * width + at[value]
+            wrong = (content[place] != BACKSLASH) | ~_IS_ESCAPE[content[place + 1]]
+            wrong &= (place < (at + first)[value]) | ~found[value]
+            usual[values[value[wrong]]] = False
+        ends[values] = at + first
+        if found.all():
+            break
+        onwards = ~found & (at + width < size)
+        usual[values[~found & ~onwards]] = False
+        values, at = values[onwards], at[onwards] + width
+    return ends, usual
 
 
-def _unusual(content: Bytes, starts: Positions) -> Flags:
-    """Which lines hold an escape that is not one of `ESCAPES`, or a control character, which JSON wants to be one."""
-    escapes = np.flatnonzero(content == BACKSLASH)
-    if len(escapes):
-        letters = content[np.minimum(escapes + 1, len(content) - 1)]
-        escapes = escapes[~_IS_ESCAPE[letters]]
-    control = np.flatnonzero(content < SPACE) if content.min(initial=SPACE) < SPACE else escapes[:0]
-    found = np.zeros(len(starts) - 1, dtype=np.bool_)
-    for places in (escapes, control):
-        if len(places):
-            found |= np.diff(np.searchsorted(places, starts)) > 0
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretches:
-    """Where the stretches begin and end in the lines' bytes, an array of one place in each line for each stretch."""
-
-    begins: list[Positions]
-    ends: list[Positions]
-
-    @classmethod
-    def of(cls, starts: Positions, alike: Flags, quotes: Positions, skeleton: Skeleton) -> _Stretches:
-        return cls(
-            [starts[:-1][alike], *(quotes[:, opening + 1] for opening in skeleton.openings)],
-            [*(quotes[:, opening] + 1 for opening in skeleton.openings), starts[1:][alike]],
-        )
-
-
-def _fit(found: _Stretches, skeleton: Skeleton) -> Flags:
-    """Whether the stretches of a line are as long as those of the skeleton."""
-    sizes = [
-        end - begin == len(stretch)
-        for begin, end, stretch in zip(found.begins, found.ends, skeleton.stretches, strict=True)
-    ]
-    fit: Flags = np.logical_and.reduce(sizes)
-    return fit
-
-
-def _read_alike(content: Bytes, found: _Stretches, skeleton: Skeleton) -> Flags:
-    """Whether the stretches of a line, which are as long as those of the skeleton, are the same."""
-    same = np.ones(len(found.begins[0]), dtype=np.bool_)
-    for begin, stretch in zip(found.begins, skeleton.stretches, strict=True):
-        same &= _are_at(content, begin, stretch)
-    return same
-
-
-def _are_at(content: Bytes, begin: Positions, text: bytes) -> Flags:
+def _are_at(content: Bytes, begins: Positions, text: bytes) -> Flags:
     """Whether the text stands at these places, each of which has as many bytes behind it."""
-    size = len(text)
-    if not size or not len(begin):
-        return np.ones(len(begin), dtype=np.bool_)
-    windows: NDArray[np.void] = np.ndarray((len(content) - size + 1,), f"V{size}", buffer=content, strides=(1,))
-    equal = windows[begin].view(np.uint8).reshape(-1, size) == np.frombuffer(text, np.uint8)
-    return np.ones(len(begin), dtype=np.bool_) if equal.all() else equal.all(axis=1)
+    equal = _windows(content, len(text))[begins].view(np.uint8).reshape(-1, len(text)) == np.frombuffer(text, np.uint8)
+    return np.ones(len(begins), dtype=np.bool_) if equal.all() else equal.all(axis=1)
 
 
-def _table(lines: pa.StringArray, quotes: Positions, skeleton: Skeleton, schema: pa.Schema) -> pa.Table:
-    values = sorted(set(_values_in(schema, (), skeleton)))
-    texts = dict(zip(values, _cut(lines, [skeleton.openings[value] for value in values], quotes), strict=True))
-    columns = [_column(field, (), skeleton, texts, len(quotes)) for field in schema]
-    return pa.table(columns, schema=schema)
+def _windows(content: Bytes, size: int) -> NDArray[np.void]:
+    """As many bytes from each place on."""
+    return np.ndarray((len(content) - size + 1,), f"V{size}", buffer=content, strides=(1,))
+
+
+def _table(lines: pa.StringArray, alike: Flags, values: Values, skeleton: Skeleton, schema: pa.Schema) -> pa.Table:
+    texts = {number: _cut(lines, *values[number]) for number in set(_values_in(schema, (), skeleton))}
+    rows = int(alike.sum())
+    return pa.table([_column(field, (), skeleton, texts, rows) for field in schema], schema=schema)
 
 
 def _values_in(fields: Iterable[pa.Field], above: Path, skeleton: Skeleton) -> Iterator[int]:
@@ -284,25 +267,21 @@ def _values_in(fields: Iterable[pa.Field], above: Path, skeleton: Skeleton) -> I
             yield from _values_in(field.type, path, skeleton)
 
 
-def _cut(lines: pa.StringArray, openings: Sequence[int], quotes: Positions) -> list[pa.StringArray]:
-    """The texts behind these quotes, which rise, of every line."""
-    if not openings or not len(quotes):
-        return [pa.array([], pa.string()) for _ in openings]
-    bounds = np.empty((len(quotes), 2 * len(openings)), np.int32)
-    for at, opening in enumerate(openings):
-        bounds[:, 2 * at] = quotes[:, opening] + 1
-        bounds[:, 2 * at + 1] = quotes[:, opening + 1]
-    # one array over the bytes of the lines, in which the texts take turns with what is between them
+def _cut(lines: pa.StringArray, begins: Positions, ends: Positions) -> pa.StringArray:
+    """A value's text of every line."""
+    if not len(begins):
+        return pa.array([], pa.string())
+    bounds = np.stack([begins, ends], axis=1).astype(np.int32)
+    # an array over the bytes of the lines, in which the texts take turns with what is between them
     both = pa.StringArray.from_buffers(bounds.size - 1, pa.py_buffer(bounds), buffer_of(lines))
-    first = np.arange(len(quotes)) * bounds.shape[1]
-    return [_unescaped(both.take(pa.array(first + 2 * at))) for at in range(len(openings))]
+    return _unescaped(both.take(pa.array(np.arange(0, bounds.size, 2))))
 
 
 def _unescaped(texts: pa.StringArray) -> pa.StringArray:
     content = bytes_of(texts)
-    behind = set(content[np.flatnonzero(content == BACKSLASH) + 1].tolist())
+    behind = content[np.flatnonzero(content == BACKSLASH) + 1]
     for letter, meant in ESCAPES.items():
-        if ord(letter) in behind:
+        if (behind == ord(letter)).any():
             texts = pc.replace_substring(texts, f"\\{letter}", meant)
     return texts
 

@@ -19,12 +19,16 @@ Bytes: TypeAlias = NDArray[np.uint8]
 REPLACED = "\ufffd"
 """What decoding makes of bytes that are not UTF-8."""
 
+LAST_OF_ASCII = 0x7F
+
 CHUNK_BYTES = 16 * 2**20
 """Bytes of lines that are decoded at a time: what decoding takes is a few times as much."""
 
 
 def utf_8_flags(lines: pa.StringArray) -> Flags | None:
     """Which lines are UTF-8; None if all of them are, which is told at a glance."""
+    if bytes_of(lines).max(initial=0) <= LAST_OF_ASCII:
+        return None
     try:
         lines.validate(full=True)
     except pa.ArrowInvalid:

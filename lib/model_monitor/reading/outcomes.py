@@ -89,7 +89,7 @@ def outcomes(
     reason = F.col(REASON) if dataset.refusable else F.lit(0).alias(REASON)
     places = [name for name in PLACES if name in dataset.frame.columns]
     raw = dataset.frame.select(*columns, reason, *places)
-    return _dataset(dataset, raw, ColumnDecoder(reading, (*asked, REASON)), places, metrics)
+    return _dataset(dataset, raw, raw, ColumnDecoder(reading, (*asked, REASON)), places, metrics)
 
 
 def reading_of(
@@ -145,22 +145,25 @@ def read_line_outcomes(
         coverage=source.coverage,
         record_cells=1,
     )
-    further = [name for name in decoder.columns if name not in PLACES]
-    raw = lines.of(*PLACES, *further).withColumn(KEY, F.xxhash64(LINE))
-    return _dataset(dataset, raw, decoder, list(PLACES), metrics)
+    placed = lines.of(*dict.fromkeys((*decoder.columns, *PLACES)))
+    # the scan's frame never asks for a place: Spark makes all of `_metadata` once it is named, even where it is not used
+    raw = lines.of(*decoder.columns).withColumn(KEY, F.xxhash64(LINE))
+    return _dataset(dataset, raw, placed, decoder, list(PLACES), metrics)
 
 
 def _dataset(
     dataset: Dataset,
     raw: DataFrame,
+    placed: DataFrame,
     decoder: Decoder,
     places: list[str],
     metrics: Mapping[str, OutcomeMetric] | None,
 ) -> OutcomeDataset:
+    """raw: for the scan. placed: the same rows with the places, for the frame."""
     ddl = f"c0 string, c1 string, c2 double, {REASON} int, {CELLS} int" + "".join(
-        f", {name} {raw.schema[name].dataType.simpleString()}" for name in places
+        f", {name} {placed.schema[name].dataType.simpleString()}" for name in places
     )
-    taken = raw.select(*decoder.columns, *[name for name in places if name not in decoder.columns])
+    taken = placed.select(*decoder.columns, *[name for name in places if name not in decoder.columns])
     frame = taken.mapInArrow(partial(rows_of_blocks, decoder, tuple(places)), ddl)
     known = {name: getattr(dataset, name) for name in Dataset.__dataclass_fields__}
     known |= {"frame": frame, "names": (LABEL, PREDICTION, PROBABILITY), "refusable": True}

@@ -62,7 +62,7 @@ MIN_BATCH_ROWS, MAX_BATCH_ROWS, MAX_DECODED_ROWS = 64, BLOCK_ROWS, 2 * BLOCK_ROW
 """Of an Arrow batch: a million cells are 16 MB of numbers, and of texts (of at most 256 bytes) 64 MB as a rule. Lines that
 executors decode come in larger ones, since what decoding a batch takes at the least is the same for all."""
 
-LINES_BYTES, MAX_BATCH_LINES = 12 * 2**20, 2**15
+LINES_BYTES, MAX_BATCH_LINES = 2**20, 2**15
 """Of an Arrow batch of lines of which a few cells are wanted each."""
 
 IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions")

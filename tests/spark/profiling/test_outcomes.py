@@ -66,6 +66,18 @@ def test_executors_add_the_states_as_the_driver_does(spark, tmp_path, monkeypatc
     assert here.rows == there.rows
 
 
+def test_the_scan_asks_for_no_place_of_a_line(spark, tmp_path):
+    (tmp_path / "merged.jsonl").write_text(line_of(merged("1", "0.5")) + "\n")
+    decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
+    dataset = read_line_outcomes(spark, list_captures(spark, str(tmp_path)), decoder)
+    scanned_plan, frame_plan = (
+        frame._jdf.queryExecution().executedPlan().toString() for frame in (dataset.raw, dataset.frame)
+    )
+
+    assert "_metadata" not in scanned_plan
+    assert "_metadata" in frame_plan
+
+
 def test_refused_records_are_counted_by_reason_and_kept_ones_once(spark, tmp_path):
     lines = [
         line_of(merged("1\n0", "0.5\n0.25")),
