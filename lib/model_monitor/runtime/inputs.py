@@ -15,6 +15,7 @@ from model_monitor.runtime.contract import JobConfig
 from model_monitor.runtime.feature_inputs import read_features
 from model_monitor.runtime.options import AnalysisType
 from model_monitor.runtime.outcome_inputs import read_outcomes
+from model_monitor.runtime.session import leave_out_yarn
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def read_source(spark: SparkSession, config: JobConfig, baseline: Known | None =
     """
     started = time.monotonic()
     dataset = READERS[config.analysis_type](spark, config, baseline)
+    leave_out_yarn(spark, len(dataset.files))
     size = sum(file.size_bytes for file in dataset.files)
     log.info(
         "found %d features in %d files, %s bytes, %.1f s",

@@ -43,8 +43,6 @@ SETTINGS = {
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
     # What a job keeps it reads once or twice; to pack it, Spark would first count every value that it keeps.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
-    # Without checksum files beside local files: looked for at each file that is opened, and an edited file fails by its old one.
-    "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
     **WORKER_ENVIRONMENT,
 }
 
@@ -67,6 +65,9 @@ LINES_BYTES, MAX_BATCH_LINES = 2**20, 2**15
 
 IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions")
 """What a job imports after Spark has started, PySpark's own wish for pandas among it (benchmarks/start_up.py)."""
+
+MANY_FILES = 1000
+"""From so many on it is worth the time to leave YARN's settings out (`leave_out_yarn`)."""
 
 LEAST_PARQUET_ROWS, USUAL_PARQUET_ROWS = 512, 4096
 """Rows that Spark decodes of a Parquet file at a time; 4,096 is its own. Of 1,000 columns they leave the processor's caches
@@ -94,7 +95,19 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
         builder = builder.config("spark.ui.showConsoleProgress", str(progress).lower())
     spark = builder.getOrCreate()
     open_s3_paths(spark)
+    _without_checksum_files(spark)
     return spark
+
+
+def _without_checksum_files(spark: SparkSession) -> None:
+    """Local files are read and written as they are: one that somebody edited would fail by the sums that Hadoop keeps beside it.
+
+    Of the file system at hand, which spark-submit may have opened before: a setting would come too late.
+    """
+    context: Any = spark.sparkContext
+    local = context._jvm.org.apache.hadoop.fs.FileSystem.getLocal(context._jsc.hadoopConfiguration())
+    local.setVerifyChecksum(False)
+    local.setWriteChecksum(False)
 
 
 def _import_all(modules: Sequence[str]) -> None:
@@ -102,6 +115,23 @@ def _import_all(modules: Sequence[str]) -> None:
     for module in modules:
         with suppress(ImportError):
             import_module(module)
+
+
+def leave_out_yarn(spark: SparkSession, files: int) -> None:
+    """Make each of many files cheaper to open, in a run on this machine alone: YARN's settings are left out.
+
+    Hadoop copies all settings that it has for every file it opens, and nearly half of them are YARN's
+    (benchmarks/profile_small_files.py). files: how many are to be read.
+    """
+    context: Any = spark.sparkContext
+    if files < MANY_FILES or not context._jsc.isLocal():
+        return
+    hadoop, prefix = context._jvm.org.apache.hadoop, "yarn."
+    hadoop.mapreduce.util.ConfigUtil.loadResources()  # else they come back when the first file is read
+    settings = context._jsc.hadoopConfiguration()
+    names = hadoop.util.StringUtils.join("\n", settings.getPropsWithPrefix(prefix).keySet())  # in one call, not in hundreds
+    for name in names.split("\n"):
+        settings.unset(prefix + name)
 
 
 def local_session() -> SparkSession:

@@ -13,14 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from model_monitor.runtime.deequ_jar import provide_jar
+
 LIB = Path(__file__).resolve().parents[3] / "lib"
 
 
-def printed_by(program: str, *words: str) -> list[object]:
-    """What the program prints last, as JSON, with a job's session at hand as `spark`."""
+def printed_by(program: str, *words: str, options: str = "") -> list[object]:
+    """What the program prints last, as JSON, with a job's session at hand as `spark`. options: of spark-submit."""
     opening = """
         import json, sys
-        from model_monitor.runtime.session import start_session, stop_session
+        from model_monitor.runtime.session import leave_out_yarn, start_session, stop_session
 
         spark = start_session("test", settings={"spark.ui.enabled": "false"})
     """
@@ -31,11 +33,8 @@ def printed_by(program: str, *words: str) -> list[object]:
         *words,
     ]
     environment = {
-        **{
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("PYSPARK_SUBMIT", "PYSPARK_GATEWAY"))
-        },
+        **{name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_GATEWAY")},
+        "PYSPARK_SUBMIT_ARGS": f"{options} pyspark-shell",
         "PYTHONPATH": str(LIB),
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
@@ -45,7 +44,8 @@ def printed_by(program: str, *words: str) -> list[object]:
     return found
 
 
-def test_an_edited_file_is_read_though_the_checksum_beside_it_is_of_what_was_there_before(tmp_path):
+@pytest.mark.parametrize("has_jars", [False, True])  # with a file to look at, spark-submit opens the file system itself
+def test_an_edited_file_is_read_though_the_checksum_beside_it_is_of_what_was_there_before(tmp_path, has_jars):
     program = """
         lines = spark.read.text(sys.argv[1])
         lines.write.text(sys.argv[2])
@@ -54,9 +54,32 @@ def test_an_edited_file_is_read_though_the_checksum_beside_it_is_of_what_was_the
     (tmp_path / "lines.txt").write_text("edited\n")
     # as Hadoop writes it beside local files: how many bytes have a sum of their own, and these sums
     (tmp_path / ".lines.txt.crc").write_bytes(struct.pack(">4siI", b"crc\0", 512, zlib.crc32(b"before\n")))
+    options = f"--jars {provide_jar(os.environ)}" if has_jars else ""
 
-    assert printed_by(program, str(tmp_path / "lines.txt"), str(tmp_path / "written")) == ["edited"]
+    found = printed_by(program, str(tmp_path / "lines.txt"), str(tmp_path / "written"), options=options)
+
+    assert found == ["edited"]
     assert list((tmp_path / "written").glob(".*")) == []
+
+
+def test_many_files_are_opened_without_the_settings_of_yarn():
+    program = """
+        def settings():
+            every = spark._jsparkSession.sessionState().newHadoopConf()
+            return [every.getPropsWithPrefix(prefix).size() for prefix in ("yarn.", "fs.s3a.")]
+
+        leave_out_yarn(spark, 10)
+        spark.read.text(sys.argv[1]).count()
+        of_few = settings()
+        leave_out_yarn(spark, 10_000)
+        spark.read.text(sys.argv[1]).count()
+        print(json.dumps([of_few, settings()]))
+    """
+
+    of_few, of_many = printed_by(program, __file__)
+
+    assert of_few[0] > 100
+    assert of_many == [0, of_few[1]]
 
 
 @pytest.mark.skipif(
