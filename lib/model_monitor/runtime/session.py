@@ -129,8 +129,8 @@ def leave_out_yarn(spark: SparkSession, files: int) -> None:
     hadoop, prefix = context._jvm.org.apache.hadoop, "yarn."
     hadoop.mapreduce.util.ConfigUtil.loadResources()  # else they come back when the first file is read
     settings = context._jsc.hadoopConfiguration()
-    names = hadoop.util.StringUtils.join("\n", settings.getPropsWithPrefix(prefix).keySet())  # in one call, not in hundreds
-    for name in names.split("\n"):
+    names = settings.getPropsWithPrefix(prefix).keySet()
+    for name in hadoop.util.StringUtils.join("\n", names).split("\n"):  # fetched in one call, not in hundreds
         settings.unset(prefix + name)
 
 
