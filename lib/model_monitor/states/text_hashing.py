@@ -25,9 +25,11 @@ from model_monitor.states.hashing import (
     rotated,
 )
 
-Words: TypeAlias = NDArray[np.uint64]  # shape (words,), little endian
+Bytes: TypeAlias = NDArray[np.uint8]
+Words: TypeAlias = NDArray[np.uint64]  # little endian
 Places: TypeAlias = NDArray[np.int64]  # shape (texts,), byte offsets
 
+WORD_BYTES = 8
 STRIPE_BYTES = 32
 """Texts of so many bytes and more begin with stripes of four words, one for each of four lanes."""
 
@@ -46,57 +48,53 @@ _64_BITS = 2**64 - 1
 
 def xxhash64_of_texts(texts: pa.StringArray) -> Hashes:
     """The hash of each text, in order. texts: without null, UTF-8."""
-    starts, lengths, words = _laid_out(texts)
+    starts, lengths, content = _laid_out(texts)
     hashes = np.full(len(texts), (SEED + int(PRIME_5)) % 2**64, dtype=np.uint64)
     long = np.flatnonzero(lengths >= STRIPE_BYTES)
     places = starts.copy()
     if len(long):
-        hashes[long] = _hashes_of_stripes(words, starts[long], lengths[long] // STRIPE_BYTES)
+        hashes[long] = _hashes_of_stripes(content, starts[long], lengths[long] // STRIPE_BYTES)
         places[long] += lengths[long] // STRIPE_BYTES * STRIPE_BYTES
     hashes += lengths.view(np.uint64)
-    _take_words(hashes, words, places, (starts + lengths - places) >> 3)
-    _take_rest(hashes, words, starts + (lengths & ~7), lengths & 7)
+    _take_words(hashes, content, places, (starts + lengths - places) >> 3)
+    _take_rest(hashes, content, starts + (lengths & ~7), lengths & 7)
     return mixed(hashes)
 
 
-def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Words]:
-    """Where each text begins, its length in bytes, and the bytes of all as words, with one to spare behind them."""
+def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
+    """Where each text begins, its length in bytes, and the bytes of all, with a word to spare behind them."""
     _, places, data = texts.buffers()
     offsets = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.int64)
     first, last = int(offsets[0]), int(offsets[-1])
-    words = np.zeros((last - first >> 3) + 2, dtype="<u8")
+    content = np.zeros(last - first + WORD_BYTES, np.uint8)
     if last > first:
-        words.view(np.uint8)[: last - first] = np.frombuffer(data, np.uint8, last - first, first)
-    return offsets[:-1] - first, np.diff(offsets), words
+        content[: last - first] = np.frombuffer(data, np.uint8, last - first, first)
+    return offsets[:-1] - first, np.diff(offsets), content
 
 
-def _words_at(words: Words, places: Places) -> Words:
+def _words_at(content: Bytes, places: Places) -> Words:
     """The eight bytes that begin at each place."""
-    at = places >> 3
-    bits = ((places & 7) << 3).view(np.uint64)
-    found: Words = words[at] >> bits
-    behind = words[at + 1] << np.uint64(1)
-    behind <<= np.uint64(63) - bits  # in two shifts: numpy leaves one by 64 undefined
-    found |= behind
+    from_each = np.ndarray((len(content) - WORD_BYTES + 1,), f"V{WORD_BYTES}", buffer=content, strides=(1,))
+    found: Words = from_each[places].view("<u8")
     return found
 
 
-def _take_words(hashes: Hashes, words: Words, places: Places, counts: Places) -> None:
+def _take_words(hashes: Hashes, content: Bytes, places: Places, counts: Places) -> None:
     """Go on with `counts` words of each text, from `places`."""
     for step in range(int(counts.max(initial=0))):
         longer = np.flatnonzero(counts > step)
         active: slice | Places = longer if len(longer) < len(hashes) else slice(None)
         found = hashes[active]
-        found ^= _lane_after(None, _words_at(words, places[active] + 8 * step))
+        found ^= _lane_after(None, _words_at(content, places[active] + WORD_BYTES * step))
         found = rotated(found, 27)
         found *= PRIME_1
         found += PRIME_4
         hashes[active] = found
 
 
-def _take_rest(hashes: Hashes, words: Words, places: Places, lengths: Places) -> None:
+def _take_rest(hashes: Hashes, content: Bytes, places: Places, lengths: Places) -> None:
     """Go on with the up to seven bytes behind a text's last whole word: four of them at once, then one by one."""
-    rest = _words_at(words, places)
+    rest = _words_at(content, places)
     half = np.flatnonzero(lengths & 4)
     if len(half):
         found = hashes[half]
@@ -117,20 +115,20 @@ def _take_rest(hashes: Hashes, words: Words, places: Places, lengths: Places) ->
         hashes[active] = found
 
 
-def _hashes_of_stripes(words: Words, starts: Places, counts: Places) -> Hashes:
+def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places) -> Hashes:
     """What `counts` stripes of each text come to."""
     lanes = np.repeat(_LANES[:, np.newaxis], len(starts), axis=1)
     step = 0
     active = np.arange(len(starts))
     while len(active) > FEW_TEXTS:
         for lane in range(4):
-            places = starts[active] + STRIPE_BYTES * step + 8 * lane
-            lanes[lane, active] = _lane_after(lanes[lane, active], _words_at(words, places))
+            places = starts[active] + STRIPE_BYTES * step + WORD_BYTES * lane
+            lanes[lane, active] = _lane_after(lanes[lane, active], _words_at(content, places))
         step += 1
         active = active[counts[active] > step]
     for text in active.tolist():
         begin, end = int(starts[text]) + STRIPE_BYTES * step, int(starts[text] + STRIPE_BYTES * counts[text])
-        lanes[:, text] = _lanes_of_one(words.view(np.uint8)[begin:end], lanes[:, text].tolist())
+        lanes[:, text] = _lanes_of_one(content[begin:end], lanes[:, text].tolist())
     hashes = np.zeros(len(starts), dtype=np.uint64)
     for lane, bits in zip(lanes, _LANE_ROTATIONS, strict=True):
         hashes += rotated(lane.copy(), bits)
@@ -151,7 +149,7 @@ def _lane_after(lane: Words | None, word: Words) -> Words:
     return after
 
 
-def _lanes_of_one(stripes: NDArray[np.uint8], lanes: list[int]) -> list[int]:
+def _lanes_of_one(stripes: Bytes, lanes: list[int]) -> list[int]:
     """The four lanes of one text after further stripes."""
     prime_1, prime_2 = int(PRIME_1), int(PRIME_2)
     for lane in range(4):
