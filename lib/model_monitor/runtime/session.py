@@ -56,9 +56,8 @@ PACKING_SLACK = 64
 """A partition may be larger than its share by one part in so many: what files cost beside their bytes must not leave a rest."""
 
 BATCH_CELLS, BATCH_BYTES = 2**20, 64 * 2**20
-MIN_BATCH_ROWS, MAX_BATCH_ROWS, MAX_DECODED_ROWS = 64, BLOCK_ROWS, 2 * BLOCK_ROWS
-"""Of an Arrow batch: a million cells are 16 MB of numbers, and of texts (of at most 256 bytes) 64 MB as a rule. Lines that
-executors decode come in larger ones, since what decoding a batch takes at the least is the same for all."""
+MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, BLOCK_ROWS
+"""Of an Arrow batch: a million cells are 16 MB of numbers, and of texts (of at most 256 bytes) 64 MB as a rule."""
 
 LINES_BYTES, MAX_BATCH_LINES = 2**20, 2**15
 """Of an Arrow batch of lines of which a few cells are wanted each."""
@@ -190,8 +189,7 @@ def batch_by_width(spark: SparkSession, columns: int, line_bytes: int = 0) -> in
     Returns the rows of an Arrow batch. They change the memory and the speed of the scan, never its result.
     """
     fitting = BATCH_CELLS // max(1, columns)
-    most = MAX_DECODED_ROWS if line_bytes else MAX_BATCH_ROWS
-    rows = min(most, max(MIN_BATCH_ROWS, min(fitting, BATCH_BYTES // max(1, line_bytes))))
+    rows = min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, min(fitting, BATCH_BYTES // max(1, line_bytes))))
     parquet_rows = min(USUAL_PARQUET_ROWS, max(LEAST_PARQUET_ROWS, fitting))
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(rows))
     spark.conf.set("spark.sql.parquet.columnarReaderBatchSize", str(parquet_rows))

@@ -65,6 +65,11 @@ class DataTypeCounts:
     @classmethod
     def of_kinds(cls, kinds: Kinds, counts: NDArray[np.int64] | None = None, *, missing: int = 0) -> DataTypeCounts:
         """The counts of classified cells and of `missing` more. counts: how often each cell occurs; once if absent."""
+        if counts is None and len(kinds) and kinds.min() == kinds.max():
+            counts, kinds = (
+                np.array([len(kinds)]),
+                kinds[:1],
+            )  # most columns are of one kind, and bincount takes its time
         found = np.bincount(kinds, counts, minlength=len(DataType))
         nulls, *rest = (int(count) for count in found)
         return cls(nulls + missing, *rest)
@@ -190,11 +195,10 @@ def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
     characters = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
     if not len(characters) or ord(".") not in characters[: offsets[1] - offsets[0]]:
         return False
-    dots = np.flatnonzero(characters - np.uint8(ord("0")) > 9)  # below "0" it wraps around
-    if len(dots) != len(texts) or (characters[dots] != ord(".")).any():
+    if np.count_nonzero(characters - np.uint8(ord("0")) > 9) != len(texts):  # below "0" it wraps around
         return False
-    starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
-    return bool(((starts < dots) & (dots < ends - 1)).all())
+    dots = pc.find_substring(texts, ".").to_numpy()  # one in each text, and so nothing else but digits
+    return bool(((dots > 0) & (dots < np.diff(offsets) - 1)).all())
 
 
 def _are_plain_fractions(texts: pa.StringArray) -> Flags:

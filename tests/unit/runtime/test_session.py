@@ -52,6 +52,6 @@ def test_a_batch_has_about_a_million_cells(spark, columns, rows, parquet_rows):
     }
 
 
-@pytest.mark.parametrize(("line_bytes", "rows"), [(450, 16384), (100_000, 671), (10 * MIB, 64)])
+@pytest.mark.parametrize(("line_bytes", "rows"), [(450, 8192), (100_000, 671), (10 * MIB, 64)])
 def test_a_batch_of_lines_takes_at_most_about_64_megabytes(spark, line_bytes, rows):
     assert batch_by_width(spark, 21, line_bytes) == rows
