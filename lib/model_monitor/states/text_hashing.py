@@ -74,9 +74,9 @@ def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
 
 def _words_at(content: Bytes, places: Places) -> Words:
     """The eight bytes that begin at each place."""
-    from_each = np.ndarray((len(content) - WORD_BYTES + 1,), f"V{WORD_BYTES}", buffer=content, strides=(1,))
-    found: Words = from_each[places].view("<u8")
-    return found
+    shape = (len(content) - WORD_BYTES + 1,)
+    words: NDArray[np.void] = np.ndarray(shape, f"V{WORD_BYTES}", buffer=content, strides=(1,))
+    return words[places].view("<u8")
 
 
 def _take_words(hashes: Hashes, content: Bytes, places: Places, counts: Places) -> None:
