@@ -5,8 +5,8 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --use-pep517
 ARGS ?=
 
-# Of the tests; each takes up to 2 GB.
-PROCESSES ?= 2
+# Of the tests; each takes up to 2 GB. One more than the cores of a small machine: many wait for a server now and then.
+PROCESSES ?= 3
 
 # The first Python of a version that the pins are for.
 PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; do \

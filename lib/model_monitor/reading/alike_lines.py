@@ -188,22 +188,23 @@ def _are_same(content: Bytes, begins: Positions, ends: Positions) -> bool:
 def _alike(lines: pa.StringArray, skeleton: Skeleton) -> tuple[Flags, Values]:
     """Which lines have the skeleton, and where each value begins and ends in these."""
     starts = starts_of(lines)
-    at, size = starts[:-1], starts[-1]
-    widest = _width(size // max(1, len(lines)))  # what is looked at together is not much more than the lines
+    at, line_ends = starts[:-1], starts[1:]
+    widest = _width(starts[-1] // max(1, len(lines)))  # what is looked at together is not much more than the lines
     widths = [min(width, widest) for width in skeleton.widths]
     content = _with_nothing_behind(bytes_of(lines), max(widest, *(len(stretch) for stretch in skeleton.stretches)))
     is_text = utf_8_flags(lines)
     alike = np.ones(len(lines), dtype=np.bool_) if is_text is None else is_text
     values = []
-    # a line that differs is followed as well, to wherever that leads: only of the others anything is said
+    # a line that differs is followed as well, as far as it goes: only of the others anything is said
     for stretch, width in zip(skeleton.stretches, [*widths, None], strict=True):
         alike &= _are_at(content, at, stretch)
-        at = np.minimum(at + len(stretch), size)
+        at = at + len(stretch)
         if width is not None:
-            begins, (at, usual) = at, _closing_quotes(content, at, width, size)
+            begins = np.minimum(at, line_ends)
+            at, usual = _closing_quotes(content, begins, line_ends, width)
             alike &= usual
             values.append((begins, at))
-    alike &= at == starts[1:]
+    alike &= at == line_ends
     return alike, values if alike.all() else [(begins[alike], ends[alike]) for begins, ends in values]
 
 
@@ -212,10 +213,11 @@ def _with_nothing_behind(content: Bytes, size: int) -> Bytes:
     return np.concatenate([content, np.zeros(size + 1, np.uint8)])
 
 
-def _closing_quotes(content: Bytes, begins: Positions, width: int, size: int) -> tuple[Positions, Flags]:
-    """Where the values that begin at these places end, and which of them do, without unusual escapes and control characters.
+def _closing_quotes(content: Bytes, begins: Positions, line_ends: Positions, width: int) -> tuple[Positions, Flags]:
+    """Where the values that begin at these places end, and which of them do so in their line, without unusual escapes and
+    control characters.
 
-    content: `size` bytes, with more than `width` behind them. width: bytes to look at together.
+    content: more than `width` bytes longer than the lines. width: bytes to look at together.
     """
     ends, usual = begins.copy(), np.ones(len(begins), dtype=np.bool_)
     values, at, windows = np.arange(len(begins)), begins, _windows(content, width)
@@ -233,10 +235,10 @@ def _closing_quotes(content: Bytes, begins: Positions, width: int, size: int) ->
         ends[values] = at + first
         if found.all():
             break
-        onwards = ~found & (at + width < size)
-        usual[values[~found & ~onwards]] = False
+        onwards = ~found & (at + width < line_ends[values])
         values, at = values[onwards], at[onwards] + width
-    return ends, usual
+    inside = ends < line_ends
+    return np.where(inside, ends, line_ends), usual & inside & (content[ends] == QUOTE)
 
 
 def _are_at(content: Bytes, begins: Positions, text: bytes) -> Flags:

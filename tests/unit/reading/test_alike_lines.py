@@ -176,6 +176,24 @@ def test_nothing_is_said_where_most_lines_differ_from_the_first():
     assert alike_lines(array_of([]), SCHEMA) is None
 
 
+@pytest.mark.parametrize("at", [20, 90, 150, 230])
+def test_the_two_halves_of_a_broken_line_are_no_line(at):
+    lines = [captured(number, data=f"{number},b", output=f"{number}") for number in range(200)]
+    lines[50:51] = [lines[50][:at], lines[50][at:]]
+
+    alike, rows = found_in(lines)
+
+    assert [number for number, good in enumerate(alike) if not good] == [50, 51]
+    assert rows == [texts_of(json.loads(line)) for line in lines[:50] + lines[52:]]
+
+
+def test_lines_of_another_kind_behind_those_of_a_program_are_followed_no_further_than_they_go():
+    found_in([captured(number, data=f"{number}") for number in range(100)])
+    lines = ["0.25,0.5,0.75"] * 200_000  # each of them followed to the next quote would take hours
+
+    assert alike_lines(array_of(lines), SCHEMA) is None
+
+
 def test_a_slice_of_lines_is_read_as_the_slice_alone():
     lines = [captured(number, data=f"{number}") for number in range(50)]
 
