@@ -21,6 +21,16 @@ def preprocess_handler(line):
 """
 
 
+GREEDY = """
+import time
+
+def preprocess_handler(line):
+    held = bytearray(2 * 2**30)
+    held[::4096] = b"x" * len(held[::4096])  # each page is written to, or the system would not give it
+    time.sleep(30)
+"""
+
+
 @pytest.fixture(scope="module")
 def environment():
     """The archive that `make package` builds."""
@@ -71,3 +81,14 @@ def test_a_script_that_is_sent_to_a_driver_on_a_node_is_found_there(jobs, tmp_pa
 
     [feature] = json.loads((tmp_path / "out" / "statistics.json").read_text())["features"]
     assert (feature["name"], feature["numerical_statistics"]["sum"]) == ("a", 8.0)  # 2·1 + 2·3
+
+
+def test_an_executor_that_takes_too_much_memory_names_the_setting(jobs, tmp_path):
+    (tmp_path / "small.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "greedy.py").write_text(GREEDY)
+    flags = ("--dataset-source", str(tmp_path / "small.csv"), "--dataset-format", "csv")
+    script = ("--record-preprocessor-script", str(tmp_path / "greedy.py"))
+    said = jobs.run("baseline", *flags, *script, "--output-path", str(tmp_path / "out"), status=255)
+
+    assert "raise spark.executor.memoryOverhead" in said
+    assert not (tmp_path / "out" / "_current.json").exists()

@@ -109,6 +109,10 @@ def _started(gateway: JavaGateway, folder: Path) -> object:
         "yarn.scheduler.capacity.root.default.capacity": "100",
         "yarn.scheduler.capacity.maximum-am-resource-percent": "1",
         "yarn.minicluster.fixed.ports": "false",
+        # containers that take too much memory are ended by YARN itself, which else leaves that to the system's cgroups
+        "yarn.minicluster.control-resource-monitoring": "true",
+        "yarn.nodemanager.resource.memory.enforced": "false",
+        "yarn.nodemanager.container-monitor.interval-ms": "500",
     }.items():
         configuration.set(key, value)
     cluster = gateway.jvm.org.apache.hadoop.yarn.server.MiniYARNCluster("model-monitor", 1, 1, 1)
