@@ -191,14 +191,16 @@ def _alike(lines: pa.StringArray, skeleton: Skeleton) -> tuple[Flags, Values]:
     at, line_ends = starts[:-1], starts[1:]
     widest = _width(starts[-1] // max(1, len(lines)))  # what is looked at together is not much more than the lines
     widths = [min(width, widest) for width in skeleton.widths]
-    content = _with_nothing_behind(bytes_of(lines), max(widest, *(len(stretch) for stretch in skeleton.stretches)))
+    content = _with_nothing_behind(bytes_of(lines), widest)
     is_text = utf_8_flags(lines)
     alike = np.ones(len(lines), dtype=np.bool_) if is_text is None else is_text
     values = []
     # a line that differs is followed as well, as far as it goes: only of the others anything is said
     for stretch, width in zip(skeleton.stretches, [*widths, None], strict=True):
-        alike &= _are_at(content, at, stretch)
-        at = at + len(stretch)
+        behind = at + len(stretch)
+        alike &= behind <= line_ends
+        alike[alike] = _are_at(content, at[alike], stretch)
+        at = behind
         if width is not None:
             begins = np.minimum(at, line_ends)
             at, usual = _closing_quotes(content, begins, line_ends, width)
@@ -243,6 +245,8 @@ def _closing_quotes(content: Bytes, begins: Positions, line_ends: Positions, wid
 
 def _are_at(content: Bytes, begins: Positions, text: bytes) -> Flags:
     """Whether the text stands at these places, each of which has as many bytes behind it."""
+    if not len(begins):
+        return np.ones(0, dtype=np.bool_)
     equal = _windows(content, len(text))[begins].view(np.uint8).reshape(-1, len(text)) == np.frombuffer(text, np.uint8)
     return np.ones(len(begins), dtype=np.bool_) if equal.all() else equal.all(axis=1)
 

@@ -119,8 +119,7 @@ def _import_all(modules: Sequence[str]) -> None:
 def leave_out_yarn(spark: SparkSession, files: int) -> None:
     """Make each of many files cheaper to open, in a run on this machine alone: YARN's settings are left out.
 
-    Hadoop copies all settings that it has for every file it opens, and nearly half of them are YARN's
-    (benchmarks/profile_small_files.py). files: how many are to be read.
+    Hadoop copies all settings that it has for every file it opens, and YARN has hundreds. files: how many are to be read.
     """
     context: Any = spark.sparkContext
     if files < MANY_FILES or not context._jsc.isLocal():

@@ -66,10 +66,8 @@ class DataTypeCounts:
     def of_kinds(cls, kinds: Kinds, counts: NDArray[np.int64] | None = None, *, missing: int = 0) -> DataTypeCounts:
         """The counts of classified cells and of `missing` more. counts: how often each cell occurs; once if absent."""
         if counts is None and len(kinds) and kinds.min() == kinds.max():
-            counts, kinds = (
-                np.array([len(kinds)]),
-                kinds[:1],
-            )  # most columns are of one kind, and bincount takes its time
+            # as most columns are, and bincount takes its time
+            counts, kinds = np.array([len(kinds)]), kinds[:1]
         found = np.bincount(kinds, counts, minlength=len(DataType))
         nulls, *rest = (int(count) for count in found)
         return cls(nulls + missing, *rest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 
 import pyarrow as pa
 import pytest
@@ -192,6 +193,18 @@ def test_lines_of_another_kind_behind_those_of_a_program_are_followed_no_further
     lines = ["0.25,0.5,0.75"] * 200_000  # each of them followed to the next quote would take hours
 
     assert alike_lines(array_of(lines), SCHEMA) is None
+
+
+def test_short_lines_behind_long_ones_take_no_more_memory_than_a_few_times_their_own():
+    found_in([captured(number, data="1,2" * 10_000) for number in range(100)])
+    lines = array_of([captured(number) for number in range(20_000)])
+
+    tracemalloc.start()
+    alike_lines(lines, SCHEMA)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < 10 * lines.nbytes
 
 
 def test_a_slice_of_lines_is_read_as_the_slice_alone():
