@@ -100,30 +100,31 @@ def prepared(
 ) -> DataFrame:
     """`frame` as the executors' Python wants it: keys of texts, hashes, counts of elements, and the partition's number.
 
-    reason: the name of an integer column that is 0 for rows to keep, or None to keep all. cells: the name of an integer
-    column with the number of cells to count a row under, 0 for a row not to count so.
+    reason: the name of an integer column that is 0 for rows to keep; None to keep all, and no such column goes along.
+    cells: the name of an integer column with the number of cells to count a row under, 0 for a row not to count so.
     """
-    selected: list[Column] = [F.spark_partition_id().alias(PARTITION)]
-    selected.append((F.col(reason) if reason else F.lit(0)).cast("int").alias(REASON))
+    selected = [F.expr(f"spark_partition_id() AS {PARTITION}")]
+    if reason:
+        selected.append(F.expr(f"CAST({reason} AS INT) AS {REASON}"))
     if cells:
-        selected.append(F.col(cells).cast("int").alias(CELLS))
+        selected.append(F.expr(f"CAST({cells} AS INT) AS {CELLS}"))
     if plan.metadata:
         selected.append(F.col(plan.metadata.line))
     lists: dict[str, list[str]] = {}
     for column, field in zip(plan.columns, frame.schema.fields, strict=False):
         if column.listed is None:
-            selected += _expressions(F.col(f"`{field.name}`"), field.dataType, column)
+            selected += _expressions(f"`{field.name}`", field.dataType, column)
         else:
             lists.setdefault(column.listed, []).append(f"`{field.name}`")
-    selected += [_list_of(names, listed).alias(listed) for listed, names in lists.items()]
+    selected += [F.expr(f"{_list_of(names, listed)} AS {listed}") for listed, names in lists.items()]
     selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
     return frame.select(*selected)
 
 
-def _list_of(names: Sequence[str], listed: str) -> Column:
-    """The cells of columns of one type, in the order of their slots; parsed in one piece, as a call for each takes longer."""
-    cells = F.expr(f"array({', '.join(names)})")
-    return F.transform(cells, key_of) if listed == LIST.format(T.StringType().typeName()) else cells
+def _list_of(names: Sequence[str], listed: str) -> str:
+    """The cells of columns of one type, in the order of their slots."""
+    cells = f"array({', '.join(names)})"
+    return f"transform({cells}, cell -> {key_of('cell')})" if listed == LIST.format(T.StringType().typeName()) else cells
 
 
 def _is_hashed_by_spark(data_type: T.DataType) -> bool:
@@ -133,29 +134,30 @@ def _is_hashed_by_spark(data_type: T.DataType) -> bool:
     )
 
 
-def _expressions(value: Column, data_type: T.DataType, plan: ColumnPlan) -> list[Column]:
+def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> list[Column]:
+    """What goes of a column. value: its name in SQL, as a call from Python for each step of each column takes too long."""
     at = plan.position
     if plan.column_type is ColumnType.NESTED:
-        return [F.when(value.isNotNull(), F.lit(True)).alias(f"{VALUE}{at}")]
+        return [F.expr(f"IF({value} IS NOT NULL, true, NULL) AS {VALUE}{at}")]
     if plan.column_type is ColumnType.VECTOR:
-        return _vector_expressions(value, data_type, at)
-    expressions = []
+        return _vector_expressions(F.col(value), data_type, at)
     if plan.is_text:
-        expressions.append(key_of(value.cast("string")).alias(f"{VALUE}{at}"))
+        cell = key_of(f"CAST({value} AS STRING)")
     elif isinstance(data_type, T.DecimalType):
-        expressions.append(value.cast("double").alias(f"{VALUE}{at}"))
+        cell = f"CAST({value} AS DOUBLE)"
     else:
-        expressions.append(value.alias(f"{VALUE}{at}"))
+        cell = value
+    expressions = [f"{cell} AS {VALUE}{at}"]
     if plan.hashed_by_spark:
         # xxhash64(null) is the seed, 42, and not null (production rule 8)
-        expressions.append(F.when(value.isNotNull(), F.xxhash64(value)).alias(f"{HASH}{at}"))
-    return expressions
+        expressions.append(f"IF({value} IS NOT NULL, xxhash64({value}), NULL) AS {HASH}{at}")
+    return [F.expr(expression) for expression in expressions]
 
 
-def key_of(text: Column) -> Column:
-    """What `keys.keys_of` makes of a text; huge cells never reach Arrow (production rule 7)."""
-    cut = F.concat(F.substring(text, 1, KEY_PREFIX_CHARACTERS), F.lit(CUT_MARK), F.lower(F.hex(F.xxhash64(text))))
-    return F.when(F.octet_length(text) <= KEY_BYTES, text).otherwise(cut)
+def key_of(text: str) -> str:
+    """What `keys.keys_of` makes of a text, an expression in SQL; huge cells never reach Arrow (production rule 7)."""
+    cut = f"concat(substring({text}, 1, {KEY_PREFIX_CHARACTERS}), '{CUT_MARK}', lower(hex(xxhash64({text}))))"
+    return f"IF(octet_length({text}) <= {KEY_BYTES}, {text}, {cut})"
 
 
 def _vector_expressions(value: Column, data_type: T.DataType, at: int) -> list[Column]:

@@ -29,6 +29,10 @@ from model_monitor.states.data_types import classify, parse_numbers
 from model_monitor.states.hashing import xxhash64_of
 
 
+MOSTLY = 0.5
+"""Share of different texts in a block from which on the next ones are not sorted out first: it would save too little."""
+
+
 class Gatherer(Protocol):
     """Gathers the states of one column."""
 
@@ -104,6 +108,7 @@ class TextGatherer:
         self._data_types = DataTypeCounts()
         self._frequencies = FrequenciesBuilder(plan.frequency_limit)
         self._keep_frequencies = column.counted
+        self._mostly_different = False
         self._moments = MomentsBuilder()
         self._kll = KllBuilder()
         self._distinct = DistinctBuilder()
@@ -112,8 +117,8 @@ class TextGatherer:
         cells = block.cells(self._column)
         missing = cells.null_count
         present = cells.drop_null() if missing else cells
-        if self._frequencies.given_up:
-            self._frequencies.skip(len(present))
+        if self._frequencies.given_up or self._mostly_different:
+            self._frequencies.update(present)
             numbers = self._numbers(present, None, missing)
             hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
         else:
@@ -124,6 +129,7 @@ class TextGatherer:
             numbers = self._numbers(texts, counts, missing)
             numbers = None if numbers is None else numbers[codes]
             hashes = self._hashes_of_each(block, codes, texts)
+            self._mostly_different = len(texts) > MOSTLY * len(present)
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
         if numbers is None:

@@ -167,13 +167,15 @@ def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.Record
 
 def _without_refused_rows(block: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.RecordBatch, RowCounts]:
     """The rows of a block that count, and how many did not by reason. Never a filter before the parse (rule 4)."""
-    reasons = block.column(REASON).to_numpy(zero_copy_only=False)
-    counts = np.bincount(reasons, minlength=plan.reasons + 1)
-    kept = block if counts[0] == len(reasons) else block.filter(pa.array(reasons == 0))
+    kept, refused = block, [0] * plan.reasons
+    if REASON in block.schema.names:
+        reasons = block.column(REASON).to_numpy(zero_copy_only=False)
+        refused = np.bincount(reasons, minlength=plan.reasons + 1)[1:].tolist()
+        if any(refused):
+            kept = block.filter(pa.array(reasons == 0))
     matches = tuple(_matches(kept.column(f"{PREDICATE}{index}")) for index in range(plan.predicates))
-    refused = tuple(int(count) for count in counts[1:])
     widths = _widths(block.column(CELLS)) if plan.counts_cells else ()
-    return kept, RowCounts(kept=int(counts[0]), refused=refused, matches=matches, widths=widths)
+    return kept, RowCounts(kept=kept.num_rows, refused=tuple(refused), matches=matches, widths=widths)
 
 
 def _widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:

@@ -132,17 +132,21 @@ class FrequenciesBuilder:
         """Whether values are only numbered, not counted apart, from now on."""
         return self._given_up
 
-    def update(self, keys: pa.Array | Sequence[str], counts: NDArray[np.int64]) -> None:
-        """Take values that differ from each other, without null, and how often each occurred."""
-        occurrences = int(counts.sum())
+    def update(self, keys: pa.Array | Sequence[str], counts: NDArray[np.int64] | None = None) -> None:
+        """Take values without null and how often each occurred: then they differ from each other. counts: None for once each,
+        and then a value may be there several times."""
+        occurrences = len(keys) if counts is None else int(counts.sum())
         if self._given_up:
             self.skip(occurrences)
             return
         texts = keys if isinstance(keys, pa.Array) else pa.array(keys, pa.string())
+        if counts is None:
+            counts = np.ones(len(texts), dtype=np.int64)
+        else:
+            self._overflown |= len(texts) > self._limit
         self._pending.append((_cut(texts), counts))
         self._pending_keys += len(texts)
         self._total += occurrences
-        self._overflown |= len(texts) > self._limit
         if self._pending_keys > 8 * self._limit or len(self._pending) >= 256:
             self._keys, self._counts, self._bound = self._folded()
             self._overflown |= self._bound > 0

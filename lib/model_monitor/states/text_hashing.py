@@ -7,7 +7,7 @@ Source: XXH64.hashUnsafeBytes of Spark 3.5 (Apache-2.0), seed 42; the algorithm 
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -66,7 +66,8 @@ def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
     _, places, data = texts.buffers()
     offsets = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.int64)
     first, last = int(offsets[0]), int(offsets[-1])
-    content = np.zeros(last - first + WORD_BYTES, np.uint8)
+    content = np.empty(last - first + WORD_BYTES, np.uint8)
+    content[last - first :] = 0
     if last > first:
         content[: last - first] = np.frombuffer(data, np.uint8, last - first, first)
     return offsets[:-1] - first, np.diff(offsets), content
@@ -82,8 +83,7 @@ def _words_at(content: Bytes, places: Places) -> Words:
 def _take_words(hashes: Hashes, content: Bytes, places: Places, counts: Places) -> None:
     """Go on with `counts` words of each text, from `places`."""
     for step in range(int(counts.max(initial=0))):
-        longer = np.flatnonzero(counts > step)
-        active: slice | Places = longer if len(longer) < len(hashes) else slice(None)
+        active = _where(counts > step)
         found = hashes[active]
         found ^= _lane_after(None, _words_at(content, places[active] + WORD_BYTES * step))
         found = rotated(found, 27)
@@ -95,8 +95,9 @@ def _take_words(hashes: Hashes, content: Bytes, places: Places, counts: Places) 
 def _take_rest(hashes: Hashes, content: Bytes, places: Places, lengths: Places) -> None:
     """Go on with the up to seven bytes behind a text's last whole word: four of them at once, then one by one."""
     rest = _words_at(content, places)
-    half = np.flatnonzero(lengths & 4)
-    if len(half):
+    has_half = lengths & 4
+    if has_half.any():
+        half = _where(has_half)
         found = hashes[half]
         found ^= (rest[half] & _LOW_HALF) * PRIME_1
         found = rotated(found, 23)
@@ -105,14 +106,21 @@ def _take_rest(hashes: Hashes, content: Bytes, places: Places, lengths: Places) 
         hashes[half] = found
         rest[half] >>= np.uint64(32)
     for step in range(3):
-        active = np.flatnonzero((lengths & 3) > step)
-        if not len(active):
+        longer = (lengths & 3) > step
+        if not longer.any():
             return
+        active = _where(longer)
         found = hashes[active]
         found ^= ((rest[active] >> np.uint64(8 * step)) & _LOW_BYTE) * PRIME_5
         found = rotated(found, 11)
         found *= PRIME_1
         hashes[active] = found
+
+
+def _where(chosen: NDArray[Any]) -> slice | Places:
+    """The places of what is chosen; all of them in a slice, as picking one by one takes longer: texts are often of one length."""
+    places = np.flatnonzero(chosen)
+    return places if len(places) < len(chosen) else slice(None)
 
 
 def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places) -> Hashes:
