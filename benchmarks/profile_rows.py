@@ -26,7 +26,7 @@ ROWS = (1_000_000, 10_000_000)
 WITH_PROFILER = 1_000_000
 """Up to so many rows Deequ's profiler takes part: five minutes."""
 
-WARM_UP_ROWS, WARM_UPS = 100_000, 2
+WARM_UP_ROWS, WARM_UPS = 1_000_000, 2
 
 
 def compare(spark: SparkSession, rows: int, *, with_profiler: bool) -> None:

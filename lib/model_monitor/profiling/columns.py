@@ -124,7 +124,9 @@ def prepared(
 def _list_of(names: Sequence[str], listed: str) -> str:
     """The cells of columns of one type, in the order of their slots."""
     cells = f"array({', '.join(names)})"
-    return f"transform({cells}, cell -> {key_of('cell')})" if listed == LIST.format(T.StringType().typeName()) else cells
+    return (
+        f"transform({cells}, cell -> {key_of('cell')})" if listed == LIST.format(T.StringType().typeName()) else cells
+    )
 
 
 def _is_hashed_by_spark(data_type: T.DataType) -> bool:

@@ -28,7 +28,6 @@ from model_monitor.states import (
 from model_monitor.states.data_types import classify, parse_numbers
 from model_monitor.states.hashing import xxhash64_of
 
-
 MOSTLY = 0.5
 """Share of different texts in a block from which on the next ones are not sorted out first: it would save too little."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
@@ -183,6 +183,7 @@ class KllBuilder:
         self._levels: list[_Level] = []
         self._size = 0
         self._limit = 0
+        self._negative_zeros = False
         self._grow_to(1)
 
     @classmethod
@@ -194,6 +195,7 @@ class KllBuilder:
 
     def update(self, values: Values) -> None:
         """Take finite values in arrival order."""
+        self._look_for_negative_zeros(values)
         taken, total = 0, len(values)
         while taken < total:
             # Deequ compacts after the value that takes it over the limit, so up to there values are only appended.
@@ -236,8 +238,15 @@ class KllBuilder:
         for height, level in enumerate(self._levels):
             if level.length >= level.capacity:
                 self._grow_to(height + 2)
-                self._size -= level.compact_into(self._levels[height + 1])
+                self._size -= level.compact_into(
+                    self._levels[height + 1], _sort_signed_zeros if self._negative_zeros else np.ndarray.sort
+                )
                 return
+
+    def _look_for_negative_zeros(self, values: Values) -> None:
+        """Once per value, as most features have none and each value is sorted twice or so."""
+        if not self._negative_zeros:
+            self._negative_zeros = _count_negative_zeros(np.ascontiguousarray(values)) > 0
 
     def _grow_to(self, height: int) -> None:
         for new in range(len(self._levels), height):
@@ -247,6 +256,7 @@ class KllBuilder:
     def _append(self, levels: Sequence[Values]) -> None:
         self._grow_to(len(levels))
         for level, items in zip(self._levels, levels, strict=False):
+            self._look_for_negative_zeros(items)
             level.append(items)
             self._size += len(items)
 
@@ -280,7 +290,7 @@ class _Level:
         self.buffer[self.length : end] = items
         self.length = end
 
-    def compact_into(self, above: _Level) -> int:
+    def compact_into(self, above: _Level, sort: Callable[[Values], None]) -> int:
         """Sort, move every second item to the level above, keep an odd last item. Returns by how much there are fewer.
 
         The odd item is the last to *arrive*, not the largest; every second compaction starts at the other offset.
@@ -289,7 +299,7 @@ class _Level:
         if self.compactions % 2 == 1:
             self.offset = 1 - self.offset
         items = self.buffer[:even]
-        _sort(items)
+        sort(items)
         above.append(items[self.offset :: 2])
         if even < self.length:
             self.buffer[0] = self.buffer[even]
@@ -298,17 +308,21 @@ class _Level:
         return even // 2
 
 
-def _sort(items: Values) -> None:
+def _sort_signed_zeros(items: Values) -> None:
     """Sort in place, -0.0 before 0.0 as java.lang.Double.compare has it.
 
     numpy takes the two for equal, and its vectorised sort may even turn one into the other, so they are counted before.
     """
-    negative_zeros = np.count_nonzero(items.view(np.int64) == _NEGATIVE_ZERO_BITS)
+    negative_zeros = _count_negative_zeros(items)
     items.sort()
     if negative_zeros:
         zeros = items[items.searchsorted(0.0) : items.searchsorted(0.0, side="right")]
         zeros[:negative_zeros] = -0.0
         zeros[negative_zeros:] = 0.0
+
+
+def _count_negative_zeros(items: Values) -> int:
+    return int(np.count_nonzero(items.view(np.int64) == _NEGATIVE_ZERO_BITS))
 
 
 @functools.cache
