@@ -34,6 +34,15 @@ def test_arrow_texts_do_as_well():
     assert builder.state() == Frequencies({"a": 1, "b": 3, "c": 2}, total=6)
 
 
+def test_values_that_come_uncounted_may_repeat():
+    builder = FrequenciesBuilder(limit=3)
+    builder.update(["b", "a", "b", "b"])
+    builder.update(["a", "c"], np.array([5, 1]))
+
+    assert builder.exact
+    assert builder.state() == Frequencies({"a": 6, "b": 3, "c": 1}, total=10, limit=3)
+
+
 def test_above_the_limit_the_next_count_is_taken_from_all():
     """Five values and room for three: the fourth largest count, 2, goes off every count."""
     found = frequencies_of({"a": 9, "b": 4, "c": 3, "d": 2, "e": 1}, limit=3)
