@@ -7,7 +7,7 @@ Source: XXH64.hashUnsafeBytes of Spark 3.5 (Apache-2.0), seed 42; the algorithm 
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,7 @@ Bytes: TypeAlias = NDArray[np.uint8]
 Words: TypeAlias = NDArray[np.uint64]  # little endian
 Places: TypeAlias = NDArray[np.int64]  # shape (texts,), byte offsets
 
-WORD_BYTES = 8
+WORD_BYTES, HALF_WORD_BYTES = 8, 4
 STRIPE_BYTES = 32
 """Texts of so many bytes and more begin with stripes of four words, one for each of four lanes."""
 
@@ -42,6 +42,7 @@ _LANES = np.array(
 )
 _LANE_ROTATIONS = (1, 7, 12, 18)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
+_HALF_WORD_BITS = np.uint64(8 * HALF_WORD_BYTES)
 _LOW_BYTE = np.uint64(0xFF)
 _64_BITS = 2**64 - 1
 
@@ -82,45 +83,50 @@ def _words_at(content: Bytes, places: Places) -> Words:
 
 def _take_words(hashes: Hashes, content: Bytes, places: Places, counts: Places) -> None:
     """Go on with `counts` words of each text, from `places`."""
-    for step in range(int(counts.max(initial=0))):
-        active = _where(counts > step)
-        found = hashes[active]
-        found ^= _lane_after(None, _words_at(content, places[active] + WORD_BYTES * step))
+    step = 0
+    while (longer := _those(counts > step)) is not None:
+        found = hashes[longer]
+        found ^= _lane_after(None, _words_at(content, places[longer] + WORD_BYTES * step))
         found = rotated(found, 27)
         found *= PRIME_1
         found += PRIME_4
-        hashes[active] = found
+        hashes[longer] = found
+        step += 1
 
 
 def _take_rest(hashes: Hashes, content: Bytes, places: Places, lengths: Places) -> None:
     """Go on with the up to seven bytes behind a text's last whole word: four of them at once, then one by one."""
     rest = _words_at(content, places)
-    has_half = lengths & 4
-    if has_half.any():
-        half = _where(has_half)
+    bytes_left = lengths.astype(np.uint8)
+    half = _those(bytes_left >= HALF_WORD_BYTES)
+    if half is not None:
         found = hashes[half]
         found ^= (rest[half] & _LOW_HALF) * PRIME_1
         found = rotated(found, 23)
         found *= PRIME_2
         found += PRIME_3
         hashes[half] = found
-        rest[half] >>= np.uint64(32)
-    for step in range(3):
-        longer = (lengths & 3) > step
-        if not longer.any():
-            return
-        active = _where(longer)
-        found = hashes[active]
-        found ^= ((rest[active] >> np.uint64(8 * step)) & _LOW_BYTE) * PRIME_5
+        rest[half] >>= _HALF_WORD_BITS
+        bytes_left %= HALF_WORD_BYTES
+    step = 0
+    while (longer := _those(bytes_left > step)) is not None:
+        found = hashes[longer]
+        byte = rest[longer] >> np.uint64(8 * step)
+        byte &= _LOW_BYTE
+        byte *= PRIME_5
+        found ^= byte
         found = rotated(found, 11)
         found *= PRIME_1
-        hashes[active] = found
+        hashes[longer] = found
+        step += 1
 
 
-def _where(chosen: NDArray[Any]) -> slice | Places:
-    """The places of what is chosen; all of them in a slice, as picking one by one takes longer: texts are often of one length."""
-    places = np.flatnonzero(chosen)
-    return places if len(places) < len(chosen) else slice(None)
+def _those(chosen: NDArray[np.bool_]) -> slice | Places | None:
+    """The places of what is chosen, None if nothing is. All are a slice, as picking takes longer and texts are often alike."""
+    count = np.count_nonzero(chosen)
+    if not count:
+        return None
+    return slice(None) if count == len(chosen) else np.flatnonzero(chosen)
 
 
 def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places) -> Hashes:
