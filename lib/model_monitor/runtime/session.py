@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.deequ_release import SPARK_LINE
 from model_monitor.profiling.deequ_jvm import Deequ
 from model_monitor.profiling.partition import BLOCK_ROWS
+from model_monitor.runtime import processor
 from model_monitor.runtime.deequ_jar import provide_jar
 from model_monitor.runtime.java import find_java
 from model_monitor.runtime.s3 import open_s3_paths
 from model_monitor.runtime.standalone import require_master
 
 if TYPE_CHECKING:
+    from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
 WORKER_ENVIRONMENT = (
@@ -88,7 +90,7 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     SparkContext._ensure_initialized()  # until then SparkConf does not know what spark-submit was told
     require_master(SparkConf().get("spark.master", "local"))
     builder = SparkSession.builder.appName(f"model-monitor {job}")
-    for key, value in {**SETTINGS, **(settings or {})}.items():
+    for key, value in {**SETTINGS, **_for_the_processor(SparkConf()), **(settings or {})}.items():
         builder = builder.config(key, value)
     if progress is not None:
         builder = builder.config("spark.ui.showConsoleProgress", str(progress).lower())
@@ -96,6 +98,13 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     open_s3_paths(spark)
     _without_checksum_files(spark)
     return spark
+
+
+def _for_the_processor(given: SparkConf) -> dict[str, str]:
+    """What the workers' numpy is to do without on this processor, which is taken for theirs; nothing if the user said it."""
+    key = f"spark.executorEnv.{processor.VARIABLE}"
+    features = processor.features_to_leave_out()
+    return {key: features} if features and not given.contains(key) and processor.VARIABLE not in os.environ else {}
 
 
 def _without_checksum_files(spark: SparkSession) -> None:

@@ -14,26 +14,31 @@ from pathlib import Path
 import pytest
 
 from model_monitor.runtime.deequ_jar import provide_jar
+from model_monitor.runtime.processor import VARIABLE
 
 LIB = Path(__file__).resolve().parents[3] / "lib"
 
 
-def printed_by(program: str, *words: str, options: str = "") -> list[object]:
-    """What the program prints last, as JSON, with a job's session at hand as `spark`. options: of spark-submit."""
-    opening = """
+def printed_by(program: str, *words: str, before: str = "", options: str = "") -> list[object]:
+    """What the program prints last, as JSON, with a job's session at hand as `spark`.
+
+    before: what runs before the session is made. options: of spark-submit.
+    """
+    imports = """
         import json, sys
         from model_monitor.runtime.session import leave_out_yarn, start_session, stop_session
-
+    """
+    opening = """
         spark = start_session("test", settings={"spark.ui.enabled": "false"})
     """
     command = [
         sys.executable,
         "-c",
-        textwrap.dedent(opening) + textwrap.dedent(program) + "stop_session(spark)",
+        "".join(map(textwrap.dedent, (imports, before, opening, program))) + "stop_session(spark)",
         *words,
     ]
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_GATEWAY")},
+        **{name: value for name, value in os.environ.items() if not name.startswith(("PYSPARK_GATEWAY", VARIABLE))},
         "PYSPARK_SUBMIT_ARGS": f"{options} pyspark-shell",
         "PYTHONPATH": str(LIB),
         "PYSPARK_PYTHON": sys.executable,
@@ -99,3 +104,25 @@ def test_a_worker_does_not_load_setuptools_to_compare_versions():
     """
 
     assert printed_by(program) == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"), [("", "AVX512F"), (f"--conf spark.executorEnv.{VARIABLE}=AVX2", "AVX2")]
+)
+def test_workers_are_told_what_the_processor_is_slow_at_unless_the_user_told_them(options, wanted):
+    before = """
+        from model_monitor.runtime import processor
+        processor.features_to_leave_out = lambda: "AVX512F"
+    """
+    program = """
+        import pyarrow as pa
+
+        def variable(batches):
+            list(batches)
+            import os
+            yield pa.RecordBatch.from_pydict({"value": [os.environ["NPY_DISABLE_CPU_FEATURES"]]})
+
+        print(json.dumps([row.value for row in spark.range(1).mapInArrow(variable, "value string").collect()]))
+    """
+
+    assert set(printed_by(program, before=before, options=options)) == {wanted}
