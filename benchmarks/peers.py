@@ -72,12 +72,12 @@ def whylogs_python() -> Path | None:
     return chosen if chosen.is_file() else None
 
 
-def whylogs_profile(python: Path, folder: Path, warm_up: Path) -> Took:
-    """What whylogs' profile of a data set took, in a process and a Spark session of its own and after one of `warm_up`."""
+def whylogs_profile(python: Path, folder: Path, warm_up: Path, warm_ups: int) -> Took:
+    """What whylogs' profile of a data set took, in a process and a Spark session of its own and after some of `warm_up`."""
     foreign = ("SPARK_HOME", "PYTHONPATH", "PYSPARK_SUBMIT_ARGS", "PYSPARK_DRIVER_PYTHON")
     environment = {key: value for key, value in os.environ.items() if key not in foreign}
     environment |= {"PYSPARK_PYTHON": str(python), "WHYLOGS_NO_ANALYTICS": "True"}
-    command = [str(python), str(WHYLOGS_SCRIPT), str(warm_up), str(folder), DRIVER_MEMORY]
+    command = [str(python), str(WHYLOGS_SCRIPT), str(warm_up), str(warm_ups), str(folder), DRIVER_MEMORY]
     return own_process(command, environment)
 
 

@@ -26,12 +26,14 @@ ROWS = (1_000_000, 10_000_000)
 WITH_PROFILER = 1_000_000
 """Up to so many rows Deequ's profiler takes part: five minutes."""
 
-WARM_UP_ROWS, WARM_UPS = 1_000_000, 2
+WARM_UP_ROWS, WARM_UPS = 1_000_000, 10
+"""Before they are timed all contestants run as often, and by then their times no longer fall; but Deequ's profiler, which
+would take a quarter of an hour."""
 
 
 def compare(spark: SparkSession, rows: int, *, with_profiler: bool) -> None:
     """Time one size and print its table."""
-    warm_up, folder = mixed_parquet(WARM_UP_ROWS), mixed_parquet(rows)
+    folder = mixed_parquet(rows)
     ours = Contestant(
         "ours: scan, Deequ's metrics, documents and states written", partial(whole_profile, spark, folder)
     )
@@ -45,15 +47,15 @@ def compare(spark: SparkSession, rows: int, *, with_profiler: bool) -> None:
         Contestant("    the same without min and max of texts", without_range),
         Contestant("(c) Deequ's AnalysisRunner, no KLL", partial(deequ_analyzers, spark, folder), 4),
     ]
-    for run in (whole_profile, spark_aggregates, deequ_analyzers):
-        for _ in range(WARM_UPS):
-            run(spark, warm_up)
     python = whylogs_python()
     if python is None:
         print(f"without whylogs: {WHYLOGS_ENVIRONMENT} is absent, README.md says how to make it", file=sys.stderr)
     else:
         whylogs = Contestant(
-            "(b) whylogs 1.6.4's Spark profile", partial(whylogs_profile, python, folder, warm_up), 8, rounds=1
+            "(b) whylogs 1.6.4's Spark profile",
+            partial(whylogs_profile, python, folder, mixed_parquet(WARM_UP_ROWS), WARM_UPS),
+            8,
+            rounds=1,
         )
         peers.insert(2, whylogs)
     if with_profiler:
@@ -66,6 +68,9 @@ def compare(spark: SparkSession, rows: int, *, with_profiler: bool) -> None:
 def main() -> None:
     share = QUICK_SHARE if quick_asked(__doc__) else 1
     with benchmark_session() as spark:
+        for _ in range(WARM_UPS):
+            for run in (whole_profile, spark_aggregates, deequ_analyzers):
+                run(spark, mixed_parquet(WARM_UP_ROWS))
         for rows in ROWS:
             compare(spark, rows // share, with_profiler=rows <= WITH_PROFILER)
 

@@ -18,10 +18,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlparse
 
 from model_monitor.errors import BadInput, OutputFailed
+from model_monitor.java_classes import java_class
 from model_monitor.object_store import refusal_in
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_PATH = "org.apache.hadoop.fs.Path"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -239,24 +242,27 @@ class HadoopStorage:
     # Object stores show a file only when its stream is closed, and can't rename: there a draft would add nothing.
     OBJECT_STORES = frozenset({"s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "oss"})
 
-    def __init__(self, jvm: Any, configuration: Any, file_system: Any) -> None:
-        self._jvm = jvm
+    def __init__(self, gateway: Any, configuration: Any, file_system: Any) -> None:
+        self._gateway = gateway
         self._configuration = configuration
         self._file_system = file_system
         self.scheme = str(file_system.getUri().getScheme())
 
     @classmethod
     def at(cls, path: str, spark: SparkSession) -> HadoopStorage:
-        jvm: Any = spark._jvm
+        context: Any = spark.sparkContext
         configuration = spark._jsparkSession.sessionState().newHadoopConf()
         try:
-            file_system = jvm.org.apache.hadoop.fs.Path(path).getFileSystem(configuration)
+            file_system = java_class(context._gateway, _PATH)(path).getFileSystem(configuration)
         except Exception as fault:
             raise BadInput(f"{path}: no file system of this Spark opens it ({_reason(fault)})") from fault
-        return cls(jvm, configuration, file_system)
+        return cls(context._gateway, configuration, file_system)
+
+    def _java(self, name: str) -> Any:
+        return java_class(self._gateway, name)
 
     def _path(self, path: str) -> Any:
-        return self._jvm.org.apache.hadoop.fs.Path(path)
+        return self._java(_PATH)(path)
 
     def resolved(self, path: str) -> str:
         return str(self._file_system.makeQualified(self._path(path)).toString())
@@ -293,9 +299,9 @@ class HadoopStorage:
             try:
                 content = stream
                 if at_most is not None:
-                    content = self._jvm.org.apache.commons.io.input.BoundedInputStream(stream, at_most)
+                    content = self._java("org.apache.commons.io.input.BoundedInputStream")(stream, at_most)
                 # as text, a character for each byte: py4j takes bytes apart one by one, 0.5 s for a megabyte
-                text: str = self._jvm.org.apache.commons.io.IOUtils.toString(content, "ISO-8859-1")
+                text: str = self._java("org.apache.commons.io.IOUtils").toString(content, "ISO-8859-1")
                 return text.encode("latin-1")
             finally:
                 stream.close()
@@ -358,7 +364,7 @@ class HadoopStorage:
         """The Java stream of a new file. Permissions are set while there is nothing in it yet."""
         if not private or self.scheme in self.OBJECT_STORES:
             return self._file_system.create(target, True)
-        permission = self._jvm.org.apache.hadoop.fs.permission.FsPermission
+        permission = self._java("org.apache.hadoop.fs.permission.FsPermission")
         if not self._file_system.exists(target.getParent()):
             self._file_system.mkdirs(target.getParent())
             self._file_system.setPermission(target.getParent(), permission(f"{PRIVATE_FOLDER:o}"))
@@ -373,16 +379,16 @@ class HadoopStorage:
     def _copy(self, sources: Sequence[str], stream: Any) -> None:
         content = self._opened(sources)
         try:
-            self._jvm.org.apache.commons.io.IOUtils.copyLarge(content, stream)
+            self._java("org.apache.commons.io.IOUtils").copyLarge(content, stream)
         finally:
             content.close()
 
     def _opened(self, sources: Sequence[str]) -> Any:
         """One Java stream of all files, one after the other."""
-        streams = self._jvm.java.util.Vector()
+        streams = self._java("java.util.Vector")()
         for source in sources:
             streams.add(self._file_system.open(self._path(source)))
-        return self._jvm.java.io.SequenceInputStream(streams.elements())
+        return self._java("java.io.SequenceInputStream")(streams.elements())
 
     def _holds_just(self, place: Any, sources: Sequence[str]) -> bool:
         if not self._file_system.exists(place):
@@ -392,16 +398,16 @@ class HadoopStorage:
             return False
         held, new = self._file_system.open(place), self._opened(sources)
         try:
-            return bool(self._jvm.org.apache.commons.io.IOUtils.contentEquals(held, new))
+            return bool(self._java("org.apache.commons.io.IOUtils").contentEquals(held, new))
         finally:
             held.close()
             new.close()
 
     def _replace(self, draft: Any, target: Any) -> None:
-        options = self._jvm.org.apache.hadoop.fs.Options.Rename
-        overwrite = self._jvm.java.lang.reflect.Array.newInstance(options.OVERWRITE.getClass(), 1)
+        options = self._java("org.apache.hadoop.fs.Options").Rename
+        overwrite = self._java("java.lang.reflect.Array").newInstance(options.OVERWRITE.getClass(), 1)
         overwrite[0] = options.OVERWRITE
-        context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(target.toUri(), self._configuration)
+        context = self._java("org.apache.hadoop.fs.FileContext").getFileContext(target.toUri(), self._configuration)
         context.rename(draft, target, overwrite)
 
     def delete(self, path: str) -> None:

@@ -29,9 +29,10 @@ ALLOWED = {
     "special_functions": set(),
     "object_store": {"signs"},
     "worker": set(),
-    "storage": {"errors", "object_store"},
+    "java_classes": set(),
+    "storage": {"errors", "java_classes", "object_store"},
     "reading": {"errors", "states", "storage"},
-    "profiling": {"errors", "deequ_release", "documents", "states", "storage", "worker"},
+    "profiling": {"errors", "deequ_release", "java_classes", "documents", "states", "storage", "worker"},
     "outputs": {"errors", "registry", "documents", "monitoring", "storage"},
     "merging": {"errors", "reading", "outputs", "storage", "worker"},
     "history": {

@@ -188,6 +188,14 @@ class OneFolder:
         self.deleted.append(str(path))
 
 
+class Gateway:
+    """Stands for py4j's."""
+
+    def __init__(self) -> None:
+        fs = SimpleNamespace(Path=JavaPath)
+        self.jvm = SimpleNamespace(org=SimpleNamespace(apache=SimpleNamespace(hadoop=SimpleNamespace(fs=fs))))
+
+
 class JavaPath(str):
     """Stands for Hadoop's Path."""
 
@@ -203,10 +211,7 @@ def test_a_write_that_fails_half_way_shows_no_half_file(scheme, ended):
     """Closing the stream is what makes an object appear, with as much of it as was written."""
     stream = HalfStream()
     file_system = OneFolder(scheme, stream)
-    jvm = SimpleNamespace(
-        org=SimpleNamespace(apache=SimpleNamespace(hadoop=SimpleNamespace(fs=SimpleNamespace(Path=JavaPath))))
-    )
-    hadoop = HadoopStorage(jvm, None, file_system)
+    hadoop = HadoopStorage(Gateway(), None, file_system)
 
     with pytest.raises(OutputFailed, match="x: can't be written"):
         hadoop.write(f"{scheme}://data/x", b"all of it")

@@ -103,11 +103,11 @@ def prepared(
     reason: the name of an integer column that is 0 for rows to keep; None to keep all, and no such column goes along.
     cells: the name of an integer column with the number of cells to count a row under, 0 for a row not to count so.
     """
-    selected = [F.expr(f"spark_partition_id() AS {PARTITION}")]
+    selected: list[str | Column] = [f"spark_partition_id() AS {PARTITION}"]
     if reason:
-        selected.append(F.expr(f"CAST({reason} AS INT) AS {REASON}"))
+        selected.append(f"CAST({reason} AS INT) AS {REASON}")
     if cells:
-        selected.append(F.expr(f"CAST({cells} AS INT) AS {CELLS}"))
+        selected.append(f"CAST({cells} AS INT) AS {CELLS}")
     if plan.metadata:
         selected.append(F.col(plan.metadata.line))
     lists: dict[str, list[str]] = {}
@@ -116,9 +116,12 @@ def prepared(
             selected += _expressions(f"`{field.name}`", field.dataType, column)
         else:
             lists.setdefault(column.listed, []).append(f"`{field.name}`")
-    selected += [F.expr(f"{_list_of(names, listed)} AS {listed}") for listed, names in lists.items()]
+    selected += [f"{_list_of(names, listed)} AS {listed}" for listed, names in lists.items()]
     selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
-    return frame.select(*selected)
+    in_sql = [expression for expression in selected if isinstance(expression, str)]
+    if len(in_sql) == len(selected):
+        return frame.selectExpr(in_sql)  # one call from Python for all of them, where each Column takes some for itself
+    return frame.select(*[F.expr(each) if isinstance(each, str) else each for each in selected])
 
 
 def _list_of(names: Sequence[str], listed: str) -> str:
@@ -136,11 +139,11 @@ def _is_hashed_by_spark(data_type: T.DataType) -> bool:
     )
 
 
-def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> list[Column]:
-    """What goes of a column. value: its name in SQL, as a call from Python for each step of each column takes too long."""
+def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequence[str | Column]:
+    """What goes of a column, in SQL if it can be said so. value: its name there."""
     at = plan.position
     if plan.column_type is ColumnType.NESTED:
-        return [F.expr(f"IF({value} IS NOT NULL, true, NULL) AS {VALUE}{at}")]
+        return [f"IF({value} IS NOT NULL, true, NULL) AS {VALUE}{at}"]
     if plan.column_type is ColumnType.VECTOR:
         return _vector_expressions(F.col(value), data_type, at)
     if plan.is_text:
@@ -153,7 +156,7 @@ def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> list[Co
     if plan.hashed_by_spark:
         # xxhash64(null) is the seed, 42, and not null (production rule 8)
         expressions.append(f"IF({value} IS NOT NULL, xxhash64({value}), NULL) AS {HASH}{at}")
-    return [F.expr(expression) for expression in expressions]
+    return expressions
 
 
 def key_of(text: str) -> str:

@@ -12,10 +12,11 @@ import re
 import struct
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from model_monitor.deequ_release import FILE_NAME, SPARK_LINE
 from model_monitor.errors import MissingDependency
+from model_monitor.java_classes import is_missing, java_class
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,6 +35,9 @@ _REMEDY = (
 _COMPILED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 """py4j's gateway into a JVM -> objects of classes that were compiled there, by name."""
 
+_FITTING: WeakSet[Any] = WeakSet()
+"""Gateways into JVMs that have a Deequ which fits their Spark."""
+
 
 class Deequ:
     """Deequ in one session's JVM. `deequ["analyzers.Mean"]` is a class of it, looked up once.
@@ -44,35 +48,22 @@ class Deequ:
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
         self._jvm = _jvm_of(spark)
-        import_pydeequ()
-        fault = fault_of_version(_version_of(self._jvm), spark.version)
-        if fault:
-            raise MissingDependency(fault)
-        self._classes: dict[str, Any] = {}
-        self.none = self._jvm.scala.Option.apply(None)
-        self._byte_buffer = self._jvm.java.nio.ByteBuffer
         self._gateway: Any = spark.sparkContext._gateway
+        _require_fitting(self._gateway, spark.version)
+        import_pydeequ()
+        self.none = self.java("scala.Option").apply(None)
 
     def __getitem__(self, name: str) -> Any:
         """The Java class `com.amazon.deequ.<name>`."""
-        found = self._classes.get(name)
-        if found is None:
-            found = self._jvm.com.amazon.deequ
-            for part in name.split("."):
-                found = getattr(found, part)
-            self._classes[name] = found
-        return found
+        return self.java(f"com.amazon.deequ.{name}")
 
     def java(self, name: str) -> Any:
-        """Any other Java class by its full name, looked up at every call."""
-        found = self._jvm
-        for part in name.split("."):
-            found = getattr(found, part)
-        return found
+        """Any other Java class by its full name."""
+        return java_class(self._gateway, name)
 
     def option(self, value: Any) -> Any:
         """Scala's `Option`: None for None."""
-        return self.none if value is None else self._jvm.scala.Option.apply(value)
+        return self.none if value is None else self.java("scala.Option").apply(value)
 
     def sequence(self, items: Iterable[Any]) -> Any:
         """Scala's `Seq` of Java objects or texts; of a Java list in one call."""
@@ -103,7 +94,7 @@ class Deequ:
     def longs(self, values: Sequence[int]) -> Any:
         """A Java long[]; in one call, where setting each element would be one call per element."""
         array = self._gateway.new_array(self._jvm.long, len(values))
-        self._byte_buffer.wrap(struct.pack(f">{len(values)}q", *values)).asLongBuffer().get(array)
+        self.java("java.nio.ByteBuffer").wrap(struct.pack(f">{len(values)}q", *values)).asLongBuffer().get(array)
         return array
 
     def schema(self, schema: StructType) -> Any:
@@ -166,11 +157,19 @@ def _jvm_of(spark: SparkSession) -> Any:
         raise MissingDependency(
             "Deequ needs a JVM beside the driver, and a Spark Connect session has none; run the job by ./spark-submit.sh"
         ) from error
-    if (
-        type(jvm.com.amazon.deequ.analyzers.Size).__name__ == "JavaPackage"
-    ):  # py4j's answer for a class that is not there
-        raise MissingDependency(f"Deequ's JAR is not on the driver's class path; {_REMEDY}")
     return jvm
+
+
+def _require_fitting(gateway: Any, spark_version: str) -> None:
+    """Once for each JVM, unless something is wrong."""
+    if gateway in _FITTING:
+        return
+    if is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size")):
+        raise MissingDependency(f"Deequ's JAR is not on the driver's class path; {_REMEDY}")
+    fault = fault_of_version(_version_of(gateway.jvm), spark_version)
+    if fault:
+        raise MissingDependency(fault)
+    _FITTING.add(gateway)
 
 
 def _version_of(jvm: Any) -> str | None:

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_monitor.documents.json_text import dump, java_double, load
@@ -137,3 +137,16 @@ def test_load_never_shows_the_text():
     assert "Smith" not in str(raised.value)
     assert raised.value.__cause__ is None  # nor in a trace of the log
     assert raised.value.__suppress_context__
+
+
+@settings(deadline=None)  # the first list imports Arrow
+@given(st.integers(0, 2**32 - 1), st.sampled_from([[], [3.0], [1e-9], [2.5e7], [math.nan], [0.0, -0.0]]))
+def test_each_number_of_a_long_list_is_written_as_it_is_alone(seed, among):
+    """`among`: what isn't plain or no fraction, and sends the list another way."""
+    random = np.random.default_rng(seed)
+    fractions = random.choice([-1, 1], 400) * 10 ** random.uniform(-3, 7, 400)
+    values = [*fractions[(abs(fractions) >= 1e-3) & (abs(fractions) < 1e7)].tolist(), 0.1 + 0.2, 9999999.999, *among]
+
+    texts = dump(values).removeprefix("[ ").removesuffix(" ]").split(", ")
+
+    assert texts == [java_double(value) if math.isfinite(value) else "null" for value in values]
