@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import struct
 
 import numpy as np
 import pytest
@@ -64,6 +65,20 @@ def test_the_sum_is_the_plain_one_in_arrival_order():
     for value in values:
         plain += value
     assert moments_of(values).sum == plain != math.fsum(values)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+def test_the_sum_is_the_plain_one_to_the_bit(values):
+    plain = 0.0
+    for value in values:
+        plain += value
+
+    assert struct.pack("d", moments_of(values).sum) == struct.pack("d", plain) or math.isnan(plain)
+
+
+@pytest.mark.parametrize("zeros", [[-0.0, -0.0], [0.0, -0.0], [3.5, -3.5]])
+def test_a_sum_of_zero_has_no_sign(zeros):
+    assert math.copysign(1, moments_of(zeros).sum) == 1
 
 
 @settings(deadline=None)
