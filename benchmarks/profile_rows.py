@@ -24,7 +24,7 @@ from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
 
 ROWS = (1_000_000, 10_000_000)
 WITH_PROFILER = 1_000_000
-"""Up to so many rows Deequ's profiler takes part: five minutes."""
+"""Up to so many rows Deequ's profiler takes part, which takes minutes."""
 
 WARM_UP_ROWS, WARM_UPS = 1_000_000, 10
 """Before they are timed all contestants run as often, and by then their times no longer fall; but Deequ's profiler, which

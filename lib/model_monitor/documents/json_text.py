@@ -157,7 +157,7 @@ def _doubles(values: Sequence[float]) -> str:
 
 def _fractions(array: NDArray[np.float64]) -> str:
     """Arrow is quicker than Python; whole numbers it would write without `.0`."""
-    import pyarrow as pa  # takes a tenth of a second, and most documents that are read and shown have no long list
+    import pyarrow as pa  # takes its time, and not every document has a long list
 
     return ", ".join(pa.array(array).cast(pa.string()).to_pylist())
 

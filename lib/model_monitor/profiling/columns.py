@@ -120,7 +120,7 @@ def prepared(
     selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
     in_sql = [expression for expression in selected if isinstance(expression, str)]
     if len(in_sql) == len(selected):
-        return frame.selectExpr(in_sql)  # one call from Python for all of them, where each Column takes some for itself
+        return frame.selectExpr(in_sql)  # a call into the JVM for each, where a Column takes several
     return frame.select(*[F.expr(each) if isinstance(each, str) else each for each in selected])
 
 

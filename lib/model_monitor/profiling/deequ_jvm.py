@@ -161,7 +161,10 @@ def _jvm_of(spark: SparkSession) -> Any:
 
 
 def _require_fitting(gateway: Any, spark_version: str) -> None:
-    """Once for each JVM, unless something is wrong."""
+    """Look whether Deequ is there and fits; once for each JVM in which it does.
+
+    Raises MissingDependency otherwise.
+    """
     if gateway in _FITTING:
         return
     if is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size")):
