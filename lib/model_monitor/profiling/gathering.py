@@ -117,17 +117,17 @@ class TextGatherer:
         missing = cells.null_count
         present = cells.drop_null() if missing else cells
         if self._frequencies.given_up or self._mostly_different:
-            self._frequencies.update(present)
             numbers = self._numbers(present, None, missing)
             hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
+            self._frequencies.update(present, hashes=hashes)
         else:
             encoded = present.dictionary_encode()
             texts, codes = encoded.dictionary, encoded.indices.to_numpy()
             counts = np.bincount(codes, minlength=len(texts))
-            self._frequencies.update(texts, counts)
             numbers = self._numbers(texts, counts, missing)
             numbers = None if numbers is None else numbers[codes]
             hashes = self._hashes_of_each(block, codes, texts)
+            self._frequencies.update(texts, counts, hashes)
             self._mostly_different = len(texts) > MOSTLY * len(present)
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()

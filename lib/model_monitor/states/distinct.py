@@ -25,6 +25,9 @@ Registers: TypeAlias = NDArray[np.uint8]  # shape (REGISTERS,), from 0 to 56
 PRECISION = 9  # ceil(2 · log2(1.106 / 0.05)): bits of a hash that choose its register
 REGISTERS = 2**PRECISION
 
+WAITING = 4096
+"""Hashes that wait until there are so many, since most blocks of a long partition leave but a few that may raise a register."""
+
 REGISTERS_PER_WORD = 10  # of 6 bits each, in a long
 _REGISTER_BITS = 6
 _NEIGHBOURS = 6  # entries of the bias table that are averaged: K in Spark
@@ -103,13 +106,30 @@ class DistinctBuilder:
     def __init__(self) -> None:
         self._registers = _zeros()
         self._leading_bits = np.uint64(0)  # of a hash, behind those of its register: zero if it may raise a register
+        self._waiting: list[Hashes] = []
+        self._room = WAITING
 
     def update(self, hashes: Hashes) -> None:
         """Take the hashes of present values (`hashing.xxhash64_of`, `text_hashing.xxhash64_of_texts`, or Spark's)."""
         if self._leading_bits:
             hashes = hashes[(hashes & self._leading_bits) == 0]
-        if not len(hashes):
+        if len(hashes):
+            self._waiting.append(hashes)
+            self._room -= len(hashes)
+        if self._room <= 0:
+            self._raise_registers()
+
+    def state(self) -> DistinctRegisters:
+        """The registers of all values so far; later updates do not change it."""
+        self._raise_registers()
+        return DistinctRegisters(self._registers.copy())
+
+    def _raise_registers(self) -> None:
+        """Let the hashes that wait raise their registers, as far as they do."""
+        if not self._waiting:
             return
+        hashes = np.concatenate(self._waiting)
+        self._waiting, self._room = [], WAITING
         tails = hashes << _PRECISION_BITS
         tails |= _PADDING
         # The exponent of a double is the place of its leading one; with the bit below it cleared, rounding can't carry.
@@ -119,10 +139,6 @@ class DistinctBuilder:
         ranks = (_EXPONENT_OFFSET + np.uint64(64) - places).astype(np.uint8)
         np.maximum.at(self._registers, (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
         self._look_at_lowest()
-
-    def state(self) -> DistinctRegisters:
-        """The registers of all values so far; later updates do not change it."""
-        return DistinctRegisters(self._registers.copy())
 
     def _look_at_lowest(self) -> None:
         """From now on leave out hashes with fewer leading zeros than the lowest register has: they can't raise any.

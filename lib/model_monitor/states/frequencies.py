@@ -23,12 +23,17 @@ from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, require_equal, unpack
+from model_monitor.states.hashing import Hashes
 
 LIMIT = 4096  # production rule 15
 
 KEY_BYTES = 256
 """A longer value is kept as so many bytes of it and a hash of all of it (production rule 15)."""
 
+SLOTS = 2**17
+"""For so many values at once as a builder takes, enough for three of four to have a slot of their own; a megabyte of counts."""
+
+_SLOT_BITS = np.uint64(SLOTS - 1)
 _CUT_MARK = "…#"
 _HASH_BYTES = 8
 _LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
@@ -112,9 +117,8 @@ class FrequenciesBuilder:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._keys = pa.array([], pa.string())
-        self._counts: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        self._pending: list[tuple[pa.Array, NDArray[np.int64]]] = []
+        self._kept = _Counted(pa.array([], pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
+        self._pending: list[_Counted] = []
         self._pending_keys = 0
         self._total = 0
         self._bound = 0
@@ -132,9 +136,11 @@ class FrequenciesBuilder:
         """Whether values are only numbered, not counted apart, from now on."""
         return self._given_up
 
-    def update(self, keys: pa.Array | Sequence[str], counts: NDArray[np.int64] | None = None) -> None:
+    def update(
+        self, keys: pa.Array | Sequence[str], counts: NDArray[np.int64] | None = None, hashes: Hashes | None = None
+    ) -> None:
         """Take values without null and how often each occurred: then they differ from each other. counts: None for once each,
-        and then a value may be there several times."""
+        and then a value may be there several times. hashes: of the values, if they are known: it is faster with them."""
         occurrences = len(keys) if counts is None else int(counts.sum())
         if self._given_up:
             self.skip(occurrences)
@@ -144,18 +150,18 @@ class FrequenciesBuilder:
             counts = np.ones(len(texts), dtype=np.int64)
         else:
             self._overflown |= len(texts) > self._limit
-        self._pending.append((_cut(texts), counts))
+        self._pending.append(_Counted(_cut(texts), counts, hashes))
         self._pending_keys += len(texts)
         self._total += occurrences
         if self._pending_keys > 8 * self._limit or len(self._pending) >= 256:
-            self._keys, self._counts, self._bound = self._folded()
+            self._kept, self._bound = self._folded()
             self._overflown |= self._bound > 0
             self._pending, self._pending_keys = [], 0
 
     def give_up(self) -> None:
         """Forget all counts: for a column whose counts turn out to be of no use. The bound becomes the total."""
         self._given_up = True
-        self._keys, self._counts = self._keys.slice(0, 0), self._counts[:0]
+        self._kept = self._kept.where(np.zeros(len(self._kept.counts), dtype=bool))
         self._pending, self._pending_keys = [], 0
         self._bound = self._total
 
@@ -166,23 +172,68 @@ class FrequenciesBuilder:
 
     def state(self) -> Frequencies:
         """The frequencies of all values so far."""
-        keys, counts, bound = self._folded()
-        return Frequencies(dict(zip(keys.to_pylist(), counts.tolist(), strict=True)), self._total, self._limit, bound)
+        kept, bound = self._folded()
+        counts = dict(zip(kept.keys.to_pylist(), kept.counts.tolist(), strict=True))
+        return Frequencies(counts, self._total, self._limit, bound)
 
-    def _folded(self) -> tuple[pa.Array, NDArray[np.int64], int]:
-        """Keys, counts and bound after the pending calls; at most `limit` keys."""
+    def _folded(self) -> tuple[_Counted, int]:
+        """The counts after the pending calls, of at most `limit` keys that differ, and the bound."""
         if not self._pending:
-            return self._keys, self._counts, self._bound
-        texts = pa.concat_arrays([self._keys, *(keys for keys, _ in self._pending)]).dictionary_encode()
-        weights = np.concatenate([self._counts, *(counts for _, counts in self._pending)])
+            return self._kept, self._bound
+        values = _Counted.joined([self._kept, *self._pending])
+        single = values.surely_single()
+        # more single values than the limit all go: the cut is 1 then, or more
+        singles_go = int(np.count_nonzero(single)) > self._limit
+        found = (values.where(~single) if singles_go else values).added()
+        if len(found.counts) > self._limit:
+            cut = int(np.partition(found.counts, -self._limit - 1)[-self._limit - 1])
+        else:
+            cut = int(singles_go)
+        found.counts -= cut
+        return found.where(found.counts > 0) if cut else found, self._bound + cut
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Values, how often each occurred, and their hashes if they are known; all of the same length."""
+
+    keys: pa.Array
+    counts: NDArray[np.int64]
+    hashes: Hashes | None
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Counted]) -> _Counted:
+        hashes = [part.hashes for part in parts if part.hashes is not None]
+        return cls(
+            pa.concat_arrays([part.keys for part in parts]),
+            np.concatenate([part.counts for part in parts]),
+            np.concatenate(hashes) if len(hashes) == len(parts) else None,
+        )
+
+    def surely_single(self) -> NDArray[np.bool_]:
+        """Which values occurred once, as far as their hashes tell it: no other one came to the same slot."""
+        if self.hashes is None or len(self.hashes) < SLOTS // 8:
+            return np.zeros(len(self.counts), dtype=bool)
+        slots = (self.hashes & _SLOT_BITS).view(np.int64)
+        single: NDArray[np.bool_] = np.bincount(slots, self.counts, minlength=SLOTS)[slots] == 1
+        return single
+
+    def added(self) -> _Counted:
+        """Each value once, with the sum of its counts."""
+        texts = self.keys.dictionary_encode()
+        codes, different = texts.indices.to_numpy(), len(texts.dictionary)
         # bincount adds doubles, which are exact up to 2^53
-        counts = np.bincount(texts.indices.to_numpy(), weights, minlength=len(texts.dictionary)).astype(np.int64)
-        if len(counts) <= self._limit:
-            return texts.dictionary, counts, self._bound
-        cut = int(np.partition(counts, -self._limit - 1)[-self._limit - 1])
-        counts -= cut
-        kept = counts > 0
-        return texts.dictionary.filter(pa.array(kept)), counts[kept], self._bound + cut
+        counts = np.bincount(codes, self.counts, minlength=different).astype(np.int64)
+        hashes = None
+        if self.hashes is not None:
+            hashes = np.empty(different, np.uint64)
+            hashes[codes] = self.hashes
+        return _Counted(texts.dictionary, counts, hashes)
+
+    def where(self, chosen: NDArray[np.bool_]) -> _Counted:
+        """The chosen ones."""
+        hashes = None if self.hashes is None else self.hashes[chosen]
+        return _Counted(self.keys.filter(pa.array(chosen)), self.counts[chosen], hashes)
 
 
 def _cut(texts: pa.Array) -> pa.Array:

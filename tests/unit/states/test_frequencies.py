@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_monitor.states import Frequencies, FrequenciesBuilder
+from model_monitor.states.frequencies import SLOTS
+from model_monitor.states.text_hashing import xxhash64_of_texts
 
 
 def frequencies_of(*blocks: dict[str, int], limit: int = 4096) -> Frequencies:
@@ -98,6 +100,28 @@ def test_many_small_calls_are_as_exact_as_one():
     found = frequencies_of(*({f"value {number % 90}": 1} for number in range(900)), limit=90)
 
     assert found == Frequencies({f"value {number}": 10 for number in range(90)}, total=900, limit=90)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, SLOTS // 4), max_size=9), st.sampled_from([1, 3, 4096, SLOTS]))
+def test_hashes_change_nothing_but_the_time(repeated, limit):
+    """Many values once and a few more often: with their hashes, which share slots here and there, as without."""
+    with_hashes, without = FrequenciesBuilder(limit), FrequenciesBuilder(limit)
+    for numbers in ([*range(SLOTS // 4), *repeated], [*repeated, *range(SLOTS // 4, SLOTS // 2)], repeated):
+        texts = pa.array([f"id {number}" for number in numbers], pa.string())
+        with_hashes.update(texts, hashes=xxhash64_of_texts(texts))
+        without.update(texts)
+
+    assert with_hashes.state() == without.state()
+
+
+def test_values_of_one_slot_are_told_apart():
+    """Hashes that agree in their lowest bits: none of the values may pass for one that occurred once, or for another."""
+    texts = [f"id {number}" for number in range(SLOTS // 4)]
+    builder = FrequenciesBuilder(limit=2)
+    builder.update([*texts, "id 7", "id 7", "id 9"], hashes=np.zeros(len(texts) + 3, np.uint64))
+
+    assert builder.state() == Frequencies({"id 7": 2, "id 9": 1}, total=len(texts) + 3, limit=2, bound=1)
 
 
 def test_a_long_value_is_kept_as_its_beginning_and_a_hash():
