@@ -26,9 +26,9 @@ ROWS = (1_000_000, 10_000_000)
 WITH_PROFILER = 1_000_000
 """Up to so many rows Deequ's profiler takes part, which takes minutes."""
 
-WARM_UP_ROWS, WARM_UPS = 1_000_000, 10
+WARM_UP_ROWS, WARM_UPS = 1_000_000, 20
 """Before they are timed all contestants run as often, and by then their times no longer fall; but Deequ's profiler, which
-would take a quarter of an hour."""
+would take half an hour."""
 
 
 def compare(spark: SparkSession, rows: int, *, with_profiler: bool) -> None:

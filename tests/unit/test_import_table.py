@@ -29,6 +29,7 @@ ALLOWED = {
     "special_functions": set(),
     "object_store": {"signs"},
     "worker": set(),
+    "worker_daemon": {"profiling", "worker"},
     "java_classes": set(),
     "storage": {"errors", "java_classes", "object_store"},
     "reading": {"errors", "states", "storage"},

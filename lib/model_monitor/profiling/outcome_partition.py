@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_monitor.errors import ScriptFailed
-from model_monitor.profiling.partition import BLOCK_ROWS, StateRow, batch_of_states, blocks
+from model_monitor.profiling.partition import MOST_BLOCK_ROWS, StateRow, batch_of_states, blocks
 from model_monitor.profiling.plan import FEATURE_OF_ROWS, PARTITION
 from model_monitor.states import OutcomeBuilder, OutcomePlan, RowCounts
 
@@ -66,7 +66,7 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
     builder: OutcomeBuilder | None = None
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     partition = 0
-    for block in blocks(batches, BLOCK_ROWS):
+    for block in blocks(batches, MOST_BLOCK_ROWS):
         if builder is None:
             partition = block.column(PARTITION)[0].as_py()
             builder = OutcomeBuilder(task.plan, partition)

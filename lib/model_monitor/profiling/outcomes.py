@@ -12,10 +12,10 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
 from model_monitor.profiling.outcome_partition import KEY, OutcomeTask, states_of_outcomes
-from model_monitor.profiling.partition import STATE_DDL, added, fold
+from model_monitor.profiling.partials import added_on_executors, states_by
+from model_monitor.profiling.partition import added
 from model_monitor.profiling.plan import PARTITION
 from model_monitor.states import Outcomes, RowCounts, State
-from model_monitor.worker import in_worker
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +47,9 @@ def scan_outcomes(
     started = time.monotonic()
     keys = [F.col(key).alias(KEY)] if key else []
     prepared = raw.select(F.spark_partition_id().alias(PARTITION), *keys, *columns)
-    partials = prepared.mapInArrow(partial(in_worker, partial(states_of_outcomes, task)), STATE_DDL)
+    partials = states_by(partial(states_of_outcomes, task), prepared)
     if partitions_at_most is None or partitions_at_most > PARTITIONS_ON_THE_DRIVER:
-        ordered = partials.repartition(1, "feature").sortWithinPartitions("feature", "kind", "partition")
-        partials = ordered.mapInArrow(partial(in_worker, fold), STATE_DDL)
+        partials = added_on_executors(partials, 1)
     states = _sums(partials)
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))

@@ -2,8 +2,8 @@
 
 `states_of_partition` makes the states, of rows or of lines that it decodes itself; `fold` adds those of one feature in the
 order of their partitions. Both are shipped by name and take a picklable plan; there is neither pyspark nor pydeequ here. Rows
-are cut into blocks of `BLOCK_ROWS` whatever the size of Arrow's batches, so that states depend on the partition's rows alone
-(production rule 1).
+are cut into blocks of `rows_of_block` whatever the size of Arrow's batches, so that states depend on the partition's rows
+alone (production rule 1).
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 """Makes rows of a batch of lines: the features as texts, the reason for refusing the row, and, if they are counted, the
 number of cells to count it under."""
 
-BLOCK_ROWS = 8192
-"""Small enough for a column's block to stay in a core's cache, large enough for numpy's fixed cost not to show."""
+LEAST_BLOCK_ROWS, MOST_BLOCK_ROWS, BLOCK_CELLS = 2**13, 2**15, 2**19
+"""Of a block: large enough for numpy's fixed cost not to show, small enough for a column of it to stay in a core's cache and
+for a block of many columns in memory."""
 
 STATES_PER_BATCH = 64
 """States that leave in one Arrow batch: a KLL sketch has up to 45 KB (production rule 3)."""
@@ -44,7 +45,6 @@ STATES_PER_BATCH = 64
 STATE_SCHEMA = pa.schema(
     [("feature", pa.int32()), ("kind", pa.string()), ("partition", pa.int32()), ("state", pa.binary())]
 )
-STATE_DDL = "feature int, kind string, partition int, state binary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def states_of_partition(
     gatherers: list[Gatherer] = [gatherer_of(column, plan) for column in plan.columns]
     rows = RowCounts.zero(reasons=plan.reasons, predicates=plan.predicates)
     partition: int | None = None
-    for block in blocks(batches, BLOCK_ROWS):
+    for block in blocks(batches, rows_of_block(len(plan.columns))):
         if partition is None:
             partition = block.column(PARTITION)[0].as_py()
         kept, counted = _without_refused_rows(block, plan)
@@ -110,6 +110,11 @@ def added(blobs: Iterable[bytes]) -> State:
     for blob in states:
         total = total + decode(blob)
     return total
+
+
+def rows_of_block(columns: int) -> int:
+    """The rows that gatherers take at a time of a table with so many columns."""
+    return min(MOST_BLOCK_ROWS, max(LEAST_BLOCK_ROWS, BLOCK_CELLS // max(1, columns)))
 
 
 def blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

@@ -17,10 +17,10 @@ import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 
 from model_monitor.profiling.columns import columns_of, decoded_columns, prepared
-from model_monitor.profiling.partition import STATE_DDL, Decode, added, fold, states_of_partition
+from model_monitor.profiling.partials import added_on_executors, states_by
+from model_monitor.profiling.partition import Decode, added, states_of_partition
 from model_monitor.profiling.plan import FEATURE_OF_ROWS, PARTITION, LineMetadata, ScanPlan
 from model_monitor.states import FeatureProfile, Profile, Requests, RowCounts, State
-from model_monitor.worker import in_worker
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ BYTES_PER_VALUE = 110
 STATES_ON_THE_DRIVER = 4096
 """States of features times partitions up to which the driver adds them itself: 4,096 KLL sketches are about 180 MB."""
 
-COLUMNS_PER_FOLD = 50
-"""Columns that one task adds the states of."""
+COLUMNS_PER_FOLD, MOST_FOLDS = 50, 200
+"""Columns that one task adds the states of, and how many such tasks there are at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,9 @@ def scan(
         rows_or_lines = prepared(frame, plan, predicates, reason, cells)
     else:
         rows_or_lines = frame.select(F.spark_partition_id().alias(PARTITION), "*")
-    partials = rows_or_lines.mapInArrow(partial(in_worker, partial(states_of_partition, plan, decode)), STATE_DDL)
+    partials = states_by(partial(states_of_partition, plan, decode), rows_or_lines)
     if partitions_at_most is None or len(names) * partitions_at_most > STATES_ON_THE_DRIVER:
-        partials = _added_on_executors(partials, len(names))
+        partials = added_on_executors(partials, max(1, min(MOST_FOLDS, len(names) // COLUMNS_PER_FOLD)))
     states = _sums(partials)
     of_rows = {type(state): state for state in states.get(FEATURE_OF_ROWS, [])}
     rows = of_rows.get(RowCounts, RowCounts.zero(reasons=reasons, predicates=len(predicates)))
@@ -109,15 +109,6 @@ def scan(
 def frequency_limit(columns: int) -> int:
     """How many values are counted apart in one of so many columns."""
     return max(1, min(LARGEST_FREQUENCY_LIMIT, FREQUENCY_BYTES // (max(columns, 1) * BYTES_PER_VALUE)))
-
-
-def _added_on_executors(partials: DataFrame, columns: int) -> DataFrame:
-    folders = max(1, min(200, columns // COLUMNS_PER_FOLD))
-    return (
-        partials.repartition(folders, "feature")
-        .sortWithinPartitions("feature", "kind", "partition")
-        .mapInArrow(partial(in_worker, fold), STATE_DDL)
-    )
 
 
 def _sums(partials: DataFrame) -> dict[int, list[State]]:

@@ -52,7 +52,7 @@ CLUSTER_FAULTS = (
         "machine with the nodes' system and processor",
     ),
     Sign(
-        re.compile(r"reading the port number from pyspark\.daemon|Bad data in pyspark\.daemon"),
+        re.compile(r"(reading the port number from|Bad data in) \S+daemon\b"),
         "the executors' Python ended before it began to work; run it on a node to see why, or send one along by --environment",
     ),
     Sign(

@@ -16,21 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ_release import SPARK_LINE
 from model_monitor.profiling.deequ_jvm import Deequ
-from model_monitor.profiling.partition import BLOCK_ROWS
-from model_monitor.runtime import processor
+from model_monitor.profiling.partition import MOST_BLOCK_ROWS
 from model_monitor.runtime.deequ_jar import provide_jar
 from model_monitor.runtime.java import find_java
 from model_monitor.runtime.s3 import open_s3_paths
 from model_monitor.runtime.standalone import require_master
+from model_monitor.runtime.workers import worker_settings
 
 if TYPE_CHECKING:
-    from pyspark import SparkConf
     from pyspark.sql import SparkSession
-
-WORKER_ENVIRONMENT = (
-    {"spark.executorEnv.SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # which has no other
-)
-"""In each worker PySpark asks distutils for a version; setuptools would put its own in its place, and load itself for that."""
 
 SETTINGS = {
     # The same text is the same time and the same number everywhere.
@@ -45,7 +39,6 @@ SETTINGS = {
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
     # What a job keeps it reads once or twice; to pack it, Spark would first count every value that it keeps.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
-    **WORKER_ENVIRONMENT,
 }
 
 MIN_PARTITION_BYTES, USUAL_PARTITION_BYTES = 32 * 1024 * 1024, 128 * 1024 * 1024
@@ -58,7 +51,7 @@ PACKING_SLACK = 64
 """A partition may be larger than its share by one part in so many: what files cost beside their bytes must not leave a rest."""
 
 BATCH_CELLS, BATCH_BYTES = 2**20, 64 * 2**20
-MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, BLOCK_ROWS
+MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, MOST_BLOCK_ROWS
 """Of an Arrow batch: a million cells are 16 MB of numbers, and of texts (of at most 256 bytes) 64 MB as a rule."""
 
 LINES_BYTES, MAX_BATCH_LINES = 2**20, 2**15
@@ -90,7 +83,7 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     SparkContext._ensure_initialized()  # until then SparkConf does not know what spark-submit was told
     require_master(SparkConf().get("spark.master", "local"))
     builder = SparkSession.builder.appName(f"model-monitor {job}")
-    for key, value in {**SETTINGS, **_for_the_processor(SparkConf()), **(settings or {})}.items():
+    for key, value in {**SETTINGS, **worker_settings(SparkConf(), os.environ), **(settings or {})}.items():
         builder = builder.config(key, value)
     if progress is not None:
         builder = builder.config("spark.ui.showConsoleProgress", str(progress).lower())
@@ -98,13 +91,6 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     open_s3_paths(spark)
     _without_checksum_files(spark)
     return spark
-
-
-def _for_the_processor(given: SparkConf) -> dict[str, str]:
-    """What the workers' numpy is to do without on this processor, which is taken for theirs; nothing if the user said it."""
-    key = f"spark.executorEnv.{processor.VARIABLE}"
-    features = processor.features_to_leave_out()
-    return {key: features} if features and not given.contains(key) and processor.VARIABLE not in os.environ else {}
 
 
 def _without_checksum_files(spark: SparkSession) -> None:

@@ -144,3 +144,8 @@ def settings_of(options: Sequence[SparkOption], cluster_defaults: Path) -> dict[
         else:
             by_option[key] = value
     return {**settings, **by_option}
+
+
+def is_local(master: str) -> bool:
+    """Whether driver and executors are one process of this machine."""
+    return master.startswith("local") and not master.startswith("local-cluster")

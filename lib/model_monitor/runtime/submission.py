@@ -30,6 +30,7 @@ from model_monitor.runtime.spark_home import find_spark_home
 from model_monitor.runtime.spark_options import (
     LISTS,
     SparkOption,
+    is_local,
     read_properties,
     settings_of,
     split_options,
@@ -184,11 +185,6 @@ def _refuse_what_no_cluster_does(request: Request, settings: Mapping[str, str]) 
         raise BadConfiguration(
             "--environment is for the nodes of a cluster, a local run has this Python; drop it, or name a --master"
         )
-
-
-def is_local(master: str) -> bool:
-    """Whether driver and executors are one process of this machine."""
-    return master.startswith("local") and not master.startswith("local-cluster")
 
 
 def own_settings(

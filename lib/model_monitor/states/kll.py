@@ -16,7 +16,7 @@ import math
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -238,9 +238,10 @@ class KllBuilder:
         for height, level in enumerate(self._levels):
             if level.length >= level.capacity:
                 self._grow_to(height + 2)
-                self._size -= level.compact_into(
-                    self._levels[height + 1], _sort_signed_zeros if self._negative_zeros else np.ndarray.sort
-                )
+                sort = _sort_signed_zeros if self._negative_zeros else np.ndarray.sort
+                # what came from the level below is in order, and numpy's stable sort merges what is
+                by_merging = functools.partial(sort, kind="stable")
+                self._size -= level.compact_into(self._levels[height + 1], by_merging if height else sort)
                 return
 
     def _look_for_negative_zeros(self, values: Values) -> None:
@@ -308,13 +309,13 @@ class _Level:
         return even // 2
 
 
-def _sort_signed_zeros(items: Values) -> None:
+def _sort_signed_zeros(items: Values, kind: Literal["stable"] | None = None) -> None:
     """Sort in place, -0.0 before 0.0 as java.lang.Double.compare has it.
 
     numpy takes the two for equal, and its vectorised sort may even turn one into the other, so they are counted before.
     """
     negative_zeros = _count_negative_zeros(items)
-    items.sort()
+    items.sort(kind=kind)
     if negative_zeros:
         zeros = items[items.searchsorted(0.0) : items.searchsorted(0.0, side="right")]
         zeros[:negative_zeros] = -0.0

@@ -126,3 +126,34 @@ def test_workers_are_told_what_the_processor_is_slow_at_unless_the_user_told_the
     """
 
     assert set(printed_by(program, before=before, options=options)) == {wanted}
+
+
+IN_A_WORKER = """
+    import pyarrow as pa
+
+    def found(batches):
+        import gc, os, sys
+        before = [name in sys.modules for name in ("pandas", "pyarrow.compute", "model_monitor.profiling.partition")]
+        list(batches)
+        state = [*before, gc.get_freeze_count() > 10_000, os.environ["MALLOC_TRIM_THRESHOLD_"]]
+        yield pa.RecordBatch.from_pydict({"value": [repr(each) for each in state]})
+
+    print(json.dumps([row.value for row in spark.range(1).coalesce(1).mapInArrow(found, "value string").collect()]))
+"""
+
+
+def test_on_one_machine_workers_begin_with_their_libraries_loaded_and_keep_memory():
+    *loaded, trim = printed_by(IN_A_WORKER)
+
+    assert loaded == ["True"] * 4
+    assert trim == repr(str(64 * 2**20))
+
+
+def test_the_users_own_daemon_and_memory_stay():
+    own = "spark.executorEnv.MALLOC_TRIM_THRESHOLD_=1000 spark.python.daemon.module=pyspark.daemon"
+    options = " ".join(f"--conf {setting}" for setting in own.split())
+
+    *loaded, trim = printed_by(IN_A_WORKER, options=options)
+
+    assert loaded == ["False"] * 4
+    assert trim == "'1000'"

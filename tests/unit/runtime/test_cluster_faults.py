@@ -99,6 +99,12 @@ def test_every_fault_is_tried_above():
     assert len(tried) == len(CLUSTER_FAULTS)
 
 
+def test_a_daemon_of_ours_that_ends_is_told_like_pysparks():
+    text = TEXTS["a Python that ends"].replace("pyspark.daemon", "model_monitor.worker_daemon")
+
+    assert "ended before it began to work" in failure_of(RuntimeError(text)).reason
+
+
 def test_the_heap_of_a_local_run_is_the_drivers():
     text = LOST.replace("executor 4", "executor driver") + "java.lang.OutOfMemoryError: Java heap space"
 

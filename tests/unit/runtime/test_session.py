@@ -42,7 +42,7 @@ def test_partitions_are_a_function_of_the_bytes_alone(spark, total, share):
 
 @pytest.mark.parametrize(
     ("columns", "rows", "parquet_rows"),
-    [(0, 8192, 4096), (1, 8192, 4096), (13, 8192, 4096), (1_000, 1_048, 1_048), (100_000, 64, 512)],
+    [(0, 32_768, 4096), (1, 32_768, 4096), (13, 32_768, 4096), (1_000, 1_048, 1_048), (100_000, 64, 512)],
 )
 def test_a_batch_has_about_a_million_cells(spark, columns, rows, parquet_rows):
     assert batch_by_width(spark, columns) == rows
@@ -52,6 +52,6 @@ def test_a_batch_has_about_a_million_cells(spark, columns, rows, parquet_rows):
     }
 
 
-@pytest.mark.parametrize(("line_bytes", "rows"), [(450, 8192), (100_000, 671), (10 * MIB, 64)])
+@pytest.mark.parametrize(("line_bytes", "rows"), [(450, 32_768), (100_000, 671), (10 * MIB, 64)])
 def test_a_batch_of_lines_takes_at_most_about_64_megabytes(spark, line_bytes, rows):
     assert batch_by_width(spark, 21, line_bytes) == rows
