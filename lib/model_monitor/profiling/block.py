@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.profiling.plan import HASH, VALUE, ColumnPlan
@@ -57,8 +56,9 @@ class _Numbers:
     """The columns of a list of numbers of one type. values: row after row."""
 
     def __init__(self, values: pa.Array, rows: int) -> None:
-        present = pc.fill_null(values, 0).to_numpy() if values.null_count else values.to_numpy()
-        self._columns = np.ascontiguousarray(present.reshape(rows, -1).T)
+        # as they lie there, whatever stands where one is missing
+        numbers = pa.Array.from_buffers(values.type, len(values), [None, values.buffers()[1]], offset=values.offset)
+        self._columns = np.ascontiguousarray(numbers.to_numpy().reshape(rows, -1).T)
         self._missing = (
             np.ascontiguousarray(values.is_null().to_numpy(zero_copy_only=False).reshape(rows, -1).T)
             if values.null_count

@@ -128,7 +128,7 @@ class DistinctBuilder:
         """Let the hashes that wait raise their registers, as far as they do."""
         if not self._waiting:
             return
-        hashes = np.concatenate(self._waiting)
+        hashes = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
         self._waiting, self._room = [], WAITING
         tails = hashes << _PRECISION_BITS
         tails |= _PADDING

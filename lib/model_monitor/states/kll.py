@@ -238,11 +238,13 @@ class KllBuilder:
         for height, level in enumerate(self._levels):
             if level.length >= level.capacity:
                 self._grow_to(height + 2)
-                sort = _sort_signed_zeros if self._negative_zeros else np.ndarray.sort
-                # what came from the level below is in order, and numpy's stable sort merges what is
-                by_merging = functools.partial(sort, kind="stable")
-                self._size -= level.compact_into(self._levels[height + 1], by_merging if height else sort)
+                self._size -= level.compact_into(self._levels[height + 1], self._sort_of(height))
                 return
+
+    def _sort_of(self, height: int) -> Callable[[Values], None]:
+        """The sort of a level, in place; what came from the level below is in order, and numpy's stable sort merges it."""
+        sort = _sort_signed_zeros if self._negative_zeros else np.ndarray.sort
+        return functools.partial(sort, kind="stable") if height else sort
 
     def _look_for_negative_zeros(self, values: Values) -> None:
         """Once per value, as most features have none and each value is sorted twice or so."""
