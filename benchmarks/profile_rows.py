@@ -27,7 +27,7 @@ WITH_PROFILER = 1_000_000
 """Up to so many rows Deequ's profiler takes part, which takes minutes."""
 
 WARM_UP_ROWS, WARM_UPS = 1_000_000, 20
-"""Before they are timed all contestants run as often, and by then their times no longer fall; but Deequ's profiler, which
+"""Before they are timed all contestants run as often, and by then their times hardly fall; but Deequ's profiler, which
 would take half an hour."""
 
 

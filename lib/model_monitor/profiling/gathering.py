@@ -119,7 +119,7 @@ class TextGatherer:
         if self._frequencies.given_up or self._mostly_different:
             numbers = self._numbers(present, None, missing)
             hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
-            self._frequencies.update(present, hashes=hashes)
+            self._frequencies.update(present, hashes=self._of_texts(hashes))
         else:
             encoded = present.dictionary_encode()
             texts, codes = encoded.dictionary, encoded.indices.to_numpy()
@@ -127,7 +127,7 @@ class TextGatherer:
             numbers = self._numbers(texts, counts, missing)
             numbers = None if numbers is None else numbers[codes]
             hashes = self._hashes_of_each(block, codes, texts)
-            self._frequencies.update(texts, counts, hashes)
+            self._frequencies.update(texts, counts, self._of_texts(hashes))
             self._mostly_different = len(texts) > MOSTLY * len(present)
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
@@ -136,6 +136,11 @@ class TextGatherer:
         else:
             self._kll.update(self._moments.update(numbers, missing=missing))
         self._distinct.update(hashes)
+
+    def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
+        """The hashes if they are those of the texts. Spark hashes values, and two times of one text are two values where the
+        clocks go back."""
+        return None if self._column.hashed_by_spark else hashes
 
     def _hashes_of_each(self, block: Block, codes: NDArray[np.int32], texts: pa.Array) -> NDArray[np.uint64]:
         """The hashes of the different texts of a block. codes: which of them each present cell is."""

@@ -140,7 +140,8 @@ class FrequenciesBuilder:
         self, keys: pa.Array | Sequence[str], counts: NDArray[np.int64] | None = None, hashes: Hashes | None = None
     ) -> None:
         """Take values without null and how often each occurred: then they differ from each other. counts: None for once each,
-        and then a value may be there several times. hashes: of the values, if they are known: it is faster with them."""
+        and then a value may be there several times. hashes: of the values, equal ones of equal values,
+        if they are known: it is faster with them."""
         occurrences = len(keys) if counts is None else int(counts.sum())
         if self._given_up:
             self.skip(occurrences)
@@ -212,7 +213,7 @@ class _Counted:
 
     def surely_single(self) -> NDArray[np.bool_]:
         """Which values occurred once, as far as their hashes tell it: no other one came to the same slot."""
-        if self.hashes is None or len(self.hashes) < SLOTS // 8:
+        if self.hashes is None or len(self.hashes) < SLOTS // 8:  # few values are encoded before all slots are cleared
             return np.zeros(len(self.counts), dtype=bool)
         slots = (self.hashes & _SLOT_BITS).view(np.int64)
         single: NDArray[np.bool_] = np.bincount(slots, self.counts, minlength=SLOTS)[slots] == 1

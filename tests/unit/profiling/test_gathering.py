@@ -11,8 +11,9 @@ import pytest
 from model_monitor.profiling.block import Block
 from model_monitor.profiling.gathering import TextGatherer
 from model_monitor.profiling.keys import hashes_of
-from model_monitor.profiling.plan import VALUE, ColumnPlan, ScanPlan
+from model_monitor.profiling.plan import HASH, VALUE, ColumnPlan, ScanPlan
 from model_monitor.states import ColumnType, DataTypeCounts, DistinctBuilder, DistinctRegisters, Frequencies
+from model_monitor.states.frequencies import SLOTS
 
 LIMIT, ROWS = 100, 1_000
 COLUMN = ColumnPlan(0, ColumnType.TEXT, hashed_by_spark=False)
@@ -50,3 +51,29 @@ def test_distinct_values_are_those_of_all_cells(states):
         builder.update(hashes_of(pa.array([cell for cell in cells if cell is not None])))
     assert states[DistinctRegisters] == builder.state()
     assert np.count_nonzero(builder.state().registers)
+
+
+def test_two_times_that_have_one_text_are_counted_together():
+    """An hour that comes twice when the clocks go back: Spark hashes the times, which differ."""
+    column = ColumnPlan(0, ColumnType.TIMESTAMP, hashed_by_spark=True)
+    gatherer = TextGatherer(column, ScanPlan((column,), frequency_limit=10_000))
+    times = [f"time {number}" for number in range(SLOTS // 4)]
+    for first in (0, len(times)):
+        texts = [*times[:-2], "02:30", "02:30"] if first else times
+        hashes = np.arange(first, first + len(times))
+        columns = [pa.array(texts), pa.array(hashes)]
+        gatherer.update(Block(pa.RecordBatch.from_arrays(columns, names=[f"{VALUE}0", f"{HASH}0"])))
+    found = next(state for state in gatherer.states() if isinstance(state, Frequencies))
+
+    assert found.counts.get("02:30", 0) + found.bound >= 2
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_numbers_of_a_list_are_those_of_its_columns(start: int):
+    rows = [[1.0, None, -3.5], [None, None, 0.0], [2.0, None, 4.0], [5.0, None, 6.0]]
+    plans = [ColumnPlan(slot, ColumnType.FRACTIONAL, False, listed="l", slot=slot) for slot in range(3)]
+    batch = pa.RecordBatch.from_arrays([pa.array(rows, pa.list_(pa.float64()))], names=["l"]).slice(start)
+
+    block = Block(batch)
+
+    assert [block.cells(plan).to_pylist() for plan in plans] == [list(each) for each in zip(*rows[start:], strict=True)]

@@ -1,4 +1,4 @@
-"""What Spark is told of its Python workers, by what the user said himself."""
+"""What Spark is told of its Python workers, beside what the user said."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import model_monitor
-from model_monitor.runtime import processor, workers
+from model_monitor.runtime import processor
 from model_monitor.runtime.workers import worker_settings
 
 TRIM, PYTHON_PATH = "spark.executorEnv.MALLOC_TRIM_THRESHOLD_", "spark.executorEnv.PYTHONPATH"
@@ -55,7 +54,3 @@ def test_a_variable_of_the_users_stays(monkeypatch: pytest.MonkeyPatch):
 
     assert settings[numpys] == "AVX512F"
     assert settings.keys() - with_own.keys() == {numpys, TRIM}
-
-
-def test_the_module_of_the_daemon_is_there():
-    assert Path(model_monitor.__file__).with_name(f"{workers.DAEMON_MODULE.rpartition('.')[2]}.py").is_file()
