@@ -34,6 +34,7 @@ MOST_FAULTS = 20
 """Faults of one document that its error lists; the rest is counted."""
 
 _LONGEST_SHOWN = 60  # characters of a text that an error repeats
+_SCALARS = frozenset({float, int, str, bool})
 _FROM_A_FILE = {"from a file": True}
 
 
@@ -59,19 +60,21 @@ class Section(BaseModel):
         section = handler(given)
         if info.context is _FROM_A_FILE and isinstance(given, Mapping):
             section._order = tuple(given)
-            section._nulls = frozenset(name for name in given if section._member(name) is None)
+            members = section._members()
+            section._nulls = frozenset(name for name in given if members.get(name) is None)
         return section
 
     def plain(self) -> dict[str, Any]:
         """The content as a plain JSON object: dicts, lists, texts, numbers, booleans, None."""
-        # A default that the file did not state is not put into its mouth; what a copy changed is in model_fields_set.
-        declared = (name for name in type(self).model_fields if not self._order or name in self.model_fields_set)
-        names = dict.fromkeys((*self._order, *declared, *(self.model_extra or {})))
-        members = {name: self._member(name) for name in names}
+        members = self._members()
+        if self._order:
+            # A default that the file did not state is not put into its mouth; what a copy changed is in model_fields_set.
+            stated = (name for name in members if name not in type(self).model_fields or name in self.model_fields_set)
+            members = {name: members.get(name) for name in dict.fromkeys((*self._order, *stated))}
         return {name: _plain(value) for name, value in members.items() if value is not None or self._is_null(name)}
 
-    def _member(self, name: str) -> Any:
-        return getattr(self, name) if name in type(self).model_fields else (self.model_extra or {}).get(name)
+    def _members(self) -> dict[str, Any]:
+        return self.__dict__ | (self.model_extra or {})
 
     def _is_null(self, name: str) -> bool:
         return name in self._nulls or (name in self.NULLABLE and name in self.model_fields_set)
@@ -136,6 +139,8 @@ class Document(Section):
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _SCALARS:  # most are; to ask whether it is a Section takes longer
+        return value
     if isinstance(value, Section):
         return value.plain()
     if isinstance(value, Enum):

@@ -99,7 +99,7 @@ def load(text: str | bytes, where: str) -> Any:
 
 
 def _write(value: Any, newline: str, write: Callable[[str], None]) -> None:
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):  # a dict is found much faster
         separator, inner = "{", newline + "  "
         for name, member in value.items():
             write(f"{separator}{inner}{_quoted(name)} : ")

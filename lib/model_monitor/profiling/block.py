@@ -6,65 +6,94 @@ Arrow vector and not into a thousand, which its caches can't hold, and generates
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_monitor.profiling.plan import HASH, VALUE, ColumnPlan
 
+TURNED_AT_A_TIME = 64
+"""Columns of a list of numbers that are taken out of its rows together: enough for what memory hands over of a row at once,
+and few enough to be in the processor's cache when their turn comes."""
+
 
 class Block:
-    """Some rows of a partition, all of them kept."""
+    """Some rows of a partition, all of them kept; in pieces, as they came."""
 
-    def __init__(self, batch: pa.RecordBatch) -> None:
-        self._batch = batch
+    def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
+        self._pieces = pieces
         self._lists: dict[str, _Texts | _Numbers] = {}
 
     def cells(self, column: ColumnPlan) -> pa.Array:
         """The column's cells, null where one is missing."""
         if column.listed is None:
-            return self._batch.column(f"{VALUE}{column.position}")
+            return self._column(f"{VALUE}{column.position}")
         if column.listed not in self._lists:
-            values = self._batch.column(column.listed).flatten()
-            kind = _Texts if pa.types.is_string(values.type) else _Numbers
-            self._lists[column.listed] = kind(values, self._batch.num_rows)
+            values = [piece.column(column.listed).flatten() for piece in self._pieces]
+            kind = _Texts if pa.types.is_string(values[0].type) else _Numbers
+            self._lists[column.listed] = kind(values, [piece.num_rows for piece in self._pieces])
         return self._lists[column.listed].column(column.slot)
 
     def hashes(self, column: ColumnPlan) -> NDArray[np.uint64]:
         """Spark's hashes of the column's present cells, where they came along."""
-        hashes: NDArray[np.int64] = self._batch.column(f"{HASH}{column.position}").drop_null().to_numpy()
+        hashes: NDArray[np.int64] = self._column(f"{HASH}{column.position}").drop_null().to_numpy()
         return hashes.view(np.uint64)
 
     def counts(self, name: str, column: ColumnPlan) -> pa.Array:
         """One of the further columns that a column brings along."""
-        return self._batch.column(f"{name}{column.position}")
+        return self._column(f"{name}{column.position}")
+
+    def _column(self, name: str) -> pa.Array:
+        cells = [piece.column(name) for piece in self._pieces]
+        return cells[0] if len(cells) == 1 else pa.concat_arrays(cells)
 
 
 class _Texts:
-    """The columns of a list of texts. values: row after row."""
+    """The columns of a list of texts. values: row after row, of each piece. rows: of each piece."""
 
-    def __init__(self, values: pa.StringArray, rows: int) -> None:
-        self._rows = rows
-        row_after_row = np.arange(len(values)).reshape(rows, -1)
-        self._column_after_column = values.take(pa.array(row_after_row.T.ravel()))
+    def __init__(self, values: Sequence[pa.StringArray], rows: Sequence[int]) -> None:
+        self._rows = sum(rows)
+        row_after_row = np.arange(sum(map(len, values))).reshape(self._rows, -1)
+        self._column_after_column = pa.concat_arrays(values).take(pa.array(row_after_row.T.ravel()))
 
     def column(self, slot: int) -> pa.StringArray:
         return self._column_after_column.slice(slot * self._rows, self._rows)
 
 
 class _Numbers:
-    """The columns of a list of numbers of one type. values: row after row."""
+    """The columns of a list of numbers of one type. values: row after row, of each piece. rows: of each piece."""
 
-    def __init__(self, values: pa.Array, rows: int) -> None:
-        # as they lie there, whatever stands where one is missing
-        numbers = pa.Array.from_buffers(values.type, len(values), [None, values.buffers()[1]], offset=values.offset)
-        self._columns = np.ascontiguousarray(numbers.to_numpy().reshape(rows, -1).T)
-        self._missing = (
-            np.ascontiguousarray(values.is_null().to_numpy(zero_copy_only=False).reshape(rows, -1).T)
-            if values.null_count
-            else None
-        )
+    def __init__(self, values: Sequence[pa.Array], rows: Sequence[int]) -> None:
+        self._numbers = [_as_they_lie(each).reshape(count, -1) for each, count in zip(values, rows, strict=True)]
+        self._missing = None
+        if any(each.null_count for each in values):
+            self._missing = [
+                each.is_null().to_numpy(zero_copy_only=False).reshape(count, -1)
+                for each, count in zip(values, rows, strict=True)
+            ]
+        self._first = -TURNED_AT_A_TIME
+        self._turned: NDArray[np.generic] = np.empty(0)
 
     def column(self, slot: int) -> pa.Array:
-        missing = None if self._missing is None or not self._missing[slot].any() else self._missing[slot]
-        return pa.array(self._columns[slot], mask=missing)
+        if not self._first <= slot < self._first + TURNED_AT_A_TIME:
+            self._first = slot - slot % TURNED_AT_A_TIME
+            self._turned = _columns(self._numbers, slice(self._first, self._first + TURNED_AT_A_TIME))
+        missing = None if self._missing is None else _columns(self._missing, slice(slot, slot + 1))[0]
+        return pa.array(self._turned[slot - self._first], mask=missing)
+
+
+def _as_they_lie(values: pa.Array) -> NDArray[np.generic]:
+    """Numbers, whatever stands where one is missing."""
+    numbers: NDArray[np.generic] = pa.Array.from_buffers(
+        values.type, len(values), [None, values.buffers()[1]], offset=values.offset
+    ).to_numpy()
+    return numbers
+
+
+def _columns(pieces: Sequence[NDArray[np.generic]], places: slice) -> NDArray[np.generic]:
+    """The columns at these places; shape (columns, rows of all pieces). pieces: shape (rows, all columns) each."""
+    turned = [piece[:, places].T for piece in pieces]
+    columns = np.empty((len(turned[0]), sum(map(len, pieces))), turned[0].dtype)
+    return np.concatenate(turned, axis=1, out=columns)  # without `out` it would lie row after row, as the pieces do

@@ -8,7 +8,7 @@ alone (production rule 1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
@@ -27,17 +27,21 @@ from model_monitor.profiling.plan import (
     PREDICATE,
     REASON,
     VALUE,
+    ColumnPlan,
     ScanPlan,
 )
-from model_monitor.states import RequestsBuilder, RowCounts, State, decode
+from model_monitor.states import RequestsBuilder, RowCounts, State, decode, summed
 
 Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 """Makes rows of a batch of lines: the features as texts, the reason for refusing the row, and, if they are counted, the
 number of cells to count it under."""
 
-LEAST_BLOCK_ROWS, MOST_BLOCK_ROWS, BLOCK_CELLS = 2**13, 2**15, 2**19
+LEAST_BLOCK_ROWS, MOST_BLOCK_ROWS, BLOCK_BYTES = 2**13, 2**15, 2**27
 """Of a block: large enough for numpy's fixed cost not to show, small enough for a column of it to stay in a core's cache and
 for a block of many columns in memory."""
+
+BYTES_OF_NUMBER, BYTES_OF_TEXT = 8, 64
+"""What a cell is taken for where the size of a block is chosen."""
 
 STATES_PER_BATCH = 64
 """States that leave in one Arrow batch: a KLL sketch has up to 45 KB (production rule 3)."""
@@ -69,15 +73,18 @@ def states_of_partition(
     gatherers: list[Gatherer] = [gatherer_of(column, plan) for column in plan.columns]
     rows = RowCounts.zero(reasons=plan.reasons, predicates=plan.predicates)
     partition: int | None = None
-    for block in blocks(batches, rows_of_block(len(plan.columns))):
+    for pieces in pieces_of_blocks(batches, rows_of_block(plan.columns)):
         if partition is None:
-            partition = block.column(PARTITION)[0].as_py()
-        kept, counted = _without_refused_rows(block, plan)
-        rows += counted
-        if kept.num_rows:
-            cells = Block(kept)
+            partition = pieces[0].column(PARTITION)[0].as_py()
+        kept = []
+        for piece in pieces:
+            of_piece, counted = _without_refused_rows(piece, plan)
+            kept.append(of_piece)
+            rows += counted
+        if any(piece.num_rows for piece in kept):
+            block = Block(kept)
             for gatherer in gatherers:
-                gatherer.update(cells)
+                gatherer.update(block)
     if partition is None:
         return
     found = [StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows.to_bytes())]
@@ -104,21 +111,25 @@ def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def added(blobs: Iterable[bytes]) -> State:
-    """The sum of encoded states from left to right: KLL's levels depend on the order."""
-    states = iter(blobs)
-    total = decode(next(states))
-    for blob in states:
-        total = total + decode(blob)
-    return total
+    """The sum of encoded states from left to right."""
+    return summed(map(decode, blobs))
 
 
-def rows_of_block(columns: int) -> int:
-    """The rows that gatherers take at a time of a table with so many columns."""
-    return min(MOST_BLOCK_ROWS, max(LEAST_BLOCK_ROWS, BLOCK_CELLS // max(1, columns)))
+def rows_of_block(columns: Sequence[ColumnPlan]) -> int:
+    """The rows that gatherers take at a time of a table with these columns."""
+    row_bytes = sum(BYTES_OF_TEXT if column.is_text else BYTES_OF_NUMBER for column in columns)
+    fitting = BLOCK_BYTES // max(1, row_bytes)
+    return min(MOST_BLOCK_ROWS, max(1, fitting // LEAST_BLOCK_ROWS) * LEAST_BLOCK_ROWS)
 
 
 def blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     """The same rows in blocks of exactly `rows`, the last one shorter."""
+    for pieces in pieces_of_blocks(batches, rows):
+        yield pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
+
+
+def pieces_of_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
+    """Those blocks, each as the pieces of batches that it is made of."""
     held: list[pa.RecordBatch] = []
     room = rows
     for batch in batches:
@@ -129,14 +140,10 @@ def blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBa
             start += piece.num_rows
             room -= piece.num_rows
             if room == 0:
-                yield _joined(held)
+                yield held
                 held, room = [], rows
     if held:
-        yield _joined(held)
-
-
-def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
+        yield held
 
 
 def _rows_of_batch(
@@ -170,16 +177,16 @@ def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.Record
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-def _without_refused_rows(block: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.RecordBatch, RowCounts]:
-    """The rows of a block that count, and how many did not by reason. Never a filter before the parse (rule 4)."""
-    kept, refused = block, [0] * plan.reasons
-    if REASON in block.schema.names:
-        reasons = block.column(REASON).to_numpy(zero_copy_only=False)
+def _without_refused_rows(piece: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.RecordBatch, RowCounts]:
+    """The rows of a piece that count, and how many did not by reason. Never a filter before the parse (rule 4)."""
+    kept, refused = piece, [0] * plan.reasons
+    if REASON in piece.schema.names:
+        reasons = piece.column(REASON).to_numpy(zero_copy_only=False)
         refused = np.bincount(reasons, minlength=plan.reasons + 1)[1:].tolist()
         if any(refused):
-            kept = block.filter(pa.array(reasons == 0))
+            kept = piece.filter(pa.array(reasons == 0))
     matches = tuple(_matches(kept.column(f"{PREDICATE}{index}")) for index in range(plan.predicates))
-    widths = _widths(block.column(CELLS)) if plan.counts_cells else ()
+    widths = _widths(piece.column(CELLS)) if plan.counts_cells else ()
     return kept, RowCounts(kept=kept.num_rows, refused=tuple(refused), matches=matches, widths=widths)
 
 

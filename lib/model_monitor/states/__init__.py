@@ -6,6 +6,11 @@ depend on the order of values, or are made of many blocks, have a builder beside
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+from operator import add
+from typing import cast
+
 from model_monitor.errors import BadState
 from model_monitor.states.blocks import BlockSums
 from model_monitor.states.confusion import ConfusionCounts
@@ -29,6 +34,7 @@ __all__ = [
     "STATES",
     "State",
     "decode",
+    "summed",
     "Profile",
     "Contingency",
     "FeatureProfile",
@@ -94,3 +100,11 @@ def decode(blob: bytes) -> State:
         raise BadState(f"state bytes: {kind!r} is no kind of state here; the kinds are {', '.join(sorted(STATES))}")
     state: State = STATES[kind].from_bytes(blob)
     return state
+
+
+def summed(states: Iterable[State]) -> State:
+    """The sum of one state or more from left to right: KLL's levels depend on the order."""
+    first, *others = states
+    if isinstance(first, KllSketch) and others:
+        return first.plus(cast("list[KllSketch]", others))
+    return reduce(add, others, first)

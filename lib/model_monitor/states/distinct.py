@@ -34,11 +34,12 @@ _NEIGHBOURS = 6  # entries of the bias table that are averaged: K in Spark
 _ALPHA = 0.7213 / (1.0 + 1.079 / REGISTERS)
 
 _REGISTER_SHIFT = np.uint64(64 - PRECISION)
-_PRECISION_BITS = np.uint64(PRECISION)
-_PADDING = np.uint64(1 << (PRECISION - 1))  # ends the run of zeros, so that a register is 56 at most
-_ONE = np.uint64(1)
-_MANTISSA_BITS = np.uint64(52)
-_EXPONENT_OFFSET = np.uint64(1023)
+_LEADING = 31  # bits of a hash behind those of its register that are looked at first: they fit into an int32
+_LEADING_SHIFT = np.uint64(64 - PRECISION - _LEADING)
+_LEADING_MASK = np.uint32((1 << _LEADING) - 1)
+_TAIL_MASK = np.uint64((1 << (64 - PRECISION)) - 1)
+_LONGEST_RUN = 64 - PRECISION  # of zeros, where there is nothing else
+_MANTISSA_BITS, _EXPONENT_OFFSET = 52, 1023
 
 
 def _zeros() -> Registers:
@@ -130,13 +131,14 @@ class DistinctBuilder:
             return
         hashes = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
         self._waiting, self._room = [], WAITING
-        tails = hashes << _PRECISION_BITS
-        tails |= _PADDING
-        # The exponent of a double is the place of its leading one; with the bit below it cleared, rounding can't carry.
-        tails &= ~(tails >> _ONE)
-        places = tails.astype(np.float64).view(np.uint64)
+        leading = (hashes >> _LEADING_SHIFT).astype(np.uint32)
+        leading &= _LEADING_MASK
+        # The exponent of a double is the place of its leading one.
+        places = leading.view(np.int32).astype(np.float64).view(np.int64)
         places >>= _MANTISSA_BITS
-        ranks = (_EXPONENT_OFFSET + np.uint64(64) - places).astype(np.uint8)
+        ranks = (_EXPONENT_OFFSET + _LEADING - places).astype(np.uint8)
+        for place in np.flatnonzero(leading == 0):  # one in two thousand million
+            ranks[place] = _LONGEST_RUN + 1 - int(hashes[place] & _TAIL_MASK).bit_length()
         np.maximum.at(self._registers, (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
         self._look_at_lowest()
 

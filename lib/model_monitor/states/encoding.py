@@ -10,6 +10,7 @@ Source: production rule 20.
 
 from __future__ import annotations
 
+import functools
 import json
 import struct
 import zlib
@@ -56,8 +57,7 @@ def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]
         raise BadState(f"state bytes: they hold a state of kind {found!r}; {kind!r} is expected here")
     if blob[5] != version:
         raise BadState(f"state bytes: {kind!r} has version {blob[5]}; this release reads version {version}")
-    parameters = json.loads(blob[name_end:parameters_end]) if parameters_end > name_end else {}
-    return parameters, blob[parameters_end:body_size]
+    return dict(_parameters(bytes(blob[name_end:parameters_end]))), blob[parameters_end:body_size]
 
 
 def kind_of(blob: bytes) -> str:
@@ -88,6 +88,12 @@ def unpack_numbers(kind: str, numbers: struct.Struct, payload: bytes) -> tuple[A
     if len(payload) != numbers.size:
         raise BadState(f"state bytes: the payload of {kind!r} has {len(payload)} bytes; it has to have {numbers.size}")
     return numbers.unpack(payload)
+
+
+@functools.lru_cache(maxsize=64)
+def _parameters(described: bytes) -> dict[str, Any]:
+    """Those that `pack` described, which most states of a kind have in common."""
+    return json.loads(described) if described else {}
 
 
 def _places(blob: bytes) -> tuple[int, int, int]:

@@ -12,9 +12,10 @@ quantile approximation in streams".
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
@@ -129,8 +130,16 @@ class KllSketch:
 
         Raises BadState if k or c differ.
         """
+        return self.plus([other])
+
+    def plus(self, others: Iterable[KllSketch]) -> KllSketch:
+        """The sum with one after the other, in one builder: `self + first + second + …` copies the sketch for each.
+
+        Raises BadState if k or c differ.
+        """
         builder = KllBuilder.resumed(self)
-        builder.merge(other)
+        for other in others:
+            builder.merge(other)
         return builder.state()
 
     def __eq__(self, other: object) -> bool:
@@ -165,8 +174,9 @@ class KllSketch:
                 f"state bytes: a {cls.KIND!r} of {sum(lengths)} items does not fit in {len(payload) - items_at} bytes"
             )
         items = np.frombuffer(payload, dtype="<f8", offset=items_at).astype(np.float64, copy=False)
+        ends = list(itertools.accumulate(lengths))
         return cls(
-            levels=tuple(np.split(items, np.cumsum(lengths)[:-1])),
+            levels=tuple(items[end - length : end] for end, length in zip(ends, lengths, strict=True)),
             compactions=tuple(head[1] for head in heads),
             offsets=tuple(head[2] for head in heads),
             k=parameters["k"],
@@ -258,8 +268,8 @@ class KllBuilder:
 
     def _append(self, levels: Sequence[Values]) -> None:
         self._grow_to(len(levels))
+        self._look_for_negative_zeros(np.concatenate(levels))
         for level, items in zip(self._levels, levels, strict=False):
-            self._look_for_negative_zeros(items)
             level.append(items)
             self._size += len(items)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.profiling.block import Block
+from model_monitor.profiling.block import TURNED_AT_A_TIME, Block
 from model_monitor.profiling.gathering import TextGatherer
 from model_monitor.profiling.keys import hashes_of
 from model_monitor.profiling.plan import HASH, VALUE, ColumnPlan, ScanPlan
@@ -26,7 +26,7 @@ WITH_NUMBERS = [str(row) if row % 4 == 0 else None if row % 4 == 1 else f"text {
 def states():
     gatherer = TextGatherer(COLUMN, ScanPlan((COLUMN,), frequency_limit=LIMIT))
     for cells in (IDS, HALF_COMMON, WITH_NUMBERS):
-        gatherer.update(Block(pa.RecordBatch.from_arrays([pa.array(cells)], names=[f"{VALUE}0"])))
+        gatherer.update(Block([pa.RecordBatch.from_arrays([pa.array(cells)], names=[f"{VALUE}0"])]))
     return {type(state): state for state in gatherer.states()}
 
 
@@ -62,18 +62,24 @@ def test_two_times_that_have_one_text_are_counted_together():
         texts = [*times[:-2], "02:30", "02:30"] if first else times
         hashes = np.arange(first, first + len(times))
         columns = [pa.array(texts), pa.array(hashes)]
-        gatherer.update(Block(pa.RecordBatch.from_arrays(columns, names=[f"{VALUE}0", f"{HASH}0"])))
+        gatherer.update(Block([pa.RecordBatch.from_arrays(columns, names=[f"{VALUE}0", f"{HASH}0"])]))
     found = next(state for state in gatherer.states() if isinstance(state, Frequencies))
 
     assert found.counts.get("02:30", 0) + found.bound >= 2
 
 
 @pytest.mark.parametrize("start", [0, 1])
-def test_numbers_of_a_list_are_those_of_its_columns(start: int):
-    rows = [[1.0, None, -3.5], [None, None, 0.0], [2.0, None, 4.0], [5.0, None, 6.0]]
-    plans = [ColumnPlan(slot, ColumnType.FRACTIONAL, False, listed="l", slot=slot) for slot in range(3)]
-    batch = pa.RecordBatch.from_arrays([pa.array(rows, pa.list_(pa.float64()))], names=["l"]).slice(start)
+@pytest.mark.parametrize("cell", [pytest.param(float, id="doubles"), pytest.param(str, id="texts")])
+def test_cells_of_a_list_are_those_of_its_columns(cell: type, start: int):
+    columns = 2 * TURNED_AT_A_TIME + 3
+    missing = {(1, 0), (1, 1), (3, 1), (3, columns - 1), *((row, 2) for row in range(5))}
+    rows = [
+        [None if (row, slot) in missing else cell(columns * row - slot) for slot in range(columns)] for row in range(5)
+    ]
+    plans = [ColumnPlan(slot, ColumnType.TEXT, False, listed="l", slot=slot) for slot in range(columns)]
+    lists = pa.array(rows, pa.list_(pa.array([cell(0)]).type))
+    batch = pa.RecordBatch.from_arrays([lists], names=["l"])
 
-    block = Block(batch)
+    block = Block([batch.slice(start, 2), batch.slice(start + 2)])
 
     assert [block.cells(plan).to_pylist() for plan in plans] == [list(each) for each in zip(*rows[start:], strict=True)]

@@ -6,12 +6,24 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.profiling.partition import blocks, rows_of_block
+from model_monitor.profiling.plan import ColumnPlan
+from model_monitor.states import ColumnType
 
 
 @pytest.mark.parametrize(
-    ("columns", "rows"), [(0, 32_768), (1, 32_768), (16, 32_768), (20, 26_214), (64, 8192), (65, 8192), (10_000, 8192)]
+    ("numbers", "texts", "rows"),
+    [
+        pytest.param(0, 0, 32_768, id="nothing"),
+        pytest.param(10, 3, 32_768, id="narrow"),
+        pytest.param(1000, 0, 16_384, id="wide"),
+        pytest.param(0, 128, 16_384, id="texts, which take more"),
+        pytest.param(10_000, 1000, 8192, id="never fewer"),
+    ],
 )
-def test_a_block_of_a_narrow_table_has_more_rows(columns: int, rows: int):
+def test_a_block_of_a_wide_table_has_fewer_rows(numbers: int, texts: int, rows: int):
+    types = [ColumnType.FRACTIONAL] * numbers + [ColumnType.TEXT] * texts
+    columns = [ColumnPlan(position, column_type, False) for position, column_type in enumerate(types)]
+
     assert rows_of_block(columns) == rows
 
 

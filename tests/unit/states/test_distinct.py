@@ -25,6 +25,8 @@ def registers_of(*hashes: int) -> DistinctRegisters:
         pytest.param((1 << 54) - 1, 0, 2, id="one zero, then ones that would round up"),
         pytest.param((3 << 55) + 1, 3, 55, id="only the last bit is set"),
         pytest.param(0b101 << 40, 0, 13, id="bit 42 leads"),
+        pytest.param(1 << 24, 0, 31, id="the last of the 31 bits that are looked at first"),
+        pytest.param(0b11 << 22, 0, 32, id="the one behind them"),
     ],
 )
 def test_a_hash_sets_one_register(hashed, register, rank):
