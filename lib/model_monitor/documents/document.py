@@ -11,7 +11,7 @@ import difflib
 import json
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -38,6 +38,13 @@ _SCALARS = frozenset({float, int, str, bool})
 _FROM_A_FILE = {"from a file": True}
 
 
+class _AsRead(NamedTuple):
+    """What a file had: the members in its order, and those that were null."""
+
+    order: tuple[str, ...]
+    nulls: frozenset[str]
+
+
 class Section(BaseModel):
     """One JSON object of a document; its fields are the object's members, by the same names.
 
@@ -49,8 +56,7 @@ class Section(BaseModel):
     NULLABLE: ClassVar[frozenset[str]] = frozenset()
     """Members that are written as null, not left out, when they are set to None."""
 
-    _order: tuple[str, ...] = PrivateAttr(default=())
-    _nulls: frozenset[str] = PrivateAttr(default=frozenset())
+    _as_read: _AsRead | None = PrivateAttr(default=None)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -59,25 +65,29 @@ class Section(BaseModel):
     ) -> SectionType:
         section = handler(given)
         if info.context is _FROM_A_FILE and isinstance(given, Mapping):
-            section._order = tuple(given)
             members = section._members()
-            section._nulls = frozenset(name for name in given if members.get(name) is None)
+            section._as_read = _AsRead(tuple(given), frozenset(name for name in given if members.get(name) is None))
         return section
 
     def plain(self) -> dict[str, Any]:
         """The content as a plain JSON object: dicts, lists, texts, numbers, booleans, None."""
         members = self._members()
-        if self._order:
+        as_read = self._as_read
+        if as_read is not None:
             # A default that the file did not state is not put into its mouth; what a copy changed is in model_fields_set.
             stated = (name for name in members if name not in type(self).model_fields or name in self.model_fields_set)
-            members = {name: members.get(name) for name in dict.fromkeys((*self._order, *stated))}
-        return {name: _plain(value) for name, value in members.items() if value is not None or self._is_null(name)}
+            members = {name: members.get(name) for name in dict.fromkeys((*as_read.order, *stated))}
+        return {
+            name: _plain(value) for name, value in members.items() if value is not None or self._is_null(name, as_read)
+        }
 
     def _members(self) -> dict[str, Any]:
         return self.__dict__ | (self.model_extra or {})
 
-    def _is_null(self, name: str) -> bool:
-        return name in self._nulls or (name in self.NULLABLE and name in self.model_fields_set)
+    def _is_null(self, name: str, as_read: _AsRead | None) -> bool:
+        return (as_read is not None and name in as_read.nulls) or (
+            name in self.NULLABLE and name in self.model_fields_set
+        )
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, Section) and self.plain() == other.plain()

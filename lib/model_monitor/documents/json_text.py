@@ -7,6 +7,7 @@ doubles as `Double.toString` has them, no newline at the end (golden/README.md r
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -102,7 +103,7 @@ def _write(value: Any, newline: str, write: Callable[[str], None]) -> None:
     if isinstance(value, (dict, Mapping)):  # a dict is found much faster
         separator, inner = "{", newline + "  "
         for name, member in value.items():
-            write(f"{separator}{inner}{_quoted(name)} : ")
+            write(f"{separator}{inner}{_quoted_name(name)} : ")
             _write(member, inner, write)
             separator = ","
         write(f"{newline}}}" if value else "{ }")
@@ -132,6 +133,12 @@ def _scalar(value: Any) -> str:
     if isinstance(value, str):
         return _quoted(value)
     raise TypeError(f"a {type(value).__name__} is no JSON value")
+
+
+@functools.lru_cache(maxsize=256)
+def _quoted_name(name: str) -> str:
+    """A member's name; a document has few, and thousands of each."""
+    return _quoted(name)
 
 
 def _quoted(text: str) -> str:

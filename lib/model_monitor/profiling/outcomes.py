@@ -12,7 +12,7 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
 from model_monitor.profiling.outcome_partition import KEY, OutcomeTask, states_of_outcomes
-from model_monitor.profiling.partials import added_on_executors, states_by
+from model_monitor.profiling.partials import added_on_executors, collected, states_by
 from model_monitor.profiling.partition import added
 from model_monitor.profiling.plan import PARTITION
 from model_monitor.states import Outcomes, RowCounts, State
@@ -61,5 +61,6 @@ def scan_outcomes(
 
 def _sums(partials: DataFrame) -> dict[str, State]:
     """The state of each kind; small by construction, two of each partition."""
-    rows = sorted(partials.collect(), key=lambda row: (row.kind, row.partition))
-    return {kind: added(bytes(row.state) for row in same) for kind, same in groupby(rows, key=lambda row: row.kind)}
+    return {
+        kind: added(row.state for row in same) for kind, same in groupby(collected(partials), key=lambda row: row.kind)
+    }

@@ -102,7 +102,7 @@ def states_of_partition(
 def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The sum of each (feature, kind), in the order of partitions; rows come sorted by feature, kind and partition."""
     found: list[StateRow] = []
-    for (feature, kind), rows in groupby(_rows(batches), key=lambda row: (row.feature, row.kind)):
+    for (feature, kind), rows in groupby(rows_of_states(batches), key=lambda row: (row.feature, row.kind)):
         found.append(StateRow(feature, kind, 0, added(row.state for row in rows).to_bytes()))
         if len(found) >= STATES_PER_BATCH:
             yield batch_of_states(found)
@@ -199,7 +199,8 @@ def _matches(predicate: pa.Array) -> int:
     return pc.sum(predicate, min_count=0).as_py() or 0
 
 
-def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+def rows_of_states(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+    """What `batch_of_states` made batches of."""
     for batch in batches:
         for row in batch.to_pylist():
             yield StateRow(**row)

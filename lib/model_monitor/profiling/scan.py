@@ -17,7 +17,7 @@ import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 
 from model_monitor.profiling.columns import columns_of, decoded_columns, prepared
-from model_monitor.profiling.partials import added_on_executors, states_by
+from model_monitor.profiling.partials import added_on_executors, collected, states_by
 from model_monitor.profiling.partition import Decode, added, states_of_partition
 from model_monitor.profiling.plan import FEATURE_OF_ROWS, PARTITION, LineMetadata, ScanPlan
 from model_monitor.states import FeatureProfile, Profile, Requests, RowCounts, State
@@ -113,8 +113,7 @@ def frequency_limit(columns: int) -> int:
 
 def _sums(partials: DataFrame) -> dict[int, list[State]]:
     """The states of each feature; small by construction, one of each kind per feature and partition."""
-    rows = sorted(partials.collect(), key=lambda row: (row.feature, row.kind, row.partition))
     sums: dict[int, list[State]] = {}
-    for (feature, _), same in groupby(rows, key=lambda row: (row.feature, row.kind)):
-        sums.setdefault(feature, []).append(added(bytes(row.state) for row in same))
+    for (feature, _), same in groupby(collected(partials), key=lambda row: (row.feature, row.kind)):
+        sums.setdefault(feature, []).append(added(row.state for row in same))
     return sums
