@@ -30,7 +30,7 @@ from model_monitor.profiling.plan import (
     ColumnPlan,
     ScanPlan,
 )
-from model_monitor.states import RequestsBuilder, RowCounts, State, decode, summed
+from model_monitor.states import RequestsBuilder, RowCounts, State, decode, sum_of
 
 Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 """Makes rows of a batch of lines: the features as texts, the reason for refusing the row, and, if they are counted, the
@@ -112,7 +112,7 @@ def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def added(blobs: Iterable[bytes]) -> State:
     """The sum of encoded states from left to right."""
-    return summed(map(decode, blobs))
+    return sum_of(map(decode, blobs))
 
 
 def rows_of_block(columns: Sequence[ColumnPlan]) -> int:

@@ -32,8 +32,12 @@ BYTES_PER_VALUE = 110
 STATES_ON_THE_DRIVER = 4096
 """States of features times partitions up to which the driver adds them itself: 4,096 KLL sketches are about 180 MB."""
 
-COLUMNS_PER_FOLD, MOST_FOLDS = 50, 200
-"""Columns that one task adds the states of, and how many such tasks there are at most."""
+STATES_PER_FOLD, MOST_FOLDS = 1250, 200
+"""States of features times partitions that one task adds, at most 56 MB of KLL sketches, and how many such tasks there are at
+most."""
+
+UNKNOWN_PARTITIONS = 100
+"""What a frame is taken to have where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def scan(
         rows_or_lines = frame.select(F.spark_partition_id().alias(PARTITION), "*")
     partials = states_by(partial(states_of_partition, plan, decode), rows_or_lines)
     if partitions_at_most is None or len(names) * partitions_at_most > STATES_ON_THE_DRIVER:
-        partials = added_on_executors(partials, max(1, min(MOST_FOLDS, len(names) // COLUMNS_PER_FOLD)))
+        partials = added_on_executors(partials, folds(len(names), partitions_at_most or UNKNOWN_PARTITIONS))
     states = _sums(partials)
     of_rows = {type(state): state for state in states.get(FEATURE_OF_ROWS, [])}
     rows = of_rows.get(RowCounts, RowCounts.zero(reasons=reasons, predicates=len(predicates)))
@@ -109,6 +113,11 @@ def scan(
 def frequency_limit(columns: int) -> int:
     """How many values are counted apart in one of so many columns."""
     return max(1, min(LARGEST_FREQUENCY_LIMIT, FREQUENCY_BYTES // (max(columns, 1) * BYTES_PER_VALUE)))
+
+
+def folds(columns: int, partitions: int) -> int:
+    """How many tasks add the states of so many columns and partitions; those of one column are added by one of them."""
+    return max(1, min(MOST_FOLDS, columns, -(-columns * partitions // STATES_PER_FOLD)))
 
 
 def _sums(partials: DataFrame) -> dict[int, list[State]]:

@@ -34,7 +34,7 @@ __all__ = [
     "STATES",
     "State",
     "decode",
-    "summed",
+    "sum_of",
     "Profile",
     "Contingency",
     "FeatureProfile",
@@ -102,7 +102,7 @@ def decode(blob: bytes) -> State:
     return state
 
 
-def summed(states: Iterable[State]) -> State:
+def sum_of(states: Iterable[State]) -> State:
     """The sum of one state or more from left to right: KLL's levels depend on the order."""
     first, *others = states
     if isinstance(first, KllSketch) and others:

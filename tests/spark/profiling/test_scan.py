@@ -14,7 +14,7 @@ import pyspark.sql.functions as F
 import pytest
 from pyspark.ml.linalg import Vectors
 
-from model_monitor.profiling.scan import frequency_limit, scan
+from model_monitor.profiling.scan import folds, frequency_limit, scan
 from model_monitor.reading.dataset import Dataset
 from model_monitor.states import DataTypeCounts
 
@@ -231,6 +231,20 @@ def test_huge_cells_are_counted_and_never_moved(spark):
 def test_the_limit_of_counted_values_shrinks_with_the_width():
     assert frequency_limit(1) == 4096
     assert frequency_limit(1_000) == 64 * 2**20 // 1_000 // 110
+
+
+@pytest.mark.parametrize(
+    ("columns", "partitions", "tasks"),
+    [
+        pytest.param(1_000, 10, 8, id="wide"),
+        pytest.param(1_000, 100, 80, id="wide and long"),
+        pytest.param(5, 100_000, 5, id="a column is not divided"),
+        pytest.param(10_000, 1_000, 200, id="not more than that"),
+        pytest.param(1, 1, 1, id="little"),
+    ],
+)
+def test_states_are_added_by_as_many_tasks_as_they_are_worth(columns, partitions, tasks):
+    assert folds(columns, partitions) == tasks
 
 
 @pytest.mark.parametrize(

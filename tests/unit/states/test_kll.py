@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
+from operator import add
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.states import Bucket, KllBuilder, KllSketch
+from model_monitor.states import Bucket, KllBuilder, KllSketch, sum_of
 
 
 def sketch_of(values, k: int = 2048, c: float = 0.64, cuts: tuple[int, ...] = ()) -> KllSketch:
@@ -54,6 +56,15 @@ def test_the_cuts_between_blocks_do_not_matter(rows, cuts, seed):
     values = np.random.default_rng(seed).normal(size=rows).round(1)
 
     assert sketch_of(values, k=32, cuts=tuple(sorted(cuts))) == sketch_of(values, k=32)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=6), st.integers(0, 2**32 - 1))
+def test_sketches_added_in_one_builder_are_those_added_one_by_one(sizes, seed):
+    rng = np.random.default_rng(seed)
+    sketches = [sketch_of(rng.normal(size=size).round(1), k=32) for size in sizes]
+
+    assert sum_of(sketches) == reduce(add, sketches)
 
 
 @settings(deadline=None)
