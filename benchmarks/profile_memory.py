@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyspark.sql.functions as F
-from data_sets import mixed_parquet
+from data_sets import mixed_parquet, numeric_parquet
 from ours import whole_profile
 from processor_time import descendants
 from pyspark.sql import SparkSession
@@ -23,12 +23,17 @@ from side_by_side import QUICK_SHARE, quick_asked
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitor import run_baseline
+from model_monitor.runtime.workers import DAEMON_MODULE
 
 HEAP = "1g"
 ROWS = (1_000_000, 10_000_000)
+WIDE_ROWS = 100_000
 COLUMNS, PARTITIONS = 1_000, 100
 ROWS_OF_PARTITION = 5_000
 """Enough for a KLL sketch to have most of its size."""
+
+DAEMONS = ("pyspark.daemon", DAEMON_MODULE)
+"""The modules that Python workers are forked by, ours on one machine."""
 
 MEBIBYTE = 2**20
 SECONDS_BETWEEN_LOOKS = 0.05
@@ -84,6 +89,10 @@ def main() -> None:
             folder = mixed_parquet(rows)
             _print(spark, f"{rows:,} rows x 13 columns, Parquet", lambda: whole_profile(spark, folder))  # noqa: B023
     with benchmark_session(driver_memory=HEAP) as spark:
+        rows = WIDE_ROWS // share
+        wide = numeric_parquet(rows, COLUMNS)
+        _print(spark, f"{rows:,} rows x {COLUMNS:,} columns, Parquet", lambda: whole_profile(spark, wide))
+    with benchmark_session(driver_memory=HEAP) as spark:
         partitions = PARTITIONS // share
         text = f"{COLUMNS:,} numeric columns x {partitions} partitions"
         _print(spark, text, lambda: profile_wide(spark, partitions))
@@ -103,7 +112,7 @@ def _print(spark: SparkSession, text: str, run: Callable[[], None]) -> None:
 
 
 def _workers() -> list[int]:
-    return [pid for pid in descendants() if "pyspark.daemon" in _read(pid, "cmdline")]
+    return [pid for pid in descendants() if any(module in _read(pid, "cmdline") for module in DAEMONS)]
 
 
 def _resident_bytes(pid: int) -> int:

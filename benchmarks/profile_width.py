@@ -24,7 +24,10 @@ WIDTHS_OF_PEER = (10, 100)
 AT_MOST = 2.5
 """Times the narrowest table's time of a cell."""
 
-WARM_UP_SHARE = 20
+WARM_UPS = 3
+"""Whole runs of each width before it is timed, the first of them to count its jobs."""
+
+WARM_UP_SHARE_OF_PEER = 20
 
 
 def jobs_of(spark: SparkSession, folder: Path) -> int:
@@ -44,11 +47,11 @@ def main() -> None:
     with benchmark_session() as spark:
         jobs = {}
         for width in WIDTHS:
-            warm_up = numeric_parquet(cells // width // WARM_UP_SHARE, width)
-            whole_profile(spark, warm_up)
-            if width in WIDTHS_OF_PEER:
-                spark_aggregates(spark, warm_up)
             jobs[width] = jobs_of(spark, folders[width])
+            for _ in range(1, WARM_UPS):
+                whole_profile(spark, folders[width])
+            if width in WIDTHS_OF_PEER:
+                spark_aggregates(spark, numeric_parquet(cells // width // WARM_UP_SHARE_OF_PEER, width))
         ours = {width: Contestant("ours", partial(whole_profile, spark, folders[width])) for width in WIDTHS}
         peers = {
             width: Contestant("Spark", partial(spark_aggregates, spark, folders[width]), rounds=1)

@@ -57,8 +57,8 @@ def test_the_connection_says_where_and_we_say_what(spark_home, tmp_path, monkeyp
     assert (after("--name"), after("--executor-memory")) == ("orders/baseline/manual", "4g")
     assert Path(after("--py-files")).name.startswith("model_monitor-")
     assert Path(after("--jars")).name.startswith("deequ-")
-    # 384 MB beside the heap, and two Python workers of 115 MB + 0.1 MB for each of 200 columns (docs/operations.md)
-    assert settings["spark.executor.memoryOverhead"] == f"{384 + 2 * (115 + 20)}m"
+    # 384 MB beside the heap, and two Python workers of 140 MB + 0.2 MB for each of 200 columns (docs/operations.md)
+    assert settings["spark.executor.memoryOverhead"] == f"{384 + 2 * (140 + 40)}m"
     assert settings["spark.yarn.maxAppAttempts"] == "1"
     assert settings["spark.yarn.appMasterEnv.SPARK_VERSION"] == "3.5"
     job = words.index(next(word for word in words if word.endswith("baseline.py")))

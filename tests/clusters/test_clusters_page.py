@@ -94,8 +94,8 @@ def test_the_dry_run_for_yarn_says_what_memory_the_workers_get(ran):
     _, said = ran
     [yarn] = [text for line, text in said.items() if "--master yarn" in line]
 
-    # a tenth of 4 GB, and four workers of 115 + 0.1 · 200 MB
-    assert f"spark.executor.memoryOverhead={round(409.6 + 4 * 135)}m" in yarn
+    # a tenth of 4 GB, and four workers of 140 + 0.2 · 200 MB
+    assert f"spark.executor.memoryOverhead={round(409.6 + 4 * 180)}m" in yarn
 
 
 def test_the_page_names_the_files_of_this_version():

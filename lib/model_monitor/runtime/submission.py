@@ -60,8 +60,8 @@ MODEL_MONITOR_CACHE (where the JAR and the package's zip are kept).
 LOCAL_DRIVER_MEMORY = "2g"
 """Heap of a local run, where one JVM is driver and executors; Spark's own default is 1g."""
 
-WORKER_BASE_MIB, WORKER_MIB_PER_COLUMN = 115, 0.1
-"""Memory of a Python worker: 215 MB at 1,000 columns of doubles and their hashes, measured (docs/operations.md)."""
+WORKER_BASE_MIB, WORKER_MIB_PER_COLUMN = 140, 0.2
+"""Memory of a Python worker: 340 MB at 1,000 columns of doubles (benchmarks/profile_memory.py)."""
 
 _SIZE_MIB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2}
 

@@ -246,21 +246,21 @@ def test_a_cluster_keeps_its_own_defaults_python_and_address(clone, environment,
 
 
 def test_executors_on_yarn_get_memory_for_their_python_workers(clone, environment):
-    # 4 workers of 115 + 0.1 · 1000 MB beside the tenth of 20 GiB that Spark adds by itself
+    # 4 workers of 140 + 0.2 · 1000 MB beside the tenth of 20 GiB that Spark adds by itself
     submission = command(
         clone, environment, "baseline", "--master", "yarn", "--executor-cores", "4", "--executor-memory", "20g"
     )
 
-    assert f"spark.executor.memoryOverhead={2048 + 4 * 215}m" in submission.command
+    assert f"spark.executor.memoryOverhead={2048 + 4 * 340}m" in submission.command
     assert submission.remarks == [
-        "spark.executor.memoryOverhead=2908m: 4 Python workers an executor, 215 MB each at 1,000 columns"
+        "spark.executor.memoryOverhead=3408m: 4 Python workers an executor, 340 MB each at 1,000 columns"
     ]
 
 
 def test_the_width_of_the_data_sizes_the_workers(clone, environment):
     submission = command(clone, environment, "--columns", "50", "baseline", "--master", "yarn")
 
-    assert f"spark.executor.memoryOverhead={384 + 120}m" in submission.command
+    assert f"spark.executor.memoryOverhead={384 + 150}m" in submission.command
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_a_step_runs_the_shipped_files_in_cluster_mode(aws, cluster, submit, tmp
     assert tuple(words[-len(FLAGS) :]) == FLAGS
     assert words[words.index("--executor-cores") + 1] == "4"
     assert settings["spark.yarn.maxAppAttempts"] == "1"
-    assert settings["spark.executor.memoryOverhead"] == "924m", "384 + 4 workers of 115 + 0.1 x 200 MB"
+    assert settings["spark.executor.memoryOverhead"] == "1104m", "384 + 4 workers of 140 + 0.2 x 200 MB"
     assert settings["spark.yarn.appMasterEnv.SPARK_VERSION"] == "3.5"
     assert settings["spark.executorEnv.PYSPARK_PYTHON"] == "./environment/bin/python"
     archive = words[words.index("--archives") + 1]
