@@ -7,6 +7,7 @@ Arrow vector and not into a thousand, which its caches can't hold, and generates
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +15,15 @@ from numpy.typing import NDArray
 
 from model_monitor.profiling.plan import HASH, VALUE, ColumnPlan
 
+Cell = TypeVar("Cell", bound=np.generic)
+
 TURNED_AT_A_TIME = 64
 """Columns of a list of numbers that are taken out of its rows together: enough for what memory hands over of a row at once,
 and few enough to be in the processor's cache when their turn comes."""
 
 
 class Block:
-    """Some rows of a partition, all of them kept; in pieces, as they came."""
+    """Some rows of a partition, all of them kept; in pieces, as they came, none of which is empty."""
 
     def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
         self._pieces = pieces
@@ -67,7 +70,7 @@ class _Numbers:
 
     def __init__(self, values: Sequence[pa.Array], rows: Sequence[int]) -> None:
         self._numbers = [_as_they_lie(each).reshape(count, -1) for each, count in zip(values, rows, strict=True)]
-        self._missing = None
+        self._missing: list[NDArray[np.bool_]] | None = None
         if any(each.null_count for each in values):
             self._missing = [
                 each.is_null().to_numpy(zero_copy_only=False).reshape(count, -1)
@@ -75,13 +78,17 @@ class _Numbers:
             ]
         self._first = -TURNED_AT_A_TIME
         self._turned: NDArray[np.generic] = np.empty(0)
+        self._turned_missing: NDArray[np.bool_] | None = None
 
     def column(self, slot: int) -> pa.Array:
         if not self._first <= slot < self._first + TURNED_AT_A_TIME:
             self._first = slot - slot % TURNED_AT_A_TIME
-            self._turned = _columns(self._numbers, slice(self._first, self._first + TURNED_AT_A_TIME))
-        missing = None if self._missing is None else _columns(self._missing, slice(slot, slot + 1))[0]
-        return pa.array(self._turned[slot - self._first], mask=missing)
+            places = slice(self._first, self._first + TURNED_AT_A_TIME)
+            self._turned = _columns(self._numbers, places)
+            self._turned_missing = None if self._missing is None else _columns(self._missing, places)
+        missing = None if self._turned_missing is None else self._turned_missing[slot - self._first]
+        some_missing = missing is not None and missing.any()
+        return pa.array(self._turned[slot - self._first], mask=missing if some_missing else None)
 
 
 def _as_they_lie(values: pa.Array) -> NDArray[np.generic]:
@@ -92,7 +99,7 @@ def _as_they_lie(values: pa.Array) -> NDArray[np.generic]:
     return numbers
 
 
-def _columns(pieces: Sequence[NDArray[np.generic]], places: slice) -> NDArray[np.generic]:
+def _columns(pieces: Sequence[NDArray[Cell]], places: slice) -> NDArray[Cell]:
     """The columns at these places; shape (columns, rows of all pieces). pieces: shape (rows, all columns) each."""
     turned = [piece[:, places].T for piece in pieces]
     columns = np.empty((len(turned[0]), sum(map(len, pieces))), turned[0].dtype)

@@ -79,9 +79,10 @@ def states_of_partition(
         kept = []
         for piece in pieces:
             of_piece, counted = _without_refused_rows(piece, plan)
-            kept.append(of_piece)
             rows += counted
-        if any(piece.num_rows for piece in kept):
+            if of_piece.num_rows:
+                kept.append(of_piece)
+        if kept:
             block = Block(kept)
             for gatherer in gatherers:
                 gatherer.update(block)

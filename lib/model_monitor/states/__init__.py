@@ -6,7 +6,7 @@ depend on the order of values, or are made of many blocks, have a builder beside
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from operator import add
 from typing import cast
@@ -103,8 +103,9 @@ def decode(blob: bytes) -> State:
 
 
 def sum_of(states: Iterable[State]) -> State:
-    """The sum of one state or more from left to right: KLL's levels depend on the order."""
-    first, *others = states
-    if isinstance(first, KllSketch) and others:
-        return first.plus(cast("list[KllSketch]", others))
+    """The sum of one state or more from left to right, one at a time: KLL's levels depend on the order."""
+    others = iter(states)
+    first = next(others)
+    if isinstance(first, KllSketch):
+        return first.plus(cast("Iterator[KllSketch]", others))
     return reduce(add, others, first)

@@ -137,10 +137,11 @@ class KllSketch:
 
         Raises BadState if k or c differ.
         """
-        builder = KllBuilder.resumed(self)
+        builder = None
         for other in others:
+            builder = builder or KllBuilder.resumed(self)
             builder.merge(other)
-        return builder.state()
+        return builder.state() if builder else self
 
     def __eq__(self, other: object) -> bool:
         """Equal to the bit, as the bytes are."""

@@ -1,13 +1,13 @@
-"""How the rows of a partition are cut into blocks."""
+"""How the rows of a partition are cut into blocks, and what is left out of one."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 import pytest
 
-from model_monitor.profiling.partition import blocks, rows_of_block
-from model_monitor.profiling.plan import ColumnPlan
-from model_monitor.states import ColumnType
+from model_monitor.profiling.partition import blocks, rows_of_block, rows_of_states, states_of_partition
+from model_monitor.profiling.plan import FEATURE_OF_ROWS, PARTITION, REASON, ColumnPlan, ScanPlan
+from model_monitor.states import ColumnType, Moments, RowCounts, decode
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,25 @@ def test_blocks_do_not_depend_on_the_batches(batch_rows: int):
     found = [block.column("row").to_pylist() for block in blocks(batches, 10)]
 
     assert found == [[*range(10)], [*range(10, 20)], [20, 21, 22]]
+
+
+def test_a_batch_of_refused_rows_leaves_the_others_of_its_block():
+    columns = tuple(ColumnPlan(slot, ColumnType.FRACTIONAL, False, listed="l", slot=slot) for slot in range(2))
+    rows = pa.table(
+        {
+            PARTITION: pa.array([3, 3, 3, 3], pa.int32()),
+            REASON: pa.array([0, 1, 1, 0], pa.int32()),
+            "l": pa.array([[1.0, 2.0], [9.0, 9.0], [9.0, 9.0], [3.0, None]]),
+        }
+    )
+
+    batches = states_of_partition(
+        ScanPlan(columns, frequency_limit=1, reasons=1), None, rows.to_batches(max_chunksize=1)
+    )
+
+    states = {(row.feature, row.kind): decode(row.state) for row in rows_of_states(batches)}
+    assert states[FEATURE_OF_ROWS, RowCounts.KIND] == RowCounts(kept=2, refused=(2,))
+    assert [(states[slot, Moments.KIND].sum, states[slot, Moments.KIND].missing) for slot in range(2)] == [
+        (4, 0),
+        (2, 1),
+    ]
