@@ -17,6 +17,7 @@ if __name__ == "__main__":
         folder / "false_alarms.py",
         folder / "dag_import.py",
         folder / "start_up.py",
+        folder / "commands.py",
         folder / "cores.py",
         folder / "s3_beside_disk.py",
     ]:

@@ -16,6 +16,10 @@ from pyspark.sql import SparkSession
 from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race
 
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitor import run_baseline
+from model_monitor.profiling.deequ import evaluate
+
 CELLS = 100_000_000
 WIDTHS = (10, 100, 1_000)
 WIDTHS_OF_PEER = (10, 100)
@@ -41,6 +45,16 @@ def jobs_of(spark: SparkSession, folder: Path) -> int:
         spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
 
 
+def evaluation(spark: SparkSession, folder: Path) -> Contestant:
+    """Deequ's part of it: seven metrics of each column from the states that were added."""
+    profile = run_baseline(spark.read.parquet(str(folder)), DataQualityMonitor()).profile
+
+    def evaluated() -> None:
+        evaluate(spark, profile)
+
+    return Contestant("Deequ's metrics", evaluated)
+
+
 def main() -> None:
     cells = CELLS // (QUICK_SHARE if quick_asked(__doc__) else 1)
     folders = {width: numeric_parquet(cells // width, width) for width in WIDTHS}
@@ -57,25 +71,34 @@ def main() -> None:
             width: Contestant("Spark", partial(spark_aggregates, spark, folders[width]), rounds=1)
             for width in WIDTHS_OF_PEER
         }
-        race([*ours.values(), *peers.values()])
-    _report(cells, ours, peers, jobs)
+        deequ = {width: evaluation(spark, folders[width]) for width in WIDTHS}
+        race([*ours.values(), *deequ.values(), *peers.values()])
+    _report(cells, jobs, ours, deequ, peers)
 
 
-def _report(cells: int, ours: dict[int, Contestant], peers: dict[int, Contestant], jobs: dict[int, int]) -> None:
+def _report(
+    cells: int,
+    jobs: dict[int, int],
+    ours: dict[int, Contestant],
+    deequ: dict[int, Contestant],
+    peers: dict[int, Contestant],
+) -> None:
     narrowest = ours[WIDTHS[0]]
     print(f"\n{cells:,} doubles, Parquet: our whole profile, and Spark's seven aggregates of every column\n")
     print(
-        "| columns |       rows | jobs | seconds | core s | ns a cell | times narrowest | in core s | Spark's seconds |"
+        "| columns |       rows | jobs | seconds | of it Deequ | core s | ns a cell | times narrowest | in core s | "
+        "Spark's seconds |"
     )
     print(
-        "| ------: | ---------: | ---: | ------: | -----: | --------: | --------------: | --------: | --------------: |"
+        "| ------: | ---------: | ---: | ------: | ----------: | -----: | --------: | --------------: | --------: | "
+        "--------------: |"
     )
     for width, one in ours.items():
         spark = f"{peers[width].seconds:.1f}" if width in peers else ""
         print(
-            f"| {width:7,} | {cells // width:10,} | {jobs[width]:4} | {one.seconds:7.2f} | {one.core_seconds:6.2f} | "
-            f"{one.seconds / cells * 1e9:9.1f} | {one.seconds / narrowest.seconds:15.2f} | "
-            f"{one.core_seconds / narrowest.core_seconds:9.2f} | {spark:>15} |"
+            f"| {width:7,} | {cells // width:10,} | {jobs[width]:4} | {one.seconds:7.2f} | "
+            f"{deequ[width].seconds:11.2f} | {one.core_seconds:6.2f} | {one.seconds / cells * 1e9:9.1f} | "
+            f"{one.seconds / narrowest.seconds:15.2f} | {one.core_seconds / narrowest.core_seconds:9.2f} | {spark:>15} |"
         )
     ratio = ours[WIDTHS[-1]].seconds / narrowest.seconds
     print(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.programs import printed_by
 
 PACKAGE = Path(__file__).resolve().parents[2] / "lib" / "model_monitor"
 
@@ -143,15 +142,8 @@ def test_what_executors_import_loads_no_spark_session_and_no_pydantic(name):
     module = "model_monitor." + name.replace("/", ".")
     forbidden = "pyspark", "pydeequ", "pydantic", "scipy"
     program = f"import sys, {module}; print([m for m in {forbidden!r} if m in sys.modules])"
-    loaded = subprocess.run(
-        [sys.executable, "-c", program],
-        env={"PYTHONPATH": str(PACKAGE.parent)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
 
-    assert loaded.stdout == "[]\n"
+    assert printed_by(program) == "[]\n"
 
 
 def test_every_package_has_its_place_in_the_table():

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
 import zipfile
-from pathlib import Path
 
-LIB = Path(__file__).resolve().parents[2] / "lib"
-
-
-def printed_by(program: str, *path: str) -> list[str]:
-    """What a Python of its own prints, as a worker is a process of its own."""
-    command = [sys.executable, "-c", textwrap.dedent(program)]
-    environment = {"PYTHONPATH": ":".join([str(LIB), *path])}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+from tests.programs import printed_by
 
 
 def test_a_task_gives_what_it_makes_and_the_next_collection_visits_nothing_old():
@@ -30,7 +19,7 @@ def test_a_task_gives_what_it_makes_and_the_next_collection_visits_nothing_old()
         print(gc.get_freeze_count() == frozen)
     """
 
-    assert printed_by(program) == ["[2,", "3]", "True", "True"]
+    assert printed_by(program).splitlines() == ["[2, 3]", "True", "True"]
 
 
 def test_modules_of_archives_are_found_after_a_task_too(tmp_path):
@@ -50,4 +39,4 @@ def test_modules_of_archives_are_found_after_a_task_too(tmp_path):
         print(two.name)
     """
 
-    assert printed_by(program, str(archive)) == ["False", "two"]
+    assert printed_by(program, path=[str(archive)]).splitlines() == ["False", "two"]

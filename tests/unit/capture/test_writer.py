@@ -5,9 +5,9 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from pathlib import Path
 
 import pytest
+from tests.programs import printed_by
 
 from model_monitor.capture import CaptureCounts, CaptureLimits, CaptureWriter, LocalFolder, Payload
 
@@ -194,20 +194,12 @@ def run_python(program: str) -> None:
 
 
 def test_capturing_loads_nothing_but_the_standard_library():
-    library = Path(__file__).resolve().parents[3] / "lib"
     program = (
         "import sys, model_monitor.capture, model_monitor.capture.asgi, model_monitor.capture.wsgi\n"
         "names = {name.partition('.')[0] for name in sys.modules}\n"
         "print(sorted(names - set(sys.stdlib_module_names) - {'__main__', 'model_monitor'}))\n"
         "print(sorted(n for n in sys.modules if n.startswith('model_monitor.') and '.capture' not in n))"
     )
-    # -S: without site, whose .pth files import what they like
-    loaded = subprocess.run(
-        [sys.executable, "-S", "-c", program],
-        env={"PYTHONPATH": str(library)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
 
-    assert loaded.stdout == "[]\n[]\n"
+    # -S: without site, whose .pth files import what they like
+    assert printed_by(program, options=["-S"]) == "[]\n[]\n"

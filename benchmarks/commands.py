@@ -1,0 +1,68 @@
+"""How soon are the commands done that need no JVM? Beside a Python that imports numpy and pyarrow, and does nothing else.
+
+python benchmarks/commands.py [--quick]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from data_sets import mixed_parquet
+from side_by_side import QUICK_SHARE, Contestant, quick_asked, race
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = 1_000_000
+ROUNDS = 7
+SECONDS_AT_MOST = 1.0
+
+
+def job(name: str, source: Path, output: Path, *flags: str) -> None:
+    """Run a job whose output the commands are given."""
+    data = ["--dataset-source", str(source), "--dataset-format", "parquet", "--output-path", str(output)]
+    subprocess.run([str(ROOT / "spark-submit.sh"), name, *data, *flags], check=True, capture_output=True)
+
+
+def command(*words: str) -> Contestant:
+    """One of `model-monitor`'s own commands."""
+    return _started(words[0], [str(Path(sys.executable).with_name("model-monitor")), *words])
+
+
+def _started(name: str, words: list[str]) -> Contestant:
+    def run() -> None:
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+
+    return Contestant(name, run, rounds=ROUNDS)
+
+
+def main() -> None:
+    rows = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    data = mixed_parquet(rows)
+    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+        folder = Path(name)
+        baseline, window = folder / "baseline", folder / "window"
+        job("baseline", data, baseline)
+        job("monitor", data, window, "--baseline", str(baseline))
+        ours = [
+            command("merge-states", str(baseline), str(window), "--output", str(folder / "merged")),
+            command("explain", "x0", "--run", str(window)),
+        ]
+        libraries = _started("Python, importing numpy and pyarrow", [sys.executable, "-c", "import numpy, pyarrow"])
+        for one in (*ours, libraries):  # the first start reads modules from the disk
+            one.run()
+        race([*ours, libraries])
+    print(f"\nruns over {rows:,} rows x 13 columns, {ROUNDS} rounds\n")
+    print(f"| {'':35} | seconds |")
+    print(f"| {'-' * 35} | ------: |")
+    for one in (*ours, libraries):
+        print(f"| {one.name:35} | {one.seconds:7.2f} |")
+    for one in ours:
+        verdict = "reached" if one.seconds < SECONDS_AT_MOST else "missed"
+        print(f"\n{one.name}: less than {SECONDS_AT_MOST:g} s wanted: {verdict}", end="")
+    print(flush=True)
+
+
+if __name__ == "__main__":
+    main()
