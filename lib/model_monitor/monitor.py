@@ -22,10 +22,12 @@ from model_monitor.documents.document import Document
 from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.errors import BadInput, NoData, ScriptFailed
 from model_monitor.monitoring import Known, Monitor
+from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.dataset import NO_DATA, Dataset
 from model_monitor.reading.ledger import Ledger
 from model_monitor.reading.quarantine import clear_quarantine, write_quarantine
 from model_monitor.reading.refusals import Refusal
+from model_monitor.reading.remedies import remedy
 from model_monitor.request_statistics import published_requests, request_statistics
 from model_monitor.results import Baseline, Findings
 from model_monitor.scanning import Scanned, scanned
@@ -98,10 +100,8 @@ def _read(
     output_path: str | None,
 ) -> tuple[Scanned, Ledger]:
     """The scan of a data set and the account of its records, of which there are enough."""
-    try:
+    with damaged_files_named(dataset.frame.sparkSession, dataset.files):
         found = scanned(monitor.measures(), dataset, checks)
-    except Exception as fault:
-        raise dataset.explained(fault) from fault
     columns = dataset.column_count(found.rows)
     reread = dataset.with_column_count(columns)
     if reread is not dataset:
@@ -142,15 +142,16 @@ def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None
 
 def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: str | None) -> None:
     """A run rests on the records that were kept, and only as long as few were refused."""
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in ledger.refused.items())
+    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
     where = f"; they are in {quarantine}" if quarantine else ""
-    if ledger.quarantined:
-        log.warning("refused %s of %s records: %s%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
     if ledger.quarantined_share > max_quarantined_share:
         failure = ScriptFailed if Refusal.SCRIPT_ERROR.text in ledger.refused else BadInput
         raise failure(
             f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
-            f"{max_quarantined_share}{where}; mend them, or allow more with --max-quarantined-share"
+            f"{max_quarantined_share}{where}; {remedy(ledger.refused)}, or allow more with --max-quarantined-share"
         )
+    if ledger.quarantined:
+        log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
     if not ledger.kept:
-        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}")
+        of = f" in {ledger.files[0].path}" if len(ledger.files) == 1 else ""
+        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{of}")

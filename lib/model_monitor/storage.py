@@ -35,6 +35,11 @@ class StoredFile:
     size_bytes: int
     modified_ms: int
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether Spark decompresses it, which it tells by the name."""
+        return self.path.endswith((".gz", ".bz2"))
+
 
 class Storage(Protocol):
     """What the package asks of a file system. Paths are those that `storage_of` was given, or below them."""
@@ -166,8 +171,8 @@ class LocalStorage:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
             raise OutputFailed(
-                f"{path}: can't be written ({fault.strerror}); name an output path that this user can write to, "
-                f"with {len(content):,} bytes free"
+                f"{path}: can't be written ({fault.strerror}); name an output path that this user can write to"
+                + (f", with {len(content):,} bytes free" if content else "")
             ) from fault
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:

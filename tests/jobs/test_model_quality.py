@@ -181,19 +181,19 @@ def test_what_is_missing_is_told_all_at_once(submit):
         pytest.param(
             ("--dataset-source", "json-labels", "--dataset-format", "merged"),
             255,
-            "2 of 2 records were refused (2 a JSON label without ground_truth_attribute)",
+            "2 of 2 records were refused (a JSON label without ground_truth_attribute: 2)",
             id="JSON labels where CSV is expected",
         ),
         pytest.param(
             ("--dataset-source", "percentages", "--dataset-format", "merged"),
             255,
-            "1 of 2 records were refused (1 probability outside 0 to 1)",
+            "1 of 2 records were refused (probability outside 0 to 1: 1)",
             id="a probability of 37",
         ),
         pytest.param(
             ("--dataset-source", "captures", "--dataset-format", "merged"),
             255,
-            "400 of 400 records were refused (400 no label)",
+            "400 of 400 records were refused (no label: 400)",
             id="no labels at all",
         ),
     ],

@@ -121,7 +121,7 @@ def test_rows_that_are_refused_are_told_by_reason(spark):
 def test_too_many_refused_rows_fail_with_their_reasons(spark, tmp_path):
     frame = spark.createDataFrame([(1, 1, 7.0)] * 3, "label int, prediction int, probability double")
 
-    with pytest.raises(BadInput, match="3 of 3 records were refused .3 probability outside 0 to 1."):
+    with pytest.raises(BadInput, match="3 of 3 records were refused .probability outside 0 to 1: 3."):
         run_baseline(frame, MONITOR, output_path=str(tmp_path))
 
 

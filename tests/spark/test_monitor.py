@@ -117,6 +117,11 @@ def test_merged_states_give_the_documents_of_the_union(churn, tmp_path):
             assert abs(bucket.count - same.count) <= 4 * 0.0004 * 4_000 + 1
 
 
+def test_a_frame_of_pandas_is_refused_with_what_makes_one_of_spark():
+    with pytest.raises(TypeError, match=r"not pandas's DataFrame; spark\.createDataFrame\(…\) makes one"):
+        run_baseline(pd.DataFrame({"age": [1]}), DataQualityMonitor())
+
+
 def test_an_empty_frame_is_no_baseline(spark):
     with pytest.raises(NoData, match="Job inputs had no data: no record is left of 0"):
         run_baseline(spark.createDataFrame([], "age int"), DataQualityMonitor())
@@ -141,6 +146,9 @@ def test_sketches_are_left_out_of_wide_documents_only(spark):
     wide = spark.createDataFrame(pd.DataFrame({f"x{number}": [1.0, 2.0] for number in range(301)}))
     features = run_baseline(wide, DataQualityMonitor()).statistics.features
     asked_for = run_baseline(wide, DataQualityMonitor(with_sketches=True)).statistics.features
+    less_wide = run_baseline(wide.drop("x300"), DataQualityMonitor()).statistics.features
 
     assert all(feature.distribution.kll.sketch is None for feature in features)
     assert all(feature.distribution.kll.sketch is not None for feature in asked_for)
+    assert len(less_wide) == 300
+    assert all(feature.distribution.kll.sketch is not None for feature in less_wide)

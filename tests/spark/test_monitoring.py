@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import json
 import math
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.violations import Violations
@@ -63,6 +69,51 @@ def test_a_data_set_passes_the_constraints_suggested_from_it(spark, table, tmp_p
     assert {"flag", "count", "charge", "plan"} <= {outcome.feature for outcome in drift}
 
 
+NUMBERS = st.integers(-3, 10**17) | st.floats(allow_nan=False, allow_infinity=False, width=32)
+WORDS = st.sampled_from(["", " a", "é", "NaN", "1e-5", "true", 'say "no", then']) | st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]), max_size=3
+)
+
+
+def as_csv(columns, path):
+    with (path / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
+
+
+def as_parquet(columns, path):
+    pyarrow.parquet.write_table(pyarrow.table(columns), path / "t.parquet")
+
+
+@pytest.mark.parametrize(
+    ("dataset_format", "save", "kinds"),
+    [
+        pytest.param(CsvFormat(header=True), as_csv, [NUMBERS, WORDS, NUMBERS | WORDS], id="csv"),
+        pytest.param(ParquetFormat(), as_parquet, [st.floats(), st.integers(-(2**63), 2**63 - 1), WORDS], id="parquet"),
+    ],
+)
+@settings(  # without shrinking, which takes minutes at a second an example
+    max_examples=5,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_any_files_pass_the_constraints_suggested_from_them(spark, tmp_path, dataset_format, save, kinds, data):
+    rows = data.draw(st.integers(1, 12))
+    columns = {"id": list(range(rows))} | {
+        f"f{place}": data.draw(st.lists(st.none() | kind, min_size=rows, max_size=rows))
+        for place, kind in enumerate(kinds)
+    }
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    save(columns, folder)
+    dataset = read_dataset(spark, list_dataset(spark, str(folder)), dataset_format)
+
+    baseline = run_baseline(dataset, MONITOR)
+
+    assert baseline.statistics.dataset.item_count == rows
+    assert run_monitoring(dataset, MONITOR, baseline).violations == Violations(violations=())
+
+
 def test_a_planted_fault_is_the_one_violation(spark, table):
     frame = spark.createDataFrame(table[["flag", "count", "charge"]])
     baseline = run_baseline(frame, MONITOR)
@@ -75,6 +126,8 @@ def test_a_planted_fault_is_the_one_violation(spark, table):
     assert findings.count == 1
     assert findings.to_pandas().query("status == 'violated'")["feature"].tolist() == ["charge"]
     assert "1 violation</p>" in findings._repr_html_()
+    assert repr(findings) == f"<Findings: {len(table):,} records, 1 violation>"
+    assert repr(findings.current) == f"<Baseline of {len(table):,} rows>"
 
 
 def test_a_flag_that_goes_from_ten_to_ninety_percent_has_drifted(spark):
@@ -125,6 +178,14 @@ def test_another_number_of_columns_is_one_violation_and_nothing_else_is_judged(s
     assert {outcome.status.value for outcome in findings.outcomes if outcome.feature in ("age", "plan")} == {
         "not judged"
     }
+
+
+def test_columns_that_only_one_side_has_are_named_in_the_log(spark, caplog):
+    baseline = run_baseline(spark.createDataFrame([(1, "a")], "age int, plan string"), MONITOR)
+    run_monitoring(spark.createDataFrame([(7, 1, "x")], "id int, age int, city string"), MONITOR, baseline)
+
+    assert "3 columns, and 2 in the baseline, so no other check is made" in caplog.text
+    assert "not in the baseline: id, city; not in the data: plan; leave out" in caplog.text
 
 
 def test_findings_are_written_and_any_run_can_be_a_baseline(spark, table, tmp_path):

@@ -71,6 +71,7 @@ ON_EXECUTORS = (
     "profiling/keys",
     "worker",
     "reading/handlers",
+    "reading/json_keys",
     "reading/captured_lines",
     "reading/csv_lines",
     "profiling/outcome_partition",

@@ -37,6 +37,7 @@ from model_monitor.merging.staging import StagedHours, stage
 from model_monitor.merging.to_label import TO_LABEL, chosen_ids, to_label_json
 from model_monitor.merging.transformed import outputs_of_manifests, transformed_records
 from model_monitor.outputs.files import current_run, publish
+from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.dataset import NO_DATA
 from model_monitor.reading.formats import CaptureFormat
 from model_monitor.reading.heads import longest_line
@@ -79,7 +80,10 @@ def merge(
     if captures.files:
         before_reading(longest_line(storage_of(captures.path, spark), captures.files[0].file))
     with _staging(spark, request) as folder:
-        with _labels_for(spark, request, captures, request.hours) as (labels, label_source):
+        with (
+            damaged_files_named(spark, captures.stored_files),
+            _labels_for(spark, request, captures, request.hours) as (labels, label_source),
+        ):
             records = _records_of(spark, request, captures, request.hours)
             staged = stage(spark, records, labels, captures, join(folder, "window"), absent=request.absent)
             ledger = _account(spark, request, captures, label_source, staged, labels, pending)
@@ -128,7 +132,10 @@ def _labels_for(
         source = list_hours(spark, request.labels, request.label_hours(hours))
     if source.files:
         count = partitions_of(captures, source)
-        with read_labels(spark, source, period=request.period, repairing=request.repairing, partitions=count) as labels:
+        with (
+            damaged_files_named(spark, source.stored_files),
+            read_labels(spark, source, period=request.period, repairing=request.repairing, partitions=count) as labels,
+        ):
             yield labels, source
     elif waits:
         yield no_labels(spark, request.period), source
@@ -216,7 +223,10 @@ def _merged_again(
     captures = _list_captures(spark, request, hours) if hours else None
     if captures is None or pending is None:
         return StagedHours(folder)
-    with _labels_for(spark, request, captures, hours) as (labels, _):
+    with (
+        damaged_files_named(spark, captures.stored_files),
+        _labels_for(spark, request, captures, hours) as (labels, _),
+    ):
         records = _records_of(spark, request, captures, hours)
         staged = stage(spark, records, labels, captures, folder, absent=request.absent)
     had = pending.counts(news)

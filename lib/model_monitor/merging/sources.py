@@ -26,7 +26,6 @@ NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]\\^`{|}]")
 
 
 PARTITION_BYTES = 64 * 2**20
-COMPRESSED = (".gz", ".bz2")
 COMPRESSION = 8
 """Text is about so many times as large as its compressed file."""
 
@@ -47,7 +46,7 @@ class HourlyFile:
     @property
     def text_bytes(self) -> int:
         """About how long its lines are."""
-        return self.file.size_bytes * (COMPRESSION if self.file.path.endswith(COMPRESSED) else 1)
+        return self.file.size_bytes * (COMPRESSION if self.file.is_compressed else 1)
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,11 @@ class HourlySource:
     path: str
     files: tuple[HourlyFile, ...]
     places: tuple[str, ...]
+
+    @property
+    def stored_files(self) -> tuple[StoredFile, ...]:
+        """The files as storage has them."""
+        return tuple(file.file for file in self.files)
 
     @cached_property
     def branches(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from model_monitor.reading.capture_handlers import run_capture_handler
 from model_monitor.reading.captured_lines import CapturedLines
 from model_monitor.reading.coverage import coverage_of
 from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.dataset import NO_DATA, Dataset, Listing
 from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.decoding import CSV, JSON, Decoded, Reading, decode
@@ -120,7 +121,8 @@ def read_captures(
     )
     at_most = 1 if as_service else source.partitions_at_most(spark, partition_bytes) if partition_bytes else None
     if script is not None:
-        dataset = _dataset_of_script(spark, source, reading, script, as_service=as_service)
+        with damaged_files_named(spark, source.files):
+            dataset = _dataset_of_script(spark, source, reading, script, as_service=as_service)
         return replace(dataset, partitions_at_most=at_most)
     found = _first_record(storage_of(source.path, spark), source, reading)
     if found is None:

@@ -13,6 +13,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pyspark.sql.functions as F
+from py4j.protocol import Py4JError
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from model_monitor.errors import BadConfiguration, BadInput, NoData
@@ -20,6 +22,7 @@ from model_monitor.reading import json_lines
 from model_monitor.reading.coverage import Coverage
 from model_monitor.reading.csv_lines import CsvLines
 from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.decoding import mismatch_of
 from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat, ParquetFormat, SparkFormat, TableFormat
@@ -30,7 +33,7 @@ from model_monitor.reading.packing import partitions_at_most
 from model_monitor.reading.places import BLOCK_START, FILE, LINE
 from model_monitor.reading.refusals import CELLS, REASON, Refusal
 from model_monitor.reading.scripts import processed
-from model_monitor.reading.text_lines import in_file_order, read_lines, text_lines, without_globs
+from model_monitor.reading.text_lines import in_file_order, read_lines, text_lines, with_places, without_globs
 from model_monitor.states import RowCounts
 from model_monitor.storage import Storage, StoredFile, storage_of
 
@@ -39,7 +42,8 @@ log = logging.getLogger(__name__)
 NO_DATA = "Job inputs had no data"
 """The service's text (contract.md 1.6)."""
 
-COMPRESSED = (".gz", ".bz2")
+NAMES_LISTED = 10
+"""Names of columns in a sentence; the rest are counted."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,14 @@ class Dataset:
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
-        """The data set that a frame at hand is: every column is a feature."""
+        """The data set that a frame at hand is: every column is a feature.
+
+        Raises TypeError if it is no frame of Spark.
+        """
+        if not isinstance(frame, DataFrame):
+            raise TypeError(
+                f"a DataFrame of Spark is wanted, not {_type(frame)}; spark.createDataFrame(…) makes one of pandas'"
+            )
         return cls(_by_position(frame), tuple(frame.columns))
 
     @property
@@ -129,7 +140,10 @@ class Dataset:
 
         With another number of features it stays as it is (contract.md section 11, row 25).
         """
-        if set(names) <= set(self.names) or len(names) != len(self.names):
+        if len(names) != len(self.names):
+            self._warn_of_other_columns(names)
+            return self
+        if set(names) <= set(self.names):
             return self
         renamed = [(mine, other) for mine, other in zip(self.names, names, strict=True) if mine != other]
         log.warning(
@@ -137,6 +151,21 @@ class Dataset:
             *(len(renamed), len(names), *renamed[0]),
         )
         return replace(self, names=tuple(names))
+
+    def _warn_of_other_columns(self, names: Sequence[str]) -> None:
+        """Say which columns are too many and too few, if the two have names in common."""
+        more = [name for name in self.names if name not in set(names)]
+        fewer = [name for name in names if name not in set(self.names)]
+        if len(more) == len(self.names):
+            return
+        log.warning(
+            "%d columns, and %d in the baseline, so no other check is made; not in the baseline: %s; not in the data: %s; "
+            "leave out what the baseline left out, by --exclude-features-attribute",
+            len(self.names),
+            len(names),
+            _listed(more),
+            _listed(fewer),
+        )
 
     def named_frame(self) -> DataFrame:
         """The frame with its features called by their names, for expressions of users."""
@@ -196,18 +225,6 @@ class Dataset:
             f"{foreign[FILE] if foreign else 'a file'}: its header line has the columns in another order than "
             f"{self.files[0].path}; write all files with the same order of columns"
         )
-
-    def explained(self, fault: Exception) -> Exception:
-        """Why reading the frame failed, as a BadInput that names the file if it is one that can't be decompressed.
-
-        Hadoop's exception has no file name (production rule 6), so every compressed file is read once more on its own.
-        """
-        for file in self.files:
-            if file.path.endswith(COMPRESSED) and not _is_readable(self.frame.sparkSession, file):
-                return BadInput(
-                    f"{file.path}: is cut short or damaged, it can't be decompressed to its end; copy it again"
-                )
-        return fault
 
     def __enter__(self) -> Dataset:
         return self
@@ -277,28 +294,34 @@ def read_dataset(
     Raises BadInput for a file that is not what the format says.
     """
     at_most = 1 if as_service else listing.partitions_at_most(spark, partition_bytes) if partition_bytes else None
-    storage = storage_of(listing.path, spark)
-    if script is not None:
-        return _read_with_script(spark, storage, listing, dataset_format, script, as_service=as_service)
-    if isinstance(dataset_format, CsvFormat):
-        dataset = _read_csv(spark, storage, listing, dataset_format, as_service=as_service)
-    elif isinstance(dataset_format, JsonFormat):
-        dataset = _read_json(spark, storage, listing, dataset_format, as_service=as_service, flatten=flatten_json)
-    elif isinstance(dataset_format, ParquetFormat):
-        dataset = _read_by_spark(spark, listing, SparkFormat("parquet"), in_order=as_service)
-    elif isinstance(dataset_format, SparkFormat):
-        dataset = _read_by_spark(spark, listing, dataset_format, in_order=as_service)
-    else:
-        raise BadConfiguration(
-            f"dataset_format: {type(dataset_format).__name__} is no format of a baseline's data set; "
-            'write csv, csv-without-header, jsonl, json, parquet, table:NAME or {"spark": {…}}'
-        )
+    with damaged_files_named(spark, listing.files):
+        if script is not None:
+            return _read_with_script(spark, listing, dataset_format, script, as_service=as_service)
+        dataset = _read_as(spark, listing, dataset_format, as_service=as_service, flatten_json=flatten_json)
     return replace(
         dataset,
         path=listing.path,
         files=listing.files,
         folders=listing.folders,
         partitions_at_most=at_most,
+    )
+
+
+def _read_as(
+    spark: SparkSession, listing: Listing, dataset_format: DatasetFormat, *, as_service: bool, flatten_json: bool
+) -> Dataset:
+    storage = storage_of(listing.path, spark)
+    if isinstance(dataset_format, CsvFormat):
+        return _read_csv(spark, storage, listing, dataset_format, as_service=as_service)
+    if isinstance(dataset_format, JsonFormat):
+        return _read_json(spark, storage, listing, dataset_format, as_service=as_service, flatten=flatten_json)
+    if isinstance(dataset_format, ParquetFormat):
+        return _read_by_spark(spark, listing, SparkFormat("parquet"), in_order=as_service)
+    if isinstance(dataset_format, SparkFormat):
+        return _read_by_spark(spark, listing, dataset_format, in_order=as_service)
+    raise BadConfiguration(
+        f"dataset_format: {type(dataset_format).__name__} is no format of a baseline's data set; "
+        'write csv, csv-without-header, jsonl, json, parquet, table:NAME or {"spark": {…}}'
     )
 
 
@@ -312,7 +335,15 @@ def read_table(spark: SparkSession, table: TableFormat, *, as_service: bool = Fa
             f"dataset_format: Spark's catalog has no table {table.name!r}; SHOW TABLES lists what it has"
         )
     frame = spark.table(table.name)
-    return Dataset.of(frame.coalesce(1) if as_service else frame)
+    return Dataset.of(_in_one_partition(frame) if as_service else frame)
+
+
+def _in_one_partition(frame: DataFrame) -> DataFrame:
+    """The rows of a table in the order of its files; of one that is none of files, a view for instance, as they come."""
+    try:
+        return in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
+    except AnalysisException:
+        return frame.coalesce(1)
 
 
 def _read_csv(
@@ -343,9 +374,10 @@ def _read_json(
     head_of(storage, listing.files[0])
     if not dataset_format.lines:
         documents = json_lines.read_documents(spark, listing.places)
-        frame, names = _by_position(documents), tuple(documents.columns)
-        frame, names = json_lines.flattened(frame, names, allow=flatten, where=listing.path)
-        return Dataset(frame.coalesce(1) if as_service else frame, names)
+        names = tuple(documents.columns[:-2])
+        by_position = documents.toDF(*[f"c{position}" for position in range(len(names))], FILE, BLOCK_START)
+        frame, names = json_lines.flattened(by_position, names, allow=flatten, where=listing.path)
+        return Dataset((in_file_order(frame) if as_service else frame).drop(FILE, BLOCK_START), names)
     schema = json_lines.inferred_schema(spark, listing.places, lines=True)
     frame = json_lines.parsed_json(read_lines(spark, listing.places, in_order=as_service), schema)
     frame, names = json_lines.flattened(frame, tuple(schema.fieldNames()), allow=flatten, where=listing.path)
@@ -366,19 +398,17 @@ def _read_by_spark(spark: SparkSession, listing: Listing, dataset_format: SparkF
                 "--conf spark.sql.caseSensitive=true"
             ) from fault
         raise BadInput(
-            f"{listing.path}: can't be read as {dataset_format.reader} ({_first_line(fault)}); "
+            f"{listing.path}: can't be read as {dataset_format.reader}{_sentence(fault)}; "
             "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
         ) from fault
     names = tuple(frame.columns)
     if in_order:
-        places = [F.col("_metadata.file_path").alias(FILE), F.col("_metadata.file_block_start").alias(BLOCK_START)]
-        frame = in_file_order(frame.select("*", *places)).drop(FILE, BLOCK_START)
+        frame = in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
     return Dataset(_by_position(frame), names)
 
 
 def _read_with_script(
     spark: SparkSession,
-    storage: Storage,
     listing: Listing,
     dataset_format: DatasetFormat,
     script: Script,
@@ -390,7 +420,7 @@ def _read_with_script(
             "record_preprocessor_script: scripts get the lines of CSV and JSON Lines files; "
             f"the format here is {dataset_format}"
         )
-    head_of(storage, listing.files[0])
+    head_of(storage_of(listing.path, spark), listing.files[0])
     result = processed(read_lines(spark, listing.places, in_order=as_service), script, first_error_fails=as_service)
     if not result.names:
         result.persisted.unpersist()
@@ -409,14 +439,6 @@ def _read_with_script(
     )
 
 
-def _is_readable(spark: SparkSession, file: StoredFile) -> bool:
-    try:
-        spark.read.text(without_globs(file.path)).count()
-    except Exception:
-        return False
-    return True
-
-
 def _by_position(frame: DataFrame) -> DataFrame:
     """Columns called c0, c1, …: `Age` beside `age`, or `a.b`, can't be told apart by Spark (production rule 9)."""
     return frame.toDF(*[f"c{position}" for position in range(len(frame.columns))])
@@ -427,5 +449,17 @@ def _has_partition_folders(listing: Listing) -> bool:
     return any("=" in part for file in listing.files for part in PurePosixPath(file.path).parts[:-1])
 
 
-def _first_line(fault: Exception) -> str:
-    return next(iter(str(fault).strip().splitlines()), type(fault).__name__)
+def _sentence(fault: Exception) -> str:
+    """What Spark says, in brackets; nothing if it says no more than that a call failed."""
+    text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
+    return "" if isinstance(fault, Py4JError) else f" ({text})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some of the names."""
+    more = f" and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else ""
+    return f"{', '.join(names[:NAMES_LISTED]) or 'none'}{more}"
+
+
+def _type(thing: object) -> str:
+    return f"{type(thing).__module__.partition('.')[0]}'s {type(thing).__name__}"

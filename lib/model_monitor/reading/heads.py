@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import bz2
 import csv
-import json
 import zlib
 from collections.abc import Sequence
 
 from model_monitor.errors import BadInput
+from model_monitor.reading.remedies import read_by_spark
 from model_monitor.storage import Storage, StoredFile
 
 HEAD_BYTES = 4 * 2**20
@@ -92,10 +92,9 @@ def first_cells(file: StoredFile, head: bytes) -> list[str]:
     cells = next(csv.reader([line], strict=False))
     for separator in OTHER_SEPARATORS if len(cells) == 1 else ():
         if separator in line:
-            instead = json.dumps({"spark": {"format": "csv", "options": {"sep": separator, "header": True}}})
             raise BadInput(
                 f"{file.path}: line 1 has no comma but {separator!r}; "
-                f"for files with that separator write --dataset-format '{instead}'"
+                f"for files with that separator write {read_by_spark({'sep': separator})}"
             )
     return cells
 

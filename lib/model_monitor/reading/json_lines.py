@@ -7,15 +7,20 @@ too. Then every line has to be one object and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import types as T
 
 from model_monitor.errors import BadInput
+from model_monitor.reading.json_keys import with_keys_once
 from model_monitor.reading.places import FILE, LINE
 from model_monitor.reading.refusals import REASON, Refusal
-from model_monitor.reading.text_lines import is_utf_8, without_globs
+from model_monitor.reading.text_lines import is_utf_8, with_places, without_globs
+
+CASE_SENSITIVE = "spark.sql.caseSensitive"
 
 CORRUPT = "__corrupt"
 OBJECT_AND_NULL = 2
@@ -27,12 +32,20 @@ OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": CORRUPT, "
 def inferred_schema(spark: SparkSession, places: Sequence[str], *, lines: bool) -> T.StructType:
     """The features that occur anywhere at or below the places, in the order of their names. One Spark job.
 
+    Keys that differ by case are several features. If an object has a key twice a second job infers the schema of objects
+    with the last of each, which is the one that counts.
     Raises BadInput if nothing there is a JSON object.
     """
-    reader = (
-        spark.read.options(**OPTIONS).option("recursiveFileLookup", "true").option("multiLine", str(not lines).lower())
-    )
-    schema = reader.json([without_globs(place) for place in places]).schema
+    reader = _reader(spark, lines=lines)
+    paths = [without_globs(place) for place in places]
+    with _keys_by_case(spark):
+        try:
+            schema = reader.json(paths).schema
+        except AnalysisException as fault:
+            if "COLUMN_ALREADY_EXISTS" not in str(fault):
+                raise
+            texts = spark.read.text(paths, wholetext=not lines, recursiveFileLookup=True)
+            schema = reader.json(texts.rdd.map(with_keys_once)).schema
     features = T.StructType([field for field in schema.fields if field.name != CORRUPT])
     if not features:
         raise BadInput(
@@ -46,40 +59,69 @@ def parsed_json(lines: DataFrame, schema: T.StructType) -> DataFrame:
     """`lines` with the schema's columns renamed c0, c1, … in front and the reason for refusing the line."""
     # In brackets and with a null behind it, because Spark parses the first value of a text and forgets what comes after it.
     array = F.from_json(F.concat(F.lit("["), F.col(LINE), F.lit(",null]")), T.ArrayType(schema), OPTIONS)
+    names = schema.fieldNames()
+    if _differ_by_case_only(names):  # Spark can tell them apart by position alone
+        names = [f"c{position}" for position in range(len(names))]
+        renamed = [T.StructField(name, field.dataType) for name, field in zip(names, schema.fields, strict=True)]
+        array = array.cast(T.ArrayType(T.StructType(renamed)))
     barrier = F.inline(F.array(F.struct(array.alias("__objects"))))
     parsed = lines.select("*", barrier)
     objects = F.col("__objects")
-    features = [objects[0].getField(field.name).alias(f"c{position}") for position, field in enumerate(schema.fields)]
-    return parsed.select(*features, _reason(objects).alias(REASON), *lines.columns)
+    first = F.get(objects, F.lit(0))
+    features = [first.getField(name).alias(f"c{position}") for position, name in enumerate(names)]
+    return parsed.select(*features, _reason(objects, first).alias(REASON), *lines.columns)
 
 
-def _reason(objects: Column) -> Column:
+def _reason(objects: Column, first: Column) -> Column:
     return (
         F.when(~is_utf_8(F.col(LINE)), Refusal.NOT_UTF_8)
         .when(F.size(objects) > OBJECT_AND_NULL, Refusal.SEVERAL_JSON_OBJECTS)
-        .when((F.size(objects) != OBJECT_AND_NULL) | objects[0].isNull(), Refusal.NOT_A_JSON_OBJECT)
+        .when((F.size(objects) != OBJECT_AND_NULL) | first.isNull(), Refusal.NOT_A_JSON_OBJECT)
         .otherwise(0)
     )
 
 
 def read_documents(spark: SparkSession, places: Sequence[str]) -> DataFrame:
-    """The objects of whole-file JSON documents (an object or an array of objects each), one row each.
+    """The objects of whole-file JSON documents (an object or an array of objects each), one row each, with their places.
 
-    Raises BadInput if a file is not JSON: a whole file's fault is not a row's.
+    Raises BadInput if a file is not JSON, since a whole file's fault is not a row's, or if keys differ by case only, which
+    Spark's reader of documents can't tell apart.
     """
     schema = inferred_schema(spark, places, lines=False)
-    reader = spark.read.options(**OPTIONS).option("recursiveFileLookup", "true").option("multiLine", "true")
+    if _differ_by_case_only(schema.fieldNames()) and spark.conf.get(CASE_SENSITIVE) != "true":
+        raise BadInput(
+            f"{places[0]}: two keys differ by case only; start the job with --conf {CASE_SENSITIVE}=true, or write one "
+            "object a line and --dataset-format jsonl"
+        )
     with_corrupt = T.StructType([*schema.fields, T.StructField(CORRUPT, T.StringType())])
-    frame = reader.schema(with_corrupt).json([without_globs(place) for place in places])
+    frame = _reader(spark, lines=False).schema(with_corrupt).json([without_globs(place) for place in places])
+    frame = with_places(frame)
     # all columns, because Spark refuses to parse for the corrupt record alone
-    broken = (
-        frame.where(F.col(CORRUPT).isNotNull()).select("*", F.col("_metadata.file_path").alias(FILE)).limit(1).collect()
-    )
+    broken = frame.where(F.col(CORRUPT).isNotNull()).limit(1).collect()
     if broken:
         raise BadInput(
             f"{broken[0][FILE]}: is not one JSON document (an object or an array of objects); is it JSON Lines?"
         )
     return frame.drop(CORRUPT)
+
+
+def _reader(spark: SparkSession, *, lines: bool) -> DataFrameReader:
+    return spark.read.options(**OPTIONS, recursiveFileLookup=True, multiLine=not lines)
+
+
+@contextmanager
+def _keys_by_case(spark: SparkSession) -> Iterator[None]:
+    """While this is open Spark takes `Age` and `age` for two columns, where it looks for columns in objects."""
+    before = spark.conf.get(CASE_SENSITIVE)
+    spark.conf.set(CASE_SENSITIVE, "true")
+    try:
+        yield
+    finally:
+        spark.conf.set(CASE_SENSITIVE, str(before))
+
+
+def _differ_by_case_only(names: Sequence[str]) -> bool:
+    return len({name.lower() for name in names}) < len(set(names))
 
 
 def flattened(

@@ -75,6 +75,13 @@ def read_lines(
     return text_lines(spark, path, in_order=in_order, with_blank=with_blank).of(*PLACES)
 
 
+def with_places(frame: DataFrame) -> DataFrame:
+    """A frame of files with `FILE` and `BLOCK_START` of each row behind its columns."""
+    return frame.select(
+        "*", F.col("_metadata.file_path").alias(FILE), F.col("_metadata.file_block_start").alias(BLOCK_START)
+    )
+
+
 def in_file_order(frame: DataFrame) -> DataFrame:
     """All rows in one partition: by file, by place in it.
 

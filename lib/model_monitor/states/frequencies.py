@@ -174,7 +174,9 @@ class FrequenciesBuilder:
     def state(self) -> Frequencies:
         """The frequencies of all values so far."""
         kept, bound = self._folded()
-        counts = dict(zip(kept.keys.to_pylist(), kept.counts.tolist(), strict=True))
+        counts: dict[str, int] = {}
+        for key, count in zip(_texts(kept.keys), kept.counts.tolist(), strict=True):
+            counts[key] = counts.get(key, 0) + count
         return Frequencies(counts, self._total, self._limit, bound)
 
     def _folded(self) -> tuple[_Counted, int]:
@@ -192,6 +194,15 @@ class FrequenciesBuilder:
             cut = int(singles_go)
         found.counts -= cut
         return found.where(found.counts > 0) if cut else found, self._bound + cut
+
+
+def _texts(keys: pa.StringArray) -> list[str]:
+    """The keys as Python's texts. What is not UTF-8, which Parquet may hold, has U+FFFD in its place."""
+    try:
+        texts: list[str] = keys.to_pylist()
+    except UnicodeDecodeError:
+        texts = [key.decode("utf-8", "replace") for key in keys.view(pa.binary()).to_pylist()]
+    return texts
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -34,6 +35,22 @@ def test_many_labels_alike_are_written_as_json_writes_them(merge, tmp_path, data
     merge(0, 0)
 
     assert truths(tmp_path / "merged") == {f"event-{number}": data for number in numbers}
+
+
+@pytest.mark.parametrize("write", [write_captures, write_labels], ids=["captures", "labels"])
+def test_a_truncated_gzip_is_named_and_nothing_is_published(merge, tmp_path, write):
+    events = range(2_000)
+    write_captures(tmp_path, 0, [captured(number) for number in events])
+    write_labels(tmp_path, 0, [label(f"event-{number}") for number in events])
+    records = [captured(f"{number}-{number * 7919}") for number in events]
+    whole = write(tmp_path, 0, records if write is write_captures else [label(f"x-{n * 7919}") for n in events], "cut")
+    content = gzip.compress(whole.read_bytes())
+    whole.unlink()
+    whole.with_name("cut.jsonl.gz").write_bytes(content[: len(content) // 2])
+
+    with pytest.raises(BadInput, match=r"cut\.jsonl\.gz: is cut short or damaged"):
+        merge(0)
+    assert merged_files(tmp_path / "merged") == {}
 
 
 def test_every_record_of_both_sides_is_accounted_for(merge, tmp_path):

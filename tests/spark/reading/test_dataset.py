@@ -5,8 +5,12 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+import re
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyspark.sql.functions as F
 import pytest
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
@@ -14,8 +18,17 @@ from model_monitor.errors import BadConfiguration, BadInput, NoData
 from model_monitor.monitor import run_baseline
 from model_monitor.profiling.scan import scan
 from model_monitor.reading.dataset import list_dataset, read_dataset, read_table
-from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, ParquetFormat, SparkFormat, TableFormat
-from model_monitor.reading.refusals import Refusal
+from model_monitor.reading.formats import (
+    CaptureFormat,
+    CsvFormat,
+    JsonFormat,
+    ParquetFormat,
+    SparkFormat,
+    TableFormat,
+    parse_dataset_format,
+)
+from model_monitor.reading.handlers import Script
+from model_monitor.reading.refusals import REASON, Refusal
 
 CSV = CsvFormat(header=True)
 
@@ -233,12 +246,96 @@ def test_nested_objects_are_refused_by_name_unless_they_may_be_flattened(read, t
     assert [feature.name for feature in profile.features] == ["id", "who.age", "who.home.city"]
 
 
+@pytest.mark.parametrize("flatten_json", [False, True])
+def test_json_is_parsed_once_for_all_that_is_asked_of_it(read, tmp_path, flatten_json):
+    """By a filter, too: Spark would parse for it, and again for the columns (production rule 4)."""
+    nested = {"who": {"age": 1, "home": {"city": "Bern"}}} if flatten_json else {}
+    (tmp_path / "data.jsonl").write_text(json.dumps({"id": 7, "plan": "basic", **nested}) + "\n")
+
+    frame = read(JsonFormat(), flatten_json=flatten_json).frame
+
+    for asked in (frame, frame.where(F.col(REASON) > 0), frame.where("c0 > 5").select("c1", REASON)):
+        assert asked._jdf.queryExecution().executedPlan().toString().count("from_json(") == 1
+
+
+def test_keys_that_differ_by_case_are_features_of_their_own(read, tmp_path):
+    (tmp_path / "one.json").write_text('{"age": 1}\n')
+    (tmp_path / "two.json").write_text('{"Age": 5, "plan": "a"}\n')
+    with pytest.raises(
+        BadInput, match=r"two keys differ by case only; start the job with --conf spark\.sql\.caseSensi"
+    ):
+        read(JsonFormat(lines=False))
+    profile, _ = account(read(JsonFormat()))
+
+    assert [feature.name for feature in profile.features] == ["Age", "age", "plan"]
+    assert [profile.feature(name).moments.sum for name in ("Age", "age")] == [5, 1]
+
+
+@pytest.mark.parametrize("dataset_format", [JsonFormat(), JsonFormat(lines=False)], ids=["lines", "documents"])
+def test_of_a_key_that_an_object_has_twice_the_last_one_counts(read, tmp_path, dataset_format):
+    (tmp_path / "data.json").write_text('{"age": 1, "age": 2.5, "plan": "a"}\n')
+    profile, ledger = account(read(dataset_format))
+
+    assert profile.feature("age").moments.sum == 2.5
+    assert (ledger.read, ledger.kept) == (1, 1)
+
+
+def test_json_is_refused_line_by_line_in_a_session_of_ansi_sql_too(spark, read, tmp_path):
+    (tmp_path / "data.jsonl").write_text('{"age": 1}\n]\n ] \n')
+    spark.conf.set("spark.sql.ansi.enabled", "true")
+    try:
+        _, ledger = account(read(JsonFormat()))
+    finally:
+        spark.conf.unset("spark.sql.ansi.enabled")
+
+    assert ledger.refused == {"not a JSON object": 2}
+
+
+def test_json_documents_are_in_file_order_as_the_service_reads(read, tmp_path):
+    rows = {"a": range(10), "b": range(10, 4_010), "c": range(4_010, 4_080)}
+    for name, numbers in rows.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps([{"row": number} for number in numbers]))
+
+    found = read(JsonFormat(lines=False), as_service=True).frame
+
+    assert found.rdd.getNumPartitions() == 1
+    assert [row.c0 for row in found.collect()] == list(range(4_080))
+
+
+def test_texts_of_parquet_that_are_not_utf_8_are_counted_with_a_sign_in_the_place_of_bad_bytes(read, tmp_path):
+    raw = pa.array([b"Z\xfcrich", b"Z\xf6rich", b"Bern", b"\xff" + 300 * b"x"], pa.binary())
+    pq.write_table(pa.table({"city": raw.view(pa.string())}), tmp_path / "data.parquet")
+    city = account(read(ParquetFormat()))[0].feature("city")
+
+    assert city.num_present == 4
+    assert {text: count for text, count in city.exact_domain.items() if len(text) < 10} == {"Z\ufffdrich": 2, "Bern": 1}
+    assert city.distinct.estimate() == 4
+
+
 def test_parquet_keeps_its_types_and_any_name(read, tmp_path):
     pd.DataFrame({"a.b": [1, 2], "Age": [0.5, None], " ключ": ["x", "y"]}).to_parquet(tmp_path / "data.parquet")
     profile, _ = account(read(ParquetFormat()))
 
     assert [feature.name for feature in profile.features] == ["a.b", "Age", " ключ"]
     assert [feature.inferred_type for feature in profile.features] == ["Integral", "Fractional", "String"]
+
+
+@pytest.mark.parametrize(
+    ("dataset_format", "save"),
+    [
+        pytest.param(CSV, lambda table, path: table.to_csv(path / "t.csv", index=False), id="csv"),
+        pytest.param(ParquetFormat(), lambda table, path: table.to_parquet(path / "t.parquet"), id="parquet"),
+    ],
+)
+def test_epoch_milliseconds_are_whole_numbers_and_none_is_rounded(read, tmp_path, dataset_format, save):
+    first = 1_767_225_600_000  # 2026-01-01T00:00:00Z
+    save(pd.DataFrame({"seen": [first, first + 1, first + 86_400_000]}), tmp_path)
+    feature = account(read(dataset_format))[0].feature("seen")
+
+    assert feature.inferred_type == "Integral"
+    assert (feature.moments.minimum, feature.moments.maximum) == (first, first + 86_400_000)
+    assert feature.moments.sum == 3 * first + 86_400_001
+    assert feature.distinct.estimate() == 3
 
 
 def test_parquet_columns_that_differ_by_case_only_need_a_case_sensitive_session(spark, read, tmp_path):
@@ -279,6 +376,22 @@ def test_a_table_of_the_catalog(spark):
         read_table(spark, TableFormat("nobody"))
 
 
+def test_a_table_of_files_is_in_their_order_and_a_view_in_one_partition_as_the_service_reads(spark, tmp_path):
+    for name, numbers in {"a": range(10), "b": range(10, 4_010), "c": range(4_010, 4_080)}.items():
+        pd.DataFrame({"row": list(numbers)}).to_parquet(tmp_path / f"{name}.parquet")
+    spark.catalog.createTable("rows_of_a_test", str(tmp_path), "parquet")
+    try:
+        spark.table("rows_of_a_test").where("row > 0").repartition(3).createOrReplaceTempView("some_rows_of_a_test")
+        table = read_table(spark, TableFormat("rows_of_a_test"), as_service=True).frame
+        view = read_table(spark, TableFormat("some_rows_of_a_test"), as_service=True).frame
+        found = [row.c0 for row in table.collect()]
+    finally:
+        spark.sql("DROP TABLE rows_of_a_test")
+
+    assert found == list(range(4_080))
+    assert (view.columns, view.rdd.getNumPartitions(), view.count()) == (["c0"], 1, 4_079)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "dataset_format", "sentence"),
     [
@@ -312,6 +425,32 @@ def test_a_file_that_is_not_what_the_format_says_is_named(read, tmp_path, name, 
     assert str(tmp_path) in str(raised.value)
 
 
+NOTES = pd.DataFrame({"age": [31, 45], "note": ['said "yes"; twice', "a; b"], "plan": ["x", "y"]})
+
+
+def read_as_told(read, error):
+    """What is read by the flag that an error's sentence says."""
+    told = re.search(r"--dataset-format '(.*?)'", str(error)).group(1)
+    return cells(read(parse_dataset_format(told)))
+
+
+def test_the_flag_for_another_separator_reads_what_pandas_wrote_with_it(read, tmp_path):
+    NOTES.to_csv(tmp_path / "data.csv", sep=";", index=False)
+    with pytest.raises(BadInput, match="line 1 has no comma but ';'") as raised:
+        read(CSV)
+
+    assert read_as_told(read, raised.value) == [tuple(map(str, row)) for row in NOTES.itertuples(index=False)]
+
+
+def test_the_flag_for_cells_with_line_breaks_reads_what_pandas_wrote(read, tmp_path):
+    table = NOTES.assign(note=["first\nsecond", 'said\n"yes", twice'])
+    table.to_csv(tmp_path / "data.csv", index=False)
+    with pytest.raises(BadInput, match="a quote that does not end in its line: 4") as raised:
+        run_baseline(read(CSV), DataQualityMonitor())
+
+    assert read_as_told(read, raised.value) == [tuple(map(str, row)) for row in table.itertuples(index=False)]
+
+
 def test_a_truncated_gzip_is_named(read, tmp_path):
     lines = "".join(f"{row},{row * row}\n" for row in range(100_000))
     whole = gzip.compress(("age,plan\n" + lines).encode())
@@ -320,6 +459,26 @@ def test_a_truncated_gzip_is_named(read, tmp_path):
 
     with pytest.raises(BadInput, match=r"cut\.csv\.gz: is cut short or damaged"):
         run_baseline(read(CSV), DataQualityMonitor())
+
+
+@pytest.mark.parametrize(
+    ("dataset_format", "options"),
+    [
+        pytest.param(JsonFormat(), {}, id="JSON Lines, whose features are looked for first"),
+        pytest.param(JsonFormat(lines=False), {}, id="JSON documents"),
+        pytest.param(
+            JsonFormat(), {"script": Script("s.py", "def preprocess_handler(line): return {'a': 1}")}, id="script"
+        ),
+    ],
+)
+def test_a_truncated_gzip_is_named_before_the_scan_too(read, tmp_path, dataset_format, options):
+    objects = [json.dumps({"age": row * row}) for row in range(20_000)]
+    text = "\n".join(objects) if dataset_format.lines else f"[{','.join(objects)}]"
+    whole = gzip.compress(text.encode())
+    (tmp_path / "cut.json.gz").write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(BadInput, match=r"cut\.json\.gz: is cut short or damaged"):
+        read(dataset_format, **options)
 
 
 def test_nothing_to_read_is_said_as_the_service_says_it(spark, tmp_path):

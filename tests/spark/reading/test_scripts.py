@@ -96,7 +96,7 @@ def test_a_failing_record_is_refused_and_its_values_are_not_told(baseline, caplo
 
 
 def test_too_many_failing_records_are_a_failed_script(baseline):
-    with pytest.raises(ScriptFailed, match="1 of 4 records were refused .1 script error.") as raised:
+    with pytest.raises(ScriptFailed, match="1 of 4 records were refused .script error: 1.") as raised:
         baseline(FAILS_ON_3, ["1", "2", "3", "4"])
     assert raised.value.exit_status == 1
 

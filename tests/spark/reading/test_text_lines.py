@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 
 from model_monitor.reading.places import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.reading.text_lines import text_lines
@@ -27,6 +28,17 @@ def test_every_line_has_the_key_of_its_own_file_whatever_the_file_is_called(spar
         found = {(line, path.split("/")[-2]) for line, path in zip(batch[LINE], paths, strict=True)}
         assert found == {("hour 0", "00"), ("hour 1", "01"), ("hour 2", "02")}
         assert len(batch) == 6
+
+
+@pytest.mark.usefixtures("sorts_that_spill")
+def test_lines_stay_in_order_when_their_sort_does_not_fit_into_memory(spark, tmp_path):
+    lines = [f"line {number}" for number in range(5_000)]
+    (tmp_path / "a.txt").write_text("\n".join(lines))
+    (tmp_path / "b.txt").write_text("last\n" * 10)
+
+    found = [row[0] for row in text_lines(spark, str(tmp_path), in_order=True).of(LINE).collect()]
+
+    assert found == lines + ["last"] * 10
 
 
 def test_places_that_nobody_wants_are_not_read(spark, tmp_path):
