@@ -28,7 +28,7 @@ OUTCOMES = "checks.json"
 DEEQU_CHECKS = "checks_deequ.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Baseline:
     """What a run says of its data: its documents, the state behind them, and the account of what was read.
 
@@ -66,6 +66,9 @@ class Baseline:
 
         table = self.monitor.table(self.documents)
         return pd.DataFrame(table.rows).set_index(table.key)
+
+    def __repr__(self) -> str:
+        return f"<Baseline of {self.ledger.kept_rows:,} rows>"
 
     def _repr_html_(self) -> str:
         table = self.monitor.table(self.documents)
@@ -107,7 +110,7 @@ class Baseline:
         raise AttributeError(f"a run of {type(self.monitor).__name__} has no such document")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Findings:
     """What a monitoring run found: the violations, the outcome of every check, and what the window is like.
 
@@ -135,10 +138,16 @@ class Findings:
         table = pd.DataFrame(rows, columns=columns)
         return table.assign(status=[outcome.status.value for outcome in self.outcomes])
 
+    def __repr__(self) -> str:
+        return f"<Findings: {self._counted()}>"
+
+    def _counted(self) -> str:
+        return f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
+
     def _repr_html_(self) -> str:
         import pandas as pd
 
-        head = f"<p>{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}</p>"
+        head = f"<p>{self._counted()}</p>"
         return (
             head + _html(pd.DataFrame([violation.plain() for violation in self.violations.violations]))
             if self.count

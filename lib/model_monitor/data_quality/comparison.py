@@ -16,7 +16,9 @@ from model_monitor.states import FeatureProfile, Profile
 NO_BASELINE = "neither statistics nor states of it were given"
 NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
 NOT_IN_CURRENT_DATA = "the current data has no column of this name; its columns have to be named as in constraints.json"
-COLUMNS_DIFFER = "the current data has {current} columns and constraints.json {baseline}, so none can be told apart"
+COLUMNS_DIFFER = (
+    "the current data has {current} columns and constraints.json {baseline}, so no feature was held against another"
+)
 
 
 @dataclass(frozen=True, slots=True)

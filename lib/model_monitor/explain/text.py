@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.explain.explanations import Derivation, Explanation
-from model_monitor.explain.tables import Row
+from model_monitor.explain.tables import Row, Table
 from model_monitor.outputs.text_table import text_table
 
 WIDTH = 120
 
-MARK = "<- largest gap"
+LARGEST, NEW = "largest gap", "not in the baseline"
 
 
 def as_text(explanation: Explanation) -> str:
@@ -61,7 +61,7 @@ def _derivation(derivation: Derivation, outcome: CheckOutcome, *, reproduced: bo
     table, numbers = derivation.table, derivation.table.kind == "numbers"
     shares = ("F_baseline", "F_current") if numbers else ("p_baseline", "p_current")
     header = ("value" if numbers else "category", "baseline", "current", *shares, "gap", "")
-    rows = [_cells(row, marked=row == table.largest) for row in table.rows]
+    rows = [_cells(row, _mark(row, table)) for row in table.rows]
     yield from text_table(header, rows, width=WIDTH).splitlines()
     yield ""
     largest = table.largest
@@ -77,7 +77,13 @@ def _derivation(derivation: Derivation, outcome: CheckOutcome, *, reproduced: bo
         yield f"checks.json says {outcome.observed!r}: the baseline has been changed since, or another one was named"
 
 
-def _cells(row: Row, *, marked: bool) -> tuple[str | int | float, ...]:
+def _mark(row: Row, table: Table) -> str:
+    is_new = table.kind == "categories" and row.current > 0 and not row.baseline
+    remarks = [text for text, holds in ((LARGEST, row == table.largest), (NEW, is_new)) if holds]
+    return f"<- {', '.join(remarks)}" if remarks else ""
+
+
+def _cells(row: Row, mark: str) -> tuple[str | int | float, ...]:
     return (
         row.label,
         row.baseline,
@@ -85,5 +91,5 @@ def _cells(row: Row, *, marked: bool) -> tuple[str | int | float, ...]:
         row.baseline_share,
         row.current_share,
         row.gap,
-        MARK if marked else "",
+        mark,
     )

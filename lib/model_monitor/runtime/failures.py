@@ -39,6 +39,11 @@ KNOWN = (
         "Spark ran out of memory; give it more with --driver-memory (local runs) or --executor-memory",
     ),
     Sign(
+        re.compile(r"OversizedAllocationException"),
+        "lines that are very much longer than those at the beginning of the first file don't fit into a batch of Arrow; "
+        "decompress compressed files, which Spark then reads in parts",
+    ),
+    Sign(
         re.compile(r"No space left on device"),
         "the disk is full; free space, or name other directories with --output-path and spark.local.dir",
     ),

@@ -25,12 +25,17 @@ UNUSED = "Accepted, because the container's contract has them, and without effec
 
 def help_text(job: str) -> str:
     """Every flag of a job with its meaning, variable and default."""
-    used = {name: option for name, option in OPTIONS.items() if _is_used(option, job)}
+    used = {name: option for name, option in sorted(OPTIONS.items(), key=_of_few) if _is_used(option, job)}
     unused = [flag_of(name) for name, option in OPTIONS.items() if name not in used and not option.ours]
     blocks = [HEADER.format(job=job), *(_block(name, option, job) for name, option in used.items())]
     if unused:
         blocks.append("\n".join(["", UNUSED, *textwrap.wrap(", ".join(unused), WIDTH - 2)]))
     return "\n".join(blocks) + "\n"
+
+
+def _of_few(named: tuple[str, Option]) -> bool:
+    """Whether the default analysis has no use for an option: those come last."""
+    return AnalysisType.DATA_QUALITY not in named[1].analyses
 
 
 def _is_used(option: Option, job: str) -> bool:

@@ -44,8 +44,10 @@ class Layout:
         for candidate in (working_directory / name, self.root / name, self.jobs / f"{name}.py"):
             if candidate.is_file():
                 return candidate.resolve()
+        near = self._near(name)
         raise BadConfiguration(
-            f"{name!r} is neither a file nor a job; write one of: {', '.join(self._near(name)) or 'a path'}"
+            f"{name!r} is neither a file nor a job; "
+            + (f"did you mean {near[0]}?" if len(near) == 1 else f"write one of: {', '.join(near) or 'a path'}")
         )
 
     def _near(self, name: str) -> Sequence[str]:

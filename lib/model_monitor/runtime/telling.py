@@ -18,6 +18,7 @@ from typing import TypeVar
 from pyspark.sql import SparkSession
 
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from model_monitor.documents.outcomes import CheckStatus
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.history.alerts import (
     AlertRule,
@@ -54,6 +55,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+VIOLATIONS_NAMED = 10
+"""In the log; the rest are counted."""
+
 
 def require_sinks(config: JobConfig, surroundings: Surroundings | None = None) -> None:
     """Raises BadConfiguration with all that the sinks need and don't have: variables, libraries, a region."""
@@ -78,6 +82,7 @@ def tell(
 
     Raises SinkFailed if one could not be told and `--sink-required` is set.
     """
+    _log_violations(findings)
     failures: list[str] = []
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
@@ -86,7 +91,7 @@ def tell(
     alerts = with_window(before, window, rule)
     _tried(lambda: write_alerts(alerts, config.output_path, spark), failures)
     if alerts.status is not before.status:
-        log.info("the alert is %s now", alerts.status.value)
+        log.info("after this window the alert is %s (--datapoints-to-alert)", alerts.status.value)
     earlier = [each for each in alerts.windows if each.time < window.time]
     usual = usual_records(earlier, window.time)
     traffic = traffic_status(window, usual, config.min_traffic)
@@ -108,6 +113,15 @@ def tell(
         if told != alerts:
             _tried(lambda: write_alerts(told, config.output_path, spark), failures)
     _settle(failures, required=config.sink_required)
+
+
+def _log_violations(findings: Findings) -> None:
+    violated = [outcome for outcome in findings.outcomes if outcome.status is CheckStatus.VIOLATED]
+    if not violated:
+        return
+    named = [f"{each.feature or each.metric} ({each.check})" for each in violated[:VIOLATIONS_NAMED]]
+    more = f" and {len(violated) - len(named):,} more" if len(violated) > len(named) else ""
+    log.info("violated: %s%s; %s has their numbers", ", ".join(named), more, OUTCOMES)
 
 
 def _is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:

@@ -49,6 +49,11 @@ def test_what_does_not_fit_is_a_violation_with_the_services_text(baseline, curre
     )
 
 
+def test_whole_numbers_that_pandas_wrote_with_a_point_are_explained():
+    assert "unless its type is Int64" in data_type(["1", "2"], ["81.0", "82.0", None]).reason
+    assert data_type(["1", "2"], ["81.0", "x"]).reason is None
+
+
 @pytest.mark.parametrize(
     ("baseline", "current", "share"),
     [

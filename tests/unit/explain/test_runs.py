@@ -34,7 +34,7 @@ def runs(tmp_path):
     )
     after = profile(
         numbers("amount", 2 * rng.normal(10, 1, 100)),
-        categories("country", ["DE"] * 50 + ["ES"] * 50),
+        categories("country", ["DE"] * 45 + ["ES"] * 50 + ["IT"] * 5),
         numbers("id", [1] * 100),
     )
     known = publish_baseline(tmp_path / "baseline", before)
@@ -88,11 +88,12 @@ def test_the_text_shows_both_sides_the_largest_gap_and_the_verdict(runs, capsys)
     assert "cells: 100 String" in lines
     assert "categorical_values_check: violated" in lines
     assert "baseline_drift_check: violated" in lines
-    rows = [line.split() for line in lines if line[:2] in ("DE", "ES", "FR")]
+    rows = [line.split() for line in lines if line[:2] in ("DE", "ES", "FR", "IT")]
     assert rows == [  # shares by hand; the gap of 0.5 is that of the new country
-        ["ES", "0", "50", "0", "0.5", "0.5", "<-", "largest", "gap"],
-        ["DE", "300", "50", "0.75", "0.5", "0.25"],
+        ["ES", "0", "50", "0", "0.5", "0.5", "<-", "largest", "gap,", "not", "in", "the", "baseline"],
+        ["DE", "300", "45", "0.75", "0.45", "0.3"],
         ["FR", "100", "0", "0.25", "0", "0.25"],
+        ["IT", "0", "5", "0", "0.05", "0.05", "<-", "not", "in", "the", "baseline"],
     ]
     assert "largest gap of 'ES': |0.0 - 0.5| = 0.5" in lines
     assert any(

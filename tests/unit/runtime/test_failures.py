@@ -73,6 +73,7 @@ def test_a_defect_of_ours_is_told_by_type_and_place_without_its_text():
         ("[DATA_SOURCE_NOT_FOUND] Failed to find the data source: delta. Please find", "no reader called delta; pass"),
         ("java.io.IOException: No space left on device", "the disk is full"),
         ("java.lang.OutOfMemoryError: Java heap space", "--driver-memory"),
+        ("org.apache.arrow.vector.util.OversizedAllocationException: Memory required", "decompress compressed files"),
         ("java.net.UnknownHostException: nowhere", "check --master and the paths"),
     ],
 )

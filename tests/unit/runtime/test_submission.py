@@ -205,7 +205,7 @@ def test_a_job_is_looked_for_here_then_in_the_clone_then_by_name(clone, environm
 
 def test_an_unknown_job_is_told_with_the_nearest():
     with pytest.raises(
-        BadConfiguration, match=r"'jobs/basline\.py' is neither a file nor a job; write one of: baseline"
+        BadConfiguration, match=r"'jobs/basline\.py' is neither a file nor a job; did you mean baseline"
     ):
         Layout.of(ROOT / "lib" / "model_monitor").job_file("jobs/basline.py", ROOT)
 

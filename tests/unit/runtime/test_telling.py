@@ -72,6 +72,14 @@ def test_a_message_is_sent_when_the_alert_changes_and_not_again(telling):
     assert statuses(server) == ["InAlert", "OK"]
 
 
+def test_the_log_names_what_was_violated(telling, caplog):
+    caplog.set_level("INFO")
+    telling(12)
+
+    assert "violated: feature 0 (data_type_check), feature 1 (data_type_check)," in caplog.text
+    assert "feature 9 (data_type_check) and 2 more; checks.json has their numbers" in caplog.text
+
+
 def test_a_rerun_of_the_same_window_tells_nothing_new(telling):
     with http_server(200) as server:
         for _ in range(3):

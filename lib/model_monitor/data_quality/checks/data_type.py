@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 
@@ -14,6 +15,10 @@ from model_monitor.documents.statistics import InferredType
 from model_monitor.states import DataTypeCounts
 
 TYPE_UNKNOWN = "the baseline had no value to tell a type from, so any will do"
+FRACTIONAL = (
+    "the others are fractional numbers; pandas makes them of all integers of a column in which one is missing (81.0), "
+    "unless its type is Int64"
+)
 
 
 @FEATURE_CHECKS.register("data_type_check", threshold=attrgetter("settings.datatype_check_threshold"))
@@ -29,13 +34,20 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding(CheckStatus.PASSED, threshold, reason=TYPE_UNKNOWN)
     types = feature.current.data_types
     exact = feature.exact_classes
-    return of_share(
+    found = of_share(
         _matching(types, expected, exact=exact),
         types.present,
         threshold,
         formula=f"values that {'are exactly' if exact else 'fit in'} {expected.value} / present values",
         description=partial(messages.data_type, expected.value, threshold),
     )
+    if found.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL and _are_numbers(types):
+        return replace(found, reason=FRACTIONAL)
+    return found
+
+
+def _are_numbers(types: DataTypeCounts) -> bool:
+    return types.integral + types.fractional == types.present
 
 
 def _matching(types: DataTypeCounts, expected: InferredType, *, exact: bool) -> int:
