@@ -28,6 +28,7 @@ from model_monitor.reading.ledger import Ledger
 from model_monitor.reading.quarantine import clear_quarantine, write_quarantine
 from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.remedies import remedy
+from model_monitor.reading.scripts import SCRIPT_FAILED
 from model_monitor.request_statistics import published_requests, request_statistics
 from model_monitor.results import Baseline, Findings
 from model_monitor.scanning import Scanned, scanned
@@ -145,11 +146,13 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
     where = f"; they are in {quarantine}" if quarantine else ""
     if ledger.quarantined_share > max_quarantined_share:
-        failure = ScriptFailed if Refusal.SCRIPT_ERROR.text in ledger.refused else BadInput
-        raise failure(
+        sentence = (
             f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
             f"{max_quarantined_share}{where}; {remedy(ledger.refused)}, or allow more with --max-quarantined-share"
         )
+        if Refusal.SCRIPT_ERROR.text in ledger.refused:
+            raise ScriptFailed(f"{SCRIPT_FAILED} {sentence}")
+        raise BadInput(sentence)
     if ledger.quarantined:
         log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
     if not ledger.kept:

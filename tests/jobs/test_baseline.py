@@ -7,6 +7,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,13 +130,36 @@ def test_four_faults_of_a_configuration_are_one_error_before_any_data_is_read(ru
             "can't be written",
             id="unwritable output",
         ),
+        pytest.param(
+            ["--dataset-source", "data", "--dataset-format", "parquet"],
+            255,
+            "can't be read as parquet",
+            id="not the format",
+        ),
+        pytest.param(["--dataset-source", "twice"], 255, "columns 1 and 3 are both called 'age'", id="a name twice"),
+        pytest.param(["--dataset-source", "latin"], 255, "line 1 is not UTF-8", id="a header that is not UTF-8"),
+        pytest.param(
+            ["--dataset-source", "ragged", "--record-preprocessor-script", "raises_once.py"],
+            1,
+            "Exception while invoking preprocessor script. 1 of 4 records were refused (script error: 1)",
+            id="a preprocessor that raises on one record",
+        ),
     ],
 )
 def test_a_failure_is_one_sentence_and_its_exit_status(run, data, tmp_path, flags, status, sentence):
     (tmp_path / "empty").mkdir()
     (tmp_path / "ragged").mkdir()
     (tmp_path / "ragged" / "x.csv").write_text("age,plan\n1,a\n2\n3\n")
+    for name, header in {"twice": b"age,plan,age\n", "latin": "größe,plan\n".encode("latin-1")}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.csv").write_bytes(header + b"1,a,2\n")
     (tmp_path / "raises.py").write_text("def preprocess_handler(line):\n    raise ValueError(line)\n")
+    (tmp_path / "raises_once.py").write_text(
+        "def preprocess_handler(line):\n"
+        "    if line == '2':\n"
+        "        raise ValueError(line)\n"
+        "    return {'line': line}\n"
+    )
     output = flags[-1] if "--output-path" in flags else "out"
     finished = run("--dataset-format", "csv", *flags, *([] if "--output-path" in flags else ["--output-path", "out"]))
 
@@ -170,7 +195,14 @@ def test_scripts_of_the_user_run_before_and_after(run, data, tmp_path):
     assert json.loads((tmp_path / "seen.json").read_text()) == ["age", "plan_is_basic"]
 
 
-def test_the_bytes_do_not_depend_on_the_number_of_cores(data, tmp_path):
+def test_the_bytes_do_not_depend_on_the_number_of_cores(tmp_path):
+    """Of four files that Spark would pack by the number of cores, with more numbers than a sketch keeps."""
+    data = tmp_path / "data"
+    data.mkdir()
+    rng = np.random.default_rng(4)
+    for number in range(4):
+        table = pd.DataFrame(rng.lognormal(size=(8_000, 3)), columns=["amount", "score", "balance"])
+        table.assign(plan=rng.choice(["basic", "gold"], 8_000)).to_csv(data / f"{number}.csv", index=False)
     runs = set()
     for cores in (1, 2, 8):
         output = tmp_path / f"out{cores}"

@@ -73,7 +73,7 @@ def first_cells(file: StoredFile, head: bytes) -> list[str]:
     try:
         text = head.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
-        if fault.start < len(head) - 4:  # else the head just ends within a character
+        if fault.start < len(head) - 4 or len(head) < HEAD_BYTES:  # else the head just ends within a character
             text = head[: fault.start].decode("utf-8-sig")
             if "\n" not in text:
                 raise BadInput(

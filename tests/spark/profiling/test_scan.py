@@ -14,7 +14,8 @@ import pyspark.sql.functions as F
 import pytest
 from pyspark.ml.linalg import Vectors
 
-from model_monitor.profiling.scan import folds, frequency_limit, scan
+from model_monitor.profiling.partition import MOST_BLOCK_ROWS
+from model_monitor.profiling.scan import UNKNOWN_PARTITIONS, folds, frequency_limit, scan
 from model_monitor.reading.dataset import Dataset
 from model_monitor.states import DataTypeCounts
 
@@ -52,16 +53,24 @@ def test_exact_states_do_not_depend_on_the_partitioning(mixed, partitions):
     assert profile.feature("amount").moments.mean == pytest.approx(mixed.select(F.mean("amount")).first()[0], rel=1e-12)
 
 
-def test_states_added_on_executors_are_the_bytes_that_the_driver_adds(mixed):
-    frame = mixed.repartition(5, "id")
-    on_the_driver = profile_of(frame, partitions_at_most=5)
-    on_executors = profile_of(frame, partitions_at_most=None)
+@pytest.mark.usefixtures("sorts_that_spill")
+@pytest.mark.parametrize(("at_most", "tasks"), [(None, 1), (500, 4), (10_000, 9)])
+def test_states_added_on_executors_are_the_bytes_that_the_driver_adds(spark, at_most, tasks):
+    """9 columns x 9 partitions, with more numbers than a sketch keeps, so that the order of adding shows."""
+    columns = [f"xxhash64(id, {number}) / 1e9 as x{number}" for number in range(9)]
+    frame = spark.range(0, 9_000, 1, 9).selectExpr(*columns)
+    on_the_driver = profile_of(frame, partitions_at_most=9)
 
+    on_executors = profile_of(frame, partitions_at_most=at_most)
+
+    assert folds(9, at_most or UNKNOWN_PARTITIONS) == tasks
     assert on_executors.to_bytes() == on_the_driver.to_bytes()
 
 
-def test_arrow_batches_of_any_size_give_the_same_bytes(spark, mixed):
-    frame = mixed.coalesce(1).cache()
+def test_arrow_batches_of_any_size_give_the_same_bytes(spark):
+    """Of a partition that is two blocks and a rest."""
+    columns = ["xxhash64(id) / 1e9 as amount", "id % 9 as calls", "if(id % 3 = 0, 'gold', string(id)) as code"]
+    frame = spark.range(0, 2 * MOST_BLOCK_ROWS + 5_000, 1, 1).selectExpr(*columns)
     found = set()
     before = spark.conf.get("spark.sql.execution.arrow.maxRecordsPerBatch")
     try:
@@ -70,7 +79,6 @@ def test_arrow_batches_of_any_size_give_the_same_bytes(spark, mixed):
             found.add(profile_of(frame).to_bytes())
     finally:
         spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", before)
-        frame.unpersist()
 
     assert len(found) == 1
 

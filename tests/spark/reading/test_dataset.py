@@ -405,6 +405,7 @@ def test_a_table_of_files_is_in_their_order_and_a_view_in_one_partition_as_the_s
         pytest.param("x.csv.gz", b"a\n1\n", CSV, "its name says that it is compressed", id="a name of gzip only"),
         pytest.param("x.csv", "age\n1\n".encode("utf-16"), CSV, "holds NUL bytes, so it is not UTF-8", id="UTF-16"),
         pytest.param("x.csv", b"\xff\xfe\xfdage\n1\n", CSV, "line 1 is not UTF-8", id="a header that is not UTF-8"),
+        pytest.param("x.csv", b"\xe4\n1\n", CSV, "line 1 is not UTF-8", id="a short file that is not UTF-8"),
         pytest.param(
             "x.csv", b"age,plan,age\n1,2,3\n", CSV, "columns 1 and 3 are both called 'age'", id="a name twice"
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import struct
@@ -157,3 +158,71 @@ def test_the_users_own_daemon_and_memory_stay():
 
     assert loaded == ["False"] * 4
     assert trim == "'1000'"
+
+
+def test_a_job_reads_the_same_whatever_the_user_has_set(tmp_path, monkeypatch):
+    """Of each of these settings the results depend on, or a run's time and memory; the user's are all the other way."""
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(os.urandom(100_000))[:50_000])
+    for number in range(40):
+        (tmp_path / "many" / f"hour={number}").mkdir(parents=True)
+        (tmp_path / "many" / f"hour={number}" / "lines.txt").write_text("line\n")
+    program = """
+        import pathlib
+
+        def fails(read):
+            try:
+                read()
+            except Exception:
+                return True
+            return False
+
+        def listing_starts_a_job(paths):
+            spark.sparkContext.setJobGroup("listing", "")
+            frame = spark.read.text(paths)
+            frame.inputFiles()
+            return len(spark.sparkContext.statusTracker().getJobIdsForGroup("listing")) > 0
+
+        folder = pathlib.Path(sys.argv[1])
+        lines = [str(path) for path in sorted((folder / "many").rglob("*.txt"))]
+        whole = spark.range(100_000).selectExpr("id % 2 as flag").cache()
+        whole.count()
+        [kept] = spark.sparkContext._jsc.sc().getRDDStorageInfo()
+        missing = spark.read.text(lines[:2])
+        found = {
+            "a damaged file fails": fails(spark.read.text(str(folder / "cut.gz")).count),
+            "files are packed by their size": spark.read.text(lines[:4]).rdd.getNumPartitions() == 1,
+            "midnight": spark.sql("select string(timestamp_seconds(0))").first()[0],
+            "midnight in a time zone": spark.sql("select unix_timestamp('1970-01-01 00:00:00')").first()[0],
+            "no number": spark.sql("select cast('x' as int)").first()[0],
+            "folders are listed without a job": not listing_starts_a_job(lines),
+            "what is kept is not packed": kept.memSize() >= 8 * 100_000,
+        }
+        pathlib.Path(lines[0]).unlink()
+        found["a file that is gone fails"] = fails(missing.count)
+        print(json.dumps([found]))
+    """
+    others = {
+        "spark.sql.session.timeZone": "Asia/Tokyo",
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.files.ignoreCorruptFiles": "true",
+        "spark.sql.files.ignoreMissingFiles": "true",
+        "spark.sql.files.minPartitionNum": "50",
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "1",
+        "spark.sql.inMemoryColumnarStorage.compressed": "true",
+    }
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+
+    [found] = printed_by(
+        program, str(tmp_path), options=" ".join(f"--conf {name}={value}" for name, value in others.items())
+    )
+
+    assert found == {
+        "a damaged file fails": True,
+        "a file that is gone fails": True,
+        "files are packed by their size": True,
+        "midnight": "1970-01-01 00:00:00",
+        "midnight in a time zone": 0,
+        "no number": None,
+        "folders are listed without a job": True,
+        "what is kept is not packed": True,
+    }

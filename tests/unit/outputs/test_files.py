@@ -82,6 +82,15 @@ def test_a_name_that_can_not_be_replaced_leaves_whole_files_and_the_commit_befor
     assert tree(tmp_path)["statistics.json"] == FILES["statistics.json"]
 
 
+@pytest.mark.parametrize("obstacle", FILES)
+def test_violations_are_not_seen_before_every_file_that_they_are_about(tmp_path, obstacle):
+    (tmp_path / obstacle).mkdir(parents=True)
+    with pytest.raises(OutputFailed, match=f"{obstacle}: can't be written"):
+        publish({"constraint_violations.json": b"[]", **FILES}, str(tmp_path))
+
+    assert not (tmp_path / "constraint_violations.json").exists()
+
+
 def test_the_first_run_of_a_folder_has_none_before_it(tmp_path):
     assert current_run(str(tmp_path / "new")) is None
 

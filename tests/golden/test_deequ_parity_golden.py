@@ -1,0 +1,48 @@
+"""The metrics of real data sets against Deequ's own scan of them, without the service's documents between."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.profiling.deequ import METRIC_FIELDS, evaluate
+from model_monitor.profiling.scan import scan
+from model_monitor.reading.dataset import list_dataset, read_dataset
+from model_monitor.reading.formats import CsvFormat
+from model_monitor.reading.refusals import Refusal
+
+
+def by_deequ(spark, frame, names):
+    """These metrics of each column by `AnalysisRunner.onData` of pydeequ."""
+    from pydeequ import analyzers
+    from pydeequ.analyzers import AnalysisRunner, AnalyzerContext
+
+    runner = AnalysisRunner(spark).onData(frame)
+    for column in frame.columns:
+        for name in names:
+            runner = runner.addAnalyzer(getattr(analyzers, name)(column))
+    found = AnalyzerContext.successMetricsAsJson(spark, runner.run())
+    return {(metric["instance"], METRIC_FIELDS[metric["name"]]): metric["value"] for metric in found}
+
+
+@pytest.mark.parametrize("case", ["dq-housing-full", "dq-churn"])
+def test_metrics_are_those_of_a_scan_by_deequ(spark, golden, case):
+    """Deequ counts distinct cells as the file has them, and computes with the numbers that Spark makes of them."""
+    path = str(golden / case / "input.csv")
+    dataset = read_dataset(spark, list_dataset(spark, path), CsvFormat(header=True))
+    found = scan(
+        dataset.frame, dataset.names, reason=dataset.reason, reasons=len(Refusal), partitions_at_most=2
+    ).profile
+    cells = spark.read.csv(path, header=True).cache()
+    numeric = [feature.name for feature in found.features if feature.is_numeric]
+    numbers = cells.select([cells[f"`{name}`"].cast("double") for name in numeric])
+
+    expected = by_deequ(spark, cells, ["Completeness", "ApproxCountDistinct"])
+    expected |= by_deequ(spark, numbers, ["Mean", "Sum", "StandardDeviation", "Minimum", "Maximum"])
+
+    cells.unpersist()
+    assert len(expected) == 2 * len(found.features) + 5 * len(numeric)
+    metrics = evaluate(spark, found)
+    for (name, field), value in expected.items():
+        exactly = field in ("completeness", "approx_count_distinct")
+        wanted = value if exactly else pytest.approx(value, rel=1e-12, abs=0)
+        assert getattr(metrics[name], field) == wanted, (name, field)
