@@ -27,7 +27,7 @@ from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
 
 from model_monitor.merging.request import MergeRequest
 from model_monitor.merging.run import merge
-from model_monitor.runtime.session import batch_by_bytes
+from model_monitor.runtime.partitions import batch_by_bytes
 
 RECORDS = 5_000_000
 HOURS = 24

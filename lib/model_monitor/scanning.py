@@ -72,6 +72,7 @@ def _(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned
         counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
         accept_exponents=measures.accept_exponents,
         partitions_at_most=dataset.partitions_at_most,
+        column_groups=dataset.column_groups,
         decode=lines.decoding if lines else None,
         metadata=LineMetadata(LINE, request_metadata) if dataset.carries_metadata else None,
     )

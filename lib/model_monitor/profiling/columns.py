@@ -6,7 +6,7 @@ The plan (`ScanPlan`, `ColumnPlan`) is pickled to the executors; columns are kno
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
@@ -59,14 +59,17 @@ def column_type(data_type: T.DataType) -> ColumnType:
     return ColumnType.NESTED
 
 
-def columns_of(frame: DataFrame, names: Sequence[str], counted: frozenset[str]) -> tuple[ColumnPlan, ...]:
-    """The plans of the first `len(names)` columns of `frame`, which are the features in order.
+def columns_of(
+    frame: DataFrame, names: Sequence[str], counted: frozenset[str], positions: Iterable[int]
+) -> tuple[ColumnPlan, ...]:
+    """The plans of the columns at some positions of `frame`, whose first `len(names)` columns are the features in order.
 
     counted: the features whose values are counted one by one whatever they are.
     """
-    types = [field.dataType for field in frame.schema.fields[: len(names)]]
+    fields = frame.schema.fields
+    types = {position: fields[position].dataType for position in positions}
     alike: dict[str, list[int]] = {}
-    for position, data_type in enumerate(types):
+    for position, data_type in types.items():
         if isinstance(data_type, LISTED):
             alike.setdefault(LIST.format(data_type.typeName()), []).append(position)
     places: dict[int, tuple[str, int]] = {
@@ -76,10 +79,11 @@ def columns_of(frame: DataFrame, names: Sequence[str], counted: frozenset[str]) 
         for slot, position in enumerate(positions)
     }
     plans = []
-    for position, (name, data_type) in enumerate(zip(names, types, strict=True)):
+    for position, data_type in types.items():
         listed, slot = places.get(position, (None, 0))
         hashed = _is_hashed_by_spark(data_type)
-        plans.append(ColumnPlan(position, column_type(data_type), hashed, name in counted, listed, slot))
+        is_counted = names[position] in counted
+        plans.append(ColumnPlan(position, column_type(data_type), hashed, is_counted, listed, slot))
     return tuple(plans)
 
 
@@ -111,7 +115,9 @@ def prepared(
     if plan.metadata:
         selected.append(F.col(plan.metadata.line))
     lists: dict[str, list[str]] = {}
-    for column, field in zip(plan.columns, frame.schema.fields, strict=False):
+    fields = frame.schema.fields
+    for column in plan.columns:
+        field = fields[column.position]
         if column.listed is None:
             selected += _expressions(f"`{field.name}`", field.dataType, column)
         else:

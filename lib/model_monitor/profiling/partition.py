@@ -88,7 +88,9 @@ def states_of_partition(
                 gatherer.update(block)
     if partition is None:
         return
-    found = [StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows.to_bytes())]
+    found = []
+    if plan.counts_rows:
+        found.append(StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows.to_bytes()))
     if plan.metadata is not None:
         state = requests.state()
         found.append(StateRow(FEATURE_OF_ROWS, state.KIND, partition, state.to_bytes()))

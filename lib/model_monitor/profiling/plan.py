@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -68,7 +68,8 @@ class ScanPlan:
     frequency_limit: most values that are counted apart in one column.
     accept_exponents: whether `1e-5` is a number. reasons: how many reasons there are for refusing a row. predicates: how
     many boolean columns are counted. counts_cells: whether a column says how many cells a record has, to be counted by
-    number. metadata: how to tell the requests behind the lines; None if nobody asks for them.
+    number. metadata: how to tell the requests behind the lines; None if nobody asks for them. counts_rows: whether the rows
+    themselves are counted; another plan for the same rows does so else.
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -78,3 +79,8 @@ class ScanPlan:
     predicates: int = 0
     counts_cells: bool = False
     metadata: LineMetadata | None = None
+    counts_rows: bool = True
+
+    def without_rows(self) -> ScanPlan:
+        """The same plan where another one counts what is to be counted of the rows."""
+        return replace(self, predicates=0, counts_cells=False, metadata=None, counts_rows=False)

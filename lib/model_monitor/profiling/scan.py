@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from itertools import groupby
 
 import pyspark.sql.functions as F
@@ -65,6 +65,7 @@ def scan(
     counted: frozenset[str] = frozenset(),
     accept_exponents: bool = True,
     partitions_at_most: int | None = None,
+    column_groups: int = 1,
     decode: Decode | None = None,
     metadata: LineMetadata | None = None,
 ) -> Scan:
@@ -74,13 +75,15 @@ def scan(
     else. cells: an integer column whose values above 0 are counted (`RowCounts.widths`). predicates: boolean columns to
     count. counted: numeric features whose values are counted one by one, too.
     partitions_at_most: an upper bound of the frame's partitions, if it is known; without it executors add the states.
+    column_groups: in how many groups the columns are read, each by tasks of its own. What the frame is made of is read as
+    often, so it should be files that have their data column by column.
     decode: what makes the features, `reason` and `cells` of the frame's lines on the executors; None if they are columns of
     the frame. There are no predicates then. metadata: how to tell the requests behind captured lines, whose cells are counted.
     """
     started = time.monotonic()
     predicates = predicates or {}
-    plan = ScanPlan(
-        columns_of(frame, names, counted) if decode is None else decoded_columns(names, counted),
+    plan = partial(
+        ScanPlan,
         frequency_limit=frequency_limit(len(names)),
         accept_exponents=accept_exponents,
         reasons=reasons,
@@ -89,10 +92,14 @@ def scan(
         metadata=metadata,
     )
     if decode is None:
-        rows_or_lines = prepared(frame, plan, predicates, reason, cells)
+        groups = positions_of_groups(len(names), column_groups)
+        plans = [plan(columns_of(frame, names, counted, positions)) for positions in groups]
+        plans[1:] = [each.without_rows() for each in plans[1:]]
+        partials = reduce(DataFrame.union, [_states_of(frame, each, predicates, reason, cells) for each in plans])
     else:
-        rows_or_lines = frame.select(F.spark_partition_id().alias(PARTITION), "*")
-    partials = states_by(partial(states_of_partition, plan, decode), rows_or_lines)
+        plans = [plan(decoded_columns(names, counted))]
+        lines = frame.select(F.spark_partition_id().alias(PARTITION), "*")
+        partials = states_by(partial(states_of_partition, plans[0], decode), lines)
     if partitions_at_most is None or len(names) * partitions_at_most > STATES_ON_THE_DRIVER:
         partials = added_on_executors(partials, folds(len(names), partitions_at_most or UNKNOWN_PARTITIONS))
     states = _sums(partials)
@@ -101,9 +108,10 @@ def scan(
     requests = of_rows.get(Requests)
     assert isinstance(rows, RowCounts)
     assert isinstance(requests, (Requests, type(None)))
+    columns = [column for each in plans for column in each.columns]
     features = tuple(
         FeatureProfile.of(name, column.column_type, states.get(column.position, []))
-        for name, column in zip(names, plan.columns, strict=True)
+        for name, column in zip(names, columns, strict=True)
     )
     log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", len(names), time.monotonic() - started)
     matches = dict(zip(predicates, rows.matches, strict=True))
@@ -118,6 +126,20 @@ def frequency_limit(columns: int) -> int:
 def folds(columns: int, partitions: int) -> int:
     """How many tasks add the states of so many columns and partitions; those of one column are added by one of them."""
     return max(1, min(MOST_FOLDS, columns, -(-columns * partitions // STATES_PER_FOLD)))
+
+
+def positions_of_groups(columns: int, groups: int) -> list[range]:
+    """The columns in groups of neighbours, all but the last of one size; one group without columns if there are none."""
+    size = max(1, -(-columns // groups))
+    return [range(start, min(start + size, columns)) for start in range(0, max(1, columns), size)]
+
+
+def _states_of(
+    frame: DataFrame, plan: ScanPlan, predicates: Mapping[str, Column], reason: str | None, cells: str | None
+) -> DataFrame:
+    """The states of some of the columns; what is counted of the rows themselves only where the plan says so."""
+    rows = prepared(frame, plan, predicates if plan.predicates else {}, reason, cells if plan.counts_cells else None)
+    return states_by(partial(states_of_partition, plan, None), rows)
 
 
 def _sums(partials: DataFrame) -> dict[int, list[State]]:

@@ -42,6 +42,9 @@ log = logging.getLogger(__name__)
 NO_DATA = "Job inputs had no data"
 """The service's text (contract.md 1.6)."""
 
+READ_BY_COLUMNS = frozenset({"parquet", "orc"})
+"""Spark's readers of files that have their data column by column."""
+
 NAMES_LISTED = 10
 """Names of columns in a sentence; the rest are counted."""
 
@@ -58,6 +61,8 @@ class Dataset:
     captured records, whose numbers of cells the scan counts in the column `cells`. reread: the same records as if they had
     another number of cells. decoded: the lines that the frame is made of, if executors decode them. carries_metadata: whether
     captured records say how their requests ended. coverage: of merged records, how many of their captures have a label.
+    by_columns: whether some columns can be read without the others, as of Parquet. column_groups: in how many groups a scan
+    reads them, one after the other.
     """
 
     frame: DataFrame
@@ -76,6 +81,8 @@ class Dataset:
     decoded: DecodedLines | None = field(default=None, repr=False)
     carries_metadata: bool = False
     coverage: Coverage | None = None
+    by_columns: bool = False
+    column_groups: int = 1
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
@@ -404,7 +411,8 @@ def _read_by_spark(spark: SparkSession, listing: Listing, dataset_format: SparkF
     names = tuple(frame.columns)
     if in_order:
         frame = in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
-    return Dataset(_by_position(frame), names)
+    by_columns = not in_order and dataset_format.reader.lower() in READ_BY_COLUMNS
+    return Dataset(_by_position(frame), names, by_columns=by_columns)
 
 
 def _read_with_script(

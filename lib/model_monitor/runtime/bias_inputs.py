@@ -22,8 +22,8 @@ from model_monitor.runtime.bias_measures import features_path, has_predictions, 
 from model_monitor.runtime.bias_options import read_analysis_config
 from model_monitor.runtime.contract import JobConfig
 from model_monitor.runtime.feature_inputs import read_columns, without
+from model_monitor.runtime.partitions import read_lines_by_size
 from model_monitor.runtime.scheduled import window_of
-from model_monitor.runtime.session import read_lines_by_size
 from model_monitor.storage import storage_of
 
 THRESHOLD = 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pyspark.sql import SparkSession
 
 from model_monitor.errors import BadConfiguration
@@ -14,8 +16,8 @@ from model_monitor.reading.heads import longest_line
 from model_monitor.reading.scripts import read_script
 from model_monitor.reading.transforms import listed_outputs, read_transform
 from model_monitor.runtime.contract import JobConfig
+from model_monitor.runtime.partitions import batch_by_width, column_groups, partition_by_size
 from model_monitor.runtime.scheduled import window_of
-from model_monitor.runtime.session import batch_by_width, partition_by_size
 from model_monitor.storage import storage_of
 
 
@@ -28,8 +30,18 @@ def read_features(spark: SparkSession, config: JobConfig, baseline: Known | None
     dataset = without(
         read_columns(spark, config, baseline.names if baseline else None), config.exclude_features_attribute
     )
-    batch_by_width(spark, len(dataset.names), _line_bytes(spark, dataset))
+    if dataset.by_columns:
+        dataset = _in_column_groups(spark, dataset)
+    batch_by_width(spark, -(-len(dataset.names) // dataset.column_groups), _line_bytes(spark, dataset))
     return dataset
+
+
+def _in_column_groups(spark: SparkSession, dataset: Dataset) -> Dataset:
+    """The data set as its width is best read: a wide table some columns at a time, in partitions of more rows."""
+    listing = Listing(dataset.path, dataset.files)
+    groups = column_groups(len(dataset.names), [file.size_bytes for file in listing.files])
+    partition_bytes = partition_by_size(spark, listing.size_bytes, groups)
+    return replace(dataset, column_groups=groups, partitions_at_most=listing.partitions_at_most(spark, partition_bytes))
 
 
 def _line_bytes(spark: SparkSession, dataset: Dataset) -> int:

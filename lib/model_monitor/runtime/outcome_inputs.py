@@ -18,8 +18,8 @@ from model_monitor.reading.outcomes import outcomes, read_line_outcomes, reading
 from model_monitor.runtime.contract import JobConfig
 from model_monitor.runtime.feature_inputs import read_columns
 from model_monitor.runtime.outcome_plan import outcome_plan
+from model_monitor.runtime.partitions import read_lines_by_size
 from model_monitor.runtime.scheduled import window_of
-from model_monitor.runtime.session import read_lines_by_size
 from model_monitor.runtime.user_metrics import load_metrics
 from model_monitor.storage import storage_of
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -14,8 +15,9 @@ import pyspark.sql.functions as F
 import pytest
 from pyspark.ml.linalg import Vectors
 
+from model_monitor.profiling.partials import collected
 from model_monitor.profiling.partition import MOST_BLOCK_ROWS
-from model_monitor.profiling.scan import UNKNOWN_PARTITIONS, folds, frequency_limit, scan
+from model_monitor.profiling.scan import UNKNOWN_PARTITIONS, folds, frequency_limit, positions_of_groups, scan
 from model_monitor.reading.dataset import Dataset
 from model_monitor.states import DataTypeCounts
 
@@ -100,6 +102,58 @@ def test_states_added_on_executors_take_one_job_more_at_most(mixed, jobs_of):
         profile_of(mixed, partitions_at_most=None)
 
     assert len(jobs) <= 2
+
+
+@pytest.mark.parametrize("groups", [2, 3, 4, 9])
+def test_columns_read_in_groups_have_the_bytes_that_they_have_together(mixed, groups):
+    """Among them a group that is one column, and more groups than columns."""
+    in_two = mixed.repartition(2).cache()
+    together = profile_of(in_two, partitions_at_most=2)
+
+    assert profile_of(in_two, column_groups=groups, partitions_at_most=2).to_bytes() == together.to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("columns", "groups", "sizes"), [(1_000, 4, [250] * 4), (7, 3, [3, 3, 1]), (2, 8, [1, 1]), (0, 1, [0])]
+)
+def test_groups_of_columns_are_neighbours_and_of_one_size(columns, groups, sizes):
+    found = positions_of_groups(columns, groups)
+
+    assert [len(positions) for positions in found] == sizes
+    assert [position for positions in found for position in positions] == list(range(columns))
+
+
+def test_rows_and_predicates_are_counted_once_however_many_groups_there_are(spark):
+    rows = [(1, 0.5, "a", 0), (5, None, "b", 0), (9, 1.5, "c", 1), (None, 2.5, "d", 0)]
+    frame = spark.createDataFrame(rows, "c0 int, c1 double, c2 string, reason int").repartition(2)
+    above = {"above 3": F.col("c0") > 3}
+
+    found = scan(frame, ["age", "share", "plan"], reason="reason", reasons=1, predicates=above, column_groups=3)
+
+    assert (found.rows.kept, found.rows.refused, found.matches) == (3, (1,), {"above 3": 1})
+    assert [feature.num_present for feature in found.profile.features] == [2, 2, 3]
+
+
+def test_each_group_reads_its_own_columns_and_all_of_them_are_one_job(spark, jobs_of, tmp_path, monkeypatch):
+    columns = {f"x{number}": np.arange(5.0) for number in range(6)}
+    pd.DataFrame(columns).to_parquet(tmp_path / "wide.parquet")
+    frame = spark.read.parquet(str(tmp_path))
+    plans = []
+
+    def looked_at(states):
+        plans.append(states._jdf.queryExecution().executedPlan().toString())
+        return collected(states)
+
+    monkeypatch.setattr("model_monitor.profiling.scan.collected", looked_at)
+    with jobs_of() as jobs:
+        profile_of(frame, column_groups=3, partitions_at_most=1)
+
+    assert len(jobs) == 1
+    assert re.findall(r"ReadSchema: struct<(.*)>", plans[0]) == [
+        "x0:double,x1:double",
+        "x2:double,x3:double",
+        "x4:double,x5:double",
+    ]
 
 
 def test_an_empty_frame_has_a_profile_of_no_rows(spark):
