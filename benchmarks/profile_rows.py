@@ -20,22 +20,26 @@ from peers import (
 )
 from pyspark.sql import SparkSession
 from session import benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
+from side_by_side import QUICK_SHARE, ROUNDS, Contestant, quick_asked, race, report
 
-ROWS = (1_000_000, 10_000_000)
 WITH_PROFILER = 1_000_000
 """Up to so many rows Deequ's profiler takes part, which takes minutes."""
+
+ROUNDS_OF = {1_000_000: 15, 10_000_000: ROUNDS}
+"""How often each contestant but the slow ones is timed: a run of a second differs by a third from the next one."""
 
 WARM_UP_ROWS, WARM_UPS = 1_000_000, 20
 """Before they are timed all contestants run as often, and by then their times hardly fall; but Deequ's profiler, which
 would take half an hour."""
 
 
-def compare(spark: SparkSession, rows: int, *, with_profiler: bool) -> None:
-    """Time one size and print its table."""
+def compare(spark: SparkSession, rows: int, rounds: int, *, with_profiler: bool) -> None:
+    """Time one size, in so many rounds, and print its table."""
     folder = mixed_parquet(rows)
     ours = Contestant(
-        "ours: scan, Deequ's metrics, documents and states written", partial(whole_profile, spark, folder)
+        "ours: scan, Deequ's metrics, documents and states written",
+        partial(whole_profile, spark, folder),
+        rounds=rounds,
     )
     without_range = partial(spark_aggregates, spark, folder, range_of_texts=False)
     peers = [
@@ -43,9 +47,10 @@ def compare(spark: SparkSession, rows: int, *, with_profiler: bool) -> None:
             "(a) Spark: all seven of numbers; count, min, max, distinct of texts",
             partial(spark_aggregates, spark, folder),
             1 / 0.6,
+            rounds,
         ),
-        Contestant("    the same without min and max of texts", without_range),
-        Contestant("(c) Deequ's AnalysisRunner, no KLL", partial(deequ_analyzers, spark, folder), 4),
+        Contestant("    the same without min and max of texts", without_range, rounds=rounds),
+        Contestant("(c) Deequ's AnalysisRunner, no KLL", partial(deequ_analyzers, spark, folder), 4, rounds),
     ]
     python = whylogs_python()
     if python is None:
@@ -71,8 +76,8 @@ def main() -> None:
         for _ in range(WARM_UPS):
             for run in (whole_profile, spark_aggregates, deequ_analyzers):
                 run(spark, mixed_parquet(WARM_UP_ROWS))
-        for rows in ROWS:
-            compare(spark, rows // share, with_profiler=rows <= WITH_PROFILER)
+        for rows, rounds in ROUNDS_OF.items():
+            compare(spark, rows // share, rounds, with_profiler=rows <= WITH_PROFILER)
 
 
 if __name__ == "__main__":
