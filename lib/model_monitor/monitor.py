@@ -23,8 +23,9 @@ from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.errors import BadInput, NoData, ScriptFailed
 from model_monitor.monitoring import Known, Monitor
 from model_monitor.reading.damaged_files import damaged_files_named
-from model_monitor.reading.dataset import NO_DATA, Dataset
+from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.ledger import Ledger
+from model_monitor.reading.listing import NO_DATA
 from model_monitor.reading.quarantine import clear_quarantine, write_quarantine
 from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.remedies import remedy

@@ -6,8 +6,9 @@ import pytest
 
 from model_monitor.profiling.deequ import METRIC_FIELDS, evaluate
 from model_monitor.profiling.scan import scan
-from model_monitor.reading.dataset import list_dataset, read_dataset
 from model_monitor.reading.formats import CsvFormat
+from model_monitor.reading.listing import list_dataset
+from model_monitor.reading.readers import read_dataset
 from model_monitor.reading.refusals import Refusal
 
 

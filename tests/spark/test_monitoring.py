@@ -20,8 +20,9 @@ from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.violations import Violations
 from model_monitor.history import baselines
 from model_monitor.monitor import run_baseline, run_monitoring
-from model_monitor.reading.dataset import list_dataset, read_dataset
 from model_monitor.reading.formats import CsvFormat, ParquetFormat
+from model_monitor.reading.listing import list_dataset
+from model_monitor.reading.readers import read_dataset
 
 MONITOR = DataQualityMonitor()
 

@@ -38,9 +38,9 @@ from model_monitor.merging.to_label import TO_LABEL, chosen_ids, to_label_json
 from model_monitor.merging.transformed import outputs_of_manifests, transformed_records
 from model_monitor.outputs.files import current_run, publish
 from model_monitor.reading.damaged_files import damaged_files_named
-from model_monitor.reading.dataset import NO_DATA
 from model_monitor.reading.formats import CaptureFormat
 from model_monitor.reading.heads import longest_line
+from model_monitor.reading.listing import NO_DATA
 from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)

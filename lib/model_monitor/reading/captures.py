@@ -20,13 +20,14 @@ from model_monitor.reading.captured_lines import CapturedLines
 from model_monitor.reading.coverage import coverage_of
 from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.reading.damaged_files import damaged_files_named
-from model_monitor.reading.dataset import NO_DATA, Dataset, Listing
+from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.decoding import CSV, JSON, Decoded, Reading, decode
 from model_monitor.reading.files_by_key import NO_FILES
 from model_monitor.reading.formats import CaptureFormat, MergedFormat
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import head_of
+from model_monitor.reading.listing import NO_DATA, Listing
 from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.request_metadata import carries_metadata
 from model_monitor.reading.scripts import processed

@@ -19,8 +19,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.reading.dataset import Dataset, Listing
+from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoding import Reading
+from model_monitor.reading.listing import Listing
 from model_monitor.reading.outcome_columns import LABEL, PREDICTION, PROBABILITY
 from model_monitor.reading.outcome_decoders import (
     ColumnDecoder,

@@ -17,9 +17,11 @@ import pyspark.sql.functions as F
 from pyspark.sql import Column, SparkSession
 
 from model_monitor.errors import BadInput
-from model_monitor.reading.dataset import Dataset, Listing, read_dataset
+from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat
 from model_monitor.reading.heads import first_cells, head_of
+from model_monitor.reading.listing import Listing
+from model_monitor.reading.readers import read_dataset
 from model_monitor.reading.refusals import REASON, Refusal
 from model_monitor.reading.times import time_of
 from model_monitor.reading.windows import Window, parse_time

@@ -11,12 +11,13 @@ from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitoring import Known
 from model_monitor.reading.captures import list_captures
-from model_monitor.reading.dataset import Dataset, list_dataset
+from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoding import Reading
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.reading.heads import first_cells, head_of, longest_line
 from model_monitor.reading.labelled import PREDICTION, read_labelled
 from model_monitor.reading.labelled_payloads import INPUT, OUTPUTS, LabelledReading
+from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.outcome_values import NO_RECORDS, OutcomeReading
 from model_monitor.runtime.bias_measures import features_path, has_predictions, has_records
 from model_monitor.runtime.bias_options import read_analysis_config

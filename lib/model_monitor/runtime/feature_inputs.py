@@ -9,10 +9,12 @@ from pyspark.sql import SparkSession
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitoring import Known
 from model_monitor.reading.captures import list_captures, read_captures
-from model_monitor.reading.dataset import Dataset, Listing, list_dataset, read_dataset, read_table
+from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat, SparkFormat, TableFormat
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import longest_line
+from model_monitor.reading.listing import Listing, list_dataset
+from model_monitor.reading.readers import read_dataset, read_source, read_table
 from model_monitor.reading.scripts import read_script
 from model_monitor.reading.transforms import listed_outputs, read_transform
 from model_monitor.runtime.contract import JobConfig
@@ -56,15 +58,11 @@ def read_columns(spark: SparkSession, config: JobConfig, names: tuple[str, ...] 
     """The data set with all of its columns. names: as the baseline calls them, for captured records and transforms."""
     script = read_script(config.record_preprocessor_script, spark) if config.record_preprocessor_script else None
     if isinstance(config.dataset_format, TableFormat):
-        if script:
-            raise BadConfiguration(
-                "record_preprocessor_script: a table has no lines that a script could get; drop one of the two"
-            )
+        _without_lines("a table", script)
         return read_table(spark, config.dataset_format, as_service=config.replays_service)
     if isinstance(config.dataset_format, SparkFormat) and not config.dataset_source:
-        return Dataset.of(
-            spark.read.format(config.dataset_format.reader).options(**config.dataset_format.options).load()
-        )
+        _without_lines("what a reader of Spark finds by itself", script)
+        return read_source(spark, config.dataset_format, as_service=config.replays_service)
     if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
         return _read_captures(spark, config, config.dataset_format, names, script)
     listing = list_dataset(spark, config.dataset_source)
@@ -80,6 +78,13 @@ def read_columns(spark: SparkSession, config: JobConfig, names: tuple[str, ...] 
         flatten_json=config.flatten_json,
         partition_bytes=partition_bytes,
     )
+
+
+def _without_lines(source: str, script: Script | None) -> None:
+    if script:
+        raise BadConfiguration(
+            f"record_preprocessor_script: {source} has no lines that a script could get; drop one of the two"
+        )
 
 
 def _read_captures(

@@ -9,10 +9,11 @@ from pyspark.sql import SparkSession
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitoring import Known
 from model_monitor.reading.captures import list_captures
-from model_monitor.reading.dataset import Dataset, Listing, list_dataset
+from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoding import Reading
 from model_monitor.reading.formats import CaptureFormat, JsonFormat, MergedFormat
 from model_monitor.reading.heads import longest_line
+from model_monitor.reading.listing import Listing, list_dataset
 from model_monitor.reading.outcome_decoders import DocumentDecoder, LineDecoder
 from model_monitor.reading.outcomes import outcomes, read_line_outcomes, reading_of
 from model_monitor.runtime.contract import JobConfig

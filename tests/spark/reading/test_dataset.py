@@ -17,7 +17,6 @@ from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, BadInput, NoData
 from model_monitor.monitor import run_baseline
 from model_monitor.profiling.scan import scan
-from model_monitor.reading.dataset import list_dataset, read_dataset, read_table
 from model_monitor.reading.formats import (
     CaptureFormat,
     CsvFormat,
@@ -28,6 +27,8 @@ from model_monitor.reading.formats import (
     parse_dataset_format,
 )
 from model_monitor.reading.handlers import Script
+from model_monitor.reading.listing import list_dataset
+from model_monitor.reading.readers import read_dataset, read_source, read_table
 from model_monitor.reading.refusals import REASON, Refusal
 
 CSV = CsvFormat(header=True)
@@ -365,6 +366,30 @@ def test_orc_through_sparks_reader(read, tmp_path, spark):
     profile, _ = account(read(SparkFormat("orc"), tmp_path / "orc"))
 
     assert profile.feature("age").moments.sum == 3
+
+
+def test_a_reader_of_spark_finds_its_data_by_its_options_alone(spark, tmp_path):
+    for name, numbers in {"a": range(10), "b": range(10, 4_010), "c": range(4_010, 4_080)}.items():
+        pd.DataFrame({"row": list(numbers)}).to_parquet(tmp_path / f"{name}.parquet")
+    source = SparkFormat("parquet", {"path": str(tmp_path)})
+    profile, _ = account(read_source(spark, source))
+    as_service = read_source(spark, source, as_service=True)
+
+    assert profile.feature("row").moments.sum == sum(range(4_080))
+    assert [row.c0 for row in as_service.frame.collect()] == list(range(4_080))
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (SparkFormat("parquet", {"path": "/no/such/folder"}), "can't be read as parquet .*PATH_NOT_FOUND"),
+        (SparkFormat("jdbc"), "can't be read as jdbc.*--packages"),
+        (SparkFormat("no.such.reader"), "can't be read as no.such.reader; .*--packages"),
+    ],
+)
+def test_a_reader_that_finds_nothing_is_one_sentence(spark, source, sentence):
+    with pytest.raises(BadInput, match=f"^dataset_format: {sentence}"):
+        read_source(spark, source)
 
 
 def test_a_table_of_the_catalog(spark):

@@ -9,8 +9,9 @@ from tests.unit.reading.captured_lines import some_lines
 
 from model_monitor.profiling.scan import scan
 from model_monitor.reading.captures import list_captures, read_captures
-from model_monitor.reading.dataset import list_dataset, read_dataset
 from model_monitor.reading.formats import CaptureFormat, CsvFormat
+from model_monitor.reading.listing import list_dataset
+from model_monitor.reading.readers import read_dataset
 from model_monitor.reading.refusals import REASON, Refusal
 
 LONG = "x" * 300

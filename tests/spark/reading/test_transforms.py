@@ -9,8 +9,8 @@ import pytest
 from tests.spark.reading.test_captures import account, rows
 
 from model_monitor.errors import BadInput
-from model_monitor.reading.dataset import list_dataset
 from model_monitor.reading.formats import CsvFormat, JsonFormat
+from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.transforms import listed_outputs, read_transform
 from model_monitor.reading.windows import Window
 

@@ -1,4 +1,4 @@
-"""How a job reads a wide table: some columns at a time, if its files have them column by column."""
+"""How a job reads its features: of wide files that have them column by column some at a time, without lines without a script."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.errors import BadConfiguration
 from model_monitor.monitor import run_baseline
 from model_monitor.runtime.configuration import config_of, sources_of
 from model_monitor.runtime.feature_inputs import read_features
@@ -78,3 +79,22 @@ def test_lines_have_no_columns_that_could_be_read_alone(read, tmp_path):
 
     assert not read(tmp_path, "csv").by_columns
     assert not read(tmp_path, '{"spark": {"format": "csv"}}').by_columns
+
+
+@pytest.mark.parametrize(
+    ("data_format", "sentence"),
+    [
+        ("table:people", "a table has no lines that a script could get"),
+        (
+            '{"spark": {"format": "jdbc"}}',
+            "what a reader of Spark finds by itself has no lines that a script could get",
+        ),
+    ],
+)
+def test_a_script_wants_lines(spark, tmp_path, data_format, sentence):
+    script = tmp_path / "double.py"
+    script.write_text("def preprocess_handler(line):\n    return {'a': 1}\n")
+    given = ["--dataset-format", data_format, "--output-path", "out", "--record-preprocessor-script", str(script)]
+
+    with pytest.raises(BadConfiguration, match=f"^record_preprocessor_script: {sentence}; drop one of the two"):
+        read_features(spark, config_of("baseline", sources_of(given, {}), in_container=False))

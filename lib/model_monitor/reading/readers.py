@@ -1,0 +1,222 @@
+"""Readers by format: `read_dataset` for listed files, `read_table` for a table of the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from py4j.protocol import Py4JError
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+
+from model_monitor.errors import BadConfiguration, BadInput, NoData
+from model_monitor.reading import json_lines
+from model_monitor.reading.csv_lines import CsvLines
+from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.reading.damaged_files import damaged_files_named
+from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.decoded_lines import DecodedLines
+from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat, ParquetFormat, SparkFormat, TableFormat
+from model_monitor.reading.handlers import Script
+from model_monitor.reading.heads import first_cells, head_of, names_of
+from model_monitor.reading.listing import NO_DATA, Listing
+from model_monitor.reading.places import BLOCK_START, FILE
+from model_monitor.reading.scripts import processed
+from model_monitor.reading.text_lines import in_file_order, read_lines, text_lines, with_places, without_globs
+from model_monitor.storage import Storage, storage_of
+
+READ_BY_COLUMNS = frozenset({"parquet", "orc"})
+"""Spark's readers of files that have their data column by column."""
+
+
+def read_dataset(
+    spark: SparkSession,
+    listing: Listing,
+    dataset_format: DatasetFormat,
+    *,
+    as_service: bool = False,
+    script: Script | None = None,
+    flatten_json: bool = False,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed files as a data set.
+
+    as_service: one partition in file order, Spark's own escape character, and the first script error fails, as the
+    service reads. script: a preprocessor, run on every raw line.
+    partition_bytes: the session's largest partition, if it is known; it bounds the number of partitions.
+    Spark jobs: none for CSV; one for JSON, which finds the schema; two for a script.
+    Raises BadInput for a file that is not what the format says.
+    """
+    at_most = 1 if as_service else listing.partitions_at_most(spark, partition_bytes) if partition_bytes else None
+    with damaged_files_named(spark, listing.files):
+        if script is not None:
+            return _read_with_script(spark, listing, dataset_format, script, as_service=as_service)
+        dataset = _read_as(spark, listing, dataset_format, as_service=as_service, flatten_json=flatten_json)
+    return replace(
+        dataset,
+        path=listing.path,
+        files=listing.files,
+        folders=listing.folders,
+        partitions_at_most=at_most,
+    )
+
+
+def _read_as(
+    spark: SparkSession, listing: Listing, dataset_format: DatasetFormat, *, as_service: bool, flatten_json: bool
+) -> Dataset:
+    storage = storage_of(listing.path, spark)
+    if isinstance(dataset_format, CsvFormat):
+        return _read_csv(spark, storage, listing, dataset_format, as_service=as_service)
+    if isinstance(dataset_format, JsonFormat):
+        return _read_json(spark, storage, listing, dataset_format, as_service=as_service, flatten=flatten_json)
+    if isinstance(dataset_format, ParquetFormat):
+        return _read_by_spark(spark, listing, SparkFormat("parquet"), in_order=as_service)
+    if isinstance(dataset_format, SparkFormat):
+        return _read_by_spark(spark, listing, dataset_format, in_order=as_service)
+    raise BadConfiguration(
+        f"dataset_format: {type(dataset_format).__name__} is no format of a baseline's data set; "
+        'write csv, csv-without-header, jsonl, json, parquet, table:NAME or {"spark": {…}}'
+    )
+
+
+def read_table(spark: SparkSession, table: TableFormat, *, as_service: bool = False) -> Dataset:
+    """A table of the session's catalog as a data set.
+
+    Raises BadConfiguration if there is no such table.
+    """
+    if not spark.catalog.tableExists(table.name):
+        raise BadConfiguration(
+            f"dataset_format: Spark's catalog has no table {table.name!r}; SHOW TABLES lists what it has"
+        )
+    frame = spark.table(table.name)
+    return Dataset.of(_in_one_partition(frame) if as_service else frame)
+
+
+def read_source(spark: SparkSession, source: SparkFormat, *, as_service: bool = False) -> Dataset:
+    """What a reader of Spark finds by its options alone, as a database has it.
+
+    Raises BadInput if it finds nothing that it can read.
+    """
+    frame = _loaded(spark, source, "dataset_format")
+    return Dataset.of(_in_one_partition(frame) if as_service else frame)
+
+
+def _in_one_partition(frame: DataFrame) -> DataFrame:
+    """The rows in the order of their files; those that are of no files, a view's for instance, as they come."""
+    try:
+        return in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
+    except AnalysisException:
+        return frame.coalesce(1)
+
+
+def _read_csv(
+    spark: SparkSession, storage: Storage, listing: Listing, dataset_format: CsvFormat, *, as_service: bool
+) -> Dataset:
+    first = listing.files[0]
+    cells = first_cells(first, head_of(storage, first))
+    if dataset_format.header:
+        names = names_of(cells, f"{first.path}: line 1")
+    else:
+        names = tuple(f"_c{position}" for position in range(len(cells)))
+    lines = text_lines(spark, listing.places, in_order=as_service)
+    escape = SPARK_ESCAPE if as_service else RFC_4180_ESCAPE
+    decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape))
+    header_lines = len(listing.files) if dataset_format.header else 0
+    return Dataset(decoded.frame, names, refusable=True, header_lines=header_lines, decoded=decoded)
+
+
+def _read_json(
+    spark: SparkSession,
+    storage: Storage,
+    listing: Listing,
+    dataset_format: JsonFormat,
+    *,
+    as_service: bool,
+    flatten: bool,
+) -> Dataset:
+    head_of(storage, listing.files[0])
+    if not dataset_format.lines:
+        documents = json_lines.read_documents(spark, listing.places)
+        names = tuple(documents.columns[:-2])
+        by_position = documents.toDF(*[f"c{position}" for position in range(len(names))], FILE, BLOCK_START)
+        frame, names = json_lines.flattened(by_position, names, allow=flatten, where=listing.path)
+        return Dataset((in_file_order(frame) if as_service else frame).drop(FILE, BLOCK_START), names)
+    schema = json_lines.inferred_schema(spark, listing.places, lines=True)
+    frame = json_lines.parsed_json(read_lines(spark, listing.places, in_order=as_service), schema)
+    frame, names = json_lines.flattened(frame, tuple(schema.fieldNames()), allow=flatten, where=listing.path)
+    return Dataset(frame, names, refusable=True)
+
+
+def _read_by_spark(spark: SparkSession, listing: Listing, dataset_format: SparkFormat, *, in_order: bool) -> Dataset:
+    """Parquet, or whatever format the user names for Spark's own reader."""
+    recursive = {} if _has_partition_folders(listing) else {"recursiveFileLookup": "true"}
+    frame = _loaded(spark, dataset_format, listing.path, [without_globs(place) for place in listing.places], recursive)
+    if in_order:
+        return Dataset.of(_in_one_partition(frame))
+    return replace(Dataset.of(frame), by_columns=dataset_format.reader.lower() in READ_BY_COLUMNS)
+
+
+def _loaded(
+    spark: SparkSession,
+    dataset_format: SparkFormat,
+    where: str,
+    paths: list[str] | None = None,
+    options: Mapping[str, str] | None = None,
+) -> DataFrame:
+    reader = spark.read.format(dataset_format.reader).options(**dataset_format.options, **(options or {}))
+    try:
+        return reader.load(paths)
+    except Exception as fault:
+        if "COLUMN_ALREADY_EXISTS" in str(fault):
+            raise BadInput(
+                f"{where}: two columns have names that differ by case only; start the job with "
+                "--conf spark.sql.caseSensitive=true"
+            ) from fault
+        raise BadInput(
+            f"{where}: can't be read as {dataset_format.reader}{_sentence(fault)}; "
+            "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
+        ) from fault
+
+
+def _read_with_script(
+    spark: SparkSession,
+    listing: Listing,
+    dataset_format: DatasetFormat,
+    script: Script,
+    *,
+    as_service: bool,
+) -> Dataset:
+    if not (isinstance(dataset_format, CsvFormat) or (isinstance(dataset_format, JsonFormat) and dataset_format.lines)):
+        raise BadConfiguration(
+            "record_preprocessor_script: scripts get the lines of CSV and JSON Lines files; "
+            f"the format here is {dataset_format}"
+        )
+    head_of(storage_of(listing.path, spark), listing.files[0])
+    result = processed(read_lines(spark, listing.places, in_order=as_service), script, first_error_fails=as_service)
+    if not result.names:
+        result.persisted.unpersist()
+        raise NoData(f"{NO_DATA}: the preprocessor script dropped all {result.records:,} records")
+    return Dataset(
+        result.frame,
+        result.names,
+        listing.path,
+        listing.files,
+        refusable=True,
+        records=result.records,
+        dropped_by_script=result.dropped,
+        persisted=result.persisted,
+        folders=listing.folders,
+        record_cells=len(result.names),
+    )
+
+
+def _has_partition_folders(listing: Listing) -> bool:
+    """Whether files lie in folders like `day=2026-01-01`, which Spark reads as columns."""
+    return any("=" in part for file in listing.files for part in PurePosixPath(file.path).parts[:-1])
+
+
+def _sentence(fault: Exception) -> str:
+    """What Spark says, in brackets; nothing if it says no more than that a call failed."""
+    text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
+    return "" if isinstance(fault, Py4JError) else f" ({text})"
