@@ -7,19 +7,18 @@ What the results could depend on is set here, explicitly, for every job; everyth
 from __future__ import annotations
 
 import os
-import sys
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ_release import SPARK_LINE
 from model_monitor.profiling.deequ_jvm import Deequ
-from model_monitor.runtime.deequ_jar import provide_jar
-from model_monitor.runtime.java import find_java
+from model_monitor.runtime.layout import Layout
 from model_monitor.runtime.s3 import open_s3_paths
 from model_monitor.runtime.standalone import require_master
+from model_monitor.runtime.submission import shell_variables
 from model_monitor.runtime.workers import worker_settings
 
 if TYPE_CHECKING:
@@ -107,18 +106,33 @@ def leave_out_yarn(spark: SparkSession, files: int) -> None:
 
 
 def local_session() -> SparkSession:
-    """A session on this machine's cores with Deequ on its class path, for notebooks and scripts; the one at hand if there is.
+    """A session for notebooks and scripts, started as a job's on this machine is; the one at hand if there is one.
 
-    Finds Java and fetches Deequ's JAR where they are not yet known, as a job does.
-    Raises MissingDependency if one of them can't be had.
+    Finds Java and fetches Deequ's JAR where they are not yet known. Options in PYSPARK_SUBMIT_ARGS win over a job's.
+    Raises MissingDependency if one of the two can't be had.
     """
-    os.environ.setdefault("SPARK_VERSION", SPARK_LINE)
-    os.environ["JAVA_HOME"] = str(find_java(os.environ).home)
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else the workers take the first python3 of the PATH
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-    builder = SparkSession.builder.appName("model-monitor").config("spark.jars", str(provide_jar(os.environ)))
-    return builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    if SparkContext._active_spark_context is not None:
+        return SparkSession.builder.getOrCreate()
+    with _changed(os.environ, shell_variables(Layout.here(), os.environ)):
+        return start_session("notebook", progress=False)
+
+
+@contextmanager
+def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]) -> Iterator[None]:
+    """While this is open the environment has these variables; then it is as it was."""
+    before = {name: environment.get(name) for name in variables}
+    environment.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del environment[name]
+            else:
+                environment[name] = value
 
 
 def stop_session(spark: SparkSession) -> None:

@@ -60,8 +60,17 @@ MODEL_MONITOR_CACHE (where the JAR and the package's zip are kept).
 LOCAL_DRIVER_MEMORY = "2g"
 """Heap of a local run, where one JVM is driver and executors; Spark's own default is 1g."""
 
+COLUMNS = 1000
+"""How wide data is taken to be, if nobody says."""
+
 WORKER_BASE_MIB, WORKER_MIB_PER_COLUMN = 140, 0.2
 """Memory of a Python worker: 340 MB at 1,000 columns of doubles (benchmarks/profile_memory.py)."""
+
+SHELL = "pyspark-shell"
+"""What spark-submit calls a Python that runs already and wants a JVM."""
+
+SHELL_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
+"""Where PySpark looks for the options of that JVM, SHELL behind them."""
 
 _SIZE_MIB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2}
 
@@ -106,7 +115,7 @@ def read_request(arguments: Sequence[str]) -> Request | None:
     Raises BadConfiguration if something of the job's stands before the job.
     """
     options, rest = split_options(arguments)
-    own, dry_run, columns = iter(rest), False, 1000
+    own, dry_run, columns = iter(rest), False, COLUMNS
     target: dict[str, str] = {}
     waits = True
     for word in own:
@@ -140,6 +149,24 @@ def build(request: Request, layout: Layout, environment: Mapping[str, str], work
     Spark 3.5 or the JAR.
     """
     job = layout.job_file(request.job, working_directory)
+    return _submission(request, job.stem, [str(job), *request.job_arguments], layout, environment)
+
+
+def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str, str]:
+    """What has to be in the environment for PySpark to start its JVM as a job's, in a Python that runs already.
+
+    Options that stand in the variable SHELL_ARGUMENTS count like those of a command line.
+    Raises BadConfiguration and MissingDependency as `build` does.
+    """
+    options, _ = split_options(shlex.split(environment.get(SHELL_ARGUMENTS, "")))
+    request = Request(SHELL, [], options, dry_run=False, columns=COLUMNS)
+    submission = _submission(request, "notebook", [SHELL], layout, environment)
+    return {**submission.variables, SHELL_ARGUMENTS: shlex.join(submission.command[1:])}
+
+
+def _submission(
+    request: Request, name: str, job: list[str], layout: Layout, environment: Mapping[str, str]
+) -> Submission:
     spark_home = find_spark_home(environment)
     conf = Path(environment.get("SPARK_CONF_DIR") or spark_home / "conf")
     settings = settings_of(request.options, conf / "spark-defaults.conf")
@@ -149,7 +176,7 @@ def build(request: Request, layout: Layout, environment: Mapping[str, str], work
 
     command = [str(spark_home / "bin" / "spark-submit"), "--master", master]
     if "spark.app.name" not in settings:
-        command += ["--name", f"model-monitor {job.stem}"]
+        command += ["--name", f"model-monitor {name}"]
     if is_local(master) and "spark.driver.memory" not in settings:
         command += ["--driver-memory", LOCAL_DRIVER_MEMORY]
     own = own_settings(layout, request.columns, master, settings, remarks)
@@ -163,16 +190,16 @@ def build(request: Request, layout: Layout, environment: Mapping[str, str], work
 
     if "deequ" not in settings.get("spark.jars", "") + settings.get("spark.jars.packages", ""):
         ours["--jars"] = [str(_jar(request, environment, remarks))]
-    for name in LISTS:
-        listed = ours.get(name, []) + values_of(request.options, name)
+    for option_name in LISTS:
+        listed = ours.get(option_name, []) + values_of(request.options, option_name)
         if listed:
-            command += [name, ",".join(listed)]
+            command += [option_name, ",".join(listed)]
     for option in request.options:
         if option.name not in (*LISTS, "--master"):
             command += option.words()
 
     variables = _variables(layout, spark_home, settings, environment)
-    return Submission([*command, str(job), *request.job_arguments], variables, remarks)
+    return Submission([*command, *job], variables, remarks)
 
 
 def _refuse_what_no_cluster_does(request: Request, settings: Mapping[str, str]) -> None:

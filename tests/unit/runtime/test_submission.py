@@ -14,7 +14,7 @@ from model_monitor.runtime.java import find_java
 from model_monitor.runtime.layout import Layout
 from model_monitor.runtime.spark_home import find_spark_home
 from model_monitor.runtime.spark_options import read_properties, settings_of, split_options
-from model_monitor.runtime.submission import Submission, build, read_request
+from model_monitor.runtime.submission import Submission, build, read_request, shell_variables
 
 ROOT = Path(__file__).resolve().parents[3]
 DISTUTILS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}
@@ -360,3 +360,18 @@ def test_a_wrong_option_of_spark_is_told(words, text):
 
 def test_our_own_settings_can_be_read():
     assert read_properties(ROOT / "conf" / "spark-defaults.conf")["spark.ui.enabled"] == "false"
+
+
+def test_a_shell_is_started_as_a_local_job_is(clone, environment):
+    given = "--driver-memory 3g --conf 'spark.app.note=a b' --jars mine.jar pyspark-shell"
+    variables = shell_variables(clone, {**environment, "PYSPARK_SUBMIT_ARGS": given})
+    words = shlex.split(variables["PYSPARK_SUBMIT_ARGS"])
+
+    assert words[-1] == "pyspark-shell"
+    assert words[:2] == ["--master", "local[*]"]
+    assert words[words.index("--driver-memory") + 1] == "3g"
+    assert words.count("--driver-memory") == 1
+    assert words[words.index("--jars") + 1] == f"{environment['MODEL_MONITOR_DEEQU_JAR']},mine.jar"
+    assert "spark.app.note=a b" in words
+    assert variables["JAVA_HOME"] == environment["JAVA_HOME"]
+    assert variables["PYSPARK_PYTHON"] == sys.executable

@@ -1,0 +1,76 @@
+"""The session that notebooks and scripts begin with is a job's: its JVM, its settings, its silence."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LIB = Path(__file__).resolve().parents[2] / "lib"
+
+PROGRAM = """
+import json, os
+from model_monitor.runtime.session import local_session, require_deequ
+
+before = dict(os.environ)
+spark = local_session()
+require_deequ(spark)
+management = spark._jvm.java.lang.management.ManagementFactory
+print(json.dumps({
+    "midnight": spark.sql("SELECT CAST(TIMESTAMP'2026-01-01T00:00:00Z' AS STRING)").first()[0],
+    "jvm": list(management.getRuntimeMXBean().getInputArguments()),
+    "daemon": spark.conf.get("spark.python.daemon.module"),
+    "again": local_session() is spark,
+    "changed": sorted(set(os.environ.items()) ^ set(before.items())),
+}))
+"""
+
+
+def told_by(**variables: str) -> tuple[dict[str, object], str]:
+    """What the program tells of its session, and what it writes to its standard error, with some variables."""
+    # without what the sessions of other tests have left
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**environment, "PYTHONPATH": str(LIB), **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(ended.stdout), ended.stderr
+
+
+@pytest.fixture(scope="module")
+def session():
+    return told_by(TZ="Asia/Tokyo")
+
+
+def test_it_has_the_settings_of_a_job(session):
+    told, _ = session
+
+    assert told["midnight"] == "2026-01-01 00:00:00"
+    assert told["daemon"] == "model_monitor.worker_daemon"
+    assert {"-Xmx2g", "-XX:+UseParallelGC"} <= set(told["jvm"])
+
+
+def test_it_starts_without_a_word(session):
+    assert session[1] == ""
+
+
+def test_it_is_made_once(session):
+    assert session[0]["again"]
+
+
+def test_the_environment_is_afterwards_as_it_was(session):
+    """But for what PyDeequ asks for when it is imported, and what PySpark leaves there."""
+    assert dict(session[0]["changed"]).keys() == {"SPARK_VERSION", "SPARK_AUTH_SOCKET_TIMEOUT", "SPARK_BUFFER_SIZE"}
+
+
+def test_what_the_user_wants_of_the_jvm_wins():
+    told, _ = told_by(PYSPARK_SUBMIT_ARGS="--driver-memory 1g pyspark-shell")
+
+    assert "-Xmx1g" in told["jvm"]
