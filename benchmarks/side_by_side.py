@@ -61,7 +61,7 @@ def quick_asked(description: str | None) -> bool:
 
 def timed(run: Callable[[], Took | None]) -> Took:
     """What one run took, by its own account if it gives one."""
-    began, began_cores = time.perf_counter(), PROCESSOR_TIME.seconds()
+    began_cores, began = PROCESSOR_TIME.seconds(), time.perf_counter()
     own = run()
     return own or Took(time.perf_counter() - began, PROCESSOR_TIME.seconds() - began_cores)
 
