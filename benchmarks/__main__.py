@@ -18,6 +18,7 @@ if __name__ == "__main__":
         folder / "dag_import.py",
         folder / "start_up.py",
         folder / "commands.py",
+        folder / "documents.py",
         folder / "cores.py",
         folder / "s3_beside_disk.py",
     ]:

@@ -31,6 +31,10 @@ class MissingDependency(BadConfiguration):
     """A library or JAR that this run needs is not there, or has the wrong version."""
 
 
+NO_DATA = "Job inputs had no data"
+"""How the service says it, and each `NoData` begins (contract.md section 1.6)."""
+
+
 class NoData(MonitorError):
     """There is nothing to read (contract.md section 11, row 19)."""
 

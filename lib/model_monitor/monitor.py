@@ -20,12 +20,11 @@ from pyspark.sql import DataFrame
 
 from model_monitor.documents.document import Document
 from model_monitor.documents.outcomes import CheckOutcome
-from model_monitor.errors import BadInput, NoData, ScriptFailed
+from model_monitor.errors import NO_DATA, BadInput, NoData, ScriptFailed
 from model_monitor.monitoring import Known, Monitor
 from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.ledger import Ledger
-from model_monitor.reading.listing import NO_DATA
 from model_monitor.reading.quarantine import clear_quarantine, write_quarantine
 from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.remedies import remedy

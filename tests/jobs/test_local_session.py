@@ -6,9 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from model_monitor.runtime.deequ_jar import provide_jar
+from model_monitor.runtime.java import find_java
+from model_monitor.runtime.spark_home import find_spark_home
 
 LIB = Path(__file__).resolve().parents[2] / "lib"
 
@@ -18,6 +23,8 @@ from model_monitor.runtime.session import local_session, require_deequ
 
 before = dict(os.environ)
 spark = local_session()
+changed = sorted(set(os.environ.items()) ^ set(before.items()))
+import pydeequ.checks
 require_deequ(spark)
 management = spark._jvm.java.lang.management.ManagementFactory
 print(json.dumps({
@@ -25,23 +32,29 @@ print(json.dumps({
     "jvm": list(management.getRuntimeMXBean().getInputArguments()),
     "daemon": spark.conf.get("spark.python.daemon.module"),
     "again": local_session() is spark,
-    "changed": sorted(set(os.environ.items()) ^ set(before.items())),
+    "name": spark.sparkContext.appName,
+    "master": spark.sparkContext.master,
+    "changed": changed,
 }))
 """
 
 
 def told_by(**variables: str) -> tuple[dict[str, object], str]:
     """What the program tells of its session, and what it writes to its standard error, with some variables."""
+    return run([sys.executable, "-c", PROGRAM], **variables)
+
+
+def run(command: Sequence[str | Path], **variables: str) -> tuple[dict[str, object], str]:
     # without what the sessions of other tests have left
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
     ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [str(word) for word in command],
         env={**environment, "PYTHONPATH": str(LIB), **variables},
         capture_output=True,
         text=True,
         check=True,
     )
-    return json.loads(ended.stdout), ended.stderr
+    return json.loads(ended.stdout.splitlines()[-1]), ended.stderr
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +68,7 @@ def test_it_has_the_settings_of_a_job(session):
     assert told["midnight"] == "2026-01-01 00:00:00"
     assert told["daemon"] == "model_monitor.worker_daemon"
     assert {"-Xmx2g", "-XX:+UseParallelGC"} <= set(told["jvm"])
+    assert told["name"] == "model-monitor"
 
 
 def test_it_starts_without_a_word(session):
@@ -71,6 +85,30 @@ def test_the_environment_is_afterwards_as_it_was(session):
 
 
 def test_what_the_user_wants_of_the_jvm_wins():
-    told, _ = told_by(PYSPARK_SUBMIT_ARGS="--driver-memory 1g pyspark-shell")
+    """But for the settings that results depend on."""
+    options = "--driver-memory 1g --name mine --master local[1] --conf spark.sql.session.timeZone=Asia/Tokyo"
+    told, _ = told_by(PYSPARK_SUBMIT_ARGS=f"{options} pyspark-shell")
 
+    assert "-Xmx1g" in told["jvm"]
+    assert (told["name"], told["master"], told["midnight"]) == ("mine", "local[1]", "2026-01-01 00:00:00")
+    assert "PYSPARK_SUBMIT_ARGS" not in dict(told["changed"])
+
+
+def test_under_spark_submit_it_is_the_session_that_was_submitted(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(PROGRAM)
+    options = [
+        "--master",
+        "local[1]",
+        "--name",
+        "mine",
+        "--driver-memory",
+        "1g",
+        "--jars",
+        str(provide_jar(os.environ)),
+    ]
+    submitted = [find_spark_home(os.environ) / "bin" / "spark-submit", *options, script]
+    told, _ = run(submitted, JAVA_HOME=str(find_java(os.environ).home), PYSPARK_PYTHON=sys.executable)
+
+    assert (told["name"], told["master"], told["midnight"]) == ("mine", "local[1]", "2026-01-01 00:00:00")
     assert "-Xmx1g" in told["jvm"]

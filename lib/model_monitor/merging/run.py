@@ -21,7 +21,7 @@ from hashlib import sha256
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
 
-from model_monitor.errors import BadInput, NoData
+from model_monitor.errors import NO_DATA, BadInput, NoData
 from model_monitor.merging.captured import KEY, captured_records
 from model_monitor.merging.detection import format_of
 from model_monitor.merging.hours import HourFolder, text_of
@@ -40,7 +40,6 @@ from model_monitor.outputs.files import current_run, publish
 from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.formats import CaptureFormat
 from model_monitor.reading.heads import longest_line
-from model_monitor.reading.listing import NO_DATA
 from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from functools import partial
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
 
-from model_monitor.errors import NoData
+from model_monitor.errors import NO_DATA, NoData
 from model_monitor.reading.capture_handlers import run_capture_handler
 from model_monitor.reading.captured_lines import CapturedLines
 from model_monitor.reading.coverage import coverage_of
@@ -27,7 +27,7 @@ from model_monitor.reading.files_by_key import NO_FILES
 from model_monitor.reading.formats import CaptureFormat, MergedFormat
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import head_of
-from model_monitor.reading.listing import NO_DATA, Listing
+from model_monitor.reading.listing import Listing
 from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.request_metadata import carries_metadata
 from model_monitor.reading.scripts import processed

@@ -7,13 +7,10 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from model_monitor.errors import NoData
+from model_monitor.errors import NO_DATA, NoData
 from model_monitor.reading.coverage import Coverage
 from model_monitor.reading.packing import partitions_at_most
 from model_monitor.storage import StoredFile, storage_of
-
-NO_DATA = "Job inputs had no data"
-"""The service's text (contract.md 1.6)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Readers by format: `read_dataset` for listed files, `read_table` for a table of the catalog."""
+"""Readers by format: `read_dataset` for listed files, `read_table` for a table, `read_source` for what needs no path."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -10,7 +10,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
-from model_monitor.errors import BadConfiguration, BadInput, NoData
+from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from model_monitor.reading import json_lines
 from model_monitor.reading.csv_lines import CsvLines
 from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
@@ -20,11 +20,13 @@ from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat, ParquetFormat, SparkFormat, TableFormat
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import first_cells, head_of, names_of
-from model_monitor.reading.listing import NO_DATA, Listing
+from model_monitor.reading.listing import Listing
 from model_monitor.reading.places import BLOCK_START, FILE
 from model_monitor.reading.scripts import processed
 from model_monitor.reading.text_lines import in_file_order, read_lines, text_lines, with_places, without_globs
 from model_monitor.storage import Storage, storage_of
+
+log = logging.getLogger(__name__)
 
 READ_BY_COLUMNS = frozenset({"parquet", "orc"})
 """Spark's readers of files that have their data column by column."""
@@ -94,19 +96,17 @@ def read_table(spark: SparkSession, table: TableFormat, *, as_service: bool = Fa
 
 
 def read_source(spark: SparkSession, source: SparkFormat, *, as_service: bool = False) -> Dataset:
-    """What a reader of Spark finds by its options alone, as a database has it.
-
-    Raises BadInput if it finds nothing that it can read.
-    """
-    frame = _loaded(spark, source, "dataset_format")
+    """What a reader of Spark finds by its options alone, as in a database. Raises what that reader raises."""
+    frame = spark.read.format(source.reader).options(**source.options).load()
     return Dataset.of(_in_one_partition(frame) if as_service else frame)
 
 
 def _in_one_partition(frame: DataFrame) -> DataFrame:
-    """The rows in the order of their files; those that are of no files, a view's for instance, as they come."""
+    """The rows in the order of their files; those of which Spark knows no files, a view's for instance, as they come."""
     try:
         return in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
     except AnalysisException:
+        log.warning("Spark doesn't know of which files the rows are; they are read in the order in which they come")
         return frame.coalesce(1)
 
 
@@ -150,33 +150,24 @@ def _read_json(
 
 def _read_by_spark(spark: SparkSession, listing: Listing, dataset_format: SparkFormat, *, in_order: bool) -> Dataset:
     """Parquet, or whatever format the user names for Spark's own reader."""
-    recursive = {} if _has_partition_folders(listing) else {"recursiveFileLookup": "true"}
-    frame = _loaded(spark, dataset_format, listing.path, [without_globs(place) for place in listing.places], recursive)
-    if in_order:
-        return Dataset.of(_in_one_partition(frame))
-    return replace(Dataset.of(frame), by_columns=dataset_format.reader.lower() in READ_BY_COLUMNS)
-
-
-def _loaded(
-    spark: SparkSession,
-    dataset_format: SparkFormat,
-    where: str,
-    paths: list[str] | None = None,
-    options: Mapping[str, str] | None = None,
-) -> DataFrame:
-    reader = spark.read.format(dataset_format.reader).options(**dataset_format.options, **(options or {}))
+    reader = spark.read.format(dataset_format.reader).options(**dataset_format.options)
+    if not _has_partition_folders(listing):
+        reader = reader.option("recursiveFileLookup", "true")
     try:
-        return reader.load(paths)
+        frame = reader.load([without_globs(place) for place in listing.places])
     except Exception as fault:
         if "COLUMN_ALREADY_EXISTS" in str(fault):
             raise BadInput(
-                f"{where}: two columns have names that differ by case only; start the job with "
+                f"{listing.path}: two columns have names that differ by case only; start the job with "
                 "--conf spark.sql.caseSensitive=true"
             ) from fault
         raise BadInput(
-            f"{where}: can't be read as {dataset_format.reader}{_sentence(fault)}; "
+            f"{listing.path}: can't be read as {dataset_format.reader}{_sentence(fault)}; "
             "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
         ) from fault
+    if in_order:
+        return Dataset.of(_in_one_partition(frame))
+    return replace(Dataset.of(frame), by_columns=dataset_format.reader.lower() in READ_BY_COLUMNS)
 
 
 def _read_with_script(

@@ -58,10 +58,10 @@ def read_columns(spark: SparkSession, config: JobConfig, names: tuple[str, ...] 
     """The data set with all of its columns. names: as the baseline calls them, for captured records and transforms."""
     script = read_script(config.record_preprocessor_script, spark) if config.record_preprocessor_script else None
     if isinstance(config.dataset_format, TableFormat):
-        _without_lines("a table", script)
+        _refuse_script(script, "a table")
         return read_table(spark, config.dataset_format, as_service=config.replays_service)
     if isinstance(config.dataset_format, SparkFormat) and not config.dataset_source:
-        _without_lines("what a reader of Spark finds by itself", script)
+        _refuse_script(script, "what a reader of Spark finds by itself")
         return read_source(spark, config.dataset_format, as_service=config.replays_service)
     if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
         return _read_captures(spark, config, config.dataset_format, names, script)
@@ -80,7 +80,7 @@ def read_columns(spark: SparkSession, config: JobConfig, names: tuple[str, ...] 
     )
 
 
-def _without_lines(source: str, script: Script | None) -> None:
+def _refuse_script(script: Script | None, source: str) -> None:
     if script:
         raise BadConfiguration(
             f"record_preprocessor_script: {source} has no lines that a script could get; drop one of the two"

@@ -7,10 +7,12 @@ What the results could depend on is set here, explicitly, for every job; everyth
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ_release import SPARK_LINE
@@ -18,10 +20,11 @@ from model_monitor.profiling.deequ_jvm import Deequ
 from model_monitor.runtime.layout import Layout
 from model_monitor.runtime.s3 import open_s3_paths
 from model_monitor.runtime.standalone import require_master
-from model_monitor.runtime.submission import shell_variables
+from model_monitor.runtime.submission import SHELL, shell_variables
 from model_monitor.runtime.workers import worker_settings
 
 if TYPE_CHECKING:
+    from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
 SETTINGS = {
@@ -42,6 +45,9 @@ SETTINGS = {
 IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions")
 """What a job imports after Spark has started, PySpark's own wish for pandas among it (benchmarks/start_up.py)."""
 
+GATEWAY = "PYSPARK_GATEWAY_PORT"
+"""Set where spark-submit has started a JVM for this Python already."""
+
 MANY_FILES = 1000
 """From so many on it is worth the time to leave YARN's settings out (`leave_out_yarn`)."""
 
@@ -60,7 +66,9 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     threading.Thread(target=_import_all, args=(IMPORTED_MEANWHILE,), name="imports", daemon=True).start()
     SparkContext._ensure_initialized()  # until then SparkConf does not know what spark-submit was told
     require_master(SparkConf().get("spark.master", "local"))
-    builder = SparkSession.builder.appName(f"model-monitor {job}")
+    builder = SparkSession.builder
+    if not _is_named(SparkConf()):
+        builder = builder.appName(f"model-monitor {job}")
     for key, value in {**SETTINGS, **worker_settings(SparkConf(), os.environ), **(settings or {})}.items():
         builder = builder.config(key, value)
     if progress is not None:
@@ -69,6 +77,11 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     open_s3_paths(spark)
     _without_checksum_files(spark)
     return spark
+
+
+def _is_named(given: SparkConf) -> bool:
+    """Whether somebody chose the application's name; else spark-submit takes the file's."""
+    return given.get("spark.app.name", SHELL) not in (SHELL, Path(sys.argv[0]).name)
 
 
 def _without_checksum_files(spark: SparkSession) -> None:
@@ -108,16 +121,20 @@ def leave_out_yarn(spark: SparkSession, files: int) -> None:
 def local_session() -> SparkSession:
     """A session for notebooks and scripts, started as a job's on this machine is; the one at hand if there is one.
 
-    Finds Java and fetches Deequ's JAR where they are not yet known. Options in PYSPARK_SUBMIT_ARGS win over a job's.
-    Raises MissingDependency if one of the two can't be had.
+    Finds Java and fetches Deequ's JAR where they are not yet known. Options in PYSPARK_SUBMIT_ARGS win over a job's, but for
+    `SETTINGS`.
+    Raises MissingDependency if Java, Spark 3.5 or Deequ's JAR can't be had, BadConfiguration for options that can't be read.
     """
+    os.environ.setdefault("SPARK_VERSION", SPARK_LINE)  # for the caller's own import of PyDeequ
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
     if SparkContext._active_spark_context is not None:
         return SparkSession.builder.getOrCreate()
+    if GATEWAY in os.environ:
+        return start_session("session", progress=False)
     with _changed(os.environ, shell_variables(Layout.here(), os.environ)):
-        return start_session("notebook", progress=False)
+        return start_session("session", progress=False)
 
 
 @contextmanager

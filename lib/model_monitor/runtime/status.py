@@ -31,7 +31,6 @@ class ExitStatus(IntEnum):
 COMPLETED = "Completed: Job completed successfully with no violations."
 VIOLATIONS = "CompletedWithViolations: Job completed successfully with {count} violations."
 FAILURE = "Error: {reason}"
-NO_DATA = "Job inputs had no data"
 SCRIPT_FAILED = "Exception while invoking preprocessor script."
 
 

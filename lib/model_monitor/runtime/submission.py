@@ -1,6 +1,7 @@
 """Starts a job: builds the spark-submit command and becomes it. Standard library only, any Python from 3.9 on.
 
-`./spark-submit.sh` in a clone and `model-monitor submit` of an installed wheel both end here. What the command gets,
+`./spark-submit.sh` in a clone and `model-monitor submit` of an installed wheel both end here; `shell_variables` does the same
+for a Python that runs already. What the command gets,
 beside the options given: the package as a zip (--py-files), Deequ's JAR (--jars), the settings of `conf/spark-defaults.conf`
 (--conf, before those given), the log settings of `conf/log4j2.properties`, a suitable Java, and the Python to use.
 """
@@ -149,7 +150,7 @@ def build(request: Request, layout: Layout, environment: Mapping[str, str], work
     Spark 3.5 or the JAR.
     """
     job = layout.job_file(request.job, working_directory)
-    return _submission(request, job.stem, [str(job), *request.job_arguments], layout, environment)
+    return _submission(request, f"model-monitor {job.stem}", [str(job), *request.job_arguments], layout, environment)
 
 
 def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str, str]:
@@ -158,9 +159,15 @@ def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str,
     Options that stand in the variable SHELL_ARGUMENTS count like those of a command line.
     Raises BadConfiguration and MissingDependency as `build` does.
     """
-    options, _ = split_options(shlex.split(environment.get(SHELL_ARGUMENTS, "")))
+    try:
+        words = shlex.split(environment.get(SHELL_ARGUMENTS, ""))
+    except ValueError as fault:
+        raise BadConfiguration(
+            f"{SHELL_ARGUMENTS} can't be taken apart into words: {fault}; write it as for a shell"
+        ) from None
+    options, _ = split_options(words)
     request = Request(SHELL, [], options, dry_run=False, columns=COLUMNS)
-    submission = _submission(request, "notebook", [SHELL], layout, environment)
+    submission = _submission(request, "model-monitor", [SHELL], layout, environment)
     return {**submission.variables, SHELL_ARGUMENTS: shlex.join(submission.command[1:])}
 
 
@@ -176,7 +183,7 @@ def _submission(
 
     command = [str(spark_home / "bin" / "spark-submit"), "--master", master]
     if "spark.app.name" not in settings:
-        command += ["--name", f"model-monitor {name}"]
+        command += ["--name", name]
     if is_local(master) and "spark.driver.memory" not in settings:
         command += ["--driver-memory", LOCAL_DRIVER_MEMORY]
     own = own_settings(layout, request.columns, master, settings, remarks)

@@ -1,4 +1,4 @@
-"""How a job reads its features: of wide files that have them column by column some at a time, without lines without a script."""
+"""How a job reads its features: wide tables of columns in groups; no script where there are no lines."""
 
 from __future__ import annotations
 

