@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,14 +28,14 @@ DAY = Traffic().start
 
 
 @pytest.fixture(scope="module")
-def deployment(airflow, churn):
-    """Variables of a deployment whose database, DAGs and data are the tests'; its processes run as long as the module."""
+def variables(airflow):
+    """Those of a deployment whose database, DAGs and data are the tests'."""
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
+        port = str(free.getsockname()[1])
+    return {
         **os.environ,
-        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__PORT": port,
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__SECRET_KEY": "of the tests",
@@ -45,16 +45,22 @@ def deployment(airflow, churn):
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "NO_PROXY": "127.0.0.1",
     }
+
+
+@contextmanager
+def deployed(airflow, variables):
+    """Airflow's processes run as long as the block does."""
     with ExitStack() as stack:
         for name in ("api-server", "dag-processor", "scheduler"):
             log = stack.enter_context((airflow / f"{name}.log").open("w"))
             command = [AIRFLOW, name]
             process = subprocess.Popen(
-                command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                command, env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
             stack.callback(_end, process)
+        port = int(variables["AIRFLOW__API__PORT"])
         _await(lambda: _answers(port), f"the API server (see {airflow}/api-server.log)", 240)
-        yield environment
+        yield
 
 
 def _end(process):
@@ -86,38 +92,30 @@ def asked(airflow, query, *given):
         return database.execute(query, given).fetchall()
 
 
-def run_there(environment, *words):
-    done = subprocess.run(
-        [AIRFLOW, *words],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def run_there(variables, *words):
+    command = [AIRFLOW, *words]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3400)
-def test_a_day_of_hours_is_made_up_for_each_with_its_own_window(airflow, churn, example, run, deployment):
+def test_a_day_of_hours_is_made_up_for_each_with_its_own_window(airflow, churn, example, run, variables):
     """fault.json is the answer: the hours from 18 on have violations, those before have none."""
     assert run(example("churn_baselines"), at(0)).state == "success"
-    _await(lambda: asked(airflow, "select 1 from dag where dag_id = ?", DAG_ID), "the DAG", 120)
     first, last = _end_of(FIRST), "2024-03-05T01:00:00Z"  # the runs ten minutes after each hour
     words = ("--from-date", first, "--to-date", last, "--max-active-runs", "1", "--reprocess-behavior", "none")
-    run_there(deployment, "dags", "unpause", "--yes", DAG_ID)
-    run_there(deployment, "backfill", "create", "--dag-id", DAG_ID, *words)
+    # before anything else writes to the database: SQLite refuses one of two that write at once
+    run_there(variables, "dag-processor", "--num-runs", "1")
+    run_there(variables, "dags", "unpause", "--yes", DAG_ID)
+    run_there(variables, "backfill", "create", "--dag-id", DAG_ID, *words)
 
     def states():
-        return Counter(
-            state
-            for (state,) in asked(
-                airflow, "select state from dag_run where dag_id = ? and run_type = 'backfill'", DAG_ID
-            )
-        )
+        query = "select state from dag_run where dag_id = ? and run_type = 'backfill'"
+        return Counter(state for (state,) in asked(airflow, query, DAG_ID))
 
-    _await(lambda: sum(states()[state] for state in ("success", "failed")) == HOURS, "the backfill", 3000)
+    with deployed(airflow, variables):
+        _await(lambda: sum(states()[state] for state in ("success", "failed")) == HOURS, "the backfill", 3000)
 
     assert states() == {"success": HOURS}
     reports = churn / "monitoring" / "data_quality"
