@@ -51,7 +51,7 @@ docs: $(VENV)/.test ## check the links and the commands of the documentation
 
 package: $(VENV)/.run dist/environment.tar.gz ## build into dist/: the wheel, the zip for --py-files, an environment for clusters
 	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
-	@$(PY) -m model_monitor.runtime.package_zip dist
+	@$(PY) -m model_monitor.launch.package_zip dist
 	@ls dist/*.whl dist/*.zip dist/*.tar.gz
 
 # Python's libraries for nodes that have none: a job's own, without Spark's, which the nodes have. In the archive Python is a
@@ -74,15 +74,15 @@ clean: ## remove what can be made again
 	@rm -rf $(VENV) build dist output model-monitor-demo lib/*.egg-info
 
 java: $(VENV)/.run
-	@$(PY) -m model_monitor.runtime.java >/dev/null 2>&1 || { \
+	@$(PY) -m model_monitor.launch.java >/dev/null 2>&1 || { \
 		echo "no suitable Java found: installing one into $(VENV)"; $(PIP) -r requirements/java.txt; }
-	@$(PY) -m model_monitor.runtime.java >/dev/null
+	@$(PY) -m model_monitor.launch.java >/dev/null
 
 jar: java
-	@$(PY) -m model_monitor.runtime.deequ_jar >/dev/null
+	@$(PY) -m model_monitor.launch.deequ_jar >/dev/null
 
 classes: jar
-	@$(PY) -m model_monitor.runtime.class_archive >/dev/null
+	@$(PY) -m model_monitor.launch.class_archive >/dev/null
 
 $(VENV)/.run: requirements/run.txt setup.cfg setup.py pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }

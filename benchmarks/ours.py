@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from model_monitor.monitor import run_baseline
-from model_monitor.runtime.configuration import config_of, sources_of
-from model_monitor.runtime.inputs import read_source
-from model_monitor.runtime.monitors import monitor_for
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.inputs.monitors import monitor_for
+from model_monitor.inputs.sources import read_source
+from model_monitor.runs.run import run_baseline
 
 
 def whole_profile(spark: SparkSession, folder: Path, dataset_format: str = "parquet") -> None:

@@ -23,11 +23,11 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, Took, quick_asked, race, report
 
-from model_monitor.monitor import run_baseline, run_monitoring
-from model_monitor.runtime.baselines import read_baseline
-from model_monitor.runtime.configuration import config_of, sources_of
-from model_monitor.runtime.inputs import read_source
-from model_monitor.runtime.monitors import monitor_for
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.inputs.baselines import read_baseline
+from model_monitor.inputs.monitors import monitor_for
+from model_monitor.inputs.sources import read_source
+from model_monitor.runs.run import run_baseline, run_monitoring
 
 RECORDS = 1_000_000
 BASELINE_ROWS = 20_000

@@ -22,8 +22,8 @@ from session import benchmark_session
 from side_by_side import QUICK_SHARE, quick_asked
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitor import run_baseline
-from model_monitor.runtime.workers import DAEMON_MODULE
+from model_monitor.engine.workers import DAEMON_MODULE
+from model_monitor.runs.run import run_baseline
 
 HEAP = "1g"
 ROWS = (1_000_000, 10_000_000)

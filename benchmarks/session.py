@@ -11,9 +11,9 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 import model_monitor
-from model_monitor.reading.packing import OPEN_COST_BYTES
-from model_monitor.runtime import jvm_options
-from model_monitor.runtime.deequ_jar import provide_jar
+from model_monitor.engine.packing import OPEN_COST_BYTES
+from model_monitor.launch import jvm_options
+from model_monitor.launch.deequ_jar import provide_jar
 from model_monitor.runtime.session import start_session, stop_session
 
 MASTER = "local[2]"

@@ -8,11 +8,11 @@ from __future__ import annotations
 import sys
 from functools import partial
 
+from model_monitor.engine.partitions import batch_by_bytes
 from model_monitor.merging.run import merge
 from model_monitor.outputs.files import check_writable
 from model_monitor.runtime.job import started
 from model_monitor.runtime.merging import merge_request, publish_coverage
-from model_monitor.runtime.partitions import batch_by_bytes
 from model_monitor.runtime.status import completed
 
 

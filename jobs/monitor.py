@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import sys
 
-from model_monitor.monitor import run_monitoring
+from model_monitor.inputs.baselines import compared_with, read_baseline, reference_to_baseline
+from model_monitor.inputs.checks import planned_checks
+from model_monitor.inputs.monitors import monitor_for
+from model_monitor.inputs.sources import read_source
 from model_monitor.outputs.files import check_writable
-from model_monitor.runtime.baselines import compared_with, read_baseline, reference_to_baseline
-from model_monitor.runtime.checks import planned_checks
-from model_monitor.runtime.inputs import read_source
+from model_monitor.runs.run import run_monitoring
 from model_monitor.runtime.job import started
 from model_monitor.runtime.metrics import write_metrics
-from model_monitor.runtime.monitors import monitor_for
+from model_monitor.runtime.notify import require_sinks, tell
 from model_monitor.runtime.postprocessing import run_postprocessor
 from model_monitor.runtime.status import outcome_of
-from model_monitor.runtime.telling import require_sinks, tell
 
 
 def main(argv: list[str]) -> int:

@@ -48,8 +48,8 @@ def spark() -> Iterator[SparkSession]:
     """One small local session for the whole run; two cores, so that partial states really get merged."""
     from pyspark.sql import SparkSession
 
-    from model_monitor.deequ_release import SPARK_LINE
-    from model_monitor.runtime.deequ_jar import provide_jar
+    from model_monitor.launch.deequ_jar import provide_jar
+    from model_monitor.launch.deequ_release import SPARK_LINE
 
     os.environ.setdefault("SPARK_VERSION", SPARK_LINE)
     os.environ["PYSPARK_PYTHON"] = sys.executable

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def submit(arguments: Sequence[str]) -> int:
     """Start a job by spark-submit: model-monitor submit baseline FLAGS."""
-    from model_monitor.runtime import submission
+    from model_monitor.launch import submission
 
     return submission.main(arguments, program="model-monitor submit")
 
@@ -65,8 +65,8 @@ def merge_states(given: argparse.Namespace) -> int:
 
 def explain(given: argparse.Namespace) -> int:
     """Show where the numbers of a feature's checks come from: both distributions, the largest gap, the formula, the verdict."""
-    from model_monitor.explain import text
-    from model_monitor.explain.runs import explain
+    from model_monitor.derivation import text
+    from model_monitor.derivation.runs import explain
 
     explanation = explain(given.feature, given.run_path, given.baseline)
     shown = (

@@ -19,8 +19,8 @@ from tests.airflow.places import DONE
 
 from model_monitor.airflow import EmrCluster, EmrServerless, MonitorOperator
 from model_monitor.airflow.places import JobCall
-from model_monitor.deequ_release import FILE_NAME
 from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.launch.deequ_release import FILE_NAME
 
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
 PACKAGES = f"s3://{BUCKET}/packages"

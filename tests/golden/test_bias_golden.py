@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from model_monitor.bias.messages import NO_POSITIVE_PREDICTION, NO_THRESHOLD
-from model_monitor.monitor import run_baseline
-from model_monitor.runtime.configuration import config_of, sources_of
-from model_monitor.runtime.inputs import read_source
-from model_monitor.runtime.monitors import monitor_for
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.inputs.monitors import monitor_for
+from model_monitor.inputs.sources import read_source
+from model_monitor.runs.run import run_baseline
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT.parent / "shared" / "golden"

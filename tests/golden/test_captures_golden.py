@@ -12,9 +12,9 @@ from model_monitor.profiling.scan import scan
 from model_monitor.reading.captures import list_captures, read_captures
 from model_monitor.reading.formats import CaptureFormat, JsonFormat, MergedFormat
 from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.transforms import listed_outputs, read_transform
-from model_monitor.reading.windows import Window
+from model_monitor.records.refusals import Refusal
+from model_monitor.records.windows import Window
 
 
 @pytest.fixture

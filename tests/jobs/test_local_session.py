@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.runtime.deequ_jar import provide_jar
-from model_monitor.runtime.java import find_java
-from model_monitor.runtime.spark_home import find_spark_home
+from model_monitor.launch.deequ_jar import provide_jar
+from model_monitor.launch.java import find_java
+from model_monitor.launch.spark_home import find_spark_home
 
 LIB = Path(__file__).resolve().parents[2] / "lib"
 
@@ -66,7 +66,7 @@ def test_it_has_the_settings_of_a_job(session):
     told, _ = session
 
     assert told["midnight"] == "2026-01-01 00:00:00"
-    assert told["daemon"] == "model_monitor.worker_daemon"
+    assert told["daemon"] == "model_monitor.engine.worker_daemon"
     assert {"-Xmx2g", "-XX:+UseParallelGC"} <= set(told["jvm"])
     assert told["name"] == "model-monitor"
 

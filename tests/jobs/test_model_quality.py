@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.reading.merged_lines import line_of, merged
+from tests.unit.records.merged_lines import line_of, merged
 
 ROOT = Path(__file__).resolve().parents[2]
 QUALITY = ("--analysis-type", "MODEL_QUALITY")

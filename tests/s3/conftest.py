@@ -22,11 +22,11 @@ from tests.s3.proxy import HOST, Proxy, proxy_before
 from tests.s3.server import s3_server
 from tests.s3.weather import fair
 
-from model_monitor.deequ_release import SPARK_LINE
 from model_monitor.errors import MonitorError
-from model_monitor.runtime.deequ_jar import provide_jar
-from model_monitor.runtime.java import find_java
-from model_monitor.runtime.trust_store import java_key_store, store_options
+from model_monitor.launch.deequ_jar import provide_jar
+from model_monitor.launch.deequ_release import SPARK_LINE
+from model_monitor.launch.java import find_java
+from model_monitor.launch.trust_store import java_key_store, store_options
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,8 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from model_monitor.runtime import ivy
-from model_monitor.runtime.cache import cache_directory
+from model_monitor.launch import ivy
+from model_monitor.launch.cache import cache_directory
 
 S3A = (
     ivy.Artifact(

@@ -12,8 +12,8 @@ from model_monitor.errors import BadConfiguration, BadInput, BadState, ScriptFai
 from model_monitor.history import baselines
 from model_monitor.history.merging import merge_runs
 from model_monitor.model_quality.monitor import ModelQualityMonitor
-from model_monitor.monitor import run_baseline, run_monitoring
 from model_monitor.reading.outcomes import outcomes
+from model_monitor.runs.run import run_baseline, run_monitoring
 from model_monitor.states import OutcomePlan, ProblemType
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)

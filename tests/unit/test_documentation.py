@@ -13,29 +13,29 @@ import pytest
 
 from model_monitor import __version__, cli
 from model_monitor.bias.analysis import POST_TRAINING, PRE_TRAINING
+from model_monitor.configuration.contract import OPTIONS
+from model_monitor.configuration.job_help import help_text
+from model_monitor.configuration.options import AnalysisType, Option
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.configuration.sources import flag_of, variable_of
 from model_monitor.data_quality import checks
 from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from model_monitor.demo.traffic import Traffic, captures
+from model_monitor.derivation.explanations import Explanation
 from model_monitor.documents.model_quality_constraints import ComparisonOperator
 from model_monitor.documents.promotions import Promotion
 from model_monitor.drift import DISTANCES
 from model_monitor.errors import MonitorError
-from model_monitor.explain.explanations import Explanation
+from model_monitor.launch import layout, submission
 from model_monitor.model_quality.measurement import METRICS
 from model_monitor.model_quality.suggestion import CONSTRAINED
 from model_monitor.outputs.notices import destinations  # noqa: F401 - registers the sinks
 from model_monitor.outputs.sinks import SINKS, mail, webhook
-from model_monitor.reading.decoding import Reading, decode
-from model_monitor.reading.formats import ENDPOINT_INDEXES
-from model_monitor.reading.inference_records import InferenceRecord
-from model_monitor.reading.refusals import Refusal
+from model_monitor.records.decoding import Reading, decode
+from model_monitor.records.index_names import ENDPOINT_INDEXES
+from model_monitor.records.inference_records import InferenceRecord
+from model_monitor.records.refusals import Refusal
 from model_monitor.registry import import_all
-from model_monitor.runtime import layout, submission
-from model_monitor.runtime.configuration import config_of, sources_of
-from model_monitor.runtime.contract import OPTIONS
-from model_monitor.runtime.job_help import help_text
-from model_monitor.runtime.options import AnalysisType, Option
-from model_monitor.runtime.sources import flag_of, variable_of
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.states import STATES
 
@@ -127,7 +127,7 @@ def test_every_other_command_of_ours_is_understood(page, monkeypatch):
     understood = []
     monkeypatch.setattr("model_monitor.history.merging.merge_runs", lambda runs, output: understood.append(runs))
     monkeypatch.setattr(
-        "model_monitor.explain.runs.explain",
+        "model_monitor.derivation.runs.explain",
         lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
     )
     monkeypatch.setattr("model_monitor.replay.command._submit", lambda job, flags: understood.append(flags) or 0)

@@ -19,20 +19,20 @@ from typing import Any
 
 from model_monitor.airflow.flags import words_of
 from model_monitor.airflow.places import JobCall, Place
+from model_monitor.configuration.s3 import S3Encryption, upload_arguments
+from model_monitor.emr.faults import told
+from model_monitor.emr.requests import request_of
+from model_monitor.emr.runs import ENDED_BADLY, ENDED_WELL, Run
+from model_monitor.emr.secrets import refuse_secrets
+from model_monitor.emr.shipment import Shipment
 from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.runtime.cache import cache_directory
-from model_monitor.runtime.deequ_jar import provide_jar
-from model_monitor.runtime.emr.faults import told
-from model_monitor.runtime.emr.requests import request_of
-from model_monitor.runtime.emr.runs import ENDED_BADLY, ENDED_WELL, Run
-from model_monitor.runtime.emr.secrets import refuse_secrets
-from model_monitor.runtime.emr.shipment import Shipment
-from model_monitor.runtime.emr.target import Bucket, Kind, Target
-from model_monitor.runtime.layout import Layout
-from model_monitor.runtime.package_zip import provide_zip
-from model_monitor.runtime.s3 import S3Encryption, upload_arguments
-from model_monitor.runtime.spark_options import settings_of, split_options
-from model_monitor.runtime.submission import own_settings
+from model_monitor.launch.cache import cache_directory
+from model_monitor.launch.deequ_jar import provide_jar
+from model_monitor.launch.layout import Layout
+from model_monitor.launch.package_zip import provide_zip
+from model_monitor.launch.spark_command import own_settings
+from model_monitor.launch.spark_options import settings_of, split_options
+from model_monitor.launch.target import Bucket, Kind, Target
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from model_monitor.airflow.stored_files import StoredFiles, files_of
 from model_monitor.airflow.violations import Callback, OnViolations
 from model_monitor.airflow.windows import AN_HOUR, scheduled_time_of, window_of
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.reading.windows import Window
+from model_monitor.records.windows import Window
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.storage import join
 

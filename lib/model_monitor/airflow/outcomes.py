@@ -17,7 +17,7 @@ from model_monitor.airflow.stored_files import StoredFiles
 from model_monitor.documents.alerts import Alerts
 from model_monitor.errors import NO_DATA, BadDocument
 from model_monitor.outputs.files import CURRENT, VIOLATIONS
-from model_monitor.reading.windows import Window, hour_of_path
+from model_monitor.records.windows import Window, hour_of_path
 from model_monitor.runtime.status import COMPLETED, SCRIPT_FAILED, ExitStatus, failed
 from model_monitor.storage import join
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model_monitor import deequ_release
 from model_monitor.airflow.flags import without_secrets, words_of
 from model_monitor.airflow.places import JobCall, Place
 from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.runtime.cache import cache_directory
-from model_monitor.runtime.deequ_jar import provide_jar
-from model_monitor.runtime.layout import Layout
-from model_monitor.runtime.package_zip import provide_zip
-from model_monitor.runtime.submission import own_settings
+from model_monitor.launch import deequ_release
+from model_monitor.launch.cache import cache_directory
+from model_monitor.launch.deequ_jar import provide_jar
+from model_monitor.launch.layout import Layout
+from model_monitor.launch.package_zip import provide_zip
+from model_monitor.launch.spark_command import own_settings
 
 log = logging.getLogger(__name__)
 

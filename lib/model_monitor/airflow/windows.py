@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.reading.windows import Window
+from model_monitor.records.windows import Window
 
 AN_HOUR = timedelta(hours=1)
 

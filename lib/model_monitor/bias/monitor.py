@@ -20,7 +20,7 @@ from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.documents.page import Page
 from model_monitor.documents.tables import Table
 from model_monitor.errors import BadState
-from model_monitor.monitoring import PublishedMetric
+from model_monitor.runs.protocol import PublishedMetric
 from model_monitor.states import Contingency, State
 from model_monitor.states.contingency_plan import ContingencyPlan
 

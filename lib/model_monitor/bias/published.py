@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from model_monitor.bias.analysis import BiasAnalysis
 from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
-from model_monitor.monitoring import PublishedMetric
+from model_monitor.runs.protocol import PublishedMetric
 
 LARGEST_VALUE = 2.0**360
 """What an infinite value is published as: the 2.348543e108 of contract.md 9.2, the largest that CloudWatch takes."""

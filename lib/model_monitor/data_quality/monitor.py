@@ -21,7 +21,7 @@ from model_monitor.documents.tables import Table, as_rows
 from model_monitor.documents.violations import Violations
 from model_monitor.drift import Ties
 from model_monitor.errors import BadState
-from model_monitor.monitoring import PublishedMetric
+from model_monitor.runs.protocol import PublishedMetric
 from model_monitor.states import Profile, State
 from model_monitor.states.measures import Measures
 from model_monitor.states.metrics import FeatureMetrics, metrics_of

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
-from model_monitor.monitoring import PublishedMetric, Spread
+from model_monitor.runs.protocol import PublishedMetric, Spread
 from model_monitor.states import FeatureProfile, Profile
 
 LARGEST_VALUE = 2.0**360

@@ -14,7 +14,7 @@ import numpy as np
 
 from model_monitor.drift.distances import DISTANCES
 from model_monitor.drift.distributions import Counts, require_values
-from model_monitor.special_functions import chi_square_above, chi_square_below
+from model_monitor.drift.special_functions import chi_square_above, chi_square_below
 
 LEAST_EXPECTED = 5.0
 """A cell should expect so many. Source: Deequ's defaultAbsThresholdYates, after Moore and McCabe."""

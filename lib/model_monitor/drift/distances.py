@@ -15,8 +15,8 @@ from typing import TypeAlias
 import numpy as np
 
 from model_monitor.drift.distributions import Counts, StepCdf, Values, require_values
+from model_monitor.drift.special_functions import kolmogorov_above
 from model_monitor.registry import Registry
-from model_monitor.special_functions import kolmogorov_above
 
 Distance: TypeAlias = Callable[..., float]
 

@@ -16,8 +16,8 @@ from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.document import Document
 from model_monitor.errors import BadInput
 from model_monitor.history.archive import from_parquet, path_of
-from model_monitor.monitoring import Monitor
 from model_monitor.outputs.files import Run, current_run
+from model_monitor.runs.protocol import Monitor
 from model_monitor.states import State
 from model_monitor.storage import Storage, join, storage_of
 

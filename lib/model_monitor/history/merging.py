@@ -16,8 +16,8 @@ from model_monitor.history.archive import FOLDER, from_parquet, path_of, to_parq
 from model_monitor.history.baselines import of_run
 from model_monitor.history.requests import request_files, sum_of_requests
 from model_monitor.model_quality.monitor import ModelQualityMonitor
-from model_monitor.monitoring import Monitor
 from model_monitor.outputs.files import current_run, publish
+from model_monitor.runs.protocol import Monitor
 from model_monitor.states import Contingency, Outcomes, Profile, State
 from model_monitor.storage import join, storage_of
 

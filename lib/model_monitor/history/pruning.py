@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.outputs.files import CURRENT
-from model_monitor.reading.windows import HOUR, hour_of_path
+from model_monitor.records.windows import HOUR, hour_of_path
 from model_monitor.storage import Storage, StoredFile, join, storage_of
 
 if TYPE_CHECKING:

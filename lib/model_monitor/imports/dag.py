@@ -11,10 +11,10 @@ from datetime import timedelta
 
 from jinja2 import Environment
 
+from model_monitor.configuration.contract import OPTIONS
+from model_monitor.configuration.sources import variable_of
 from model_monitor.documents.schedule import Schedule, ScheduledWindow, ScheduleStatus
 from model_monitor.imports.variables import JobVariables
-from model_monitor.runtime.contract import OPTIONS
-from model_monitor.runtime.sources import variable_of
 from model_monitor.schedules import read_offset
 
 OPERATORS = {"merge": "MergeOperator", "monitor": "MonitorOperator"}

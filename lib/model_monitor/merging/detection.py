@@ -10,7 +10,7 @@ from model_monitor.merging.sources import HourlySource
 from model_monitor.merging.transform_lines import INFERENCE_ID, transform_output
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.reading.heads import head_of
-from model_monitor.reading.windows import parse_time
+from model_monitor.records.windows import parse_time
 from model_monitor.storage import storage_of
 
 CapturedFormat = CaptureFormat | CsvFormat | JsonFormat

@@ -22,10 +22,10 @@ from model_monitor.merging.label_lines import DECODED, ENCODINGS, Repair, decode
 from model_monitor.merging.plain_lines import DATA, ENCODING, EVENT_ID, plain_labels
 from model_monitor.merging.sources import HOUR, RANK, HourlySource
 from model_monitor.reading.heads import head_of
-from model_monitor.reading.line_bytes import REPLACED
-from model_monitor.reading.places import BLOCK_START, FILE_KEY, LINE
-from model_monitor.reading.refusals import REASON, Refusal
 from model_monitor.reading.text_lines import file_key, without_globs
+from model_monitor.records.line_bytes import REPLACED
+from model_monitor.records.places import BLOCK_START, FILE_KEY, LINE
+from model_monitor.records.refusals import REASON, Refusal
 from model_monitor.storage import storage_of
 
 TRUTH, LABEL, SEVERAL, COUNT, CANDIDATES = "__truth", "__label", "__several", "__count", "__candidates"

@@ -16,7 +16,7 @@ from model_monitor.merging.hours import HourFolder, text_of
 from model_monitor.merging.labels import LabelAccount
 from model_monitor.merging.staging import StagedHours
 from model_monitor.reading.coverage import Coverage
-from model_monitor.reading.refusals import LEFT_OUT, Refusal
+from model_monitor.records.refusals import LEFT_OUT, Refusal
 from model_monitor.storage import StoredFile
 
 LEDGER = "ledger.json"

@@ -19,8 +19,8 @@ from model_monitor.merging.labels import CANDIDATES, LABEL, Labels
 from model_monitor.merging.small_tables import small_table
 from model_monitor.merging.sources import HOUR, uri_of
 from model_monitor.merging.staging import ID_SCHEMA
-from model_monitor.reading.places import FILE
 from model_monitor.reading.text_lines import without_globs
+from model_monitor.records.places import FILE
 from model_monitor.storage import join, storage_of
 
 PENDING = "pending"

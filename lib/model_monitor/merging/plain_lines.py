@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.merging.label_lines import ENCODINGS
-from model_monitor.reading.alike_lines import ESCAPES, Path, alike_lines
-from model_monitor.reading.line_bytes import REPLACED, Flags, holding
-from model_monitor.reading.places import LINE
+from model_monitor.records.alike_lines import ESCAPES, Path, alike_lines
+from model_monitor.records.line_bytes import REPLACED, Flags, holding
+from model_monitor.records.places import LINE
 
 OPENED = "__opened"
 """A line without the brace that closes it; null unless the line is plain."""

@@ -8,9 +8,9 @@ from pyspark.sql import DataFrame
 from model_monitor.merging.labels import CONTENT, POSITION, Labels
 from model_monitor.merging.sources import RANK, HourlySource
 from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.places import BLOCK_START, FILE, LINE
 from model_monitor.reading.quarantine import NUMBER, clear_quarantine, refused_texts, write_quarantine
-from model_monitor.reading.refusals import REASON
+from model_monitor.records.places import BLOCK_START, FILE, LINE
+from model_monitor.records.refusals import REASON
 
 
 def put_aside(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyspark.sql.functions as F
 from pyspark.sql import Column
 
-from model_monitor.reading.decoding import CSV
+from model_monitor.records.decoding import CSV
 
 
 @dataclass(frozen=True, slots=True)

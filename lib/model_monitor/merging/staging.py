@@ -22,8 +22,8 @@ from model_monitor.merging.parts import ID_KINDS, PART, Kind, Parts
 from model_monitor.merging.plain_lines import OPENED
 from model_monitor.merging.sources import BRANCH, HOUR, HourlySource
 from model_monitor.reading.coverage import Coverage
-from model_monitor.reading.refusals import REASON, Refusal
 from model_monitor.reading.text_lines import without_globs
+from model_monitor.records.refusals import REASON, Refusal
 from model_monitor.storage import storage_of
 
 TEXT = "text"

@@ -15,14 +15,14 @@ from model_monitor.merging.captured import EVENT, KEY, TIME, WRITTEN, microsecon
 from model_monitor.merging.scores import Score, no_score
 from model_monitor.merging.sources import HourlyFile, HourlySource, ddl_of
 from model_monitor.merging.transform_lines import SCHEMA, split_outputs
-from model_monitor.reading.decoding import CSV, JSON
 from model_monitor.reading.formats import CsvFormat, JsonFormat
 from model_monitor.reading.heads import head_of
-from model_monitor.reading.places import FILE_KEY, LINE
-from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.text_lines import file_key, is_utf_8, without_globs
 from model_monitor.reading.times import written_time
 from model_monitor.reading.transforms import named_files
+from model_monitor.records.decoding import CSV, JSON
+from model_monitor.records.places import FILE_KEY, LINE
+from model_monitor.records.refusals import Refusal
 from model_monitor.storage import storage_of
 
 DATA, IS_JSON = "__data", "__is_json"

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.special_functions import normal_quantile, student_quantile
+from model_monitor.drift.special_functions import normal_quantile, student_quantile
 
 Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic is computed of
 Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number for each choice

@@ -23,7 +23,7 @@ from model_monitor.model_quality.published import published_metrics
 from model_monitor.model_quality.statistics import metrics_of, statistics_of
 from model_monitor.model_quality.suggestion import suggest
 from model_monitor.model_quality.tolerance import BARE, INTERVAL, Tolerance
-from model_monitor.monitoring import PublishedMetric
+from model_monitor.runs.protocol import PublishedMetric
 from model_monitor.states import State
 from model_monitor.states.outcomes import OutcomePlan, Outcomes
 

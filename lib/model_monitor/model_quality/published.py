@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
 from model_monitor.model_quality.measurement import Measurement
-from model_monitor.monitoring import PublishedMetric
+from model_monitor.runs.protocol import PublishedMetric
 
 
 def published_metrics(measurement: Measurement, outcomes: Iterable[CheckOutcome]) -> Iterator[PublishedMetric]:

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from model_monitor.engine.state_rows import StateRow, batch_of_states
 from model_monitor.errors import ScriptFailed
-from model_monitor.profiling.partition import MOST_BLOCK_ROWS, StateRow, batch_of_states, blocks
+from model_monitor.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.profiling.plan import FEATURE_OF_ROWS, PARTITION
 from model_monitor.states import OutcomeBuilder, OutcomePlan, RowCounts
 

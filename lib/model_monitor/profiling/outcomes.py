@@ -11,9 +11,9 @@ from itertools import groupby
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
+from model_monitor.engine.partials import added_on_executors, collected, states_by
+from model_monitor.engine.state_rows import added
 from model_monitor.profiling.outcome_partition import KEY, OutcomeTask, states_of_outcomes
-from model_monitor.profiling.partials import added_on_executors, collected, states_by
-from model_monitor.profiling.partition import added
 from model_monitor.profiling.plan import PARTITION
 from model_monitor.states import Outcomes, RowCounts, State
 

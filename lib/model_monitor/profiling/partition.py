@@ -1,22 +1,21 @@
 """What an executor does with its partition: batches of rows in, one row per state out.
 
-`states_of_partition` makes the states, of rows or of lines that it decodes itself; `fold` adds those of one feature in the
-order of their partitions. Both are shipped by name and take a picklable plan; there is neither pyspark nor pydeequ here. Rows
-are cut into blocks of `rows_of_block` whatever the size of Arrow's batches, so that states depend on the partition's rows
-alone (production rule 1).
+`states_of_partition` makes the states, of rows or of lines that it decodes itself. It is shipped by name and takes a picklable
+plan; there is neither pyspark nor pydeequ here. Rows are cut into blocks of `rows_of_block` whatever the size of Arrow's
+batches, so that states depend on the partition's rows alone (production rule 1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
 from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from model_monitor.engine.partitions import MAX_BATCH_ROWS
+from model_monitor.engine.state_rows import STATES_PER_BATCH, StateRow, batch_of_states
 from model_monitor.profiling.block import Block
 from model_monitor.profiling.gathering import Gatherer, gatherer_of
 from model_monitor.profiling.keys import keys_of
@@ -30,35 +29,18 @@ from model_monitor.profiling.plan import (
     ColumnPlan,
     ScanPlan,
 )
-from model_monitor.states import RequestsBuilder, RowCounts, State, decode, sum_of
+from model_monitor.states import RequestsBuilder, RowCounts
 
 Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 """Makes rows of a batch of lines: the features as texts, the reason for refusing the row, and, if they are counted, the
 number of cells to count it under."""
 
-LEAST_BLOCK_ROWS, MOST_BLOCK_ROWS, BLOCK_BYTES = 2**13, 2**15, 2**27
+LEAST_BLOCK_ROWS, MOST_BLOCK_ROWS, BLOCK_BYTES = 2**13, MAX_BATCH_ROWS, 2**27
 """Of a block: large enough for numpy's fixed cost not to show, small enough for a column of it to stay in a core's cache and
 for a block of many columns in memory."""
 
 BYTES_OF_NUMBER, BYTES_OF_TEXT = 8, 64
 """What a cell is taken for where the size of a block is chosen."""
-
-STATES_PER_BATCH = 64
-"""States that leave in one Arrow batch: a KLL sketch has up to 45 KB (production rule 3)."""
-
-STATE_SCHEMA = pa.schema(
-    [("feature", pa.int32()), ("kind", pa.string()), ("partition", pa.int32()), ("state", pa.binary())]
-)
-
-
-@dataclass(frozen=True, slots=True)
-class StateRow:
-    """A state on its way to the driver. feature: position of its column, or FEATURE_OF_ROWS."""
-
-    feature: int
-    kind: str
-    partition: int
-    state: bytes
 
 
 def states_of_partition(
@@ -100,22 +82,6 @@ def states_of_partition(
             yield batch_of_states(found)
             found = []
     yield batch_of_states(found)
-
-
-def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The sum of each (feature, kind), in the order of partitions; rows come sorted by feature, kind and partition."""
-    found: list[StateRow] = []
-    for (feature, kind), rows in groupby(rows_of_states(batches), key=lambda row: (row.feature, row.kind)):
-        found.append(StateRow(feature, kind, 0, added(row.state for row in rows).to_bytes()))
-        if len(found) >= STATES_PER_BATCH:
-            yield batch_of_states(found)
-            found = []
-    yield batch_of_states(found)
-
-
-def added(blobs: Iterable[bytes]) -> State:
-    """The sum of encoded states from left to right."""
-    return sum_of(map(decode, blobs))
 
 
 def rows_of_block(columns: Sequence[ColumnPlan]) -> int:
@@ -200,23 +166,3 @@ def _widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
 
 def _matches(predicate: pa.Array) -> int:
     return pc.sum(predicate, min_count=0).as_py() or 0
-
-
-def rows_of_states(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
-    """What `batch_of_states` made batches of."""
-    for batch in batches:
-        for row in batch.to_pylist():
-            yield StateRow(**row)
-
-
-def batch_of_states(rows: list[StateRow]) -> pa.RecordBatch:
-    """States as they leave the executor."""
-    columns = [
-        [row.feature for row in rows],
-        [row.kind for row in rows],
-        [row.partition for row in rows],
-        [row.state for row in rows],
-    ]
-    return pa.RecordBatch.from_arrays(
-        [pa.array(values, field.type) for values, field in zip(columns, STATE_SCHEMA, strict=True)], schema=STATE_SCHEMA
-    )

@@ -16,9 +16,10 @@ from itertools import groupby
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 
+from model_monitor.engine.partials import added_on_executors, collected, states_by
+from model_monitor.engine.state_rows import added
 from model_monitor.profiling.columns import columns_of, decoded_columns, prepared
-from model_monitor.profiling.partials import added_on_executors, collected, states_by
-from model_monitor.profiling.partition import Decode, added, states_of_partition
+from model_monitor.profiling.partition import Decode, states_of_partition
 from model_monitor.profiling.plan import FEATURE_OF_ROWS, PARTITION, LineMetadata, ScanPlan
 from model_monitor.states import FeatureProfile, Profile, Requests, RowCounts, State
 

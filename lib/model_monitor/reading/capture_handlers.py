@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from model_monitor.reading.decoding import CSV, JSON, Decoded, Reading, decode, opened
 from model_monitor.reading.handlers import KEPT, Outcome, Script, batch_of, handler_of, outcomes_of
-from model_monitor.reading.inference_records import InferenceRecord
-from model_monitor.reading.refusals import Refusal
+from model_monitor.records.decoding import CSV, JSON, Decoded, Reading, decode, opened
+from model_monitor.records.inference_records import InferenceRecord
+from model_monitor.records.refusals import Refusal
 
 
 def run_capture_handler(

@@ -16,23 +16,24 @@ from pyspark.sql import DataFrame, SparkSession
 
 from model_monitor.errors import NO_DATA, NoData
 from model_monitor.reading.capture_handlers import run_capture_handler
-from model_monitor.reading.captured_lines import CapturedLines
 from model_monitor.reading.coverage import coverage_of
-from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoded_lines import DecodedLines
-from model_monitor.reading.decoding import CSV, JSON, Decoded, Reading, decode
-from model_monitor.reading.files_by_key import NO_FILES
 from model_monitor.reading.formats import CaptureFormat, MergedFormat
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import head_of
+from model_monitor.reading.hour_folders import folders_of, record_folders
 from model_monitor.reading.listing import Listing
-from model_monitor.reading.refusals import Refusal
-from model_monitor.reading.request_metadata import carries_metadata
 from model_monitor.reading.scripts import processed
 from model_monitor.reading.text_lines import read_lines, text_lines
-from model_monitor.reading.windows import Window, folders_of, hour_of_path, record_folders
+from model_monitor.records.captured_lines import CapturedLines
+from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.records.decoding import CSV, JSON, Decoded, Reading, decode
+from model_monitor.records.files_by_key import NO_FILES
+from model_monitor.records.refusals import Refusal
+from model_monitor.records.request_metadata import carries_metadata
+from model_monitor.records.windows import Window, hour_of_path
 from model_monitor.storage import Storage, join, storage_of
 
 log = logging.getLogger(__name__)

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, Cells, parsed_rows
-from model_monitor.reading.decoded_rows import DecodedRows
-from model_monitor.reading.line_bytes import utf_8_flags
-from model_monitor.reading.places import LINE
-from model_monitor.reading.refusals import Refusal
+from model_monitor.records.csv_rows import RFC_4180_ESCAPE, Cells, parsed_rows
+from model_monitor.records.decoded_rows import DecodedRows
+from model_monitor.records.line_bytes import utf_8_flags
+from model_monitor.records.places import LINE
+from model_monitor.records.refusals import Refusal
 
 Reasons: TypeAlias = NDArray[np.int32]  # shape (lines,), 0 or a Refusal
 

@@ -16,10 +16,10 @@ from pyspark.sql import DataFrame
 from model_monitor.errors import BadInput
 from model_monitor.reading.coverage import Coverage
 from model_monitor.reading.decoded_lines import DecodedLines
-from model_monitor.reading.decoding import mismatch_of
 from model_monitor.reading.ledger import Ledger
-from model_monitor.reading.places import FILE, LINE
-from model_monitor.reading.refusals import CELLS, REASON, Refusal
+from model_monitor.records.decoding import mismatch_of
+from model_monitor.records.places import FILE, LINE
+from model_monitor.records.refusals import CELLS, REASON, Refusal
 from model_monitor.states import RowCounts
 from model_monitor.storage import StoredFile
 

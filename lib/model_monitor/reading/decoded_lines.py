@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 
-from model_monitor.reading.decoded_rows import Decoder, Decoding
-from model_monitor.reading.places import PLACES
-from model_monitor.reading.refusals import CELLS, REASON
 from model_monitor.reading.text_lines import TextLines
+from model_monitor.records.decoded_rows import Decoder, Decoding
+from model_monitor.records.places import PLACES
+from model_monitor.records.refusals import CELLS, REASON
 
 PLACES_DDL = "{} string, {} string, {} long".format(*PLACES)
 

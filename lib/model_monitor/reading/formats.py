@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from model_monitor.errors import BadConfiguration
+from model_monitor.records.index_names import ENDPOINT_INDEXES, INDEX_NAMES
 
 SHORT_WORDS: Mapping[str, str] = {
     "csv": '{"csv": {"header": true}}',
@@ -23,10 +24,6 @@ SHORT_WORDS: Mapping[str, str] = {
     "merged": '{"sagemakerMergeJson": {}}',
 }
 """The words that stand for a JSON text; `table:NAME` is one more."""
-
-ENDPOINT_INDEXES = ("endpointInput", "endpointOutput")
-INDEX_NAMES = (*ENDPOINT_INDEXES, "batchTransformOutput")
-"""What `captureIndexNames` may list: the members of `captureData`."""
 
 
 @dataclass(frozen=True, slots=True)

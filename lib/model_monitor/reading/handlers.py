@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from model_monitor.reading.refusals import Refusal
+from model_monitor.records.refusals import Refusal
 
 HANDLER = "preprocess_handler"
 

@@ -15,10 +15,10 @@ from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import types as T
 
 from model_monitor.errors import BadInput
-from model_monitor.reading.json_keys import with_keys_once
-from model_monitor.reading.places import FILE, LINE
-from model_monitor.reading.refusals import REASON, Refusal
 from model_monitor.reading.text_lines import is_utf_8, with_places, without_globs
+from model_monitor.records.json_keys import with_keys_once
+from model_monitor.records.places import FILE, LINE
+from model_monitor.records.refusals import REASON, Refusal
 
 CASE_SENSITIVE = "spark.sql.caseSensitive"
 

@@ -16,13 +16,13 @@ from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.reading.captures import FILES_LOOKED_AT
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoded_lines import DecodedLines
-from model_monitor.reading.files_by_key import NO_FILES
 from model_monitor.reading.heads import head_of
-from model_monitor.reading.labelled_lines import LabelledDocuments, LabelledRecords
-from model_monitor.reading.labelled_payloads import LabelledReading, Row, rows_of_document, rows_of_record
 from model_monitor.reading.listing import Listing
-from model_monitor.reading.refusals import Refusal
 from model_monitor.reading.text_lines import TextLines, text_lines, without_globs
+from model_monitor.records.files_by_key import NO_FILES
+from model_monitor.records.labelled_lines import LabelledDocuments, LabelledRecords
+from model_monitor.records.labelled_payloads import LabelledReading, Row, rows_of_document, rows_of_record
+from model_monitor.records.refusals import Refusal
 from model_monitor.storage import storage_of
 
 log = logging.getLogger(__name__)

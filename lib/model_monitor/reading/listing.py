@@ -7,9 +7,9 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from model_monitor.engine.packing import partitions_at_most
 from model_monitor.errors import NO_DATA, NoData
 from model_monitor.reading.coverage import Coverage
-from model_monitor.reading.packing import partitions_at_most
 from model_monitor.storage import StoredFile, storage_of
 
 

@@ -20,21 +20,21 @@ from pyspark.sql import types as T
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.decoding import Reading
 from model_monitor.reading.listing import Listing
-from model_monitor.reading.outcome_columns import LABEL, PREDICTION, PROBABILITY
-from model_monitor.reading.outcome_decoders import (
+from model_monitor.reading.text_lines import text_lines
+from model_monitor.records.decoding import Reading
+from model_monitor.records.outcome_columns import LABEL, PREDICTION, PROBABILITY
+from model_monitor.records.outcome_decoders import (
     ColumnDecoder,
     Decoder,
     DocumentDecoder,
     LineDecoder,
     rows_of_blocks,
 )
-from model_monitor.reading.outcome_payloads import index_of
-from model_monitor.reading.outcome_values import NO_RECORDS, OutcomeReading
-from model_monitor.reading.places import FILE_KEY, LINE, PLACES
-from model_monitor.reading.refusals import CELLS, REASON
-from model_monitor.reading.text_lines import text_lines
+from model_monitor.records.outcome_payloads import index_of
+from model_monitor.records.outcome_values import NO_RECORDS, OutcomeReading
+from model_monitor.records.places import FILE_KEY, LINE, PLACES
+from model_monitor.records.refusals import CELLS, REASON
 from model_monitor.states import OutcomePlan
 
 KEY = "__key"

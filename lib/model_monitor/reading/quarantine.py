@@ -13,9 +13,9 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.places import BLOCK_START, FILE, LINE
-from model_monitor.reading.refusals import LEFT_OUT, REASON, Refusal
 from model_monitor.reading.text_lines import is_utf_8, numbered, read_lines
+from model_monitor.records.places import BLOCK_START, FILE, LINE
+from model_monitor.records.refusals import LEFT_OUT, REASON, Refusal
 from model_monitor.storage import join, storage_of
 
 QUARANTINE = "quarantine"

@@ -13,7 +13,6 @@ from pyspark.sql import DataFrame, SparkSession
 from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from model_monitor.reading import json_lines
 from model_monitor.reading.csv_lines import CsvLines
-from model_monitor.reading.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoded_lines import DecodedLines
@@ -21,9 +20,10 @@ from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat, 
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import first_cells, head_of, names_of
 from model_monitor.reading.listing import Listing
-from model_monitor.reading.places import BLOCK_START, FILE
 from model_monitor.reading.scripts import processed
 from model_monitor.reading.text_lines import in_file_order, read_lines, text_lines, with_places, without_globs
+from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.records.places import BLOCK_START, FILE
 from model_monitor.storage import Storage, storage_of
 
 log = logging.getLogger(__name__)

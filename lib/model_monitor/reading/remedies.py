@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 
-from model_monitor.reading.refusals import Refusal
+from model_monitor.records.refusals import Refusal
 
 
 def read_by_spark(options: Mapping[str, object]) -> str:

@@ -26,8 +26,8 @@ from model_monitor.reading.handlers import (
     problem_of,
     run_handler,
 )
-from model_monitor.reading.places import BLOCK_START, FILE, LINE
-from model_monitor.reading.refusals import CELLS, REASON, Refusal
+from model_monitor.records.places import BLOCK_START, FILE, LINE
+from model_monitor.records.refusals import CELLS, REASON, Refusal
 from model_monitor.storage import storage_of
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from typing import Any
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 
-from model_monitor.reading.files_by_key import FilesByKey
-from model_monitor.reading.places import BLOCK_START, FILE, FILE_KEY, LINE, PLACES
+from model_monitor.records.files_by_key import FilesByKey
+from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE, PLACES
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyspark.sql.functions as F
 from pyspark.sql import Column
 
-from model_monitor.reading.places import FILE
-from model_monitor.reading.windows import HOUR_FOLDER, TIME
+from model_monitor.records.places import FILE
+from model_monitor.records.windows import HOUR_FOLDER, TIME
 
 
 def time_of(text: Column) -> Column:

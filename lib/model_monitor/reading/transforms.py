@@ -22,9 +22,9 @@ from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat
 from model_monitor.reading.heads import first_cells, head_of
 from model_monitor.reading.listing import Listing
 from model_monitor.reading.readers import read_dataset
-from model_monitor.reading.refusals import REASON, Refusal
 from model_monitor.reading.times import time_of
-from model_monitor.reading.windows import Window, parse_time
+from model_monitor.records.refusals import REASON, Refusal
+from model_monitor.records.windows import Window, parse_time
 from model_monitor.storage import StoredFile, storage_of
 
 INFERENCE_ID, INFERENCE_TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"

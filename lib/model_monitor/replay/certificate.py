@@ -14,7 +14,7 @@ from typing import Any
 
 from model_monitor.documents.statistics import InferredType
 from model_monitor.outputs.text_table import text_table
-from model_monitor.reading.windows import Window
+from model_monitor.records.windows import Window
 from model_monitor.replay.verdicts import Difference, Kind, Verdict, differences
 
 VERSION = 1

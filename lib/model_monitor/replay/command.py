@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import TextIO
 from urllib.parse import urlparse
 
+from model_monitor.configuration.reading import sources_of
+from model_monitor.configuration.sources import flag_of
 from model_monitor.errors import BadConfiguration
-from model_monitor.runtime.cache import cache_directory
-from model_monitor.runtime.configuration import sources_of
-from model_monitor.runtime.sources import flag_of
+from model_monitor.launch.cache import cache_directory
 from model_monitor.schedules import HOURLY, Recurrence
 from model_monitor.storage import join, local_path
 
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: Star
 
 def _submit(job: str, flags: Sequence[str]) -> int:
     """The exit status of a job whose lines go to the standard error; 128 + N if it was ended by signal N."""
-    command = [sys.executable, "-m", "model_monitor.runtime.submission", job, *flags]
+    command = [sys.executable, "-m", "model_monitor.launch.submission", job, *flags]
     status = subprocess.run(command, stdout=sys.__stderr__, check=False).returncode
     return status if status >= 0 else 128 - status
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from model_monitor import __version__
+from model_monitor.configuration.contract import JobConfig
 from model_monitor.outputs.files import CONSTRAINTS, CURRENT, STATISTICS
-from model_monitor.reading.windows import Window
+from model_monitor.records.windows import Window
 from model_monitor.replay.verdicts import Verdict
-from model_monitor.runtime.contract import JobConfig
 from model_monitor.storage import Storage, StoredFile, join
 
 log = logging.getLogger(__name__)

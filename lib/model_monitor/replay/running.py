@@ -11,23 +11,23 @@ from collections.abc import Iterator, Sequence
 
 from pyspark.sql import SparkSession
 
+from model_monitor.configuration.contract import JobConfig
+from model_monitor.configuration.options import Compatibility
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import InferredType
 from model_monitor.errors import BadConfiguration, MonitorError, NoData
-from model_monitor.monitor import run_monitoring
-from model_monitor.monitoring import Known
+from model_monitor.inputs.baselines import PREVIOUS, compared_with, read_baseline
+from model_monitor.inputs.monitors import monitor_for
+from model_monitor.inputs.sources import read_source
 from model_monitor.reading.captures import list_captures
-from model_monitor.reading.windows import Window
+from model_monitor.records.windows import Window
 from model_monitor.replay.certificate import Certificate, ReplayedWindow
 from model_monitor.replay.journal import FOLDER, Journal, inputs_of, question_of
 from model_monitor.replay.reports import read_report, reports_of
 from model_monitor.replay.verdicts import Verdict
 from model_monitor.replay.windows import windows_of
-from model_monitor.runtime.baselines import PREVIOUS, compared_with, read_baseline
-from model_monitor.runtime.contract import JobConfig
-from model_monitor.runtime.inputs import read_source
-from model_monitor.runtime.monitors import monitor_for
-from model_monitor.runtime.options import Compatibility
+from model_monitor.runs.protocol import Known
+from model_monitor.runs.run import run_monitoring
 from model_monitor.schedules import Recurrence
 from model_monitor.storage import join, storage_of
 

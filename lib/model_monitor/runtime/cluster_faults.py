@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from model_monitor.signs import Sign
+from model_monitor.storage.error_patterns import Sign
 
 _KILLED = 137
 _HEAP_FULL = 52

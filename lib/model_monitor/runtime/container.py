@@ -18,12 +18,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from model_monitor.configuration.options import AnalysisType
+from model_monitor.configuration.reading import sources_of
+from model_monitor.configuration.sources import PROCESSING_JOB_FILES, Sources
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.runtime import submission
-from model_monitor.runtime.configuration import sources_of
+from model_monitor.launch import submission
 from model_monitor.runtime.logs import start_logging
-from model_monitor.runtime.options import AnalysisType
-from model_monitor.runtime.sources import PROCESSING_JOB_FILES, Sources
 from model_monitor.runtime.status import ExitStatus, failed, message_path, write_message
 
 log = logging.getLogger(__name__)

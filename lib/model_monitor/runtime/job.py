@@ -23,14 +23,14 @@ from functools import cached_property
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.runtime.configuration import config_of, sources_of
-from model_monitor.runtime.contract import JobConfig
+from model_monitor.configuration.contract import JobConfig
+from model_monitor.configuration.job_help import help_text
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.configuration.s3 import encryption_settings
+from model_monitor.configuration.sources import Sources
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
-from model_monitor.runtime.job_help import help_text
 from model_monitor.runtime.logs import start_logging
-from model_monitor.runtime.s3 import encryption_settings
 from model_monitor.runtime.session import require_deequ, start_session, stop_session
-from model_monitor.runtime.sources import Sources
 from model_monitor.runtime.standalone import MasterWatch
 from model_monitor.runtime.status import ExitStatus, failed, is_container, message_path, write_message
 from model_monitor.runtime.time_limit import TimeLimit

@@ -9,11 +9,11 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from model_monitor.monitoring import PublishedMetric
+from model_monitor.configuration.contract import JobConfig
+from model_monitor.inputs.window import window_of
 from model_monitor.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
-from model_monitor.results import Findings
-from model_monitor.runtime.contract import JobConfig
-from model_monitor.runtime.scheduled import window_of
+from model_monitor.runs.protocol import PublishedMetric
+from model_monitor.runs.results import Findings
 from model_monitor.runtime.status import is_container
 from model_monitor.storage import join, storage_of
 

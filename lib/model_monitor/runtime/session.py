@@ -15,13 +15,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.deequ_release import SPARK_LINE
-from model_monitor.profiling.deequ_jvm import Deequ
-from model_monitor.runtime.layout import Layout
-from model_monitor.runtime.s3 import open_s3_paths
+from model_monitor.deequ.jvm import Deequ
+from model_monitor.engine.hadoop import open_s3_paths, without_checksum_files
+from model_monitor.engine.workers import worker_settings
+from model_monitor.launch.deequ_release import SPARK_LINE
+from model_monitor.launch.layout import Layout
+from model_monitor.launch.spark_command import SHELL, shell_variables
 from model_monitor.runtime.standalone import require_master
-from model_monitor.runtime.submission import SHELL, shell_variables
-from model_monitor.runtime.workers import worker_settings
 
 if TYPE_CHECKING:
     from pyspark import SparkConf
@@ -48,9 +48,6 @@ IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions
 GATEWAY = "PYSPARK_GATEWAY_PORT"
 """Set where spark-submit has started a JVM for this Python already."""
 
-MANY_FILES = 1000
-"""From so many on it is worth the time to leave YARN's settings out (`leave_out_yarn`)."""
-
 
 def start_session(job: str, *, progress: bool | None = None, settings: Mapping[str, str] | None = None) -> SparkSession:
     """The session of a job; under spark-submit with its master and its options. Takes 2 to 4 seconds.
@@ -75,7 +72,7 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
         builder = builder.config("spark.ui.showConsoleProgress", str(progress).lower())
     spark = builder.getOrCreate()
     open_s3_paths(spark)
-    _without_checksum_files(spark)
+    without_checksum_files(spark)
     return spark
 
 
@@ -84,38 +81,11 @@ def _is_named(given: SparkConf) -> bool:
     return given.get("spark.app.name", SHELL) not in (SHELL, Path(sys.argv[0]).name)
 
 
-def _without_checksum_files(spark: SparkSession) -> None:
-    """Local files are read and written as they are: one that somebody edited would fail by the sums that Hadoop keeps beside it.
-
-    Of the file system at hand, which spark-submit may have opened before: a setting would come too late.
-    """
-    context: Any = spark.sparkContext
-    local = context._jvm.org.apache.hadoop.fs.FileSystem.getLocal(context._jsc.hadoopConfiguration())
-    local.setVerifyChecksum(False)
-    local.setWriteChecksum(False)
-
-
 def _import_all(modules: Sequence[str]) -> None:
     """Load modules that are wanted soon; one that is absent is missed where it is wanted."""
     for module in modules:
         with suppress(ImportError):
             import_module(module)
-
-
-def leave_out_yarn(spark: SparkSession, files: int) -> None:
-    """Make each of many files cheaper to open, in a run on this machine alone: YARN's settings are left out.
-
-    Hadoop copies all settings that it has for every file it opens, and YARN has hundreds. files: how many are to be read.
-    """
-    context: Any = spark.sparkContext
-    if files < MANY_FILES or not context._jsc.isLocal():
-        return
-    hadoop, prefix = context._jvm.org.apache.hadoop, "yarn."
-    hadoop.mapreduce.util.ConfigUtil.loadResources()  # else they come back when the first file is read
-    settings = context._jsc.hadoopConfiguration()
-    names = settings.getPropsWithPrefix(prefix).keySet()
-    for name in hadoop.util.StringUtils.join("\n", names).split("\n"):  # fetched in one call, not in hundreds
-        settings.unset(prefix + name)
 
 
 def local_session() -> SparkSession:

@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from model_monitor.configuration.options import AnalysisType
 from model_monitor.outputs.files import CONSTRAINTS
-from model_monitor.runtime.options import AnalysisType
 from model_monitor.sagemaker.baselining import BaselinedMonitor, named_after
 from model_monitor.sagemaker.locations import default_prefix, located, write_text
 from model_monitor.sagemaker.monitoring_files import Constraints, Statistics

@@ -54,7 +54,7 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as lines:
         _running[name] = subprocess.Popen(
-            [sys.executable, "-m", "model_monitor.runtime.submission", job],
+            [sys.executable, "-m", "model_monitor.launch.submission", job],
             env={**os.environ, "PYTHONPATH": _python_path(), **variables},
             stdin=subprocess.DEVNULL,
             stdout=lines,

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
+from model_monitor.configuration.options import AnalysisType
 from model_monitor.outputs.files import STATISTICS, VIOLATIONS
-from model_monitor.runtime.options import AnalysisType
 from model_monitor.sagemaker.definitions import (
     app_specification,
     baseline_config,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from model_monitor.documents.executions import Execution, Executions, ExecutionStatus
 from model_monitor.errors import BadDocument
-from model_monitor.reading.windows import parse_time
+from model_monitor.records.windows import parse_time
 from model_monitor.schedules import Clock
 from model_monitor.scheduling.plan import A_MOMENT, Plan
 

@@ -15,13 +15,13 @@ from typing import Protocol
 from urllib.parse import urlparse
 
 import model_monitor
+from model_monitor.configuration.contract import OPTIONS
+from model_monitor.configuration.reading import sources_of
+from model_monitor.configuration.sources import flag_of, variable_of
 from model_monitor.documents.executions import Execution, ExecutionStatus
 from model_monitor.documents.schedule import ScheduledJob
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.outputs.notices.messages import moment
-from model_monitor.runtime.configuration import sources_of
-from model_monitor.runtime.contract import OPTIONS
-from model_monitor.runtime.sources import flag_of, variable_of
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.scheduling.plan import Plan, full_hour
 from model_monitor.scheduling.record import Record
@@ -75,7 +75,7 @@ Launch = Callable[[JobCommand, Note], int]
 def launch(command: JobCommand, note: Note) -> int:
     """Run a job in a process of its own, which ends with this one."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "model_monitor.runtime.submission", *command.words],
+        [sys.executable, "-m", "model_monitor.launch.submission", *command.words],
         env={**os.environ, "PYTHONPATH": _python_path(), **command.variables},
         cwd=command.folder,
         stdin=subprocess.DEVNULL,

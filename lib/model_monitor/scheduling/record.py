@@ -13,7 +13,7 @@ from pathlib import Path
 from model_monitor.documents.executions import Execution, Executions, ExecutionStatus
 from model_monitor.errors import OutputFailed
 from model_monitor.outputs.notices.messages import moment
-from model_monitor.reading.windows import Window
+from model_monitor.records.windows import Window
 from model_monitor.storage import LocalStorage
 
 MOST_EXECUTIONS = 1_000

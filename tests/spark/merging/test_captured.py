@@ -6,12 +6,12 @@ import json
 
 import pytest
 from tests.spark.merging.records import FIRST, captured, write_lines
-from tests.unit.reading.captured_lines import some_lines
+from tests.unit.records.captured_lines import some_lines
 
 from model_monitor.merging.captured import HOUR, KEY, LINE, OPENED, TIME, captured_records
 from model_monitor.merging.sources import list_hours
-from model_monitor.reading.refusals import REASON, Refusal
-from model_monitor.reading.request_metadata import MEMBER
+from model_monitor.records.refusals import REASON, Refusal
+from model_monitor.records.request_metadata import MEMBER
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from model_monitor.merging.captured import KEY
 from model_monitor.merging.label_lines import Repair
 from model_monitor.merging.labels import CONTENT, LABEL, TRUTH, LabelAccount, Period, read_labels
 from model_monitor.merging.sources import list_hours
-from model_monitor.reading.refusals import Refusal
+from model_monitor.records.refusals import Refusal
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from tests.spark.merging.records import START, captured, label, write_captures, 
 
 from model_monitor.reading.captures import list_captures
 from model_monitor.reading.coverage import Coverage
-from model_monitor.reading.windows import Window
+from model_monitor.records.windows import Window
 
 
 def window(hour: int) -> Window:

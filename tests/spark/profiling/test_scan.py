@@ -15,7 +15,7 @@ import pyspark.sql.functions as F
 import pytest
 from pyspark.ml.linalg import Vectors
 
-from model_monitor.profiling.partials import collected
+from model_monitor.engine.partials import collected
 from model_monitor.profiling.partition import MOST_BLOCK_ROWS
 from model_monitor.profiling.scan import UNKNOWN_PARTITIONS, folds, frequency_limit, positions_of_groups, scan
 from model_monitor.reading.dataset import Dataset

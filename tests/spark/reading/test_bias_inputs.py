@@ -6,11 +6,11 @@ import json
 
 import pytest
 
+from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.monitor import run_baseline
-from model_monitor.runtime.configuration import config_of, sources_of
-from model_monitor.runtime.inputs import read_source
-from model_monitor.runtime.monitors import monitor_for
+from model_monitor.inputs.monitors import monitor_for
+from model_monitor.inputs.sources import read_source
+from model_monitor.runs.run import run_baseline
 
 ROWS = [
     {

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 from tests.spark.reading.test_captures import WINDOW, account, rows
-from tests.unit.reading.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, line_of
 
 from model_monitor.errors import NoData, ScriptFailed
 from model_monitor.reading.captures import list_captures, read_captures

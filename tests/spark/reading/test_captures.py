@@ -9,18 +9,18 @@ from collections import Counter
 from datetime import datetime, timezone
 
 import pytest
-from tests.unit.reading.captured_lines import captured, line_of, some_json_lines, some_lines
+from tests.unit.records.captured_lines import captured, line_of, some_json_lines, some_lines
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadInput, NoData
-from model_monitor.monitor import run_baseline
 from model_monitor.profiling.scan import scan
 from model_monitor.reading.captures import list_captures, read_captures
-from model_monitor.reading.decoding import Reading, decode
 from model_monitor.reading.formats import CaptureFormat, MergedFormat
 from model_monitor.reading.quarantine import write_quarantine
-from model_monitor.reading.refusals import CELLS, REASON, Refusal
-from model_monitor.reading.windows import Window
+from model_monitor.records.decoding import Reading, decode
+from model_monitor.records.refusals import CELLS, REASON, Refusal
+from model_monitor.records.windows import Window
+from model_monitor.runs.run import run_baseline
 
 BOTH = ("endpointInput", "endpointOutput")
 NAMES = ("p", "a", "b")

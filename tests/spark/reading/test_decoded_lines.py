@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from tests.unit.reading.captured_lines import some_lines
+from tests.unit.records.captured_lines import some_lines
 
 from model_monitor.profiling.scan import scan
 from model_monitor.reading.captures import list_captures, read_captures
 from model_monitor.reading.formats import CaptureFormat, CsvFormat
 from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.readers import read_dataset
-from model_monitor.reading.refusals import REASON, Refusal
+from model_monitor.records.refusals import REASON, Refusal
 
 LONG = "x" * 300
 

@@ -11,10 +11,10 @@ import pytest
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadInput
-from model_monitor.monitor import run_baseline
 from model_monitor.reading.formats import CsvFormat
 from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.readers import read_dataset
+from model_monitor.runs.run import run_baseline
 
 
 @pytest.fixture

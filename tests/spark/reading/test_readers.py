@@ -15,7 +15,6 @@ import pytest
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.monitor import run_baseline
 from model_monitor.profiling.scan import scan
 from model_monitor.reading.formats import (
     CaptureFormat,
@@ -29,7 +28,8 @@ from model_monitor.reading.formats import (
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.readers import read_dataset, read_source, read_table
-from model_monitor.reading.refusals import REASON, Refusal
+from model_monitor.records.refusals import REASON, Refusal
+from model_monitor.runs.run import run_baseline
 from model_monitor.runtime.failures import failure_of
 
 CSV = CsvFormat(header=True)

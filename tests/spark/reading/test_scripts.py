@@ -8,11 +8,11 @@ import pytest
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, NoData, ScriptFailed
-from model_monitor.monitor import run_baseline
 from model_monitor.reading.formats import CsvFormat, ParquetFormat
 from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.readers import read_dataset
 from model_monitor.reading.scripts import read_script
+from model_monitor.runs.run import run_baseline
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.runtime.deequ_jar import provide_jar
-from model_monitor.runtime.processor import VARIABLE
+from model_monitor.engine.processor import VARIABLE
+from model_monitor.launch.deequ_jar import provide_jar
 
 LIB = Path(__file__).resolve().parents[3] / "lib"
 
@@ -27,7 +27,8 @@ def printed_by(program: str, *words: str, before: str = "", options: str = "") -
     """
     imports = """
         import json, sys
-        from model_monitor.runtime.session import leave_out_yarn, start_session, stop_session
+        from model_monitor.engine.hadoop import leave_out_yarn
+        from model_monitor.runtime.session import start_session, stop_session
     """
     opening = """
         spark = start_session("test", settings={"spark.ui.enabled": "false"})

@@ -7,7 +7,7 @@ from model_monitor.bias.measures import BiasMeasures
 from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.documents.page import Mark, PageTable, PointChart
-from model_monitor.monitoring import Reporting
+from model_monitor.runs.protocol import Reporting
 
 from .test_checks import BASELINE, WORSE
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from tests.programs import printed_by
-from tests.unit.explain.runs_on_disk import numbers, profile, publish_baseline
+from tests.unit.derivation.runs_on_disk import numbers, profile, publish_baseline
 
 
 def test_runs_are_merged_without_a_jvm(tmp_path):

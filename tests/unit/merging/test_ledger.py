@@ -9,7 +9,7 @@ from model_monitor.merging.labels import LabelAccount
 from model_monitor.merging.ledger import MergeLedger
 from model_monitor.merging.staging import StagedHours
 from model_monitor.reading.coverage import Coverage
-from model_monitor.reading.refusals import Refusal
+from model_monitor.records.refusals import Refusal
 
 FIRST = 474000
 

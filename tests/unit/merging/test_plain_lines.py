@@ -19,7 +19,7 @@ from model_monitor.merging.plain_lines import (
     plain_captures,
     plain_labels,
 )
-from model_monitor.reading.places import FILE_KEY, LINE
+from model_monitor.records.places import FILE_KEY, LINE
 
 ROWS = 40
 

@@ -5,8 +5,8 @@ import pyarrow as pa
 
 from model_monitor.profiling.partition import states_of_partition
 from model_monitor.profiling.plan import ColumnPlan, LineMetadata, ScanPlan
-from model_monitor.reading.refusals import Refusal
-from model_monitor.reading.request_metadata import request_metadata
+from model_monitor.records.refusals import Refusal
+from model_monitor.records.request_metadata import request_metadata
 from model_monitor.states import ColumnType, Requests, decode
 
 LINE = "the line"

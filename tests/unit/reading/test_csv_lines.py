@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.reading.csv_lines import CsvLines
-from model_monitor.reading.csv_rows import SPARK_ESCAPE
-from model_monitor.reading.places import LINE
-from model_monitor.reading.refusals import Refusal
+from model_monitor.records.csv_rows import SPARK_ESCAPE
+from model_monitor.records.places import LINE
+from model_monitor.records.refusals import Refusal
 
 AGE_AND_PLAN = CsvLines(("age", "plan"), header=True)
 

@@ -6,7 +6,7 @@ import pytest
 
 from model_monitor.runtime.cluster_faults import CLUSTER_FAULTS
 from model_monitor.runtime.failures import failure_of
-from model_monitor.signs import sentence_about
+from model_monitor.storage.error_patterns import sentence_about
 
 LOST = (
     "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most recent failure: "
@@ -100,7 +100,7 @@ def test_every_fault_is_tried_above():
 
 
 def test_a_daemon_of_ours_that_ends_is_told_like_pysparks():
-    text = TEXTS["a Python that ends"].replace("pyspark.daemon", "model_monitor.worker_daemon")
+    text = TEXTS["a Python that ends"].replace("pyspark.daemon", "model_monitor.engine.worker_daemon")
 
     assert "ended before it began to work" in failure_of(RuntimeError(text)).reason
 

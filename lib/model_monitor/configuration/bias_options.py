@@ -1,0 +1,132 @@
+"""The kinds of values that the options of a bias job hold. Pure but for reading the configuration, a local file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from pydantic import BeforeValidator
+
+from model_monitor.bias.analysis import ALL_METHODS
+from model_monitor.configuration.sources import Given
+from model_monitor.documents.analysis_config import AnalysisConfig, DatasetType
+from model_monitor.errors import BadDocument
+from model_monitor.states.contingency_plan import ValueKind
+from model_monitor.storage import local_path
+
+FORMATS = {
+    DatasetType.CSV: "csv",
+    DatasetType.JSON_LINES: "jsonl",
+    DatasetType.JSON: "json",
+    DatasetType.CAPTURE: "capture",
+    DatasetType.PARQUET: "parquet",
+}
+"""What `dataset_type` of a configuration stands for where `dataset_format` is not given."""
+
+
+ANALYSES = ("MODEL_BIAS", "MODEL_EXPLAINABILITY")
+"""The analyses that have such a configuration."""
+
+
+class IntervalMethod(str, Enum):
+    """How the intervals of bias metrics are made."""
+
+    NONE = "none"
+    BOOTSTRAP = "bootstrap"
+
+
+def read_analysis_config(path: str) -> AnalysisConfig:
+    """The configuration in a local file.
+
+    Raises BadDocument if it is none, OSError if there is no such file.
+    """
+    return AnalysisConfig.from_json(local_path(path).read_bytes(), path)
+
+
+def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
+    """Options that an analysis configuration stands for, where they are not given: where its data lies, and what it is.
+
+    Its `dataset_uri` wins over everything but a flag. A monitor's configuration does not say what its data is: merged records.
+    Source: clarify.md 1 and 5.1.
+    """
+    if "analysis_type" not in given or given["analysis_type"].text.upper() not in ANALYSES:
+        return {}
+    try:
+        config = read_analysis_config(given["analysis_config"].text)
+    except (KeyError, OSError, BadDocument):  # told when the option itself is read
+        return {}
+    found = {}
+    if config.dataset_type in FORMATS:
+        found["dataset_format"] = FORMATS[config.dataset_type]
+    elif config.dataset_type is None and job == "monitor":
+        found["dataset_format"] = "merged"
+    found = {name: text for name, text in found.items() if name not in given}
+    source = given.get("dataset_source")
+    if config.dataset_uri is not None and not (source and source.place.startswith("--")):
+        found["dataset_source"] = config.dataset_uri
+    return found
+
+
+def _analysis_config(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        read_analysis_config(value)
+    except FileNotFoundError:
+        raise ValueError(f"is {value!r}, where there is no file; write the path of a local file") from None
+    except OSError as fault:
+        raise ValueError(
+            f"is {value!r}, which can't be read ({fault.strerror}); write the path of a local file"
+        ) from None
+    except BadDocument as fault:
+        raise ValueError(f"is {value!r}: {'; '.join(str(fault).splitlines())}") from None
+    return value
+
+
+def _column_types(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    found: dict[str, ValueKind] = {}
+    kinds = {kind.value: kind for kind in ValueKind}
+    for pair in filter(None, (pair.strip() for pair in value.split(","))):
+        name, equals, kind = pair.rpartition("=")
+        if not equals or kind.strip().lower() not in kinds:
+            raise ValueError(f"has {pair!r}; write COLUMN=categorical or COLUMN=continuous, several with commas")
+        found[name.strip()] = kinds[kind.strip().lower()]
+    return found
+
+
+def _ranges(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    known = (*(ALL_METHODS.post_training or ()), *(ALL_METHODS.pre_training or ()))
+    found: dict[str, tuple[float, float]] = {}
+    for pair in filter(None, (pair.strip() for pair in value.split(","))):
+        name, _, ends = pair.partition("=")
+        low, _, high = ends.partition(":")
+        try:
+            found[name.strip()] = float(low), float(high)
+        except ValueError:
+            raise ValueError(
+                f"has {pair!r}; write METRIC=LOW:HIGH, such as DPL=-0.1:0.1, several with commas"
+            ) from None
+        if name.strip() not in known:
+            raise ValueError(f"has {name.strip()!r}, which is no bias metric; they are {', '.join(known)}")
+        low_end, high_end = found[name.strip()]
+        if math.isnan(low_end) or math.isnan(high_end) or low_end > high_end:
+            raise ValueError(f"has {pair!r}, whose first number has to be the smaller one")
+    return found
+
+
+def _neutral(value: Any) -> Any:
+    if str(value).strip() not in ("0", "1"):
+        raise ValueError(f"is {value!r}; write 0 as the service has it, or 1, where disparate impact is neutral")
+    return int(value)
+
+
+local_analysis_config = BeforeValidator(_analysis_config)
+types_by_column = BeforeValidator(_column_types)
+ranges_by_metric = BeforeValidator(_ranges)
+neutral_value = BeforeValidator(_neutral)

@@ -1,0 +1,775 @@
+"""The configuration of a job: each variable of the container's contract and each option of ours, declared once.
+
+`JobConfig` is the table. Its attributes are the variables' own names, the flags are the same in kebab case. The help text
+(`job_help.py`) and the reading of flags, environment and files (`configuration.py`) are made from it. Driver only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from operator import attrgetter
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from model_monitor.configuration.bias_options import (
+    IntervalMethod,
+    local_analysis_config,
+    neutral_value,
+    ranges_by_metric,
+    types_by_column,
+)
+from model_monitor.configuration.options import (
+    AnalysisType,
+    Compatibility,
+    Option,
+    at_least_the_datapoints,
+    data_format,
+    destinations,
+    duration,
+    enabled,
+    member_of,
+    moment,
+    names,
+    number,
+    period,
+    script,
+    share,
+    switch,
+    tolerance_rule,
+    up_to_100,
+    whole,
+)
+from model_monitor.configuration.s3 import S3Encryption, only_with_kms
+from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE
+from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS
+from model_monitor.documents.constraints import CategoricalDriftMethod, ComparisonMethod
+from model_monitor.model_quality.tolerance import Tolerance
+from model_monitor.outputs.notices.destinations import Destination
+from model_monitor.reading.formats import DatasetFormat
+from model_monitor.states.contingency_plan import ValueKind
+from model_monitor.states.outcomes import ProblemType
+
+_WITH_FEATURES = (AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY)
+ANALYSES_OF_MODELS = (AnalysisType.MODEL_QUALITY, AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY)
+_DATA_QUALITY = (AnalysisType.DATA_QUALITY,)
+_MODEL_QUALITY = (AnalysisType.MODEL_QUALITY,)
+_BIAS = (AnalysisType.MODEL_BIAS,)
+_BASELINE = ("baseline",)
+_MONITOR = ("monitor",)
+_ANALYSER = ("baseline", "monitor")
+_MERGE = ("merge",)
+_IN_A_WINDOW = ("monitor", "merge")
+
+_suggestion = partial(Option, ours=True, jobs=_BASELINE, analyses=_DATA_QUALITY)
+_of_model = partial(Option, analyses=ANALYSES_OF_MODELS)
+
+
+class JobConfig(BaseModel):
+    """What one run was told, all of it valid.
+
+    Source: contract.md sections 1.1, 1.2, 2 and 11.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    job: str
+    """The job's name: baseline, monitor or merge."""
+
+    ignored: tuple[str, ...] = ()
+    """Variables that were given and that this job doesn't use, as they were given."""
+
+    doubtful: tuple[str, ...] = ()
+    """Variables that look like ours but are not, each with the nearest name."""
+
+    dataset_source: Annotated[str, Option("File or directory with the data; directories are searched.", "PATH")] = ""
+    """Empty only if the format names the data itself (a table, a Spark reader without paths)."""
+
+    dataset_format: Annotated[
+        DatasetFormat,
+        data_format,
+        Option(
+            "What the data is: csv, csv-without-header, jsonl, json, parquet, capture, merged, table:NAME, the "
+            'contract\'s JSON, or any reader of Spark as {"spark": {"format": "orc", "options": {}}}.',
+            "FORMAT",
+            presets={"merge": "capture"},
+        ),
+    ]
+
+    output_path: Annotated[str, Option("Directory that the results are written to.", "DIRECTORY")]
+
+    analysis_type: Annotated[
+        AnalysisType,
+        member_of(AnalysisType),
+        Option("Which monitor: " + ", ".join(AnalysisType) + ".", "TYPE", jobs=_ANALYSER),
+    ] = AnalysisType.DATA_QUALITY
+
+    publish_cloudwatch_metrics: Annotated[
+        bool | None,
+        enabled,
+        Option("Whether metrics are written.", "Enabled|Disabled", default="Enabled in a container, else Disabled"),
+    ] = None
+
+    problem_type: Annotated[
+        ProblemType | None,
+        member_of(ProblemType),
+        _of_model(
+            "What the model predicts: " + ", ".join(problem.value for problem in ProblemType) + ".",
+            "TYPE",
+            analyses=_MODEL_QUALITY,
+        ),
+    ] = None
+
+    inference_attribute: Annotated[
+        str | None,
+        _of_model("Column, index or JSON path of the prediction.", "FEATURE"),
+    ] = None
+
+    probability_attribute: Annotated[
+        str | None,
+        _of_model("Column, index or JSON path of the probability.", "FEATURE"),
+    ] = None
+
+    probability_threshold_attribute: Annotated[
+        float | None,
+        number,
+        _of_model("A probability above it means label 1.", "NUMBER", default="0.5"),
+    ] = None
+
+    ground_truth_attribute: Annotated[str | None, _of_model("Column, index or JSON path of the label.", "FEATURE")] = (
+        None
+    )
+
+    ground_truth_source: Annotated[
+        str | None,
+        Option("File or directory with the ground truth.", "PATH", jobs=_MERGE, required_by=_MERGE),
+    ] = None
+
+    features_attribute: Annotated[
+        str | None,
+        Option("JSON path of the features in a record.", "PATH", analyses=_WITH_FEATURES),
+    ] = None
+
+    exclude_features_attribute: Annotated[
+        tuple[str, ...],
+        names,
+        Option(
+            "Columns to leave out: names or 0-based indices, with commas.", "FEATURES", jobs=_ANALYSER, default="none"
+        ),
+    ] = ()
+
+    record_preprocessor_script: Annotated[
+        str | None,
+        script,
+        Option("Python file whose preprocess_handler(record) makes the rows.", "FILE", jobs=_ANALYSER),
+    ] = None
+
+    post_analytics_processor_script: Annotated[
+        str | None,
+        script,
+        Option("Python file whose postprocess_handler() runs after the results are written.", "FILE", jobs=_ANALYSER),
+    ] = None
+
+    baseline_constraints: Annotated[str | None, Option("constraints.json of the baseline.", "FILE", jobs=_MONITOR)] = (
+        None
+    )
+
+    baseline_statistics: Annotated[
+        str | None, Option("statistics.json of the baseline.", "FILE", jobs=_MONITOR, analyses=_DATA_QUALITY)
+    ] = None
+
+    baseline: Annotated[
+        str | None,
+        Option(
+            "Output path of the run to compare with, instead of the two files; previous: the run before this one.",
+            "PATH|previous",
+            ours=True,
+            jobs=_MONITOR,
+        ),
+    ] = None
+
+    start_time: Annotated[
+        datetime | None,
+        moment,
+        Option("First moment of the window, such as 2021-05-06T22:00:00Z.", "TIME", jobs=_IN_A_WINDOW),
+    ] = None
+
+    end_time: Annotated[
+        datetime | None, moment, Option("First moment after the window.", "TIME", jobs=_IN_A_WINDOW)
+    ] = None
+
+    scheduled_time: Annotated[
+        datetime | None,
+        moment,
+        Option(
+            "Time that the run is scheduled for; its full hour, and the two offsets from it, are a window, too.",
+            "TIME",
+            ours=True,
+            jobs=_IN_A_WINDOW,
+        ),
+    ] = None
+
+    start_time_offset: Annotated[
+        timedelta,
+        duration,
+        Option(
+            "From the scheduled time to the start of the window, as an ISO 8601 duration, such as -P8D.",
+            "DURATION",
+            ours=True,
+            jobs=_IN_A_WINDOW,
+            default="-PT1H",
+        ),
+    ] = timedelta(hours=-1)
+
+    end_time_offset: Annotated[
+        timedelta,
+        duration,
+        Option("The same to its end.", "DURATION", ours=True, jobs=_IN_A_WINDOW, default="PT0H"),
+    ] = timedelta(0)
+
+    late_labels: Annotated[
+        timedelta | None,
+        period,
+        Option(
+            "How long labels are waited for, such as P7D: a later run merges the hours again whose labels have come.",
+            "DURATION",
+            ours=True,
+            jobs=_MERGE,
+            default="not at all",
+        ),
+    ] = None
+
+    absent_label: Annotated[
+        str | None,
+        Option(
+            "Label of captures that got none within --after, such as 0 for no click.", "LABEL", ours=True, jobs=_MERGE
+        ),
+    ] = None
+
+    after: Annotated[
+        timedelta | None,
+        period,
+        Option(
+            "How long after its hour a capture is labelled as absent, such as PT24H.",
+            "DURATION",
+            ours=True,
+            jobs=_MERGE,
+        ),
+    ] = None
+
+    to_label: Annotated[
+        int | None,
+        whole,
+        Option(
+            "So many captures without a label are listed for people to label, from all ranges of the score.",
+            "NUMBER",
+            ours=True,
+            jobs=_MERGE,
+        ),
+    ] = None
+
+    to_label_seed: Annotated[
+        int, whole, Option("Another number gives another list of them.", "NUMBER", ours=True, jobs=_MERGE)
+    ] = 1
+
+    score_attribute: Annotated[
+        str,
+        Option(
+            "Where in the model's output its score is, for --to-label: index of a CSV cell, or path of a JSON member.",
+            "PATH",
+            ours=True,
+            jobs=_MERGE,
+        ),
+    ] = "0"
+
+    metric_time: Annotated[
+        datetime | None,
+        moment,
+        Option("Time stamp of the metrics.", "TIME", jobs=_IN_A_WINDOW, default="start_time, or the start of the run"),
+    ] = None
+
+    lenient_window: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether all records of the window's hour folders are taken, whatever their own time.",
+            ours=True,
+            jobs=_MONITOR,
+            opposite="strict_window",
+        ),
+    ] = False
+
+    sample: Annotated[
+        float | None,
+        share,
+        Option(
+            "Share of the captured events to look at, the same ones in every run.", "SHARE", ours=True, jobs=_MONITOR
+        ),
+    ] = None
+
+    allow_mixed_encodings: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether input and output of a capture may have different encodings; without it the job fails, as the service's.",
+            ours=True,
+            jobs=_MONITOR,
+            opposite="one_encoding",
+        ),
+    ] = False
+
+    omit_empty_violations: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether constraint_violations.json is left out when there are none, for scripts that take it for an alarm.",
+            ours=True,
+            jobs=_MONITOR,
+            opposite="always_violations",
+        ),
+    ] = False
+
+    fail_on_violations: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether the job ends with exit status 4 if there are violations.",
+            ours=True,
+            jobs=_MONITOR,
+            opposite="succeed_on_violations",
+        ),
+    ] = False
+
+    sink: Annotated[
+        tuple[Destination, ...],
+        destinations,
+        Option(
+            "Who is told: cloudwatch[:NAMESPACE], webhook:URL, email:ADDRESS, sns:ARN, prometheus:PATH; several with commas, "
+            "or in several flags.",
+            "SINK",
+            ours=True,
+            jobs=_MONITOR,
+            default="nobody",
+            repeatable=True,
+        ),
+    ] = ()
+
+    sink_required: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether the job fails if a sink could not be told; without it that is a warning.",
+            ours=True,
+            jobs=_MONITOR,
+            opposite="sink_optional",
+        ),
+    ] = False
+
+    every: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether webhooks, mail and topics are told of every run, not only when the alert changes.",
+            ours=True,
+            jobs=_MONITOR,
+            opposite="on_transition",
+        ),
+    ] = False
+
+    datapoints_to_alert: Annotated[
+        int,
+        up_to_100,
+        Option(
+            "How many of the last windows have to have violations for an alert.", "NUMBER", ours=True, jobs=_MONITOR
+        ),
+    ] = 1
+
+    evaluation_period: Annotated[
+        int | None,
+        up_to_100,
+        AfterValidator(at_least_the_datapoints),
+        Option(
+            "How many of the last windows are looked at for that.",
+            "NUMBER",
+            ours=True,
+            jobs=_MONITOR,
+            default="datapoints_to_alert",
+        ),
+    ] = None
+
+    min_traffic: Annotated[
+        float | None,
+        share,
+        Option(
+            "Share of the records that are usual at a window's hour below which traffic fell, and the sinks are told.",
+            "SHARE",
+            ours=True,
+            jobs=_MONITOR,
+            default="not looked at",
+        ),
+    ] = None
+
+    sagemaker_endpoint_name: Annotated[
+        str | None, Option("The endpoint's name: a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW)
+    ] = None
+
+    sagemaker_monitoring_schedule_name: Annotated[
+        str | None, Option("The schedule's name: a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW)
+    ] = None
+
+    sagemaker_endpoint_datacapture_prefix: Annotated[
+        str | None, Option("Prefix that the captures lie under.", "PATH", jobs=())
+    ] = None
+
+    categorical_drift_method: Annotated[
+        CategoricalDriftMethod,
+        member_of(CategoricalDriftMethod),
+        Option(
+            "Written into the suggested constraints: "
+            + ", ".join(method.value for method in CategoricalDriftMethod)
+            + ".",
+            "METHOD",
+            jobs=_BASELINE,
+            analyses=_DATA_QUALITY,
+        ),
+    ] = DEFAULT_SETTINGS.categorical_drift_method
+
+    comparison_method: Annotated[
+        ComparisonMethod,
+        AfterValidator(attrgetter("canonical")),
+        member_of(ComparisonMethod),
+        _suggestion("Written into the suggested constraints: Simple or Robust.", "METHOD"),
+    ] = DEFAULT_SETTINGS.comparison_method
+
+    comparison_threshold: Annotated[
+        float,
+        share,
+        _suggestion(
+            "Distance of distributions above which a feature has drifted; written into the suggested constraints.",
+            "SHARE",
+        ),
+    ] = DEFAULT_SETTINGS.comparison_threshold
+
+    categorical_comparison_threshold: Annotated[
+        float,
+        share,
+        _suggestion("The same for categories.", "SHARE"),
+    ] = DEFAULT_SETTINGS.categorical_comparison_threshold
+
+    datatype_check_threshold: Annotated[
+        float,
+        share,
+        _suggestion(
+            "Share of values that have to be of the inferred type; written into the suggested constraints.", "SHARE"
+        ),
+    ] = DEFAULT_SETTINGS.datatype_check_threshold
+
+    domain_content_threshold: Annotated[
+        float,
+        share,
+        _suggestion(
+            "Share of texts that have to be among the known ones; written into the suggested constraints.", "SHARE"
+        ),
+    ] = DEFAULT_SETTINGS.domain_content_threshold
+
+    max_domain_size: Annotated[
+        int,
+        whole,
+        _suggestion("A text feature with more distinct values than this gets no list of known ones.", "NUMBER"),
+    ] = MAX_DOMAIN_SIZE
+
+    with_sketches: Annotated[
+        bool | None,
+        switch,
+        Option(
+            "Whether statistics.json holds the sketches; states/ has them anyway.",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_DATA_QUALITY,
+            opposite="without_sketches",
+            default="with, up to 300 columns",
+        ),
+    ] = None
+
+    checks: Annotated[
+        str | None,
+        Option(
+            "Deequ checks of your own: module:function, or a JSON file of analyzers and assertions.",
+            "CHECKS",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_DATA_QUALITY,
+        ),
+    ] = None
+
+    allow_second_scan: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether a check that needs it may read the data once more.",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_DATA_QUALITY,
+            opposite="no_second_scan",
+        ),
+    ] = False
+
+    positive_label: Annotated[
+        str | None,
+        Option(
+            "The class that a binary problem is about.",
+            "LABEL",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_MODEL_QUALITY,
+            default="1 or true",
+        ),
+    ] = None
+
+    tolerance: Annotated[
+        Tolerance | None,
+        tolerance_rule,
+        Option(
+            "How far the suggested thresholds lie from the baseline's values: interval, absolute:0.02, relative:5%, or none.",
+            "TOLERANCE",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_MODEL_QUALITY,
+            default="interval, but none with --compat service",
+        ),
+    ] = None
+
+    window_rows: Annotated[
+        int | None,
+        whole,
+        Option(
+            "Rows that a window will have at least: what --tolerance interval allows for.",
+            "NUMBER",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_MODEL_QUALITY,
+            default="as many as the baseline",
+        ),
+    ] = None
+
+    min_samples: Annotated[
+        int | None,
+        whole,
+        Option(
+            "Rows that a metric has to rest on to be judged; with fewer checks.json says that nobody can tell.",
+            "NUMBER",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_MODEL_QUALITY,
+        ),
+    ] = None
+
+    metrics: Annotated[
+        tuple[str, ...],
+        names,
+        Option(
+            "Metrics of your own, a value for each outcome: module:function, several with commas.",
+            "METRICS",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_MODEL_QUALITY,
+            default="none",
+        ),
+    ] = ()
+
+    analysis_config: Annotated[
+        str | None,
+        local_analysis_config,
+        Option(
+            "Clarify's analysis_config.json: label, facets, metrics; a local file.",
+            "FILE",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=(AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY),
+        ),
+    ] = None
+
+    column_types: Annotated[
+        Mapping[str, ValueKind],
+        types_by_column,
+        Option(
+            "How columns are taken, whatever their values look like: COLUMN=categorical or COLUMN=continuous, with commas.",
+            "COLUMNS",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_BIAS,
+            default="as their values look",
+        ),
+    ] = {}
+
+    flip_test: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether the flip test is made, the one metric that looks at rows again.",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_BIAS,
+            opposite="no_flip_test",
+        ),
+    ] = True
+
+    flip_test_rows: Annotated[
+        int | None,
+        whole,
+        Option(
+            "Rows of a side above which the flip test looks at a sample.",
+            "NUMBER",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_BIAS,
+            default="200,000",
+        ),
+    ] = None
+
+    bias_ci: Annotated[
+        IntervalMethod,
+        member_of(IntervalMethod),
+        Option(
+            "bootstrap: a metric has drifted only if its whole 95 % interval has; none: if its value has.",
+            "none|bootstrap",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_BIAS,
+        ),
+    ] = IntervalMethod.NONE
+
+    bias_min_rows: Annotated[
+        int | None,
+        whole,
+        Option(
+            "Rows that a group and the rest have to have to be judged; with fewer checks.json says that nobody can tell.",
+            "NUMBER",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_BIAS,
+        ),
+    ] = None
+
+    bias_di_neutral: Annotated[
+        int,
+        neutral_value,
+        Option(
+            "Value that disparate impact is measured from: 0 as the service does, or 1, where it is neutral.",
+            "0|1",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_BIAS,
+        ),
+    ] = 0
+
+    bias_ranges: Annotated[
+        Mapping[str, tuple[float, float]],
+        ranges_by_metric,
+        Option(
+            "Ranges that metrics have to lie in whatever the baseline says: METRIC=LOW:HIGH, with commas.",
+            "RANGES",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_BIAS,
+            default="none",
+        ),
+    ] = {}
+
+    max_quarantined_share: Annotated[
+        float, share, Option("Share of unreadable records above which the job fails.", "SHARE", ours=True)
+    ] = 0.01
+
+    accept_exponents: Annotated[
+        bool | None,
+        switch,
+        Option(
+            "Whether 1e-5 in text is a number.",
+            ours=True,
+            jobs=_ANALYSER,
+            opposite="no_exponents",
+            default="yes, but no with --compat service",
+        ),
+    ] = None
+
+    flatten_json: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether nested JSON objects become features called outer.inner; without it they are refused.",
+            ours=True,
+            jobs=_ANALYSER,
+            opposite="no_flatten_json",
+        ),
+    ] = False
+
+    max_runtime: Annotated[
+        timedelta | None,
+        period,
+        Option(
+            "How long the job may take before it publishes, such as PT1H; then it is stopped with nothing published.",
+            "DURATION",
+            ours=True,
+            default="as long as it takes",
+        ),
+    ] = None
+
+    s3_encryption: Annotated[
+        S3Encryption | None,
+        member_of(S3Encryption),
+        Option(
+            "Encryption that every write to S3 asks for: SSE-S3, or SSE-KMS.",
+            "SSE-S3|SSE-KMS",
+            ours=True,
+            default="the bucket's own",
+        ),
+    ] = None
+
+    s3_kms_key: Annotated[
+        str | None,
+        AfterValidator(only_with_kms),
+        Option(
+            "Key for SSE-KMS: its ARN, or its id in the bucket's account.", "KEY", ours=True, default="AWS's own for S3"
+        ),
+    ] = None
+
+    compat: Annotated[
+        Compatibility,
+        member_of(Compatibility),
+        Option(
+            "service: the very numbers of the service (one partition, its type classes, its rules); none: the right ones.",
+            "none|service",
+            ours=True,
+        ),
+    ] = Compatibility.NONE
+
+    progress: Annotated[
+        bool | None,
+        switch,
+        Option("Whether a bar shows the stages.", ours=True, opposite="no_progress", default="on a terminal"),
+    ] = None
+
+    env_file: Annotated[
+        str | None,
+        Option("File of variables, NAME=VALUE a line, used where the environment has none.", "FILE", ours=True),
+    ] = None
+
+    container_root: Annotated[str, Option("Where opt/ml of a container is looked for.", "DIRECTORY", ours=True)] = "/"
+
+    @property
+    def replays_service(self) -> bool:
+        """Whether the numbers of the service are wanted, its faults included."""
+        return self.compat is Compatibility.SERVICE
+
+    @property
+    def takes_exponents(self) -> bool:
+        """Whether 1e-5 in text is a number: as told, else unless the service is replayed."""
+        return not self.replays_service if self.accept_exponents is None else self.accept_exponents
+
+
+OPTIONS: Mapping[str, Option] = {
+    name: fact for name, field in JobConfig.model_fields.items() for fact in field.metadata if isinstance(fact, Option)
+}
+"""Every option by its attribute's name, in the order of --help."""

@@ -1,0 +1,220 @@
+"""The kinds of values that a job's options hold, and what else is declared beside an option. Pure.
+
+Flags, variables and files all give text; each kind here reads it or says what to write instead. `Option` is declared with
+each attribute of `contract.JobConfig`; the help text and the reading of sources are made from it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any, TypeVar
+from urllib.parse import urlparse
+
+from pydantic import BeforeValidator, ValidationInfo
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.model_quality.tolerance import Tolerance
+from model_monitor.outputs.notices.destinations import read_destinations
+from model_monitor.reading.formats import parse_dataset_format
+from model_monitor.records.windows import parse_time
+from model_monitor.schedules import read_offset
+from model_monitor.storage import local_path
+
+JOBS = ("baseline", "monitor", "merge")
+
+
+class AnalysisType(str, Enum):
+    """Which monitor a job runs (contract.md sections 1.1 and 11)."""
+
+    DATA_QUALITY = "DATA_QUALITY"
+    MODEL_QUALITY = "MODEL_QUALITY"
+    MODEL_BIAS = "MODEL_BIAS"
+    MODEL_EXPLAINABILITY = "MODEL_EXPLAINABILITY"
+
+
+class Compatibility(str, Enum):
+    """Whose behaviour is wanted: what is right, or what the service did (contract.md section 11, the principle)."""
+
+    NONE = "none"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is declared with an option beside its type and default.
+
+    help: one or two sentences for --help. placeholder: its value in --help ("DIRECTORY"), empty for a switch.
+    ours: not in the service's contract; its variable is then MODEL_MONITOR_<FLAG>.
+    jobs, analyses: who uses it; elsewhere it is accepted and has no effect.
+    opposite: the flag that says no to a switch. default: the default in words, where the value does not say it.
+    repeatable: of a flag given several times all count, as if their values stood in one with commas.
+    required_by: jobs that can't do without it. presets: by job, the text that counts where none is given.
+    """
+
+    help: str
+    placeholder: str = ""
+    ours: bool = False
+    jobs: tuple[str, ...] = JOBS
+    analyses: tuple[AnalysisType, ...] = tuple(AnalysisType)
+    opposite: str | None = None
+    default: str | None = None
+    repeatable: bool = False
+    required_by: tuple[str, ...] = ()
+    presets: Mapping[str, str] = field(default_factory=dict)
+
+    def is_used_by(self, job: str, analysis: AnalysisType) -> bool:
+        """Whether a job of this analysis looks at the option."""
+        return job in self.jobs and analysis in self.analyses
+
+
+E = TypeVar("E", bound=Enum)
+_YES, _NO = ("true", "yes", "1", "on", "enabled"), ("false", "no", "0", "off", "disabled")
+
+
+def read_switch(value: Any) -> Any:
+    """True or False of a text such as true, no, 1, Disabled."""
+    text = str(value).strip().lower()
+    if value is None or isinstance(value, bool):
+        return value
+    if text not in (*_YES, *_NO):
+        raise ValueError(f"is {value!r}; write true or false")
+    return text in _YES
+
+
+def _enabled(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().lower() not in ("enabled", "disabled", "true", "false"):
+        raise ValueError(f"is {value!r}; write Enabled or Disabled")
+    return read_switch(value)
+
+
+def _number(value: Any) -> Any:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"is {value!r}; it has to be a number, such as 0.1")
+    return number
+
+
+def _share(value: Any) -> Any:
+    number = _number(value)
+    if not 0 <= number <= 1:
+        hint = f" ({number:g} % is {number / 100:g})" if 1 < number <= 100 else ""
+        raise ValueError(f"is {value!r}; it has to be a number from 0 to 1{hint}")
+    return number
+
+
+def _whole(value: Any) -> Any:
+    text = str(value).strip()
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError(f"is {value!r}; it has to be a whole number above 0")
+    return int(text)
+
+
+def _up_to_100(value: Any) -> Any:
+    number = _whole(value)
+    if number > 100:  # contract.md section 10
+        raise ValueError(f"is {value!r}; it has to be a whole number from 1 to 100")
+    return number
+
+
+def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
+    """An evaluation period, which is not below the datapoints that it is to hold."""
+    needed = info.data.get("datapoints_to_alert", 1)
+    if period < needed:
+        raise ValueError(
+            f"is {period}, and datapoints_to_alert {needed}: there could be no alert; write {needed} or more"
+        )
+    return period
+
+
+def _duration(value: Any) -> Any:
+    try:
+        return read_offset(value.strip(), "") if isinstance(value, str) else value
+    except BadConfiguration:
+        raise ValueError(f"is {value!r}; it has to be an ISO 8601 duration, such as PT1H or -P1D") from None
+
+
+def _period(value: Any) -> Any:
+    span = _duration(value)
+    if isinstance(span, timedelta) and span <= timedelta(0):
+        raise ValueError(f"is {value!r}; it has to be longer than nothing, such as PT24H or P7D")
+    return span
+
+
+def _destinations(value: Any) -> Any:
+    return read_destinations(value) if isinstance(value, str) else value
+
+
+def _names(value: Any) -> Any:
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+def _format(value: Any) -> Any:
+    try:
+        return parse_dataset_format(value) if isinstance(value, str) else value
+    except BadConfiguration as fault:
+        raise ValueError(str(fault)) from fault
+
+
+def _script(value: Any) -> Any:
+    if isinstance(value, str) and urlparse(value).scheme in ("", "file") and not local_path(value).is_file():
+        raise ValueError(f"is {value!r}, where there is no file; write the path of a Python file")
+    return value
+
+
+def _moment(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    time = parse_time(value.strip())
+    if time is None:
+        raise ValueError(f"is {value!r}; it has to be a time, such as 2021-05-06T22:00:00Z")
+    return time
+
+
+switch = BeforeValidator(read_switch)
+enabled = BeforeValidator(_enabled)
+number = BeforeValidator(_number)
+share = BeforeValidator(_share)
+whole = BeforeValidator(_whole)
+moment = BeforeValidator(_moment)
+duration = BeforeValidator(_duration)
+period = BeforeValidator(_period)
+up_to_100 = BeforeValidator(_up_to_100)
+destinations = BeforeValidator(_destinations)
+names = BeforeValidator(_names)
+script = BeforeValidator(_script)
+data_format = BeforeValidator(_format)
+
+
+def _tolerance(value: Any) -> Any:
+    try:
+        return Tolerance.parse(value) if isinstance(value, str) else value
+    except BadConfiguration as fault:
+        raise ValueError(str(fault).removeprefix("tolerance ")) from fault
+
+
+tolerance_rule = BeforeValidator(_tolerance)
+
+
+def member_of(kind: type[E]) -> BeforeValidator:
+    """A member of an enumeration by its value, without regard to case."""
+
+    def read(value: Any) -> Any:
+        if value is None or isinstance(value, kind):
+            return value
+        known = {str(member.value).lower(): member for member in kind}
+        text = str(value).strip().lower()
+        if text in known:
+            return known[text]
+        near = difflib.get_close_matches(text, known, n=1)
+        hint = f"did you mean {known[near[0]].value}? " if near else ""
+        raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(str(member.value) for member in kind)}")
+
+    return BeforeValidator(read)

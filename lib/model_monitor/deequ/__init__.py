@@ -1,0 +1,1 @@
+"""Deequ on the driver: states into its metrics, and users' own Deequ Checks. The only room that knows it."""

@@ -1,0 +1,125 @@
+"""A user's checks, judged on the metrics that Deequ computes from one scan's states. Driver only.
+
+Checks of pydeequ are judged by Deequ itself, whose assertions call back into Python; those of a JSON file by comparing
+numbers here. Both come out as the same `CheckResults`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from model_monitor.deequ.analyzers import java_analyzer
+from model_monitor.deequ.check_results import ERROR, FAILURE, SUCCESS, WARNING, CheckResults, ConstraintResult
+from model_monitor.deequ.checks import CheckPlan
+from model_monitor.deequ.checks_json import JsonCheck, JsonChecks, Level
+from model_monitor.deequ.jvm import Deequ
+from model_monitor.deequ.loading import DeequChecks
+from model_monitor.deequ.metrics import CheckMetrics, plain_names
+from model_monitor.deequ.states import Evidence
+from model_monitor.documents.json_text import java_double
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from model_monitor.states.profile import Profile
+
+NOT_MET = "Value: {value} does not meet the constraint requirement!"
+"""Source: AnalysisBasedConstraint of Deequ 2.1.0."""
+
+
+def run_checks(
+    spark: SparkSession,
+    plan: CheckPlan,
+    profile: Profile,
+    matches: Mapping[str, int],
+    frame: DataFrame | None = None,
+) -> CheckResults:
+    """The results of the plan's checks on the profile of the scan that it was made for.
+
+    matches: rows in which each of `plan.predicates` was true. frame: the data under the user's column names, for a second
+    scan; needed only if one is allowed. Grouping analyzers start a small Spark job each, over their counts by value.
+
+    Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
+    """
+    deequ, checks = Deequ(spark), plan.checks
+    evidence = Evidence(spark, deequ, profile, matches)
+    if isinstance(checks, DeequChecks):
+        metrics = CheckMetrics(evidence, plan, {})
+        metrics.compute(checks.required, frame)
+        return CheckResults(tuple(_judged_by_deequ(checks, metrics)))
+    assert isinstance(checks, JsonChecks)  # there are no others
+    names = [feature.name for feature in profile.features]
+    aliases = plain_names((column for analyzer in checks.analyzers for column in analyzer.columns), names)
+    required = {
+        analyzer: java_analyzer(
+            deequ, replace(analyzer, columns=tuple(aliases.get(column, column) for column in analyzer.columns))
+        )
+        for analyzer in checks.analyzers
+    }
+    metrics = CheckMetrics(evidence, plan, aliases)
+    metrics.compute(list(required.items()), frame)
+    return CheckResults(tuple(_judged(check, required[check.analyzer], metrics) for check in checks.checks))
+
+
+def _judged_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[ConstraintResult]:
+    """Every constraint as Deequ's VerificationSuite judges it: `Check.evaluate` over the metrics."""
+    for check in checks.checks:
+        result = check._Check.evaluate(metrics.context)
+        constraints = result.constraintResults()
+        for index in range(constraints.size()):
+            found = constraints.apply(index)
+            constraint, message, metric = found.constraint(), found.message(), found.metric()
+            yield ConstraintResult(
+                check=check.description,
+                check_level=check.level.value,
+                check_status=result.status().toString(),
+                constraint=constraint.toString(),
+                constraint_status=found.status().toString(),
+                constraint_message=message.get() if message.isDefined() else "",
+                metric=_number(metric.get()) if metric.isDefined() else None,
+                served_by=metrics.source_of(_analyzer_of(constraint)),
+            )
+
+
+def _judged(check: JsonCheck, java: Any, metrics: CheckMetrics) -> ConstraintResult:
+    metric = metrics.of(java)
+    number = _number(metric, check.data_type)
+    if number is None:
+        message = str(metric.value().failed().get().getMessage())
+    else:
+        message = "" if check.assertion.holds(number) else NOT_MET.format(value=java_double(number))
+    failed = bool(message)
+    status = (ERROR if check.level is Level.ERROR else WARNING) if failed else SUCCESS
+    return ConstraintResult(
+        check=check.hint or str(check),
+        check_level=check.level.value,
+        check_status=status,
+        constraint=str(check),
+        constraint_status=FAILURE if failed else SUCCESS,
+        constraint_message=" ".join(filter(None, [message, check.hint])) if failed else "",
+        metric=number,
+        served_by=metrics.source_of(java),
+    )
+
+
+def _number(metric: Any, data_type: str | None = None) -> float | None:
+    """A metric's number: its value, the number of a histogram's bins, or a type's share. None if it failed or has none."""
+    if metric.value().isFailure():
+        return None
+    value = metric.value().get()
+    if isinstance(value, (int, float)):
+        return float(value)
+    if data_type is not None:
+        return float(value.apply(data_type).ratio())
+    if metric.getClass().getSimpleName() == "HistogramMetric":
+        return float(value.numberOfBins())
+    return None
+
+
+def _analyzer_of(constraint: Any) -> Any:
+    """The analyzer inside a constraint, which may be wrapped in others for its name and its rows."""
+    while constraint.getClass().getSimpleName() != "AnalysisBasedConstraint":
+        constraint = constraint.inner()
+    return constraint.analyzer()

@@ -1,0 +1,230 @@
+"""A user's checks before the scan: where the metric of every analyzer that a user's checks need will come from.
+
+A check runs on states only if its analyzers have them (production rule 14), so each analyzer is given one of four sources,
+and what the scan has to gather for it is known before the scan starts. `CheckPlan.run` judges the checks after it. Pure Python
+but for `run`, driver only.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from model_monitor.deequ.check_results import CheckResults
+from model_monitor.errors import BadConfiguration
+
+__all__ = ["Analyzer", "CheckPlan", "CheckResults", "Checks", "Served", "Source", "plan"]
+
+SECOND_SCAN_FLAG = "--allow-second-scan"
+
+
+@dataclass(frozen=True, slots=True)
+class Analyzer:
+    """One of Deequ's analyzers with its parameters; those that it does not have are None.
+
+    where: rows it looks at, a SQL condition. instance, expression: of Compliance. pattern: of PatternMatch, a Java regular
+    expression. quantile, relative_error: of ApproxQuantile. special: what else a Check asked for that states can't give.
+    """
+
+    name: str
+    columns: tuple[str, ...] = ()
+    where: str | None = None
+    instance: str | None = None
+    expression: str | None = None
+    pattern: str | None = None
+    quantile: float | None = None
+    relative_error: float | None = None
+    special: str | None = None
+
+    def __str__(self) -> str:
+        parameters = [*self.columns, self.instance, self.expression, self.pattern, self.quantile, self.special]
+        shown = ", ".join(dict.fromkeys(str(parameter) for parameter in parameters if parameter is not None))
+        return f"{self.name}({shown})" + (f" where {self.where}" if self.where else "")
+
+
+class Checks(Protocol):
+    """A user's checks, whatever they were written in."""
+
+    @property
+    def analyzers(self) -> tuple[Analyzer, ...]:
+        """The analyzers whose metrics the checks need, each once."""
+
+
+class Source(Enum):
+    """Where an analyzer's metric comes from."""
+
+    STATES = "states"
+    PREDICATES = "rows counted in the scan"
+    FREQUENCIES = "exact frequencies"
+    SECOND_SCAN = "second scan"
+
+
+FROM_STATES = frozenset(
+    [
+        "Size",
+        "Completeness",
+        "Mean",
+        "Sum",
+        "StandardDeviation",
+        "Minimum",
+        "Maximum",
+        "ApproxCountDistinct",
+        "DataType",
+        "KLLSketch",
+        "ApproxQuantile",
+    ]
+)
+"""Analyzers that the profile's states answer when they look at all rows."""
+
+FROM_PREDICATES = frozenset({"Size", "Completeness", "Compliance", "PatternMatch"})
+"""Analyzers that count rows, so that a condition (`where`) only makes them count other rows."""
+
+FROM_FREQUENCIES = frozenset(
+    ["Uniqueness", "Distinctness", "UniqueValueRatio", "CountDistinct", "Entropy", "Histogram"]
+)
+"""Analyzers that a column's counts by value answer, if they look at one column and all rows."""
+
+SMALLEST_RELATIVE_ERROR = 0.005
+"""ApproxQuantile with a smaller one needs a second scan: so sure is a KLL sketch of size 2,048 up to 80 million values.
+
+Source: detection.md section 1, 0.00035 · log2(n · k / (4,096 · 2,048)).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """How one analyzer is served.
+
+    matching, counted, judged: for PREDICATES the names of the conditions that are true in the rows that count, in the rows it
+    looks at, and in those where its own condition is not null; None stands for all rows.
+    """
+
+    analyzer: Analyzer
+    source: Source
+    matching: str | None = None
+    counted: str | None = None
+    judged: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """What the scan gathers for a user's checks, and how each of their analyzers is served.
+
+    predicates: name -> SQL condition over the user's column names, whose true rows the scan counts. frequency_columns:
+    columns whose values the scan counts apart. second_scan_allowed: whether the user wrote --allow-second-scan.
+    """
+
+    checks: Checks
+    served: Mapping[Analyzer, Served]
+    predicates: Mapping[str, str]
+    frequency_columns: frozenset[str]
+    second_scan_allowed: bool
+
+    @property
+    def second_scan(self) -> tuple[Analyzer, ...]:
+        """The analyzers that are known before the scan to need another one."""
+        return tuple(analyzer for analyzer, served in self.served.items() if served.source is Source.SECOND_SCAN)
+
+
+def plan(checks: Checks, columns: Sequence[str], *, second_scan_allowed: bool = False) -> CheckPlan:
+    """The plan for `checks` on a frame with these columns.
+
+    Raises BadConfiguration, one line for each fault: a column that is not there, an analyzer that needs a second scan.
+    """
+    faults = list(dict.fromkeys(_missing_columns(checks.analyzers, columns)))
+    predicates = _Predicates()
+    served = {analyzer: _serve(analyzer, predicates) for analyzer in checks.analyzers}
+    if not second_scan_allowed:
+        faults += [
+            f"--checks: {analyzer} can't be answered from one scan; allow another one by {SECOND_SCAN_FLAG}, or leave it out"
+            for analyzer, each in served.items()
+            if each.source is Source.SECOND_SCAN
+        ]
+    if faults:
+        raise BadConfiguration.gathered(faults)
+    return CheckPlan(
+        checks,
+        served,
+        predicates.by_name,
+        frozenset(analyzer.columns[0] for analyzer, each in served.items() if each.source is Source.FREQUENCIES),
+        second_scan_allowed,
+    )
+
+
+class _Predicates:
+    """SQL conditions, each once, under names made from their order."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def name_of(self, condition: str | None) -> str | None:
+        if condition is None:
+            return None
+        return self._names.setdefault(condition, f"check_{len(self._names)}")
+
+    @property
+    def by_name(self) -> dict[str, str]:
+        return {name: condition for condition, name in self._names.items()}
+
+
+def _serve(analyzer: Analyzer, predicates: _Predicates) -> Served:
+    if analyzer.special is not None:
+        return Served(analyzer, Source.SECOND_SCAN)
+    if analyzer.name in FROM_STATES and analyzer.where is None:
+        too_exact = analyzer.relative_error is not None and analyzer.relative_error < SMALLEST_RELATIVE_ERROR
+        return Served(analyzer, Source.SECOND_SCAN if too_exact else Source.STATES)
+    if analyzer.name in FROM_PREDICATES:
+        return _counted_in_the_scan(analyzer, predicates)
+    if analyzer.name in FROM_FREQUENCIES and analyzer.where is None and len(analyzer.columns) == 1:
+        return Served(analyzer, Source.FREQUENCIES)
+    return Served(analyzer, Source.SECOND_SCAN)
+
+
+def _counted_in_the_scan(analyzer: Analyzer, predicates: _Predicates) -> Served:
+    holds, where = criterion_of(analyzer), analyzer.where
+    if holds is None:
+        return Served(analyzer, Source.PREDICATES, predicates.name_of(where))
+    judged = f"({holds}) IS NOT NULL" if analyzer.name == "Compliance" else None
+    if where is not None:
+        holds = f"({where}) AND ({holds})"
+        judged = f"({where}) AND {judged}" if judged else None
+    names = map(predicates.name_of, (holds, where, judged))
+    return Served(analyzer, Source.PREDICATES, *names)
+
+
+def criterion_of(analyzer: Analyzer) -> str | None:
+    """The SQL condition that holds in the rows which `analyzer` counts, its `where` aside; None for Size, all rows.
+
+    Source: `aggregationFunctions` of Completeness, Compliance and PatternMatch in Deequ 2.1.0.
+    """
+    if analyzer.name == "Completeness":
+        return f"{quoted(analyzer.columns[0])} IS NOT NULL"
+    if analyzer.name == "PatternMatch":
+        return f"regexp_extract({quoted(analyzer.columns[0])}, {sql_text(analyzer.pattern or '')}, 0) != ''"
+    return analyzer.expression
+
+
+def quoted(column: str) -> str:
+    """A column's name in SQL, whatever characters it has."""
+    return "`" + column.replace("`", "``") + "`"
+
+
+def sql_text(text: str) -> str:
+    """A text in Spark SQL, as a raw literal: the same whatever spark.sql.parser.escapedStringLiterals says."""
+    parts = [f"r'{part}'" for part in text.split("'")]
+    return parts[0] if len(parts) == 1 else f"concat({', char(39), '.join(parts)})"
+
+
+def _missing_columns(analyzers: Sequence[Analyzer], columns: Sequence[str]) -> list[str]:
+    known = set(columns)
+    faults = []
+    for analyzer in analyzers:
+        for column in analyzer.columns:
+            if column not in known:
+                near = difflib.get_close_matches(column, columns, n=1)
+                instead = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(columns[:20])}"
+                faults.append(f"--checks: {analyzer.name} is of {column!r}, which is no column of the data; {instead}")
+    return faults

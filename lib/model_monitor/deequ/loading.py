@@ -1,0 +1,91 @@
+"""The checks that `--checks` names, loaded before any data is read: `module:function`, or the path of a JSON file.
+
+The function is called with the session and returns pydeequ's Checks. Their assertions are Python functions which the JVM
+calls back; a JSON list of checks needs no call back. Driver only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from model_monitor.deequ.analyzers import description_of
+from model_monitor.deequ.checks import Analyzer, Checks
+from model_monitor.deequ.checks_json import read_checks
+from model_monitor.deequ.functions import function_of
+from model_monitor.deequ.jvm import Deequ
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.storage import storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True, slots=True)
+class DeequChecks:
+    """Checks made by pydeequ, alive in the JVM.
+
+    required: the analyzers they need, each once: our description and Deequ's object.
+    """
+
+    checks: tuple[Any, ...]
+    required: tuple[tuple[Analyzer, Any], ...]
+
+    @property
+    def analyzers(self) -> tuple[Analyzer, ...]:
+        """The descriptions of what the checks need, each once."""
+        return tuple(dict.fromkeys(analyzer for analyzer, _ in self.required))
+
+
+def load_checks(spark: SparkSession, reference: str) -> Checks:
+    """The checks that `reference` names. Reads no data.
+
+    Raises BadConfiguration if there are none or the file has faults; MissingDependency without a Deequ that fits.
+    """
+    if not reference.endswith(".json"):
+        return _checks_of_function(spark, reference)
+    try:
+        text = storage_of(reference, spark).read(reference).decode("utf-8")
+    except (BadInput, UnicodeDecodeError) as fault:
+        raise BadConfiguration(f"--checks: {fault}") from fault
+    return read_checks(text, reference.rsplit("/", 1)[-1])
+
+
+def _checks_of_function(spark: SparkSession, reference: str) -> DeequChecks:
+    """Call the user's function.
+
+    py4j's callback server is started first, as Spark Streaming does it: on a free port, by threads that end with the
+    process. pydeequ would start one on a fixed port whose threads keep the process alive (awslabs/python-deequ#7).
+    It is not shut down, since that waits for a connection the JVM keeps open, and hangs.
+    """
+    from pyspark.java_gateway import ensure_callback_server_started
+
+    Deequ(spark)  # the user's module imports pydeequ, which raises unless SPARK_VERSION is set
+    function = function_of(
+        reference, "--checks", wanted="module:function, of a function(spark), or the path of a .json file"
+    )
+    ensure_callback_server_started(spark.sparkContext._gateway)  # type: ignore[no-untyped-call]
+    try:
+        checks = function(spark)
+    except Exception as error:
+        raise BadConfiguration(f"--checks: {reference} raised {type(error).__name__}: {error}") from error
+    _require_checks(checks, reference)
+    required = {java.toString(): java for check in checks for java in _required_by(check)}
+    return DeequChecks(tuple(checks), tuple((description_of(java), java) for java in required.values()))
+
+
+def _require_checks(found: Any, reference: str) -> None:
+    """Raises BadConfiguration unless `found` is a list of pydeequ's Checks, and at least one."""
+    from pydeequ.checks import Check
+
+    if isinstance(found, (list, tuple)) and found and all(isinstance(check, Check) for check in found):
+        return
+    kind = f"a {type(found).__name__}"
+    if isinstance(found, (list, tuple)):
+        kind += f" of {', '.join(sorted({type(check).__name__ for check in found})) or 'nothing'}"
+    raise BadConfiguration(f"--checks: {reference} returned {kind}; it has to return a list of pydeequ.checks.Check")
+
+
+def _required_by(check: Any) -> list[Any]:
+    analyzers = check._Check.requiredAnalyzers().toSeq()
+    return [analyzers.apply(index) for index in range(analyzers.size())]

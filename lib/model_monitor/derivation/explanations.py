@@ -1,0 +1,162 @@
+"""Why a feature's checks came out as they did. Pure.
+
+A drift check is computed again from the two distributions; that it gives the number of checks.json is part of the explanation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from model_monitor.data_quality.distributions import FeatureDistribution
+from model_monitor.derivation import tables
+from model_monitor.derivation.tables import Row, Table
+from model_monitor.documents.outcomes import CheckOutcome
+from model_monitor.drift import DISTANCES, NumericDistribution, Ties, compare_categorical, compare_numeric
+from model_monitor.drift.comparison import CATEGORICAL_METHODS, NUMERIC_METHODS
+from model_monitor.drift.distances import CRITICAL_VALUE
+from model_monitor.drift.distributions import CategoryCounts
+
+DRIFT = "baseline_drift_check"
+
+NO_VALUES = "a side has no values"
+
+TIES_LOST = "each distinct value counted once"
+"""What the formula of a distance under `--compat service` ends in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How a distance comes about.
+
+    method: as constraints.json calls it; None if the check compared nothing. computed: the distance made again from the two
+    distributions; None if there is none. correction: what is taken off the largest gap for chance, 0 for a method that takes
+    nothing; None where the distance is no gap.
+    """
+
+    table: Table
+    method: str | None = None
+    computed: float | None = None
+    correction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All that is known of one feature, or metric, of a run.
+
+    outcomes: its checks. derivation: of its drift check; None if there is none, then no_derivation says why. types: how many
+    cells of the current data look like what; of a feature only. run, baseline: where both are.
+    """
+
+    name: str
+    run: str
+    outcomes: tuple[CheckOutcome, ...]
+    derivation: Derivation | None = None
+    no_derivation: str | None = None
+    types: Mapping[str, int] = field(default_factory=dict)
+    baseline: str | None = None
+
+    @property
+    def drift(self) -> CheckOutcome | None:
+        """The drift check; None for a feature or metric that has none."""
+        return next((outcome for outcome in self.outcomes if outcome.check == DRIFT), None)
+
+    @property
+    def is_reproduced(self) -> bool | None:
+        """Whether the distance made again is the one of checks.json; None if one of them is absent."""
+        if self.derivation is None or self.derivation.computed is None or self.drift is None:
+            return None
+        return None if self.drift.observed is None else self.derivation.computed == self.drift.observed
+
+    def plain(self) -> dict[str, Any]:
+        """The explanation as a JSON object."""
+        derivation = self.derivation
+        return {
+            "name": self.name,
+            "run": self.run,
+            "baseline": self.baseline,
+            "checks": [outcome.plain() for outcome in self.outcomes],
+            "types": dict(self.types),
+            "derivation": None if derivation is None else _plain(derivation, reproduced=self.is_reproduced),
+            "no_derivation": self.no_derivation,
+        }
+
+
+def derivation_of(
+    outcome: CheckOutcome, baseline: FeatureDistribution, current: FeatureDistribution
+) -> Derivation | str:
+    """How the drift check got its number, or why that can't be shown."""
+    for side, distribution in (("baseline", baseline), ("current data", current)):
+        if distribution.reason:
+            return f"{side}: {distribution.reason}"
+    if baseline.numbers and current.numbers:
+        return _of_numbers(outcome.formula or "", baseline.numbers, current.numbers)
+    if baseline.categories and current.categories:
+        return _of_categories(outcome.formula or "", baseline.categories, current.categories)
+    return "the two sides have no values of the same kind to compare"
+
+
+def _of_numbers(formula: str, baseline: NumericDistribution, current: NumericDistribution) -> Derivation | str:
+    ties = Ties.LOST if formula.endswith(TIES_LOST) else Ties.SUMMED
+    table = tables.of_numbers(baseline, current, ties_lost=ties is Ties.LOST)
+    if table is None:
+        return NO_VALUES
+    method = _method(formula, NUMERIC_METHODS)
+    if method is None:
+        return Derivation(table)
+    compared = compare_numeric(baseline, current, method=method, ties=ties)
+    return Derivation(table, method, compared.distance, _correction(method, table))
+
+
+def _of_categories(formula: str, baseline: CategoryCounts, current: CategoryCounts) -> Derivation | str:
+    table = tables.of_categories(baseline, current)
+    if table is None:
+        return NO_VALUES
+    method = _method(formula, CATEGORICAL_METHODS)
+    if method is None:
+        return Derivation(table)
+    compared = compare_categorical(baseline, current, method=method)
+    return Derivation(table, method, compared.distance, _correction(method, table))
+
+
+def _method(formula: str, methods: Mapping[str, str]) -> str | None:
+    """The method whose formula a check names; None if it names none, since it compared nothing."""
+    own = {name: DISTANCES.get(distance).facts["formula"] for name, distance in methods.items()}
+    return next((name for name, text in own.items() if formula in (text, f"{text}, {TIES_LOST}")), None)
+
+
+def _correction(method: str, table: Table) -> float | None:
+    """What chance may do to so few values, as the method takes it off. Source: detection.md 3.1."""
+    if method == "ChiSquared":
+        return None
+    return 0.0 if method == "Simple" else CRITICAL_VALUE * math.sqrt((table.n + table.m) / (table.n * table.m))
+
+
+def _plain(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Any]:
+    table = derivation.table
+    return {
+        "kind": table.kind,
+        "method": derivation.method,
+        "n": table.n,
+        "m": table.m,
+        "table": [_plain_row(row) for row in table.rows],
+        "largest_gap": {**_plain_row(table.largest), "gap": table.largest.gap},
+        "correction": derivation.correction,
+        "computed": derivation.computed,
+        "reproduced": reproduced,
+    }
+
+
+def _plain_row(row: Row) -> dict[str, Any]:
+    """Infinities, which a range may end in, are no JSON numbers; its label says them."""
+    up_to = row.up_to if row.up_to is not None and math.isfinite(row.up_to) else None
+    return {
+        "label": row.label,
+        **({} if row.up_to is None else {"up_to": up_to}),
+        "baseline": row.baseline,
+        "current": row.current,
+        "baseline_share": row.baseline_share,
+        "current_share": row.current_share,
+    }

@@ -1,0 +1,95 @@
+"""An explanation for people, in plain text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from model_monitor.derivation.explanations import Derivation, Explanation
+from model_monitor.derivation.tables import Row, Table
+from model_monitor.documents.outcomes import CheckOutcome
+from model_monitor.outputs.text_table import text_table
+
+WIDTH = 120
+
+LARGEST, NEW = "largest gap", "not in the baseline"
+
+
+def as_text(explanation: Explanation) -> str:
+    """The checks, then where the drift check's distance comes from, each step with its numbers."""
+    return "\n".join(_lines(explanation)) + "\n"
+
+
+def _lines(explanation: Explanation) -> Iterator[str]:
+    yield f"{explanation.name} in {explanation.run}"
+    if explanation.baseline:
+        yield f"held against {explanation.baseline}"
+    if explanation.types:
+        yield "cells: " + ", ".join(f"{count:,} {name}" for name, count in explanation.types.items())
+    for outcome in explanation.outcomes:
+        yield ""
+        yield from _check(outcome)
+        if outcome is explanation.drift and explanation.derivation is not None:
+            yield ""
+            yield from _derivation(explanation.derivation, outcome, reproduced=explanation.is_reproduced)
+        elif outcome is explanation.drift and explanation.no_derivation:
+            yield f"  no table: {explanation.no_derivation}"
+
+
+def _check(outcome: CheckOutcome) -> Iterator[str]:
+    yield f"{outcome.check}: {outcome.status.value}"
+    if outcome.observed is not None:
+        threshold = "undefined" if outcome.threshold is None else repr(outcome.threshold)
+        yield f"  observed {outcome.observed!r}, threshold {threshold}"
+    if outcome.interval is not None:
+        yield f"  interval {outcome.interval[0]!r} to {outcome.interval[1]!r}"
+    if outcome.formula:
+        yield f"  = {outcome.formula}"
+    counts = [
+        f"{name} = {value:,}"
+        for name, value in (("n", outcome.n), ("m", outcome.m), ("degrees of freedom", outcome.degrees_of_freedom))
+        if value is not None
+    ]
+    if outcome.statistic is not None:
+        counts.append(f"statistic = {outcome.statistic!r}")
+    if counts:
+        yield "  with " + ", ".join(counts)
+    if outcome.reason:
+        yield f"  because {outcome.reason}"
+
+
+def _derivation(derivation: Derivation, outcome: CheckOutcome, *, reproduced: bool | None) -> Iterator[str]:
+    table, numbers = derivation.table, derivation.table.kind == "numbers"
+    shares = ("F_baseline", "F_current") if numbers else ("p_baseline", "p_current")
+    header = ("value" if numbers else "category", "baseline", "current", *shares, "gap", "")
+    rows = [_cells(row, _mark(row, table)) for row in table.rows]
+    yield from text_table(header, rows, width=WIDTH).splitlines()
+    yield ""
+    largest = table.largest
+    place = f"at {largest.up_to!r}" if numbers else f"of {largest.label!r}"
+    yield f"largest gap {place}: |{largest.baseline_share!r} - {largest.current_share!r}| = {largest.gap!r}"
+    if derivation.correction:
+        yield f"less what chance does to so few: 1.8 * sqrt((n + m) / (n * m)) = {derivation.correction!r}"
+        yield f"  n = {table.n:,} values of the baseline, m = {table.m:,} of the current data"
+    if derivation.computed is not None and outcome.threshold is not None:
+        more = outcome.threshold < derivation.computed
+        yield f"{derivation.method}: {derivation.computed!r}, {'above' if more else 'not above'} {outcome.threshold!r}"
+    if reproduced is False:
+        yield f"checks.json says {outcome.observed!r}: the baseline has been changed since, or another one was named"
+
+
+def _mark(row: Row, table: Table) -> str:
+    is_new = table.kind == "categories" and row.current > 0 and not row.baseline
+    remarks = [text for text, holds in ((LARGEST, row == table.largest), (NEW, is_new)) if holds]
+    return f"<- {', '.join(remarks)}" if remarks else ""
+
+
+def _cells(row: Row, mark: str) -> tuple[str | int | float, ...]:
+    return (
+        row.label,
+        row.baseline,
+        row.current,
+        row.baseline_share,
+        row.current_share,
+        row.gap,
+        mark,
+    )

@@ -1,0 +1,129 @@
+"""./spark-submit.sh --target …: ships a job to EMR, waits for it, and ends with its exit status."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from model_monitor.configuration.contract import JobConfig
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.configuration.s3 import upload_arguments
+from model_monitor.emr.faults import told
+from model_monitor.emr.outcomes import exit_status_of, message_of, without_message
+from model_monitor.emr.requests import request_of
+from model_monitor.emr.runs import Run
+from model_monitor.emr.secrets import refuse_secrets
+from model_monitor.emr.shipment import Shipment
+from model_monitor.errors import BadConfiguration
+from model_monitor.launch.cache import cache_directory
+from model_monitor.launch.deequ_jar import jar_path, provide_jar
+from model_monitor.launch.layout import Layout
+from model_monitor.launch.package_zip import provide_zip
+from model_monitor.launch.request import Request
+from model_monitor.launch.spark_command import own_settings
+from model_monitor.launch.spark_options import settings_of
+from model_monitor.launch.target import Bucket, Target
+from model_monitor.runtime.logs import start_logging
+from model_monitor.runtime.status import ExitStatus
+
+log = logging.getLogger(__name__)
+
+CLOCKS_APART = timedelta(minutes=5)
+"""By how much this machine's clock may be ahead of S3's."""
+
+NO_ENVIRONMENT = (
+    "no --environment is given: driver and executors take the cluster's Python, which has to have the job's libraries"
+)
+
+
+def run(
+    request: Request,
+    target: Target,
+    layout: Layout,
+    environment: Mapping[str, str],
+    working_directory: Path,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+) -> int:
+    """Do what the command line asks for, and give the exit status.
+
+    Raises BadConfiguration before anything is uploaded, AwsRefused or RunFailed for what went wrong elsewhere.
+    """
+    start_logging()
+    config = _examined(request)
+    output = Bucket.of(config.output_path, "--output-path")
+    driver = layout.job_file(request.job, working_directory)
+    package = provide_zip(layout.package, cache_directory(environment))
+    jar = provide_jar(environment) if not request.dry_run else jar_path(environment)
+    shipment = Shipment.of(target, driver, package, jar)
+    remarks: list[str] = [] if target.environment else [NO_ENVIRONMENT]
+    asked = request_of(
+        target,
+        shipment,
+        name=f"model-monitor {driver.stem}",
+        token=str(uuid.uuid4()),
+        settings=_settings(layout, request, remarks),
+        options=request.options,
+        arguments=request.job_arguments,
+    )
+    for remark in remarks:
+        sys.stderr.write(f"{remark}\n")
+    if request.dry_run:
+        uploads = {str(parcel.path): parcel.uri for parcel in shipment.parcels()}
+        sys.stdout.write(json.dumps({"uploads": uploads, "request": asked}, indent=2) + "\n")
+        return ExitStatus.COMPLETED
+    with told(target):
+        return _run(target, shipment, asked, output, upload_arguments(config.s3_encryption, config.s3_kms_key), pause)
+
+
+def _run(
+    target: Target,
+    shipment: Shipment,
+    asked: Mapping[str, Any],
+    output: Bucket,
+    encryption: Mapping[str, str],
+    pause: Callable[[float], None],
+) -> int:
+    import boto3
+
+    s3, service = boto3.client("s3"), boto3.client(target.kind.value)
+    for parcel in shipment.upload(s3, encryption):
+        log.info("put %s to %s, %s bytes", parcel.path.name, parcel.uri, f"{parcel.path.stat().st_size:,}")
+    since = datetime.now(timezone.utc) - CLOCKS_APART
+    started = Run.started(target.kind, service, asked)
+    log.info("started %s %s of %s", target.kind.value, started.identifier, started.of)
+    if not target.waits:
+        return ExitStatus.COMPLETED
+    state = started.wait(service, pause=pause)
+    message = message_of(s3, output, since)
+    if message is None:
+        raise without_message(state, started)
+    log.info("%s", message)
+    return exit_status_of(message, state, started)
+
+
+def _examined(request: Request) -> JobConfig:
+    """What the job's flags say, looked at here, before a cluster is asked."""
+    refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
+    sources = sources_of(request.job_arguments, {})
+    name = Path(request.job).stem
+    config = config_of(name, sources, in_container=False)
+    if sources.text("env_file"):
+        raise BadConfiguration(
+            "--env-file names a file of this machine, which the cluster has not; write its lines as flags"
+        )
+    return config
+
+
+def _settings(layout: Layout, request: Request, remarks: list[str]) -> dict[str, str]:
+    given = settings_of(request.options, Path("/nonexistent"))
+    settings = own_settings(layout, request.columns, "yarn", given, remarks)
+    settings.pop("spark.ui.showConsoleProgress", None)
+    return settings

@@ -1,0 +1,89 @@
+"""What EMR and EMR Serverless are asked for: a spark-submit of the shipped files. Pure.
+
+Source: the services' API models (AddJobFlowSteps, StartJobRun), and EMR Serverless's page on Python libraries for the
+variables that name the packed environment's Python.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from model_monitor.emr.shipment import Shipment
+from model_monitor.launch import deequ_release
+from model_monitor.launch.python_environment import PYTHON
+from model_monitor.launch.spark_options import LISTS, SparkOption, values_of
+from model_monitor.launch.target import Kind, Target
+
+LEFT_OUT = ("--master", "--deploy-mode", "--name", "--properties-file")
+"""Options of spark-submit that the target decides, or that name a file of this machine."""
+
+DRIVER_VARIABLES = {Kind.EMR: "spark.yarn.appMasterEnv", Kind.SERVERLESS: "spark.emr-serverless.driverEnv"}
+
+
+def request_of(
+    target: Target,
+    shipment: Shipment,
+    *,
+    name: str,
+    token: str,
+    settings: Mapping[str, str],
+    options: Sequence[SparkOption],
+    arguments: Sequence[str],
+) -> dict[str, Any]:
+    """The request's members, for boto3's `add_job_flow_steps` or `start_job_run`.
+
+    name: the step's. token: makes a repeated request the same one (serverless only). settings: of Spark, below those of
+    `options`. arguments: the job's.
+    """
+    spark = _spark_words(target, shipment, settings, options)
+    if target.kind is Kind.EMR:
+        words = ["spark-submit", "--deploy-mode", "cluster", "--name", name, *spark, shipment.driver.uri, *arguments]
+        step = {
+            "Name": name,
+            "ActionOnFailure": "CONTINUE",
+            "HadoopJarStep": {"Jar": "command-runner.jar", "Args": words},
+        }
+        return {"JobFlowId": target.identifier, "Steps": [step]}
+    return {
+        "applicationId": target.identifier,
+        "clientToken": token,
+        "executionRoleArn": target.role,
+        "name": name,
+        "jobDriver": {
+            "sparkSubmit": {
+                "entryPoint": shipment.driver.uri,
+                "entryPointArguments": list(arguments),
+                "sparkSubmitParameters": shlex.join(spark),
+            }
+        },
+    }
+
+
+def _spark_words(
+    target: Target, shipment: Shipment, settings: Mapping[str, str], options: Sequence[SparkOption]
+) -> list[str]:
+    words = []
+    for key, value in {**settings, **_environment_settings(target.kind, shipment)}.items():
+        words += ["--conf", f"{key}={value}"]
+    archives = [f"{shipment.environment_uri}#environment"] if shipment.environment_uri else []
+    ours = {"--py-files": [shipment.package.uri], "--jars": [shipment.jar.uri], "--archives": archives}
+    for name in LISTS:
+        listed = ours.get(name, []) + values_of(options, name)
+        if listed:
+            words += [name, ",".join(listed)]
+    for option in options:
+        if option.name not in (*LISTS, *LEFT_OUT):
+            words += option.words()
+    return words
+
+
+def _environment_settings(kind: Kind, shipment: Shipment) -> dict[str, str]:
+    driver = DRIVER_VARIABLES[kind]
+    settings = {f"{driver}.SPARK_VERSION": deequ_release.SPARK_LINE}
+    if shipment.environment_uri:
+        settings[f"{driver}.PYSPARK_PYTHON"] = PYTHON
+        settings[f"{driver}.PYSPARK_DRIVER_PYTHON"] = PYTHON
+        settings["spark.executorEnv.PYSPARK_PYTHON"] = PYTHON
+    return settings

@@ -1,0 +1,98 @@
+"""The files that a job needs on S3: the package, its driver, Deequ's JAR, Python's environment.
+
+An object's name holds the hash of its content, so that an unchanged file is uploaded once and a running job keeps its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.launch.target import Bucket, Target
+
+CHUNK_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One file of this machine and the key that it gets."""
+
+    path: Path
+    key: str
+    uri: str
+
+    @classmethod
+    def of(cls, path: Path, bucket: Bucket) -> Parcel:
+        """The parcel of a file below `bucket`.
+
+        Raises BadConfiguration if it can't be read.
+        """
+        name = f"{_digest(path)[:16]}/{path.name}"
+        return cls(path, bucket.key(name), bucket.uri(name))
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """What a job gets: `environment` is an archive's URI, None if the cluster has all libraries."""
+
+    bucket: Bucket
+    driver: Parcel
+    package: Parcel
+    jar: Parcel
+    environment: Parcel | str | None
+
+    @classmethod
+    def of(cls, target: Target, driver: Path, package: Path, jar: Path) -> Shipment:
+        """The shipment of a job's driver with the package's zip and the JAR.
+
+        Raises BadConfiguration if one of the files can't be read.
+        """
+        bucket = target.package
+        environment: Parcel | str | None = target.environment
+        if target.environment and "://" not in target.environment:
+            environment = Parcel.of(Path(target.environment), bucket)
+        return cls(bucket, Parcel.of(driver, bucket), Parcel.of(package, bucket), Parcel.of(jar, bucket), environment)
+
+    @property
+    def environment_uri(self) -> str | None:
+        return self.environment.uri if isinstance(self.environment, Parcel) else self.environment
+
+    def parcels(self) -> Iterator[Parcel]:
+        """The files to upload."""
+        yield from (self.driver, self.package, self.jar)
+        if isinstance(self.environment, Parcel):
+            yield self.environment
+
+    def upload(self, s3: Any, arguments: Mapping[str, str] | None = None) -> list[Parcel]:
+        """Put the files on S3 that are not there yet; those that were put. arguments: how they are encrypted there."""
+        missing = [parcel for parcel in self.parcels() if not _is_there(s3, self.bucket.name, parcel.key)]
+        for parcel in missing:
+            s3.upload_file(str(parcel.path), self.bucket.name, parcel.key, ExtraArgs=dict(arguments or {}))
+        return missing
+
+
+def _is_there(s3: Any, bucket: str, key: str) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as fault:
+        if fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+            return False
+        raise
+    return True
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError as fault:
+        raise BadConfiguration(f"{path} can't be read ({fault.strerror}); it is to be put on S3 for the job") from fault
+    return digest.hexdigest()

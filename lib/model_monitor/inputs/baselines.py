@@ -1,0 +1,71 @@
+"""The baseline that a monitoring job is told to compare with."""
+
+from __future__ import annotations
+
+import logging
+
+from pyspark.sql import SparkSession
+
+from model_monitor.configuration.contract import JobConfig
+from model_monitor.documents.baseline_reference import BaselineReference
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.history import baselines, references
+from model_monitor.inputs.monitors import monitor_for
+from model_monitor.runs.protocol import Known, Monitor
+
+log = logging.getLogger(__name__)
+
+PREVIOUS = "previous"
+
+
+def compared_with(baseline: Known | None, config: JobConfig) -> Known | None:
+    """The baseline without the features that `exclude_features_attribute` leaves out of the data."""
+    if baseline is None or not config.exclude_features_attribute:
+        return baseline
+    names = baseline.names
+    indices = {str(position): name for position, name in enumerate(names)}
+    return baseline.without(
+        {given if given in names else indices.get(given, given) for given in config.exclude_features_attribute}
+    )
+
+
+def read_baseline(spark: SparkSession, config: JobConfig) -> Known | None:
+    """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
+
+    None only for `--baseline previous` when there is no earlier run: then this one can only be the first.
+    Raises BadConfiguration if no baseline is named, or if it can't be opened.
+    """
+    try:
+        known = _named(spark, config, monitor_for(config))
+    except BadInput as fault:
+        raise BadConfiguration(f"the baseline can't be read: {fault}") from fault
+    if known is None:
+        log.warning("there is no earlier run at %s; this one is the first, and nothing is checked", config.output_path)
+    return known
+
+
+def reference_to_baseline(spark: SparkSession, config: JobConfig) -> BaselineReference | None:
+    """Where the baseline that `read_baseline` reads lies; None if there is none. To be asked before the run is published."""
+    if config.baseline == PREVIOUS:
+        return references.to_previous(config.output_path, spark, monitor_for(config))
+    if config.baseline is not None:
+        return references.to_run(config.baseline, spark, monitor_for(config))
+    if config.baseline_constraints is not None:
+        return references.to_files(config.baseline_constraints, config.baseline_statistics, spark)
+    return None
+
+
+def _named(spark: SparkSession, config: JobConfig, monitor: Monitor) -> Known | None:
+    known: Known | None
+    if config.baseline == PREVIOUS:
+        known = baselines.previous(config.output_path, spark, monitor)
+    elif config.baseline is not None:
+        known = baselines.of_run(config.baseline, spark, monitor)
+    elif config.baseline_constraints is not None:
+        known = baselines.of_files(config.baseline_constraints, config.baseline_statistics, spark, monitor)
+    else:
+        raise BadConfiguration(
+            "no baseline is named; write --baseline PATH (the output path of a baselining job), --baseline previous, or "
+            "--baseline-constraints FILE with --baseline-statistics FILE"
+        )
+    return known

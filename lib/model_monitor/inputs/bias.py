@@ -1,0 +1,136 @@
+"""Rows with their labels and predictions, read as Clarify's configuration says: what the bias monitor looks at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyspark.sql.functions as F
+from pyspark.sql import SparkSession
+
+from model_monitor.configuration.bias_options import read_analysis_config
+from model_monitor.configuration.contract import JobConfig
+from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.engine.partitions import read_lines_by_size
+from model_monitor.errors import BadConfiguration
+from model_monitor.inputs.bias_measures import features_path, has_predictions, has_records
+from model_monitor.inputs.features import read_columns, without
+from model_monitor.inputs.window import window_of
+from model_monitor.reading.captures import list_captures
+from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
+from model_monitor.reading.heads import first_cells, head_of, longest_line
+from model_monitor.reading.labelled import PREDICTION, read_labelled
+from model_monitor.reading.listing import list_dataset
+from model_monitor.records.decoding import Reading
+from model_monitor.records.labelled_payloads import INPUT, OUTPUTS, LabelledReading
+from model_monitor.records.outcome_values import NO_RECORDS, OutcomeReading
+from model_monitor.runs.protocol import Known
+from model_monitor.storage import storage_of
+
+THRESHOLD = 0.5
+"""The service's threshold of a probability (clarify.md 1)."""
+
+WHOLE_OUTPUT = "0"
+"""With neither attribute the output is one numeric score (contract.md 7.2)."""
+
+
+def read_bias(spark: SparkSession, config: JobConfig, baseline: Known | None = None) -> Dataset:
+    """The data set that the configuration names, with its label and, if there are any, its predictions as columns.
+
+    Raises NoData if there is nothing to read, BadInput if it can't be read as that format, BadConfiguration if the
+    configuration's headers don't fit it.
+    """
+    analysis = read_analysis_config(config.analysis_config or "")
+    if has_records(config, analysis):
+        dataset = _records(spark, config, analysis)
+    elif isinstance(config.dataset_format, CsvFormat):
+        dataset = _csv(spark, config, config.dataset_format, analysis)
+    else:
+        dataset = read_columns(spark, config.model_copy(update={"flatten_json": True}))
+    return without(_with_prediction(dataset, config, analysis), config.exclude_features_attribute)
+
+
+def _csv(spark: SparkSession, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
+    """CSV files, called by the configuration's headers. A first line that repeats them is a header; else it is data."""
+    if analysis.headers is None:
+        return read_columns(spark, config)
+    first = list_dataset(spark, config.dataset_source).files[0]
+    cells = first_cells(first, head_of(storage_of(config.dataset_source, spark), first))
+    if len(cells) != len(analysis.headers):
+        raise BadConfiguration(
+            f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "
+            "name all of them"
+        )
+    is_header = [cell.strip() for cell in cells] == list(analysis.headers)
+    dataset = read_columns(spark, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
+    return replace(dataset, names=analysis.headers)
+
+
+def _records(spark: SparkSession, config: JobConfig, analysis: AnalysisConfig) -> Dataset:
+    """Captured or merged records, JSON Lines or JSON documents, in which paths say where everything is."""
+    window = window_of(config)
+    is_json = isinstance(config.dataset_format, JsonFormat)
+    source = (
+        list_dataset(spark, config.dataset_source)
+        if is_json
+        else list_captures(spark, config.dataset_source, window, lenient_window=config.lenient_window)
+    )
+    records = NO_RECORDS
+    if not is_json:
+        halves = (INPUT, *OUTPUTS)
+        records = Reading(halves, window=None if config.lenient_window else window, sample=config.sample)
+    whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
+    files, storage = source.files, storage_of(source.path, spark)
+    line_bytes = max(file.size_bytes for file in files) if whole_files else longest_line(storage, files[0])
+    return read_labelled(
+        spark,
+        source,
+        _reading(config, analysis, records, is_json=is_json),
+        analysis.headers,
+        documents=is_json,
+        whole_files=whole_files,
+        as_service=config.replays_service,
+        partition_bytes=read_lines_by_size(spark, source.size_bytes, line_bytes),
+    )
+
+
+def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading, *, is_json: bool) -> LabelledReading:
+    prediction = config.inference_attribute
+    if prediction is None and analysis.predicted_label is not None:
+        prediction = str(analysis.predicted_label)
+    probability = config.probability_attribute
+    if prediction is None and probability is None and not is_json:
+        probability = WHOLE_OUTPUT
+    label = config.ground_truth_attribute
+    if label is None and is_json and analysis.label is not None:
+        label = str(analysis.label)
+    return LabelledReading(
+        features_path(config, analysis),
+        OutcomeReading(label, prediction, probability, records=records),
+        with_label=not isinstance(config.dataset_format, CaptureFormat),
+        with_prediction=has_predictions(config, analysis),
+        threshold=_threshold(config, analysis),
+    )
+
+
+def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConfig) -> Dataset:
+    """A table whose predictions are probabilities, with a last column of what they predict."""
+    named = config.inference_attribute is not None or analysis.predicted_label is not None
+    if has_records(config, analysis) or named or config.probability_attribute is None:
+        return dataset
+    address = config.probability_attribute
+    if address not in dataset.names and not (address.isdecimal() and int(address) < len(dataset.names)):
+        raise BadConfiguration(f"probability_attribute is {address!r}, which is no column of the data")
+    position = dataset.names.index(address) if address in dataset.names else int(address)
+    above = (F.col(f"c{position}").cast("double") > F.lit(_threshold(config, analysis))).cast("int")
+    features = [F.col(f"c{place}") for place in range(len(dataset.names))]
+    rest = [F.col(f"`{name}`") for name in dataset.frame.columns[len(dataset.names) :]]
+    frame = dataset.frame.select(*features, above.alias(f"c{len(dataset.names)}"), *rest)
+    return replace(dataset, frame=frame, names=(*dataset.names, PREDICTION))
+
+
+def _threshold(config: JobConfig, analysis: AnalysisConfig) -> float:
+    for given in (config.probability_threshold_attribute, analysis.probability_threshold):
+        if given is not None:
+            return given
+    return THRESHOLD

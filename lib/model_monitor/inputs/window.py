@@ -1,0 +1,46 @@
+"""The window that a run is told, and the hour that a scheduled one is for (contract.md sections 6.2 and 10)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from model_monitor.configuration.contract import JobConfig
+from model_monitor.errors import BadConfiguration
+from model_monitor.records.windows import Window
+
+
+def window_of(config: JobConfig) -> Window | None:
+    """The window of `start_time` and `end_time`, or of a scheduled time; None if none of them is given.
+
+    Raises BadConfiguration if only one of the two is, if they are the wrong way round, or if there are two windows.
+    """
+    if config.scheduled_time is not None:
+        return scheduled_window(config, config.scheduled_time)
+    if config.start_time is None and config.end_time is None:
+        return None
+    if config.start_time is None or config.end_time is None:
+        missing = "start_time" if config.start_time is None else "end_time"
+        raise BadConfiguration(f"{missing} is missing; a window has a start_time and an end_time, or neither of them")
+    return Window(config.start_time, config.end_time)
+
+
+def scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
+    """From the scheduled time's full hour, because a run may start some minutes after it, by the two offsets.
+
+    Raises BadConfiguration if the window has no length, or if there is another one.
+    """
+    if config.start_time is not None or config.end_time is not None:
+        raise BadConfiguration("scheduled_time is one window, start_time and end_time are another; write one of them")
+    hour = scheduled_hour(scheduled)
+    start, end = hour + config.start_time_offset, hour + config.end_time_offset
+    if not start < end:
+        raise BadConfiguration(
+            f"start_time_offset gives {start.isoformat()} and end_time_offset {end.isoformat()}; the start has to be before "
+            "the end, such as -PT1H and PT0H, or -P8D and -P1D"
+        )
+    return Window(start, end)
+
+
+def scheduled_hour(scheduled: datetime) -> datetime:
+    """The full hour that a run is for."""
+    return scheduled.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)

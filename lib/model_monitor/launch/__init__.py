@@ -1,0 +1,1 @@
+"""Everything before Spark: its Java, its JARs, its options, and the command that starts a job. Standard library only."""

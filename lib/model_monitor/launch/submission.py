@@ -1,0 +1,75 @@
+"""Starts a job: builds the spark-submit command and becomes it. Standard library only, any Python from 3.9 on.
+
+`./spark-submit.sh` in a clone and `model-monitor submit` of an installed wheel both end here. A job for EMR goes to `emr`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from model_monitor.errors import MonitorError
+from model_monitor.launch.layout import Layout
+from model_monitor.launch.request import read_request
+from model_monitor.launch.spark_command import build
+
+HELP = """\
+usage: {program} [--dry-run] JOB [OPTIONS OF SPARK] [FLAGS OF THE JOB]
+
+JOB is a driver's path or one of: {jobs}.
+Options that spark-submit knows are taken by it wherever they stand (--master, --deploy-mode, --conf K=V,
+--driver-memory, --executor-memory, --packages, --jars, --py-files, --files, --archives, --properties-file, --queue,
+--name, …); everything else goes to the job. What follows -- goes to the job unread. The exit status is the job's.
+
+  --master M      where to run: local[*] (default), local[4], spark://HOST:PORT, yarn, k8s://…
+  --dry-run       print the command with its environment, and start nothing
+  --columns N     how wide the data is; sizes the memory of executors on YARN and Kubernetes (default: 1000)
+  --environment A archive of Python's libraries for a cluster whose nodes have none (`make package` builds one)
+  --target T      emr (with --cluster-id) or emr-serverless (with --application-id, --execution-role): put the package
+                  below --package-location s3://… and start a step or a job run; --no-wait to leave it running
+  --help          this text; after the JOB: the job's flags
+
+Variables: SPARK_HOME, JAVA_HOME (each found if not set), MODEL_MONITOR_DEEQU_JAR (a JAR that is here already),
+MODEL_MONITOR_CACHE (where the JAR and the package's zip are kept).
+"""
+
+
+def main(arguments: Sequence[str], program: str = "./spark-submit.sh") -> int:
+    """Become the job's spark-submit; returns only for help, a dry run or a wrong command line (2)."""
+    layout = Layout.here()
+    try:
+        request = read_request(arguments)
+        if request is None:
+            sys.stdout.write(HELP.format(program=program, jobs=", ".join(layout.job_names())))
+            return 0 if {"--help", "-h"} & set(arguments) else 2
+        if request.asks_for_help:
+            job = layout.job_file(request.job, Path.cwd())
+            path = os.pathsep.join([str(layout.package.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+            return _become([sys.executable, str(job), "--help"], {"PYTHONPATH": path})
+        if request.target:
+            from model_monitor.emr import command
+
+            return command.run(request, request.target, layout, os.environ, Path.cwd())
+        submission = build(request, layout, os.environ, Path.cwd())
+    except MonitorError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return error.exit_status
+    for remark in submission.remarks:
+        sys.stderr.write(f"{remark}\n")
+    if request.dry_run:
+        sys.stdout.write(f"{submission}\n")
+        return 0
+    return _become(submission.command, submission.variables)
+
+
+def _become(command: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execvpe(command[0], list(command), {**os.environ, **variables})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,135 @@
+"""Lines as rows of cells, on an executor: what a decoder of lines gives, and the batches that are made of it. Pure.
+
+A decoder is what a format is: `csv_lines.CsvLines`, `captured_lines.CapturedLines`. It is pickled to the executors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from model_monitor.records.line_bytes import chunks
+from model_monitor.records.places import LINE, PLACES
+from model_monitor.records.refusals import CELLS, REASON
+
+ROWS_AT_ONCE = 65_536
+"""Rows of one batch that leaves: a document may hold millions."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedRows:
+    """The rows of some lines; a refused line is one row.
+
+    columns: for each feature the cells of all rows as texts, null where one is missing. lines: the number of each row's
+    line, shape (rows,). reasons: 0 or the `Refusal` of each row. cells: the number of cells that a record is counted under,
+    on its first row, and 0 on the others; all 0 where cells aren't counted.
+    """
+
+    columns: tuple[pa.Array, ...]
+    lines: NDArray[np.int64]
+    reasons: NDArray[np.int32]
+    cells: NDArray[np.int32]
+
+    @classmethod
+    def refused(cls, lines: NDArray[np.int64], reasons: NDArray[np.int32], features: int) -> DecodedRows:
+        """Refused lines, whose cells nobody counted."""
+        nothing = pa.nulls(len(lines), pa.string())
+        return cls((nothing,) * features, lines, reasons, np.zeros(len(lines), np.int32))
+
+    @classmethod
+    def by_chunks(
+        cls,
+        lines: pa.StringArray,
+        paths: pa.StringArray,
+        decode: Callable[[pa.StringArray, pa.StringArray], DecodedRows],
+        *,
+        features: int,
+        chunk_bytes: int,
+    ) -> DecodedRows:
+        """The rows of all lines, decoded so many bytes of them at a time. paths: of each line its file's."""
+        parts = []
+        for start, end in chunks(lines, chunk_bytes):
+            found = decode(lines.slice(start, end - start), paths.slice(start, end - start))
+            parts.append(replace(found, lines=found.lines + start))
+        return cls.in_order(parts, features)
+
+    @classmethod
+    def in_order(cls, parts: Sequence[DecodedRows], features: int) -> DecodedRows:
+        """The rows of all parts by the numbers of their lines; those of one line are of one part, in their order."""
+        parts = [part for part in parts if len(part.lines)]
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return cls.refused(np.zeros(0, np.int64), np.zeros(0, np.int32), features)
+        lines = np.concatenate([part.lines for part in parts])
+        order = np.argsort(lines, kind="stable")
+        places = pa.array(order)
+        return cls(
+            tuple(pa.concat_arrays(same).take(places) for same in zip(*(part.columns for part in parts), strict=True)),
+            lines[order],
+            np.concatenate([part.reasons for part in parts])[order],
+            np.concatenate([part.cells for part in parts])[order],
+        )
+
+
+class Decoder(Protocol):
+    """Makes rows of lines."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns that it looks at: the line, and the file if that matters."""
+
+    @property
+    def features(self) -> int:
+        """How many columns of features the rows have."""
+
+    @property
+    def counts_cells(self) -> bool:
+        """Whether the rows say how many cells their records have."""
+
+    @property
+    def keeps_lines(self) -> bool:
+        """Whether rows that are kept come with their line; refused ones always do."""
+
+    def rows(self, batch: pa.RecordBatch) -> DecodedRows:
+        """The rows of a batch that has the columns of `inputs`, in the order of its lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """A decoder, and which of its features are wanted. `decoding(batch)` is what a scan makes of a batch of lines: the
+    features c0, c1, …, REASON, and CELLS if the decoder counts them."""
+
+    decoder: Decoder
+    kept: tuple[int, ...]
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return self._batch(self.decoder.rows(batch))
+
+    def with_places(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The same of every batch, and behind it where each row stands, and its line if it is refused or lines are kept."""
+        for batch in batches:
+            rows = self.decoder.rows(batch)
+            found = self._batch(rows)
+            for start in range(0, len(rows.lines), ROWS_AT_ONCE):
+                part = slice(start, start + ROWS_AT_ONCE)
+                places = self._places(batch, rows.lines[part], rows.reasons[part])
+                columns = [*found.slice(start, ROWS_AT_ONCE).columns, *places]
+                yield pa.RecordBatch.from_arrays(columns, names=[*found.schema.names, *PLACES])
+
+    def _places(self, batch: pa.RecordBatch, lines: NDArray[np.int64], reasons: NDArray[np.int32]) -> list[pa.Array]:
+        numbers = pa.array(lines)
+        wanted = numbers if self.decoder.keeps_lines else pa.array(lines, mask=reasons == 0)
+        return [batch.column(name).take(wanted if name == LINE else numbers) for name in PLACES]
+
+    def _batch(self, rows: DecodedRows) -> pa.RecordBatch:
+        columns = {f"c{position}": rows.columns[feature] for position, feature in enumerate(self.kept)}
+        columns[REASON] = pa.array(rows.reasons, pa.int32())
+        if self.decoder.counts_cells:
+            columns[CELLS] = pa.array(rows.cells, pa.int32())
+        return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))

@@ -1,0 +1,327 @@
+"""What one captured line is: its rows of cells, or the reason for which it is refused. Pure, one line at a time.
+
+`captured_lines` takes most lines by the thousand; this is what decides about each of them. It looks at a file's first record
+on the driver, takes the lines that are unusual on the executors, and serves preprocessing scripts.
+
+Source: contract.md section 3; section 11, rows 4, 16 to 18 and 25.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model_monitor.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of
+from model_monitor.records.index_names import INDEX_NAMES
+from model_monitor.records.line_bytes import REPLACED, is_utf_8
+from model_monitor.records.places import FILE_KEY, LINE
+from model_monitor.records.refusals import Refusal
+from model_monitor.records.request_metadata import MEMBER
+from model_monitor.records.sampling import is_sampled
+from model_monitor.records.windows import Window, hour_of_path, parse_time
+
+CSV, JSON, BASE64 = "CSV", "JSON", "BASE64"
+
+ENCODING_MISMATCH = (
+    "Encoding mismatch: Encoding is {first} for endpointInput, but Encoding is {second} for endpointOutput. "
+    "We currently only support the same type of input and output encoding at the moment."
+)
+"""The service's text (contract.md 1.6)."""
+
+GROUND_TRUTH = "groundTruthData"
+"""The member of a merged record that holds what was observed."""
+
+COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
+"""The halves in the order of their columns: output first (golden rule 13)."""
+
+Entries = list[tuple[str, str | None]]
+"""Keys and values of one row; the cells of a CSV row have an empty key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """One half of a captured record, as it stands there. encoding: CSV, JSON or BASE64 in capitals, None without one."""
+
+    data: str
+    encoding: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How captured records are read.
+
+    halves: names of the members of `captureData` that become columns. names: the features' names. columns: how many cells
+    a row has to have; None takes any number. encoding: what all payloads have to be in; None takes CSV beside JSON.
+    exact_keys: whether a JSON object that lacks a feature is one of fewer cells, and not one with a missing value. escape:
+    what stands before a quote within quotes of CSV.
+    """
+
+    halves: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    columns: int | None = None
+    encoding: str | None = CSV
+    window: Window | None = None
+    sample: float | None = None
+    flatten_json: bool = False
+    exact_keys: bool = False
+    escape: str = RFC_4180_ESCAPE
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns of lines that are looked at: with a window the file as well, whose folder may name the hour."""
+        return (LINE,) if self.window is None else (LINE, FILE_KEY)
+
+    @property
+    def ordered_halves(self) -> tuple[str, ...]:
+        """The halves in the order of their columns."""
+        return tuple(half for half in COLUMN_ORDER if half in self.halves)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a line is. reason: why it is refused, None if it is kept. rows: its cells then. cells: how many cells each of
+    its rows has, also where that is the reason; 0 if it was not counted or if rows differ. keys: of JSON objects."""
+
+    reason: Refusal | None = None
+    rows: tuple[Row, ...] = ()
+    cells: int = 0
+    keys: tuple[str, ...] = ()
+
+
+class _Refused(Exception):
+    def __init__(self, reason: Refusal, cells: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.cells = cells
+
+
+def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
+    """What a captured line is. path: its file's, whose folder may name the hour of a record without time."""
+    try:
+        document = document_of(line)
+        halves = halves_of(document, reading.ordered_halves)
+        _require_time_and_sample(document, reading, path, line)
+        _require_data(document, halves)
+        present = list(halves.values())
+        _require_encodings(present, reading)
+        if any(REPLACED in half.data for half in present) and not is_utf_8(line):
+            raise _Refused(Refusal.NOT_UTF_8)
+        if reading.encoding == CSV:
+            return _from_csv(present, reading)
+        return _from_entries(present, reading)
+    except _Refused as refused:
+        return Decoded(refused.reason, cells=refused.cells)
+
+
+def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Refusal:
+    """The captured record of a line as it stands there, or why it is refused before anybody looks at its data."""
+    try:
+        document = document_of(line)
+        halves_of(document, ())
+        _require_time_and_sample(document, reading, path, line)
+        if isinstance(document.get(MEMBER), dict):
+            _require_data(document, halves_of(document))
+    except _Refused as refused:
+        return refused.reason
+    return dict(document)
+
+
+def document_of(line: bytes) -> Any:
+    """The JSON value of a line; members written twice count as the last of them."""
+    try:
+        return json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        raise _Refused(Refusal.NOT_A_JSON_OBJECT if is_utf_8(line) else Refusal.NOT_UTF_8) from None
+
+
+def halves_of(document: Any, names: Sequence[str] = INDEX_NAMES) -> dict[str, Half]:
+    """The members of `captureData` of these names that hold data."""
+    captured = _object_in(document, "captureData")
+    if captured is None:
+        raise _Refused(Refusal.NOT_A_CAPTURE)
+    halves = {}
+    for name in names:
+        half = _object_in(captured, name)
+        if half is not None and half.get("data") is not None:
+            encoding = half.get("encoding")
+            halves[name] = Half(json_text(half["data"]), None if encoding is None else json_text(encoding).upper())
+    return halves
+
+
+def _object_in(document: Any, name: str) -> dict[str, Any] | None:
+    if not isinstance(document, dict):
+        raise _Refused(Refusal.NOT_A_CAPTURE)
+    member = document.get(name)
+    if not isinstance(member, (dict, type(None))):
+        raise _Refused(Refusal.NOT_A_CAPTURE)
+    return member
+
+
+def json_text(value: object) -> str:
+    """A JSON value as the text of a cell: a text as it is, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return repr(value)  # what json.dumps makes of it, in a tenth of the time
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def mismatch_of(line: str) -> str:
+    """The service's sentence for a record whose halves have different encodings."""
+    halves = halves_of(document_of(line.encode()))
+    first, second = halves.get("endpointInput"), halves.get("endpointOutput")
+    return ENCODING_MISMATCH.format(first=first and first.encoding, second=second and second.encoding)
+
+
+def chomped(data: str) -> str:
+    """A payload without the line ends after its last row."""
+    return data.rstrip("\r\n")
+
+
+def csv_rows(data: str) -> list[str]:
+    """The rows of a CSV payload: split at line ends outside of quotes."""
+    text = chomped(data)
+    if not text:
+        return []
+    if '"' not in text:
+        return [row.removesuffix("\r") for row in text.split("\n")]
+    # every second piece between quotes is inside of them
+    pieces = text.split('"')
+    pieces[1::2] = [piece.replace("\n", "\uffff") for piece in pieces[1::2]]
+    return [row.removesuffix("\r").replace("\uffff", "\n") for row in '"'.join(pieces).split("\n")]
+
+
+class _Object(list[tuple[str, Any]]):
+    """A JSON object's members in order, those written twice included."""
+
+
+def json_objects(data: str) -> list[_Object]:
+    """The objects of a JSON payload: an object, an array of objects, or one object a line."""
+    text = data if LEADING_BRACKET.match(data) else f"[{BETWEEN_LINES.sub('},{', data)}]"
+    try:
+        objects = json.loads(text, object_pairs_hook=_Object)
+    except (ValueError, RecursionError):
+        raise _Refused(Refusal.PAYLOAD_NOT_JSON) from None
+    if type(objects) is not list or not all(isinstance(item, _Object) for item in objects):
+        raise _Refused(Refusal.PAYLOAD_NOT_JSON)
+    return objects
+
+
+LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
+BETWEEN_LINES = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")
+
+
+def _flat(item: _Object, outer: str = "") -> Iterator[tuple[str, str | None]]:
+    for key, value in item:
+        if isinstance(value, _Object):
+            yield from _flat(value, f"{outer}{key}.")
+        else:
+            yield outer + key, None if value is None else json_text(_plain(value) if type(value) is list else value)
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value with its objects as dicts again."""
+    if isinstance(value, _Object):
+        return {key: _plain(inner) for key, inner in value}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _require_time_and_sample(document: Any, reading: Reading, path: str, line: bytes) -> None:
+    if reading.window is None and reading.sample is None:
+        return
+    metadata = _object_in(document, "eventMetadata") or {}
+    if reading.window is not None:
+        text = metadata.get("inferenceTime")
+        time = hour_of_path(path) if text is None else parse_time(json_text(text))
+        if time is None:
+            raise _Refused(Refusal.UNREADABLE_TIME)
+        if time not in reading.window:
+            raise _Refused(Refusal.OUTSIDE_WINDOW)
+    if reading.sample is not None:
+        event_id = metadata.get("eventId")
+        if not is_sampled(line if event_id is None else json_text(event_id).encode(), reading.sample):
+            raise _Refused(Refusal.SAMPLED_OUT)
+
+
+def _require_data(document: Any, halves: Mapping[str, Half]) -> None:
+    if not halves:
+        raise _Refused(Refusal.WITHOUT_DATA if isinstance(document.get(MEMBER), dict) else Refusal.NO_PAYLOAD)
+
+
+def _require_encodings(present: Sequence[Half], reading: Reading) -> None:
+    encodings = [half.encoding for half in present]
+    if any(encoding not in (CSV, JSON, BASE64) for encoding in encodings):
+        raise _Refused(Refusal.UNKNOWN_ENCODING)
+    bad = [half for half in present if half.encoding == BASE64 and not _is_base64(half.data)]
+    if bad:
+        raise _Refused(Refusal.BAD_BASE64)
+    if reading.encoding is not None and len(set(encodings)) > 1:
+        raise _Refused(Refusal.ENCODING_MISMATCH)
+    if BASE64 in encodings:
+        raise _Refused(Refusal.BASE64_WITHOUT_SCRIPT)
+    if reading.encoding is not None and encodings[0] != reading.encoding:
+        raise _Refused(Refusal.ANOTHER_ENCODING)
+
+
+def _is_base64(data: str) -> bool:
+    try:
+        base64.b64decode("".join(data.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _from_csv(present: Sequence[Half], reading: Reading) -> Decoded:
+    rows = [cells_of(",".join(parts), reading.escape) for parts in _zipped([csv_rows(half.data) for half in present])]
+    return _decoded(rows, [len(row) for row in rows], reading)
+
+
+def _from_entries(present: Sequence[Half], reading: Reading) -> Decoded:
+    objects = [json_objects(half.data) if half.encoding == JSON else None for half in present]
+    members = [value for side in objects for item in side or () for _, value in item]
+    if not reading.flatten_json and any(isinstance(value, list) for value in members):
+        raise _Refused(Refusal.NESTED_JSON)
+    sides: list[list[Entries]] = [
+        [[("", cell) for cell in cells_of(row, reading.escape)] for row in csv_rows(half.data)]
+        if side is None
+        else [list(_flat(item)) for item in side]
+        for half, side in zip(present, objects, strict=True)
+    ]
+    found = [_arranged([entry for part in parts for entry in part], reading) for parts in _zipped(sides)]
+    keys = tuple(key for part in sides for key, _ in part[0] if key)
+    return _decoded([cells for cells, _ in found], [width for _, width in found], reading, keys)
+
+
+def _zipped(sides: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    if len({len(side) for side in sides}) > 1:
+        raise _Refused(Refusal.UNEQUAL_NUMBERS_OF_ROWS)
+    if not sides[0]:
+        raise _Refused(Refusal.NO_PAYLOAD)
+    return list(zip(*sides, strict=True))
+
+
+def _arranged(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tuple[Row, int]:
+    """The cells of a JSON object in the order of the features, and how many it has."""
+    keys = {key for key, _ in entries}
+    names = set(reading.names)
+    by_name = bool(names) and (names <= keys or (keys <= names and not reading.exact_keys))
+    if not by_name:
+        return tuple(value for _, value in entries), len(entries)
+    values: dict[str, str | None] = {}
+    for key, value in entries:
+        values.setdefault(key, value)
+    return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(entries))
+
+
+def _decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:
+    width = widths[0] if len(set(widths)) == 1 else 0
+    wanted = width if reading.columns is None else reading.columns
+    if any(found != wanted for found in widths) or width == 0:
+        raise _Refused(Refusal.WRONG_NUMBER_OF_CELLS, width)
+    return Decoded(None, tuple(rows), width, keys)

@@ -1,0 +1,54 @@
+"""The files behind lines, by a number that comes with each line: a path would be longer than many a line. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from model_monitor.records.places import FILE_KEY
+from model_monitor.states.text_hashing import xxhash64_of_texts
+
+FOLDERS_KEPT = 6
+"""Names from a path's end that are kept: enough for the hour that its folders name (`windows.HOUR_FOLDER`)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilesByKey:
+    """Files' paths, cut to their last names, by Spark's xxhash64 of the whole paths.
+
+    keys: sorted, shape (files,). paths: shape (files + 1,), of which the last, for a key that is not there, is empty.
+    """
+
+    keys: NDArray[np.int64]
+    paths: pa.StringArray
+
+    @classmethod
+    def of(cls, paths: Sequence[str]) -> FilesByKey:
+        keys = np.array(keys_of(paths), np.int64)
+        order = np.argsort(keys, kind="stable")
+        ends = ["/".join(paths[place].rsplit("/", FOLDERS_KEPT)[-FOLDERS_KEPT:]) for place in order.tolist()]
+        return cls(keys[order], pa.array([*ends, ""], pa.string()))
+
+    def behind(self, lines: pa.RecordBatch) -> pa.Array:
+        """The path of each line's file; empty where the lines come without their FILE_KEY, or it is not known."""
+        if FILE_KEY not in lines.schema.names:
+            return pa.repeat("", lines.num_rows)
+        wanted = lines.column(FILE_KEY).to_numpy()
+        places = np.searchsorted(self.keys, wanted)
+        known = places < len(self.keys)
+        known[known] = self.keys[places[known]] == wanted[known]
+        return pa.DictionaryArray.from_arrays(np.where(known, places, len(self.keys)).astype(np.int32), self.paths)
+
+
+def keys_of(paths: Sequence[str]) -> list[int]:
+    """The `FILE_KEY` of files that Spark calls so."""
+    keys: list[int] = xxhash64_of_texts(pa.array(paths, pa.string())).view(np.int64).tolist()
+    return keys
+
+
+NO_FILES = FilesByKey.of([])
+"""Where nobody asks for a line's file."""

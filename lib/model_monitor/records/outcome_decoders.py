@@ -1,0 +1,72 @@
+"""What executors make of what is read: blocks of lines or of columns in, outcomes out. No pyspark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from model_monitor.records.files_by_key import NO_FILES, FilesByKey
+from model_monitor.records.outcome_columns import outcomes_of_columns
+from model_monitor.records.outcome_records import outcomes_of_documents, outcomes_of_lines
+from model_monitor.records.outcome_values import OutcomeReading, OutcomeRows
+from model_monitor.records.places import LINE
+from model_monitor.records.refusals import CELLS, REASON
+
+
+@dataclass(frozen=True, slots=True)
+class LineDecoder:
+    """Makes outcomes of blocks of merged records. files: those that the lines are from."""
+
+    reading: OutcomeReading
+    files: FilesByKey = NO_FILES
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those of the raw frame that it wants."""
+        return self.reading.records.inputs
+
+    def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
+        return outcomes_of_lines(block.column(LINE), self.files.behind(block), self.reading)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDecoder:
+    """Makes outcomes of blocks of JSON Lines, each with its label. columns: those of the raw frame that it wants."""
+
+    reading: OutcomeReading
+    columns: tuple[str, ...] = (LINE,)
+
+    def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
+        return outcomes_of_documents(block.column(LINE), self.reading)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDecoder:
+    """Makes outcomes of blocks of a table. columns: those of the raw frame that it wants."""
+
+    reading: OutcomeReading
+    columns: tuple[str, ...]
+
+    def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
+        return outcomes_of_columns(block, self.reading)
+
+
+Decoder: TypeAlias = LineDecoder | DocumentDecoder | ColumnDecoder
+
+
+def rows_of_blocks(
+    decoder: Decoder, places: tuple[str, ...], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Raw batches as outcomes row by row, with their reasons and places; what an executor does for `frame`."""
+    for batch in batches:
+        rows = decoder(batch)
+        texts = (None if column is None else column.cast(pa.string()) for column in (rows.labels, rows.predictions))
+        columns = [pa.nulls(len(rows.sources), pa.string()) if column is None else column for column in texts]
+        scores = pa.nulls(len(rows.sources), pa.float64()) if rows.scores is None else pa.array(rows.scores)
+        counted = pa.array((rows.kept & rows.is_first).astype("int32"))
+        columns += [scores, pa.array(rows.reasons), counted]
+        columns += [batch.column(name).take(pa.array(rows.sources)) for name in places]
+        yield pa.RecordBatch.from_arrays(columns, names=["c0", "c1", "c2", REASON, CELLS, *places])

@@ -1,0 +1,293 @@
+"""The outcomes of one merged record: its labels beside its predictions. Pure, one record at a time.
+
+A record of k rows has k labels and k predictions, in order. A label is a CSV row's first cell, or what a JMESPath finds in
+JSON; predictions are a CSV row's cells by index, or what JMESPaths find. Where a record has the labels and probabilities of all
+classes, the label of the largest probability is the prediction.
+`outcome_records` does the same for whole blocks of plain records, and comes here for the others.
+
+Source: contract.md sections 5.4, 6.3 and 7.2.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias, TypeVar
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from model_monitor.records.csv_rows import cells_of
+from model_monitor.records.decoding import BASE64, CSV, GROUND_TRUTH, JSON, Half, csv_rows, json_text
+from model_monitor.records.outcome_values import OutcomeReading
+from model_monitor.records.refusals import Refusal
+from model_monitor.states.labels import is_positive
+
+INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)
+"""A column's place: `0`, or `_c0` as Spark calls it."""
+
+Row: TypeAlias = tuple[str | None, str | None, str | None]
+"""Label, prediction, probability as texts; None for one that is missing or not asked for."""
+
+
+_Texts = TypeVar("_Texts", bound="tuple[str | None, ...]")
+
+
+class RecordRefused(Exception):
+    """The record is refused for `reason`."""
+
+    def __init__(self, reason: Refusal) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What a record's output holds at the places that are named: one for each row, a list where it has all classes.
+
+    None for what is not asked for.
+    """
+
+    labels: Sequence[Any] | None
+    probabilities: Sequence[Any] | None
+
+
+def outcomes_of(truth: Half | None, output: Half | None, reading: OutcomeReading) -> list[Row]:
+    """The outcomes of a record.
+
+    Raises RecordRefused if it has none, or if labels and predictions don't belong together.
+    """
+    if truth is None:
+        raise RecordRefused(Refusal.NO_LABEL)
+    if output is None:
+        raise RecordRefused(Refusal.NO_PAYLOAD)
+    labels = labels_of(truth, reading)
+    predicted = predicted_of(output, reading, rows=len(labels))
+    return _side_by_side(labels, predicted, reading)
+
+
+def outcomes_of_document(document: Any, reading: OutcomeReading) -> list[Row]:
+    """The outcomes of a JSON document that holds labels and predictions.
+
+    Raises RecordRefused as `outcomes_of` does.
+    """
+    found = None if reading.label is None else found_at(reading.label, document)
+    if found is None:
+        raise RecordRefused(Refusal.NO_LABEL)
+    labels = [_text(value) for value in _flat([found])]
+    rows = len(labels)
+    predicted = Predicted(
+        _of_documents([document], reading.prediction, rows), _of_documents([document], reading.probability, rows)
+    )
+    return _side_by_side(labels, predicted, reading)
+
+
+def _side_by_side(labels: Sequence[str | None], predicted: Predicted, reading: OutcomeReading) -> list[Row]:
+    nothing = [None] * len(labels)
+    predictions = nothing if predicted.labels is None else predicted.labels
+    probabilities = nothing if predicted.probabilities is None else predicted.probabilities
+    if not len(labels) == len(predictions) == len(probabilities):
+        raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
+    return [
+        (label, *chosen(prediction, probability, reading))
+        for label, prediction, probability in zip(labels, predictions, probabilities, strict=True)
+    ]
+
+
+def half_in(members: Mapping[str, Any], name: str) -> Half | None:
+    """One half of a record, None if it holds no data. Ground truth without an encoding is CSV.
+
+    Raises RecordRefused if it is something else than an object.
+    """
+    half = members.get(name)
+    if half is None:
+        return None
+    if not isinstance(half, Mapping):
+        raise RecordRefused(Refusal.NOT_A_CAPTURE)
+    data, encoding = half.get("data"), half.get("encoding", CSV if name == GROUND_TRUTH else None)
+    if data is None:
+        return None
+    return Half(json_text(data), None if encoding is None else json_text(encoding).upper())
+
+
+def labels_of(truth: Half, reading: OutcomeReading) -> list[str | None]:
+    """The labels of a record, in order.
+
+    Raises RecordRefused if there is none, or if a JSON object comes without the path of the label in it.
+    """
+    if _encoding_of(truth) == CSV:
+        index = index_of(reading.label) or 0
+        labels = [_cell(cells_of(row), index) for row in csv_rows(truth.data)]
+    else:
+        documents = _documents(truth.data)
+        if reading.label is None and any(isinstance(item, dict) for item in _flat(documents)):
+            raise RecordRefused(Refusal.LABEL_WITHOUT_PATH)
+        found = documents if reading.label is None else [found_at(reading.label, each) for each in documents]
+        labels = [None if value is None else json_text(value) for value in _flat(found)]
+    if not labels:
+        raise RecordRefused(Refusal.NO_LABEL)
+    return labels
+
+
+def predicted_of(output: Half, reading: OutcomeReading, *, rows: int) -> Predicted:
+    """What a record's output holds. rows: how many labels the record has, which tells a list of rows from one of classes."""
+    if _encoding_of(output) == CSV:
+        cells = [cells_of(row) for row in csv_rows(output.data)]
+        return Predicted(_of_cells(cells, reading.prediction, reading), _of_cells(cells, reading.probability, reading))
+    documents = _documents(output.data)
+    return Predicted(
+        _of_documents(documents, reading.prediction, rows), _of_documents(documents, reading.probability, rows)
+    )
+
+
+def chosen(prediction: Any, probability: Any, reading: OutcomeReading) -> tuple[str | None, str | None]:
+    """Prediction and probability of one row, as texts: of the labels of all classes the one of the largest probability.
+
+    Raises RecordRefused if labels and probabilities of all classes don't fit.
+    """
+    if isinstance(prediction, list) and isinstance(probability, list):
+        numbers = [_number(value) for value in probability]
+        if len(numbers) != len(prediction) or not numbers:
+            raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
+        best = numbers.index(max(numbers))
+        names = [json_text(name) for name in prediction]
+        counts = _positive(names, reading.positive_label) if reading.binary else best
+        return names[best], repr(numbers[counts])
+    if isinstance(prediction, list):
+        raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
+    return _text(prediction), _text(probability)
+
+
+def as_texts(rows: list[_Texts]) -> list[_Texts]:
+    """The rows themselves.
+
+    Raises RecordRefused if one of the texts can't be written as UTF-8: JSON can spell half a surrogate pair.
+    """
+    for row in rows:
+        for text in row:
+            if text is not None and not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise RecordRefused(Refusal.NOT_UTF_8)
+    return rows
+
+
+def list_in(cell: str | None) -> Any:
+    """A cell such as `[0.1, 0.9]` or `['a', 'b']` as a list; any other as it is."""
+    if cell is None or not cell.lstrip().startswith("["):
+        return cell
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(cell.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return found if isinstance(found, list) else cell
+    return cell
+
+
+def index_of(address: str | None) -> int | None:
+    """The place that an address names by its number, None if it is a name or a path."""
+    matched = INDEX.fullmatch(address.strip()) if address is not None else None
+    return int(matched[1]) if matched else None
+
+
+def found_at(address: str, document: Any) -> Any:
+    """What stands at an address in a JSON document, None if nothing does: a member's very name, an index, or a JMESPath."""
+    if isinstance(document, Mapping) and address in document:
+        return document[address]
+    index = index_of(address)
+    if index is not None:
+        return _item(document, index)
+    path = path_of(address)
+    try:
+        return None if path is None else path.search(document)
+    except JMESPathError:  # a function that does not take what stands there
+        return None
+
+
+@cache
+def path_of(address: str) -> Any:
+    """The compiled JMESPath, None if the address is none."""
+    try:
+        return jmespath.compile(address)
+    except JMESPathError:
+        return None
+
+
+def _of_cells(cells: Sequence[Sequence[str | None]], address: str | None, reading: OutcomeReading) -> list[Any] | None:
+    if address is None:
+        return None
+    index = index_of(address)
+    values = [None if index is None else _cell(row, index) for row in cells]
+    return values if reading.numeric else [list_in(value) for value in values]
+
+
+def _of_documents(documents: Sequence[Any], address: str | None, rows: int) -> list[Any] | None:
+    if address is None:
+        return None
+    found = [found_at(address, document) for document in documents]
+    if len(found) != 1 or not isinstance(found[0], list):
+        return found
+    values: list[Any] = found[0]
+    return [values] if rows == 1 and len(values) != 1 else values
+
+
+def _documents(data: str) -> list[Any]:
+    """The JSON values of a payload: one, or one a line."""
+    try:
+        return [json.loads(data)]
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return [json.loads(line) for line in data.splitlines() if line.strip()]
+    except (ValueError, RecursionError):
+        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
+
+
+def _encoding_of(half: Half) -> str:
+    """Raises RecordRefused unless it is CSV or JSON."""
+    if half.encoding == BASE64:
+        raise RecordRefused(Refusal.BASE64_WITHOUT_SCRIPT)
+    if half.encoding not in (CSV, JSON):
+        raise RecordRefused(Refusal.UNKNOWN_ENCODING)
+    return half.encoding
+
+
+def _flat(values: Sequence[Any]) -> list[Any]:
+    return [item for value in values for item in (value if isinstance(value, list) else [value])]
+
+
+def _cell(row: Sequence[str | None], index: int) -> str | None:
+    return row[index] if index < len(row) else None
+
+
+def _item(document: Any, index: int) -> Any:
+    """The value at a place of an array, or, of an array of rows, the value at that place of each."""
+    if not isinstance(document, list):
+        return None
+    if document and all(isinstance(row, list) for row in document):
+        return [_cell(row, index) for row in document]
+    return _cell(document, index)
+
+
+def _number(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise RecordRefused(Refusal.PROBABILITY_NOT_A_NUMBER) from None
+    if number != number:
+        raise RecordRefused(Refusal.PROBABILITY_NOT_A_NUMBER)
+    return number
+
+
+def _positive(names: Sequence[str], positive_label: str | None) -> int:
+    for index, name in enumerate(names):
+        if is_positive(name, positive_label):
+            return index
+    raise RecordRefused(Refusal.NO_PROBABILITY)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else json_text(value)

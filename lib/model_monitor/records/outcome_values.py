@@ -1,0 +1,179 @@
+"""Labels, predictions and probabilities as a scan takes them, and why a record is refused for one of them.
+
+Whatever they were read from (a table's columns, the payloads of merged records), they are judged here, a block at a time.
+Runs on executors: numpy and pyarrow only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.records.decoding import Reading
+from model_monitor.records.refusals import Refusal
+
+Reasons: TypeAlias = NDArray[np.int32]
+Indices: TypeAlias = NDArray[np.int64]
+Numbers: TypeAlias = NDArray[np.float64]
+
+MISSING_TEXTS = pa.array(["", "NaN", "nan"])
+"""What stands for nothing in text columns: pandas and Spark write a missing number as NaN."""
+
+DECIMAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+"""A number as people and programs write it; neither `0x1` nor Java's `1d`."""
+
+
+NO_RECORDS = Reading(())
+"""Of a table, which has no records."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReading:
+    """What is read of each outcome, and from where.
+
+    label, prediction, probability: a column's name or index, or a JMESPath; None for one that is not asked for, or, of the
+    label, for the first cell. numeric: labels and predictions are numbers. binary: a probability is that of the positive
+    class, which is `positive_label`, or 1 or true; otherwise it is that of the predicted class.
+    records: which merged records are taken, and the members of `captureData` that may hold the predictions.
+    """
+
+    label: str | None
+    prediction: str | None
+    probability: str | None
+    numeric: bool = False
+    binary: bool = False
+    positive_label: str | None = None
+    records: Reading = NO_RECORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What was found, before anybody looked at its value: one row for each outcome, and one for each refused record.
+
+    labels, predictions, probabilities: texts or numbers, null where there is none; None if they are not asked for. sources:
+    index of the record that a row is of; the rows of a record are consecutive. reasons: 0 but where the record is refused
+    already.
+    """
+
+    labels: pa.Array
+    predictions: pa.Array | None
+    probabilities: pa.Array | None
+    sources: Indices
+    reasons: Reasons
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRows:
+    """Outcomes as `states.OutcomeBuilder` takes them, beside the records that were refused.
+
+    Rows with a reason above 0 are refused records, one row each, whose other members mean nothing. sources: as in `Cells`.
+    """
+
+    labels: pa.Array
+    predictions: pa.Array | None
+    scores: Numbers | None
+    sources: Indices
+    reasons: Reasons
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """The rows that count."""
+        kept: NDArray[np.bool_] = self.reasons == 0
+        return kept
+
+    @property
+    def is_first(self) -> NDArray[np.bool_]:
+        """The first row of each record."""
+        first: NDArray[np.bool_] = np.diff(self.sources, prepend=-1) != 0
+        return first
+
+    def where(self, mask: NDArray[np.bool_]) -> OutcomeRows:
+        """Some of the rows."""
+        if mask.all():
+            return self
+        wanted = pa.array(mask)
+        return OutcomeRows(
+            self.labels.filter(wanted),
+            None if self.predictions is None else self.predictions.filter(wanted),
+            None if self.scores is None else self.scores[mask],
+            self.sources[mask],
+            self.reasons[mask],
+        )
+
+
+def judged(cells: Cells, reading: OutcomeReading) -> OutcomeRows:
+    """The outcomes among the cells. A record is kept or refused as a whole, for the first fault of its first bad row."""
+    reasons = cells.reasons
+    predictions, scores = None, None
+    if reading.numeric:
+        numbers, faults = _numbers(cells.labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
+        labels, reasons = pa.array(numbers), _first(reasons, faults)
+        if cells.predictions is not None:
+            numbers, faults = _numbers(cells.predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
+            predictions, reasons = pa.array(numbers), _first(reasons, faults)
+    else:
+        labels, faults = _texts(cells.labels, Refusal.NO_LABEL)
+        reasons = _first(reasons, faults)
+        if cells.predictions is not None:
+            predictions, faults = _texts(cells.predictions, Refusal.NO_PREDICTION)
+            reasons = _first(reasons, faults)
+    if cells.probabilities is not None:
+        scores, faults = _numbers(cells.probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
+        reasons = _first(reasons, faults)
+        outside = (scores < 0) | (scores > 1)
+        reasons = _first(reasons, np.where(outside, np.int32(Refusal.PROBABILITY_OUT_OF_RANGE), np.int32(0)))
+    rows = OutcomeRows(labels, predictions, scores, cells.sources, _of_whole_records(reasons, cells.sources))
+    return rows.where(rows.kept | rows.is_first)
+
+
+def _first(reasons: Reasons, faults: Reasons) -> Reasons:
+    return np.where(reasons > 0, reasons, faults)
+
+
+def _of_whole_records(reasons: Reasons, sources: Indices) -> Reasons:
+    bad = np.flatnonzero(reasons)
+    if not len(bad):
+        return reasons
+    records, first = np.unique(sources[bad], return_index=True)
+    of_record = np.zeros(int(sources[-1]) + 1, dtype=np.int32)
+    of_record[records] = reasons[bad[first]]
+    return of_record[sources]
+
+
+def _texts(column: pa.Array, missing: Refusal) -> tuple[pa.Array, Reasons]:
+    """Texts without blanks around them, "" where there is none."""
+    texts = pc.utf8_trim_whitespace(column)
+    absent = pc.or_(pc.is_null(texts), pc.is_in(texts, MISSING_TEXTS))
+    faults = np.where(absent.to_numpy(zero_copy_only=False), np.int32(missing), np.int32(0))
+    return pc.fill_null(texts, "") if texts.null_count else texts, faults
+
+
+def _numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Numbers, Reasons]:
+    """Finite numbers, 0 where there is none."""
+    if pa.types.is_floating(column.type):
+        absent = pc.or_kleene(pc.is_null(column), pc.is_nan(column))
+        values = pc.fill_null(column.cast(pa.float64()), 0.0)
+    else:
+        texts = pc.utf8_trim_whitespace(column)
+        absent = pc.or_kleene(pc.is_null(texts), pc.equal(texts, ""))
+        values = _parsed(texts)
+    numbers = values.to_numpy(zero_copy_only=False)
+    absent = pc.fill_null(absent, True).to_numpy(zero_copy_only=False)
+    finite = np.isfinite(numbers)
+    faults = np.where(absent, np.int32(missing), np.where(finite, np.int32(0), np.int32(no_number)))
+    return np.where(finite, numbers, 0.0), faults
+
+
+def _parsed(texts: pa.Array) -> pa.Array:
+    """The numbers that texts are, NaN where one is none."""
+    try:
+        return pc.fill_null(texts.cast(pa.float64()), np.nan)
+    except pa.ArrowInvalid:
+        decimal = pc.fill_null(pc.match_substring_regex(texts, DECIMAL), False)
+        plain = pc.if_else(decimal, pc.utf8_ltrim(texts, characters="+"), pa.scalar(None, pa.string()))
+        return pc.fill_null(plain.cast(pa.float64()), np.nan)

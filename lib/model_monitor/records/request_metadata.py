@@ -1,0 +1,97 @@
+"""Latency and status that captured records may carry beside their data, as columns. Pure; runs on executors.
+
+    {"captureData": {…}, "eventMetadata": {…}, "requestMetadata": {"latencyMs": 12.3, "status": 200, "samplingPercentage": 100}}
+
+Read from the line itself, whatever its data is: a request was served also if its payload is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+from numpy.typing import NDArray
+
+from model_monitor.records.refusals import Refusal
+
+MEMBER = "requestMetadata"
+"""Ours; docs/capture.md."""
+
+NAMED = f'"{MEMBER}"'
+
+STATUS, LATENCY, PERCENTAGE = "status", "latencyMs", "samplingPercentage"
+
+TYPES = {STATUS: pa.int64(), LATENCY: pa.float64(), PERCENTAGE: pa.float64()}
+SCHEMA = pa.schema([(MEMBER, pa.struct(list(TYPES.items())))])
+
+UNKNOWN_REQUESTS = np.array(
+    [
+        Refusal.NOT_UTF_8,
+        Refusal.NOT_A_JSON_OBJECT,
+        Refusal.SEVERAL_JSON_OBJECTS,
+        Refusal.NOT_A_CAPTURE,
+        Refusal.UNREADABLE_TIME,
+        Refusal.OUTSIDE_WINDOW,
+        Refusal.SAMPLED_OUT,
+    ]
+)
+"""Reasons of lines that can't be read, or are not of the window."""
+
+Columns: TypeAlias = tuple[pa.Array, pa.Array, pa.Array]
+
+
+def request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Columns:
+    """HTTP status, milliseconds and percentage of the sample of the requests among some captured lines.
+
+    reasons: of each line, 0 or the `Refusal` of its record. Lines without the member, or of no request of the window, are left
+    out; a member that is no number is null.
+    """
+    is_request = pa.array(~np.isin(reasons, UNKNOWN_REQUESTS))
+    known = lines.filter(is_request).cast(pa.binary())
+    known = known.filter(pc.match_substring(known, NAMED))
+    statuses, latencies, percentages = (_parsed(known) if len(known) else _empty()).flatten()
+    return statuses, latencies, percentages
+
+
+def carries_metadata(line: bytes) -> bool:
+    """Whether a captured line has the member, told at a glance."""
+    return NAMED.encode() in line
+
+
+def _parsed(lines: pa.BinaryArray) -> pa.StructArray:
+    """The member of each line; Arrow's parser wants every line to be of the schema, and where one is not they go one by one."""
+    content = b"\n".join(lines.to_pylist())
+    try:
+        table = pyarrow.json.read_json(
+            pa.BufferReader(content),
+            pyarrow.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
+            pyarrow.json.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore"),
+        )
+    except pa.ArrowInvalid:
+        return pa.array([_member(line) for line in lines.to_pylist()], SCHEMA.field(MEMBER).type)
+    return table.column(MEMBER).combine_chunks() if table.num_rows else _empty()
+
+
+def _empty() -> pa.StructArray:
+    return pa.array([], SCHEMA.field(MEMBER).type)
+
+
+def _member(line: bytes) -> dict[str, int | float] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    member = record.get(MEMBER) if isinstance(record, dict) else None
+    if not isinstance(member, Mapping):
+        return None
+    numbers = {name: member.get(name) for name in TYPES}
+    return {
+        name: int(value) if name == STATUS else float(value)
+        for name, value in numbers.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
+    }

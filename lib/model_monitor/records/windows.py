@@ -1,0 +1,88 @@
+"""The times that a run looks at, and the times and hours that records and their folders name. Pure.
+
+A record is judged by its own time, whatever folder it lies in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from model_monitor.errors import BadConfiguration
+
+HOUR = timedelta(hours=1)
+
+TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-](?:0\d|1[0-7]):[0-5]\d)?", re.ASCII
+)
+"""What a captured time looks like. Spark's own cast would take `12:30` for today and `2022` for New Year's Day."""
+
+HOUR_FOLDER = r".*/(\d{4})/(\d\d)/(\d\d)/(\d\d)/[^/]*"
+"""A file's path that names its hour: `…/2022/04/18/00/48-871-0b7b.jsonl`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The times from `start` up to, but without, `end`; both aware, UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise BadConfiguration(
+                f"the window {self.start} to {self.end} has no time zone; write 2026-01-31T22:00:00Z"
+            )
+        if not self.start < self.end:
+            raise BadConfiguration(
+                f"the window begins at {self.start.isoformat()} and ends at {self.end.isoformat()}; "
+                "the start has to be before the end"
+            )
+
+    def __contains__(self, time: datetime) -> bool:
+        return self.start <= time < self.end
+
+    def hours(self, *, later: int = 0) -> Iterator[datetime]:
+        """The beginnings of the hours that the window touches, and of so many `later` ones."""
+        hour = self.start.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
+        while hour < self.end + later * HOUR:
+            yield hour
+            hour += HOUR
+
+    def whole_hours(self) -> list[datetime]:
+        """The beginnings of the hours that lie within the window from their first to their last second."""
+        return [hour for hour in self.hours() if hour >= self.start and hour + HOUR <= self.end]
+
+
+def parse_time(text: str) -> datetime | None:
+    """A captured time in UTC, or None if it isn't one. Without a zone it is UTC; digits below microseconds are cut off."""
+    found = TIME.fullmatch(text)
+    if found is None:
+        return None
+    *numbers, fraction, zone = found.groups()
+    try:
+        time = datetime(*(int(number) for number in numbers), tzinfo=_zone(zone))  # type: ignore[misc, arg-type]
+        return time.astimezone(timezone.utc) + timedelta(microseconds=int((fraction or "").ljust(6, "0")[:6]))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _zone(text: str | None) -> timezone:
+    if text is None or text == "Z":
+        return timezone.utc
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[4:6]))
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def hour_of_path(path: str) -> datetime | None:
+    """The hour that a file's folder names, None if it names none."""
+    found = re.fullmatch(HOUR_FOLDER, path, re.ASCII)
+    if found is None:
+        return None
+    try:
+        year, month, day, hour = (int(part) for part in found.groups())
+        return datetime(year, month, day, hour, tzinfo=timezone.utc)
+    except ValueError:
+        return None

@@ -1,0 +1,135 @@
+"""The scan of the bias monitor: rows counted by kind, then, when they have turned out to be enough, the flip test. Driver only.
+
+One Spark job counts. A second one counts distinct values where they decide how a column is taken and its minimum and maximum
+don't settle it; the flip test is two more, whatever the number of groups.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pyspark.sql.functions as F
+from pyspark.sql import Column
+
+from model_monitor.bias.analysis import BiasAnalysis, Chosen, Methods, analysis_of, chosen_of, tests_flips
+from model_monitor.bias.choices import Choice
+from model_monitor.bias.counts import FlipTest
+from model_monitor.bias.value_types import hangs_on_distinct_values
+from model_monitor.profiling.contingency import ContingencyColumns, count_distinct, count_rows
+from model_monitor.profiling.flip_test import FlipCounts, SensitiveGroup, flip_test
+from model_monitor.reading.dataset import Dataset
+from model_monitor.records.refusals import Refusal
+from model_monitor.states import RowCounts
+from model_monitor.states.contingency import FACET, Cell, Contingency
+from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn
+
+log = logging.getLogger(__name__)
+
+
+def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:
+    """The counts that `plan` asks for, with enough known of every column to tell how it is taken. One or two Spark jobs.
+
+    Raises BadInput if there are too many kinds of rows.
+    """
+    dataset = dataset.of_features([name for name in dataset.names if name in plan.columns])
+    state, rows = count_rows(
+        dataset.frame,
+        dataset.names,
+        plan,
+        reason=dataset.reason,
+        reasons=len(Refusal) if dataset.refusable else 0,
+        cells=dataset.cells,
+    )
+    hanging = [
+        place
+        for place, (column, facts) in enumerate(zip(plan.valued, state.facts, strict=True))
+        if hangs_on_distinct_values(column, facts)
+    ]
+    if hanging:
+        counted = count_distinct(dataset.frame, dataset.names, plan, hanging, dataset.reason)
+        facts = tuple(
+            replace(fact, at_least=counted[place], at_most=counted[place]) if place in counted else fact
+            for place, fact in enumerate(state.facts)
+        )
+        state = replace(state, facts=facts)
+    return state, rows
+
+
+def analysed(dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods) -> BiasAnalysis:
+    """The analysis of counted rows, with the flip test. No Spark job, or two."""
+    chosen = chosen_of(state, plan)
+    _log_choices(plan, chosen)
+    if not (plan.with_flip_test and tests_flips(methods, chosen)):
+        return analysis_of(state, plan, methods, chosen=chosen)
+    tests = _flip_tests(dataset, plan, state, chosen)
+    return analysis_of(state, plan, methods, lambda facet, group: tests.get((facet, group), ""), chosen=chosen)
+
+
+def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
+    groups = [
+        f"facet {facet.name!r} {choices[0].kind.value}, {len(choices)} group{'s' if len(choices) > 1 else ''}"
+        for facet, choices in zip(plan.facets, chosen.groups, strict=True)
+    ]
+    log.info("label %r taken as %s; %s", plan.label.name, chosen.positives.kind.value, "; ".join(groups))
+
+
+def _flip_tests(
+    dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: Chosen
+) -> Mapping[tuple[int, int], FlipTest | str]:
+    """The flip test of every group that has rows on both sides, by the places of facet and group."""
+    columns = ContingencyColumns(dataset.frame, dataset.names, plan)
+    tested = {
+        (facet, place): _sensitive(dataset, columns, plan.facets[facet], choice, state.tables[facet])
+        for facet, choices in enumerate(chosen.groups)
+        for place, choice in enumerate(choices)
+    }
+    tested = {place: group for place, group in tested.items() if group.size and group.rest}
+    if not tested or plan.prediction is None or chosen.predicted is None:
+        return {}
+    found = flip_test(
+        dataset.frame,
+        dataset.names,
+        _is_chosen(columns, plan.prediction, chosen.predicted),
+        list(tested.values()),
+        untyped_texts=plan.untyped_texts,
+        rows=plan.flip_rows,
+        reason=dataset.reason,
+    )
+    if isinstance(found, str):
+        return dict.fromkeys(tested, found)
+    return {
+        place: _outcome(plan.facets[place[0]].name, counts, group)
+        for (place, group), counts in zip(tested.items(), found, strict=True)
+    }
+
+
+def _outcome(facet: str, counts: FlipCounts, group: SensitiveGroup) -> FlipTest:
+    if counts.tested < group.size or counts.neighbours < group.rest:
+        looked_at = (counts.tested, group.size, counts.neighbours, group.rest)
+        log.warning(
+            "flip test of facet %r by sample: %s of %s rows beside %s of %s others",
+            *(facet, *(f"{rows:,}" for rows in looked_at)),
+        )
+    flips = np.array([counts.to_negative, counts.to_positive], dtype=np.float64)
+    return FlipTest(flips[0], flips[1], counts.tested, counts.neighbours, group.rest)
+
+
+def _sensitive(
+    dataset: Dataset, columns: ContingencyColumns, facet: ValuedColumn, choice: Choice, table: Mapping[Cell, int]
+) -> SensitiveGroup:
+    size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
+    plan = columns.plan
+    left_out = {facet.name, plan.label.name, *plan.not_features}
+    if plan.prediction is not None:
+        left_out.add(plan.prediction.name)
+    features = tuple(name for name in dataset.names if name not in left_out)
+    return SensitiveGroup(_is_chosen(columns, facet, choice), features, size, sum(table.values()) - size)
+
+
+def _is_chosen(columns: ContingencyColumns, column: ValuedColumn, choice: Choice) -> Column:
+    """Whether a row's key in a column is one of the chosen."""
+    keys = sorted(choice.keys, key=str)
+    return columns.key(column).isin(keys) if keys else F.lit(False)

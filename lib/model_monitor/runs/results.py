@@ -1,0 +1,206 @@
+"""What a run gives back: a `Baseline` or `Findings`, with their files, and how notebooks show them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from model_monitor.documents.baseline_reference import BaselineReference
+from model_monitor.documents.document import Document
+from model_monitor.documents.outcomes import CheckOutcome, CheckOutcomes
+from model_monitor.history.archive import path_of, to_parquet
+from model_monitor.history.requests import request_files
+from model_monitor.outputs.files import Run, publish
+from model_monitor.reading.ledger import Ledger
+from model_monitor.runs.protocol import Monitor, PublishedMetric, Reporting
+from model_monitor.states import Requests
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import SparkSession
+
+    from model_monitor.deequ.checks import CheckResults
+
+LEDGER = "ledger.json"
+OUTCOMES = "checks.json"
+DEEQU_CHECKS = "checks_deequ.json"
+
+
+@dataclass(frozen=True, repr=False)
+class Baseline:
+    """What a run says of its data: its documents, the state behind them, and the account of what was read.
+
+    monitor: the one whose documents they are. metrics: those of the state, of the monitor's own type. checks: the results of
+    the user's own Deequ Checks, None if there were none. requests: those behind captured records, None if nothing is known of
+    them.
+    """
+
+    monitor: Monitor
+    documents: tuple[Document, ...]
+    state: Any
+    metrics: Any
+    ledger: Ledger
+    checks: CheckResults | None = None
+    requests: Requests | None = None
+
+    @property
+    def statistics(self) -> Any:
+        """What the data is like: statistics.json, for monitors that have it."""
+        return self._document(self.monitor.STATISTICS)
+
+    @property
+    def constraints(self) -> Any:
+        """What later data should be like."""
+        return self._document(self.monitor.CONSTRAINTS)
+
+    @property
+    def profile(self) -> Any:
+        """The state of a data-quality run, which is the profile of every feature."""
+        return self.state
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row for each feature (type, completeness, distinct values, mean, …) or for each metric."""
+        import pandas as pd
+
+        table = self.monitor.table(self.documents)
+        return pd.DataFrame(table.rows).set_index(table.key)
+
+    def __repr__(self) -> str:
+        return f"<Baseline of {self.ledger.kept_rows:,} rows>"
+
+    def _repr_html_(self) -> str:
+        table = self.monitor.table(self.documents)
+        head = f"<p>{self.ledger.kept_rows:,} rows, {len(table.rows):,} {table.rows_are}</p>"
+        return head + _html(self.to_pandas())
+
+    @property
+    def body_dict(self) -> dict[str, Any]:
+        """The documents as the dictionaries that the service's SDK gives as `body_dict`, by the file's name without .json."""
+        return {document.FILE_NAME.removesuffix(".json"): document.body_dict for document in self.documents}
+
+    def files(self, outcomes: tuple[CheckOutcome, ...] = ()) -> dict[str, bytes]:
+        """Every file of the run by its name below the output path. outcomes: of checks, for the report to tell."""
+        files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
+        files[LEDGER] = _json(self.ledger.to_json_dict())
+        files[path_of(type(self.state))] = to_parquet(self.state)
+        if self.checks is not None:
+            files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
+        if self.requests is not None:
+            files |= request_files(self.requests)
+        if isinstance(self.monitor, Reporting):
+            from model_monitor.outputs.report.files import report_files  # charts and PDF: 0.4 s, for reports alone
+
+            files |= report_files(self.monitor.page(self.metrics, outcomes))
+        return files
+
+    def write(self, output_path: str, spark: SparkSession | None = None) -> Run:
+        """Publish the files below `output_path`; without a session it has to be a local path.
+
+        Raises OutputFailed if they can't be written; a run published there before is then untouched.
+        """
+        return publish(self.files(), output_path, spark)
+
+    def _document(self, kind: type[Document] | None) -> Document:
+        """Raises AttributeError if the run has none of this kind."""
+        for document in self.documents:
+            if kind is not None and isinstance(document, kind):
+                return document
+        raise AttributeError(f"a run of {type(self.monitor).__name__} has no such document")
+
+
+@dataclass(frozen=True, repr=False)
+class Findings:
+    """What a monitoring run found: the violations, the outcome of every check, and what the window is like.
+
+    violations: the document of them. current: the window's own documents and states; its constraints are what this window
+    alone would suggest. constraints: those that it was held against. published: the numbers for a metrics platform.
+    """
+
+    violations: Any
+    outcomes: tuple[CheckOutcome, ...]
+    current: Baseline
+    constraints: Any
+    published: tuple[PublishedMetric, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many violations there are."""
+        return len(self.violations.violations)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row for each check of each feature: status, observed number, threshold, counts, formula, reason."""
+        import pandas as pd
+
+        columns = [name for name in CheckOutcome.model_fields if name != "description"]
+        rows = [{name: getattr(outcome, name) for name in columns} for outcome in self.outcomes]
+        table = pd.DataFrame(rows, columns=columns)
+        return table.assign(status=[outcome.status.value for outcome in self.outcomes])
+
+    def __repr__(self) -> str:
+        return f"<Findings: {self._counted()}>"
+
+    def _counted(self) -> str:
+        return f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        head = f"<p>{self._counted()}</p>"
+        return (
+            head + _html(pd.DataFrame([violation.plain() for violation in self.violations.violations]))
+            if self.count
+            else head
+        )
+
+    @property
+    def body_dict(self) -> dict[str, Any]:
+        """The violations as the dictionary that the service's SDK gives as `body_dict`."""
+        body: dict[str, Any] = self.violations.body_dict
+        return body
+
+    def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
+        """Every file of the run by its name below the output path.
+
+        omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.
+        """
+        files = {**self.current.files(self.outcomes), OUTCOMES: CheckOutcomes(checks=self.outcomes).to_json().encode()}
+        if baseline is not None:
+            files[baseline.FILE_NAME] = baseline.to_json().encode()
+        if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):
+            files[self.violations.FILE_NAME] = self.violations.to_json().encode()
+        return files
+
+    def write(
+        self,
+        output_path: str,
+        spark: SparkSession | None = None,
+        *,
+        omit_empty: bool = False,
+        baseline: BaselineReference | None = None,
+    ) -> Run:
+        """Publish the files below `output_path`; without a session it has to be a local path.
+
+        omit_empty, baseline: as in `files`.
+        Raises OutputFailed if they can't be written; a run published there before is then untouched.
+        """
+        return publish(self.files(omit_empty=omit_empty, baseline=baseline), output_path, spark)
+
+
+def _html(table: pd.DataFrame) -> str:
+    """Names and texts are escaped: features are called what they like."""
+    return table.to_html(na_rep="", float_format=lambda number: f"{number:,.6g}")
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    """Indented, but each item of a list on one line: a ledger may have ten thousand files."""
+    members = ",\n".join(f"  {json.dumps(name)}: {_member(value)}" for name, value in document.items())
+    return f"{{\n{members}\n}}\n".encode()
+
+
+def _member(value: Any) -> str:
+    if isinstance(value, list) and value:
+        items = ",\n    ".join(json.dumps(item, ensure_ascii=False) for item in value)
+        return f"[\n    {items}\n  ]"
+    return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")

@@ -1,0 +1,222 @@
+"""A monitoring job tells what it found: the alert of the last windows, and the sinks of `--sink`.
+
+    require_sinks(job.config)  # before any data is read
+    …
+    tell(findings, run, job.config, job.spark)
+
+Any monitor's findings do. A sink that could not be told is a warning, unless `--sink-required`; the run's files stand in any
+case. Driver only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import TypeVar
+
+from pyspark.sql import SparkSession
+
+from model_monitor.configuration.contract import JobConfig
+from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.errors import BadConfiguration, SinkFailed
+from model_monitor.history.alerts import (
+    AlertRule,
+    is_told,
+    read_alerts,
+    with_numbers_told,
+    with_told,
+    with_window,
+    write_alerts,
+)
+from model_monitor.history.traffic import traffic_status, usual_records
+from model_monitor.inputs.window import window_of
+from model_monitor.outputs.files import Run
+from model_monitor.outputs.notices.delivery import deliver
+from model_monitor.outputs.notices.destinations import Destination
+from model_monitor.outputs.notices.messages import moment
+from model_monitor.outputs.notices.reports import (
+    TRAFFIC_FELL,
+    TRAFFIC_IS_BACK,
+    AlertReport,
+    Notice,
+    Report,
+    worst_of,
+)
+from model_monitor.outputs.notices.surroundings import Surroundings
+from model_monitor.records.windows import hour_of_path
+from model_monitor.runs.results import OUTCOMES, Findings
+from model_monitor.runtime.failures import failure_of
+from model_monitor.runtime.metrics import metrics_of
+from model_monitor.storage import join
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+VIOLATIONS_NAMED = 10
+"""In the log; the rest are counted."""
+
+
+def require_sinks(config: JobConfig, surroundings: Surroundings | None = None) -> None:
+    """Raises BadConfiguration with all that the sinks need and don't have: variables, libraries, a region."""
+    faults = []
+    for destination in config.sink:
+        try:
+            destination.require_ready(surroundings or Surroundings())
+        except BadConfiguration as fault:
+            faults.append(str(fault))
+    if faults:
+        raise BadConfiguration.gathered(list(dict.fromkeys(faults)))
+
+
+def tell(
+    findings: Findings, run: Run, config: JobConfig, spark: SparkSession, surroundings: Surroundings | None = None
+) -> None:
+    """Enter the window into the history of alerts, and send a report to every sink that is due.
+
+    Due are series of numbers in every run, but not twice for the same one where they add up; messages if the sink was last
+    told of another status of the alert (OK if of none), so that one that could not be told is told by the next run; with
+    `--every` in every run. Whether traffic fell (`--min-traffic`) is a second such status.
+
+    Raises SinkFailed if one could not be told and `--sink-required` is set.
+    """
+    _log_violations(findings)
+    failures: list[str] = []
+    now = datetime.now(timezone.utc)
+    rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
+    before = _tried(lambda: read_alerts(config.output_path, spark), failures) or Alerts()
+    window = monitored_window(findings, run, config, now)
+    alerts = with_window(before, window, rule)
+    _tried(lambda: write_alerts(alerts, config.output_path, spark), failures)
+    if alerts.status is not before.status:
+        log.info("after this window the alert is %s (--datapoints-to-alert)", alerts.status.value)
+    earlier = [each for each in alerts.windows if each.time < window.time]
+    usual = usual_records(earlier, window.time)
+    traffic = traffic_status(window, usual, config.min_traffic)
+    if traffic is AlertStatus.IN_ALERT:
+        log.warning("%s", _traffic_notice(window, usual, traffic).text)
+
+    due = [to for to in config.sink if _is_due(to, alerts, window, traffic, every=config.every)]
+    if due:
+        turned = any(alerts.told_of(_of_traffic(to)) is not traffic for to in due if not to.every_run)
+        notices = (_traffic_notice(window, usual, traffic),) if turned else ()
+        report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices)
+        delivery = deliver(report, due, surroundings or Surroundings())
+        failures += delivery.failures
+        messages = [to for to in delivery.told if not to.every_run]
+        told = with_told(alerts, [to.key for to in messages])
+        news = [_of_traffic(to) for to in messages if alerts.told_of(_of_traffic(to)) is not traffic]
+        told = with_told(told, news, traffic)
+        told = with_numbers_told(told, window.window, [to.key for to in delivery.told if to.adds_up])
+        if told != alerts:
+            _tried(lambda: write_alerts(told, config.output_path, spark), failures)
+    _settle(failures, required=config.sink_required)
+
+
+def _log_violations(findings: Findings) -> None:
+    violated = [outcome for outcome in findings.outcomes if outcome.status is CheckStatus.VIOLATED]
+    if not violated:
+        return
+    named = [f"{each.feature or each.metric} ({each.check})" for each in violated[:VIOLATIONS_NAMED]]
+    more = f" and {len(violated) - len(named):,} more" if len(violated) > len(named) else ""
+    log.info("violated: %s%s; %s has their numbers", ", ".join(named), more, OUTCOMES)
+
+
+def _is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:
+    if to.every_run:
+        return not (to.adds_up and is_told(alerts, window.window, to.key))
+    return every or alerts.told_of(to.key) is not alerts.status or alerts.told_of(_of_traffic(to)) is not traffic
+
+
+def _of_traffic(to: Destination) -> str:
+    """What the alerts' file calls what a sink was told of the traffic."""
+    return f"{to.key}:traffic"
+
+
+def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: AlertStatus) -> Notice:
+    counts = f"{window.records or 0:,} records where {usual or 0:,.0f} are usual"
+    if traffic is AlertStatus.IN_ALERT:
+        return Notice(TRAFFIC_FELL, f"traffic fell: {counts}")
+    return Notice(TRAFFIC_IS_BACK, f"traffic is back: {counts}")
+
+
+def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
+    """The window as the history of alerts has it: by its times, else by the hour folder of the output, else by the run."""
+    hour = hour_of_path(join(config.output_path, OUTCOMES))
+    given = window_of(config)
+    if given is not None:
+        name, time = f"{moment(given.start)}/{moment(given.end)}", given.end
+    elif hour is not None:
+        name, time = f"{moment(hour)}", hour
+    else:
+        name, time = f"run {run.run_id}", now
+    return MonitoredWindow(
+        window=name,
+        time=moment(time),
+        violations=findings.count,
+        run_id=run.run_id,
+        records=findings.current.ledger.kept,
+    )
+
+
+def report_of(
+    findings: Findings,
+    run: Run,
+    config: JobConfig,
+    now: datetime,
+    alert: AlertReport,
+    notices: tuple[Notice, ...] = (),
+) -> Report:
+    """What the run has to tell."""
+    window = window_of(config)
+    violations = [violation.plain() for violation in findings.violations.violations]
+    return Report(
+        analysis_type=config.analysis_type.value,
+        run_id=run.run_id,
+        time=now,
+        alert=alert,
+        violations=findings.count,
+        worst=worst_of(violations, findings.outcomes),
+        endpoint=config.sagemaker_endpoint_name,
+        schedule=config.sagemaker_monitoring_schedule_name,
+        start=window.start if window else None,
+        end=window.end if window else None,
+        paths=_paths(run, config),
+        metrics=tuple(metrics_of(findings, config)),
+        notices=notices,
+    )
+
+
+def _paths(run: Run, config: JobConfig) -> dict[str, str]:
+    """The run's files by what they are, where they never change."""
+    names = {"violations": "constraint_violations.json", "checks": OUTCOMES}
+    kept = {what: join(run.folder, name) for what, name in names.items() if name in run.digests}
+    return {"output": config.output_path, **kept}
+
+
+def _alert(before: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:
+    return AlertReport(
+        alerts.status,
+        changed=alerts.status is not before.status,
+        violated=rule.violated(alerts.windows),
+        datapoints_to_alert=rule.datapoints_to_alert,
+        evaluation_period=rule.evaluation_period,
+    )
+
+
+def _tried(step: Callable[[], T], failures: list[str]) -> T | None:
+    """What the step gives; if it fails that is noted, since a run that can't keep its alerts still has something to tell."""
+    try:
+        return step()
+    except Exception as fault:
+        failures.append(f"the history of alerts: {failure_of(fault).reason}")
+        return None
+
+
+def _settle(failures: list[str], *, required: bool) -> None:
+    for failure in failures if not required else ():
+        log.warning("%s", failure)
+    if failures and required:
+        raise SinkFailed("\n".join([*failures, "the documents of the run are in place"]))

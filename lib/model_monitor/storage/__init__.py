@@ -1,0 +1,37 @@
+"""Files wherever they lie: on this machine, or on any file system that Hadoop opens.
+
+`storage_of(path, spark)` gives the storage that holds `path`; readers, writers and the message file all go through it, so
+that nothing else asks what scheme a path has. Driver only. It moves whole small files (documents, states, header lines);
+Spark reads data sets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+from model_monitor.errors import BadInput
+from model_monitor.storage.files import Storage, StoredFile, join
+from model_monitor.storage.hadoop import HadoopStorage
+from model_monitor.storage.local import LocalStorage, local_path
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+__all__ = ["storage_of", "Storage", "StoredFile", "join", "LocalStorage", "HadoopStorage", "local_path"]
+
+
+def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
+    """The storage that holds `path`.
+
+    Without a session only local paths can be opened (`/data`, `file:/data`).
+
+    Raises BadInput for another scheme without a session, or for one that Hadoop has no file system for.
+    """
+    if spark is None:
+        scheme = urlparse(path).scheme
+        if scheme not in ("", "file"):
+            raise BadInput(f"{path}: this command opens local paths only; copy the files here, or start it as a job")
+        return LocalStorage()
+    hadoop = HadoopStorage.at(path, spark)
+    return LocalStorage() if hadoop.scheme == "file" else hadoop

@@ -1,0 +1,215 @@
+"""Files of any file system that Hadoop opens, as a storage: through the driver's JVM, with the session's configuration."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from model_monitor.errors import BadInput, OutputFailed
+from model_monitor.storage.files import PRIVATE_FILE, PRIVATE_FOLDER, StoredFile, is_hidden, join
+from model_monitor.storage.java_classes import java_class
+from model_monitor.storage.refusals import refusal_in
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_PATH = "org.apache.hadoop.fs.Path"
+
+
+class HadoopStorage:
+    """Files of any file system that Hadoop opens (`hdfs:`, `s3a:`, …), with the session's configuration."""
+
+    # Object stores show a file only when its stream is closed, and can't rename: there a draft would add nothing.
+    OBJECT_STORES = frozenset({"s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "oss"})
+
+    def __init__(self, gateway: Any, configuration: Any, file_system: Any) -> None:
+        self._gateway = gateway
+        self._configuration = configuration
+        self._file_system = file_system
+        self.scheme = str(file_system.getUri().getScheme())
+
+    @classmethod
+    def at(cls, path: str, spark: SparkSession) -> HadoopStorage:
+        context: Any = spark.sparkContext
+        configuration = spark._jsparkSession.sessionState().newHadoopConf()
+        try:
+            file_system = java_class(context._gateway, _PATH)(path).getFileSystem(configuration)
+        except Exception as fault:
+            raise BadInput(f"{path}: no file system of this Spark opens it ({_reason(fault)})") from fault
+        return cls(context._gateway, configuration, file_system)
+
+    def _java(self, name: str) -> Any:
+        return java_class(self._gateway, name)
+
+    def _path(self, path: str) -> Any:
+        return self._java(_PATH)(path)
+
+    def resolved(self, path: str) -> str:
+        return str(self._file_system.makeQualified(self._path(path)).toString())
+
+    def exists(self, path: str) -> bool:
+        return bool(self._file_system.exists(self._path(path)))
+
+    def list_files(self, path: str) -> list[StoredFile]:
+        try:
+            top = self._file_system.makeQualified(self._path(path))
+            statuses = self._file_system.listFiles(top, True)  # of an object store all below is one listing
+            files = []
+            depth = len(top.toUri().getPath())
+            while statuses.hasNext():
+                status = statuses.next()
+                below = status.getPath().toUri().getPath()[depth:]
+                if not any(is_hidden(part) for part in below.split("/") if part):
+                    files.append(_stored(status))
+            return sorted(files)
+        except Exception as fault:
+            raise BadInput(_not_listed(path, fault)) from fault
+
+    def list_folders(self, path: str) -> list[str]:
+        try:
+            statuses = self._file_system.listStatus(self._path(path))
+            names = [str(status.getPath().getName()) for status in statuses if status.isDirectory()]
+        except Exception as fault:
+            raise BadInput(_not_listed(path, fault)) from fault
+        return sorted(name for name in names if not is_hidden(name))
+
+    def read(self, path: str, at_most: int | None = None) -> bytes:
+        try:
+            stream = self._file_system.open(self._path(path))
+            try:
+                content = stream
+                if at_most is not None:
+                    content = self._java("org.apache.commons.io.input.BoundedInputStream")(stream, at_most)
+                # as text, a character for each byte: py4j takes bytes apart one by one, 0.5 s for a megabyte
+                text: str = self._java("org.apache.commons.io.IOUtils").toString(content, "ISO-8859-1")
+                return text.encode("latin-1")
+            finally:
+                stream.close()
+        except Exception as fault:
+            raise BadInput(f"{path}: can't be read ({_reason(fault)})") from fault
+
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        target = self._path(path)
+        try:
+            draft = self._draft_of(target)
+            try:
+                self._put(draft, lambda stream: stream.write(bytearray(content)), private=private)
+                if draft is not target:
+                    self._replace(draft, target)
+            except Exception:
+                if draft is not target:
+                    self._discard(draft)
+                raise
+        except Exception as fault:
+            raise OutputFailed(f"{path}: can't be written ({_reason(fault)})") from fault
+
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        place = self._path(target)
+        try:
+            if self._holds_just(place, sources):
+                return False
+            draft = self._draft_of(place)
+            if len(sources) == 1 and draft is not place:
+                self._file_system.mkdirs(place.getParent())
+                draft = self._path(sources[0])
+            else:
+                self._put(draft, lambda stream: self._copy(sources, stream))
+            if draft is not place:
+                self._replace(draft, place)
+        except Exception as fault:
+            raise OutputFailed(f"{target}: can't be written ({_reason(fault)})") from fault
+        return True
+
+    def _draft_of(self, target: Any) -> Any:
+        """Where a file is written before it is put in place: of an object store that is the target itself."""
+        if self.scheme in self.OBJECT_STORES:
+            return target
+        return self._path(join(str(target.getParent()), f".{target.getName()}.{uuid.uuid4().hex}"))
+
+    def _put(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
+        """Make a file of what `fill` writes to a Java stream. On an object store it is there whole or not at all."""
+        stream = self._created(target, private=private)
+        try:
+            fill(stream)
+        except Exception:
+            with suppress(Exception):
+                if self.scheme in self.OBJECT_STORES:
+                    stream.abort()  # closing would show readers half an object
+                else:
+                    stream.close()
+            raise
+        stream.close()
+
+    def _created(self, target: Any, *, private: bool) -> Any:
+        """The Java stream of a new file. Permissions are set while there is nothing in it yet."""
+        if not private or self.scheme in self.OBJECT_STORES:
+            return self._file_system.create(target, True)
+        permission = self._java("org.apache.hadoop.fs.permission.FsPermission")
+        if not self._file_system.exists(target.getParent()):
+            self._file_system.mkdirs(target.getParent())
+            self._file_system.setPermission(target.getParent(), permission(f"{PRIVATE_FOLDER:o}"))
+        stream = self._file_system.create(target, True)
+        self._file_system.setPermission(target, permission(f"{PRIVATE_FILE:o}"))
+        return stream
+
+    def _discard(self, draft: Any) -> None:
+        with suppress(Exception):
+            self._file_system.delete(draft, False)
+
+    def _copy(self, sources: Sequence[str], stream: Any) -> None:
+        content = self._opened(sources)
+        try:
+            self._java("org.apache.commons.io.IOUtils").copyLarge(content, stream)
+        finally:
+            content.close()
+
+    def _opened(self, sources: Sequence[str]) -> Any:
+        """One Java stream of all files, one after the other."""
+        streams = self._java("java.util.Vector")()
+        for source in sources:
+            streams.add(self._file_system.open(self._path(source)))
+        return self._java("java.io.SequenceInputStream")(streams.elements())
+
+    def _holds_just(self, place: Any, sources: Sequence[str]) -> bool:
+        if not self._file_system.exists(place):
+            return False
+        sizes = [int(self._file_system.getFileStatus(self._path(source)).getLen()) for source in sources]
+        if int(self._file_system.getFileStatus(place).getLen()) != sum(sizes):
+            return False
+        held, new = self._file_system.open(place), self._opened(sources)
+        try:
+            return bool(self._java("org.apache.commons.io.IOUtils").contentEquals(held, new))
+        finally:
+            held.close()
+            new.close()
+
+    def _replace(self, draft: Any, target: Any) -> None:
+        options = self._java("org.apache.hadoop.fs.Options").Rename
+        overwrite = self._java("java.lang.reflect.Array").newInstance(options.OVERWRITE.getClass(), 1)
+        overwrite[0] = options.OVERWRITE
+        context = self._java("org.apache.hadoop.fs.FileContext").getFileContext(target.toUri(), self._configuration)
+        context.rename(draft, target, overwrite)
+
+    def delete(self, path: str) -> None:
+        self._file_system.delete(self._path(path), True)
+
+
+def _stored(status: Any) -> StoredFile:
+    return StoredFile(str(status.getPath().toString()), int(status.getLen()), int(status.getModificationTime()))
+
+
+def _not_listed(path: str, fault: Exception) -> str:
+    if refusal_in(str(fault)) is None and "FileNotFoundException" in str(fault):
+        return f"{path}: there is no such file or directory"
+    return f"{path}: can't be listed ({_reason(fault)})"
+
+
+def _reason(fault: Exception) -> str:
+    """What an object store meant, else the Java exception's class and first line, without its trace."""
+    refusal = refusal_in(str(fault))
+    if refusal is not None:
+        return refusal
+    java = getattr(fault, "java_exception", None)
+    return str(java.toString() if java is not None else fault).splitlines()[0]

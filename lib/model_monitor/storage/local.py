@@ -1,0 +1,142 @@
+"""Files of this machine as a storage. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from model_monitor.errors import BadInput, OutputFailed
+from model_monitor.storage.files import (
+    COPIED_BYTES,
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
+    USUAL_FILE,
+    USUAL_FOLDER,
+    StoredFile,
+    is_hidden,
+)
+
+
+class LocalStorage:
+    """Files of this machine."""
+
+    def resolved(self, path: str) -> str:
+        return f"file:{local_path(path).absolute()}"
+
+    def exists(self, path: str) -> bool:
+        return local_path(path).exists()
+
+    def list_files(self, path: str) -> list[StoredFile]:
+        top = local_path(path)
+        if not top.exists():
+            raise BadInput(f"{path}: there is no such file or directory")
+        try:
+            return sorted(_local_files(top))
+        except OSError as fault:
+            raise BadInput(f"{path}: can't be listed ({fault.strerror})") from fault
+
+    def list_folders(self, path: str) -> list[str]:
+        top = local_path(path)
+        if not top.exists():
+            raise BadInput(f"{path}: there is no such file or directory")
+        if not top.is_dir():
+            return []
+        try:
+            return sorted(inner.name for inner in top.iterdir() if inner.is_dir() and not is_hidden(inner.name))
+        except OSError as fault:
+            raise BadInput(f"{path}: can't be listed ({fault.strerror})") from fault
+
+    def read(self, path: str, at_most: int | None = None) -> bytes:
+        try:
+            with local_path(path).open("rb") as file:
+                return file.read(-1 if at_most is None else at_most)
+        except OSError as fault:
+            raise BadInput(f"{path}: can't be read ({fault.strerror})") from fault
+
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        target = local_path(path)
+        draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        mode = PRIVATE_FILE if private else USUAL_FILE
+        try:
+            target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
+            with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(target)
+        except OSError as fault:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise OutputFailed(
+                f"{path}: can't be written ({fault.strerror}); name an output path that this user can write to"
+                + (f", with {len(content):,} bytes free" if content else "")
+            ) from fault
+
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        parts, place = [local_path(source) for source in sources], local_path(target)
+        if _holds_just(place, parts):
+            return False
+        draft = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if len(parts) == 1:
+                parts[0].replace(draft)
+            with draft.open("ab") as file:
+                for part in parts if len(parts) > 1 else ():
+                    with part.open("rb") as content:
+                        shutil.copyfileobj(content, file, COPIED_BYTES)
+                os.fsync(file.fileno())
+            draft.replace(place)
+        except OSError as fault:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise OutputFailed(
+                f"{target}: can't be written ({fault.strerror}); name an output path that this user can write to"
+            ) from fault
+        return True
+
+    def delete(self, path: str) -> None:
+        target = local_path(path)
+        if target.is_dir() and not target.is_symlink():
+            for inner in target.iterdir():
+                self.delete(str(inner))
+            target.rmdir()
+        else:
+            target.unlink(missing_ok=True)
+
+
+def local_path(path: str) -> Path:
+    """`/data/x`, `file:/data/x` or `file:///data/x` as a path of this machine; like Hadoop, without percent-decoding."""
+    if path.startswith("file:"):
+        return Path("/" + path.removeprefix("file:").lstrip("/"))
+    return Path(path)
+
+
+def _holds_just(place: Path, parts: Sequence[Path]) -> bool:
+    """Whether a file is there and is what the parts are, one after the other."""
+    if not place.is_file() or place.stat().st_size != sum(part.stat().st_size for part in parts):
+        return False
+    with ExitStack() as opened:
+        held = opened.enter_context(place.open("rb"))
+        for part in parts:
+            content = opened.enter_context(part.open("rb"))
+            while piece := content.read(COPIED_BYTES):
+                if held.read(len(piece)) != piece:
+                    return False
+    return True
+
+
+def _local_files(top: Path) -> Iterator[StoredFile]:
+    if top.is_file():
+        found = top.stat()
+        yield StoredFile(f"file:{top.absolute()}", found.st_size, found.st_mtime_ns // 1_000_000)
+        return
+    for folder, folders, names in os.walk(top, followlinks=True):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        for name in names:
+            if not is_hidden(name):
+                yield from _local_files(Path(folder) / name)

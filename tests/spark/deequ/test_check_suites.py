@@ -1,0 +1,395 @@
+"""A user's checks on the states of one scan judge as Deequ's VerificationSuite does on the data."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyspark.sql.functions as F
+import pytest
+
+from model_monitor.deequ.checks import plan
+from model_monitor.deequ.checks_json import read_checks
+from model_monitor.deequ.loading import load_checks
+from model_monitor.deequ.predicates import require_conditions
+from model_monitor.errors import BadConfiguration
+from model_monitor.profiling.scan import scan
+
+HERE = Path(__file__).parent
+NAN, INFINITY = math.nan, math.inf
+
+
+@pytest.fixture(scope="module")
+def frame(spark):
+    """40 rows with a column of every kind that Deequ might see otherwise than we do."""
+    rows = [
+        (
+            number,
+            None if number % 5 == 0 else number * 1.5 - 7,
+            None if number % 7 == 0 else "abc"[number % 3] + ("'x" if number % 2 else ""),
+            number % 3 == 0,
+            [NAN, INFINITY, -INFINITY, 2.5, None][number % 5] if number > 3 else 1.0,
+            float(number % 4),
+            datetime.date(2024, 1, 1 + number % 28),
+            None,
+            f"{number}@b.com" if number % 2 else "no",
+            10.0**number,
+        )
+        for number in range(40)
+    ]
+    ddl = "id int, amount double, code string, flag boolean, odd double, `a.b` double, day date, empty double"
+    frame = spark.createDataFrame(rows, ddl + ", mail string, wide double").repartition(3).cache()
+    yield frame
+    frame.unpersist()
+
+
+@pytest.fixture
+def loaded(spark, monkeypatch):
+    """`loaded(name)` are the checks of `deequ_check_examples:name`, loaded from the working directory."""
+    monkeypatch.chdir(HERE)
+
+    def load(name):
+        return load_checks(spark, f"deequ_check_examples:{name}")
+
+    return load
+
+
+def results_of(checks, frame, *, second_scan_allowed=False):
+    """Plan, scan once, and judge."""
+    wanted = plan(checks, frame.columns, second_scan_allowed=second_scan_allowed)
+    require_conditions(frame, wanted.predicates.values())
+    prepared = frame.select("*", *[F.expr(condition).alias(name) for name, condition in wanted.predicates.items()])
+    found = scan(
+        prepared,
+        frame.columns,
+        predicates={name: F.col(name) for name in wanted.predicates},
+        counted=wanted.frequency_columns,
+        partitions_at_most=frame.rdd.getNumPartitions(),
+    )
+    return wanted.run(frame.sparkSession, found.profile, found.matches, frame if second_scan_allowed else None)
+
+
+def verified_by_deequ(checks, frame):
+    """(check, its status, constraint, its status, message) of every constraint by Deequ's own scan."""
+    from pydeequ.verification import VerificationResult, VerificationSuite
+
+    spark = frame.sparkSession
+    run = VerificationSuite(spark).onData(frame)
+    for check in checks.checks:
+        run.addCheck(check)
+    rows = VerificationResult.checkResultsAsJson(spark, run.run())
+    keys = ("check", "check_status", "constraint", "constraint_status", "constraint_message")
+    return [tuple(row[key] for key in keys) for row in rows]
+
+
+def comparable(results):
+    return [
+        (found.check, found.check_status, found.constraint, found.constraint_status, found.constraint_message)
+        for found in results.constraints
+    ]
+
+
+def rounded(result):
+    """The last digits of numbers depend on the order of adding: 12 are compared. Of a message the first line, not the trace."""
+    lines = [part.split("\n")[0] for part in result]
+    return [re.sub(r"\d+\.\d+(E-?\d+)?", lambda found: f"{float(found[0]):.12g}", line) for line in lines]
+
+
+def assert_judged_alike(found, expected):
+    order = [check for check, *_ in found]
+    expected = sorted(expected, key=lambda row: order.index(row[0]))
+    for mine, deequs in zip(found, expected, strict=True):
+        assert rounded(mine) == rounded(deequs)
+
+
+def without_kll(results):
+    """Deequ's own sketch of no values ranges from 2,147,483,647 down to its negative."""
+    return [result for result in results if not result[2].startswith("kllSketchConstraint")]
+
+
+def test_one_scan_judges_as_deequ_does(loaded, frame, jobs_of):
+    checks = loaded("of_one_scan")
+
+    results = results_of(checks, frame)
+
+    assert_judged_alike(comparable(results), verified_by_deequ(checks, frame))
+    assert results.status == "Error"
+    assert {found.served_by for found in results.constraints} == {
+        "states",
+        "rows counted in the scan",
+        "exact frequencies",
+    }
+
+
+def test_a_second_scan_judges_as_deequ_does(loaded, frame):
+    checks = loaded("of_two_scans")
+
+    results = results_of(checks, frame, second_scan_allowed=True)
+
+    assert_judged_alike(comparable(results), verified_by_deequ(checks, frame))
+    assert [found.served_by for found in results.constraints] == ["states"] + ["second scan"] * 6
+
+
+def test_a_second_scan_that_is_not_allowed_is_refused_before_the_first(loaded, frame, jobs_of):
+    checks = loaded("of_two_scans")
+
+    with jobs_of() as jobs, pytest.raises(BadConfiguration) as raised:
+        plan(checks, frame.columns)
+
+    assert jobs == []
+    assert str(raised.value).count("can't be answered from one scan; allow another one by --allow-second-scan") == 6
+    assert "--checks: Minimum(amount) where id > 20 can't be" in str(raised.value)
+
+
+def test_an_empty_frame_is_judged_as_deequ_does(loaded, frame, spark):
+    checks = loaded("of_one_scan")
+    empty = spark.createDataFrame([], frame.schema)
+
+    found, expected = comparable(results_of(checks, empty)), verified_by_deequ(checks, empty)
+    assert_judged_alike(without_kll(found), without_kll(expected))
+
+
+def test_more_values_than_are_counted_apart_need_a_second_scan(loaded, spark):
+    checks = loaded("of_many_values")
+    frame = spark.range(0, 5000, 1, 2).select(F.col("id").cast("double").alias("number"))
+
+    refused, mean = results_of(checks, frame).constraints
+    assert refused.constraint_status == "Failure"
+    assert refused.constraint_message == (
+        "'number' has more than 4,096 distinct values, too many to count apart; allow another scan by --allow-second-scan"
+    )
+    assert mean.metric == 2499.5
+
+    allowed, mean = results_of(checks, frame, second_scan_allowed=True).constraints
+    assert (allowed.constraint_status, allowed.metric, allowed.served_by) == ("Success", 1.0, "second scan")
+    assert mean.served_by == "states"
+
+
+def test_an_assertion_that_raises_fails_its_own_constraint_only(loaded, frame):
+    raising, other = results_of(loaded("of_a_mistake"), frame).constraints
+
+    assert raising.constraint_message.startswith("Can't execute the assertion: ")
+    assert "ZeroDivisionError" in raising.constraint_message
+    assert other.constraint_status == "Success"
+
+
+@pytest.mark.parametrize(
+    ("reference", "fault"),
+    [
+        pytest.param("checks.py", "'checks.py'; it has to be module:function", id="a Python file"),
+        pytest.param(
+            "no_such_module:checks", "'no_such_module' can't be imported: ModuleNotFoundError", id="no module"
+        ),
+        pytest.param("deequ_check_examples:no", "'deequ_check_examples' has no function 'no'", id="no function"),
+        pytest.param(
+            "deequ_check_examples:of_nothing", "returned a list of nothing; it has to return a list", id="empty"
+        ),
+        pytest.param("deequ_check_examples:of_another_kind", "returned a str; it has to return a list", id="a text"),
+        pytest.param("deequ_check_examples:of_an_error", "raised KeyError: 'threshold'", id="raises"),
+        pytest.param("/no/such/checks.json", "--checks: .*/no/such/checks.json", id="no file"),
+    ],
+)
+def test_what_names_no_checks_is_refused(spark, monkeypatch, reference, fault):
+    monkeypatch.chdir(HERE)
+
+    with pytest.raises(BadConfiguration, match=fault):
+        load_checks(spark, reference)
+
+
+def test_a_check_of_a_column_that_is_not_there_is_refused_with_the_nearest_name(loaded, frame):
+    with pytest.raises(BadConfiguration, match=r"Completeness is of 'amuont', .* did you mean 'amount'\?"):
+        plan(loaded("of_a_missing_column"), frame.columns)
+
+
+JSON_CHECKS = [
+    ({"analyzer": "Size"}, 40.0),
+    ({"analyzer": "Size", "where": "id > 29"}, 10.0),
+    ({"analyzer": "Completeness", "column": "amount"}, 0.8),
+    ({"analyzer": "Completeness", "column": "a.b"}, 1.0),
+    ({"analyzer": "Completeness", "column": "a.b", "where": "id < 10"}, 1.0),
+    ({"analyzer": "Mean", "column": "a.b"}, 1.5),
+    ({"analyzer": "Sum", "column": "amount"}, 736.0),
+    ({"analyzer": "StandardDeviation", "column": "a.b"}, math.sqrt(1.25)),
+    ({"analyzer": "Minimum", "column": "amount"}, -5.5),
+    ({"analyzer": "Maximum", "column": "amount"}, 51.5),
+    ({"analyzer": "ApproxCountDistinct", "column": "flag"}, 2.0),
+    ({"analyzer": "ApproxQuantile", "column": "id", "quantile": 0.25}, 9.0),
+    ({"analyzer": "DataType", "column": "code", "type": "Unknown"}, 0.15),
+    ({"analyzer": "Compliance", "expression": "`a.b` >= 1"}, 0.75),
+    ({"analyzer": "PatternMatch", "column": "mail", "pattern": r"^\d+@b\.com$"}, 0.5),
+    ({"analyzer": "Uniqueness", "column": "id"}, 1.0),
+    ({"analyzer": "Distinctness", "column": "a.b"}, 0.1),
+    ({"analyzer": "UniqueValueRatio", "column": "a.b"}, 0.0),
+    ({"analyzer": "CountDistinct", "column": "code"}, 6.0),
+    ({"analyzer": "Entropy", "column": "a.b"}, math.log(4)),
+    ({"analyzer": "Histogram", "column": "code"}, 7.0),
+    ({"analyzer": "Histogram", "column": "a.b"}, 4.0),
+    ({"analyzer": "MinLength", "column": "mail"}, 2.0),
+    ({"analyzer": "MaxLength", "column": "mail"}, 8.0),
+    ({"analyzer": "Mean", "column": "a.b", "where": "`a.b` > 1"}, 2.5),
+    ({"analyzer": "Uniqueness", "columns": ["id", "a.b"]}, 1.0),
+    ({"analyzer": "Correlation", "columns": ["a.b", "a.b"]}, 1.0),
+    ({"analyzer": "MutualInformation", "columns": ["flag", "flag"]}, -(0.35 * math.log(0.35) + 0.65 * math.log(0.65))),
+]
+
+
+def test_every_analyzer_of_the_json_form_gives_its_metric(frame):
+    entries = [{**entry, "assertion": ">= 0"} for entry, _ in JSON_CHECKS]
+
+    results = results_of(read_checks(json.dumps(entries), "checks.json"), frame, second_scan_allowed=True)
+
+    assert [(found.constraint, found.metric) for found in results.constraints] == [
+        (found.constraint, pytest.approx(metric, rel=1e-12))
+        for found, (_, metric) in zip(results.constraints, JSON_CHECKS, strict=True)
+    ]
+
+
+def test_json_checks_are_judged_by_level_and_explained(frame):
+    entries = [
+        {"analyzer": "Completeness", "column": "amount", "assertion": ">= 0.8"},
+        {"analyzer": "Completeness", "column": "amount", "assertion": ">= 0.95", "level": "Warning", "hint": "billing"},
+        {"analyzer": "Mean", "column": "empty", "assertion": "> 0"},
+    ]
+
+    document = results_of(read_checks(json.dumps(entries), "checks.json"), frame).to_json_dict()
+
+    assert document["status"] == "Error"
+    assert document["constraints"] == [
+        {
+            "check": "Completeness(amount) >= 0.8",
+            "check_level": "Error",
+            "check_status": "Success",
+            "constraint": "Completeness(amount) >= 0.8",
+            "constraint_status": "Success",
+            "constraint_message": "",
+            "metric": 0.8,
+            "served_by": "states",
+        },
+        {
+            "check": "billing",
+            "check_level": "Warning",
+            "check_status": "Warning",
+            "constraint": "Completeness(amount) >= 0.95",
+            "constraint_status": "Failure",
+            "constraint_message": "Value: 0.8 does not meet the constraint requirement! billing",
+            "metric": 0.8,
+            "served_by": "states",
+        },
+        {
+            "check": "Mean(empty) > 0",
+            "check_level": "Error",
+            "check_status": "Error",
+            "constraint": "Mean(empty) > 0",
+            "constraint_status": "Failure",
+            "constraint_message": "Empty state for analyzer Mean(empty,None), all input values were NULL.",
+            "metric": None,
+            "served_by": "states",
+        },
+    ]
+
+
+def test_values_of_arrays_need_a_second_scan(spark):
+    frame = spark.createDataFrame([([1, 2],), ([1],), (None,)], "basket array<int>")
+    checks = read_checks(
+        '[{"analyzer": "ApproxCountDistinct", "column": "basket", "assertion": "== 2"}]', "checks.json"
+    )
+
+    refused, allowed = results_of(checks, frame), results_of(checks, frame, second_scan_allowed=True)
+
+    assert refused.constraints[0].constraint_message == (
+        "the values of 'basket', a vector column, are not counted; allow another scan by --allow-second-scan"
+    )
+    assert allowed.status == "Success"
+
+
+def test_numbers_written_as_text_are_numbers_to_checks(spark):
+    frame = spark.createDataFrame([("1",), ("2.5",), (None,)], "amount string")
+    entries = [{"analyzer": "Mean", "column": "amount", "assertion": "== 1.75"}]
+
+    results = results_of(read_checks(json.dumps(entries), "checks.json"), frame)
+
+    assert results.status == "Success"
+
+
+def test_conditions_that_spark_does_not_understand_are_refused_before_reading(frame, jobs_of):
+    with jobs_of() as jobs, pytest.raises(BadConfiguration) as raised:
+        require_conditions(frame, ["amuont > 0", "amount >", "amount + 1", "amount > 0"])
+
+    assert jobs == []
+    first, second, third = str(raised.value).splitlines()
+    assert first.startswith("--checks: the condition 'amuont > 0' can't be used: [UNRESOLVED_COLUMN")
+    assert second.startswith("--checks: the condition 'amount >' can't be used: ")
+    assert third == "--checks: the condition 'amount + 1' is of type double; it has to be true or false"
+
+
+def block_of_documentation(language):
+    text = (HERE.parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
+    return re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)[1]
+
+
+def test_the_json_of_the_documentation_runs(frame):
+    results = results_of(read_checks(block_of_documentation("json"), "checks.json"), frame)
+
+    assert [found.constraint for found in results.failed] == [
+        "Size() >= 100",
+        "Completeness(amount) >= 0.95",
+        "Completeness(code) where amount > 3 == 1.0",
+    ]
+
+
+def test_the_function_of_the_documentation_runs(spark, frame, monkeypatch, tmp_path):
+    (tmp_path / "my_checks.py").write_text(block_of_documentation("python"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    assert results_of(load_checks(spark, "my_checks:amounts"), frame).status == "Success"
+
+
+PROCESS = """
+import logging, sys
+from pyspark.sql import SparkSession
+from model_monitor.deequ.check_suites import run_checks
+from model_monitor.deequ.checks import plan
+from model_monitor.deequ.loading import load_checks
+from model_monitor.profiling.scan import scan
+logging.basicConfig(level=logging.INFO)
+spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+         .config("spark.ui.showConsoleProgress", "false").config("spark.jars", sys.argv[1]).getOrCreate())
+frame = spark.range(10).selectExpr("double(id) as amount")
+wanted = plan(load_checks(spark, "deequ_check_examples:of_a_mistake"), frame.columns)
+found = scan(frame, frame.columns, partitions_at_most=1)
+print("JUDGED", [each.constraint_status for each in run_checks(spark, wanted, found.profile, found.matches).constraints])
+if sys.argv[2] == "stop":
+    spark.stop()
+"""
+
+
+def test_two_processes_with_checks_run_side_by_side_and_end_by_themselves(spark):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment.pop("PYSPARK_GATEWAY_PORT", None)
+    jar = spark.conf.get("spark.jars")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, jar, ending],
+            cwd=HERE,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for ending in ("stop", "without stop")
+    ]
+    try:
+        answers = [process.communicate(timeout=180) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+
+    assert [process.returncode for process in processes] == [0, 0]
+    for stdout, _ in answers:
+        assert stdout.splitlines() == ["JUDGED ['Failure', 'Success']"]  # and nothing of pydeequ's about a server

@@ -1,0 +1,266 @@
+"""Our states through Deequ's analyzers: the metrics are those of Deequ's own scan, and of the states' own formulas."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from model_monitor.deequ.evaluation import METRIC_FIELDS, as_kll_state, evaluate
+from model_monitor.deequ.jvm import Deequ, fault_of_version
+from model_monitor.deequ.sketches import kll_state_bytes, quantile_state
+from model_monitor.errors import MissingDependency
+from model_monitor.profiling.scan import scan
+from model_monitor.states import (
+    ColumnType,
+    DataTypeCounts,
+    DistinctBuilder,
+    FeatureProfile,
+    KllBuilder,
+    MomentsBuilder,
+    Profile,
+)
+from model_monitor.states.hashing import xxhash64_of
+from model_monitor.states.metrics import FeatureMetrics, metrics_of
+
+
+def metrics_by_deequ_scan(spark, frame):
+    """The same metrics by `AnalysisRunner.onData` of pydeequ; None for those that Deequ failed to compute."""
+    from pydeequ import analyzers
+    from pydeequ.analyzers import AnalysisRunner, AnalyzerContext
+
+    runner = AnalysisRunner(spark).onData(frame)
+    for column in frame.columns:
+        for name in METRIC_FIELDS:
+            runner = runner.addAnalyzer(getattr(analyzers, name)(column))
+    found = {column: dict.fromkeys(METRIC_FIELDS.values()) for column in frame.columns}
+    for metric in AnalyzerContext.successMetricsAsJson(spark, runner.run()):
+        found[metric["instance"]][METRIC_FIELDS[metric["name"]]] = metric["value"]
+    return {column: FeatureMetrics(**metrics) for column, metrics in found.items()}
+
+
+def assert_same(found, expected):
+    assert list(found) == list(expected)
+    for name, metrics in found.items():
+        for field, value in asdict(metrics).items():
+            wanted = getattr(expected[name], field)
+            assert value == (None if wanted is None else pytest.approx(wanted, rel=1e-12, abs=0)), (name, field)
+
+
+FINITE = st.floats(-1e150, 1e150, allow_subnormal=False)
+WHOLE = st.integers(-(2**53), 2**53)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(
+        st.tuples(st.none() | FINITE, st.none() | WHOLE, st.none() | st.text("ab 1.", max_size=3)),
+        min_size=1,
+        max_size=40,
+    ),
+    partitions=st.integers(1, 3),
+)
+def test_metrics_are_those_of_a_scan_by_deequ(spark, rows, partitions):
+    frame = spark.createDataFrame(rows, "amount double, count bigint, code string").repartition(partitions).cache()
+
+    profile = scan(frame, frame.columns, partitions_at_most=partitions).profile
+    found = evaluate(spark, profile)
+
+    expected = metrics_by_deequ_scan(spark, frame)
+    if profile.feature("code").is_numeric:  # Deequ's scan takes no text for a number, we do
+        expected["code"] = metrics_of(profile)["code"]
+    assert_same(spread_aside(found, expected), expected)
+    frame.unpersist()
+
+
+def spread_aside(found, expected):
+    """Where values cancel out, the spread is known to so many digits of the values only; the rest has to agree."""
+    for name, metrics in found.items():
+        wanted = expected[name]
+        if metrics.standard_deviation is not None:
+            scale = max(abs(metrics.minimum), abs(metrics.maximum))
+            assert metrics.standard_deviation == pytest.approx(wanted.standard_deviation, rel=1e-12, abs=1e-13 * scale)
+            assert metrics.sum == pytest.approx(wanted.sum, rel=1e-12, abs=1e-13 * scale)
+            found = {
+                **found,
+                name: FeatureMetrics(
+                    **{
+                        **asdict(metrics),
+                        "standard_deviation": wanted.standard_deviation,
+                        "sum": wanted.sum,
+                        "mean": wanted.mean,
+                    }
+                ),
+            }
+    return found
+
+
+def profile_of(columns):
+    features = []
+    for name, values in columns.items():
+        moments, distinct = MomentsBuilder(), DistinctBuilder()
+        moments.update(values, missing=3)
+        distinct.update(xxhash64_of(values[~np.isnan(values)]))
+        found = moments.state()
+        counts = DataTypeCounts(missing=found.absent, fractional=found.present)
+        features.append(FeatureProfile(name, ColumnType.FRACTIONAL, counts, found, None, distinct.state()))
+    return Profile(features[0].data_types.total, tuple(features))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.floats(allow_subnormal=True), max_size=30))
+def test_the_twin_without_a_jvm_gives_the_same_metrics(spark, values):
+    profile = profile_of({"x": np.array(values, dtype=np.float64)})
+
+    assert_same(metrics_of(profile), evaluate(spark, profile))
+
+
+def test_columns_may_be_called_anything(spark):
+    names = ["a.b", " a", "ключ", "Age", "age", "q`t", "c1", "", "x" * 300]
+    profile = profile_of({name: np.arange(1.0, 4.0 + position) for position, name in enumerate(names)})
+
+    assert [metrics.maximum for metrics in evaluate(spark, profile).values()] == [3.0 + place for place in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("column", "ddl", "expected"),
+    [
+        pytest.param(
+            [None, None], "double", FeatureMetrics(completeness=0.0, approx_count_distinct=0), id="only nulls"
+        ),
+        pytest.param([], "double", FeatureMetrics(), id="no rows"),
+        pytest.param([], "string", FeatureMetrics(), id="no rows of text"),
+        pytest.param([[1], None], "array<int>", FeatureMetrics(completeness=0.5), id="arrays"),
+        pytest.param([{"a": 1}, None], "map<string,int>", FeatureMetrics(completeness=0.5), id="maps"),
+        pytest.param(["1", "2"], "string", FeatureMetrics(1.0, 1.5, 3.0, 0.5, 1.0, 2.0, 2), id="numbers as text"),
+        pytest.param([True, False], "boolean", FeatureMetrics(1.0, approx_count_distinct=2), id="booleans"),
+        pytest.param([7, 7], "bigint", FeatureMetrics(1.0, 7.0, 14.0, 0.0, 7.0, 7.0, 1), id="constant"),
+    ],
+)
+def test_columns_of_every_kind_have_an_outcome(spark, column, ddl, expected):
+    frame = spark.createDataFrame([(cell,) for cell in column], f"x {ddl}")
+    profile = scan(frame, frame.columns, partitions_at_most=2).profile
+
+    assert evaluate(spark, profile) == metrics_of(profile) == {"x": expected}
+
+
+def test_evaluating_starts_no_job_and_no_callback_server(spark, jobs_of):
+    with jobs_of() as jobs:
+        evaluate(spark, profile_of({"x": np.arange(3.0)}))
+
+    assert jobs == []
+
+
+def test_a_profile_without_features_has_no_metrics(spark):
+    assert evaluate(spark, Profile()) == {}
+
+
+@pytest.mark.parametrize("count", [0, 3, 100_000])
+def test_a_sketch_handed_over_is_read_back_bit_by_bit(spark, count):
+    values = np.random.default_rng(5).normal(size=count)
+    builder = KllBuilder()
+    builder.update(values)
+    sketch = builder.state()
+
+    state = as_kll_state(spark, sketch, -9.5, 8.25)
+
+    serializer = Deequ(spark)["analyzers.catalyst.KLLSketchSerializer"].serializer()
+    assert (state.globalMin(), state.globalMax()) == (-9.5, 8.25)
+    assert bytes(serializer.serialize(state.qSketch())) == kll_state_bytes(sketch, -9.5, 8.25)[16:]
+
+
+def test_a_sketch_handed_over_is_the_one_deequ_makes(spark):
+    values = np.random.default_rng(6).normal(size=50_000)
+    frame = spark.createDataFrame([(float(value),) for value in values], "x double").coalesce(1).cache()
+    deequ = Deequ(spark)
+    analyzer, own = deequ["analyzers.KLLSketch"]("x", deequ.none), deequ["analyzers.InMemoryStateProvider"]()
+    runner = deequ["analyzers.runners.KLLRunner"]
+    runner.computeKLLSketchesInExtraPass(frame._jdf, deequ.sequence([analyzer]), deequ.none, deequ.option(own))
+
+    profile = scan(frame, frame.columns, partitions_at_most=1).profile
+    moments = profile.feature("x").moments
+    state = as_kll_state(spark, profile.feature("x").kll, moments.minimum, moments.maximum)
+    serializer = deequ["analyzers.catalyst.KLLSketchSerializer"].serializer()
+    assert bytes(serializer.serialize(state.qSketch())) == bytes(
+        serializer.serialize(own.load(analyzer).get().qSketch())
+    )
+    frame.unpersist()
+
+
+def test_quantiles_of_a_sketch_that_kept_everything_are_exact(spark):
+    values = np.arange(1.0, 102.0)
+    builder, moments = KllBuilder(), MomentsBuilder()
+    builder.update(values)
+    moments.update(np.append(values, [np.inf, -np.inf]))
+    deequ = Deequ(spark)
+
+    state = quantile_state(deequ, builder.state(), moments.state(), 0.01)
+
+    analyzer = deequ["analyzers.ApproxQuantile"]
+    found = [analyzer("x", share, 0.01, deequ.none).computeMetricFrom(deequ.option(state)) for share in (0.0, 0.5, 1.0)]
+    assert [metric.value().get() for metric in found] == [-math.inf, 51.0, math.inf]
+
+
+@pytest.mark.parametrize(
+    ("deequ", "spark_version", "fault"),
+    [
+        pytest.param("2.1.0-spark-3.5", "3.5.9", None, id="fits"),
+        pytest.param("2.1.3-spark-3.5", "3.5.1", None, id="newer"),
+        pytest.param(
+            "2.1.0-spark-3.5", "4.0.1", "is built for Spark 3.5, and this session runs Spark 4.0.1", id="Spark 4"
+        ),
+        pytest.param("2.0.7-spark-3.5", "3.5.9", "is older than 2.1.0", id="older"),
+        pytest.param(None, "3.5.9", "has the version None, which is unknown here", id="says nothing"),
+    ],
+)
+def test_a_deequ_that_does_not_fit_is_one_sentence_with_the_remedy(deequ, spark_version, fault):
+    found = fault_of_version(deequ, spark_version)
+
+    if fault is None:
+        assert found is None
+    else:
+        assert fault in found
+        assert "start the job by ./spark-submit.sh" in found
+
+
+WITHOUT_JAR = """
+from pyspark.sql import SparkSession
+from model_monitor.errors import MissingDependency
+from model_monitor.deequ.evaluation import evaluate
+from model_monitor.states import Profile
+spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+try:
+    evaluate(spark, Profile())
+except MissingDependency as error:
+    print("REFUSED", error)
+"""
+
+
+def test_a_missing_jar_is_one_sentence_with_the_remedy():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment.pop("PYSPARK_GATEWAY_PORT", None)
+    answer = subprocess.run(
+        [sys.executable, "-c", WITHOUT_JAR], capture_output=True, text=True, timeout=120, env=environment, check=True
+    )
+
+    refused = [line for line in answer.stdout.splitlines() if line.startswith("REFUSED")]
+    assert refused[0].startswith(
+        "REFUSED Deequ's JAR is not on the driver's class path; start the job by ./spark-submit.sh"
+    )
+
+
+def test_a_session_without_a_jvm_is_refused():
+    class Connected:
+        @property
+        def _jvm(self):
+            raise AttributeError("[JVM_ATTRIBUTE_NOT_SUPPORTED]")
+
+    with pytest.raises(MissingDependency, match="a Spark Connect session has none"):
+        evaluate(Connected(), Profile())

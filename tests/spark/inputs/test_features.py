@@ -1,0 +1,100 @@
+"""How a job reads its features: wide tables of columns in groups; no script where there are no lines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.errors import BadConfiguration
+from model_monitor.inputs.features import read_features
+from model_monitor.runs.run import run_baseline
+
+COLUMNS, ROWS = 300, 8_000
+"""Of doubles: 19 MB, which is enough for two groups and one partition."""
+
+FOLDERS_OF = {"parquet": pd.DataFrame.to_parquet, "orc": pd.DataFrame.to_orc}
+
+
+@pytest.fixture(scope="module")
+def folder_of(tmp_path_factory):
+    """The folder with a wide table in a format."""
+    table = pd.DataFrame(
+        np.random.default_rng(4).lognormal(size=(ROWS, COLUMNS)), columns=[f"x{number}" for number in range(COLUMNS)]
+    )
+
+    def written(data_format):
+        folder = tmp_path_factory.mktemp(data_format)
+        FOLDERS_OF[data_format](table, folder / "wide")
+        return folder
+
+    return written
+
+
+@pytest.fixture
+def read(spark):
+    def reading(folder, data_format, *flags):
+        given = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", "out", *flags]
+        return read_features(spark, config_of("baseline", sources_of(given, {}), in_container=False))
+
+    return reading
+
+
+@pytest.mark.parametrize(
+    ("data_format", "dataset_format"),
+    [("parquet", "parquet"), ("parquet", '{"spark": {"format": "Parquet"}}'), ("orc", '{"spark": {"format": "orc"}}')],
+)
+def test_a_wide_table_of_columns_is_read_in_groups_with_the_same_result(read, folder_of, data_format, dataset_format):
+    wide = read(folder_of(data_format), dataset_format)
+    assert (wide.column_groups, wide.partitions_at_most) == (2, 1)
+
+    together = run_baseline(replace(wide, column_groups=1), DataQualityMonitor())
+
+    in_groups = run_baseline(wide, DataQualityMonitor())
+    assert in_groups.profile.item_count == ROWS
+    assert in_groups.profile.to_bytes() == together.profile.to_bytes()
+    assert in_groups.statistics.to_json() == together.statistics.to_json()
+
+
+def test_columns_left_out_count_for_no_group(read, folder_of):
+    excluded = ",".join(f"x{number}" for number in range(60))
+
+    dataset = read(folder_of("parquet"), "parquet", "--exclude-features-attribute", excluded)
+
+    assert (len(dataset.names), dataset.column_groups) == (240, 1)
+
+
+def test_as_the_service_reads_there_are_no_groups(read, folder_of):
+    dataset = read(folder_of("parquet"), "parquet", "--compat", "service")
+
+    assert (dataset.column_groups, dataset.partitions_at_most) == (1, 1)
+
+
+def test_lines_have_no_columns_that_could_be_read_alone(read, tmp_path):
+    (tmp_path / "wide.csv").write_text("x0,x1\n" + "1,2\n" * 10)
+
+    assert not read(tmp_path, "csv").by_columns
+    assert not read(tmp_path, '{"spark": {"format": "csv"}}').by_columns
+
+
+@pytest.mark.parametrize(
+    ("data_format", "sentence"),
+    [
+        ("table:people", "a table has no lines that a script could get"),
+        (
+            '{"spark": {"format": "jdbc"}}',
+            "what a reader of Spark finds by itself has no lines that a script could get",
+        ),
+    ],
+)
+def test_a_script_wants_lines(spark, tmp_path, data_format, sentence):
+    script = tmp_path / "double.py"
+    script.write_text("def preprocess_handler(line):\n    return {'a': 1}\n")
+    given = ["--dataset-format", data_format, "--output-path", "out", "--record-preprocessor-script", str(script)]
+
+    with pytest.raises(BadConfiguration, match=f"^record_preprocessor_script: {sentence}; drop one of the two"):
+        read_features(spark, config_of("baseline", sources_of(given, {}), in_container=False))

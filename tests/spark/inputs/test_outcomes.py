@@ -1,0 +1,152 @@
+"""The same outcomes in every format that a job reads: the same confusion matrix comes out."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from tests.unit.records.merged_lines import line_of, merged
+
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.errors import BadConfiguration
+from model_monitor.inputs.monitors import monitor_for
+from model_monitor.inputs.sources import read_source
+from model_monitor.runs.run import run_baseline
+
+PAIRS = [("cat", "cat")] * 3 + [("cat", "dog")] * 2 + [("dog", "dog")] * 4 + [("fish", "dog")]
+"""Labels and predictions."""
+
+CONFUSION = {
+    "cat": {"cat": 3, "dog": 2, "fish": 0},
+    "dog": {"cat": 0, "dog": 4, "fish": 0},
+    "fish": {"cat": 0, "dog": 1, "fish": 0},
+}
+TABLE = pd.DataFrame(PAIRS, columns=["truth", "answer"])
+
+
+def config(folder, data_format, *flags, problem_type="MulticlassClassification"):
+    given = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", str(folder / "out")]
+    given += ["--analysis-type", "MODEL_QUALITY", "--problem-type", problem_type, *flags]
+    return config_of("monitor", sources_of(given, {}), in_container=False)
+
+
+def metrics_of(spark, settings):
+    with read_source(spark, settings) as data:
+        document = run_baseline(data, monitor_for(settings)).statistics.body_dict
+    [metrics] = [members for name, members in document.items() if name.endswith("_metrics")]
+    return metrics
+
+
+def csv(folder):
+    TABLE.to_csv(folder / "t.csv", index=False)
+
+
+def csv_without_header(folder):
+    TABLE.to_csv(folder / "t.csv", index=False, header=False)
+
+
+def parquet(folder):
+    TABLE.to_parquet(folder / "t.parquet")
+
+
+def json_lines(folder):
+    lines = [json.dumps({"truth": {"name": truth}, "answers": [answer]}) for truth, answer in PAIRS]
+    (folder / "t.jsonl").write_text("\n".join(lines))
+
+
+def json_document(folder):
+    rows = [{"truth": {"name": truth}, "answer": answer} for truth, answer in PAIRS]
+    (folder / "t.json").write_text(json.dumps(rows))
+
+
+def parquet_of_all_classes(folder):
+    classes = ["cat", "dog", "fish"]
+    rows = [
+        {"truth": truth, "classes": classes, "chances": [0.8 if name == answer else 0.1 for name in classes]}
+        for truth, answer in PAIRS
+    ]
+    pd.DataFrame(rows).to_parquet(folder / "t.parquet")
+
+
+def merged_records(folder):
+    """The first two pairs are one record of two rows."""
+    records = [
+        merged("cat\ncat", "0.5,cat\n0.5,cat\n"),
+        *(merged(truth, f"0.5,{answer}") for truth, answer in PAIRS[2:]),
+    ]
+    (folder / "t.jsonl").write_text("\n".join(map(line_of, records)))
+
+
+def merged_records_of_json(folder):
+    records = [
+        merged(json.dumps({"y": truth}), json.dumps({"p": [{"name": answer}]}), label_encoding="JSON", encoding="JSON")
+        for truth, answer in PAIRS
+    ]
+    (folder / "t.jsonl").write_text("\n".join(map(line_of, records)))
+
+
+TRUTH, ANSWER = ("--ground-truth-attribute", "truth"), ("--inference-attribute", "answer")
+
+
+@pytest.mark.parametrize(
+    ("save", "data_format", "flags"),
+    [
+        (csv, "csv", (*TRUTH, *ANSWER)),
+        (csv_without_header, "csv-without-header", ("--ground-truth-attribute", "_c0", "--inference-attribute", "1")),
+        (parquet, "parquet", (*TRUTH, *ANSWER)),
+        (json_lines, "jsonl", ("--ground-truth-attribute", "truth.name", "--inference-attribute", "answers[0]")),
+        (json_document, "json", ("--ground-truth-attribute", "truth.name", *ANSWER)),
+        (
+            parquet_of_all_classes,
+            "parquet",
+            (*TRUTH, "--inference-attribute", "classes", "--probability-attribute", "chances"),
+        ),
+        (merged_records, "merged", ("--inference-attribute", "1")),
+        (
+            merged_records_of_json,
+            "merged",
+            ("--ground-truth-attribute", "y", "--inference-attribute", "p[*].name"),
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_every_format_gives_the_same_outcomes(spark, tmp_path, save, data_format, flags):
+    save(tmp_path)
+
+    assert metrics_of(spark, config(tmp_path, data_format, *flags))["confusion_matrix"] == CONFUSION
+
+
+def test_a_script_may_take_records_apart(spark, tmp_path):
+    merged_records(tmp_path)
+    script = tmp_path / "rows.py"
+    script.write_text(
+        "def preprocess_handler(record):\n"
+        "    truths = record.ground_truth.data.split()\n"
+        "    answers = record.endpoint_output.data.split()\n"
+        "    return [{'t': t, 'a': a.split(',')[1]} for t, a in zip(truths, answers)]\n"
+    )
+    flags = ("--ground-truth-attribute", "t", "--inference-attribute", "a", "--record-preprocessor-script", str(script))
+    (tmp_path / "records").mkdir()
+    (tmp_path / "t.jsonl").rename(tmp_path / "records" / "t.jsonl")
+
+    assert metrics_of(spark, config(tmp_path / "records", "merged", *flags))["confusion_matrix"] == CONFUSION
+
+
+def test_a_regression_is_two_columns_of_numbers(spark, tmp_path):
+    """By hand: errors 1, -1, 2, 0."""
+    pd.DataFrame({"y": [1.0, 2.0, 3.0, 4.0], "p": ["2", "1", "5", "4e0"]}).to_csv(tmp_path / "t.csv", index=False)
+    flags = ("--ground-truth-attribute", "y", "--inference-attribute", "p")
+    metrics = metrics_of(spark, config(tmp_path, "csv", *flags, problem_type="Regression"))
+
+    assert metrics["mae"]["value"] == 1.0
+    assert metrics["mse"]["value"] == 1.5
+    assert metrics["r2"]["value"] == pytest.approx(1 - 6 / 5)
+
+
+def test_input_alone_holds_no_predictions(spark, tmp_path):
+    merged_records(tmp_path)
+    only_input = '{"sagemakerMergeJson": {"captureIndexNames": ["endpointInput"]}}'
+
+    with pytest.raises(BadConfiguration, match="captureIndexNames names none of endpointOutput, batchTransformOutput"):
+        read_source(spark, config(tmp_path, only_input, "--inference-attribute", "0"))

@@ -1,0 +1,212 @@
+"""Monitoring from Python: a window beside its baseline."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+import math
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.violations import Violations
+from model_monitor.history import baselines
+from model_monitor.reading.formats import CsvFormat, ParquetFormat
+from model_monitor.reading.listing import list_dataset
+from model_monitor.reading.readers import read_dataset
+from model_monitor.runs.run import run_baseline, run_monitoring
+
+MONITOR = DataQualityMonitor()
+
+
+@pytest.fixture(scope="module")
+def table():
+    """A table with a column of every kind that files hold."""
+    rng = np.random.default_rng(3)
+    rows = 600
+    return pd.DataFrame(
+        {
+            "flag": rng.integers(0, 2, rows),
+            "count": rng.poisson(3, rows),
+            "charge": np.where(rng.random(rows) < 0.1, np.nan, rng.lognormal(size=rows)),
+            "whole_as_float": rng.integers(0, 50, rows).astype(float),
+            "plan": rng.choice(["basic", "gold", "1"], rows),
+            "id": [f"customer-{number}" for number in range(rows)],
+            "note": [None] * rows,
+            "day": rng.choice([datetime.date(2026, 1, 1), datetime.date(2026, 1, 2)], rows),
+            "active": rng.choice([True, False], rows),
+        }
+    ).astype({"note": "string"})
+
+
+@pytest.mark.parametrize(
+    ("dataset_format", "save"),
+    [
+        pytest.param(CsvFormat(header=True), lambda table, path: table.to_csv(path / "t.csv", index=False), id="csv"),
+        pytest.param(ParquetFormat(), lambda table, path: table.to_parquet(path / "t.parquet"), id="parquet"),
+    ],
+)
+def test_a_data_set_passes_the_constraints_suggested_from_it(spark, table, tmp_path, dataset_format, save):
+    save(table, tmp_path)
+    dataset = read_dataset(spark, list_dataset(spark, str(tmp_path)), dataset_format)
+    baseline = run_baseline(dataset, MONITOR)
+    findings = run_monitoring(dataset, MONITOR, baseline)
+
+    assert findings.violations == Violations(violations=())
+    drift = [
+        outcome
+        for outcome in findings.outcomes
+        if outcome.check == "baseline_drift_check" and outcome.observed is not None
+    ]
+    assert {outcome.observed for outcome in drift} == {0.0}
+    assert {"flag", "count", "charge", "plan"} <= {outcome.feature for outcome in drift}
+
+
+NUMBERS = st.integers(-3, 10**17) | st.floats(allow_nan=False, allow_infinity=False, width=32)
+WORDS = st.sampled_from(["", " a", "é", "NaN", "1e-5", "true", 'say "no", then']) | st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]), max_size=3
+)
+
+
+def as_csv(columns, path):
+    with (path / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
+
+
+def as_parquet(columns, path):
+    pyarrow.parquet.write_table(pyarrow.table(columns), path / "t.parquet")
+
+
+@pytest.mark.parametrize(
+    ("dataset_format", "save", "kinds"),
+    [
+        pytest.param(CsvFormat(header=True), as_csv, [NUMBERS, WORDS, NUMBERS | WORDS], id="csv"),
+        pytest.param(ParquetFormat(), as_parquet, [st.floats(), st.integers(-(2**63), 2**63 - 1), WORDS], id="parquet"),
+    ],
+)
+@settings(  # without shrinking, which takes minutes at a second an example
+    max_examples=5,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_any_files_pass_the_constraints_suggested_from_them(spark, tmp_path, dataset_format, save, kinds, data):
+    rows = data.draw(st.integers(1, 12))
+    columns = {"id": list(range(rows))} | {
+        f"f{place}": data.draw(st.lists(st.none() | kind, min_size=rows, max_size=rows))
+        for place, kind in enumerate(kinds)
+    }
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    save(columns, folder)
+    dataset = read_dataset(spark, list_dataset(spark, str(folder)), dataset_format)
+
+    baseline = run_baseline(dataset, MONITOR)
+
+    assert baseline.statistics.dataset.item_count == rows
+    assert run_monitoring(dataset, MONITOR, baseline).violations == Violations(violations=())
+
+
+def test_a_planted_fault_is_the_one_violation(spark, table):
+    frame = spark.createDataFrame(table[["flag", "count", "charge"]])
+    baseline = run_baseline(frame, MONITOR)
+    later = spark.createDataFrame(table[["flag", "count", "charge"]].assign(charge=table["charge"] * 100))
+    findings = run_monitoring(later, MONITOR, baseline)
+
+    assert [(each.feature_name, each.constraint_check_type) for each in findings.violations.violations] == [
+        ("charge", "baseline_drift_check")
+    ]
+    assert findings.count == 1
+    assert findings.to_pandas().query("status == 'violated'")["feature"].tolist() == ["charge"]
+    assert "1 violation</p>" in findings._repr_html_()
+    assert repr(findings) == f"<Findings: {len(table):,} records, 1 violation>"
+    assert repr(findings.current) == f"<Baseline of {len(table):,} rows>"
+
+
+def test_a_flag_that_goes_from_ten_to_ninety_percent_has_drifted(spark):
+    """awslabs/deequ#392: equal items overwrite each other there, and nothing is seen."""
+    before = spark.createDataFrame(pd.DataFrame({"flag": [1] * 100 + [0] * 900}))
+    after = spark.createDataFrame(pd.DataFrame({"flag": [1] * 900 + [0] * 100}))
+    findings = run_monitoring(after, MONITOR, run_baseline(before, MONITOR))
+    as_service = run_monitoring(after, DataQualityMonitor(as_service=True), run_baseline(before, MONITOR))
+
+    [outcome] = [outcome for outcome in findings.outcomes if outcome.check == "baseline_drift_check"]
+    assert outcome.observed == pytest.approx(0.8 - 1.8 * math.sqrt(2_000 / 1_000_000))  # detection.md 3.1
+    assert findings.count == 1
+    assert as_service.count == 0
+
+
+def test_columns_of_other_names_are_matched_by_position(spark, caplog):
+    baseline = run_baseline(spark.createDataFrame([(1, "a"), (2, "b")], "age int, plan string"), MONITOR)
+    findings = run_monitoring(spark.createDataFrame([(1, "c")], "_c0 int, _c1 string"), MONITOR, baseline)
+
+    assert {outcome.feature for outcome in findings.outcomes if outcome.status.value == "violated"} == {"plan"}
+    assert "2 of 2 columns are not called as in the baseline" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("schema", "feature", "description"),
+    [
+        (
+            "age int",
+            "Missing columns",
+            "There are missing columns in current dataset. "
+            "Number of columns in current dataset: 1, Number of columns in baseline constraints: 2",
+        ),
+        (
+            "age int, plan string, more int",
+            "Extra columns",
+            "There are extra columns in current dataset. "
+            "Number of columns in current dataset: 3, Number of columns in baseline constraints: 2",
+        ),
+    ],
+)
+def test_another_number_of_columns_is_one_violation_and_nothing_else_is_judged(spark, schema, feature, description):
+    baseline = run_baseline(spark.createDataFrame([(1, "a"), (2, "b")], "age int, plan string"), MONITOR)
+    row = (-5, "zzz", 1)[: schema.count(",") + 1]
+    findings = run_monitoring(spark.createDataFrame([row], schema), MONITOR, baseline)
+
+    [violation] = findings.violations.violations
+    assert (violation.feature_name, violation.description) == (feature, description)  # golden/messages.jsonl
+    assert {outcome.status.value for outcome in findings.outcomes if outcome.feature in ("age", "plan")} == {
+        "not judged"
+    }
+
+
+def test_columns_that_only_one_side_has_are_named_in_the_log(spark, caplog):
+    baseline = run_baseline(spark.createDataFrame([(1, "a")], "age int, plan string"), MONITOR)
+    run_monitoring(spark.createDataFrame([(7, 1, "x")], "id int, age int, city string"), MONITOR, baseline)
+
+    assert "3 columns, and 2 in the baseline, so no other check is made" in caplog.text
+    assert "not in the baseline: id, city; not in the data: plan; leave out" in caplog.text
+
+
+def test_findings_are_written_and_any_run_can_be_a_baseline(spark, table, tmp_path):
+    frame = spark.createDataFrame(table[["flag", "charge"]])
+    run_baseline(frame, MONITOR).write(str(tmp_path / "baseline"))
+    known = baselines.of_run(str(tmp_path / "baseline"))
+    first = run_monitoring(frame, MONITOR, known)
+    first.write(str(tmp_path / "report" / "2026" / "01" / "31" / "23"))
+    previous = baselines.previous(str(tmp_path / "report" / "2026" / "02" / "01" / "00"))
+    second = run_monitoring(frame, MONITOR, previous)
+
+    names = {path.name for path in (tmp_path / "report" / "2026" / "01" / "31" / "23").iterdir()}
+    assert {"constraint_violations.json", "checks.json", "statistics.json", "constraints.json", "ledger.json"} <= names
+    assert json.loads((tmp_path / "report/2026/01/31/23/constraint_violations.json").read_text()) == {"violations": []}
+    assert second.count == 0
+    assert "constraint_violations.json" not in second.files(omit_empty=True)
+
+
+def test_the_first_run_of_all_has_nothing_to_be_held_against(spark, table):
+    findings = run_monitoring(spark.createDataFrame(table[["flag"]]), MONITOR, None)
+
+    assert (findings.count, findings.outcomes) == (0, ())
+    assert findings.current.statistics.dataset.item_count == 600

@@ -1,0 +1,135 @@
+"""The options of a bias job: what they take, and what its configuration stands for."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.errors import BadConfiguration
+from model_monitor.inputs.bias_measures import bias_measures, tolerances_of
+from model_monitor.inputs.monitors import monitor_for
+from model_monitor.reading.formats import CsvFormat, MergedFormat
+from model_monitor.states.contingency_plan import ValueKind
+
+ANALYSIS = {
+    "dataset_type": "text/csv",
+    "label": "y",
+    "label_values_or_threshold": [1],
+    "facet": [{"name_or_index": "sex"}],
+    "methods": {"pre_training_bias": {"methods": "all"}},
+}
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """`configured(*flags, job=…, **members)`: the configuration of a bias job with these members in its analysis_config.json."""
+
+    def configuring(*flags, job="baseline", remove=(), **members):
+        path = tmp_path / "analysis_config.json"
+        path.write_text(json.dumps({k: v for k, v in {**ANALYSIS, **members}.items() if k not in remove}))
+        given = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(path), "--output-path", "out", *flags]
+        return config_of(job, sources_of(given, {}), in_container=False)
+
+    return configuring
+
+
+SOURCE = ("--dataset-source", "data")
+
+
+def test_the_configuration_says_what_the_data_is(configured):
+    assert configured(*SOURCE).dataset_format == CsvFormat(header=True)
+
+
+def test_a_monitors_data_is_merged_records(configured):
+    config = configured(*SOURCE, job="monitor", remove=("dataset_type", "methods"))
+
+    assert config.dataset_format == MergedFormat()
+    assert bias_measures(config).label == -2
+    assert bias_measures(config).methods.post_training is not None
+
+
+def test_a_format_that_is_given_wins(configured):
+    assert configured(*SOURCE, "--dataset-format", "csv-without-header").dataset_format == CsvFormat(header=False)
+
+
+def test_the_place_of_the_data_may_stand_in_the_configuration(configured):
+    assert configured(dataset_uri="s3://bucket/data").dataset_source == "s3://bucket/data"
+    assert configured(*SOURCE, dataset_uri="s3://bucket/data").dataset_source == "data"
+
+
+def test_how_metrics_are_judged(configured):
+    flags = (
+        "--bias-ci",
+        "bootstrap",
+        "--bias-min-rows",
+        "50",
+        "--bias-di-neutral",
+        "1",
+        "--bias-ranges",
+        "DPL=-0.1:0.1",
+    )
+    tolerances = tolerances_of(configured(*SOURCE, *flags, job="monitor"))
+
+    assert tolerances.with_intervals
+    assert tolerances.neutral_di
+    assert (tolerances.min_rows, tolerances.ranges) == (50, {"DPL": (-0.1, 0.1)})
+    assert not tolerances_of(configured(*SOURCE)).with_intervals
+
+
+def test_ranges_may_be_open(configured):
+    assert configured(*SOURCE, "--bias-ranges", "DI=0.8:inf").bias_ranges == {"DI": (0.8, math.inf)}
+
+
+def test_columns_may_be_said_to_be_something(configured):
+    config = configured(*SOURCE, "--column-types", "y=categorical, a=b=continuous")
+
+    assert config.column_types == {"y": ValueKind.CATEGORICAL, "a=b": ValueKind.CONTINUOUS}
+    assert bias_measures(config).column_types["y"] is ValueKind.CATEGORICAL
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("--column-types", "y"), "--column-types has 'y'; write COLUMN=categorical or COLUMN=continuous"),
+        (("--bias-ranges", "DPX=0:1"), "--bias-ranges has 'DPX', which is no bias metric; they are AD, CDDPL"),
+        (("--bias-ranges", "DPL=0"), "--bias-ranges has 'DPL=0'; write METRIC=LOW:HIGH, such as DPL=-0.1:0.1"),
+        (("--bias-ranges", "DPL=1:0"), "whose first number has to be the smaller one"),
+        (("--bias-di-neutral", "2"), "--bias-di-neutral is '2'; write 0 as the service has it, or 1"),
+        (("--bias-ci", "normal"), "--bias-ci is 'normal'; it is one of: none, bootstrap"),
+        (("--analysis-config", "nowhere.json"), "--analysis-config is 'nowhere.json', where there is no file"),
+    ],
+)
+def test_a_wrong_option_is_a_sentence(configured, flags, sentence):
+    with pytest.raises(BadConfiguration) as told:
+        configured(*SOURCE, *flags)
+
+    assert sentence in str(told.value)
+
+
+def test_a_fault_in_the_configuration_is_one_of_the_job(configured):
+    with pytest.raises(BadConfiguration, match="lable is unknown; did you mean label"):
+        configured(*SOURCE, lable="y")
+
+
+def test_a_bias_job_needs_a_configuration():
+    given = ["--analysis-type", "MODEL_BIAS", *SOURCE, "--dataset-format", "csv", "--output-path", "out"]
+
+    with pytest.raises(BadConfiguration, match="analysis_config is missing; write --analysis-config FILE"):
+        monitor_for(config_of("baseline", sources_of(given, {}), in_container=False))
+
+
+def test_predictions_may_be_named_by_the_containers_variables(configured):
+    methods = {"post_training_bias": {"methods": "all"}}
+    named = bias_measures(configured(*SOURCE, "--inference-attribute", "p", methods=methods))
+    scored = bias_measures(configured(*SOURCE, "--probability-attribute", "score", methods=methods))
+
+    assert named.prediction == "p"
+    assert scored.prediction == -1
+
+
+def test_post_training_metrics_without_predictions_stop_the_job(configured):
+    with pytest.raises(BadConfiguration, match="methods.post_training_bias needs the model's predictions"):
+        monitor_for(configured(*SOURCE, methods={"post_training_bias": {"methods": "all"}}))

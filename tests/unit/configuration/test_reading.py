@@ -1,0 +1,282 @@
+"""Where a job's configuration comes from, which source wins, and that all faults are told at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from model_monitor.configuration.contract import OPTIONS, JobConfig
+from model_monitor.configuration.options import Compatibility
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.configuration.sources import flag_of, variable_of
+from model_monitor.documents.constraints import ComparisonMethod
+from model_monitor.errors import BadConfiguration
+from model_monitor.launch.spark_options import WITH_VALUE, WITHOUT_VALUE
+from model_monitor.reading.formats import CsvFormat, TableFormat
+
+REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path", "out")
+
+
+def read(*flags: str, job: str = "baseline", in_container: bool = False, **environment: str) -> JobConfig:
+    sources = sources_of([*REQUIRED, *flags], environment)
+    return config_of(job, sources, in_container=in_container)
+
+
+def container(root: Path, environment: dict[str, str], name: str = "opt/ml/config") -> str:
+    """The root of a container whose configuration file repeats these variables."""
+    folder = root / name
+    folder.mkdir(parents=True)
+    (folder / "processingjobconfig.json").write_text(json.dumps({"Environment": environment}))
+    return str(root)
+
+
+def test_the_variables_of_the_container_are_enough():
+    environment = {
+        "dataset_source": "/opt/ml/processing/input/baseline_dataset_input",
+        "dataset_format": '{"csv": {"header": true, "output_columns_position": "START"}}',
+        "output_path": "/opt/ml/processing/output",
+        "publish_cloudwatch_metrics": "Disabled",
+        "PATH": "/usr/bin",
+    }
+
+    config = config_of("baseline", sources_of([], environment), in_container=True)
+
+    assert config.dataset_source == "/opt/ml/processing/input/baseline_dataset_input"
+    assert config.dataset_format == CsvFormat(header=True)
+    assert config.publish_cloudwatch_metrics is False
+    assert config.ignored == ()
+
+
+def test_flag_wins_over_environment_over_env_file_over_job_file_over_default(tmp_path):
+    env_file = tmp_path / "a.env"
+    env_file.write_text("output_path=file\nfeatures_attribute=file\nprobability_attribute=file\n")
+    all_four = dict.fromkeys(
+        ("output_path", "features_attribute", "probability_attribute", "sagemaker_endpoint_name"), "job file"
+    )
+    root = container(tmp_path, all_four)
+    flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", "flag"]
+    places = ["--env-file", str(env_file), "--container-root", root]
+
+    sources = sources_of([*flags, *places], {"output_path": "environment", "features_attribute": "environment"})
+    config = config_of("baseline", sources, in_container=True)
+
+    assert config.output_path == "flag"
+    assert config.features_attribute == "environment"
+    assert config.probability_attribute == "file"
+    assert config.sagemaker_endpoint_name == "job file"
+    assert config.sagemaker_monitoring_schedule_name is None
+
+
+def test_the_job_file_is_also_found_where_the_guide_once_puts_it(tmp_path):
+    root = container(tmp_path, {"output_path": "slip"}, name="opt/ml/processing")
+
+    sources = sources_of(["--container-root", root], {})
+
+    assert sources.text("output_path") == "slip"
+
+
+def test_container_root_and_env_file_are_taken_from_variables_too(tmp_path):
+    env_file = tmp_path / "a.env"
+    env_file.write_text(f"MODEL_MONITOR_CONTAINER_ROOT={container(tmp_path, {'output_path': 'deep'})}\n")
+
+    sources = sources_of([], {"MODEL_MONITOR_ENV_FILE": str(env_file)})
+
+    assert sources.text("output_path") == "deep"
+
+
+def test_env_file_takes_json_as_it_is_and_interpolates_nothing(tmp_path):
+    env_file = tmp_path / "a.env"
+    env_file.write_text(
+        "# comment\n"
+        'dataset_format={"csv": {"header": true}}\n'
+        "export output_path='out ${HOME} # here'\n"
+        "dataset_source=$HOME/in\n"
+        "\n"
+    )
+
+    sources = sources_of(["--env-file", str(env_file)], {"HOME": "/root"})
+
+    assert not sources.faults
+    assert sources.text("dataset_format") == '{"csv": {"header": true}}'
+    assert sources.text("output_path") == "out ${HOME} # here"
+    assert sources.text("dataset_source") == "$HOME/in"
+
+
+def test_a_line_of_the_env_file_that_is_no_variable_is_named(tmp_path):
+    env_file = tmp_path / "a.env"
+    env_file.write_text("output_path=out\nnonsense\n")
+
+    sources = sources_of(["--env-file", str(env_file)], {})
+
+    assert list(sources.faults) == [f"{env_file}: line 2 is not NAME=VALUE; quote a value that has quotes or # in it"]
+
+
+def test_a_blank_text_counts_as_not_given():
+    assert read("--features-attribute", "", features_attribute="environment").features_attribute == "environment"
+    assert read(categorical_drift_method=" ").categorical_drift_method.value == "LInfinity"
+
+
+def test_five_faults_are_one_error_with_five_lines():
+    flags = ["--dataset-sorce", "in", "--dataset-format", "cvs", "--output-path", "--max-quarantined-share", "5"]
+
+    with pytest.raises(BadConfiguration) as caught:
+        config_of("baseline", sources_of(flags, {"problem_type": "Regresion"}), in_container=False)
+
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "--dataset-sorce is no flag of this job; did you mean --dataset-source?"
+    assert lines[1] == "--output-path has no value; write --output-path DIRECTORY"
+    assert lines[2].startswith("--dataset-format is 'cvs', which is neither a known word nor JSON; write one of: csv, ")
+    assert lines[3] == (
+        "variable problem_type is 'Regresion'; did you mean Regression? "
+        "it is one of: BinaryClassification, MulticlassClassification, Regression"
+    )
+    assert lines[4] == "--max-quarantined-share is '5'; it has to be a number from 0 to 1 (5 % is 0.05)"
+    assert len(lines) == 5
+
+
+def test_what_is_missing_is_told_with_flag_and_variable():
+    with pytest.raises(BadConfiguration) as caught:
+        config_of("baseline", sources_of([], {}), in_container=False)
+
+    assert str(caught.value).splitlines() == [
+        "dataset_format is missing; write --dataset-format FORMAT, or set the variable dataset_format",
+        "output_path is missing; write --output-path DIRECTORY, or set the variable output_path",
+        "dataset_source is missing; write --dataset-source PATH, or set the variable dataset_source",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--max-quarantined-share", "nan"], "--max-quarantined-share is 'nan'; it has to be a number"),
+        (["--max-quarantined-share", "-0.1"], "has to be a number from 0 to 1"),
+        (["--max-domain-size", "0"], "--max-domain-size is '0'; it has to be a whole number above 0"),
+        (["--max-domain-size", "1.5"], "has to be a whole number"),
+        (["--progress=maybe"], "--progress is 'maybe'; write true or false"),
+        (["--compat", "servce"], "did you mean service?"),
+        (["--publish-cloudwatch-metrics", "perhaps"], "write Enabled or Disabled"),
+        (["--record-preprocessor-script", "nowhere.py"], "is 'nowhere.py', where there is no file"),
+        (["--env-file", "nowhere.env"], "--env-file is 'nowhere.env', which can't be read (No such file or directory)"),
+        (["data.csv"], "'data.csv' belongs to no flag"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_value_is_told_with_its_place_and_the_remedy(flags, words):
+    with pytest.raises(BadConfiguration) as caught:
+        read(*flags)
+    assert words in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_broken_job_file_is_named(tmp_path):
+    root = container(tmp_path, {})
+    (tmp_path / "opt/ml/config/processingjobconfig.json").write_text("{")
+
+    with pytest.raises(BadConfiguration, match=r"processingjobconfig\.json can't be read as JSON"):
+        read("--container-root", root)
+
+
+def test_foreign_variables_are_ignored_and_nearly_ours_are_told(tmp_path):
+    env_file = tmp_path / "a.env"
+    env_file.write_text("AWS_REGION=eu-west-1\ndataset_sourse=x\n")
+
+    config = read(
+        "--env-file", str(env_file), MODEL_MONITOR_COMPATT="service", MODEL_MONITOR_CACHE="/tmp", dataset_sourse="x"
+    )
+
+    assert config.doubtful == (
+        "variable MODEL_MONITOR_COMPATT (did you mean MODEL_MONITOR_COMPAT?)",
+        f"{env_file}: dataset_sourse (did you mean dataset_source?)",
+    )
+
+
+def test_a_variable_of_another_job_is_accepted_and_told_as_ignored():
+    config = read("--inference-attribute", "p", start_time="2021-05-06T22:00:00Z")
+
+    assert config.ignored == ("--inference-attribute", "variable start_time")
+
+
+def test_a_table_needs_no_dataset_source():
+    sources = sources_of(["--dataset-format", "table:sales.orders", "--output-path", "out"], {})
+
+    config = config_of("baseline", sources, in_container=False)
+
+    assert config.dataset_format == TableFormat("sales.orders")
+    assert config.dataset_source == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "expected"),
+    [
+        ([], {}, None),
+        (["--with-sketches"], {}, True),
+        (["--without-sketches"], {}, False),
+        (["--without-sketches=no"], {}, True),
+        ([], {"MODEL_MONITOR_WITH_SKETCHES": "false"}, False),
+        ([], {"MODEL_MONITOR_WITHOUT_SKETCHES": "1"}, False),
+        (["--with-sketches"], {"MODEL_MONITOR_WITHOUT_SKETCHES": "true"}, True),
+        (["--with-sketches", "--without-sketches"], {}, False),
+    ],
+)
+def test_a_switch_can_be_said_either_way_and_the_last_flag_counts(flags, environment, expected):
+    assert read(*flags, **environment).with_sketches is expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "takes_exponents"),
+    [
+        ([], True),
+        (["--compat", "service"], False),
+        (["--compat", "service", "--accept-exponents"], True),
+        (["--no-exponents"], False),
+    ],
+    ids=str,
+)
+def test_exponents_are_numbers_unless_the_service_is_replayed(flags, takes_exponents):
+    assert read(*flags).takes_exponents is takes_exponents
+
+
+@pytest.mark.parametrize(("in_container", "publishes"), [(True, True), (False, False)])
+def test_metrics_are_published_by_default_in_a_container_only(in_container, publishes):
+    assert read(in_container=in_container).publish_cloudwatch_metrics is publishes
+
+
+def test_the_guides_other_names_of_a_comparison_method_mean_the_same():
+    assert read("--comparison-method", "linf_simple").comparison_method is ComparisonMethod.SIMPLE
+
+
+def test_features_to_exclude_are_a_list_with_commas():
+    assert read("--exclude-features-attribute", "0, Day Mins ,").exclude_features_attribute == ("0", "Day Mins")
+
+
+def test_a_configuration_can_be_made_in_python():
+    config = JobConfig(job="baseline", dataset_format=CsvFormat(), output_path="out", compat=Compatibility.SERVICE)
+
+    assert config.replays_service
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_is_read_from_its_variable_and_from_its_flag(name):
+    option = OPTIONS[name]
+    from_flag = sources_of([flag_of(name), "true"] if option.placeholder else [flag_of(name)], {})
+    from_variable = sources_of([], {variable_of(name, option): "true"})
+
+    assert from_flag.text(name) == from_variable.text(name) == "true"
+    assert variable_of(name, option) == (f"MODEL_MONITOR_{name.upper()}" if option.ours else name)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_no_flag_is_taken_by_spark_submit(name):
+    flags = {flag_of(name), flag_of(OPTIONS[name].opposite or name)}
+
+    assert not flags & (WITH_VALUE | WITHOUT_VALUE | {"--help", "--dry-run", "--columns"})
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "conf").glob("*.env")), ids=lambda path: path.name)
+def test_our_own_files_of_variables_can_be_read(path):
+    sources = sources_of(["--env-file", str(path), "--dataset-source", "in"], {})
+
+    assert (list(sources.faults), sources.doubtful) == ([], ())
+    assert config_of("baseline", sources, in_container=False).ignored == ()

@@ -1,0 +1,59 @@
+"""Encryption at rest: what the two flags ask of Spark."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.configuration.s3 import S3Encryption, encryption_settings
+from model_monitor.errors import BadConfiguration
+
+FLAGS = ("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out")
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/8f1c2b7e-0000-4000-8000-000000000000"
+
+
+def settings_for(*flags, **variables):
+    config = config_of("baseline", sources_of([*FLAGS, *flags], variables), in_container=False)
+    return encryption_settings(config.s3_encryption, config.s3_kms_key)
+
+
+def test_without_a_flag_the_buckets_default_counts():
+    assert settings_for() == {}
+
+
+def test_sse_s3_is_called_aes256_by_s3a():
+    # hadoop-aws 3.3.4, S3AEncryptionMethods.SSE_S3
+    assert settings_for("--s3-encryption", "sse-s3") == {
+        "spark.hadoop.fs.s3a.encryption.algorithm": "AES256",
+        "spark.hadoop.fs.s3.enableServerSideEncryption": "true",
+    }
+
+
+def test_a_key_of_kms_reaches_s3a_and_emrfs():
+    given = settings_for(MODEL_MONITOR_S3_ENCRYPTION="SSE-KMS", MODEL_MONITOR_S3_KMS_KEY=KEY)
+
+    assert given == {
+        "spark.hadoop.fs.s3a.encryption.algorithm": "SSE-KMS",
+        "spark.hadoop.fs.s3a.encryption.key": KEY,
+        "spark.hadoop.fs.s3.enableServerSideEncryption": "true",
+        "spark.hadoop.fs.s3.serverSideEncryption.kms.keyId": KEY,
+    }
+
+
+def test_sse_kms_without_a_key_leaves_the_key_to_aws():
+    assert "spark.hadoop.fs.s3a.encryption.key" not in encryption_settings(S3Encryption.SSE_KMS, None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"), [((), "not given"), (("--s3-encryption", "SSE-S3"), "SSE-S3")], ids=["alone", "with SSE-S3"]
+)
+def test_a_key_that_would_not_be_used_is_refused(flags, found):
+    with pytest.raises(
+        BadConfiguration, match=f"s3-kms-key is given and s3_encryption is {found}; write --s3-encryption"
+    ):
+        settings_for("--s3-kms-key", KEY, *flags)
+
+
+def test_an_unknown_encryption_is_named_with_those_there_are():
+    with pytest.raises(BadConfiguration, match="it is one of: SSE-S3, SSE-KMS"):
+        settings_for("--s3-encryption", "AES512")

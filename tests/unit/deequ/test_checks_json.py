@@ -1,0 +1,119 @@
+"""The JSON form of checks: what it says, and every fault in it before any data is read."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from model_monitor.deequ.checks import Analyzer
+from model_monitor.deequ.checks_json import FORMS, Assertion, JsonCheck, Level, read_checks
+from model_monitor.errors import BadConfiguration
+
+
+@pytest.mark.parametrize(
+    ("assertion", "metric", "holds"),
+    [
+        pytest.param(">= 0.95", 0.95, True, id="exactly at the bound"),
+        pytest.param("> 0.95", 0.95, False, id="exactly at an open bound"),
+        pytest.param("== 1", 1.0, True, id="a whole number"),
+        pytest.param("!= -1e3", -1000.0, False, id="negative, with exponent"),
+        pytest.param(">= 0.2 and <= 0.8", 0.5, True, id="inside"),
+        pytest.param(">= 0.2 and <= 0.8", 0.9, False, id="above"),
+        pytest.param("<= 0.8", math.nan, False, id="NaN is not below"),
+        pytest.param("< .5", 0.4, True, id="no digit before the point"),
+    ],
+)
+def test_an_assertion_compares_a_metric_with_numbers(assertion, metric, holds):
+    assert Assertion.of(assertion).holds(metric) is holds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0.95", "=> 0.95", ">= 95 %", ">= a", ">= 0.2 or <= 0.1", ">= 0.2 and", "lambda x: x > 1"]
+)
+def test_what_is_no_comparison_is_no_assertion(text):
+    with pytest.raises(ValueError, match="is no comparison"):
+        Assertion.of(text)
+
+
+def test_a_list_of_checks_is_read_with_its_defaults():
+    text = """[
+      {"analyzer": "Completeness", "column": "a.b", "where": null, "assertion": ">= 0.95", "level": "Warning", "hint": "why"},
+      {"analyzer": "Compliance", "expression": "amount > 0", "assertion": "== 1.0"},
+      {"analyzer": "Uniqueness", "columns": ["id", "day"], "assertion": "== 1"},
+      {"analyzer": "Uniqueness", "column": "id", "assertion": "== 1"},
+      {"analyzer": "ApproxQuantile", "column": "x", "quantile": 0, "assertion": "< 5"},
+      {"analyzer": "DataType", "column": "x", "type": "Integral", "assertion": "== 1", "where": "x > 0"}
+    ]"""
+
+    first, *others = read_checks(text, "checks.json").checks
+
+    assert first == JsonCheck(
+        Analyzer("Completeness", ("a.b",)), Assertion.of(">= 0.95"), level=Level.WARNING, hint="why"
+    )
+    assert [check.analyzer for check in others] == [
+        Analyzer("Compliance", instance="amount > 0", expression="amount > 0"),
+        Analyzer("Uniqueness", ("id", "day")),
+        Analyzer("Uniqueness", ("id",)),
+        Analyzer("ApproxQuantile", ("x",), quantile=0.0, relative_error=0.01),
+        Analyzer("DataType", ("x",), where="x > 0"),
+    ]
+    assert [str(check) for check in others[:2]] == [
+        "Compliance(amount > 0) == 1.0",
+        "Uniqueness(id, day) == 1",
+    ]
+
+
+def test_all_faults_of_a_file_are_one_error_with_a_line_each():
+    text = json.dumps(
+        [
+            {"analyzer": "Completness", "column": "a", "assertion": ">= 1"},
+            {"analyzer": "Mean", "colum": "a", "assertion": ">= 1"},
+            {"analyzer": "Mean", "column": "a", "assertion": "0.95"},
+            {"analyzer": "Size", "assertion": "> 0", "level": "error"},
+            {"analyzer": "DataType", "column": "a", "type": "Integer", "assertion": "== 1"},
+            {"analyzer": "ApproxQuantile", "column": "a", "quantile": 50, "assertion": "> 0"},
+            {"analyzer": "Correlation", "columns": ["a"], "assertion": "> 0"},
+            "Completeness",
+        ]
+    )
+
+    with pytest.raises(BadConfiguration) as raised:
+        read_checks(text, "checks.json")
+
+    assert str(raised.value).splitlines() == [
+        "checks.json[0].analyzer is 'Completness', which is none that a JSON list can ask for; "
+        "did you mean 'Completeness'?",
+        "checks.json[1].colum is no member of Mean; did you mean 'column'?",
+        "checks.json[1] has no 'column', which Mean needs",
+        "checks.json[2].assertion is '0.95'; it has to be a comparison with a number by one of >= <= == != > <, "
+        "as in '>= 0.95', or several joined by and",
+        "checks.json[3].level is 'error'; it has to be 'Error' or 'Warning'",
+        "checks.json[4].type is 'Integer'; it has to be one of Unknown, Fractional, Integral, Boolean, String",
+        "checks.json[5].quantile is 50; it has to be a number from 0 to 1 (the median is 0.5)",
+        "checks.json[6].columns are 1; Correlation is of two columns",
+        "checks.json[7] is 'Completeness'; it has to be an object with analyzer and assertion",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        pytest.param("[{]", "checks.json is no JSON: .* line 1 column 3", id="no JSON"),
+        pytest.param("{}", "checks.json holds no list of checks", id="an object"),
+        pytest.param("[]", "checks.json holds no list of checks", id="an empty list"),
+    ],
+)
+def test_a_file_without_a_list_of_checks_is_refused(text, fault):
+    with pytest.raises(BadConfiguration, match=fault):
+        read_checks(text, "checks.json")
+
+
+@pytest.mark.parametrize("analyzer", FORMS)
+def test_every_analyzer_names_the_members_it_misses(analyzer):
+    with pytest.raises(BadConfiguration) as raised:
+        read_checks(json.dumps([{"analyzer": analyzer}]), "checks.json")
+
+    for member in (*FORMS[analyzer].required, "assertion"):
+        assert f"checks.json[0] has no '{member}', which {analyzer} needs" in str(raised.value)

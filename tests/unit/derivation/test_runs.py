@@ -1,0 +1,221 @@
+"""`model-monitor explain`: the numbers of checks.json come out again, for people and as JSON, without a JVM and at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.programs import printed_by
+
+from model_monitor import cli
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.derivation.runs import explain
+from model_monitor.documents.constraints import CategoricalDriftMethod, ComparisonMethod, MonitoringSettings
+from model_monitor.documents.outcomes import CheckOutcome, CheckOutcomes, CheckStatus
+from model_monitor.errors import BadInput
+from model_monitor.outputs.files import publish
+
+from .runs_on_disk import categories, numbers, profile, publish_baseline, publish_window
+
+DRIFT = "baseline_drift_check"
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A baseline of 400 orders and a window of 100 in which amounts are doubled and one country is new."""
+    rng = np.random.default_rng(7)
+    before = profile(
+        numbers("amount", rng.normal(10, 1, 400)),
+        categories("country", ["DE"] * 300 + ["FR"] * 100),
+        numbers("id", [1] * 400),
+    )
+    after = profile(
+        numbers("amount", 2 * rng.normal(10, 1, 100)),
+        categories("country", ["DE"] * 45 + ["ES"] * 50 + ["IT"] * 5),
+        numbers("id", [1] * 100),
+    )
+    known = publish_baseline(tmp_path / "baseline", before)
+    publish_window(tmp_path / "window", after, known, baseline=tmp_path / "baseline")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(MonitoringSettings(), id="Robust and LInfinity"),
+        pytest.param(
+            MonitoringSettings(
+                comparison_method=ComparisonMethod.SIMPLE, categorical_drift_method=CategoricalDriftMethod.CHI_SQUARED
+            ),
+            id="Simple and ChiSquared",
+        ),
+    ],
+)
+@pytest.mark.parametrize("as_service", [False, True], ids=["default", "as the service"])
+def test_every_drift_check_comes_out_again(tmp_path, settings, as_service):
+    monitor = DataQualityMonitor(settings=settings, as_service=as_service)
+    rng = np.random.default_rng(7)
+    before = profile(numbers("count", rng.poisson(2, 5_000)), categories("country", list("aaabbbbbcc") * 500))
+    after = profile(numbers("count", rng.poisson(3, 4_000)), categories("country", list("aabbbcdddd") * 400))
+    known = publish_baseline(tmp_path / "baseline", before, monitor)
+    publish_window(tmp_path / "window", after, known, baseline=tmp_path / "baseline", monitor=monitor)
+
+    for name in ("count", "country"):
+        explanation = explain(name, str(tmp_path / "window"))
+        assert explanation.drift.observed is not None
+        assert explanation.is_reproduced is True
+
+
+def test_the_distance_is_the_largest_gap_less_the_correction(runs):
+    derivation = explain("amount", str(runs / "window")).derivation
+
+    # detection.md 3.1; by hand 1.8 * sqrt(500 / 40000) = 0.2012461
+    assert derivation.method == "Robust"
+    assert (derivation.table.n, derivation.table.m) == (400, 100)
+    assert derivation.correction == pytest.approx(0.2012461, abs=1e-7)
+    assert derivation.computed == derivation.table.largest.gap - derivation.correction
+
+
+def test_the_text_shows_both_sides_the_largest_gap_and_the_verdict(runs, capsys):
+    assert cli.main(["explain", "country", "--run", str(runs / "window")]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("country in ")
+    assert lines[1].startswith("held against ")
+    assert "cells: 100 String" in lines
+    assert "categorical_values_check: violated" in lines
+    assert "baseline_drift_check: violated" in lines
+    rows = [line.split() for line in lines if line[:2] in ("DE", "ES", "FR", "IT")]
+    assert rows == [  # shares by hand; the gap of 0.5 is that of the new country
+        ["ES", "0", "50", "0", "0.5", "0.5", "<-", "largest", "gap,", "not", "in", "the", "baseline"],
+        ["DE", "300", "45", "0.75", "0.45", "0.3"],
+        ["FR", "100", "0", "0.25", "0", "0.25"],
+        ["IT", "0", "5", "0", "0.05", "0.05", "<-", "not", "in", "the", "baseline"],
+    ]
+    assert "largest gap of 'ES': |0.0 - 0.5| = 0.5" in lines
+    assert any(
+        line.startswith("LInfinity: 0.298753") and line.endswith("above 0.1") for line in lines
+    )  # 0.5 - 0.2012461
+
+
+def test_the_json_has_the_same_numbers(runs, capsys):
+    assert cli.main(["explain", "amount", "--run", str(runs / "window"), "--json"]) == 0
+
+    shown = json.loads(capsys.readouterr().out)
+    [drift] = [check for check in shown["checks"] if check["check"] == DRIFT]
+    assert shown["derivation"]["computed"] == drift["observed"]
+    assert shown["derivation"]["reproduced"] is True
+    assert shown["derivation"]["largest_gap"]["gap"] - shown["derivation"]["correction"] == drift["observed"]
+    assert sum(row["current"] for row in shown["derivation"]["table"]) == 100
+    assert shown["types"] == {"Fractional": 100}
+
+
+def test_a_feature_that_did_not_move_has_a_table_too(runs):
+    explanation = explain("id", str(runs / "window"))
+
+    assert explanation.drift.status is CheckStatus.PASSED
+    assert explanation.derivation.table.largest.gap == 0.0
+
+
+def test_a_baseline_that_was_changed_since_is_noticed(runs, capsys):
+    publish_baseline(
+        runs / "other", profile(numbers("amount", np.linspace(0, 1, 500)), categories("country", ["DE"] * 500))
+    )
+    assert cli.main(["explain", "amount", "--run", str(runs / "window"), "--baseline", str(runs / "other")]) == 0
+
+    assert "the baseline has been changed since, or another one was named" in capsys.readouterr().out
+
+
+def test_a_baseline_published_again_elsewhere_changes_nothing(runs):
+    before = explain("amount", str(runs / "window"))
+    publish_baseline(runs / "baseline", profile(numbers("amount", np.linspace(0, 1, 500))))
+
+    assert explain("amount", str(runs / "window")) == before  # the run's own folder never changes
+
+
+def test_a_baseline_that_is_gone_leaves_the_checks(runs):
+    shutil.rmtree(runs / "baseline")
+    explanation = explain("amount", str(runs / "window"))
+
+    assert explanation.derivation is None
+    assert "has no states/ of features" in explanation.no_derivation
+    assert explanation.drift.status is CheckStatus.VIOLATED
+
+
+def test_a_run_that_names_no_baseline_asks_for_one(tmp_path):
+    known = publish_baseline(tmp_path / "baseline", profile(numbers("amount", [1, 2, 3])))
+    publish_window(tmp_path / "window", profile(numbers("amount", [1, 2, 3])), known)
+
+    assert explain("amount", str(tmp_path / "window")).no_derivation.endswith("name it with --baseline")
+    assert explain("amount", str(tmp_path / "window"), str(tmp_path / "baseline")).is_reproduced is True
+
+
+def test_the_two_documents_alone_are_a_baseline(tmp_path):
+    known = publish_baseline(tmp_path / "baseline", profile(numbers("amount", [1, 2, 3, 9])))
+    shutil.rmtree(tmp_path / "baseline" / "_runs")
+    (tmp_path / "baseline" / "_current.json").unlink()
+    publish_window(tmp_path / "window", profile(numbers("amount", [4, 5])), known, baseline=tmp_path / "baseline")
+
+    assert explain("amount", str(tmp_path / "window")).is_reproduced is True
+
+
+def test_a_metric_of_a_model_is_shown_with_its_numbers(tmp_path, capsys):
+    outcome = CheckOutcome(
+        metric="f1",
+        check="LessThanThreshold",
+        status=CheckStatus.VIOLATED,
+        observed=0.5,
+        threshold=0.8,
+        interval=(0.4, 0.6),
+    )
+    publish({CheckOutcomes.FILE_NAME: CheckOutcomes(checks=(outcome,)).to_json().encode()}, str(tmp_path))
+    assert cli.main(["explain", "f1", "--run", str(tmp_path)]) == 0
+
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "LessThanThreshold: violated",
+        "  observed 0.5, threshold 0.8",
+        "  interval 0.4 to 0.6",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "sentence"),
+    [
+        pytest.param("amont", "window", "has no check of 'amont' among its", id="a slip of the pen"),
+        pytest.param("amount", "baseline", "no monitoring run was published here", id="a baseline"),
+        pytest.param("amount", "nowhere", "no monitoring run was published here", id="nothing"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(runs, capsys, name, run, sentence):
+    assert cli.main(["explain", name, "--run", str(runs / run)]) == BadInput.exit_status
+    assert sentence in capsys.readouterr().err
+
+
+def test_the_nearest_name_is_offered(runs):
+    with pytest.raises(BadInput, match="did you mean 'amount'"):
+        explain("amont", str(runs / "window"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in Linux's /proc")
+def test_reading_the_states_of_a_run_begins_no_thread(runs):
+    # Python that ends while a thread of Arrow's begins is aborted: "terminate called without an active exception"
+    program = (
+        "import os, sys; from model_monitor.derivation import runs; before = len(os.listdir('/proc/self/task'));"
+        "runs.explain('amount', sys.argv[1], None); print(before, len(os.listdir('/proc/self/task')))"
+    )
+
+    before, after = printed_by(program, str(runs / "window")).split()
+    assert after == before
+
+
+def test_the_command_starts_no_jvm_and_loads_neither_spark_nor_pandas(runs):
+    program = (
+        "import sys; from model_monitor import cli; cli.main(sys.argv[1:]);"
+        "print({'pyspark', 'py4j', 'pandas', 'boto3'} & set(sys.modules))"
+    )
+    printed = printed_by(program, "explain", "amount", "--run", str(runs / "window"))
+
+    assert printed.splitlines()[-1] == "set()"

@@ -1,0 +1,91 @@
+"""How data is cut: by what it is alone."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from model_monitor.engine.partitions import batch_by_width, column_groups, partition_by_size
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def spark():
+    """What is asked of a session here: a version, and settings that can be set."""
+    settings: dict[str, str] = {}
+    return SimpleNamespace(version="4.0.1", settings=settings, conf=SimpleNamespace(set=settings.__setitem__))
+
+
+@pytest.mark.parametrize(
+    ("total", "share"),
+    [
+        (0, 16 * MIB),
+        (30 * MIB, 30 * MIB),
+        (40 * MIB, 20 * MIB),
+        (100 * MIB, 50 * MIB),
+        (130 * MIB, 32.5 * MIB),
+        (256 * MIB, 32 * MIB),
+        (800 * MIB, 100 * MIB),
+        (64_000 * MIB, 128 * MIB),
+        (256_000 * MIB, 128 * MIB),
+        (512_000 * MIB, 256 * MIB),
+    ],
+)
+def test_partitions_are_a_function_of_the_bytes_alone(spark, total, share):
+    size = partition_by_size(spark, total)
+
+    assert share <= size <= share * 65 / 64 + 1
+    assert spark.settings == {"spark.sql.files.maxPartitionBytes": str(size)}
+
+
+@pytest.mark.parametrize(
+    ("columns", "file_mebibytes", "groups"),
+    [
+        pytest.param(250, [800], 1, id="as many as are read together"),
+        pytest.param(251, [800], 2, id="one more"),
+        pytest.param(1_000, [80] * 10, 4, id="a wide table"),
+        pytest.param(20_000, [800], 8, id="a very wide one"),
+        pytest.param(1_000, [15] * 100, 1, id="files that are not worth opening twice"),
+        pytest.param(1_000, [16] * 100, 2, id="files that are"),
+        pytest.param(1_000, [1, 79], 4, id="files that are so on average"),
+        pytest.param(1_000, [], 1, id="no files"),
+        pytest.param(0, [80], 1, id="no columns"),
+    ],
+)
+def test_wide_tables_are_read_in_groups_of_columns_if_their_files_are_worth_opening_again(
+    columns, file_mebibytes, groups
+):
+    assert column_groups(columns, [size * MIB for size in file_mebibytes]) == groups
+
+
+def test_a_partition_of_a_group_of_columns_has_as_many_more_rows(spark):
+    narrow = partition_by_size(spark, 800 * MIB)
+
+    assert partition_by_size(spark, 800 * MIB, groups=4) == 4 * narrow
+    assert spark.settings == {"spark.sql.files.maxPartitionBytes": str(4 * narrow)}
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "parquet_rows"),
+    [
+        (0, 32_768, 4096),
+        (1, 32_768, 4096),
+        (13, 32_768, 4096),
+        (250, 4_194, 524),
+        (1_000, 1_048, 512),
+        (100_000, 64, 512),
+    ],
+)
+def test_a_batch_has_about_a_million_cells_and_one_of_parquet_an_eighth(spark, columns, rows, parquet_rows):
+    assert batch_by_width(spark, columns) == rows
+    assert spark.settings == {
+        "spark.sql.execution.arrow.maxRecordsPerBatch": str(rows),
+        "spark.sql.parquet.columnarReaderBatchSize": str(parquet_rows),
+    }
+
+
+@pytest.mark.parametrize(("line_bytes", "rows"), [(450, 32_768), (100_000, 671), (10 * MIB, 64)])
+def test_a_batch_of_lines_takes_at_most_about_64_megabytes(spark, line_bytes, rows):
+    assert batch_by_width(spark, 21, line_bytes) == rows

@@ -1,0 +1,242 @@
+"""Lines that are said to be alike are what Python's JSON parser says that they are, and the usual ones are said to be."""
+
+from __future__ import annotations
+
+import json
+import random
+import tracemalloc
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from model_monitor.records import alike_lines as module
+from model_monitor.records.alike_lines import LINES_LOOKED_AT, alike_lines
+
+HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
+SCHEMA = pa.schema(
+    [
+        ("captureData", pa.struct([("endpointInput", HALF), ("endpointOutput", HALF)])),
+        ("eventMetadata", pa.struct([("inferenceTime", pa.string())])),
+    ]
+)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    """No test sees the skeletons of another's lines."""
+    module._LAST.clear()
+
+
+def captured(number, data="1,2.5,a", output="0.25\n", **more):
+    halves = {
+        "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": data, "encoding": "CSV"},
+        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": output, "encoding": "CSV"},
+    }
+    event = {"eventId": f"event-{number}", "inferenceTime": f"2026-01-31T22:{number % 60:02d}:00Z"}
+    return json.dumps({"captureData": halves, "eventMetadata": event, "eventVersion": "0", **more}, ensure_ascii=False)
+
+
+def texts_of(document):
+    """What a row of SCHEMA is for a document, by plain Python."""
+    captures, event = document.get("captureData"), document.get("eventMetadata")
+    halves = {
+        name: None if half is None else {member: half.get(member) for member in ("data", "encoding")}
+        for name in ("endpointInput", "endpointOutput")
+        for half in [(captures or {}).get(name)]
+    }
+    return {
+        "captureData": None if captures is None else halves,
+        "eventMetadata": None if event is None else {"inferenceTime": event.get("inferenceTime")},
+    }
+
+
+def array_of(lines):
+    return pa.array([line if isinstance(line, bytes) else line.encode() for line in lines], pa.binary()).view(
+        pa.string()
+    )
+
+
+def found_in(lines):
+    """The flags, and the rows of the alike lines."""
+    found = alike_lines(array_of(lines), SCHEMA)
+    assert found is not None
+    return found[0].tolist(), found[1].to_pylist()
+
+
+def test_lines_of_one_program_are_alike_whatever_their_values():
+    lines = [captured(number, data=f"{number},äöü 😀,/", output=f"{number}\r\n\t") for number in range(200)]
+
+    alike, rows = found_in(lines)
+
+    assert all(alike)
+    assert rows == [texts_of(json.loads(line)) for line in lines]
+
+
+def test_a_text_that_is_the_same_in_the_lines_looked_at_may_differ_in_another():
+    lines = [captured(number, output="0\n") for number in range(10 * LINES_LOOKED_AT)]
+    lines[7] = captured(7, output="1\n")
+
+    alike, rows = found_in(lines)
+
+    assert alike.count(False) == 1
+    assert not alike[7]
+    assert {row["captureData"]["endpointOutput"]["data"] for row in rows} == {"0\n"}
+
+
+def test_every_chunk_has_the_lines_of_its_own_program(monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_BYTES", 20_000)
+    lines = [captured(number) for number in range(300)]
+    lines += [captured(number, more="a member that the others lack") for number in range(300)]
+    lines += [json.dumps(dict(reversed(json.loads(line).items()))) for line in lines[:300]]
+
+    alike, rows = found_in(lines)
+
+    wanted = [texts_of(json.loads(line)) for line, is_alike in zip(lines, alike, strict=True) if is_alike]
+    assert rows == wanted
+    assert alike.count(False) < 200  # at most the lines of two chunks, in which one program follows another
+
+
+def test_what_is_remembered_of_other_lines_changes_no_text():
+    first = [captured(number, output="0\n") for number in range(100)]
+    second = [captured(number, output=f"{number}\n") for number in range(100)]
+
+    for lines in (first, second, first, second):
+        alike, rows = found_in(lines)
+        assert all(alike)
+        assert rows == [texts_of(json.loads(line)) for line in lines]
+
+
+def test_absent_and_null_members_are_null():
+    half = {"data": "1,2", "encoding": None}
+    lines = [json.dumps({"captureData": {"endpointInput": half}, "eventId": str(number)}) for number in range(9)]
+
+    _, rows = found_in(lines)
+
+    assert rows[0] == texts_of({"captureData": {"endpointInput": half}})
+
+
+ODD = {
+    "an escaped quote": captured(1, data='a "quoted" cell'),
+    "an escaped letter": captured(1).replace("event-1", "event-\\u0031"),
+    "two backslashes before a letter": captured(1, data="a\\n"),
+    "a backslash before the closing quote": captured(1).replace("event-1", "event-1\\"),
+    "a member more": captured(1, requestMetadata="x"),
+    "a member less": captured(1).replace(', "eventVersion": "0"', ""),
+    "a member twice": captured(1).replace('"mode": "INPUT"', '"data": "INPUT"'),
+    "members in another order": json.dumps(dict(reversed(json.loads(captured(1)).items()))),
+    "no blank": captured(1).replace('": "', '":"'),
+    "a number for a text": captured(1).replace('"0.25\\n"', "0.25"),
+    "something behind the end": captured(1) + "}",
+    "cut off": captured(1)[:-1],
+    "a blank before the beginning": " " + captured(1),
+    "a carriage return behind the end": captured(1) + "\r",
+    "bytes that are not UTF-8": captured(1).encode().replace(b"event-1", b"event-\xff"),
+    "a control character": captured(1).encode().replace(b"event-1", b"event-\x01"),
+    "NUL": captured(1).encode().replace(b"event-1", b"event-\x00"),
+    "nothing": "",
+    "no JSON": "captureData",
+}
+
+
+@pytest.mark.parametrize("odd", [pytest.param(line, id=name) for name, line in ODD.items()])
+@pytest.mark.parametrize("at", [1, 99, 150])
+def test_another_line_is_not_alike(odd, at):
+    lines = [captured(number, data=f"{number},b", output=f"{number}") for number in range(200)]
+    lines[at] = odd
+
+    alike, rows = found_in(lines)
+
+    assert [number for number, good in enumerate(alike) if not good] == [at]
+    assert rows == [texts_of(json.loads(line)) for line, good in zip(lines, alike, strict=True) if good]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param('[{"captureData": {}}]', id="an array"),
+        pytest.param('"captureData"', id="a text"),
+        pytest.param("{}", id="nothing in it"),
+        pytest.param('{"captureData": NaN, "a": "b"}', id="no JSON number"),
+        pytest.param('{"captureData": "text"}', id="a text for an object"),
+        pytest.param('{"captureData": {"endpointInput": {"data": 1}}}', id="a number for a text"),
+        pytest.param('{"captureData": {"endpointInput": {"data": {"a": "b"}}}}', id="an object for a text"),
+        pytest.param('{"captureData": {}, "captureData": {}}', id="a member twice"),
+        pytest.param('{"capture\\nData": {}}', id="a name with an escape"),
+        pytest.param(captured(1).encode()[:-30] + b'\xff"}}', id="bytes that are not UTF-8"),
+        pytest.param("[" * 5_000 + '"', id="too deep"),
+    ],
+)
+def test_nothing_is_said_of_lines_whose_first_is_no_record_of_texts(first):
+    assert alike_lines(array_of([first] * 5), SCHEMA) is None
+
+
+def test_nothing_is_said_where_most_lines_differ_from_the_first():
+    assert alike_lines(array_of([captured(0), *[captured(number, more="x") for number in range(9)]]), SCHEMA) is None
+    assert alike_lines(array_of([]), SCHEMA) is None
+
+
+@pytest.mark.parametrize("at", [20, 90, 150, 230])
+def test_the_two_halves_of_a_broken_line_are_no_line(at):
+    lines = [captured(number, data=f"{number},b", output=f"{number}") for number in range(200)]
+    lines[50:51] = [lines[50][:at], lines[50][at:]]
+
+    alike, rows = found_in(lines)
+
+    assert [number for number, good in enumerate(alike) if not good] == [50, 51]
+    assert rows == [texts_of(json.loads(line)) for line in lines[:50] + lines[52:]]
+
+
+def test_lines_of_another_kind_behind_those_of_a_program_are_followed_no_further_than_they_go():
+    found_in([captured(number, data=f"{number}") for number in range(100)])
+    lines = ["0.25,0.5,0.75"] * 200_000  # each of them followed to the next quote would take hours
+
+    assert alike_lines(array_of(lines), SCHEMA) is None
+
+
+def test_short_lines_behind_long_ones_take_no_more_memory_than_a_few_times_their_own():
+    found_in([captured(number, data="1,2" * 10_000) for number in range(100)])
+    lines = array_of([captured(number) for number in range(20_000)])
+
+    tracemalloc.start()
+    alike_lines(lines, SCHEMA)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < 10 * lines.nbytes
+
+
+def test_a_slice_of_lines_is_read_as_the_slice_alone():
+    lines = [captured(number, data=f"{number}") for number in range(50)]
+
+    found = alike_lines(array_of(lines).slice(10, 20), SCHEMA)
+
+    assert found is not None
+    assert found[1].to_pylist() == [texts_of(json.loads(line)) for line in lines[10:30]]
+
+
+MUTATIONS = b'"\\{}[]:,n0 \x01\xff\xc3'
+
+
+@given(st.integers(0, 2**32), st.integers(0, 12))
+@example(0, 0)
+def test_whatever_bytes_are_changed_an_alike_line_is_what_the_parser_says(seed, mutations):
+    rng = random.Random(seed)
+    lines = [bytearray(captured(rng.randrange(100), data=f"{rng.random()}").encode()) for _ in range(30)]
+    for _ in range(mutations):
+        line = rng.choice(lines[1:])
+        at = rng.randrange(len(line))
+        change = rng.randrange(3)
+        if change == 0:
+            line[at] = rng.choice(MUTATIONS)
+        elif change == 1:
+            line.insert(at, rng.choice(MUTATIONS))
+        else:
+            del line[at]
+
+    alike, rows = found_in([bytes(line) for line in lines])
+
+    assert sum(alike) >= len(lines) - mutations
+    good = [bytes(line) for line, flag in zip(lines, alike, strict=True) if flag]
+    assert rows == [texts_of(json.loads(line)) for line in good]

@@ -1,0 +1,103 @@
+"""Captured lines by the thousand: the same rows, reasons and numbers of cells as line by line, in the lines' order."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import datetime, timezone
+
+import pyarrow as pa
+import pytest
+from tests.unit.records.captured_lines import MAKERS, captured, line_of, some_json_lines, some_lines
+
+from model_monitor.records.capture_documents import documents_of
+from model_monitor.records.captured_lines import CapturedLines
+from model_monitor.records.decoding import Reading, decode
+from model_monitor.records.files_by_key import FilesByKey
+from model_monitor.records.places import FILE_KEY, LINE
+from model_monitor.records.windows import Window
+
+BOTH = ("endpointInput", "endpointOutput")
+READING = Reading(BOTH, ("p", "a", "b"), 3)
+WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
+PATH = "file:/x/2022/04/18/00/a.jsonl"
+FILES = FilesByKey.of([PATH])
+KEY = FILES.keys[0]
+
+
+def decoded(lines, reading, **options):
+    """(number of the line, reason, number of cells, cells) of every row."""
+    columns = [pa.array(lines, pa.binary()).view(pa.string()), pa.array([KEY] * len(lines), pa.int64())]
+    rows = CapturedLines(reading, FILES, **options).rows(pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY]))
+    cells = zip(*(column.to_pylist() for column in rows.columns), strict=True)
+    return list(zip(rows.lines.tolist(), rows.reasons.tolist(), rows.cells.tolist(), cells, strict=True))
+
+
+def one_by_one(lines, reading):
+    rows = []
+    for number, line in enumerate(lines):
+        found = decode(line, reading, PATH)
+        for place, cells in enumerate(found.rows or ((None,) * 3,)):
+            rows.append((number, int(found.reason or 0), 0 if place else found.cells, cells))
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_lines_of_all_kinds_are_decoded_as_one_by_one(seed):
+    is_json = seed % 3 == 2
+    lines = some_json_lines(seed, 300) if is_json else some_lines(seed, 300)
+    reading = Reading(
+        BOTH,
+        ("p", "a", "b"),
+        3,
+        encoding=None if seed % 8 == 7 else "JSON" if is_json else "CSV",
+        window=WINDOW if seed % 4 else None,
+        sample=0.4 if seed % 5 == 4 else None,
+    )
+
+    assert decoded(lines, reading) == one_by_one(lines, reading)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_payloads_of_several_rows_are_decoded_as_one_by_one(seed):
+    rows = ["1,2", "3,4", "5,", '6,"x, y"', "7", "8,9\r"]
+    lines = []
+    for number in range(200):
+        count = 1 + (seed + number) % 4
+        data = "\n".join(rows[(seed * number + row * row) % (5 if number % 3 else 3)] for row in range(count))
+        output = "\n".join(["0.5"] * (count if number % 5 else 2))
+        lines.append(line_of(captured(data + "\n" * (number % 2), None if number % 7 == 0 else output)))
+
+    assert decoded(lines, READING) == one_by_one(lines, READING)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_one_unusual_line_costs_its_neighbours_nothing(kind):
+    good = [line_of(captured(f"{number},x", "0.5")) for number in range(600)]
+    lines = [*good[:300], MAKERS[kind](random.Random(5)), *good[300:]]
+
+    rows = decoded(lines, READING)
+    known = documents_of(pa.array(lines, pa.binary()).view(pa.string()), READING).are_known
+
+    assert [cells for number, _, _, cells in rows if number != 300] == [
+        ("0.5", f"{number}", "x") for number in range(600)
+    ]
+    assert sum(~known) <= 16  # at most the stretch that was not halved any further
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 2_000])
+def test_lines_are_decoded_in_chunks_of_so_many_bytes(chunk_bytes):
+    lines = some_lines(3, 200)
+
+    assert decoded(lines, READING, chunk_bytes=chunk_bytes) == one_by_one(lines, READING)
+
+
+def test_members_that_nobody_asks_for_may_be_anything():
+    record = captured("1,2", "0.5") | {"extra": [{"captureData": 5}], "eventMetadata": "x", "eventVersion": 1e400}
+    line = json.dumps(record).replace("Infinity", "1e999").encode()
+
+    assert decoded([line], READING) == [(0, 0, 3, ("0.5", "1", "2"))]
+
+
+def test_no_lines_are_no_rows():
+    assert decoded([], READING) == []

@@ -1,0 +1,252 @@
+"""What a captured line is: each kind by hand, and the ledger's law over 10,000 generated lines."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from datetime import datetime, timezone
+
+import pytest
+from tests.unit.records.captured_lines import MAKERS, captured, line_of, some_json_lines, some_lines
+
+from model_monitor.records.csv_rows import cells_of
+from model_monitor.records.decoding import Reading, csv_rows, decode, mismatch_of
+from model_monitor.records.refusals import LEFT_OUT, Refusal
+from model_monitor.records.windows import Window
+
+BOTH = ("endpointInput", "endpointOutput")
+READING = Reading(BOTH, ("p", "a", "b"), 3)
+JSON_READING = Reading(BOTH, ("p", "a", "b"), 3, encoding="JSON")
+WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
+
+
+def of(record, reading=READING, path=""):
+    return decode(line_of(record), reading, path)
+
+
+@pytest.mark.parametrize(
+    ("record", "rows"),
+    [
+        pytest.param(captured("1,2", "0.5"), [("0.5", "1", "2")], id="output first"),
+        pytest.param(captured("1,2\n", "0.5\r\n"), [("0.5", "1", "2")], id="line ends behind the last row"),
+        pytest.param(captured("1,2\n3,4", "5\n6\n"), [("5", "1", "2"), ("6", "3", "4")], id="several rows"),
+        pytest.param(captured('1,"a, b"', "5"), [("5", "1", "a, b")], id="a comma in quotes"),
+        pytest.param(captured('1,"a\nb"', "5"), [("5", "1", "a\nb")], id="a line end in quotes"),
+        pytest.param(captured('1,"a\nb"\n2,""', "5\n6"), [("5", "1", "a\nb"), ("6", "2", None)], id="both"),
+        pytest.param(captured('1,"say ""so"""', "5"), [("5", "1", 'say "so"')], id="doubled quotes"),
+        pytest.param(captured("1,", ""), None, id="an empty reply"),
+        pytest.param(captured("1,", "5"), [("5", "1", None)], id="an empty cell"),
+        pytest.param(captured("0,1,2", None), [("0", "1", "2")], id="no reply was captured"),
+        pytest.param(captured("1,2", "5", encoding="csv"), [("5", "1", "2")], id="small letters"),
+        pytest.param(captured("1,a\x002", "5"), [("5", "1", "a\x002")], id="an escaped NUL"),
+    ],
+)
+def test_rows_of_csv(record, rows):
+    found = of(record)
+
+    assert found.rows == tuple(rows or ())
+    assert (found.reason is None) == (rows is not None)
+
+
+@pytest.mark.parametrize(
+    ("data", "output", "rows"),
+    [
+        pytest.param('{"a": 1, "b": "x"}', '{"p": 0.5}', [("0.5", "1", "x")], id="an object each"),
+        pytest.param('{"b": 2, "a": 1}', '{"p": 5}', [("5", "1", "2")], id="by name"),
+        pytest.param('{"y": 2, "x": 1}', '{"q": 5}', [("5", "2", "1")], id="by position"),
+        pytest.param('{"a": 1}', '{"p": 5}', [("5", "1", None)], id="a member less is a missing value"),
+        pytest.param(
+            '{"a":1,"b":2}\n{"a":3,"b":4}\n', '{"p":5}\n{"p":6}', [("5", "1", "2"), ("6", "3", "4")], id="lines"
+        ),
+        pytest.param(
+            '[{"a":1,"b":2}, {"a":3,"b":4}]', '[{"p":5},{"p":6}]', [("5", "1", "2"), ("6", "3", "4")], id="arrays"
+        ),
+        pytest.param('{\n "a": true,\n "b": null\n}', '{"p": ""}', [("", "true", None)], id="printed over lines"),
+    ],
+)
+def test_rows_of_json(data, output, rows):
+    assert of(captured(data, output, encoding="JSON"), JSON_READING).rows == tuple(rows)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"captureData": {"endpointInput": {"data": "1,2"', Refusal.NOT_A_JSON_OBJECT),
+        (b"{'captureData': {}}", Refusal.NOT_A_JSON_OBJECT),
+        (line_of(captured()) + b" and more", Refusal.NOT_A_JSON_OBJECT),
+        (line_of(captured()) + line_of(captured()), Refusal.NOT_A_JSON_OBJECT),
+        (line_of(captured()) + b"} x", Refusal.NOT_A_JSON_OBJECT),
+        (line_of(captured()).replace(b"1,2", b"1\x00,2"), Refusal.NOT_A_JSON_OBJECT),
+        (line_of(captured()).replace(b"1,2", "1,ü".encode("latin-1")), Refusal.NOT_UTF_8),
+        (b"null", Refusal.NOT_A_CAPTURE),
+        (b"[1]", Refusal.NOT_A_CAPTURE),
+        (b'{"age": 31}', Refusal.NOT_A_CAPTURE),
+        (b'{"captureData": {"endpointInput": "1,2"}}', Refusal.NOT_A_CAPTURE),
+        (line_of(captured(None, None)), Refusal.NO_PAYLOAD),
+        (line_of(captured("\n", "\n")), Refusal.NO_PAYLOAD),
+        (line_of(captured("1,2", "0.5", encoding="XML")), Refusal.UNKNOWN_ENCODING),
+        (line_of(captured("1,2", "0.5", output_encoding="JSON")), Refusal.ENCODING_MISMATCH),
+        (line_of(captured('{"a":1}', '{"p":1}', encoding="JSON")), Refusal.ANOTHER_ENCODING),
+        (line_of(captured("MSwy", "MC41", encoding="BASE64")), Refusal.BASE64_WITHOUT_SCRIPT),
+        (line_of(captured("MSwy", "%%%", encoding="base64")), Refusal.BAD_BASE64),
+        (line_of(captured("1,2\n3,4", "0.5")), Refusal.UNEQUAL_NUMBERS_OF_ROWS),
+        (line_of(captured("1", "0.5")), Refusal.WRONG_NUMBER_OF_CELLS),
+        (line_of(captured("1,2\n3", "5\n6")), Refusal.WRONG_NUMBER_OF_CELLS),
+    ],
+)
+def test_a_bad_line_has_its_reason(line, reason):
+    assert decode(line, READING).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("data", "output", "reason"),
+    [
+        ('{"a": {"inner": 1}, "b": 2}', '{"p": 1}', Refusal.NESTED_JSON),
+        ('{"a": 1, "b": 2}', '{"predictions": [3.5]}', Refusal.NESTED_JSON),
+        ("[1, 2]", '{"p": 1}', Refusal.PAYLOAD_NOT_JSON),
+        ('{"a": 1, "b": 2} x', '{"p": 1}', Refusal.PAYLOAD_NOT_JSON),
+        ("0.5", '{"p": 1}', Refusal.PAYLOAD_NOT_JSON),
+        ('{"a": 1, "b": 2, "a": 3}', '{"p": 1}', Refusal.WRONG_NUMBER_OF_CELLS),
+        ('{"a": 1, "b": 2, "c": 3}', '{"p": 1}', Refusal.WRONG_NUMBER_OF_CELLS),
+        ("[]", "[]", Refusal.NO_PAYLOAD),
+    ],
+)
+def test_a_bad_json_payload_has_its_reason(data, output, reason):
+    assert of(captured(data, output, encoding="JSON"), JSON_READING).reason is reason
+
+
+def test_a_text_that_looks_like_an_array_is_a_text():
+    assert of(captured('{"a": "[INST] hi", "b": "{"}', '{"p": 1}', encoding="JSON"), JSON_READING).reason is None
+
+
+def test_nested_objects_are_flattened_when_asked_for():
+    reading = Reading(BOTH, ("p", "who.age", "who.home.city"), 3, encoding="JSON", flatten_json=True)
+    record = captured('{"who": {"age": 7, "home": {"city": "Bern"}}}', '{"p": [1, 2]}', encoding="JSON")
+
+    assert of(record, reading).rows == (("[1,2]", "7", "Bern"),)
+
+
+def test_a_record_of_two_encodings_is_read_when_that_is_allowed():
+    reading = Reading(BOTH, ("p", "a", "b"), 3, encoding=None)
+
+    assert of(captured('1,"x"', '{"p": 5}', output_encoding="JSON"), reading).rows == (("5", "1", "x"),)
+
+
+def test_the_sentence_on_encodings_is_the_services_own():
+    line = line_of(captured("1,2", '{"p": 1}', output_encoding="JSON")).decode()
+
+    assert mismatch_of(line) == (
+        "Encoding mismatch: Encoding is CSV for endpointInput, but Encoding is JSON for endpointOutput. "
+        "We currently only support the same type of input and output encoding at the moment."
+    )
+
+
+@pytest.mark.parametrize(
+    ("time", "path", "reason"),
+    [
+        ("2022-04-18T00:00:00Z", "", None),
+        ("2022-04-18T00:59:59.999999", "", None),
+        ("2022-04-18T01:00:00Z", "", Refusal.OUTSIDE_WINDOW),
+        ("2022-04-17T23:59:59Z", "", Refusal.OUTSIDE_WINDOW),
+        ("2022-04-18T02:30:00+02:00", "", None),
+        ("yesterday", "", Refusal.UNREADABLE_TIME),
+        (None, "", Refusal.UNREADABLE_TIME),
+        (None, "file:/x/2022/04/18/00/a.jsonl", None),
+        (None, "file:/x/2022/04/18/01/a.jsonl", Refusal.OUTSIDE_WINDOW),
+        ("2022-04-18T00:10:00Z", "file:/x/2021/01/01/01/a.jsonl", None),  # its own time counts, not the folder's
+    ],
+)
+def test_a_record_is_judged_by_its_own_time(time, path, reason):
+    reading = Reading(BOTH, ("p", "a", "b"), 3, window=WINDOW)
+
+    assert of(captured(time=time), reading, path).reason is reason
+
+
+def test_members_written_twice_count_as_the_last_of_them():
+    line = b'{"captureData":{"endpointInput":{"data":"7,7,7","encoding":"CSV"}},' + line_of(captured())[1:]
+
+    assert decode(line, READING).rows == (("0.5", "1", "2"),)
+
+
+def test_one_half_can_be_asked_for():
+    assert of(captured("1,2,3", "0.5"), Reading(("endpointInput",), columns=3)).rows == (("1", "2", "3"),)
+
+
+@pytest.mark.parametrize("size", [10 * 2**20])
+def test_a_line_of_ten_megabytes_is_a_record(size):
+    text = "x" * size
+
+    assert of(captured(f"1,{text}", "5")).rows == (("5", "1", text),)
+    assert of(captured(f'1,"{text}', "5")).cells in (2, 3)
+    assert decode(line_of(captured(f"1,{text}"))[:-9], READING).reason is Refusal.NOT_A_JSON_OBJECT
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_cells_and_rows_are_those_of_a_csv_writer(rows):
+    cells = ['a "b" c', "d, e", "f\ng", "h"]
+    quoted = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
+    payload = "\n".join([quoted] * rows) + "\n"
+
+    assert [cells_of(row) for row in csv_rows(payload)] == [tuple(cells)] * rows
+
+
+def stages(lines, reading):
+    """How many lines ended where, each of them once."""
+    ends = Counter()
+    for line in lines:
+        found = decode(line, reading, "file:/x/2022/04/18/00/a.jsonl")
+        kind = "kept" if found.reason is None else found.reason.text
+        ends[kind] += 1
+        assert (found.reason is None) == bool(found.rows)  # kept records have rows, and no others
+        if found.reason is None:
+            assert {len(row) for row in found.rows} == {3}
+    return ends
+
+
+@pytest.mark.parametrize("encoding", ["CSV", "JSON", None])
+@pytest.mark.parametrize(("window", "sample"), [(None, None), (WINDOW, None), (WINDOW, 0.3)])
+def test_the_ledgers_law_over_generated_lines(window, sample, encoding):
+    lines = [*some_lines(20260101, 8_000), *some_json_lines(20260102, 2_000)]
+    reading = Reading(BOTH, ("p", "a", "b"), 3, encoding=encoding, window=window, sample=sample)
+    ends = stages(lines, reading)
+    left_out = sum(ends[reason.text] for reason in LEFT_OUT)
+    quarantined = sum(ends[reason.text] for reason in Refusal if reason.is_fault)
+
+    assert len(lines) == 10_000
+    assert ends["kept"] + left_out + quarantined == len(lines)
+    assert ends["kept"] > 0
+    assert (ends["outside the window"] > 0) == (window is not None)
+    assert (ends["sampled out"] > 0) == (sample is not None)
+
+
+def test_the_generated_lines_hold_every_reason_a_capture_can_have():
+    lines = [*some_lines(1, 8_000), *some_json_lines(2, 2_000)]
+    lines.append(line_of(captured("MSwy", "MC41", encoding="BASE64")))
+    found = {decode(line, Reading(BOTH, ("p", "a", "b"), 3, window=WINDOW, sample=0.5)).reason for line in lines}
+    found |= {decode(line, JSON_READING).reason for line in lines}
+    of_files = {
+        Refusal.REPEATED_HEADER,
+        Refusal.COLUMNS_IN_ANOTHER_ORDER,
+        Refusal.SEVERAL_JSON_OBJECTS,
+        Refusal.SCRIPT_ERROR,
+        Refusal.UNFINISHED_QUOTE,
+    }
+    of_labels = {reason for reason in Refusal if Refusal.NO_LABEL <= reason <= Refusal.NOT_GROUND_TRUTH}
+
+    assert found >= set(Refusal) - of_files - of_labels
+    assert set(MAKERS) >= {"truncated", "single quotes", "wrong counts", "bytes"}
+
+
+def test_base64_is_judged_by_its_letters():
+    good = base64.b64encode(b"1,2").decode()
+
+    assert of(captured(good, good, encoding="BASE64")).reason is Refusal.BASE64_WITHOUT_SCRIPT
+    assert of(captured(good[:-1], good, encoding="BASE64")).reason is Refusal.BAD_BASE64
+
+
+def test_a_value_that_is_no_text_is_its_json():
+    record = json.loads(line_of(captured("1,2", "0.5")))
+    record["captureData"]["endpointOutput"]["data"] = 5
+
+    assert of(record).rows == (("5", "1", "2"),)

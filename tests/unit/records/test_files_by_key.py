@@ -1,0 +1,43 @@
+"""Files by their keys: the end of the path that the hour is read from, and nothing for a file that is not known."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from model_monitor.records.files_by_key import NO_FILES, FilesByKey
+from model_monitor.records.places import FILE_KEY
+from model_monitor.records.windows import hour_of_path
+
+PATHS = [f"file:/data/endpoint/All%20Traffic/2022/04/18/{hour:02d}/10-00-{hour}.jsonl" for hour in range(24)]
+
+
+def key_of(path):
+    return FilesByKey.of([path]).keys[0]
+
+
+def lines_with(keys):
+    return pa.RecordBatch.from_arrays([pa.array(keys, pa.int64())], names=[FILE_KEY])
+
+
+def test_each_line_gets_its_own_files_hour():
+    lines = lines_with([key_of(path) for path in (*PATHS, *reversed(PATHS))])
+
+    found = FilesByKey.of(PATHS).behind(lines)
+
+    assert [hour_of_path(path) for path in found.to_pylist()] == [
+        hour_of_path(path) for path in (*PATHS, *reversed(PATHS))
+    ]
+    assert found.to_pylist()[3] == "All%20Traffic/2022/04/18/03/10-00-3.jsonl"
+
+
+def test_a_file_that_is_not_known_has_an_empty_path():
+    files = FilesByKey.of(PATHS[:3])
+    lines = lines_with([-(2**63), key_of(PATHS[3]), key_of(PATHS[1]), 2**63 - 1])
+
+    assert files.behind(lines).to_pylist() == ["", "", "All%20Traffic/2022/04/18/01/10-00-1.jsonl", ""]
+    assert NO_FILES.behind(lines).to_pylist() == [""] * 4
+    assert files.behind(lines.rename_columns(["another"])).to_pylist() == [""] * 4
+
+
+def test_a_short_path_stays_as_it_is():
+    assert FilesByKey.of(["a.jsonl"]).behind(lines_with([key_of("a.jsonl")])).to_pylist() == ["a.jsonl"]

@@ -1,0 +1,50 @@
+"""A table's columns as outcomes: texts, numbers, and lists of all classes."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from model_monitor.records.outcome_columns import LABEL, PREDICTION, PROBABILITY, outcomes_of_columns
+from model_monitor.records.outcome_values import OutcomeReading
+from model_monitor.records.refusals import REASON, Refusal
+
+READING = OutcomeReading("y", "p", "s")
+
+
+def block(labels, predictions, probabilities, reasons=None):
+    rows = len(labels)
+    columns = [*map(pa.array, (labels, predictions, probabilities)), pa.array(reasons or [0] * rows, pa.int32())]
+    return pa.RecordBatch.from_arrays(columns, names=[LABEL, PREDICTION, PROBABILITY, REASON])
+
+
+def test_texts_and_numbers_are_outcomes():
+    rows = outcomes_of_columns(block(["1", "0"], ["1", "1"], [0.75, 0.5]), READING)
+
+    assert (rows.labels.to_pylist(), rows.predictions.to_pylist(), rows.scores.tolist()) == (
+        ["1", "0"],
+        ["1", "1"],
+        [0.75, 0.5],
+    )
+
+
+def test_arrays_of_all_classes_give_the_most_probable_one():
+    classes = ["cat", "dog"]
+    rows = outcomes_of_columns(
+        block(["cat", "cat", "dog"], [classes] * 3, [[0.75, 0.25], [0.25, 0.75], [0.5]]), READING
+    )
+
+    assert rows.predictions.to_pylist()[:2] == ["cat", "dog"]
+    assert rows.scores.tolist()[:2] == [0.75, 0.75]
+    assert rows.reasons.tolist() == [0, 0, Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES]
+
+
+def test_texts_that_are_lists_are_lists():
+    rows = outcomes_of_columns(block(["cat", "dog"], ["['cat', 'dog']", "dog"], ["[0.25, 0.75]", "0.5"]), READING)
+
+    assert (rows.predictions.to_pylist(), rows.scores.tolist()) == (["dog", "dog"], [0.75, 0.5])
+
+
+def test_a_row_that_reading_refused_stays_refused():
+    rows = outcomes_of_columns(block(["1"], ["1"], [0.5], [int(Refusal.NOT_UTF_8)]), READING)
+
+    assert rows.reasons.tolist() == [Refusal.NOT_UTF_8]

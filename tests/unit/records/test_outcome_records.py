@@ -1,0 +1,166 @@
+"""Merged records by blocks: the plain way and the one-by-one way say the same of every line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timezone
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.records.merged_lines import line_of, merged
+
+from model_monitor.records.decoding import Reading
+from model_monitor.records.outcome_records import outcomes_of_documents, outcomes_of_lines, record_of
+from model_monitor.records.outcome_values import OutcomeReading
+from model_monitor.records.refusals import Refusal
+from model_monitor.records.windows import Window
+
+WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
+SCORES = OutcomeReading(None, None, "0", records=Reading(("endpointOutput",), window=WINDOW))
+BOTH = replace(SCORES, prediction="1")
+PATH = "file:/data/2022/04/18/00/part-0.jsonl"
+
+
+def found(lines, reading=SCORES):
+    rows = outcomes_of_lines(as_spark_sends(lines), pa.array([PATH] * len(lines)), reading)
+    kept = rows.kept.tolist()
+    return [
+        (source, Refusal(reason) if not keeps else (label, score))
+        for source, reason, keeps, label, score in zip(
+            rows.sources.tolist(),
+            rows.reasons.tolist(),
+            kept,
+            rows.labels.to_pylist(),
+            rows.scores.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def as_spark_sends(lines):
+    """Spark calls whatever bytes there were a string."""
+    raw = pa.array([line if isinstance(line, bytes) else line.encode() for line in lines], pa.binary())
+    return pa.StringArray.from_buffers(len(raw), raw.buffers()[1], raw.buffers()[2])
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        (line_of(merged("1", "0.25\n")), ("1", 0.25)),
+        (line_of(merged("0", "0.25,no")), ("0", 0.25)),
+        (line_of(merged("1,2", "0.25")), ("1", 0.25)),
+        (line_of(merged(' "yes, sir" ', "0.25")), ('"yes', 0.25)),  # a blank before it: no quoted cell (RFC 4180)
+        (line_of(merged('"yes, sir"', "0.25")), ("yes, sir", 0.25)),
+        (line_of(merged("1", '"0.25"')), ("1", 0.25)),
+        (line_of(merged("1", "0.25", label_encoding="csv", encoding="csv")), ("1", 0.25)),
+        (line_of(merged(1, "0.25")), ("1", 0.25)),
+        (line_of(merged("1", "0.25", time="2022-04-18T02:30:00+02:00")), ("1", 0.25)),
+        (line_of(merged("1", "0.25", time=None)), ("1", 0.25)),  # the hour of the folder counts
+        (line_of(merged("1", "0.25", time="2022-04-18T01:00:00Z")), Refusal.OUTSIDE_WINDOW),
+        (line_of(merged("1", "0.25", time="2022-04-17T23:59:59Z")), Refusal.OUTSIDE_WINDOW),
+        (line_of(merged("1", "0.25", time="yesterday")), Refusal.UNREADABLE_TIME),
+        (line_of(merged("1", "0.25", time="2022-13-41T00:00:00Z")), Refusal.UNREADABLE_TIME),
+        (line_of(merged(None, "0.25")), Refusal.NO_LABEL),
+        (line_of(merged("", "0.25")), Refusal.NO_LABEL),
+        (line_of(merged("1", "1.25")), Refusal.PROBABILITY_OUT_OF_RANGE),
+        (line_of(merged("1", "NaN")), Refusal.PROBABILITY_NOT_A_NUMBER),
+        (line_of(merged("1", "")), Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES),
+        (line_of(merged("1", None)), Refusal.NO_PAYLOAD),
+        (line_of(merged('{"label": 1}', "0.25", label_encoding="JSON")), Refusal.LABEL_WITHOUT_PATH),
+        (line_of(merged("1", "MC4y", encoding="BASE64")), Refusal.BASE64_WITHOUT_SCRIPT),
+        (line_of({"groundTruthData": {"data": "1", "encoding": "CSV"}}), Refusal.NOT_A_CAPTURE),
+        (line_of(merged("1", "0.25", groundTruthData=[1])), Refusal.NOT_A_CAPTURE),
+        (line_of(merged("1", "0.25")) + " and more", Refusal.NOT_A_JSON_OBJECT),
+        (line_of(merged("1", "0.25")) * 2, Refusal.NOT_A_JSON_OBJECT),
+        (line_of(merged("1", "0.25"))[:-40], Refusal.NOT_A_JSON_OBJECT),
+        ("[]", Refusal.NOT_A_CAPTURE),
+        (line_of(merged("ü", "0.25")).encode("latin-1"), Refusal.NOT_UTF_8),
+        (json.dumps(merged("\ud800", "0.25")), Refusal.NOT_UTF_8),
+    ],
+)
+def test_what_a_merged_line_is(line, outcome):
+    assert found([line]) == [(0, outcome)]
+    assert found([line_of(merged("0", "0.5"))] * 40 + [line]) == [
+        *((source, ("0", 0.5)) for source in range(40)),
+        (40, outcome),
+    ]
+
+
+def test_rows_of_a_record_stay_together_and_in_order():
+    lines = [line_of(merged("1", "0.1")), line_of(merged("1\n0", "0.2\n0.3")), line_of(merged("0", "0.4"))]
+
+    assert found(lines) == [(0, ("1", 0.1)), (1, ("1", 0.2)), (1, ("0", 0.3)), (2, ("0", 0.4))]
+
+
+def test_a_cell_that_no_record_has_is_no_prediction():
+    assert found([line_of(merged("1", "0.5")), line_of(merged("1", "0.5,yes"))], BOTH) == [
+        (0, Refusal.NO_PREDICTION),
+        (1, ("1", 0.5)),
+    ]
+
+
+def test_the_output_of_a_transform_is_taken_where_the_endpoints_is_absent():
+    reading = replace(SCORES, records=Reading(("endpointOutput", "batchTransformOutput")))
+    lines = [line_of(merged("1", "0.5")), line_of(merged("0", "0.25", half="batchTransformOutput"))]
+
+    assert found(lines, reading) == [(0, ("1", 0.5)), (1, ("0", 0.25))]
+
+
+def test_a_sample_is_the_same_share_of_the_events_every_time():
+    reading = replace(SCORES, records=Reading(("endpointOutput",), sample=0.25))
+    lines = [line_of(merged("1", "0.5", eventMetadata={"eventId": f"event-{number}"})) for number in range(2000)]
+    taken = [source for source, outcome in found(lines, reading) if outcome is not Refusal.SAMPLED_OUT]
+
+    assert 400 < len(taken) < 600
+    assert taken == [source for source, outcome in found(lines, reading) if outcome is not Refusal.SAMPLED_OUT]
+
+
+texts = st.one_of(
+    st.sampled_from(
+        ["", "1", "0.5", "a,b", '"a,b",0.25', "0.5\n0.25", "1\n", "1\r\n", "[1, 2]", " 0.5 ", "NaN", '"', ","]
+    ),
+    st.text(alphabet='01.,"\n\r [é', max_size=8),
+)
+records = st.builds(
+    merged,
+    texts,
+    texts,
+    label_encoding=st.sampled_from(["CSV", "CSV", "csv", "JSON", None]),
+    encoding=st.sampled_from(["CSV", "CSV", "JSON", "XML"]),
+    time=st.sampled_from(["2022-04-18T00:10:00Z", "2022-04-18 00:10:00", "2022-04-19T00:00:00Z", "x", None]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(records, min_size=1, max_size=6), st.sampled_from([SCORES, BOTH]))
+def test_blocks_say_what_one_line_after_the_other_says(lines, reading):
+    together = found([line_of(record) for record in lines], reading)
+    apart = [
+        (number, outcome) for number, record in enumerate(lines) for _, outcome in found([line_of(record)], reading)
+    ]
+
+    assert together == apart
+    for number, record in enumerate(lines):
+        alone = record_of(line_of(record).encode(), PATH, reading)
+        outcomes = [outcome for source, outcome in together if source == number]
+        if isinstance(alone, Refusal):
+            assert outcomes == [alone]
+        elif not any(isinstance(outcome, Refusal) for outcome in outcomes):
+            assert [label for label, _ in outcomes] == [label.strip() for label, _, _ in alone]
+
+
+def test_json_lines_with_labels_are_outcomes():
+    lines = ['{"y": 1, "p": {"score": 0.25}}', '{"y": [0, 1], "p": [{"score": 0.5}]}', "[1]", '{"p": {"score": 0.5}}']
+    reading = OutcomeReading("y", None, "p.score")
+    rows = outcomes_of_documents(as_spark_sends(lines), reading)
+
+    assert rows.reasons.tolist() == [
+        0,
+        Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES,
+        Refusal.NOT_A_JSON_OBJECT,
+        Refusal.NO_LABEL,
+    ]
+    assert (rows.labels[0].as_py(), rows.scores[0]) == ("1", 0.25)

@@ -1,0 +1,112 @@
+"""Labels, predictions and probabilities as they are judged: each fault by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from model_monitor.records.outcome_values import Cells, OutcomeReading, judged
+from model_monitor.records.refusals import Refusal
+
+CLASSES = OutcomeReading("y", "p", "s")
+NUMBERS = OutcomeReading("y", "p", None, numeric=True)
+
+
+def cells(labels, predictions=None, probabilities=None, sources=None, reasons=None):
+    columns = [column if column is None else pa.array(column) for column in (predictions, probabilities)]
+    rows = len(labels)
+    return Cells(
+        pa.array(labels),
+        *columns,
+        np.arange(rows) if sources is None else np.array(sources),
+        np.zeros(rows, dtype=np.int32) if reasons is None else np.array(reasons, dtype=np.int32),
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "prediction", "probability", "refusal"),
+    [
+        ("1", "0", "0.5", None),
+        (" 1 ", "0", " 0.5 ", None),
+        ("1", "0", "0", None),
+        ("1", "0", "1", None),
+        ("1", "0", "+5e-1", None),
+        ("", "0", "0.5", Refusal.NO_LABEL),
+        (None, "0", "0.5", Refusal.NO_LABEL),
+        ("nan", "0", "0.5", Refusal.NO_LABEL),
+        ("1", None, "0.5", Refusal.NO_PREDICTION),
+        ("1", " ", "0.5", Refusal.NO_PREDICTION),
+        ("1", "0", None, Refusal.NO_PROBABILITY),
+        ("1", "0", "", Refusal.NO_PROBABILITY),
+        ("1", "0", "NaN", Refusal.PROBABILITY_NOT_A_NUMBER),
+        ("1", "0", "Infinity", Refusal.PROBABILITY_NOT_A_NUMBER),
+        ("1", "0", "high", Refusal.PROBABILITY_NOT_A_NUMBER),
+        ("1", "0", "1d", Refusal.PROBABILITY_NOT_A_NUMBER),
+        ("1", "0", "0x1", Refusal.PROBABILITY_NOT_A_NUMBER),
+        ("1", "0", "1.0000001", Refusal.PROBABILITY_OUT_OF_RANGE),
+        ("1", "0", "-1e-9", Refusal.PROBABILITY_OUT_OF_RANGE),
+        ("1", "0", "37", Refusal.PROBABILITY_OUT_OF_RANGE),
+        (None, None, "2", Refusal.NO_LABEL),
+    ],
+)
+def test_a_classification_is_refused_for_its_first_fault(label, prediction, probability, refusal):
+    texts = [pa.array([value], pa.string()) for value in (label, prediction, probability)]
+    rows = judged(Cells(*texts, np.array([0]), np.zeros(1, np.int32)), CLASSES)
+
+    assert rows.reasons.tolist() == [refusal or 0]
+
+
+def test_texts_lose_the_blanks_around_them():
+    rows = judged(cells([" yes", "no\t"], ["yes ", " no"], ["0.25", "1"]), CLASSES)
+
+    assert rows.labels.to_pylist() == ["yes", "no"]
+    assert rows.predictions.to_pylist() == ["yes", "no"]
+    assert rows.scores.tolist() == [0.25, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("label", "prediction", "refusal"),
+    [
+        ("-7.5", "1e3", None),
+        ("x", "1", Refusal.LABEL_NOT_A_NUMBER),
+        ("inf", "1", Refusal.LABEL_NOT_A_NUMBER),
+        ("", "1", Refusal.NO_LABEL),
+        ("1", "1_000", Refusal.PREDICTION_NOT_A_NUMBER),
+        ("1", None, Refusal.NO_PREDICTION),
+    ],
+)
+def test_a_regression_needs_two_numbers(label, prediction, refusal):
+    rows = judged(
+        Cells(pa.array([label]), pa.array([prediction], pa.string()), None, np.array([0]), np.zeros(1, np.int32)),
+        NUMBERS,
+    )
+
+    assert rows.reasons.tolist() == [refusal or 0]
+
+
+def test_columns_of_numbers_are_taken_as_they_are():
+    rows = judged(cells([1.5, None, float("nan")], [0.5, 1.0, 2.0]), NUMBERS)
+
+    assert rows.reasons.tolist() == [0, Refusal.NO_LABEL, Refusal.NO_LABEL]
+    assert rows.labels.to_pylist()[0] == 1.5
+
+
+def test_one_bad_row_refuses_its_whole_record_once():
+    found = cells(
+        ["1", "0", "1", "1", "0"],
+        ["1", "1", "1", "1", "0"],
+        ["0.5", "0.5", "2", "0.5", "0.5"],
+        sources=[0, 0, 1, 1, 2],
+    )
+    rows = judged(found, CLASSES)
+
+    assert rows.sources.tolist() == [0, 0, 1, 2]
+    assert rows.reasons.tolist() == [0, 0, Refusal.PROBABILITY_OUT_OF_RANGE, 0]
+    assert rows.is_first.tolist() == [True, False, True, True]
+
+
+def test_a_record_that_is_refused_already_keeps_its_reason():
+    rows = judged(cells([""], [""], [""], reasons=[Refusal.NOT_UTF_8]), CLASSES)
+
+    assert rows.reasons.tolist() == [Refusal.NOT_UTF_8]

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from model_monitor.records.refusals import Refusal
+from model_monitor.records.request_metadata import request_metadata
+
+from .captured_lines import captured, line_of
+
+
+def with_metadata(**members) -> bytes:
+    return line_of(captured() | {"requestMetadata": members})
+
+
+def found(lines, reasons=None) -> list[tuple]:
+    """Status, latency and percentage of each request."""
+    columns = request_metadata(pa.array(lines, pa.binary()), np.array(reasons or [0] * len(lines), dtype=np.int32))
+    return list(zip(*(column.to_pylist() for column in columns), strict=True))
+
+
+GOOD = with_metadata(latencyMs=1.5, status=200, samplingPercentage=20)
+
+
+def test_lines_without_the_member_are_no_requests():
+    assert found([line_of(captured()), GOOD, b"{}"]) == [(200, 1.5, 20.0)]
+    assert found([line_of(captured())]) == []
+    assert found([]) == []
+
+
+def test_the_order_of_members_and_blanks_dont_matter():
+    line = (
+        b'{ "requestMetadata" : {"samplingPercentage": 100.0, "x": [{}], "status":404,"latencyMs":2}, "captureData":{}}'
+    )
+
+    assert found([line]) == [(404, 2.0, 100.0)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "counts"),
+    [
+        (0, True),
+        (Refusal.WITHOUT_DATA, True),
+        (Refusal.WRONG_NUMBER_OF_CELLS, True),
+        (Refusal.OUTSIDE_WINDOW, False),
+        (Refusal.SAMPLED_OUT, False),
+        (Refusal.UNREADABLE_TIME, False),
+    ],
+)
+def test_a_request_counts_if_it_is_of_the_window_whatever_its_data(reason, counts):
+    assert len(found([GOOD], [reason])) == counts
+
+
+@pytest.mark.parametrize(
+    ("members", "request_"),
+    [
+        pytest.param({"status": 200}, (200, None, None), id="no latency"),
+        pytest.param({"latencyMs": 1}, (None, 1.0, None), id="no status"),
+        pytest.param({"status": 200.0, "latencyMs": "1"}, (200, None, None), id="numbers of other types"),
+        pytest.param({"status": True, "latencyMs": None}, (None, None, None), id="no numbers"),
+    ],
+)
+def test_a_member_that_is_no_number_is_null_and_its_neighbours_are_read(members, request_):
+    assert found([GOOD, with_metadata(**members), GOOD]) == [(200, 1.5, 20.0), request_, (200, 1.5, 20.0)]
+
+
+@pytest.mark.parametrize("metadata", ["text", [1], None, 5])
+def test_what_is_no_object_holds_nothing(metadata):
+    line = line_of(captured() | {"requestMetadata": metadata})
+
+    assert found([line, GOOD]) == [(None, None, None), (200, 1.5, 20.0)]
+
+
+def test_a_payload_that_speaks_of_metadata_has_none():
+    line = line_of(captured(data=json.dumps({"requestMetadata": {"status": 200}})))
+
+    assert [status for status, *_ in found([line]) if status is not None] == []
+
+
+def test_lines_that_can_not_be_read_are_left_out():
+    lines = [b'{"requestMetadata": {"status": 200}', b'\xff"requestMetadata"', GOOD]
+
+    assert found(lines, [Refusal.NOT_A_JSON_OBJECT, Refusal.NOT_UTF_8, 0]) == [(200, 1.5, 20.0)]

@@ -1,0 +1,290 @@
+"""What a job tells after a run: who is told when, reruns, failures, and what is required."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timezone
+from types import SimpleNamespace
+
+import pytest
+from tests.servers import http_server
+
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.documents.alerts import AlertStatus
+from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.violations import Violation, Violations
+from model_monitor.errors import BadConfiguration, SinkFailed
+from model_monitor.outputs.files import publish
+from model_monitor.outputs.notices.reports import AlertReport
+from model_monitor.outputs.notices.surroundings import Surroundings
+from model_monitor.runs.protocol import PublishedMetric
+from model_monitor.runtime.notify import monitored_window, report_of, require_sinks, tell
+
+
+def config(folder, *flags, hour=22):
+    """The configuration of a monitoring run of one hour."""
+    window = ("--start-time", f"2026-01-31T{hour}:00:00Z", "--end-time", f"2026-01-31T{hour + 1}:00:00Z")
+    given = ("--dataset-source", "x", "--dataset-format", "capture", "--output-path", f"{folder}/2026/01/31/{hour}")
+    return config_of("monitor", sources_of((*given, *window, *flags), {}), in_container=False)
+
+
+def findings(violations, records=100):
+    """What any monitor found, so many violations, as far as telling looks at it."""
+    names = [f"feature {index}" for index in range(violations)]
+    check = {"check": "data_type_check", "status": CheckStatus.VIOLATED, "observed": 0.5, "threshold": 1.0}
+    return SimpleNamespace(
+        count=violations,
+        violations=Violations(
+            violations=tuple(
+                Violation(feature_name=name, constraint_check_type="data_type_check", description="…") for name in names
+            )
+        ),
+        outcomes=tuple(CheckOutcome(feature=name, **check) for name in names),
+        current=SimpleNamespace(ledger=SimpleNamespace(kept=records)),
+        published=(PublishedMetric("total_number_of_violations", violations, unit="Count"),),
+    )
+
+
+@pytest.fixture
+def telling(tmp_path):
+    """`telling(violations, *flags, hour=22)`: one run that tells, in a folder of hours; others are members of Surroundings."""
+
+    def run(violations, *flags, hour=22, records=100, **outside):
+        given = config(tmp_path, *flags, hour=hour)
+        found = findings(violations, records)
+        published = publish({"checks.json": str(violations).encode()}, given.output_path)
+        tell(found, published, given, None, Surroundings({}, pause=lambda seconds: None, **outside))
+
+    run.folder = tmp_path
+    return run
+
+
+def statuses(server):
+    return [json.loads(body)["alert"]["status"] for _, _, body in server.requests]
+
+
+def test_a_message_is_sent_when_the_alert_changes_and_not_again(telling):
+    with http_server(200) as server:
+        for hour, violations in ((10, 0), (11, 3), (12, 4), (13, 0), (14, 0)):
+            telling(violations, "--sink", f"webhook:{server.url}", hour=hour)
+
+    assert statuses(server) == ["InAlert", "OK"]
+
+
+def test_the_log_names_what_was_violated(telling, caplog):
+    caplog.set_level("INFO")
+    telling(12)
+
+    assert "violated: feature 0 (data_type_check), feature 1 (data_type_check)," in caplog.text
+    assert "feature 9 (data_type_check) and 2 more; checks.json has their numbers" in caplog.text
+
+
+def test_a_rerun_of_the_same_window_tells_nothing_new(telling):
+    with http_server(200) as server:
+        for _ in range(3):
+            telling(3, "--sink", f"webhook:{server.url}")
+
+    assert statuses(server) == ["InAlert"]
+
+
+def test_every_run_is_told_if_asked_for(telling):
+    with http_server(200) as server:
+        for hour, violations in ((10, 0), (11, 3), (12, 4)):
+            telling(violations, "--sink", f"webhook:{server.url}", "--every", hour=hour)
+
+    assert statuses(server) == ["OK", "InAlert", "InAlert"]
+
+
+def test_two_of_three_windows_are_waited_for(telling):
+    with http_server(200) as server:
+        flags = ("--sink", f"webhook:{server.url}", "--datapoints-to-alert", "2", "--evaluation-period", "3")
+        for hour, violations in ((10, 5), (11, 0), (12, 1), (13, 0)):
+            telling(violations, *flags, hour=hour)
+
+    assert statuses(server) == ["InAlert", "OK"]
+    [first, _] = [json.loads(body) for _, _, body in server.requests]
+    assert first["window"]["start"] == "2026-01-31T12:00:00Z"
+    assert first["alert"]["violated_windows"] == 2
+
+
+def test_runs_before_the_sink_was_named_count(telling):
+    telling(1, hour=10)
+    telling(1, hour=11)
+    with http_server(200) as server:
+        flags = ("--datapoints-to-alert", "3", "--evaluation-period", "3")
+        telling(1, "--sink", f"webhook:{server.url}", *flags, hour=12)
+
+    assert statuses(server) == ["InAlert"]
+
+
+def test_what_did_not_arrive_is_told_by_the_next_run(telling, caplog):
+    with http_server(404, 200) as server:
+        telling(3, "--sink", f"webhook:{server.url}", hour=10)
+        assert "the sink webhook was not told: 127.0.0.1 answered 404" in caplog.text
+        telling(3, "--sink", f"webhook:{server.url}", hour=11)
+        telling(3, "--sink", f"webhook:{server.url}", hour=12)
+
+    assert statuses(server) == ["InAlert", "InAlert"]
+
+
+def test_series_of_numbers_have_a_point_for_every_run(telling):
+    path = telling.folder / "churn.prom"
+    telling(3, "--sink", f"prometheus:{path}", hour=10)
+    first = path.read_text()
+    telling(0, "--sink", f"prometheus:{path}", hour=11)
+
+    assert re.search(r'^model_monitor_metric\{.*"total_number_of_violations".*\} 3\.0$', first, re.MULTILINE)
+    assert re.search(r'^model_monitor_metric\{.*"total_number_of_violations".*\} 0\.0$', path.read_text(), re.MULTILINE)
+
+
+class Recorder:
+    """Stands for a client of CloudWatch."""
+
+    def __init__(self):
+        self.points = []
+
+    def put_metric_data(self, **request):
+        self.points += [metric["Value"] for metric in request["MetricData"]]
+
+
+def test_a_rerun_adds_no_second_point_where_points_add_up(telling):
+    recorder = Recorder()
+    for hour, violations in ((10, 3), (10, 3), (10, 2), (11, 0), (11, 0)):
+        telling(violations, "--sink", "cloudwatch", hour=hour, aws=lambda service, region: recorder)
+
+    assert recorder.points == [3.0, 2.0, 0.0]  # a rerun that found something else is another run
+
+
+def test_the_report_names_five_violations_and_where_the_files_stay(telling):
+    with http_server(200) as server:
+        telling(9, "--sink", f"webhook:{server.url}", "--sagemaker-endpoint-name", "churn")
+
+    [(_, _, body)] = server.requests
+    document = json.loads(body)
+    assert document["violations"]["count"] == 9
+    assert [violation["feature_name"] for violation in document["violations"]["worst"]] == [
+        f"feature {index}" for index in range(5)
+    ]
+    output = f"{telling.folder}/2026/01/31/22"
+    assert document["paths"]["output"] == output
+    assert document["paths"]["checks"] == f"{output}/_runs/{document['run_id']}/checks.json"
+
+
+def notices(server):
+    return [[notice["kind"] for notice in json.loads(body)["notices"]] for _, _, body in server.requests]
+
+
+def test_traffic_that_fell_is_told_once_and_again_when_it_is_back(telling):
+    with http_server(200) as server:
+        flags = ("--sink", f"webhook:{server.url}", "--min-traffic", "0.5")
+        for hour, records in ((10, 100), (11, 90), (12, 110), (13, 49), (14, 48), (15, 95)):
+            telling(0, *flags, hour=hour, records=records)
+
+    assert notices(server) == [["TrafficFell"], ["TrafficIsBack"]]
+    first = json.loads(server.requests[0][2])
+    assert first["text"].endswith("; traffic fell: 49 records where 100 are usual")
+    assert first["status"] == "Completed"
+
+
+def test_traffic_is_not_looked_at_unless_it_is_asked_for(telling):
+    with http_server(200) as server:
+        for hour, records in ((10, 100), (11, 100), (12, 100), (13, 1)):
+            telling(0, "--sink", f"webhook:{server.url}", hour=hour, records=records)
+
+    assert server.requests == []
+
+
+def test_a_scheduled_time_is_the_window_that_is_told(tmp_path):
+    """Contract.md 6.2 and 10: the run of 23:00 looks at the hour before."""
+    flags = ("--dataset-source", "x", "--dataset-format", "capture", "--output-path", str(tmp_path))
+    given = config_of(
+        "monitor",
+        sources_of((*flags, "--scheduled-time", "2026-01-31T23:10:00Z", "--sagemaker-endpoint-name", "churn"), {}),
+        in_container=False,
+    )
+    now = datetime(2026, 2, 1, tzinfo=timezone.utc)
+    run = publish({"checks.json": b""}, str(tmp_path))
+
+    assert monitored_window(findings(0), run, given, now).window == "2026-01-31T22:00:00Z/2026-01-31T23:00:00Z"
+    report = report_of(findings(0), run, given, now, AlertReport(AlertStatus.OK))
+    assert (report.start, report.end) == (
+        datetime(2026, 1, 31, 22, tzinfo=timezone.utc),
+        datetime(2026, 1, 31, 23, tzinfo=timezone.utc),
+    )
+    assert {metric["Timestamp"] for metric in report.metrics} == {"2026-01-31T22:00:00Z"}
+
+
+def test_a_required_sink_that_fails_fails_the_run_after_all_were_told(telling):
+    with http_server(404) as broken, http_server(200) as healthy:
+        flags = ("--sink", f"webhook:{broken.url}", "--sink", f"webhook:{healthy.url}", "--sink-required")
+        with pytest.raises(SinkFailed, match="answered 404(.|\n)*the documents of the run are in place"):
+            telling(3, *flags)
+
+    assert statuses(healthy) == ["InAlert"]
+
+
+def test_a_history_that_cannot_be_kept_does_not_keep_sinks_from_being_told(telling, caplog):
+    (telling.folder / "_alerts.json").mkdir()
+    with http_server(200) as server:
+        telling(3, "--sink", f"webhook:{server.url}")
+
+    assert statuses(server) == ["InAlert"]
+    assert "the history of alerts: " in caplog.text
+
+
+def test_a_rerun_writes_the_same_bytes(telling):
+    telling(3)
+    first = (telling.folder / "_alerts.json").read_bytes()
+    telling(3)
+
+    assert (telling.folder / "_alerts.json").read_bytes() == first
+
+
+def test_what_sinks_lack_is_told_before_anything_is_read(tmp_path):
+    given = config(tmp_path, "--sink", "email:a@example.org,email:b@example.org,webhook:https://a.example")
+    with pytest.raises(BadConfiguration) as caught:
+        require_sinks(given, Surroundings({}))
+
+    assert str(caught.value).splitlines() == [  # once for both
+        "MODEL_MONITOR_SMTP_HOST is not set; write the mail server's name, or NAME:PORT",
+        "MODEL_MONITOR_SMTP_FROM is None; write the address that the mail comes from",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        pytest.param(["--sink", "webhook:x"], "--sink names the sink webhook with a target that is no URL", id="sink"),
+        pytest.param(
+            ["--datapoints-to-alert", "0"], "--datapoints-to-alert is '0'; it has to be a whole number", id="0"
+        ),
+        pytest.param(["--evaluation-period", "101"], "has to be a whole number from 1 to 100", id="101"),
+        pytest.param(
+            ["--datapoints-to-alert", "3", "--evaluation-period", "2"],
+            "--evaluation-period is 2, and datapoints_to_alert 3: there could be no alert; write 3 or more",
+            id="3 of 2",
+        ),
+    ],
+)
+def test_a_wrong_flag_is_told_with_what_to_write(tmp_path, flags, sentence):
+    with pytest.raises(BadConfiguration) as caught:
+        config(tmp_path, *flags)
+
+    assert sentence in str(caught.value)
+
+
+def test_a_repeated_flag_adds_a_sink_and_the_variable_takes_several(tmp_path):
+    flags = config(tmp_path, "--sink", "cloudwatch", "--sink=email:a@example.org")
+    required = {"dataset_source": "x", "dataset_format": "capture", "output_path": "out"}
+    variables = {**required, "MODEL_MONITOR_SINK": "cloudwatch,email:a@example.org"}
+    by_variable = config_of("monitor", sources_of((), variables), in_container=False)
+
+    assert flags.sink == by_variable.sink
+    assert [destination.name for destination in flags.sink] == ["cloudwatch", "email"]
+
+
+def test_secrets_are_no_unknown_variables(tmp_path):
+    secrets = {"MODEL_MONITOR_WEBHOOK_SECRET": "s", "MODEL_MONITOR_SMTP_PASSWORD": "s", "MODEL_MONITOR_SMTP_HOST": "h"}
+
+    assert sources_of((), secrets).doubtful == ()
