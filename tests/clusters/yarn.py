@@ -14,8 +14,8 @@ from pathlib import Path
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from model_monitor.launch.cache import cache_directory
-from model_monitor.launch.ivy import Artifact, provide
 from model_monitor.launch.java import find_java
+from model_monitor.launch.maven import Artifact, provide
 from model_monitor.launch.spark_home import find_spark_home
 
 ARTIFACTS = (

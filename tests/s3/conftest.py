@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,13 +25,15 @@ from model_monitor.errors import MonitorError
 from model_monitor.launch.deequ_jar import provide_jar
 from model_monitor.launch.deequ_release import SPARK_LINE
 from model_monitor.launch.java import find_java
-from model_monitor.launch.trust_store import java_key_store, store_options
 
 ROOT = Path(__file__).resolve().parents[2]
 
 LOGGING = ROOT / "conf" / "log4j2.properties"
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+
+STORE_PASSWORD = "changeit"
+"""Of a trust store, which holds nothing secret."""
 
 ALGORITHM, KMS_KEY = "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"
 """Headers of a write that ask for encryption."""
@@ -107,8 +108,7 @@ def s3a_settings(url: str) -> dict[str, str]:
 def running_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     folder = tmp_path_factory.mktemp("s3")
     authority = trustme.CA()
-    store = folder / "authority.jks"
-    store.write_bytes(java_key_store([ssl.PEM_cert_to_DER_cert(authority.cert_pem.bytes().decode())]))
+    store = trust_store(folder, authority)
     with s3_server(folder) as url, proxy_before(url, authority.issue_cert(HOST)) as proxy:
         client = boto3.client(
             "s3",
@@ -117,7 +117,18 @@ def running_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )
-        yield S3(url, proxy, client, " ".join(store_options(store)))
+        trust = f"-Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStorePassword={STORE_PASSWORD}"
+        yield S3(url, proxy, client, trust)
+
+
+def trust_store(folder: Path, authority: trustme.CA) -> Path:
+    """A store by which a JVM trusts what the authority signs, made by Java's own keytool."""
+    certificate, store = folder / "authority.pem", folder / "authority.p12"
+    authority.cert_pem.write_to_path(certificate)
+    keytool = find_java(os.environ).executable.with_name("keytool")
+    command = [keytool, "-importcert", "-noprompt", "-alias", "authority", "-file", certificate, "-keystore", store]
+    subprocess.run([*command, "-storepass", STORE_PASSWORD], check=True, capture_output=True)
+    return store
 
 
 @pytest.fixture

@@ -6,17 +6,17 @@ import fcntl
 import os
 from pathlib import Path
 
-from model_monitor.launch import ivy
+from model_monitor.launch import maven
 from model_monitor.launch.cache import cache_directory
 
 S3A = (
-    ivy.Artifact(
+    maven.Artifact(
         "org.apache.hadoop",
         "hadoop-aws",
         "3.3.4",
         "53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a",
     ),
-    ivy.Artifact(
+    maven.Artifact(
         "com.amazonaws",
         "aws-java-sdk-bundle",
         "1.12.262",
@@ -25,7 +25,7 @@ S3A = (
 )
 """In the version of the Hadoop that Spark 3.5 brings, with the SDK that it was built with: 281 MB."""
 
-SERVER = ivy.Artifact(
+SERVER = maven.Artifact(
     "com.adobe.testing",
     "s3mock",
     "4.11.0",
@@ -36,10 +36,10 @@ SERVER = ivy.Artifact(
 than S3 is set right in proxy.py."""
 
 
-def provide(*artifacts: ivy.Artifact) -> list[Path]:
+def provide(*artifacts: maven.Artifact) -> list[Path]:
     """The files of the artifacts; those that are not in the cache are fetched, by one process at a time."""
     directory = cache_directory(os.environ) / "jars"
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return [ivy.provide(each, directory, os.environ, f"copy it to {directory}") for each in artifacts]
+        return [maven.provide(each, directory, os.environ, f"copy it to {directory}") for each in artifacts]

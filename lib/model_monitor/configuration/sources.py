@@ -21,7 +21,8 @@ from model_monitor.outputs.sinks import mail, webhook
 
 PREFIX = "MODEL_MONITOR_"
 OTHER_VARIABLES = (
-    *("MODEL_MONITOR_CACHE", "MODEL_MONITOR_DEEQU_JAR", "MODEL_MONITOR_HOME", "MODEL_MONITOR_S3_ROOT"),
+    *("MODEL_MONITOR_CACHE", "MODEL_MONITOR_DEEQU_JAR", "MODEL_MONITOR_MAVEN_MIRROR", "MODEL_MONITOR_HOME"),
+    "MODEL_MONITOR_S3_ROOT",
     *(*mail.VARIABLES, webhook.SECRET),
 )
 """Variables with our prefix that are no options of a job."""

@@ -2,8 +2,8 @@
 
     python -m model_monitor.launch.deequ_jar      prints where it lies, after fetching it if it is not there yet
 
-It is fetched by the Ivy that comes with pyspark, alone: everything Deequ uses of its dependencies is in Spark. Only the
-driver loads it.
+It is fetched alone, from a mirror that the user names or by the Ivy inside pyspark: everything Deequ uses of its dependencies
+is in Spark. Only the driver loads it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from model_monitor.errors import MissingDependency
-from model_monitor.launch import ivy
+from model_monitor.launch import maven
 from model_monitor.launch.cache import cache_directory
 from model_monitor.launch.deequ_release import COORDINATE, FILE_NAME, MODULE, ORGANISATION, REVISION, SHA256
 
 VARIABLE = "MODEL_MONITOR_DEEQU_JAR"
-ARTIFACT = ivy.Artifact(ORGANISATION, MODULE, REVISION, SHA256)
-REMEDY = f"copy {FILE_NAME} here from a machine with network access and set {VARIABLE} to its path"
+ARTIFACT = maven.Artifact(ORGANISATION, MODULE, REVISION, SHA256)
+REMEDY = f"name a mirror in {maven.MIRROR}, or copy {FILE_NAME} here from a machine with network access and set {VARIABLE} to its path"
 
 
 def jar_path(environment: Mapping[str, str]) -> Path:
@@ -44,7 +44,7 @@ def provide_jar(environment: Mapping[str, str]) -> Path:
     path = jar_path(environment)
     if environment.get(VARIABLE):
         return path
-    return ivy.provide(ARTIFACT, path.parent, environment, REMEDY)
+    return maven.provide(ARTIFACT, path.parent, environment, REMEDY)
 
 
 def main() -> int:

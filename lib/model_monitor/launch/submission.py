@@ -33,7 +33,7 @@ Options that spark-submit knows are taken by it wherever they stand (--master, -
   --help          this text; after the JOB: the job's flags
 
 Variables: SPARK_HOME, JAVA_HOME (each found if not set), MODEL_MONITOR_DEEQU_JAR (a JAR that is here already),
-MODEL_MONITOR_CACHE (where the JAR and the package's zip are kept).
+MODEL_MONITOR_MAVEN_MIRROR (where to fetch it), MODEL_MONITOR_CACHE (where the JAR and the package's zip are kept).
 """
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from model_monitor.errors import MissingDependency
-from model_monitor.launch import deequ_jar, ivy
+from model_monitor.launch import deequ_jar, maven
 
 UNKNOWN_HOST = "You probably access the destination server through a proxy server that is not well configured."
 UNRESOLVED = ":: UNRESOLVED DEPENDENCIES ::"
@@ -18,13 +21,11 @@ UNTRUSTED = "Server access error at url https://example.org/x.jar (SSLHandshakeE
 
 
 def fake_java(folder: Path, script: str) -> dict[str, str]:
-    """An environment whose Java runs `script`; in it $out is the pattern that -retrieve got, $trust 1 with a store."""
+    """An environment whose Java runs `script`; in it $out is the pattern that -retrieve got."""
     (folder / "jdk" / "bin").mkdir(parents=True)
     java = folder / "jdk" / "bin" / "java"
     java.write_text(
-        "#!/bin/sh\ntrust=0\n"
-        'while [ $# -gt 0 ]; do case "$1" in -retrieve) out="$2";; -Djavax.net.ssl.trustStore=*) trust=1;; esac; shift; done\n'
-        f"{script}\n"
+        f'#!/bin/sh\nwhile [ $# -gt 0 ]; do case "$1" in -retrieve) out="$2";; esac; shift; done\n{script}\n'
     )
     java.chmod(0o755)
     (folder / "jdk" / "release").write_text('JAVA_VERSION="17.0.1"\n')
@@ -71,12 +72,70 @@ def test_a_cached_file_that_was_damaged_is_told(tmp_path):
         deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path)})
 
 
+@pytest.mark.usefixtures("known")
+def test_a_mirror_is_asked_in_place_of_java(tmp_path):
+    place = tmp_path / "mirror" / "com/amazon/deequ/deequ/2.1.0-spark-3.5"  # Maven, "Repository Layout - Final"
+    place.mkdir(parents=True)
+    (place / deequ_jar.FILE_NAME).write_bytes(b"the jar")
+    environment = {"MODEL_MONITOR_CACHE": str(tmp_path), maven.MIRROR: (tmp_path / "mirror").as_uri() + "/"}
+
+    assert deequ_jar.provide_jar(environment) == tmp_path / "jars" / deequ_jar.FILE_NAME
+    assert deequ_jar.provide_jar(environment).read_bytes() == b"the jar"
+
+
+def test_a_mirrors_file_with_another_check_sum_is_not_kept(tmp_path):
+    place = tmp_path / "mirror" / "com/amazon/deequ/deequ/2.1.0-spark-3.5"
+    place.mkdir(parents=True)
+    (place / deequ_jar.FILE_NAME).write_bytes(b"another jar")
+
+    with pytest.raises(MissingDependency, match=r"SHA-256 is [0-9a-f]{64}, it has to be ab902814dec5"):
+        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), maven.MIRROR: (tmp_path / "mirror").as_uri()})
+    assert list((tmp_path / "jars").iterdir()) == []
+
+
+@pytest.fixture
+def empty_mirror() -> Iterator[str]:
+    """The URL of a server that has nothing."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), SilentHandler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/maven"
+        server.shutdown()
+
+
+class SilentHandler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to the standard error."""
+
+
+def test_a_mirror_without_the_file_is_told_with_what_it_answered(tmp_path, empty_mirror):
+    with pytest.raises(MissingDependency) as caught:
+        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), maven.MIRROR: empty_mirror})
+
+    assert "MODEL_MONITOR_MAVEN_MIRROR answers 404 Not Found for com/amazon/deequ/deequ/2.1.0" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("mirror", "sentence"),
+    [
+        ("nexus.example.org/maven", "write a URL that begins with https://, http:// or file:///"),
+        ("https://127.0.0.1:1/maven", "MODEL_MONITOR_MAVEN_MIRROR can't be read"),
+        ("file:///nowhere", "MODEL_MONITOR_MAVEN_MIRROR can't be read"),
+    ],
+)
+def test_a_mirror_that_can_not_be_read_is_told(tmp_path, mirror, sentence):
+    with pytest.raises(MissingDependency, match=sentence):
+        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), maven.MIRROR: mirror})
+
+
 @pytest.mark.parametrize(
     ("output", "reason"),
     [
         (f"{UNRESOLVED} {REFUSED}", "the repository can't be reached from this machine"),
         (f"{UNKNOWN_HOST} {UNRESOLVED}", "the repository can't be reached from this machine"),
-        (f"{UNRESOLVED} {UNTRUSTED}", "the repository's certificate is not trusted here"),
+        (f"{UNRESOLVED} {UNTRUSTED}", "this Java does not trust the repository's certificate"),
         (UNRESOLVED, "the repository does not have it"),
         ("Error occurred during initialization of VM", "Error occurred during initialization of VM"),
     ],
@@ -89,14 +148,6 @@ def test_a_failed_fetch_is_one_sentence_with_reason_and_remedy(tmp_path, output,
 
     assert f"could not be fetched: {reason}" in str(caught.value)
     assert "set MODEL_MONITOR_DEEQU_JAR to its path" in str(caught.value)
-
-
-@pytest.mark.usefixtures("known")
-def test_java_gets_the_machines_certificates_when_its_own_do_not_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(ivy, "trust_options", lambda directory: [f"-Djavax.net.ssl.trustStore={directory}/x"])
-    environment = fake_java(tmp_path, f'[ $trust = 1 ] && {WRITE} || echo "{UNTRUSTED}"')
-
-    assert deequ_jar.provide_jar(environment).read_bytes() == b"the jar"
 
 
 def test_a_jar_of_the_users_own_is_taken_as_it_is(tmp_path):

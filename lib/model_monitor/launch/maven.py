@@ -1,23 +1,29 @@
-"""One file of Maven Central, by the Ivy that comes with pyspark. Standard library only.
+"""One file of a Maven repository: of a mirror that the user names, else of Ivy's own default, by the Ivy inside pyspark.
 
-The proxy that pip and git use (https_proxy) is used as well, and the authorities that this machine trusts are trusted.
+Standard library only. Whichever way it comes, it has to have the SHA-256 that we know.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import shutil
+import ssl
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from model_monitor.errors import MissingDependency
 from model_monitor.launch.cache import appearing_whole
-from model_monitor.launch.java import Java, find_java
-from model_monitor.launch.trust_store import trust_options
+from model_monitor.launch.java import find_java
+
+MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"
+"""The variable that names a repository laid out as Maven's: an http(s) or file URL."""
 
 FETCH_SECONDS = 300
 CHUNK_BYTES = 2**20
@@ -55,6 +61,14 @@ class Artifact:
         """Its name in the repository."""
         return f"{self.module}-{self.revision}{'-' * bool(self.classifier)}{self.classifier}.jar"
 
+    @property
+    def path(self) -> str:
+        """Where a repository has it, below its root.
+
+        Source: Maven, "Repository Layout - Final".
+        """
+        return f"{self.organisation.replace('.', '/')}/{self.module}/{self.revision}/{self.file_name}"
+
 
 def provide(artifact: Artifact, directory: Path, environment: Mapping[str, str], remedy: str) -> Path:
     """The artifact's file in `directory`, after fetching it alone, without its dependencies, if it is not there.
@@ -64,7 +78,12 @@ def provide(artifact: Artifact, directory: Path, environment: Mapping[str, str],
     """
     path = directory / artifact.file_name
     if not path.is_file():
-        _fetch(artifact, path, find_java(environment), environment, remedy)
+        with appearing_whole(path) as draft:
+            if environment.get(MIRROR):
+                _fetch_from_mirror(artifact, draft, environment[MIRROR], remedy)
+            else:
+                _fetch_by_ivy(artifact, draft, environment, remedy)
+            _verify(artifact, draft / artifact.file_name, remedy)
     _verify(artifact, path, remedy)
     return path
 
@@ -82,19 +101,31 @@ def _verify(artifact: Artifact, path: Path, remedy: str) -> None:
         )
 
 
-def _fetch(artifact: Artifact, path: Path, java: Java, environment: Mapping[str, str], remedy: str) -> None:
-    with appearing_whole(path) as directory:
-        output = _run_ivy(artifact, java, _proxy_options(environment), directory, remedy)
-        if "PKIX path building failed" in output:  # Java's own list of authorities lacks one that the machine trusts
-            options = [*_proxy_options(environment), *trust_options(directory)]
-            output = _run_ivy(artifact, java, options, directory, remedy)
-        if not (directory / artifact.file_name).is_file():
-            raise _not_fetched(artifact, _reason(output), remedy)
-        _verify(artifact, directory / artifact.file_name, remedy)
+def _fetch_from_mirror(artifact: Artifact, directory: Path, mirror: str, remedy: str) -> None:
+    """The file of a mirror by urllib, which knows the proxies of the environment and the authorities of SSL_CERT_FILE."""
+    url = f"{mirror.rstrip('/')}/{artifact.path}"
+    if urlsplit(url).scheme not in ("http", "https", "file"):
+        raise MissingDependency(f"{MIRROR} is {mirror!r}; write a URL that begins with https://, http:// or file:///")
+    try:
+        with (
+            urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer,
+            (directory / artifact.file_name).open("wb") as file,
+        ):
+            shutil.copyfileobj(answer, file, CHUNK_BYTES)
+    except HTTPError as fault:
+        reason = f"{MIRROR} answers {fault.code} {fault.reason} for {artifact.path}"
+        raise _not_fetched(artifact, reason, remedy) from fault
+    except (OSError, ValueError) as fault:
+        cause = fault.reason if isinstance(fault, URLError) else fault
+        untrusted = isinstance(cause, ssl.SSLCertVerificationError)
+        reason = (
+            "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE" if untrusted else cause
+        )
+        raise _not_fetched(artifact, f"{MIRROR} can't be read ({reason})", remedy) from fault
 
 
-def _run_ivy(artifact: Artifact, java: Java, options: Sequence[str], directory: Path, remedy: str) -> str:
-    """What Ivy printed on its way to put the file into `directory`."""
+def _fetch_by_ivy(artifact: Artifact, directory: Path, environment: Mapping[str, str], remedy: str) -> None:
+    """The file of Ivy's default repository, alone, without its dependencies."""
     wanted = directory / "ivy.xml"
     classifier = f' m:classifier="{artifact.classifier}"' if artifact.classifier else ""
     wanted.write_text(
@@ -106,8 +137,8 @@ def _run_ivy(artifact: Artifact, java: Java, options: Sequence[str], directory: 
         )
     )
     command = [
-        str(java.executable),
-        *options,
+        str(find_java(environment).executable),
+        *_proxy_options(environment),
         *("-jar", str(_ivy_jar(artifact, remedy))),
         *("-ivy", str(wanted), "-m2compatible"),
         *("-retrieve", f"{directory}/[artifact]-[revision](-[classifier]).[ext]"),
@@ -117,7 +148,8 @@ def _run_ivy(artifact: Artifact, java: Java, options: Sequence[str], directory: 
         answer = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
         raise _not_fetched(artifact, f"no answer within {FETCH_SECONDS} s", remedy) from error
-    return answer.stdout + answer.stderr
+    if not (directory / artifact.file_name).is_file():
+        raise _not_fetched(artifact, _reason(answer.stdout + answer.stderr), remedy)
 
 
 def _ivy_jar(artifact: Artifact, remedy: str) -> Path:
@@ -144,7 +176,10 @@ def _reason(output: str) -> str:
     if "UNRESOLVED DEPENDENCIES" not in output:
         return (output.strip().splitlines() or ["Ivy said nothing"])[-1].strip()
     if "PKIX path building failed" in output:
-        return "the repository's certificate is not trusted here; name your authorities in SSL_CERT_FILE"
+        return (
+            "this Java does not trust the repository's certificate; name a trust store that has its authority in "
+            f"JAVA_TOOL_OPTIONS, -Djavax.net.ssl.trustStore=FILE, or a mirror in {MIRROR}"
+        )
     if "Server access error" in output or "You probably access the destination server through a proxy" in output:
         return "the repository can't be reached from this machine"
     return "the repository does not have it"
