@@ -1,6 +1,6 @@
 """Errors raised on purpose: their text is for the user, says where, what was found and what to write instead.
 
-A job turns a `MonitorError` into one line of its message file and into the error's exit status (contract.md section 11);
+A job turns a `MonitorError` into one line of its message file and into the error's exit status (C11b);
 anything else that is raised is a defect of ours and exits 255 with a trace in the log. Runs on driver and executors.
 """
 
@@ -32,11 +32,11 @@ class MissingDependency(BadConfiguration):
 
 
 NO_DATA = "Job inputs had no data"
-"""How the service says it, and each `NoData` begins (contract.md section 1.6)."""
+"""How the service says it, and each `NoData` begins (C1.6)."""
 
 
 class NoData(MonitorError):
-    """There is nothing to read (contract.md section 11, row 19)."""
+    """There is nothing to read (C11.19)."""
 
     exit_status = 3
 

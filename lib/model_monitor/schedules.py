@@ -3,7 +3,7 @@
 The service knows four forms of an expression and no other, all in UTC and on the full hour; a run at 23:00 of an hourly
 schedule looks at 22:00 to 23:00. Our own schedules may have any line of crontab.
 
-Source: contract.md section 10.
+Source: C10a, C10b, C10c.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def test_what_needs_labels_waits_for_the_merge_and_the_rest_does_not():
 
 
 def test_each_reads_what_the_service_has_it_read(run, tmp_path):
-    """Contract.md 3.2: model quality has the endpoint's output, bias both halves, of merged records."""
+    """C2: model quality has the endpoint's output, bias both halves, of merged records."""
     stage = Stage(plays=leaving(DONE))
     monitors = [data_quality(baseline="/b/data", flags={"sample": 0.1}), QUALITY, BIAS, ATTRIBUTIONS]
     lag = timedelta(days=1)

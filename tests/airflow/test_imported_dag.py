@@ -43,7 +43,7 @@ def imported(tmp_path, airflow):
 
 
 def test_a_weekly_look_back_of_model_quality_has_the_services_window(run, imported):
-    """-P8D and -P1D: on 12 March, 05:00, that is 4 March, 05:00, to 11 March, 05:00 (contract.md 6.2)."""
+    """-P8D and -P1D: on 12 March, 05:00, that is 4 March, 05:00, to 11 March, 05:00 (C6.2b)."""
     look_back = {"StartTimeOffset": "-P8D", "EndTimeOffset": "-P1D", "ProbabilityAttribute": "0"}
     where = {**answers.ENDPOINT_INPUT, **look_back}
     dag, stage = imported(

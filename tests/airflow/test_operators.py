@@ -45,7 +45,7 @@ def test_the_job_is_told_the_interval_and_the_folder_of_its_hour(run, tmp_path):
     assert call.job == "monitor"
     assert call.flags == {
         "dataset_source": "/captures/2024-03-04",
-        "output_path": str(tmp_path / "reports/2024/03/04/21"),  # contract.md 1.5: the hour at which it is scheduled
+        "output_path": str(tmp_path / "reports/2024/03/04/21"),  # C1.5: the hour at which it is scheduled
         "start_time": "2024-03-04T20:00:00Z",
         "end_time": "2024-03-04T21:00:00Z",
         "dataset_format": "capture",

@@ -72,7 +72,7 @@ def test_a_message_of_a_failure_is_one(tmp_path):
 
     failure = read_outcome(files, str(tmp_path), None, window=None, compares=True)
 
-    assert failure == Failure("Job inputs had no data: nothing lies in /captures", 3)  # contract.md section 11
+    assert failure == Failure("Job inputs had no data: nothing lies in /captures", 3)  # C11.19
 
 
 def test_the_xcom_lists_so_many_violations_and_counts_all(tmp_path):

@@ -166,7 +166,7 @@ FORMATTED = {
 """By check: what takes the numbers out of a text, and what makes a text of them."""
 
 OLD_WORDING_IN_USE = ("completeness_check", "categorical_values_check")
-"""Of these no newer text than that of 2019 is known (contract.md section 11, row 2)."""
+"""Of these no newer text than that of 2019 is known (C11.2)."""
 
 
 def test_every_text_that_was_found_is_the_one_made_of_its_numbers(golden):

@@ -65,7 +65,7 @@ def test_a_good_run_leaves_every_file_and_says_what_it_did(run, data, tmp_path):
 
 
 def test_the_containers_variables_and_folders_are_all_that_it_needs(run, tmp_path):
-    """Contract sections 1.1 to 1.6: a drop-in for the service's baselining run."""
+    """C1.1 to C1.6: a drop-in for the service's baselining run."""
     opt_ml = tmp_path / "opt" / "ml"
     source, output = opt_ml / "processing" / "input" / "baseline_dataset_input", opt_ml / "processing" / "output"
     source.mkdir(parents=True)

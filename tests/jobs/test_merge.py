@@ -41,7 +41,7 @@ def submit(tmp_path):
 
 
 def test_the_containers_three_variables_are_all_that_it_needs(submit, tmp_path):
-    """Contract.md 1.2, 1.3 and 1.6: a drop-in for the service's merger."""
+    """C1.2, C1.3 and C1.6: a drop-in for the service's merger."""
     write_captures(tmp_path, 0, [captured(1), captured(2)])
     write_labels(tmp_path, 0, [label("event-1")])
     opt_ml = tmp_path / "container" / "opt" / "ml"

@@ -80,7 +80,7 @@ def test_reports_lie_in_the_services_layout_in_the_folder_that_stands_in_for_s3(
     monitor, [execution] = monitored
     scheduled = monitor.describe_schedule()["LastMonitoringExecutionSummary"]["ScheduledTime"]
 
-    place = Path(folder / "s3/bucket/reports/churn/hourly") / f"{scheduled:%Y/%m/%d/%H}"  # contract.md 1.5
+    place = Path(folder / "s3/bucket/reports/churn/hourly") / f"{scheduled:%Y/%m/%d/%H}"  # C1.5
     assert json.loads((place / "constraint_violations.json").read_text()) == (
         execution.constraint_violations().body_dict
     )
@@ -156,7 +156,7 @@ def test_a_model_quality_baseline_has_the_suggested_thresholds_of_its_problem(fo
     job.wait(logs=False)
 
     suggested = monitor.suggested_constraints().body_dict["binary_classification_constraints"]
-    assert {"recall", "precision", "auc", "f1"} <= set(suggested)  # contract.md 5.2
+    assert {"recall", "precision", "auc", "f1"} <= set(suggested)  # C5.2
 
 
 def test_a_model_quality_schedule_merges_the_labels_and_holds_the_metrics_against_the_baseline(folder):
@@ -186,7 +186,7 @@ def test_a_model_quality_schedule_merges_the_labels_and_holds_the_metrics_agains
 
     described = execution.describe()
     assert described["ProcessingJobStatus"] == "Completed", described
-    assert execution.job_name.startswith("model-quality-monitoring-")  # contract.md 1.5
+    assert execution.job_name.startswith("model-quality-monitoring-")  # C1.5
     merged = list((folder / "s3/bucket/reports/merge/churn").rglob("*.jsonl"))
     assert merged
     assert "binary_classification_metrics" in monitor.latest_monitoring_statistics().body_dict

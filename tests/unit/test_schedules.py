@@ -1,4 +1,4 @@
-"""When schedules run, by hand from contract.md section 10, and by the SDK's own expressions."""
+"""When schedules run, by hand from C10a and C10b, and by the SDK's own expressions."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from model_monitor.storage import join
 
 MERGED_OUTPUT = {"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}
 MERGED_BOTH = {"sagemakerMergeJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
-"""Model quality looks at the model's answers, bias at the features as well. Source: contract.md 3.2."""
+"""Model quality looks at the model's answers, bias at the features as well. Source: C2."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ from model_monitor.storage import join
 log = logging.getLogger(__name__)
 
 HOUR_FOLDER = "%Y/%m/%d/%H"
-"""Where a run's results go below the output path, by its time. Source: contract.md 1.5."""
+"""Where a run's results go below the output path, by its time. Source: C1.5."""
 
 LONGEST_NAME = 200
 """EMR and EMR Serverless take 256 characters."""

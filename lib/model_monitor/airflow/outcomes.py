@@ -1,6 +1,6 @@
 """What came of a job, from the message and the documents that it left; the task's XCom is made of it.
 
-Source: contract.md section 1.6 for the message, docs/files.md for the documents.
+Source: C1.6 for the message; docs/files.md for the documents.
 """
 
 from __future__ import annotations

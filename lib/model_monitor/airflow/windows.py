@@ -35,7 +35,7 @@ def window_of(context: Mapping[str, Any], *, length: timedelta = AN_HOUR, lag: t
 def scheduled_time_of(window: Window, lag: timedelta = timedelta(0)) -> datetime:
     """The time that the run of a window is called by, in folders: the end of its interval.
 
-    Source: contract.md 1.5, where the folder of a report is the hour at which its run was scheduled.
+    Source: C1.5, where the folder of a report is the hour at which its run was scheduled.
     """
     return window.end + lag
 

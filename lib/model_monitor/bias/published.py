@@ -1,6 +1,6 @@
 """The metrics of an analysis as a platform is told of them. Pure.
 
-Source: contract.md 9.2; clarify.md 5.2.
+Source: C9.2; clarify.md 5.2.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
 from model_monitor.runs.protocol import PublishedMetric
 
 LARGEST_VALUE = 2.0**360
-"""What an infinite value is published as: the 2.348543e108 of contract.md 9.2, the largest that CloudWatch takes."""
+"""What an infinite value is published as: the 2.348543e108 of C9.2, the largest that CloudWatch takes."""
 
 STAGES = (("Post-Training", "post_training"), ("Pre-training", "pre_training"))
 

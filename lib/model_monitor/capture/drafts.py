@@ -71,7 +71,7 @@ class Drafts:
         growing = self._by_hour.get(hour)
         if growing is None:
             self._require_room()
-            # as the service names its files: MM-SS-mmm-<uuid>.jsonl in the folder of the hour (contract.md 3.1)
+            # as the service names its files: MM-SS-mmm-<uuid>.jsonl in the folder of the hour (C3.1)
             name = f"{time:%Y/%m/%d/%H/%M-%S}-{time.microsecond // 1000:03}-{uuid.uuid4()}.jsonl"
             draft = self._spool.create(f"{self._folder}/{name}")
             growing = self._by_hour[hour] = _Growing(draft, self._seconds())

@@ -35,7 +35,7 @@ class CaptureOptions:
     those that failed.
 
     Raises ValueError if an option can't be; all faults are in its text.
-    Source: contract.md 3.1; sagemaker.model_monitor.DataCaptureConfig.
+    Source: C3.1; DataCaptureConfig of sagemaker 2.257.7.
     """
 
     endpoint: str

@@ -2,7 +2,7 @@
 
     {"captureData": {"endpointInput": {…}, "endpointOutput": {…}}, "eventMetadata": {…}, "eventVersion": "0"}
 
-Source: contract.md 3.1; golden files.
+Source: C3.1.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ _of_model = partial(Option, analyses=ANALYSES_OF_MODELS)
 class JobConfig(BaseModel):
     """What one run was told, all of it valid.
 
-    Source: contract.md sections 1.1, 1.2, 2 and 11.
+    Source: C1.1, C1.2, C2, C11.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)

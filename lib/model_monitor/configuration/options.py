@@ -29,7 +29,7 @@ JOBS = ("baseline", "monitor", "merge")
 
 
 class AnalysisType(str, Enum):
-    """Which monitor a job runs (contract.md sections 1.1 and 11)."""
+    """Which monitor a job runs (C1.1, C11c)."""
 
     DATA_QUALITY = "DATA_QUALITY"
     MODEL_QUALITY = "MODEL_QUALITY"
@@ -38,7 +38,7 @@ class AnalysisType(str, Enum):
 
 
 class Compatibility(str, Enum):
-    """Whose behaviour is wanted: what is right, or what the service did (contract.md section 11, the principle)."""
+    """Whose behaviour is wanted: what is right, or what the service did (C11a)."""
 
     NONE = "none"
     SERVICE = "service"
@@ -119,7 +119,7 @@ def _whole(value: Any) -> Any:
 
 def _up_to_100(value: Any) -> Any:
     number = _whole(value)
-    if number > 100:  # contract.md section 10
+    if number > 100:  # C10e
         raise ValueError(f"is {value!r}; it has to be a whole number from 1 to 100")
     return number
 

@@ -3,7 +3,7 @@
 Gives, for each option, the text of the highest source that has it, with the words that name the place in an error. What
 is judged here is only whether a source can be read; `contract.py` reads the texts. A blank text counts as not given.
 
-Source: contract.md section 1.4 for the order; --env-file is ours and comes right below the environment.
+Source: C1.4 for the order: --env-file is ours and comes right below the environment.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def check_all(comparison: Comparison) -> tuple[CheckOutcome, ...]:
 
     A check that nothing was asked of is left out. Where constraints are switched off the numbers are there without a verdict;
     where a column can't be told, neither is.
-    Source: contract.md section 11, rows 4 and 20.
+    Source: C11.4, C11.20.
     """
     return (*_of_data_set(comparison), *(outcome for feature in comparison.features() for outcome in _of(feature)))
 

@@ -6,5 +6,5 @@ from model_monitor.states.measures import Measures
 
 
 def measures_of(*, accept_exponents: bool) -> Measures:
-    """A profile; `accept_exponents` False as the service's older Deequ had it (contract.md section 11, row 30)."""
+    """A profile; `accept_exponents` False as the service's older Deequ had it (C11.30)."""
     return Measures(accept_exponents=accept_exponents)

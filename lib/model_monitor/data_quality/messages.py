@@ -1,8 +1,8 @@
 """The texts of data-quality violations. Clients parse them, so each is the service's own, to the last blank.
 
-Numbers are printed as Java's `Double.toString` has them (contract.md section 11, row 28). Pure.
+Numbers are printed as Java's `Double.toString` has them (C11.28). Pure.
 
-Source: contract.md 4.4 and section 11, rows 2 to 4 and 23; golden/messages.jsonl.
+Source: C4.4, C11.2, C11.3, C11.4, C11.23.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The numbers that a data-quality run publishes: of every feature, and how many violations there are. Pure.
 
-Source: contract.md 9.1 and 9.2.
+Source: C9.1, C9.2.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from model_monitor.runs.protocol import PublishedMetric, Spread
 from model_monitor.states import FeatureProfile, Profile
 
 LARGEST_VALUE = 2.0**360
-"""Magnitude of the largest number that CloudWatch takes: the 2.348543e108 of contract.md 9.2."""
+"""Magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2."""
 
 _DRIFT = "baseline_drift_check"
 

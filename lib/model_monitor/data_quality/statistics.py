@@ -40,7 +40,7 @@ def statistics_of(
 ) -> Statistics:
     """The statistics of a profile. metrics: Deequ's metrics of its features, by name.
 
-    Source: contract.md 4.1, golden/README.md rules 1 to 9.
+    Source: C4.1, golden/README.md rules 1 to 9.
     """
     return Statistics(
         dataset=Dataset(item_count=profile.item_count),

@@ -38,7 +38,7 @@ def suggest(
 ) -> Constraints:
     """The constraints that a data set with this profile passes.
 
-    Source: contract.md 4.2, golden/README.md rules 11 and 12.
+    Source: C4.2, golden/README.md rules 11 and 12.
     """
     features = []
     for feature in profile.features:

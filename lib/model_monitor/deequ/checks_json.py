@@ -21,7 +21,7 @@ from model_monitor.errors import BadConfiguration
 
 
 class Level(Enum):
-    """What a failed constraint makes of its check. Source: com.amazon.deequ.checks.CheckLevel."""
+    """What a failed constraint makes of its check. Source: com.amazon.deequ.checks.CheckLevel of Deequ 2.1.0."""
 
     ERROR = "Error"
     WARNING = "Warning"

@@ -85,5 +85,5 @@ def _digest_bytes(values: NDArray[np.float64], weights: NDArray[np.int64], relat
 
 
 def _capacity(sketch: KllSketch) -> int:
-    """Items that a sketch of so many levels holds before it compacts. Source: QuantileNonSample.capacity."""
+    """Items that a sketch of so many levels holds before it compacts. Source: QuantileNonSample.capacity of Deequ."""
     return sum(2 * (int(np.ceil(sketch.k * sketch.c**height / 2)) + 1) for height in range(len(sketch.levels)))

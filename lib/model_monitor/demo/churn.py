@@ -117,7 +117,7 @@ MODEL = Law(
 def baseline_table(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
     """The model's validation set: `LABEL`, `SCORE`, then `FEATURES`; `rows` customers whose outcome is known.
 
-    The label and the score stand first, as a monitored endpoint's output columns do (contract.md 3.3), so that captured
+    The label and the score stand first, as a monitored endpoint's output columns do (C3.3b), so that captured
     traffic meets these columns by position.
     """
     rng = np.random.default_rng([seed, 0])

@@ -4,7 +4,7 @@ The fault: from hour 18 of the traffic on (counted from 0), the caller sends `mo
 euros, a hundred times too large. The endpoint answers with what the model makes of that, so its score and its decisions
 move as well; who really leaves does not. Nothing else differs from the baseline, except that fewer values are missing.
 
-Files come as a mapping from relative path to text, laid out and worded as the service has them (contract.md 3.1, 6.1):
+Files come as a mapping from relative path to text, laid out and worded as the service has them (C3.1, C6.1):
 pure, so that a test reads them without a disk. The same `Traffic` gives the same bytes.
 """
 

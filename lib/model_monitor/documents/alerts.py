@@ -1,6 +1,6 @@
 """_alerts.json: the windows that were monitored, whether there is an alert, when that changed, and who was told.
 
-Ours; the service keeps the same behind its API: `InAlert` or `OK`, and a history of transitions (contract.md section 10).
+Ours; the service keeps the same behind its API: `InAlert` or `OK`, and a history of transitions (C10e).
 Times are UTC, `2021-05-06T22:00:00Z`, so that their texts sort. Driver only, pure.
 """
 

@@ -4,7 +4,7 @@ The models mirror the file, old names and places included, so that it is written
 together is `Constraints.monitoring_of(feature)`: one `MonitoringSettings` without gaps. Model-quality constraints are
 another document. Driver only, pure.
 
-Old layouts (contract.md 4.2): `enable_comparisons` and `min_domain_mass` of 2019, the guide's `comparion_method` and
+Old layouts (C4.2a, C11.27, C11.33): `enable_comparisons` and `min_domain_mass` of 2019, the guide's `comparion_method` and
 `monitoringConfigOverrides`, overrides inside `string_constraints`, `linf_simple` and `linf_robust`, and no
 `monitoring_config` at all.
 """
@@ -134,8 +134,8 @@ class MonitoringSettings:
     """How one feature is monitored, nothing left open; the defaults are what the service suggests.
 
     comparison_method: SIMPLE or ROBUST, never one of their other names. non_negative_check: ours; whether
-    `is_non_negative` is evaluated, which the service only suggests (contract.md section 11, row 5).
-    Source: contract.md 4.2, golden/README.md rule 12.
+    `is_non_negative` is evaluated, which the service only suggests (C11.5).
+    Source: C4.2, golden/README.md rule 12.
     """
 
     evaluate_constraints: bool = True
@@ -208,7 +208,7 @@ class Constraints(Document):
         Constraints switched off for the whole file stay off for every feature.
 
         Raises BadDocument if there is no such feature.
-        Source: contract.md 4.2.
+        Source: C4.2.
         """
         return _settings([self.monitoring_config, *self.feature(feature).overrides])
 

@@ -108,7 +108,7 @@ class Document(Section):
     """Top-level members that only another document has -> what that document is."""
 
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = False
-    """Whether a run writes no such file when there is nothing in it, as the service does (contract.md section 11, row 7)."""
+    """Whether a run writes no such file when there is nothing in it, as the service does (C11.7)."""
 
     @classmethod
     def from_json(cls: type[DocumentType], text: str | bytes, where: str | None = None) -> DocumentType:

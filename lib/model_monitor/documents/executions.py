@@ -1,6 +1,6 @@
 """NAME.executions.json: the runs of a schedule, what became of each, and what was told of their absence.
 
-Ours; the service keeps the same behind its API, in these words (contract.md 1.6 and section 10). Times are UTC,
+Ours; the service keeps the same behind its API, in these words (C1.6, C10d). Times are UTC,
 `2021-05-06T22:00:00Z`, so that their texts sort. Driver only, pure.
 """
 

@@ -18,7 +18,7 @@ MOST_CAUGHT_UP = 24
 
 
 class ScheduleStatus(Enum):
-    """Whether runs of a schedule are due, in the service's words: only if it is Scheduled. Source: contract.md 1.6."""
+    """Whether runs of a schedule are due, in the service's words: only if it is Scheduled. Source: C1.6."""
 
     PENDING = "Pending"
     FAILED = "Failed"

@@ -1,6 +1,6 @@
 """statistics.json of the data-quality jobs: what one profile of a data set says about each feature.
 
-Both generations of the service's files are read, the newer one is written (contract.md 4.1, golden/README.md rules 1
+Both generations of the service's files are read, the newer one is written (C4.1, golden/README.md rules 1
 and 2). What the service prints as a double is a float here and written as a double, also when a hand-made file had `7`
 for `7.0`; counts of rows are ints, also when it had `7.0`. Model-quality statistics are another document. Driver only,
 pure.
@@ -21,7 +21,7 @@ from model_monitor.errors import BadDocument
 
 
 class InferredType(Enum):
-    """What a feature's values look like (contract.md 4.2). UNKNOWN: no value was there to tell from."""
+    """What a feature's values look like (C4.2). UNKNOWN: no value was there to tell from."""
 
     INTEGRAL = "Integral"
     FRACTIONAL = "Fractional"
@@ -71,7 +71,7 @@ class SketchParameters(Section):
 
 
 class Sketch(Section):
-    """A KLL sketch. data: its levels, a value of level i stands for 2^i values (contract.md 4.1).
+    """A KLL sketch. data: its levels, a value of level i stands for 2^i values (C4.1).
 
     A level may be given as a numpy array; it is kept as a tuple.
     """
@@ -149,7 +149,7 @@ class VectorStatistics(Section):
 
 
 class FeatureStatistics(Section):
-    """One feature; at most one kind of statistics, none where nothing is known (contract.md section 11, row 29)."""
+    """One feature; at most one kind of statistics, none where nothing is known (C11.29)."""
 
     name: Name
     inferred_type: InferredType

@@ -58,7 +58,7 @@ UndefinableNumber = Annotated[
     BeforeValidator(_number_or_undefined),
     Expected("a number, or null if it is not defined", of_data=True),
 ]
-"""None means not computable. NaN, infinities and the text "NaN" are read as None (contract.md section 11)."""
+"""None means not computable. NaN, infinities and the text "NaN" are read as None (C11e)."""
 
 SketchLevel = Annotated[
     tuple[Annotated[float, Strict(), Field(allow_inf_nan=False), Expected("a number", of_data=True)], ...],

@@ -27,7 +27,7 @@ class Violation(Section):
 
 
 class Violations(Document):
-    """constraint_violations.json; without violations an empty list (contract.md section 11, row 7)."""
+    """constraint_violations.json; without violations an empty list (C4.3, C11.7)."""
 
     FILE_NAME: ClassVar[str] = "constraint_violations.json"
     MEANT: ClassVar[str] = "constraint_violations.json of a monitoring run"

@@ -114,7 +114,7 @@ def chi_squared(baseline: Counts, current: Counts) -> float:
     """p-value of `goodness_of_fit`; NaN if it is not computable.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: `categorical_drift_method: ChiSquared`; contract.md section 11, row 23.
+    Source: `categorical_drift_method: ChiSquared` of C4.2; C11.23.
     """
     return goodness_of_fit(baseline, current).p_value
 

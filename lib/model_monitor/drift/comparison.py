@@ -21,10 +21,10 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.registry import Entry
 
 NUMERIC_METHODS = {"Simple": "l_infinity_numeric", "Robust": "l_infinity_numeric_robust"}
-"""Distances by `comparison_method` (contract.md 4.2)."""
+"""Distances by `comparison_method` (C4.2)."""
 
 CATEGORICAL_METHODS = {"LInfinity": "l_infinity_categorical_robust", "ChiSquared": "chi_squared"}
-"""Distances by `categorical_drift_method` (contract.md 4.2)."""
+"""Distances by `categorical_drift_method` (C4.2)."""
 
 
 class Ties(Enum):
@@ -84,7 +84,7 @@ def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, me
     LInfinity is corrected for chance as `Robust` is. ChiSquared gives a p-value.
 
     Raises BadConfiguration if there is no such method.
-    Source: detection.md 3.2 and 3.4; contract.md section 11, row 23.
+    Source: detection.md 3.2 and 3.4; C11.23.
     """
     entry = _method(CATEGORICAL_METHODS, "categorical_drift_method", method)
     formula = entry.facts["formula"]

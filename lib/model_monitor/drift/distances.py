@@ -46,7 +46,7 @@ def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
     """Largest gap between two cumulative distributions, the Kolmogorov-Smirnov statistic: 0 if equal, 1 if apart.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: Distance.numericalDistance of Deequ 2.1.0, `linfSimple`; `comparison_method: Simple` of constraints.json.
+    Source: Distance.numericalDistance of Deequ 2.1.0, `linfSimple`; `comparison_method: Simple` of C4.2.
     """
     require_values(baseline.total, current.total)
     values = np.union1d(baseline.values, current.values)
@@ -68,7 +68,7 @@ def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: flo
     alpha: the level of that chance; None is Deequ's factor of 1.8, a level of 0.003.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: as `l_infinity_numeric`, `linfRobust`; `comparison_method: Robust`.
+    Source: as `l_infinity_numeric`, Deequ's `linfRobust`; `comparison_method: Robust` of C4.2.
     """
     return _above_chance(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
 
@@ -107,7 +107,7 @@ def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: f
     alpha: as in `l_infinity_numeric_robust`.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: as `l_infinity_categorical`, `linfRobust`; `categorical_drift_method: LInfinity`.
+    Source: as `l_infinity_categorical`, Deequ's `linfRobust`; `categorical_drift_method: LInfinity` of C4.2.
     """
     return _above_chance(l_infinity_categorical(baseline, current), float(baseline.sum()), float(current.sum()), alpha)
 
@@ -185,7 +185,7 @@ def js_distance_natural(baseline: Counts, current: Counts) -> float:
     """Jensen-Shannon distance with natural logarithms: 0 for proportional counts, 0.8326 for disjoint ones.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: as `js_distance`; natural logarithms as Evidently.
+    Source: as `js_distance`, natural logarithms as Evidently.
     """
     return math.sqrt(js_divergence(baseline, current) * math.log(2))
 

@@ -16,7 +16,7 @@ MESSAGE = "message"
 def exit_status_of(message: str, state: State, run: Run) -> int:
     """The job's own exit status, as far as its message tells it: a service says only whether a run ended well.
 
-    Source: contract.md section 1.6 for the texts, section 11 for the statuses.
+    Source: C1.6 for the texts; C11b for the statuses.
     """
     well = state.name in ENDED_WELL[run.kind]
     if message.startswith(COMPLETED.partition(":")[0]):  # with violations, too

@@ -19,7 +19,7 @@ SECONDS_BETWEEN_LOOKS = 15.0
 
 ENDED_WELL = {Kind.EMR: ("COMPLETED",), Kind.SERVERLESS: ("SUCCESS",)}
 ENDED_BADLY = {Kind.EMR: ("CANCELLED", "FAILED", "INTERRUPTED"), Kind.SERVERLESS: ("CANCELLED", "FAILED")}
-"""States that a step or a job run doesn't leave. Source: the services' API models (StepState, JobRunState)."""
+"""States that a step or a job run doesn't leave. Source: EMR's API models (StepState, JobRunState)."""
 
 
 @dataclass(frozen=True)

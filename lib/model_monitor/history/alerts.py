@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_WINDOWS = 100
-"""The largest EvaluationPeriod. Source: contract.md section 10."""
+"""The largest EvaluationPeriod. Source: C10e."""
 
 MOST_TRANSITIONS = 100
 
@@ -31,7 +31,7 @@ MOST_TRANSITIONS = 100
 class AlertRule:
     """datapoints_to_alert of the last evaluation_period windows have to have violations for an alert.
 
-    Source: contract.md section 10, DatapointsToAlert and EvaluationPeriod.
+    Source: C10e, DatapointsToAlert and EvaluationPeriod.
     """
 
     datapoints_to_alert: int = 1

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}/*$")
-"""The output path of an hourly run: <top>/yyyy/mm/dd/hh (contract.md 1.5)."""
+"""The output path of an hourly run: <top>/yyyy/mm/dd/hh (C1.5)."""
 
 HOUR_LEVELS = 4
 

@@ -32,7 +32,7 @@ GRACE = timedelta(minutes=5)
 """After its longest run time, for a job that hangs before its own clock begins or while it ends."""
 
 MINUTE = "10"
-"""Of the hour, at which runs begin: captures are delivered late. Source: contract.md section 10, 0 to 20 minutes after it."""
+"""Of the hour, at which runs begin: captures are delivered late. Source: C10b, 0 to 20 minutes after it."""
 
 TEMPLATE = '''\
 """{{ monitoring_type }}, as the service's schedule {{ name | text }} had it.

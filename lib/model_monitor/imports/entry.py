@@ -11,7 +11,7 @@ from model_monitor.schedules import DAY_HOURS, Recurrence, read_offset
 
 AT_ITS_END = "PT0S"
 _ANY_HOUR = Recurrence(0, DAY_HOURS)
-"""For a schedule without an expression: the service then runs it daily, at a time that it picks (contract.md section 10)."""
+"""For a schedule without an expression: the service then runs it daily, at a time that it picks (C10a)."""
 
 
 def entry_of(
@@ -40,7 +40,7 @@ def window_of(schedule: ScheduleDescription, definition: Definition) -> Schedule
     """The offsets that were given; without them the period before the run.
 
     Raises BadConfiguration for an expression or an offset that the service does not have.
-    Source: contract.md 6.2 and section 10.
+    Source: C6.2b, C10b, C10c.
     """
     recurrence = _recurrence(schedule)
     before = f"-PT{recurrence.every_hours if recurrence else 1}H"

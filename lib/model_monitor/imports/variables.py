@@ -17,7 +17,7 @@ from model_monitor.documents.schedule import ScheduledWindow
 from model_monitor.imports.descriptions import Definition
 
 HOUR_FOLDER = "%Y/%m/%d/%H"
-"""Where a run's results go below the schedule's, by the time at which it was scheduled (contract.md 1.5)."""
+"""Where a run's results go below the schedule's, by the time at which it was scheduled (C1.5)."""
 
 _ANALYSES = {
     "DataQuality": AnalysisType.DATA_QUALITY,
@@ -51,7 +51,7 @@ def jobs_of(
 
     captures: the prefix under which endpoints capture, None if it is not known. window: of a run, from the time at which it is
     scheduled; None if that is not known.
-    Source: contract.md 1.1 to 1.5, section 2 and 3.2.
+    Source: C1.1, C1.2, C1.3, C1.5, C2, C3.2.
     """
     source = definition.source
     offsets = {} if window is None else _of_window(window)

@@ -31,7 +31,7 @@ THRESHOLD = 0.5
 """The service's threshold of a probability (clarify.md 1)."""
 
 WHOLE_OUTPUT = "0"
-"""With neither attribute the output is one numeric score (contract.md 7.2)."""
+"""With neither attribute the output is one numeric score (C7.2a)."""
 
 
 def read_bias(spark: SparkSession, config: JobConfig, baseline: Known | None = None) -> Dataset:

@@ -14,7 +14,7 @@ def outcome_plan(config: JobConfig) -> OutcomePlan:
 
     The prediction counts where there is one, else the probability's threshold.
     Raises BadConfiguration with all that is missing or makes no sense.
-    Source: contract.md 1.1 and section 11, "Labels".
+    Source: C1.1, C11d.
     """
     faults = list(_faults(config))
     if faults:

@@ -1,4 +1,4 @@
-"""The window that a run is told, and the hour that a scheduled one is for (contract.md sections 6.2 and 10)."""
+"""The window that a run is told, and the hour that a scheduled one is for (C6.2b, C10b)."""
 
 from __future__ import annotations
 

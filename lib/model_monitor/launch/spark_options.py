@@ -41,7 +41,7 @@ WITH_VALUE = frozenset(
     ]
 )
 WITHOUT_VALUE = frozenset({"--supervise", "--verbose", "-v"})
-"""Options of Spark 3.5. Source: `spark-submit --help`; --kill, --status and --remote start no job of ours."""
+"""Options of Spark 3.5, but for --kill, --status and --remote, which start no job of ours. Source: Spark's own --help."""
 
 LISTS = ("--jars", "--py-files", "--files", "--archives")
 """Options whose values are lists with commas: given twice, spark-submit keeps the last one only, we join them."""

@@ -3,7 +3,7 @@
 An hour is a whole number, the hours since 1970 in UTC. A branch is what stands before the hour in the path of the captures,
 `<endpoint>/<variant>` as a rule, and the same in the output. Pure.
 
-Source: contract.md sections 1.5 and 6.3; section 11, last paragraph.
+Source: C1.5, C6.3, C11f.
 """
 
 from __future__ import annotations

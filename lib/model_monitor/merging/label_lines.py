@@ -2,7 +2,7 @@
 
 Executors import this module. It gets the few lines that are no plain JSON record, and the files that are one JSON array over
 several lines. What people write in practice is repaired, and said: records printed by Python's `str(dict)`, and records
-joined by commas. Source: contract.md section 6.1; the repairs: aws/sagemaker-python-sdk#3224.
+joined by commas. Source: C6.1; the repairs: aws/sagemaker-python-sdk#3224.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Lines that are alike are cut by executors, and others that hold one plain record are read by Spark; arrays of records and all
 other lines by `label_lines` in Python, which says what it repaired.
 
-Source: contract.md section 6.1; section 11, row 14.
+Source: C6.1, C11.14.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ARRAY_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 
 PLACES = (HOUR, RANK, BLOCK_START, ROW)
 ORDER = (RANK, BLOCK_START, ROW, POSITION)
-"""By the hour of the file, its path, then its lines (contract.md section 11, row 14)."""
+"""By the hour of the file, its path, then its lines (C11.14)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Outputs of a batch transform in JSON: the appended id and time, and the rest as it stands there. Pure.
 
 Executors import this module. The two members are cut out of the text, so that what remains is the model's own, to the last
-digit. Source: contract.md section 3.2.
+digit. Source: C3.2.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Outputs of batch transforms as rows that can be joined, in the shape of a captured record.
 
 CSV is taken apart by Spark; JSON by `transform_lines` on the executors, a line or a file at a time.
-Source: contract.md sections 3.2 and 6.3: the merged record has the id as its `eventId`, and no time.
+Source: C3.2, C6.3: the merged record has the id as its `eventId`, and no time.
 """
 
 from __future__ import annotations

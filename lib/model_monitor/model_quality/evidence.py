@@ -21,7 +21,7 @@ from model_monitor.states.regression import RegressionSums
 from model_monitor.states.scores import ScoreCounts
 
 DRAWN_SHARE = 0.8
-"""Share of the rows that is in a draw. Source: contract.md section 11, row 12."""
+"""Share of the rows that is in a draw. Source: C11.12."""
 
 _MOST_BALLS = 10**9  # numpy's multivariate_hypergeometric draws from fewer
 
@@ -68,7 +68,7 @@ class BinaryEvidence:
     def constant(self) -> BinaryEvidence:
         """The same rows, had the more frequent class been predicted for all; the higher class if both are as frequent.
 
-        Source: contract.md section 11, row 11.
+        Source: C11.11.
         """
         labels = self.matrix.sum(axis=1)
         answer = in_order(self.classes)[1] if labels[0] == labels[1] else int(labels[1] > labels[0])
@@ -102,7 +102,7 @@ class MulticlassEvidence:
     def constant(self) -> MulticlassEvidence:
         """The same rows, had the most frequent class been predicted for all; the last of equally frequent ones.
 
-        Source: contract.md section 11, row 11.
+        Source: C11.11.
         """
         labels = self.matrix.sum(axis=1)
         matrix = np.zeros_like(self.matrix)

@@ -3,7 +3,7 @@
 Predictions that never are any of the labels would give metrics of zero, so they are refused, and both sets are shown: classes
 are few and no personal data, and which ones were expected is what has to be mended.
 
-Source: contract.md section 11, "Labels".
+Source: C11d.
 """
 
 from __future__ import annotations

@@ -19,10 +19,10 @@ from model_monitor.states.outcomes import ProblemType
 import_all(metrics)
 
 DRAWS = 5
-"""How many draws a standard deviation is made of. Source: contract.md section 11, row 12."""
+"""How many draws a standard deviation is made of. Source: C11.12."""
 
 FEWEST_ROWS = 200
-"""Rows below which there is no standard deviation. Source: contract.md 5.1."""
+"""Rows below which there is no standard deviation. Source: C5.1."""
 
 SEED = 20
 """Where the draws start, so that a run that is repeated writes the same bytes."""
@@ -87,7 +87,7 @@ def _draws(evidence: Evidence, seed: int) -> list[Evidence]:
 def _standard_deviation(metric: Entry[Metric], draws: list[Evidence]) -> float | None:
     """Population standard deviation of the metric over the draws; None without draws, or if it is undefined in one.
 
-    Source: contract.md 5.1 and section 11, row 12.
+    Source: C5.1, C11.12.
     """
     values = [metric(draw).value for draw in draws]
     return float(np.std(values)) if values and all(map(math.isfinite, values)) else None

@@ -1,8 +1,8 @@
 """The texts of model-quality violations. Clients parse them, so each is the service's own.
 
-Numbers are printed as Java's `Double.toString` has them (contract.md section 11, row 28). Pure.
+Numbers are printed as Java's `Double.toString` has them (C11.28). Pure.
 
-Source: golden rule 20; contract.md section 11, row 8.
+Source: golden rule 20; C11.8.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is published of a model-quality run: every metric that is a number, and the number of violations. Pure.
 
-Source: contract.md 9.2, golden/*/cloudwatch-metric-names.txt.
+Source: C9.2.
 """
 
 from __future__ import annotations

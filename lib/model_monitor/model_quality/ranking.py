@@ -54,7 +54,7 @@ class Curve:
     def roc(self) -> tuple[Numbers, Numbers]:
         """False and true positive rates, from (0, 0) to (1, 1), both ends added as MLlib does; a class without rows has rate 0.
 
-        Source: contract.md 5.1; BinaryClassificationMetrics.roc.
+        Source: C5.1; BinaryClassificationMetrics.roc of Spark.
         """
         false_rates = self.false_positives / max(self.negatives, 1.0)
         true_rates = self.true_positives / max(self.positives, 1.0)
@@ -63,7 +63,7 @@ class Curve:
     def precision_recall(self) -> tuple[Numbers, Numbers]:
         """Recalls and precisions, from recall 0 with the first precision on; no points for no rows.
 
-        Source: contract.md 5.1; BinaryClassificationMetrics.pr.
+        Source: C5.1; BinaryClassificationMetrics.pr of Spark.
         """
         precisions = self.true_positives / (self.true_positives + self.false_positives)
         recalls = self.true_positives / max(self.positives, 1.0)
@@ -105,8 +105,9 @@ def bound_of_roc(scores: ScoreCounts) -> float | None:
 def variance_of_roc(scores: ScoreCounts) -> float:
     """Variance of the area under the ROC curve; NaN if a class has fewer than two rows.
 
+    Rows of equal score have equal components, so counts by score are enough.
     Source: DeLong, DeLong and Clarke-Pearson 1988, "Comparing the areas under two or more correlated receiver operating
-    characteristic curves"; rows of equal score have equal components, so counts by score are enough.
+    characteristic curves".
     """
     p, n = scores.positives.astype(np.float64), scores.negatives.astype(np.float64)
     positives, negatives = p.sum(), n.sum()

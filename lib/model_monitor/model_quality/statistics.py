@@ -28,7 +28,7 @@ CURVE_POINTS = 1000
 def statistics_of(measurement: Measurement) -> ModelQualityStatistics:
     """The statistics of a measurement: the contract's metrics only.
 
-    Source: contract.md 5.1, golden rule 20.
+    Source: C5.1, golden rule 20.
     """
     dataset = Dataset(item_count=measurement.rows)
     evidence = measurement.evidence

@@ -1,6 +1,6 @@
 """A measurement as constraints.json: a threshold for each of the contract's metrics. Pure.
 
-Source: contract.md 5.2, golden rule 20.
+Source: C5.2, golden rule 20.
 """
 
 from __future__ import annotations

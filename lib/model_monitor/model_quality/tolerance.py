@@ -83,7 +83,10 @@ BARE, INTERVAL = Tolerance(Rule.NONE), Tolerance(Rule.INTERVAL)
 
 
 def level_of_each(false_alarms: float, metrics: int) -> float:
-    """How often one of several metrics may break its threshold. Source: Bonferroni's inequality."""
+    """How often one of several metrics may break its threshold, by Bonferroni's inequality.
+
+    Source: Dunn 1961, "Multiple comparisons among means".
+    """
     return false_alarms / RESERVE / metrics
 
 

@@ -1,6 +1,6 @@
 """The metrics of a run as CloudWatch's JSON Lines file, which the platform publishes. Pure; driver only.
 
-Source: contract.md section 9.
+Source: C9.1.
 """
 
 from __future__ import annotations

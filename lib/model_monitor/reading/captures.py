@@ -60,7 +60,7 @@ def list_captures(
 ) -> CaptureSource:
     """The files with captured records at or below `path`; with a window those of its hours and of the hour after it.
 
-    lenient_window: the window's own hour folders only, whose records are all taken (contract.md section 11, row 16).
+    lenient_window: the window's own hour folders only, whose records are all taken (C11.16).
     Raises BadInput if there is no such path, NoData if no file there holds a byte.
     """
     storage = storage_of(path, spark)

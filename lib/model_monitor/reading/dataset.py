@@ -99,7 +99,7 @@ class Dataset:
     def column_count(self, rows: RowCounts) -> int:
         """The most frequent number of cells of the records scanned; of several the expected one, else the smallest.
 
-        Source: contract.md section 11, row 4.
+        Source: C11.4.
         """
         expected = len(self.names) if self.record_cells is None else self.record_cells
         widths = dict(rows.widths) or {expected: 0}
@@ -125,7 +125,7 @@ class Dataset:
     def matching(self, names: Sequence[str]) -> Dataset:
         """The data set with its features called as the baseline's: by name if all are there, else by position.
 
-        With another number of features it stays as it is (contract.md section 11, row 25).
+        With another number of features it stays as it is (C11.25).
         """
         if len(names) != len(self.names):
             self._warn_of_other_columns(names)

@@ -1,6 +1,6 @@
 """What `dataset_format` may say: the shapes of data that can be read, each a small frozen type that the reader takes.
 
-`parse_dataset_format` reads every spelling: the JSON of the SDK, of the guide and of the API (contract.md section 2), and the
+`parse_dataset_format` reads every spelling: the JSON of the SDK, of the guide and of the API (C2), and the
 short words of ours. Pure.
 """
 
@@ -86,7 +86,7 @@ def parse_dataset_format(text: str) -> DatasetFormat:
     Names of members are compared without case, and a boolean may be a text or a list of one.
 
     Raises BadConfiguration; its text begins after the variable's name ("is 'cvs', …").
-    Source: contract.md section 2.
+    Source: C2, C11.26.
     """
     word = text.strip()
     if word.lower().startswith("table:"):

@@ -1,7 +1,7 @@
 """A user's preprocessing script on an executor: raw records in, rows of texts out. No pyspark in here.
 
-The script's text travels with the task, so it needs to lie on the driver only. What a handler may return is contract.md
-section 8: a flat dict is a row, a list of them several, `[]`, `{}` and None drop the record.
+The script's text travels with the task, so it needs to lie on the driver only. What a handler may return is C8d:
+a flat dict is a row, a list of them several, `[]`, `{}` and None drop the record.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def handler_of(script: Script) -> Callable[[Any], Any]:
 
 
 def takes_logger(handler: Callable[..., Any]) -> bool:
-    """Whether a handler has a second positional parameter without a default: then the logger is passed (section 8)."""
+    """Whether a handler has a second positional parameter without a default: then the logger is passed (C8a)."""
     positional = [
         parameter
         for parameter in inspect.signature(handler).parameters.values()

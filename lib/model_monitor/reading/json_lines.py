@@ -130,7 +130,7 @@ def flattened(
     """`frame` with the members of nested objects as columns of their own, called `outer.inner`, if that is allowed.
 
     The frame's first columns are the features in order of `names`; others stay.
-    Raises BadInput for a nested object if it isn't (contract.md section 11, row 18).
+    Raises BadInput for a nested object if it isn't (C11.18).
     """
     features: list[Column] = []
     flat_names: list[str] = []

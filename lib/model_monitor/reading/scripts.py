@@ -33,7 +33,7 @@ from model_monitor.storage import storage_of
 log = logging.getLogger(__name__)
 
 SCRIPT_FAILED = "Exception while invoking preprocessor script."
-"""The service's text (contract.md 1.6); what went wrong is added to it."""
+"""The service's text (C1.6); what went wrong is added to it."""
 
 
 def read_script(path: str, spark: SparkSession) -> Script:
@@ -73,7 +73,7 @@ def processed(lines: DataFrame, script: Script, *, first_error_fails: bool, runn
     """Run the script over the lines. Two Spark jobs: one runs it, one gathers the features' names.
 
     runner: what an executor does with its lines; without one the handler gets every line as it is.
-    Names are in lexicographic order (contract.md 3.3).
+    Names are in lexicographic order (C3.3f).
     Raises ScriptFailed if every record failed, or the first one with `first_error_fails`.
     """
     ddl = OUTCOME_DDL.format(line=LINE, file=FILE, block_start=BLOCK_START)

@@ -3,7 +3,7 @@
 `listed_outputs` puts the files in place of the manifests that name them; `read_transform` reads them as `read_dataset` does
 and takes id and time away from the features. The output's own columns come first where they are marked as such.
 
-Source: contract.md section 3.2.
+Source: C3.2.
 """
 
 from __future__ import annotations

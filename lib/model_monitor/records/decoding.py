@@ -3,7 +3,7 @@
 `captured_lines` takes most lines by the thousand; this is what decides about each of them. It looks at a file's first record
 on the driver, takes the lines that are unusual on the executors, and serves preprocessing scripts.
 
-Source: contract.md section 3; section 11, rows 4, 16 to 18 and 25.
+Source: C3, C11.4, C11.16, C11.17, C11.18, C11.25.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ENCODING_MISMATCH = (
     "Encoding mismatch: Encoding is {first} for endpointInput, but Encoding is {second} for endpointOutput. "
     "We currently only support the same type of input and output encoding at the moment."
 )
-"""The service's text (contract.md 1.6)."""
+"""The service's text (C1.6)."""
 
 GROUND_TRUTH = "groundTruthData"
 """The member of a merged record that holds what was observed."""

@@ -1,7 +1,7 @@
 """A captured record as a preprocessing script sees it: the object that `preprocess_handler` gets. Pure.
 
 Scripts that were written for the service run unchanged, so names are the service's.
-Source: contract.md section 8.
+Source: C8b.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ JSON; predictions are a CSV row's cells by index, or what JMESPaths find. Where 
 classes, the label of the largest probability is the prediction.
 `outcome_records` does the same for whole blocks of plain records, and comes here for the others.
 
-Source: contract.md sections 5.4, 6.3 and 7.2.
+Source: C5.4, C6.3, C7.2a.
 """
 
 from __future__ import annotations

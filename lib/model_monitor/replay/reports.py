@@ -18,7 +18,7 @@ def reports_of(storage: Storage, path: str) -> dict[datetime, str]:
     """The folders with a report by the hour that they name, the end of their window.
 
     Raises BadInput if there is nothing at `path`, BadConfiguration if two folders below it name one hour.
-    Source: contract.md 1.5, `<output>/<endpoint>/<schedule>/yyyy/mm/dd/hh/`.
+    Source: C1.5, `<output>/<endpoint>/<schedule>/yyyy/mm/dd/hh/`.
     """
     found: dict[datetime, str] = {}
     for hour, folder in hour_folders(storage, path):
@@ -36,7 +36,7 @@ def reports_of(storage: Storage, path: str) -> dict[datetime, str]:
 def read_report(storage: Storage, folder: str) -> Verdict:
     """What a report says; one without a file of violations has none.
 
-    Source: contract.md section 11, row 7.
+    Source: C11.7.
     """
     path = join(folder, VIOLATIONS)
     if not storage.exists(path):

@@ -33,7 +33,7 @@ class PublishedMetric:
     """What a run publishes under one name: a number, or the spread of many.
 
     unit: `Count`, `Milliseconds` or `None`, as CloudWatch calls them. dimensions: beside those that all metrics of a run have.
-    Source: contract.md section 9.
+    Source: C9.1.
     """
 
     name: str

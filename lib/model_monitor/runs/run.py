@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_QUARANTINED_SHARE = 0.01
-"""Most records, as a share of those read, that may be refused before a run fails (contract.md section 11)."""
+"""Most records, as a share of those read, that may be refused before a run fails (C11b)."""
 
 
 def run_baseline(

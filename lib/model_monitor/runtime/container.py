@@ -5,7 +5,7 @@
 The environment and the files below `/opt/ml` are all that it looks at, so that an image of ours stands in for the service's
 own. The job runs in one local Spark on one host; of several hosts the first does the work, which needs all of the data.
 
-Source: contract.md sections 1.1 to 1.4 and 7.1 for variables and files, 11 for the choice of the job.
+Source: C1.1, C1.2, C1.3, C1.4, C7.1 for variables and files; C11c for the choice of the job.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
     first = last = as_of = None
     if window is not None:
         first = hour_of(window.start)
-        # the service took the folder whole in which the window ends (contract.md 6.2)
+        # the service took the folder whole in which the window ends (C6.2c)
         last = hour_of(window.end if config.replays_service else window.end - A_MOMENT)
         as_of = hour_of(scheduled_hour(config.scheduled_time) if config.scheduled_time else _hour_after(window.end))
     _require_sense(config)

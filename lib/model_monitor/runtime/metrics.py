@@ -1,4 +1,4 @@
-"""A run's metrics as the container's file of JSON Lines, which a platform or a sink publishes (contract.md section 9)."""
+"""A run's metrics as the container's file of JSON Lines, which a platform or a sink publishes (C9.1, C11.22)."""
 
 from __future__ import annotations
 

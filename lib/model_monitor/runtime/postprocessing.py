@@ -1,4 +1,4 @@
-"""A user's `postprocess_handler`, called once after the files of a run are in place (contract.md section 8)."""
+"""A user's `postprocess_handler`, called once after the files of a run are in place (C8f)."""
 
 from __future__ import annotations
 

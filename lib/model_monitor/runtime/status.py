@@ -1,6 +1,6 @@
 """How a job says what came of it: its exit status, and one line in the message file.
 
-Source: contract.md section 1.6 for the texts and the file, section 11 for the exit statuses. Driver only.
+Source: C1.6 for the texts and the file; C11b for the exit statuses. Driver only.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def job_input(
 
 
 def job_output(schedule: str, destination: str | None, session: Any) -> dict[str, Any]:
-    """`…JobOutputConfig`; by default below the SDK's own prefix (contract.md 1.5)."""
+    """`…JobOutputConfig`; by default below the SDK's own prefix (C1.5)."""
     place = destination or join(default_prefix(session), "monitoring", schedule, "results")
     return {"MonitoringOutputs": [MonitoringOutput(str(CONTAINER / "output"), absolute(place)).request()]}
 

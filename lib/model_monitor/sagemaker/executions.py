@@ -36,7 +36,7 @@ _JOB_NAMES = {
     "ModelBias": "model-bias-monitoring",
 }
 _MERGE_JOB = "groundtruth-merge"
-"""What the names of processing jobs begin with (contract.md 1.5)."""
+"""What the names of processing jobs begin with (C1.5)."""
 
 
 def run_due(name: str) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Formats of data sets, and schedule expressions, as the SDK's helpers spell them.
 
-Source: contract.md section 2 and section 10.
+Source: C2, C10a.
 """
 
 from __future__ import annotations

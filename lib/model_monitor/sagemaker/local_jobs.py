@@ -133,7 +133,7 @@ def _outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
     message = message[:_LONGEST_MESSAGE]
     if passed:
         return {"ProcessingJobStatus": COMPLETED, "ExitMessage": message}
-    reason = f"AlgorithmError: {message}"[:_LONGEST_MESSAGE]  # the service's words, contract.md 1.6
+    reason = f"AlgorithmError: {message}"[:_LONGEST_MESSAGE]  # the service's words (C1.6)
     ended = STOPPED if status in _TERMINATED else FAILED
     return {"ProcessingJobStatus": ended, "ExitMessage": message, "FailureReason": reason}
 

@@ -21,7 +21,7 @@ HOME_VARIABLE = "MODEL_MONITOR_HOME"
 S3_ROOT_VARIABLE = "MODEL_MONITOR_S3_ROOT"
 
 CAPTURES_VARIABLE = "sagemaker_endpoint_datacapture_prefix"
-"""The contract's name for the prefix below which endpoints capture (contract.md 1.1)."""
+"""The contract's name for the prefix below which endpoints capture (C1.1)."""
 
 DEFAULT_HOME = "model-monitor-home"
 
@@ -37,7 +37,7 @@ def home() -> Path:
 def default_prefix(session: Any) -> str:
     """Below what results go by default: the session's bucket if there is a session that has one, else a folder at home.
 
-    Source: contract.md 1.5.
+    Source: C1.5.
     """
     bucket = getattr(session, "default_bucket", None)
     top = f"s3://{bucket()}" if callable(bucket) else str(home())

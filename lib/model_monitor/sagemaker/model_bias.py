@@ -213,7 +213,7 @@ class ModelBiasMonitor(ScheduledMonitor):
 
 
 def _attributes_of(data_config: DataConfig, predicted: ModelPredictedLabelConfig | None) -> dict[str, str]:
-    """Source: ModelBiasMonitor of the SDK, 2.257.7, which fills these in (contract.md 7.2)."""
+    """Source: ModelBiasMonitor of sagemaker 2.257.7, which fills these in (C7.2a)."""
     found = {
         "FeaturesAttribute": data_config.features,
         "InferenceAttribute": predicted.label if predicted else None,

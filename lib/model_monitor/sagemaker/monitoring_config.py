@@ -1,6 +1,6 @@
 """What of the suggested `monitoring_config` a baseline may be told.
 
-Source: contract.md 4.2.
+Source: C4.2.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from model_monitor.outputs.text_table import text_table
 
 LISTED = 10
 MOST_LISTED = 100
-"""Runs of one listing: by default, and at most. Source: contract.md section 10."""
+"""Runs of one listing: by default, and at most. Source: C10d."""
 
 LONGEST_MESSAGE = 60
 

@@ -17,7 +17,7 @@ from model_monitor.schedules import Clock, Recurrence, read_offset
 from model_monitor.storage import LocalStorage
 
 MIDNIGHT = Clock("0 0 * * *")
-"""Of an entry without times: the service then picks an hour of the day (contract.md section 10)."""
+"""Of an entry without times: the service then picks an hour of the day (C10a)."""
 
 DEFAULT_PERIOD = timedelta(hours=1)
 A_MOMENT = timedelta(microseconds=1)

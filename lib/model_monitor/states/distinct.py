@@ -154,7 +154,7 @@ class DistinctBuilder:
 def _bias(raw: float) -> float:
     """The mean bias of the six raw estimates of the table that are nearest to this one.
 
-    Source: HyperLogLogPlusPlusHelper.estimateBias.
+    Source: HyperLogLogPlusPlusHelper.estimateBias of Spark 3.5.
     """
     low = max(int(np.searchsorted(RAW_ESTIMATES, raw)) - _NEIGHBOURS + 1, 0)
     high = min(low + _NEIGHBOURS, len(RAW_ESTIMATES))

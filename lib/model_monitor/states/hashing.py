@@ -2,7 +2,7 @@
 
 Here are the types of fixed width; `text_hashing` has the texts. Runs on executors.
 
-Source: XXH64 and XxHash64Function of Spark 3.5 (Apache-2.0), seed 42; the algorithm is Yann Collet's XXH64.
+Source: XXH64 and XxHash64Function of Spark 3.5 (Apache-2.0), seed 42, of Yann Collet's algorithm.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _canonical(numbers: NDArray[Any]) -> NDArray[Any]:
 
 
 def _hash_longs(bits: Hashes) -> Hashes:
-    """Source: XXH64.hashLong."""
+    """Source: XXH64.hashLong of Spark 3.5."""
     hashes = bits * PRIME_2
     hashes = rotated(hashes, 31)
     hashes *= PRIME_1
@@ -82,7 +82,7 @@ def _hash_longs(bits: Hashes) -> Hashes:
 
 
 def _hash_ints(bits: Hashes) -> Hashes:
-    """bits: the 32 bits of each value, the upper half zero. Source: XXH64.hashInt."""
+    """bits: the 32 bits of each value, the upper half zero. Source: XXH64.hashInt of Spark 3.5."""
     hashes = bits * PRIME_1
     hashes ^= np.uint64((SEED + int(PRIME_5) + 4) % 2**64)
     hashes = rotated(hashes, 23)
@@ -100,7 +100,7 @@ def rotated(hashes: Hashes, bits: int) -> Hashes:
 
 
 def mixed(hashes: Hashes) -> Hashes:
-    """The hashes after the last step, in place. Source: XXH64.fmix."""
+    """The hashes after the last step, in place. Source: XXH64.fmix of Spark 3.5."""
     hashes ^= hashes >> np.uint64(33)
     hashes *= PRIME_2
     hashes ^= hashes >> np.uint64(29)

@@ -29,7 +29,7 @@ Values: TypeAlias = NDArray[np.float64]  # shape (values,), finite
 
 SKETCH_SIZE = 2048  # k of the service's documents (golden rule 5)
 SHRINKING_FACTOR = 0.64  # c of the service's documents (golden rule 5)
-BUCKETS = 10  # of every distribution in statistics.json (contract.md 4.1)
+BUCKETS = 10  # of every distribution in statistics.json (C4.1)
 
 _NEGATIVE_ZERO_BITS = np.int64(-(2**63))
 
@@ -114,7 +114,7 @@ class KllSketch:
 
         Counts are differences of the sketch's ranks and add up to `count`: the last bucket has the maximum, also where
         rounding puts its bound below it (Deequ then loses it). A constant feature has all its mass in the last bucket.
-        Source: contract.md 4.1, golden rules 4 and 5.
+        Source: C4.1, golden rules 4 and 5.
         """
         cdf = self.step_cdf()
         if not len(cdf[0]):
@@ -341,7 +341,7 @@ def _count_negative_zeros(items: Values) -> int:
 
 @functools.cache
 def _capacity(height: int, k: int, c: float) -> int:
-    """Items that a level holds before it is full. Source: QuantileNonSample.capacity."""
+    """Items that a level holds before it is full. Source: QuantileNonSample.capacity of Deequ."""
     return 2 * (math.ceil(k * math.pow(c, height) / 2) + 1)
 
 

@@ -2,7 +2,7 @@
 
 `1`, `1.0` and `01` are one number, `true` and `True` one truth; other texts are what they are.
 
-Source: contract.md section 11, "Labels".
+Source: C11d.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Moments:
 
     @property
     def average(self) -> float:
-        """sum / count, the mean that the service prints; NaN if there is no finite value. Source: contract.md 4.1."""
+        """sum / count, the mean that the service prints; NaN if there is no finite value. Source: C4.1."""
         return self.sum / self.count if self.count else math.nan
 
     @property

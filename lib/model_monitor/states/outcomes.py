@@ -33,7 +33,7 @@ ABOVE, NOT_ABOVE = "above", "not above"
 """What stands for a prediction in the confusion counts of a plan without predictions: where the score lies."""
 
 THRESHOLD = 0.5
-"""The score above which the positive class is predicted. Source: contract.md 5.4."""
+"""The score above which the positive class is predicted. Source: C5.4."""
 
 _CHUNK_ROWS = 1 << 17  # sums of doubles depend on how rows are grouped, so the groups are always these
 _LENGTH = struct.Struct("<Q")
@@ -256,9 +256,7 @@ class OutcomeBuilder:
     def _predictions(self, chunk: _Rows) -> Texts:
         if self._plan.with_predictions:
             return chunk.predictions
-        above = (
-            _numbers(chunk.scores) > self._plan.threshold
-        )  # at the threshold it is not (contract.md section 11, row 13)
+        above = _numbers(chunk.scores) > self._plan.threshold  # at the threshold it is not (C11.13)
         return pa.DictionaryArray.from_arrays(above.astype(np.int8), [NOT_ABOVE, ABOVE])
 
     def _happened(self, labels: Texts, predictions: Texts) -> Booleans:

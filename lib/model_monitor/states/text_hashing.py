@@ -2,7 +2,7 @@
 
 A text is read in words of eight bytes. Texts of fewer words drop out of the steps that they have no word for.
 
-Source: XXH64.hashUnsafeBytes of Spark 3.5 (Apache-2.0), seed 42; the algorithm is Yann Collet's XXH64.
+Source: XXH64.hashUnsafeBytes of Spark 3.5 (Apache-2.0), seed 42, of Yann Collet's algorithm.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places) -> Hashes
 
 
 def _lane_after(lane: Words | None, word: Words) -> Words:
-    """A lane after its next word. Source: XXH64's round."""
+    """A lane after its next word. Source: a round of XXH64 in Spark 3.5."""
     after = word * PRIME_2
     if lane is not None:
         after += lane

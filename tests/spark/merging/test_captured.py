@@ -28,7 +28,7 @@ def read(spark, tmp_path):
 
 
 def expected(line: bytes) -> tuple[int, str | None]:
-    """Why a line is refused, 0 if it isn't, and the id that it is joined by: contract.md 3.1 and 6.2 in plain Python."""
+    """Why a line is refused, 0 if it isn't, and the id that it is joined by: C3.1 and C6.2a in plain Python."""
     try:
         document = json.loads(line.decode())
     except UnicodeDecodeError:

@@ -54,7 +54,7 @@ def test_a_truncated_gzip_is_named_and_nothing_is_published(merge, tmp_path, wri
 
 
 def test_every_record_of_both_sides_is_accounted_for(merge, tmp_path):
-    """Contract.md section 11, rows 14 and 15: captures are all kept, of an id's labels the last counts."""
+    """C11.14 and C11.15: captures are all kept, of an id's labels the last counts."""
     write_captures(
         tmp_path,
         0,
@@ -123,7 +123,7 @@ def test_no_character_of_a_capture_is_lost(merge, tmp_path):
 
 
 def test_records_stand_in_their_captures_folder_by_time_and_id(merge, tmp_path):
-    """An hour's folder holds what was delivered in it; times of neighbouring hours stay there (contract.md 6.3)."""
+    """An hour's folder holds what was delivered in it; times of neighbouring hours stay there (C6.3)."""
     late, early = captured("late", hour=1, minute=59), captured("early", hour=0, minute=58)
     ties = [captured("b", hour=1, minute=5), captured("a", hour=1, minute=5)]
     untimed = captured("untimed")

@@ -1,4 +1,4 @@
-"""Outputs of batch transforms and their labels: the merged record of contract.md 3.2 and 6.3."""
+"""Outputs of batch transforms and their labels: the merged record of C3.2 and C6.3."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def test_a_record_is_the_line_that_the_contract_shows():
         b'"endpointOutput":{"observedContentType":"text/csv; charset=utf-8","mode":"OUTPUT","data":"0.03",'
         b'"encoding":"CSV"}},"eventMetadata":{"eventId":"f04a8538-696c-4648-8064-8b680b2e3318","inferenceId":"7",'
         b'"customAttributes":["tenant=3"],"inferenceTime":"2024-03-04T12:05:06Z"},"eventVersion":"0"}\n'
-    )  # contract.md 3.1
+    )  # C3.1
 
 
 @pytest.mark.parametrize(

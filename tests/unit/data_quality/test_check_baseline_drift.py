@@ -1,4 +1,4 @@
-"""baseline_drift_check: contract.md 4.4 and section 11, rows 23 and 31; detection.md section 2."""
+"""baseline_drift_check: C4.4, C11.23, C11.31; detection.md section 2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""categorical_values_check: contract.md 4.4."""
+"""categorical_values_check: C4.4."""
 
 from __future__ import annotations
 

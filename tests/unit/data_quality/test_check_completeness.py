@@ -1,4 +1,4 @@
-"""completeness_check: contract.md 4.4, the text of messages.jsonl."""
+"""completeness_check: C4.4, the text of 2019 (C11.2)."""
 
 from __future__ import annotations
 

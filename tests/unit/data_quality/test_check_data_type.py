@@ -1,4 +1,4 @@
-"""data_type_check: contract.md 4.4 and section 11, rows 29 and 32."""
+"""data_type_check: C4.4, C11.29, C11.32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The law of suggestion: a data set passes the constraints suggested from it (contract.md section 11, row 32)."""
+"""The law of suggestion: a data set passes the constraints suggested from it (C11.32)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""non_negative_check: ours, and off unless monitoring_config says otherwise (contract.md section 11, row 5)."""
+"""non_negative_check: ours, and off unless monitoring_config says otherwise (C11.5)."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_constraints_switched_off_for_one_feature_leave_the_others():
 
 
 def test_overrides_inside_string_constraints_are_in_force():
-    # where SDKs of 2021 wrote them (contract.md section 11, row 33)
+    # where SDKs of 2021 wrote them (C11.33)
     plan = {"domains": ["x", "y"], "monitoring_config_overrides": {"evaluate_constraints": "Disabled"}}
     outcomes = outcomes_of(compared(BASELINE, CURRENT, features={"alpha": {"string_constraints": plan}}))
 
@@ -115,4 +115,4 @@ def test_outcomes_are_a_document_that_is_read_as_it_was_written():
     ],
 )
 def test_numbers_in_texts_are_those_of_java(text, expected):
-    assert text == expected  # contract.md section 11, row 28
+    assert text == expected  # C11.28

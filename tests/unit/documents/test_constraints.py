@@ -92,7 +92,7 @@ def test_a_constructed_document_is_written_with_the_members_of_the_newest_contai
     assert Constraints.from_json(constraints.to_json()) == constraints
 
 
-def test_without_monitoring_config_the_defaults_hold():  # contract.md section 11, row 27
+def test_without_monitoring_config_the_defaults_hold():  # C11.27
     assert settings() == MonitoringSettings(
         evaluate_constraints=True,
         emit_metrics=True,
@@ -107,7 +107,7 @@ def test_without_monitoring_config_the_defaults_hold():  # contract.md section 1
     assert read({"features": []}).monitoring == MonitoringSettings()
 
 
-def test_the_layout_of_2019_is_read():  # contract.md 4.2, "Oldest layout"
+def test_the_layout_of_2019_is_read():  # C4.2a
     oldest = {"enable_comparisons": False, "min_domain_mass": 0.75, "comparison_threshold": 1.0}
 
     found = settings({"evaluate_constraints": "Enabled", "distribution_constraints": oldest})
@@ -148,7 +148,7 @@ def test_a_comparison_method_is_read_under_all_its_names(key, written, method):
     assert settings({"distribution_constraints": {key: written}}).comparison_method is method
 
 
-def test_the_categorical_threshold_is_by_default_the_numerical_one():  # contract.md 4.2
+def test_the_categorical_threshold_is_by_default_the_numerical_one():  # C4.2
     assert (
         settings({"distribution_constraints": {"comparison_threshold": 0.25}}).categorical_comparison_threshold == 0.25
     )
@@ -198,7 +198,7 @@ def test_the_features_own_override_wins_over_the_misplaced_one_member_by_member(
         (None, None, True),
         ("Enabled", "Disabled", False),
         ("Disabled", None, False),
-        ("Disabled", "Enabled", False),  # contract.md 4.2: no violations at all (file level)
+        ("Disabled", "Enabled", False),  # C4.2: no violations at all (file level)
         (None, "Enabled", True),
     ],
 )

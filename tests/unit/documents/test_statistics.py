@@ -148,7 +148,7 @@ def test_an_undefined_number_is_none_and_is_written_as_null(undefined):
     assert numbers.plain() == {"common": {"num_present": 0, "num_missing": 4}, "mean": None, "min": None}
 
 
-def test_the_text_nan_is_read_as_undefined():  # contract.md section 11
+def test_the_text_nan_is_read_as_undefined():  # C11e
     numbers = {"common": {"num_present": 0, "num_missing": 4}, "mean": "NaN"}
     statistics = read(document(feature(numerical_statistics=numbers)))
 

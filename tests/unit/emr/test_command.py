@@ -61,7 +61,7 @@ def ending(aws, cluster, state, message=None):
     ],
 )
 def test_the_jobs_message_becomes_the_exit_status(aws, cluster, submit, state, message, status):
-    """Contract sections 1.6 and 11. A service says only that a run failed, whatever the job's status was."""
+    """C1.6 and C11b. A service says only that a run failed, whatever the job's status was."""
     assert submit(*on_cluster(cluster), then=ending(aws, cluster, state, message)) == status
 
 

@@ -23,7 +23,7 @@ ACTIONS = {
     ("emr-serverless", "StartJobRun"): {"emr-serverless:StartJobRun", "iam:PassRole"},
     ("emr-serverless", "GetJobRun"): {"emr-serverless:GetJobRun"},
 }
-"""The actions that a call needs. Source: the services' pages of actions, resources and condition keys."""
+"""The actions that a call needs. Source: EMR's and Amazon S3's pages of actions, resources and condition keys."""
 
 
 def documented_actions(table):

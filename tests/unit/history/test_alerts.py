@@ -40,7 +40,7 @@ def states(counts, rule):
         pytest.param(1, 1, [0, 3, 0], [OK, IN_ALERT, OK], id="1 of 1 follows each window"),
         pytest.param(2, 3, [1, 0, 1, 0, 0], [OK, OK, IN_ALERT, OK, OK], id="2 of 3"),
         pytest.param(3, 3, [1, 1, 1, 1, 0], [OK, OK, IN_ALERT, IN_ALERT, OK], id="3 in a row"),
-        # contract.md section 10: also while fewer than m executions exist
+        # C10e: also while fewer than m executions exist
         pytest.param(2, 5, [1, 1], [OK, IN_ALERT], id="before the period is full"),
         pytest.param(1, 3, [9, 0, 0, 0], [IN_ALERT, IN_ALERT, IN_ALERT, OK], id="1 of 3 lasts three windows"),
     ],

@@ -51,7 +51,7 @@ def test_a_dag_says_what_the_env_file_says(dag_of):
         "analysis_type": "DATA_QUALITY",
         "dataset_source": "s3://bucket/captures/churn",
         "dataset_format": '{"sagemakerCaptureJson": {}}',
-        "output_path": "s3://bucket/reports/churn/churn-hourly",  # contract.md 1.5
+        "output_path": "s3://bucket/reports/churn/churn-hourly",  # C1.5
         "baseline": None,
         "length": "timedelta(seconds=3600)",
         "lag": "timedelta(seconds=0)",
@@ -64,9 +64,7 @@ def test_a_dag_says_what_the_env_file_says(dag_of):
         },
     }
     assert calls_of(text, "LocalSpark") == [{"python": PYTHON}]
-    assert 'CronTriggerTimetable("10 * * * *", timezone="UTC")' in text, (
-        "contract.md section 10: 0 to 20 minutes after the hour"
-    )
+    assert 'CronTriggerTimetable("10 * * * *", timezone="UTC")' in text  # C10b: 0 to 20 minutes after the hour
 
 
 def test_what_is_to_be_filled_in_stands_where_it_belongs(dag_of):

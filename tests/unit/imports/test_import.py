@@ -69,7 +69,7 @@ def test_a_data_quality_schedule_is_one_job_over_the_endpoints_captures(moved):
         "analysis_type": "DATA_QUALITY",
         "dataset_source": "s3://bucket/captures/churn",
         "dataset_format": '{"sagemakerCaptureJson": {}}',
-        "output_path": "s3://bucket/reports/churn/churn-hourly",  # contract.md 1.5
+        "output_path": "s3://bucket/reports/churn/churn-hourly",  # C1.5
         "start_time_offset": "-PT1H",
         "end_time_offset": "PT0S",
         "baseline_constraints": "s3://bucket/baseline/constraints.json",
@@ -126,9 +126,7 @@ def test_what_needs_the_ground_truth_is_a_merge_and_a_job_over_what_it_merged(mo
     merging, monitoring = variables["churn-hourly.merge.env"], variables["churn-hourly.env"]
     assert merging["dataset_source"] == "s3://bucket/captures/churn"
     assert merging["ground_truth_source"] == "s3://bucket/labels"
-    assert (
-        merging["output_path"] == monitoring["dataset_source"] == "s3://bucket/reports/merge/churn"
-    )  # contract.md 1.5
+    assert merging["output_path"] == monitoring["dataset_source"] == "s3://bucket/reports/merge/churn"  # C1.5
     assert json.loads(monitoring["dataset_format"]) == {"sagemakerMergeJson": {"captureIndexNames": halves}}
     assert (monitoring["probability_attribute"], monitoring["probability_threshold_attribute"]) == ("0", "0.8")
     assert (merging["start_time_offset"], monitoring["end_time_offset"]) == ("-P8D", "-P1D")

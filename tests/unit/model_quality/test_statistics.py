@@ -29,7 +29,7 @@ def scored_rows(rows: int, seed: int = 1):
 def test_binary_statistics_have_the_members_of_the_service_in_its_order():
     statistics = statistics_of(measured(SCORED, ["1", "0"], ["1", "1"], [0.9, 0.7]))
 
-    # contract.md 5.1
+    # C5.1
     assert list(statistics.plain()["binary_classification_metrics"]) == [
         *("confusion_matrix", "recall", "precision", "accuracy", "recall_best_constant_classifier"),
         *("precision_best_constant_classifier", "accuracy_best_constant_classifier", "true_positive_rate"),
@@ -40,7 +40,7 @@ def test_binary_statistics_have_the_members_of_the_service_in_its_order():
 
 
 def test_a_confusion_matrix_has_the_label_outside_and_every_class_in_both():
-    # the guide's example (contract.md 5.1): outer "1" is {"0": 0, "1": 1}, recall 1.0, precision 1/3
+    # the guide's example (C5.1): outer "1" is {"0": 0, "1": 1}, recall 1.0, precision 1/3
     statistics = statistics_of(measured(BINARY, ["1", "0", "0", "0"], ["1", "1", "1", "0"])).plain()
 
     metrics = statistics["binary_classification_metrics"]
@@ -70,7 +70,7 @@ def test_the_best_constant_answers_the_more_frequent_class():
 
 @pytest.mark.parametrize(("labels", "answer"), [("ab", "b"), ("9 10", "10")])
 def test_of_equally_frequent_classes_the_highest_is_the_best_constant(labels, answer):
-    # contract.md section 11, row 11
+    # C11.11
     both = labels.split() if " " in labels else list(labels)
     evidence = evidence_of(outcomes_of(MULTICLASS, both, both)).constant()
 
@@ -78,7 +78,7 @@ def test_of_equally_frequent_classes_the_highest_is_the_best_constant(labels, an
 
 
 def test_weighted_metrics_of_the_guides_example():
-    # contract.md 5.1: 1180/510/268/138 -> accuracy 0.62882, weighted precision 0.69832; constant answers the majority class
+    # C5.1: 1180/510/268/138 -> accuracy 0.62882, weighted precision 0.69832; constant answers the majority class
     labels = ["0"] * 1690 + ["1"] * 406
     predictions = ["0"] * 1180 + ["1"] * 510 + ["0"] * 268 + ["1"] * 138
 

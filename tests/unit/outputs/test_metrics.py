@@ -1,4 +1,4 @@
-"""The metrics file of a data-quality run: contract.md section 9."""
+"""The metrics file of a data-quality run: C9.1 and C9.2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every spelling of `dataset_format` that contract.md section 2 lists, and ours."""
+"""Every spelling of `dataset_format` that C2 lists, and ours."""
 
 from __future__ import annotations
 

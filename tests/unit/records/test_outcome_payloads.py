@@ -72,7 +72,7 @@ def test_an_address_may_be_an_index(address, index):
 
 
 def test_the_label_of_the_largest_probability_wins():
-    """contract.md 7.2."""
+    """C7.2a."""
     output = in_json({"labels": ["cat", "dog", "fish"], "probabilities": [0.1, 0.7, 0.2]})
 
     assert outcomes_of(csv("dog"), output, reading(prediction="labels", probability="probabilities")) == [

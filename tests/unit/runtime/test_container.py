@@ -1,4 +1,4 @@
-"""What a container runs, from its variables and files alone (contract.md sections 1, 7.1 and 11)."""
+"""What a container runs, from its variables and files alone (C1, C7.1, C11c)."""
 
 from __future__ import annotations
 

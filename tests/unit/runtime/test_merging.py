@@ -49,7 +49,7 @@ def test_a_missing_source_is_told_with_all_that_is_missing():
             ("2024-03-04T22:00:00Z", "2024-03-04T23:00:00Z", "2024-03-04T23:00:00Z"),
             id="the hour before, started twelve minutes after it",
         ),
-        pytest.param(  # the guide's example, contract.md 6.2
+        pytest.param(  # the guide's example (C6.2b)
             ["--scheduled-time", "2020-01-09T13:00:00Z", "--start-time-offset=-P8D", "--end-time-offset=-P1D"],
             ("2020-01-01T13:00:00Z", "2020-01-08T13:00:00Z", "2020-01-09T13:00:00Z"),
             id="a week, a day ago",
@@ -59,7 +59,7 @@ def test_a_missing_source_is_told_with_all_that_is_missing():
             ("2024-03-04T20:00:00Z", "2024-03-04T22:00:00Z", "2024-03-04T22:00:00Z"),
             id="widened to whole hours",
         ),
-        pytest.param(  # the published merge wrote the folders 19 and 20, contract.md 6.2
+        pytest.param(  # the published merge wrote the folders 19 and 20 (C6.2c)
             ["--scheduled-time", "2024-01-19T20:00:00Z", "--start-time-offset=-PT6H", "--end-time-offset=-PT0H",
              "--compat", "service"],
             ("2024-01-19T14:00:00Z", "2024-01-19T21:00:00Z", "2024-01-19T20:00:00Z"),

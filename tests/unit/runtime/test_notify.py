@@ -196,7 +196,7 @@ def test_traffic_is_not_looked_at_unless_it_is_asked_for(telling):
 
 
 def test_a_scheduled_time_is_the_window_that_is_told(tmp_path):
-    """Contract.md 6.2 and 10: the run of 23:00 looks at the hour before."""
+    """C6.2b and C10b: the run of 23:00 looks at the hour before."""
     flags = ("--dataset-source", "x", "--dataset-format", "capture", "--output-path", str(tmp_path))
     given = config_of(
         "monitor",

@@ -1,4 +1,4 @@
-"""The exit messages of contract.md section 1.6, and where they are left."""
+"""The exit messages of C1.6, and where they are left."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_what_the_monitor_is_given_reaches_the_job(home, tmp_path, monkeypatch):
         "analysis_type": "DATA_QUALITY",
         "dataset_source": "s3://bucket/captures/churn",
         "dataset_format": '{"sagemakerCaptureJson": {}}',
-        "output_path": "s3://bucket/reports/churn/hourly",  # contract.md 1.5
+        "output_path": "s3://bucket/reports/churn/hourly",  # C1.5
         "baseline_constraints": "s3://bucket/constraints.json",
         "baseline_statistics": "s3://bucket/statistics.json",
         "record_preprocessor_script": str(tmp_path / "pre.py"),

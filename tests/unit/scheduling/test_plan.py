@@ -18,7 +18,7 @@ def test_an_entry_says_when_over_which_window_and_which_jobs(schedule):
 
     window = schedule.plan.window(at(9, 13))
     assert schedule.plan.clock.cron == "0 13 * * *"
-    assert (window.start, window.end) == (at(1, 13), at(8, 13))  # contract.md 6.2, the guide's own example
+    assert (window.start, window.end) == (at(1, 13), at(8, 13))  # C6.2b, the guide's own example
     assert schedule.plan.env_file(schedule.plan.entry.jobs[0]) == schedule.folder / "churn.env"
 
 

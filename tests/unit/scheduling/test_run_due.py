@@ -19,7 +19,7 @@ from model_monitor.scheduling.record import held
 
 
 def test_the_first_call_runs_the_window_that_is_over(schedule):
-    """Contract.md section 10: the run of 22:00 looks at 21:00 to 22:00, in the folder of its own hour."""
+    """C10b and C1.5: the run of 22:00 looks at 21:00 to 22:00, in the folder of its own hour."""
     status, printed = schedule.run(at(4, 22, 7))
 
     [job] = schedule.jobs.commands
@@ -184,7 +184,7 @@ def test_the_state_may_lie_elsewhere(schedule, tmp_path):
 
 
 def test_runs_are_listed_latest_first_as_the_services_api_does(schedule):
-    """Contract.md section 10 and 1.6; the members of botocore's MonitoringExecutionSummary."""
+    """C10d and C1.6; the members of botocore's MonitoringExecutionSummary."""
     schedule.jobs.statuses = [0, 3]
     schedule.run(at(4, 21, 5))
     schedule.run(at(4, 22, 5))

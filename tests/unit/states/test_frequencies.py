@@ -71,7 +71,7 @@ blocks = st.lists(
 @settings(deadline=None)
 @given(blocks, blocks, st.integers(1, 12))
 def test_true_counts_lie_within_the_bound_however_states_were_made(left, right, limit):
-    """Source: the guarantee of Misra and Gries, total / (limit + 1), which adding keeps."""
+    """Source: Misra and Gries 1982, whose guarantee, total / (limit + 1), adding keeps."""
     truth = Counter()
     for block in left + right:
         truth.update(block)

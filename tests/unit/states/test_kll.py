@@ -45,7 +45,7 @@ def test_a_sum_by_hand():
 
 
 def test_the_default_level_takes_2050_values():
-    """2 · (⌈2048 / 2⌉ + 1); the 2,051st value stays behind alone. Source: contract.md 4.1."""
+    """2 · (⌈2048 / 2⌉ + 1); the 2,051st value stays behind alone. Source: C4.1."""
     assert [len(level) for level in sketch_of(range(2050)).levels] == [2050]
     assert levels(sketch_of(range(2051))) == [[2050.0], list(range(0, 2050, 2))]
 
@@ -122,7 +122,7 @@ def test_buckets_are_open_at_the_right_except_the_last():
 
 
 def test_bounds_have_the_services_last_bits():
-    """350.8 · 3 / 10 is 105.24000000000001 and 350.8 · 0.3 is 105.24. Source: contract.md 4.1."""
+    """350.8 · 3 / 10 is 105.24000000000001 and 350.8 · 0.3 is 105.24. Source: C4.1."""
     buckets = sketch_of([0.0, 350.8]).buckets(0.0, 350.8)
 
     assert [bucket.lower_bound for bucket in buckets][:4] == [0.0, 35.08, 70.16, 105.24000000000001]

@@ -1,4 +1,4 @@
-"""Which texts are one class. Source: ../shared/spec/contract.md section 11, "Labels"."""
+"""Which texts are one class. Source: C11d."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
 
     A feature without domains is not checked. Above the limit of exact counts the share is known within bounds, and judged
     if both bounds are on one side of the threshold.
-    Source: contract.md 4.4 and section 11, row 1.
+    Source: C4.4, C11.1.
     """
     present = feature.current.num_present
     if not present:

@@ -15,7 +15,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     """The share of values that are neither null nor NaN is at least the one in constraints.json.
 
     A feature without a `completeness` entry is not checked.
-    Source: contract.md 4.4 and section 11, row 6.
+    Source: C4.4, C11.6.
     """
     current = feature.current
     return of_share(

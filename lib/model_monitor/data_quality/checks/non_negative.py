@@ -26,7 +26,7 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
 
     The service suggests `is_non_negative` and evaluates it nowhere, so `monitoring_config.non_negative_check` (ours) has to
     be Enabled. A feature whose `is_non_negative` is false or absent is not checked.
-    Source: contract.md section 11, row 5.
+    Source: C11.5.
     """
     current, moments = feature.current, feature.current.moments
     if not current.num_present:

@@ -3,7 +3,7 @@
 As in Spark's MLlib, precision is 0 where nothing was predicted positive, and F is 0 where precision and recall are; a rate of a
 class without rows is not defined.
 
-Source: contract.md 5.1, golden rule 20.
+Source: C5.1, golden rule 20.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _register_best_constant(name: str, metric: Metric) -> None:
     def best_constant(evidence: BinaryEvidence) -> Estimate:
         """The same metric, had the more frequent class been predicted for all rows.
 
-        Source: contract.md section 11, row 11.
+        Source: C11.11.
         """
         return metric(evidence.constant())
 

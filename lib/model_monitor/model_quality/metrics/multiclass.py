@@ -3,7 +3,7 @@
 As in Spark's MLlib, the precision of a class that was never predicted is 0, and a class that is no label has no weight.
 Variances are those of the delta method under multinomial counts.
 
-Source: contract.md 5.1, golden rule 20.
+Source: C5.1, golden rule 20.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _register_best_constant(name: str, metric: Metric) -> None:
     def best_constant(evidence: MulticlassEvidence) -> Estimate:
         """The same metric, had the most frequent class been predicted for all rows.
 
-        Source: contract.md section 11, row 11.
+        Source: C11.11.
         """
         return metric(evidence.constant())
 

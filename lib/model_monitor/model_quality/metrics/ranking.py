@@ -23,7 +23,7 @@ def auc(evidence: BinaryEvidence) -> ShareEstimate:
     """Area under the ROC curve: the share of pairs of a positive and a negative row that the scores have in order.
 
     Not defined without rows of both classes. The service's is that of MLlib's thinned curve.
-    Source: contract.md 5.1 and section 11, row 9; DeLong, DeLong and Clarke-Pearson 1988 for the variance.
+    Source: C5.1, C11.9; DeLong, DeLong and Clarke-Pearson 1988 for the variance.
     """
     scores = _scores(evidence)
     if evidence.as_service:
@@ -46,7 +46,7 @@ def au_prc(evidence: BinaryEvidence) -> ShareEstimate:
     """Area under precision over recall, by trapezoids. Not defined without positive rows.
 
     Its interval is that of a share of the positive rows.
-    Source: contract.md 5.1; Boyd, Eng and Page 2013, "Area under the precision-recall curve: point estimates and
+    Source: C5.1; Boyd, Eng and Page 2013, "Area under the precision-recall curve: point estimates and
     confidence intervals".
     """
     scores = _scores(evidence)

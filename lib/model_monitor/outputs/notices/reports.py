@@ -23,7 +23,7 @@ ON_TIME = "OnTime"
 
 COMPLETED = "Completed"
 COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"
-"""What the service calls an execution's status (contract.md 1.6)."""
+"""What the service calls an execution's status (C1.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Report:
 
     analysis_type: which monitor. endpoint, schedule: None outside one. start, end: the window; None if the whole source was
     read. violations: how many. worst: at most `MOST_VIOLATIONS` of them as constraint_violations.json has them, the worst
-    first. paths: where the run's files are, by what they are. metrics: as CloudWatch's objects (contract.md 9.1). time: when the
+    first. paths: where the run's files are, by what they are. metrics: as CloudWatch's objects (C9.1). time: when the
     run told. notices: what there is to say beside the alert.
     """
 

@@ -21,7 +21,7 @@ MOST_BYTES = 1_000_000
 """Of one request. Source: CloudWatch's quotas of PutMetricData: 1,000 metrics, 1 MB."""
 
 LONGEST_NAME = 255
-"""Characters of a metric's name or a namespace. Source: the service's API model."""
+"""Characters of a metric's name or a namespace. Source: CloudWatch's API model."""
 
 NUMBER_OF_VIOLATIONS = "total_number_of_violations"
 
@@ -31,7 +31,7 @@ NAMESPACES = {
     "MODEL_BIAS": "bias-metrics",
     "MODEL_EXPLAINABILITY": "explainability-metrics",
 }
-"""The last part of the service's own namespaces (contract.md 9.2)."""
+"""The last part of the service's own namespaces (C9.2, C11.21)."""
 
 
 def _examined(namespace: str) -> str:
@@ -60,7 +60,7 @@ def cloudwatch(report: Report, namespace: str, surroundings: Surroundings) -> No
     infinite) and metrics whose name or dimensions it refuses are left out and counted in the log.
 
     Raises SinkFailed.
-    Source: contract.md 9.2.
+    Source: C9.2.
     """
     client = surroundings.aws("cloudwatch", None)
     metrics, undefined = sendable(_complete(report))

@@ -36,7 +36,7 @@ class Security(Enum):
 
     @property
     def port(self) -> int:
-        """The usual port. Source: RFC 6409 and RFC 8314; 25 is SMTP's own."""
+        """The usual port. Source: RFC 6409 and RFC 8314; for 25 RFC 5321."""
         return {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}[self]
 
 

@@ -73,7 +73,7 @@ def test_the_number_of_violations_is_sent_once_and_first(report, surroundings):
 
 
 @pytest.mark.parametrize(
-    ("analysis_type", "endpoint", "namespace"),  # contract.md 9.2
+    ("analysis_type", "endpoint", "namespace"),  # C9.2
     [
         ("DATA_QUALITY", "churn", "aws/sagemaker/Endpoints/data-metrics"),
         ("DATA_QUALITY", None, "aws/sagemaker/ModelMonitoring/data-metrics"),
