@@ -20,7 +20,10 @@ from model_monitor.launch.deequ_release import COORDINATE, FILE_NAME, MODULE, OR
 
 VARIABLE = "MODEL_MONITOR_DEEQU_JAR"
 ARTIFACT = maven.Artifact(ORGANISATION, MODULE, REVISION, SHA256)
-REMEDY = f"name a mirror in {maven.MIRROR}, or copy {FILE_NAME} here from a machine with network access and set {VARIABLE} to its path"
+REMEDY = (
+    f"name a mirror in {maven.MIRROR}, or copy {FILE_NAME} here from a machine with network access and set {VARIABLE} "
+    "to its path"
+)
 
 
 def jar_path(environment: Mapping[str, str]) -> Path:
