@@ -116,10 +116,12 @@ def _fetch_from_mirror(artifact: Artifact, directory: Path, mirror: str, remedy:
         reason = f"{MIRROR} answers {fault.code} {fault.reason} for {artifact.path}"
         raise _not_fetched(artifact, reason, remedy) from fault
     except (OSError, ValueError) as fault:
-        cause: object = fault.reason if isinstance(fault, URLError) else fault
+        cause = fault.reason if isinstance(fault, URLError) else fault
         untrusted = isinstance(cause, ssl.SSLCertVerificationError)
         reason = (
-            "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE" if untrusted else cause
+            "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE"
+            if untrusted
+            else f"{cause}"
         )
         raise _not_fetched(artifact, f"{MIRROR} can't be read ({reason})", remedy) from fault
 
