@@ -46,7 +46,8 @@ types: $(VENV)/.test ## check types
 bench: $(VENV)/.test classes ## run the benchmarks; each prints a ratio against a peer
 	@$(PY) benchmarks/__main__.py $(ARGS)
 
-docs: $(VENV)/.test ## check the links and the commands of the documentation
+docs: $(VENV)/.test ## draw the picture of the layers, and check the links and the commands of the documentation
+	@$(PY) -m tests.layers_picture docs/layers.svg
 	@$(PY) -m pytest --quiet tests/unit/test_documentation.py
 
 package: $(VENV)/.run dist/environment.tar.gz ## build into dist/: the wheel, the zip for --py-files, an environment for clusters

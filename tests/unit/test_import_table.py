@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.layers import MAY_IMPORT, circles, imports_of, layer_of, libraries_of, modules
+from tests.layers_picture import picture, rows_of
 from tests.programs import printed_by
+
+ROOT = Path(__file__).resolve().parents[2]
 
 MODULES = modules()
 
@@ -65,6 +70,20 @@ def test_the_table_goes_one_way_and_names_what_is_there():
 
 def test_circles_are_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
+
+
+def test_the_picture_of_the_layers_is_the_tables():
+    drawn = (ROOT / "docs" / "layers.svg").read_text(encoding="utf-8")
+
+    assert drawn == picture(MAY_IMPORT), "`make docs` draws it again"
+
+
+def test_a_row_of_the_picture_stands_above_all_that_its_layers_import():
+    assert rows_of({"top": {"low", "middle"}, "middle": {"low"}, "low": set(), "aside": set()}) == [
+        ["low", "aside"],
+        ["middle"],
+        ["top"],
+    ]
 
 
 @pytest.mark.parametrize("module", MODULES)
