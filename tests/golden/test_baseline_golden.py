@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 UNORDERED = ("buckets", "domains")
-"""Lists of categories are compared as sets: the service's order is that of a Scala map (golden rule 9)."""
+"""Lists of categories are compared as sets: the service's order is that of a Scala map (G9)."""
 
 
 @pytest.fixture(scope="module")
@@ -117,5 +117,5 @@ def test_the_default_stays_within_the_sketches_bound_of_the_service(golden, base
             assert mine[name] == other[name]
         assert mine["mean"] == pytest.approx(other["mean"], rel=1e-12)
         buckets = zip(mine["distribution"]["kll"]["buckets"], other["distribution"]["kll"]["buckets"], strict=True)
-        # detection.md section 1: 0.0009 of the rows on each of the four ranks
+        # D1b: 0.0009 of the rows on each of the four ranks
         assert all(abs(bucket["count"] - same["count"]) <= 4 * 0.0009 * rows for bucket, same in buckets)

@@ -22,7 +22,7 @@ EXPECTED = GOLDEN / "bias-oracle" / "synthetic" / "expected.json"
 CASES = json.loads(EXPECTED.read_text())["cases"] if EXPECTED.exists() else []
 
 WHOLE_PART = {"cont_no_threshold": NO_THRESHOLD}
-"""smclarify raises for a whole part; ours says it in every metric (clarify.md 2.1)."""
+"""smclarify raises for a whole part; ours says it in every metric (B2.1)."""
 
 
 def submit(job, *flags):
@@ -133,7 +133,7 @@ def test_the_real_merged_record_gives_the_violations_of_the_service(golden, tmp_
 
 
 def test_german_credit_has_the_metrics_of_the_service_but_for_its_older_js(golden, tmp_path):
-    """The file's first line is data: it is not the headers (golden rule 21 on JS)."""
+    """The file's first line is data: it is not the headers (G21 on JS)."""
     case = golden / "clarify-german-credit"
     config = json.loads((case / "analysis_config.json").read_text())
     del config["predictor"], config["methods"]["post_training_bias"]
@@ -181,7 +181,7 @@ def analysed(spark, folder, case, source):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_the_job_gives_the_metrics_of_smclarify(golden, spark, tmp_path, case):
-    """Entries are matched by value: without an order in the data, ours are sorted by it (clarify.md 2.1)."""
+    """Entries are matched by value: without an order in the data, ours are sorted by it (B2.1)."""
     found = analysed(spark, tmp_path, case, golden / "bias-oracle" / "synthetic")
 
     for part in ("pre_training", "post_training"):

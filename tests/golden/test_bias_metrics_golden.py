@@ -24,7 +24,7 @@ CASES = json.loads(EXPECTED.read_text())["cases"] if EXPECTED.exists() else []
 PARTS = ("pre_training", "post_training")
 
 WHOLE_PART = {"cont_no_threshold": NO_THRESHOLD}
-"""Where smclarify raises for a whole part, ours says the same in every metric of it (clarify.md 2.1)."""
+"""Where smclarify raises for a whole part, ours says the same in every metric of it (B2.1)."""
 
 case_of_the_oracle = pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 

@@ -53,7 +53,7 @@ def test_the_churn_run_has_1977_records_of_70_columns_output_first(read, golden,
     assert dataset.names == tuple(names)
     assert len(names) == 70
     assert 0 < profile.feature("Churn").moments.minimum < profile.feature("Churn").moments.maximum < 1  # the scores
-    # 7 of the 1,977 rows have fractions in 59 columns: 99.64592817400101 % are Integral (golden rule README, dq-churn/run)
+    # 7 of the 1,977 rows have fractions in 59 columns: 99.64592817400101 % are Integral (G14, dq-churn/run)
     assert profile.feature("State_NV").data_types.fractional == 7
 
 

@@ -53,13 +53,13 @@ def feature_of(name: str, cells: tuple[str, ...]) -> FeatureProfile:
 
 
 def captured_rows(path: Path) -> list[list[str]]:
-    """The records of a capture file, output half first (golden rule 13)."""
+    """The records of a capture file, output half first (G13)."""
     records = [json.loads(line)["captureData"] for line in path.read_text().splitlines()]
     return [f"{record['endpointOutput']['data']},{record['endpointInput']['data']}".split(",") for record in records]
 
 
 def as_set(violations: Violations) -> set[tuple[str | None, str, str]]:
-    """Violations without their order, which the service does not keep (golden rule 17)."""
+    """Violations without their order, which the service does not keep (G17)."""
     found = [(v.feature_name, v.constraint_check_type, v.description) for v in violations.violations]
     assert len(set(found)) == len(found)
     return set(found)
@@ -104,7 +104,7 @@ def test_by_default_the_churn_run_has_one_more_which_the_service_lost_with_the_t
 
     assert more[:2] == ("Churn", "baseline_drift_check")
     distance = re.fullmatch(rf"Baseline drift distance: {NUMBER} exceeds threshold: 0\.1", more[2])[1]
-    assert float(distance) == pytest.approx(0.8057, abs=5e-5)  # golden rule 16
+    assert float(distance) == pytest.approx(0.8057, abs=5e-5)  # G16
 
 
 def test_every_feature_of_churn_has_its_numbers_whether_it_is_violated_or_not(churn):

@@ -1,4 +1,4 @@
-"""Files that the real service wrote, read and written back. Which of them is verbatim: ../shared/golden/README.md."""
+"""Files that the real service wrote, read and written back. They are the cases of docs/reference/golden.md."""
 
 import json
 
@@ -53,7 +53,7 @@ def test_the_housing_statistics_say_what_the_file_says(golden):
     assert len(buckets) == 10
     assert sum(bucket.count for bucket in buckets) == 23432
     assert (sketch.parameters.c, sketch.parameters.k) == (0.64, 2048.0)
-    assert sum(len(level) * 2**height for height, level in enumerate(sketch.data)) == 23432  # rule 6
+    assert sum(len(level) * 2**height for height, level in enumerate(sketch.data)) == 23432  # G6
     (time,) = statistics.feature("event_time").distribution.categorical.buckets
     assert (time.value, time.count) == ("2024-10-27T17:39:31Z", 23432)
 
@@ -76,12 +76,12 @@ def test_the_housing_statistics_as_rows(golden):
     assert (rows[3]["name"], rows[3]["std_dev"], rows[3]["max"]) == ("price", 974816.9090171932, 3.8e7)
 
 
-def test_the_housing_constraints_hold_the_defaults_for_every_feature(golden):  # rule 12
+def test_the_housing_constraints_hold_the_defaults_for_every_feature(golden):  # G12
     constraints = Constraints.from_json((golden / "dq-housing-full/constraints.json").read_text())
 
     assert {constraints.monitoring_of(feature.name) for feature in constraints.features} == {MonitoringSettings()}
     assert constraints.monitoring_config == MonitoringSettings().as_config()
-    assert len(constraints.feature("state").domains) == 54  # rule 9
+    assert len(constraints.feature("state").domains) == 54  # G9
     assert constraints.feature("id").domains is None
     assert constraints.feature("price").num_constraints.is_non_negative
 

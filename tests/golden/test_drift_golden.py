@@ -48,7 +48,7 @@ CATEGORICAL = {
     "total_variation": "total_variation",
     "hellinger": "hellinger",
 }
-OF_THE_CALIBRATED_METHOD = {"cell_min_p_bonferroni", "difference"}  # detection.md section 4: not compared here
+OF_THE_CALIBRATED_METHOD = {"cell_min_p_bonferroni", "difference"}  # a method that we do not have
 
 
 def vectors(kind: str) -> list[dict[str, Any]]:
@@ -177,7 +177,7 @@ def test_the_chi_square_test_of_two_samples_is_that_of_the_vectors(case, key, ex
 
 @pytest.fixture(scope="module")
 def churn(golden) -> tuple[list[NumericDistribution], list[NumericDistribution]]:
-    """The 70 features of the baseline of 2,333 rows and of the run of 1,977 rows, prediction first (golden rule 13)."""
+    """The 70 features of the baseline of 2,333 rows and of the run of 1,977 rows, prediction first (G13)."""
     with (golden / "dq-churn" / "input.csv").open(newline="") as file:
         baseline = np.array([list(map(float, row)) for row in list(csv.reader(file))[1:]])
     captured = []
@@ -191,7 +191,7 @@ def churn(golden) -> tuple[list[NumericDistribution], list[NumericDistribution]]
 
 
 def test_no_feature_of_churn_drifts_with_the_services_distance(churn):
-    """The real run reported 60 violations, none of drift (golden rule 16)."""
+    """The real run reported 60 violations, none of drift (G16)."""
     verdicts = [
         judge(compare_numeric(*sides, ties=Ties.LOST), 0.1, baseline_rows=2333, current_rows=1977)
         for sides in zip(*churn, strict=True)
@@ -207,9 +207,9 @@ def test_labels_against_scores_of_churn_are_far_apart_only_if_all_values_count(c
     lost = compare_numeric(labels, scores, method="Simple", ties=Ties.LOST)
     summed = compare_numeric(labels, scores)
 
-    assert (lost.n, lost.m, lost.distance) == (4, 334, 0.5)  # golden rule 16
+    assert (lost.n, lost.m, lost.distance) == (4, 334, 0.5)  # G16
     assert compare_numeric(labels, scores, ties=Ties.LOST).distance == 0.0
-    assert summed.distance == pytest.approx(0.8057, abs=5e-5)  # golden rule 16
+    assert summed.distance == pytest.approx(0.8057, abs=5e-5)  # G16
     assert (summed.n, summed.m) == (2333, 1977)
 
 
@@ -223,7 +223,7 @@ def sketches_of(path: Path) -> dict[str, NumericDistribution]:
 
 
 def test_two_payloads_over_and_over_drift_only_if_all_values_count(golden):
-    """The real run on 18 rows flagged no drift, the true distances being 0.65 to 0.95 (golden rule 16)."""
+    """The real run on 18 rows flagged no drift, the true distances being 0.65 to 0.95 (G16)."""
     baseline = sketches_of(golden / "dq-cookbook" / "baseline" / "statistics.json")
     current = sketches_of(golden / "dq-cookbook" / "run" / "statistics.json")
 

@@ -39,7 +39,7 @@ def with_data_read(record):
 
 
 def test_ids_that_come_again_and_again_each_get_their_label(merged, golden):
-    """Golden rule 19: 3,318 captures with 334 ids; the confusion matrix behind ten published violations."""
+    """G19: 3,318 captures with 334 ids; the confusion matrix behind ten published violations."""
     folder = golden / "mq-churn-binary" / "run1-goldmermaid"
     records, folders = merged(folder / "capture.reconstructed.jsonl", folder / "ground-truth.reconstructed.jsonl")
     expected = json.loads((folder / "monitor-input.json").read_text())

@@ -1,6 +1,6 @@
 """Model quality against what the real service wrote: numbers as displayed, texts to the last digit. Pure, no Spark.
 
-Standard deviations are random in the service too (golden rule 20): of them presence and magnitude count.
+Standard deviations are random in the service too (G20): of them presence and magnitude count.
 """
 
 from __future__ import annotations

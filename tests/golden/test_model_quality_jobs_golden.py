@@ -1,7 +1,7 @@
 """Model quality against what the service displayed for the same inputs, through ./spark-submit.sh --compat service.
 
 The service's files themselves were not published: numbers are compared with all digits that a display shows, standard
-deviations, which are random, by presence and magnitude (golden rule 20).
+deviations, which are random, by presence and magnitude (G20).
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def test_every_displayed_metric_is_the_services(golden, baseline_of, case):
         ours = found_at(metrics, path)
         if path.endswith("standard_deviation"):
             assert (ours is None) == (text == "None"), path
-            # two runs of the service on one file differ by a factor of two (golden rule 20)
+            # two runs of the service on one file differ by a factor of two (G20)
             assert ours is None or (ours == 0) == (float(text) == 0), path
             assert ours is None or ours <= 5 * float(text), path
         elif text.startswith("["):
@@ -142,7 +142,7 @@ def test_every_displayed_constraint_is_the_services(golden, baseline_of, case):
 
 @pytest.fixture(scope="module")
 def merged(golden, tmp_path_factory):
-    """The hour of run 1 merged by hand: every capture with the label of its inference id (golden rule 19)."""
+    """The hour of run 1 merged by hand: every capture with the label of its inference id (G19)."""
     run = golden / "mq-churn-binary" / "run1-goldmermaid"
     labels = {}
     for line in (run / "ground-truth.reconstructed.jsonl").read_text().splitlines():

@@ -19,7 +19,7 @@ def submit(job, *flags):
 
 
 def violations_in(path):
-    """The violations as a set: the service's order is not deterministic (golden rule 17)."""
+    """The violations as a set: the service's order is not deterministic (G17)."""
     found = json.loads(path.read_text())["violations"]
     return {(each["feature_name"], each["constraint_check_type"], each["description"]) for each in found}
 

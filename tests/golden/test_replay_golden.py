@@ -55,7 +55,7 @@ def test_the_churn_run_is_equal(golden, tmp_path):
     assert (status, result["equal"], result["summary"][0]) == (0, True, "1 of 1 window equal")
     [window] = result["windows"]
     assert (window["start"], len(window["compat_service"]["violations"])) == ("2022-04-18T00:00:00+00:00", 60)
-    # golden rule 16: with true counts Churn would have been violation number 61
+    # G16: with true counts Churn would have been violation number 61
     assert [each["subject"] for each in window["differences_of_default"]] == ["Churn"]
 
 

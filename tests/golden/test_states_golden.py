@@ -66,14 +66,14 @@ def numerical(features: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def housing(golden):
-    """Cells by column, and the service's features by name, of 23,432 rows (golden/README.md)."""
+    """Cells by column, and the service's features by name, of 23,432 rows (dq-housing-full, G5 and G7)."""
     folder = golden / "dq-housing-full"
     return columns_of(folder / "input.csv"), features_of(folder / "statistics.json")
 
 
 @pytest.fixture(scope="module")
 def churn(golden):
-    """Cells by column, and the service's features by name, of 2,333 rows (golden/README.md)."""
+    """Cells by column, and the service's features by name, of 2,333 rows (dq-churn, G3 and G5)."""
     folder = golden / "dq-churn"
     return columns_of(folder / "input.csv"), features_of(folder / "statistics.from-log.json")
 
@@ -144,7 +144,7 @@ def test_frequencies_of_housing_are_the_services_categories(housing):
 
 
 def test_distinct_counts_of_housing_are_the_services(spark, golden, housing):
-    """All 14, of the text of the cell: 24,000 for the 23,432 unique ids, 5,097 for the prices (golden rule 7)."""
+    """All 14, of the text of the cell: 24,000 for the 23,432 unique ids, 5,097 for the prices (G7)."""
     cells, features = housing
     frame = spark.read.csv(str(golden / "dq-housing-full" / "input.csv"), header=True)
     hashes = frame.selectExpr(*(f"xxhash64(`{name}`) as `{name}`" for name in frame.columns)).toPandas()

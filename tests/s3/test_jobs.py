@@ -156,7 +156,7 @@ def test_jobs_in_a_storm_write_what_they_write_in_fair_weather(s3, runner, outpu
 @pytest.mark.usefixtures("outputs")
 @pytest.mark.parametrize("refused", ["refused/constraints.json", "refused/_current.json"], ids=["a copy", "the commit"])
 def test_a_run_that_is_half_published_does_not_count_and_a_rerun_is_clean(s3, runner, refused):
-    """Production rule 21: the commit is one object, and what it names never changes."""
+    """P21: the commit is one object, and what it names never changes."""
     s3.put("storm", {"more.csv": PEOPLE + "0.5,99,gold\n"})
     first, second = (*baseline_flags(BUCKET, "refused"), *ENCRYPTION), ("--dataset-source", f"{BUCKET}/more.csv")
     statuses = [runner.job("baseline", *first)]

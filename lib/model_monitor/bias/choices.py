@@ -1,7 +1,7 @@
 """Which cells of a column are chosen: the positive labels, the sensitive groups of a facet. Pure.
 
 A `Choice` is made from a column's facts and the keys it was counted by, and is the set of the keys that are chosen.
-Source: clarify.md 2.1.
+Source: B2.1.
 """
 
 from __future__ import annotations

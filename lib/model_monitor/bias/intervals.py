@@ -2,7 +2,7 @@
 
 Drawing rows with replacement is drawing the cells' counts from a multinomial distribution, so this is the bootstrap of the rows
 at the price of the cells. The flip test is drawn from its three outcomes, given the neighbours.
-Source: clarify.md 5.2; Efron and Tibshirani 1993, "An Introduction to the Bootstrap", percentile interval.
+Source: B5.2; Efron and Tibshirani 1993, "An Introduction to the Bootstrap", percentile interval.
 """
 
 from __future__ import annotations

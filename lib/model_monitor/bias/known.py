@@ -49,7 +49,7 @@ class KnownBias:
 def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
     """The group with the same configured values. Of an interval the threshold counts: its other end moves with the data.
 
-    Source: clarify.md 5.2.
+    Source: B5.2.
     """
     for group in groups:
         if group.value_or_threshold in (choice.shown, choice.configured):

@@ -32,7 +32,7 @@ REST = "__default__"
 """The service's name of the rows that are in none of the configured segments."""
 
 FLIP_TEST_ROWS = 200_000
-"""Rows of group a that neighbours are looked for among: 22 MB of 14 columns (clarify.md 2.3)."""
+"""Rows of group a that neighbours are looked for among: 22 MB of 14 columns (B2.3)."""
 
 _INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
 _NEAREST = 3

@@ -2,7 +2,7 @@
 
 Those of the service are exact, its full stops and prefixes included. Numbers are printed as Python prints them. Pure.
 
-Source: clarify.md 2.1, 2.2 and 5.2.
+Source: B2.1, B2.2 and B5.2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How good the predictions are as a whole: what Clarify's report says of the model beside its bias. Pure.
 
-Source: clarify.md 2.4.
+Source: B2.4.
 """
 
 from __future__ import annotations

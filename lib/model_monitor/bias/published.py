@@ -1,6 +1,6 @@
 """The metrics of an analysis as a platform is told of them. Pure.
 
-Source: C9.2; clarify.md 5.2.
+Source: C9.2; B5.2.
 """
 
 from __future__ import annotations

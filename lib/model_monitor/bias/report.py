@@ -17,7 +17,7 @@ PRE_TRAINING, POST_TRAINING = "pre_training", "post_training"
 def report_of(analysis: BiasAnalysis) -> BiasReport:
     """analysis.json of an analysis; a part that was not asked for is left out.
 
-    Source: clarify.md 3.
+    Source: B3.
     """
     return BiasReport(
         version="1.0",

@@ -2,7 +2,7 @@
 
 The rule and its traps are Clarify's (docs/bias.md says them for users): an integer column of 0 and 1 is continuous up to 40
 rows. `--column-types` says otherwise for a column.
-Source: clarify.md 2.1.
+Source: B2.1.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     {"captureData": {"endpointInput": {…}, "endpointOutput": {…}}, "eventMetadata": {…}, "eventVersion": "0"}
 
-Source: C3.1.
+Source: C3.1; the captures of schema-examples, G19.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
     """Options that an analysis configuration stands for, where they are not given: where its data lies, and what it is.
 
     Its `dataset_uri` wins over everything but a flag. A monitor's configuration does not say what its data is: merged records.
-    Source: clarify.md 1 and 5.1.
+    Source: B1 and B5.1.
     """
     if "analysis_type" not in given or given["analysis_type"].text.upper() not in ANALYSES:
         return {}

@@ -44,7 +44,7 @@ class Comparison:
 
     current: its features are called as in `constraints`. baseline: the distributions that drift is measured from, by feature
     (`distributions.from_statistics`, `from_profile`). current_columns: how many columns the records have; None: as many as
-    `current`. ties, exact_classes: LOST and True replay the service (golden rules 16 and 14); else equal values add up, and a
+    `current`. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
     type holds what fits in it (C11.32).
     """
 

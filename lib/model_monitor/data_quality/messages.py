@@ -2,7 +2,7 @@
 
 Numbers are printed as Java's `Double.toString` has them (C11.28). Pure.
 
-Source: C4.4, C11.2, C11.3, C11.4, C11.23.
+Source: C4.4, C11.2, C11.3, C11.4, C11.23, G14, G15, G16.
 """
 
 from __future__ import annotations

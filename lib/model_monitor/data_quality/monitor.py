@@ -27,7 +27,7 @@ from model_monitor.states.measures import Measures
 from model_monitor.states.metrics import FeatureMetrics, metrics_of
 
 MOST_FEATURES_WITH_SKETCHES = 300
-"""Above it statistics.json leaves the sketches out unless asked: 200 of them are 42 MB of text (production rule 19)."""
+"""Above it statistics.json leaves the sketches out unless asked: 200 of them are 42 MB of text (P19)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from model_monitor.states import ColumnType, FeatureProfile, Profile
 from model_monitor.states.metrics import FeatureMetrics
 
 MAX_DOMAIN_SIZE = 120
-"""Most values of a text feature that are listed one by one: the limit of Deequ's ColumnProfiler (golden rule 9)."""
+"""Most values of a text feature that are listed one by one: the limit of Deequ's ColumnProfiler (G9)."""
 
 
 def statistics_of(
@@ -40,7 +40,7 @@ def statistics_of(
 ) -> Statistics:
     """The statistics of a profile. metrics: Deequ's metrics of its features, by name.
 
-    Source: C4.1, golden/README.md rules 1 to 9.
+    Source: C4.1, G1 to G9.
     """
     return Statistics(
         dataset=Dataset(item_count=profile.item_count),
@@ -54,7 +54,7 @@ def statistics_of(
 def domain_of(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, int] | None:
     """Rows by value of a text feature with few values, the most frequent first; None where there are too many.
 
-    A column of dates has none: no later day would be among them. Texts that look like dates are texts (golden rule 9).
+    A column of dates has none: no later day would be among them. Texts that look like dates are texts (G9).
     """
     if feature.inferred_type != InferredType.STRING.value or feature.column_type in (
         ColumnType.DATE,

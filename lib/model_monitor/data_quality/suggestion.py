@@ -30,7 +30,7 @@ COMPARISON_METHOD = ComparisonMethod.ROBUST
 """How a new baseline asks for drift to be measured (docs/decisions/0005-comparison-method.md)."""
 
 DEFAULT_SETTINGS = MonitoringSettings(comparison_method=COMPARISON_METHOD)
-"""The `monitoring_config` of a new baseline (golden rule 12)."""
+"""The `monitoring_config` of a new baseline (G12)."""
 
 
 def suggest(
@@ -38,7 +38,7 @@ def suggest(
 ) -> Constraints:
     """The constraints that a data set with this profile passes.
 
-    Source: C4.2, golden/README.md rules 11 and 12.
+    Source: C4.2, G11 and G12.
     """
     features = []
     for feature in profile.features:
@@ -53,7 +53,7 @@ def suggest(
 def inferred_type(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
     """Later values have the type that these have.
 
-    Source: golden/README.md rule 8.
+    Source: G8.
     """
     return {"inferred_type": InferredType(feature.inferred_type)}
 
@@ -62,7 +62,7 @@ def inferred_type(feature: FeatureProfile, max_domain_size: int) -> Mapping[str,
 def completeness(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
     """The share of values present is at least the one observed here; without rows none was.
 
-    Source: golden/README.md rule 11.
+    Source: G11.
     """
     return {"completeness": feature.completeness} if feature.data_types.total else {}
 
@@ -72,7 +72,7 @@ def is_non_negative(feature: FeatureProfile, max_domain_size: int) -> Mapping[st
     """Whether no number was negative; written for every numeric feature, also when it is false.
 
     A numeric feature without a single finite value gets none: nothing was observed.
-    Source: golden/README.md rule 11.
+    Source: G11.
     """
     if not feature.is_numeric or feature.moments is None or not feature.moments.count:
         return {}
@@ -84,7 +84,7 @@ def is_non_negative(feature: FeatureProfile, max_domain_size: int) -> Mapping[st
 def domains(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
     """Later values of a text feature with few values are among those seen.
 
-    Source: golden/README.md rules 9 and 11.
+    Source: G9 and G11.
     """
     domain = domain_of(feature, max_domain_size)
     return {"string_constraints": StringConstraints(domains=tuple(domain))} if domain else {}

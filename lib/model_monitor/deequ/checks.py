@@ -1,6 +1,6 @@
 """A user's checks before the scan: where the metric of every analyzer that a user's checks need will come from.
 
-A check runs on states only if its analyzers have them (production rule 14), so each analyzer is given one of four sources,
+A check runs on states only if its analyzers have them (P14), so each analyzer is given one of four sources,
 and what the scan has to gather for it is known before the scan starts. `CheckPlan.run` judges the checks after it. Pure Python
 but for `run`, driver only.
 """
@@ -90,7 +90,7 @@ FROM_FREQUENCIES = frozenset(
 SMALLEST_RELATIVE_ERROR = 0.005
 """ApproxQuantile with a smaller one needs a second scan: so sure is a KLL sketch of size 2,048 up to 80 million values.
 
-Source: detection.md section 1, 0.00035 · log2(n · k / (4,096 · 2,048)).
+Source: D1b, 0.00035 · log2(n · k / (4,096 · 2,048)).
 """
 
 

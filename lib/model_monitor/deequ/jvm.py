@@ -1,7 +1,7 @@
 """Deequ's classes inside the driver's JVM: found once, checked once, and called without looking them up again.
 
 A name looked up through py4j (`jvm.com.amazon.deequ…`) costs half a millisecond, a call on a bound class three hundredths;
-with seven analyzers on a thousand columns that is the difference between seconds and a minute (production rule 13).
+with seven analyzers on a thousand columns that is the difference between seconds and a minute (P13).
 Driver only. Nothing here starts a callback server.
 """
 

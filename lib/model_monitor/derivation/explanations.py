@@ -128,7 +128,7 @@ def _method(formula: str, methods: Mapping[str, str]) -> str | None:
 
 
 def _correction(method: str, table: Table) -> float | None:
-    """What chance may do to so few values, as the method takes it off. Source: detection.md 3.1."""
+    """What chance may do to so few values, as the method takes it off. Source: D3.1."""
     if method == "ChiSquared":
         return None
     return 0.0 if method == "Simple" else CRITICAL_VALUE * math.sqrt((table.n + table.m) / (table.n * table.m))

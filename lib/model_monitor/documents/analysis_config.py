@@ -4,7 +4,7 @@ Every member that the service knows is known here, and no other is accepted: opt
 file is a subset, without `dataset_type` and `methods`. What a member means for the data is decided by those who read it.
 Driver only, pure.
 
-Source: clarify.md 1; C7.2.
+Source: B1; C7.2.
 """
 
 from __future__ import annotations

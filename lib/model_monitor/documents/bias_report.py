@@ -3,7 +3,7 @@
 Written as the service's container writes it: Python's `json.dumps` with an indent of 4; infinities are texts. Attributions
 (`explanations`) and whatever else a file has are kept. Driver only, pure.
 
-Source: clarify.md 3; C7.3, C7.4; golden rules 21 to 23.
+Source: B3; C7.3, C7.4; G21, G22 and G23.
 """
 
 from __future__ import annotations

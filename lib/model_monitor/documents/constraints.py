@@ -135,7 +135,7 @@ class MonitoringSettings:
 
     comparison_method: SIMPLE or ROBUST, never one of their other names. non_negative_check: ours; whether
     `is_non_negative` is evaluated, which the service only suggests (C11.5).
-    Source: C4.2, golden/README.md rule 12.
+    Source: C4.2, G12.
     """
 
     evaluate_constraints: bool = True

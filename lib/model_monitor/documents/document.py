@@ -144,7 +144,7 @@ class Document(Section):
         return self.plain()
 
     def to_json(self) -> str:
-        """The file's text, as the service's containers print it (golden/README.md rule 10)."""
+        """The file's text, as the service's containers print it (G10)."""
         return json_text.dump(self.plain())
 
 

@@ -2,7 +2,7 @@
 
 Takes and gives plain JSON values (dict, list, str, int, float, bool, None); knows no document. Driver only, pure.
 Written is Jackson's default pretty print of Java values, byte for byte: `" : "` after a name, arrays on one line,
-doubles as `Double.toString` has them, no newline at the end (golden/README.md rule 10).
+doubles as `Double.toString` has them, no newline at the end (G10).
 """
 
 from __future__ import annotations

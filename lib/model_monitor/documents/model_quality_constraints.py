@@ -3,7 +3,7 @@
 One of the three members `…_constraints` is there, by the problem's type; users add, change and delete entries in it. `tolerance`
 is ours: how the thresholds were made. Driver only, pure.
 
-Source: C5.2, golden rule 20.
+Source: C5.2, G20.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 One of the three members `…_metrics` is there, by the problem's type. Members that we don't know are kept. Driver only, pure.
 
-Source: C5.1, golden rule 20.
+Source: C5.1, G20.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """statistics.json of the data-quality jobs: what one profile of a data set says about each feature.
 
-Both generations of the service's files are read, the newer one is written (C4.1, golden/README.md rules 1
-and 2). What the service prints as a double is a float here and written as a double, also when a hand-made file had `7`
-for `7.0`; counts of rows are ints, also when it had `7.0`. Model-quality statistics are another document. Driver only,
-pure.
+Both generations of the service's files are read, the newer one is written (C4.1, G1 and G2). What the service
+prints as a double is a float here and written as a double, also when a hand-made file had `7` for `7.0`; counts of rows are
+ints, also when it had `7.0`. Model-quality statistics are another document. Driver only, pure.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ class Common(Section):
 class Bucket(Section):
     """Values from lower_bound (included) to upper_bound (excluded, but included in the last bucket).
 
-    count: difference of two ranks of the KLL sketch, so not exact for large data (golden/README.md rule 5).
+    count: difference of two ranks of the KLL sketch, so not exact for large data (G5).
     """
 
     lower_bound: Number

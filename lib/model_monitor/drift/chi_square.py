@@ -59,7 +59,7 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     computable with fewer than two cells left.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: Distance.categoricalChiSquareTest of Deequ 2.1.0 and MLlib's ChiSqTest; detection.md 3.4.
+    Source: Distance.categoricalChiSquareTest of Deequ 2.1.0 and MLlib's ChiSqTest; D3.4.
     """
     require_values(baseline.sum(), current.sum())
     known = baseline > 0
@@ -83,7 +83,7 @@ def two_sample_test(baseline: Counts, current: Counts) -> ChiSquareTest:
     A single cell has a statistic of 0 and a p-value of 1.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: detection.md 3.5.
+    Source: D3.5.
     """
     require_values(baseline.sum(), current.sum())
     n, m = baseline.sum(), current.sum()
@@ -132,7 +132,7 @@ def chi_square_two_sample(baseline: Counts, current: Counts) -> float:
     """p-value of `two_sample_test`.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: detection.md 3.5.
+    Source: D3.5.
     """
     return two_sample_test(baseline, current).p_value
 

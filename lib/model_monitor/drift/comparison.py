@@ -63,7 +63,7 @@ def compare_numeric(
     """The L-infinity distance of two numeric distributions. method: a name of NUMERIC_METHODS.
 
     Raises BadConfiguration if there is no such method.
-    Source: detection.md 3.1; with ties lost golden rule 16.
+    Source: D3.1; with ties lost G16.
     """
     entry = _method(NUMERIC_METHODS, "comparison_method", method)
     formula = entry.facts["formula"]
@@ -84,7 +84,7 @@ def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, me
     LInfinity is corrected for chance as `Robust` is. ChiSquared gives a p-value.
 
     Raises BadConfiguration if there is no such method.
-    Source: detection.md 3.2 and 3.4; C11.23.
+    Source: D3.2 and D3.4; C11.23.
     """
     entry = _method(CATEGORICAL_METHODS, "categorical_drift_method", method)
     formula = entry.facts["formula"]

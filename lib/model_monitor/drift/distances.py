@@ -206,7 +206,7 @@ def population_stability_index(baseline: Counts, current: Counts) -> float:
     one side does not make the index infinite. Totals that differ move it a little even if the shares are equal.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: detection.md 3.5; Deequ's own has no smoothing.
+    Source: D3.5; Deequ's own has no smoothing.
     """
     require_values(baseline.sum(), current.sum())
     filled = (baseline > 0) | (current > 0)
@@ -227,7 +227,7 @@ def total_variation(baseline: Counts, current: Counts) -> float:
     """Total variation distance, the share of values that would have to move: 0 for equal shares, 1 for disjoint ones.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: detection.md 3.5; as Databricks.
+    Source: D3.5; as Databricks.
     """
     p, q = _shares(baseline, current)
     return float(np.abs(p - q).sum() / 2)
@@ -246,7 +246,7 @@ def hellinger(baseline: Counts, current: Counts) -> float:
     """Hellinger distance: 0 for equal shares, 1 for disjoint ones.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: detection.md 3.5; as NannyML.
+    Source: D3.5; as NannyML.
     """
     p, q = _shares(baseline, current)
     return float(np.sqrt(np.sum((np.sqrt(p) - np.sqrt(q)) ** 2) / 2))
@@ -265,7 +265,7 @@ def kolmogorov_smirnov_p(baseline: StepCdf, current: StepCdf) -> float:
     """Asymptotic p-value of the two-sample Kolmogorov-Smirnov test: 1 if equal; with ties it is too large, never too small.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: Stephens 1970, "Use of the Kolmogorov-Smirnov, Cramér-von Mises and related statistics"; detection.md 3.5.
+    Source: Stephens 1970, "Use of the Kolmogorov-Smirnov, Cramér-von Mises and related statistics"; D3.5.
     """
     gap = l_infinity_numeric(baseline, current)
     size = math.sqrt(baseline.total * current.total / (baseline.total + current.total))
@@ -285,7 +285,7 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     """First Wasserstein distance of the finite values, in the feature's own unit: by how much values moved on average.
 
     Raises EmptyDistribution if either side has no finite values.
-    Source: detection.md 3.5 and section 2.
+    Source: D3.5 and D2g.
     """
     before, after = baseline.finite(), current.finite()
     require_values(before.total, after.total)

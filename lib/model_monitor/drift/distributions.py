@@ -39,7 +39,7 @@ class StepCdf:
     values: distinct, ascending; -inf and inf may be among them. cumulative: the last one is the number of all values.
     exact_deviation: population standard deviation of the data, if known; see `deviation`.
 
-    Source: detection.md section 1.
+    Source: D1a.
     """
 
     values: Values
@@ -97,7 +97,7 @@ class NumericDistribution:
 
     @classmethod
     def of(cls, sketch: KllSketch, moments: Moments) -> NumericDistribution:
-        """The distribution that a scan's states hold. NaN counts as null: no part of it (detection.md section 2)."""
+        """The distribution that a scan's states hold. NaN counts as null: no part of it (D2f)."""
         known = (moments.minimum, moments.maximum, moments.standard_deviation) if moments.count else (None, None, None)
         return cls(sketch.levels, moments.negative_infinite, moments.positive_infinite, *known)
 
@@ -168,7 +168,7 @@ def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[C
 def decile_edges(cdf: StepCdf) -> Values:
     """The distinct values at which 1/10, 2/10, … 9/10 of the finite values are first reached.
 
-    Source: detection.md 3.5.
+    Source: D3.5.
     """
     finite = cdf.finite()
     # In integers: C(v) ≥ n·j/10 is 10·C(v) ≥ n·j.
@@ -180,7 +180,7 @@ def decile_cells(baseline: StepCdf, current: StepCdf) -> tuple[Counts, Counts]:
     """Counts of each side between the deciles of the baseline: up to the first, …, above the last.
 
     If there are infinities on a side, -inf has a cell of its own before all others and inf one after them.
-    Source: detection.md 3.5 and section 2.
+    Source: D3.5 and D2g.
     """
     edges = decile_edges(baseline)
     ends = [cdf.values[[0, -1]] for cdf in (baseline, current) if cdf.total]
@@ -196,7 +196,7 @@ def histogram_cells(baseline: Histogram, current: Histogram) -> tuple[Counts, Co
 
     Points are cells of their own, matched by value. What a side has in buckets with an infinite end, or as NaN, is a
     cell that the other side does not have.
-    Source: AlignHistograms of TFDV's anomalies/metrics.cc; detection.md 3.3.
+    Source: AlignHistograms of TFDV's anomalies/metrics.cc; D3.3.
     """
     sides = (baseline, current)
     edges = np.unique(np.concatenate([side_edges[_wide(side)] for side in sides for side_edges in _edges(side)]))

@@ -4,7 +4,7 @@ Deequ up to 2.0.21 makes a map of the sketch's items in which equal keys overwri
 of the highest level it occurs in, however often it occurs. Flags, counts and columns full of zeros look unchanged, and
 the numbers of values in the robust correction are about the numbers of distinct values. Pure numpy, driver only.
 
-Source: QuantileNonSample.getRankMap of Deequ 2.0.21; golden rule 16.
+Source: QuantileNonSample.getRankMap of Deequ 2.0.21; G16.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, curre
 
     Not judged: no row at all on a side; values on one side only (the missing ones are the completeness check's matter);
     a distance that is not computable. All values missing on both sides is no drift.
-    Source: detection.md section 2; C11.23.
+    Source: D2; C11.23.
     """
     status, reason = _decided(comparison, threshold, baseline_rows, current_rows)
     return Verdict(

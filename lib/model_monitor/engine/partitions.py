@@ -1,6 +1,6 @@
 """How a session cuts the data that it reads next: into partitions, batches and groups of columns, by what the data is alone.
 
-Spark's own sizes depend on the cores of the cluster, and so would the bytes of the sketches (production rule 1).
+Spark's own sizes depend on the cores of the cluster, and so would the bytes of the sketches (P1).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pyarrow as pa
 from model_monitor.states import State, decode, sum_of
 
 STATES_PER_BATCH = 64
-"""States that leave in one Arrow batch: a KLL sketch has up to 45 KB (production rule 3)."""
+"""States that leave in one Arrow batch: a KLL sketch has up to 45 KB (P3)."""
 
 STATE_SCHEMA = pa.schema(
     [("feature", pa.int32()), ("kind", pa.string()), ("partition", pa.int32()), ("state", pa.binary())]

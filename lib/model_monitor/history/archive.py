@@ -2,7 +2,7 @@
 
 Parquet, because any tool opens it. A profile, `states/profile.parquet`, has a row for each feature and kind of state, so that
 one feature's states can be read without the others; any other state is a single row. The layout is described in docs/files.md;
-state bytes carry their own version (production rule 20).
+state bytes carry their own version (P20).
 """
 
 from __future__ import annotations

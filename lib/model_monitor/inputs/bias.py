@@ -28,7 +28,7 @@ from model_monitor.runs.protocol import Known
 from model_monitor.storage import storage_of
 
 THRESHOLD = 0.5
-"""The service's threshold of a probability (clarify.md 1)."""
+"""The service's threshold of a probability (B1)."""
 
 WHOLE_OUTPUT = "0"
 """With neither attribute the output is one numeric score (C7.2a)."""

@@ -2,7 +2,7 @@
 
 An hour's records are replaced by one file put in place of another, so that a reader, or a crash, finds the old ones or the
 new ones. Hours that come out as they were are left alone, to the byte and to the time of modification.
-Source: C6.3; production rule 21.
+Source: C6.3; P21.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def check_all(
 def violations_of(outcomes: Iterable[CheckOutcome]) -> Violations:
     """The violations among the outcomes, in their order.
 
-    Source: C5.3, golden rule 20.
+    Source: C5.3, G20.
     """
     return Violations(
         violations=tuple(

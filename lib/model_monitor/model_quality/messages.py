@@ -2,7 +2,7 @@
 
 Numbers are printed as Java's `Double.toString` has them (C11.28). Pure.
 
-Source: golden rule 20; C11.8.
+Source: G20; C11.8.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SERVICE_ORDER = (
     *("weighted_precision", "weighted_f1", "false_positive_rate", "true_negative_rate", "false_negative_rate"),
     *("recall", "f2"),
 )
-"""The order of the service's violations, where it was seen. Source: golden rule 20, schema-examples/multiclass*."""
+"""The order of the service's violations, where it was seen. Source: G20, schema-examples/multiclass*."""
 
 
 def displayed(metric: str) -> str:

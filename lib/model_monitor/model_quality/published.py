@@ -1,6 +1,6 @@
 """What is published of a model-quality run: every metric that is a number, and the number of violations. Pure.
 
-Source: C9.2.
+Source: C9.2, G20.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def bound_of_roc(scores: ScoreCounts) -> float | None:
     """Most that binning can have changed the area; None if nothing was binned.
 
     The pairs of a bin count half each, and are worth nothing or all in truth.
-    Source: production rule 16.
+    Source: P16.
     """
     if not scores.binned:
         return None

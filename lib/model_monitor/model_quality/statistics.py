@@ -22,13 +22,13 @@ from model_monitor.model_quality.measurement import Measured, Measurement
 from model_monitor.model_quality.ranking import Curve
 
 CURVE_POINTS = 1000
-"""About how many points a curve of many scores has. Source: golden rule 20; MLlib's default."""
+"""About how many points a curve of many scores has. Source: G20; MLlib's default."""
 
 
 def statistics_of(measurement: Measurement) -> ModelQualityStatistics:
     """The statistics of a measurement: the contract's metrics only.
 
-    Source: C5.1, golden rule 20.
+    Source: C5.1, G20.
     """
     dataset = Dataset(item_count=measurement.rows)
     evidence = measurement.evidence

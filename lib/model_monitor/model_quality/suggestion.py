@@ -1,6 +1,6 @@
 """A measurement as constraints.json: a threshold for each of the contract's metrics. Pure.
 
-Source: C5.2, golden rule 20.
+Source: C5.2, G20.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONSTRAINED: Mapping[ProblemType, tuple[str, ...]] = {
         *("accuracy", "weighted_recall", "weighted_precision", "weighted_f0_5", "weighted_f1", "weighted_f2"),
     ),
 }
-"""The metrics that get a threshold, in the file's order. Source: golden rule 20."""
+"""The metrics that get a threshold, in the file's order. Source: G20."""
 
 MEMBERS: Mapping[ProblemType, str] = {
     ProblemType.REGRESSION: "regression_constraints",

@@ -1,6 +1,6 @@
 """The files of a run, put in place whole or not at all.
 
-Several files can't be switched at one moment on an object store, so a run is published in three steps (production rule 21):
+Several files can't be switched at one moment on an object store, so a run is published in three steps (P21):
 its files go to `_runs/<run id>/`, where they never change; they are copied to the service's names, for readers that know
 nothing of us; and `_current.json` names the run, which is the commit. Our own readers start there (`current_run`).
 The run id is made of the files' content, so that a rerun with the same result writes the same bytes to the same place.

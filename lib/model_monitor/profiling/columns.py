@@ -1,7 +1,7 @@
 """What of each column goes to the executors' Python: the plan of a scan, and the Spark expressions that prepare it.
 
 The plan (`ScanPlan`, `ColumnPlan`) is pickled to the executors; columns are known by position there, because `Age` beside
-`age` and `a.b` are names that Spark itself can't address safely (production rule 9).
+`age` and `a.b` are names that Spark itself can't address safely (P9).
 """
 
 from __future__ import annotations
@@ -160,13 +160,13 @@ def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequenc
         cell = value
     expressions = [f"{cell} AS {VALUE}{at}"]
     if plan.hashed_by_spark:
-        # xxhash64(null) is the seed, 42, and not null (production rule 8)
+        # xxhash64(null) is the seed, 42, and not null (P8)
         expressions.append(f"IF({value} IS NOT NULL, xxhash64({value}), NULL) AS {HASH}{at}")
     return expressions
 
 
 def key_of(text: str) -> str:
-    """What `keys.keys_of` makes of a text, an expression in SQL; huge cells never reach Arrow (production rule 7)."""
+    """What `keys.keys_of` makes of a text, an expression in SQL; huge cells never reach Arrow (P7)."""
     cut = f"concat(substring({text}, 1, {KEY_PREFIX_CHARACTERS}), '{CUT_MARK}', lower(hex(xxhash64({text}))))"
     return f"IF(octet_length({text}) <= {KEY_BYTES}, {text}, {cut})"
 

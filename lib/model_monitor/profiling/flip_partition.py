@@ -24,7 +24,7 @@ FEATURES, POSITIVE, SENSITIVE, DRAW, TEXTS, PARTITION = (
 )
 
 NEIGHBOURS, NEIGHBOURS_OF_FEW, FEW = 5, 1, 9
-"""The service asks 5 neighbours, or 1 where the rest has at most 9 rows (clarify.md 2.3)."""
+"""The service asks 5 neighbours, or 1 where the rest has at most 9 rows (B2.3)."""
 
 ROWS_AT_ONCE = 4096
 

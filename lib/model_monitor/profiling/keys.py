@@ -1,6 +1,6 @@
 """Texts as they are counted: as they are up to 256 bytes, longer ones as their beginning and their hash. Runs on executors.
 
-A huge cell is never carried around, compared or written into a state (production rules 7 and 15). What comes as a column of
+A huge cell is never carried around, compared or written into a state (P7 and P15). What comes as a column of
 its own is cut by Spark (`columns`), what is decoded from lines here; the keys are the same.
 """
 

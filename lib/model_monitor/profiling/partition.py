@@ -2,7 +2,7 @@
 
 `states_of_partition` makes the states, of rows or of lines that it decodes itself. It is shipped by name and takes a picklable
 plan; there is neither pyspark nor pydeequ here. Rows are cut into blocks of `rows_of_block` whatever the size of Arrow's
-batches, so that states depend on the partition's rows alone (production rule 1).
+batches, so that states depend on the partition's rows alone (P1).
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.Record
 
 
 def _without_refused_rows(piece: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.RecordBatch, RowCounts]:
-    """The rows of a piece that count, and how many did not by reason. Never a filter before the parse (rule 4)."""
+    """The rows of a piece that count, and how many did not by reason. Never a filter before the parse (P4)."""
     kept, refused = piece, [0] * plan.reasons
     if REASON in piece.schema.names:
         reasons = piece.column(REASON).to_numpy(zero_copy_only=False)

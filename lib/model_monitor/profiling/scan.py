@@ -1,7 +1,7 @@
 """The one pass over the data: states made on the executors, added there or here, and given back as one profile.
 
 However many columns there are, a scan is one Spark job; when the states themselves are many they are added on the executors
-first, which costs a shuffle of states but keeps the driver's memory small (production rule 3). The sums are the same.
+first, which costs a shuffle of states but keeps the driver's memory small (P3). The sums are the same.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 LARGEST_FREQUENCY_LIMIT = 4096
 FREQUENCY_BYTES = 64 * 2**20
 BYTES_PER_VALUE = 110
-"""Bounds of the counts by value: at most 4,096 values a column and 64 MiB in all (production rule 15)."""
+"""Bounds of the counts by value: at most 4,096 values a column and 64 MiB in all (P15)."""
 
 STATES_ON_THE_DRIVER = 4096
 """States of features times partitions up to which the driver adds them itself: 4,096 KLL sketches are about 180 MB."""

@@ -1,7 +1,7 @@
 """CSV lines as columns of texts, and the lines that are no record. Pure; runs on executors.
 
 Around the parser stands what parsers accept in silence: missing and extra cells, header lines in the middle, a file whose
-columns stand in another order, and bytes that aren't UTF-8 (production rule 5).
+columns stand in another order, and bytes that aren't UTF-8 (P5).
 """
 
 from __future__ import annotations

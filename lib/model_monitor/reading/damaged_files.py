@@ -1,4 +1,4 @@
-"""Which file it was that could not be read to its end: Hadoop's own exception names none (production rule 6). Driver only."""
+"""Which file it was that could not be read to its end: Hadoop's own exception names none (P6). Driver only."""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ class Dataset:
 
 
 def _by_position(frame: DataFrame) -> DataFrame:
-    """Columns called c0, c1, …: `Age` beside `age`, or `a.b`, can't be told apart by Spark (production rule 9)."""
+    """Columns called c0, c1, …: `Age` beside `age`, or `a.b`, can't be told apart by Spark (P9)."""
     return frame.toDF(*[f"c{position}" for position in range(len(frame.columns))])
 
 

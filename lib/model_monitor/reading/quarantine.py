@@ -1,7 +1,7 @@
 """The records that were refused, as they were, with their reason and their place: `quarantine/00000.jsonl`, ….
 
-Written only if there are any: the affected files are read once more, because a split read has no line numbers (production
-rule 10). The names and bytes of the files depend on the records alone.
+Written only if there are any: the affected files are read once more, because a split read has no line numbers (P10).
+The names and bytes of the files depend on the records alone.
 """
 
 from __future__ import annotations

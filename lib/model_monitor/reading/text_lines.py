@@ -85,7 +85,7 @@ def with_places(frame: DataFrame) -> DataFrame:
 def in_file_order(frame: DataFrame) -> DataFrame:
     """All rows in one partition: by file, by place in it.
 
-    A coalesce alone gives the splits by size: five files came out 05, 02, 04, 01, 03 (production rule 2).
+    A coalesce alone gives the splits by size: five files came out 05, 02, 04, 01, 03 (P2).
     """
     place = "__place"
     ordered = frame.withColumn(place, F.monotonically_increasing_id())

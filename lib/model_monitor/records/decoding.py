@@ -38,7 +38,7 @@ GROUND_TRUTH = "groundTruthData"
 """The member of a merged record that holds what was observed."""
 
 COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
-"""The halves in the order of their columns: output first (golden rule 13)."""
+"""The halves in the order of their columns: output first (G13)."""
 
 Entries = list[tuple[str, str | None]]
 """Keys and values of one row; the cells of a CSV row have an empty key."""

@@ -3,7 +3,7 @@
 A row is the features of the input, then the observed label, then the predicted one, as far as they are asked for. A record of k
 rows has k of each, in order. `labelled_lines` does the same for many plain records at once, and comes here for the others.
 
-Source: clarify.md 1; C6.3, C7.2a.
+Source: B1; C6.3, C7.2a.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Records that are left out on purpose, by the window or by sampling, or that were
 number of the same list and are only counted.
 
 A record carries its reason as a number in the column `REASON` (0: kept), never as a filter on the result of a parse,
-which Spark would evaluate again for each use (production rule 4).
+which Spark would evaluate again for each use (P4).
 """
 
 from __future__ import annotations

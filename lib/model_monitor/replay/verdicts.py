@@ -1,7 +1,7 @@
 """What one side says of a window, and how two sides differ. Pure.
 
 A side is the report that the service left, or a run of ours. Order does not matter: the service's own is not deterministic
-(golden rule 17). The deviation in a model-quality text (` +/- 0.01`) comes from random draws and is left out (golden rule 20).
+(G17). The deviation in a model-quality text (` +/- 0.01`) comes from random draws and is left out (G20).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A sum alone can't be resampled; 64 sums of random parts of the rows can: leaving one out at a time gives the error of
 whatever is computed from them, leaving thirteen out gives a random 80 % of the rows. Pure numpy; runs on executors.
 
-Source: production rule 17.
+Source: P17.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Keys: TypeAlias = NDArray[np.uint64]  # shape (rows,), a hash of what identifies
 Blocks: TypeAlias = NDArray[np.int64]  # shape (rows,), the number of each row's block
 Numbers: TypeAlias = NDArray[np.float64]
 
-BLOCKS = 64  # production rule 17
+BLOCKS = 64  # P17
 
 _GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / phi, of splitmix64 (Steele, Lea and Flood 2014)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

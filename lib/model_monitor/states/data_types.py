@@ -85,7 +85,7 @@ class DataTypeCounts:
     def inferred_type(self) -> InferredType:
         """The type that all present cells have in common; booleans are a String to the documents.
 
-        Source: DataTypeHistogram.determineType, golden rule 8; booleans: C4.1 knows no other name.
+        Source: DataTypeHistogram.determineType, G8; booleans: C4.1 knows no other name.
         """
         if self.present == self.unknown:
             return "Unknown"

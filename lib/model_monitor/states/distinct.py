@@ -1,7 +1,7 @@
 """Distinct counts: HyperLogLog++ registers of hashed values, the same that Spark's approx_count_distinct keeps.
 
 `DistinctBuilder` takes hashes on executors; `DistinctRegisters` is the finished state, added by taking the larger
-register. The relative standard deviation of the estimate is 0.05, the service's (golden rule 7). Pure numpy.
+register. The relative standard deviation of the estimate is 0.05, the service's (G7). Pure numpy.
 
 Source: HyperLogLogPlusPlusHelper of Spark 3.5 (Apache-2.0); Heule, Nunkesser and Hall 2013, "HyperLogLog in practice".
 """

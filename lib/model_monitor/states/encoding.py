@@ -5,7 +5,7 @@ length of the parameters (2), length of the payload (8), kind (ASCII), parameter
 CRC-32 of all before it (4). Never pickle: the bytes are read by later versions and on other machines.
 Runs on executors and driver.
 
-Source: production rule 20.
+Source: P20.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Above the limit they are a Misra-Gries summary: the count of the (limit + 1)-th 
 counts, and those with nothing left are dropped. A true count lies between the count kept and that plus `bound`.
 `FrequenciesBuilder` takes counted values on executors; `Frequencies` is the finished state.
 
-Source: production rule 15; Misra and Gries 1982, "Finding repeated elements"; Agarwal et al. 2012, "Mergeable
+Source: P15; Misra and Gries 1982, "Finding repeated elements"; Agarwal et al. 2012, "Mergeable
 summaries".
 """
 
@@ -25,10 +25,10 @@ from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, require_equal, unpack
 from model_monitor.states.hashing import Hashes
 
-LIMIT = 4096  # production rule 15
+LIMIT = 4096  # P15
 
 KEY_BYTES = 256
-"""A longer value is kept as so many bytes of it and a hash of all of it (production rule 15)."""
+"""A longer value is kept as so many bytes of it and a hash of all of it (P15)."""
 
 SLOTS = 2**17
 """For so many values at once as a builder takes, enough for three of four to have a slot of their own; a megabyte of counts."""

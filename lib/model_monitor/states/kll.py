@@ -27,8 +27,8 @@ from model_monitor.states.encoding import pack, require_equal, unpack
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), finite
 
-SKETCH_SIZE = 2048  # k of the service's documents (golden rule 5)
-SHRINKING_FACTOR = 0.64  # c of the service's documents (golden rule 5)
+SKETCH_SIZE = 2048  # k of the service's documents (G5)
+SHRINKING_FACTOR = 0.64  # c of the service's documents (G5)
 BUCKETS = 10  # of every distribution in statistics.json (C4.1)
 
 _NEGATIVE_ZERO_BITS = np.int64(-(2**63))
@@ -76,7 +76,7 @@ class KllSketch:
     def error(self) -> float:
         """Measured bound of the error of a rank, as a share of `count`; 0 while nothing was compacted.
 
-        Source: detection.md section 1.
+        Source: D1b.
         """
         if len(self.levels) == 1:
             return 0.0
@@ -90,7 +90,7 @@ class KllSketch:
     def step_cdf(self) -> tuple[Values, NDArray[np.int64]]:
         """The distinct items in order, and how many values lie at or below each; the last of them is `count`.
 
-        Source: detection.md section 1 (weights of equal items are added up).
+        Source: D1a (weights of equal items are added up).
         """
         weights = np.repeat(
             np.left_shift(1, np.arange(len(self.levels), dtype=np.int64)), [len(level) for level in self.levels]
@@ -114,7 +114,7 @@ class KllSketch:
 
         Counts are differences of the sketch's ranks and add up to `count`: the last bucket has the maximum, also where
         rounding puts its bound below it (Deequ then loses it). A constant feature has all its mass in the last bucket.
-        Source: C4.1, golden rules 4 and 5.
+        Source: C4.1, G4 and G5.
         """
         cdf = self.step_cdf()
         if not len(cdf[0]):
@@ -346,7 +346,7 @@ def _capacity(height: int, k: int, c: float) -> int:
 
 
 def _bounds(minimum: float, maximum: float) -> list[float]:
-    """The eleven edges, with the service's own order of operations (golden rule 4: another order changes last bits)."""
+    """The eleven edges, with the service's own order of operations (G4: another order changes last bits)."""
     width = maximum - minimum
     bounds = [minimum + width * i / 10.0 for i in range(BUCKETS)] + [minimum + width * BUCKETS / 10.0]
     if all(map(math.isfinite, bounds)):

@@ -19,7 +19,7 @@ from model_monitor.states.encoding import pack, unpack, unpack_numbers
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,)
 
-BLOCK_VALUES = 4096  # production rule 1
+BLOCK_VALUES = 4096  # P1
 
 _NUMBERS = struct.Struct("<5q5d")
 
@@ -55,7 +55,7 @@ class Moments:
 
     @property
     def absent(self) -> int:
-        """Nulls and NaN, which counts as missing (detection.md section 2)."""
+        """Nulls and NaN, which counts as missing (D2f)."""
         return self.missing + self.nan
 
     @property
@@ -65,7 +65,7 @@ class Moments:
 
     @property
     def standard_deviation(self) -> float:
-        """Population standard deviation, divided by n; NaN if there is no finite value. Source: golden rule 3."""
+        """Population standard deviation, divided by n; NaN if there is no finite value. Source: G3."""
         return math.sqrt(self.m2 / self.count) if self.count else math.nan
 
     def __add__(self, other: Moments) -> Moments:

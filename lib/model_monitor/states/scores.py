@@ -4,7 +4,7 @@ A bin holds the scores whose 32-bit floats agree in their upper 20 bits: 2,048 b
 so that scores near 0 are told apart as well as those near 1. How the rows of a bin are ranked is unknown, and
 model_quality/ranking.py says what that can matter. Runs on executors; pure numpy.
 
-Source: production rule 16.
+Source: P16.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SCORE_LIMIT = 16_384
 UNLIMITED = 0
 """The limit of a state that keeps every distinct score, as the replay of the service needs."""
 
-_DROPPED_BITS = np.uint32(32 - 20)  # production rule 16
+_DROPPED_BITS = np.uint32(32 - 20)  # P16
 _CHUNK_ROWS = 1 << 17
 
 

@@ -1,6 +1,6 @@
 """`--compat service` computes areas as Spark's MLlib does, on one partition; MLlib itself is asked.
 
-That the service's own area of a file of 4,119 rows comes out (golden rule 20) can't be checked: that file is not published.
+That the service's own area of a file of 4,119 rows comes out (G20) can't be checked: that file is not published.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from model_monitor.model_quality.ranking import Curve, trapezoids
 from model_monitor.states.scores import UNLIMITED, ScoreCountsBuilder
 
 BINS = 1000
-"""MLlib's default for data frames, which the service takes (golden rule 20)."""
+"""MLlib's default for data frames, which the service takes (G20)."""
 
 
 def scored(rows, distinct, seed):

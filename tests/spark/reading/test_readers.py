@@ -250,7 +250,7 @@ def test_nested_objects_are_refused_by_name_unless_they_may_be_flattened(read, t
 
 @pytest.mark.parametrize("flatten_json", [False, True])
 def test_json_is_parsed_once_for_all_that_is_asked_of_it(read, tmp_path, flatten_json):
-    """By a filter, too: Spark would parse for it, and again for the columns (production rule 4)."""
+    """By a filter, too: Spark would parse for it, and again for the columns (P4)."""
     nested = {"who": {"age": 1, "home": {"city": "Bern"}}} if flatten_json else {}
     (tmp_path / "data.jsonl").write_text(json.dumps({"id": 7, "plan": "basic", **nested}) + "\n")
 

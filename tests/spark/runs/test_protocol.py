@@ -139,7 +139,7 @@ def test_a_flag_that_goes_from_ten_to_ninety_percent_has_drifted(spark):
     as_service = run_monitoring(after, DataQualityMonitor(as_service=True), run_baseline(before, MONITOR))
 
     [outcome] = [outcome for outcome in findings.outcomes if outcome.check == "baseline_drift_check"]
-    assert outcome.observed == pytest.approx(0.8 - 1.8 * math.sqrt(2_000 / 1_000_000))  # detection.md 3.1
+    assert outcome.observed == pytest.approx(0.8 - 1.8 * math.sqrt(2_000 / 1_000_000))  # D3.1
     assert findings.count == 1
     assert as_service.count == 0
 
@@ -175,7 +175,7 @@ def test_another_number_of_columns_is_one_violation_and_nothing_else_is_judged(s
     findings = run_monitoring(spark.createDataFrame([row], schema), MONITOR, baseline)
 
     [violation] = findings.violations.violations
-    assert (violation.feature_name, violation.description) == (feature, description)  # golden/messages.jsonl
+    assert (violation.feature_name, violation.description) == (feature, description)  # G15
     assert {outcome.status.value for outcome in findings.outcomes if outcome.feature in ("age", "plan")} == {
         "not judged"
     }

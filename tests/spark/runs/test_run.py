@@ -112,7 +112,7 @@ def test_merged_states_give_the_documents_of_the_union(churn, tmp_path):
         assert mine.approximate_num_distinct_values == other.approximate_num_distinct_values
         assert mine.mean == pytest.approx(other.mean, rel=1e-12)
         assert mine.std_dev == pytest.approx(other.std_dev, rel=1e-12)
-        # detection.md section 1: the error of a sketch of 4,000 values is at most 0.0004 on each rank
+        # D1b: the error of a sketch of 4,000 values is at most 0.0004 on each rank
         for bucket, same in zip(mine.distribution.kll.buckets, other.distribution.kll.buckets, strict=True):
             assert abs(bucket.count - same.count) <= 4 * 0.0004 * 4_000 + 1
 

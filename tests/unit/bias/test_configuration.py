@@ -12,7 +12,7 @@ from model_monitor.errors import BadConfiguration
 
 POST = ("AD", "CDDPL", "DAR", "DCA", "DCR", "DI", "DPPL", "DRR", "FT", "GE", "RD", "SD", "TE")
 PRE = ("CDDL", "CI", "DPL", "JS", "KL", "KS", "LP", "TVD")
-"""Every metric of the service in the order of its files (golden rule 21)."""
+"""Every metric of the service in the order of its files (G21)."""
 
 FACETS = {"facet": [{"name_or_index": "sex"}], "label_values_or_threshold": [1]}
 

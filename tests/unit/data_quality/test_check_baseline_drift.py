@@ -1,4 +1,4 @@
-"""baseline_drift_check: C4.4, C11.23, C11.31; detection.md section 2."""
+"""baseline_drift_check: C4.4, C11.23, C11.31; D2."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def test_a_distance_exactly_at_the_threshold_passes_and_above_it_is_a_violation_
 def test_robust_takes_off_what_chance_does():
     outcome = drift(["0"] * 900 + ["1"] * 100, ["0"] * 100 + ["1"] * 900)
 
-    assert outcome.observed == pytest.approx(0.8 - 1.8 * (2000 / 1_000_000) ** 0.5)  # detection.md 3.1
+    assert outcome.observed == pytest.approx(0.8 - 1.8 * (2000 / 1_000_000) ** 0.5)  # D3.1
     assert outcome.status is CheckStatus.VIOLATED
 
 
 def test_with_ties_lost_a_flag_looks_unchanged_as_it_did_to_the_service():
     outcome = drift(["0"] * 900 + ["1"] * 100, ["0"] * 100 + ["1"] * 900, ties=Ties.LOST)
 
-    assert (outcome.observed, outcome.n, outcome.m) == (0.0, 2, 2)  # golden rule 16
+    assert (outcome.observed, outcome.n, outcome.m) == (0.0, 2, 2)  # G16
 
 
 def test_integral_against_fractional_is_compared():
@@ -72,7 +72,7 @@ def test_categories_have_a_threshold_of_their_own():
     config = {"distribution_constraints": {"comparison_threshold": 0.9, "categorical_comparison_threshold": 0.2}}
     outcome = drift(["a", "b"] * 500, ["a"] * 900 + ["b"] * 100, config=config)
 
-    assert outcome.observed == pytest.approx(0.4 - 1.8 * (2000 / 1_000_000) ** 0.5)  # detection.md 3.2
+    assert outcome.observed == pytest.approx(0.4 - 1.8 * (2000 / 1_000_000) ** 0.5)  # D3.2
     assert outcome.description == f"Baseline drift distance: {outcome.observed} exceeds threshold: 0.2"
 
 

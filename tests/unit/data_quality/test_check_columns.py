@@ -1,4 +1,4 @@
-"""missing_column_check and extra_column_check: the texts of golden/schema-examples."""
+"""missing_column_check and extra_column_check: the texts of G15."""
 
 from __future__ import annotations
 

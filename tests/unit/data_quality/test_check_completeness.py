@@ -33,7 +33,7 @@ def test_completeness_below_the_baselines_is_a_violation_with_the_services_text(
 
 
 def test_a_feature_without_a_single_value_has_a_share_of_nought():
-    # the text is that of congestion_surcharge in golden/schema-examples/old-container-2019
+    # the text is that of congestion_surcharge in schema-examples, a container of 2019
     assert completeness(texts(age=[None])).description == "Value: 0.0 does not meet the constraint requirement! "
 
 

@@ -63,7 +63,7 @@ def test_whole_numbers_that_pandas_wrote_with_a_point_are_explained():
     ],
 )
 def test_exact_classes_count_a_value_for_its_own_type_only(baseline, current, share):
-    assert data_type(baseline, current, exact_classes=True).observed == share  # golden rule 14
+    assert data_type(baseline, current, exact_classes=True).observed == share  # G14
 
 
 def test_a_share_exactly_at_the_threshold_passes():

@@ -1,4 +1,4 @@
-"""A profile as statistics.json: golden rules 1 to 9 on columns small enough to check by hand."""
+"""A profile as statistics.json: G1 to G9 on columns small enough to check by hand."""
 
 from __future__ import annotations
 

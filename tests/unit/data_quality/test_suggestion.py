@@ -1,4 +1,4 @@
-"""What is suggested from a profile: golden rules 8, 9, 11 and 12."""
+"""What is suggested from a profile: G8, G9, G11 and G12."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_monitoring_config_is_the_one_of_the_newest_containers(profile_of):
             "categorical_comparison_threshold": 0.1,
             "categorical_drift_method": "LInfinity",
         },
-    }  # golden/README.md rule 12
+    }  # G12
 
 
 def test_thresholds_are_the_callers(profile_of):

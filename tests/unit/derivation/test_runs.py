@@ -72,7 +72,7 @@ def test_every_drift_check_comes_out_again(tmp_path, settings, as_service):
 def test_the_distance_is_the_largest_gap_less_the_correction(runs):
     derivation = explain("amount", str(runs / "window")).derivation
 
-    # detection.md 3.1; by hand 1.8 * sqrt(500 / 40000) = 0.2012461
+    # D3.1; by hand 1.8 * sqrt(500 / 40000) = 0.2012461
     assert derivation.method == "Robust"
     assert (derivation.table.n, derivation.table.m) == (400, 100)
     assert derivation.correction == pytest.approx(0.2012461, abs=1e-7)

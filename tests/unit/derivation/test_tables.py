@@ -68,7 +68,7 @@ def test_a_flag_whose_ties_are_lost_has_not_moved():
     before, after = exactly([0] * 90 + [1] * 10), exactly([0] * 10 + [1] * 90)
 
     assert of_numbers(before, after).largest.gap == pytest.approx(0.8)
-    assert of_numbers(before, after, ties_lost=True).largest.gap == 0.0  # golden rule 16
+    assert of_numbers(before, after, ties_lost=True).largest.gap == 0.0  # G16
 
 
 def test_categories_come_in_the_order_of_their_gaps():

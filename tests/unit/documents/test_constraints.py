@@ -34,7 +34,7 @@ def settings(config=None, **members) -> MonitoringSettings:
 
 
 def test_a_constructed_document_is_written_with_the_members_of_the_newest_container_in_order():
-    # golden/README.md rules 11 and 12
+    # G11 and G12
     constraints = Constraints(
         features=(
             FeatureConstraints(

@@ -37,7 +37,7 @@ def read(content) -> Statistics:
 
 
 def test_a_constructed_document_is_written_with_the_members_of_the_newer_generation_in_order():
-    # Names, order and number forms as in golden/README.md rules 1 and 2.
+    # Names, order and number forms as in G1 and G2.
     statistics = Statistics(
         dataset=Dataset(item_count=4),
         features=(

@@ -20,7 +20,7 @@ def test_violations_are_written_as_the_service_prints_them():
         '{\n  "violations" : [ {\n    "feature_name" : "d",\n    "constraint_check_type" : "data_type_check",\n'
         '    "description" : "é"\n  }, {\n    "feature_name" : "d",\n    "constraint_check_type" : "data_type_check",\n'
         '    "description" : "é"\n  } ]\n}'
-    )  # as golden/dq-cookbook/run/constraint_violations.json
+    )  # as in dq-cookbook/run, G14
 
 
 def test_no_violation_is_an_empty_list():

@@ -30,7 +30,7 @@ def test_robust_is_the_default_and_takes_away_what_chance_does():
     assert comparison.formula == "max(0, max |F_baseline - F_current| - 1.8 * sqrt((n + m) / (n * m)))"
 
 
-def test_with_ties_lost_a_flag_never_moves_as_in_the_service():  # detection.md 3.1: deequ 2.0.7 gives 0.0
+def test_with_ties_lost_a_flag_never_moves_as_in_the_service():  # D3.1: deequ 2.0.7 gives 0.0
     comparison = compare_numeric(FLAG_10, FLAG_90, method="Simple", ties=Ties.LOST)
 
     assert comparison.distance == 0.0

@@ -91,12 +91,12 @@ CONSTANT_ENDS = {
 
 
 @pytest.mark.parametrize(("name", "end"), CONSTANT_ENDS.items(), ids=CONSTANT_ENDS)
-def test_constants_that_differ_are_as_far_apart_as_can_be(name, end):  # detection.md section 2
+def test_constants_that_differ_are_as_far_apart_as_can_be(name, end):  # D2e
     assert distance(name, numbers(5, 5, 5), numbers(7, 7)) == pytest.approx(end)
 
 
 @pytest.mark.parametrize("entry", [e for e in DISTANCES.values() if e.facts["numeric"]], ids=lambda entry: entry.name)
-def test_the_same_constant_on_both_sides_is_no_distance(entry):  # detection.md section 2
+def test_the_same_constant_on_both_sides_is_no_distance(entry):  # D2d
     assert distance(entry.name, numbers(5, 5, 5), numbers(5, 5, 5)) == (0 if entry.facts["higher_is_more"] else 1)
 
 
@@ -150,7 +150,7 @@ def test_the_exact_deviation_is_taken_where_it_is_known():
     assert distance("wasserstein_normalised", numbers(0, 4, deviation=8.0), numbers(1, 5)) == 0.125
 
 
-def test_infinities_count_in_the_l_infinity_distance_and_not_in_wassersteins():  # detection.md section 2
+def test_infinities_count_in_the_l_infinity_distance_and_not_in_wassersteins():  # D2g
     finite, infinite = numbers(1, 2), numbers(1, 2, positive_infinite=2)
 
     assert distance("l_infinity_numeric", finite, infinite) == 0.5

@@ -1,4 +1,4 @@
-"""From a comparison to a verdict, each degenerate case of detection.md section 2 among them."""
+"""From a comparison to a verdict, each degenerate case of D2 among them."""
 
 from __future__ import annotations
 

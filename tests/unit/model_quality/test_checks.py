@@ -53,7 +53,7 @@ def test_a_violation_is_written_as_the_service_writes_it():
     outcomes = check_all(of_counts(794, 2_128, 276, 120), known(true_positive_rate=("<", 0.9)))
 
     (violation,) = violations_of(outcomes).plain()["violations"]
-    assert list(violation) == ["constraint_check_type", "description", "metric_name"]  # golden rule 20
+    assert list(violation) == ["constraint_check_type", "description", "metric_name"]  # G20
     assert violation["constraint_check_type"] == "LessThanThreshold"
     assert violation["metric_name"] == "truePositiveRate"
     deviation = violation["description"].removeprefix("Metric truePositiveRate with 0.8687089715536105 +/- ")
@@ -152,7 +152,7 @@ def test_the_service_judges_by_the_value_alone_in_its_order_and_never_f0_5():
     outcomes = check_all(of_counts(7, 1, 90, 3), asked, as_service=True)
 
     violated = [outcome.metric for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
-    assert violated == ["precision", "f1", "accuracy", "recall", "f2"]  # golden rule 20: the order seen
+    assert violated == ["precision", "f1", "accuracy", "recall", "f2"]  # G20: the order seen
     (untold,) = [outcome for outcome in outcomes if outcome.status is not CheckStatus.VIOLATED]
     assert (untold.metric, untold.reason) == ("f0_5", "the service never reports this metric")
 

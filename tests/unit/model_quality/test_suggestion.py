@@ -43,7 +43,7 @@ def test_what_is_no_tolerance_is_refused_with_the_forms(text):
 def test_binary_constraints_stand_in_the_order_of_the_service():
     constraints = suggest(measured(SCORED, ["1", "0"], ["1", "0"], [0.9, 0.1]), BARE).binary_classification_constraints
 
-    # golden rule 20
+    # G20
     assert list(constraints) == [
         *("recall", "precision", "accuracy", "true_positive_rate", "true_negative_rate", "false_positive_rate"),
         *("false_negative_rate", "auc", "f0_5", "f1", "f2"),

@@ -1,4 +1,4 @@
-"""How the reports of two sides differ: examples by hand, texts from golden/messages.jsonl."""
+"""How the reports of two sides differ: examples by hand, texts as G14 and G20 have them."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_ranks_stay_within_the_error(rows):
 
 
 def test_error_follows_the_formula():
-    """0.00035 · max(1, log2(n · k / (4096 · 2048))), for k = 2048. Source: detection.md section 1."""
+    """0.00035 · max(1, log2(n · k / (4096 · 2048))), for k = 2048. Source: D1b."""
     assert sketch_of(range(2050)).error == 0.0
     assert sketch_of(range(2051)).error == pytest.approx(0.00035)
     assert sketch_of(range(4096 * 16)).error == pytest.approx(0.00035 * 4)

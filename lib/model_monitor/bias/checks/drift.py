@@ -20,7 +20,7 @@ def drift(metric: MetricComparison) -> Verdict | None:
     The service measures disparate impact from 0, too; with `neutral_di` it is measured from 1. With intervals a metric has
     drifted if its whole interval is farther away than the baseline, and has not if its whole interval is as near; between the
     two it can't be told.
-    Source: clarify.md 5.2; golden rule 23.
+    Source: B5.2; G23.
     """
     if not metric.in_baseline:
         return Verdict(CheckStatus.NOT_JUDGED, None, NO_GROUP)

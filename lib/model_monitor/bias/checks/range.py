@@ -13,7 +13,7 @@ def within_range(metric: MetricComparison) -> Verdict | None:
     """The metric is within the range configured for it. With intervals only a whole interval outside is a violation.
 
     A metric without a range is not checked.
-    Source: clarify.md 5.2.
+    Source: B5.2.
     """
     allowed = metric.tolerances.ranges.get(metric.current.name)
     if allowed is None:

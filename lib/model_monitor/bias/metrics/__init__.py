@@ -5,7 +5,7 @@ condition without which the metric is undefined, and the condition; `neutral`, t
 for every data set, or resample, that its arrays hold; where a condition does not hold, its number means nothing. A new file in
 this folder is found by being there.
 
-Source: clarify.md 2.2, which is what smclarify computes and real runs of the service show.
+Source: B2.2, which is what smclarify computes and real runs of the service show.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ def difference_in_conditional_acceptance(counts: FacetCounts) -> Counts:
     """Observed over predicted positives of the rest, less those of the sensitive group.
 
     Infinite if one side has no positive prediction, 0 if neither has.
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d = counts.a, counts.d
     return difference(quotient(a.positives, a.predicted_positives), quotient(d.positives, d.predicted_positives))
@@ -22,7 +22,7 @@ def difference_in_conditional_rejection(counts: FacetCounts) -> Counts:
     """Observed over predicted negatives of the sensitive group, less those of the rest.
 
     Infinite if one side has no negative prediction, 0 if neither has.
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d = counts.a, counts.d
     return difference(quotient(d.negatives, d.predicted_negatives), quotient(a.negatives, a.predicted_negatives))
@@ -32,7 +32,7 @@ def difference_in_conditional_rejection(counts: FacetCounts) -> Counts:
 def difference_in_acceptance_rates(counts: FacetCounts) -> Counts:
     """The rest's precision less the sensitive group's, -1 to 1.
 
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d = counts.a, counts.d
     return quotient(a.true_positives, a.predicted_positives) - quotient(d.true_positives, d.predicted_positives)
@@ -42,7 +42,7 @@ def difference_in_acceptance_rates(counts: FacetCounts) -> Counts:
 def difference_in_rejection_rates(counts: FacetCounts) -> Counts:
     """The sensitive group's share of right rejections less the rest's, -1 to 1.
 
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d = counts.a, counts.d
     return quotient(d.true_negatives, d.predicted_negatives) - quotient(a.true_negatives, a.predicted_negatives)

@@ -31,7 +31,7 @@ def disparity_in_labels(counts: FacetCounts) -> Counts:
     """The sensitive group's share of negative labels less that of positive ones, averaged over subgroups by size, -1 to 1.
 
     A subgroup without negative (positive) labels has a share of 0 there.
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     return _disparity(counts.by_label(predicted=False))
 
@@ -48,7 +48,7 @@ def disparity_in_labels(counts: FacetCounts) -> Counts:
 def disparity_in_predicted_labels(counts: FacetCounts) -> Counts:
     """CDDL with predicted labels in the place of observed ones.
 
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     return _disparity(counts.by_label(predicted=True))
 

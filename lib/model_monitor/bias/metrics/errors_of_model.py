@@ -10,7 +10,7 @@ from model_monitor.bias.metrics import POST_TRAINING, both_sides, difference, qu
 def recall_difference(counts: FacetCounts) -> Counts:
     """The rest's recall less the sensitive group's, -1 to 1.
 
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d = counts.a, counts.d
     return quotient(a.true_positives, a.positives) - quotient(d.true_positives, d.positives)
@@ -20,7 +20,7 @@ def recall_difference(counts: FacetCounts) -> Counts:
 def specificity_difference(counts: FacetCounts) -> Counts:
     """The sensitive group's specificity less the rest's, -1 to 1.
 
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d = counts.a, counts.d
     return quotient(d.true_negatives, d.negatives) - quotient(a.true_negatives, a.negatives)
@@ -30,7 +30,7 @@ def specificity_difference(counts: FacetCounts) -> Counts:
 def accuracy_difference(counts: FacetCounts) -> Counts:
     """The rest's accuracy less the sensitive group's, -1 to 1.
 
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d = counts.a, counts.d
     return (a.true_positives + a.true_negatives) / a.rows - (d.true_positives + d.true_negatives) / d.rows
@@ -41,7 +41,7 @@ def treatment_equality(counts: FacetCounts) -> Counts:
     """False negatives over false positives of the sensitive group, less those of the rest.
 
     Infinite if one side has no false positive, which is common in small windows; 0 if neither has.
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d = counts.a, counts.d
     return difference(quotient(d.false_negatives, d.false_positives), quotient(a.false_negatives, a.false_positives))

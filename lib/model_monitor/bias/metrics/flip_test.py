@@ -15,7 +15,7 @@ def flip_test(counts: FacetCounts) -> Counts:
 
     Positive where the sensitive group is favoured: the sign of the service, opposite to its guide.
     Raises Undefined if the test could not be made.
-    Source: clarify.md 2.2 and 2.3.
+    Source: B2.2 and B2.3.
     """
     if counts.flips is None:
         raise Undefined(counts.no_flips)

@@ -40,7 +40,7 @@ def kullback_leibler(counts: FacetCounts) -> Counts:
     """Divergence of the rest's labels from the sensitive group's, in nats.
 
     Can be negative where a label value is left out.
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d, common = _common(counts)
     return _sum(a * _log_ratio(a, d, common), common)
@@ -50,8 +50,8 @@ def kullback_leibler(counts: FacetCounts) -> Counts:
 def jensen_shannon(counts: FacetCounts) -> Counts:
     """Jensen-Shannon divergence of the two sides' labels, in nats: 0 to ln 2.
 
-    Reports of 2021 follow another formula (golden rule 21).
-    Source: clarify.md 2.2.
+    Reports of 2021 follow another formula (G21).
+    Source: B2.2.
     """
     a, d, common = _common(counts)
     middle = (a + d) / 2
@@ -62,7 +62,7 @@ def jensen_shannon(counts: FacetCounts) -> Counts:
 def euclidean(counts: FacetCounts) -> Counts:
     """Euclidean distance of the two sides' label shares, 0 to √2.
 
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d, common = _common(counts)
     distance: Counts = np.sqrt(_sum((a - d) ** 2, common))
@@ -73,7 +73,7 @@ def euclidean(counts: FacetCounts) -> Counts:
 def total_variation(counts: FacetCounts) -> Counts:
     """Half the sum of the differences of the two sides' label shares, 0 to 1.
 
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d, common = _common(counts)
     return _sum(np.abs(a - d), common) / 2
@@ -83,7 +83,7 @@ def total_variation(counts: FacetCounts) -> Counts:
 def kolmogorov_smirnov(counts: FacetCounts) -> Counts:
     """The largest difference of the two sides' label shares, 0 to 1.
 
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d, common = _common(counts)
     largest: Counts = np.where(common, np.abs(a - d), 0.0).max(axis=-1)

@@ -17,7 +17,7 @@ from model_monitor.bias.metrics import POST_TRAINING, PRE_TRAINING, both_sides, 
 def class_imbalance(counts: FacetCounts) -> Counts:
     """How much larger the rest is than the sensitive group: (n_a - n_d) / (n_a + n_d), -1 to 1.
 
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     a, d = counts.a.rows, counts.d.rows
     return (a - d) / (a + d)
@@ -31,7 +31,7 @@ def class_imbalance(counts: FacetCounts) -> Counts:
 def difference_in_labels(counts: FacetCounts) -> Counts:
     """The rest's share of positive observed labels less the sensitive group's, -1 to 1.
 
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     return counts.a.positives / counts.a.rows - counts.d.positives / counts.d.rows
 
@@ -44,7 +44,7 @@ def difference_in_labels(counts: FacetCounts) -> Counts:
 def difference_in_predicted_labels(counts: FacetCounts) -> Counts:
     """The rest's share of positive predictions less the sensitive group's, -1 to 1.
 
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     return counts.a.predicted_positives / counts.a.rows - counts.d.predicted_positives / counts.d.rows
 
@@ -59,6 +59,6 @@ def disparate_impact(counts: FacetCounts) -> Counts:
     """The sensitive group's share of positive predictions over the rest's, 0 to infinity; 1 is no bias.
 
     0 if neither has a positive prediction, infinite if only the rest has none.
-    Source: clarify.md 2.2.
+    Source: B2.2.
     """
     return quotient(counts.d.predicted_positives / counts.d.rows, counts.a.predicted_positives / counts.a.rows)

@@ -30,7 +30,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
 
     Numbers are compared by `comparison_method`, texts by `categorical_drift_method`. Integral and Fractional are both numbers.
     Not judged: a side is numbers and the other texts; a side has no values, or no exact distribution of them is known.
-    Source: C4.4, C11.3, C11.23, C11.31; detection.md sections 2 and 3; golden rule 16.
+    Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2 and D3.4; G16.
     """
     if not feature.settings.perform_comparison:
         return Finding.not_judged(threshold, SWITCHED_OFF)

@@ -15,7 +15,7 @@ FORMULA = "columns of the current data, against those of constraints.json"
 def missing_columns(comparison: Comparison) -> Finding:
     """The current data has no fewer columns than constraints.json. If it has, no feature is judged in that run.
 
-    Source: C4.4, C11.4; golden rule 15.
+    Source: C4.4, C11.4; G15.
     """
     current, baseline = comparison.num_current_columns, comparison.num_baseline_columns
     return _finding(comparison, messages.missing_columns(current, baseline) if current < baseline else None)
@@ -25,7 +25,7 @@ def missing_columns(comparison: Comparison) -> Finding:
 def extra_columns(comparison: Comparison) -> Finding:
     """The current data has no more columns than constraints.json. If it has, no feature is judged in that run.
 
-    Source: C4.4, C11.4; golden rule 15.
+    Source: C4.4, C11.4; G15.
     """
     current, baseline = comparison.num_current_columns, comparison.num_baseline_columns
     return _finding(comparison, messages.extra_columns(current, baseline) if current > baseline else None)

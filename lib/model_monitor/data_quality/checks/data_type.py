@@ -27,7 +27,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
 
     A type holds what fits in it: Integral ⊂ Fractional ⊂ String. With `exact_classes` a value counts for its own type only,
     as the service counts: `12` is no String there, and no Fractional. Booleans are a String either way.
-    Source: C4.4, C11.1, C11.29, C11.32; golden rule 14.
+    Source: C4.4, C11.1, C11.29, C11.32; G14.
     """
     expected = feature.constraints.inferred_type
     if expected is InferredType.UNKNOWN:

@@ -3,7 +3,7 @@
 As in Spark's MLlib, precision is 0 where nothing was predicted positive, and F is 0 where precision and recall are; a rate of a
 class without rows is not defined.
 
-Source: C5.1, golden rule 20.
+Source: C5.1, G20.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 As in Spark's MLlib, the precision of a class that was never predicted is 0, and a class that is no label has no weight.
 Variances are those of the delta method under multinomial counts.
 
-Source: C5.1, golden rule 20.
+Source: C5.1, G20.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from model_monitor.model_quality.metrics import BINARY
 from model_monitor.states.scores import ScoreCounts
 
 SERVICE_BINS = 1000
-"""Points of the curves that the service computes its areas from. Source: golden rule 20; MLlib's default."""
+"""Points of the curves that the service computes its areas from. Source: G20; MLlib's default."""
 
 
 def has_scores(evidence: BinaryEvidence) -> bool:
