@@ -23,7 +23,7 @@ os.environ["SPARK_SUBMIT_OPTS"] = " ".join(
     [os.environ.get("SPARK_SUBMIT_OPTS", ""), SHORT_LIVED, *class_archive_options()]
 ).strip()
 
-FOLDERS = ("unit", "spark", "jobs", "golden", "clients", "serving", "clusters", "s3")
+FOLDERS = ("unit", "spark", "jobs", "golden", "golden_open", "clients", "serving", "clusters", "s3")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,45 @@
+"""The runs of the open golden set, each made once for all tests of the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.golden_open import inputs
+from tests.golden_open.runs import AS_SERVICE, baseline_of, findings_of
+
+CAPTURES = ("--dataset-format", "capture", "--start-time", inputs.WINDOW[0], "--end-time", inputs.WINDOW[1])
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("golden_open")
+
+
+@pytest.fixture(scope="session")
+def baseline(spark, folder):
+    """The baseline of 128 deliveries, as a job with our defaults leaves it."""
+    source = inputs.deliveries(folder)
+    return baseline_of(spark, folder / "baseline", "--dataset-source", source, "--dataset-format", "csv")
+
+
+@pytest.fixture(scope="session")
+def window(spark, folder, baseline):
+    """A function from flags to what a monitoring job finds in the captured hour."""
+    captures = inputs.captured_deliveries(folder)
+
+    def monitored(*flags):
+        given = ("--dataset-source", captures, *CAPTURES, "--baseline", folder / "baseline")
+        return findings_of(spark, folder / "report", *given, "--max-quarantined-share", 0.05, *flags)
+
+    return monitored
+
+
+@pytest.fixture(scope="session")
+def findings(window):
+    return window()
+
+
+@pytest.fixture(scope="session")
+def findings_as_service(window):
+    return window(*AS_SERVICE)

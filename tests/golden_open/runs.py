@@ -1,0 +1,39 @@
+"""Runs of the jobs in this process: from a job's flags to the files that it would publish."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from model_monitor.monitor import run_baseline, run_monitoring
+from model_monitor.results import Baseline, Findings
+from model_monitor.runtime.baselines import read_baseline
+from model_monitor.runtime.configuration import config_of, sources_of
+from model_monitor.runtime.contract import JobConfig
+from model_monitor.runtime.inputs import read_source
+from model_monitor.runtime.monitors import monitor_for
+
+AS_SERVICE = ("--compat", "service")
+
+
+def baseline_of(spark: SparkSession, output: Path, *flags: object) -> Baseline:
+    """What a baselining job with these flags leaves below `output`."""
+    config = _config("baseline", output, flags)
+    with read_source(spark, config) as data:
+        baseline = run_baseline(data, monitor_for(config))
+    baseline.write(str(output), spark)
+    return baseline
+
+
+def findings_of(spark: SparkSession, output: Path, *flags: object) -> Findings:
+    """What a monitoring job with these flags finds."""
+    config = _config("monitor", output, flags)
+    known = read_baseline(spark, config)
+    with read_source(spark, config, known) as data:
+        return run_monitoring(data, monitor_for(config), known, max_quarantined_share=config.max_quarantined_share)
+
+
+def _config(job: str, output: Path, flags: tuple[object, ...]) -> JobConfig:
+    given = [*map(str, flags), "--output-path", str(output)]
+    return config_of(job, sources_of(given, {}), in_container=False)
