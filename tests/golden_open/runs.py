@@ -6,13 +6,13 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from model_monitor.monitor import run_baseline, run_monitoring
-from model_monitor.results import Baseline, Findings
-from model_monitor.runtime.baselines import read_baseline
-from model_monitor.runtime.configuration import config_of, sources_of
-from model_monitor.runtime.contract import JobConfig
-from model_monitor.runtime.inputs import read_source
-from model_monitor.runtime.monitors import monitor_for
+from model_monitor.configuration.contract import JobConfig
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.inputs.baselines import read_baseline
+from model_monitor.inputs.monitors import monitor_for
+from model_monitor.inputs.sources import read_source
+from model_monitor.runs.results import Baseline, Findings
+from model_monitor.runs.run import run_baseline, run_monitoring
 
 AS_SERVICE = ("--compat", "service")
 
