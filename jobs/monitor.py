@@ -15,7 +15,7 @@ from model_monitor.outputs.files import check_writable
 from model_monitor.runs.run import run_monitoring
 from model_monitor.runtime.job import started
 from model_monitor.runtime.metrics import write_metrics
-from model_monitor.runtime.notify import require_sinks, tell
+from model_monitor.runtime.notify import notify, require_sinks
 from model_monitor.runtime.postprocessing import run_postprocessor
 from model_monitor.runtime.status import outcome_of
 
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
             baseline=reference_to_baseline(job.spark, job.config),
         )
         write_metrics(findings, job.config, job.spark)
-        tell(findings, run, job.config, job.spark)
+        notify(findings, run, job.config, job.spark)
         run_postprocessor(job.config.post_analytics_processor_script, job.spark)
         job.finish(*outcome_of(findings.count, fails=job.config.fail_on_violations))
     return job.exit_status

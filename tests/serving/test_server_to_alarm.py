@@ -135,9 +135,9 @@ def test_a_sink_that_fails_is_a_warning_unless_it_is_required(captures, submit):
         lenient = submit("monitor", *flags, "--output-path", "lenient")
         strict = submit("monitor", *flags, "--output-path", "strict", "--sink-required", status=255)
 
-    assert "the sink webhook was not told: 127.0.0.1 answered 404" in lenient.stdout
+    assert "the sink webhook was not notified: 127.0.0.1 answered 404" in lenient.stdout
     assert (submit.folder / "lenient" / "message").read_text().startswith("CompletedWithViolations: ")
-    assert (submit.folder / "strict" / "message").read_text().startswith("Error: the sink webhook was not told: ")
+    assert (submit.folder / "strict" / "message").read_text().startswith("Error: the sink webhook was not notified: ")
     assert (submit.folder / "strict" / "constraint_violations.json").exists()
     assert "Traceback" not in strict.stdout + strict.stderr
 

@@ -47,7 +47,7 @@ from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS
 from model_monitor.documents.constraints import CategoricalDriftMethod, ComparisonMethod
 from model_monitor.model_quality.tolerance import Tolerance
-from model_monitor.outputs.notices.destinations import Destination
+from model_monitor.outputs.notices.destinations import SPELLINGS, Destination
 from model_monitor.reading.formats import DatasetFormat
 from model_monitor.states.contingency_plan import ValueKind
 from model_monitor.states.outcomes import ProblemType
@@ -346,8 +346,7 @@ class JobConfig(BaseModel):
         tuple[Destination, ...],
         destinations,
         Option(
-            "Who is told: cloudwatch[:NAMESPACE], webhook:URL, email:ADDRESS, sns:ARN, prometheus:PATH; several with commas, "
-            "or in several flags.",
+            f"Where to send alerts: {SPELLINGS}; several with commas, or in several flags.",
             "SINK",
             ours=True,
             jobs=_MONITOR,

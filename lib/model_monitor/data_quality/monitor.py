@@ -9,7 +9,6 @@ from typing import ClassVar
 from model_monitor.data_quality.comparison import Comparison
 from model_monitor.data_quality.evaluation import check_all, violations_of
 from model_monitor.data_quality.known import KnownBaseline
-from model_monitor.data_quality.measures import measures_of
 from model_monitor.data_quality.published import published_metrics
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
@@ -50,7 +49,7 @@ class DataQualityMonitor:
     as_service: bool = False
 
     def measures(self) -> Measures:
-        return measures_of(accept_exponents=self.accept_exponents)
+        return Measures(accept_exponents=self.accept_exponents)
 
     def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
         return metrics_of(profile)

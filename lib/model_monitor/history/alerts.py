@@ -7,13 +7,14 @@ replaces what the history says of its window, so that running a window again cha
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Told, Transition
 from model_monitor.errors import BadDocument
 from model_monitor.history.baselines import HOUR_FOLDERS
+from model_monitor.outputs.notices.destinations import Destination
 from model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class AlertRule:
 
 
 def with_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> Alerts:
-    """The alerts after a window was monitored, for the first time or again; who was told of the same run stays told."""
+    """The alerts after a window was monitored, for the first time or again; a sink that has the same run's numbers keeps them."""
     before = next((window for window in alerts.windows if window.window == monitored.window), None)
     if before is not None and before.run_id == monitored.run_id:
         monitored = monitored.model_copy(update={"told": before.told})
@@ -61,15 +62,45 @@ def with_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> 
     return _changed(alerts, status=status, windows=windows, transitions=transitions[-MOST_TRANSITIONS:])
 
 
-def with_told(alerts: Alerts, sinks: Iterable[str], status: AlertStatus | None = None) -> Alerts:
-    """The alerts after these sinks were told of a status, the present one of the alert if none is given."""
-    now = {sink: Told(sink=sink, status=status or alerts.status) for sink in sinks}
+def is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:
+    """Whether a destination gets a report of the window, which the alerts have already. every: as `--every` asks.
+
+    Series of numbers are due in every run, but not twice for the same one where they add up. A message is due if the
+    destination last heard of another status of the alert, or of the traffic; OK if it heard of none. So one that failed is
+    sent by the next run.
+    """
+    if to.every_run:
+        return not (to.adds_up and _has_numbers(alerts, window.window, to.key))
+    return every or alerts.told_of(to.key) is not alerts.status or traffic_turned(to, alerts, traffic)
+
+
+def traffic_turned(to: Destination, alerts: Alerts, traffic: AlertStatus) -> bool:
+    """Whether the destination takes messages and last heard of another status of the traffic."""
+    return not to.every_run and alerts.told_of(_of_traffic(to)) is not traffic
+
+
+def after_delivery(
+    alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, reached: Sequence[Destination]
+) -> Alerts:
+    """The alerts after these destinations got the report of the window."""
+    turned = [_of_traffic(to) for to in reached if traffic_turned(to, alerts, traffic)]
+    noted = _with_status(alerts, [to.key for to in reached if not to.every_run], alerts.status)
+    noted = _with_status(noted, turned, traffic)
+    return _with_numbers(noted, window.window, [to.key for to in reached if to.adds_up])
+
+
+def _of_traffic(to: Destination) -> str:
+    """What the alerts' file calls what a sink heard of the traffic."""
+    return f"{to.key}:traffic"
+
+
+def _with_status(alerts: Alerts, sinks: Iterable[str], status: AlertStatus) -> Alerts:
+    now = {sink: Told(sink=sink, status=status) for sink in sinks}
     kept = (told for told in alerts.told if told.sink not in now)
     return _changed(alerts, told=(*kept, *now.values()))
 
 
-def with_numbers_told(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
-    """The alerts after these sinks got the numbers of the window called `name`."""
+def _with_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
     told = tuple(sinks)
     windows = tuple(
         window.model_copy(update={"told": tuple(dict.fromkeys((*window.told, *told)))})
@@ -80,8 +111,7 @@ def with_numbers_told(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts
     return _changed(alerts, windows=windows)
 
 
-def is_told(alerts: Alerts, name: str, sink: str) -> bool:
-    """Whether `sink` has the numbers of the window called `name`."""
+def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
     return any(window.window == name and sink in window.told for window in alerts.windows)
 
 

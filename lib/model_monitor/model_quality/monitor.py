@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from model_monitor.documents.document import Document
@@ -17,7 +17,6 @@ from model_monitor.model_quality.checks import check_all, violations_of
 from model_monitor.model_quality.evidence import evidence_of
 from model_monitor.model_quality.known import KnownQuality
 from model_monitor.model_quality.measurement import SEED, Measurement, measure
-from model_monitor.model_quality.measures import measures_of
 from model_monitor.model_quality.metrics import METRICS
 from model_monitor.model_quality.published import published_metrics
 from model_monitor.model_quality.statistics import metrics_of, statistics_of
@@ -26,6 +25,7 @@ from model_monitor.model_quality.tolerance import BARE, INTERVAL, Tolerance
 from model_monitor.runs.protocol import PublishedMetric
 from model_monitor.states import State
 from model_monitor.states.outcomes import OutcomePlan, Outcomes
+from model_monitor.states.scores import UNLIMITED
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
@@ -61,7 +61,8 @@ class ModelQualityMonitor:
             )
 
     def measures(self) -> OutcomePlan:
-        return measures_of(self.plan, as_service=self.as_service)
+        """The plan of the scan; to replay the service every distinct score is kept, because its bins are made of them."""
+        return replace(self.plan, score_limit=UNLIMITED) if self.as_service else self.plan
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
         return measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)

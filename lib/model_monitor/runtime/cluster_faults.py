@@ -1,6 +1,6 @@
 """What goes wrong between a driver and its executors, as sentences with a remedy. Pure.
 
-Spark, its cluster managers and Python tell of it as texts inside one another's exceptions. A fault is known by a sign in
+Spark, its cluster managers and Python tell of it as texts inside one another's exceptions. A fault is known by a pattern in
 that text, which holds versions, sizes and names of programs, and no value of the data.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from model_monitor.storage.error_patterns import Sign
+from model_monitor.storage.error_patterns import ErrorPattern
 
 _KILLED = 137
 _HEAP_FULL = 52
@@ -27,44 +27,44 @@ Java hands a program that the system refuses to a shell, which finds faults in i
 
 
 CLUSTER_FAULTS = (
-    Sign(
+    ErrorPattern(
         re.compile(r"exceeding (physical|virtual) memory limits\. (?P<taken>[\d.]+ \w+) of (?P<given>[\d.]+ \w+)"),
         "YARN ended an executor that took {taken} of the {given} it was given; raise spark.executor.memoryOverhead, which "
         "Python's workers live on (--columns sizes it), or lower --executor-cores",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(rf"executor (?!driver\b)\S+\): java\.lang\.OutOfMemoryError|{_EXIT}{_HEAP_FULL}\b"),
         "the heap of an executor is full; raise spark.executor.memory (--executor-memory)",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(rf"{_EXIT}{_KILLED}\b|OOMKilled|possible container OOM"),
         "an executor was killed from outside, as is done where memory runs out; raise spark.executor.memoryOverhead (YARN, "
         "Kubernetes), or lower --executor-cores and --executor-memory to what the machine has (standalone)",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"different version \((?P<major>\d+), (?P<minor>\d+)\) than that in driver (?P<driver>\d+\.\d+)"),
         "the executors have Python {major}.{minor}, the driver has {driver}; they have to be of one minor version: name the "
         "executors' in PYSPARK_PYTHON, or send one along by --environment",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(_FOREIGN),
         "the executors' Python or a library of it was built for another system than theirs; pack the --environment on a "
         "machine with the nodes' system and processor",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"(reading the port number from|Bad data in) \S+daemon\b"),
         "the executors' Python ended before it began to work; run it on a node to see why, or send one along by --environment",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r'Cannot run program "(?P<program>[^"]+)".*error=2\b'),
         "the executors have no Python at {program}; name theirs in PYSPARK_PYTHON. If it is that of an --environment: its "
         "Python is a link, which has to lead to one on each node (make package NODE_PREFIX=/usr)",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"No module named '(?P<module>numpy|pyarrow|pandas|sklearn)'"),
         "the executors' Python has no {module}; send one along by --environment (`make package` builds one)",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(
             r"All masters are unresponsive|Master removed our application|YARN application has already ended"
             r"|cancelled because SparkContext was shut down|Cannot call methods on a stopped SparkContext"

@@ -18,7 +18,7 @@ from model_monitor.errors import MonitorError
 from model_monitor.runtime.cluster_faults import CLUSTER_FAULTS
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.runtime.time_limit import OutOfTime
-from model_monitor.storage.error_patterns import Sign, sentence_about
+from model_monitor.storage.error_patterns import ErrorPattern, sentence_about
 from model_monitor.storage.refusals import place_in, refusal_in
 
 _FROM_WORKER = re.compile(r"^model_monitor\.errors\.(\w+): (.*)$", re.MULTILINE)
@@ -29,45 +29,45 @@ _ABOUT_QUERIES = ("AnalysisException", "ParseException", "IllegalArgumentExcepti
 """Spark's exceptions whose texts name columns, tables, settings and paths, and never a value of the data."""
 
 KNOWN = (
-    Sign(
+    ErrorPattern(
         re.compile(r"Failed to find (?:the )?data source: (?P<reader>[\w.-]*\w)"),
         "Spark has no reader called {reader}; pass its JAR by --packages or --jars",
     ),
     *CLUSTER_FAULTS,
-    Sign(
+    ErrorPattern(
         re.compile(r"OutOfMemoryError"),
         "Spark ran out of memory; give it more with --driver-memory (local runs) or --executor-memory",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"OversizedAllocationException"),
         "lines that are very much longer than those at the beginning of the first file don't fit into a batch of Arrow; "
         "decompress compressed files, which Spark then reads in parts",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"No space left on device"),
         "the disk is full; free space, or name other directories with --output-path and spark.local.dir",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"ExecutorLostFailure"),
         "executors were lost, most often for lack of memory; raise spark.executor.memoryOverhead",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"exited unexpectedly \(crashed\)"),
         "a Python worker died, most often for lack of memory; raise the memory of the executors",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"AccessControlException|AccessDeniedException"),
         "permission was denied; name paths that this user may read and write",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"UnknownHostException"),
         "a host of the cluster or of the file system is not known here; check --master and the paths",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"Connection refused"),
         "the cluster or the file system does not answer; check --master and the paths",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"TABLE_OR_VIEW_NOT_FOUND"),
         "dataset_format names a table that Spark's catalog does not have; write table:SCHEMA.NAME",
     ),

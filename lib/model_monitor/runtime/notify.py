@@ -1,11 +1,11 @@
-"""A monitoring job tells what it found: the alert of the last windows, and the sinks of `--sink`.
+"""What a monitoring job does with its findings: it keeps the alert of the last windows and notifies the sinks of `--sink`.
 
     require_sinks(job.config)  # before any data is read
     …
-    tell(findings, run, job.config, job.spark)
+    notify(findings, run, job.config, job.spark)
 
-Any monitor's findings do. A sink that could not be told is a warning, unless `--sink-required`; the run's files stand in any
-case. Driver only.
+Any monitor's findings do. A sink that fails is a warning, unless `--sink-required`; the run's files stand in any case. Driver
+only.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from model_monitor.documents.outcomes import CheckStatus
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.history.alerts import (
     AlertRule,
-    is_told,
+    after_delivery,
+    is_due,
     read_alerts,
-    with_numbers_told,
-    with_told,
+    traffic_turned,
     with_window,
     write_alerts,
 )
@@ -34,7 +34,7 @@ from model_monitor.history.traffic import traffic_status, usual_records
 from model_monitor.inputs.window import window_of
 from model_monitor.outputs.files import Run
 from model_monitor.outputs.notices.delivery import deliver
-from model_monitor.outputs.notices.destinations import Destination
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.messages import moment
 from model_monitor.outputs.notices.reports import (
     TRAFFIC_FELL,
@@ -44,7 +44,6 @@ from model_monitor.outputs.notices.reports import (
     Report,
     worst_of,
 )
-from model_monitor.outputs.notices.surroundings import Surroundings
 from model_monitor.records.windows import hour_of_path
 from model_monitor.runs.results import OUTCOMES, Findings
 from model_monitor.runtime.failures import failure_of
@@ -59,28 +58,26 @@ VIOLATIONS_NAMED = 10
 """In the log; the rest are counted."""
 
 
-def require_sinks(config: JobConfig, surroundings: Surroundings | None = None) -> None:
+def require_sinks(config: JobConfig, environment: Environment | None = None) -> None:
     """Raises BadConfiguration with all that the sinks need and don't have: variables, libraries, a region."""
     faults = []
     for destination in config.sink:
         try:
-            destination.require_ready(surroundings or Surroundings())
+            destination.require_ready(environment or Environment())
         except BadConfiguration as fault:
             faults.append(str(fault))
     if faults:
         raise BadConfiguration.gathered(list(dict.fromkeys(faults)))
 
 
-def tell(
-    findings: Findings, run: Run, config: JobConfig, spark: SparkSession, surroundings: Surroundings | None = None
+def notify(
+    findings: Findings, run: Run, config: JobConfig, spark: SparkSession, environment: Environment | None = None
 ) -> None:
     """Enter the window into the history of alerts, and send a report to every sink that is due.
 
-    Due are series of numbers in every run, but not twice for the same one where they add up; messages if the sink was last
-    told of another status of the alert (OK if of none), so that one that could not be told is told by the next run; with
-    `--every` in every run. Whether traffic fell (`--min-traffic`) is a second such status.
+    `history.alerts.is_due` says which are due. Whether traffic fell (`--min-traffic`) is a status of its own.
 
-    Raises SinkFailed if one could not be told and `--sink-required` is set.
+    Raises SinkFailed if a sink fails and `--sink-required` is set.
     """
     _log_violations(findings)
     failures: list[str] = []
@@ -98,20 +95,16 @@ def tell(
     if traffic is AlertStatus.IN_ALERT:
         log.warning("%s", _traffic_notice(window, usual, traffic).text)
 
-    due = [to for to in config.sink if _is_due(to, alerts, window, traffic, every=config.every)]
+    due = [to for to in config.sink if is_due(to, alerts, window, traffic, every=config.every)]
     if due:
-        turned = any(alerts.told_of(_of_traffic(to)) is not traffic for to in due if not to.every_run)
+        turned = any(traffic_turned(to, alerts, traffic) for to in due)
         notices = (_traffic_notice(window, usual, traffic),) if turned else ()
         report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices)
-        delivery = deliver(report, due, surroundings or Surroundings())
+        delivery = deliver(report, due, environment or Environment())
         failures += delivery.failures
-        messages = [to for to in delivery.told if not to.every_run]
-        told = with_told(alerts, [to.key for to in messages])
-        news = [_of_traffic(to) for to in messages if alerts.told_of(_of_traffic(to)) is not traffic]
-        told = with_told(told, news, traffic)
-        told = with_numbers_told(told, window.window, [to.key for to in delivery.told if to.adds_up])
-        if told != alerts:
-            _tried(lambda: write_alerts(told, config.output_path, spark), failures)
+        noted = after_delivery(alerts, window, traffic, delivery.reached)
+        if noted != alerts:
+            _tried(lambda: write_alerts(noted, config.output_path, spark), failures)
     _settle(failures, required=config.sink_required)
 
 
@@ -122,17 +115,6 @@ def _log_violations(findings: Findings) -> None:
     named = [f"{each.feature or each.metric} ({each.check})" for each in violated[:VIOLATIONS_NAMED]]
     more = f" and {len(violated) - len(named):,} more" if len(violated) > len(named) else ""
     log.info("violated: %s%s; %s has their numbers", ", ".join(named), more, OUTCOMES)
-
-
-def _is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:
-    if to.every_run:
-        return not (to.adds_up and is_told(alerts, window.window, to.key))
-    return every or alerts.told_of(to.key) is not alerts.status or alerts.told_of(_of_traffic(to)) is not traffic
-
-
-def _of_traffic(to: Destination) -> str:
-    """What the alerts' file calls what a sink was told of the traffic."""
-    return f"{to.key}:traffic"
 
 
 def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: AlertStatus) -> Notice:

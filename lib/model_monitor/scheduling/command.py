@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.outputs.notices.surroundings import Surroundings
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.scheduling.due import due_runs, overdue_since
@@ -63,7 +63,7 @@ def run_due(
     *,
     launch: Launch = launch,
     now: Now = utc_now,
-    surroundings: Surroundings | None = None,
+    environment: Environment | None = None,
 ) -> int:
     """Run what is due of each schedule; one that can't be run keeps none of the others from it.
 
@@ -76,8 +76,8 @@ def run_due(
             plan = read_plan(file)
             folder = request.state or plan.folder
             for destination in plan.destinations:
-                destination.require_ready(surroundings or Surroundings())
-            status, record = _of_schedule(plan, folder, request, launch, now, surroundings or Surroundings())
+                destination.require_ready(environment or Environment())
+            status, record = _of_schedule(plan, folder, request, launch, now, environment or Environment())
         except MonitorError as fault:
             log.error("%s", fault)
             statuses.append(fault.exit_status)
@@ -90,7 +90,7 @@ def run_due(
 
 
 def main(request: Request, out: TextIO) -> int:
-    """The command, in the process's own surroundings. Ended from outside, it ends the job that is under way."""
+    """The command, in the process's own environment. Ended from outside, it ends the job that is under way."""
     start_logging()
     before = signal.signal(signal.SIGTERM, _exit_by_signal)
     try:
@@ -100,11 +100,11 @@ def main(request: Request, out: TextIO) -> int:
 
 
 def _of_schedule(
-    plan: Plan, folder: Path, request: Request, launch: Launch, now: Now, surroundings: Surroundings
+    plan: Plan, folder: Path, request: Request, launch: Launch, now: Now, environment: Environment
 ) -> tuple[int, Record | None]:
     """Exit status of one schedule, and its record if that is to be listed."""
     if request.does is not Doing.RUN:
-        return _looked_at(plan, folder, request, now, surroundings)
+        return _looked_at(plan, folder, request, now, environment)
     with held(folder, plan.name) as is_ours:
         if not is_ours:
             log.info("%s: another run-due is at it", plan.name)
@@ -113,19 +113,19 @@ def _of_schedule(
         record.write()
         record.settle()
         statuses = _run_all(plan, record, request, launch, now)
-        watch(plan, record, now(), surroundings)
+        watch(plan, record, now(), environment)
     failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
     return _of_process(failed), record if statuses or request.as_json else None
 
 
-def _looked_at(plan: Plan, folder: Path, request: Request, now: Now, surroundings: Surroundings) -> tuple[int, Record]:
+def _looked_at(plan: Plan, folder: Path, request: Request, now: Now, environment: Environment) -> tuple[int, Record]:
     record = Record.read(folder, plan.name, now)
     if request.does is Doing.LIST:
         return int(ExitStatus.COMPLETED), record
     with held(folder, plan.name) as is_ours:
         is_overdue = overdue_since(plan, record.executions, now()) is not None
         if is_ours:
-            watch(plan, record, now(), surroundings)
+            watch(plan, record, now(), environment)
     return (OVERDUE_STATUS if is_overdue else int(ExitStatus.COMPLETED)), record
 
 

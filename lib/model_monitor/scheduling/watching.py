@@ -8,9 +8,9 @@ from datetime import datetime
 
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.outputs.notices.delivery import deliver
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.messages import moment
 from model_monitor.outputs.notices.reports import ON_TIME, OVERDUE, AlertReport, Notice, Report
-from model_monitor.outputs.notices.surroundings import Surroundings
 from model_monitor.scheduling.due import PERIODS_UNTIL_OVERDUE, overdue_since
 from model_monitor.scheduling.plan import Plan
 from model_monitor.scheduling.record import Record
@@ -18,7 +18,7 @@ from model_monitor.scheduling.record import Record
 log = logging.getLogger(__name__)
 
 
-def watch(plan: Plan, record: Record, now: datetime, surroundings: Surroundings) -> bool:
+def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:
     """Whether runs are overdue. The sinks that get messages are told when that changes; the first time only if they are.
 
     One that can't be told is a warning, and all are told again by the next call.
@@ -30,7 +30,7 @@ def watch(plan: Plan, record: Record, now: datetime, surroundings: Surroundings)
         log.warning("%s: %s", plan.name, notice.text)
     if is_overdue is not record.executions.overdue:
         delivery = deliver(
-            _report(plan, record, notice, now), [to for to in plan.destinations if not to.every_run], surroundings
+            _report(plan, record, notice, now), [to for to in plan.destinations if not to.every_run], environment
         )
         for failure in delivery.failures:
             log.warning("%s", failure)

@@ -9,58 +9,58 @@ from __future__ import annotations
 
 import re
 
-from model_monitor.storage.error_patterns import Sign, sentence_about
+from model_monitor.storage.error_patterns import ErrorPattern, sentence_about
 
 _PLACE = re.compile(r"\bs3[an]?://[^\s:,;'\")\]]+")
 
 
 REFUSALS = (
-    Sign(
+    ErrorPattern(
         re.compile(r"S3AFileSystem not found"),
         "Spark has nothing here that opens S3; add --packages org.apache.hadoop:hadoop-aws:3.3.4, the version of its Hadoop",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"NoAuthWithAWSException|Unable to load (AWS )?credentials"),
         "there are no AWS credentials; start the job where it has a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"InvalidAccessKeyId|SignatureDoesNotMatch"),
         "the access key or its secret is wrong; set both again, or start the job where it has a role",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"ExpiredToken|TokenRefreshRequired"),
         "the credentials have expired; renew them, or start the job where it has a role",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(
             r"AuthorizationHeaderMalformed|PermanentRedirect|AWSRedirectException|IllegalLocationConstraint"
             r"|is wrong; expecting '(?P<region>[a-z0-9-]+)'"
         ),
         "the bucket is in another region; write --conf spark.hadoop.fs.s3a.endpoint.region={region}",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"Error Code: 400 Bad Request"),  # the answer to a HEAD, which has no room for the code
         "the store takes no such request (400), as for a bucket of another region, or with expired credentials; write "
         "--conf spark.hadoop.fs.s3a.endpoint.region=REGION, or renew them",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"NoSuchBucket|UnknownStoreException"),
         "there is no such bucket; check its name, which follows the scheme of a path",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"KMS\.(NotFound|Disabled|KMSInvalidState)Exception|kms:(GenerateDataKey|Decrypt)"),
         "the KMS key can't be used; check --s3-kms-key, and allow the job's role kms:GenerateDataKey and kms:Decrypt on it",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"Status Code: 403|Error Code: AccessDenied"),
         "access was denied; allow the job's role s3:ListBucket on the bucket, and what docs/s3.md lists on its objects",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"SlowDown|AWSServiceThrottledException|Status Code: 503"),
         "the store asked to slow down (503) for longer than is tried; start again later, or raise "
         "spark.hadoop.fs.s3a.attempts.maximum",
     ),
-    Sign(
+    ErrorPattern(
         re.compile(r"Unable to execute HTTP request"),
         "the store does not answer, or breaks connections off; check spark.hadoop.fs.s3a.endpoint and the network",
     ),

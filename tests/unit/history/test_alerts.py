@@ -7,7 +7,16 @@ import json
 import pytest
 
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from model_monitor.history.alerts import AlertRule, path_of, read_alerts, with_told, with_window, write_alerts
+from model_monitor.history.alerts import (
+    AlertRule,
+    after_delivery,
+    is_due,
+    path_of,
+    read_alerts,
+    with_window,
+    write_alerts,
+)
+from model_monitor.outputs.notices.destinations import read_destinations
 
 OK, IN_ALERT = "OK", "InAlert"
 
@@ -88,14 +97,38 @@ def test_no_more_is_kept_than_the_longest_period_needs():
     assert alerts.windows[-1].window == "249"
 
 
+FIRST, SECOND, SERIES = read_destinations("webhook:http://127.0.0.1/1,webhook:http://127.0.0.1/2,cloudwatch")
+
+
 def test_a_sink_that_was_never_told_anything_thinks_that_all_is_well():
     alerts = after([2])
+    window = alerts.windows[-1]
 
-    assert alerts.told_of("webhook:1") is AlertStatus.OK
-    told = with_told(alerts, ["webhook:1"])
-    assert told.told_of("webhook:1") is AlertStatus.IN_ALERT
-    assert told.told_of("webhook:2") is AlertStatus.OK
-    assert len(with_told(told, ["webhook:1", "webhook:2"]).told) == 2
+    assert alerts.told_of(FIRST.key) is AlertStatus.OK
+    told = after_delivery(alerts, window, AlertStatus.OK, [FIRST])
+    assert told.told_of(FIRST.key) is AlertStatus.IN_ALERT
+    assert told.told_of(SECOND.key) is AlertStatus.OK
+    assert len(after_delivery(told, window, AlertStatus.OK, [FIRST, SECOND]).told) == 2
+
+
+@pytest.mark.parametrize(
+    ("heard", "traffic", "every", "due"),
+    [
+        ([], AlertStatus.OK, False, {FIRST, SECOND, SERIES}),
+        ([FIRST], AlertStatus.OK, False, {SECOND, SERIES}),
+        ([FIRST, SECOND, SERIES], AlertStatus.OK, False, set()),
+        ([FIRST, SECOND, SERIES], AlertStatus.OK, True, {FIRST, SECOND}),  # CloudWatch would add the numbers up
+        ([FIRST, SECOND, SERIES], AlertStatus.IN_ALERT, False, {FIRST, SECOND}),
+    ],
+)
+def test_a_message_is_due_until_it_arrived_and_numbers_are_due_once(heard, traffic, every, due):
+    alerts = after([2])
+    window = alerts.windows[-1]
+    noted = after_delivery(alerts, window, AlertStatus.OK, heard)
+
+    found = {to for to in (FIRST, SECOND, SERIES) if is_due(to, noted, noted.windows[-1], traffic, every=every)}
+
+    assert found == due
 
 
 @pytest.mark.parametrize(
@@ -112,7 +145,8 @@ def test_the_file_lies_beside_the_runs(output_path, expected):
 
 
 def test_the_file_is_read_back_by_the_next_hour(tmp_path):
-    alerts = with_told(after([0, 2]), ["webhook:1"])
+    before = after([0, 2])
+    alerts = after_delivery(before, before.windows[-1], AlertStatus.OK, [FIRST])
     write_alerts(alerts, f"{tmp_path}/2026/01/31/01")
 
     assert read_alerts(f"{tmp_path}/2026/01/31/02") == alerts

@@ -16,10 +16,10 @@ from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
 from model_monitor.documents.violations import Violation, Violations
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.outputs.files import publish
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.reports import AlertReport
-from model_monitor.outputs.notices.surroundings import Surroundings
 from model_monitor.runs.protocol import PublishedMetric
-from model_monitor.runtime.notify import monitored_window, report_of, require_sinks, tell
+from model_monitor.runtime.notify import monitored_window, notify, report_of, require_sinks
 
 
 def config(folder, *flags, hour=22):
@@ -48,13 +48,13 @@ def findings(violations, records=100):
 
 @pytest.fixture
 def telling(tmp_path):
-    """`telling(violations, *flags, hour=22)`: one run that tells, in a folder of hours; others are members of Surroundings."""
+    """`telling(violations, *flags, hour=22)`: one run that tells, in a folder of hours; others are members of Environment."""
 
     def run(violations, *flags, hour=22, records=100, **outside):
         given = config(tmp_path, *flags, hour=hour)
         found = findings(violations, records)
         published = publish({"checks.json": str(violations).encode()}, given.output_path)
-        tell(found, published, given, None, Surroundings({}, pause=lambda seconds: None, **outside))
+        notify(found, published, given, None, Environment({}, pause=lambda seconds: None, **outside))
 
     run.folder = tmp_path
     return run
@@ -121,7 +121,7 @@ def test_runs_before_the_sink_was_named_count(telling):
 def test_what_did_not_arrive_is_told_by_the_next_run(telling, caplog):
     with http_server(404, 200) as server:
         telling(3, "--sink", f"webhook:{server.url}", hour=10)
-        assert "the sink webhook was not told: 127.0.0.1 answered 404" in caplog.text
+        assert "the sink webhook was not notified: 127.0.0.1 answered 404" in caplog.text
         telling(3, "--sink", f"webhook:{server.url}", hour=11)
         telling(3, "--sink", f"webhook:{server.url}", hour=12)
 
@@ -244,7 +244,7 @@ def test_a_rerun_writes_the_same_bytes(telling):
 def test_what_sinks_lack_is_told_before_anything_is_read(tmp_path):
     given = config(tmp_path, "--sink", "email:a@example.org,email:b@example.org,webhook:https://a.example")
     with pytest.raises(BadConfiguration) as caught:
-        require_sinks(given, Surroundings({}))
+        require_sinks(given, Environment({}))
 
     assert str(caught.value).splitlines() == [  # once for both
         "MODEL_MONITOR_SMTP_HOST is not set; write the mail server's name, or NAME:PORT",

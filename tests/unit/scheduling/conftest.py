@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from model_monitor.outputs.notices.surroundings import Surroundings
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.scheduling.command import Request, run_due
 from model_monitor.scheduling.plan import read_plan
 
@@ -84,9 +84,9 @@ class Schedule:
     def run(self, now: datetime, variables=None, **asked: object):
         """`run-due` at a time: its exit status and what it printed."""
         out = io.StringIO()
-        surroundings = Surroundings(variables or {}, pause=lambda seconds: None)
+        environment = Environment(variables or {}, pause=lambda seconds: None)
         request = Request((self.file,), **asked)
-        status = run_due(request, out, launch=self.jobs, now=lambda: now, surroundings=surroundings)
+        status = run_due(request, out, launch=self.jobs, now=lambda: now, environment=environment)
         return status, out.getvalue()
 
     @property

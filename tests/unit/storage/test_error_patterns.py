@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from model_monitor.storage.error_patterns import Sign, sentence_about
+from model_monitor.storage.error_patterns import ErrorPattern, sentence_about
 
 SIGNS = (
-    Sign(re.compile(r"moved(?: to (?P<region>\w+))?"), "write region={region}"),
-    Sign(re.compile(r"denied"), "allow it"),
+    ErrorPattern(re.compile(r"moved(?: to (?P<region>\w+))?"), "write region={region}"),
+    ErrorPattern(re.compile(r"denied"), "allow it"),
 )
 
 

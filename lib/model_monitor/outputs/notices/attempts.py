@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from model_monitor.errors import SinkFailed
-from model_monitor.outputs.notices.surroundings import Surroundings
+from model_monitor.outputs.notices.environment import Environment
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ class PassingFailure(SinkFailed):
     """A failure that may be over in a moment."""
 
 
-def attempt(send: Callable[[], None], surroundings: Surroundings) -> None:
+def attempt(send: Callable[[], None], environment: Environment) -> None:
     """Call `send`, and again after a pause while it raises PassingFailure, `MOST_ATTEMPTS` times in all.
 
     Raises what `send` raised last.
@@ -30,7 +30,7 @@ def attempt(send: Callable[[], None], surroundings: Surroundings) -> None:
         retry=retry_if_exception_type(PassingFailure),
         stop=stop_after_attempt(MOST_ATTEMPTS),
         wait=wait_exponential(multiplier=1),
-        sleep=surroundings.pause,
+        sleep=environment.pause,
         before_sleep=_tell,
         reraise=True,
     )(send)

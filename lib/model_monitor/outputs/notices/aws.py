@@ -38,7 +38,7 @@ def aws_client(service: str, region: str | None = None) -> Any:
 
 
 @contextmanager
-def told_by_aws(service: str) -> Iterator[None]:
+def refused_by_aws(service: str) -> Iterator[None]:
     """Turns what boto3 raises into one sentence: the service's error code, or the type of the client's own error.
 
     Raises SinkFailed.

@@ -8,31 +8,31 @@ from dataclasses import dataclass
 
 from model_monitor.errors import MonitorError
 from model_monitor.outputs.notices.destinations import Destination
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.reports import Report
-from model_monitor.outputs.notices.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Who was told, and the sentence of each who was not."""
+    """Which destinations got the report, and a sentence for each that did not."""
 
-    told: tuple[Destination, ...]
+    reached: tuple[Destination, ...]
     failures: tuple[str, ...]
 
 
-def deliver(report: Report, destinations: Iterable[Destination], surroundings: Surroundings) -> Delivery:
+def deliver(report: Report, destinations: Iterable[Destination], environment: Environment) -> Delivery:
     """Send the report to each destination. Nothing is raised; of a fault that nobody foresaw only the type is told."""
-    told, failures = [], []
+    reached, failures = [], []
     for destination in destinations:
         try:
-            destination.sink(report, destination.target, surroundings)
+            destination.sink(report, destination.target, environment)
         except MonitorError as fault:
-            failures.append(f"the sink {destination.name} was not told: {fault}")
+            failures.append(f"the sink {destination.name} was not notified: {fault}")
         except Exception as fault:
-            failures.append(f"the sink {destination.name} was not told: unexpected {type(fault).__name__}")
+            failures.append(f"the sink {destination.name} was not notified: unexpected {type(fault).__name__}")
         else:
-            told.append(destination)
-            log.info("told the sink %s", destination.name)
-    return Delivery(tuple(told), tuple(failures))
+            reached.append(destination)
+            log.info("notified the sink %s", destination.name)
+    return Delivery(tuple(reached), tuple(failures))

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from model_monitor.outputs import sinks
-from model_monitor.outputs.notices.surroundings import Surroundings
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.sinks import SINKS, Sink
 from model_monitor.registry import Entry, import_all
 
 import_all(sinks)
+
+SPELLINGS = ", ".join(sink.facts["spelling"] for sink in SINKS.values())
+"""How `--sink` names each kind of sink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,9 @@ class Destination:
         """What the alerts' file calls it: the sink's name and a hash of the target."""
         return f"{self.name}:{sha256(self.target.encode()).hexdigest()[:12]}"
 
-    def require_ready(self, surroundings: Surroundings) -> None:
+    def require_ready(self, environment: Environment) -> None:
         """Raises BadConfiguration if something that the sink needs is missing."""
-        self.sink.facts["ready"](self.target, surroundings)
+        self.sink.facts["ready"](self.target, environment)
 
     def __repr__(self) -> str:
         return f"Destination({self.key})"
@@ -62,8 +65,7 @@ def _read(text: str, place: int) -> Destination:
     """One destination. What is wrong is not repeated: it may be a URL with a secret in it, or a half of one."""
     name, _, target = text.partition(":")
     if name not in SINKS:
-        known = ", ".join(entry.facts["spelling"] for entry in SINKS.values())
-        raise ValueError(f"names no sink at place {place}; write one of {known} (a comma inside a target is %2C)")
+        raise ValueError(f"names no sink at place {place}; write one of {SPELLINGS} (a comma inside a target is %2C)")
     try:
         return Destination(name, SINKS.get(name).facts["examined"](target.strip()))
     except ValueError as fault:

@@ -1,7 +1,7 @@
 """Sinks: where a monitoring run says what it found. Each is one registered function in a file of its own. Driver only.
 
-A sink is a function of (report, target, surroundings): `Report` is all that it may say, target is the text behind its name in
-`--sink NAME:TARGET`, `Surroundings` is what it may use. It raises `SinkFailed` if the report did not arrive; texts of its errors
+A sink is a function of (report, target, environment): `Report` is all that it may say, target is the text behind its name in
+`--sink NAME:TARGET`, `Environment` is what it may use. It raises `SinkFailed` if the report did not arrive; texts of its errors
 never hold a secret, nor a URL's path, which may be one. Facts beside each:
 
 spelling: how `--sink` names it, with a word for the target.
@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.reports import Report
-from model_monitor.outputs.notices.surroundings import Surroundings
 from model_monitor.registry import Registry
 
-Sink = Callable[[Report, str, Surroundings], None]
+Sink = Callable[[Report, str, Environment], None]
 
 SINKS: Registry[Sink] = Registry("sink")

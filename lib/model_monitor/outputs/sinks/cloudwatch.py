@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from model_monitor.errors import SinkFailed
-from model_monitor.outputs.notices.aws import told_by_aws
+from model_monitor.outputs.notices.aws import refused_by_aws
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.messages import moment
 from model_monitor.outputs.notices.reports import Report, sendable
-from model_monitor.outputs.notices.surroundings import Surroundings
 from model_monitor.outputs.sinks import SINKS
 
 log = logging.getLogger(__name__)
@@ -46,14 +46,14 @@ def _examined(namespace: str) -> str:
     return namespace
 
 
-def _ready(namespace: str, surroundings: Surroundings) -> None:
-    surroundings.aws("cloudwatch", None)
+def _ready(namespace: str, environment: Environment) -> None:
+    environment.aws("cloudwatch", None)
 
 
 @SINKS.register(
     "cloudwatch", spelling="cloudwatch[:NAMESPACE]", examined=_examined, ready=_ready, every_run=True, adds_up=True
 )
-def cloudwatch(report: Report, namespace: str, surroundings: Surroundings) -> None:
+def cloudwatch(report: Report, namespace: str, environment: Environment) -> None:
     """The run's metrics to CloudWatch, in the service's names and dimensions; the number of violations always, 0 included.
 
     Without a namespace it is the service's own, so that alarms that exist go on. Numbers that CloudWatch does not take (NaN,
@@ -62,14 +62,14 @@ def cloudwatch(report: Report, namespace: str, surroundings: Surroundings) -> No
     Raises SinkFailed.
     Source: C9.2.
     """
-    client = surroundings.aws("cloudwatch", None)
+    client = environment.aws("cloudwatch", None)
     metrics, undefined = sendable(_complete(report))
     accepted = [metric for metric in metrics if _is_accepted(metric)]
     if undefined:
         log.warning("left out %d metrics that are no finite numbers", undefined)
     if len(accepted) < len(metrics):
         log.warning("left out %d metrics whose names CloudWatch does not take", len(metrics) - len(accepted))
-    with told_by_aws("CloudWatch"):
+    with refused_by_aws("CloudWatch"):
         for batch in batches(accepted):
             client.put_metric_data(Namespace=namespace or namespace_of(report), MetricData=batch)
 

@@ -13,9 +13,9 @@ from enum import Enum
 
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.outputs.notices.attempts import PassingFailure, attempt
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.messages import headline, text
 from model_monitor.outputs.notices.reports import Report
-from model_monitor.outputs.notices.surroundings import Surroundings
 from model_monitor.outputs.sinks import SINKS
 
 HOST = "MODEL_MONITOR_SMTP_HOST"
@@ -52,16 +52,16 @@ class MailServer:
     password: str | None
 
     @classmethod
-    def of(cls, surroundings: Surroundings) -> MailServer:
+    def of(cls, environment: Environment) -> MailServer:
         """The server of the variables MODEL_MONITOR_SMTP_….
 
         Raises BadConfiguration with all that is missing or wrong.
         """
         faults: list[str] = []
-        security = _security(surroundings.variable(SECURITY), faults)
-        host, port = _host(surroundings.variable(HOST), security, faults)
-        user, password = surroundings.variable(USER), surroundings.variable(PASSWORD)
-        sender = _sender(surroundings.variable(SENDER) or user, faults)
+        security = _security(environment.variable(SECURITY), faults)
+        host, port = _host(environment.variable(HOST), security, faults)
+        user, password = environment.variable(USER), environment.variable(PASSWORD)
+        sender = _sender(environment.variable(SENDER) or user, faults)
         if (user is None) != (password is None):
             faults.append(f"only one of {USER} and {PASSWORD} is set; set both, or none")
         elif password is not None and security is Security.NONE:
@@ -84,12 +84,12 @@ def _examined(address: str) -> str:
     return address
 
 
-def _ready(address: str, surroundings: Surroundings) -> None:
-    MailServer.of(surroundings)
+def _ready(address: str, environment: Environment) -> None:
+    MailServer.of(environment)
 
 
 @SINKS.register("email", spelling="email:ADDRESS", examined=_examined, ready=_ready, every_run=False, adds_up=False)
-def email(report: Report, address: str, surroundings: Surroundings) -> None:
+def email(report: Report, address: str, environment: Environment) -> None:
     """A mail in plain text: alert, the five worst violations, where the files are.
 
     The server is the one of the variable MODEL_MONITOR_SMTP_HOST, by STARTTLS unless MODEL_MONITOR_SMTP_SECURITY says else.
@@ -97,9 +97,9 @@ def email(report: Report, address: str, surroundings: Surroundings) -> None:
 
     Raises SinkFailed.
     """
-    server = MailServer.of(surroundings)
+    server = MailServer.of(environment)
     message = mail(report, server.sender, address)
-    attempt(lambda: _send(message, server, surroundings.timeout_seconds), surroundings)
+    attempt(lambda: _send(message, server, environment.timeout_seconds), environment)
 
 
 def mail(report: Report, sender: str, address: str) -> EmailMessage:

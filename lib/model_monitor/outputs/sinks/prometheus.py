@@ -10,8 +10,8 @@ from urllib.parse import urlparse
 
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.errors import MissingDependency, OutputFailed, SinkFailed
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.reports import Report, sendable
-from model_monitor.outputs.notices.surroundings import Surroundings
 from model_monitor.outputs.sinks import SINKS
 from model_monitor.storage import LocalStorage
 
@@ -29,7 +29,7 @@ def _examined(path: str) -> str:
     return path
 
 
-def _ready(path: str, surroundings: Surroundings) -> None:
+def _ready(path: str, environment: Environment) -> None:
     try:
         import prometheus_client  # noqa: F401
     except ImportError as fault:
@@ -39,7 +39,7 @@ def _ready(path: str, surroundings: Surroundings) -> None:
 @SINKS.register(
     "prometheus", spelling="prometheus:PATH", examined=_examined, ready=_ready, every_run=True, adds_up=False
 )
-def prometheus(report: Report, path: str, surroundings: Surroundings) -> None:
+def prometheus(report: Report, path: str, environment: Environment) -> None:
     """The run's numbers as a text file for the node exporter, replaced as a whole; it lies where the driver runs.
 
     One gauge each for the number of violations, the alert (1 or 0) and the time of the run, and `model_monitor_metric` for

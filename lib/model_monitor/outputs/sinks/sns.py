@@ -6,10 +6,10 @@ import json
 import re
 from typing import Any
 
-from model_monitor.outputs.notices.aws import told_by_aws
+from model_monitor.outputs.notices.aws import refused_by_aws
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.messages import document_bytes, headline, text
 from model_monitor.outputs.notices.reports import Report
-from model_monitor.outputs.notices.surroundings import Surroundings
 from model_monitor.outputs.sinks import SINKS
 
 TOPIC = re.compile(r"arn:aws[\w-]*:sns:(?P<region>[a-z0-9-]+):\d{12}:[\w-]{1,256}(?P<fifo>\.fifo)?", re.ASCII)
@@ -24,20 +24,20 @@ def _examined(arn: str) -> str:
     return arn
 
 
-def _ready(arn: str, surroundings: Surroundings) -> None:
-    surroundings.aws("sns", _region(arn))
+def _ready(arn: str, environment: Environment) -> None:
+    environment.aws("sns", _region(arn))
 
 
 @SINKS.register("sns", spelling="sns:ARN", examined=_examined, ready=_ready, every_run=False, adds_up=False)
-def sns(report: Report, arn: str, surroundings: Surroundings) -> None:
+def sns(report: Report, arn: str, environment: Environment) -> None:
     """A message to a topic: words for people who get mail, the webhook's JSON document for everything else.
 
     The message attributes `alert`, `status` and `analysis_type` are there for filter policies.
 
     Raises SinkFailed.
     """
-    client = surroundings.aws("sns", _region(arn))
-    with told_by_aws("SNS"):
+    client = environment.aws("sns", _region(arn))
+    with refused_by_aws("SNS"):
         client.publish(TopicArn=arn, **_message(report), **_ordering(report, arn))
 
 

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from model_monitor import __version__
 from model_monitor.errors import SinkFailed
 from model_monitor.outputs.notices.attempts import PassingFailure, attempt
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.messages import document_bytes
 from model_monitor.outputs.notices.reports import Report
-from model_monitor.outputs.notices.surroundings import Surroundings
 from model_monitor.outputs.sinks import SINKS
 
 SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"
@@ -51,12 +51,12 @@ def _examined(url: str) -> str:
     return url
 
 
-def _ready(url: str, surroundings: Surroundings) -> None:
+def _ready(url: str, environment: Environment) -> None:
     """Nothing has to be there beforehand: the secret is optional, and the server is asked when there is something to say."""
 
 
 @SINKS.register("webhook", spelling="webhook:URL", examined=_examined, ready=_ready, every_run=False, adds_up=False)
-def webhook(report: Report, url: str, surroundings: Surroundings) -> None:
+def webhook(report: Report, url: str, environment: Environment) -> None:
     """One JSON document by POST: model, window, status, alert, the five worst violations, paths.
 
     Signed if the variable MODEL_MONITOR_WEBHOOK_SECRET is set. Arrived if the answer is 2xx. Tried again after 408, 425, 429,
@@ -69,10 +69,10 @@ def webhook(report: Report, url: str, surroundings: Surroundings) -> None:
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": f"spark-model-monitor/{__version__}",
         "Idempotency-Key": report.delivery_id,
-        **_signed(body, surroundings.variable(SECRET), str(int(report.time.timestamp()))),
+        **_signed(body, environment.variable(SECRET), str(int(report.time.timestamp()))),
     }
     request = urllib.request.Request(url, data=body, headers=headers, method="POST")
-    attempt(lambda: _post(request, surroundings.timeout_seconds), surroundings)
+    attempt(lambda: _post(request, environment.timeout_seconds), environment)
 
 
 def signature_of(body: bytes, secret: str, timestamp: str) -> str:

@@ -10,8 +10,8 @@ from tests.servers import http_server
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.outputs.notices.delivery import deliver
 from model_monitor.outputs.notices.destinations import read_destinations
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.reports import AlertReport, Report
-from model_monitor.outputs.notices.surroundings import Surroundings
 
 
 @pytest.fixture
@@ -23,11 +23,11 @@ def report():
 def test_the_others_are_told_when_one_fails(report, tmp_path):
     with http_server(404) as broken, http_server(200) as healthy:
         text = f"webhook:{broken.url}/T123,webhook:{healthy.url},prometheus:{tmp_path}/a.prom"
-        delivery = deliver(report, read_destinations(text), Surroundings({}, pause=lambda seconds: None))
+        delivery = deliver(report, read_destinations(text), Environment({}, pause=lambda seconds: None))
 
-    assert [destination.name for destination in delivery.told] == ["webhook", "prometheus"]
+    assert [destination.name for destination in delivery.reached] == ["webhook", "prometheus"]
     assert list(delivery.failures) == [
-        "the sink webhook was not told: 127.0.0.1 answered 404; check the URL and what the server expects"
+        "the sink webhook was not notified: 127.0.0.1 answered 404; check the URL and what the server expects"
     ]
     assert len(healthy.requests) == 1
     assert (tmp_path / "a.prom").exists()
@@ -37,6 +37,6 @@ def test_of_a_fault_that_nobody_foresaw_only_the_type_is_told(report):
     def client(service, region):
         raise RuntimeError("T123 is the secret")
 
-    delivery = deliver(report, read_destinations("cloudwatch"), Surroundings({}, aws=client))
+    delivery = deliver(report, read_destinations("cloudwatch"), Environment({}, aws=client))
 
-    assert delivery.failures == ("the sink cloudwatch was not told: unexpected RuntimeError",)
+    assert delivery.failures == ("the sink cloudwatch was not notified: unexpected RuntimeError",)

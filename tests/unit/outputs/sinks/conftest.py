@@ -1,4 +1,4 @@
-"""What tests of sinks share: reports, surroundings that don't wait, an emulator of AWS."""
+"""What tests of sinks share: reports, environment that don't wait, an emulator of AWS."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from tests.servers import aws_emulator
 
 from model_monitor.documents.alerts import AlertStatus
+from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.reports import AlertReport, Report
-from model_monitor.outputs.notices.surroundings import Surroundings
 
 
 def metric(name, value, **dimensions):
@@ -60,14 +60,14 @@ def pauses():
 
 
 @pytest.fixture
-def surroundings(pauses):
-    """`surroundings(NAME=text)`: these variables and no others; nothing waits."""
+def environment(pauses):
+    """`environment(NAME=text)`: these variables and no others; nothing waits."""
 
-    def surrounding(timeout_seconds=5.0, aws=None, **environment):
-        given = {"environment": environment, "pause": pauses.append, "timeout_seconds": timeout_seconds}
-        return Surroundings(**given, **({"aws": aws} if aws else {}))
+    def made(timeout_seconds=5.0, aws=None, **variables):
+        given = {"variables": variables, "pause": pauses.append, "timeout_seconds": timeout_seconds}
+        return Environment(**given, **({"aws": aws} if aws else {}))
 
-    return surrounding
+    return made
 
 
 @pytest.fixture

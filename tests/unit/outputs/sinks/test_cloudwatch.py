@@ -29,16 +29,16 @@ class Recorder:
         self.requests.append(request)
 
 
-def sent(report, surroundings, namespace=""):
+def sent(report, environment, namespace=""):
     """The requests that a report becomes."""
     recorder = Recorder()
-    cloudwatch(report, namespace, surroundings(aws=lambda service, region: recorder))
+    cloudwatch(report, namespace, environment(aws=lambda service, region: recorder))
     return recorder.requests
 
 
-def test_metrics_arrive_in_the_services_namespace_names_and_dimensions(emulator, report, surroundings):
+def test_metrics_arrive_in_the_services_namespace_names_and_dimensions(emulator, report, environment):
     drift = metric("feature_baseline_drift_plan", 0.25, **DIMENSIONS)
-    cloudwatch(report(violations=3, metrics=(drift,)), "", surroundings())
+    cloudwatch(report(violations=3, metrics=(drift,)), "", environment())
 
     client = emulator.client("cloudwatch")
     listed = client.list_metrics(Namespace=NAMESPACE)["Metrics"]
@@ -57,17 +57,17 @@ def test_metrics_arrive_in_the_services_namespace_names_and_dimensions(emulator,
     assert point["Maximum"] == 3.0
 
 
-def test_no_violation_is_a_number_too(report, surroundings):
-    [request] = sent(report(violations=0), surroundings)
+def test_no_violation_is_a_number_too(report, environment):
+    [request] = sent(report(violations=0), environment)
 
     assert [(found["MetricName"], found["Value"]) for found in request["MetricData"]] == [
         ("total_number_of_violations", 0.0)
     ]
 
 
-def test_the_number_of_violations_is_sent_once_and_first(report, surroundings):
+def test_the_number_of_violations_is_sent_once_and_first(report, environment):
     metrics = (metric("a", 1.0), metric("total_number_of_violations", 3.0))
-    [request] = sent(report(violations=3, metrics=metrics), surroundings)
+    [request] = sent(report(violations=3, metrics=metrics), environment)
 
     assert [found["MetricName"] for found in request["MetricData"]] == ["total_number_of_violations", "a"]
 
@@ -87,13 +87,13 @@ def test_each_monitor_has_the_services_namespace(report, analysis_type, endpoint
     assert namespace_of(report(analysis_type=analysis_type, endpoint=endpoint)) == namespace
 
 
-def test_a_namespace_of_ones_own_is_taken(report, surroundings):
-    [request] = sent(report(), surroundings, "Team/Churn")
+def test_a_namespace_of_ones_own_is_taken(report, environment):
+    [request] = sent(report(), environment, "Team/Churn")
 
     assert request["Namespace"] == "Team/Churn"
 
 
-def test_numbers_and_names_that_cloudwatch_refuses_are_left_out_and_counted(report, surroundings, caplog):
+def test_numbers_and_names_that_cloudwatch_refuses_are_left_out_and_counted(report, environment, caplog):
     metrics = (
         metric("not a number", float("nan")),
         metric("infinite", float("-inf")),
@@ -101,15 +101,15 @@ def test_numbers_and_names_that_cloudwatch_refuses_are_left_out_and_counted(repo
         metric("facet", 1.0, FacetValue="größer"),
         metric("good", 1.0),
     )
-    [request] = sent(report(metrics=metrics), surroundings)
+    [request] = sent(report(metrics=metrics), environment)
 
     assert [found["MetricName"] for found in request["MetricData"]] == ["total_number_of_violations", "good"]
     assert "left out 2 metrics that are no finite numbers" in caplog.text
     assert "left out 2 metrics whose names CloudWatch does not take" in caplog.text
 
 
-def test_a_request_has_at_most_a_thousand_metrics(report, surroundings):
-    requests = sent(report(metrics=tuple(metric(f"m{index}", 1.0) for index in range(2_500))), surroundings)
+def test_a_request_has_at_most_a_thousand_metrics(report, environment):
+    requests = sent(report(metrics=tuple(metric(f"m{index}", 1.0) for index in range(2_500))), environment)
 
     assert [len(request["MetricData"]) for request in requests] == [1_000, 1_000, 501]
 
@@ -135,16 +135,16 @@ def throttled(handler):
 
 
 @pytest.mark.parametrize("answer", [throttled, 503], ids=["throttled", "away"])
-def test_a_throttled_request_is_tried_again_by_boto3(credentials, report, surroundings, answer):
+def test_a_throttled_request_is_tried_again_by_boto3(credentials, report, environment, answer):
     credentials.setenv("AWS_MAX_ATTEMPTS", "1")  # ours counts
     with http_server(answer, 200) as server:
         credentials.setenv("AWS_ENDPOINT_URL", server.url)
-        cloudwatch(report(), "", surroundings())
+        cloudwatch(report(), "", environment())
 
     assert len(server.requests) == 2
 
 
-def test_a_refusal_is_told_by_its_code(credentials, report, surroundings):
+def test_a_refusal_is_told_by_its_code(credentials, report, environment):
     def denied(handler):
         handler.send_response(403)
         handler.send_header("x-amzn-query-error", "AccessDenied;Sender")
@@ -154,10 +154,10 @@ def test_a_refusal_is_told_by_its_code(credentials, report, surroundings):
     with http_server(denied) as server:
         credentials.setenv("AWS_ENDPOINT_URL", server.url)
         with pytest.raises(SinkFailed, match="CloudWatch refused it"):
-            cloudwatch(report(), "", surroundings())
+            cloudwatch(report(), "", environment())
 
 
-def test_without_credentials_the_sentence_says_so(monkeypatch, tmp_path, report, surroundings):
+def test_without_credentials_the_sentence_says_so(monkeypatch, tmp_path, report, environment):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
@@ -165,15 +165,15 @@ def test_without_credentials_the_sentence_says_so(monkeypatch, tmp_path, report,
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with pytest.raises(SinkFailed, match=r"could not be asked \(NoCredentialsError\); check credentials"):
-        cloudwatch(report(), "", surroundings())
+        cloudwatch(report(), "", environment())
 
 
-def test_without_a_region_nothing_is_begun(monkeypatch, tmp_path, surroundings):
+def test_without_a_region_nothing_is_begun(monkeypatch, tmp_path, environment):
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(BadConfiguration, match="needs a region; set the variable AWS_DEFAULT_REGION"):
-        SINKS.get("cloudwatch").facts["ready"]("", surroundings())
+        SINKS.get("cloudwatch").facts["ready"]("", environment())
 
 
 def test_a_client_retries_by_boto3s_standard_rules(credentials):

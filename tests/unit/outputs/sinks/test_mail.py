@@ -24,10 +24,10 @@ def plain(port, **variables):
     }
 
 
-def test_a_mail_arrives_with_alert_violations_and_paths(report, surroundings):
+def test_a_mail_arrives_with_alert_violations_and_paths(report, environment):
     mailbox = Mailbox()
     with smtp_server(mailbox) as port:
-        email(report(violations=7), "team@example.org", surroundings(**plain(port)))
+        email(report(violations=7), "team@example.org", environment(**plain(port)))
 
     [envelope], [message] = mailbox.envelopes, mailbox.mails
     assert (envelope.mail_from, envelope.rcpt_tos) == ("monitor@example.org", ["team@example.org"])
@@ -56,10 +56,10 @@ def test_names_with_line_breaks_stay_one_line(report):
 
 
 @pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
-def test_a_passing_refusal_is_tried_again(report, surroundings, pauses, command):
+def test_a_passing_refusal_is_tried_again(report, environment, pauses, command):
     mailbox = Mailbox(**{command: ["451 try again later"]})
     with smtp_server(mailbox) as port:
-        email(report(), "team@example.org", surroundings(**plain(port)))
+        email(report(), "team@example.org", environment(**plain(port)))
 
     assert len(mailbox.mails) == 1
     assert pauses == [1]
@@ -73,21 +73,21 @@ def test_a_passing_refusal_is_tried_again(report, surroundings, pauses, command)
         pytest.param("DATA", "refused the mail (550)", id="mail"),
     ],
 )
-def test_a_final_refusal_is_told_without_the_servers_words(report, surroundings, pauses, command, sentence):
+def test_a_final_refusal_is_told_without_the_servers_words(report, environment, pauses, command, sentence):
     mailbox = Mailbox(**{command: ["550 5.1.1 no such customer as Jane Roe"]})
     with smtp_server(mailbox) as port, pytest.raises(SinkFailed) as caught:
-        email(report(), "team@example.org", surroundings(**plain(port)))
+        email(report(), "team@example.org", environment(**plain(port)))
 
     assert sentence in str(caught.value)
     assert "Jane" not in str(caught.value)
     assert pauses == []
 
 
-def test_a_server_that_is_away_is_tried_three_times(report, surroundings, pauses):
+def test_a_server_that_is_away_is_tried_three_times(report, environment, pauses):
     with smtp_server(Mailbox()) as port:
         pass
     with pytest.raises(SinkFailed, match=r"127\.0\.0\.1:\d+ could not be reached \(Connection refused\)"):
-        email(report(), "team@example.org", surroundings(**plain(port)))
+        email(report(), "team@example.org", environment(**plain(port)))
 
     assert pauses == [1, 2]
 
@@ -123,31 +123,31 @@ def encrypted(port, **variables):
     }
 
 
-def test_by_default_the_connection_is_encrypted_before_the_login(report, surroundings, authority):
+def test_by_default_the_connection_is_encrypted_before_the_login(report, environment, authority):
     mailbox = Mailbox()
     options = {"tls_context": authority, "require_starttls": True, "auth_required": True}
     with smtp_server(mailbox, authenticator=allowing(("monitor@example.org", SECRET)), **options) as port:
-        email(report(), "team@example.org", surroundings(**encrypted(port)))
+        email(report(), "team@example.org", environment(**encrypted(port)))
 
     assert mailbox.mails[0]["From"] == "monitor@example.org"
 
 
-def test_a_refused_login_is_told_without_the_password(report, surroundings, authority, caplog):
+def test_a_refused_login_is_told_without_the_password(report, environment, authority, caplog):
     caplog.set_level("DEBUG")
     options = {"tls_context": authority, "auth_required": True}
     with smtp_server(Mailbox(), authenticator=allowing(), **options) as port, pytest.raises(SinkFailed) as caught:
-        email(report(), "team@example.org", surroundings(**encrypted(port)))
+        email(report(), "team@example.org", environment(**encrypted(port)))
 
     assert "refused the login (535)" in str(caught.value)
     assert SECRET not in str(caught.value) + caplog.text
 
 
-def test_a_server_without_starttls_gets_no_password(report, surroundings):
+def test_a_server_without_starttls_gets_no_password(report, environment):
     with smtp_server(Mailbox()) as port, pytest.raises(SinkFailed, match="does not offer what"):
-        email(report(), "team@example.org", surroundings(**encrypted(port)))
+        email(report(), "team@example.org", environment(**encrypted(port)))
 
 
-def test_a_certificate_that_nobody_vouches_for_gets_no_password(report, surroundings):
+def test_a_certificate_that_nobody_vouches_for_gets_no_password(report, environment):
     trustme = pytest.importorskip("trustme")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
@@ -155,11 +155,11 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_password(report, surround
         smtp_server(Mailbox(), tls_context=context) as port,
         pytest.raises(SinkFailed, match="has a certificate that is not trusted"),
     ):
-        email(report(), "team@example.org", surroundings(**encrypted(port)))
+        email(report(), "team@example.org", environment(**encrypted(port)))
 
 
-def test_what_is_missing_is_told_at_once(surroundings):
-    given = surroundings(MODEL_MONITOR_SMTP_SECURITY="ssl", MODEL_MONITOR_SMTP_PASSWORD=SECRET)
+def test_what_is_missing_is_told_at_once(environment):
+    given = environment(MODEL_MONITOR_SMTP_SECURITY="ssl", MODEL_MONITOR_SMTP_PASSWORD=SECRET)
     with pytest.raises(BadConfiguration) as caught:
         SINKS.get("email").facts["ready"]("team@example.org", given)
 
@@ -171,18 +171,18 @@ def test_what_is_missing_is_told_at_once(surroundings):
     ]
 
 
-def test_a_password_is_not_sent_in_clear_text(surroundings):
+def test_a_password_is_not_sent_in_clear_text(environment):
     with pytest.raises(BadConfiguration, match="would send the password in clear text"):
-        MailServer.of(surroundings(**encrypted(25, MODEL_MONITOR_SMTP_SECURITY="none")))
+        MailServer.of(environment(**encrypted(25, MODEL_MONITOR_SMTP_SECURITY="none")))
 
 
 @pytest.mark.parametrize(("security", "port"), [("starttls", 587), ("tls", 465), ("none", 25)])
-def test_the_usual_port_goes_with_the_security(surroundings, security, port):  # RFC 6409, RFC 8314, RFC 5321
+def test_the_usual_port_goes_with_the_security(environment, security, port):  # RFC 6409, RFC 8314, RFC 5321
     variables = {"MODEL_MONITOR_SMTP_HOST": "mail.example.org", "MODEL_MONITOR_SMTP_FROM": "m@example.org"}
-    server = MailServer.of(surroundings(MODEL_MONITOR_SMTP_SECURITY=security, **variables))
+    server = MailServer.of(environment(MODEL_MONITOR_SMTP_SECURITY=security, **variables))
 
     assert (server.host, server.port) == ("mail.example.org", port)
 
 
-def test_the_server_as_text_has_no_password(surroundings):
-    assert SECRET not in repr(MailServer.of(surroundings(**encrypted(587))))
+def test_the_server_as_text_has_no_password(environment):
+    assert SECRET not in repr(MailServer.of(environment(**encrypted(587))))

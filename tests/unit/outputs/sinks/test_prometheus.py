@@ -24,7 +24,7 @@ def samples_of(path):
 RUN = ("analysis_type=DATA_QUALITY", "endpoint=churn")
 
 
-def test_the_file_has_violations_alert_time_and_every_metric(report, surroundings, tmp_path):
+def test_the_file_has_violations_alert_time_and_every_metric(report, environment, tmp_path):
     spread = {"SampleCount": 2.0, "Sum": 7.0, "Minimum": 3.0, "Maximum": 4.0}
     age = {key: value for key, value in metric("feature_data_age", 0, Endpoint="churn").items() if key != "Value"}
     metrics = (
@@ -32,7 +32,7 @@ def test_the_file_has_violations_alert_time_and_every_metric(report, surrounding
         {**age, "StatisticValues": spread},
     )
     path = tmp_path / "textfiles" / "churn.prom"
-    prometheus(report(violations=3, metrics=metrics), str(path), surroundings())
+    prometheus(report(violations=3, metrics=metrics), str(path), environment())
     samples = samples_of(path)
 
     schedule = "monitoring_schedule=hourly"
@@ -47,30 +47,30 @@ def test_the_file_has_violations_alert_time_and_every_metric(report, surrounding
     assert len(samples) == 8
 
 
-def test_without_violations_the_numbers_are_there_and_0(report, surroundings, tmp_path):
-    prometheus(report(violations=0, status=AlertStatus.OK), str(tmp_path / "a.prom"), surroundings())
+def test_without_violations_the_numbers_are_there_and_0(report, environment, tmp_path):
+    prometheus(report(violations=0, status=AlertStatus.OK), str(tmp_path / "a.prom"), environment())
     samples = samples_of(tmp_path / "a.prom")
 
     assert samples[("model_monitor_violations", *RUN, "monitoring_schedule=hourly")] == 0
     assert samples[("model_monitor_alert", *RUN, "monitoring_schedule=hourly")] == 0
 
 
-def test_names_with_quotes_and_line_breaks_are_read_back(report, surroundings, tmp_path):
+def test_names_with_quotes_and_line_breaks_are_read_back(report, environment, tmp_path):
     name = 'a "b"\\\nc'
-    prometheus(report(metrics=(metric(name, 1.5),)), str(tmp_path / "a.prom"), surroundings())
+    prometheus(report(metrics=(metric(name, 1.5),)), str(tmp_path / "a.prom"), environment())
 
     assert [value for key, value in samples_of(tmp_path / "a.prom").items() if f"metric={name}" in key] == [1.5]
 
 
-def test_numbers_that_are_not_finite_are_left_out_and_counted(report, surroundings, tmp_path, caplog):
+def test_numbers_that_are_not_finite_are_left_out_and_counted(report, environment, tmp_path, caplog):
     metrics = (metric("a", float("nan")), metric("b", float("inf")), metric("c", 1.0))
-    prometheus(report(metrics=metrics), str(tmp_path / "a.prom"), surroundings())
+    prometheus(report(metrics=metrics), str(tmp_path / "a.prom"), environment())
 
     assert [key[2] for key in samples_of(tmp_path / "a.prom") if key[0] == "model_monitor_metric"] == ["endpoint=churn"]
     assert "left out 2 metrics" in caplog.text
 
 
-def test_a_file_that_cannot_be_written_is_named(report, surroundings, tmp_path):
+def test_a_file_that_cannot_be_written_is_named(report, environment, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkFailed, match=r"a\.prom: can't be written"):
-        prometheus(report(), str(tmp_path / "file" / "a.prom"), surroundings())
+        prometheus(report(), str(tmp_path / "file" / "a.prom"), environment())

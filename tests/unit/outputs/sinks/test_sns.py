@@ -24,22 +24,22 @@ class Recorder:
         self.messages.append(message)
 
 
-def published(report, surroundings, arn=TOPIC):
+def published(report, environment, arn=TOPIC):
     """The message that a report becomes, and the region that it goes to."""
     recorder, regions = Recorder(), []
-    sns(report, arn, surroundings(aws=lambda service, region: regions.append(region) or recorder))
+    sns(report, arn, environment(aws=lambda service, region: regions.append(region) or recorder))
     [message] = recorder.messages
     return message, regions
 
 
-def test_a_queue_that_subscribed_gets_the_json_document(emulator, report, surroundings):
+def test_a_queue_that_subscribed_gets_the_json_document(emulator, report, environment):
     topics, queues = emulator.client("sns", "eu-west-1"), emulator.client("sqs", "eu-west-1")
     arn = topics.create_topic(Name="alarms")["TopicArn"]
     queue = queues.create_queue(QueueName="alarms")["QueueUrl"]
     queue_arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     topics.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue_arn)
 
-    sns(report(violations=7), arn, surroundings())
+    sns(report(violations=7), arn, environment())
 
     [received] = queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
     body = json.loads(received["Body"])
@@ -47,8 +47,8 @@ def test_a_queue_that_subscribed_gets_the_json_document(emulator, report, surrou
     assert body["MessageAttributes"]["alert"] == {"Type": "String", "Value": "InAlert"}
 
 
-def test_people_get_words_and_programs_the_document(report, surroundings):
-    message, regions = published(report(), surroundings)
+def test_people_get_words_and_programs_the_document(report, environment):
+    message, regions = published(report(), environment)
     bodies = json.loads(message["Message"])
 
     assert regions == ["eu-west-1"]
@@ -58,31 +58,31 @@ def test_people_get_words_and_programs_the_document(report, surroundings):
     assert bodies["sms"].startswith("InAlert: DATA_QUALITY of churn / hourly, 1 violation")
 
 
-def test_a_subject_is_short_ascii_in_one_line(report, surroundings):  # SNS: at most 100 ASCII characters
-    message, _ = published(report(endpoint="größer\n" * 40), surroundings)
+def test_a_subject_is_short_ascii_in_one_line(report, environment):  # SNS: at most 100 ASCII characters
+    message, _ = published(report(endpoint="größer\n" * 40), environment)
 
     assert len(message["Subject"]) == 100
     assert message["Subject"].isascii()
     assert "\n" not in message["Subject"]
 
 
-def test_a_fifo_topic_gets_an_id_by_which_it_drops_repetitions(report, surroundings):
-    first, _ = published(report(), surroundings, f"{TOPIC}.fifo")
-    again, _ = published(report(), surroundings, f"{TOPIC}.fifo")
-    other, _ = published(report(status=AlertStatus.OK), surroundings, f"{TOPIC}.fifo")
+def test_a_fifo_topic_gets_an_id_by_which_it_drops_repetitions(report, environment):
+    first, _ = published(report(), environment, f"{TOPIC}.fifo")
+    again, _ = published(report(), environment, f"{TOPIC}.fifo")
+    other, _ = published(report(status=AlertStatus.OK), environment, f"{TOPIC}.fifo")
 
     assert first["MessageGroupId"] == "DATA_QUALITY"
     assert first["MessageDeduplicationId"] == again["MessageDeduplicationId"] != other["MessageDeduplicationId"]
 
 
-def test_a_topic_that_is_not_there_is_told_by_its_code(emulator, report, surroundings):
+def test_a_topic_that_is_not_there_is_told_by_its_code(emulator, report, environment):
     with pytest.raises(SinkFailed, match=r"SNS refused it \(NotFound\)"):
-        sns(report(), TOPIC, surroundings())
+        sns(report(), TOPIC, environment())
 
 
-def test_a_notice_without_a_run_says_what_it_is_where_filters_look(report, surroundings):
+def test_a_notice_without_a_run_says_what_it_is_where_filters_look(report, environment):
     overdue = report(run_id="", notices=(Notice(OVERDUE, "no run has completed since that of 2026-01-31T10:00:00Z"),))
-    message, _ = published(overdue, surroundings)
+    message, _ = published(overdue, environment)
 
     assert message["MessageAttributes"]["status"]["StringValue"] == "Overdue"
     assert message["Subject"].startswith("Overdue: DATA_QUALITY of churn")

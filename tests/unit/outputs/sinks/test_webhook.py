@@ -18,9 +18,9 @@ from model_monitor.outputs.sinks.webhook import webhook
 SECRET = "correct horse battery staple"
 
 
-def test_one_document_arrives_with_model_window_status_violations_and_paths(report, surroundings):
+def test_one_document_arrives_with_model_window_status_violations_and_paths(report, environment):
     with http_server(204) as server:
-        webhook(report(), f"{server.url}/hooks/T123", surroundings())
+        webhook(report(), f"{server.url}/hooks/T123", environment())
 
     [(path, headers, body)] = server.requests
     assert path == "/hooks/T123"
@@ -52,9 +52,9 @@ def test_one_document_arrives_with_model_window_status_violations_and_paths(repo
     }
 
 
-def test_the_signature_is_the_hmac_of_timestamp_and_body(report, surroundings):
+def test_the_signature_is_the_hmac_of_timestamp_and_body(report, environment):
     with http_server(200) as server:
-        webhook(report(), server.url, surroundings(MODEL_MONITOR_WEBHOOK_SECRET=SECRET))
+        webhook(report(), server.url, environment(MODEL_MONITOR_WEBHOOK_SECRET=SECRET))
 
     [(_, headers, body)] = server.requests
     # as docs/alerts.md tells a receiver to check it
@@ -64,91 +64,91 @@ def test_the_signature_is_the_hmac_of_timestamp_and_body(report, surroundings):
     assert SECRET.encode() not in body
 
 
-def test_without_a_secret_nothing_is_signed(report, surroundings):
+def test_without_a_secret_nothing_is_signed(report, environment):
     with http_server(200) as server:
-        webhook(report(), server.url, surroundings(MODEL_MONITOR_WEBHOOK_SECRET="  "))
+        webhook(report(), server.url, environment(MODEL_MONITOR_WEBHOOK_SECRET="  "))
 
     [(_, headers, _)] = server.requests
     assert not [name for name in headers if name.startswith("X-Signature")]
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-def test_a_passing_failure_is_tried_again_with_the_same_id(report, surroundings, pauses, status):
+def test_a_passing_failure_is_tried_again_with_the_same_id(report, environment, pauses, status):
     with http_server(status, 200) as server:
-        webhook(report(), server.url, surroundings())
+        webhook(report(), server.url, environment())
 
     assert pauses == [1]
     assert len({headers["Idempotency-Key"] for _, headers, _ in server.requests}) == 1
     assert len({body for _, _, body in server.requests}) == 1
 
 
-def test_a_server_that_keeps_failing_is_given_up_after_three_attempts(report, surroundings, pauses):
+def test_a_server_that_keeps_failing_is_given_up_after_three_attempts(report, environment, pauses):
     with http_server(500) as server, pytest.raises(SinkFailed, match=r"^127\.0\.0\.1 answered 500$"):
-        webhook(report(), server.url, surroundings())
+        webhook(report(), server.url, environment())
 
     assert len(server.requests) == 3
     assert pauses == [1, 2]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-def test_a_refusal_is_not_tried_again(report, surroundings, status):
+def test_a_refusal_is_not_tried_again(report, environment, status):
     with http_server(status) as server, pytest.raises(SinkFailed, match=f"answered {status}; check the URL"):
-        webhook(report(), server.url, surroundings())
+        webhook(report(), server.url, environment())
 
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(report, surroundings, status):
+def test_a_redirect_is_not_followed(report, environment, status):
     told = pytest.raises(SinkFailed, match=f"answered {status}, a redirect, which is not followed")
     with http_server(200) as elsewhere, http_server((status, {"Location": elsewhere.url})) as server, told:
-        webhook(report(), server.url, surroundings())
+        webhook(report(), server.url, environment())
 
     assert len(server.requests) == 1
     assert elsewhere.requests == []
 
 
-def test_a_server_that_does_not_answer_is_a_timeout(report, surroundings):
+def test_a_server_that_does_not_answer_is_a_timeout(report, environment):
     over = threading.Event()
     with http_server(lambda handler: over.wait(20)) as server:
         with pytest.raises(SinkFailed, match="did not answer in time"):
-            webhook(report(), server.url, surroundings(timeout_seconds=0.05))
+            webhook(report(), server.url, environment(timeout_seconds=0.05))
         over.set()
 
 
-def test_a_server_that_hangs_up_is_tried_again(report, surroundings):
+def test_a_server_that_hangs_up_is_tried_again(report, environment):
     with http_server(lambda handler: handler.connection.close(), 200) as server:
-        webhook(report(), server.url, surroundings())
+        webhook(report(), server.url, environment())
 
     assert len(server.requests) == 2
 
 
-def test_a_server_that_is_not_there_is_named_without_the_path(report, surroundings):
+def test_a_server_that_is_not_there_is_named_without_the_path(report, environment):
     with socket.socket() as closed:  # bound, and not listening
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/hooks/secret-token"
         with pytest.raises(SinkFailed, match=r"127\.0\.0\.1 could not be reached \(Connection refused\)") as caught:
-            webhook(report(), url, surroundings())
+            webhook(report(), url, environment())
 
     assert "secret-token" not in str(caught.value)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(report, surroundings, pauses):
+def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(report, environment, pauses):
     trustme = pytest.importorskip("trustme")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     with http_server(200) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         with pytest.raises(SinkFailed, match="has a certificate that is not trusted"):
-            webhook(report(), server.url.replace("http:", "https:"), surroundings())
+            webhook(report(), server.url.replace("http:", "https:"), environment())
 
     assert pauses == []
 
 
-def test_the_log_of_attempts_has_neither_path_nor_secret(report, surroundings, caplog):
+def test_the_log_of_attempts_has_neither_path_nor_secret(report, environment, caplog):
     caplog.set_level("DEBUG")
     with http_server(500) as server, pytest.raises(SinkFailed):
-        webhook(report(), f"{server.url}/hooks/secret-token", surroundings(MODEL_MONITOR_WEBHOOK_SECRET=SECRET))
+        webhook(report(), f"{server.url}/hooks/secret-token", environment(MODEL_MONITOR_WEBHOOK_SECRET=SECRET))
 
     assert "127.0.0.1 answered 500; trying again" in caplog.text
     assert "secret-token" not in caplog.text

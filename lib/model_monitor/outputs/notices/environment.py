@@ -1,4 +1,4 @@
-"""What sinks use of the world outside: variables, clients of AWS, and time. Tests hand in their own."""
+"""The environment of a sink: variables, clients of AWS, and time. Tests hand in their own."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """environment: where secrets and servers are named. aws: (service, region or None) -> client. pause: waits so many seconds
+class Environment:
+    """variables: where secrets and servers are named. aws: (service, region or None) -> client. pause: waits so many seconds
     between two attempts. timeout_seconds: as TIMEOUT_SECONDS.
     """
 
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
     aws: Callable[[str, str | None], Any] = aws_client
     pause: Callable[[float], None] = time.sleep
     timeout_seconds: float = TIMEOUT_SECONDS
 
     def variable(self, name: str) -> str | None:
         """The variable's text, None if it is absent or blank."""
-        return self.environment.get(name, "").strip() or None
+        return self.variables.get(name, "").strip() or None
