@@ -126,7 +126,7 @@ def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConf
     features = [F.col(f"c{place}") for place in range(len(dataset.names))]
     rest = [F.col(f"`{name}`") for name in dataset.frame.columns[len(dataset.names) :]]
     frame = dataset.frame.select(*features, above.alias(f"c{len(dataset.names)}"), *rest)
-    return replace(dataset, frame=frame, names=(*dataset.names, PREDICTION))
+    return replace(dataset, rows=frame, names=(*dataset.names, PREDICTION))
 
 
 def _threshold(config: JobConfig, analysis: AnalysisConfig) -> float:

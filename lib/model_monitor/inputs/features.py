@@ -7,7 +7,8 @@ from dataclasses import replace
 from pyspark.sql import SparkSession
 
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.engine.partitions import batch_by_width, column_groups, partition_by_size
+from model_monitor.engine import engine_of
+from model_monitor.engine.partitions import column_groups
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.window import window_of
 from model_monitor.reading.captures import list_captures, read_captures
@@ -20,7 +21,6 @@ from model_monitor.reading.readers import read_dataset, read_source, read_table
 from model_monitor.reading.scripts import read_script
 from model_monitor.reading.transforms import listed_outputs, read_transform
 from model_monitor.runs.protocol import Known
-from model_monitor.storage import storage_of
 
 
 def read_features(spark: SparkSession, config: JobConfig, baseline: Known | None = None) -> Dataset:
@@ -33,25 +33,25 @@ def read_features(spark: SparkSession, config: JobConfig, baseline: Known | None
         read_columns(spark, config, baseline.names if baseline else None), config.exclude_features_attribute
     )
     if dataset.by_columns:
-        dataset = _in_column_groups(spark, dataset)
-    batch_by_width(spark, -(-len(dataset.names) // dataset.column_groups), _line_bytes(spark, dataset))
+        dataset = _in_column_groups(dataset)
+    engine_of(spark).batch_by_width(-(-len(dataset.names) // dataset.column_groups), _line_bytes(dataset))
     return dataset
 
 
-def _in_column_groups(spark: SparkSession, dataset: Dataset) -> Dataset:
+def _in_column_groups(dataset: Dataset) -> Dataset:
     """The data set as its width is best read: a wide table some columns at a time, in partitions of more rows."""
-    listing = Listing(dataset.path, dataset.files)
+    engine, listing = dataset.engine, dataset.listing
     groups = column_groups(len(dataset.names), [file.size_bytes for file in listing.files])
-    partition_bytes = partition_by_size(spark, listing.size_bytes, groups)
-    return replace(dataset, column_groups=groups, partitions_at_most=listing.partitions_at_most(spark, partition_bytes))
+    at_most = listing.partitions_at_most(engine, engine.partition_by_size(listing.size_bytes, groups))
+    return replace(dataset, column_groups=groups, partitions_at_most=at_most)
 
 
-def _line_bytes(spark: SparkSession, dataset: Dataset) -> int:
+def _line_bytes(dataset: Dataset) -> int:
     """The longest line at the beginning of the first file, of lines that executors decode; else 0."""
     if dataset.lines is None:
         return 0
     first = dataset.files[0]
-    return longest_line(storage_of(first.path, spark), first)
+    return longest_line(dataset.engine.storage(first.path), first)
 
 
 def read_columns(spark: SparkSession, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:
@@ -68,7 +68,7 @@ def read_columns(spark: SparkSession, config: JobConfig, names: tuple[str, ...] 
     listing = list_dataset(spark, config.dataset_source)
     if names is not None and script is None and isinstance(config.dataset_format, (CsvFormat, JsonFormat)):
         return _read_transform(spark, config, config.dataset_format, names, listing)
-    partition_bytes = partition_by_size(spark, listing.size_bytes)
+    partition_bytes = engine_of(spark).partition_by_size(listing.size_bytes)
     return read_dataset(
         spark,
         listing,
@@ -108,7 +108,7 @@ def _read_captures(
         flatten_json=config.flatten_json,
         lenient_window=config.lenient_window,
         allow_mixed_encodings=config.allow_mixed_encodings,
-        partition_bytes=partition_by_size(spark, source.size_bytes),
+        partition_bytes=engine_of(spark).partition_by_size(source.size_bytes),
     )
 
 
@@ -129,7 +129,7 @@ def _read_transform(
         window=None if config.lenient_window else window_of(config),
         as_service=config.replays_service,
         flatten_json=config.flatten_json,
-        partition_bytes=partition_by_size(spark, listing.size_bytes),
+        partition_bytes=engine_of(spark).partition_by_size(listing.size_bytes),
     )
 
 

@@ -13,6 +13,7 @@ from functools import partial
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession
 
+from model_monitor.engine.text_lines import is_utf_8
 from model_monitor.engine.worker import in_worker
 from model_monitor.merging.hours import SECONDS
 from model_monitor.merging.plain_lines import (
@@ -28,7 +29,6 @@ from model_monitor.merging.plain_lines import (
 )
 from model_monitor.merging.scores import Score, no_score
 from model_monitor.merging.sources import BRANCH, HOUR, RANK, HourlySource, ddl_of
-from model_monitor.reading.text_lines import is_utf_8
 from model_monitor.reading.times import written_time
 from model_monitor.records.places import LINE
 from model_monitor.records.refusals import REASON, Refusal

@@ -17,12 +17,12 @@ from typing import Any
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 
+from model_monitor.engine.text_lines import file_key, without_globs
 from model_monitor.merging.captured import COMPLETE, KEY, RECORD, cut_plain, is_malformed, opened, parsed_object
 from model_monitor.merging.label_lines import DECODED, ENCODINGS, Repair, decode_files, decode_lines
 from model_monitor.merging.plain_lines import DATA, ENCODING, EVENT_ID, plain_labels
 from model_monitor.merging.sources import HOUR, RANK, HourlySource
 from model_monitor.reading.heads import head_of
-from model_monitor.reading.text_lines import file_key, without_globs
 from model_monitor.records.line_bytes import REPLACED
 from model_monitor.records.places import BLOCK_START, FILE_KEY, LINE
 from model_monitor.records.refusals import REASON, Refusal

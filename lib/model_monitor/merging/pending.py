@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession
 
+from model_monitor.engine.text_lines import without_globs
 from model_monitor.merging.absent import AbsentLabel
 from model_monitor.merging.captured import KEY
 from model_monitor.merging.hours import HourFolder
@@ -19,7 +20,6 @@ from model_monitor.merging.labels import CANDIDATES, LABEL, Labels
 from model_monitor.merging.small_tables import small_table
 from model_monitor.merging.sources import HOUR, uri_of
 from model_monitor.merging.staging import ID_SCHEMA
-from model_monitor.reading.text_lines import without_globs
 from model_monitor.records.places import FILE
 from model_monitor.storage import join, storage_of
 

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from model_monitor.merging.labels import CONTENT, POSITION, Labels
 from model_monitor.merging.sources import RANK, HourlySource
 from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.listing import Listing
 from model_monitor.reading.quarantine import NUMBER, clear_quarantine, refused_texts, write_quarantine
 from model_monitor.records.places import BLOCK_START, FILE, LINE
 from model_monitor.records.refusals import REASON
@@ -32,7 +33,7 @@ def put_aside(
         return None
     refused = _told(records, captures).unionByName(_told(labels.refused.where(F.col(CONTENT).isNull()), label_source))
     folders = (*captures.places, *label_source.places)
-    dataset = Dataset(refused, (), captures.path, refusable=True, folders=folders)
+    dataset = Dataset(refused, (), Listing(captures.path, (), folders), refusable=True)
     elements = label_source.with_files(labels.refused.where(F.col(CONTENT).isNotNull())).select(
         REASON, FILE, BLOCK_START, F.col(CONTENT).alias(LINE), (F.col(POSITION) + 1).alias(NUMBER)
     )

@@ -10,10 +10,10 @@ from functools import cached_property
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
 
+from model_monitor.engine.text_lines import text_lines
 from model_monitor.merging.hours import moment_of, placed
 from model_monitor.merging.small_tables import small_table
 from model_monitor.reading.hour_folders import folders_of_hours
-from model_monitor.reading.text_lines import text_lines
 from model_monitor.records.files_by_key import keys_of
 from model_monitor.records.places import FILE, FILE_KEY, LINE
 from model_monitor.storage import StoredFile, storage_of

@@ -14,6 +14,7 @@ from functools import reduce
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession
 
+from model_monitor.engine.text_lines import without_globs
 from model_monitor.merging.absent import AbsentLabel
 from model_monitor.merging.captured import EVENT, KEY, MICROSECONDS, SCORE, TIME
 from model_monitor.merging.hours import SECONDS, HourFolder
@@ -22,7 +23,6 @@ from model_monitor.merging.parts import ID_KINDS, PART, Kind, Parts
 from model_monitor.merging.plain_lines import OPENED
 from model_monitor.merging.sources import BRANCH, HOUR, HourlySource
 from model_monitor.reading.coverage import Coverage
-from model_monitor.reading.text_lines import without_globs
 from model_monitor.records.refusals import REASON, Refusal
 from model_monitor.storage import storage_of
 

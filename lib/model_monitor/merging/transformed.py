@@ -11,13 +11,13 @@ from collections.abc import Collection
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession
 
+from model_monitor.engine.text_lines import file_key, is_utf_8, without_globs
 from model_monitor.merging.captured import EVENT, KEY, TIME, WRITTEN, microseconds, placed_records
 from model_monitor.merging.scores import Score, no_score
 from model_monitor.merging.sources import HourlyFile, HourlySource, ddl_of
 from model_monitor.merging.transform_lines import SCHEMA, split_outputs
 from model_monitor.reading.formats import CsvFormat, JsonFormat
 from model_monitor.reading.heads import head_of
-from model_monitor.reading.text_lines import file_key, is_utf_8, without_globs
 from model_monitor.reading.times import written_time
 from model_monitor.reading.transforms import named_files
 from model_monitor.records.decoding import CSV, JSON

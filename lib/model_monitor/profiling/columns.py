@@ -19,7 +19,6 @@ from model_monitor.profiling.plan import (
     LIST,
     NAN_ELEMENTS,
     NULL_ELEMENTS,
-    PARTITION,
     PREDICATE,
     REASON,
     VALUE,
@@ -87,14 +86,6 @@ def columns_of(
     return tuple(plans)
 
 
-def decoded_columns(names: Sequence[str], counted: frozenset[str]) -> tuple[ColumnPlan, ...]:
-    """The plans of features that executors decode themselves: all of them are texts."""
-    return tuple(
-        ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False, counted=name in counted)
-        for position, name in enumerate(names)
-    )
-
-
 def prepared(
     frame: DataFrame,
     plan: ScanPlan,
@@ -102,15 +93,16 @@ def prepared(
     reason: str | None,
     cells: str | None = None,
 ) -> DataFrame:
-    """`frame` as the executors' Python wants it: keys of texts, hashes, counts of elements, and the partition's number.
+    """`frame` as the executors' Python wants it: keys of texts, hashes, and counts of elements.
 
-    reason: the name of an integer column that is 0 for rows to keep; None to keep all, and no such column goes along.
-    cells: the name of an integer column with the number of cells to count a row under, 0 for a row not to count so.
+    predicates: boolean columns, which go along where the plan counts any. reason: the name of an integer column that is 0 for
+    rows to keep; None to keep all, and no such column goes along. cells: the name of an integer column with the number of
+    cells to count a row under, 0 for a row not to count so; it goes along where the plan counts cells.
     """
-    selected: list[str | Column] = [f"spark_partition_id() AS {PARTITION}"]
+    selected: list[str | Column] = []
     if reason:
         selected.append(f"CAST({reason} AS INT) AS {REASON}")
-    if cells:
+    if cells and plan.counts_cells:
         selected.append(f"CAST({cells} AS INT) AS {CELLS}")
     if plan.metadata:
         selected.append(F.col(plan.metadata.line))
@@ -123,7 +115,8 @@ def prepared(
         else:
             lists.setdefault(column.listed, []).append(f"`{field.name}`")
     selected += [f"{_list_of(names, listed)} AS {listed}" for listed, names in lists.items()]
-    selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
+    if plan.predicates:
+        selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
     in_sql = [expression for expression in selected if isinstance(expression, str)]
     if len(in_sql) == len(selected):
         return frame.selectExpr(in_sql)  # a call into the JVM for each, where a Column takes several

@@ -8,20 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-FEATURES, POSITIVE, SENSITIVE, DRAW, TEXTS, PARTITION = (
-    "features",
-    "positive",
-    "sensitive",
-    "draw",
-    "texts",
-    "partition",
-)
+from model_monitor.engine.protocol import PARTITION, Sent
+
+FEATURES, POSITIVE, SENSITIVE, DRAW, TEXTS = "features", "positive", "sensitive", "draw", "texts"
 
 NEIGHBOURS, NEIGHBOURS_OF_FEW, FEW = 5, 1, 9
 """The service asks 5 neighbours, or 1 where the rest has at most 9 rows (B2.3)."""
@@ -37,11 +31,9 @@ ROW_SCHEMA = pa.schema(
         ("packed", pa.binary()),
     ]
 )
-ROW_DDL = "partition int, rows long, texts long, missing long, packed binary"
 FLIP_SCHEMA = pa.schema(
     [("group", pa.int32()), ("to_negative", pa.int64()), ("to_positive", pa.int64()), ("tested", pa.int64())]
 )
-FLIP_DDL = "group int, to_negative long, to_positive long, tested long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +86,6 @@ class FlipRows:
         )
 
 
-class Sent(Protocol):
-    """What Spark has sent to every executor."""
-
-    @property
-    def value(self) -> FlipRows: ...
-
-
 def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The rows of one partition that are a neighbour for some group, and how many cells of all rows are texts or missing."""
     for batch in batches:
@@ -119,7 +104,7 @@ def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) 
 
 
 def count_flips(
-    groups: tuple[FlipGroup, ...], neighbours: Sent, batches: Iterable[pa.RecordBatch]
+    groups: tuple[FlipGroup, ...], neighbours: Sent[FlipRows], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """How many rows of one partition are decided otherwise by their neighbours, by group."""
     testers = [_Tester(group, place, neighbours.value) for place, group in enumerate(groups)]

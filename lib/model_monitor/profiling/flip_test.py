@@ -9,22 +9,26 @@ from __future__ import annotations
 import importlib.util
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 
+from model_monitor.engine import partitions_of
+from model_monitor.engine.protocol import Partitions
 from model_monitor.profiling.contingency_columns import typed_column
 from model_monitor.profiling.flip_partition import (
     DRAW,
     FEATURES,
-    FLIP_DDL,
-    PARTITION,
+    FLIP_SCHEMA,
     POSITIVE,
-    ROW_DDL,
+    ROW_SCHEMA,
     SENSITIVE,
     TEXTS,
     FlipGroup,
@@ -39,6 +43,9 @@ log = logging.getLogger(__name__)
 NOT_NUMERIC = "FlipTest does not support non-numeric columns"
 MISSING_VALUES = "FlipTest does not support missing values"
 NO_LIBRARY = "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
+
+SUMMED = ("to_negative", "to_positive", "tested")
+"""Columns of `FLIP_SCHEMA` that add over the partitions."""
 
 NUMERIC = (CellKind.INTEGRAL, CellKind.FRACTIONAL, CellKind.BOOLEAN)
 
@@ -133,44 +140,43 @@ class _Numbers:
         ]
 
 
-def _prepared(frame: DataFrame, numbers: _Numbers, positive: Column, groups: Sequence[SensitiveGroup]) -> DataFrame:
+def _prepared(frame: DataFrame, numbers: _Numbers, positive: Column, groups: Sequence[SensitiveGroup]) -> Partitions:
     draw = F.pmod(F.xxhash64(*numbers.values), F.lit(DRAWS)) / F.lit(float(DRAWS))
-    return frame.select(
-        F.spark_partition_id().alias(PARTITION),
+    rows = frame.select(
         F.array(*numbers.values).alias(FEATURES),
         F.coalesce(positive, F.lit(False)).alias(POSITIVE),
         F.array(*[F.coalesce(group.sensitive, F.lit(False)) for group in groups]).alias(SENSITIVE),
         draw.alias(DRAW),
         reduce(lambda total, text: total + text, numbers.texts, F.lit(0)).cast("long").alias(TEXTS),
     )
+    return partitions_of(rows).numbered()
 
 
-def _collected(prepared: DataFrame, plan: tuple[FlipGroup, ...], features: int) -> FlipRows | str:
+def _collected(prepared: Partitions, plan: tuple[FlipGroup, ...], features: int) -> FlipRows | str:
     """The rows that neighbours are looked for among: at most `rows` for each group, in the order of partitions."""
-    packed = prepared.mapInArrow(partial(pack_rows, plan), ROW_DDL).collect()
-    if any(part.texts for part in packed):
+    packed = _rows(prepared.mapped(partial(pack_rows, plan), ROW_SCHEMA))
+    if any(part["texts"] for part in packed):
         return NOT_NUMERIC
-    if any(part.missing for part in packed):
+    if any(part["missing"] for part in packed):
         return MISSING_VALUES
-    in_order = b"".join(bytes(part.packed) for part in sorted(packed, key=lambda part: part.partition))
+    in_order = b"".join(part["packed"] for part in sorted(packed, key=itemgetter("partition")))
     return FlipRows.unpacked(in_order, features, len(plan))
 
 
-def _tested(prepared: DataFrame, plan: tuple[FlipGroup, ...], neighbours: FlipRows) -> list[FlipCounts]:
-    context = prepared.sparkSession.sparkContext
-    sent = context.broadcast(neighbours)
-    try:
-        counted = (
-            prepared.mapInArrow(partial(count_flips, plan, sent), FLIP_DDL)
-            .groupBy("group")
-            .sum("to_negative", "to_positive", "tested")
-            .collect()
-        )
-    finally:
-        sent.unpersist()
-    sums: Mapping[int, tuple[int, int, int]] = {row[0]: (row[1], row[2], row[3]) for row in counted}
+def _tested(prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipRows) -> list[FlipCounts]:
+    with prepared.sent(neighbours) as sent:
+        counted = _rows(prepared.mapped(partial(count_flips, plan, sent), FLIP_SCHEMA))
+    sums = Counter[tuple[int, str]]()
+    for row in counted:
+        sums.update({(row["group"], name): row[name] for name in SUMMED})
     found = []
     for place, group in enumerate(plan):
         looked_among = int(np.count_nonzero(~neighbours.sensitive[:, place] & (neighbours.draw < group.neighbours)))
-        found.append(FlipCounts(*sums.get(place, (0, 0, 0)), looked_among))
+        to_negative, to_positive, tested = (sums[place, name] for name in SUMMED)
+        found.append(FlipCounts(to_negative, to_positive, tested, looked_among))
     return found
+
+
+def _rows(partitions: Partitions) -> list[dict[str, Any]]:
+    """What a task made of the partitions, one row or a few for each of them."""
+    return [row for batch in partitions.batches() for row in batch.to_pylist()]

@@ -10,14 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from model_monitor.engine.protocol import LINE_KEY, PARTITION
 from model_monitor.engine.state_rows import StateRow, batch_of_states
 from model_monitor.errors import ScriptFailed
 from model_monitor.profiling.partition import MOST_BLOCK_ROWS, blocks
-from model_monitor.profiling.plan import FEATURE_OF_ROWS, PARTITION
+from model_monitor.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.states import OutcomeBuilder, OutcomePlan, RowCounts
-
-KEY = "key"
-"""The column with a 64-bit hash of each record, where there is one."""
 
 
 class Rows(Protocol):
@@ -63,7 +61,10 @@ class OutcomeTask:
 
 
 def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The states of one partition's outcomes and of its rows. A partition without rows has none."""
+    """The states of one partition's outcomes and of its rows. A partition without rows has none.
+
+    batches: with their partition's number, and the LINE_KEY of each record where there is one.
+    """
     builder: OutcomeBuilder | None = None
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     partition = 0
@@ -96,8 +97,8 @@ def _take(builder: OutcomeBuilder, rows: Rows, block: pa.RecordBatch, task: Outc
     if not len(rows.sources):
         return
     keys = None
-    if KEY in block.schema.names:
-        keys = block.column(KEY).to_numpy().view(np.uint64)[rows.sources]
+    if LINE_KEY in block.schema.names:
+        keys = block.column(LINE_KEY).to_numpy().view(np.uint64)[rows.sources]
     plan = task.plan
     builder.update(
         rows.labels,

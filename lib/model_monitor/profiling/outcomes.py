@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
-import pyspark.sql.functions as F
-from pyspark.sql import DataFrame
-
-from model_monitor.engine.partials import added_on_executors, collected, states_by
-from model_monitor.engine.state_rows import added
-from model_monitor.profiling.outcome_partition import KEY, OutcomeTask, states_of_outcomes
-from model_monitor.profiling.plan import PARTITION
+from model_monitor.engine.protocol import Partitions
+from model_monitor.engine.state_rows import StateRow, added
+from model_monitor.profiling.outcome_partition import OutcomeTask, states_of_outcomes
 from model_monitor.states import Outcomes, RowCounts, State
 
 log = logging.getLogger(__name__)
@@ -31,26 +28,16 @@ class OutcomeScan:
     rows: RowCounts
 
 
-def scan_outcomes(
-    raw: DataFrame,
-    columns: tuple[str, ...],
-    task: OutcomeTask,
-    *,
-    key: str | None = None,
-    partitions_at_most: int | None = None,
-) -> OutcomeScan:
-    """The outcomes of `raw` in one Spark job (two when the states are added on executors).
+def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int | None = None) -> OutcomeScan:
+    """The outcomes of `raw` in one pass (on Spark one job, two when the states are added on executors).
 
-    columns: those that the task's decoder wants. key: the column with a hash of each record, if there is one.
-    partitions_at_most: an upper bound of the frame's partitions, if it is known; without it executors add the states.
+    raw: the columns that the task's decoder wants, and LINE_KEY if records have one. partitions_at_most: an upper bound of
+    the partitions, if it is known; without it executors add the states.
     """
     started = time.monotonic()
-    keys = [F.col(key).alias(KEY)] if key else []
-    prepared = raw.select(F.spark_partition_id().alias(PARTITION), *keys, *columns)
-    partials = states_by(partial(states_of_outcomes, task), prepared)
-    if partitions_at_most is None or partitions_at_most > PARTITIONS_ON_THE_DRIVER:
-        partials = added_on_executors(partials, 1)
-    states = _sums(partials)
+    few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
+    partials = raw.numbered().states(partial(states_of_outcomes, task))
+    states = _sums(partials.rows(adders=0 if few else 1))
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
     assert isinstance(outcomes, Outcomes)  # what the executors send under this kind
@@ -59,8 +46,6 @@ def scan_outcomes(
     return OutcomeScan(outcomes, rows)
 
 
-def _sums(partials: DataFrame) -> dict[str, State]:
+def _sums(partials: Iterable[StateRow]) -> dict[str, State]:
     """The state of each kind; small by construction, two of each partition."""
-    return {
-        kind: added(row.state for row in same) for kind, same in groupby(collected(partials), key=lambda row: row.kind)
-    }
+    return {kind: added(row.state for row in same) for kind, same in groupby(partials, key=lambda row: row.kind)}

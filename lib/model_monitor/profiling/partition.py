@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.engine.partitions import MAX_BATCH_ROWS
+from model_monitor.engine.protocol import PARTITION
 from model_monitor.engine.state_rows import STATES_PER_BATCH, StateRow, batch_of_states
 from model_monitor.profiling.block import Block
 from model_monitor.profiling.gathering import Gatherer, gatherer_of
@@ -22,7 +23,6 @@ from model_monitor.profiling.keys import keys_of
 from model_monitor.profiling.plan import (
     CELLS,
     FEATURE_OF_ROWS,
-    PARTITION,
     PREDICATE,
     REASON,
     VALUE,

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from model_monitor.states import ColumnType
 
-PARTITION = "partition"
 REASON = "reason"
 CELLS = "cells"
 VALUE = "v"

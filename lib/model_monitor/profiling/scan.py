@@ -1,27 +1,28 @@
 """The one pass over the data: states made on the executors, added there or here, and given back as one profile.
 
-However many columns there are, a scan is one Spark job; when the states themselves are many they are added on the executors
-first, which costs a shuffle of states but keeps the driver's memory small (P3). The sums are the same.
+However many columns there are, a scan is one pass; when the states themselves are many they are added on the executors first,
+which keeps the driver's memory small (production rule 3). The sums are the same.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import groupby
+from typing import TYPE_CHECKING, cast
 
-import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame
-
-from model_monitor.engine.partials import added_on_executors, collected, states_by
-from model_monitor.engine.state_rows import added
-from model_monitor.profiling.columns import columns_of, decoded_columns, prepared
+from model_monitor.engine import partitions_of
+from model_monitor.engine.protocol import Partitions, States
+from model_monitor.engine.state_rows import StateRow, added
 from model_monitor.profiling.partition import Decode, states_of_partition
-from model_monitor.profiling.plan import FEATURE_OF_ROWS, PARTITION, LineMetadata, ScanPlan
-from model_monitor.states import FeatureProfile, Profile, Requests, RowCounts, State
+from model_monitor.profiling.plan import FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
+from model_monitor.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, State
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class Scan:
 
 
 def scan(
-    frame: DataFrame,
+    data: DataFrame | Partitions,
     names: Sequence[str],
     *,
     reason: str | None = None,
@@ -70,16 +71,17 @@ def scan(
     decode: Decode | None = None,
     metadata: LineMetadata | None = None,
 ) -> Scan:
-    """Profile the first `len(names)` columns of `frame` in one Spark job (two when the states are added on executors).
+    """Profile the first `len(names)` columns of a frame, or lines, in one pass. Of Spark that is one job (two when the states
+    are added on executors).
 
     names: the features' names, by position. reason: an integer column that is 0 for rows to keep and at most `reasons`
     else. cells: an integer column whose values above 0 are counted (`RowCounts.widths`). predicates: boolean columns to
     count. counted: numeric features whose values are counted one by one, too.
-    partitions_at_most: an upper bound of the frame's partitions, if it is known; without it executors add the states.
+    partitions_at_most: an upper bound of the partitions, if it is known; without it executors add the states.
     column_groups: in how many groups the columns are read, each by tasks of its own. What the frame is made of is read as
     often, so it should be files that have their data column by column.
-    decode: what makes the features, `reason` and `cells` of the frame's lines on the executors; None if they are columns of
-    the frame. There are no predicates then. metadata: how to tell the requests behind captured lines, whose cells are counted.
+    decode: what makes the features, `reason` and `cells` of lines on the executors; None if they are columns of a frame. There
+    are no predicates then. metadata: how to tell the requests behind captured lines, whose cells are counted.
     """
     started = time.monotonic()
     predicates = predicates or {}
@@ -93,17 +95,20 @@ def scan(
         metadata=metadata,
     )
     if decode is None:
+        from model_monitor.profiling.columns import columns_of, prepared  # Spark's SQL, for frames alone
+
+        frame = cast("DataFrame", data)
         groups = positions_of_groups(len(names), column_groups)
         plans = [plan(columns_of(frame, names, counted, positions)) for positions in groups]
         plans[1:] = [each.without_rows() for each in plans[1:]]
-        partials = reduce(DataFrame.union, [_states_of(frame, each, predicates, reason, cells) for each in plans])
+        sources: list[DataFrame | Partitions] = [prepared(frame, each, predicates, reason, cells) for each in plans]
     else:
         plans = [plan(decoded_columns(names, counted))]
-        lines = frame.select(F.spark_partition_id().alias(PARTITION), "*")
-        partials = states_by(partial(states_of_partition, plans[0], decode), lines)
-    if partitions_at_most is None or len(names) * partitions_at_most > STATES_ON_THE_DRIVER:
-        partials = added_on_executors(partials, folds(len(names), partitions_at_most or UNKNOWN_PARTITIONS))
-    states = _sums(partials)
+        sources = [data]
+    states_of = [_states_of(source, each, decode) for source, each in zip(sources, plans, strict=True)]
+    partials = reduce(lambda some, others: some.beside(others), states_of)
+    few = partitions_at_most is not None and len(names) * partitions_at_most <= STATES_ON_THE_DRIVER
+    states = _sums(partials.rows(adders=0 if few else folds(len(names), partitions_at_most or UNKNOWN_PARTITIONS)))
     of_rows = {type(state): state for state in states.get(FEATURE_OF_ROWS, [])}
     rows = of_rows.get(RowCounts, RowCounts.zero(reasons=reasons, predicates=len(predicates)))
     requests = of_rows.get(Requests)
@@ -117,6 +122,14 @@ def scan(
     log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", len(names), time.monotonic() - started)
     matches = dict(zip(predicates, rows.matches, strict=True))
     return Scan(Profile(rows.kept, features), rows, matches, requests if requests and requests.count else None)
+
+
+def decoded_columns(names: Sequence[str], counted: frozenset[str]) -> tuple[ColumnPlan, ...]:
+    """The plans of features that executors decode themselves: all of them are texts."""
+    return tuple(
+        ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False, counted=name in counted)
+        for position, name in enumerate(names)
+    )
 
 
 def frequency_limit(columns: int) -> int:
@@ -135,17 +148,13 @@ def positions_of_groups(columns: int, groups: int) -> list[range]:
     return [range(start, min(start + size, columns)) for start in range(0, max(1, columns), size)]
 
 
-def _states_of(
-    frame: DataFrame, plan: ScanPlan, predicates: Mapping[str, Column], reason: str | None, cells: str | None
-) -> DataFrame:
-    """The states of some of the columns; what is counted of the rows themselves only where the plan says so."""
-    rows = prepared(frame, plan, predicates if plan.predicates else {}, reason, cells if plan.counts_cells else None)
-    return states_by(partial(states_of_partition, plan, None), rows)
+def _states_of(source: DataFrame | Partitions, plan: ScanPlan, decode: Decode | None) -> States:
+    return partitions_of(source).numbered().states(partial(states_of_partition, plan, decode))
 
 
-def _sums(partials: DataFrame) -> dict[int, list[State]]:
+def _sums(partials: Iterable[StateRow]) -> dict[int, list[State]]:
     """The states of each feature; small by construction, one of each kind per feature and partition."""
     sums: dict[int, list[State]] = {}
-    for (feature, _), same in groupby(collected(partials), key=lambda row: (row.feature, row.kind)):
+    for (feature, _), same in groupby(partials, key=lambda row: (row.feature, row.kind)):
         sums.setdefault(feature, []).append(added(row.state for row in same))
     return sums

@@ -12,8 +12,11 @@ from dataclasses import replace
 from functools import partial
 
 import pyspark.sql.functions as F
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
+from model_monitor.engine import Session, engine_of
+from model_monitor.engine.protocol import Engine
+from model_monitor.engine.text_lines import read_lines
 from model_monitor.errors import NO_DATA, NoData
 from model_monitor.reading.capture_handlers import run_capture_handler
 from model_monitor.reading.coverage import coverage_of
@@ -26,7 +29,6 @@ from model_monitor.reading.heads import head_of
 from model_monitor.reading.hour_folders import folders_of, record_folders
 from model_monitor.reading.listing import Listing
 from model_monitor.reading.scripts import processed
-from model_monitor.reading.text_lines import read_lines, text_lines
 from model_monitor.records.captured_lines import CapturedLines
 from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.records.decoding import CSV, JSON, Decoded, Reading, decode
@@ -34,7 +36,7 @@ from model_monitor.records.files_by_key import NO_FILES
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import carries_metadata
 from model_monitor.records.windows import Window, hour_of_path
-from model_monitor.storage import Storage, join, storage_of
+from model_monitor.storage import Storage, join
 
 log = logging.getLogger(__name__)
 
@@ -56,14 +58,14 @@ CaptureSource = Listing
 
 
 def list_captures(
-    spark: SparkSession, path: str, window: Window | None = None, *, lenient_window: bool = False
+    session: Session, path: str, window: Window | None = None, *, lenient_window: bool = False
 ) -> CaptureSource:
     """The files with captured records at or below `path`; with a window those of its hours and of the hour after it.
 
     lenient_window: the window's own hour folders only, whose records are all taken (C11.16).
     Raises BadInput if there is no such path, NoData if no file there holds a byte.
     """
-    storage = storage_of(path, spark)
+    storage = engine_of(session).storage(path)
     if window is None:
         folders = record_folders(storage, path)
     else:
@@ -88,7 +90,7 @@ def _of_own_hours(folders: Sequence[str], path: str, window: Window | None) -> l
 
 
 def read_captures(
-    spark: SparkSession,
+    session: Session,
     source: CaptureSource,
     names: Sequence[str] | None,
     *,
@@ -112,6 +114,7 @@ def read_captures(
     Spark jobs: none; two for a script.
     Raises NoData if a script dropped every record.
     """
+    engine = engine_of(session)
     reading = Reading(
         capture_format.index_names,
         tuple(names or ()),
@@ -121,12 +124,13 @@ def read_captures(
         exact_keys=as_service,
         escape=SPARK_ESCAPE if as_service else RFC_4180_ESCAPE,
     )
-    at_most = 1 if as_service else source.partitions_at_most(spark, partition_bytes) if partition_bytes else None
+    at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     if script is not None:
-        with damaged_files_named(spark, source.files):
-            dataset = _dataset_of_script(spark, source, reading, script, as_service=as_service)
+        with damaged_files_named(engine, source.files):
+            dataset = _dataset_of_script(engine, source, reading, script, as_service=as_service)
         return replace(dataset, partitions_at_most=at_most)
-    found = _first_record(storage_of(source.path, spark), source, reading)
+    storage = engine.storage(source.path)
+    found = _first_record(storage, source, reading)
     if found is None:
         log.warning("none of the first %d files begins with records that can be read", FILES_LOOKED_AT)
     encoding, first = found or (CSV, Decoded(cells=1))
@@ -135,36 +139,28 @@ def read_captures(
         names=reading.names or tuple(dict.fromkeys(first.keys)),
         encoding=None if allow_mixed_encodings else encoding,
     )
-    dataset = _dataset(spark, source, reading, as_service, len(reading.names) or first.cells)
-    return replace(
-        dataset,
-        partitions_at_most=at_most,
-        carries_metadata=_carries_metadata(storage_of(source.path, spark), source),
-    )
+    dataset = _dataset(engine, source, reading, as_service, len(reading.names) or first.cells)
+    return replace(dataset, partitions_at_most=at_most, carries_metadata=_carries_metadata(storage, source))
 
 
-def _dataset(spark: SparkSession, source: CaptureSource, reading: Reading, as_service: bool, columns: int) -> Dataset:
-    lines = text_lines(spark, source.folders or source.path, in_order=as_service)
+def _dataset(engine: Engine, source: CaptureSource, reading: Reading, as_service: bool, columns: int) -> Dataset:
+    lines = engine.lines(source.places, in_order=as_service)
     files = NO_FILES if reading.window is None else lines.files_by_key()
     decoded = DecodedLines.of(lines, CapturedLines(replace(reading, columns=columns), files))
     return Dataset(
-        decoded.frame,
+        decoded,
         names_of_columns(reading.names, columns),
-        source.path,
-        source.files,
+        source,
         refusable=True,
-        folders=source.folders,
-        coverage=source.coverage,
         record_cells=columns,
-        reread=partial(_dataset, spark, source, reading, as_service),
-        decoded=decoded,
+        reread=partial(_dataset, engine, source, reading, as_service),
     )
 
 
 def _dataset_of_script(
-    spark: SparkSession, source: CaptureSource, reading: Reading, script: Script, *, as_service: bool
+    engine: Engine, source: CaptureSource, reading: Reading, script: Script, *, as_service: bool
 ) -> Dataset:
-    lines = read_lines(spark, source.folders or source.path, in_order=as_service)
+    lines = read_lines(engine.spark, source.places, in_order=as_service)
     runner = partial(run_capture_handler, script, reading)
     result = processed(lines, script, first_error_fails=as_service, runner=runner)
     if not result.names:
@@ -174,14 +170,10 @@ def _dataset_of_script(
     return Dataset(
         frame,
         names,
-        source.path,
-        source.files,
+        source,
         refusable=True,
-        records=result.records,
         dropped_by_script=result.dropped,
         persisted=result.persisted,
-        folders=source.folders,
-        coverage=source.coverage,
         record_cells=len(names),
     )
 

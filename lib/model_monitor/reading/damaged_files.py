@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from pyspark.sql import SparkSession
-
+from model_monitor.engine import Session, engine_of
 from model_monitor.errors import BadInput, MonitorError
-from model_monitor.reading.text_lines import without_globs
 from model_monitor.storage import StoredFile
 
 
 @contextmanager
-def damaged_files_named(spark: SparkSession, files: Iterable[StoredFile]) -> Iterator[None]:
-    """If what Spark does with the files fails, every compressed one is read once more on its own.
+def damaged_files_named(session: Session, files: Iterable[StoredFile]) -> Iterator[None]:
+    """If what is done with the files fails, every compressed one is read once more on its own.
 
     Raises BadInput if one of them can't be decompressed; any other failure as it came.
     """
@@ -24,16 +22,8 @@ def damaged_files_named(spark: SparkSession, files: Iterable[StoredFile]) -> Ite
         raise
     except Exception as fault:
         for file in files:
-            if file.is_compressed and not _is_readable(spark, file):
+            if file.is_compressed and not engine_of(session).is_readable(file.path):
                 raise BadInput(
                     f"{file.path}: is cut short or damaged, it can't be decompressed to its end; copy it again"
                 ) from fault
         raise
-
-
-def _is_readable(spark: SparkSession, file: StoredFile) -> bool:
-    try:
-        spark.read.text(without_globs(file.path)).count()
-    except Exception:
-        return False
-    return True

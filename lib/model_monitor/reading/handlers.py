@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from model_monitor.records.places import PLACES
 from model_monitor.records.refusals import Refusal
 
 HANDLER = "preprocess_handler"
@@ -22,8 +23,14 @@ HANDLER = "preprocess_handler"
 KEPT, DROPPED = 0, -1
 """What became of a record, in the column `outcome`; other numbers are those of `Refusal`."""
 
-OUTCOME_DDL = (
-    "row map<string,string>, outcome int, part int, problem string, {line} binary, {file} string, {block_start} long"
+OUTCOME_SCHEMA = pa.schema(
+    [
+        ("row", pa.map_(pa.string(), pa.string())),
+        ("outcome", pa.int32()),
+        ("part", pa.int32()),
+        ("problem", pa.string()),
+        *zip(PLACES, (pa.binary(), pa.string(), pa.int64()), strict=True),
+    ]
 )
 """The columns that `run_handler` gives. part: 0 for the first row that a record gave, 1 for the second, …"""
 

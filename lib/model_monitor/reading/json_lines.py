@@ -14,8 +14,9 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import types as T
 
+from model_monitor.engine.spark import schema_of_objects
+from model_monitor.engine.text_lines import is_utf_8, with_places, without_globs
 from model_monitor.errors import BadInput
-from model_monitor.reading.text_lines import is_utf_8, with_places, without_globs
 from model_monitor.records.json_keys import with_keys_once
 from model_monitor.records.places import FILE, LINE
 from model_monitor.records.refusals import REASON, Refusal
@@ -45,7 +46,7 @@ def inferred_schema(spark: SparkSession, places: Sequence[str], *, lines: bool) 
             if "COLUMN_ALREADY_EXISTS" not in str(fault):
                 raise
             texts = spark.read.text(paths, wholetext=not lines, recursiveFileLookup=True)
-            schema = reader.json(texts.rdd.map(with_keys_once)).schema
+            schema = schema_of_objects(texts, with_keys_once, reader)
     features = T.StructType([field for field in schema.fields if field.name != CORRUPT])
     if not features:
         raise BadInput(

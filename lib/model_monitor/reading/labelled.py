@@ -10,20 +10,18 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pyspark.sql import SparkSession
-
+from model_monitor.engine import Session, engine_of
+from model_monitor.engine.protocol import Engine
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.reading.captures import FILES_LOOKED_AT
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.heads import head_of
 from model_monitor.reading.listing import Listing
-from model_monitor.reading.text_lines import TextLines, text_lines, without_globs
 from model_monitor.records.files_by_key import NO_FILES
 from model_monitor.records.labelled_lines import LabelledDocuments, LabelledRecords
 from model_monitor.records.labelled_payloads import LabelledReading, Row, rows_of_document, rows_of_record
 from model_monitor.records.refusals import Refusal
-from model_monitor.storage import storage_of
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +30,7 @@ LABEL, PREDICTION = "label", "predicted_label"
 
 
 def read_labelled(
-    spark: SparkSession,
+    session: Session,
     source: Listing,
     reading: LabelledReading,
     headers: Sequence[str] | None,
@@ -49,25 +47,17 @@ def read_labelled(
 
     Raises BadConfiguration if the headers are too few, or too many. Raises BadInput if no record can be read.
     """
-    features = len(_first_row(spark, source, reading, documents, whole_files)) - _outcomes(reading)
+    engine = engine_of(session)
+    features = len(_first_row(engine, source, reading, documents, whole_files)) - _outcomes(reading)
     names = _names(headers, features, reading)
     fixed = replace(reading, columns=features)
-    lines = _documents(spark, source) if whole_files else text_lines(spark, source.places, in_order=as_service)
+    lines = engine.lines(
+        source.places, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
+    )
     files = NO_FILES if reading.outcome.records.window is None else lines.files_by_key()
     decoded = DecodedLines.of(lines, LabelledDocuments(fixed) if documents else LabelledRecords(fixed, files))
-    at_most = 1 if as_service else source.partitions_at_most(spark, partition_bytes) if partition_bytes else None
-    return Dataset(
-        decoded.frame,
-        names,
-        source.path,
-        source.files,
-        refusable=True,
-        partitions_at_most=at_most,
-        folders=source.folders,
-        coverage=source.coverage,
-        record_cells=1,
-        decoded=decoded,
-    )
+    at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    return Dataset(decoded, names, source, refusable=True, partitions_at_most=at_most, record_cells=1)
 
 
 def _outcomes(reading: LabelledReading) -> int:
@@ -88,15 +78,7 @@ def _names(headers: Sequence[str] | None, features: int, reading: LabelledReadin
     return (*headers, *outcomes[len(headers) - features :])
 
 
-def _documents(spark: SparkSession, source: Listing) -> TextLines:
-    """One row for each file."""
-    reader = spark.read.option("recursiveFileLookup", "true")
-    return TextLines(reader.text([without_globs(place) for place in source.places], wholetext=True), with_blank=True)
-
-
-def _first_row(
-    spark: SparkSession, source: Listing, reading: LabelledReading, documents: bool, whole_files: bool
-) -> Row:
+def _first_row(engine: Engine, source: Listing, reading: LabelledReading, documents: bool, whole_files: bool) -> Row:
     """The first row of the first record that can be read, whatever its time.
 
     Raises BadInput if there is none among the first records.
@@ -104,7 +86,7 @@ def _first_row(
     anything = replace(
         reading, outcome=replace(reading.outcome, records=replace(reading.outcome.records, window=None, sample=None))
     )
-    storage = storage_of(source.path, spark)
+    storage = engine.storage(source.path)
     reason = Refusal.NO_PAYLOAD
     for file in source.files[:FILES_LOOKED_AT]:
         head = storage.read(file.path) if whole_files else head_of(storage, file, refuse_nul=False)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from pyspark.sql import SparkSession
-
-from model_monitor.engine.packing import partitions_at_most
+from model_monitor.engine import Session, engine_of
 from model_monitor.errors import NO_DATA, NoData
 from model_monitor.reading.coverage import Coverage
-from model_monitor.storage import StoredFile, storage_of
+from model_monitor.storage import StoredFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +31,26 @@ class Listing:
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
 
-    def partitions_at_most(self, spark: SparkSession, partition_bytes: int) -> int:
-        """An upper bound of the partitions that Spark makes of the files."""
-        session: Any = spark._jsparkSession
-        open_cost_bytes = int(session.sessionState().conf().filesOpenCostInBytes())
-        return partitions_at_most((file.size_bytes for file in self.files), partition_bytes, open_cost_bytes)
+    def partitions_at_most(
+        self, session: Session, partition_bytes: int | None, *, in_order: bool = False
+    ) -> int | None:
+        """An upper bound of the partitions that are made of the files, of at most so many bytes each; None if that isn't known.
+
+        in_order: whether they are read in their order, which takes one partition.
+        """
+        if in_order:
+            return 1
+        if not partition_bytes:
+            return None
+        return engine_of(session).partitions_at_most((file.size_bytes for file in self.files), partition_bytes)
 
 
-def list_dataset(spark: SparkSession, path: str) -> Listing:
+def list_dataset(session: Session, path: str) -> Listing:
     """The files at or below `path`.
 
     Raises BadInput if there is no such path, NoData if no file there holds a byte.
     """
-    storage = storage_of(path, spark)
+    storage = engine_of(session).storage(path)
     files = tuple(file for file in storage.list_files(path) if file.size_bytes)
     if not files:
         raise NoData(f"{NO_DATA}: {path} has no file that is neither hidden nor empty")

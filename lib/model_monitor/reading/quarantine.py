@@ -10,13 +10,14 @@ import json
 from collections.abc import Iterable, Iterator
 
 import pyspark.sql.functions as F
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, Row
 
+from model_monitor.engine import Session, engine_of
+from model_monitor.engine.text_lines import is_utf_8, numbered, read_lines
 from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.text_lines import is_utf_8, numbered, read_lines
 from model_monitor.records.places import BLOCK_START, FILE, LINE
 from model_monitor.records.refusals import LEFT_OUT, REASON, Refusal
-from model_monitor.storage import join, storage_of
+from model_monitor.storage import join
 
 QUARANTINE = "quarantine"
 NUMBER = "__number"
@@ -32,7 +33,7 @@ def write_quarantine(dataset: Dataset, output_path: str, also: DataFrame | None 
     Raises OutputFailed if they can't be written.
     """
     folder = join(output_path, QUARANTINE)
-    storage = storage_of(output_path, dataset.frame.sparkSession)
+    storage = dataset.engine.storage(output_path)
     storage.delete(folder)
     records = refused_records(dataset)
     for index, chunk in enumerate(_chunks(_as_lines(records if also is None else records.unionByName(also)))):
@@ -40,9 +41,9 @@ def write_quarantine(dataset: Dataset, output_path: str, also: DataFrame | None 
     return folder
 
 
-def clear_quarantine(spark: SparkSession, output_path: str) -> None:
+def clear_quarantine(session: Session, output_path: str) -> None:
     """Remove what an earlier run left there, when this one refused nothing."""
-    storage_of(output_path, spark).delete(join(output_path, QUARANTINE))
+    engine_of(session).storage(output_path).delete(join(output_path, QUARANTINE))
 
 
 def refused_records(dataset: Dataset) -> DataFrame:
@@ -53,7 +54,7 @@ def refused_records(dataset: Dataset) -> DataFrame:
     is_fault = (F.col(REASON) > 0) & ~F.col(REASON).isin(*(int(reason) for reason in LEFT_OUT))
     lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
     files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most as many as there are files
-    everything = read_lines(dataset.frame.sparkSession, dataset.folders or dataset.path, with_blank=True)
+    everything = read_lines(dataset.engine.spark, dataset.listing.places, with_blank=True)
     found = lines.join(numbered(everything, files, NUMBER), on=[FILE, LINE], how="left").fillna(
         {NUMBER: 1, BLOCK_START: 0}
     )

@@ -10,6 +10,9 @@ from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
+from model_monitor.engine import Session, engine_of
+from model_monitor.engine.protocol import Engine
+from model_monitor.engine.text_lines import in_file_order, read_lines, with_places, without_globs
 from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from model_monitor.reading import json_lines
 from model_monitor.reading.csv_lines import CsvLines
@@ -21,10 +24,8 @@ from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import first_cells, head_of, names_of
 from model_monitor.reading.listing import Listing
 from model_monitor.reading.scripts import processed
-from model_monitor.reading.text_lines import in_file_order, read_lines, text_lines, with_places, without_globs
 from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.records.places import BLOCK_START, FILE
-from model_monitor.storage import Storage, storage_of
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ READ_BY_COLUMNS = frozenset({"parquet", "orc"})
 
 
 def read_dataset(
-    spark: SparkSession,
+    session: Session,
     listing: Listing,
     dataset_format: DatasetFormat,
     *,
@@ -50,32 +51,26 @@ def read_dataset(
     Spark jobs: none for CSV; one for JSON, which finds the schema; two for a script.
     Raises BadInput for a file that is not what the format says.
     """
-    at_most = 1 if as_service else listing.partitions_at_most(spark, partition_bytes) if partition_bytes else None
-    with damaged_files_named(spark, listing.files):
+    engine = engine_of(session)
+    at_most = listing.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    with damaged_files_named(engine, listing.files):
         if script is not None:
-            return _read_with_script(spark, listing, dataset_format, script, as_service=as_service)
-        dataset = _read_as(spark, listing, dataset_format, as_service=as_service, flatten_json=flatten_json)
-    return replace(
-        dataset,
-        path=listing.path,
-        files=listing.files,
-        folders=listing.folders,
-        partitions_at_most=at_most,
-    )
+            return _read_with_script(engine, listing, dataset_format, script, as_service=as_service)
+        dataset = _read_as(engine, listing, dataset_format, as_service=as_service, flatten_json=flatten_json)
+    return replace(dataset, listing=listing, partitions_at_most=at_most)
 
 
 def _read_as(
-    spark: SparkSession, listing: Listing, dataset_format: DatasetFormat, *, as_service: bool, flatten_json: bool
+    engine: Engine, listing: Listing, dataset_format: DatasetFormat, *, as_service: bool, flatten_json: bool
 ) -> Dataset:
-    storage = storage_of(listing.path, spark)
     if isinstance(dataset_format, CsvFormat):
-        return _read_csv(spark, storage, listing, dataset_format, as_service=as_service)
+        return _read_csv(engine, listing, dataset_format, as_service=as_service)
     if isinstance(dataset_format, JsonFormat):
-        return _read_json(spark, storage, listing, dataset_format, as_service=as_service, flatten=flatten_json)
+        return _read_json(engine, listing, dataset_format, as_service=as_service, flatten=flatten_json)
     if isinstance(dataset_format, ParquetFormat):
-        return _read_by_spark(spark, listing, SparkFormat("parquet"), in_order=as_service)
+        return _read_by_spark(engine.spark, listing, SparkFormat("parquet"), in_order=as_service)
     if isinstance(dataset_format, SparkFormat):
-        return _read_by_spark(spark, listing, dataset_format, in_order=as_service)
+        return _read_by_spark(engine.spark, listing, dataset_format, in_order=as_service)
     raise BadConfiguration(
         f"dataset_format: {type(dataset_format).__name__} is no format of a baseline's data set; "
         'write csv, csv-without-header, jsonl, json, parquet, table:NAME or {"spark": {…}}'
@@ -110,32 +105,25 @@ def _in_one_partition(frame: DataFrame) -> DataFrame:
         return frame.coalesce(1)
 
 
-def _read_csv(
-    spark: SparkSession, storage: Storage, listing: Listing, dataset_format: CsvFormat, *, as_service: bool
-) -> Dataset:
+def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as_service: bool) -> Dataset:
     first = listing.files[0]
-    cells = first_cells(first, head_of(storage, first))
+    cells = first_cells(first, head_of(engine.storage(listing.path), first))
     if dataset_format.header:
         names = names_of(cells, f"{first.path}: line 1")
     else:
         names = tuple(f"_c{position}" for position in range(len(cells)))
-    lines = text_lines(spark, listing.places, in_order=as_service)
+    lines = engine.lines(listing.places, in_order=as_service)
     escape = SPARK_ESCAPE if as_service else RFC_4180_ESCAPE
     decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape))
     header_lines = len(listing.files) if dataset_format.header else 0
-    return Dataset(decoded.frame, names, refusable=True, header_lines=header_lines, decoded=decoded)
+    return Dataset(decoded, names, refusable=True, header_lines=header_lines)
 
 
 def _read_json(
-    spark: SparkSession,
-    storage: Storage,
-    listing: Listing,
-    dataset_format: JsonFormat,
-    *,
-    as_service: bool,
-    flatten: bool,
+    engine: Engine, listing: Listing, dataset_format: JsonFormat, *, as_service: bool, flatten: bool
 ) -> Dataset:
-    head_of(storage, listing.files[0])
+    spark = engine.spark
+    head_of(engine.storage(listing.path), listing.files[0])
     if not dataset_format.lines:
         documents = json_lines.read_documents(spark, listing.places)
         names = tuple(documents.columns[:-2])
@@ -171,7 +159,7 @@ def _read_by_spark(spark: SparkSession, listing: Listing, dataset_format: SparkF
 
 
 def _read_with_script(
-    spark: SparkSession,
+    engine: Engine,
     listing: Listing,
     dataset_format: DatasetFormat,
     script: Script,
@@ -183,21 +171,20 @@ def _read_with_script(
             "record_preprocessor_script: scripts get the lines of CSV and JSON Lines files; "
             f"the format here is {dataset_format}"
         )
-    head_of(storage_of(listing.path, spark), listing.files[0])
-    result = processed(read_lines(spark, listing.places, in_order=as_service), script, first_error_fails=as_service)
+    head_of(engine.storage(listing.path), listing.files[0])
+    result = processed(
+        read_lines(engine.spark, listing.places, in_order=as_service), script, first_error_fails=as_service
+    )
     if not result.names:
         result.persisted.unpersist()
         raise NoData(f"{NO_DATA}: the preprocessor script dropped all {result.records:,} records")
     return Dataset(
         result.frame,
         result.names,
-        listing.path,
-        listing.files,
+        listing,
         refusable=True,
-        records=result.records,
         dropped_by_script=result.dropped,
         persisted=result.persisted,
-        folders=listing.folders,
         record_cells=len(result.names),
     )
 

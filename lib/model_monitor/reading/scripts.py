@@ -7,20 +7,20 @@ disk) between finding the names and the scan.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import pyarrow as pa
 import pyspark.sql.functions as F
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
+from model_monitor.engine import Session, engine_of, partitions_of
+from model_monitor.engine.protocol import Task
 from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed
 from model_monitor.reading.handlers import (
     DROPPED,
     KEPT,
-    OUTCOME_DDL,
+    OUTCOME_SCHEMA,
     Script,
     handler_of,
     problem_of,
@@ -28,7 +28,6 @@ from model_monitor.reading.handlers import (
 )
 from model_monitor.records.places import BLOCK_START, FILE, LINE
 from model_monitor.records.refusals import CELLS, REASON, Refusal
-from model_monitor.storage import storage_of
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +35,13 @@ SCRIPT_FAILED = "Exception while invoking preprocessor script."
 """The service's text (C1.6); what went wrong is added to it."""
 
 
-def read_script(path: str, spark: SparkSession) -> Script:
+def read_script(path: str, session: Session) -> Script:
     """A preprocessing script, tried out as far as loading it goes.
 
     Raises BadConfiguration if it can't be read, ScriptFailed if loading it raises or if it has no handler.
     """
     try:
-        source = storage_of(path, spark).read(path).decode("utf-8")
+        source = engine_of(session).storage(path).read(path).decode("utf-8")
     except (BadInput, UnicodeDecodeError) as fault:
         raise BadConfiguration(f"record_preprocessor_script: {fault}") from fault
     script = Script(path.rsplit("/", 1)[-1], source)
@@ -66,19 +65,16 @@ class Processed:
     dropped: int
 
 
-Runner = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
-
-
-def processed(lines: DataFrame, script: Script, *, first_error_fails: bool, runner: Runner | None = None) -> Processed:
+def processed(lines: DataFrame, script: Script, *, first_error_fails: bool, runner: Task | None = None) -> Processed:
     """Run the script over the lines. Two Spark jobs: one runs it, one gathers the features' names.
 
     runner: what an executor does with its lines; without one the handler gets every line as it is.
     Names are in lexicographic order (C3.3f).
     Raises ScriptFailed if every record failed, or the first one with `first_error_fails`.
     """
-    ddl = OUTCOME_DDL.format(line=LINE, file=FILE, block_start=BLOCK_START)
     raw = lines.select(F.col(LINE).cast("binary").alias(LINE), FILE, BLOCK_START)
-    rows = raw.mapInArrow(runner or partial(run_handler, script), ddl).persist(StorageLevel.MEMORY_AND_DISK)
+    outcomes = partitions_of(raw).mapped(runner or partial(run_handler, script), OUTCOME_SCHEMA)
+    rows = outcomes.frame.persist(StorageLevel.MEMORY_AND_DISK)
     counts = rows.where("part = 0").groupBy("outcome").count().collect()
     records = {row["outcome"]: row["count"] for row in counts}
     failed, kept = records.get(int(Refusal.SCRIPT_ERROR), 0), records.get(KEPT, 0)

@@ -14,8 +14,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import pyspark.sql.functions as F
-from pyspark.sql import Column, SparkSession
+from pyspark.sql import Column
 
+from model_monitor.engine import Session, engine_of
+from model_monitor.engine.protocol import Engine
 from model_monitor.errors import BadInput
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat
@@ -25,7 +27,7 @@ from model_monitor.reading.readers import read_dataset
 from model_monitor.reading.times import time_of
 from model_monitor.records.refusals import REASON, Refusal
 from model_monitor.records.windows import Window, parse_time
-from model_monitor.storage import StoredFile, storage_of
+from model_monitor.storage import StoredFile
 
 INFERENCE_ID, INFERENCE_TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"
 
@@ -36,12 +38,12 @@ MANIFEST_BYTES = 4096
 INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def listed_outputs(spark: SparkSession, listing: Listing) -> Listing:
+def listed_outputs(session: Session, listing: Listing) -> Listing:
     """The files that the listed manifests name, beside those listed files that are no manifests.
 
     Raises BadInput for a manifest that can't be read or that names an absent file.
     """
-    named = named_files(spark, listing.files)
+    named = named_files(session, listing.files)
     if not named:
         return listing
     others = [file for file in listing.files if file not in named]
@@ -49,16 +51,17 @@ def listed_outputs(spark: SparkSession, listing: Listing) -> Listing:
     return Listing(listing.path, tuple(files), tuple(file.path for file in files))
 
 
-def named_files(spark: SparkSession, files: Iterable[StoredFile]) -> dict[StoredFile, list[StoredFile]]:
+def named_files(session: Session, files: Iterable[StoredFile]) -> dict[StoredFile, list[StoredFile]]:
     """The files that each manifest among `files` names.
 
     Raises BadInput for a manifest that can't be read or that names an absent file.
     """
-    return {file: list(_named_by(spark, file)) for file in files if _is_manifest(spark, file)}
+    engine = engine_of(session)
+    return {file: list(_named_by(engine, file)) for file in files if _is_manifest(engine, file)}
 
 
 def read_transform(
-    spark: SparkSession,
+    session: Session,
     listing: Listing,
     dataset_format: DatasetFormat,
     names: Sequence[str] | None = None,
@@ -75,8 +78,9 @@ def read_transform(
     belong to the hour that they are listed under.
     Raises BadInput for a file that is not what the format says.
     """
+    engine = engine_of(session)
     dataset = read_dataset(
-        spark,
+        engine,
         listing,
         dataset_format,
         as_service=as_service,
@@ -85,21 +89,21 @@ def read_transform(
     )
     if isinstance(dataset_format, JsonFormat):
         dataset = _outputs_first(dataset, listing, allow_nested=flatten_json)
-    appended = _appended(spark, listing, dataset, dataset_format)
+    appended = _appended(engine, listing, dataset, dataset_format)
     if window is not None and dataset.refusable and INFERENCE_TIME in appended.values():
         dataset = _within(dataset, window, next(key for key, value in appended.items() if value == INFERENCE_TIME))
     dataset = dataset.of_features([name for name in dataset.names if name not in appended])
     return _called(dataset, names)
 
 
-def _is_manifest(spark: SparkSession, file: StoredFile) -> bool:
-    head = storage_of(file.path, spark).read(file.path, MANIFEST_BYTES)
+def _is_manifest(engine: Engine, file: StoredFile) -> bool:
+    head = engine.storage(file.path).read(file.path, MANIFEST_BYTES)
     return MANIFEST_BEGINNING.match(head) is not None
 
 
-def _named_by(spark: SparkSession, manifest: StoredFile) -> Iterator[StoredFile]:
+def _named_by(engine: Engine, manifest: StoredFile) -> Iterator[StoredFile]:
     try:
-        first, *keys = json.loads(storage_of(manifest.path, spark).read(manifest.path))
+        first, *keys = json.loads(engine.storage(manifest.path).read(manifest.path))
         paths = [first["prefix"] + key for key in keys]
     except (ValueError, TypeError, KeyError) as fault:
         raise BadInput(
@@ -107,7 +111,7 @@ def _named_by(spark: SparkSession, manifest: StoredFile) -> Iterator[StoredFile]
             "and keys behind it"
         ) from fault
     for path in paths:
-        storage = storage_of(path, spark)
+        storage = engine.storage(path)
         if not storage.exists(path):
             raise BadInput(f"{manifest.path}: names {path}, which is absent; copy it there, or leave the manifest out")
         yield from (file for file in storage.list_files(path) if file.size_bytes)
@@ -131,11 +135,11 @@ def _outputs_first(dataset: Dataset, listing: Listing, *, allow_nested: bool) ->
     return replace(dataset.of_features(ordered), names=tuple(called))
 
 
-def _appended(spark: SparkSession, listing: Listing, dataset: Dataset, dataset_format: DatasetFormat) -> dict[str, str]:
+def _appended(engine: Engine, listing: Listing, dataset: Dataset, dataset_format: DatasetFormat) -> dict[str, str]:
     """The columns that are inference id and time, by name."""
     if isinstance(dataset_format, CsvFormat):
         first = listing.files[0]
-        cells = [cell.strip() for cell in first_cells(first, head_of(storage_of(listing.path, spark), first))]
+        cells = [cell.strip() for cell in first_cells(first, head_of(engine.storage(listing.path), first))]
         if len(cells) >= 2 and INFERENCE_ID_TEXT.fullmatch(cells[-2]) and parse_time(cells[-1]):
             return {dataset.names[-2]: INFERENCE_ID, dataset.names[-1]: INFERENCE_TIME}
         return {}
@@ -154,7 +158,7 @@ def _within(dataset: Dataset, window: Window, time_name: str) -> Dataset:
         .otherwise(0)
     )
     columns = [reason.alias(REASON) if name == REASON else F.col(name) for name in dataset.frame.columns]
-    return replace(dataset, frame=timed.select(*columns))
+    return replace(dataset, rows=timed.select(*columns))
 
 
 def _called(dataset: Dataset, names: Sequence[str] | None) -> Dataset:

@@ -101,7 +101,7 @@ def _read(
     output_path: str | None,
 ) -> tuple[Scanned, Ledger]:
     """The scan of a data set and the account of its records, of which there are enough."""
-    with damaged_files_named(dataset.frame.sparkSession, dataset.files):
+    with damaged_files_named(dataset.engine, dataset.files):
         found = scanned(monitor.measures(), dataset, checks)
     columns = dataset.column_count(found.rows)
     reread = dataset.with_column_count(columns)
@@ -109,6 +109,7 @@ def _read(
         without = ", without the Deequ checks" if checks else ""
         log.warning("most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without)
         return _read(reread, monitor, None, max_quarantined_share, output_path)
+    dataset.require_one_layout(found.rows)
     ledger = dataset.ledger(found.rows)
     quarantine = _put_aside(dataset, ledger, output_path) if output_path else None
     _require_enough(ledger, max_quarantined_share, quarantine)
@@ -137,7 +138,7 @@ def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None
     """The folder with the records that were refused; None if there are none, or no lines of text to put there."""
     if ledger.quarantined and dataset.has_lines:
         return write_quarantine(dataset, output_path)
-    clear_quarantine(dataset.frame.sparkSession, output_path)
+    clear_quarantine(dataset.engine, output_path)
     return None
 
 

@@ -20,7 +20,7 @@ from model_monitor.profiling.outcomes import scan_outcomes
 from model_monitor.profiling.plan import LineMetadata
 from model_monitor.profiling.scan import Scan, scan
 from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.outcomes import KEY, OutcomeDataset, outcomes
+from model_monitor.reading.outcomes import OutcomeDataset, outcomes
 from model_monitor.records.places import LINE
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import request_metadata
@@ -60,10 +60,11 @@ def scanned(measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanne
 @scanned.register(Measures)
 def _(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
     """The profile of every feature. Deequ turns its states into metrics and answers the checks."""
-    frame, predicates = _with_predicates(dataset, dict(checks.predicates) if checks else {})
-    lines = None if predicates else dataset.lines
+    asked = dict(checks.predicates) if checks else {}
+    lines = None if asked else dataset.lines
+    frame, predicates = (lines.raw, {}) if lines else _with_predicates(dataset, asked)
     found = scan(
-        lines.raw if lines else frame,
+        frame,
         dataset.names,
         reason=dataset.reason,
         reasons=len(Refusal) if dataset.refusable else 0,
@@ -76,7 +77,7 @@ def _(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned
         decode=lines.decoding if lines else None,
         metadata=LineMetadata(LINE, request_metadata) if dataset.carries_metadata else None,
     )
-    spark = dataset.frame.sparkSession
+    spark = dataset.engine.spark
     return Scanned(
         found.profile,
         found.rows,
@@ -97,15 +98,8 @@ def _check_results(spark: SparkSession, plan: CheckPlan, found: Scan, dataset: D
 def _(plan: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
     """Labels beside predictions. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
     data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan)
-    assert data.raw is not None  # as `reading.outcomes` makes it
-    assert data.decoder is not None
-    found = scan_outcomes(
-        data.raw,
-        data.decoder.columns,
-        OutcomeTask(plan, data.decoder, len(Refusal), data.metrics),
-        key=KEY if KEY in data.raw.columns else None,
-        partitions_at_most=data.partitions_at_most,
-    )
+    task = OutcomeTask(plan, data.decoder, len(Refusal), data.metrics)
+    found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
     return Scanned(found.outcomes, found.rows)
 
 

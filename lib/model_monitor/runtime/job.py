@@ -28,6 +28,7 @@ from model_monitor.configuration.job_help import help_text
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.s3 import encryption_settings
 from model_monitor.configuration.sources import Sources
+from model_monitor.engine.application import Application
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.session import require_deequ, start_session, stop_session
@@ -99,7 +100,7 @@ class Job:
             began = time.monotonic()
             encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
             self._session = start_session(self.name, progress=self.config.progress, settings=encryption)
-            master = self._session.sparkContext.master
+            master = Application(self._session).master
             log.info("started Spark %s on %s, %.1f s", self._session.version, master, time.monotonic() - began)
             self._watch = MasterWatch(self._session)
             require_deequ(self._session)
@@ -165,7 +166,7 @@ class Job:
     def _cancel(self) -> None:
         """End what Spark is doing, by another connection than the one that waits for it."""
         if self._session is not None:
-            _in_a_thread(self._session.sparkContext.cancelAllJobs)
+            _in_a_thread(Application(self._session).cancel_jobs)
 
     def _stop(self) -> None:
         if self._session is None:

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from model_monitor.deequ.jvm import Deequ
+from model_monitor.engine.application import Application, connect_to_jvm, is_running
 from model_monitor.engine.hadoop import open_s3_paths, without_checksum_files
 from model_monitor.engine.workers import worker_settings
 from model_monitor.launch.deequ_release import SPARK_LINE
@@ -57,11 +58,11 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     Raises ClusterGone if the master of a standalone cluster doesn't answer.
     """
     os.environ.setdefault("SPARK_VERSION", SPARK_LINE)  # PyDeequ's import asks for it
-    from pyspark import SparkConf, SparkContext
+    from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
     threading.Thread(target=_import_all, args=(IMPORTED_MEANWHILE,), name="imports", daemon=True).start()
-    SparkContext._ensure_initialized()  # until then SparkConf does not know what spark-submit was told
+    connect_to_jvm()
     require_master(SparkConf().get("spark.master", "local"))
     builder = SparkSession.builder
     if not _is_named(SparkConf()):
@@ -96,10 +97,9 @@ def local_session() -> SparkSession:
     Raises MissingDependency if Java, Spark 3.5 or Deequ's JAR can't be had, BadConfiguration for options that can't be read.
     """
     os.environ.setdefault("SPARK_VERSION", SPARK_LINE)  # for the caller's own import of PyDeequ
-    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-    if SparkContext._active_spark_context is not None:
+    if is_running():
         return SparkSession.builder.getOrCreate()
     if GATEWAY in os.environ:
         return start_session("session", progress=False)
@@ -123,15 +123,8 @@ def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]
 
 
 def stop_session(spark: SparkSession) -> None:
-    """Stop Spark, and py4j's callback server, if there is one whose threads would keep the process alive.
-
-    pydeequ starts such a server (awslabs/python-deequ#7). One that Spark's own way started has daemon threads, and
-    shutting it down would wait for ever for a connection that the JVM keeps open.
-    """
-    gateway: Any = spark.sparkContext._gateway
-    if not gateway.callback_server_parameters.daemonize:
-        gateway.shutdown_callback_server()
-    spark.stop()
+    """Stop Spark; no thread that it left keeps the process alive."""
+    Application(spark).stop()
 
 
 def require_deequ(spark: SparkSession) -> None:

@@ -10,8 +10,9 @@ import logging
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from model_monitor.engine.application import Application
 from model_monitor.errors import ClusterGone
 
 if TYPE_CHECKING:
@@ -70,11 +71,10 @@ class MasterWatch:
     def __init__(
         self, spark: SparkSession, *, look_seconds: float = LOOK_SECONDS, gone_seconds: float = GONE_SECONDS
     ) -> None:
-        self._context: Any = spark.sparkContext._jsc.sc()
-        self._master = str(spark.sparkContext.master)
+        self._application = Application(spark)
         self._look_seconds, self._gone_seconds = look_seconds, gone_seconds
         self._over = threading.Event()
-        if self._master.startswith(SCHEME):
+        if self._application.master.startswith(SCHEME):
             threading.Thread(target=self._watch, daemon=True, name="watch of the master").start()
 
     def end(self) -> None:
@@ -84,12 +84,10 @@ class MasterWatch:
     def _watch(self) -> None:
         seen = time.monotonic()
         while not self._over.wait(self._look_seconds):
-            if answers(self._master) or self._has_executors():
+            master = self._application.master
+            if answers(master) or self._application.has_executors():
                 seen = time.monotonic()
             elif time.monotonic() - seen >= self._gone_seconds:
-                log.error("no master at %s and no executor for %.0f s", self._master, time.monotonic() - seen)
-                self._context.stop()
+                log.error("no master at %s and no executor for %.0f s", master, time.monotonic() - seen)
+                self._application.abandon()
                 return
-
-    def _has_executors(self) -> bool:
-        return len(self._context.statusTracker().getExecutorInfos()) > 1  # the driver is one of them

@@ -71,7 +71,7 @@ def test_the_scan_asks_for_no_place_of_a_line(spark, tmp_path):
     decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(spark, list_captures(spark, str(tmp_path)), decoder)
     scanned_plan, frame_plan = (
-        frame._jdf.queryExecution().executedPlan().toString() for frame in (dataset.raw, dataset.frame)
+        frame._jdf.queryExecution().executedPlan().toString() for frame in (dataset.raw.frame, dataset.frame)
     )
 
     assert "_metadata" not in scanned_plan

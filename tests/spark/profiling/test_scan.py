@@ -15,7 +15,7 @@ import pyspark.sql.functions as F
 import pytest
 from pyspark.ml.linalg import Vectors
 
-from model_monitor.engine.partials import collected
+from model_monitor.engine.spark import collected
 from model_monitor.profiling.partition import MOST_BLOCK_ROWS
 from model_monitor.profiling.scan import UNKNOWN_PARTITIONS, folds, frequency_limit, positions_of_groups, scan
 from model_monitor.reading.dataset import Dataset
@@ -144,7 +144,7 @@ def test_each_group_reads_its_own_columns_and_all_of_them_are_one_job(spark, job
         plans.append(states._jdf.queryExecution().executedPlan().toString())
         return collected(states)
 
-    monkeypatch.setattr("model_monitor.profiling.scan.collected", looked_at)
+    monkeypatch.setattr("model_monitor.engine.spark.collected", looked_at)
     with jobs_of() as jobs:
         profile_of(frame, column_groups=3, partitions_at_most=1)
 

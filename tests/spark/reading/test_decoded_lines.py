@@ -65,4 +65,4 @@ def test_some_of_the_features_are_decoded_too(csv):
 
 def test_a_frame_that_is_something_else_than_its_lines_is_scanned_as_it_is(csv):
     assert csv.lines is not None
-    assert dataclasses.replace(csv, frame=csv.frame.limit(5)).lines is None
+    assert dataclasses.replace(csv, rows=csv.frame.limit(5)).lines is None

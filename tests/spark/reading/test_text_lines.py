@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from model_monitor.reading.text_lines import text_lines
+from model_monitor.engine.text_lines import text_lines
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
 
 NAMES = ["2022/04/18/00/a b.jsonl", "2022/04/18/01/ä%20ö.jsonl", "2022/04/18/02/[c]{d}*?.jsonl"]

@@ -13,6 +13,7 @@ from typing import Any
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 
+from model_monitor.engine.protocol import LINE_KEY
 from model_monitor.records.files_by_key import FilesByKey
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE, PLACES
 
@@ -31,7 +32,7 @@ class TextLines:
     with_blank: bool = False
 
     def of(self, *names: str) -> DataFrame:
-        """The lines with these columns: of `PLACES`, and FILE_KEY."""
+        """The lines with these columns: of `PLACES`, FILE_KEY and LINE_KEY."""
         wanted = (*names, *(name for name in (FILE, BLOCK_START) if self.in_order and name not in names))
         lines = self.text.select([_column(name).alias(name) for name in wanted])
         if not self.with_blank:
@@ -51,6 +52,8 @@ def _column(name: str) -> Column:
         return file_key()
     if name == BLOCK_START:  # for `_metadata.file_block_start` Spark would make all of `_metadata`
         return F.call_function("input_file_block_start")
+    if name == LINE_KEY:
+        return F.xxhash64("value")
     return F.col({LINE: "value", FILE: "_metadata.file_path"}[name])
 
 
@@ -60,12 +63,18 @@ def file_key() -> Column:
 
 
 def text_lines(
-    spark: SparkSession, path: str | Sequence[str], *, in_order: bool = False, with_blank: bool = False
+    spark: SparkSession,
+    path: str | Sequence[str],
+    *,
+    in_order: bool = False,
+    with_blank: bool = False,
+    whole_files: bool = False,
 ) -> TextLines:
     """The lines of the files at or below `path`, or several of them. Starts no Spark job."""
     reader = spark.read.option("recursiveFileLookup", "true")
     paths = [path] if isinstance(path, str) else path
-    return TextLines(reader.text([without_globs(folder) for folder in paths]), in_order, with_blank)
+    text = reader.text([without_globs(folder) for folder in paths], wholetext=whole_files)
+    return TextLines(text, in_order, with_blank)
 
 
 def read_lines(

@@ -1,0 +1,136 @@
+"""The seam to the engine: what the package asks of whatever cuts a source into partitions and works on them side by side.
+
+An engine lists and reads files, cuts them by their sizes alone, maps pure functions over the partitions and brings back what
+they made. What a line means, what is gathered of a column, how states add and what the documents say is decided elsewhere,
+in plain Python over Arrow batches, so every engine that keeps to this page gives the same states and the same documents.
+
+`engine/spark.py` is the engine there is; `engine_of` gives it for a session of Spark. An engine on local processes has these
+classes to write, and no second way of reading (docs/decisions/0034-the-seam-to-the-engine.md).
+
+Nothing is read before `batches()` or `rows()` is called. Pure: imported on the driver and on executors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+
+import pyarrow as pa
+
+from model_monitor.engine.state_rows import StateRow
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from model_monitor.records.files_by_key import FilesByKey
+    from model_monitor.storage import Storage
+
+PARTITION = "partition"
+"""The column with the number of a batch's partition, from 0, that `Partitions.numbered` puts in front."""
+
+LINE_KEY = "key"
+"""A column that lines may be asked for: Spark's xxhash64 of the line, the same wherever it lies."""
+
+Task: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+"""What is done with one partition: its batches in, in their order, other batches out. Pure, and pickled by name."""
+
+Value = TypeVar("Value")
+Shared = TypeVar("Shared", covariant=True)
+
+
+class Sent(Protocol[Shared]):
+    """A value that every worker has; a task takes it along and looks at it there."""
+
+    @property
+    def value(self) -> Shared: ...
+
+
+class States(Protocol):
+    """The states that a task makes of every partition, not yet made."""
+
+    def beside(self, other: States) -> States:
+        """These and others, made in one go."""
+
+    def rows(self, adders: int = 0) -> list[StateRow]:
+        """The states by feature, kind and partition, in this order.
+
+        adders: how many tasks add the states of each feature and kind first, from the first partition to the last; 0 to
+        leave that to the caller. The sums have the same bytes either way.
+        """
+
+
+class Partitions(Protocol):
+    """Rows in partitions, as Arrow batches with these columns. A partition may be empty, and have no batch at all."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def frame(self) -> DataFrame:
+        """The same rows as a frame of Spark, for what is said in SQL."""
+
+    def numbered(self) -> Partitions:
+        """The same with the column PARTITION in front."""
+
+    def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
+        """What the task makes of every partition: batches of this schema."""
+
+    def states(self, task: Task) -> States:
+        """The states that the task makes of every partition: batches of `state_rows.STATE_SCHEMA`."""
+
+    def batches(self) -> list[pa.RecordBatch]:
+        """All of it, partitions in any order; for what is small by construction."""
+
+    def sent(self, value: Value) -> AbstractContextManager[Sent[Value]]:
+        """A value for the tasks over these partitions, on its way once; it is given back at the end."""
+
+
+class Lines(Protocol):
+    """The lines of text files, each of which knows where it stands."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    def partitions(self, *names: str) -> Partitions:
+        """The lines with these columns: of `places.PLACES`, FILE_KEY and LINE_KEY. What nobody asks for is not read."""
+
+    def files_by_key(self) -> FilesByKey:
+        """The files by their FILE_KEY."""
+
+
+class Engine(Protocol):
+    """Where data is read, and where functions are mapped over it."""
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session, for what is said in SQL or read by Spark alone."""
+
+    def storage(self, path: str) -> Storage:
+        """The storage that holds `path`. Raises BadInput if nothing here opens it."""
+
+    def lines(
+        self, places: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
+    ) -> Lines:
+        """The lines of the files at or below these places, with no partition that spans a line.
+
+        in_order: one partition, sorted by file and place. with_blank: blank lines, too. whole_files: each file is one line.
+        """
+
+    def is_readable(self, path: str) -> bool:
+        """Whether a file of text can be read to its end, compressed or not. Reads it."""
+
+    def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
+        """An upper bound of the partitions of files of these sizes."""
+
+    def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
+        """Cut the files that are read next by `partitions.partition_bytes`, which is returned."""
+
+    def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
+        """Make batches of what is read next as large as `partitions.batch_rows` says; returns their rows."""
+
+    def batch_by_bytes(self, row_bytes: int) -> int:
+        """Make batches of long rows, of which little is wanted each, small; returns their rows."""

@@ -1,0 +1,153 @@
+"""The engine that a session of Spark is. Driver only.
+
+Partitions are those of a DataFrame, tasks are mapped by `mapInArrow`, and what they made comes back as Arrow has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import pyarrow as pa
+import pyspark.sql.functions as F
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from model_monitor.engine import packing, partitions
+from model_monitor.engine.protocol import PARTITION, Sent, States, Task
+from model_monitor.engine.state_rows import STATE_SCHEMA, StateRow, fold, rows_of_states
+from model_monitor.engine.text_lines import TextLines, text_lines, without_globs
+from model_monitor.engine.worker import in_worker
+from model_monitor.storage import Storage, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrameReader
+    from pyspark.sql.types import StructType
+
+    from model_monitor.records.files_by_key import FilesByKey
+
+Value = TypeVar("Value")
+
+STATE_TYPE = from_arrow_schema(STATE_SCHEMA)
+
+
+@dataclass(frozen=True)
+class SparkEngine:
+    """The engine of a session (`protocol.Engine`)."""
+
+    spark: SparkSession
+
+    def storage(self, path: str) -> Storage:
+        return storage_of(path, self.spark)
+
+    def lines(
+        self, places: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
+    ) -> SparkLines:
+        return SparkLines(
+            text_lines(self.spark, places, in_order=in_order, with_blank=with_blank, whole_files=whole_files)
+        )
+
+    def is_readable(self, path: str) -> bool:
+        try:
+            self.spark.read.text(without_globs(path)).count()
+        except Exception:
+            return False
+        return True
+
+    def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
+        session: Any = self.spark._jsparkSession
+        open_cost_bytes = int(session.sessionState().conf().filesOpenCostInBytes())
+        return packing.partitions_at_most(file_bytes, partition_bytes, open_cost_bytes)
+
+    def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
+        return partitions.partition_by_size(self.spark, total_bytes, groups)
+
+    def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
+        return partitions.batch_by_width(self.spark, columns, line_bytes)
+
+    def batch_by_bytes(self, row_bytes: int) -> int:
+        return partitions.batch_by_bytes(self.spark, row_bytes)
+
+
+@dataclass(frozen=True)
+class SparkLines:
+    """Lines of text files (`protocol.Lines`)."""
+
+    text: TextLines
+
+    @property
+    def engine(self) -> SparkEngine:
+        return SparkEngine(self.text.text.sparkSession)
+
+    def partitions(self, *names: str) -> SparkPartitions:
+        return SparkPartitions(self.text.of(*names))
+
+    def files_by_key(self) -> FilesByKey:
+        return self.text.files_by_key()
+
+
+@dataclass(frozen=True)
+class SparkPartitions:
+    """The partitions of a frame (`protocol.Partitions`)."""
+
+    frame: DataFrame
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.frame.columns)
+
+    @property
+    def engine(self) -> SparkEngine:
+        return SparkEngine(self.frame.sparkSession)
+
+    def numbered(self) -> SparkPartitions:
+        return SparkPartitions(self.frame.select(F.spark_partition_id().alias(PARTITION), "*"))
+
+    def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
+        return SparkPartitions(self.frame.mapInArrow(task, from_arrow_schema(schema)))
+
+    def states(self, task: Task) -> SparkStates:
+        return SparkStates(self.frame.mapInArrow(partial(in_worker, task), STATE_TYPE))
+
+    def batches(self) -> list[pa.RecordBatch]:
+        return collected(self.frame)
+
+    @contextmanager
+    def sent(self, value: Value) -> Iterator[Sent[Value]]:
+        sent = self.frame.sparkSession.sparkContext.broadcast(value)
+        try:
+            yield sent
+        finally:
+            sent.unpersist()
+
+
+@dataclass(frozen=True)
+class SparkStates:
+    """The states of a frame's partitions, themselves a frame (`protocol.States`)."""
+
+    frame: DataFrame
+
+    def beside(self, other: States) -> SparkStates:
+        return SparkStates(self.frame.union(cast("SparkStates", other).frame))
+
+    def rows(self, adders: int = 0) -> list[StateRow]:
+        """One Spark job, or two: adding on executors is a shuffle of states, and keeps the driver's memory small."""
+        states = self.frame
+        if adders:
+            in_order = states.repartition(adders, "feature").sortWithinPartitions("feature", "kind", "partition")
+            states = in_order.mapInArrow(partial(in_worker, fold), STATE_TYPE)
+        return sorted(rows_of_states(collected(states)), key=lambda row: (row.feature, row.kind, row.partition))
+
+
+def collected(frame: DataFrame) -> list[pa.RecordBatch]:
+    """The rows as Arrow has them, which is what `toPandas` does: pickled, a sketch's bytes would be made a text and back."""
+    batches: list[pa.RecordBatch] = frame._collect_as_arrow()
+    return batches
+
+
+def schema_of_objects(texts: DataFrame, mended: Callable[[Any], str], reader: DataFrameReader) -> StructType:
+    """The schema that a reader of Spark infers for JSON texts, each of them mended by a function first. One Spark job."""
+    return reader.json(texts.rdd.map(mended)).schema
