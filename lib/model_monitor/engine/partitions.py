@@ -49,15 +49,19 @@ def column_groups(columns: int, file_bytes: Sequence[int]) -> int:
     return max(1, min(-(-columns // COLUMNS_TOGETHER), MOST_COLUMN_GROUPS, worth_opening))
 
 
-def partition_by_size(spark: SparkSession, total_bytes: int, groups: int = 1) -> int:
-    """Make the partitions of the next file read a function of the data alone: 16 to 128 MiB, more above 250 GB.
+def partition_bytes(total_bytes: int, groups: int = 1) -> int:
+    """The bytes of a partition, all columns of it, as a function of the data alone: 16 to 128 MiB, more above 250 GB.
 
     groups: in how many groups its columns are read. A partition has as many more rows then: what a task reads of it is as
     large as of a narrow table, and a column has fewer sketches.
-    Returns the bytes of a partition, all columns of it.
     """
     share = -(-total_bytes // _partitions(total_bytes))
-    size = max(MIN_PARTITION_BYTES // 2, share + share // PACKING_SLACK) * groups
+    return max(MIN_PARTITION_BYTES // 2, share + share // PACKING_SLACK) * groups
+
+
+def partition_by_size(spark: SparkSession, total_bytes: int, groups: int = 1) -> int:
+    """Have the next files read in partitions of `partition_bytes`; returns them."""
+    size = partition_bytes(total_bytes, groups)
     spark.conf.set("spark.sql.files.maxPartitionBytes", str(size))
     return size
 
@@ -71,15 +75,20 @@ def _partitions(total_bytes: int) -> int:
     return min(MAX_PARTITIONS, max(FEWEST_PARTITIONS, -(-total_bytes // USUAL_PARTITION_BYTES)))
 
 
-def batch_by_width(spark: SparkSession, columns: int, line_bytes: int = 0) -> int:
-    """Set the rows of an Arrow batch so that it has about a million cells, and those of a batch of Parquet an eighth.
+def batch_rows(columns: int, line_bytes: int = 0) -> int:
+    """The rows of an Arrow batch that has about a million cells. They change the memory and the speed of a scan, never its
+    result.
 
     columns: those that are read together. line_bytes: what a long line of the data takes, if executors decode lines; a batch of
     them has at most 64 MB or so.
-    Returns the rows of an Arrow batch. They change the memory and the speed of the scan, never its result.
     """
     fitting = BATCH_CELLS // max(1, columns)
-    rows = min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, min(fitting, BATCH_BYTES // max(1, line_bytes))))
+    return min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, min(fitting, BATCH_BYTES // max(1, line_bytes))))
+
+
+def batch_by_width(spark: SparkSession, columns: int, line_bytes: int = 0) -> int:
+    """Have the next batches made of `batch_rows`, which are returned, and those of Parquet of an eighth of the cells."""
+    rows = batch_rows(columns, line_bytes)
     parquet_rows = min(USUAL_PARQUET_ROWS, max(LEAST_PARQUET_ROWS, PARQUET_CELLS // max(1, columns)))
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(rows))
     spark.conf.set("spark.sql.parquet.columnarReaderBatchSize", str(parquet_rows))

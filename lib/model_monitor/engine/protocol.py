@@ -132,5 +132,8 @@ class Engine(Protocol):
     def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
         """Make batches of what is read next as large as `partitions.batch_rows` says; returns their rows."""
 
-    def batch_by_bytes(self, row_bytes: int) -> int:
-        """Make batches of long rows, of which little is wanted each, small; returns their rows."""
+    def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
+        """The same for lines of which a few cells are wanted each: partitions by size, and small batches.
+
+        line_bytes: of a long line. Returns the bytes of a partition.
+        """

@@ -68,8 +68,8 @@ class SparkEngine:
     def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
         return partitions.batch_by_width(self.spark, columns, line_bytes)
 
-    def batch_by_bytes(self, row_bytes: int) -> int:
-        return partitions.batch_by_bytes(self.spark, row_bytes)
+    def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
+        return partitions.read_lines_by_size(self.spark, total_bytes, line_bytes)
 
 
 @dataclass(frozen=True)

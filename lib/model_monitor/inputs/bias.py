@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from model_monitor.configuration.bias_options import read_analysis_config
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.engine.partitions import read_lines_by_size
+from model_monitor.engine import engine_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.bias_measures import features_path, has_predictions, has_records
 from model_monitor.inputs.features import read_columns, without
@@ -25,7 +25,6 @@ from model_monitor.records.decoding import Reading
 from model_monitor.records.labelled_payloads import INPUT, OUTPUTS, LabelledReading
 from model_monitor.records.outcome_values import NO_RECORDS, OutcomeReading
 from model_monitor.runs.protocol import Known
-from model_monitor.storage import storage_of
 
 THRESHOLD = 0.5
 """The service's threshold of a probability (B1)."""
@@ -55,7 +54,7 @@ def _csv(spark: SparkSession, config: JobConfig, csv_format: CsvFormat, analysis
     if analysis.headers is None:
         return read_columns(spark, config)
     first = list_dataset(spark, config.dataset_source).files[0]
-    cells = first_cells(first, head_of(storage_of(config.dataset_source, spark), first))
+    cells = first_cells(first, head_of(engine_of(spark).storage(config.dataset_source), first))
     if len(cells) != len(analysis.headers):
         raise BadConfiguration(
             f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "
@@ -80,17 +79,18 @@ def _records(spark: SparkSession, config: JobConfig, analysis: AnalysisConfig) -
         halves = (INPUT, *OUTPUTS)
         records = Reading(halves, window=None if config.lenient_window else window, sample=config.sample)
     whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
-    files, storage = source.files, storage_of(source.path, spark)
+    engine = engine_of(spark)
+    files, storage = source.files, engine.storage(source.path)
     line_bytes = max(file.size_bytes for file in files) if whole_files else longest_line(storage, files[0])
     return read_labelled(
-        spark,
+        engine,
         source,
         _reading(config, analysis, records, is_json=is_json),
         analysis.headers,
         documents=is_json,
         whole_files=whole_files,
         as_service=config.replays_service,
-        partition_bytes=read_lines_by_size(spark, source.size_bytes, line_bytes),
+        partition_bytes=engine.read_lines_by_size(source.size_bytes, line_bytes),
     )
 
 

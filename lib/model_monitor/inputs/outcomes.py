@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.engine.partitions import read_lines_by_size
+from model_monitor.engine import engine_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.features import read_columns
 from model_monitor.inputs.outcome_plan import outcome_plan
@@ -22,7 +22,6 @@ from model_monitor.reading.outcomes import outcomes, read_line_outcomes, reading
 from model_monitor.records.decoding import Reading
 from model_monitor.records.outcome_decoders import DocumentDecoder, LineDecoder
 from model_monitor.runs.protocol import Known
-from model_monitor.storage import storage_of
 
 OUTPUTS = ("endpointOutput", "batchTransformOutput")
 """The halves of a merged record that hold predictions."""
@@ -79,14 +78,15 @@ def _json_lines(spark: SparkSession, config: JobConfig) -> Dataset:
 def _of_lines(
     spark: SparkSession, config: JobConfig, source: Listing, decoder: LineDecoder | DocumentDecoder
 ) -> Dataset:
-    line_bytes = longest_line(storage_of(source.path, spark), source.files[0])
+    engine = engine_of(spark)
+    line_bytes = longest_line(engine.storage(source.path), source.files[0])
     return read_line_outcomes(
-        spark,
+        engine,
         source,
         decoder,
         metrics=load_metrics(config.metrics),
         as_service=config.replays_service,
-        partition_bytes=read_lines_by_size(spark, source.size_bytes, line_bytes),
+        partition_bytes=engine.read_lines_by_size(source.size_bytes, line_bytes),
     )
 
 

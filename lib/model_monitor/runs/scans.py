@@ -11,7 +11,7 @@ from functools import partial, singledispatch
 from typing import TYPE_CHECKING, Any
 
 import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 
 from model_monitor.bias.measures import BiasMeasures, plan_of
 from model_monitor.deequ import evaluation as deequ
@@ -77,21 +77,20 @@ def _(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned
         decode=lines.decoding if lines else None,
         metadata=LineMetadata(LINE, request_metadata) if dataset.carries_metadata else None,
     )
-    spark = dataset.engine.spark
     return Scanned(
         found.profile,
         found.rows,
-        partial(deequ.evaluate, spark, found.profile),
-        (lambda: _check_results(spark, checks, found, dataset)) if checks else None,
+        lambda: deequ.evaluate(dataset.engine.spark, found.profile),
+        (lambda: _check_results(checks, found, dataset)) if checks else None,
         found.requests,
     )
 
 
-def _check_results(spark: SparkSession, plan: CheckPlan, found: Scan, dataset: Dataset) -> CheckResults:
+def _check_results(plan: CheckPlan, found: Scan, dataset: Dataset) -> CheckResults:
     """What the user's checks say of the scan; PyDeequ is loaded for them only."""
     from model_monitor.deequ.check_suites import run_checks
 
-    return run_checks(spark, plan, found.profile, found.matches, dataset.named_frame())
+    return run_checks(dataset.engine.spark, plan, found.profile, found.matches, dataset.named_frame())
 
 
 @scanned.register(OutcomePlan)

@@ -55,6 +55,7 @@ def account(dataset):
         cells=dataset.cells,
         partitions_at_most=dataset.partitions_at_most,
     )
+    dataset.require_one_layout(found.rows)
     return found.profile, dataset.ledger(found.rows), found.rows
 
 

@@ -52,6 +52,7 @@ def account(dataset):
         reasons=len(Refusal) if dataset.refusable else 0,
         partitions_at_most=dataset.partitions_at_most,
     )
+    dataset.require_one_layout(found.rows)
     return found.profile, dataset.ledger(found.rows)
 
 

@@ -1,0 +1,64 @@
+"""An engine that keeps to the seam gives Spark's states, byte for byte."""
+
+from __future__ import annotations
+
+import pytest
+from tests.engine_in_process import InProcess
+
+from model_monitor.engine import engine_of
+from model_monitor.engine.protocol import LINE_KEY
+from model_monitor.reading.formats import CsvFormat
+from model_monitor.reading.listing import list_dataset
+from model_monitor.reading.readers import read_dataset
+from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
+from model_monitor.runs.scans import scanned
+from model_monitor.states.measures import Measures
+
+PIECE_BYTES = 40_000
+
+
+@pytest.fixture
+def pieces(spark):
+    """Files are cut into pieces of PIECE_BYTES."""
+    name = "spark.sql.files.maxPartitionBytes"
+    before = spark.conf.get(name)
+    spark.conf.set(name, str(PIECE_BYTES))
+    yield
+    spark.conf.set(name, before)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Enough numbers for sketches that depend on how the rows are cut."""
+    rows = [f'{number},{number * 7919 % 10_007 / 7},"né, {number % 9}"\r\n' for number in range(6_000)]
+    (tmp_path / "data.csv").write_text("age,share,note\r\n" + "".join(rows) + '1,2\r\n\r\na"b,2,3', newline="")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("pieces")
+@pytest.mark.parametrize("partition_bytes", [None, PIECE_BYTES], ids=["added by tasks", "added by the caller"])
+def test_states_have_the_same_bytes(spark, files, partition_bytes):
+    profiles = []
+    for engine in (engine_of(spark), InProcess(PIECE_BYTES)):
+        listing = list_dataset(engine, str(files))
+        dataset = read_dataset(engine, listing, CsvFormat(header=True), partition_bytes=partition_bytes)
+        found = scanned(Measures(), dataset, None)
+        profiles.append((found.state.to_bytes(), found.rows, dataset.ledger(found.rows).read))
+
+    assert profiles[0] == profiles[1]
+    assert profiles[0][1].kept == 6_000
+
+
+@pytest.mark.usefixtures("pieces")
+@pytest.mark.parametrize("in_order", [False, True])
+def test_lines_are_cut_and_known_alike(spark, files, in_order):
+    columns = (LINE, FILE, BLOCK_START, FILE_KEY, LINE_KEY)
+    pieces = -(-(files / "data.csv").stat().st_size // PIECE_BYTES)
+    found = []
+    for engine in (engine_of(spark), InProcess(PIECE_BYTES)):
+        lines = engine.lines([engine.storage(str(files)).resolved(str(files))], in_order=in_order).partitions(*columns)
+        batches = lines.numbered().batches()
+        found.append(sorted(tuple(row.values()) for batch in batches for row in batch.to_pylist()))
+
+    assert found[0] == found[1]
+    assert len({row[0] for row in found[0]}) == (1 if in_order else pieces)

@@ -1,0 +1,79 @@
+"""Readers of lines and scans ask for nothing but the seam: they work without Spark."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.engine_in_process import InProcess
+from tests.unit.records.captured_lines import captured, line_of
+
+from model_monitor.engine import engine_of, partitions_of
+from model_monitor.reading.captures import list_captures, read_captures
+from model_monitor.reading.formats import CaptureFormat, CsvFormat
+from model_monitor.reading.listing import list_dataset
+from model_monitor.reading.outcomes import read_line_outcomes, reading_of
+from model_monitor.reading.readers import read_dataset
+from model_monitor.records.decoding import Reading
+from model_monitor.records.outcome_decoders import LineDecoder
+from model_monitor.runs.scans import scanned
+from model_monitor.states import OutcomePlan, ProblemType
+from model_monitor.states.measures import Measures
+
+
+def test_an_engine_and_its_partitions_are_taken_as_they_are(tmp_path):
+    (tmp_path / "a.csv").write_text("1\n")
+    engine = InProcess()
+    partitions = engine.lines([str(tmp_path)]).partitions()
+
+    assert engine_of(engine) is engine
+    assert partitions_of(partitions) is partitions
+
+
+@pytest.mark.parametrize("piece_bytes", [5, 12, 1_000])
+def test_csv_is_read_and_profiled(tmp_path, piece_bytes):
+    """Each line belongs to one piece: the sum of 1 to 9 is 45, whatever the pieces."""
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{number},b\n" for number in range(1, 10)) + "1,2,3\n")
+    engine = InProcess(piece_bytes)
+    dataset = read_dataset(engine, list_dataset(engine, str(tmp_path)), CsvFormat(header=True), partition_bytes=1)
+    found = scanned(Measures(), dataset, None)
+    ledger = dataset.ledger(found.rows)
+
+    assert found.state.feature("x").moments.sum == 45
+    assert found.state.feature("y").exact_domain == {"b": 9}
+    assert (ledger.read, ledger.kept, ledger.refused) == (10, 9, {"wrong number of cells": 1})
+
+
+def test_captures_are_read_and_profiled(tmp_path):
+    lines = [captured("1,2", "0.5\n"), captured("3,x", "0.25"), captured("1")]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(map(line_of, lines)) + b"\n")
+    engine = InProcess(100)
+    source = list_captures(engine, str(tmp_path))
+    dataset = read_captures(engine, source, ("p", "a", "b"), capture_format=CaptureFormat())
+    found = scanned(Measures(), dataset, None)
+
+    assert found.state.feature("p").moments.sum == 0.75
+    assert dataset.ledger(found.rows).kept == 2
+
+
+def test_outcomes_are_read_and_counted(tmp_path):
+    def merged(label: str, score: str) -> str:
+        output = {"data": score, "encoding": "CSV", "mode": "OUTPUT", "observedContentType": "text/csv"}
+        return json.dumps(
+            {
+                "captureData": {"endpointOutput": output},
+                "groundTruthData": {"data": label, "encoding": "CSV"},
+                "eventMetadata": {"eventId": score, "inferenceTime": "2022-04-18T00:00:00Z"},
+                "eventVersion": "0",
+            }
+        )
+
+    (tmp_path / "a.jsonl").write_text("\n".join([merged("1", "0.9"), merged("0", "0.2"), merged("", "0.2")]) + "\n")
+    plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
+    decoder = LineDecoder(reading_of(plan, None, None, "0", Reading(("endpointOutput",))))
+    engine = InProcess(50)
+    dataset = read_line_outcomes(engine, list_captures(engine, str(tmp_path)), decoder)
+    found = scanned(plan, dataset, None)
+
+    assert found.state.item_count == 2
+    assert dataset.ledger(found.rows).refused == {"no label": 1}

@@ -1,0 +1,121 @@
+"""Only three rooms reach into Spark's JVM: `engine/`, `deequ/` and `storage/` (docs/decisions/0034-the-seam-to-the-engine.md)."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pyspark
+import pytest
+from tests.layers import layer_of, libraries_of, modules
+from tests.programs import printed_by
+
+MODULES = modules()
+
+INSIDE = ("engine", "deequ", "storage")
+
+NAMED = {"_jvm", "_jsc", "rdd", "sparkContext"}
+"""What Spark Connect's sessions and frames don't have, beside PySpark's private names."""
+
+PYSPARK = Path(pyspark.__file__).parent
+
+MAPPING = {"mapInArrow", "mapInPandas", "applyInPandas", "applyInArrow"}
+"""How a function is mapped over partitions of Spark."""
+
+JOINED_AS_FRAMES = {"merging/captured", "merging/labels", "merging/transformed"}
+"""The merge is a join of Spark's frames, and decodes lines between two of its steps."""
+
+WITHOUT_SPARK = (
+    "engine",
+    "engine/protocol",
+    "profiling/scan",
+    "profiling/outcomes",
+    "profiling/partition",
+    "profiling/outcome_partition",
+    "reading/decoded_lines",
+    "reading/listing",
+    "reading/damaged_files",
+    "reading/ledger",
+)
+"""What an engine without a JVM shares with Spark's, beside the rooms that import no Spark at all."""
+
+
+@cache
+def private_names() -> frozenset[str]:
+    """The names with one underscore that PySpark's own sources define, of whatever object."""
+    files = [*PYSPARK.glob("*.py"), *PYSPARK.glob("sql/*.py"), *PYSPARK.glob("sql/pandas/*.py")]
+    names = set()
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                names.add(node.attr)
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                names.add(node.target.id)
+    return frozenset(name for name in names if name.startswith("_") and not name.startswith("__"))
+
+
+def reached(source: str, names: frozenset[str]) -> list[str]:
+    """The lines of a program that take one of these names of something that is not its own."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            taken, of = node.attr, node.value
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "getattr" and len(node.args) > 1:
+            taken, of = getattr(node.args[1], "value", ""), node.args[0]
+        else:
+            continue
+        if taken in names and getattr(of, "id", "") not in ("self", "cls"):
+            found.append(f"line {node.lineno}: {taken}")
+    return found
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if layer_of(module) not in INSIDE])
+def test_no_other_room_reaches_into_the_jvm(module):
+    assert reached(MODULES[module].read_text(), NAMED | private_names()) == []
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module not in JOINED_AS_FRAMES])
+def test_functions_are_mapped_by_the_engine_alone(module):
+    if layer_of(module) != "engine":
+        assert reached(MODULES[module].read_text(), frozenset(MAPPING)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("spark._jvm.java.lang.System.exit(0)", "_jvm"),
+        ("configuration = spark.sparkContext._jsc.hadoopConfiguration()", "_jsc"),
+        ("rows = frame.rdd.map(str)", "rdd"),
+        ("spark.sparkContext.setLogLevel('OFF')", "sparkContext"),
+        ("self.spark.sparkContext.setLogLevel('OFF')", "sparkContext"),
+        ("plan = frame._jdf.queryExecution()", "_jdf"),
+        ("conf = spark._jsparkSession.sessionState()", "_jsparkSession"),
+        ("batches = frame._collect_as_arrow()", "_collect_as_arrow"),
+        ("gateway = SparkContext._gateway", "_gateway"),
+        ("SparkContext._ensure_initialized()", "_ensure_initialized"),
+        ("is_running = SparkContext._active_spark_context is not None", "_active_spark_context"),
+        ("reader = frame.write._jwrite", "_jwrite"),
+        ("column = F.col('a')._jc", "_jc"),
+        ("jvm = getattr(spark, '_jvm')", "_jvm"),
+    ],
+)
+def test_reaching_into_the_jvm_is_seen(line, name):
+    assert name in {place.split()[-1] for place in reached(line, NAMED | private_names())}
+
+
+@pytest.mark.parametrize(
+    "line", ["self._jvm = jvm", "rows = frame.collect()", "def rdd(): ...", "cls._gateway", "namespace.__name__"]
+)
+def test_what_is_ones_own_or_public_is_none(line):
+    assert reached(line, NAMED | private_names()) == []
+
+
+@pytest.mark.parametrize("module", WITHOUT_SPARK)
+def test_what_every_engine_shares_loads_no_spark(module):
+    assert "pyspark" not in libraries_of(MODULES[module])
+    program = f"import sys, model_monitor.{module.replace('/', '.')}; print('pyspark' in sys.modules)"
+
+    assert printed_by(program) == "False\n"
