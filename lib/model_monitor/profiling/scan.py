@@ -1,7 +1,7 @@
 """The one pass over the data: states made on the executors, added there or here, and given back as one profile.
 
 However many columns there are, a scan is one pass; when the states themselves are many they are added on the executors first,
-which keeps the driver's memory small (production rule 3). The sums are the same.
+which keeps the driver's memory small (P3). The sums are the same.
 """
 
 from __future__ import annotations
