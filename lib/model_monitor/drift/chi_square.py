@@ -1,7 +1,6 @@
-"""The two chi-square tests of counts by category: Deequ's fit to the baseline, and the test of two samples.
+"""The chi-square test of counts by category: how well they fit the baseline's shares, as Deequ does it.
 
-Both join small cells until the approximation holds, in different ways. Their p-values are registered as distances. Pure
-numpy, driver only.
+Small cells are joined until the approximation holds. Its p-value is registered as a distance. Pure numpy, driver only.
 """
 
 from __future__ import annotations
@@ -10,11 +9,9 @@ import bisect
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from model_monitor.drift.distances import DISTANCES
 from model_monitor.drift.distributions import Counts, require_values
-from model_monitor.drift.special_functions import chi_square_above, chi_square_below
+from model_monitor.drift.special_functions import chi_square_below
 
 LEAST_EXPECTED = 5.0
 """A cell should expect so many. Source: Deequ's defaultAbsThresholdYates, after Moore and McCabe."""
@@ -76,31 +73,6 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     return ChiSquareTest(statistic, 1.0 - chi_square_below(statistic, freedom), freedom)
 
 
-def two_sample_test(baseline: Counts, current: Counts) -> ChiSquareTest:
-    """Pearson's test that two samples have the same shares: neither is taken as exact, no category is left out.
-
-    Cells are joined in ascending order of what both sides count together, until the smaller sample expects at least 5.
-    A single cell has a statistic of 0 and a p-value of 1.
-
-    Raises EmptyDistribution if either side counts nothing.
-    Source: D3.5.
-    """
-    require_values(baseline.sum(), current.sum())
-    n, m = baseline.sum(), current.sum()
-    pooled = baseline + current
-    order = np.argsort(pooled, kind="stable")
-    groups = _groups(pooled[order] * (min(n, m) / (n + m)))
-    freedom = len(groups) - 1
-    if not freedom:
-        return ChiSquareTest(0.0, 1.0, 0)
-    statistic = 0.0
-    for counts, total in ((baseline, n), (current, m)):
-        observed = np.add.reduceat(counts[order], groups)
-        expected = np.add.reduceat(pooled[order], groups) * (total / (n + m))
-        statistic += float(np.sum((observed - expected) ** 2 / expected))
-    return ChiSquareTest(statistic, chi_square_above(statistic, freedom), freedom)
-
-
 @DISTANCES.register(
     "chi_squared",
     numeric=None,
@@ -114,27 +86,9 @@ def chi_squared(baseline: Counts, current: Counts) -> float:
     """p-value of `goodness_of_fit`; NaN if it is not computable.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: `categorical_drift_method: ChiSquared` of C4.2; C11.23.
+    Source: `categorical_drift_method: ChiSquared`; C11.23.
     """
     return goodness_of_fit(baseline, current).p_value
-
-
-@DISTANCES.register(
-    "chi_square_two_sample",
-    numeric=None,
-    categorical=True,
-    symmetric=True,
-    range=(0.0, 1.0),
-    higher_is_more=False,
-    formula="p-value of Pearson's chi-squared test of two samples",
-)
-def chi_square_two_sample(baseline: Counts, current: Counts) -> float:
-    """p-value of `two_sample_test`.
-
-    Raises EmptyDistribution if either side counts nothing.
-    Source: D3.5.
-    """
-    return two_sample_test(baseline, current).p_value
 
 
 def _joined(cells: list[_Cell]) -> list[_Cell]:
@@ -156,19 +110,3 @@ def _joined(cells: list[_Cell]) -> list[_Cell]:
             ),
         )
     return cells
-
-
-def _groups(expected: Counts) -> list[int]:
-    """Where each group of neighbouring cells begins that together expect enough; what is left over joins the last one.
-
-    expected: ascending.
-    """
-    starts, gathered = [0], 0.0
-    for place, share in enumerate(expected.tolist()):
-        if gathered >= LEAST_EXPECTED:
-            starts.append(place)
-            gathered = 0.0
-        gathered += share
-    if gathered < LEAST_EXPECTED and len(starts) > 1:
-        starts.pop()
-    return starts

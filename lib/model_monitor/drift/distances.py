@@ -15,7 +15,6 @@ from typing import TypeAlias
 import numpy as np
 
 from model_monitor.drift.distributions import Counts, StepCdf, Values, require_values
-from model_monitor.drift.special_functions import kolmogorov_above
 from model_monitor.registry import Registry
 
 Distance: TypeAlias = Callable[..., float]
@@ -46,7 +45,7 @@ def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
     """Largest gap between two cumulative distributions, the Kolmogorov-Smirnov statistic: 0 if equal, 1 if apart.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: Distance.numericalDistance of Deequ 2.1.0, `linfSimple`; `comparison_method: Simple` of C4.2.
+    Source: Distance.numericalDistance of Deequ 2.1.0, `linfSimple`; `comparison_method: Simple` of constraints.json.
     """
     require_values(baseline.total, current.total)
     values = np.union1d(baseline.values, current.values)
@@ -68,7 +67,7 @@ def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: flo
     alpha: the level of that chance; None is Deequ's factor of 1.8, a level of 0.003.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: as `l_infinity_numeric`, Deequ's `linfRobust`; `comparison_method: Robust` of C4.2.
+    Source: as `l_infinity_numeric`, `linfRobust`; `comparison_method: Robust`.
     """
     return _above_chance(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
 
@@ -107,7 +106,7 @@ def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: f
     alpha: as in `l_infinity_numeric_robust`.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: as `l_infinity_categorical`, Deequ's `linfRobust`; `categorical_drift_method: LInfinity` of C4.2.
+    Source: as `l_infinity_categorical`, `linfRobust`; `categorical_drift_method: LInfinity`.
     """
     return _above_chance(l_infinity_categorical(baseline, current), float(baseline.sum()), float(current.sum()), alpha)
 
@@ -173,24 +172,6 @@ def js_distance(baseline: Counts, current: Counts) -> float:
 
 
 @DISTANCES.register(
-    "js_distance_natural",
-    numeric="deciles",
-    categorical=True,
-    symmetric=True,
-    range=(0.0, math.sqrt(math.log(2))),
-    higher_is_more=True,
-    formula="sqrt((KL(p | mean) + KL(q | mean)) / 2), in nats",
-)
-def js_distance_natural(baseline: Counts, current: Counts) -> float:
-    """Jensen-Shannon distance with natural logarithms: 0 for proportional counts, 0.8326 for disjoint ones.
-
-    Raises EmptyDistribution if either side counts nothing.
-    Source: as `js_distance`, natural logarithms as Evidently.
-    """
-    return math.sqrt(js_divergence(baseline, current) * math.log(2))
-
-
-@DISTANCES.register(
     "psi",
     numeric="deciles",
     categorical=True,
@@ -215,25 +196,6 @@ def population_stability_index(baseline: Counts, current: Counts) -> float:
 
 
 @DISTANCES.register(
-    "total_variation",
-    numeric="deciles",
-    categorical=True,
-    symmetric=True,
-    range=(0.0, 1.0),
-    higher_is_more=True,
-    formula="sum |p - q| / 2",
-)
-def total_variation(baseline: Counts, current: Counts) -> float:
-    """Total variation distance, the share of values that would have to move: 0 for equal shares, 1 for disjoint ones.
-
-    Raises EmptyDistribution if either side counts nothing.
-    Source: D3.5; as Databricks.
-    """
-    p, q = _shares(baseline, current)
-    return float(np.abs(p - q).sum() / 2)
-
-
-@DISTANCES.register(
     "hellinger",
     numeric="deciles",
     categorical=True,
@@ -252,40 +214,11 @@ def hellinger(baseline: Counts, current: Counts) -> float:
     return float(np.sqrt(np.sum((np.sqrt(p) - np.sqrt(q)) ** 2) / 2))
 
 
-@DISTANCES.register(
-    "ks_p",
-    numeric="step_cdf",
-    categorical=False,
-    symmetric=True,
-    range=(0.0, 1.0),
-    higher_is_more=False,
-    formula="Q((e + 0.12 + 0.11 / e) * max |F_baseline - F_current|), e = sqrt(n * m / (n + m))",
-)
-def kolmogorov_smirnov_p(baseline: StepCdf, current: StepCdf) -> float:
-    """Asymptotic p-value of the two-sample Kolmogorov-Smirnov test: 1 if equal; with ties it is too large, never too small.
-
-    Raises EmptyDistribution if either side counts nothing.
-    Source: Stephens 1970, "Use of the Kolmogorov-Smirnov, Cramér-von Mises and related statistics"; D3.5.
-    """
-    gap = l_infinity_numeric(baseline, current)
-    size = math.sqrt(baseline.total * current.total / (baseline.total + current.total))
-    return kolmogorov_above((size + 0.12 + 0.11 / size) * gap)
-
-
-@DISTANCES.register(
-    "wasserstein",
-    numeric="step_cdf",
-    categorical=False,
-    symmetric=True,
-    range=(0.0, math.inf),
-    higher_is_more=True,
-    formula="integral of |F_baseline - F_current|",
-)
 def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     """First Wasserstein distance of the finite values, in the feature's own unit: by how much values moved on average.
 
     Raises EmptyDistribution if either side has no finite values.
-    Source: D3.5 and D2g.
+    Source: D3.5 and section 2.
     """
     before, after = baseline.finite(), current.finite()
     require_values(before.total, after.total)

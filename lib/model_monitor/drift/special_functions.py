@@ -24,17 +24,3 @@ def chi_square_below(statistic: float, degrees_of_freedom: float) -> float:
     from scipy.special import gammainc
 
     return float(gammainc(degrees_of_freedom / 2, statistic / 2))
-
-
-def chi_square_above(statistic: float, degrees_of_freedom: float) -> float:
-    """The share of a chi-square distribution above `statistic`, which is not 0 however small it is."""
-    from scipy.special import gammaincc
-
-    return float(gammaincc(degrees_of_freedom / 2, statistic / 2))
-
-
-def kolmogorov_above(statistic: float) -> float:
-    """The share of Kolmogorov's distribution above `statistic`."""
-    from scipy.special import kolmogorov
-
-    return float(kolmogorov(statistic))

@@ -1,4 +1,4 @@
-"""The two chi-square tests: joining of cells by hand, statistics and p-values as scipy has them."""
+"""The chi-square test: joining of cells by hand, statistics and p-values as scipy has them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.drift.chi_square import goodness_of_fit, two_sample_test
+from model_monitor.drift.chi_square import goodness_of_fit
 from model_monitor.drift.distributions import EmptyDistribution
 
 
@@ -95,38 +95,6 @@ def test_many_small_categories_are_joined_without_delay_and_lose_nothing():
     assert 20_000 / 8 <= test.degrees_of_freedom + 1 <= 20_000 / 4
 
 
-def test_two_samples_have_scipys_test_of_homogeneity():
-    baseline, current = counts(800, 150, 50), counts(150, 800, 50)
-
-    test = two_sample_test(baseline, current)
-    scipys = stats.chi2_contingency([baseline, current], correction=False)
-
-    assert test.statistic == pytest.approx(scipys.statistic)
-    assert test.p_value == pytest.approx(scipys.pvalue, rel=1e-9)
-    assert test.degrees_of_freedom == scipys.dof
-
-
-@pytest.mark.parametrize(
-    ("baseline", "current", "joined"),
-    [
-        pytest.param([4, 90, 6], [6, 90, 4], [[4, 90, 6], [6, 90, 4]], id="5 expected in the smaller one is enough"),
-        pytest.param([4, 90, 4, 2], [5, 90, 4, 1], [[6, 94], [5, 95]], id="1.5 + 4 are enough, 4.5 + 90 too"),
-        pytest.param([8, 8, 8, 0], [4, 4, 4, 0], [[24], [12]], id="what is left over joins the last"),
-        pytest.param([50, 0], [50, 0], [[50], [50]], id="an empty cell is none"),
-    ],
-)
-def test_cells_of_two_samples_are_joined_in_ascending_order(baseline, current, joined):
-    test = two_sample_test(counts(*baseline), counts(*current))
-
-    if len(joined[0]) == 1:
-        assert (test.statistic, test.p_value, test.degrees_of_freedom) == (0.0, 1.0, 0)
-    else:
-        scipys = stats.chi2_contingency(joined, correction=False)
-        assert test.statistic == pytest.approx(scipys.statistic, abs=1e-12)
-        assert test.degrees_of_freedom == scipys.dof
-
-
-@pytest.mark.parametrize("test", [goodness_of_fit, two_sample_test])
-def test_a_test_names_the_empty_side(test):
+def test_a_test_names_the_empty_side():
     with pytest.raises(EmptyDistribution, match="the current data has no values"):
-        test(counts(1, 2), counts(0, 0))
+        goodness_of_fit(counts(1, 2), counts(0, 0))

@@ -97,8 +97,11 @@ def test_a_method_that_does_not_exist_is_refused_with_those_that_do():
 
 def test_a_distance_by_name_takes_the_form_that_it_needs():
     assert distance("l_infinity_numeric", FLAG_10, FLAG_90) == pytest.approx(0.8)
-    assert distance("total_variation", FLAG_10, FLAG_90) == pytest.approx(0.8)  # over the baseline's deciles
-    assert distance("total_variation", {"no": 90, "yes": 10}, {"yes": 90, "no": 10}) == pytest.approx(0.8)
+    # sqrt((sqrt(.9) - sqrt(.1))^2) = sqrt(.9) - sqrt(.1), by hand; of numbers over the baseline's deciles
+    assert distance("hellinger", FLAG_10, FLAG_90) == pytest.approx(math.sqrt(0.9) - math.sqrt(0.1))
+    assert distance("hellinger", {"no": 90, "yes": 10}, {"yes": 90, "no": 10}) == pytest.approx(
+        math.sqrt(0.9) - math.sqrt(0.1)
+    )
 
 
 def test_a_distance_refuses_features_that_it_does_not_take():
@@ -107,10 +110,10 @@ def test_a_distance_refuses_features_that_it_does_not_take():
     ):
         distance("chi_squared", FLAG_10, FLAG_90)
     with pytest.raises(
-        BadConfiguration, match="'wasserstein' takes numbers only; write one of: l_infinity_categorical,"
+        BadConfiguration, match="'wasserstein_normalised' takes numbers only; write one of: l_infinity_categorical,"
     ):
-        distance("wasserstein", {"a": 1}, {"a": 1})
+        distance("wasserstein_normalised", {"a": 1}, {"a": 1})
     with pytest.raises(BadConfiguration, match="numeric and a categorical"):
         distance("psi", {"a": 1}, FLAG_90)
-    with pytest.raises(BadConfiguration, match="no distance called 'wassersteen'; write one of: wasserstein"):
-        distance("wassersteen", FLAG_10, FLAG_90)
+    with pytest.raises(BadConfiguration, match="no distance called 'hellingen'; write one of: hellinger"):
+        distance("hellingen", FLAG_10, FLAG_90)
