@@ -39,7 +39,7 @@ class StepCdf:
     values: distinct, ascending; -inf and inf may be among them. cumulative: the last one is the number of all values.
     exact_deviation: population standard deviation of the data, if known; see `deviation`.
 
-    Source: D1a.
+    Source: detection.md section 1.
     """
 
     values: Values
@@ -97,7 +97,7 @@ class NumericDistribution:
 
     @classmethod
     def of(cls, sketch: KllSketch, moments: Moments) -> NumericDistribution:
-        """The distribution that a scan's states hold. NaN counts as null: no part of it (D2f)."""
+        """The distribution that a scan's states hold. NaN counts as null: no part of it (detection.md section 2)."""
         known = (moments.minimum, moments.maximum, moments.standard_deviation) if moments.count else (None, None, None)
         return cls(sketch.levels, moments.negative_infinite, moments.positive_infinite, *known)
 
@@ -114,7 +114,7 @@ class NumericDistribution:
         )
 
     def histogram(self) -> Histogram:
-        """The ten buckets of statistics.json, and one that ends at infinity for each infinity that occurs."""
+        """The ten buckets of statistics.json, and a point for each infinity that occurs."""
         sketch = self._sketch()
         buckets: list[Bucket] = []
         if sketch.count:
@@ -122,9 +122,9 @@ class NumericDistribution:
             high = sketch.quantile(1.0) if self.maximum is None else self.maximum
             buckets = sketch.buckets(low, high)
         if self.negative_infinite:
-            buckets = [Bucket(-math.inf, -_LARGEST_DOUBLE, self.negative_infinite), *buckets]
+            buckets = [Bucket(-math.inf, -math.inf, self.negative_infinite), *buckets]
         if self.positive_infinite:
-            buckets = [*buckets, Bucket(_LARGEST_DOUBLE, math.inf, self.positive_infinite)]
+            buckets = [*buckets, Bucket(math.inf, math.inf, self.positive_infinite)]
         return Histogram.of(buckets)
 
     def _sketch(self) -> KllSketch:
@@ -134,7 +134,7 @@ class NumericDistribution:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histogram:
-    """Counts of ranges of values, ascending. A range of no width is a point; one end may be infinite.
+    """Counts of ranges of values, ascending. A range of no width is a point, which may be an infinity.
 
     nan: values that are NaN, for those who count them (`NumericDistribution` takes them for null).
     """
@@ -180,7 +180,7 @@ def decile_cells(baseline: StepCdf, current: StepCdf) -> tuple[Counts, Counts]:
     """Counts of each side between the deciles of the baseline: up to the first, …, above the last.
 
     If there are infinities on a side, -inf has a cell of its own before all others and inf one after them.
-    Source: D3.5 and D2g.
+    Source: D3.5 and section 2.
     """
     edges = decile_edges(baseline)
     ends = [cdf.values[[0, -1]] for cdf in (baseline, current) if cdf.total]
@@ -194,14 +194,15 @@ def decile_cells(baseline: StepCdf, current: StepCdf) -> tuple[Counts, Counts]:
 def histogram_cells(baseline: Histogram, current: Histogram) -> tuple[Counts, Counts]:
     """Counts of each side over the edges of both, the values of a bucket spread evenly over its width.
 
-    Points are cells of their own, matched by value. What a side has in buckets with an infinite end, or as NaN, is a
-    cell that the other side does not have.
-    Source: AlignHistograms of TFDV's anomalies/metrics.cc; D3.3.
+    Points are cells of their own, matched by value. What a side has in ranges that reach to infinity, or as NaN, is a
+    cell that the other side does not have: nobody knows where in such a range the values lie. Of infinities that were
+    counted it is known, so they are points.
+    Source: AlignHistograms of TFDV's anomalies/metrics.cc; D2, D3.3.
     """
     sides = (baseline, current)
     edges = np.unique(np.concatenate([side_edges[_wide(side)] for side in sides for side_edges in _edges(side)]))
     points = np.unique(np.concatenate([side.lower[_point(side)] for side in sides]))
-    unmatched = [(_infinite_mass(side), side.nan) for side in sides]
+    unmatched = [(float(side.counts[_open(side)].sum()), side.nan) for side in sides]
     cells = [np.concatenate((_spread(side, edges), _at_points(side, points))) for side in sides]
     return np.concatenate((cells[0], unmatched[0], (0.0, 0.0))), np.concatenate((cells[1], (0.0, 0.0), unmatched[1]))
 
@@ -218,22 +219,22 @@ def _edges(histogram: Histogram) -> tuple[Values, Values]:
     return histogram.lower, histogram.upper
 
 
-def _is_finite(histogram: Histogram) -> NDArray[np.bool_]:
-    finite: NDArray[np.bool_] = np.isfinite(histogram.lower) & np.isfinite(histogram.upper)
-    return finite
-
-
 def _wide(histogram: Histogram) -> NDArray[np.bool_]:
     """Buckets whose half width is a number above 0; halves, because the width of the widest is no double."""
-    return _is_finite(histogram) & (histogram.upper / 2 > histogram.lower / 2)
+    finite = np.isfinite(histogram.lower) & np.isfinite(histogram.upper)
+    wide: NDArray[np.bool_] = finite & (histogram.upper / 2 > histogram.lower / 2)
+    return wide
+
+
+def _open(histogram: Histogram) -> NDArray[np.bool_]:
+    """Buckets that reach to infinity."""
+    infinite: NDArray[np.bool_] = np.isinf(histogram.lower) | np.isinf(histogram.upper)
+    reaching: NDArray[np.bool_] = infinite & (histogram.lower != histogram.upper)
+    return reaching
 
 
 def _point(histogram: Histogram) -> NDArray[np.bool_]:
-    return _is_finite(histogram) & ~_wide(histogram)
-
-
-def _infinite_mass(histogram: Histogram) -> float:
-    return float(histogram.counts[~_is_finite(histogram)].sum())
+    return ~_wide(histogram) & ~_open(histogram)
 
 
 def _spread(histogram: Histogram, edges: Values) -> Counts:

@@ -161,7 +161,8 @@ def test_infinities_count_in_the_l_infinity_distance_and_not_in_wassersteins(): 
 
     assert distance("l_infinity_numeric", finite, infinite) == 0.5
     assert distance("hellinger", finite, infinite) == pytest.approx(math.sqrt(1 - math.sqrt(0.5)))  # half is elsewhere
-    assert distance("js_divergence", numbers(positive_infinite=2), numbers(positive_infinite=2)) == 1.0
+    assert distance("js_divergence", numbers(positive_infinite=2), numbers(positive_infinite=3)) == 0.0
+    assert distance("js_divergence", numbers(positive_infinite=2), numbers(negative_infinite=2)) == 1.0
     assert distance("wasserstein_normalised", finite, infinite) == 0.0
     with pytest.raises(EmptyDistribution, match="current data"):
         distance("wasserstein_normalised", finite, numbers(positive_infinite=2))

@@ -85,12 +85,12 @@ def test_a_distribution_of_states_without_finite_values_knows_no_range():
     assert distribution.step_cdf().total == 1
 
 
-def test_a_histogram_has_the_buckets_of_statistics_json_and_one_for_each_infinity():
+def test_a_histogram_has_the_buckets_of_statistics_json_and_a_point_for_each_infinity():
     histogram = NumericDistribution([[0.0, 5.0, 10.0]], negative_infinite=7, positive_infinite=8).histogram()
 
     assert histogram.counts.tolist() == [7, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 8]
-    assert histogram.lower.tolist() == [-math.inf, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, LARGEST]
-    assert histogram.upper.tolist() == [-LARGEST, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, math.inf]
+    assert histogram.lower.tolist() == [-math.inf, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, math.inf]
+    assert histogram.upper.tolist() == [-math.inf, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, math.inf]
 
 
 def test_a_histogram_spans_the_known_range_where_the_sketch_lost_the_ends():
@@ -152,6 +152,17 @@ def test_buckets_of_no_width_are_matched_by_value_and_with_nothing_else():
     assert cells_of(histogram_cells(baseline, current)) == [
         [0, 20, 0, 0, 0, 0, 0],
         [5, 1, 2, 0, 0, 0, 0],
+    ]
+
+
+def test_infinities_that_were_counted_are_matched_by_value():
+    baseline = Histogram.of([Bucket(-math.inf, -math.inf, 3), Bucket(0.0, 1.0, 2), Bucket(math.inf, math.inf, 4)])
+    current = Histogram.of([Bucket(-math.inf, -math.inf, 5), Bucket(0.0, 1.0, 6)])
+
+    # 0 to 1, the points -inf and inf
+    assert cells_of(histogram_cells(baseline, current)) == [
+        [2, 3, 4, 0, 0, 0, 0],
+        [6, 5, 0, 0, 0, 0, 0],
     ]
 
 
