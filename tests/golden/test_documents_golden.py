@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from model_monitor.documents.constraints import ComparisonMethod, Constraints, MonitoringSettings
+from model_monitor.documents.constraints import Constraints, MonitoringSettings
 from model_monitor.documents.statistics import InferredType, Statistics
 from model_monitor.documents.tables import as_rows
 
@@ -91,4 +91,4 @@ def test_constraints_of_2021_lack_the_categorical_members_and_mean_the_same(gold
 
     assert constraints.monitoring_config.distribution_constraints.categorical_drift_method is None
     assert constraints.monitoring_of("Churn") == MonitoringSettings()
-    assert constraints.monitoring_of("Churn").comparison_method is ComparisonMethod.ROBUST
+    assert constraints.monitoring_of("Churn").comparison_method == "Robust"

@@ -255,11 +255,17 @@ def test_options_of_the_contract_without_effect_on_data_quality_are_listed_as_su
 
 def distance_table() -> str:
     """The table of docs/drift.md: every registered distance, as its facts and its docstring's first line say it."""
-    rows = ["| distance | numbers | categories | range | what it says |", "|---|---|---|---|---|"]
+    rows = [
+        "| distance | chosen as | limit | numbers | texts | range | what it says |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for entry in DISTANCES.values():
-        low, high = entry.facts["range"]
-        categories = "yes" if entry.facts["categorical"] else "no"
-        cells = (f"`{entry.name}`", entry.facts["numeric"] or "no", categories, f"{low:g} to {high:g}", entry.summary)
+        facts = entry.facts
+        low, high = facts["range"]
+        chosen = f"`{facts['service'] or entry.name}`" if facts["threshold"] is not None else "from Python only"
+        limit = "" if facts["threshold"] is None else f"{facts['threshold']:g}"
+        forms = facts["numeric"] or "no", "yes" if facts["categorical"] else "no"
+        cells = (f"`{entry.name}`", chosen, limit, *forms, f"{low:g} to {high:g}", entry.summary)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 

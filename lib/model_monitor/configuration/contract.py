@@ -9,46 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from operator import attrgetter
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from model_monitor.configuration.bias_options import (
-    IntervalMethod,
-    local_analysis_config,
-    neutral_value,
-    ranges_by_metric,
-    types_by_column,
-)
-from model_monitor.configuration.options import (
-    AnalysisType,
-    Compatibility,
-    Option,
-    at_least_the_datapoints,
-    data_format,
-    destinations,
-    duration,
-    enabled,
-    member_of,
-    moment,
-    names,
-    number,
-    period,
-    script,
-    share,
-    switch,
-    tolerance_rule,
-    up_to_100,
-    whole,
-)
-from model_monitor.configuration.s3 import S3Encryption, only_with_kms
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS
-from model_monitor.documents.constraints import CategoricalDriftMethod, ComparisonMethod
+from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS
+from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.model_quality.tolerance import Tolerance
-from model_monitor.outputs.notices.destinations import SPELLINGS, Destination
+from model_monitor.outputs.notices.destinations import Destination
 from model_monitor.reading.formats import DatasetFormat
+from model_monitor.configuration.bias_options import IntervalMethod, local_analysis_config, neutral_value, ranges_by_metric, types_by_column
+from model_monitor.configuration.options import AnalysisType, Compatibility, Option, at_least_the_datapoints, data_format, destinations, duration, enabled, member_of, moment, named_in, names, number, period, script, share, switch, threshold_of, tolerance_rule, up_to_100, whole
+from model_monitor.configuration.s3 import S3Encryption, only_with_kms
 from model_monitor.states.contingency_plan import ValueKind
 from model_monitor.states.outcomes import ProblemType
 
@@ -63,6 +37,8 @@ _ANALYSER = ("baseline", "monitor")
 _MERGE = ("merge",)
 _IN_A_WINDOW = ("monitor", "merge")
 
+_USUAL = "the method's usual one"
+
 _suggestion = partial(Option, ours=True, jobs=_BASELINE, analyses=_DATA_QUALITY)
 _of_model = partial(Option, analyses=ANALYSES_OF_MODELS)
 
@@ -70,7 +46,7 @@ _of_model = partial(Option, analyses=ANALYSES_OF_MODELS)
 class JobConfig(BaseModel):
     """What one run was told, all of it valid.
 
-    Source: C1.1, C1.2, C2, C11.
+    Source: contract.md sections 1.1, 1.2, 2 and 11.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -346,7 +322,8 @@ class JobConfig(BaseModel):
         tuple[Destination, ...],
         destinations,
         Option(
-            f"Where to send alerts: {SPELLINGS}; several with commas, or in several flags.",
+            "Who is told: cloudwatch[:NAMESPACE], webhook:URL, email:ADDRESS, sns:ARN, prometheus:PATH; several with commas, "
+            "or in several flags.",
             "SINK",
             ours=True,
             jobs=_MONITOR,
@@ -423,12 +400,10 @@ class JobConfig(BaseModel):
     ] = None
 
     categorical_drift_method: Annotated[
-        CategoricalDriftMethod,
-        member_of(CategoricalDriftMethod),
+        str,
+        named_in(CATEGORICAL_DRIFT_METHODS),
         Option(
-            "Written into the suggested constraints: "
-            + ", ".join(method.value for method in CategoricalDriftMethod)
-            + ".",
+            f"How texts are compared; written into the suggested constraints: {', '.join(CATEGORICAL_METHODS)}.",
             "METHOD",
             jobs=_BASELINE,
             analyses=_DATA_QUALITY,
@@ -436,26 +411,28 @@ class JobConfig(BaseModel):
     ] = DEFAULT_SETTINGS.categorical_drift_method
 
     comparison_method: Annotated[
-        ComparisonMethod,
-        AfterValidator(attrgetter("canonical")),
-        member_of(ComparisonMethod),
-        _suggestion("Written into the suggested constraints: Simple or Robust.", "METHOD"),
+        str,
+        named_in(COMPARISON_METHODS),
+        _suggestion(
+            f"How numbers are compared; written into the suggested constraints: {', '.join(NUMERIC_METHODS)}.", "METHOD"
+        ),
     ] = DEFAULT_SETTINGS.comparison_method
 
     comparison_threshold: Annotated[
         float,
-        share,
+        threshold_of("comparison_method", NUMERIC_METHODS),
         _suggestion(
             "Distance of distributions above which a feature has drifted; written into the suggested constraints.",
-            "SHARE",
+            "NUMBER",
+            default=_USUAL,
         ),
-    ] = DEFAULT_SETTINGS.comparison_threshold
+    ] = Field(default=None, validate_default=True)
 
     categorical_comparison_threshold: Annotated[
         float,
-        share,
-        _suggestion("The same for categories.", "SHARE"),
-    ] = DEFAULT_SETTINGS.categorical_comparison_threshold
+        threshold_of("categorical_drift_method", CATEGORICAL_METHODS),
+        _suggestion("The same for texts.", "NUMBER", default=_USUAL),
+    ] = Field(default=None, validate_default=True)
 
     datatype_check_threshold: Annotated[
         float,

@@ -17,11 +17,13 @@ from urllib.parse import urlparse
 
 from pydantic import BeforeValidator, ValidationInfo
 
+from model_monitor.drift.distances import Distance
 from model_monitor.errors import BadConfiguration
 from model_monitor.model_quality.tolerance import Tolerance
 from model_monitor.outputs.notices.destinations import read_destinations
 from model_monitor.reading.formats import parse_dataset_format
 from model_monitor.records.windows import parse_time
+from model_monitor.registry import Registry
 from model_monitor.schedules import read_offset
 from model_monitor.storage import local_path
 
@@ -205,16 +207,38 @@ tolerance_rule = BeforeValidator(_tolerance)
 
 def member_of(kind: type[E]) -> BeforeValidator:
     """A member of an enumeration by its value, without regard to case."""
+    return named_in({str(member.value): member for member in kind})
+
+
+def named_in(meant: Mapping[str, Any]) -> BeforeValidator:
+    """What one of these names means, without regard to case."""
 
     def read(value: Any) -> Any:
-        if value is None or isinstance(value, kind):
+        if value is None or value in meant.values():
             return value
-        known = {str(member.value).lower(): member for member in kind}
+        names = {name.lower(): name for name in meant}
         text = str(value).strip().lower()
-        if text in known:
-            return known[text]
-        near = difflib.get_close_matches(text, known, n=1)
-        hint = f"did you mean {known[near[0]].value}? " if near else ""
-        raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(str(member.value) for member in kind)}")
+        if text in names:
+            return meant[names[text]]
+        near = difflib.get_close_matches(text, names, n=1)
+        hint = f"did you mean {names[near[0]]}? " if near else ""
+        raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
+
+    return BeforeValidator(read)
+
+
+def threshold_of(setting: str, methods: Registry[Distance]) -> BeforeValidator:
+    """A threshold for the distance that `setting` chose, in the distance's range; its usual one if none is given."""
+
+    def read(value: Any, info: ValidationInfo) -> Any:
+        method = methods.get(info.data.get(setting, next(iter(methods))))
+        if value is None:
+            return method.facts["threshold"]
+        if method.facts["range"][1] == 1:
+            return _share(value)
+        number = _number(value)
+        if number < 0:
+            raise ValueError(f"is {value!r}; it has to be a number, 0 or more")
+        return number
 
     return BeforeValidator(read)

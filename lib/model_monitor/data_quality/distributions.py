@@ -88,7 +88,7 @@ def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDi
     counts = {bucket.value: bucket.count for bucket in categorical.buckets} if categorical else {}
     categories = _frequencies(counts).counts if counts else None
     reason = None if numbers or categories else _why_nothing(feature)
-    if numbers and (missing := present - _weight(numbers)):
+    if numbers and (missing := present - numbers.total):
         numbers, reason = None, NOT_IN_SKETCH.format(missing=missing, present=present)
     return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason)
 
@@ -107,11 +107,6 @@ def _why_nothing(feature: FeatureStatistics) -> str:
     if feature.inferred_type.is_numeric:
         return NO_SKETCH
     return NOT_LISTED if feature.inferred_type is InferredType.STRING else NOT_COUNTED
-
-
-def _weight(numbers: NumericDistribution) -> int:
-    """How many values the sketch stands for."""
-    return sum(len(level) << height for height, level in enumerate(numbers.levels))
 
 
 def _frequencies(counts: Mapping[str, int]) -> Frequencies:

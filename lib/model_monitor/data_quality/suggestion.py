@@ -10,7 +10,6 @@ from typing import Any
 
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, domain_of
 from model_monitor.documents.constraints import (
-    ComparisonMethod,
     Constraints,
     FeatureConstraints,
     MonitoringSettings,
@@ -26,7 +25,7 @@ Rule = Callable[[FeatureProfile, int], Mapping[str, Any]]
 
 SUGGESTIONS: Registry[Rule] = Registry("suggestion rule")
 
-COMPARISON_METHOD = ComparisonMethod.ROBUST
+COMPARISON_METHOD = "Robust"
 """How a new baseline asks for drift to be measured (docs/decisions/0005-comparison-method.md)."""
 
 DEFAULT_SETTINGS = MonitoringSettings(comparison_method=COMPARISON_METHOD)

@@ -11,13 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_monitor.data_quality.distributions import FeatureDistribution
+from model_monitor.documents.outcomes import CheckOutcome
+from model_monitor.drift import (
+    CATEGORICAL_METHODS,
+    NUMERIC_METHODS,
+    NumericDistribution,
+    Ties,
+    compare_categorical,
+    compare_numeric,
+)
+from model_monitor.drift.distances import CRITICAL_VALUE, Distance
+from model_monitor.drift.distributions import CategoryCounts
 from model_monitor.derivation import tables
 from model_monitor.derivation.tables import Row, Table
-from model_monitor.documents.outcomes import CheckOutcome
-from model_monitor.drift import DISTANCES, NumericDistribution, Ties, compare_categorical, compare_numeric
-from model_monitor.drift.comparison import CATEGORICAL_METHODS, NUMERIC_METHODS
-from model_monitor.drift.distances import CRITICAL_VALUE
-from model_monitor.drift.distributions import CategoryCounts
+from model_monitor.registry import Registry
 
 DRIFT = "baseline_drift_check"
 
@@ -121,17 +128,17 @@ def _of_categories(formula: str, baseline: CategoryCounts, current: CategoryCoun
     return Derivation(table, method, compared.distance, _correction(method, table))
 
 
-def _method(formula: str, methods: Mapping[str, str]) -> str | None:
+def _method(formula: str, methods: Registry[Distance]) -> str | None:
     """The method whose formula a check names; None if it names none, since it compared nothing."""
-    own = {name: DISTANCES.get(distance).facts["formula"] for name, distance in methods.items()}
+    own = {method.name: method.facts["formula"] for method in methods.values()}
     return next((name for name, text in own.items() if formula in (text, f"{text}, {TIES_LOST}")), None)
 
 
 def _correction(method: str, table: Table) -> float | None:
     """What chance may do to so few values, as the method takes it off. Source: D3.1."""
-    if method == "ChiSquared":
-        return None
-    return 0.0 if method == "Simple" else CRITICAL_VALUE * math.sqrt((table.n + table.m) / (table.n * table.m))
+    if method in ("Robust", "LInfinity"):
+        return CRITICAL_VALUE * math.sqrt((table.n + table.m) / (table.n * table.m))
+    return 0.0 if method == "Simple" else None
 
 
 def _plain(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Any]:

@@ -132,11 +132,16 @@ class Document(Section):
         except ValidationError as error:
             faults += [_fault(cls, fault["loc"], fault["input"], fault["type"]) for fault in error.errors()]
         faults += _repeated_names(content.get("features"))
+        faults += document.contradictions() if document is not None else ()
         if document is None or faults:
             listed = [f"{where}: {fault}" for fault in faults[:MOST_FAULTS]]
             rest = len(faults) - len(listed)
             raise BadDocument("\n".join([*listed, f"{where}: and {rest} more faults"] if rest else listed))
         return document
+
+    def contradictions(self) -> Iterator[str]:
+        """Faults that lie in no single member, each as a line of an error; a document has none unless it says so."""
+        yield from ()
 
     @property
     def body_dict(self) -> dict[str, Any]:
@@ -220,7 +225,7 @@ def _expected(hint: Any) -> tuple[Expected, list[str]]:
     """What a member with this annotation has to be, and the allowed texts if there are only some."""
     for part in _parts(hint):
         if isinstance(part, Expected):
-            return part, []
+            return part, list(part.choices)
         if get_origin(part) is tuple:
             return Expected("a list"), []
         if get_origin(part) is Mapping:
@@ -229,7 +234,7 @@ def _expected(hint: Any) -> tuple[Expected, list[str]]:
             return Expected("an object"), []
         if isinstance(part, type) and issubclass(part, Enum):
             choices = [choice.value for choice in part]
-            return Expected(f"one of {', '.join(map(json.dumps, choices))}"), choices
+            return Expected.one_of(choices), choices
     raise TypeError(f"{hint!r} says nowhere what it expects")
 
 

@@ -6,24 +6,33 @@ numbers here, and no text is one. Driver only, pure.
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 
 @dataclass(frozen=True)
 class Expected:
     """What a value has to be, as the end of "it has to be …".
 
-    of_data: the value comes from the monitored data, so an error tells its type and never shows it.
+    of_data: the value comes from the monitored data, so an error tells its type and never shows it. choices: the allowed
+    texts, if there are only some.
     """
 
     text: str
     of_data: bool = False
+    choices: tuple[str, ...] = ()
+
+    @classmethod
+    def one_of(cls, names: Collection[str]) -> Expected:
+        """One of these texts."""
+        return cls(f"one of {', '.join(map(json.dumps, names))}", choices=tuple(names))
 
 
 def _number(value: Any) -> float:
@@ -42,6 +51,17 @@ def _number_or_undefined(value: Any) -> float | None:
     if value is None or value == "NaN" or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return _number(value)
+
+
+def named_in(names: Collection[str]) -> AfterValidator:
+    """A text that is one of `names`."""
+
+    def require(name: str) -> str:
+        if name not in names:
+            raise ValueError("not one of the names")
+        return name
+
+    return AfterValidator(require)
 
 
 def _count(value: Any) -> int:

@@ -7,7 +7,15 @@ counting. comparison.py: the methods that constraints.json names. verdict.py: a 
 from __future__ import annotations
 
 from model_monitor.drift.chi_square import ChiSquareTest
-from model_monitor.drift.comparison import Comparison, Ties, compare_categorical, compare_numeric, distance
+from model_monitor.drift.comparison import (
+    CATEGORICAL_METHODS,
+    NUMERIC_METHODS,
+    Comparison,
+    Ties,
+    compare_categorical,
+    compare_numeric,
+    distance,
+)
 from model_monitor.drift.distances import DISTANCES
 from model_monitor.drift.distributions import EmptyDistribution, NumericDistribution
 from model_monitor.drift.verdict import Status, Verdict, judge
@@ -22,6 +30,8 @@ __all__ = [
     "Status",
     "distance",
     "DISTANCES",
+    "NUMERIC_METHODS",
+    "CATEGORICAL_METHODS",
     "NumericDistribution",
     "EmptyDistribution",
     "ChiSquareTest",

@@ -80,13 +80,15 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     symmetric=False,
     range=(0.0, 1.0),
     higher_is_more=False,
+    threshold=0.1,
+    service="ChiSquared",
     formula="p-value of Pearson's chi-squared test of the current counts against the baseline's shares",
 )
 def chi_squared(baseline: Counts, current: Counts) -> float:
-    """p-value of `goodness_of_fit`; NaN if it is not computable.
+    """p-value of Pearson's chi-squared test of the baseline's shares: 1 if they are met exactly; NaN if not computable.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: `categorical_drift_method: ChiSquared`; C11.23.
+    Source: `categorical_drift_method: ChiSquared`; C11.23. The limit is the service's default (C4.2).
     """
     return goodness_of_fit(baseline, current).p_value
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from model_monitor.drift.chi_square import goodness_of_fit
-from model_monitor.drift.distances import DISTANCES
+from model_monitor.drift.distances import DISTANCES, Distance
 from model_monitor.drift.distributions import (
     CategoryCounts,
+    EmptyDistribution,
     NumericDistribution,
     category_cells,
     decile_cells,
@@ -18,13 +20,23 @@ from model_monitor.drift.distributions import (
 )
 from model_monitor.drift.tie_losing import tie_losing_cdf
 from model_monitor.errors import BadConfiguration
-from model_monitor.registry import Entry
+from model_monitor.registry import Registry
 
-NUMERIC_METHODS = {"Simple": "l_infinity_numeric", "Robust": "l_infinity_numeric_robust"}
-"""Distances by `comparison_method` (C4.2)."""
 
-CATEGORICAL_METHODS = {"LInfinity": "l_infinity_categorical_robust", "ChiSquared": "chi_squared"}
-"""Distances by `categorical_drift_method` (C4.2)."""
+def _methods(setting: str, kind: str) -> Registry[Distance]:
+    """The distances of `kind` (a fact) that the setting can choose, by the names it has for them; the service's first."""
+    chosen = [entry for entry in DISTANCES.values() if entry.facts[kind] and entry.facts["threshold"] is not None]
+    methods: Registry[Distance] = Registry(setting)
+    for entry in sorted(chosen, key=lambda entry: entry.facts["service"] is None):
+        methods.register(entry.facts["service"] or entry.name, **entry.facts)(entry.function)
+    return methods
+
+
+NUMERIC_METHODS = _methods("comparison_method", "numeric")
+"""Distances by `comparison_method`. Source: C4.2; ours by their own names."""
+
+CATEGORICAL_METHODS = _methods("categorical_drift_method", "categorical")
+"""Distances by `categorical_drift_method`. Source: C4.2; ours by their own names."""
 
 
 class Ties(Enum):
@@ -39,7 +51,7 @@ class Comparison:
     """What a method found.
 
     distance: None if it is not computable, then `reason` says why. n, m: values of the baseline and of the current data
-    as the method counts them, 0 if a side has none. higher_is_more: False if the distance is a p-value. statistic,
+    (with ties lost about the distinct ones), 0 if a side has none. higher_is_more: False if the distance is a p-value. statistic,
     degrees_of_freedom: of a test that has them.
     """
 
@@ -60,22 +72,30 @@ def compare_numeric(
     method: str = "Robust",
     ties: Ties = Ties.SUMMED,
 ) -> Comparison:
-    """The L-infinity distance of two numeric distributions. method: a name of NUMERIC_METHODS.
+    """The distance of two numeric distributions. method: a name of NUMERIC_METHODS. ties: the service's distances
+    only; ours always add equal values up.
 
     Raises BadConfiguration if there is no such method.
-    Source: D3.1; with ties lost G16.
+    Source: D3.1, D3.3, D3.5; with ties lost G16.
     """
-    entry = _method(NUMERIC_METHODS, "comparison_method", method)
+    entry = NUMERIC_METHODS.get(method)
     formula = entry.facts["formula"]
-    if ties is Ties.LOST:
+    if ties is Ties.LOST and entry.facts["service"]:
         sides = tie_losing_cdf(baseline.levels), tie_losing_cdf(current.levels)
+        n, m = sides[0].total, sides[1].total
         formula = f"{formula}, each distinct value counted once"
     else:
-        sides = baseline.step_cdf(), current.step_cdf()
-    n, m = sides[0].total, sides[1].total
+        sides = _NUMERIC_FORMS[entry.facts["numeric"]](baseline, current)
+        n, m = baseline.total, current.total
     if not (n and m):
         return Comparison(None, n, m, formula, reason=_no_values(n, m))
-    return Comparison(entry(*sides), n, m, formula)
+    try:
+        found = entry(*sides)
+    except EmptyDistribution as fault:  # there are values, and none that this distance takes
+        return Comparison(None, n, m, formula, reason=str(fault))
+    if math.isnan(found):
+        return Comparison(None, n, m, formula, reason="the values are too large to tell how far they are spread")
+    return Comparison(found, n, m, formula)
 
 
 def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, method: str = "LInfinity") -> Comparison:
@@ -84,9 +104,9 @@ def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, me
     LInfinity is corrected for chance as `Robust` is. ChiSquared gives a p-value.
 
     Raises BadConfiguration if there is no such method.
-    Source: D3.2 and D3.4; C11.23.
+    Source: D3.2 to D3.5; C11.23.
     """
-    entry = _method(CATEGORICAL_METHODS, "categorical_drift_method", method)
+    entry = CATEGORICAL_METHODS.get(method)
     formula = entry.facts["formula"]
     more = entry.facts["higher_is_more"]
     n, m = sum(baseline.values()), sum(current.values())
@@ -132,12 +152,6 @@ _NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], t
 
 def _takers(kind: str) -> str:
     return ", ".join(entry.name for entry in DISTANCES.values() if entry.facts[kind])
-
-
-def _method(methods: Mapping[str, str], setting: str, method: str) -> Entry[Callable[..., float]]:
-    if method not in methods:
-        raise BadConfiguration(f"{setting} is {method!r}; write one of: {', '.join(methods)}")
-    return DISTANCES.get(methods[method])
 
 
 def _no_values(n: int, m: int) -> str:

@@ -2,8 +2,10 @@
 
 Facts beside each: `numeric`, the form in which it takes numeric features ("step_cdf": two StepCdf; "deciles",
 "histogram": counts over such cells; None: not at all); `categorical`, whether it takes counts of categories;
-`symmetric`; `range`; `higher_is_more`, False for p-values, which fall as the distance grows; `formula`, as the reports
-show it (n, m: numbers of values of the baseline and of the current data). Pure numpy, driver only.
+`symmetric`; `range`; `higher_is_more`, False for p-values, which fall as the distance grows; `threshold`, its usual limit
+(None: constraints.json can't choose it); `service`, what the service calls it in constraints.json (None: one of ours,
+chosen by its own name); `formula`, as the reports show it (n, m: numbers of values of the baseline and of the current
+data). Pure numpy, driver only.
 """
 
 from __future__ import annotations
@@ -39,13 +41,16 @@ _SHARE_GAP = "max |p_baseline - p_current|"
     symmetric=True,
     range=(0.0, 1.0),
     higher_is_more=True,
+    threshold=0.1,
+    service="Simple",
     formula=_CDF_GAP,
 )
 def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
     """Largest gap between two cumulative distributions, the Kolmogorov-Smirnov statistic: 0 if equal, 1 if apart.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: Distance.numericalDistance of Deequ 2.1.0, `linfSimple`; `comparison_method: Simple` of constraints.json.
+    Source: Distance.numericalDistance of Deequ 2.1.0, `linfSimple`; `comparison_method: Simple` of constraints.json, whose
+    limit all distances of the service share (C4.2).
     """
     require_values(baseline.total, current.total)
     values = np.union1d(baseline.values, current.values)
@@ -59,6 +64,8 @@ def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
     symmetric=True,
     range=(0.0, 1.0),
     higher_is_more=True,
+    threshold=0.1,
+    service="Robust",
     formula=_ROBUST.format(distance=_CDF_GAP),
 )
 def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: float | None = None) -> float:
@@ -79,6 +86,8 @@ def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: flo
     symmetric=True,
     range=(0.0, 1.0),
     higher_is_more=True,
+    threshold=None,
+    service=None,
     formula=_SHARE_GAP,
 )
 def l_infinity_categorical(baseline: Counts, current: Counts) -> float:
@@ -98,6 +107,8 @@ def l_infinity_categorical(baseline: Counts, current: Counts) -> float:
     symmetric=True,
     range=(0.0, 1.0),
     higher_is_more=True,
+    threshold=0.1,
+    service="LInfinity",
     formula=_ROBUST.format(distance=_SHARE_GAP),
 )
 def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: float | None = None) -> float:
@@ -118,6 +129,8 @@ def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: f
     symmetric=True,
     range=(0.0, 1.0),
     higher_is_more=True,
+    threshold=None,
+    service=None,
     formula="max |baseline count - current count| / (n + m)",
 )
 def normalized_abs_difference(baseline: Counts, current: Counts) -> float:
@@ -137,6 +150,8 @@ def normalized_abs_difference(baseline: Counts, current: Counts) -> float:
     symmetric=True,
     range=(0.0, 1.0),
     higher_is_more=True,
+    threshold=0.3,
+    service=None,
     formula="(KL(p | mean) + KL(q | mean)) / 2, in bits",
 )
 def js_divergence(baseline: Counts, current: Counts) -> float:
@@ -146,7 +161,7 @@ def js_divergence(baseline: Counts, current: Counts) -> float:
 
     Raises EmptyDistribution if either side counts nothing.
     Source: Lin 1991, "Divergence measures based on the Shannon entropy", equal weights; base 2, and numeric features
-    over their aligned histograms, as TFDV has it.
+    over their aligned histograms, as TFDV has it. TFDV has no default limit; this one is Vertex AI's.
     """
     p, q = _shares(baseline, current)
     middle = (p + q) / 2
@@ -160,6 +175,8 @@ def js_divergence(baseline: Counts, current: Counts) -> float:
     symmetric=True,
     range=(0.0, 1.0),
     higher_is_more=True,
+    threshold=0.1,
+    service=None,
     formula="sqrt((KL(p | mean) + KL(q | mean)) / 2), in bits",
 )
 def js_distance(baseline: Counts, current: Counts) -> float:
@@ -167,6 +184,7 @@ def js_distance(baseline: Counts, current: Counts) -> float:
 
     Raises EmptyDistribution if either side counts nothing.
     Source: Endres and Schindelin 2003, "A new metric for probability distributions"; base 2 as NannyML and Azure.
+    The limit is NannyML's and Evidently's default.
     """
     return math.sqrt(js_divergence(baseline, current))
 
@@ -178,16 +196,19 @@ def js_distance(baseline: Counts, current: Counts) -> float:
     symmetric=True,
     range=(0.0, math.inf),
     higher_is_more=True,
+    threshold=0.2,
+    service=None,
     formula="sum((q - p) * ln(q / p)), 1 added to every count",
 )
 def population_stability_index(baseline: Counts, current: Counts) -> float:
-    """Population stability index: 0 if the smoothed shares are equal, without an upper end; usual limits 0.1 and 0.2.
+    """Population stability index: 0 if the smoothed shares are equal, without an upper end.
 
     Cells that are empty on both sides are left out, and 1 is added to each other count, so that a cell that is empty on
     one side does not make the index infinite. Totals that differ move it a little even if the shares are equal.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: D3.5; Deequ's own has no smoothing.
+    Source: D3.5; Deequ's own has no smoothing. The limit is common practice; Siddiqi 2006, "Credit Risk
+    Scorecards", calls less than 0.1 no change and more than 0.25 a large one.
     """
     require_values(baseline.sum(), current.sum())
     filled = (baseline > 0) | (current > 0)
@@ -202,13 +223,15 @@ def population_stability_index(baseline: Counts, current: Counts) -> float:
     symmetric=True,
     range=(0.0, 1.0),
     higher_is_more=True,
+    threshold=0.1,
+    service=None,
     formula="sqrt(sum((sqrt(p) - sqrt(q))^2) / 2)",
 )
 def hellinger(baseline: Counts, current: Counts) -> float:
     """Hellinger distance: 0 for equal shares, 1 for disjoint ones.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: D3.5; as NannyML.
+    Source: D3.5; as NannyML. The limit is Evidently's default.
     """
     p, q = _shares(baseline, current)
     return float(np.sqrt(np.sum((np.sqrt(p) - np.sqrt(q)) ** 2) / 2))
@@ -221,7 +244,7 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     Source: D3.5 and section 2.
     """
     before, after = baseline.finite(), current.finite()
-    require_values(before.total, after.total)
+    require_values(before.total, after.total, "finite values")
     values = np.union1d(before.values, after.values)
     gaps = np.abs(before.shares_at(values) - after.shares_at(values))
     return 2 * float(np.sum(gaps[:-1] * np.diff(values / 2)))  # halves: the width of the widest range is no double
@@ -234,13 +257,15 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     symmetric=False,
     range=(0.0, math.inf),
     higher_is_more=True,
-    formula="integral of |F_baseline - F_current| / max(standard deviation of the baseline, 0.001)",
+    threshold=0.1,
+    service=None,
+    formula="integral of |F_baseline - F_current| over the finite values / max(standard deviation of the baseline, 0.001)",
 )
 def wasserstein_normalised(baseline: StepCdf, current: StepCdf) -> float:
-    """First Wasserstein distance in population standard deviations of the baseline; usual limit 0.1.
+    """First Wasserstein distance in population standard deviations of the baseline: by how many values moved on average.
 
     Raises EmptyDistribution if either side has no finite values.
-    Source: as Evidently; Azure takes the sample's deviation and a limit of 0.5.
+    Source: as Evidently, with its default limit; Azure takes the sample's deviation and a limit of 0.5.
     """
     return wasserstein(baseline, current) / max(baseline.deviation, SMALLEST_DEVIATION)
 

@@ -95,6 +95,12 @@ class NumericDistribution:
     maximum: float | None = None
     deviation: float | None = None
 
+    @property
+    def total(self) -> int:
+        """Number of values, infinite ones included."""
+        finite = sum(len(level) << height for height, level in enumerate(self.levels))
+        return finite + self.negative_infinite + self.positive_infinite
+
     @classmethod
     def of(cls, sketch: KllSketch, moments: Moments) -> NumericDistribution:
         """The distribution that a scan's states hold. NaN counts as null: no part of it (detection.md section 2)."""
@@ -152,11 +158,11 @@ class Histogram:
         return cls(lower, upper, counts, float(nan))
 
 
-def require_values(baseline_total: float, current_total: float) -> None:
-    """Raises EmptyDistribution if there are no values on a side."""
+def require_values(baseline_total: float, current_total: float, kind: str = "values") -> None:
+    """Raises EmptyDistribution if there are no values on a side. kind: which values were counted."""
     for total, side in ((baseline_total, "baseline"), (current_total, "current data")):
         if not total > 0:
-            raise EmptyDistribution(f"the {side} has no values to compare; a distance takes at least one on each side")
+            raise EmptyDistribution(f"the {side} has no {kind} to compare; a distance takes at least one on each side")
 
 
 def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_monitor.documents.constraints import CategoricalDriftMethod
+from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS
 
 
 class DataQualityDistributionConstraints:
-    """The part about distributions. categorical_drift_method: LInfinity or ChiSquared."""
+    """The part about distributions. categorical_drift_method: LInfinity or ChiSquared, or one of ours (docs/drift.md)."""
 
     def __init__(self, categorical_drift_method: str | None = None) -> None:
         self.categorical_drift_method = categorical_drift_method
@@ -26,9 +26,7 @@ class DataQualityDistributionConstraints:
     @staticmethod
     def valid_categorical_drift_method(categorical_drift_method: str | None) -> bool:
         """Whether there is such a method; None means the default one."""
-        return not categorical_drift_method or categorical_drift_method in {
-            each.value for each in CategoricalDriftMethod
-        }
+        return not categorical_drift_method or categorical_drift_method in CATEGORICAL_DRIFT_METHODS
 
 
 class DataQualityMonitoringConfig:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.configuration.contract import OPTIONS, JobConfig
-from model_monitor.configuration.options import Compatibility
-from model_monitor.configuration.reading import config_of, sources_of
-from model_monitor.configuration.sources import flag_of, variable_of
-from model_monitor.documents.constraints import ComparisonMethod
 from model_monitor.errors import BadConfiguration
-from model_monitor.launch.spark_options import WITH_VALUE, WITHOUT_VALUE
 from model_monitor.reading.formats import CsvFormat, TableFormat
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.configuration.contract import OPTIONS, JobConfig
+from model_monitor.inputs.monitors import monitor_for
+from model_monitor.configuration.options import Compatibility
+from model_monitor.configuration.sources import flag_of, variable_of
+from model_monitor.launch.spark_options import WITH_VALUE, WITHOUT_VALUE
 
 REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path", "out")
 
@@ -115,7 +115,7 @@ def test_a_line_of_the_env_file_that_is_no_variable_is_named(tmp_path):
 
 def test_a_blank_text_counts_as_not_given():
     assert read("--features-attribute", "", features_attribute="environment").features_attribute == "environment"
-    assert read(categorical_drift_method=" ").categorical_drift_method.value == "LInfinity"
+    assert read(categorical_drift_method=" ").categorical_drift_method == "LInfinity"
 
 
 def test_five_faults_are_one_error_with_five_lines():
@@ -244,7 +244,73 @@ def test_metrics_are_published_by_default_in_a_container_only(in_container, publ
 
 
 def test_the_guides_other_names_of_a_comparison_method_mean_the_same():
-    assert read("--comparison-method", "linf_simple").comparison_method is ComparisonMethod.SIMPLE
+    assert read("--comparison-method", "linf_simple").comparison_method == "Simple"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        pytest.param((), ("Robust", 0.1, "LInfinity", 0.1), id="the service's"),
+        pytest.param(("--comparison-method", "PSI"), ("psi", 0.2, "LInfinity", 0.1), id="its usual limit"),
+        pytest.param(
+            ("--comparison-method", "psi", "--comparison-threshold", "1.5"),
+            ("psi", 1.5, "LInfinity", 0.1),
+            id="above 1",
+        ),
+        pytest.param(
+            ("--categorical-drift-method", "js_divergence"), ("Robust", 0.1, "js_divergence", 0.3), id="of texts"
+        ),
+        pytest.param(("--comparison-threshold", "0.4"), ("Robust", 0.4, "LInfinity", 0.1), id="a threshold alone"),
+    ],
+)
+def test_a_drift_method_has_its_usual_threshold_unless_one_is_given(flags, expected):
+    config = read(*flags)
+    settings = monitor_for(config).settings
+
+    for found in (config, settings):
+        assert (
+            found.comparison_method,
+            found.comparison_threshold,
+            found.categorical_drift_method,
+            found.categorical_comparison_threshold,
+        ) == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        pytest.param(
+            ("--comparison-method", "helinger"),
+            "--comparison-method is 'helinger'; did you mean hellinger? it is one of: Simple, Robust, js_divergence, ",
+            id="a slip",
+        ),
+        pytest.param(
+            ("--categorical-drift-method", "wasserstein_normalised"),
+            "--categorical-drift-method is 'wasserstein_normalised'; it is one of: LInfinity, ChiSquared, js_divergence, ",
+            id="of numbers only",
+        ),
+        pytest.param(
+            ("--comparison-method", "hellinger", "--comparison-threshold", "10"),
+            "--comparison-threshold is '10'; it has to be a number from 0 to 1 (10 % is 0.1)",
+            id="beyond its range",
+        ),
+        pytest.param(
+            ("--comparison-method", "psi", "--comparison-threshold", "-1"),
+            "--comparison-threshold is '-1'; it has to be a number, 0 or more",
+            id="below 0",
+        ),
+        pytest.param(
+            ("--comparison-method", "psy", "--comparison-threshold", "x"),
+            "--comparison-threshold is 'x'; it has to be a number, such as 0.1",
+            id="both at once",
+        ),
+    ],
+)
+def test_a_drift_method_or_threshold_that_can_not_be_is_refused(flags, told):
+    with pytest.raises(BadConfiguration) as caught:
+        read(*flags)
+
+    assert told in str(caught.value)
 
 
 def test_features_to_exclude_are_a_list_with_commas():

@@ -55,6 +55,81 @@ def test_with_ties_lost_a_flag_looks_unchanged_as_it_did_to_the_service():
     assert (outcome.observed, outcome.n, outcome.m) == (0.0, 2, 2)  # G16
 
 
+def chosen(**drift_constraints):
+    """The settings of a file in which nothing but these stands about distributions."""
+    return {"distribution_constraints": drift_constraints}
+
+
+@pytest.mark.parametrize("ties", Ties)
+@pytest.mark.parametrize(
+    ("method", "limit", "expected"),
+    [  # a flag from 10 % to 90 %: scipy's numbers and numpy's formulas; 3.3 is 2 * 80/102 * ln(91/11), by hand
+        ("js_divergence", 0.3, 0.5310044064107188),
+        ("js_distance", 0.1, 0.7287004915675018),
+        ("psi", 0.2, 3.3144536999505565),
+        ("hellinger", 0.1, 0.6324555320336758),
+        ("wasserstein_normalised", 0.1, 0.8 / 0.3),
+    ],
+)
+def test_numbers_are_compared_by_one_of_ours_if_it_is_chosen(method, limit, expected, ties):
+    baseline, current = ["0"] * 90 + ["1"] * 10, ["0"] * 10 + ["1"] * 90
+
+    outcome = drift(baseline, current, config=chosen(comparison_method=method), ties=ties)
+
+    assert outcome.status is CheckStatus.VIOLATED
+    assert (outcome.observed, outcome.threshold) == (pytest.approx(expected, rel=1e-9), limit)
+    assert outcome.description == f"Baseline drift distance: {outcome.observed} exceeds threshold: {limit}"
+    assert (outcome.n, outcome.m) == (100, 100)
+
+
+@pytest.mark.parametrize(
+    ("method", "limit", "expected", "status"),
+    [  # shares .5 and .5 against .9 and .1
+        ("js_divergence", 0.3, 0.14679310243605212, CheckStatus.PASSED),
+        ("js_distance", 0.1, 0.3831358798599423, CheckStatus.VIOLATED),
+        ("psi", 0.2, 0.8286134249876391, CheckStatus.VIOLATED),
+        ("hellinger", 0.1, 0.32491969623290634, CheckStatus.VIOLATED),
+    ],
+)
+def test_texts_are_compared_by_one_of_ours_if_it_is_chosen(method, limit, expected, status):
+    config = chosen(categorical_drift_method=method)
+
+    outcome = drift(["a", "b"] * 50, ["a"] * 90 + ["b"] * 10, config=config)
+
+    assert (outcome.status, outcome.threshold) == (status, limit)
+    assert outcome.observed == pytest.approx(expected, rel=1e-9)
+
+
+def test_texts_beside_a_distance_of_numbers_go_by_their_own_method():
+    config = chosen(comparison_method="wasserstein_normalised", comparison_threshold=2.5)
+
+    outcome = drift(["a", "b"] * 500, ["a"] * 900 + ["b"] * 100, config=config)
+
+    assert outcome.observed == pytest.approx(0.4 - 1.8 * (2000 / 1_000_000) ** 0.5)  # LInfinity, D3.2
+    assert outcome.threshold == 0.1
+
+
+def test_an_override_chooses_for_one_feature():
+    baseline, current = texts(f=["0", "1"] * 50, g=["0", "1"] * 50), texts(f=["0"] * 100, g=["0"] * 100)
+    override = {"monitoring_config_overrides": chosen(comparison_method="hellinger", comparison_threshold=0.9)}
+
+    outcomes = outcomes_of(compared(baseline, current, features={"g": override}))
+
+    assert outcomes["f", "baseline_drift_check"].formula.startswith("max(0, max |F_baseline")
+    # sqrt(1 - sqrt(.5)), by hand
+    assert outcomes["g", "baseline_drift_check"].observed == pytest.approx((1 - 0.5**0.5) ** 0.5)
+    assert outcomes["g", "baseline_drift_check"].threshold == 0.9
+
+
+def test_numbers_that_are_all_infinite_have_no_wasserstein_distance():
+    infinite = profile_of(number_feature("f", [float("inf"), float("inf")]))
+
+    outcome = drift(infinite, infinite, config=chosen(comparison_method="wasserstein_normalised"))
+
+    assert outcome.status is CheckStatus.NOT_JUDGED
+    assert outcome.reason.startswith("the baseline has no finite values to compare")
+
+
 def test_integral_against_fractional_is_compared():
     assert drift(["1", "2"], ["1.0", "2.0"]).observed == 0.0
 

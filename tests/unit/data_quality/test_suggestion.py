@@ -83,6 +83,23 @@ def test_the_monitoring_config_is_the_one_of_the_newest_containers(profile_of):
     }  # G12
 
 
+def test_a_method_of_ours_is_written_with_its_usual_threshold_and_nothing_else_changes(profile_of):
+    profile = profile_of(numbers_feature("age", [1]))
+    ours = MonitoringSettings(comparison_method="psi", categorical_drift_method="js_divergence")
+
+    asked, plain = suggest(profile, ours).plain(), suggest(profile).plain()
+
+    assert asked["monitoring_config"].pop("distribution_constraints") == {
+        "perform_comparison": "Enabled",
+        "comparison_threshold": 0.2,
+        "comparison_method": "psi",
+        "categorical_comparison_threshold": 0.3,
+        "categorical_drift_method": "js_divergence",
+    }
+    del plain["monitoring_config"]["distribution_constraints"]
+    assert asked == plain
+
+
 def test_thresholds_are_the_callers(profile_of):
     constraints = suggest(profile_of(numbers_feature("age", [1])), MonitoringSettings(datatype_check_threshold=0.9))
 

@@ -12,10 +12,11 @@ from tests.programs import printed_by
 
 from model_monitor import cli
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.derivation.runs import explain
-from model_monitor.documents.constraints import CategoricalDriftMethod, ComparisonMethod, MonitoringSettings
+from model_monitor.documents.constraints import MonitoringSettings
 from model_monitor.documents.outcomes import CheckOutcome, CheckOutcomes, CheckStatus
 from model_monitor.errors import BadInput
+from model_monitor.derivation.runs import explain
+from model_monitor.derivation.text import as_text
 from model_monitor.outputs.files import publish
 
 from .runs_on_disk import categories, numbers, profile, publish_baseline, publish_window
@@ -47,11 +48,14 @@ def runs(tmp_path):
     [
         pytest.param(MonitoringSettings(), id="Robust and LInfinity"),
         pytest.param(
-            MonitoringSettings(
-                comparison_method=ComparisonMethod.SIMPLE, categorical_drift_method=CategoricalDriftMethod.CHI_SQUARED
-            ),
+            MonitoringSettings(comparison_method="Simple", categorical_drift_method="ChiSquared"),
             id="Simple and ChiSquared",
         ),
+        *[
+            pytest.param(MonitoringSettings(comparison_method=name, categorical_drift_method=name), id=name)
+            for name in ("js_divergence", "js_distance", "psi", "hellinger")
+        ],
+        pytest.param(MonitoringSettings(comparison_method="wasserstein_normalised"), id="wasserstein_normalised"),
     ],
 )
 @pytest.mark.parametrize("as_service", [False, True], ids=["default", "as the service"])
@@ -77,6 +81,19 @@ def test_the_distance_is_the_largest_gap_less_the_correction(runs):
     assert (derivation.table.n, derivation.table.m) == (400, 100)
     assert derivation.correction == pytest.approx(0.2012461, abs=1e-7)
     assert derivation.computed == derivation.table.largest.gap - derivation.correction
+
+
+def test_nothing_is_taken_off_a_distance_that_is_no_gap(tmp_path):
+    monitor = DataQualityMonitor(settings=MonitoringSettings(comparison_method="psi"))
+    known = publish_baseline(tmp_path / "baseline", profile(numbers("count", [0] * 90 + [1] * 10)), monitor)
+    after = profile(numbers("count", [0] * 10 + [1] * 90))
+    publish_window(tmp_path / "window", after, known, baseline=tmp_path / "baseline", monitor=monitor)
+
+    explanation = explain("count", str(tmp_path / "window"))
+
+    assert (explanation.derivation.method, explanation.derivation.correction) == ("psi", None)
+    assert "psi: 3.31445" in as_text(explanation)  # 2 * 80/102 * ln(91/11), by hand
+    assert "less what chance does" not in as_text(explanation)
 
 
 def test_the_text_shows_both_sides_the_largest_gap_and_the_verdict(runs, capsys):

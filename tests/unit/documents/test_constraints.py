@@ -3,8 +3,6 @@ import json
 import pytest
 
 from model_monitor.documents.constraints import (
-    CategoricalDriftMethod,
-    ComparisonMethod,
     Constraints,
     FeatureConstraints,
     MonitoringConfig,
@@ -14,7 +12,7 @@ from model_monitor.documents.constraints import (
     Switch,
 )
 from model_monitor.documents.statistics import InferredType
-from model_monitor.errors import BadDocument
+from model_monitor.errors import BadConfiguration, BadDocument
 
 
 def feature(**members):
@@ -100,9 +98,9 @@ def test_without_monitoring_config_the_defaults_hold():  # C11.27
         domain_content_threshold=1.0,
         perform_comparison=True,
         comparison_threshold=0.1,
-        comparison_method=ComparisonMethod.ROBUST,
+        comparison_method="Robust",
         categorical_comparison_threshold=0.1,
-        categorical_drift_method=CategoricalDriftMethod.L_INFINITY,
+        categorical_drift_method="LInfinity",
     )
     assert read({"features": []}).monitoring == MonitoringSettings()
 
@@ -131,21 +129,21 @@ def test_todays_names_win_over_the_names_of_2019():
 
     assert found.perform_comparison
     assert found.domain_content_threshold == 0.5
-    assert found.comparison_method is ComparisonMethod.SIMPLE
+    assert found.comparison_method == "Simple"
 
 
 @pytest.mark.parametrize("key", ["comparison_method", "comparion_method"])
 @pytest.mark.parametrize(
     ("written", "method"),
     [
-        ("Simple", ComparisonMethod.SIMPLE),
-        ("linf_simple", ComparisonMethod.SIMPLE),
-        ("Robust", ComparisonMethod.ROBUST),
-        ("linf_robust", ComparisonMethod.ROBUST),
+        ("Simple", "Simple"),
+        ("linf_simple", "Simple"),
+        ("Robust", "Robust"),
+        ("linf_robust", "Robust"),
     ],
 )
 def test_a_comparison_method_is_read_under_all_its_names(key, written, method):
-    assert settings({"distribution_constraints": {key: written}}).comparison_method is method
+    assert settings({"distribution_constraints": {key: written}}).comparison_method == method
 
 
 def test_the_categorical_threshold_is_by_default_the_numerical_one():  # C4.2
@@ -154,6 +152,125 @@ def test_the_categorical_threshold_is_by_default_the_numerical_one():  # C4.2
     )
     both = {"comparison_threshold": 0.25, "categorical_comparison_threshold": 0.5}
     assert settings({"distribution_constraints": both}).categorical_comparison_threshold == 0.5
+
+
+def thresholds(file, **override):
+    """(of numbers, of texts) in force for a feature with these distribution constraints of the file and of its own."""
+    members = {"monitoring_config_overrides": {"distribution_constraints": override}} if override else {}
+    found = settings({"distribution_constraints": file}, inferred_type="Unknown", **members)
+    return found.comparison_threshold, found.categorical_comparison_threshold
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        pytest.param({"comparison_method": "psi"}, (0.2, 0.1), id="its own"),
+        pytest.param({"comparison_method": "js_divergence", "categorical_drift_method": "psi"}, (0.3, 0.2), id="both"),
+        pytest.param({"comparison_method": "psi", "comparison_threshold": 0.1}, (0.1, 0.1), id="the file's counts"),
+        pytest.param(
+            {"comparison_method": "psi", "comparison_threshold": 0.5}, (0.5, 0.1), id="is no limit of LInfinity"
+        ),
+        pytest.param({"comparison_threshold": 0.5, "categorical_drift_method": "psi"}, (0.5, 0.2), id="nor one of PSI"),
+        pytest.param({"comparison_threshold": 0.5, "categorical_drift_method": "ChiSquared"}, (0.5, 0.5), id="C4.2"),
+    ],
+)
+def test_a_method_without_a_threshold_has_its_usual_one(file, expected):
+    assert thresholds(file) == expected
+
+
+SUGGESTED = {
+    "comparison_threshold": 0.15,
+    "comparison_method": "Robust",
+    "categorical_comparison_threshold": 0.25,
+    "categorical_drift_method": "LInfinity",
+}
+PSI = {"comparison_method": "psi", "comparison_threshold": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("file", "override", "expected"),
+    [
+        pytest.param(SUGGESTED, {"comparison_method": "psi"}, (0.2, 0.25), id="one of ours has its own"),
+        pytest.param(SUGGESTED, {"comparison_method": "psi", "comparison_threshold": 1.5}, (1.5, 0.25), id="or this one"),
+        pytest.param(SUGGESTED, {"comparison_method": "Simple"}, (0.15, 0.25), id="the service's pass it on"),
+        pytest.param(SUGGESTED, {"comparison_method": "linf_robust"}, (0.15, 0.25), id="the same by another name"),
+        pytest.param(SUGGESTED, {"categorical_drift_method": "js_divergence"}, (0.15, 0.3), id="texts"),
+        pytest.param(PSI, {"comparison_method": "Simple"}, (0.1, 0.1), id="back"),
+        pytest.param(PSI, {"comparison_method": "psi"}, (0.4, 0.1), id="again"),
+        pytest.param({"comparison_method": "psi"}, {"comparison_threshold": 0.4}, (0.4, 0.1), id="a threshold alone"),
+    ],
+)  # fmt: skip
+def test_a_threshold_holds_for_the_method_that_it_was_given_for(file, override, expected):
+    assert thresholds(file, **override) == expected
+
+
+def test_settings_made_in_python_have_the_usual_thresholds_and_refuse_unknown_methods():
+    chosen = MonitoringSettings(comparison_method="wasserstein_normalised", categorical_drift_method="js_divergence")
+
+    assert (chosen.comparison_threshold, chosen.categorical_comparison_threshold) == (0.1, 0.3)
+    assert MonitoringSettings(comparison_method="linf_simple") == MonitoringSettings(comparison_method="Simple")
+    with pytest.raises(BadConfiguration, match="no comparison_method called 'helinger'; write one of: hellinger"):
+        MonitoringSettings(comparison_method="helinger")
+    with pytest.raises(BadConfiguration, match="no categorical_drift_method called 'wasserstein_normalised'"):
+        MonitoringSettings(categorical_drift_method="wasserstein_normalised")
+
+
+def overriding(inferred_type, **drift):
+    """A file whose second feature, `plan`, has these distribution constraints of its own."""
+    override = {"distribution_constraints": drift}
+    plan = feature(name="plan", inferred_type=inferred_type, monitoring_config_overrides=override)
+    return {"features": [feature(), plan]}
+
+
+@pytest.mark.parametrize(
+    ("inferred_type", "drift", "fault"),
+    [
+        pytest.param(
+            "String",
+            {"comparison_method": "wasserstein_normalised"},
+            'comparison_method is "wasserstein_normalised", which compares numbers, and the feature is String; write '
+            'categorical_drift_method, one of "LInfinity", "ChiSquared", "js_divergence", "js_distance", "psi", "hellinger"',
+            id="a text",
+        ),
+        pytest.param(
+            "Integral",
+            {"categorical_drift_method": "psi"},
+            'categorical_drift_method is "psi", which compares texts, and the feature is Integral; write comparison_method, '
+            'one of "Simple", "Robust", "js_divergence", "js_distance", "psi", "hellinger", "wasserstein_normalised"',
+            id="a number",
+        ),
+    ],
+)
+def test_an_override_that_would_have_no_effect_is_refused(inferred_type, drift, fault):
+    with pytest.raises(BadDocument) as raised:
+        read(overriding(inferred_type, **drift))
+
+    place = "constraints.json: features[1].monitoring_config_overrides.distribution_constraints."
+    assert str(raised.value) == place + fault
+
+
+@pytest.mark.parametrize(
+    ("inferred_type", "drift"),
+    [
+        pytest.param("String", {"comparison_method": "Simple"}, id="the service takes it"),
+        pytest.param(
+            "String", {"comparison_method": "psi", "categorical_drift_method": "psi"}, id="a copy of the file's"
+        ),
+        pytest.param("Unknown", {"comparison_method": "psi"}, id="nobody knows what it will be"),
+        pytest.param("Fractional", {"comparison_method": "wasserstein_normalised"}, id="it fits"),
+    ],
+)
+def test_an_override_that_has_an_effect_or_is_of_the_service_is_taken(inferred_type, drift):
+    assert read(overriding(inferred_type, **drift)).feature("plan").overrides
+
+
+def test_a_distance_of_numbers_alone_is_none_of_texts():
+    drift = {"categorical_drift_method": "wasserstein_normalised"}
+
+    with pytest.raises(
+        BadDocument, match='categorical_drift_method is "wasserstein_normalised"; it has to be one of "LInf'
+    ):
+        read({"features": [], "monitoring_config": {"distribution_constraints": drift}})
 
 
 OVERRIDE = {"datatype_check_threshold": 0.5, "distribution_constraints": {"comparison_threshold": 0.25}}
@@ -214,9 +331,9 @@ def test_settings_are_written_and_read_back():
         evaluate_constraints=False,
         perform_comparison=False,
         comparison_threshold=0.3,
-        comparison_method=ComparisonMethod.SIMPLE,
+        comparison_method="Simple",
         categorical_comparison_threshold=0.2,
-        categorical_drift_method=CategoricalDriftMethod.CHI_SQUARED,
+        categorical_drift_method="ChiSquared",
     )
 
     assert Constraints(features=(), monitoring_config=chosen.as_config()).monitoring == chosen
@@ -277,7 +394,8 @@ def test_several_faults_are_one_error():
         "constraints.json: monitoring_config.distribution_constraints.comparison_threshold is -0.1; "
         "it has to be a number, 0 or more",
         'constraints.json: monitoring_config.distribution_constraints.comparison_method is "Robost"; it has to be '
-        'one of "Simple", "Robust", "linf_simple", "linf_robust"; did you mean "Robust"?',
+        'one of "Simple", "Robust", "js_divergence", "js_distance", "psi", "hellinger", "wasserstein_normalised", '
+        '"linf_simple", "linf_robust"; did you mean "Robust"?',
         'constraints.json: features[4].name is "a", as is features[0].name; '
         "it has to be another name, or one of the two entries has to go",
     ]

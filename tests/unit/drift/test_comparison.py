@@ -6,7 +6,16 @@ import math
 
 import pytest
 
-from model_monitor.drift import NumericDistribution, Ties, compare_categorical, compare_numeric, distance
+from model_monitor.drift import (
+    CATEGORICAL_METHODS,
+    DISTANCES,
+    NUMERIC_METHODS,
+    NumericDistribution,
+    Ties,
+    compare_categorical,
+    compare_numeric,
+    distance,
+)
 from model_monitor.errors import BadConfiguration
 
 FLAG_10 = NumericDistribution([[0.0] * 90 + [1.0] * 10])
@@ -62,6 +71,56 @@ def test_chi_squared_of_one_category_has_no_distance_and_says_why():
     assert (comparison.n, comparison.m) == (12, 3)
 
 
+def test_the_methods_are_those_of_the_service_and_five_of_ours_each_with_its_usual_limit():
+    def limits(methods):
+        return {method.name: method.facts["threshold"] for method in methods.values()}
+
+    # C4.2; Vertex AI for the divergence, Evidently for the distances over 0.1, common practice for PSI
+    ours = {"js_divergence": 0.3, "js_distance": 0.1, "psi": 0.2, "hellinger": 0.1}
+    assert limits(NUMERIC_METHODS) == {"Simple": 0.1, "Robust": 0.1, **ours, "wasserstein_normalised": 0.1}
+    assert limits(CATEGORICAL_METHODS) == {"LInfinity": 0.1, "ChiSquared": 0.1, **ours}
+
+
+@pytest.mark.parametrize("name", ["js_divergence", "js_distance", "psi", "hellinger", "wasserstein_normalised"])
+@pytest.mark.parametrize("ties", Ties)
+def test_a_method_of_ours_is_the_distance_of_its_name_with_all_values_counted(name, ties):
+    comparison = compare_numeric(FLAG_10, FLAG_90, method=name, ties=ties)
+
+    assert comparison.distance == distance(name, FLAG_10, FLAG_90) > 0.5
+    assert (comparison.n, comparison.m) == (100, 100)
+    assert comparison.formula == DISTANCES.get(name).facts["formula"]
+
+
+@pytest.mark.parametrize("name", ["js_divergence", "js_distance", "psi", "hellinger"])
+def test_texts_are_compared_by_a_method_of_ours_too(name):
+    baseline, current = {"a": 50, "b": 50}, {"a": 90, "c": 10}
+
+    comparison = compare_categorical(baseline, current, method=name)
+
+    assert comparison.distance == distance(name, baseline, current) > 0
+    assert (comparison.n, comparison.m) == (100, 100)
+
+
+def test_infinities_alone_have_no_wasserstein_distance_though_they_are_values():
+    infinite = NumericDistribution([[]], positive_infinite=3)
+
+    comparison = compare_numeric(FLAG_10, infinite, method="wasserstein_normalised")
+
+    assert comparison.distance is None
+    assert (comparison.n, comparison.m) == (100, 3)
+    assert comparison.reason.startswith("the current data has no finite values")
+
+
+def test_a_distance_that_doubles_can_not_hold_is_none():
+    near, far = (NumericDistribution([[value] * 2], deviation=math.inf) for value in (-1.7e308, 1.7e308))
+
+    comparison = compare_numeric(near, far, method="wasserstein_normalised")  # infinity over infinity
+
+    assert comparison.distance is None
+    assert comparison.reason == "the values are too large to tell how far they are spread"
+
+
+@pytest.mark.parametrize("method", list(NUMERIC_METHODS))
 @pytest.mark.parametrize("ties", Ties)
 @pytest.mark.parametrize(
     ("baseline", "current", "reason"),
@@ -71,14 +130,14 @@ def test_chi_squared_of_one_category_has_no_distance_and_says_why():
         pytest.param(NOTHING, NOTHING, "no values in the baseline and the current data", id="both"),
     ],
 )
-def test_a_side_without_numbers_has_no_distance(baseline, current, reason, ties):
-    comparison = compare_numeric(baseline, current, ties=ties)
+def test_a_side_without_numbers_has_no_distance(baseline, current, reason, ties, method):
+    comparison = compare_numeric(baseline, current, ties=ties, method=method)
 
     assert comparison.distance is None
     assert comparison.reason == reason
 
 
-@pytest.mark.parametrize("method", ["LInfinity", "ChiSquared"])
+@pytest.mark.parametrize("method", list(CATEGORICAL_METHODS))
 def test_a_side_without_categories_has_no_distance(method):
     comparison = compare_categorical({"a": 3}, {}, method=method)
 
@@ -87,10 +146,10 @@ def test_a_side_without_categories_has_no_distance(method):
 
 
 def test_a_method_that_does_not_exist_is_refused_with_those_that_do():
-    with pytest.raises(BadConfiguration, match="comparison_method is 'robust'; write one of: Simple, Robust"):
+    with pytest.raises(BadConfiguration, match="no comparison_method called 'robust'; write one of: Robust"):
         compare_numeric(FLAG_10, FLAG_90, method="robust")
     with pytest.raises(
-        BadConfiguration, match="categorical_drift_method is 'Chi'; write one of: LInfinity, ChiSquared"
+        BadConfiguration, match="no categorical_drift_method called 'Chi'; write one of: .*ChiSquared, LInfinity"
     ):
         compare_categorical({"a": 1}, {"a": 1}, method="Chi")
 

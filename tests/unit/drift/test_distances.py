@@ -13,7 +13,7 @@ from model_monitor.drift import DISTANCES, EmptyDistribution, NumericDistributio
 from model_monitor.drift.distances import l_infinity_categorical_robust, l_infinity_numeric_robust, wasserstein
 from model_monitor.drift.distributions import StepCdf
 
-FACTS = {"numeric", "categorical", "symmetric", "range", "higher_is_more", "formula"}
+FACTS = {"numeric", "categorical", "symmetric", "range", "higher_is_more", "threshold", "service", "formula"}
 CDF_DISTANCES = [entry for entry in DISTANCES.values() if entry.facts["numeric"] == "step_cdf"]
 CELL_DISTANCES = [entry for entry in DISTANCES.values() if entry.facts["numeric"] != "step_cdf"]
 
@@ -40,6 +40,8 @@ def obeys_the_laws(entry, one, other) -> None:
 def test_every_distance_states_its_facts_and_its_source(entry):
     assert set(entry.facts) == FACTS
     assert entry.facts["numeric"] in {None, "step_cdf", "deciles", "histogram"}
+    low, high = entry.facts["range"]
+    assert entry.facts["threshold"] is None or low <= entry.facts["threshold"] <= high
     assert "Source:" in entry.function.__doc__
 
 
@@ -75,7 +77,7 @@ def test_the_order_of_the_cells_does_not_matter(entry):
 def test_every_distance_names_the_empty_side(name, baseline_is_empty, side):
     some, none = (numbers(1), numbers()) if DISTANCES.get(name).facts["numeric"] else ({"a": 1}, {})
 
-    with pytest.raises(EmptyDistribution, match=f"the {side} has no values"):
+    with pytest.raises(EmptyDistribution, match=f"the {side} has no (finite )?values"):
         distance(name, *((none, some) if baseline_is_empty else (some, none)))
 
 

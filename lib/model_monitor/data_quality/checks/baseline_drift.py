@@ -72,9 +72,9 @@ def _compared(
     if baseline.numbers or current.numbers:
         nothing = NumericDistribution(levels=())
         sides = baseline.numbers or nothing, current.numbers or nothing
-        return compare_numeric(*sides, method=settings.comparison_method.value, ties=feature.ties)
+        return compare_numeric(*sides, method=settings.comparison_method, ties=feature.ties)
     counts = baseline.categories or {}, current.categories or {}
-    return compare_categorical(*counts, method=settings.categorical_drift_method.value)
+    return compare_categorical(*counts, method=settings.categorical_drift_method)
 
 
 def _description(compared: DriftComparison, threshold: float) -> str:
