@@ -1,0 +1,161 @@
+"""The drift vectors through baselining and monitoring: each distance that can be chosen gives each vector's number.
+
+Every vector is a feature for each method, chosen by an override of its own, so that one scan of each side makes them all.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
+from model_monitor.history.baselines import of_run
+from model_monitor.monitor import run_baseline, run_monitoring
+
+from .test_drift_golden import close, sketch_of, values_of, vectors
+
+NUMERIC = {
+    "Simple": "linf_simple",
+    "Robust": "linf_robust",
+    "js_divergence": "js_divergence_tfdv",
+    "js_distance": "js_distance_base2_baseline_deciles",
+    "psi": "psi_laplace_baseline_deciles",
+    "hellinger": "hellinger_baseline_deciles",
+    "wasserstein_normalised": "wasserstein_normalised",
+}
+CATEGORICAL = {
+    "LInfinity": "linf_robust",
+    "ChiSquared": "chi_square_deequ_p",
+    "js_divergence": "js_divergence",
+    "js_distance": "js_distance_base2",
+    "psi": "psi_laplace",
+    "hellinger": "hellinger",
+}
+"""What the vectors call the number of each method."""
+
+SKETCH_SIZE = 2048  # of every scan
+
+
+class Case(NamedTuple):
+    """One vector, compared by one method."""
+
+    vector: dict[str, Any]
+    method: str
+    member: str
+    key: str
+
+    @property
+    def column(self) -> str:
+        return f"{self.vector['kind']} {self.vector['name']}"
+
+    @property
+    def feature(self) -> str:
+        return f"{self.column} by {self.method}"
+
+    @property
+    def is_resampled(self) -> bool:
+        return self.vector.get("kll_k", SKETCH_SIZE) != SKETCH_SIZE
+
+    def cells(self, side: str) -> list[float] | list[str]:
+        """Values with the distribution of this side, in an order that keeps it.
+
+        A vector of a smaller sketch becomes that sketch's items, each as often as it counts, the heaviest first: what a larger
+        sketch compacts of them are pairs of equal values.
+        """
+        counted = self.vector[side]
+        if self.vector["kind"] == "categorical":
+            return [value for value, count in counted.items() for _ in range(count)]
+        if not self.is_resampled:
+            return values_of(counted).tolist()
+        levels = list(enumerate(sketch_of(values_of(counted), self.vector["kll_k"]).levels))
+        return np.concatenate([np.repeat(level, 1 << height) for height, level in reversed(levels)]).tolist()
+
+    def expected(self) -> float | None:
+        """The vector's number; None where it is not computable."""
+        numbers = self.vector["expected"]
+        if self.method == "wasserstein_normalised" and self.is_resampled:  # such items have a deviation of their own
+            return float(numbers["wasserstein"] / np.std(self.cells("baseline")))
+        return None if numbers[self.key] == "NaN" else numbers[self.key]
+
+
+CASES = [
+    Case(vector, method, member, key)
+    for kind, member, keys in (
+        ("numeric", "comparison_method", NUMERIC),
+        ("categorical", "categorical_drift_method", CATEGORICAL),
+    )
+    for vector in vectors(kind)
+    for method, key in keys.items()
+]
+
+
+@pytest.fixture(scope="module")
+def report(golden, spark, tmp_path_factory):
+    """The folder of a monitoring run of all windows against a baseline of all baselines."""
+    folder = tmp_path_factory.mktemp("vectors")
+
+    def frame_of(side: str) -> Any:
+        columns = {case.column: case.cells(side) for case in CASES}
+        rows = max(map(len, columns.values()))
+        padded = {name: [*cells, *[None] * (rows - len(cells))] for name, cells in columns.items()}
+        pq.write_table(pa.table(padded), folder / f"{side}.parquet")
+        frame = spark.read.parquet(str(folder / f"{side}.parquet")).coalesce(1)  # sketches go by the order of the rows
+        return frame.selectExpr(*[f"`{case.column}` as `{case.feature}`" for case in CASES])
+
+    run_baseline(frame_of("baseline"), DataQualityMonitor()).write(str(folder / "baseline"))
+    suggested = folder / "baseline" / "constraints.json"
+    constraints = json.loads(suggested.read_text())
+    for feature, case in zip(constraints["features"], CASES, strict=True):
+        feature["monitoring_config_overrides"] = {"distribution_constraints": {case.member: case.method}}
+    suggested.write_text(json.dumps(constraints))
+    baseline = of_run(str(folder / "baseline"))
+    run_monitoring(frame_of("window"), DataQualityMonitor(), baseline).write(str(folder / "report"))
+    return folder / "report"
+
+
+@pytest.fixture(scope="module")
+def checks(report):
+    """The drift checks of checks.json by feature."""
+    content = json.loads((report / "checks.json").read_text())["checks"]
+    return {check["feature"]: check for check in content if check["check"] == "baseline_drift_check"}
+
+
+@pytest.fixture(scope="module")
+def violations(report):
+    """The texts of the drift violations by feature."""
+    content = json.loads((report / "constraint_violations.json").read_text())["violations"]
+    return {
+        found["feature_name"]: found["description"]
+        for found in content
+        if found["constraint_check_type"] == "baseline_drift_check"
+    }
+
+
+def test_every_method_is_tried_on_every_vector():
+    assert set(NUMERIC) == set(NUMERIC_METHODS)
+    assert set(CATEGORICAL) == set(CATEGORICAL_METHODS)
+    assert len(CASES) in (0, 16 * 7 + 12 * 6)  # none without the golden folder
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.feature) for case in CASES])
+def test_the_job_gives_the_number_of_the_vector(case, checks, violations):
+    check, expected = checks[case.feature], case.expected()
+
+    if expected is None:
+        assert (check["status"], check.get("observed")) == ("not judged", None)
+        return
+    assert check["observed"] == close(expected)
+    limit = {"js_divergence": 0.3, "psi": 0.2}.get(case.method, 0.1)  # docs/drift.md
+    assert check["threshold"] == limit
+    drifted = expected < limit if case.method == "ChiSquared" else expected > limit
+    assert check["status"] == ("violated" if drifted else "passed")
+    assert (case.feature in violations) is drifted
+    if drifted:
+        assert violations[case.feature] == check["description"]
+        assert violations[case.feature].endswith(f"threshold: {limit}")
