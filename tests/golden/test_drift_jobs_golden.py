@@ -16,7 +16,7 @@ import pytest
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.history.baselines import of_run
-from model_monitor.monitor import run_baseline, run_monitoring
+from model_monitor.runs.run import run_baseline, run_monitoring
 
 from .test_drift_golden import close, sketch_of, values_of, vectors
 

@@ -156,6 +156,7 @@ class _Kind:
 
 _NUMBERS = _Kind("numbers", "comparison_method", "comparison_threshold", NUMERIC_METHODS)
 _TEXTS = _Kind("texts", "categorical_drift_method", "categorical_comparison_threshold", CATEGORICAL_METHODS)
+_KINDS = (_NUMBERS, _TEXTS)
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class MonitoringSettings:
     non_negative_check: bool = False
 
     def __post_init__(self) -> None:
-        for kind in (_NUMBERS, _TEXTS):
+        for kind in _KINDS:
             written = getattr(self, kind.method)
             method = kind.methods.get(OTHER_NAMES.get(written, written))
             object.__setattr__(self, kind.method, method.name)
@@ -280,10 +281,9 @@ def _settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
         if config is not None:
             known = _over(known, _set_in(config))
             switched_off |= index == 0 and config.evaluate_constraints is Switch.DISABLED
-    if "comparison_threshold" in known and not any(
-        kind.is_ours(_method_of(kind, known)) for kind in (_NUMBERS, _TEXTS)
-    ):
-        known.setdefault("categorical_comparison_threshold", known["comparison_threshold"])  # the service's default
+    is_of_service = not any(kind.is_ours(_method_of(kind, known)) for kind in _KINDS)
+    if is_of_service and "comparison_threshold" in known:  # it is the default of the categorical one
+        known.setdefault("categorical_comparison_threshold", known["comparison_threshold"])
     if switched_off:
         known["evaluate_constraints"] = False
     return MonitoringSettings(**known)
@@ -296,7 +296,7 @@ def _over(known: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
     scale: where one of ours is chosen instead, or left, it goes.
     """
     kept = dict(known)
-    for kind in (_NUMBERS, _TEXTS):
+    for kind in _KINDS:
         before, after = _method_of(kind, known), _method_of(kind, {**known, **later})
         if before != after and (kind.is_ours(before) or kind.is_ours(after)):
             kept.pop(kind.threshold, None)
