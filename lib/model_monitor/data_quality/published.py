@@ -44,7 +44,7 @@ def _of_feature(feature: FeatureProfile, distances: Mapping[str, float]) -> Iter
     name, types, moments = feature.name, feature.data_types, feature.moments
     if feature.is_numeric and moments is not None and moments.count:
         numbers = (moments.sum, moments.minimum, moments.maximum)
-        if all(math.isfinite(number) and abs(number) <= LARGEST_VALUE for number in numbers):
+        if all(map(_is_taken, numbers)):
             yield PublishedMetric(f"feature_data_{name}", Spread(moments.count, *numbers))
     counts: dict[str, float | None] = {
         "non_null": feature.num_present,
@@ -63,5 +63,10 @@ def _of_feature(feature: FeatureProfile, distances: Mapping[str, float]) -> Iter
     )
     if types.total:
         yield PublishedMetric(f"feature_completeness_{name}", feature.completeness)
-    if name in distances:
+    if name in distances and _is_taken(distances[name]):
         yield PublishedMetric(f"feature_baseline_drift_{name}", distances[name])
+
+
+def _is_taken(number: float) -> bool:
+    """Whether CloudWatch takes it."""
+    return math.isfinite(number) and abs(number) <= LARGEST_VALUE

@@ -11,6 +11,7 @@ data). Pure numpy, driver only.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -264,10 +265,14 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
 def wasserstein_normalised(baseline: StepCdf, current: StepCdf) -> float:
     """First Wasserstein distance in population standard deviations of the baseline: by how many values moved on average.
 
+    At most the largest double, since a file can't hold an infinity; NaN if both the distance and the deviation are infinite.
+
     Raises EmptyDistribution if either side has no finite values.
     Source: as Evidently, with its default limit; Azure takes the sample's deviation and a limit of 0.5.
     """
-    return wasserstein(baseline, current) / max(baseline.deviation, SMALLEST_DEVIATION)
+    moved = wasserstein(baseline, current)
+    with np.errstate(over="ignore"):
+        return min(moved / max(baseline.deviation, SMALLEST_DEVIATION), sys.float_info.max)
 
 
 def _shares(baseline: Counts, current: Counts) -> tuple[Values, Values]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from model_monitor.drift import (
@@ -109,6 +110,14 @@ def test_infinities_alone_have_no_wasserstein_distance_though_they_are_values():
     assert comparison.distance is None
     assert (comparison.n, comparison.m) == (100, 3)
     assert comparison.reason.startswith("the current data has no finite values")
+
+
+def test_a_distance_beyond_all_doubles_is_the_largest_of_them():
+    comparison = compare_numeric(
+        NumericDistribution([[0.0, 0.0]]), NumericDistribution([[1.7e308, 1.7e308]]), method="wasserstein_normalised"
+    )
+
+    assert comparison.distance == np.finfo(np.float64).max  # 1.7e308 in units of 0.001
 
 
 def test_a_distance_that_doubles_can_not_hold_is_none():

@@ -64,6 +64,15 @@ def values_of(metrics):
     return {name: metric["Value"] for name, metric in metrics.items() if "Value" in metric}
 
 
+def test_a_distance_that_cloudwatch_does_not_take_has_no_metric():
+    outcomes = [drift("far", 1e109), drift("near", 1e108)]  # contract.md 9.2: at most 2.348543e108
+
+    metrics = metrics_of(numbers("far", [1.0]), numbers("near", [1.0]), outcomes=outcomes)
+
+    assert metrics["feature_baseline_drift_near"]["Value"] == 1e108
+    assert "feature_baseline_drift_far" not in metrics
+
+
 def test_a_numeric_feature_has_the_statistics_of_its_numbers():
     metric = metrics_of(numbers("Day Mins", [1.0, 2.5, 2.5], missing=1))["feature_data_Day Mins"]
 

@@ -204,6 +204,13 @@ def test_a_configuration_that_is_not_valid_is_refused_before_a_job_is_started():
         DefaultModelMonitor().suggest_baseline("data.csv", {"csv": {}}, monitoring_config_override=config)
 
 
+@pytest.mark.parametrize("method", [None, "LInfinity", "ChiSquared", "psi"])
+def test_a_drift_method_of_the_service_or_of_ours_is_valid(method):
+    config = DataQualityMonitoringConfig(DataQualityDistributionConstraints(method))
+
+    assert DataQualityMonitoringConfig.valid_monitoring_config(config)
+
+
 def test_run_baseline_is_for_other_monitors_as_in_the_sdk():
     with pytest.raises(NotImplementedError, match="Please use suggest_baseline"):
         DefaultModelMonitor().run_baseline()
