@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from tests.jvms import SHORT_LIVED, class_archive_options
 
@@ -22,6 +23,9 @@ GOLDEN = ROOT.parent / "shared" / "golden"
 os.environ["SPARK_SUBMIT_OPTS"] = " ".join(
     [os.environ.get("SPARK_SUBMIT_OPTS", ""), SHORT_LIVED, *class_archive_options()]
 ).strip()
+
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 FOLDERS = ("unit", "spark", "jobs", "golden", "golden_open", "clients", "serving", "clusters", "s3")
 

@@ -26,7 +26,19 @@ AT_THE_TOP = tuple(sorted(page.name for page in ROOT.glob("*.md")))
 
 PRODUCTS = (
     *("Airflow", "Amazon S3", "Azure", "boto3", "botocore", "CloudWatch", "Databricks", "Deequ", "EMR", "Evidently"),
-    *("hadoop-aws", "Java", "MLlib", "NannyML", "OpenJDK", "sagemaker", "SNS", "Spark", "TFDV", "smclarify"),
+    *(
+        "hadoop-aws",
+        "Java",
+        "MLlib",
+        "NannyML",
+        "OpenJDK",
+        "sagemaker",
+        "SNS",
+        "Spark",
+        "TFDV",
+        "Vertex AI",
+        "smclarify",
+    ),
 )
 """Products whose documentation or code anyone can open."""
 

@@ -13,16 +13,44 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from model_monitor.configuration.bias_options import (
+    IntervalMethod,
+    local_analysis_config,
+    neutral_value,
+    ranges_by_metric,
+    types_by_column,
+)
+from model_monitor.configuration.options import (
+    AnalysisType,
+    Compatibility,
+    Option,
+    at_least_the_datapoints,
+    data_format,
+    destinations,
+    duration,
+    enabled,
+    member_of,
+    moment,
+    named_in,
+    names,
+    number,
+    period,
+    script,
+    share,
+    switch,
+    threshold_of,
+    tolerance_rule,
+    up_to_100,
+    whole,
+)
+from model_monitor.configuration.s3 import S3Encryption, only_with_kms
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS
 from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS
 from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.model_quality.tolerance import Tolerance
-from model_monitor.outputs.notices.destinations import Destination
+from model_monitor.outputs.notices.destinations import SPELLINGS, Destination
 from model_monitor.reading.formats import DatasetFormat
-from model_monitor.configuration.bias_options import IntervalMethod, local_analysis_config, neutral_value, ranges_by_metric, types_by_column
-from model_monitor.configuration.options import AnalysisType, Compatibility, Option, at_least_the_datapoints, data_format, destinations, duration, enabled, member_of, moment, named_in, names, number, period, script, share, switch, threshold_of, tolerance_rule, up_to_100, whole
-from model_monitor.configuration.s3 import S3Encryption, only_with_kms
 from model_monitor.states.contingency_plan import ValueKind
 from model_monitor.states.outcomes import ProblemType
 
@@ -46,7 +74,7 @@ _of_model = partial(Option, analyses=ANALYSES_OF_MODELS)
 class JobConfig(BaseModel):
     """What one run was told, all of it valid.
 
-    Source: contract.md sections 1.1, 1.2, 2 and 11.
+    Source: C1.1, C1.2, C2, C11.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -322,8 +350,7 @@ class JobConfig(BaseModel):
         tuple[Destination, ...],
         destinations,
         Option(
-            "Who is told: cloudwatch[:NAMESPACE], webhook:URL, email:ADDRESS, sns:ARN, prometheus:PATH; several with commas, "
-            "or in several flags.",
+            f"Where to send alerts: {SPELLINGS}; several with commas, or in several flags.",
             "SINK",
             ours=True,
             jobs=_MONITOR,

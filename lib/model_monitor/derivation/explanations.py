@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_monitor.data_quality.distributions import FeatureDistribution
+from model_monitor.derivation import tables
+from model_monitor.derivation.tables import Row, Table
 from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.drift import (
     CATEGORICAL_METHODS,
@@ -22,8 +24,6 @@ from model_monitor.drift import (
 )
 from model_monitor.drift.distances import CRITICAL_VALUE, Distance
 from model_monitor.drift.distributions import CategoryCounts
-from model_monitor.derivation import tables
-from model_monitor.derivation.tables import Row, Table
 from model_monitor.registry import Registry
 
 DRIFT = "baseline_drift_check"

@@ -88,7 +88,7 @@ def chi_squared(baseline: Counts, current: Counts) -> float:
     """p-value of Pearson's chi-squared test of the baseline's shares: 1 if they are met exactly; NaN if not computable.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: `categorical_drift_method: ChiSquared`; C11.23. The limit is the service's default (C4.2).
+    Source: C4.2, `categorical_drift_method: ChiSquared`; C11.23. The limit is the service's default (C4.2).
     """
     return goodness_of_fit(baseline, current).p_value
 

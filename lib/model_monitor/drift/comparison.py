@@ -33,10 +33,10 @@ def _methods(setting: str, kind: str) -> Registry[Distance]:
 
 
 NUMERIC_METHODS = _methods("comparison_method", "numeric")
-"""Distances by `comparison_method`. Source: C4.2; ours by their own names."""
+"""Distances by `comparison_method`. Ours have their own names. Source: C4.2."""
 
 CATEGORICAL_METHODS = _methods("categorical_drift_method", "categorical")
-"""Distances by `categorical_drift_method`. Source: C4.2; ours by their own names."""
+"""Distances by `categorical_drift_method`. Ours have their own names. Source: C4.2."""
 
 
 class Ties(Enum):

@@ -75,7 +75,7 @@ def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: flo
     alpha: the level of that chance; None is Deequ's factor of 1.8, a level of 0.003.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: as `l_infinity_numeric`, `linfRobust`; `comparison_method: Robust`.
+    Source: Distance.numericalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `comparison_method: Robust`.
     """
     return _above_chance(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
 
@@ -118,7 +118,7 @@ def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: f
     alpha: as in `l_infinity_numeric_robust`.
 
     Raises EmptyDistribution if either side counts nothing.
-    Source: as `l_infinity_categorical`, `linfRobust`; `categorical_drift_method: LInfinity`.
+    Source: Distance.categoricalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `categorical_drift_method: LInfinity`.
     """
     return _above_chance(l_infinity_categorical(baseline, current), float(baseline.sum()), float(current.sum()), alpha)
 
@@ -162,7 +162,7 @@ def js_divergence(baseline: Counts, current: Counts) -> float:
 
     Raises EmptyDistribution if either side counts nothing.
     Source: Lin 1991, "Divergence measures based on the Shannon entropy", equal weights; base 2, and numeric features
-    over their aligned histograms, as TFDV has it. TFDV has no default limit; this one is Vertex AI's.
+    over their aligned histograms, as TFDV has it, without a default limit. Vertex AI has this one.
     """
     p, q = _shares(baseline, current)
     middle = (p + q) / 2
@@ -242,7 +242,7 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     """First Wasserstein distance of the finite values, in the feature's own unit: by how much values moved on average.
 
     Raises EmptyDistribution if either side has no finite values.
-    Source: D3.5 and section 2.
+    Source: D3.5, D2.
     """
     before, after = baseline.finite(), current.finite()
     require_values(before.total, after.total, "finite values")

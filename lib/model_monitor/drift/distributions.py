@@ -39,7 +39,7 @@ class StepCdf:
     values: distinct, ascending; -inf and inf may be among them. cumulative: the last one is the number of all values.
     exact_deviation: population standard deviation of the data, if known; see `deviation`.
 
-    Source: detection.md section 1.
+    Source: D1a.
     """
 
     values: Values
@@ -103,7 +103,7 @@ class NumericDistribution:
 
     @classmethod
     def of(cls, sketch: KllSketch, moments: Moments) -> NumericDistribution:
-        """The distribution that a scan's states hold. NaN counts as null: no part of it (detection.md section 2)."""
+        """The distribution that a scan's states hold. NaN counts as null: no part of it (D2)."""
         known = (moments.minimum, moments.maximum, moments.standard_deviation) if moments.count else (None, None, None)
         return cls(sketch.levels, moments.negative_infinite, moments.positive_infinite, *known)
 

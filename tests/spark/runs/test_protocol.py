@@ -16,17 +16,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.violations import Violations
 from model_monitor.history import baselines
-from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.inputs.baselines import compared_with, read_baseline
+from model_monitor.inputs.monitors import monitor_for
+from model_monitor.inputs.sources import read_source
 from model_monitor.reading.formats import CsvFormat, ParquetFormat
 from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.readers import read_dataset
-from model_monitor.inputs.baselines import compared_with, read_baseline
-from model_monitor.configuration.reading import config_of, sources_of
-from model_monitor.inputs.sources import read_source
-from model_monitor.inputs.monitors import monitor_for
+from model_monitor.runs.run import run_baseline, run_monitoring
 
 MONITOR = DataQualityMonitor()
 
@@ -203,7 +203,7 @@ def test_another_number_of_columns_is_one_violation_and_nothing_else_is_judged(s
     findings = run_monitoring(spark.createDataFrame([row], schema), MONITOR, baseline)
 
     [violation] = findings.violations.violations
-    assert (violation.feature_name, violation.description) == (feature, description)  # golden/messages.jsonl
+    assert (violation.feature_name, violation.description) == (feature, description)  # G15
     assert {outcome.status.value for outcome in findings.outcomes if outcome.feature in ("age", "plan")} == {
         "not judged"
     }

@@ -159,7 +159,7 @@ def test_merged_sketches_that_were_compacted_are_about_as_far_from_a_baseline(me
         for side in (merged, whole)
     )
 
-    # a rank is off by at most 0.0008 on each side (detection.md section 1), the distances are 0.006 to 0.2
+    # a rank is off by at most 0.0008 on each side (D1b), the distances are 0.006 to 0.2
     assert one.observed == pytest.approx(other.observed, abs=2e-3)
 
 

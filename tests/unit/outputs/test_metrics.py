@@ -65,7 +65,7 @@ def values_of(metrics):
 
 
 def test_a_distance_that_cloudwatch_does_not_take_has_no_metric():
-    outcomes = [drift("far", 1e109), drift("near", 1e108)]  # contract.md 9.2: at most 2.348543e108
+    outcomes = [drift("far", 1e109), drift("near", 1e108)]  # C9.2: at most 2.348543e108
 
     metrics = metrics_of(numbers("far", [1.0]), numbers("near", [1.0]), outcomes=outcomes)
 
