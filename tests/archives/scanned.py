@@ -1,0 +1,97 @@
+"""What the archives in this folder are of: few rows, chosen so that every number can be told by hand; and their scans.
+
+Every release scans these rows alike, so an archive of an earlier one adds to a scan of today's.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from math import inf, nan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from model_monitor.bias.measures import BiasMeasures
+from model_monitor.bias.monitor import BiasMonitor
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.analysis_config import AnalysisConfig, FacetConfig
+from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitor import run_baseline
+from model_monitor.states import OutcomePlan, ProblemType, RequestsBuilder, State
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+FEATURES = (
+    "age int, amount double, price decimal(6,2), code string, city string, note string, member boolean, day date, "
+    "seen timestamp, embedding array<double>, tags map<string,string>, nothing string"
+)
+"""A column of every type that the scan tells apart."""
+
+ARCHIVES = sorted(folder for folder in Path(__file__).parent.iterdir() if (folder / "profile.parquet").is_file())
+"""The folder of each, the oldest first."""
+
+PROFILE_BYTES = "profile.state"
+"""The profile in one piece: a profile's Parquet file has the states alone, without the envelopes around them."""
+
+LONG = "ä" * 300
+
+VECTOR = [1.0, nan, None]
+
+DAY, SEEN = date(2026, 1, 31), datetime(2026, 1, 31, 5)
+
+ROWS = [
+    (30, 1.5, Decimal("9.99"), "1", "Ulm", "a", True, DAY, SEEN, VECTOR, {"a": "b"}, None),
+    (40, 2.5, Decimal("0.01"), "2.5", "Köln", "a", False, DAY, SEEN, [1.0], {}, None),
+    (None, nan, None, None, None, None, None, None, None, None, None, None),
+    (20, inf, Decimal("-5.00"), "1", "Ulm", LONG, True, DAY, SEEN, [], {}, None),
+    (50, None, Decimal("5.00"), "4", "Bonn", LONG, True, DAY, SEEN, [], {}, None),
+    (60, 3.5, Decimal("1.00"), "1", "Ulm", "12", True, DAY, SEEN, [2.0, 3.0], {}, None),
+    (10, 4.5, Decimal("1.00"), "1.5", "Köln", "1e3", False, DAY, SEEN, [2.0], {}, None),
+    (70, 8.0, Decimal("1.00"), "0", "Bonn", "true", False, DAY, SEEN, [2.0], {}, None),
+]
+
+BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
+SCORED = [("1", "1", 0.75)] * 3 + [("0", "1", 0.625)] + [("1", "0", 0.25)] * 2 + [("0", "0", 0.125)] * 4
+"""Label, prediction, probability: 3 true positives, 1 false one, 2 missed, 4 true negatives."""
+
+REGRESSION = OutcomePlan(ProblemType.REGRESSION)
+ESTIMATED = [(10.0, 11.0), (20.0, 18.0), (30.0, 33.0), (40.0, 40.0)]
+"""Label, prediction: off by 1, 2, 3 and 0."""
+
+PEOPLE = [("F", "yes", "yes")] * 2 + [("F", "no", "no")] * 3 + [("M", "yes", "yes")] * 4 + [("M", "no", "yes")]
+"""Sex, label, predicted label."""
+
+BIAS = BiasMeasures(
+    AnalysisConfig(
+        label="label",
+        label_values_or_threshold=("yes",),
+        facet=(FacetConfig(name_or_index="sex", value_or_threshold=("F",)),),
+    ),
+    "label",
+    "predicted",
+)
+
+
+def states_of(spark: SparkSession, **options: object) -> dict[str, State]:
+    """The state of a run of every kind, by the file's name in an archive. options: of the data-quality monitor."""
+    features = spark.createDataFrame(ROWS, FEATURES).coalesce(1)
+    scored = spark.createDataFrame(SCORED, "label string, prediction string, probability double").coalesce(1)
+    estimated = spark.createDataFrame(ESTIMATED, "label double, prediction double").coalesce(1)
+    people = spark.createDataFrame(PEOPLE, "sex string, label string, predicted string")
+    return {
+        "profile": run_baseline(features, DataQualityMonitor(**options)).state,
+        "outcomes-binary": run_baseline(scored, ModelQualityMonitor(BINARY)).state,
+        "outcomes-regression": run_baseline(estimated, ModelQualityMonitor(REGRESSION)).state,
+        "contingency": run_baseline(people, BiasMonitor(BIAS)).state,
+        "requests": _requests(),
+    }
+
+
+def _requests() -> State:
+    builder = RequestsBuilder()
+    builder.update(pa.array([200, 200, 503]), pa.array([10.0, 20.0, 90.0]), pa.array(np.full(3, 50.0)))
+    return builder.state()

@@ -1,0 +1,34 @@
+"""Writes the archive that this code makes of the rows in scanned.py: what later releases have to read and to add.
+
+    python -m tests.archives.write tests/archives/0.2.0
+
+Run it with every release whose states have other bytes than those of the one before. A folder that was released stays as it is.
+`0.1.0-c3cbe36` is what commit c3cbe36 wrote, before the states of a feature were kept by kind.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.archives.scanned import PROFILE_BYTES, states_of
+
+from model_monitor.history.archive import to_parquet
+from model_monitor.runtime.session import local_session, stop_session
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    spark = local_session()
+    spark.conf.set("spark.sql.session.timeZone", "UTC")
+    try:
+        states = states_of(spark)
+        for name, state in states.items():
+            (folder / f"{name}.parquet").write_bytes(to_parquet(state))
+        (folder / PROFILE_BYTES).write_bytes(states["profile"].to_bytes())
+    finally:
+        stop_session(spark)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
