@@ -13,7 +13,15 @@ import numpy as np
 
 from model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
 from model_monitor.drift import NumericDistribution
-from model_monitor.states import FeatureProfile, Frequencies, FrequenciesBuilder, Profile
+from model_monitor.states import (
+    FeatureProfile,
+    Frequencies,
+    FrequenciesBuilder,
+    KllSketch,
+    Moments,
+    Profile,
+    State,
+)
 
 NO_SKETCH = "statistics.json holds no sketch of it; give the states/ folder beside it, or make the baseline again --with-sketches"
 NOT_IN_SKETCH = (
@@ -23,6 +31,7 @@ NOT_IN_SKETCH = (
 NOT_LISTED = "statistics.json does not list its values one by one, they are too many; give the states/ folder beside it"
 NOT_EXACT = "it has more than {limit:,} distinct values, so their counts are not exact"
 NOT_COUNTED = "its values are neither numbers nor texts, and were not counted"
+LACKING = "its state {kind!r} is missing: not every run that was merged has it, or a later release wrote it"
 NOTHING_SAID = "statistics.json says nothing of its values"
 
 
@@ -60,12 +69,20 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     if inferred_type.is_numeric and feature.kll is not None and feature.moments is not None:
         numbers = NumericDistribution.of(feature.kll, feature.moments)
         return FeatureDistribution(inferred_type, rows, present, numbers=numbers)
+    needed = (KllSketch, Moments) if inferred_type.is_numeric else (Frequencies,)
+    if reason := why_lacking(feature, *needed):
+        return FeatureDistribution(inferred_type, rows, present, reason=reason)
     if feature.frequencies is None:
         return FeatureDistribution(inferred_type, rows, present, reason=NOT_COUNTED)
     if not feature.frequencies.exact:
         reason = NOT_EXACT.format(limit=feature.frequencies.limit)
         return FeatureDistribution(inferred_type, rows, present, reason=reason)
     return FeatureDistribution(inferred_type, rows, present, categories=feature.frequencies.counts)
+
+
+def why_lacking(feature: FeatureProfile, *needed: type[State]) -> str | None:
+    """Why nobody can know what rests on these states, if the feature lacks one of them."""
+    return next((LACKING.format(kind=state.KIND) for state in needed if state.KIND in feature.lacking), None)
 
 
 def from_statistics(statistics: Statistics) -> dict[str, FeatureDistribution]:

@@ -24,7 +24,7 @@ from model_monitor.documents.statistics import (
     StringStatistics,
     VectorStatistics,
 )
-from model_monitor.states import ColumnType, FeatureProfile, Profile
+from model_monitor.states import ColumnType, DistinctRegisters, FeatureProfile, Moments, Profile
 from model_monitor.states.metrics import FeatureMetrics
 
 MAX_DOMAIN_SIZE = 120
@@ -40,6 +40,7 @@ def statistics_of(
 ) -> Statistics:
     """The statistics of a profile. metrics: Deequ's metrics of its features, by name.
 
+    What rests on a state that a feature lacks is left out: null says that a number is undefined, and here nobody can know.
     Source: C4.1, G1 to G9.
     """
     return Statistics(
@@ -84,23 +85,30 @@ def _feature(
         domain = domain_of(feature, max_domain_size)
         texts = StringStatistics(
             common=common,
-            distinct_count=float(metrics.approx_count_distinct or 0),
+            distinct_count=_distinct_count(feature, metrics),
             completeness=feature.completeness,
             distribution=Distribution(categorical=_categorical(domain)) if domain else None,
         )
     return FeatureStatistics(name=feature.name, inferred_type=inferred_type, string_statistics=texts)
 
 
+def _distinct_count(feature: FeatureProfile, metrics: FeatureMetrics) -> float | None:
+    return None if DistinctRegisters.KIND in feature.lacking else float(metrics.approx_count_distinct or 0)
+
+
 def _numerical(
     feature: FeatureProfile, metrics: FeatureMetrics, common: Common, *, with_sketches: bool
 ) -> NumericalStatistics:
+    moments = {
+        "mean": metrics.mean,
+        "sum": metrics.sum,
+        "std_dev": metrics.standard_deviation,
+        "min": metrics.minimum,
+        "max": metrics.maximum,
+    }
     return NumericalStatistics(
         common=common,
-        mean=metrics.mean,
-        sum=metrics.sum,
-        std_dev=metrics.standard_deviation,
-        min=metrics.minimum,
-        max=metrics.maximum,
+        **({} if Moments.KIND in feature.lacking else moments),
         approximate_num_distinct_values=metrics.approx_count_distinct,
         completeness=feature.completeness,
         distribution=_kll(feature, with_sketches=with_sketches),

@@ -54,7 +54,8 @@ class Explanation:
     """All that is known of one feature, or metric, of a run.
 
     outcomes: its checks. derivation: of its drift check; None if there is none, then no_derivation says why. types: how many
-    cells of the current data look like what; of a feature only. run, baseline: where both are.
+    cells of the current data look like what; of a feature only. lacking: kinds of states that only
+    some of the merged runs have. run, baseline: where both are.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Explanation:
     derivation: Derivation | None = None
     no_derivation: str | None = None
     types: Mapping[str, int] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
     baseline: str | None = None
 
     @property
@@ -86,6 +88,7 @@ class Explanation:
             "baseline": self.baseline,
             "checks": [outcome.plain() for outcome in self.outcomes],
             "types": dict(self.types),
+            "lacking": list(self.lacking),
             "derivation": None if derivation is None else _plain(derivation, reproduced=self.is_reproduced),
             "no_derivation": self.no_derivation,
         }

@@ -34,7 +34,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     profile = _profile_of(name, run.folder)
     drift = next((outcome for outcome in outcomes if outcome.check == DRIFT), None)
     if profile is None or drift is None:
-        return Explanation(name, run.folder, outcomes, types=_types(profile))
+        return Explanation(name, run.folder, outcomes, types=_types(profile), lacking=_lacking(profile))
     reference = references.to_run(baseline_path) if baseline_path else _reference_of(run)
     found = _derived(name, drift, profile, reference)
     return Explanation(
@@ -44,6 +44,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
         derivation=found if isinstance(found, Derivation) else None,
         no_derivation=None if isinstance(found, Derivation) else found,
         types=_types(profile),
+        lacking=_lacking(profile),
         baseline=_place(reference) if reference else None,
     )
 
@@ -112,6 +113,10 @@ def _types(profile: FeatureProfile | None) -> dict[str, int]:
         "missing": types.missing,
     }
     return {name: count for name, count in counts.items() if count}
+
+
+def _lacking(profile: FeatureProfile | None) -> tuple[str, ...]:
+    return tuple(sorted(profile.lacking)) if profile else ()
 
 
 def _place(reference: BaselineReference) -> str:

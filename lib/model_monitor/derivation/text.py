@@ -25,6 +25,8 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield f"held against {explanation.baseline}"
     if explanation.types:
         yield "cells: " + ", ".join(f"{count:,} {name}" for name, count in explanation.types.items())
+    if explanation.lacking:
+        yield f"lacks {', '.join(explanation.lacking)}: not every run that was merged has it"
     for outcome in explanation.outcomes:
         yield ""
         yield from _check(outcome)

@@ -2,12 +2,13 @@
 
 Parquet, because any tool opens it. A profile, `states/profile.parquet`, has a row for each feature and kind of state, so that
 one feature's states can be read without the others; any other state is a single row. The layout is described in docs/files.md;
-state bytes carry their own version (P20).
+state bytes carry their own version (P20). What a later release added to a profile is left out and named.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pyarrow as pa
@@ -16,10 +17,13 @@ import pyarrow.parquet as pq
 from model_monitor.errors import BadState
 from model_monitor.states import ColumnType, FeatureProfile, Profile, State, decode
 
+log = logging.getLogger(__name__)
+
 FOLDER = "states"
 PROFILE = "states/profile.parquet"
 VERSION = 1
 METADATA = b"model_monitor"
+LACKING = "lacking"
 SCHEMA = pa.schema(
     [
         ("position", pa.int32()),
@@ -42,6 +46,8 @@ def to_parquet(state: State) -> bytes:
     if isinstance(state, Profile):
         rows = _rows_of_profile(state)
         header = {"version": VERSION, "item_count": state.item_count, "header": dict(sorted(state.header.items()))}
+        if lacking := _lacking(state):
+            header[LACKING] = lacking
     else:
         rows = [{"kind": state.KIND, "state": state.to_bytes()}]
         header = {"version": VERSION, "kind": state.KIND}
@@ -58,7 +64,7 @@ def from_parquet(content: bytes, where: str) -> State:
     """
     table, header = _read(content, where)
     rows = table.to_pylist()
-    return decode(rows[0]["state"]) if "kind" in header else _profile_of(rows, header)
+    return decode(rows[0]["state"]) if "kind" in header else _profile_of(rows, header, where)
 
 
 def feature_from_parquet(content: bytes, where: str, name: str) -> FeatureProfile | None:
@@ -71,7 +77,7 @@ def feature_from_parquet(content: bytes, where: str, name: str) -> FeatureProfil
     if "kind" in header or not places:
         return None
     rows = table.slice(places[0], len(places)).to_pylist()  # the rows of a feature stand together
-    return _profile_of(rows, header).features[0]
+    return _profile_of(rows, header, where).features[0]
 
 
 def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
@@ -84,7 +90,10 @@ def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
     except (pa.ArrowException, KeyError, TypeError, ValueError) as fault:
         raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(fault).__name__})") from fault
     if version != VERSION:
-        raise BadState(f"{where}: has version {version!r} of the states' layout; this release reads version {VERSION}")
+        raise BadState(
+            f"{where}: has version {version!r} of the states' layout, which another release wrote; this one reads version "
+            f"{VERSION}"
+        )
     return table, header
 
 
@@ -98,17 +107,26 @@ def _rows_of_profile(profile: Profile) -> list[dict[str, Any]]:
             "state": state.to_bytes(),
         }
         for position, feature in enumerate(profile.features)
-        for state in feature.states
+        for state in feature.states.values()
     ]
 
 
-def _profile_of(rows: list[dict[str, Any]], header: dict[str, Any]) -> Profile:
-    states: dict[tuple[int, str, str], list[Any]] = {}
+def _lacking(profile: Profile) -> dict[str, list[str]]:
+    """The kinds that features lack, by position; only of those that lack some."""
+    return {str(place): sorted(feature.lacking) for place, feature in enumerate(profile.features) if feature.lacking}
+
+
+def _profile_of(rows: list[dict[str, Any]], header: dict[str, Any], where: str) -> Profile:
+    blobs: dict[tuple[int, str, str], list[bytes]] = {}
     for row in rows:
         key = (row["position"], row["feature"], row["column_type"])
-        states.setdefault(key, []).append(decode(row["state"]))
+        blobs.setdefault(key, []).append(row["state"])
+    noted = header.get(LACKING, {})
     features = tuple(
-        FeatureProfile.of(name, ColumnType(column_type), found)
-        for (_, name, column_type), found in sorted(states.items())
+        FeatureProfile.decoded(name, ColumnType(column_type), found, noted.get(str(place), ()))
+        for (place, name, column_type), found in sorted(blobs.items())
     )
+    unread = {row["kind"] for row in rows}.difference(*(feature.states for feature in features))
+    if unread:
+        log.warning("%s: a later release wrote %s, which this one leaves out", where, ", ".join(sorted(unread)))
     return Profile(header["item_count"], features, header["header"])

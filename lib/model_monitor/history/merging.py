@@ -6,6 +6,7 @@ A day of hours, or a rolling baseline, is the sum of the states that its runs le
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -66,16 +67,29 @@ def _sum(paths: Sequence[str]) -> Any:
 
     Raises BadState naming the path of the first one that can't be added to those before it.
     """
-    total = read_state(paths[0])
+    total: Any = read_state(paths[0])
     for path in paths[1:]:
         other = read_state(path)
         if type(other) is not type(total):
             raise BadState(f"{path} can't be added to {paths[0]}: it has a {other.KIND!r} and not a {total.KIND!r}")
         try:
-            total = total + other
+            both = total + other
         except BadState as fault:
             raise BadState(f"{path} can't be added to {paths[0]}: {fault}") from fault
+        if isinstance(total, Profile):
+            _name_what_is_lost(total, both, path)
+        total = both
     return total
+
+
+def _name_what_is_lost(before: Profile, total: Profile, path: str) -> None:
+    """Warn of the states that the sum lacks since the run at `path` was added, and say which side has none."""
+    lost: Counter[tuple[str, str]] = Counter()
+    for mine, added in zip(before.features, total.features, strict=False):
+        for kind in added.lacking - mine.lacking:
+            lost[path if kind in mine.states else f"what was added before {path}", kind] += 1
+    for (side, kind), features in sorted(lost.items()):
+        log.warning("%s has no %r of %d features; the documents leave out what needs it", side, kind, features)
 
 
 def _data_quality(path: str, profile: Profile) -> DataQualityMonitor:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, require_equal, unpack
+from model_monitor.states.kinds import registered
 
 Keys: TypeAlias = NDArray[np.uint64]  # shape (rows,), a hash of what identifies a row
 Blocks: TypeAlias = NDArray[np.int64]  # shape (rows,), the number of each row's block
@@ -41,6 +42,7 @@ def blocks_of(keys: Keys) -> Blocks:
     return (mixed >> np.uint64(58)).astype(np.int64)
 
 
+@registered
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockSums:
     """Sums by name and block, shape (names, blocks)."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, require_equal, unpack
+from model_monitor.states.kinds import registered
 
 CLASS_LIMIT = 1000
 """Most different labels and predictions together; more are no classes but numbers or names."""
@@ -23,6 +24,7 @@ CLASS_LIMIT = 1000
 _LENGTH = np.dtype("<i8")
 
 
+@registered
 @dataclass(frozen=True, slots=True)
 class ConfusionCounts:
     """Rows by label and prediction, those that occurred.

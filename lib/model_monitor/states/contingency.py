@@ -17,6 +17,7 @@ from typing import ClassVar, TypeAlias
 
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, require_equal, unpack
+from model_monitor.states.kinds import registered
 
 Key: TypeAlias = int | str | None
 """What a row is counted by in one column: a standing, a text, None for a missing text or a column that isn't there."""
@@ -86,6 +87,7 @@ class ColumnFacts:
         )
 
 
+@registered
 @dataclass(frozen=True, slots=True)
 class Contingency:
     """The rows of one data set by their kinds.

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.states.encoding import pack, unpack, unpack_numbers
+from model_monitor.states.kinds import registered
 
 InferredType: TypeAlias = Literal["Integral", "Fractional", "String", "Unknown"]
 Kinds: TypeAlias = NDArray[np.int8]  # shape (cells,), members of DataType
@@ -41,6 +42,7 @@ class DataType(IntEnum):
     TEXT = 4
 
 
+@registered
 @dataclass(frozen=True, slots=True)
 class DataTypeCounts:
     """Cells of a column by what they look like. unknown: present, but not looked into (arrays, maps)."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from model_monitor.errors import BadState
 from model_monitor.states.distinct_bias import BIASES, LINEAR_COUNTING_LIMIT, RAW_ESTIMATES
 from model_monitor.states.encoding import pack, require_equal, unpack
+from model_monitor.states.kinds import registered
 
 Hashes: TypeAlias = NDArray[np.uint64]  # shape (values,)
 Registers: TypeAlias = NDArray[np.uint8]  # shape (REGISTERS,), from 0 to 56
@@ -46,6 +47,7 @@ def _zeros() -> Registers:
     return np.zeros(REGISTERS, dtype=np.uint8)
 
 
+@registered
 @dataclass(frozen=True, slots=True, eq=False)
 class DistinctRegisters:
     """Registers of the values seen.

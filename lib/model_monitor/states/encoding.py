@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from model_monitor.errors import BadState
+from model_monitor.states.upgrades import upgraded
 
 Parameters: TypeAlias = Mapping[str, int | float | str]
 
@@ -25,6 +26,7 @@ MAGIC = b"SMMS"
 ENVELOPE_VERSION = 1
 
 _HEAD = struct.Struct("<4sBBBHQ")
+_VERSION_AT = 5  # behind the magic and the envelope's own version
 _CHECKSUM = struct.Struct("<I")
 _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -43,30 +45,34 @@ def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> byt
 
 
 def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]:
-    """Parameters and payload of bytes that `pack` made with this kind and version.
+    """Parameters and payload of bytes that `pack` made with this kind, in this version or an older one (upgrades.py).
 
     Raises BadState naming what is wrong with the bytes.
     """
     body_size, name_end, parameters_end = _places(blob)
-    if _CHECKSUM.unpack_from(blob, body_size)[0] != zlib.crc32(memoryview(blob)[:body_size]):
-        raise BadState(
-            "state bytes: the checksum is wrong, so the bytes were changed or cut; read them again or rescan"
-        )
+    _require_checksum(blob, body_size)
     found = bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace")
     if found != kind:
         raise BadState(f"state bytes: they hold a state of kind {found!r}; {kind!r} is expected here")
-    if blob[5] != version:
-        raise BadState(f"state bytes: {kind!r} has version {blob[5]}; this release reads version {version}")
-    return dict(_parameters(bytes(blob[name_end:parameters_end]))), blob[parameters_end:body_size]
+    parameters: Mapping[str, Any] = _parameters(bytes(blob[name_end:parameters_end]))
+    payload = blob[parameters_end:body_size]
+    if blob[_VERSION_AT] != version:
+        parameters, payload = upgraded(kind, blob[_VERSION_AT], version, parameters, payload)
+    return dict(parameters), payload
 
 
-def kind_of(blob: bytes) -> str:
-    """The kind of the state in these bytes, without reading the state.
+def kind_and_version(blob: bytes) -> tuple[str, int]:
+    """The kind of the state in these bytes and the version of its payload, without reading the state.
 
     Raises BadState if they are no state bytes, or are cut.
     """
     name_end = _places(blob)[1]
-    return bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace")
+    return bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace"), blob[_VERSION_AT]
+
+
+def require_intact(blob: bytes) -> None:
+    """Raises BadState if the bytes are no state's, or were changed or cut."""
+    _require_checksum(blob, _places(blob)[0])
 
 
 def require_equal(kind: str, parameter: str, left: object, right: object) -> None:
@@ -94,6 +100,13 @@ def unpack_numbers(kind: str, numbers: struct.Struct, payload: bytes) -> tuple[A
 def _parameters(described: bytes) -> dict[str, Any]:
     """Those that `pack` described, which most states of a kind have in common."""
     return json.loads(described) if described else {}
+
+
+def _require_checksum(blob: bytes, body_size: int) -> None:
+    if _CHECKSUM.unpack_from(blob, body_size)[0] != zlib.crc32(memoryview(blob)[:body_size]):
+        raise BadState(
+            "state bytes: the checksum is wrong, so the bytes were changed or cut; read them again or rescan"
+        )
 
 
 def _places(blob: bytes) -> tuple[int, int, int]:

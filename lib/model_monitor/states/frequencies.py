@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, require_equal, unpack
 from model_monitor.states.hashing import Hashes
+from model_monitor.states.kinds import registered
 
 LIMIT = 4096  # P15
 
@@ -39,6 +40,7 @@ _HASH_BYTES = 8
 _LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
 
 
+@registered
 @dataclass(frozen=True, slots=True)
 class Frequencies:
     """Counts by value.

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, require_equal, unpack
+from model_monitor.states.kinds import registered
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), finite
 
@@ -49,6 +50,7 @@ def _one_empty_level() -> tuple[Values, ...]:
     return (np.empty(0),)
 
 
+@registered
 @dataclass(frozen=True, slots=True, eq=False)
 class KllSketch:
     """A finished sketch.

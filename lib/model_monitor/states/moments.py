@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.states.encoding import pack, unpack, unpack_numbers
+from model_monitor.states.kinds import registered
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,)
 
@@ -24,6 +25,7 @@ BLOCK_VALUES = 4096  # P1
 _NUMBERS = struct.Struct("<5q5d")
 
 
+@registered
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
     """Counts and moments of one feature's values.

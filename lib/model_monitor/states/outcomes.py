@@ -7,7 +7,6 @@ is the finished state. What a row has to be is said there; rows that are somethi
 from __future__ import annotations
 
 import json
-import struct
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, TypeAlias
@@ -20,7 +19,9 @@ from model_monitor.errors import BadState
 from model_monitor.states.blocks import Blocks, BlockSums, Keys, Numbers, blocks_of, summed
 from model_monitor.states.confusion import ConfusionCounts
 from model_monitor.states.encoding import pack, require_equal, unpack
+from model_monitor.states.kinds import registered
 from model_monitor.states.labels import class_key, is_positive
+from model_monitor.states.parts import joined, split
 from model_monitor.states.probabilities import NAMES as PROBABILITY_NAMES
 from model_monitor.states.probabilities import probability_sums
 from model_monitor.states.regression import RegressionSums
@@ -36,7 +37,6 @@ THRESHOLD = 0.5
 """The score above which the positive class is predicted. Source: C5.4."""
 
 _CHUNK_ROWS = 1 << 17  # sums of doubles depend on how rows are grouped, so the groups are always these
-_LENGTH = struct.Struct("<Q")
 _PARTS_OF_A_KEY = 40  # bits for the row within a part
 
 
@@ -86,6 +86,7 @@ class OutcomePlan:
         return cls(**members)
 
 
+@registered
 @dataclass(frozen=True, slots=True)
 class Outcomes:
     """The states of one scan.
@@ -134,8 +135,7 @@ class Outcomes:
     def to_bytes(self) -> bytes:
         """The state's bytes: those of its states, each after its length."""
         states = (self.confusion, self.scores, self.regression, self.probabilities, self.values)
-        blobs = [state.to_bytes() for state in states]
-        payload = b"".join(part for blob in blobs for part in (_LENGTH.pack(len(blob)), blob))
+        payload = joined(state.to_bytes() for state in states)
         return pack(self.KIND, self.VERSION, {"plan": self.plan.to_json(), "item_count": self.item_count}, payload)
 
     @classmethod
@@ -145,13 +145,8 @@ class Outcomes:
         Raises BadState naming what is wrong with the bytes.
         """
         parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
-        blobs, start = [], 0
-        for _ in range(5):
-            place = start + _LENGTH.size
-            size = _LENGTH.unpack_from(payload, start)[0] if place <= len(payload) else len(payload)
-            blobs.append(payload[place : place + size])
-            start = place + size
-        if start != len(payload) or "plan" not in parameters:
+        blobs = split(cls.KIND, payload)
+        if len(blobs) != 5 or "plan" not in parameters:
             raise BadState(
                 f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no five states"
             )

@@ -1,38 +1,30 @@
 """All that one scan knows of a data set: a `Profile` of `FeatureProfile`s, themselves states that add.
 
-statistics.json is a projection of a profile, and can be made from a stored one without the data. Runs on the driver.
+A feature has states by kind, whatever kinds its scan gathered. Profiles of unequal scans add: the sum has the kinds that both
+sides have and names those that it lacks. statistics.json is a projection of a profile, and can be made from a stored one
+without the data. Runs on the driver.
 """
 
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, TypeVar
 
-from model_monitor.errors import BadState
 from model_monitor.states.data_types import DataTypeCounts, InferredType
 from model_monitor.states.distinct import DistinctRegisters
-from model_monitor.states.encoding import pack, require_equal, unpack
+from model_monitor.states.encoding import kind_and_version, pack, require_equal, unpack
 from model_monitor.states.frequencies import Frequencies
+from model_monitor.states.kinds import decode, decode_if_known, registered
 from model_monitor.states.kll import KllSketch
 from model_monitor.states.moments import Moments
+from model_monitor.states.parts import joined, split
 from model_monitor.states.state import State
 from model_monitor.states.vectors import VectorCounts
 
 S = TypeVar("S", bound=State)
-
-_LENGTH = struct.Struct("<Q")
-_STATES: tuple[type[State], ...] = (
-    DataTypeCounts,
-    Moments,
-    KllSketch,
-    DistinctRegisters,
-    Frequencies,
-    VectorCounts,
-)
 
 
 class ColumnType(Enum):
@@ -54,40 +46,84 @@ _TYPES_OF_NUMBERS: Mapping[ColumnType, InferredType] = {
 }
 
 
+def _nothing_counted() -> dict[str, State]:
+    return {DataTypeCounts.KIND: DataTypeCounts()}
+
+
+@registered
 @dataclass(frozen=True, slots=True)
 class FeatureProfile:
-    """The states of one feature; None where a column of this type has no such state.
+    """The states of one feature.
+
+    states: by kind, those that a column of its type has and its scan gathered; data_types always. lacking: kinds that the
+    feature can't have any more, since not all of its rows were counted by them.
 
     data_types counts every cell, and NaN as missing. A text column has moments, kll and frequencies: its numbers count
     if it `is_numeric`, and then they are those of all its present cells.
     """
 
     KIND: ClassVar[str] = "feature"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     name: str = ""
     column_type: ColumnType = ColumnType.TEXT
-    data_types: DataTypeCounts = field(default_factory=DataTypeCounts)
-    moments: Moments | None = None
-    kll: KllSketch | None = None
-    distinct: DistinctRegisters | None = None
-    frequencies: Frequencies | None = None
-    vectors: VectorCounts | None = None
+    states: Mapping[str, State] = field(default_factory=_nothing_counted)
+    lacking: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, name: str, column_type: ColumnType, states: Iterable[State]) -> FeatureProfile:
+    def of(
+        cls, name: str, column_type: ColumnType, states: Iterable[State], lacking: Iterable[str] = ()
+    ) -> FeatureProfile:
         """The profile that has these states, at most one of each kind; of no rows if there are none."""
-        found = {type(state): state for state in states}
-        return cls(
-            name,
-            column_type,
-            _of_type(DataTypeCounts, found) or DataTypeCounts(),
-            _of_type(Moments, found),
-            _of_type(KllSketch, found),
-            _of_type(DistinctRegisters, found),
-            _of_type(Frequencies, found),
-            _of_type(VectorCounts, found),
-        )
+        found = _nothing_counted() | {state.KIND: state for state in states}
+        return cls(name, column_type, dict(sorted(found.items())), frozenset(lacking))
+
+    @classmethod
+    def decoded(
+        cls, name: str, column_type: ColumnType, blobs: Iterable[bytes], lacking: Iterable[str] = ()
+    ) -> FeatureProfile:
+        """The profile that has the states in these bytes, and lacks those that only a later release can read.
+
+        Raises BadState if bytes are damaged, or its data_types can't be read, without which nothing is known of it.
+        """
+        states, lacked = [], set(lacking)
+        for blob in blobs:
+            kind, _ = kind_and_version(blob)
+            state = decode(blob) if kind == DataTypeCounts.KIND else decode_if_known(blob)
+            if state is None:
+                lacked.add(kind)
+            else:
+                states.append(state)
+        return cls.of(name, column_type, states, lacked)
+
+    def state(self, kind: type[S]) -> S | None:
+        """The state of this type; None if a column of the feature's type has none, or it is lacking."""
+        found = self.states.get(kind.KIND)
+        return found if isinstance(found, kind) else None
+
+    @property
+    def data_types(self) -> DataTypeCounts:
+        return self.state(DataTypeCounts) or DataTypeCounts()
+
+    @property
+    def moments(self) -> Moments | None:
+        return self.state(Moments)
+
+    @property
+    def kll(self) -> KllSketch | None:
+        return self.state(KllSketch)
+
+    @property
+    def distinct(self) -> DistinctRegisters | None:
+        return self.state(DistinctRegisters)
+
+    @property
+    def frequencies(self) -> Frequencies | None:
+        return self.state(Frequencies)
+
+    @property
+    def vectors(self) -> VectorCounts | None:
+        return self.state(VectorCounts)
 
     @property
     def inferred_type(self) -> InferredType:
@@ -125,9 +161,9 @@ class FeatureProfile:
         return dict(self.frequencies.counts)
 
     def __add__(self, other: FeatureProfile) -> FeatureProfile:
-        """State by state. A profile of no rows may lack the states that the other one has.
+        """Kind by kind. What only one side has the sum lacks; a profile of no rows takes nothing away.
 
-        Raises BadState if the names or types differ, or if only one of them has some state.
+        Raises BadState if the names or types differ, or the parameters of a kind that both have.
         """
         require_equal(self.KIND, "name", self.name, other.name)
         require_equal(f"feature {self.name!r}", "column_type", self.column_type.value, other.column_type.value)
@@ -135,57 +171,42 @@ class FeatureProfile:
             return self
         if self._is_zero():
             return other
+        both = self.states.keys() & other.states.keys()
         return FeatureProfile(
             self.name,
             self.column_type,
-            self.data_types + other.data_types,
-            self._sum(self.moments, other.moments),
-            self._sum(self.kll, other.kll),
-            self._sum(self.distinct, other.distinct),
-            self._sum(self.frequencies, other.frequencies),
-            self._sum(self.vectors, other.vectors),
+            {kind: state + other.states[kind] for kind, state in self.states.items() if kind in both},
+            frozenset((self._kinds | other._kinds) - both),
         )
 
     def to_bytes(self) -> bytes:
-        """The state's bytes: those of its states, each after its length, which is 0 where there is none."""
-        blobs = (b"" if state is None else state.to_bytes() for state in self._every_state())
+        """The state's bytes: those of its states in the order of their kinds, each after its length."""
         parameters = {"name": self.name, "column_type": self.column_type.value}
-        return pack(self.KIND, self.VERSION, parameters, _joined(blobs))
+        if self.lacking:
+            parameters["lacking"] = ",".join(sorted(self.lacking))
+        return pack(self.KIND, self.VERSION, parameters, joined(state.to_bytes() for state in self.states.values()))
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> FeatureProfile:
-        """The profile that `to_bytes` wrote.
+        """The profile that `to_bytes` wrote, without the states that only a later release can read.
 
         Raises BadState naming what is wrong with the bytes.
         """
         parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
-        blobs = _split(cls.KIND, payload)
-        if len(blobs) != len(_STATES):
-            raise BadState(f"state bytes: a {cls.KIND!r} of {len(blobs)} states; it has to have {len(_STATES)}")
-        states = [kind.from_bytes(part) for kind, part in zip(_STATES, blobs, strict=True) if part]
-        return cls.of(parameters["name"], ColumnType(parameters["column_type"]), states)
+        lacking = filter(None, parameters.get("lacking", "").split(","))
+        column_type = ColumnType(parameters["column_type"])
+        return cls.decoded(parameters["name"], column_type, split(cls.KIND, payload), lacking)
 
     @property
-    def states(self) -> tuple[State, ...]:
-        """The states that the feature has."""
-        return tuple(state for state in self._every_state() if state is not None)
-
-    def _every_state(self) -> tuple[State | None, ...]:
-        return (self.data_types, self.moments, self.kll, self.distinct, self.frequencies, self.vectors)
+    def _kinds(self) -> frozenset[str]:
+        """The kinds of state that at least some of its rows were counted by."""
+        return self.lacking.union(self.states)
 
     def _is_zero(self) -> bool:
         return self.data_types.total == 0 and len(self.states) == 1
 
-    def _sum(self, mine: S | None, theirs: S | None) -> S | None:
-        if mine is not None and theirs is not None:
-            total: S = mine + theirs
-            return total
-        if mine is not None or theirs is not None:
-            kind = (mine or theirs).KIND  # type: ignore[union-attr]
-            raise BadState(f"feature {self.name!r}: only one of two profiles has {kind!r}; make both by the same scan")
-        return None
 
-
+@registered
 @dataclass(frozen=True, slots=True)
 class Profile:
     """The profiles of all features of a data set, in the order of its columns.
@@ -232,7 +253,7 @@ class Profile:
         """The state's bytes: those of its features, each after its length."""
         parameters: dict[str, int | float | str] = {f"header.{key}": value for key, value in self.header.items()}
         parameters["item_count"] = self.item_count
-        return pack(self.KIND, self.VERSION, parameters, _joined(feature.to_bytes() for feature in self.features))
+        return pack(self.KIND, self.VERSION, parameters, joined(feature.to_bytes() for feature in self.features))
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> Profile:
@@ -242,27 +263,5 @@ class Profile:
         """
         parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
         header = {key.removeprefix("header."): value for key, value in parameters.items() if key != "item_count"}
-        features = tuple(FeatureProfile.from_bytes(part) for part in _split(cls.KIND, payload))
+        features = tuple(FeatureProfile.from_bytes(part) for part in split(cls.KIND, payload))
         return cls(parameters["item_count"], features, header)
-
-
-def _of_type(kind: type[S], states: Mapping[type, State]) -> S | None:
-    state = states.get(kind)
-    return state if isinstance(state, kind) else None
-
-
-def _joined(blobs: Iterable[bytes]) -> bytes:
-    return b"".join(part for blob in blobs for part in (_LENGTH.pack(len(blob)), blob))
-
-
-def _split(kind: str, payload: bytes) -> list[bytes]:
-    blobs = []
-    start = 0
-    while start < len(payload):
-        place = start + _LENGTH.size
-        end = place + _LENGTH.unpack_from(payload, start)[0] if place <= len(payload) else place
-        if end > len(payload):
-            raise BadState(f"state bytes: a part of {kind!r} ends at byte {end} of {len(payload)}")
-        blobs.append(payload[place:end])
-        start = end
-    return blobs

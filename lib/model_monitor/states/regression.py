@@ -12,12 +12,14 @@ import numpy as np
 
 from model_monitor.states.blocks import BLOCKS, Blocks, Numbers, doubles, summed
 from model_monitor.states.encoding import pack, unpack
+from model_monitor.states.kinds import registered
 
 
 def _no_sums() -> Numbers:
     return np.zeros(BLOCKS)
 
 
+@registered
 @dataclass(frozen=True, slots=True, eq=False)
 class RegressionSums:
     """Sums by block, each of shape (blocks,).

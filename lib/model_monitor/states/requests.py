@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, unpack
+from model_monitor.states.kinds import registered
 from model_monitor.states.kll import KllBuilder, KllSketch
 from model_monitor.states.moments import Moments, MomentsBuilder
 
@@ -24,6 +25,7 @@ _HEAD = struct.Struct("<dqq")
 _STATUS = struct.Struct("<2q")
 
 
+@registered
 @dataclass(frozen=True, slots=True, eq=False)
 class Requests:
     """Requests whose records say how they ended.

@@ -10,8 +10,10 @@ import numpy as np
 
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, require_equal, unpack
+from model_monitor.states.kinds import registered
 
 
+@registered
 @dataclass(frozen=True, slots=True)
 class RowCounts:
     """Rows of one scan. refused: rows not kept, by reason. matches: kept rows for which each predicate is true.

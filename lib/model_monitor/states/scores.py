@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, require_equal, unpack
+from model_monitor.states.kinds import registered
 
 Scores: TypeAlias = NDArray[np.float64]  # shape (rows,) or (distinct scores,), from 0 to 1
 Counts: TypeAlias = NDArray[np.int64]  # shape (distinct scores,)
@@ -31,6 +32,7 @@ _DROPPED_BITS = np.uint32(32 - 20)  # P16
 _CHUNK_ROWS = 1 << 17
 
 
+@registered
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreCounts:
     """Rows of the negative and of the positive class by score, the scores ascending.

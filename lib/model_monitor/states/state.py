@@ -12,6 +12,8 @@ class State(Protocol):
     """
 
     KIND: ClassVar[str]
+    VERSION: ClassVar[int]
+    """Of the payload's layout; older ones are read by way of upgrades.py."""
 
     def __add__(self, other: Any, /) -> Any:
         """The state of the rows of both, those of `self` first; BadState if they were made with unequal parameters."""

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.states.encoding import pack, unpack, unpack_numbers
+from model_monitor.states.kinds import registered
 
 _NUMBERS = struct.Struct("<7q")
 
 
+@registered
 @dataclass(frozen=True, slots=True)
 class VectorCounts:
     """Counts of one column's vectors. missing: null vectors. shortest, longest: lengths; 0 if there are no vectors."""

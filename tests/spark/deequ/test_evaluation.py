@@ -110,7 +110,7 @@ def profile_of(columns):
         distinct.update(xxhash64_of(values[~np.isnan(values)]))
         found = moments.state()
         counts = DataTypeCounts(missing=found.absent, fractional=found.present)
-        features.append(FeatureProfile(name, ColumnType.FRACTIONAL, counts, found, None, distinct.state()))
+        features.append(FeatureProfile.of(name, ColumnType.FRACTIONAL, [counts, found, distinct.state()]))
     return Profile(features[0].data_types.total, tuple(features))
 
 

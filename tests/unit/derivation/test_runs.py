@@ -128,6 +128,7 @@ def test_the_json_has_the_same_numbers(runs, capsys):
     assert shown["derivation"]["largest_gap"]["gap"] - shown["derivation"]["correction"] == drift["observed"]
     assert sum(row["current"] for row in shown["derivation"]["table"]) == 100
     assert shown["types"] == {"Fractional": 100}
+    assert shown["lacking"] == []
 
 
 def test_a_feature_that_did_not_move_has_a_table_too(runs):
@@ -236,3 +237,17 @@ def test_the_command_starts_no_jvm_and_loads_neither_spark_nor_pandas(runs):
     printed = printed_by(program, "explain", "amount", "--run", str(runs / "window"))
 
     assert printed.splitlines()[-1] == "set()"
+
+
+def test_states_that_a_run_lacks_are_named(runs, capsys):
+    before = profile(numbers("amount", [1.0, 2.0, 3.0]))
+    [amount] = before.features
+    less = amount.of("amount", amount.column_type, [amount.data_types, amount.moments])
+    known = publish_baseline(runs / "merged", profile(amount + less))
+    publish_window(runs / "later", before, known, baseline=runs / "merged")
+    publish_window(runs / "several", profile(amount + less), known, baseline=runs / "merged")
+
+    assert explain("amount", str(runs / "later")).no_derivation.startswith("baseline: its state 'kll' is missing")
+    assert explain("amount", str(runs / "several")).lacking == ("kll",)
+    assert cli.main(["explain", "amount", "--run", str(runs / "several")]) == 0
+    assert "lacks kll: not every run that was merged has it" in capsys.readouterr().out.splitlines()

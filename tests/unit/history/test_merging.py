@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 
 import pytest
 from tests.programs import printed_by
 from tests.unit.derivation.runs_on_disk import numbers, profile, publish_baseline
+
+from model_monitor.history.merging import merge_runs
+from model_monitor.states import FeatureProfile
 
 
 def test_runs_are_merged_without_a_jvm(tmp_path):
@@ -24,3 +29,39 @@ def test_runs_are_merged_without_a_jvm(tmp_path):
     [age] = json.loads((tmp_path / "both" / "statistics.json").read_text())["features"]
     assert age["numerical_statistics"]["common"]["num_present"] == 3
     assert age["numerical_statistics"]["mean"] == pytest.approx(30.0)
+
+
+def without(kind, feature):
+    states = [state for name, state in feature.states.items() if name != kind]
+    return FeatureProfile.of(feature.name, feature.column_type, states)
+
+
+@pytest.mark.parametrize(
+    ("less", "side"), [(1, "two"), (0, "what was added before")], ids=["the second lacks it", "the first lacks it"]
+)
+def test_a_merge_names_the_run_without_a_state_that_the_other_has(tmp_path, caplog, less, side):
+    runs = [[numbers("age", [20.0, 30.0]), numbers("fare", [5.0])], [numbers("age", [40.0]), numbers("fare", [7.0])]]
+    runs[less][0] = without("moments", runs[less][0])
+    for name, features in zip(("one", "two", "three"), [*runs, runs[1]], strict=True):
+        publish_baseline(tmp_path / name, profile(*features))
+    paths = [str(tmp_path / name) for name in ("one", "two", "three")]
+
+    with caplog.at_level(logging.WARNING):
+        merge_runs(paths, str(tmp_path / "all"))
+
+    [warning] = caplog.messages  # not again of the third
+    assert re.match(rf".*{side}.* has no 'moments' of 1 features; the documents leave out what needs it$", warning)
+    age, fare = json.loads((tmp_path / "all" / "statistics.json").read_text())["features"]
+    assert "mean" not in age["numerical_statistics"]
+    assert fare["numerical_statistics"]["mean"] == pytest.approx(19 / 3)
+
+
+def test_a_merge_of_merges_still_knows_what_it_lacks(tmp_path):
+    publish_baseline(tmp_path / "one", profile(numbers("age", [20.0, 30.0])))
+    publish_baseline(tmp_path / "two", profile(without("moments", numbers("age", [40.0]))))
+    merge_runs([str(tmp_path / "one"), str(tmp_path / "two")], str(tmp_path / "both"))
+
+    total = merge_runs([str(tmp_path / "one"), str(tmp_path / "both")], str(tmp_path / "all"))
+
+    assert total.feature("age").lacking == {"moments"}
+    assert "mean" not in (tmp_path / "all" / "statistics.json").read_text()

@@ -8,7 +8,7 @@ import pytest
 
 from model_monitor.errors import BadState
 from model_monitor.states import decode
-from model_monitor.states.encoding import kind_of, pack, require_equal, unpack
+from model_monitor.states.encoding import kind_and_version, pack, require_equal, unpack
 
 BLOB = pack("kll", 1, {"k": 2048, "c": 0.64}, b"items")
 
@@ -22,7 +22,7 @@ def test_the_layout_is_the_documented_one():
 def test_unpack_gives_what_pack_was_given():
     assert unpack(BLOB, "kll", 1) == ({"k": 2048, "c": 0.64}, b"items")
     assert unpack(pack("moments", 3, {}, b""), "moments", 3) == ({}, b"")
-    assert kind_of(BLOB) == "kll"
+    assert kind_and_version(BLOB) == ("kll", 1)
 
 
 def test_the_order_in_which_parameters_are_named_does_not_change_the_bytes():
@@ -42,7 +42,14 @@ def with_checksum(body: bytes) -> bytes:
         pytest.param(b"PK\x03\x04" + BLOB[4:], "they begin with b'PK", id="another file"),
         pytest.param(BLOB[:-6] + b"XY" + BLOB[-4:], "the checksum is wrong", id="changed"),
         pytest.param(with_checksum(b"SMMS\x02" + BLOB[5:-4]), "envelope version 2; this release reads", id="envelope"),
-        pytest.param(with_checksum(BLOB[:5] + b"\x09" + BLOB[6:-4]), "'kll' has version 9; this release", id="version"),
+        pytest.param(
+            with_checksum(BLOB[:5] + b"\x09" + BLOB[6:-4]),
+            "'kll' has version 9, which a later release wrote",
+            id="later",
+        ),
+        pytest.param(
+            with_checksum(BLOB[:5] + b"\x00" + BLOB[6:-4]), "'kll' has version 0, which no release", id="none"
+        ),
         pytest.param(pack("moments", 1, {}, b""), "a state of kind 'moments'; 'kll' is expected", id="kind"),
     ],
 )

@@ -25,7 +25,7 @@ def profile_of(values, *, missing=0, text_counts=None):
     found = moments.state()
     counts = text_counts or DataTypeCounts(missing=found.absent, fractional=found.present)
     column_type = ColumnType.TEXT if text_counts else ColumnType.FRACTIONAL
-    feature = FeatureProfile("a.b", column_type, counts, found, None, distinct.state())
+    feature = FeatureProfile.of("a.b", column_type, [counts, found, distinct.state()])
     return Profile(len(values) + missing, (feature,))
 
 

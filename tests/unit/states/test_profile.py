@@ -11,16 +11,22 @@ from model_monitor.errors import BadState
 from model_monitor.states import (
     ColumnType,
     DataTypeCounts,
+    DistinctRegisters,
     FeatureProfile,
     Frequencies,
     KllSketch,
     Moments,
     Profile,
 )
+from model_monitor.states.encoding import pack, unpack
+from model_monitor.states.parts import joined
+
+ONE = Moments(count=1, sum=2.0, mean=2.0, minimum=2.0, maximum=2.0)
 
 
 def feature(name: str = "age", **states) -> FeatureProfile:
-    return FeatureProfile(name, ColumnType.TEXT, **{"data_types": DataTypeCounts(integral=3, missing=1), **states})
+    states = {"data_types": DataTypeCounts(integral=3, missing=1), **states}
+    return FeatureProfile.of(name, ColumnType.TEXT, states.values())
 
 
 def test_facts_of_a_numeric_feature():
@@ -45,7 +51,8 @@ def test_completeness_of_no_rows_is_not_a_number():
 
 def test_a_numeric_column_keeps_its_type_without_a_value():
     assert FeatureProfile("age", ColumnType.INTEGRAL).inferred_type == "Integral"
-    assert FeatureProfile("share", ColumnType.FRACTIONAL, DataTypeCounts(missing=3)).inferred_type == "Fractional"
+    shares = FeatureProfile.of("share", ColumnType.FRACTIONAL, [DataTypeCounts(missing=3)])
+    assert shares.inferred_type == "Fractional"
 
 
 def test_an_exact_domain_is_one_that_nothing_was_dropped_from():
@@ -63,15 +70,77 @@ def test_a_feature_takes_states_in_any_order():
     assert (found.distinct, found.frequencies, found.vectors) == (None, None, None)
 
 
-def test_features_of_other_names_types_or_states_do_not_add():
+def test_features_of_other_names_or_types_do_not_add():
     with pytest.raises(BadState, match="feature: name is 'age' here and 'Age' there"):
         feature("age") + feature("Age")
     with pytest.raises(BadState, match="feature 'age': column_type is 'text' here and 'date' there"):
         feature("age") + FeatureProfile("age", ColumnType.DATE)
-    with pytest.raises(
-        BadState, match="feature 'age': only one of two profiles has 'moments'; make both by the same scan"
-    ):
-        feature("age") + feature("age", moments=Moments())
+
+
+def test_a_sum_has_the_kinds_that_both_sides_have_and_names_those_that_one_of_them_lacks():
+    more, less = feature(moments=ONE, kll=KllSketch(), distinct=DistinctRegisters()), feature(kll=KllSketch())
+
+    for total in (more + less, less + more):
+        assert set(total.states) == {"data_types", "kll"}
+        assert total.lacking == {"distinct", "moments"}
+        assert (total.num_present, total.moments, total.distinct) == (6, None, None)
+
+
+def test_a_kind_that_a_sum_lacks_does_not_come_back():
+    lacking = feature(moments=ONE) + feature()
+    more = feature(moments=ONE)
+
+    assert (lacking + more).lacking == (more + lacking).lacking == {"moments"}
+    assert (feature() + more) + more == feature() + (more + more)
+    assert FeatureProfile.from_bytes(lacking.to_bytes()) == lacking
+
+
+def test_a_profile_of_no_rows_takes_no_kind_away():
+    assert feature(moments=ONE) + FeatureProfile("age") == feature(moments=ONE)
+    assert FeatureProfile("age") + feature(moments=ONE) == feature(moments=ONE)
+
+
+def test_unequal_parameters_of_a_kind_are_still_refused():
+    with pytest.raises(BadState, match="kll: k is 2048 here and 1024 there"):
+        feature(kll=KllSketch()) + feature(kll=KllSketch(k=1024), moments=ONE)
+
+
+def of_a_later_release(kind: str, version: int) -> bytes:
+    return pack(kind, version, {"alpha": 0.1}, b"a payload that nobody knows here")
+
+
+@pytest.mark.parametrize(("kind", "version"), [("reservoir", 1), ("moments", 2)], ids=["kind", "version"])
+def test_what_a_later_release_added_to_a_feature_is_lacking_here(kind, version):
+    blobs = [feature(kll=KllSketch()).to_bytes(), of_a_later_release(kind, version)]
+    parameters, payload = unpack(blobs[0], "feature", 2)
+    later = pack("feature", 2, parameters, payload + joined([blobs[1]]))
+
+    found = FeatureProfile.from_bytes(later)
+
+    assert (found.lacking, found.kll) == ({kind}, KllSketch())
+    assert (found + feature(kll=KllSketch())).lacking == {kind}
+
+
+def test_a_feature_whose_cells_a_later_release_counted_otherwise_is_not_read():
+    with pytest.raises(BadState, match="'data_types' has version 2, which a later release wrote"):
+        FeatureProfile.decoded("age", ColumnType.TEXT, [of_a_later_release("data_types", 2)])
+
+
+def test_damaged_bytes_are_not_taken_for_those_of_a_later_release():
+    damaged = of_a_later_release("reservoir", 1).replace(b"reservoir", b"reservoiR")
+
+    with pytest.raises(BadState, match="the checksum is wrong"):
+        FeatureProfile.decoded("age", ColumnType.TEXT, [damaged])
+
+
+def test_a_feature_of_version_1_had_six_places_for_its_states():
+    counts, sketch = DataTypeCounts(integral=3, missing=1), KllSketch()
+    payload = joined([counts.to_bytes(), b"", sketch.to_bytes(), b"", b"", b""])
+
+    found = FeatureProfile.from_bytes(pack("feature", 1, {"name": "age", "column_type": "text"}, payload))
+
+    assert found == feature(kll=sketch)
+    assert found.lacking == frozenset()
 
 
 def test_profiles_name_the_first_feature_that_differs():

@@ -9,7 +9,7 @@ import pyarrow as pa
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
-from model_monitor.data_quality.distributions import as_counted
+from model_monitor.data_quality.distributions import as_counted, why_lacking
 from model_monitor.data_quality.findings import NO_VALUES, Finding
 from model_monitor.documents.outcomes import CheckStatus
 from model_monitor.states import DataTypeCounts, Frequencies
@@ -39,7 +39,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, NO_VALUES)
     bounds = _matching(feature)
     if bounds is None:
-        return Finding.not_judged(threshold, NOT_COUNTED)
+        return Finding.not_judged(threshold, why_lacking(feature.current, Frequencies) or NOT_COUNTED)
     least, most = (count / present for count in bounds)
     if most < threshold:
         text = messages.requirement_not_met(most)

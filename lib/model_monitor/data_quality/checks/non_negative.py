@@ -7,8 +7,10 @@ import math
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
+from model_monitor.data_quality.distributions import why_lacking
 from model_monitor.data_quality.findings import NO_VALUES, Finding
 from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.states import Moments
 
 NOT_NUMERIC = "the current data's values are not all numbers"
 
@@ -32,7 +34,7 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     if not current.num_present:
         return Finding.not_judged(threshold, NO_VALUES)
     if moments is None or not current.is_numeric:
-        return Finding.not_judged(threshold, NOT_NUMERIC)
+        return Finding.not_judged(threshold, why_lacking(current, Moments) or NOT_NUMERIC)
     minimum = moments.minimum if moments.count else math.inf
     if moments.negative_infinite:
         minimum = -math.inf

@@ -1,0 +1,212 @@
+"""Archives of runs: those of every release are read and added, and what only one side knows is left out and named.
+
+The rows behind the archives are in tests/archives/scanned.py; the numbers here are worked out from them by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.archives.scanned import ARCHIVES, PROFILE_BYTES
+
+from model_monitor.bias.monitor import BiasMonitor
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.errors import BadState
+from model_monitor.history.archive import METADATA, feature_from_parquet, from_parquet, to_parquet
+from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, KllSketch, Moments, Profile
+from model_monitor.states.encoding import pack
+
+of_every_release = pytest.mark.parametrize("archive", ARCHIVES, ids=lambda folder: folder.name)
+
+
+def read(archive, name):
+    path = archive / f"{name}.parquet"
+    return from_parquet(path.read_bytes(), str(path))
+
+
+def twice(archive, name):
+    state = read(archive, name)
+    return state + state
+
+
+def plain(monitor, state, document=0):
+    return json.loads(monitor.documents(state, monitor.metrics(state))[document].to_json())
+
+
+def statistics_of(profile):
+    return {feature["name"]: feature for feature in plain(DataQualityMonitor(), profile)["features"]}
+
+
+def test_there_is_an_archive_of_every_layout_of_a_feature():
+    """Version 1 in six places, version 2 by kind."""
+    versions = {(archive / PROFILE_BYTES).read_bytes().split(b"SMMS")[2][1] for archive in ARCHIVES}
+
+    assert versions == set(range(1, FeatureProfile.VERSION + 1))
+
+
+@of_every_release
+@pytest.mark.parametrize("times", [1, 2], ids=["alone", "added to itself"])
+def test_features_of_every_release_have_their_numbers(archive, times):
+    profile = twice(archive, "profile") if times == 2 else read(archive, "profile")
+
+    assert profile.item_count == 8 * times
+    features = statistics_of(profile)
+    numbers = {
+        name: {member: statistics.get(member) for member in ("mean", "sum", "std_dev", "min", "max")}
+        for name, feature in features.items()
+        if (statistics := feature.get("numerical_statistics"))
+    }
+    assert numbers == {
+        # of the others: the mean of the squares less the square of the mean
+        # deviations 10, 0, 20, 10, 20, 30, 30: their squares add up to 2,800, of 7 values
+        "age": pytest.approx({"mean": 40.0, "sum": 280.0 * times, "std_dev": 20.0, "min": 10.0, "max": 70.0}),
+        # five finite values; deviations 2.5, 1.5, 0.5, 0.5, 4: 25 in all
+        "amount": pytest.approx({"mean": 4.0, "sum": 20.0 * times, "std_dev": 5**0.5, "min": 1.5, "max": 8.0}),
+        "price": pytest.approx(
+            {
+                "mean": 13 / 7,
+                "sum": 13.0 * times,
+                "std_dev": (152.8002 / 7 - (13 / 7) ** 2) ** 0.5,
+                "min": -5.0,
+                "max": 9.99,
+            }
+        ),
+        "code": pytest.approx(
+            {"mean": 11 / 7, "sum": 11.0 * times, "std_dev": (27.5 / 7 - (11 / 7) ** 2) ** 0.5, "min": 0.0, "max": 4.0}
+        ),
+    }
+    assert {name: feature["inferred_type"] for name, feature in features.items()} == {
+        "age": "Integral",
+        "amount": "Fractional",
+        "price": "Fractional",
+        "code": "Fractional",
+        **dict.fromkeys(("city", "note", "member", "day", "seen"), "String"),
+        **dict.fromkeys(("embedding", "tags", "nothing"), "Unknown"),
+    }
+    assert features["amount"]["numerical_statistics"]["common"] == {"num_present": 6 * times, "num_missing": 2 * times}
+    assert features["age"]["numerical_statistics"]["approximate_num_distinct_values"] == 7
+    buckets = features["age"]["numerical_statistics"]["distribution"]["kll"]["buckets"]
+    assert [bucket["count"] for bucket in buckets] == [times, times, 0, times, 0, times, times, 0, times, times]
+
+
+@of_every_release
+def test_texts_and_vectors_of_every_release_have_their_counts(archive):
+    features = statistics_of(twice(archive, "profile"))
+    counts = {
+        name: {bucket["value"]: bucket["count"] for bucket in distribution["categorical"]["buckets"]}
+        for name, feature in features.items()
+        if (distribution := feature.get("string_statistics", {}).get("distribution"))
+    }
+
+    assert counts.pop("note") == {
+        "a": 4,
+        "12": 2,
+        "1e3": 2,
+        "true": 2,
+        "ä" * 60 + "…#d022fe38e516290b": 4,  # Spark's xxhash64 of 300 of them
+    }
+    assert counts == {"city": {"Ulm": 6, "Bonn": 4, "Köln": 4}, "member": {"true": 8, "false": 6}}
+    vectors = features["embedding"]["vector_statistics"]
+    assert vectors["common"] == {"num_present": 14, "num_missing": 2}
+    assert [vectors[name] for name in ("num_elements", "num_null_elements", "num_nan_elements")] == [16, 2, 2]
+    assert [vectors[name] for name in ("shortest", "longest")] == [0, 3]
+    assert features["nothing"] == {
+        "name": "nothing",
+        "inferred_type": "Unknown",
+        "string_statistics": {"common": {"num_present": 0, "num_missing": 16}},
+    }
+
+
+@of_every_release
+def test_a_profile_in_one_piece_is_the_one_in_rows(archive):
+    assert Profile.from_bytes((archive / PROFILE_BYTES).read_bytes()) == read(archive, "profile")
+
+
+@of_every_release
+def test_outcomes_of_every_release_have_their_metrics(archive):
+    outcomes = twice(archive, "outcomes-binary")
+    metrics = plain(ModelQualityMonitor(outcomes.plan), outcomes)["binary_classification_metrics"]
+
+    assert metrics["confusion_matrix"] == {"0": {"0": 8, "1": 2}, "1": {"0": 4, "1": 6}}
+    assert metrics["precision"]["value"] == 3 / 4
+    # pairs of a positive and a negative: 3 * 5 in order; of the 2 others 4 are in order and 1 is not: 23 of 25
+    assert metrics["auc"]["value"] == pytest.approx(23 / 25)
+
+
+@of_every_release
+def test_regressions_of_every_release_have_their_metrics(archive):
+    outcomes = twice(archive, "outcomes-regression")
+    metrics = plain(ModelQualityMonitor(outcomes.plan), outcomes)["regression_metrics"]
+
+    assert metrics["mae"]["value"] == pytest.approx((1 + 2 + 3 + 0) / 4)
+    assert metrics["mse"]["value"] == pytest.approx((1 + 4 + 9 + 0) / 4)
+
+
+@of_every_release
+def test_counts_for_bias_of_every_release_have_their_metrics(archive):
+    report = plain(BiasMonitor(), twice(archive, "contingency"))
+    [group] = report["pre_training_bias_metrics"]["facets"]["sex"]
+    metrics = {metric["name"]: metric["value"] for metric in group["metrics"]}
+
+    assert metrics["CI"] == 0.0  # as many women as men
+    assert metrics["DPL"] == pytest.approx(4 / 5 - 2 / 5)
+
+
+@of_every_release
+def test_requests_of_every_release_have_their_counts(archive):
+    requests = twice(archive, "requests")
+
+    assert (requests.statuses, requests.estimated, requests.moments.sum) == ({200: 4, 503: 2}, 12.0, 240.0)
+
+
+AGE = FeatureProfile.of("age", ColumnType.INTEGRAL, [DataTypeCounts(integral=1), KllSketch()])
+WITH_MOMENTS = FeatureProfile.of("age", ColumnType.INTEGRAL, [*AGE.states.values(), Moments(count=1, sum=2.0)])
+LACKING = Profile(2, (AGE + AGE, WITH_MOMENTS + AGE))
+
+
+def test_what_a_sum_lacks_is_kept_in_its_file():
+    content = to_parquet(LACKING)
+
+    assert from_parquet(content, "here") == LACKING
+    assert [feature.lacking for feature in LACKING.features] == [set(), {"moments"}]
+    assert json.loads(pq.read_schema(pa.BufferReader(content)).metadata[METADATA])["lacking"] == {"1": ["moments"]}
+
+
+def of_a_later_release(profile, kind, version):
+    """The file of a profile whose features have one more state."""
+    table = pq.read_table(pa.BufferReader(to_parquet(profile)))
+    rows = table.to_pylist()
+    rows += [
+        {**row, "kind": kind, "state": pack(kind, version, {}, b"unknown")} for row in rows if row["kind"] == "kll"
+    ]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), sink)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize(("kind", "version"), [("reservoir", 1), ("moments", 2)], ids=["kind", "version"])
+def test_what_a_later_release_added_is_left_out_and_named(kind, version, caplog):
+    content = of_a_later_release(Profile(1, (AGE,)), kind, version)
+
+    with caplog.at_level(logging.WARNING):
+        found = from_parquet(content, "states/profile.parquet")
+
+    assert found == Profile(1, (FeatureProfile.of("age", ColumnType.INTEGRAL, AGE.states.values(), [kind]),))
+    assert feature_from_parquet(content, "states/profile.parquet", "age") == found.features[0]
+    assert (found + Profile(1, (AGE,))).features[0].lacking == {kind}
+    assert f"states/profile.parquet: a later release wrote {kind}, which this one leaves out" in caplog.messages
+
+
+def test_a_state_of_a_run_that_a_later_release_changed_is_refused():
+    table = pa.Table.from_pylist([{"kind": "outcomes", "state": pack("outcomes", 2, {}, b"")}])
+    header = json.dumps({"version": 1, "kind": "outcomes"})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata({METADATA: header}), sink)
+
+    with pytest.raises(BadState, match="'outcomes' has version 2, which a later release wrote"):
+        from_parquet(sink.getvalue().to_pybytes(), "states/outcomes.parquet")

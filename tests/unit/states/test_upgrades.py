@@ -1,0 +1,51 @@
+"""State bytes of older versions are taken through every step up to today's."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.errors import BadState
+from model_monitor.states import STATES
+from model_monitor.states.encoding import pack, unpack
+from model_monitor.states.upgrades import UPGRADES, upgrades
+
+IN_NO_FILE = {"rows"}
+"""Kinds that only travel from the executors to the driver, both of one release."""
+
+
+@pytest.fixture
+def steps():
+    """Two steps of a kind that is there for one test: version 2 has the unit in its parameters, version 3 has it no more."""
+
+    @upgrades("weights", 1)
+    def with_unit(parameters, payload):
+        return {**parameters, "unit": "kg"}, payload + b" in kg"
+
+    @upgrades("weights", 2)
+    def without_unit(parameters, payload):
+        return {key: value for key, value in parameters.items() if key != "unit"}, payload.upper()
+
+    yield
+    del UPGRADES["weights", 1], UPGRADES["weights", 2]
+
+
+def test_bytes_are_taken_from_version_to_version(steps):
+    assert unpack(pack("weights", 1, {"k": 1}, b"five"), "weights", 3) == ({"k": 1}, b"FIVE IN KG")
+    assert unpack(pack("weights", 1, {"k": 1}, b"five"), "weights", 2) == ({"k": 1, "unit": "kg"}, b"five in kg")
+    assert unpack(pack("weights", 3, {"k": 1}, b"five"), "weights", 3) == ({"k": 1}, b"five")
+
+
+def test_a_step_that_is_missing_is_named(steps):
+    with pytest.raises(BadState, match="'weights' has version 3, which no release wrote"):
+        unpack(pack("weights", 1, {}, b""), "weights", 4)
+
+
+def test_every_state_reads_every_version_that_it_ever_had():
+    missing = [
+        (kind, version)
+        for kind, state in STATES.items()
+        for version in range(1, state.VERSION)
+        if (kind, version) not in UPGRADES and kind not in IN_NO_FILE
+    ]
+
+    assert missing == []
