@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import shlex
@@ -38,6 +39,7 @@ from model_monitor.records.refusals import Refusal
 from model_monitor.registry import import_all
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.states import STATES
+from model_monitor.states.column_metrics import COLUMN_METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -354,6 +356,21 @@ def test_every_documented_file_is_written_by_the_code():
 
     assert len(names) == 18
     assert unknown == []
+
+
+def column_metric_table() -> str:
+    """The table of docs/files.md: every column metric, as its docstring and that of its bytes say it."""
+    rows = ["| metric | what it is | bytes of its state |", "|---|---|---|"]
+    for metric in COLUMN_METRICS.values():
+        layout = (inspect.getdoc(metric.function.to_bytes) or "").splitlines()[0].removeprefix("The state's bytes: ")
+        rows.append(f"| `{metric.name}` | {metric.summary} | {layout} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_table_of_column_metrics_is_the_one_of_the_registry():
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+
+    assert column_metric_table() + "\n" in page, f"docs/files.md has to have this table:\n\n{column_metric_table()}"
 
 
 def test_every_kind_of_state_is_documented():

@@ -29,6 +29,7 @@ from model_monitor.configuration.options import (
     destinations,
     duration,
     enabled,
+    known_column_metrics,
     member_of,
     moment,
     named_in,
@@ -495,6 +496,19 @@ class JobConfig(BaseModel):
             default="with, up to 300 columns",
         ),
     ] = None
+
+    column_metrics: Annotated[
+        tuple[str, ...],
+        known_column_metrics,
+        Option(
+            "Metrics of numeric features beyond those of the service, by name, with commas; docs/files.md lists them.",
+            "METRICS",
+            ours=True,
+            jobs=_ANALYSER,
+            analyses=_DATA_QUALITY,
+            default="none",
+        ),
+    ] = ()
 
     checks: Annotated[
         str | None,

@@ -25,6 +25,7 @@ from model_monitor.reading.formats import parse_dataset_format
 from model_monitor.records.windows import parse_time
 from model_monitor.registry import Registry
 from model_monitor.schedules import read_offset
+from model_monitor.states.column_metrics import chosen
 from model_monitor.storage import local_path
 
 JOBS = ("baseline", "monitor", "merge")
@@ -158,6 +159,13 @@ def _names(value: Any) -> Any:
     return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
 
+def _column_metrics(value: Any) -> Any:
+    try:
+        return chosen(_names(value) or ())
+    except BadConfiguration as fault:
+        raise ValueError(f"is {value!r}; {fault}") from fault
+
+
 def _format(value: Any) -> Any:
     try:
         return parse_dataset_format(value) if isinstance(value, str) else value
@@ -191,6 +199,7 @@ period = BeforeValidator(_period)
 up_to_100 = BeforeValidator(_up_to_100)
 destinations = BeforeValidator(_destinations)
 names = BeforeValidator(_names)
+known_column_metrics = BeforeValidator(_column_metrics)
 script = BeforeValidator(_script)
 data_format = BeforeValidator(_format)
 

@@ -35,7 +35,8 @@ class DataQualityMonitor:
 
     settings: the `monitoring_config` of a suggested baseline. with_sketches: whether statistics.json holds the KLL sketches;
     None: up to 300 features. max_domain_size: most values of a text feature that are listed. accept_exponents: whether the
-    text `1e-5` is a number. as_service: check as the service did: exact type classes, its tie-losing distance.
+    text `1e-5` is a number. as_service: check as the service did: exact type classes, its tie-losing distance. column_metrics:
+    names of further metrics of numeric features, which statistics.json then shows.
     """
 
     STATE: ClassVar[type[State]] = Profile
@@ -47,9 +48,10 @@ class DataQualityMonitor:
     max_domain_size: int = MAX_DOMAIN_SIZE
     accept_exponents: bool = True
     as_service: bool = False
+    column_metrics: tuple[str, ...] = ()
 
     def measures(self) -> Measures:
-        return Measures(accept_exponents=self.accept_exponents)
+        return Measures(accept_exponents=self.accept_exponents, column_metrics=self.column_metrics)
 
     def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
         return metrics_of(profile)

@@ -25,6 +25,7 @@ from model_monitor.documents.statistics import (
     VectorStatistics,
 )
 from model_monitor.states import ColumnType, DistinctRegisters, FeatureProfile, Moments, Profile
+from model_monitor.states.column_metrics import numbers_of
 from model_monitor.states.metrics import FeatureMetrics
 
 MAX_DOMAIN_SIZE = 120
@@ -74,8 +75,12 @@ def _feature(
     inferred_type = InferredType(feature.inferred_type)
     common = Common(num_present=feature.num_present, num_missing=feature.num_missing)
     if inferred_type.is_numeric:
-        numbers = _numerical(feature, metrics, common, with_sketches=with_sketches)
-        return FeatureStatistics(name=feature.name, inferred_type=inferred_type, numerical_statistics=numbers)
+        return FeatureStatistics(
+            name=feature.name,
+            inferred_type=inferred_type,
+            numerical_statistics=_numerical(feature, metrics, common, with_sketches=with_sketches),
+            column_metrics=numbers_of(feature) or None,
+        )
     if feature.vectors is not None:
         vectors = _vector(feature, common)
         return FeatureStatistics(name=feature.name, inferred_type=inferred_type, vector_statistics=vectors)

@@ -148,13 +148,17 @@ class VectorStatistics(Section):
 
 
 class FeatureStatistics(Section):
-    """One feature; at most one kind of statistics, none where nothing is known (C11.29)."""
+    """One feature; at most one kind of statistics, none where nothing is known (C11.29).
+
+    column_metrics: ours, by name; of numeric features in runs that were asked for some.
+    """
 
     name: Name
     inferred_type: InferredType
     numerical_statistics: NumericalStatistics | None = None
     string_statistics: StringStatistics | None = None
     vector_statistics: VectorStatistics | None = None
+    column_metrics: Mapping[str, UndefinableNumber] | None = None
 
     @property
     def common(self) -> Common | None:

@@ -20,8 +20,10 @@ class Table:
 def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
     """One row for each feature, in the document's order, all with the same keys; None where the document is silent.
 
-    completeness: a share; distinct: approximate; mean, std_dev (population form), min, max: of numeric features only.
+    completeness: a share; distinct: approximate; mean, std_dev (population form), min, max: of numeric features only, and so
+    are the column metrics behind them, if the document has some.
     """
+    further = dict.fromkeys(name for feature in statistics.features for name in feature.column_metrics or {})
     rows = []
     for feature in statistics.features:
         common, numbers = feature.common, feature.numerical_statistics
@@ -37,6 +39,8 @@ def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
                 "std_dev": numbers and numbers.std_dev,
                 "min": numbers and numbers.min,
                 "max": numbers and numbers.max,
+                **further,
+                **(feature.column_metrics or {}),
             }
         )
     return rows

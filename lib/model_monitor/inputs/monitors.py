@@ -42,6 +42,7 @@ def data_quality(config: JobConfig) -> Monitor:
         max_domain_size=config.max_domain_size,
         accept_exponents=config.takes_exponents,
         as_service=config.replays_service,
+        column_metrics=config.column_metrics,
     )
 
 

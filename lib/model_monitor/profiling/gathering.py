@@ -25,6 +25,7 @@ from model_monitor.states import (
     State,
     VectorCounts,
 )
+from model_monitor.states.column_metrics import ColumnMetricBuilder
 from model_monitor.states.data_types import classify, parse_numbers
 from model_monitor.states.hashing import xxhash64_of
 
@@ -53,13 +54,18 @@ def gatherer_of(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
     return NumberGatherer(column, plan)
 
 
+def _of_finite(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
+    """What takes the finite numbers of a column."""
+    return [KllBuilder(), *map(ColumnMetricBuilder, plan.column_metrics)]
+
+
 class NumberGatherer:
-    """Counts, moments, quantiles and distinct values of a numeric column."""
+    """Counts, moments, quantiles and distinct values of a numeric column, and the metrics that the plan asks for."""
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
         self._column = column
         self._moments = MomentsBuilder()
-        self._kll = KllBuilder()
+        self._of_finite = _of_finite(plan)
         self._distinct = DistinctBuilder()
         self._frequencies = FrequenciesBuilder(plan.frequency_limit) if column.counted else None
 
@@ -69,7 +75,8 @@ class NumberGatherer:
         numbers = values.to_numpy(zero_copy_only=False)
         doubles = numbers.astype(np.float64, copy=False)
         finite = self._moments.update(doubles, missing=cells.null_count)
-        self._kll.update(finite)
+        for builder in self._of_finite:
+            builder.update(finite)
         present = numbers if len(finite) == len(numbers) else numbers[~np.isnan(doubles)]
         if self._column.hashed_by_spark:
             self._distinct.update(block.hashes(self._column))
@@ -87,7 +94,7 @@ class NumberGatherer:
             fractional=0 if integral else moments.present,
         )
         yield moments
-        yield self._kll.state()
+        yield from (builder.state() for builder in self._of_finite)
         yield self._distinct.state()
         if self._frequencies is not None:
             yield self._frequencies.state()
@@ -109,7 +116,7 @@ class TextGatherer:
         self._keep_frequencies = column.counted
         self._mostly_different = False
         self._moments = MomentsBuilder()
-        self._kll = KllBuilder()
+        self._of_finite = _of_finite(plan)
         self._distinct = DistinctBuilder()
 
     def update(self, block: Block) -> None:
@@ -134,7 +141,9 @@ class TextGatherer:
         if numbers is None:
             self._moments.count_absent(missing=missing, nan=len(present))
         else:
-            self._kll.update(self._moments.update(numbers, missing=missing))
+            finite = self._moments.update(numbers, missing=missing)
+            for builder in self._of_finite:
+                builder.update(finite)
         self._distinct.update(hashes)
 
     def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
@@ -163,7 +172,7 @@ class TextGatherer:
     def states(self) -> Iterator[State]:
         yield self._data_types
         yield self._moments.state()
-        yield self._kll.state()
+        yield from (builder.state() for builder in self._of_finite)
         yield self._distinct.state()
         yield self._frequencies.state()
 

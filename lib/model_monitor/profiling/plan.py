@@ -68,7 +68,7 @@ class ScanPlan:
     accept_exponents: whether `1e-5` is a number. reasons: how many reasons there are for refusing a row. predicates: how
     many boolean columns are counted. counts_cells: whether a column says how many cells a record has, to be counted by
     number. metadata: how to tell the requests behind the lines; None if nobody asks for them. counts_rows: whether the rows
-    themselves are counted; another plan for the same rows does so else.
+    themselves are counted; another plan for the same rows does so else. column_metrics: names of those that are asked for.
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -79,6 +79,7 @@ class ScanPlan:
     counts_cells: bool = False
     metadata: LineMetadata | None = None
     counts_rows: bool = True
+    column_metrics: tuple[str, ...] = ()
 
     def without_rows(self) -> ScanPlan:
         """The same plan where another one counts what is to be counted of the rows."""

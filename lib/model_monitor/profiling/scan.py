@@ -70,6 +70,7 @@ def scan(
     column_groups: int = 1,
     decode: Decode | None = None,
     metadata: LineMetadata | None = None,
+    column_metrics: tuple[str, ...] = (),
 ) -> Scan:
     """Profile the first `len(names)` columns of a frame, or lines, in one pass. Of Spark that is one job (two when the states
     are added on executors).
@@ -82,6 +83,7 @@ def scan(
     often, so it should be files that have their data column by column.
     decode: what makes the features, `reason` and `cells` of lines on the executors; None if they are columns of a frame. There
     are no predicates then. metadata: how to tell the requests behind captured lines, whose cells are counted.
+    column_metrics: names of the metrics of numeric columns to gather beside what is always gathered.
     """
     started = time.monotonic()
     predicates = predicates or {}
@@ -93,6 +95,7 @@ def scan(
         predicates=len(predicates),
         counts_cells=cells is not None,
         metadata=metadata,
+        column_metrics=column_metrics,
     )
     if decode is None:
         from model_monitor.profiling.columns import columns_of, prepared  # Spark's SQL, for frames alone

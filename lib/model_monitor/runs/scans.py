@@ -76,6 +76,7 @@ def _(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned
         column_groups=dataset.column_groups,
         decode=lines.decoding if lines else None,
         metadata=LineMetadata(LINE, request_metadata) if dataset.carries_metadata else None,
+        column_metrics=measures.column_metrics,
     )
     return Scanned(
         found.profile,

@@ -11,6 +11,8 @@ from functools import reduce
 from operator import add
 from typing import cast
 
+from model_monitor.registry import import_all
+from model_monitor.states import columns
 from model_monitor.states.blocks import BlockSums
 from model_monitor.states.confusion import ConfusionCounts
 from model_monitor.states.contingency import Contingency
@@ -64,6 +66,9 @@ __all__ = [
     "RegressionSums",
     "BlockSums",
 ]
+
+
+import_all(columns)
 
 
 def sum_of(states: Iterable[State]) -> State:

@@ -10,8 +10,9 @@ class Measures:
     """What a scan makes beyond the profile of every feature, and how it takes texts for numbers.
 
     accept_exponents: whether a text like `1e-5` is a number. counted: numeric features whose values are counted one by one,
-    as those of text features always are.
+    as those of text features always are. column_metrics: names of the metrics of numeric columns to gather (column_metrics.py).
     """
 
     accept_exponents: bool = True
     counted: frozenset[str] = frozenset()
+    column_metrics: tuple[str, ...] = ()

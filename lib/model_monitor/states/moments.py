@@ -10,17 +10,13 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model_monitor.states.encoding import pack, unpack, unpack_numbers
 from model_monitor.states.kinds import registered
-
-Values: TypeAlias = NDArray[np.float64]  # shape (values,)
-
-BLOCK_VALUES = 4096  # P1
+from model_monitor.states.value_blocks import ValueBlocks, Values
 
 _NUMBERS = struct.Struct("<5q5d")
 
@@ -57,7 +53,7 @@ class Moments:
 
     @property
     def absent(self) -> int:
-        """Nulls and NaN, which counts as missing (D2f)."""
+        """Nulls and NaN, which counts as missing (detection.md section 2)."""
         return self.missing + self.nan
 
     @property
@@ -115,8 +111,7 @@ class MomentsBuilder:
         self._negative_infinite = 0
         self._range = (math.nan, math.nan)
         self._totals = _Totals(0, 0.0, math.nan, 0.0)
-        self._pending: Values = np.empty(BLOCK_VALUES)
-        self._pending_values = 0
+        self._blocks = ValueBlocks()
 
     def update(self, values: Values, missing: int = 0) -> Values:
         """Take values in arrival order, NaN and infinities among them, and count `missing` nulls.
@@ -134,7 +129,8 @@ class MomentsBuilder:
             low, high = float(values.min()), float(values.max())
         self._range = _range(self._range, (low, high))
         with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite, as in the JVM
-            self._take(values)
+            for block in self._blocks.cut(values):
+                self._totals = _after(self._totals, block)
         return values
 
     def count_absent(self, *, missing: int, nan: int) -> None:
@@ -145,7 +141,7 @@ class MomentsBuilder:
     def state(self) -> Moments:
         """The moments of all values so far."""
         with np.errstate(over="ignore", invalid="ignore"):
-            totals = _after(self._totals, self._pending[: self._pending_values])
+            totals = _after(self._totals, self._blocks.rest)
         return Moments(
             totals.count,
             self._missing,
@@ -166,21 +162,6 @@ class MomentsBuilder:
         self._negative_infinite += len(rest) - nan - positive
         kept: Values = values[finite]
         return kept
-
-    def _take(self, values: Values) -> None:
-        taken, total = 0, len(values)
-        while taken < total:
-            if not self._pending_values and total - taken >= BLOCK_VALUES:
-                self._totals = _after(self._totals, values[taken : taken + BLOCK_VALUES])
-                taken += BLOCK_VALUES
-                continue
-            step = min(BLOCK_VALUES - self._pending_values, total - taken)
-            end = self._pending_values + step
-            self._pending[self._pending_values : end] = values[taken : taken + step]
-            self._pending_values = end % BLOCK_VALUES
-            taken += step
-            if end == BLOCK_VALUES:
-                self._totals = _after(self._totals, self._pending)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """What every state promises, tested for each: it adds, it becomes bytes and comes back, and it refuses what does not fit.
 
-A new kind of state fails here until it has its case in `CASES`.
+A new kind of state fails here until it has its case in `CASES`; a column metric is found. Sums of column metrics are in
+test_column_metrics.py, since they are exact up to rounding only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +46,7 @@ from model_monitor.states import (
     decode,
 )
 from model_monitor.states.blocks import blocks_of, summed
+from model_monitor.states.column_metrics import COLUMN_METRICS, ColumnMetricBuilder
 from model_monitor.states.contingency import CellKind, ColumnFacts
 from model_monitor.states.encoding import pack
 from model_monitor.states.hashing import xxhash64_of
@@ -152,6 +155,12 @@ def feature_of(rows: np.ndarray, name: str = "Day Mins") -> FeatureProfile:
     return FeatureProfile.of(name, ColumnType.TEXT, states)
 
 
+def column_metric_of(name: str, rows: np.ndarray) -> State:
+    builder = ColumnMetricBuilder(name)
+    builder.update(finite(rows))
+    return builder.state()
+
+
 def profile_of(rows: np.ndarray) -> Profile:
     vectors = FeatureProfile.of("ключ", ColumnType.VECTOR, [DataTypeCounts(unknown=len(rows)), vectors_of(rows)])
     return Profile(len(rows), (feature_of(rows, "a.b"), vectors), {"reader": "csv"})
@@ -189,24 +198,29 @@ CASES = {
     "profile": Case(profile_of, Profile(), Profile(1, (FeatureProfile("c"),))),
 }
 
-every_kind = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+COLUMN_CASES = {
+    name: Case(partial(column_metric_of, name), COLUMN_METRICS.get(name).function()) for name in COLUMN_METRICS
+}
+
+every_kind = pytest.mark.parametrize("case", [*CASES.values(), *COLUMN_CASES.values()], ids=[*CASES, *COLUMN_CASES])
+every_kind_but_column_metrics = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 every_kind_with_parameters = pytest.mark.parametrize(
     "case", [pytest.param(case, id=kind) for kind, case in CASES.items() if case.other is not None]
 )
 
 
 def test_every_kind_of_state_is_tested_here():
-    assert set(CASES) == set(STATES)
+    assert set(CASES) | set(COLUMN_CASES) == set(STATES)
 
 
-@every_kind
+@every_kind_but_column_metrics
 def test_the_state_of_all_rows_is_the_sum_of_those_of_its_parts(case):
     first, second, third = (case.of(rows) for rows in PARTS)
 
     assert first + second + third == case.of(ROWS)
 
 
-@every_kind
+@every_kind_but_column_metrics
 def test_adding_is_associative(case):
     first, second, third = (case.of(rows) for rows in PARTS)
 
@@ -286,7 +300,7 @@ def test_a_changed_byte_anywhere_is_noticed(case):
             type(case.zero).from_bytes(bytes(changed))
 
 
-@every_kind
+@every_kind_but_column_metrics
 def test_a_payload_of_another_size_is_refused(case):
     kind = type(case.zero)
     parameters = {"k": 2048, "c": 0.64, "p": 9, "limit": 10, "reasons": 1, "predicates": 0}

@@ -1,0 +1,135 @@
+"""A column metric is one file: put into a copy of the package, it is gathered, added, archived, merged and shown."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.programs import LIB, printed_by
+
+ZEROS = '''
+"""How many of a column's values are 0."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import ClassVar
+
+from model_monitor.states.column_metrics import column_metric
+from model_monitor.states.encoding import pack, unpack, unpack_numbers
+
+_NUMBERS = struct.Struct("<2q")
+
+
+@column_metric
+@dataclass(frozen=True, slots=True)
+class Zeros:
+    """How many of a column's values are 0, and their share."""
+
+    KIND: ClassVar[str] = "zeros"
+    VERSION: ClassVar[int] = 1
+
+    zeros: int = 0
+    values: int = 0
+
+    @classmethod
+    def of(cls, values):
+        return cls(int((values == 0).sum()), len(values))
+
+    def __add__(self, other):
+        return Zeros(self.zeros + other.zeros, self.values + other.values)
+
+    def numbers(self):
+        return {"zeros": self.zeros, "share_of_zeros": self.zeros / self.values if self.values else math.nan}
+
+    def to_bytes(self):
+        return pack(self.KIND, self.VERSION, {}, _NUMBERS.pack(self.zeros, self.values))
+
+    @classmethod
+    def from_bytes(cls, blob):
+        return cls(*unpack_numbers(cls.KIND, _NUMBERS, unpack(blob, cls.KIND, cls.VERSION)[1]))
+'''
+
+PROGRAM = """
+    import sys
+
+    package, folder = sys.argv[1:]
+    sys.path.insert(0, package)
+
+    import json
+    import pyarrow as pa
+    from model_monitor.documents.statistics import Statistics
+    from model_monitor.history.archive import path_of, to_parquet
+    from model_monitor.history.merging import merge_runs
+    from model_monitor.outputs.files import publish
+    from model_monitor.profiling.partition import rows_of_states, states_of_partition
+    from model_monitor.profiling.plan import PARTITION, ColumnPlan, ScanPlan
+    from model_monitor.configuration.reading import config_of, sources_of
+    from model_monitor.inputs.monitors import monitor_for
+    from model_monitor.states import ColumnType, FeatureProfile, Profile, decode
+
+    flags = ["--column-metrics", "zeros", "--dataset-source", "d", "--dataset-format", "csv", "--output-path", "o"]
+    monitor = monitor_for(config_of("baseline", sources_of(flags, {}), in_container=False))
+
+    TYPES = {"amount": ColumnType.FRACTIONAL, "code": ColumnType.TEXT, "plan": ColumnType.TEXT}
+    columns = tuple(ColumnPlan(place, type_, hashed_by_spark=False) for place, type_ in enumerate(TYPES.values()))
+    plan = ScanPlan(columns, frequency_limit=10, column_metrics=monitor.measures().column_metrics)
+
+    def scanned(values):
+        rows = pa.table({
+            PARTITION: pa.array([0] * len(values), pa.int32()),
+            "v0": pa.array(values, pa.float64()),
+            "v1": pa.array([None if value is None else str(value) for value in values], pa.string()),
+            "v2": ["gold"] * len(values),
+        })
+        states = {}
+        for row in rows_of_states(states_of_partition(plan, None, rows.to_batches(max_chunksize=2))):
+            states.setdefault(row.feature, []).append(decode(row.state))
+        features = [FeatureProfile.of(name, TYPES[name], states[place]) for place, name in enumerate(TYPES)]
+        return Profile(len(values), tuple(features))
+
+    for hour, profile in enumerate([scanned([0.0, 1.0, None]) + scanned([0.0, 2.0]), scanned([3.0])]):
+        documents = monitor.documents(profile, monitor.metrics(profile))
+        files = {document.FILE_NAME: document.to_json().encode() for document in documents}
+        publish({**files, path_of(Profile): to_parquet(profile)}, f"{folder}/{hour}")
+    merge_runs([f"{folder}/0", f"{folder}/1"], f"{folder}/day")
+
+    hour, day = (open(f"{folder}/{run}/statistics.json").read() for run in ("0", "day"))
+    table = monitor.table((Statistics.from_json(day), None)).rows
+    print(json.dumps({"hour": json.loads(hour), "day": json.loads(day), "table": table}))
+"""
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    copy = tmp_path_factory.mktemp("package")
+    shutil.copytree(Path(LIB) / "model_monitor", copy / "model_monitor", ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "model_monitor" / "states" / "columns" / "zeros.py").write_text(ZEROS.lstrip())
+    return json.loads(printed_by(PROGRAM, str(copy), str(tmp_path_factory.mktemp("runs"))))
+
+
+def metrics(statistics):
+    return {feature["name"]: feature.get("column_metrics") for feature in statistics["features"]}
+
+
+def test_its_numbers_stand_in_the_statistics_of_numeric_features(shown):
+    two_of_four = {"zeros": 2.0, "share_of_zeros": 0.5}
+
+    assert metrics(shown["hour"]) == {"amount": two_of_four, "code": two_of_four, "plan": None}
+
+
+def test_its_state_adds_from_the_files_of_runs(shown):
+    two_of_five = {"zeros": 2.0, "share_of_zeros": 0.4}
+
+    assert metrics(shown["day"]) == {"amount": two_of_five, "code": two_of_five, "plan": None}
+
+
+def test_its_numbers_stand_in_the_table_for_notebooks(shown):
+    numbers, texts, words = shown["table"]
+
+    assert (numbers["zeros"], texts["share_of_zeros"]) == (2.0, 0.4)
+    assert (words["zeros"], words["share_of_zeros"]) == (None, None)
