@@ -1,0 +1,78 @@
+"""A column metric from data to documents: asked for, it stands in baselines, windows and merges; else nothing changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import skew
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.statistics import Statistics
+from model_monitor.errors import BadConfiguration
+from model_monitor.history.merging import merge_runs
+from model_monitor.monitor import run_baseline, run_monitoring
+from model_monitor.states import Profile
+
+WITH, WITHOUT = DataQualityMonitor(column_metrics=("skewness",)), DataQualityMonitor()
+
+
+def orders(seed, rows=9_000):
+    """Numbers of a numeric type and as texts, some of them missing, and words."""
+    rng = np.random.default_rng(seed)
+    amount = rng.lognormal(size=rows)
+    amount[::10] = np.nan
+    code = [f"{number:.3f}" for number in rng.gamma(2.0, size=rows)]
+    return pd.DataFrame({"amount": amount, "code": code, "plan": rng.choice(["basic", "gold"], rows)})
+
+
+def skewness_of(table):
+    return {
+        "amount": {"skewness": pytest.approx(skew(table["amount"].dropna()), rel=1e-9)},
+        "code": {"skewness": pytest.approx(skew(table["code"].astype(float)), rel=1e-9)},
+        "plan": None,
+    }
+
+
+def shown(statistics):
+    return {feature.name: feature.column_metrics for feature in statistics.features}
+
+
+def test_a_metric_that_is_asked_for_stands_in_baselines_windows_and_merges(spark, tmp_path):
+    before, later = orders(1), orders(2)
+    frame = spark.createDataFrame(before).repartition(3)
+    baseline = run_baseline(frame, WITH)
+    findings = run_monitoring(spark.createDataFrame(later), WITH, baseline)
+    for name, run in (("baseline", baseline), ("window", findings)):
+        run.write(str(tmp_path / name))
+    merge_runs([str(tmp_path / "baseline"), str(tmp_path / "window")], str(tmp_path / "both"))
+
+    merged = Statistics.from_json((tmp_path / "both" / "statistics.json").read_text())
+    assert shown(baseline.statistics) == skewness_of(before)
+    assert shown(findings.current.statistics) == skewness_of(later)
+    assert shown(merged) == skewness_of(pd.concat([before, later]))
+    assert baseline.to_pandas().loc["amount", "skewness"] == pytest.approx(skew(before["amount"].dropna()))
+
+
+def test_a_metric_changes_no_other_number_and_is_not_there_unless_asked_for(spark):
+    frame = spark.createDataFrame(orders(1)).repartition(3).cache()
+    more, plain = run_baseline(frame, WITH), run_baseline(frame, WITHOUT)
+    frame.unpersist()
+
+    rest = tuple(
+        replace(feature, states={kind: state for kind, state in feature.states.items() if kind != "skewness"})
+        for feature in more.profile.features
+    )
+    assert Profile(more.profile.item_count, rest) == plain.profile
+    assert "column_metrics" not in plain.statistics.to_json()
+    assert "skewness" not in plain.to_pandas()
+    assert more.constraints == plain.constraints
+
+
+def test_a_metric_that_is_not_there_is_refused_before_the_scan(spark, jobs_of):
+    with jobs_of() as jobs, pytest.raises(BadConfiguration, match="'skewnes'; write one of: skewness"):
+        run_baseline(spark.range(3), DataQualityMonitor(column_metrics=("skewnes",)))
+
+    assert jobs == []
