@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schedules": {"errors"},
     "launch": {"errors"},
     "storage": {"errors"},
-    "states": {"errors"},
+    "states": {"errors", "registry"},
     "drift": {"errors", "registry", "states"},
     "documents": {"errors", "registry", "drift"},
     "runs/protocol": {"documents", "states"},

@@ -22,6 +22,7 @@ from model_monitor.drift import Ties
 from model_monitor.errors import BadState
 from model_monitor.runs.protocol import PublishedMetric
 from model_monitor.states import Profile, State
+from model_monitor.states.column_metrics import chosen
 from model_monitor.states.measures import Measures
 from model_monitor.states.metrics import FeatureMetrics, metrics_of
 
@@ -51,7 +52,8 @@ class DataQualityMonitor:
     column_metrics: tuple[str, ...] = ()
 
     def measures(self) -> Measures:
-        return Measures(accept_exponents=self.accept_exponents, column_metrics=self.column_metrics)
+        """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
+        return Measures(accept_exponents=self.accept_exponents, column_metrics=chosen(self.column_metrics))
 
     def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
         return metrics_of(profile)

@@ -53,7 +53,7 @@ class Moments:
 
     @property
     def absent(self) -> int:
-        """Nulls and NaN, which counts as missing (detection.md section 2)."""
+        """Nulls and NaN, which counts as missing (D2f)."""
         return self.missing + self.nan
 
     @property
