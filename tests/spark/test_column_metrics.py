@@ -13,7 +13,7 @@ from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.statistics import Statistics
 from model_monitor.errors import BadConfiguration
 from model_monitor.history.merging import merge_runs
-from model_monitor.monitor import run_baseline, run_monitoring
+from model_monitor.runs.run import run_baseline, run_monitoring
 from model_monitor.states import Profile
 
 WITH, WITHOUT = DataQualityMonitor(column_metrics=("skewness",)), DataQualityMonitor()

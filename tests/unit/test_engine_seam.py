@@ -33,6 +33,7 @@ WITHOUT_SPARK = (
     "profiling/outcomes",
     "profiling/partition",
     "profiling/outcome_partition",
+    "profiling/contingency_tables",
     "reading/decoded_lines",
     "reading/listing",
     "reading/damaged_files",

@@ -15,6 +15,7 @@ MODULES = modules()
 
 ON_EXECUTORS = (
     "states",
+    "engine/protocol",
     "engine/worker",
     "engine/state_rows",
     "profiling/partition",

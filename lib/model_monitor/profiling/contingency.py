@@ -9,37 +9,38 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import Any, TypeAlias
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 
 from model_monitor.errors import BadInput
 from model_monitor.profiling.contingency_columns import TypedColumn, key_of, segment_of, typed_column
+from model_monitor.profiling.contingency_tables import (
+    CODE,
+    COLUMN_BITS,
+    COLUMNS_PER_NUMBER,
+    GROUP,
+    MAXIMUM,
+    MINIMUM,
+    REFUSED,
+    ROWS,
+    SEGMENT,
+    STANDING_BITS,
+    TEXT,
+    WIDTH,
+    contingency_of,
+    row_counts,
+)
 from model_monitor.states import RowCounts
-from model_monitor.states.contingency import Cell, CellKind, ColumnFacts, Contingency, Key
+from model_monitor.states.contingency import CellKind, Contingency
 from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn
 
 log = logging.getLogger(__name__)
 
 MOST_CELLS = 1_000_000
 """Kinds of rows up to which they are counted: more means that a group variable or a facet is close to an identifier."""
-
-COLUMN_BITS = 6
-"""Bits of one column in the packed number: three for the kind of its cell, three for how it stands to the values."""
-STANDING_BITS = 3
-COLUMNS_PER_NUMBER = 10  # in 60 bits
-
-CODE, TEXT, SEGMENT, GROUP, REFUSED, WIDTH, ROWS = "code{}", "text{}", "segment{}", "group", "refused", "width", "rows"
-MINIMUM, MAXIMUM = "minimum{}", "maximum{}"
-
-Counted: TypeAlias = Mapping[str, Any]
-"""Rows of one kind, by these names."""
-
-KINDS = {int(kind): kind for kind in CellKind}
 
 
 class ContingencyColumns:
@@ -110,9 +111,9 @@ def count_rows(
     counted = [row.asDict() for row in found]  # a Row looks for each name among all of its names
     if len(counted) > MOST_CELLS:
         raise BadInput(_sentence_on_cells(plan))
-    rows = _row_counts(counted, reasons)
+    rows = row_counts(counted, reasons)
     kept = [row for row in counted if row[REFUSED] == 0]
-    state = _contingency(kept, plan)
+    state = contingency_of(kept, plan)
     log.info("counted %s rows by %s kinds, %.1f s", f"{rows.kept:,}", f"{len(kept):,}", time.monotonic() - started)
     return state, rows
 
@@ -169,76 +170,6 @@ def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, 
         for extreme, name in ((F.min, MINIMUM), (F.max, MAXIMUM))
     ]
     return frame.groupBy(*keys).agg(F.count(F.lit(1)).alias(ROWS), *extremes)
-
-
-def _row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
-    refused: Counter[int] = Counter()
-    widths: Counter[int] = Counter()
-    for row in counted:
-        refused[row[REFUSED]] += row[ROWS]
-        if row[WIDTH] > 0:
-            widths[row[WIDTH]] += row[ROWS]
-    return RowCounts(
-        refused[0], tuple(refused[reason] for reason in range(1, reasons + 1)), (), tuple(sorted(widths.items()))
-    )
-
-
-def _contingency(kept: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
-    """The counts as tables of each facet; a column's kind leaves its key and is counted among its facts."""
-    facts = [_FactsOfColumn(column, place) for place, column in enumerate(plan.valued)]
-    tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
-    segment_names = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
-    for row in kept:
-        keys = [fact.taken(row) for fact in facts]
-        label = keys[len(plan.facets)]
-        prediction = keys[len(plan.facets) + 1] if plan.prediction else None
-        segments = [row[name] for name in segment_names]
-        for table, key in zip(tables, keys, strict=False):
-            cell = (key, label, prediction, row.get(GROUP), *segments)
-            table[cell] += row[ROWS]
-    return Contingency(tuple(map(dict, tables)), tuple(fact.facts() for fact in facts), plan.text)
-
-
-class _FactsOfColumn:
-    """Gathers what is known of one column from the counted rows."""
-
-    def __init__(self, column: ValuedColumn, place: int) -> None:
-        self._column = column
-        number, bits = divmod(place, COLUMNS_PER_NUMBER)
-        self._shift = bits * COLUMN_BITS
-        self._code, self._text = CODE.format(number), TEXT.format(place)
-        self._minimum, self._maximum = MINIMUM.format(place), MAXIMUM.format(place)
-        self._kinds: Counter[CellKind] = Counter()
-        self._extremes: list[float] = []
-        self._texts: set[str] = set()
-
-    def taken(self, row: Counted) -> Key:
-        """The row's key in this column; its facts are kept."""
-        code = row[self._code] >> self._shift & ((1 << COLUMN_BITS) - 1)
-        kind = KINDS[code >> STANDING_BITS]
-        self._kinds[kind] += row[ROWS]
-        minimum = row.get(self._minimum)
-        if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
-            self._extremes += [minimum, row[self._maximum]]
-        if self._column.values:
-            return int(code & ((1 << STANDING_BITS) - 1))
-        text: str | None = row[self._text]
-        if text is not None:
-            self._texts.add(text)
-        return text
-
-    def facts(self) -> ColumnFacts:
-        whole = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
-        numbers = [int(number) if whole else float(number) for number in self._extremes]
-        present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
-        counted = None if self._column.values else len(self._texts)
-        return ColumnFacts(
-            dict(self._kinds),
-            min(numbers, default=None),
-            max(numbers, default=None),
-            min(present, 1) if counted is None else counted,
-            counted,
-        )
 
 
 def _sentence_on_cells(plan: ContingencyPlan) -> str:
