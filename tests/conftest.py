@@ -14,6 +14,7 @@ from uuid import uuid4
 import hypothesis
 import pytest
 from tests.jvms import SHORT_LIVED, class_archive_options
+from tests.running_jobs import JobProcesses, JobsHere
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -50,18 +51,21 @@ def golden() -> Path:
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """One small local session for the whole run; two cores, so that partial states really get merged."""
+    from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
+    from model_monitor.engine.workers import worker_settings
     from model_monitor.launch.deequ_jar import provide_jar
     from model_monitor.launch.deequ_release import SPARK_LINE
 
     os.environ.setdefault("SPARK_VERSION", SPARK_LINE)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYTHONPATH"] = str(ROOT / "lib")  # the workers' own; pytest's pythonpath is this process's
+    builder = SparkSession.builder.master("local[2]").appName("model-monitor-tests")
+    for key, value in worker_settings(SparkConf(), os.environ).items():  # a job can't make them once Spark runs
+        builder = builder.config(key, value)
     session = (
-        SparkSession.builder.master("local[2]")
-        .appName("model-monitor-tests")
-        .config("spark.jars", str(provide_jar(os.environ)))
+        builder.config("spark.jars", str(provide_jar(os.environ)))
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", "2")
@@ -72,6 +76,18 @@ def spark() -> Iterator[SparkSession]:
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
+
+
+@pytest.fixture
+def jobs_here(spark: SparkSession, tmp_path: Path) -> JobsHere:
+    """Jobs in this session, in a folder of this test."""
+    return JobsHere(tmp_path)
+
+
+@pytest.fixture
+def job_processes(tmp_path: Path) -> JobProcesses:
+    """Jobs as processes, in a folder of this test."""
+    return JobProcesses(tmp_path)
 
 
 @pytest.fixture

@@ -1,31 +1,27 @@
-"""The baselining job against what the service wrote for the same inputs, through ./spark-submit.sh --compat service."""
+"""The baselining job against what the service wrote for the same inputs, with --compat service."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.running_jobs import JobsHere
 
 UNORDERED = ("buckets", "domains")
 """Lists of categories are compared as sets: the service's order is that of a Scala map (G9)."""
 
 
 @pytest.fixture(scope="module")
-def baseline_of(golden, tmp_path_factory):
+def baseline_of(spark, golden, tmp_path_factory):
     """The documents that the job writes for a golden case, run once for each case."""
     done = {}
 
     def running(case, *flags):
         if (case, flags) not in done:
             output = tmp_path_factory.mktemp(case)
-            command = ["./spark-submit.sh", "jobs/baseline.py", "--dataset-source", f"{golden / case / 'input.csv'}"]
-            command += ["--dataset-format", "csv", "--output-path", str(output), *flags]
-            finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-            assert finished.returncode == 0, finished.stderr
+            source = ("--dataset-source", golden / case / "input.csv", "--dataset-format", "csv")
+            finished = JobsHere(output)("baseline", *source, "--output-path", output, *flags)
+            assert finished.status == 0, finished.said
             done[case, flags] = output
         return done[case, flags]
 

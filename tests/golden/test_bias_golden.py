@@ -1,14 +1,14 @@
-"""Bias jobs against the real service's runs, through ./spark-submit.sh, and against smclarify, through what the job calls."""
+"""Bias jobs against the real service's runs, and against smclarify, through what the job calls."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.running_jobs import JobsHere
 
 from model_monitor.bias.messages import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from model_monitor.configuration.reading import config_of, sources_of
@@ -16,8 +16,7 @@ from model_monitor.inputs.monitors import monitor_for
 from model_monitor.inputs.sources import read_source
 from model_monitor.runs.run import run_baseline
 
-ROOT = Path(__file__).resolve().parents[2]
-GOLDEN = ROOT.parent / "shared" / "golden"
+GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 EXPECTED = GOLDEN / "bias-oracle" / "synthetic" / "expected.json"
 CASES = json.loads(EXPECTED.read_text())["cases"] if EXPECTED.exists() else []
 
@@ -25,11 +24,16 @@ WHOLE_PART = {"cont_no_threshold": NO_THRESHOLD}
 """smclarify raises for a whole part; ours says it in every metric (B2.1)."""
 
 
-def submit(job, *flags):
-    command = ["./spark-submit.sh", f"jobs/{job}.py", "--analysis-type", "MODEL_BIAS", *map(str, flags)]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500, check=False)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return finished
+@pytest.fixture(scope="module")
+def run(spark, tmp_path_factory):
+    """`run(job, *flags)` runs a bias job; it has to end well."""
+    jobs = JobsHere(tmp_path_factory.mktemp("jobs"))
+
+    def running(job, *flags):
+        finished = jobs(job, "--analysis-type", "MODEL_BIAS", *flags)
+        assert finished.status == 0, finished.said
+
+    return running
 
 
 def metrics_in(report, part, facet):
@@ -52,11 +56,11 @@ def as_set(violations):
 
 
 @pytest.fixture(scope="module")
-def adult(golden, tmp_path_factory):
+def adult(run, golden, tmp_path_factory):
     """The output of a baselining job over the data of the real one, and its exit message."""
     folder = tmp_path_factory.mktemp("adult")
     source = golden / "bias-oracle" / "adult"
-    submit(
+    run(
         "baseline",
         *("--analysis-config", source / "analysis_config.json", "--dataset-source", source / "baseline.csv"),
         *("--output-path", folder / "baseline"),
@@ -83,11 +87,11 @@ def test_the_baseline_leaves_the_files_of_the_service(adult):
     assert "constraint_violations.json" not in names
 
 
-def test_the_monitor_finds_the_violations_of_the_service(golden, adult, tmp_path):
+def test_the_monitor_finds_the_violations_of_the_service(run, golden, adult, tmp_path):
     source = golden / "bias-oracle" / "adult"
     config = json.loads((source / "analysis_config.json").read_text())
     (tmp_path / "analysis_config.json").write_text(json.dumps(config))
-    submit(
+    run(
         "monitor",
         *("--analysis-config", tmp_path / "analysis_config.json", "--dataset-source", source / "monitor.csv"),
         *("--baseline", adult, "--output-path", tmp_path / "report"),
@@ -101,13 +105,13 @@ def test_the_monitor_finds_the_violations_of_the_service(golden, adult, tmp_path
     assert message == "CompletedWithViolations: Job completed successfully with 8 violations.\n"
 
 
-def test_the_real_merged_record_gives_the_violations_of_the_service(golden, tmp_path):
+def test_the_real_merged_record_gives_the_violations_of_the_service(run, golden, tmp_path):
     """One record with 334 rows, in the container's layout: its paths, and variables alone."""
     case = golden / "bias-adult-batch-json"
     config = json.loads((case / "baseline" / "analysis_config.json").read_text())
     monitors = {key: config[key] for key in ("headers", "label_values_or_threshold", "facet", "group_variable")}
     (tmp_path / "analysis_config.json").write_text(json.dumps({**monitors, "label": "Target"}))
-    submit(
+    run(
         "monitor",
         *("--analysis-config", tmp_path / "analysis_config.json", "--dataset-source", case / "run" / "merge"),
         *("--baseline-constraints", case / "baseline" / "analysis.json"),
@@ -132,13 +136,13 @@ def test_the_real_merged_record_gives_the_violations_of_the_service(golden, tmp_
     }
 
 
-def test_german_credit_has_the_metrics_of_the_service_but_for_its_older_js(golden, tmp_path):
+def test_german_credit_has_the_metrics_of_the_service_but_for_its_older_js(run, golden, tmp_path):
     """The file's first line is data: it is not the headers (G21 on JS)."""
     case = golden / "clarify-german-credit"
     config = json.loads((case / "analysis_config.json").read_text())
     del config["predictor"], config["methods"]["post_training_bias"]
     (tmp_path / "analysis_config.json").write_text(json.dumps(config))
-    submit(
+    run(
         "baseline",
         *("--analysis-config", tmp_path / "analysis_config.json"),
         *("--dataset-source", case / "train_data.derived.csv", "--output-path", tmp_path / "report"),

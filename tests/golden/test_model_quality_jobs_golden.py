@@ -1,4 +1,4 @@
-"""Model quality against what the service displayed for the same inputs, through ./spark-submit.sh --compat service.
+"""Model quality against what the service displayed for the same inputs, with --compat service.
 
 The service's files themselves were not published: numbers are compared with all digits that a display shows, standard
 deviations, which are random, by presence and magnitude (G20).
@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.running_jobs import JobsHere
 
 CASES = {
     "mq-churn-binary": (
@@ -42,22 +40,21 @@ VALUE = re.compile(r" with (\S+)( \+/- )?\S* was ")
 WINDOW = ("--start-time", "2022-04-18T00:00:00Z", "--end-time", "2022-04-18T01:00:00Z")
 
 
-def submitted(job, output, *flags):
-    command = ["./spark-submit.sh", f"jobs/{job}.py", "--master", "local[2]", "--analysis-type", "MODEL_QUALITY"]
-    finished = subprocess.run(
-        [*command, "--output-path", str(output), *flags],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return output
+@pytest.fixture(scope="module")
+def outcome(spark, tmp_path_factory):
+    """`outcome(job, output, *flags)` is the output of a model-quality job, which has to end well."""
+    jobs = JobsHere(tmp_path_factory.mktemp("jobs"))
+
+    def running(job, output, *flags):
+        finished = jobs(job, "--analysis-type", "MODEL_QUALITY", "--output-path", output, *flags)
+        assert finished.status == 0, finished.said
+        return output
+
+    return running
 
 
 @pytest.fixture(scope="module")
-def baseline_of(golden, tmp_path_factory):
+def baseline_of(outcome, golden, tmp_path_factory):
     """The output path of the baselining job for a golden case, run once for each."""
     done = {}
 
@@ -66,7 +63,7 @@ def baseline_of(golden, tmp_path_factory):
             _, problem_type, attributes = CASES[case]
             flags = ("--dataset-source", str(golden / case / "input.csv"), "--dataset-format", "csv")
             flags += ("--problem-type", problem_type, *attributes, *more)
-            done[case, more] = submitted("baseline", tmp_path_factory.mktemp(case), *flags)
+            done[case, more] = outcome("baseline", tmp_path_factory.mktemp(case), *flags)
         return done[case, more]
 
     return running
@@ -158,18 +155,18 @@ def merged(golden, tmp_path_factory):
     return hour.parents[5]
 
 
-def monitored(merged, baseline, output, *flags):
+def monitored(outcome, merged, baseline, output, *flags):
     source = ("--dataset-source", str(merged), "--dataset-format", "merged", "--problem-type", "BinaryClassification")
     attributes = ("--probability-attribute", "0", "--probability-threshold-attribute", "0.5", *WINDOW)
-    return submitted("monitor", output, *source, *attributes, "--baseline", str(baseline), *flags)
+    return outcome("monitor", output, *source, *attributes, "--baseline", str(baseline), *flags)
 
 
 @pytest.fixture(scope="module")
-def report(baseline_of, merged, tmp_path_factory):
+def report(outcome, baseline_of, merged, tmp_path_factory):
     """What the monitoring job says of that hour, as the service would."""
     baseline = baseline_of("mq-churn-binary", "--compat", "service")
     flags = ("--compat", "service", "--publish-cloudwatch-metrics", "Enabled")
-    return monitored(merged, baseline, tmp_path_factory.mktemp("report"), *flags)
+    return monitored(outcome, merged, baseline, tmp_path_factory.mktemp("report"), *flags)
 
 
 def test_the_whole_run_of_an_hour_is_the_services(golden, report):
@@ -196,7 +193,7 @@ def test_the_whole_run_of_an_hour_is_the_services(golden, report):
     assert names | {"total_number_of_violations"} <= {line["MetricName"] for line in lines}
 
 
-def test_our_own_merge_of_the_captures_and_labels_leads_to_the_same_run(golden, baseline_of, report, tmp_path):
+def test_our_own_merge_of_the_captures_and_labels_leads_to_the_same_run(outcome, golden, baseline_of, report, tmp_path):
     """The two jobs of a schedule's execution, one behind the other."""
     run = golden / "mq-churn-binary" / "run1-goldmermaid"
     hour = Path("2022", "04", "18", "00")
@@ -207,16 +204,16 @@ def test_our_own_merge_of_the_captures_and_labels_leads_to_the_same_run(golden, 
         folder.mkdir(parents=True)
         shutil.copy(run / name, folder / "records.jsonl")
     sources = ("--dataset-source", str(tmp_path / "captures"), "--ground-truth-source", str(tmp_path / "labels"))
-    joined = submitted("merge", tmp_path / "merged", *sources, *WINDOW)
+    joined = outcome("merge", tmp_path / "merged", *sources, *WINDOW)
     baseline = baseline_of("mq-churn-binary", "--compat", "service")
-    ours = monitored(joined, baseline, tmp_path / "report", "--compat", "service")
+    ours = monitored(outcome, joined, baseline, tmp_path / "report", "--compat", "service")
 
     for name in ("statistics.json", "constraint_violations.json", "checks.json"):
         assert (ours / name).read_bytes() == (report / name).read_bytes(), name
 
 
-def test_the_default_finds_the_same_fall_in_quality(baseline_of, merged, tmp_path):
-    report = monitored(merged, baseline_of("mq-churn-binary"), tmp_path)
+def test_the_default_finds_the_same_fall_in_quality(outcome, baseline_of, merged, tmp_path):
+    report = monitored(outcome, merged, baseline_of("mq-churn-binary"), tmp_path)
     violated = {each["metric_name"] for each in loaded(report / "constraint_violations.json")["violations"]}
 
     assert {"auc", "recall", "accuracy", "f1"} <= violated

@@ -1,21 +1,23 @@
-"""The monitoring job against what the service reported for the same traffic, through ./spark-submit.sh --compat service."""
+"""The monitoring job against what the service reported for the same traffic, with --compat service."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-from pathlib import Path
 
 import pytest
+from tests.running_jobs import JobsHere
 
-ROOT = Path(__file__).resolve().parents[2]
 
+@pytest.fixture(scope="module")
+def run(spark, tmp_path_factory):
+    """`run(job, *flags)` runs a job as the service would; it has to end well."""
+    jobs = JobsHere(tmp_path_factory.mktemp("jobs"))
 
-def submit(job, *flags):
-    command = ["./spark-submit.sh", f"jobs/{job}.py", "--compat", "service", *map(str, flags)]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return finished
+    def running(job, *flags):
+        finished = jobs(job, "--compat", "service", *flags)
+        assert finished.status == 0, finished.said
+
+    return running
 
 
 def violations_in(path):
@@ -25,15 +27,15 @@ def violations_in(path):
 
 
 @pytest.fixture(scope="module")
-def churn(golden, tmp_path_factory):
+def churn(run, golden, tmp_path_factory):
     """The outputs of a baselining and a monitoring run over the published churn traffic."""
     folder = tmp_path_factory.mktemp("churn")
     case = golden / "dq-churn"
-    submit(
+    run(
         "baseline",
         *("--dataset-source", case / "input.csv", "--dataset-format", "csv", "--output-path", folder / "baseline"),
     )
-    submit(
+    run(
         "monitor",
         *(
             "--dataset-source",
@@ -69,9 +71,9 @@ def test_churn_counts_every_record(churn):
     assert (ledger["read"], ledger["kept"], ledger["quarantined"]) == (1_977, 1_977, {})
 
 
-def test_the_cookbooks_run_is_the_services(golden, tmp_path):
+def test_the_cookbooks_run_is_the_services(run, golden, tmp_path):
     case = golden / "dq-cookbook"
-    submit(
+    run(
         "monitor",
         *("--dataset-source", case / "run" / "capture.reconstructed.jsonl", "--dataset-format", "capture"),
         *("--baseline-constraints", case / "run" / "baseline-constraints-used.json"),

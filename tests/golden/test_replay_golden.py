@@ -7,9 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+
+from model_monitor.replay import command
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
@@ -22,7 +25,7 @@ def laid_out(files, folder):
         shutil.copy(source, folder / name)
 
 
-def replayed(*flags):
+def as_process(*flags):
     """Exit status and JSON of a replay, started as users start it."""
     command = [sys.executable, "-m", "model_monitor.cli", "replay", "--json", *map(str, flags)]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False)
@@ -30,16 +33,24 @@ def replayed(*flags):
     return done.returncode, json.loads(done.stdout)
 
 
-def test_the_churn_run_is_equal(golden, tmp_path):
+@pytest.fixture
+def replayed(jobs_here):
+    """`replayed(*flags)` is the exit status and the JSON of a replay whose job runs in this session."""
+
+    def replaying(*flags):
+        out = StringIO()
+        status = command.main(
+            ["--json", *map(str, flags)], out=out, start_job=lambda job, words: jobs_here(job, *words).status
+        )
+        return status, json.loads(out.getvalue())
+
+    return replaying
+
+
+def test_the_churn_run_is_equal(golden, jobs_here, replayed, tmp_path):
     case = golden / "dq-churn"
-    baseline = ["./spark-submit.sh", "jobs/baseline.py", "--compat", "service", "--dataset-format", "csv"]
-    subprocess.run(
-        [*baseline, "--dataset-source", str(case / "input.csv"), "--output-path", str(tmp_path / "baseline")],
-        cwd=ROOT,
-        capture_output=True,
-        timeout=300,
-        check=True,
-    )
+    source = ("--compat", "service", "--dataset-format", "csv", "--dataset-source", case / "input.csv")
+    assert jobs_here("baseline", *source, "--output-path", tmp_path / "baseline").status == 0
     captures, reports = tmp_path / "captures", tmp_path / "reports"
     laid_out({"a.jsonl": case / "run/capture.reconstructed.jsonl"}, captures / "churn/AllTraffic/2022/04/18/00")
     laid_out(
@@ -74,7 +85,7 @@ def test_the_cookbooks_run_is_equal(golden, tmp_path):
         tmp_path / "reports/ep/schedule/2021/05/24/22",
     )
 
-    status, result = replayed(
+    status, result = as_process(
         *("--windows", tmp_path / "captures", "--reports", tmp_path / "reports", "--baseline", tmp_path / "baseline"),
         *("--output-path", tmp_path / "out"),
     )
@@ -83,7 +94,7 @@ def test_the_cookbooks_run_is_equal(golden, tmp_path):
     assert (tmp_path / "out/message").read_text() == "Completed: 1 of 1 window equal\n"
 
 
-def test_a_report_that_says_otherwise_is_exit_status_1(golden, tmp_path):
+def test_a_report_that_says_otherwise_is_exit_status_1(golden, replayed, tmp_path):
     case = golden / "dq-cookbook"
     laid_out(
         {
@@ -104,16 +115,12 @@ def test_a_report_that_says_otherwise_is_exit_status_1(golden, tmp_path):
 
 
 @pytest.mark.parametrize("flags", [("--windows", "nowhere", "--baseline", "nowhere"), ("--windows",)])
-def test_a_replay_that_cannot_begin_is_no_certificate(golden, tmp_path, flags):
-    command = [sys.executable, "-m", "model_monitor.cli", "replay", "--output-path", str(tmp_path), *flags]
-    done = subprocess.run(
-        command,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def test_a_replay_that_cannot_begin_is_no_certificate(golden, jobs_here, tmp_path, capsys, flags):
+    words = ["--output-path", str(tmp_path), *flags]
+    try:
+        status = command.main(words, start_job=lambda job, words: jobs_here(job, *words).status)
+    except SystemExit as ended:  # by the parser, which the command hands on
+        status = ended.code
 
-    assert done.returncode not in (0, 1)
-    assert done.stdout == ""
+    assert status not in (0, 1)
+    assert capsys.readouterr().out == ""

@@ -1,36 +1,16 @@
-"""The baselining job as a process: what it leaves, its exit status and message for each outcome."""
+"""The baselining job: what it leaves, its exit status and message for each outcome."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.running_jobs import JobProcesses, JobsHere
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def run(tmp_path):
-    """`run(*flags, **environment)` starts the job with these flags in an empty environment of variables of ours."""
-
-    def running(*flags, **environment):
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("MODEL_MONITOR_DATASET")}
-        return subprocess.run(
-            [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / "baseline.py"), "--master", "local[2]", *flags],
-            env={**clean, **environment},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-
-    return running
+CSV = ("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out")
 
 
 @pytest.fixture
@@ -41,16 +21,46 @@ def data(tmp_path):
     return folder
 
 
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory) -> Path:
+    """Four files that Spark would pack by the number of cores, with more numbers than a sketch keeps."""
+    folder = tmp_path_factory.mktemp("numbers") / "data"
+    folder.mkdir()
+    rng = np.random.default_rng(4)
+    for number in range(4):
+        table = pd.DataFrame(rng.lognormal(size=(8_000, 3)), columns=["amount", "score", "balance"])
+        table.assign(plan=rng.choice(["basic", "gold"], 8_000)).to_csv(folder / f"{number}.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def flags(numbers):
+    """A baselining job over them, with checks whose assertions are Python's."""
+    (numbers.parent / "my_checks.py").write_text(
+        "from pydeequ.checks import Check, CheckLevel\n"
+        "def sizes(spark):\n"
+        "    return [Check(spark, CheckLevel.Error, 'sizes').hasSize(lambda rows: rows == 32_000).isUnique('plan')]\n"
+    )
+    return ("--dataset-source", numbers, "--dataset-format", "csv", "--checks", "my_checks:sizes")
+
+
+@pytest.fixture(scope="module")
+def on_one_core(flags, numbers):
+    """That job as a process on one core, and its output."""
+    submit = JobProcesses(numbers.parent)
+    return submit("baseline", "--master", "local[1]", *flags, "--output-path", "one"), numbers.parent / "one"
+
+
 def message(folder):
     return (folder / "message").read_text()
 
 
-def test_a_good_run_leaves_every_file_and_says_what_it_did(run, data, tmp_path):
-    finished = run("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out")
+def test_a_good_run_leaves_every_file_and_says_what_it_did(on_one_core):
+    finished, output = on_one_core
 
-    assert finished.returncode == 0, finished.stdout
-    assert message(tmp_path / "out") == "Completed: Job completed successfully with no violations.\n"
-    names = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert finished.status == 0, finished.said
+    assert message(output) == "Completed: Job completed successfully with no violations.\n"
+    names = {path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file()}
     assert {
         "statistics.json",
         "constraints.json",
@@ -59,12 +69,12 @@ def test_a_good_run_leaves_every_file_and_says_what_it_did(run, data, tmp_path):
         "_current.json",
         "message",
     } <= names
-    assert "scanned 500 rows x 2 columns" in finished.stdout
-    assert "Traceback" not in finished.stdout + finished.stderr
-    assert "WARN" not in finished.stdout + finished.stderr
+    assert "scanned 32,000 rows x 4 columns" in finished.said
+    assert "Traceback" not in finished.said
+    assert "WARN" not in finished.said
 
 
-def test_the_containers_variables_and_folders_are_all_that_it_needs(run, tmp_path):
+def test_the_containers_variables_and_folders_are_all_that_it_needs(jobs_here, tmp_path):
     """C1.1 to C1.6: a drop-in for the service's baselining run."""
     opt_ml = tmp_path / "opt" / "ml"
     source, output = opt_ml / "processing" / "input" / "baseline_dataset_input", opt_ml / "processing" / "output"
@@ -80,34 +90,28 @@ def test_the_containers_variables_and_folders_are_all_that_it_needs(run, tmp_pat
     }
     (opt_ml / "config").mkdir()
     (opt_ml / "config" / "processingjobconfig.json").write_text(json.dumps({"Environment": environment}))
-    finished = run(MODEL_MONITOR_CONTAINER_ROOT=str(tmp_path))
+    finished = jobs_here("baseline", MODEL_MONITOR_CONTAINER_ROOT=str(tmp_path))
 
-    assert finished.returncode == 0, finished.stdout
+    assert finished.status == 0, finished.said
     assert message(opt_ml / "output") == "Completed: Job completed successfully with no violations.\n"
     constraints = json.loads((output / "constraints.json").read_text())
     drift = constraints["monitoring_config"]["distribution_constraints"]
     assert drift["categorical_drift_method"] == "ChiSquared"
 
 
-def test_four_faults_of_a_configuration_are_one_error_before_any_data_is_read(run, tmp_path):
-    finished = run(
-        *(
-            "--dataset-source",
-            "nowhere",
-            "--dataset-format",
-            "cvs",
-            "--comparison-threshold",
-            "95",
-            "--max-domain-size",
-            "-1",
-        )
+def test_four_faults_of_a_configuration_are_one_error_before_any_data_is_read(jobs_here):
+    """The fifth, that there is no such data, is not found; test_submission.py has it that Spark is not even started."""
+    finished = jobs_here(
+        "baseline",
+        *("--dataset-source", "nowhere", "--dataset-format", "cvs"),
+        *("--comparison-threshold", "95", "--max-domain-size", "-1"),
     )
 
-    assert finished.returncode == 2
-    [told] = [line for line in finished.stdout.split("ERROR ") if "comparison" in line]
+    assert finished.status == 2
+    [told] = [line for line in finished.said.split("ERROR ") if "comparison" in line]
     for name in ("--dataset-format", "--output-path", "--comparison-threshold", "--max-domain-size"):
         assert name in told
-    assert "started Spark" not in finished.stdout
+    assert "nowhere" not in finished.said
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,7 @@ def test_four_faults_of_a_configuration_are_one_error_before_any_data_is_read(ru
         ),
     ],
 )
-def test_a_failure_is_one_sentence_and_its_exit_status(run, data, tmp_path, flags, status, sentence):
+def test_a_failure_is_one_sentence_and_its_exit_status(jobs_here, data, tmp_path, flags, status, sentence):
     (tmp_path / "empty").mkdir()
     (tmp_path / "ragged").mkdir()
     (tmp_path / "ragged" / "x.csv").write_text("age,plan\n1,a\n2\n3\n")
@@ -161,18 +165,19 @@ def test_a_failure_is_one_sentence_and_its_exit_status(run, data, tmp_path, flag
         "    return {'line': line}\n"
     )
     output = flags[-1] if "--output-path" in flags else "out"
-    finished = run("--dataset-format", "csv", *flags, *([] if "--output-path" in flags else ["--output-path", "out"]))
+    place = [] if "--output-path" in flags else ["--output-path", "out"]
+    finished = jobs_here("baseline", "--dataset-format", "csv", *flags, *place)
 
-    assert finished.returncode == status, finished.stdout
-    assert sentence in finished.stdout
-    assert "Traceback" not in finished.stdout + finished.stderr
+    assert finished.status == status, finished.said
+    assert sentence in finished.said
+    assert "Traceback" not in finished.said
     if output == "out":
         assert message(tmp_path / "out").startswith("Error: ")
         assert sentence in message(tmp_path / "out")
         assert not (tmp_path / "out" / "statistics.json").exists()
 
 
-def test_scripts_of_the_user_run_before_and_after(run, data, tmp_path):
+def test_scripts_of_the_user_run_before_and_after(jobs_here, data, tmp_path):
     (tmp_path / "before.py").write_text(
         "def preprocess_handler(line):\n"
         "    if line.startswith('age'):\n"
@@ -186,45 +191,32 @@ def test_scripts_of_the_user_run_before_and_after(run, data, tmp_path):
         "    names = [f['name'] for f in json.load(open('out/statistics.json'))['features']]\n"
         "    open('seen.json', 'w').write(json.dumps(names))\n"
     )
-    finished = run(
-        *("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out"),
-        *("--record-preprocessor-script", "before.py", "--post-analytics-processor-script", "after.py"),
-    )
+    scripts = ("--record-preprocessor-script", "before.py", "--post-analytics-processor-script", "after.py")
+    finished = jobs_here("baseline", *CSV, *scripts)
 
-    assert finished.returncode == 0, finished.stdout
+    assert finished.status == 0, finished.said
     assert json.loads((tmp_path / "seen.json").read_text()) == ["age", "plan_is_basic"]
 
 
-def test_the_bytes_do_not_depend_on_the_number_of_cores(tmp_path):
-    """Of four files that Spark would pack by the number of cores, with more numbers than a sketch keeps."""
-    data = tmp_path / "data"
-    data.mkdir()
-    rng = np.random.default_rng(4)
-    for number in range(4):
-        table = pd.DataFrame(rng.lognormal(size=(8_000, 3)), columns=["amount", "score", "balance"])
-        table.assign(plan=rng.choice(["basic", "gold"], 8_000)).to_csv(data / f"{number}.csv", index=False)
-    runs = set()
-    for cores in (1, 2, 8):
-        output = tmp_path / f"out{cores}"
-        job = [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / "baseline.py"), "--master", f"local[{cores}]"]
-        flags = ["--dataset-source", str(data), "--dataset-format", "csv", "--output-path", str(output)]
-        subprocess.run([*job, *flags], capture_output=True, timeout=240, check=True)
-        runs.add(json.loads((output / "_current.json").read_text())["run_id"])
+def test_the_bytes_do_not_depend_on_the_number_of_cores(spark, on_one_core, flags, numbers):
+    """One, two in the session of the tests, and eight; so they don't depend on whose Spark it is, either."""
+    here, submit = JobsHere(numbers.parent), JobProcesses(numbers.parent)
+    here("baseline", *flags, "--output-path", "two")
+    submit("baseline", "--master", "local[8]", *flags, "--output-path", "eight")
+    outputs = [numbers.parent / cores for cores in ("one", "two", "eight")]
 
-    assert len(runs) == 1
+    assert len({json.loads((output / "_current.json").read_text())["run_id"] for output in outputs}) == 1
 
 
-def test_users_checks_run_on_the_same_states(run, data, tmp_path):
+def test_users_checks_run_on_the_same_states(jobs_here, data, tmp_path):
     checks = [
         {"analyzer": "Completeness", "column": "age", "assertion": ">= 0.95"},
         {"analyzer": "Compliance", "instance": "adults", "expression": "age >= 30", "assertion": "== 1.0"},
     ]
     (tmp_path / "checks.json").write_text(json.dumps(checks))
-    finished = run(
-        *("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out", "--checks", "checks.json")
-    )
+    finished = jobs_here("baseline", *CSV, "--checks", "checks.json")
 
-    assert finished.returncode == 0, finished.stdout
+    assert finished.status == 0, finished.said
     found = json.loads((tmp_path / "out" / "checks_deequ.json").read_text())
     assert [(result["constraint_status"], result["metric"]) for result in found["constraints"]] == [
         ("Success", 1.0),
@@ -232,23 +224,16 @@ def test_users_checks_run_on_the_same_states(run, data, tmp_path):
     ]
 
 
-def test_checks_with_python_assertions_run_and_the_job_ends(run, data, tmp_path):
+def test_checks_with_python_assertions_run_and_the_job_ends(on_one_core):
     """A lambda is called back by the JVM; the threads for that must not keep the process (awslabs/python-deequ#7)."""
-    (tmp_path / "my_checks.py").write_text(
-        "from pydeequ.checks import Check, CheckLevel\n"
-        "def sizes(spark):\n"
-        "    return [Check(spark, CheckLevel.Error, 'sizes').hasSize(lambda rows: rows == 500).isUnique('plan')]\n"
-    )
-    finished = run(
-        *("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out", "--checks", "my_checks:sizes")
-    )
+    finished, output = on_one_core
 
-    assert finished.returncode == 0, finished.stdout
-    found = json.loads((tmp_path / "out" / "checks_deequ.json").read_text())
+    assert finished.status == 0, finished.said
+    found = json.loads((output / "checks_deequ.json").read_text())
     assert [result["constraint_status"] for result in found["constraints"]] == ["Success", "Failure"]
 
 
-def test_a_task_that_is_tried_again_gives_the_same_bytes(data, tmp_path):
+def test_a_task_that_is_tried_again_gives_the_same_bytes(data, jobs_here, job_processes, tmp_path):
     """A worker that dies in the middle of its partition; the script is what lets a test kill it."""
     (tmp_path / "dies_once.py").write_text(
         "import os\n"
@@ -260,15 +245,15 @@ def test_a_task_that_is_tried_again_gives_the_same_bytes(data, tmp_path):
         "        os._exit(1)\n"
         "    return dict(zip(('age', 'plan'), line.split(',')))\n"
     )
-    runs = []
-    for name, environment in {"undisturbed": {}, "disturbed": {"DIES": str(tmp_path / "died")}}.items():
-        job = [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / "baseline.py"), "--master", "local[2,4]"]
-        flags = ["--dataset-source", str(data), "--dataset-format", "csv", "--output-path", str(tmp_path / name)]
-        script = ["--record-preprocessor-script", str(tmp_path / "dies_once.py")]
-        subprocess.run(
-            [*job, *flags, *script], env={**os.environ, **environment}, capture_output=True, timeout=240, check=True
-        )
-        runs.append(json.loads((tmp_path / name / "_current.json").read_text())["run_id"])
+    flags = ("--dataset-source", "data", "--dataset-format", "csv", "--record-preprocessor-script", "dies_once.py")
+    undisturbed = jobs_here("baseline", *flags, "--output-path", "undisturbed")
+    disturbed = job_processes(
+        "baseline", "--master", "local[2,4]", *flags, "--output-path", "disturbed", DIES=str(tmp_path / "died")
+    )
+    runs = [
+        json.loads((tmp_path / name / "_current.json").read_text())["run_id"] for name in ("undisturbed", "disturbed")
+    ]
 
+    assert (undisturbed.status, disturbed.status) == (0, 0), disturbed.said
     assert (tmp_path / "died").exists()
     assert runs[0] == runs[1]

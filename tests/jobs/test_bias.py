@@ -1,4 +1,4 @@
-"""The bias jobs as processes: what they leave, their exit status and message for each outcome."""
+"""The bias jobs: what they leave, their exit status and message for each outcome."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.running_jobs import JobProcesses, JobsHere
 
 from model_monitor.sagemaker import BiasConfig, DataConfig, ModelBiasMonitor
 
@@ -38,44 +39,42 @@ def table(women_accepted):
 
 
 @pytest.fixture(scope="module")
-def submit(tmp_path_factory):
-    """`submit(job, *flags)` starts a bias job in a folder that all tests of this module share; the baseline is there."""
+def jobs(spark, tmp_path_factory):
+    """`jobs(job, *flags)` runs a bias job in a folder that all tests of this module share; the baseline is there."""
     folder = tmp_path_factory.mktemp("bias")
     (folder / "analysis_config.json").write_text(json.dumps(CONFIG))
     (folder / "fair.csv").write_text(table(6))
     (folder / "unfair.csv").write_text(table(2))
 
-    def submitting(job, *flags, config="analysis_config.json"):
-        command = [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / f"{job}.py"), "--master", "local[2]"]
-        given = ["--analysis-type", "MODEL_BIAS", "--analysis-config", config, *flags]
-        return subprocess.run(
-            [*command, *given], cwd=folder, capture_output=True, text=True, timeout=500, check=False, env=os.environ
-        )
+    def running(job, *flags, config="analysis_config.json", run=JobsHere(folder)):  # noqa: B008
+        return run(job, "--analysis-type", "MODEL_BIAS", "--analysis-config", config, *flags)
 
-    submitting.folder = folder
-    finished = submitting("baseline", "--dataset-source", "fair.csv", "--output-path", "baseline")
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return submitting
+    running.folder = folder
+    finished = running("baseline", "--dataset-source", "fair.csv", "--output-path", "baseline")
+    assert finished.status == 0, finished.said
+    return running
 
 
-def monitored(submit, source, output, *flags):
-    finished = submit("monitor", "--dataset-source", source, "--baseline", "baseline", "--output-path", output, *flags)
-    return finished, submit.folder / output
+def monitored(jobs, source, output, *flags, **how):
+    where = ("--dataset-source", source, "--baseline", "baseline", "--output-path", output)
+    finished = jobs("monitor", *where, *flags, **how)
+    return finished, jobs.folder / output
 
 
-def test_a_window_like_the_baseline_leaves_no_file_of_violations(submit):
-    finished, report = monitored(submit, "fair.csv", "same")
+def test_a_window_like_the_baseline_leaves_no_file_of_violations(jobs):
+    finished, report = monitored(jobs, "fair.csv", "same")
 
-    assert finished.returncode == 0, finished.stdout
+    assert finished.status == 0, finished.said
     assert (report / "message").read_text() == "Completed: Job completed successfully with no violations.\n"
     assert not (report / "constraint_violations.json").exists()
-    assert (report / "analysis.json").read_bytes() == (submit.folder / "baseline" / "analysis.json").read_bytes()
+    assert (report / "analysis.json").read_bytes() == (jobs.folder / "baseline" / "analysis.json").read_bytes()
 
 
-def test_violations_are_a_success_unless_they_are_to_fail(submit):
-    finished, report = monitored(submit, "unfair.csv", "other", "--fail-on-violations", "--bias-ci", "bootstrap")
+def test_violations_are_a_success_unless_they_are_to_fail(jobs):
+    flags = ("--fail-on-violations", "--bias-ci", "bootstrap")
+    finished, report = monitored(jobs, "unfair.csv", "other", *flags, run=JobProcesses(jobs.folder))
 
-    assert finished.returncode == 4, finished.stdout
+    assert finished.status == 4, finished.said
     found = json.loads((report / "constraint_violations.json").read_text())["violations"]
     assert ("sex", "F", "DPPL") in {(v["facet"], v["facet_value"], v["metric_name"]) for v in found}
     checks = json.loads((report / "checks.json").read_text())["checks"]
@@ -86,13 +85,13 @@ def test_violations_are_a_success_unless_they_are_to_fail(submit):
     assert "Violations" in (report / "report.html").read_text()
 
 
-def test_runs_of_several_hours_are_merged_without_reading_a_row(submit):
-    monitored(submit, "unfair.csv", "hour-1")
-    monitored(submit, "fair.csv", "hour-2")
+def test_runs_of_several_hours_are_merged_without_reading_a_row(jobs):
+    monitored(jobs, "unfair.csv", "hour-1")
+    monitored(jobs, "fair.csv", "hour-2")
     command = [str(ROOT / ".venv" / "bin" / "python"), "-m", "model_monitor.cli", "merge-states"]
     merged = subprocess.run(
         [*command, "hour-1", "hour-2", "--output", "day"],
-        cwd=submit.folder,
+        cwd=jobs.folder,
         env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
         capture_output=True,
         text=True,
@@ -100,7 +99,7 @@ def test_runs_of_several_hours_are_merged_without_reading_a_row(submit):
     )
 
     assert merged.returncode == 0, merged.stderr
-    report = json.loads((submit.folder / "day" / "analysis.json").read_text())
+    report = json.loads((jobs.folder / "day" / "analysis.json").read_text())
     [group] = report["post_training_bias_metrics"]["facets"]["sex"]
     values = {metric["name"]: metric["value"] for metric in group["metrics"]}
     assert values["DPPL"] == pytest.approx(0.6 - (0.2 + 0.6) / 2)
@@ -129,23 +128,23 @@ def test_runs_of_several_hours_are_merged_without_reading_a_row(submit):
         pytest.param({}, ["--dataset-source", "nowhere.csv"], 255, "there is no such file", id="no data"),
     ],
 )
-def test_a_failure_is_one_sentence_and_its_exit_status(submit, changes, flags, status, sentence):
+def test_a_failure_is_one_sentence_and_its_exit_status(jobs, changes, flags, status, sentence):
     config = {key: value for key, value in {**CONFIG, **changes}.items() if value is not None}
-    (submit.folder / "changed.json").write_text(json.dumps(config))
-    finished = submit(
+    (jobs.folder / "changed.json").write_text(json.dumps(config))
+    finished = jobs(
         "baseline", "--dataset-source", "fair.csv", "--output-path", "failed", *flags, config="changed.json"
     )
 
-    assert finished.returncode == status, finished.stdout
-    assert sentence in finished.stdout
-    assert "Traceback" not in finished.stdout + finished.stderr
-    assert (submit.folder / "failed" / "message").read_text().startswith("Error: ")
+    assert finished.status == status, finished.said
+    assert sentence in finished.said
+    assert "Traceback" not in finished.said
+    assert (jobs.folder / "failed" / "message").read_text().startswith("Error: ")
 
 
-def test_the_sdks_monitor_makes_a_baseline(submit, monkeypatch):
-    monkeypatch.setenv("MODEL_MONITOR_HOME", str(submit.folder / "home"))
+def test_the_sdks_monitor_makes_a_baseline(jobs, monkeypatch):
+    monkeypatch.setenv("MODEL_MONITOR_HOME", str(jobs.folder / "home"))
     data = DataConfig(
-        str(submit.folder / "fair.csv"), str(submit.folder / "by-sdk"), label="bought", predicted_label="predicted"
+        str(jobs.folder / "fair.csv"), str(jobs.folder / "by-sdk"), label="bought", predicted_label="predicted"
     )
     monitor = ModelBiasMonitor()
     monitor.suggest_baseline(data, BiasConfig(["yes"], "sex", ["F"]), None, wait=True)

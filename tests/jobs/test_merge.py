@@ -1,11 +1,8 @@
-"""The merge job as a process: what its variables start, and what each outcome leaves."""
+"""The merge job: what its variables start, and what each outcome leaves."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from pathlib import Path
 
 import pytest
 from tests.spark.merging.records import (
@@ -19,42 +16,23 @@ from tests.spark.merging.records import (
     write_labels,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-@pytest.fixture
-def submit(tmp_path):
-    """`submit(*flags, **variables)` starts the job in `tmp_path`."""
-
-    def submitting(*flags, **variables):
-        return subprocess.run(
-            [str(ROOT / "spark-submit.sh"), "merge", "--master", "local[2]", *flags],
-            env={**os.environ, **variables},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-
-    return submitting
-
-
-def test_the_containers_three_variables_are_all_that_it_needs(submit, tmp_path):
+def test_the_containers_three_variables_are_all_that_it_needs(jobs_here, tmp_path):
     """C1.2, C1.3 and C1.6: a drop-in for the service's merger."""
     write_captures(tmp_path, 0, [captured(1), captured(2)])
     write_labels(tmp_path, 0, [label("event-1")])
     opt_ml = tmp_path / "container" / "opt" / "ml"
     opt_ml.mkdir(parents=True)
     output = opt_ml / "processing" / "output"
-    finished = submit(
+    finished = jobs_here(
+        "merge",
         MODEL_MONITOR_CONTAINER_ROOT=str(tmp_path / "container"),
         dataset_source=str(tmp_path / "captures"),
         ground_truth_source=str(tmp_path / "labels"),
         output_path=str(output),
     )
 
-    assert finished.returncode == 0, finished.stdout
+    assert finished.status == 0, finished.said
     assert (opt_ml / "output" / "message").read_text() == (
         "Completed: Job completed successfully with no violations.\n"
     )
@@ -71,16 +49,16 @@ def test_the_containers_three_variables_are_all_that_it_needs(submit, tmp_path):
     }
 
 
-def test_a_scheduled_run_waits_for_labels_and_the_next_one_restates(submit, tmp_path):
+def test_a_scheduled_run_waits_for_labels_and_the_next_one_restates(jobs_here, tmp_path):
     write_captures(tmp_path, 22, [captured(1, hour=22)])
     flags = ("--dataset-source", "captures", "--ground-truth-source", "labels", "--output-path", "merged")
-    waiting = submit(*flags, "--late-labels", "P7D", "--scheduled-time", "2024-03-04T23:07:00Z")
+    waiting = jobs_here("merge", *flags, "--late-labels", "P7D", "--scheduled-time", "2024-03-04T23:07:00Z")
     write_labels(tmp_path, 23, [label("event-1")])
     coverage = ledger_of(tmp_path / "merged")["coverage"]
-    restating = submit(*flags, "--late-labels", "P7D", "--scheduled-time", "2024-03-05T00:05:00Z")
+    restating = jobs_here("merge", *flags, "--late-labels", "P7D", "--scheduled-time", "2024-03-05T00:05:00Z")
     [hour] = json.loads((tmp_path / "merged" / "restatement.json").read_text())["hours"]
 
-    assert (waiting.returncode, restating.returncode) == (0, 0), waiting.stdout + restating.stdout
+    assert (waiting.status, restating.status) == (0, 0), waiting.said + restating.said
     assert coverage == 0
     assert truths(tmp_path / "merged") == {"event-1": "1"}
     assert (hour["folder"], hour["labels"], hour["coverage"]) == (f"{BRANCH}/{folder_of(22)}", 1, 1.0)
@@ -98,14 +76,14 @@ def test_a_scheduled_run_waits_for_labels_and_the_next_one_restates(submit, tmp_
                      "--end-time-offset=-PT1H"], 2, "the start has to be before the end", id="offsets the wrong way round"),
     ],
 )  # fmt: skip
-def test_a_failure_is_one_sentence_and_its_exit_status(submit, tmp_path, labels, flags, status, sentence):
+def test_a_failure_is_one_sentence_and_its_exit_status(jobs_here, tmp_path, labels, flags, status, sentence):
     write_captures(tmp_path, 0, [captured(1)])
     write_labels(tmp_path, 0, labels)
-    finished = submit(
-        "--dataset-source", "captures", "--ground-truth-source", "labels", "--output-path", "merged", *flags
+    finished = jobs_here(
+        "merge", "--dataset-source", "captures", "--ground-truth-source", "labels", "--output-path", "merged", *flags
     )
 
-    assert finished.returncode == status, finished.stdout
-    assert sentence in finished.stdout
-    assert "Traceback" not in finished.stdout + finished.stderr
+    assert finished.status == status, finished.said
+    assert sentence in finished.said
+    assert "Traceback" not in finished.said
     assert (tmp_path / "merged" / "message").read_text().startswith("Error: ")

@@ -1,4 +1,4 @@
-"""Model quality as processes: captures and labels to a verdict, and one sentence for each way in which it can't be had."""
+"""Model quality: captures and labels to a verdict, and one sentence for each way in which it can't be had."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.running_jobs import JobsHere
 from tests.unit.records.merged_lines import line_of, merged
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,28 +20,14 @@ WINDOW = ("--start-time", "2022-04-18T00:00:00Z", "--end-time", "2022-04-18T01:0
 
 
 @pytest.fixture(scope="module")
-def submit(tmp_path_factory):
-    """`submit(job, *flags)` starts a job in a folder that all tests of this module share."""
-    folder = tmp_path_factory.mktemp("jobs")
-
-    def submitting(job, *flags, **environment):
-        return subprocess.run(
-            [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / f"{job}.py"), "--master", "local[2]", *flags],
-            env={**os.environ, **environment},
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-
-    submitting.folder = folder
-    return submitting
+def jobs(spark, tmp_path_factory):
+    """Jobs in a folder that all tests of this module share."""
+    return JobsHere(tmp_path_factory.mktemp("jobs"))
 
 
 def error_of(finished, status):
-    assert finished.returncode == status, finished.stdout + finished.stderr
-    return (finished.stdout + finished.stderr).replace("\n", " ")
+    assert finished.status == status, finished.said
+    return finished.said.replace("\n", " ")
 
 
 def skilled(number):
@@ -49,14 +36,14 @@ def skilled(number):
 
 
 @pytest.fixture(scope="module")
-def baseline(submit):
+def baseline(jobs):
     rows = "".join(f"{number % 2},{skilled(number)}\n" for number in range(1_000))
-    (submit.folder / "validation.csv").write_text("churned,score\n" + rows)
-    finished = submit(
+    (jobs.folder / "validation.csv").write_text("churned,score\n" + rows)
+    finished = jobs(
         *("baseline", "--dataset-source", "validation.csv", "--dataset-format", "csv", "--output-path", "baseline"),
         *(*BINARY, "--probability-attribute", "score", "--ground-truth-attribute", "churned"),
     )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.status == 0, finished.said
     return "baseline"
 
 
@@ -67,7 +54,7 @@ def hour_below(folder, hour):
 
 
 @pytest.fixture(scope="module")
-def captures(submit):
+def captures(jobs):
     """An hour in which the model is right for one event of two, and its labels, which came an hour later."""
     lines, labels = [], []
     for number in range(400):
@@ -78,16 +65,16 @@ def captures(submit):
         labels.append(
             json.dumps({"groundTruthData": truth, "eventMetadata": {"eventId": f"event-{number}"}, "eventVersion": "0"})
         )
-    (hour_below(submit.folder / "captures", "00") / "00-00-000-a.jsonl").write_text("\n".join(lines) + "\n")
-    truth = submit.folder / "labels" / "2022" / "04" / "18" / "00"
+    (hour_below(jobs.folder / "captures", "00") / "00-00-000-a.jsonl").write_text("\n".join(lines) + "\n")
+    truth = jobs.folder / "labels" / "2022" / "04" / "18" / "00"
     truth.mkdir(parents=True)
     (truth / "labels.jsonl").write_text("\n".join(labels) + "\n")
-    return submit.folder / "captures"
+    return jobs.folder / "captures"
 
 
-def test_captures_and_labels_become_a_verdict(submit, baseline, captures):
+def test_captures_and_labels_become_a_verdict(jobs, baseline, captures):
     """merge, then monitor. By hand: of four events 0 and 1 have the score 0.9, and 1 and 3 are labelled 1."""
-    merge = submit(
+    merge = jobs(
         *(
             "merge",
             "--dataset-source",
@@ -99,15 +86,15 @@ def test_captures_and_labels_become_a_verdict(submit, baseline, captures):
             *WINDOW,
         )
     )
-    assert merge.returncode == 0, merge.stdout + merge.stderr
-    finished = submit(
+    assert merge.status == 0, merge.said
+    finished = jobs(
         *("monitor", "--dataset-source", "merged", "--dataset-format", "merged", "--output-path", "report"),
         *(*SCORES, *WINDOW, "--baseline", baseline, "--fail-on-violations"),
     )
-    report = submit.folder / "report"
+    report = jobs.folder / "report"
     statistics = json.loads((report / "statistics.json").read_text())["binary_classification_metrics"]
 
-    assert finished.returncode == 4, finished.stdout + finished.stderr
+    assert finished.status == 4, finished.said
     assert statistics["confusion_matrix"] == {"0": {"0": 100, "1": 100}, "1": {"0": 100, "1": 100}}
     assert json.loads((report / "ledger.json").read_text())["records"]["kept"] == 400
     violated = {
@@ -117,7 +104,7 @@ def test_captures_and_labels_become_a_verdict(submit, baseline, captures):
     assert {path.name for path in report.iterdir()} >= {"metrics.json", "checks.json", "constraints.json", "states"}
 
 
-def test_the_containers_variables_alone_are_a_run(submit, baseline, golden, tmp_path):
+def test_the_containers_variables_alone_are_a_run(jobs, baseline, golden, tmp_path):
     """The environment of a real run, its paths below a folder of ours."""
     environment = json.loads((golden / "schema-examples" / "processing-environment.model-quality-run.json").read_text())
     opt_ml = tmp_path / "opt" / "ml"
@@ -131,10 +118,10 @@ def test_the_containers_variables_alone_are_a_run(submit, baseline, golden, tmp_
         name: value.replace("/opt/ml", str(opt_ml)) if value.startswith("/opt/ml") else value
         for name, value in environment.items()
     }
-    placed["baseline_constraints"] = str(submit.folder / baseline / "constraints.json")
-    finished = submit("monitor", MODEL_MONITOR_CONTAINER_ROOT=str(tmp_path), **placed)
+    placed["baseline_constraints"] = str(jobs.folder / baseline / "constraints.json")
+    finished = jobs("monitor", MODEL_MONITOR_CONTAINER_ROOT=str(tmp_path), **placed)
 
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.status == 0, finished.said
     message = (opt_ml / "output" / "message").read_text().strip()
     assert message == "Completed: Job completed successfully with no violations."
     lines = (opt_ml / "output" / "metrics" / "cloudwatch" / "cloudwatch_metrics.jsonl").read_text().splitlines()
@@ -148,9 +135,9 @@ def test_the_containers_variables_alone_are_a_run(submit, baseline, golden, tmp_
     assert metrics["total_number_of_violations"]["Value"] == 0.0
 
 
-def test_what_is_missing_is_told_all_at_once(submit):
+def test_what_is_missing_is_told_all_at_once(jobs):
     text = error_of(
-        submit("baseline", "--dataset-source", ".", "--dataset-format", "csv", "--output-path", "x", *QUALITY), 2
+        jobs("baseline", "--dataset-source", ".", "--dataset-format", "csv", "--output-path", "x", *QUALITY), 2
     )
 
     assert "problem_type is missing; write one of: BinaryClassification, MulticlassClassification, Regression" in text
@@ -198,21 +185,21 @@ def test_what_is_missing_is_told_all_at_once(submit):
         ),
     ],
 )
-def test_what_can_not_be_judged_is_one_sentence(submit, baseline, captures, flags, status, sentence):
+def test_what_can_not_be_judged_is_one_sentence(jobs, baseline, captures, flags, status, sentence):
     for name, lines in {
         "json-labels": [merged('{"label": 1}', "0.5", label_encoding="JSON")] * 2,
         "percentages": [merged("1", "0.5"), merged("1", "37")],
     }.items():
-        (submit.folder / name).mkdir(exist_ok=True)
-        (submit.folder / name / "merged.jsonl").write_text("".join(line_of(record) + "\n" for record in lines))
-    finished = submit("monitor", *flags, "--output-path", "refused", *SCORES, "--baseline", baseline)
+        (jobs.folder / name).mkdir(exist_ok=True)
+        (jobs.folder / name / "merged.jsonl").write_text("".join(line_of(record) + "\n" for record in lines))
+    finished = jobs("monitor", *flags, "--output-path", "refused", *SCORES, "--baseline", baseline)
 
     assert sentence in error_of(finished, status)
 
 
-def test_a_window_in_the_future_has_no_data(submit, baseline, captures):
+def test_a_window_in_the_future_has_no_data(jobs, baseline, captures):
     future = ("--start-time", "2031-01-01T00:00:00Z", "--end-time", "2031-01-01T01:00:00Z")
-    finished = submit(
+    finished = jobs(
         *("monitor", "--dataset-source", "captures", "--dataset-format", "merged", "--output-path", "x", *SCORES),
         *("--baseline", baseline, *future),
     )
@@ -220,8 +207,8 @@ def test_a_window_in_the_future_has_no_data(submit, baseline, captures):
     assert "Job inputs had no data" in error_of(finished, 3)
 
 
-def test_a_baseline_of_another_kind_is_refused(submit, baseline):
-    finished = submit(
+def test_a_baseline_of_another_kind_is_refused(jobs, baseline):
+    finished = jobs(
         *("monitor", "--dataset-source", "validation.csv", "--dataset-format", "csv", "--output-path", "x"),
         *("--baseline", baseline),
     )
@@ -229,11 +216,11 @@ def test_a_baseline_of_another_kind_is_refused(submit, baseline):
     assert "the constraints.json of a model-quality job" in error_of(finished, 255)
 
 
-def test_a_metric_of_the_users_own_lies_beside_the_others(submit, baseline):
-    (submit.folder / "money.py").write_text(
+def test_a_metric_of_the_users_own_lies_beside_the_others(jobs, baseline):
+    (jobs.folder / "money.py").write_text(
         "import numpy as np\n\n\ndef gain(rows):\n    return np.where(rows['label'] == '1', rows['probability'] * 10, -1.0)\n"
     )
-    finished = submit(
+    finished = jobs(
         *("baseline", "--dataset-source", "validation.csv", "--dataset-format", "csv", "--output-path", "with-gain"),
         *(
             *BINARY,
@@ -245,20 +232,20 @@ def test_a_metric_of_the_users_own_lies_beside_the_others(submit, baseline):
             "money:gain",
         ),
     )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.status == 0, finished.said
     metrics = {
-        each["name"]: each for each in json.loads((submit.folder / "with-gain" / "metrics.json").read_text())["metrics"]
+        each["name"]: each for each in json.loads((jobs.folder / "with-gain" / "metrics.json").read_text())["metrics"]
     }
 
     # of ten events five are labelled 1: four of them have 0.9 and one 0.1
     assert metrics["gain"]["value"] == pytest.approx((4 * 9 + 1 - 5) / 10)
 
 
-def test_hours_are_merged_by_the_command(submit, baseline):
+def test_hours_are_merged_by_the_command(jobs, baseline):
     command = [sys.executable, "-m", "model_monitor.cli", "merge-states", baseline, baseline, "--output", "twice"]
     finished = subprocess.run(
         command,
-        cwd=submit.folder,
+        cwd=jobs.folder,
         env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
         capture_output=True,
         text=True,
@@ -266,5 +253,5 @@ def test_hours_are_merged_by_the_command(submit, baseline):
     )
 
     assert (finished.returncode, finished.stdout) == (0, ""), finished.stderr
-    twice = json.loads((submit.folder / "twice" / "statistics.json").read_text())
+    twice = json.loads((jobs.folder / "twice" / "statistics.json").read_text())
     assert twice["dataset"]["item_count"] == 2_000

@@ -1,35 +1,17 @@
-"""The monitoring job as a process: what it leaves, its exit status and message for each outcome."""
+"""The monitoring job: what it leaves, its exit status and message for each outcome."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.running_jobs import JobProcesses, JobsHere
 
 
 @pytest.fixture(scope="module")
-def submit(tmp_path_factory):
-    """`submit(job, *flags)` starts a job in a folder that all tests of this module share."""
-    folder = tmp_path_factory.mktemp("jobs")
-
-    def submitting(job, *flags, **environment):
-        return subprocess.run(
-            [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / f"{job}.py"), "--master", "local[2]", *flags],
-            env={**os.environ, **environment},
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-
-    submitting.folder = folder
-    return submitting
+def jobs(spark, tmp_path_factory):
+    """Jobs in a folder that all tests of this module share."""
+    return JobsHere(tmp_path_factory.mktemp("jobs"))
 
 
 def captured(number, age, plan="basic", time="2026-01-31T22:10:00Z"):
@@ -48,20 +30,20 @@ def captured(number, age, plan="basic", time="2026-01-31T22:10:00Z"):
 
 
 @pytest.fixture(scope="module")
-def baseline(submit):
+def baseline(jobs):
     """A baseline of 500 customers, and the captures of one hour in which the plan is another for one in ten."""
-    (submit.folder / "people.csv").write_text(
+    (jobs.folder / "people.csv").write_text(
         "score,age,plan\n" + "".join(f"0.25,{20 + row % 50},basic\n" for row in range(500))
     )
-    hour = submit.folder / "captures" / "endpoint" / "AllTraffic" / "2026" / "01" / "31" / "22"
+    hour = jobs.folder / "captures" / "endpoint" / "AllTraffic" / "2026" / "01" / "31" / "22"
     hour.mkdir(parents=True)
     (hour / "10-00-000-a.jsonl").write_text(
         "".join(captured(row, 20 + row % 50, "basic" if row % 10 else "gold") for row in range(400))
     )
-    finished = submit(
+    finished = jobs(
         "baseline", "--dataset-source", "people.csv", "--dataset-format", "csv", "--output-path", "baseline"
     )
-    assert finished.returncode == 0, finished.stdout
+    assert finished.status == 0, finished.said
     return "baseline"
 
 
@@ -73,13 +55,12 @@ def monitor_flags(*flags, source="captures"):
     return ("monitor", "--dataset-source", source, "--dataset-format", "capture", *flags)
 
 
-def test_violations_are_a_success_unless_they_are_to_fail(submit, baseline):
-    finished = submit(
-        *monitor_flags("--baseline", baseline, "--output-path", "report", "--fail-on-violations", *WINDOW)
-    )
-    report = submit.folder / "report"
+def test_violations_are_a_success_unless_they_are_to_fail(jobs, baseline):
+    flags = monitor_flags("--baseline", baseline, "--output-path", "report", "--fail-on-violations", *WINDOW)
+    finished = JobProcesses(jobs.folder)(*flags)
+    report = jobs.folder / "report"
 
-    assert finished.returncode == 4, finished.stdout
+    assert finished.status == 4, finished.said
     assert (
         report / "message"
     ).read_text() == "CompletedWithViolations: Job completed successfully with 1 violations.\n"
@@ -94,18 +75,18 @@ def test_violations_are_a_success_unless_they_are_to_fail(submit, baseline):
     assert json.loads((report / "ledger.json").read_text())["records"]["kept"] == 400
 
 
-def test_the_containers_variables_and_folders_are_all_that_it_needs(submit, baseline):
+def test_the_containers_variables_and_folders_are_all_that_it_needs(jobs, baseline):
     """Contract 1.1 to 1.6 and 9: a drop-in for the service's monitoring run; violations are a success there."""
-    opt_ml = submit.folder / "container" / "opt" / "ml"
+    opt_ml = jobs.folder / "container" / "opt" / "ml"
     opt_ml.mkdir(parents=True)
-    finished = submit(
+    finished = jobs(
         "monitor",
-        MODEL_MONITOR_CONTAINER_ROOT=str(submit.folder / "container"),
-        dataset_source=str(submit.folder / "captures"),
+        MODEL_MONITOR_CONTAINER_ROOT=str(jobs.folder / "container"),
+        dataset_source=str(jobs.folder / "captures"),
         dataset_format='{"sagemakerCaptureJson":{"captureIndexNames":["endpointInput","endpointOutput"]}}',
         output_path=str(opt_ml / "processing" / "output"),
-        baseline_constraints=str(submit.folder / "baseline" / "constraints.json"),
-        baseline_statistics=str(submit.folder / "baseline" / "statistics.json"),
+        baseline_constraints=str(jobs.folder / "baseline" / "constraints.json"),
+        baseline_statistics=str(jobs.folder / "baseline" / "statistics.json"),
         start_time="2026-01-31T22:00:00Z",
         end_time="2026-01-31T23:00:00Z",
         publish_cloudwatch_metrics="Enabled",
@@ -113,7 +94,7 @@ def test_the_containers_variables_and_folders_are_all_that_it_needs(submit, base
         sagemaker_monitoring_schedule_name="hourly",
     )
 
-    assert finished.returncode == 0, finished.stdout
+    assert finished.status == 0, finished.said
     assert (opt_ml / "output" / "message").read_text().startswith("CompletedWithViolations: ")
     lines = (opt_ml / "output" / "metrics" / "cloudwatch" / "cloudwatch_metrics.jsonl").read_text().splitlines()
     metrics = {metric["MetricName"]: metric for metric in map(json.loads, lines)}
@@ -127,13 +108,13 @@ def test_the_containers_variables_and_folders_are_all_that_it_needs(submit, base
     }
 
 
-def test_features_can_be_left_out_by_name_or_index(submit, baseline):
+def test_features_can_be_left_out_by_name_or_index(jobs, baseline):
     flags = ("--baseline", baseline, "--output-path", "without", "--exclude-features-attribute", "plan,0", *WINDOW)
-    finished = submit(*monitor_flags(*flags))
+    finished = jobs(*monitor_flags(*flags))
 
-    assert finished.returncode == 0, finished.stdout
-    assert json.loads((submit.folder / "without" / "constraint_violations.json").read_text()) == {"violations": []}
-    checks = json.loads((submit.folder / "without" / "checks.json").read_text())["checks"]
+    assert finished.status == 0, finished.said
+    assert json.loads((jobs.folder / "without" / "constraint_violations.json").read_text()) == {"violations": []}
+    checks = json.loads((jobs.folder / "without" / "checks.json").read_text())["checks"]
     assert {check["feature"] for check in checks} == {"Missing columns", "Extra columns", "age"}
 
 
@@ -170,21 +151,21 @@ def test_features_can_be_left_out_by_name_or_index(submit, baseline):
         ),
     ],
 )
-def test_a_failure_is_one_sentence_and_its_exit_status(submit, baseline, flags, status, sentence):
-    finished = submit(*monitor_flags(*flags))
+def test_a_failure_is_one_sentence_and_its_exit_status(jobs, baseline, flags, status, sentence):
+    finished = jobs(*monitor_flags(*flags))
 
-    assert finished.returncode == status, finished.stdout
-    assert sentence in finished.stdout
-    assert "Traceback" not in finished.stdout + finished.stderr
-    assert (submit.folder / flags[1] / "message").read_text().startswith("Error: ")
-    assert not (submit.folder / flags[1] / "constraint_violations.json").exists()
+    assert finished.status == status, finished.said
+    assert sentence in finished.said
+    assert "Traceback" not in finished.said
+    assert (jobs.folder / flags[1] / "message").read_text().startswith("Error: ")
+    assert not (jobs.folder / flags[1] / "constraint_violations.json").exists()
 
 
-def test_the_previous_run_is_a_baseline_and_the_first_run_needs_none(submit, baseline):
+def test_the_previous_run_is_a_baseline_and_the_first_run_needs_none(jobs, baseline):
     flags = monitor_flags("--baseline", "previous", "--output-path", "rolling", "--omit-empty-violations")
-    first, second = submit(*flags), submit(*flags)
+    first, second = jobs(*flags), jobs(*flags)
 
-    assert (first.returncode, second.returncode) == (0, 0), first.stdout + second.stdout
-    assert "there is no earlier run at rolling" in first.stdout
-    assert "no earlier run" not in second.stdout
-    assert not (submit.folder / "rolling" / "constraint_violations.json").exists()
+    assert (first.status, second.status) == (0, 0), first.said + second.said
+    assert "there is no earlier run at rolling" in first.said
+    assert "no earlier run" not in second.said
+    assert not (jobs.folder / "rolling" / "constraint_violations.json").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,9 +24,27 @@ class Application:
     def has_executors(self) -> bool:
         return len(self._in_jvm.statusTracker().getExecutorInfos()) > 1  # the driver is one of them
 
-    def cancel_jobs(self) -> None:
-        """End what Spark is doing; whoever waits for it gets an error."""
-        self._context.cancelAllJobs()
+    def setting(self, key: str) -> str | None:
+        """What the application was started with, None if nobody said."""
+        found: str | None = self._context.getConf().get(key)
+        return found
+
+    def tag_jobs(self, tag: str) -> None:
+        """Have the jobs that this thread starts from now on bear a tag."""
+        self._context.addJobTag(tag)
+
+    def untag_jobs(self, tag: str) -> None:
+        self._context.removeJobTag(tag)
+
+    def cancel_jobs(self, tag: str) -> None:
+        """End the jobs that bear the tag; whoever waits for one gets an error."""
+        self._context.cancelJobsWithTag(tag)
+
+    def activate(self) -> None:
+        """Make the session the one that Spark itself asks in this thread: expressions are made with its settings."""
+        anyone: Any = self._spark
+        type(self._spark)._activeSession = anyone
+        self._context._jvm.SparkSession.setActiveSession(anyone._jsparkSession)
 
     def abandon(self) -> None:
         """Stop Spark in its JVM while somebody waits for a job, who gets an error then."""
@@ -50,8 +69,11 @@ def connect_to_jvm() -> None:
     SparkContext._ensure_initialized()
 
 
-def is_running() -> bool:
-    """Whether this process has an application already."""
-    from pyspark import SparkContext
+def running_session() -> SparkSession | None:
+    """The session of this process, if there is one."""
+    pyspark = sys.modules.get("pyspark")  # not imported here: what has not been loaded has started nothing
+    if pyspark is None or pyspark.SparkContext._active_spark_context is None:
+        return None
+    from pyspark.sql import SparkSession
 
-    return SparkContext._active_spark_context is not None
+    return SparkSession.builder.getOrCreate()

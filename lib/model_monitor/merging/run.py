@@ -146,8 +146,8 @@ def _labels_for(
 def _staging(spark: SparkSession, request: MergeRequest) -> Iterator[str]:
     """A folder for the run's files; a run that died left one of the same name."""
     window = sha256(f"{request.captures}\0{request.first}\0{request.last}".encode()).hexdigest()[:16]
-    folder = join(request.output_path, STAGING, window)
     storage = storage_of(request.output_path, spark)
+    folder = join(storage.resolved(request.output_path), STAGING, window)  # Spark's working directory may be another
     storage.delete(folder)
     try:
         yield folder

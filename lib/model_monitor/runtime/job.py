@@ -8,6 +8,9 @@
 
 Whatever happens inside, the run leaves one line in the message file and an exit status, Spark is stopped and no thread
 keeps the process alive. The configuration is read, and Spark is started, when they are first asked for.
+
+Where Spark runs already, in a notebook or a task of Airflow, the run is a guest: it has a session of its own in that Spark
+and leaves Spark, logging and signals to the host; what interrupts the host goes on to it.
 """
 
 from __future__ import annotations
@@ -19,22 +22,29 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.configuration.job_help import help_text
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.s3 import encryption_settings
 from model_monitor.configuration.sources import Sources
-from model_monitor.engine.application import Application
+from model_monitor.engine.application import Application, running_session
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.logs import start_logging
-from model_monitor.runtime.session import require_deequ, start_session, stop_session
+from model_monitor.runtime.session import (
+    require_deequ,
+    session_within,
+    start_session,
+    stop_session,
+)
 from model_monitor.runtime.standalone import MasterWatch
 from model_monitor.runtime.status import ExitStatus, failed, is_container, message_path, write_message
-from model_monitor.runtime.time_limit import TimeLimit
+from model_monitor.runtime.time_limit import OutOfTime, TimeLimit
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -53,21 +63,29 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
     if {"--help", "-h"} & set(arguments):
         sys.stdout.write(help_text(name))
         raise SystemExit(0)
-    return Job(name, arguments, os.environ if environment is None else environment)
+    return Job(name, arguments, os.environ if environment is None else environment, running_session())
 
 
 class Job:
-    """One run. `exit_status` and the message file are settled when the `with` block is left."""
+    """One run. `exit_status` and the message file are settled when the `with` block is left.
 
-    def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    host: the session of the Spark that the run is a guest of; None: it starts Spark itself.
+    """
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], environment: Mapping[str, str], host: SparkSession | None = None
+    ) -> None:
         self.name = name
         self.exit_status: int = ExitStatus.FAILED
         self._arguments = arguments
         self._environment = environment
+        self._host = host
+        self._tag = f"model-monitor-{name}-{uuid4().hex}"
         self._message: str | None = None
         self._began = time.monotonic()
         self._session: SparkSession | None = None
         self._watch: MasterWatch | None = None
+        self._visit = ExitStack()
         self._terminate: Any = None
         self._time_limit: TimeLimit | None = None
 
@@ -97,14 +115,21 @@ class Job:
         Raises MissingDependency if Deequ is not there.
         """
         if self._session is None:
-            began = time.monotonic()
             encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
-            self._session = start_session(self.name, progress=self.config.progress, settings=encryption)
-            master = Application(self._session).master
-            log.info("started Spark %s on %s, %.1f s", self._session.version, master, time.monotonic() - began)
-            self._watch = MasterWatch(self._session)
+            if self._host is None:
+                self._session = self._start(encryption)
+            else:
+                self._session = self._visit.enter_context(session_within(self._host, encryption))
+            Application(self._session).tag_jobs(self._tag)
             require_deequ(self._session)
         return self._session
+
+    def _start(self, settings: Mapping[str, str]) -> SparkSession:
+        began = time.monotonic()
+        spark = start_session(self.name, progress=self.config.progress, settings=settings)
+        log.info("started Spark %s on %s, %.1f s", spark.version, Application(spark).master, time.monotonic() - began)
+        self._watch = MasterWatch(spark)
+        return spark
 
     def lift_time_limit(self) -> None:
         """Say that the run begins to publish: `--max-runtime` no longer counts, so that nothing is half-published."""
@@ -126,8 +151,9 @@ class Job:
         return self._sources.text("container_root") or "/"
 
     def __enter__(self) -> Job:
-        start_logging()
-        self._terminate = signal.signal(signal.SIGTERM, _exit_by_signal)
+        if self._host is None:
+            start_logging()
+            self._terminate = signal.signal(signal.SIGTERM, _exit_by_signal)
         return self
 
     def __exit__(
@@ -144,8 +170,9 @@ class Job:
             steps(self._leave_message)
         finally:
             steps(self._stop)
-            signal.signal(signal.SIGTERM, self._terminate)
-        return True
+            if self._host is None:
+                signal.signal(signal.SIGTERM, self._terminate)
+        return self._host is None or error is None or isinstance(error, (Exception, OutOfTime))
 
     def _fail(self, failure: Failure, error: BaseException | None) -> None:
         self.finish(failed(failure.reason), failure.exit_status)
@@ -166,7 +193,8 @@ class Job:
     def _cancel(self) -> None:
         """End what Spark is doing, by another connection than the one that waits for it."""
         if self._session is not None:
-            _in_a_thread(Application(self._session).cancel_jobs)
+            application = Application(self._session)
+            _in_a_thread(lambda: application.cancel_jobs(self._tag))
 
     def _stop(self) -> None:
         if self._session is None:
@@ -174,7 +202,13 @@ class Job:
         if self._watch is not None:
             self._watch.end()
         try:
-            stop_session(self._session)
+            if self._host is None:
+                stop_session(self._session)
+            else:
+                application = Application(self._session)
+                application.cancel_jobs(self._tag)  # those that an interruption has left behind
+                application.untag_jobs(self._tag)
+                self._visit.close()
         except Exception as fault:  # the JVM may be gone already, which is what was wanted
             log.info("Spark was gone already (%s)", type(fault).__name__)
 

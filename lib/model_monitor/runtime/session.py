@@ -1,4 +1,4 @@
-"""The Spark session of a job.
+"""The Spark session of a job: its own, or one within the Spark that a notebook or a task of Airflow runs already.
 
 What the results could depend on is set here, explicitly, for every job; everything else is the cluster's or the user's
 (`conf/spark-defaults.conf`). Library code sets nothing: a caller's own session stays as it is.
@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_monitor.deequ.jvm import Deequ
-from model_monitor.engine.application import Application, connect_to_jvm, is_running
+from model_monitor.engine.application import Application, connect_to_jvm, running_session
 from model_monitor.engine.hadoop import open_s3_paths, without_checksum_files
 from model_monitor.engine.workers import worker_settings
+from model_monitor.errors import BadConfiguration
 from model_monitor.launch.deequ_release import SPARK_LINE
 from model_monitor.launch.layout import Layout
 from model_monitor.launch.spark_command import SHELL, shell_variables
+from model_monitor.launch.spark_options import read_properties
 from model_monitor.runtime.standalone import require_master
 
 if TYPE_CHECKING:
@@ -77,6 +79,38 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     return spark
 
 
+@contextmanager
+def session_within(host: SparkSession, settings: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
+    """A job's session in the Spark of `host`, whose own settings and whose Spark stay as they are.
+
+    settings: those that the job was told to make.
+    Raises BadConfiguration for one that Spark takes only when it is started.
+    """
+    from pyspark.sql import SparkSession
+
+    application = Application(host)
+    for key, value in (settings or {}).items():
+        if application.setting(key) != value:
+            raise BadConfiguration(f"{key} has to be {value!r} before Spark starts; set it where the session is made")
+    defaults = read_properties(Layout.here().conf / "spark-defaults.conf")
+    of_sessions = {
+        key: value
+        for key, value in defaults.items()
+        if key.startswith("spark.sql.") and application.setting(key) is None
+    }
+    spark = host.newSession()
+    for key, value in {**SETTINGS, **of_sessions}.items():
+        spark.conf.set(key, value)
+    open_s3_paths(spark)
+    without_checksum_files(spark)
+    before = SparkSession.getActiveSession()
+    Application(spark).activate()
+    try:
+        yield spark
+    finally:
+        Application(before or host).activate()
+
+
 def _is_named(given: SparkConf) -> bool:
     """Whether somebody chose the application's name; else spark-submit takes the file's."""
     return given.get("spark.app.name", SHELL) not in (SHELL, Path(sys.argv[0]).name)
@@ -97,10 +131,9 @@ def local_session() -> SparkSession:
     Raises MissingDependency if Java, Spark 3.5 or Deequ's JAR can't be had, BadConfiguration for options that can't be read.
     """
     os.environ.setdefault("SPARK_VERSION", SPARK_LINE)  # for the caller's own import of PyDeequ
-    from pyspark.sql import SparkSession
-
-    if is_running():
-        return SparkSession.builder.getOrCreate()
+    running = running_session()
+    if running is not None:
+        return running
     if GATEWAY in os.environ:
         return start_session("session", progress=False)
     with _changed(os.environ, shell_variables(Layout.here(), os.environ)):

@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from model_monitor.errors import NoData
-from model_monitor.runtime.job import started
+from model_monitor.runtime.job import Job, started
 from model_monitor.runtime.status import completed
 
 
@@ -26,7 +26,7 @@ def run(tmp_path):
 
     def running(body, *more):
         flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", str(tmp_path), *more]
-        with started("baseline", [*flags, "--container-root", str(tmp_path)], {}) as job:
+        with Job("baseline", [*flags, "--container-root", str(tmp_path)], {}) as job:
             body(job)
         return job.exit_status, (tmp_path / "message").read_text()
 
@@ -102,7 +102,7 @@ def test_a_run_that_publishes_is_not_stopped_any_more(run):
 
 def test_a_wrong_configuration_ends_the_run_with_all_faults_in_one_line(tmp_path):
     flags = ["--dataset-format", "csv", "--output-path", str(tmp_path), "--max-domain-size", "x"]
-    with started("baseline", [*flags, "--container-root", str(tmp_path)], {}) as job:
+    with Job("baseline", [*flags, "--container-root", str(tmp_path)], {}) as job:
         job.finish(str(job.config))
 
     assert job.exit_status == 2
@@ -115,7 +115,7 @@ def test_a_wrong_configuration_ends_the_run_with_all_faults_in_one_line(tmp_path
 def test_a_message_that_can_not_be_written_is_a_failure(tmp_path):
     (tmp_path / "file").touch()
     flags = ["--output-path", str(tmp_path / "file"), "--container-root", str(tmp_path)]
-    with started("baseline", flags, {}) as job:
+    with Job("baseline", flags, {}) as job:
         job.finish(completed())
 
     assert job.exit_status == 255
@@ -123,7 +123,7 @@ def test_a_message_that_can_not_be_written_is_a_failure(tmp_path):
 
 def test_variables_without_effect_are_told_in_one_line(tmp_path, caplog):
     flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", str(tmp_path)]
-    with started("baseline", flags, {"start_time": "2021-05-06T22:00:00Z", "HOME": "/root"}) as job:
+    with Job("baseline", flags, {"start_time": "2021-05-06T22:00:00Z", "HOME": "/root"}) as job:
         job.finish(job.config.output_path)
 
     assert caplog.messages[0] == "without effect on this job: variable start_time"

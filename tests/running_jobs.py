@@ -1,0 +1,99 @@
+"""Two ways to run a job, called alike: in the tests' own session, in half a second, and as the process that users start.
+
+A job in the session proves what a job reads, writes, says and returns; a process is for what only a process shows: that it
+ends, with which status, and what else it writes to its output.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 240
+"""A job of a few rows takes 5 s on an idle machine."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job that has ended: its exit status, and what it said."""
+
+    status: int
+    said: str
+
+
+@dataclass(frozen=True)
+class JobsHere:
+    """`jobs("monitor", "--baseline", …, dataset_source=…)` runs a job in `folder`, with these flags and variables.
+
+    It is a guest of the tests' session, as it is of a notebook's or of a task's of Airflow.
+    """
+
+    folder: Path
+
+    def __call__(self, job: str, *flags: object, **variables: str) -> Finished:
+        with pytest.MonkeyPatch.context() as patch, logged() as said, forgetting_modules_of(self.folder):
+            patch.chdir(self.folder)
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            status = importlib.import_module(f"jobs.{job}").main([str(flag) for flag in flags])
+        return Finished(status, said.getvalue())
+
+
+@dataclass(frozen=True)
+class JobProcesses:
+    """The same by `./spark-submit.sh`, with two cores unless `--master` says otherwise."""
+
+    folder: Path
+
+    def __call__(self, job: str, *flags: object, **variables: str) -> Finished:
+        ended = subprocess.run(
+            [str(ROOT / "spark-submit.sh"), job, "--master", "local[2]", *map(str, flags)],
+            env={**os.environ, **variables},
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return Finished(ended.returncode, ended.stdout)
+
+
+@contextmanager
+def logged() -> Iterator[StringIO]:
+    """While this is open, what a job logs is noted, with the traces that it logs."""
+    said = StringIO()
+    handler = logging.StreamHandler(said)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    root, ours = logging.getLogger(), logging.getLogger("model_monitor")
+    before = ours.level
+    root.addHandler(handler)
+    ours.setLevel(logging.INFO)
+    try:
+        yield said
+    finally:
+        ours.setLevel(before)
+        root.removeHandler(handler)
+
+
+@contextmanager
+def forgetting_modules_of(folder: Path) -> Iterator[None]:
+    """What was imported from a test's folder meanwhile is not there for the next test, whose modules have the same names."""
+    try:
+        yield
+    finally:
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and folder in Path(file).parents:
+                del sys.modules[name]
