@@ -9,8 +9,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from model_monitor.configuration.reading import config_of, sources_of
-from model_monitor.inputs.monitors import monitor_for
-from model_monitor.inputs.sources import read_source
+from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline
 
 

@@ -25,8 +25,7 @@ from side_by_side import QUICK_SHARE, Contestant, Took, quick_asked, race, repor
 
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.inputs.baselines import read_baseline
-from model_monitor.inputs.monitors import monitor_for
-from model_monitor.inputs.sources import read_source
+from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline, run_monitoring
 
 RECORDS = 1_000_000
@@ -121,7 +120,7 @@ def monitoring_run(spark: SparkSession, source: Path, baseline: str) -> None:
             baseline,
         ]
         config = config_of("monitor", sources_of([*flags, *window], {}), in_container=False)
-        known = read_baseline(spark, config)
+        known = read_baseline(spark, config, monitor_for(config))
         with read_source(spark, config, known) as data:
             run_monitoring(data, monitor_for(config), known, output_path=output).write(output, spark)
     finally:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import sys
 
 from model_monitor.inputs.checks import planned_checks
-from model_monitor.inputs.monitors import monitor_for
-from model_monitor.inputs.sources import read_source
 from model_monitor.outputs.files import check_writable
+from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline
 from model_monitor.runtime.job import started
 from model_monitor.runtime.postprocessing import run_postprocessor

@@ -9,9 +9,8 @@ import sys
 
 from model_monitor.inputs.baselines import compared_with, read_baseline, reference_to_baseline
 from model_monitor.inputs.checks import planned_checks
-from model_monitor.inputs.monitors import monitor_for
-from model_monitor.inputs.sources import read_source
 from model_monitor.outputs.files import check_writable
+from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_monitoring
 from model_monitor.runtime.job import started
 from model_monitor.runtime.metrics import write_metrics
@@ -25,7 +24,7 @@ def main(argv: list[str]) -> int:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
         check_writable(job.config.output_path, job.spark)
-        baseline = read_baseline(job.spark, job.config)
+        baseline = read_baseline(job.spark, job.config, monitor)
         with read_source(job.spark, job.config, baseline) as data:
             checks = planned_checks(job.spark, job.config, data)
             findings = run_monitoring(
@@ -41,7 +40,7 @@ def main(argv: list[str]) -> int:
             job.config.output_path,
             job.spark,
             omit_empty=job.config.omit_empty_violations,
-            baseline=reference_to_baseline(job.spark, job.config),
+            baseline=reference_to_baseline(job.spark, job.config, monitor),
         )
         write_metrics(findings, job.config, job.spark)
         notify(findings, run, job.config, job.spark)

@@ -46,10 +46,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         ),
         "outputs",
     },
-    "runs": {
-        *("errors", "documents", "states", "runs/protocol", "bias", "records", "reading", "profiling", "deequ"),
-        *("outputs", "history"),
-    },
     "configuration": {
         *(
             "errors",
@@ -79,9 +75,29 @@ MAY_IMPORT: dict[str, set[str]] = {
         ),
         *("engine", "records", "reading", "deequ", "history", "configuration"),
     },
+    "runs/kind": {"states", "runs/protocol"},
+    "data_quality/scan": {"states", "records", "reading", "profiling", "deequ", "runs/kind"},
+    "model_quality/scan": {"states", "records", "reading", "profiling", "runs/kind"},
+    "bias/scan": {"states", "bias", "records", "reading", "profiling", "runs/kind"},
+    "data_quality/kind": {
+        *("documents", "states", "runs/protocol", "data_quality", "data_quality/scan", "history", "configuration"),
+        *("inputs", "runs/kind"),
+    },
+    "model_quality/kind": {
+        *("states", "runs/protocol", "model_quality", "model_quality/scan", "configuration", "inputs", "runs/kind"),
+    },
+    "bias/kind": {"states", "runs/protocol", "bias", "bias/scan", "configuration", "inputs", "runs/kind"},
+    "runs/kinds": {
+        *("errors", "runs/protocol", "engine", "reading", "configuration"),
+        *("data_quality/kind", "model_quality/kind", "bias/kind", "runs/kind"),
+    },
+    "runs": {
+        *("errors", "documents", "states", "storage", "runs/protocol", "engine", "records", "reading", "outputs"),
+        *("history", "runs/kind", "runs/kinds"),
+    },
     "runtime": {
         *("errors", "documents", "storage", "launch", "runs/protocol", "engine", "records", "reading", "deequ"),
-        *("outputs", "merging", "history", "runs", "configuration", "inputs"),
+        *("outputs", "merging", "history", "runs", "runs/kinds", "configuration", "inputs"),
     },
     "emr": {"errors", "launch", "configuration", "runtime"},
     "launch/submission": {"errors", "launch", "emr"},
@@ -102,14 +118,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sagemaker": {"errors", "schedules", "documents", "storage", "outputs", "history", "configuration", "imports"},
     "replay": {
         *("errors", "schedules", "documents", "storage", "launch", "runs/protocol", "records", "reading", "outputs"),
-        *("runs", "configuration", "inputs", "runtime"),
+        *("runs", "runs/kinds", "configuration", "inputs", "runtime"),
     },
     "scheduling": {
         *("errors", "schedules", "documents", "storage", "launch", "records", "outputs", "configuration", "runtime"),
     },
     "airflow": {"errors", "documents", "storage", "launch", "records", "outputs", "configuration", "runtime", "emr"},
     "cli": {
-        *("errors", "schedules", "history", "derivation", "demo", "imports", "replay", "scheduling", "runtime"),
+        *("errors", "schedules", "history", "runs", "derivation", "demo", "imports", "replay", "scheduling", "runtime"),
         "launch/submission",
     },
 }

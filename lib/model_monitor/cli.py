@@ -57,7 +57,7 @@ def replay(arguments: Sequence[str]) -> int:
 
 def merge_states(given: argparse.Namespace) -> int:
     """Merge the states of several runs into one run's documents, without the data and without a JVM."""
-    from model_monitor.history.merging import merge_runs
+    from model_monitor.runs.merging import merge_runs
 
     merge_runs(given.runs, given.output)
     return 0

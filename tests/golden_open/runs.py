@@ -9,8 +9,7 @@ from pyspark.sql import SparkSession
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.inputs.baselines import read_baseline
-from model_monitor.inputs.monitors import monitor_for
-from model_monitor.inputs.sources import read_source
+from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.results import Baseline, Findings
 from model_monitor.runs.run import run_baseline, run_monitoring
 
@@ -29,7 +28,7 @@ def baseline_of(spark: SparkSession, output: Path, *flags: object) -> Baseline:
 def findings_of(spark: SparkSession, output: Path, *flags: object) -> Findings:
     """What a monitoring job with these flags finds."""
     config = _config("monitor", output, flags)
-    known = read_baseline(spark, config)
+    known = read_baseline(spark, config, monitor_for(config))
     with read_source(spark, config, known) as data:
         return run_monitoring(data, monitor_for(config), known, max_quarantined_share=config.max_quarantined_share)
 

@@ -12,7 +12,7 @@ from scipy.stats import skew
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.statistics import Statistics
 from model_monitor.errors import BadConfiguration
-from model_monitor.history.merging import merge_runs
+from model_monitor.runs.merging import merge_runs
 from model_monitor.runs.run import run_baseline, run_monitoring
 from model_monitor.states import Profile
 

@@ -127,7 +127,7 @@ def test_every_job_in_a_command_takes_its_flags(page, monkeypatch):
 @every_page
 def test_every_other_command_of_ours_is_understood(page, monkeypatch):
     understood = []
-    monkeypatch.setattr("model_monitor.history.merging.merge_runs", lambda runs, output: understood.append(runs))
+    monkeypatch.setattr("model_monitor.runs.merging.merge_runs", lambda runs, output: understood.append(runs))
     monkeypatch.setattr(
         "model_monitor.derivation.runs.explain",
         lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),

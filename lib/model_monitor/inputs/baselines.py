@@ -10,7 +10,6 @@ from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.baseline_reference import BaselineReference
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.history import baselines, references
-from model_monitor.inputs.monitors import monitor_for
 from model_monitor.runs.protocol import Known, Monitor
 
 log = logging.getLogger(__name__)
@@ -29,14 +28,14 @@ def compared_with(baseline: Known | None, config: JobConfig) -> Known | None:
     )
 
 
-def read_baseline(spark: SparkSession, config: JobConfig) -> Known | None:
+def read_baseline(spark: SparkSession, config: JobConfig, monitor: Monitor) -> Known | None:
     """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
 
     None only for `--baseline previous` when there is no earlier run: then this one can only be the first.
     Raises BadConfiguration if no baseline is named, or if it can't be opened.
     """
     try:
-        known = _named(spark, config, monitor_for(config))
+        known = _named(spark, config, monitor)
     except BadInput as fault:
         raise BadConfiguration(f"the baseline can't be read: {fault}") from fault
     if known is None:
@@ -44,12 +43,12 @@ def read_baseline(spark: SparkSession, config: JobConfig) -> Known | None:
     return known
 
 
-def reference_to_baseline(spark: SparkSession, config: JobConfig) -> BaselineReference | None:
+def reference_to_baseline(spark: SparkSession, config: JobConfig, monitor: Monitor) -> BaselineReference | None:
     """Where the baseline that `read_baseline` reads lies; None if there is none. To be asked before the run is published."""
     if config.baseline == PREVIOUS:
-        return references.to_previous(config.output_path, spark, monitor_for(config))
+        return references.to_previous(config.output_path, spark, monitor)
     if config.baseline is not None:
-        return references.to_run(config.baseline, spark, monitor_for(config))
+        return references.to_run(config.baseline, spark, monitor)
     if config.baseline_constraints is not None:
         return references.to_files(config.baseline_constraints, config.baseline_statistics, spark)
     return None

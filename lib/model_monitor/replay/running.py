@@ -17,8 +17,6 @@ from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import InferredType
 from model_monitor.errors import BadConfiguration, MonitorError, NoData
 from model_monitor.inputs.baselines import PREVIOUS, compared_with, read_baseline
-from model_monitor.inputs.monitors import monitor_for
-from model_monitor.inputs.sources import read_source
 from model_monitor.reading.captures import list_captures
 from model_monitor.records.windows import Window
 from model_monitor.replay.certificate import Certificate, ReplayedWindow
@@ -26,6 +24,7 @@ from model_monitor.replay.journal import FOLDER, Journal, inputs_of, question_of
 from model_monitor.replay.reports import read_report, reports_of
 from model_monitor.replay.verdicts import Verdict
 from model_monitor.replay.windows import windows_of
+from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.protocol import Known
 from model_monitor.runs.run import run_monitoring
 from model_monitor.schedules import Recurrence
@@ -52,7 +51,7 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
         raise BadConfiguration(
             "--baseline is 'previous'; a replay needs the one baseline that the service had: name its path"
         )
-    baseline = read_baseline(spark, config)
+    baseline = read_baseline(spark, config, monitor_for(config))
     storage = storage_of(config.dataset_source, spark)
     windows = windows_of(storage, config.dataset_source, recurrence, start=config.start_time, end=config.end_time)
     folders = reports_of(storage_of(reports, spark), reports) if reports else {}

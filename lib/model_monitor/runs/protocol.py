@@ -1,8 +1,8 @@
 """What every kind of monitoring has in common: the `Monitor` protocol, and what it knows of a baseline. Pure.
 
-The run (`monitor.py`), its results, the baselines of the past and the jobs know a monitor by this protocol alone. A new one
-brings a class that fits it, a scan for its measures (`scanning.py`), a reader of its data (`runtime/inputs.py`) and a line in
-each of the tables of monitors (`runtime/monitors.py`, `history/merging.py`).
+A run (`run.py`), its results, the baselines of the past and the jobs know a monitor by this protocol alone. A new one is a
+package: a class that fits the protocol, and a `kind.py` with the record that says how its data is read and scanned
+(`runs/kind.py`). One line of `runs/kinds.py` names it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Monitor(Protocol):
     """The document that a baseline may have beside its constraints, to know more of it."""
 
     def measures(self) -> Any:
-        """What its scan has to gather; the type decides which scan it is (`scanning.scanned`)."""
+        """What its scan has to gather; its kind's scan takes it (`runs/kind.py`)."""
 
     def metrics(self, state: Any, /) -> Any:
         """The metrics of a state."""

@@ -29,9 +29,10 @@ from model_monitor.reading.quarantine import clear_quarantine, write_quarantine
 from model_monitor.reading.remedies import remedy
 from model_monitor.reading.scripts import SCRIPT_FAILED
 from model_monitor.records.refusals import Refusal
+from model_monitor.runs.kind import Scanned
+from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.protocol import Known, Monitor
 from model_monitor.runs.results import Baseline, Findings
-from model_monitor.runs.scans import Scanned, scanned
 
 if TYPE_CHECKING:
     from model_monitor.deequ.checks import CheckPlan
@@ -102,7 +103,7 @@ def _read(
 ) -> tuple[Scanned, Ledger]:
     """The scan of a data set and the account of its records, of which there are enough."""
     with damaged_files_named(dataset.engine, dataset.files):
-        found = scanned(monitor.measures(), dataset, checks)
+        found = kind_of(monitor).scan(monitor.measures(), dataset, checks)
     columns = dataset.column_count(found.rows)
     reread = dataset.with_column_count(columns)
     if reread is not dataset:

@@ -45,6 +45,7 @@ from model_monitor.outputs.notices.reports import (
     worst_of,
 )
 from model_monitor.records.windows import hour_of_path
+from model_monitor.runs.kinds import kind_for
 from model_monitor.runs.results import OUTCOMES, Findings
 from model_monitor.runtime.failures import failure_of
 from model_monitor.runtime.metrics import metrics_of
@@ -156,6 +157,7 @@ def report_of(
     violations = [violation.plain() for violation in findings.violations.violations]
     return Report(
         analysis_type=config.analysis_type.value,
+        namespace=kind_for(config).namespace,
         run_id=run.run_id,
         time=now,
         alert=alert,

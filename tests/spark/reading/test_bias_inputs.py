@@ -8,8 +8,7 @@ import pytest
 
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.inputs.monitors import monitor_for
-from model_monitor.inputs.sources import read_source
+from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline
 
 ROWS = [

@@ -21,11 +21,10 @@ from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.violations import Violations
 from model_monitor.history import baselines
 from model_monitor.inputs.baselines import compared_with, read_baseline
-from model_monitor.inputs.monitors import monitor_for
-from model_monitor.inputs.sources import read_source
 from model_monitor.reading.formats import CsvFormat, ParquetFormat
 from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.readers import read_dataset
+from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline, run_monitoring
 
 MONITOR = DataQualityMonitor()
@@ -86,7 +85,7 @@ def test_methods_asked_for_by_flags_judge_the_next_window(spark, tmp_path):
     with read_source(spark, asked) as data:
         run_baseline(data, monitor_for(asked)).write(asked.output_path)
     compared = config("monitor", "--baseline", asked.output_path)
-    baseline = read_baseline(spark, compared)
+    baseline = read_baseline(spark, compared, monitor_for(compared))
     with read_source(spark, compared, baseline) as data:
         findings = run_monitoring(data, monitor_for(compared), compared_with(baseline, compared))
 

@@ -10,8 +10,8 @@ import pytest
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.bias_measures import bias_measures, tolerances_of
-from model_monitor.inputs.monitors import monitor_for
 from model_monitor.reading.formats import CsvFormat, MergedFormat
+from model_monitor.runs.kinds import monitor_for
 from model_monitor.states.contingency_plan import ValueKind
 
 ANALYSIS = {

@@ -11,8 +11,8 @@ from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, BadInput, BadState
 from model_monitor.history import baselines
 from model_monitor.history.archive import PROFILE, from_parquet, to_parquet
-from model_monitor.history.merging import merge_runs
 from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, publish
+from model_monitor.runs.merging import merge_runs
 from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, KllBuilder, MomentsBuilder, Profile
 from model_monitor.states.metrics import metrics_of
 

@@ -64,14 +64,14 @@ PROGRAM = """
     import pyarrow as pa
     from model_monitor.documents.statistics import Statistics
     from model_monitor.history.archive import path_of, to_parquet
-    from model_monitor.history.merging import merge_runs
+    from model_monitor.runs.merging import merge_runs
     from model_monitor.outputs.files import publish
     from model_monitor.engine.state_rows import rows_of_states
     from model_monitor.profiling.partition import states_of_partition
     from model_monitor.engine.protocol import PARTITION
     from model_monitor.profiling.plan import ColumnPlan, ScanPlan
     from model_monitor.configuration.reading import config_of, sources_of
-    from model_monitor.inputs.monitors import monitor_for
+    from model_monitor.runs.kinds import monitor_for
     from model_monitor.states import ColumnType, FeatureProfile, Profile, decode
 
     flags = ["--column-metrics", "zeros", "--dataset-source", "d", "--dataset-format", "csv", "--output-path", "o"]

@@ -53,10 +53,11 @@ class Notice:
 class Report:
     """One monitoring run; without a `run_id` notices alone, of a schedule whose runs did not come.
 
-    analysis_type: which monitor. endpoint, schedule: None outside one. start, end: the window; None if the whole source was
-    read. violations: how many. worst: at most `MOST_VIOLATIONS` of them as constraint_violations.json has them, the worst
-    first. paths: where the run's files are, by what they are. metrics: as CloudWatch's objects (C9.1). time: when the
-    run told. notices: what there is to say beside the alert.
+    analysis_type: which monitor. namespace: the last part of the service's own namespace for its metrics; None if there is none.
+    endpoint, schedule: None outside one. start, end: the window; None if the whole source was read. violations: how many. worst:
+    at most `MOST_VIOLATIONS` of them as constraint_violations.json has them, the worst first. paths: where the run's files are,
+    by what they are. metrics: as CloudWatch's objects (C9.1). time: when the run told. notices: what there is to say beside the
+    alert.
     """
 
     analysis_type: str
@@ -64,6 +65,7 @@ class Report:
     time: datetime
     alert: AlertReport
     violations: int = 0
+    namespace: str | None = None
     worst: tuple[Mapping[str, Any], ...] = ()
     endpoint: str | None = None
     schedule: str | None = None

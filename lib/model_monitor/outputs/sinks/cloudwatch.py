@@ -25,14 +25,6 @@ LONGEST_NAME = 255
 
 NUMBER_OF_VIOLATIONS = "total_number_of_violations"
 
-NAMESPACES = {
-    "DATA_QUALITY": "data-metrics",
-    "MODEL_QUALITY": "model-metrics",
-    "MODEL_BIAS": "bias-metrics",
-    "MODEL_EXPLAINABILITY": "explainability-metrics",
-}
-"""The last part of the service's own namespaces (C9.2, C11.21)."""
-
 
 def _examined(namespace: str) -> str:
     if namespace.startswith("AWS/"):
@@ -79,10 +71,10 @@ def namespace_of(report: Report) -> str:
 
     Raises SinkFailed for an analysis that the service has no namespace for.
     """
-    if report.analysis_type not in NAMESPACES:
+    if report.namespace is None:
         raise SinkFailed(f"the service has no namespace for {report.analysis_type}; write cloudwatch:NAMESPACE")
     place = "Endpoints" if report.endpoint else "ModelMonitoring"
-    return f"aws/sagemaker/{place}/{NAMESPACES[report.analysis_type]}"
+    return f"aws/sagemaker/{place}/{report.namespace}"
 
 
 def batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

@@ -35,6 +35,7 @@ def report():
             "time": datetime(2026, 1, 31, 23, 5, tzinfo=timezone.utc),
             "alert": AlertReport(status, changed=True, violated=1),
             "violations": 1,
+            "namespace": "data-metrics",
             "worst": (
                 {
                     "feature_name": "plan",

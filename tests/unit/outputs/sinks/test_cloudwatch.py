@@ -8,7 +8,10 @@ from datetime import datetime, timezone
 import pytest
 from tests.servers import http_server
 
+from model_monitor.bias.kind import BIAS
+from model_monitor.data_quality.kind import DATA_QUALITY
 from model_monitor.errors import BadConfiguration, SinkFailed
+from model_monitor.model_quality.kind import MODEL_QUALITY
 from model_monitor.outputs.notices.aws import aws_client
 from model_monitor.outputs.sinks import SINKS
 from model_monitor.outputs.sinks.cloudwatch import batches, cloudwatch, namespace_of
@@ -73,18 +76,17 @@ def test_the_number_of_violations_is_sent_once_and_first(report, environment):
 
 
 @pytest.mark.parametrize(
-    ("analysis_type", "endpoint", "namespace"),  # C9.2
+    ("kind", "endpoint", "namespace"),  # C9.2
     [
-        ("DATA_QUALITY", "churn", "aws/sagemaker/Endpoints/data-metrics"),
-        ("DATA_QUALITY", None, "aws/sagemaker/ModelMonitoring/data-metrics"),
-        ("MODEL_QUALITY", "churn", "aws/sagemaker/Endpoints/model-metrics"),
-        ("MODEL_QUALITY", None, "aws/sagemaker/ModelMonitoring/model-metrics"),
-        ("MODEL_BIAS", "churn", "aws/sagemaker/Endpoints/bias-metrics"),
-        ("MODEL_EXPLAINABILITY", "churn", "aws/sagemaker/Endpoints/explainability-metrics"),
+        (DATA_QUALITY, "churn", "aws/sagemaker/Endpoints/data-metrics"),
+        (DATA_QUALITY, None, "aws/sagemaker/ModelMonitoring/data-metrics"),
+        (MODEL_QUALITY, "churn", "aws/sagemaker/Endpoints/model-metrics"),
+        (MODEL_QUALITY, None, "aws/sagemaker/ModelMonitoring/model-metrics"),
+        (BIAS, "churn", "aws/sagemaker/Endpoints/bias-metrics"),
     ],
 )
-def test_each_monitor_has_the_services_namespace(report, analysis_type, endpoint, namespace):
-    assert namespace_of(report(analysis_type=analysis_type, endpoint=endpoint)) == namespace
+def test_each_monitor_has_the_services_namespace(report, kind, endpoint, namespace):
+    assert namespace_of(report(namespace=kind.namespace, endpoint=endpoint)) == namespace
 
 
 def test_a_namespace_of_ones_own_is_taken(report, environment):

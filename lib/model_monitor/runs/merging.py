@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from model_monitor.bias.monitor import BiasMonitor
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, BadInput, BadState
 from model_monitor.history.archive import FOLDER, from_parquet, path_of, to_parquet
-from model_monitor.history.baselines import of_run
 from model_monitor.history.requests import request_files, sum_of_requests
-from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.outputs.files import current_run, publish
-from model_monitor.runs.protocol import Monitor
-from model_monitor.states import Contingency, Outcomes, Profile, State
+from model_monitor.runs.kind import Kind
+from model_monitor.runs.kinds import KINDS
+from model_monitor.states import Profile, State
 from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
@@ -35,7 +32,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     if len(paths) < 2:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
     state: State = _sum(paths)
-    monitor = MONITORS[type(state)](paths[0], state)
+    monitor = _kind_of(state).of_state(paths[0], state)
     documents = monitor.documents(state, monitor.metrics(state))
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
     files |= {path_of(type(state)): to_parquet(state)}
@@ -55,11 +52,15 @@ def read_state(path: str) -> State:
     run = current_run(path)
     if run is None:
         raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
-    name = next((path_of(kind) for kind in MONITORS if path_of(kind) in run.digests), None)
+    name = next((path_of(kind.state) for kind in KINDS if path_of(kind.state) in run.digests), None)
     if name is None:
         raise BadInput(f"{path}: run {run.run_id} has nothing in {FOLDER}/ that adds; run the job again")
     where = join(run.folder, name)
     return from_parquet(storage_of(where).read(where), where)
+
+
+def _kind_of(state: State) -> Kind:
+    return next(kind for kind in KINDS if kind.state is type(state))
 
 
 def _sum(paths: Sequence[str]) -> Any:
@@ -90,23 +91,3 @@ def _name_what_is_lost(before: Profile, total: Profile, path: str) -> None:
             lost[path if kind in mine.states else f"what was added before {path}", kind] += 1
     for (side, kind), features in sorted(lost.items()):
         log.warning("%s has no %r of %d features; the documents leave out what needs it", side, kind, features)
-
-
-def _data_quality(path: str, profile: Profile) -> DataQualityMonitor:
-    return DataQualityMonitor(settings=of_run(path).constraints.monitoring)
-
-
-def _model_quality(path: str, outcomes: Outcomes) -> ModelQualityMonitor:
-    return ModelQualityMonitor(outcomes.plan)
-
-
-def _bias(path: str, counts: Contingency) -> BiasMonitor:
-    return BiasMonitor()
-
-
-MONITORS: Mapping[Any, Callable[[str, Any], Monitor]] = {
-    Profile: _data_quality,
-    Outcomes: _model_quality,
-    Contingency: _bias,
-}
-"""What makes the documents of a sum, by the type of state: from the path of the first run and the sum."""

@@ -10,7 +10,7 @@ import pytest
 from tests.programs import printed_by
 from tests.unit.derivation.runs_on_disk import numbers, profile, publish_baseline
 
-from model_monitor.history.merging import merge_runs
+from model_monitor.runs.merging import merge_runs
 from model_monitor.states import FeatureProfile
 
 

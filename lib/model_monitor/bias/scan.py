@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyspark.sql.functions as F
@@ -17,16 +19,28 @@ from pyspark.sql import Column
 from model_monitor.bias.analysis import BiasAnalysis, Chosen, Methods, analysis_of, chosen_of, tests_flips
 from model_monitor.bias.choices import Choice
 from model_monitor.bias.counts import FlipTest
+from model_monitor.bias.measures import BiasMeasures, plan_of
 from model_monitor.bias.value_types import hangs_on_distinct_values
 from model_monitor.profiling.contingency import ContingencyColumns, count_distinct, count_rows
 from model_monitor.profiling.flip_test import FlipCounts, SensitiveGroup, flip_test
 from model_monitor.reading.dataset import Dataset
 from model_monitor.records.refusals import Refusal
+from model_monitor.runs.kind import Scanned
 from model_monitor.states import RowCounts
 from model_monitor.states.contingency import FACET, Cell, Contingency
 from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn
 
+if TYPE_CHECKING:
+    from model_monitor.deequ.checks import CheckPlan
+
 log = logging.getLogger(__name__)
+
+
+def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    """The rows by kind. The flip test looks at rows again, so the metrics are made here."""
+    plan = plan_of(measures, dataset.names)
+    state, rows = scan_contingency(dataset, plan)
+    return Scanned(state, rows, partial(analysed, dataset, plan, state, measures.methods))
 
 
 def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:

@@ -1,0 +1,56 @@
+"""Bias as a kind of monitoring: rows counted by facet, label and prediction.
+
+What loads Spark is imported when it is called, so that commands without a JVM know the kinds as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model_monitor.bias.measures import BiasMeasures
+from model_monitor.bias.monitor import BiasMonitor
+from model_monitor.configuration.options import AnalysisType
+from model_monitor.runs.kind import Kind, Scanned
+from model_monitor.runs.protocol import Known, Monitor
+from model_monitor.states import Contingency
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from model_monitor.configuration.contract import JobConfig
+    from model_monitor.deequ.checks import CheckPlan
+    from model_monitor.reading.dataset import Dataset
+
+
+def _monitor(config: JobConfig) -> Monitor:
+    """How a model, and the data it learns from, treat a sensitive group beside the rest."""
+    from model_monitor.inputs.bias_measures import bias_measures, tolerances_of
+
+    return BiasMonitor(bias_measures(config), tolerances_of(config))
+
+
+def _read(spark: SparkSession, config: JobConfig, baseline: Known | None) -> Dataset:
+    from model_monitor.inputs.bias import read_bias
+
+    return read_bias(spark, config, baseline)
+
+
+def _scan(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    from model_monitor.bias.scan import scanned
+
+    return scanned(measures, dataset, checks)
+
+
+def _of_state(path: str, counts: Contingency) -> Monitor:
+    return BiasMonitor()
+
+
+BIAS = Kind(
+    AnalysisType.MODEL_BIAS,
+    namespace="bias-metrics",
+    state=Contingency,
+    monitor=_monitor,
+    read=_read,
+    scan=_scan,
+    of_state=_of_state,
+)

@@ -1,0 +1,70 @@
+"""Data quality as a kind of monitoring: every column is a feature, and one scan profiles them all.
+
+What loads Spark is imported when it is called, so that commands without a JVM know the kinds as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model_monitor.configuration.options import AnalysisType
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.constraints import MonitoringSettings
+from model_monitor.history import baselines
+from model_monitor.runs.kind import Kind, Scanned
+from model_monitor.runs.protocol import Known, Monitor
+from model_monitor.states import Profile
+from model_monitor.states.measures import Measures
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from model_monitor.configuration.contract import JobConfig
+    from model_monitor.deequ.checks import CheckPlan
+    from model_monitor.reading.dataset import Dataset
+
+
+def _monitor(config: JobConfig) -> Monitor:
+    """Types, completeness, domains and distributions of the features."""
+    return DataQualityMonitor(
+        settings=MonitoringSettings(
+            datatype_check_threshold=config.datatype_check_threshold,
+            domain_content_threshold=config.domain_content_threshold,
+            comparison_threshold=config.comparison_threshold,
+            comparison_method=config.comparison_method,
+            categorical_comparison_threshold=config.categorical_comparison_threshold,
+            categorical_drift_method=config.categorical_drift_method,
+        ),
+        with_sketches=config.with_sketches,
+        max_domain_size=config.max_domain_size,
+        accept_exponents=config.takes_exponents,
+        as_service=config.replays_service,
+        column_metrics=config.column_metrics,
+    )
+
+
+def _read(spark: SparkSession, config: JobConfig, baseline: Known | None) -> Dataset:
+    from model_monitor.inputs.features import read_features
+
+    return read_features(spark, config, baseline)
+
+
+def _scan(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    from model_monitor.data_quality.scan import scanned
+
+    return scanned(measures, dataset, checks)
+
+
+def _of_state(path: str, profile: Profile) -> Monitor:
+    return DataQualityMonitor(settings=baselines.of_run(path).constraints.monitoring)
+
+
+DATA_QUALITY = Kind(
+    AnalysisType.DATA_QUALITY,
+    namespace="data-metrics",
+    state=Profile,
+    monitor=_monitor,
+    read=_read,
+    scan=_scan,
+    of_state=_of_state,
+)

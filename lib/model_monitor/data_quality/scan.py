@@ -1,0 +1,71 @@
+"""The scan of data quality: the profile of every feature, in one pass. Driver only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pyspark.sql.functions as F
+from pyspark.sql import Column, DataFrame
+
+from model_monitor.deequ import evaluation as deequ
+from model_monitor.profiling.plan import LineMetadata
+from model_monitor.profiling.scan import Scan, scan
+from model_monitor.reading.dataset import Dataset
+from model_monitor.records.places import LINE
+from model_monitor.records.refusals import Refusal
+from model_monitor.records.request_metadata import request_metadata
+from model_monitor.runs.kind import Scanned
+from model_monitor.states.measures import Measures
+
+if TYPE_CHECKING:
+    from model_monitor.deequ.checks import CheckPlan, CheckResults
+
+
+def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    """The profile of every feature. Deequ turns its states into metrics and answers the checks."""
+    asked = dict(checks.predicates) if checks else {}
+    lines = None if asked else dataset.lines
+    frame, predicates = (lines.raw, {}) if lines else _with_predicates(dataset, asked)
+    found = scan(
+        frame,
+        dataset.names,
+        reason=dataset.reason,
+        reasons=len(Refusal) if dataset.refusable else 0,
+        cells=dataset.cells,
+        predicates=predicates,
+        counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
+        accept_exponents=measures.accept_exponents,
+        partitions_at_most=dataset.partitions_at_most,
+        column_groups=dataset.column_groups,
+        decode=lines.decoding if lines else None,
+        metadata=LineMetadata(LINE, request_metadata) if dataset.carries_metadata else None,
+        column_metrics=measures.column_metrics,
+    )
+    return Scanned(
+        found.profile,
+        found.rows,
+        lambda: deequ.evaluate(dataset.engine.spark, found.profile),
+        (lambda: _check_results(checks, found, dataset)) if checks else None,
+        found.requests,
+    )
+
+
+def _check_results(plan: CheckPlan, found: Scan, dataset: Dataset) -> CheckResults:
+    """What the user's checks say of the scan; PyDeequ is loaded for them only."""
+    from model_monitor.deequ.check_suites import run_checks
+
+    return run_checks(dataset.engine.spark, plan, found.profile, found.matches, dataset.named_frame())
+
+
+def _with_predicates(dataset: Dataset, predicates: Mapping[str, str]) -> tuple[DataFrame, dict[str, Column]]:
+    """The frame with a boolean column for each SQL expression over the features' names, and those columns by name."""
+    if not predicates:
+        return dataset.frame, {}
+    names = [f"__predicate{index}" for index in range(len(predicates))]
+    named = dataset.named_frame()
+    with_predicates = named.select(
+        "*", *[F.expr(sql).alias(name) for name, sql in zip(names, predicates.values(), strict=True)]
+    )
+    frame = with_predicates.toDF(*dataset.frame.columns, *names)
+    return frame, {key: F.col(name) for key, name in zip(predicates, names, strict=True)}

@@ -1,0 +1,61 @@
+"""Model quality as a kind of monitoring: labels beside predictions.
+
+What loads Spark is imported when it is called, so that commands without a JVM know the kinds as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model_monitor.configuration.options import AnalysisType
+from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.runs.kind import Kind, Scanned
+from model_monitor.runs.protocol import Known, Monitor
+from model_monitor.states import OutcomePlan, Outcomes
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from model_monitor.configuration.contract import JobConfig
+    from model_monitor.deequ.checks import CheckPlan
+    from model_monitor.reading.dataset import Dataset
+
+
+def _monitor(config: JobConfig) -> Monitor:
+    """How good predictions are, once it is known what really happened."""
+    from model_monitor.inputs.outcome_plan import outcome_plan
+
+    return ModelQualityMonitor(
+        outcome_plan(config),
+        tolerance=config.tolerance,
+        window_rows=config.window_rows,
+        min_samples=config.min_samples or 0,
+        as_service=config.replays_service,
+    )
+
+
+def _read(spark: SparkSession, config: JobConfig, baseline: Known | None) -> Dataset:
+    from model_monitor.inputs.outcomes import read_outcomes
+
+    return read_outcomes(spark, config, baseline)
+
+
+def _scan(plan: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    from model_monitor.model_quality.scan import scanned
+
+    return scanned(plan, dataset, checks)
+
+
+def _of_state(path: str, outcomes: Outcomes) -> Monitor:
+    return ModelQualityMonitor(outcomes.plan)
+
+
+MODEL_QUALITY = Kind(
+    AnalysisType.MODEL_QUALITY,
+    namespace="model-metrics",
+    state=Outcomes,
+    monitor=_monitor,
+    read=_read,
+    scan=_scan,
+    of_state=_of_state,
+)
