@@ -8,15 +8,19 @@ core, and again when it has had nothing to do for a minute, since Spark ends it 
 from __future__ import annotations
 
 import gc
+from importlib import import_module
 
 import pandas  # noqa: F401 -- pyarrow loads it when the first array is made
 import pyarrow.compute  # noqa: F401
 from pyspark.daemon import manager
 
-import model_monitor.states  # noqa: F401
 from model_monitor.engine.worker import forget_archives
 
+MAPPED = "model_monitor.profiling.partition"
+"""What most tasks run. By name, since it stands above the engine; each worker would have to import it else."""
+
 if __name__ == "__main__":
+    import_module(MAPPED)
     forget_archives()
     gc.freeze()  # a worker that looked for garbage among the libraries would have a copy of each of their pages
     manager()  # type: ignore[no-untyped-call]

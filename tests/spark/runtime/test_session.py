@@ -122,7 +122,7 @@ def test_a_worker_does_not_load_setuptools_to_compare_versions():
 )
 def test_workers_are_told_what_the_processor_is_slow_at_unless_the_user_told_them(options, wanted):
     before = """
-        from model_monitor.runtime import processor
+        from model_monitor.engine import processor
         processor.features_to_leave_out = lambda: "AVX512F"
     """
     program = """
