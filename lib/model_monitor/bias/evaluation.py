@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 from model_monitor.bias import checks
 from model_monitor.bias.analysis import BiasAnalysis
-from model_monitor.bias.checks import CHECKS, Verdict
+from model_monitor.bias.checks import CHECKS
 from model_monitor.bias.comparison import MetricComparison, Tolerances, comparisons_of
 from model_monitor.bias.known import KnownBias
 from model_monitor.documents.bias_report import BiasViolation, BiasViolations
 from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
 from model_monitor.registry import import_all
+from model_monitor.runs.judging import Finding, violated
 
 import_all(checks)
 
@@ -28,9 +30,9 @@ def check_all(analysis: BiasAnalysis, known: KnownBias, tolerances: Tolerances) 
     outcomes = []
     for metric in comparisons_of(analysis, known, tolerances):
         for check in sorted(CHECKS.values(), key=lambda check: check.name):
-            verdict = check(metric)
-            if verdict is not None:
-                outcomes.append(_outcome(check.name, metric, verdict))
+            finding = check(metric)
+            if finding is not None:
+                outcomes.append(_result(check.name, metric, finding))
     unjudged = sum(outcome.status is CheckStatus.NOT_JUDGED for outcome in outcomes)
     if unjudged:
         log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(outcomes))
@@ -49,31 +51,27 @@ def violations_of(outcomes: Iterable[CheckOutcome]) -> BiasViolations:
                 constraint_check_type=outcome.check,
                 description=outcome.description or "",
             )
-            for outcome in outcomes
-            if outcome.status is CheckStatus.VIOLATED
+            for outcome in violated(outcomes)
         ),
     )
 
 
-def _outcome(check: str, metric: MetricComparison, verdict: Verdict) -> CheckOutcome:
+def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckOutcome:
     ends = metric.interval if metric.interval and all(map(math.isfinite, metric.interval)) else None
     value = metric.current.value
     infinite = "the value is infinite" if value is not None and math.isinf(value) else None
-    return CheckOutcome.model_validate(
-        {
-            "feature": metric.facet,
-            FACET_VALUE: metric.facet_value,
-            "metric": metric.current.name,
-            STAGE: metric.stage,
-            "check": check,
-            "status": verdict.status,
-            "observed": value,
-            "interval": ends,
-            "threshold": verdict.threshold,
-            "n": metric.rows[0],
-            "m": metric.rows[1],
-            "formula": verdict.formula,
-            "reason": verdict.reason or infinite,
-            "description": verdict.description,
-        }
+    whole = replace(
+        finding,
+        observed=value,
+        interval=ends,
+        n=metric.rows[0],
+        m=metric.rows[1],
+        reason=finding.reason or infinite,
     )
+    whose = {
+        "feature": metric.facet,
+        FACET_VALUE: metric.facet_value,
+        "metric": metric.current.name,
+        STAGE: metric.stage,
+    }
+    return whole.result(check, **whose)

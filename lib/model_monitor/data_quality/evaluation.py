@@ -7,16 +7,15 @@ violations_of(outcomes).to_json()
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 
 from model_monitor.data_quality import checks
 from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
-from model_monitor.data_quality.findings import Finding
 from model_monitor.documents.constraints import MonitoringSettings
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.documents.violations import Violation, Violations
 from model_monitor.registry import import_all
+from model_monitor.runs.judging import Finding, violated
 
 import_all(checks)
 
@@ -40,8 +39,7 @@ def violations_of(outcomes: Iterable[CheckOutcome]) -> Violations:
             Violation(
                 feature_name=outcome.feature, constraint_check_type=outcome.check, description=outcome.description or ""
             )
-            for outcome in outcomes
-            if outcome.status is CheckStatus.VIOLATED
+            for outcome in violated(outcomes)
         )
     )
 
@@ -49,7 +47,7 @@ def violations_of(outcomes: Iterable[CheckOutcome]) -> Violations:
 def _of_data_set(comparison: Comparison) -> Iterator[CheckOutcome]:
     for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
         found = _if_switched_on(check(comparison), comparison.constraints.monitoring)
-        yield CheckOutcome(feature=check.facts["called"], check=check.name, **asdict(found))
+        yield found.result(check.name, feature=check.facts["called"])
 
 
 def _of(feature: FeatureComparison) -> Iterator[CheckOutcome]:
@@ -61,7 +59,7 @@ def _of(feature: FeatureComparison) -> Iterator[CheckOutcome]:
             found = Finding.not_judged(threshold, feature.unmatched)
         else:
             found = _if_switched_on(check(feature, threshold), feature.settings)
-        yield CheckOutcome(feature=feature.constraints.name, check=check.name, **asdict(found))
+        yield found.result(check.name, feature=feature.constraints.name)
 
 
 def _if_switched_on(found: Finding, settings: MonitoringSettings) -> Finding:

@@ -15,23 +15,17 @@ from model_monitor.derivation import tables
 from model_monitor.derivation.tables import Row, Table
 from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.drift import (
-    CATEGORICAL_METHODS,
-    NUMERIC_METHODS,
     NumericDistribution,
     Ties,
     compare_categorical,
     compare_numeric,
 )
-from model_monitor.drift.distances import CRITICAL_VALUE, Distance
+from model_monitor.drift.distances import CRITICAL_VALUE
 from model_monitor.drift.distributions import CategoryCounts
-from model_monitor.registry import Registry
 
 DRIFT = "baseline_drift_check"
 
 NO_VALUES = "a side has no values"
-
-TIES_LOST = "each distinct value counted once"
-"""What the formula of a distance under `--compat service` ends in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,39 +96,33 @@ def derivation_of(
         if distribution.reason:
             return f"{side}: {distribution.reason}"
     if baseline.numbers and current.numbers:
-        return _of_numbers(outcome.formula or "", baseline.numbers, current.numbers)
+        return _of_numbers(outcome, baseline.numbers, current.numbers)
     if baseline.categories and current.categories:
-        return _of_categories(outcome.formula or "", baseline.categories, current.categories)
+        return _of_categories(outcome, baseline.categories, current.categories)
     return "the two sides have no values of the same kind to compare"
 
 
-def _of_numbers(formula: str, baseline: NumericDistribution, current: NumericDistribution) -> Derivation | str:
-    ties = Ties.LOST if formula.endswith(TIES_LOST) else Ties.SUMMED
+def _of_numbers(outcome: CheckOutcome, baseline: NumericDistribution, current: NumericDistribution) -> Derivation | str:
+    ties = Ties.LOST if outcome.ties == Ties.LOST.value else Ties.SUMMED
     table = tables.of_numbers(baseline, current, ties_lost=ties is Ties.LOST)
     if table is None:
         return NO_VALUES
-    method = _method(formula, NUMERIC_METHODS)
+    method = outcome.method
     if method is None:
         return Derivation(table)
     compared = compare_numeric(baseline, current, method=method, ties=ties)
     return Derivation(table, method, compared.distance, _correction(method, table))
 
 
-def _of_categories(formula: str, baseline: CategoryCounts, current: CategoryCounts) -> Derivation | str:
+def _of_categories(outcome: CheckOutcome, baseline: CategoryCounts, current: CategoryCounts) -> Derivation | str:
     table = tables.of_categories(baseline, current)
     if table is None:
         return NO_VALUES
-    method = _method(formula, CATEGORICAL_METHODS)
+    method = outcome.method
     if method is None:
         return Derivation(table)
     compared = compare_categorical(baseline, current, method=method)
     return Derivation(table, method, compared.distance, _correction(method, table))
-
-
-def _method(formula: str, methods: Registry[Distance]) -> str | None:
-    """The method whose formula a check names; None if it names none, since it compared nothing."""
-    own = {method.name: method.facts["formula"] for method in methods.values()}
-    return next((name for name, text in own.items() if formula in (text, f"{text}, {TIES_LOST}")), None)
 
 
 def _correction(method: str, table: Table) -> float | None:

@@ -31,7 +31,8 @@ class CheckOutcome(Section):
     feature: its name, or what violations of the whole data set are called. metric: its name in statistics.json, where a
     metric was checked. check: its `constraint_check_type`. observed: the share, distance, p-value or number that was held
     against `threshold`; None if there is none. interval: its ends, if it has one. threshold: None where the baseline left it
-    undefined. n, m: how many values of the baseline and of the current data it was made from. formula: how. statistic,
+    undefined. n, m: how many values of the baseline and of the current data it was made from. formula: how. method: of drift, as
+    constraints.json calls it. ties: `lost` if equal values were counted once, as the service did. statistic,
     degrees_of_freedom: of a test that has them. reason: why the check is not judged, or what else has to be known of its
     status. description: the violation's text, None unless violated.
     """
@@ -46,6 +47,8 @@ class CheckOutcome(Section):
     n: Count | None = None
     m: Count | None = None
     formula: Name | None = None
+    method: Name | None = None
+    ties: Name | None = None
     statistic: UndefinableNumber = None
     degrees_of_freedom: Count | None = None
     reason: Name | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -20,7 +20,7 @@ from model_monitor.drift.distributions import (
 )
 from model_monitor.drift.tie_losing import tie_losing_cdf
 from model_monitor.errors import BadConfiguration
-from model_monitor.registry import Registry
+from model_monitor.registry import Entry, Registry
 
 
 def _methods(setting: str, kind: str) -> Registry[Distance]:
@@ -50,15 +50,17 @@ class Ties(Enum):
 class Comparison:
     """What a method found.
 
-    distance: None if it is not computable, then `reason` says why. n, m: values of the baseline and of the current data
-    (with ties lost about the distinct ones), 0 if a side has none. higher_is_more: False if the distance is a p-value. statistic,
-    degrees_of_freedom: of a test that has them.
+    method: its name in constraints.json. distance: None if it is not computable, then `reason` says why. n, m: values of the
+    baseline and of the current data (with ties lost about the distinct ones), 0 if a side has none. ties: how equal values were
+    counted. higher_is_more: False if the distance is a p-value. statistic, degrees_of_freedom: of a test that has them.
     """
 
+    method: str
     distance: float | None
     n: int
     m: int
     formula: str
+    ties: Ties = Ties.SUMMED
     higher_is_more: bool = True
     statistic: float | None = None
     degrees_of_freedom: int | None = None
@@ -85,17 +87,22 @@ def compare_numeric(
         n, m = sides[0].total, sides[1].total
         formula = f"{formula}, each distinct value counted once"
     else:
+        ties = Ties.SUMMED
         sides = _NUMERIC_FORMS[entry.facts["numeric"]](baseline, current)
         n, m = baseline.total, current.total
-    if not (n and m):
-        return Comparison(None, n, m, formula, reason=_no_values(n, m))
+    found, reason = _measured(entry, sides) if n and m else (None, _no_values(n, m))
+    return Comparison(entry.name, found, n, m, formula, ties, reason=reason)
+
+
+def _measured(distance: Entry[Distance], sides: tuple[Any, Any]) -> tuple[float | None, str | None]:
+    """The distance of two sides with values, or why there is none."""
     try:
-        found = entry(*sides)
+        found = distance(*sides)
     except EmptyDistribution as fault:  # there are values, and none that this distance takes
-        return Comparison(None, n, m, formula, reason=str(fault))
+        return None, str(fault)
     if math.isnan(found):
-        return Comparison(None, n, m, formula, reason="the values are too large to tell how far they are spread")
-    return Comparison(found, n, m, formula)
+        return None, "the values are too large to tell how far they are spread"
+    return found, None
 
 
 def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, method: str = "LInfinity") -> Comparison:
@@ -107,19 +114,18 @@ def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, me
     Source: D3.2 to D3.5; C11.23.
     """
     entry = CATEGORICAL_METHODS.get(method)
-    formula = entry.facts["formula"]
-    more = entry.facts["higher_is_more"]
     n, m = sum(baseline.values()), sum(current.values())
+    nothing = Comparison(entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"])
     if not (n and m):
-        return Comparison(None, n, m, formula, more, reason=_no_values(n, m))
+        return replace(nothing, reason=_no_values(n, m))
     cells = category_cells(baseline, current)
-    if method != "ChiSquared":
-        return Comparison(entry(*cells), n, m, formula, more)
+    if entry.name != "ChiSquared":
+        return replace(nothing, distance=entry(*cells))
     test = goodness_of_fit(*cells)
     if not test.is_computable:
         reason = "fewer than two categories of the baseline expect enough values for a chi-squared test"
-        return Comparison(None, n, m, formula, more, reason=reason)
-    return Comparison(test.p_value, n, m, formula, more, test.statistic, test.degrees_of_freedom)
+        return replace(nothing, reason=reason)
+    return replace(nothing, distance=test.p_value, statistic=test.statistic, degrees_of_freedom=test.degrees_of_freedom)
 
 
 def distance(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from model_monitor.drift.comparison import Comparison
+from model_monitor.drift.comparison import Comparison, Ties
 
 
 class Status(Enum):
@@ -20,9 +20,9 @@ class Status(Enum):
 class Verdict:
     """The outcome for one feature, all that checks.json says of it.
 
-    observed: distance or p-value; None if there is none. n, m: values of the baseline and of the current data, as the
-    formula counts them. reason: why it is not judged, or was passed without a distance. statistic, degrees_of_freedom:
-    of a test that has them.
+    observed: distance or p-value; None if there is none. n, m: values of the baseline and of the current data, as the formula
+    counts them. method, ties: as the comparison has them. reason: why it is not judged, or was passed without a distance.
+    statistic, degrees_of_freedom: of a test that has them.
     """
 
     status: Status
@@ -31,6 +31,8 @@ class Verdict:
     n: int
     m: int
     formula: str
+    method: str
+    ties: Ties = Ties.SUMMED
     reason: str | None = None
     statistic: float | None = None
     degrees_of_freedom: int | None = None
@@ -51,6 +53,8 @@ def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, curre
         comparison.n,
         comparison.m,
         comparison.formula,
+        comparison.method,
+        comparison.ties,
         reason,
         comparison.statistic,
         comparison.degrees_of_freedom,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from model_monitor.documents.model_quality_constraints import ComparisonOperator, MetricConstraint, ToleranceNote
 from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
@@ -22,6 +23,7 @@ from model_monitor.model_quality.known import KnownQuality
 from model_monitor.model_quality.labels import shown
 from model_monitor.model_quality.measurement import Measured, Measurement
 from model_monitor.model_quality.tolerance import FALSE_ALARMS, level_of_each, worse_side
+from model_monitor.runs.judging import Finding, violated
 from model_monitor.states.labels import class_key
 
 UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
@@ -71,8 +73,7 @@ def violations_of(outcomes: Iterable[CheckOutcome]) -> Violations:
                 description=outcome.description or "",
                 metric_name=messages.displayed(outcome.metric or ""),
             )
-            for outcome in outcomes
-            if outcome.status is CheckStatus.VIOLATED
+            for outcome in violated(outcomes)
         )
     )
 
@@ -97,18 +98,17 @@ class _Judge:
             assert constraint.threshold is not None  # without one nothing is violated
             operator = constraint.comparison_operator.value
             description = messages.broken(name, value, measured.standard_deviation, operator, constraint.threshold)
-        return CheckOutcome(
-            metric=name,
-            check=constraint.comparison_operator.value,
-            status=status,
-            observed=value,
+        finding = Finding(
+            status,
+            constraint.threshold,
+            value,
             interval=interval_of(measured.estimate) if measured is not None else None,
-            threshold=constraint.threshold,
             n=self._baseline_rows,
             m=measured.estimate.n if measured is not None else None,
             reason=reason,
             description=description,
         )
+        return finding.result(constraint.comparison_operator.value, metric=name)
 
     def _verdict(
         self, name: str, measured: Measured | None, constraint: MetricConstraint
@@ -160,12 +160,5 @@ def _unseen(measurement: Measurement, known: KnownQuality) -> Iterator[CheckOutc
         name for name, there in zip(evidence.classes, occurred, strict=True) if there and class_key(name) not in before
     ]
     if unseen:
-        yield CheckOutcome(
-            metric="confusion_matrix",
-            check=UNSEEN_CHECK,
-            status=CheckStatus.NOT_JUDGED,
-            threshold=None,
-            n=known.rows,
-            m=measurement.rows,
-            reason=UNSEEN.format(classes=shown(unseen)),
-        )
+        finding = Finding.not_judged(None, UNSEEN.format(classes=shown(unseen)))
+        yield replace(finding, n=known.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")

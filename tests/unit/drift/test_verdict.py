@@ -10,7 +10,7 @@ ROWS = {"baseline_rows": 10, "current_rows": 10}
 
 
 def found(distance: float | None, *, higher_is_more: bool = True) -> Comparison:
-    return Comparison(distance, 10, 10, "the formula", higher_is_more)
+    return Comparison("Robust", distance, 10, 10, "the formula", higher_is_more=higher_is_more)
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,14 @@ def test_a_p_value_violates_below_its_threshold(p, status):
 
 
 def test_a_verdict_says_all_that_the_comparison_found():
-    comparison = Comparison(0.02, 300, 200, "the formula", False, 9.5, 3)
+    comparison = Comparison(
+        "ChiSquared", 0.02, 300, 200, "the formula", higher_is_more=False, statistic=9.5, degrees_of_freedom=3
+    )
 
     verdict = judge(comparison, 0.05, baseline_rows=310, current_rows=205)
 
     assert (verdict.status.value, verdict.observed, verdict.threshold) == ("violated", 0.02, 0.05)
-    assert (verdict.n, verdict.m, verdict.formula) == (300, 200, "the formula")
+    assert (verdict.n, verdict.m, verdict.formula, verdict.method) == (300, 200, "the formula", "ChiSquared")
     assert (verdict.statistic, verdict.degrees_of_freedom, verdict.reason) == (9.5, 3, None)
 
 

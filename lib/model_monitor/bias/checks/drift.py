@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from model_monitor.bias import messages
-from model_monitor.bias.checks import CHECKS, Verdict, unknown
+from model_monitor.bias.checks import CHECKS, unknown
 from model_monitor.bias.comparison import MetricComparison
 from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.runs.judging import Finding
 
 NO_GROUP = "the baseline does not have this metric of this group"
 UNDEFINED = "the metric is undefined in the baseline"
@@ -14,7 +15,7 @@ OVERLAPS = "the interval of the metric reaches across the allowed range's ends"
 
 
 @CHECKS.register("bias_drift_check")
-def drift(metric: MetricComparison) -> Verdict | None:
+def drift(metric: MetricComparison) -> Finding | None:
     """The metric's distance from 0 is at most the baseline's, whichever side it is on, for all metrics alike.
 
     The service measures disparate impact from 0, too; with `neutral_di` it is measured from 1. With intervals a metric has
@@ -23,9 +24,9 @@ def drift(metric: MetricComparison) -> Verdict | None:
     Source: B5.2; G23.
     """
     if not metric.in_baseline:
-        return Verdict(CheckStatus.NOT_JUDGED, None, NO_GROUP)
+        return Finding.not_judged(None, NO_GROUP)
     if metric.baseline is None:
-        return Verdict(CheckStatus.NOT_JUDGED, None, UNDEFINED)
+        return Finding.not_judged(None, UNDEFINED)
     unjudged = unknown(metric, metric.baseline)
     if unjudged is not None:
         return unjudged
@@ -34,7 +35,13 @@ def drift(metric: MetricComparison) -> Verdict | None:
     if status is CheckStatus.VIOLATED and metric.current.value is not None:
         description = messages.drift(metric.current.value, metric.baseline)
     measured = "|value - 1|" if metric.neutral else "|value|"
-    return Verdict(status, metric.baseline, reason, description, f"{measured} against that of the baseline")
+    return Finding(
+        status,
+        metric.baseline,
+        reason=reason,
+        description=description,
+        formula=f"{measured} against that of the baseline",
+    )
 
 
 def _status(metric: MetricComparison, allowed: float) -> tuple[CheckStatus, str | None]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from model_monitor.bias import messages
-from model_monitor.bias.checks import CHECKS, Verdict, unknown
+from model_monitor.bias.checks import CHECKS, unknown
 from model_monitor.bias.comparison import MetricComparison
 from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.runs.judging import Finding
 
 
 @CHECKS.register("bias_range_check")
-def within_range(metric: MetricComparison) -> Verdict | None:
+def within_range(metric: MetricComparison) -> Finding | None:
     """The metric is within the range configured for it. With intervals only a whole interval outside is a violation.
 
     A metric without a range is not checked.
@@ -25,12 +26,15 @@ def within_range(metric: MetricComparison) -> Verdict | None:
     formula = f"{messages.number(low)} <= value <= {messages.number(high)}"
     least, most = (metric.interval or (None, None)) if metric.tolerances.with_intervals else (metric.current.value,) * 2
     if least is None or most is None:
-        return Verdict(CheckStatus.CANNOT_TELL, None, "the metric has no interval", formula=formula)
+        return Finding(CheckStatus.CANNOT_TELL, None, reason="the metric has no interval", formula=formula)
     if most < low or least > high:
         description = messages.out_of_range(metric.current.value, low, high)
-        return Verdict(CheckStatus.VIOLATED, None, None, description, formula)
+        return Finding(CheckStatus.VIOLATED, None, description=description, formula=formula)
     if low <= least and most <= high:
-        return Verdict(CheckStatus.PASSED, None, formula=formula)
-    return Verdict(
-        CheckStatus.CANNOT_TELL, None, "the interval of the metric reaches across the range's ends", formula=formula
+        return Finding(CheckStatus.PASSED, None, formula=formula)
+    return Finding(
+        CheckStatus.CANNOT_TELL,
+        None,
+        reason="the interval of the metric reaches across the range's ends",
+        formula=formula,
     )

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
-from model_monitor.data_quality.findings import Finding
 from model_monitor.registry import Registry
+from model_monitor.runs.judging import Finding
 
 FeatureCheck = Callable[[FeatureComparison, float], Finding]
 DataSetCheck = Callable[[Comparison], Finding]

@@ -6,11 +6,11 @@ from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
-from model_monitor.data_quality.findings import Finding
 from model_monitor.documents.outcomes import CheckStatus
 from model_monitor.documents.statistics import InferredType
 from model_monitor.drift import Comparison as DriftComparison
-from model_monitor.drift import NumericDistribution, Status, compare_categorical, compare_numeric, judge
+from model_monitor.drift import NumericDistribution, Status, Ties, compare_categorical, compare_numeric, judge
+from model_monitor.runs.judging import Finding
 
 SWITCHED_OFF = "perform_comparison is Disabled"
 TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the current data"
@@ -44,13 +44,15 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         CheckStatus(verdict.status.value),
         threshold,
         verdict.observed,
-        verdict.n,
-        verdict.m,
-        verdict.formula,
-        verdict.statistic,
-        verdict.degrees_of_freedom,
-        verdict.reason,
-        _description(compared, threshold) if verdict.status is Status.VIOLATED else None,
+        n=verdict.n,
+        m=verdict.m,
+        formula=verdict.formula,
+        method=verdict.method,
+        ties=None if verdict.ties is Ties.SUMMED else verdict.ties.value,
+        statistic=verdict.statistic,
+        degrees_of_freedom=verdict.degrees_of_freedom,
+        reason=verdict.reason,
+        description=_description(compared, threshold) if verdict.status is Status.VIOLATED else None,
     )
 
 

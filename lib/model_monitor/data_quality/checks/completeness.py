@@ -7,7 +7,7 @@ from operator import attrgetter
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
-from model_monitor.data_quality.findings import Finding, of_share
+from model_monitor.runs.judging import Finding, of_share
 
 
 @FEATURE_CHECKS.register("completeness_check", threshold=attrgetter("constraints.completeness"))

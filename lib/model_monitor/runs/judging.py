@@ -1,11 +1,11 @@
-"""What a check found, before it is known whose check it was: a status with the numbers it rests on. Pure."""
+"""What a check of any monitor found, before it is known whose check it was: a status with the numbers it rests on. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
 
 NO_VALUES = "no value is present in the current data"
 
@@ -15,19 +15,26 @@ class Finding:
     """A check's result; the members are those of `CheckOutcome`."""
 
     status: CheckStatus
-    threshold: float
+    threshold: float | None
     observed: float | None = None
+    interval: tuple[float, float] | None = None
     n: int | None = None
     m: int | None = None
     formula: str | None = None
+    method: str | None = None
+    ties: str | None = None
     statistic: float | None = None
     degrees_of_freedom: int | None = None
     reason: str | None = None
     description: str | None = None
 
     @classmethod
-    def not_judged(cls, threshold: float, reason: str) -> Finding:
+    def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
         return cls(CheckStatus.NOT_JUDGED, threshold, reason=reason)
+
+    def result(self, check: str, **whose: str | None) -> CheckOutcome:
+        """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
+        return CheckOutcome.model_validate({**whose, "check": check, **asdict(self)})
 
     def unjudged(self, reason: str) -> Finding:
         """The same numbers without a verdict."""
@@ -53,3 +60,8 @@ def of_share(
     if share < threshold:
         return Finding(CheckStatus.VIOLATED, threshold, share, m=total, formula=formula, description=description(share))
     return Finding(CheckStatus.PASSED, threshold, share, m=total, formula=formula)
+
+
+def violated(outcomes: Iterable[CheckOutcome]) -> Iterator[CheckOutcome]:
+    """Those that are violations, in their order."""
+    return (outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED)
