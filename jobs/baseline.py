@@ -21,7 +21,7 @@ def main(argv: list[str]) -> int:
         monitor = monitor_for(job.config)
         check_writable(job.config.output_path, job.spark)
         with read_source(job.spark, job.config) as data:
-            checks = planned_checks(job.spark, job.config, data)
+            checks = planned_checks(job.config, data)
             baseline = run_baseline(
                 data,
                 monitor,

@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
         check_writable(job.config.output_path, job.spark)
         baseline = read_baseline(job.spark, job.config, monitor)
         with read_source(job.spark, job.config, baseline) as data:
-            checks = planned_checks(job.spark, job.config, data)
+            checks = planned_checks(job.config, data)
             findings = run_monitoring(
                 data,
                 monitor,

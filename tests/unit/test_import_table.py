@@ -18,6 +18,7 @@ ON_EXECUTORS = (
     "engine/protocol",
     "engine/worker",
     "engine/state_rows",
+    "engine/tables",
     "profiling/partition",
     "profiling/block",
     "profiling/gathering",

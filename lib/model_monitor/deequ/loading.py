@@ -6,19 +6,24 @@ calls back; a JSON list of checks needs no call back. Driver only.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ.analyzers import description_of
-from model_monitor.deequ.checks import Analyzer, Checks
+from model_monitor.deequ.checks import Analyzer, CheckPlan, Checks, plan
 from model_monitor.deequ.checks_json import read_checks
 from model_monitor.deequ.functions import function_of
 from model_monitor.deequ.jvm import Deequ
+from model_monitor.deequ.predicates import require_conditions
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.storage import storage_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,22 @@ def load_checks(spark: SparkSession, reference: str) -> Checks:
     except (BadInput, UnicodeDecodeError) as fault:
         raise BadConfiguration(f"--checks: {fault}") from fault
     return read_checks(text, reference.rsplit("/", 1)[-1])
+
+
+def planned_checks(
+    reference: str, frame: DataFrame, features: Sequence[str], *, second_scan_allowed: bool = False
+) -> CheckPlan:
+    """The plan for the checks that `reference` names, on a frame whose columns have the user's names. Reads no data.
+
+    features: its columns that are features.
+    Raises BadConfiguration for checks that can't be loaded, or can't be answered for this data.
+    """
+    checks = load_checks(frame.sparkSession, reference)
+    planned = plan(checks, features, second_scan_allowed=second_scan_allowed)
+    require_conditions(frame, planned.predicates.values())
+    if planned.second_scan:
+        log.warning("checks that need a second scan: %s", ", ".join(map(str, planned.second_scan)))
+    return planned
 
 
 def _checks_of_function(spark: SparkSession, reference: str) -> DeequChecks:

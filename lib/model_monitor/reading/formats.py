@@ -28,7 +28,21 @@ SHORT_WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class CsvFormat:
-    """Delimited text. `output_columns_position` says where a capture's output columns go: before or after the input's."""
+    """Comma-separated text.
+
+    Parameters
+    ----------
+    header : bool, default False
+        Whether the first line of each file has the names; else they are `_c0`, `_c1`, ….
+    output_columns_position : {"START", "END"}
+        Where the output columns of a capture go: before or behind those of the input.
+
+    Examples
+    --------
+    >>> from model_monitor import CsvFormat
+    >>> CsvFormat(header=True).header
+    True
+    """
 
     header: bool = False
     output_columns_position: Literal["START", "END"] = "START"
@@ -36,26 +50,69 @@ class CsvFormat:
 
 @dataclass(frozen=True, slots=True)
 class JsonFormat:
-    """JSON objects: one a line, or, without `lines`, one document (array or object) a file."""
+    """JSON objects.
+
+    Parameters
+    ----------
+    lines : bool, default True
+        One object a line; else one document (an array or an object) a file.
+
+    Examples
+    --------
+    >>> from model_monitor import JsonFormat
+    >>> JsonFormat().lines
+    True
+    """
 
     lines: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetFormat:
-    """Parquet files."""
+    """Parquet files.
+
+    Examples
+    --------
+    >>> from model_monitor import ParquetFormat
+    >>> ParquetFormat()
+    ParquetFormat()
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureFormat:
-    """Captured requests and replies; `index_names` are the halves that become columns."""
+    """Captured requests and replies of an endpoint.
+
+    Parameters
+    ----------
+    index_names : tuple of str, default ("endpointInput", "endpointOutput")
+        The halves of a record that become columns.
+
+    Examples
+    --------
+    >>> from model_monitor import CaptureFormat
+    >>> CaptureFormat().index_names
+    ('endpointInput', 'endpointOutput')
+    """
 
     index_names: tuple[str, ...] = ENDPOINT_INDEXES
 
 
 @dataclass(frozen=True, slots=True)
 class MergedFormat:
-    """Captures merged with their ground truth; `index_names` are the halves that become columns."""
+    """Captures merged with their ground truth.
+
+    Parameters
+    ----------
+    index_names : tuple of str, default ("endpointOutput",)
+        The halves of a record that become columns.
+
+    Examples
+    --------
+    >>> from model_monitor import MergedFormat
+    >>> MergedFormat().index_names
+    ('endpointOutput',)
+    """
 
     index_names: tuple[str, ...] = ("endpointOutput",)
 
@@ -69,7 +126,21 @@ class TableFormat:
 
 @dataclass(frozen=True, slots=True)
 class SparkFormat:
-    """Any reader of Spark, by its `format` and `options`."""
+    """Files that any reader of Spark opens.
+
+    Parameters
+    ----------
+    reader : str
+        The reader's name, as `spark.read.format` takes it.
+    options : mapping of str to str
+        The reader's options.
+
+    Examples
+    --------
+    >>> from model_monitor import SparkFormat
+    >>> SparkFormat("csv", {"sep": ";", "header": "true"}).reader
+    'csv'
+    """
 
     reader: str
     options: Mapping[str, str] = field(default_factory=dict)

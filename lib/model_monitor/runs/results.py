@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from model_monitor.history.requests import request_files
 from model_monitor.outputs.files import Run, publish
 from model_monitor.reading.ledger import Ledger
 from model_monitor.runs.protocol import Monitor, PublishedMetric, Reporting
+from model_monitor.runtime.session import session_at_hand
 from model_monitor.states import Requests
 
 if TYPE_CHECKING:
@@ -32,9 +34,36 @@ DEEQU_CHECKS = "checks_deequ.json"
 class Baseline:
     """What a run says of its data: its documents, the state behind them, and the account of what was read.
 
-    monitor: the one whose documents they are. metrics: those of the state, of the monitor's own type. checks: the results of
-    the user's own Deequ Checks, None if there were none. requests: those behind captured records, None if nothing is known of
-    them.
+    Made by `run_baseline`. In a notebook it shows itself as a table.
+
+    Parameters
+    ----------
+    monitor : Monitor
+        The one whose documents they are.
+    documents : tuple of Document
+        What the data is like, and what later data should be like.
+    state : State
+        What the documents are made of; states add.
+    metrics : object
+        Those of the state, of the monitor's own type.
+    ledger : Ledger
+        How many records were read, kept and refused, and why.
+    checks : CheckResults, optional
+        The results of the user's own Deequ checks. None if there were none.
+    requests : Requests, optional
+        Those behind captured records. None if nothing is known of them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, run_baseline
+    >>> baseline = run_baseline(pd.DataFrame({"items": [1, 3, 2]}), DataQualityMonitor())
+    >>> baseline
+    <Baseline of 3 rows>
+    >>> baseline.statistics.feature("items").numerical_statistics.mean
+    2.0
+    >>> sorted(baseline.write("items-baseline").digests)
+    ['constraints.json', 'ledger.json', 'states/profile.parquet', 'statistics.json']
     """
 
     monitor: Monitor
@@ -95,12 +124,27 @@ class Baseline:
             files |= report_files(self.monitor.page(self.metrics, outcomes))
         return files
 
-    def write(self, output_path: str, spark: SparkSession | None = None) -> Run:
-        """Publish the files below `output_path`; without a session it has to be a local path.
+    def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:
+        """Publish the files of the run.
 
-        Raises OutputFailed if they can't be written; a run published there before is then untouched.
+        Parameters
+        ----------
+        output_path : path
+            The folder that gets them: local, or on any file system that the session opens.
+        spark : pyspark.sql.SparkSession, optional
+            By default the session at hand; without any the path has to be local.
+
+        Returns
+        -------
+        Run
+            Its id, its folder, and the sha256 of each file by name.
+
+        Raises
+        ------
+        OutputFailed
+            If the files can't be written; a run published there before is then untouched.
         """
-        return publish(self.files(), output_path, spark)
+        return publish(self.files(), os.fspath(output_path), spark or session_at_hand())
 
     def _document(self, kind: type[Document] | None) -> Document:
         """Raises AttributeError if the run has none of this kind."""
@@ -114,8 +158,32 @@ class Baseline:
 class Findings:
     """What a monitoring run found: the violations, the outcome of every check, and what the window is like.
 
-    violations: the document of them. current: the window's own documents and states; its constraints are what this window
-    alone would suggest. constraints: those that it was held against. published: the numbers for a metrics platform.
+    Made by `run_monitoring`. In a notebook it shows itself as a table.
+
+    Parameters
+    ----------
+    violations : Document
+        constraint_violations.json; its member `violations` has one for each.
+    outcomes : tuple of CheckOutcome
+        Every check with its numbers, violated or not.
+    current : Baseline
+        The window's own documents and state; its constraints are what this window alone would suggest.
+    constraints : Document
+        Those that the window was compared with.
+    published : tuple of PublishedMetric
+        The numbers for a metrics platform.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+    >>> orders = pd.DataFrame({"country": ["DE", "FR", "DE"]})
+    >>> baseline = run_baseline(orders, DataQualityMonitor())
+    >>> findings = run_monitoring(orders.replace("FR", "ES"), DataQualityMonitor(), baseline)
+    >>> findings
+    <Findings: 3 records, 1 violation>
+    >>> findings.to_pandas().query("status == 'violated'")[["feature", "check"]].values.tolist()
+    [['country', 'categorical_values_check']]
     """
 
     violations: Any
@@ -174,18 +242,37 @@ class Findings:
 
     def write(
         self,
-        output_path: str,
+        output_path: str | os.PathLike[str],
         spark: SparkSession | None = None,
         *,
         omit_empty: bool = False,
         baseline: BaselineReference | None = None,
     ) -> Run:
-        """Publish the files below `output_path`; without a session it has to be a local path.
+        """Publish the files of the run.
 
-        omit_empty, baseline: as in `files`.
-        Raises OutputFailed if they can't be written; a run published there before is then untouched.
+        Parameters
+        ----------
+        output_path : path
+            The folder that gets them: local, or on any file system that the session opens.
+        spark : pyspark.sql.SparkSession, optional
+            By default the session at hand; without any the path has to be local.
+        omit_empty : bool, default False
+            Write no file of violations if there are none.
+        baseline : BaselineReference, optional
+            Where the baseline lies, to be noted.
+
+        Returns
+        -------
+        Run
+            Its id, its folder, and the sha256 of each file by name.
+
+        Raises
+        ------
+        OutputFailed
+            If the files can't be written; a run published there before is then untouched.
         """
-        return publish(self.files(omit_empty=omit_empty, baseline=baseline), output_path, spark)
+        files = self.files(omit_empty=omit_empty, baseline=baseline)
+        return publish(files, os.fspath(output_path), spark or session_at_hand())
 
 
 def _html(table: pd.DataFrame) -> str:

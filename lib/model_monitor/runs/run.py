@@ -1,10 +1,9 @@
-"""The product on one page: a frame and a monitor give a baseline; a later frame beside it gives findings.
+"""The product on one page: data and a monitor give a baseline; later data beside it gives findings.
 
-    from model_monitor.data_quality.monitor import DataQualityMonitor
-    from model_monitor.runs.run import run_baseline, run_monitoring
+    from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 
-    baseline = run_baseline(frame, DataQualityMonitor())
-    findings = run_monitoring(later_frame, DataQualityMonitor(), baseline)
+    baseline = run_baseline(data, DataQualityMonitor())
+    findings = run_monitoring(later, DataQualityMonitor(), baseline)
     findings.violations
     findings.write("reports/")
 
@@ -14,84 +13,208 @@ The same functions are behind the jobs. In a session of the caller's nothing is 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame
-
+from model_monitor.deequ.loading import planned_checks
 from model_monitor.documents.document import Document
 from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.errors import NO_DATA, BadInput, NoData, ScriptFailed
 from model_monitor.history.request_statistics import published_requests, request_statistics
 from model_monitor.reading.damaged_files import damaged_files_named
+from model_monitor.reading.data import Data, read_data
 from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.formats import DatasetFormat
 from model_monitor.reading.ledger import Ledger
 from model_monitor.reading.quarantine import clear_quarantine, write_quarantine
 from model_monitor.reading.remedies import remedy
 from model_monitor.reading.scripts import SCRIPT_FAILED
 from model_monitor.records.refusals import Refusal
-from model_monitor.runs.kind import Scanned
-from model_monitor.runs.kinds import kind_of
+from model_monitor.records.windows import Window
+from model_monitor.runs.nan_texts import warn_of_nan_texts
 from model_monitor.runs.protocol import Known, Monitor
 from model_monitor.runs.results import Baseline, Findings
+from model_monitor.runs.scans import Scanned, scanned
+from model_monitor.states import Profile
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from model_monitor.deequ.checks import CheckPlan
 
 log = logging.getLogger(__name__)
 
 MAX_QUARANTINED_SHARE = 0.01
-"""Most records, as a share of those read, that may be refused before a run fails (C11b)."""
+"""Most records, as a share of those read, that may be refused before a run fails (C11)."""
 
 
 def run_baseline(
-    data: DataFrame | Dataset,
+    data: Data,
     monitor: Monitor,
     *,
-    checks: CheckPlan | None = None,
+    dataset_format: str | DatasetFormat | None = None,
+    window: Window | None = None,
+    spark: SparkSession | None = None,
+    checks: str | CheckPlan | None = None,
     max_quarantined_share: float = MAX_QUARANTINED_SHARE,
     output_path: str | None = None,
 ) -> Baseline:
-    """Profile a data set and suggest constraints for later ones. One scan, whatever the number of columns.
+    """Profile data and suggest constraints for later data. One scan, whatever the number of columns.
 
-    data: a frame, every column of which is a feature, or what `reading` made of files. checks: the user's own Deequ Checks,
-    planned beforehand (`profiling.checks.plan`); they run on the states of the same scan. output_path: where refused records
-    are put, below `quarantine/`, also when there are too many of them; without it they are only counted.
+    Parameters
+    ----------
+    data : pandas.DataFrame, pyarrow.Table, pyspark.sql.DataFrame, path or Dataset
+        The rows; every column is a feature. A path is a file or a folder of files, read as the baselining job reads it. In a
+        frame of pandas NaN, None, NaT and NA are missing values, and the index is left out.
+    monitor : Monitor
+        What to look at: `DataQualityMonitor`, `ModelQualityMonitor` or `BiasMonitor`.
+    dataset_format : str or format, optional
+        Of a path: a format, or what `--dataset-format` takes (`"csv"`, `"csv-without-header"`, `"capture"`, the JSON of the
+        service, …). By default what the names of the files end in: .csv, .jsonl, .json (one object a line), .parquet or
+        .orc, with .gz or .bz2 behind it.
+    window : Window, optional
+        Of a path with captured records: the times to take. By default all.
+    spark : pyspark.sql.SparkSession, optional
+        Where the run takes place, unless `data` is a frame of Spark. By default the session at hand; if there is none,
+        `local_session` starts one, which stays. No setting of the session changes.
+    checks : str, optional
+        Deequ checks of your own, as `--checks` takes them: a JSON file or `module:function`. They run on the same scan.
+    max_quarantined_share : float, default 0.01
+        The largest share (0 to 1) of the records that may be refused.
+    output_path : str, optional
+        The folder below which refused records are put, in `quarantine/`; without it they are only counted.
 
-    Raises NoData for no rows, BadInput if more than `max_quarantined_share` of the records had to be refused.
+    Returns
+    -------
+    Baseline
+        The documents, the state behind them and the account of what was read.
+
+    Raises
+    ------
+    NoData
+        If there is no row.
+    BadInput
+        If the data can't be read, or more than `max_quarantined_share` of its records had to be refused.
+    BadConfiguration
+        If the format can't be told, or the checks don't fit the data.
+    MissingDependency
+        If Java, Spark 3.5 or Deequ's JAR is absent.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, run_baseline
+    >>> passengers = pd.DataFrame({"age": [22.0, 38.0, None], "cabin": [None, "C85", None]})
+    >>> baseline = run_baseline(passengers, DataQualityMonitor())
+    >>> baseline.to_pandas()["num_missing"].to_dict()
+    {'age': 1, 'cabin': 2}
     """
-    dataset = data if isinstance(data, Dataset) else Dataset.of(data)
-    found, ledger = _read(dataset, monitor, checks, max_quarantined_share, output_path)
-    return _described(monitor, found, ledger)
+    with _opened(data, dataset_format, None, window, spark) as dataset:
+        return _profiled(dataset, monitor, checks, max_quarantined_share, output_path)
 
 
 def run_monitoring(
-    data: DataFrame | Dataset,
+    data: Data,
     monitor: Monitor,
     baseline: Baseline | Known | None,
     *,
-    checks: CheckPlan | None = None,
+    dataset_format: str | DatasetFormat | None = None,
+    window: Window | None = None,
+    spark: SparkSession | None = None,
+    checks: str | CheckPlan | None = None,
     max_quarantined_share: float = MAX_QUARANTINED_SHARE,
     output_path: str | None = None,
 ) -> Findings:
-    """Hold a window of data against a baseline. One scan; a second one only for data with another number of columns.
+    """Compare data with a baseline. One scan; a second one only for captures with another number of columns.
 
-    data, checks, max_quarantined_share, output_path: as in `run_baseline`. baseline: of a run in this session, or read from
-    files (`history.baselines`); None for the first run of all, which has nothing to be held against. Columns are matched by
-    name if all names are there, else by position.
+    Parameters
+    ----------
+    data : pandas.DataFrame, pyarrow.Table, pyspark.sql.DataFrame, path or Dataset
+        The later rows, as in `run_baseline`. Columns are matched by name if all names are there, else by position.
+    monitor : Monitor
+        The one that made the baseline.
+    baseline : Baseline or None
+        Of `run_baseline`, or of files by `read_baseline`. None for the first run of all, in which nothing is checked.
+    dataset_format : str or format, optional
+        Of a path, as in `run_baseline`. The columns of `"capture"` get the baseline's names by position.
+    window : Window, optional
+        Of a path with captured records: the times to take. By default all.
+    spark : pyspark.sql.SparkSession, optional
+        As in `run_baseline`.
+    checks : str, optional
+        As in `run_baseline`.
+    max_quarantined_share : float, default 0.01
+        As in `run_baseline`.
+    output_path : str, optional
+        As in `run_baseline`.
 
-    Raises NoData for no rows, BadInput if more than `max_quarantined_share` of the records had to be refused.
+    Returns
+    -------
+    Findings
+        The violations, the outcome of every check, and what the window is like.
+
+    Raises
+    ------
+    NoData
+        If there is no row.
+    BadInput
+        If the data can't be read, or more than `max_quarantined_share` of its records had to be refused.
+    BadConfiguration
+        If the format can't be told, or the checks don't fit the data.
+    MissingDependency
+        If Java, Spark 3.5 or Deequ's JAR is absent.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+    >>> orders = pd.DataFrame({"country": ["DE", "FR", "DE"], "items": [1, 3, 2]})
+    >>> baseline = run_baseline(orders, DataQualityMonitor())
+    >>> findings = run_monitoring(orders.replace("FR", "ES"), DataQualityMonitor(), baseline)
+    >>> [violation.feature_name for violation in findings.violations.violations]
+    ['country']
     """
-    dataset = data if isinstance(data, Dataset) else Dataset.of(data)
-    if baseline is None:
-        first = run_baseline(
-            dataset, monitor, checks=checks, max_quarantined_share=max_quarantined_share, output_path=output_path
-        )
-        return _findings(monitor, first, (), first.constraints)
     known = monitor.known(baseline.constraints, None, baseline.state) if isinstance(baseline, Baseline) else baseline
-    dataset = dataset.matching(known.names)
-    found, ledger = _read(dataset, monitor, checks, max_quarantined_share, output_path)
-    current = _described(monitor, found, ledger)
-    return _findings(monitor, current, monitor.check(found.state, current.metrics, known), known.constraints)
+    names = known.names if known is not None else ()
+    with _opened(data, dataset_format, names or None, window, spark) as dataset:
+        if known is None:
+            first = _profiled(dataset, monitor, checks, max_quarantined_share, output_path)
+            return _findings(monitor, first, (), first.constraints)
+        current = _profiled(dataset.matching(names), monitor, checks, max_quarantined_share, output_path)
+        return _findings(monitor, current, monitor.check(current.state, current.metrics, known), known.constraints)
+
+
+@contextmanager
+def _opened(
+    data: Data,
+    dataset_format: str | DatasetFormat | None,
+    names: Sequence[str] | None,
+    window: Window | None,
+    spark: SparkSession | None,
+) -> Iterator[Dataset]:
+    """The data as a data set. What reading it takes is given back afterwards, but for a data set of the caller's."""
+    dataset = read_data(data, dataset_format, names=names, window=window, spark=spark)
+    if dataset is data:
+        yield dataset
+        return
+    with dataset:
+        yield dataset
+
+
+def _profiled(
+    dataset: Dataset,
+    monitor: Monitor,
+    checks: str | CheckPlan | None,
+    max_quarantined_share: float,
+    output_path: str | None,
+) -> Baseline:
+    """What a data set is like."""
+    plan = planned_checks(checks, dataset.named_frame(), dataset.names) if isinstance(checks, str) else checks
+    found, ledger = _read(dataset, monitor, plan, max_quarantined_share, output_path)
+    if dataset.is_frame and isinstance(found.state, Profile):
+        warn_of_nan_texts(found.state)
+    return _described(monitor, found, ledger)
 
 
 def _read(
@@ -102,15 +225,14 @@ def _read(
     output_path: str | None,
 ) -> tuple[Scanned, Ledger]:
     """The scan of a data set and the account of its records, of which there are enough."""
-    with damaged_files_named(dataset.engine, dataset.files):
-        found = kind_of(monitor).scan(monitor.measures(), dataset, checks)
+    with damaged_files_named(dataset.frame.sparkSession, dataset.files):
+        found = scanned(monitor.measures(), dataset, checks)
     columns = dataset.column_count(found.rows)
     reread = dataset.with_column_count(columns)
     if reread is not dataset:
         without = ", without the Deequ checks" if checks else ""
         log.warning("most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without)
         return _read(reread, monitor, None, max_quarantined_share, output_path)
-    dataset.require_one_layout(found.rows)
     ledger = dataset.ledger(found.rows)
     quarantine = _put_aside(dataset, ledger, output_path) if output_path else None
     _require_enough(ledger, max_quarantined_share, quarantine)
@@ -139,7 +261,7 @@ def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None
     """The folder with the records that were refused; None if there are none, or no lines of text to put there."""
     if ledger.quarantined and dataset.has_lines:
         return write_quarantine(dataset, output_path)
-    clear_quarantine(dataset.engine, output_path)
+    clear_quarantine(dataset.frame.sparkSession, output_path)
     return None
 
 

@@ -45,6 +45,9 @@ SETTINGS = {
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
 }
 
+WITH_ARROW = {"spark.sql.execution.arrow.pyspark.enabled": "true"}
+"""Of sessions for notebooks: frames of pandas come and go by Arrow, in which a missing text stays missing."""
+
 IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions")
 """What a job imports after Spark has started, PySpark's own wish for pandas among it (benchmarks/start_up.py)."""
 
@@ -127,17 +130,50 @@ def local_session() -> SparkSession:
     """A session for notebooks and scripts, started as a job's on this machine is; the one at hand if there is one.
 
     Finds Java and fetches Deequ's JAR where they are not yet known. Options in PYSPARK_SUBMIT_ARGS win over a job's, but for
-    `SETTINGS`.
-    Raises MissingDependency if Java, Spark 3.5 or Deequ's JAR can't be had, BadConfiguration for options that can't be read.
+    those that results depend on. Arrow is on: `createDataFrame` keeps the missing texts of a pandas frame missing.
+
+    Returns
+    -------
+    pyspark.sql.SparkSession
+        It stays until its `stop`.
+
+    Raises
+    ------
+    MissingDependency
+        If Java, Spark 3.5 or Deequ's JAR can't be had.
+    BadConfiguration
+        If the options can't be read.
+
+    Examples
+    --------
+    >>> from model_monitor import local_session
+    >>> spark = local_session()
+    >>> spark.range(3).count()
+    3
     """
     os.environ.setdefault("SPARK_VERSION", SPARK_LINE)  # for the caller's own import of PyDeequ
     running = running_session()
     if running is not None:
         return running
     if GATEWAY in os.environ:
-        return start_session("session", progress=False)
+        return start_session("session", progress=False, settings=WITH_ARROW)
     with _changed(os.environ, shell_variables(Layout.here(), os.environ)):
-        return start_session("session", progress=False)
+        return start_session("session", progress=False, settings=WITH_ARROW)
+
+
+def beside(spark: SparkSession) -> SparkSession:
+    """A session in the same Spark that is set as a job's; what is set in `spark` itself stays as it is."""
+    session = spark.newSession()
+    for key, value in SETTINGS.items():
+        session.conf.set(key, value)
+    return session
+
+
+def session_at_hand() -> SparkSession | None:
+    """The session that somebody has started in this process; None if there is none."""
+    from pyspark.sql import SparkSession
+
+    return SparkSession.getActiveSession()
 
 
 @contextmanager

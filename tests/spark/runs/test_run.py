@@ -117,11 +117,6 @@ def test_merged_states_give_the_documents_of_the_union(churn, tmp_path):
             assert abs(bucket.count - same.count) <= 4 * 0.0004 * 4_000 + 1
 
 
-def test_a_frame_of_pandas_is_refused_with_what_makes_one_of_spark():
-    with pytest.raises(TypeError, match=r"not pandas's DataFrame; spark\.createDataFrame\(…\) makes one"):
-        run_baseline(pd.DataFrame({"age": [1]}), DataQualityMonitor())
-
-
 def test_an_empty_frame_is_no_baseline(spark):
     with pytest.raises(NoData, match="Job inputs had no data: no record is left of 0"):
         run_baseline(spark.createDataFrame([], "age int"), DataQualityMonitor())

@@ -1,0 +1,175 @@
+"""What lies at a path as a data set of features: read as its format says, with the session set for its size and its width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from pyspark.sql import SparkSession
+
+from model_monitor.engine.partitions import batch_by_width, column_groups, partition_by_size
+from model_monitor.errors import BadConfiguration
+from model_monitor.reading.captures import list_captures, read_captures
+from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.formats import (
+    CaptureFormat,
+    CsvFormat,
+    DatasetFormat,
+    JsonFormat,
+    MergedFormat,
+    ParquetFormat,
+    SparkFormat,
+    TableFormat,
+    parse_dataset_format,
+)
+from model_monitor.reading.handlers import Script
+from model_monitor.reading.heads import longest_line
+from model_monitor.reading.listing import Listing, list_dataset
+from model_monitor.reading.readers import read_dataset, read_source, read_table
+from model_monitor.reading.transforms import listed_outputs, read_transform
+from model_monitor.records.windows import Window
+from model_monitor.storage import storage_of
+
+FORMATS_BY_SUFFIX: dict[str, DatasetFormat] = {
+    ".csv": CsvFormat(header=True),
+    ".jsonl": JsonFormat(),
+    ".ndjson": JsonFormat(),
+    ".json": JsonFormat(),
+    ".parquet": ParquetFormat(),
+    ".orc": SparkFormat("orc"),
+}
+COMPRESSED = frozenset({".gz", ".bz2"})
+
+
+def format_named(dataset_format: str | DatasetFormat) -> DatasetFormat:
+    """A format, or what a text says of one: a short word or JSON, as `--dataset-format` takes it.
+
+    Raises BadConfiguration for a text that says none.
+    """
+    if not isinstance(dataset_format, str):
+        return dataset_format
+    try:
+        return parse_dataset_format(dataset_format)
+    except BadConfiguration as fault:
+        raise BadConfiguration(f"dataset_format {fault}") from fault
+
+
+def format_of_files(spark: SparkSession, path: str) -> DatasetFormat:
+    """The format that the names of the files at or below `path` end in.
+
+    Raises BadConfiguration if they end in something else, or in several.
+    """
+    suffixes = {_suffix(file.path) for file in list_dataset(spark, path).files}
+    formats = [FORMATS_BY_SUFFIX.get(suffix) for suffix in sorted(suffixes)]
+    if formats[0] is None or any(other != formats[0] for other in formats):
+        found = ", ".join(sorted(suffix or "nothing" for suffix in suffixes))
+        raise BadConfiguration(
+            f"{path}: names of files end in {found}, which doesn't tell their format; write dataset_format=, such as 'csv', "
+            "'jsonl', 'parquet' or 'capture'"
+        )
+    return formats[0]
+
+
+def _suffix(path: str) -> str:
+    suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
+    while suffixes and suffixes[-1] in COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def read_path(
+    spark: SparkSession,
+    path: str,
+    dataset_format: DatasetFormat,
+    names: Sequence[str] | None = None,
+    *,
+    window: Window | None = None,
+    lenient_window: bool = False,
+    sample: float | None = None,
+    script: Script | None = None,
+    as_service: bool = False,
+    flatten_json: bool = False,
+    allow_mixed_encodings: bool = False,
+) -> Dataset:
+    """The data set at `path`, with all of its columns; without a path that of a format that needs none.
+
+    names: the baseline's features, which later data is called by. window, lenient_window, sample, allow_mixed_encodings: of
+    captured records, as in `read_captures`. script, as_service, flatten_json: as in `read_dataset`.
+    Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
+    """
+    if isinstance(dataset_format, TableFormat):
+        _refuse_script(script, "a table")
+        return read_table(spark, dataset_format, as_service=as_service)
+    if isinstance(dataset_format, SparkFormat) and not path:
+        _refuse_script(script, "what a reader of Spark finds by itself")
+        return read_source(spark, dataset_format, as_service=as_service)
+    if isinstance(dataset_format, (CaptureFormat, MergedFormat)):
+        source = list_captures(spark, path, window, lenient_window=lenient_window)
+        return read_captures(
+            spark,
+            source,
+            names,
+            capture_format=dataset_format,
+            window=window,
+            sample=sample,
+            script=script,
+            as_service=as_service,
+            flatten_json=flatten_json,
+            lenient_window=lenient_window,
+            allow_mixed_encodings=allow_mixed_encodings,
+            partition_bytes=partition_by_size(spark, source.size_bytes),
+        )
+    listing = list_dataset(spark, path)
+    if names is not None and script is None and isinstance(dataset_format, (CsvFormat, JsonFormat)):
+        listing = listed_outputs(spark, listing)  # of a batch transform, if that left the files
+        return read_transform(
+            spark,
+            listing,
+            dataset_format,
+            names,
+            window=None if lenient_window else window,
+            as_service=as_service,
+            flatten_json=flatten_json,
+            partition_bytes=partition_by_size(spark, listing.size_bytes),
+        )
+    return read_dataset(
+        spark,
+        listing,
+        dataset_format,
+        as_service=as_service,
+        script=script,
+        flatten_json=flatten_json,
+        partition_bytes=partition_by_size(spark, listing.size_bytes),
+    )
+
+
+def _refuse_script(script: Script | None, source: str) -> None:
+    if script:
+        raise BadConfiguration(
+            f"record_preprocessor_script: {source} has no lines that a script could get; drop one of the two"
+        )
+
+
+def set_for_width(spark: SparkSession, dataset: Dataset) -> Dataset:
+    """The data set as its width is best read: in batches of fewer rows, a wide table some columns at a time."""
+    if dataset.by_columns:
+        dataset = _in_column_groups(spark, dataset)
+    batch_by_width(spark, -(-len(dataset.names) // dataset.column_groups), _line_bytes(spark, dataset))
+    return dataset
+
+
+def _in_column_groups(spark: SparkSession, dataset: Dataset) -> Dataset:
+    """A table of files that have their data column by column, in partitions of more rows if its columns are many."""
+    listing = Listing(dataset.path, dataset.files)
+    groups = column_groups(len(dataset.names), [file.size_bytes for file in listing.files])
+    partition_bytes = partition_by_size(spark, listing.size_bytes, groups)
+    return replace(dataset, column_groups=groups, partitions_at_most=listing.partitions_at_most(spark, partition_bytes))
+
+
+def _line_bytes(spark: SparkSession, dataset: Dataset) -> int:
+    """The longest line at the beginning of the first file, of lines that executors decode; else 0."""
+    if dataset.lines is None:
+        return 0
+    first = dataset.files[0]
+    return longest_line(storage_of(first.path, spark), first)

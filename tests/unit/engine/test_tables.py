@@ -1,0 +1,30 @@
+"""Rows that travel with the tasks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from model_monitor.engine.tables import SLICE_BYTES, _packed, slices, unpacked
+
+
+@pytest.mark.parametrize(
+    ("rows", "pieces"),
+    [(0, 1), (1, 1), (SLICE_BYTES // 8, 1), (SLICE_BYTES // 8 + 1, 2), (SLICE_BYTES // 8 * 3, 3)],
+)
+def test_a_table_is_cut_by_its_size_alone(rows, pieces):
+    """A column of doubles takes 8 bytes a row."""
+    whole = pa.table({"x": np.zeros(rows)})
+    cut = slices(whole)
+
+    assert len(cut) == pieces
+    assert sum(piece.num_rows for piece in cut) == rows
+    assert all(piece.nbytes <= SLICE_BYTES for piece in cut)
+
+
+def test_what_is_packed_is_unpacked():
+    rows = pa.table({"x": [1, None], "y": ["a", "é"]})
+    column = pa.record_batch({"slice": [bytes(_packed(rows)), bytes(_packed(rows.slice(1)))]})
+
+    assert pa.Table.from_batches(unpacked([column])).to_pylist() == [*rows.to_pylist(), {"x": None, "y": "é"}]
