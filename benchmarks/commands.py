@@ -1,4 +1,4 @@
-"""How soon are the commands done that need no JVM? Beside a Python that imports numpy and pyarrow, and does nothing else.
+"""How soon are the commands done that need no JVM, and `import model_monitor`? Beside a Python that imports numpy and pyarrow.
 
 python benchmarks/commands.py [--quick]
 """
@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROWS = 1_000_000
 ROUNDS = 7
 SECONDS_AT_MOST = 1.0
+IMPORT_SECONDS_AT_MOST = 0.1
+"""More than bare Python takes."""
 
 
 def job(name: str, source: Path, output: Path, *flags: str) -> None:
@@ -50,18 +52,27 @@ def main() -> None:
             command("explain", "x0", "--run", str(window)),
         ]
         libraries = _started("Python, importing numpy and pyarrow", [sys.executable, "-c", "import numpy, pyarrow"])
-        for one in (*ours, libraries):  # the first start reads modules from the disk
+        face, bare = (
+            _started(f"Python, {what}", [sys.executable, "-c", program])
+            for what, program in (("importing model_monitor", "import model_monitor"), ("doing nothing", ""))
+        )
+        for one in (*ours, libraries, face, bare):  # the first start reads modules from the disk
             one.run()
-        race([*ours, libraries])
+        race([*ours, libraries, face, bare])
     print(f"\nruns over {rows:,} rows x 13 columns, {ROUNDS} rounds\n")
     print(f"| {'':35} | seconds |")
     print(f"| {'-' * 35} | ------: |")
-    for one in (*ours, libraries):
+    for one in (*ours, libraries, face, bare):
         print(f"| {one.name:35} | {one.seconds:7.2f} |")
     for one in ours:
         verdict = "reached" if one.seconds < SECONDS_AT_MOST else "missed"
         print(f"\n{one.name}: less than {SECONDS_AT_MOST:g} s wanted: {verdict}", end="")
-    print(flush=True)
+    more = face.seconds - bare.seconds
+    verdict = "reached" if more <= IMPORT_SECONDS_AT_MOST else "missed"
+    print(
+        f"\n\nimport model_monitor: {more:.3f} s more than bare Python, at most {IMPORT_SECONDS_AT_MOST:g} wanted: {verdict}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "lib" / "model_monitor"
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "lazy": set(),
     "capture": set(),
     "registry": {"errors"},
     "schedules": {"errors"},

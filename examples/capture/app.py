@@ -11,9 +11,9 @@ from io import BytesIO
 import pandas as pd
 from fastapi import FastAPI, Request, Response
 
+from model_monitor import demo
 from model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
 from model_monitor.capture.asgi import CaptureMiddleware
-from model_monitor.demo import churn
 
 writer = CaptureWriter(
     LocalFolder(os.environ.get("CAPTURE_FOLDER", "captures")),
@@ -25,11 +25,13 @@ app.add_middleware(CaptureMiddleware, writer=writer, paths=["/invocations"])
 
 @app.post("/invocations")
 async def answer(request: Request) -> Response:
-    """Rows of CSV with the features in the order of `churn.FEATURES` -> rows of `prediction,probability`."""
+    """Rows of CSV with the features in the order of `demo.churn.FEATURES` -> rows of `prediction,probability`."""
     try:
-        customers = pd.read_csv(BytesIO(await request.body()), header=None, names=list(churn.FEATURES), index_col=False)
-        scores = churn.score(customers)
+        customers = pd.read_csv(
+            BytesIO(await request.body()), header=None, names=list(demo.churn.FEATURES), index_col=False
+        )
+        scores = demo.churn.score(customers)
     except ValueError:
         return Response("the body has to be rows of 14 features in CSV", status_code=400)
-    answers = pd.DataFrame({"prediction": churn.decide(scores), "probability": scores})
-    return Response(churn.to_csv(answers, header=False), media_type="text/csv")
+    answers = pd.DataFrame({"prediction": demo.churn.decide(scores), "probability": scores})
+    return Response(demo.churn.to_csv(answers, header=False), media_type="text/csv")

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model_monitor.demo import churn
-from model_monitor.demo.traffic import FAULT, MISSING_IN_TRAFFIC
+from model_monitor import demo
 
 
 def main(argv: Sequence[str]) -> int:
@@ -22,16 +21,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, default=8000, help="of the server on this machine (default: 8000)")
     parser.add_argument("--requests", type=int, default=400, help="how many (default: 400)")
     parser.add_argument("--seed", type=int, default=7, help="another seed, other customers (default: 7)")
-    parser.add_argument("--cents", action="store_true", help=f"the fault of the demo: {FAULT.sentence}")
+    parser.add_argument("--cents", action="store_true", help=f"the fault of the demo: {demo.FAULT.sentence}")
     given = parser.parse_args(argv)
-    customers = churn.draw_customers(
-        given.requests, np.random.default_rng(given.seed), missing_share=MISSING_IN_TRAFFIC
+    customers = demo.churn.draw_customers(
+        given.requests, np.random.default_rng(given.seed), missing_share=demo.MISSING_IN_TRAFFIC
     )
     if given.cents:
-        customers[FAULT.feature] = (customers[FAULT.feature] * FAULT.factor).round(2)
+        customers[demo.FAULT.feature] = (customers[demo.FAULT.feature] * demo.FAULT.factor).round(2)
     server = http.client.HTTPConnection("127.0.0.1", given.port)
     statuses: Counter[int] = Counter()
-    for number, row in enumerate(churn.to_csv(customers, header=False).splitlines()):
+    for number, row in enumerate(demo.churn.to_csv(customers, header=False).splitlines()):
         headers = {"Content-Type": "text/csv", "X-Amzn-SageMaker-Inference-Id": f"{given.seed}-{number}"}
         server.request("POST", "/invocations", row, headers)
         response = server.getresponse()

@@ -12,9 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from model_monitor.demo.data_set import write_data_set
-from model_monitor.demo.traffic import Traffic
-from model_monitor.errors import MonitorError
+from model_monitor import MonitorError, demo
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,12 +24,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=7, help="another seed, other customers (default: 7)")
     parser.add_argument("--until-now", action="store_true", help="have the current hour be the last one of the traffic")
     options = parser.parse_args(argv)
-    traffic = Traffic(hours=options.hours, per_hour=options.per_hour, seed=options.seed)
+    traffic = demo.Traffic(hours=options.hours, per_hour=options.per_hour, seed=options.seed)
     if options.until_now:
         hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
         traffic = replace(traffic, start=hour - timedelta(hours=options.hours - 1))
     try:
-        write_data_set(options.output, rows=options.rows, traffic=traffic)
+        demo.write_data_set(options.output, rows=options.rows, traffic=traffic)
     except MonitorError as error:
         sys.stderr.write(f"Error: {error}\n")
         return error.exit_status

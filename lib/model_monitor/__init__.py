@@ -1,8 +1,137 @@
 """Monitoring of machine-learning models in production with PySpark and Deequ.
 
-`model_monitor.runs.run` is the product on one page; `jobs/` starts it from spark-submit.
+This is the public face: what is in `__all__` keeps to docs/stability.md, and everything else may change in any release. Names
+are loaded when they are first asked for.
+
+    from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+
+    baseline = run_baseline(frame, DataQualityMonitor())
+    findings = run_monitoring(later, DataQualityMonitor(), baseline)
+    findings.violations
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from model_monitor import demo
+    from model_monitor.bias.comparison import Tolerances
+    from model_monitor.bias.measures import BiasMeasures
+    from model_monitor.bias.monitor import BiasMonitor
+    from model_monitor.data_quality.monitor import DataQualityMonitor
+    from model_monitor.documents.analysis_config import AnalysisConfig
+    from model_monitor.documents.constraints import MonitoringSettings
+    from model_monitor.errors import (
+        BadConfiguration,
+        BadDocument,
+        BadInput,
+        BadState,
+        ClusterGone,
+        MissingDependency,
+        MonitorError,
+        NoData,
+        OutputFailed,
+        ScriptFailed,
+        SinkFailed,
+    )
+    from model_monitor.history.baselines import read_baseline
+    from model_monitor.runs.merging import merge_runs, read_state
+    from model_monitor.model_quality.monitor import ModelQualityMonitor
+    from model_monitor.model_quality.tolerance import Tolerance
+    from model_monitor.reading.data import read_data
+    from model_monitor.reading.dataset import Dataset
+    from model_monitor.reading.formats import (
+        CaptureFormat,
+        CsvFormat,
+        JsonFormat,
+        MergedFormat,
+        ParquetFormat,
+        SparkFormat,
+    )
+    from model_monitor.reading.outcomes import outcomes
+    from model_monitor.records.windows import Window
+    from model_monitor.runs.results import Baseline, Findings
+    from model_monitor.runs.run import run_baseline, run_monitoring
+    from model_monitor.runtime.session import local_session
+    from model_monitor.states import OutcomePlan, ProblemType
+    from model_monitor.states import decode as decode_state
+else:
+    from model_monitor.lazy import lazily
+
+    _PLACES = {
+        "model_monitor.bias.comparison": ["Tolerances"],
+        "model_monitor.bias.measures": ["BiasMeasures"],
+        "model_monitor.bias.monitor": ["BiasMonitor"],
+        "model_monitor.data_quality.monitor": ["DataQualityMonitor"],
+        "model_monitor.demo": ["demo"],
+        "model_monitor.documents.analysis_config": ["AnalysisConfig"],
+        "model_monitor.documents.constraints": ["MonitoringSettings"],
+        "model_monitor.errors": [
+            *("MonitorError", "BadConfiguration", "BadDocument", "BadInput", "BadState", "ClusterGone"),
+            *("MissingDependency", "NoData", "OutputFailed", "ScriptFailed", "SinkFailed"),
+        ],
+        "model_monitor.history.baselines": ["read_baseline"],
+        "model_monitor.runs.merging": ["merge_runs", "read_state"],
+        "model_monitor.model_quality.monitor": ["ModelQualityMonitor"],
+        "model_monitor.model_quality.tolerance": ["Tolerance"],
+        "model_monitor.reading.data": ["read_data"],
+        "model_monitor.reading.dataset": ["Dataset"],
+        "model_monitor.reading.formats": [
+            *("CsvFormat", "JsonFormat", "ParquetFormat", "CaptureFormat", "MergedFormat", "SparkFormat"),
+        ],
+        "model_monitor.reading.outcomes": ["outcomes"],
+        "model_monitor.records.windows": ["Window"],
+        "model_monitor.runs.results": ["Baseline", "Findings"],
+        "model_monitor.runs.run": ["run_baseline", "run_monitoring"],
+        "model_monitor.runtime.session": ["local_session"],
+        "model_monitor.states": ["OutcomePlan", "ProblemType", "decode as decode_state"],
+    }
+    _RENAMED = {}
+    __getattr__, __dir__ = lazily(__name__, _PLACES, _RENAMED)
+
+__all__ = [
+    "run_baseline",
+    "run_monitoring",
+    "local_session",
+    "DataQualityMonitor",
+    "MonitoringSettings",
+    "ModelQualityMonitor",
+    "OutcomePlan",
+    "ProblemType",
+    "Tolerance",
+    "BiasMonitor",
+    "BiasMeasures",
+    "AnalysisConfig",
+    "Tolerances",
+    "read_data",
+    "outcomes",
+    "Dataset",
+    "CsvFormat",
+    "JsonFormat",
+    "ParquetFormat",
+    "CaptureFormat",
+    "MergedFormat",
+    "SparkFormat",
+    "Window",
+    "Baseline",
+    "Findings",
+    "read_baseline",
+    "merge_runs",
+    "read_state",
+    "decode_state",
+    "MonitorError",
+    "BadConfiguration",
+    "BadDocument",
+    "BadInput",
+    "BadState",
+    "ClusterGone",
+    "MissingDependency",
+    "NoData",
+    "OutputFailed",
+    "ScriptFailed",
+    "SinkFailed",
+    "demo",
+]

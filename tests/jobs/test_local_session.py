@@ -19,7 +19,9 @@ LIB = Path(__file__).resolve().parents[2] / "lib"
 
 PROGRAM = """
 import json, os
-from model_monitor.runtime.session import local_session, require_deequ
+import pandas
+from model_monitor import local_session
+from model_monitor.runtime.session import require_deequ
 
 before = dict(os.environ)
 spark = local_session()
@@ -35,6 +37,7 @@ print(json.dumps({
     "name": spark.sparkContext.appName,
     "master": spark.sparkContext.master,
     "changed": changed,
+    "missing texts": spark.createDataFrame(pandas.DataFrame({"x": ["a", float("nan")]})).where("x IS NULL").count(),
 }))
 """
 
@@ -69,6 +72,10 @@ def test_it_has_the_settings_of_a_job(session):
     assert told["daemon"] == "model_monitor.engine.worker_daemon"
     assert {"-Xmx2g", "-XX:+UseParallelGC"} <= set(told["jvm"])
     assert told["name"] == "model-monitor"
+
+
+def test_a_missing_text_of_pandas_is_missing_in_a_frame_made_of_it(session):
+    assert session[0]["missing texts"] == 1
 
 
 def test_it_starts_without_a_word(session):

@@ -16,11 +16,24 @@ DISPARATE_IMPACT = "DI"
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
-    """How metrics are judged; by default as the service judges them.
+    """How bias metrics are judged; by default as the service judges them.
 
-    with_intervals: only what the interval of a metric tells for certain is a verdict. min_rows: fewer rows on either side are
-    too few to tell. neutral_di: distances of disparate impact are measured from 1, where it is neutral. ranges: what a metric
-    has to lie in whatever the baseline says.
+    Parameters
+    ----------
+    with_intervals : bool, default False
+        Only what the interval of a metric tells for certain is a verdict.
+    min_rows : int, default 0
+        Fewer rows on either side are too few to tell.
+    neutral_di : bool, default False
+        Distances of disparate impact are measured from 1, where it is neutral.
+    ranges : mapping of str to (float, float)
+        What a metric has to lie in, whatever the baseline says.
+
+    Examples
+    --------
+    >>> from model_monitor import Tolerances
+    >>> Tolerances(min_rows=100, ranges={"DPL": (-0.1, 0.1)}).min_rows
+    100
     """
 
     with_intervals: bool = False

@@ -41,12 +41,35 @@ _LISTED = 20
 
 @dataclass(frozen=True)
 class BiasMeasures:
-    """What a scan counts.
+    """What a scan for bias counts; `BiasMeasures.of` makes it of a configuration.
 
-    label, prediction: columns of the data set by name or index, negative ones from the end; prediction None for labels
-    alone. methods: the metrics that are asked for. column_types: how columns
-    are taken, whatever their values look like. untyped_texts: as in `ContingencyPlan`. where: what errors call the
-    configuration.
+    Parameters
+    ----------
+    config : AnalysisConfig
+        Clarify's configuration.
+    label, prediction : str or int
+        Columns of the data set by name or index, negative ones from the end; prediction None for labels alone.
+    methods : Methods
+        The metrics that are asked for.
+    column_types : mapping of str to ValueKind
+        How columns are taken, whatever their values look like.
+    untyped_texts : bool, default False
+        As in `ContingencyPlan`.
+    with_flip_test : bool, default True
+        Whether the flip test is made, which looks at rows again.
+    flip_rows : int
+        Rows of a side above which the flip test looks at a sample.
+    where : str
+        What errors call the configuration.
+
+    Examples
+    --------
+    >>> from model_monitor import AnalysisConfig, BiasMeasures
+    >>> facet = '{"name_or_index": "sex", "value_or_threshold": ["f"]}'
+    >>> text = '{"label": "hired", "label_values_or_threshold": [1], "facet": [%s]}' % facet
+    >>> config = AnalysisConfig.from_json(text)
+    >>> BiasMeasures.of(config).label
+    'hired'
     """
 
     config: AnalysisConfig

@@ -29,8 +29,25 @@ from model_monitor.states.contingency_plan import ContingencyPlan
 class BiasMonitor:
     """Watches how a model, and the data it learns from, treat a sensitive group beside the rest.
 
-    wanted: what is counted and which metrics are made of it; None to make all of counts that are there. tolerances: how they
-    are judged.
+    Parameters
+    ----------
+    wanted : BiasMeasures, optional
+        What is counted, and which metrics are made of it. Without it the monitor can't scan; it makes all metrics of counts
+        that are there.
+    tolerances : Tolerances, optional
+        How the metrics are judged.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline
+    >>> facet = '{"name_or_index": "sex", "value_or_threshold": ["f"]}'
+    >>> text = '{"label": "hired", "label_values_or_threshold": [1], "facet": [%s]}' % facet
+    >>> config = AnalysisConfig.from_json(text)
+    >>> people = pd.DataFrame({"sex": ["f", "f", "m", "m"], "hired": [0, 1, 1, 1]})
+    >>> baseline = run_baseline(people, BiasMonitor(BiasMeasures.of(config)))
+    >>> float(baseline.to_pandas().loc["CI", "value"])
+    0.0
     """
 
     STATE: ClassVar[type[State]] = Contingency

@@ -9,6 +9,7 @@ from typing import ClassVar
 from model_monitor.data_quality.comparison import Comparison
 from model_monitor.data_quality.evaluation import check_all, violations_of
 from model_monitor.data_quality.known import KnownBaseline
+from model_monitor.data_quality.measures import measures_of
 from model_monitor.data_quality.published import published_metrics
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
@@ -22,7 +23,6 @@ from model_monitor.drift import Ties
 from model_monitor.errors import BadState
 from model_monitor.runs.protocol import PublishedMetric
 from model_monitor.states import Profile, State
-from model_monitor.states.column_metrics import chosen
 from model_monitor.states.measures import Measures
 from model_monitor.states.metrics import FeatureMetrics, metrics_of
 
@@ -34,10 +34,24 @@ MOST_FEATURES_WITH_SKETCHES = 300
 class DataQualityMonitor:
     """Watches what the data looks like: types, completeness, domains, distributions.
 
-    settings: the `monitoring_config` of a suggested baseline. with_sketches: whether statistics.json holds the KLL sketches;
-    None: up to 300 features. max_domain_size: most values of a text feature that are listed. accept_exponents: whether the
-    text `1e-5` is a number. as_service: check as the service did: exact type classes, its tie-losing distance. column_metrics:
-    names of further metrics of numeric features, which statistics.json then shows.
+    Parameters
+    ----------
+    settings : MonitoringSettings, optional
+        The `monitoring_config` of a suggested baseline: thresholds and methods.
+    with_sketches : bool, optional
+        Whether statistics.json holds the KLL sketches. By default it does up to 300 features.
+    max_domain_size : int
+        The most distinct values of a text feature that are listed.
+    accept_exponents : bool, default True
+        Whether the text `1e-5` is a number.
+    as_service : bool, default False
+        Check as the service did: exact classes of types, its distance that loses ties.
+
+    Examples
+    --------
+    >>> from model_monitor import DataQualityMonitor, MonitoringSettings
+    >>> DataQualityMonitor(settings=MonitoringSettings(comparison_threshold=0.2)).settings.comparison_threshold
+    0.2
     """
 
     STATE: ClassVar[type[State]] = Profile
@@ -49,11 +63,9 @@ class DataQualityMonitor:
     max_domain_size: int = MAX_DOMAIN_SIZE
     accept_exponents: bool = True
     as_service: bool = False
-    column_metrics: tuple[str, ...] = ()
 
     def measures(self) -> Measures:
-        """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
-        return Measures(accept_exponents=self.accept_exponents, column_metrics=chosen(self.column_metrics))
+        return measures_of(accept_exponents=self.accept_exponents)
 
     def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
         return metrics_of(profile)

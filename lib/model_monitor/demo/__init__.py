@@ -2,4 +2,16 @@
 
 `churn.py` draws the customers, `traffic.py` the captured requests and the planted fault, `data_set.py` writes them,
 `run.py` is the command. Ships in the wheel, so that the demo needs no clone.
+
+Examples
+--------
+>>> from model_monitor import demo
+>>> demo.churn.baseline_table(3).shape
+(3, 16)
 """
+
+from model_monitor.demo import churn
+from model_monitor.demo.data_set import write_data_set
+from model_monitor.demo.traffic import FAULT, MISSING_IN_TRAFFIC, Traffic
+
+__all__ = ["churn", "write_data_set", "Traffic", "FAULT", "MISSING_IN_TRAFFIC"]

@@ -175,7 +175,15 @@ class PredictorConfig(StrictSection):
 
 
 class AnalysisConfig(Document):
-    """analysis_config.json of a job or a monitor."""
+    """Clarify's analysis_config.json, of a job or a monitor.
+
+    Examples
+    --------
+    >>> from model_monitor import AnalysisConfig
+    >>> config = AnalysisConfig.from_json('{"label": "hired", "facet": [{"name_or_index": "sex"}]}')
+    >>> config.facet[0].name_or_index
+    'sex'
+    """
 
     model_config = ConfigDict(extra="forbid")
 

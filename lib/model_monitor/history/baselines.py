@@ -7,6 +7,7 @@ another one is given, and gives what that monitor makes of it.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterator
 from hashlib import sha256
@@ -32,6 +33,44 @@ HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}/*$")
 HOUR_LEVELS = 4
 
 DATA_QUALITY = DataQualityMonitor()
+
+
+def read_baseline(
+    path: str | os.PathLike[str], monitor: Monitor = DATA_QUALITY, spark: SparkSession | None = None
+) -> Any:
+    """Read a baseline that was written, for `run_monitoring`.
+
+    Parameters
+    ----------
+    path : path
+        The output path of a baselining job, of `Baseline.write`, or of any other run; or a folder with the documents of the
+        service. Constraints that somebody edited there count as they are now.
+    monitor : Monitor, default DataQualityMonitor()
+        The one that is to compare data with it.
+    spark : pyspark.sql.SparkSession, optional
+        What opens the path; without one it has to be local.
+
+    Returns
+    -------
+    Known
+        What the monitor knows of the baseline: its constraints, the names of its features, its distributions.
+
+    Raises
+    ------
+    BadInput
+        If there is no baseline at the path.
+    BadDocument, BadState
+        If one of its files can't be read.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, read_baseline, run_baseline
+    >>> run = run_baseline(pd.DataFrame({"items": [1, 3, 2]}), DataQualityMonitor()).write("items-baseline")
+    >>> read_baseline("items-baseline").names
+    ('items',)
+    """
+    return of_run(os.fspath(path), spark, monitor)
 
 
 def of_run(path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY) -> Any:

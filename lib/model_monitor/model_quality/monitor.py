@@ -34,12 +34,32 @@ Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 class ModelQualityMonitor:
     """Watches how good predictions are, once it is known what really happened.
 
-    plan: the problem and what its rows have. tolerance: how thresholds are suggested; None: `interval`, or the bare value of the
-    baseline as the service. window_rows: rows that a window has at least, for `interval`; None: as many as the baseline.
-    min_samples: rows that a metric has to rest on to be judged. as_service: compute and judge as the service did: area under a
-    curve of 1,000 points, f0_5 never reported. seed: of the draws for standard deviations.
+    Parameters
+    ----------
+    plan : OutcomePlan
+        The problem, and what its rows have.
+    tolerance : Tolerance, optional
+        How thresholds are suggested. By default `interval`, and as the service the bare value of the baseline.
+    window_rows : int, optional
+        Rows that a window has at least, for `interval`. By default as many as the baseline.
+    min_samples : int, default 0
+        Rows that a metric has to rest on to be judged.
+    as_service : bool, default False
+        Compute and judge as the service did: area under a curve of 1,000 points, f0_5 never reported.
+    seed : int
+        Of the draws for standard deviations.
 
-    Raises BadConfiguration if one of the user's metrics has the name of one of ours.
+    Raises
+    ------
+    BadConfiguration
+        If one of the user's metrics has the name of one of ours.
+
+    Examples
+    --------
+    >>> from model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, Tolerance
+    >>> plan = OutcomePlan(ProblemType.REGRESSION)
+    >>> str(ModelQualityMonitor(plan, tolerance=Tolerance.parse("relative:5%")).tolerance)
+    'relative:5%'
     """
 
     STATE: ClassVar[type[State]] = Outcomes

@@ -37,7 +37,21 @@ class Rule(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """A rule with its amount: for ABSOLUTE in the metric's unit, for RELATIVE a share of the baseline's value."""
+    """How far a suggested threshold lies from the baseline's value: a rule with its amount.
+
+    Parameters
+    ----------
+    rule : Rule
+        How the threshold is made; `Tolerance.parse` reads it from a text.
+    amount : float, default 0.0
+        For ABSOLUTE in the metric's unit, for RELATIVE a share (0 to 1) of the baseline's value.
+
+    Examples
+    --------
+    >>> from model_monitor import Tolerance
+    >>> Tolerance.parse("absolute:0.02").amount
+    0.02
+    """
 
     rule: Rule
     amount: float = 0.0

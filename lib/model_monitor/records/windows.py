@@ -25,7 +25,26 @@ HOUR_FOLDER = r".*/(\d{4})/(\d\d)/(\d\d)/(\d\d)/[^/]*"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The times from `start` up to, but without, `end`; both aware, UTC."""
+    """The times from `start` up to, but without, `end`.
+
+    Parameters
+    ----------
+    start, end : datetime.datetime
+        Both with a time zone.
+
+    Raises
+    ------
+    BadConfiguration
+        If one of them has no time zone, or if the end is not behind the start.
+
+    Examples
+    --------
+    >>> from datetime import datetime, timezone
+    >>> from model_monitor import Window
+    >>> hour = Window(datetime(2026, 1, 31, 22, tzinfo=timezone.utc), datetime(2026, 1, 31, 23, tzinfo=timezone.utc))
+    >>> datetime(2026, 1, 31, 23, tzinfo=timezone.utc) in hour
+    False
+    """
 
     start: datetime
     end: datetime

@@ -23,11 +23,38 @@ log = logging.getLogger(__name__)
 
 
 def merge_runs(paths: Sequence[str], output_path: str) -> State:
-    """Publish the documents and the state of the union of what some runs read, and give that state.
+    """Add the states of some runs, and publish the documents of the union of what they read. No row is read again.
 
-    paths: output paths of runs (or of merges), added in this order; on this machine. The first one's settings are the
-    merge's.
-    Raises BadConfiguration for fewer than two paths, BadState if the runs are of several kinds or of other features.
+    Parameters
+    ----------
+    paths : sequence of str
+        Output paths of two or more runs, or merges, on this machine, which are added in this order. The settings of the
+        first one are those of the merge.
+    output_path : str
+        The folder that gets the documents and the sum.
+
+    Returns
+    -------
+    State
+        The sum.
+
+    Raises
+    ------
+    BadConfiguration
+        If there are fewer than two paths.
+    BadInput
+        If a path has no run.
+    BadState
+        If the runs are of several kinds, or of other features.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, merge_runs, run_baseline
+    >>> for day, items in {"monday": [1, 3], "tuesday": [2, 2, 5]}.items():
+    ...     _ = run_baseline(pd.DataFrame({"items": items}), DataQualityMonitor()).write(day)
+    >>> merge_runs(["monday", "tuesday"], "both").item_count
+    5
     """
     if len(paths) < 2:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
@@ -45,9 +72,30 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
 
 
 def read_state(path: str) -> State:
-    """The state that the run published below `path` left.
+    """Read the state that a run left: what its documents are made of.
 
-    Raises BadInput if no run was published there, or if it is an older one without states.
+    Parameters
+    ----------
+    path : str
+        The output path of a run, on this machine.
+
+    Returns
+    -------
+    State
+        A profile of every feature, or the sum of a monitor of another kind.
+
+    Raises
+    ------
+    BadInput
+        If no run was published there, or if it is an older one without states.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, read_state, run_baseline
+    >>> _ = run_baseline(pd.DataFrame({"items": [1, 3]}), DataQualityMonitor()).write("items-baseline")
+    >>> read_state("items-baseline").item_count
+    2
     """
     run = current_run(path)
     if run is None:

@@ -41,7 +41,14 @@ _PARTS_OF_A_KEY = 40  # bits for the row within a part
 
 
 class ProblemType(Enum):
-    """What the model predicts, as the contract names it."""
+    """What the model predicts, as the contract names it.
+
+    Examples
+    --------
+    >>> from model_monitor import ProblemType
+    >>> [problem.value for problem in ProblemType]
+    ['BinaryClassification', 'MulticlassClassification', 'Regression']
+    """
 
     BINARY_CLASSIFICATION = "BinaryClassification"
     MULTICLASS_CLASSIFICATION = "MulticlassClassification"
@@ -52,10 +59,29 @@ class ProblemType(Enum):
 class OutcomePlan:
     """What a scan of outcomes is given and makes.
 
-    with_scores: whether each row has a probability: of the positive class, or of the predicted class if there are many.
-    with_predictions: whether each row has a prediction; without it, in binary problems only, the positive class is predicted
-    where the score is above `threshold`. positive_label: None for 1 or true. score_limit: distinct scores that are kept as
-    they are (`states.scores.UNLIMITED` for all). values: names of the user's own metrics.
+    Parameters
+    ----------
+    problem_type : ProblemType
+        What the model predicts.
+    with_scores : bool, default False
+        Whether each row has a probability: of the positive class, or of the predicted class if there are many.
+    with_predictions : bool, default True
+        Whether each row has a prediction; without it, in binary problems only, the positive class is predicted where the
+        score is above `threshold`.
+    threshold : float, default 0.5
+        A probability, 0 to 1.
+    positive_label : str, optional
+        By default 1 or true.
+    score_limit : int
+        Distinct scores that are kept as they are (`states.scores.UNLIMITED` for all).
+    values : tuple of str
+        Names of the user's own metrics.
+
+    Examples
+    --------
+    >>> from model_monitor import OutcomePlan, ProblemType
+    >>> OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True).is_binary
+    True
     """
 
     problem_type: ProblemType

@@ -1,0 +1,195 @@
+"""The public face: what it has, that it costs nothing to import, and that everybody outside keeps to it."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import json
+import re
+from enum import Enum
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from tests.layers import PACKAGE, modules
+from tests.programs import printed_by
+
+import model_monitor
+from model_monitor.errors import MonitorError
+
+ROOT = PACKAGE.parents[1]
+FACE = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+NAMES = model_monitor.__all__
+
+OPEN = ("model_monitor", "model_monitor.sagemaker", "model_monitor.airflow", "model_monitor.capture")
+"""What users import from; of the last one its modules, too."""
+
+
+def test_importing_the_package_loads_nothing_else():
+    """0.1 s of bare Python are a few modules of the standard library; numpy alone takes as long (benchmarks/commands.py)."""
+    program = """
+        import sys
+        before = set(sys.modules)
+        import model_monitor
+        loaded = set(sys.modules) - before
+        print(sorted(name for name in loaded if name.startswith("model_monitor")))
+        print(sorted({name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names) - {"model_monitor"}))
+        print(len(loaded) < 40)
+    """
+
+    assert printed_by(program) == "['model_monitor', 'model_monitor.lazy']\n[]\nTrue\n"
+
+
+def test_a_name_loads_no_more_than_it_needs():
+    program = "import sys; from model_monitor import MonitorError, Window; print('pyspark' in sys.modules)"
+
+    assert printed_by(program) == "False\n"
+
+
+def bound_for_type_checkers() -> dict[str, tuple[str, str]]:
+    """The names that IDEs and mypy see, each with its module and its name there."""
+    [block] = [node for node in FACE.body if isinstance(node, ast.If)]
+    return {
+        alias.asname or alias.name: (str(node.module), alias.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def test_type_checkers_see_the_names_that_there_are():
+    assert bound_for_type_checkers().keys() == set(NAMES)
+    assert len(NAMES) == len(set(NAMES))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_what_type_checkers_take_it_for(name):
+    module, called = bound_for_type_checkers()[name]
+
+    assert getattr(model_monitor, name) is getattr(__import__(module, fromlist=[called]), called)
+    assert name in dir(model_monitor)
+
+
+def test_a_name_that_there_is_not_is_told_as_python_tells_it():
+    with pytest.raises(AttributeError, match="module 'model_monitor' has no attribute 'run_basline'"):
+        model_monitor.run_basline  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'run_basline'"):
+        exec("from model_monitor import run_basline")
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    """A package whose name `old` has become `new`."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").write_text(
+        "from model_monitor.lazy import Renamed, lazily\n"
+        "__getattr__, __dir__ = lazily(__name__, {'shop.parts': ['new', 'inner as outer']}, {'old': Renamed('new', '0.3')})\n"
+    )
+    (tmp_path / "shop" / "parts.py").write_text("new, inner = object(), object()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import shop
+
+    return shop
+
+
+def test_a_deprecated_name_still_works_and_says_what_to_write(shop):
+    for _ in range(2):  # a name that is kept once it is loaded would warn once only
+        with pytest.warns(DeprecationWarning, match=r"shop\.old is now shop\.new; the old name goes with 0\.3") as told:
+            found = shop.old
+        assert found is shop.new
+        assert told[0].filename == __file__
+    assert "old" not in dir(shop)
+    assert shop.outer is shop.parts.inner
+
+
+def sections_of(docstring: str) -> dict[str, str]:
+    """The text below each underlined heading of a docstring."""
+    parts = re.split(r"^(\w+)\n-{3,}$\n", inspect.cleandoc(docstring), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def documented_in(section: str) -> set[str]:
+    return {name.strip() for line in re.findall(r"^(\w[\w, ]*?) :", section, re.MULTILINE) for name in line.split(",")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_documented_as_numpydoc_has_it(name):
+    thing = getattr(model_monitor, name)
+    sections = sections_of(thing.__doc__ or "")
+
+    assert not (thing.__doc__ or "").startswith((f"{name}(", "\n")), "no docstring but the generated one"
+    if inspect.isclass(thing) and issubclass(thing, MonitorError):
+        return
+    assert ">>>" in sections["Examples"]
+    if inspect.isfunction(thing):
+        assert "Returns" in sections
+        assert "Raises" in sections
+    if inspect.isfunction(thing) or (dataclasses.is_dataclass(thing) and "Attributes" not in sections):
+        parameters = set(inspect.signature(thing).parameters)
+        assert documented_in(sections.get("Parameters", "")) == parameters
+
+
+def test_what_is_no_function_is_known_by_its_kind():
+    """A new kind of name needs a thought about what its documentation has to have."""
+    others = [getattr(model_monitor, name) for name in NAMES]
+    others = [thing for thing in others if not inspect.isfunction(thing) and not dataclasses.is_dataclass(thing)]
+
+    assert all(
+        isinstance(thing, ModuleType) or issubclass(thing, (Enum, MonitorError)) or thing.model_fields
+        for thing in others
+    )
+
+
+def code_of(path: Path) -> list[str]:
+    """What a page, a notebook or a script has in Python."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        return ["".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    return [text] if path.suffix == ".py" else re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def imported_by(code: str) -> set[tuple[str, str]]:
+    """Each module of ours that is imported, with the name that is taken from it."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found |= {(alias.name, "") for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {(str(node.module), alias.name) for alias in node.names}
+    return {(module, name) for module, name in found if module.split(".")[0] == "model_monitor"}
+
+
+OUTSIDE = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "examples/**/*.py", "examples/**/*.ipynb")
+    for path in ROOT.glob(pattern)
+    if any("model_monitor" in code for code in code_of(path))
+)
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_pages_examples_and_notebooks_import_from_the_face(path):
+    imported = {each for code in code_of(path) for each in imported_by(code)}
+
+    assert {module for module, _ in imported if not module.startswith("model_monitor.capture.")} <= set(OPEN)
+    assert {name for module, name in imported if module == "model_monitor"} <= set(NAMES)
+
+
+def test_there_are_such_pages():
+    names = {path.name for path in OUTSIDE}
+
+    assert {"README.md", "bias.md", "baseline.ipynb", "monitoring.ipynb", "generate.py", "churn_hourly.py"} <= names
+
+
+INNER = modules()
+
+
+@pytest.mark.parametrize("module", INNER)
+def test_no_module_of_ours_imports_from_the_face(module):
+    """It would be loaded by what it loads; `__version__` is a text of the file itself."""
+    imported = {
+        name for where, name in imported_by(INNER[module].read_text(encoding="utf-8")) if where == "model_monitor"
+    }
+
+    assert {name for name in imported if name not in INNER} <= {"__version__", ""}
