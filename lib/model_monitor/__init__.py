@@ -38,7 +38,6 @@ if TYPE_CHECKING:
         SinkFailed,
     )
     from model_monitor.history.baselines import read_baseline
-    from model_monitor.runs.merging import merge_runs, read_state
     from model_monitor.model_quality.monitor import ModelQualityMonitor
     from model_monitor.model_quality.tolerance import Tolerance
     from model_monitor.reading.data import read_data
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     )
     from model_monitor.reading.outcomes import outcomes
     from model_monitor.records.windows import Window
+    from model_monitor.runs.merging import merge_runs, read_state
     from model_monitor.runs.results import Baseline, Findings
     from model_monitor.runs.run import run_baseline, run_monitoring
     from model_monitor.runtime.session import local_session

@@ -9,7 +9,6 @@ from typing import ClassVar
 from model_monitor.data_quality.comparison import Comparison
 from model_monitor.data_quality.evaluation import check_all, violations_of
 from model_monitor.data_quality.known import KnownBaseline
-from model_monitor.data_quality.measures import measures_of
 from model_monitor.data_quality.published import published_metrics
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
@@ -23,6 +22,7 @@ from model_monitor.drift import Ties
 from model_monitor.errors import BadState
 from model_monitor.runs.protocol import PublishedMetric
 from model_monitor.states import Profile, State
+from model_monitor.states.column_metrics import chosen
 from model_monitor.states.measures import Measures
 from model_monitor.states.metrics import FeatureMetrics, metrics_of
 
@@ -46,6 +46,8 @@ class DataQualityMonitor:
         Whether the text `1e-5` is a number.
     as_service : bool, default False
         Check as the service did: exact classes of types, its distance that loses ties.
+    column_metrics : tuple of str, optional
+        Names of further metrics of numeric features, such as `skewness`, which statistics.json then shows.
 
     Examples
     --------
@@ -63,9 +65,11 @@ class DataQualityMonitor:
     max_domain_size: int = MAX_DOMAIN_SIZE
     accept_exponents: bool = True
     as_service: bool = False
+    column_metrics: tuple[str, ...] = ()
 
     def measures(self) -> Measures:
-        return measures_of(accept_exponents=self.accept_exponents)
+        """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
+        return Measures(accept_exponents=self.accept_exponents, column_metrics=chosen(self.column_metrics))
 
     def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
         return metrics_of(profile)

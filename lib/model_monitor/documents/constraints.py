@@ -4,24 +4,46 @@ The models mirror the file, old names and places included, so that it is written
 together is `Constraints.monitoring_of(feature)`: one `MonitoringSettings` without gaps. Model-quality constraints are
 another document. Driver only, pure.
 
-Old layouts (C4.2): `enable_comparisons` and `min_domain_mass` of 2019, the guide's `comparion_method` and
+Old layouts (C4.2a, C11.27, C11.33): `enable_comparisons` and `min_domain_mass` of 2019, the guide's `comparion_method` and
 `monitoringConfigOverrides`, overrides inside `string_constraints`, `linf_simple` and `linf_robust`, and no
 `monitoring_config` at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from model_monitor.documents.document import Document, Section
 from model_monitor.documents.statistics import InferredType, no_such_feature
-from model_monitor.documents.values import DataText, Flag, Name, Number, Share, Threshold
+from model_monitor.documents.values import (
+    DataText,
+    Expected,
+    Flag,
+    Name,
+    Number,
+    Share,
+    Threshold,
+    named_in,
+)
+from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
+from model_monitor.drift.distances import Distance
 from model_monitor.errors import BadDocument
+from model_monitor.registry import Registry
+
+OTHER_NAMES = {"linf_simple": "Simple", "linf_robust": "Robust"}
+"""What the guide also calls methods of the service -> what they are called here (C4.2)."""
+
+COMPARISON_METHODS = {**{name: name for name in NUMERIC_METHODS}, **OTHER_NAMES}
+"""Each way to write a `comparison_method` -> what it is called here."""
+
+CATEGORICAL_DRIFT_METHODS = {name: name for name in CATEGORICAL_METHODS}
+"""Each way to write a `categorical_drift_method` -> what it is called here."""
 
 
 class Switch(Enum):
@@ -39,25 +61,13 @@ class Switch(Enum):
         return cls.ENABLED if on else cls.DISABLED
 
 
-class ComparisonMethod(Enum):
-    """How two distributions of numbers are compared; LINF_SIMPLE and LINF_ROBUST are the guide's other names."""
+ComparisonMethod = Annotated[str, Strict(), named_in(COMPARISON_METHODS), Expected.one_of(COMPARISON_METHODS)]
+"""How two distributions of numbers are compared."""
 
-    SIMPLE = "Simple"
-    ROBUST = "Robust"
-    LINF_SIMPLE = "linf_simple"
-    LINF_ROBUST = "linf_robust"
-
-    @property
-    def canonical(self) -> ComparisonMethod:
-        """The method by its first name: SIMPLE for LINF_SIMPLE, ROBUST for LINF_ROBUST."""
-        return {self.LINF_SIMPLE: ComparisonMethod.SIMPLE, self.LINF_ROBUST: ComparisonMethod.ROBUST}.get(self, self)
-
-
-class CategoricalDriftMethod(Enum):
-    """How two distributions of categories are compared."""
-
-    L_INFINITY = "LInfinity"
-    CHI_SQUARED = "ChiSquared"
+CategoricalDriftMethod = Annotated[
+    str, Strict(), named_in(CATEGORICAL_DRIFT_METHODS), Expected.one_of(CATEGORICAL_DRIFT_METHODS)
+]
+"""How two distributions of categories are compared."""
 
 
 class DistributionConstraints(Section):
@@ -118,15 +128,35 @@ class FeatureConstraints(Section):
         return self.string_constraints.domains if self.string_constraints else None
 
     @property
-    def overrides(self) -> tuple[MonitoringConfig, ...]:
-        """The feature's own settings from every place they may stand in; a later one wins.
+    def overrides(self) -> dict[str, MonitoringConfig]:
+        """The feature's own settings by the place they stand in; a later one wins.
 
         The feature's own member wins over the one in `string_constraints`, which only old SDKs wrote, and in each place
         the SDK's spelling wins over the guide's.
         """
-        places = (self.string_constraints, self)
-        found = [p and (p.monitoringConfigOverrides, p.monitoring_config_overrides) for p in places]
-        return tuple(config for pair in found if pair for config in pair if config is not None)
+        places = (("string_constraints.", self.string_constraints), ("", self))
+        spellings = ("monitoringConfigOverrides", "monitoring_config_overrides")
+        found = {f"{place}{name}": getattr(section, name, None) for place, section in places for name in spellings}
+        return {place: config for place, config in found.items() if config is not None}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How features of one kind are compared: the members that say it, and the methods there are."""
+
+    features: str
+    method: str
+    threshold: str
+    methods: Registry[Distance]
+
+    def is_ours(self, method: str) -> bool:
+        """Whether the service has no such method."""
+        return self.methods.get(method).facts["service"] is None
+
+
+_NUMBERS = _Kind("numbers", "comparison_method", "comparison_threshold", NUMERIC_METHODS)
+_TEXTS = _Kind("texts", "categorical_drift_method", "categorical_comparison_threshold", CATEGORICAL_METHODS)
+_KINDS = (_NUMBERS, _TEXTS)
 
 
 @dataclass(frozen=True)
@@ -145,16 +175,21 @@ class MonitoringSettings:
         The least share (0 to 1) of the present values that are in the baseline's domain.
     perform_comparison : bool, default True
         Whether distributions are compared.
-    comparison_threshold : float, default 0.1
-        The largest distance of a number's distribution.
-    comparison_method : ComparisonMethod
-        SIMPLE or ROBUST, never one of their other names.
-    categorical_comparison_threshold : float, default 0.1
-        The largest distance of a text's distribution.
-    categorical_drift_method : CategoricalDriftMethod
-        How the distributions of texts are compared.
+    comparison_threshold : float, optional
+        The largest distance of a number's distribution; the method's usual one if none is given.
+    comparison_method : str, default "Robust"
+        How numbers are compared, a name of `drift.NUMERIC_METHODS`.
+    categorical_comparison_threshold : float, optional
+        The largest distance of a text's distribution; the method's usual one if none is given.
+    categorical_drift_method : str, default "LInfinity"
+        How texts are compared, a name of `drift.CATEGORICAL_METHODS`.
     non_negative_check : bool, default False
         Ours: whether `is_non_negative` is evaluated, which the service only suggests (C11.5).
+
+    Raises
+    ------
+    BadConfiguration
+        If there is no such method.
 
     Examples
     --------
@@ -164,7 +199,7 @@ class MonitoringSettings:
 
     Notes
     -----
-    Source: C4.2, golden/README.md rule 12.
+    Source: C4.2, G12.
     """
 
     evaluate_constraints: bool = True
@@ -172,11 +207,19 @@ class MonitoringSettings:
     datatype_check_threshold: float = 1.0
     domain_content_threshold: float = 1.0
     perform_comparison: bool = True
-    comparison_threshold: float = 0.1
-    comparison_method: ComparisonMethod = ComparisonMethod.ROBUST
-    categorical_comparison_threshold: float = 0.1
-    categorical_drift_method: CategoricalDriftMethod = CategoricalDriftMethod.L_INFINITY
+    comparison_threshold: float = None  # type: ignore[assignment]  # never None afterwards
+    comparison_method: str = "Robust"
+    categorical_comparison_threshold: float = None  # type: ignore[assignment]  # likewise
+    categorical_drift_method: str = "LInfinity"
     non_negative_check: bool = False
+
+    def __post_init__(self) -> None:
+        for kind in _KINDS:
+            written = getattr(self, kind.method)
+            method = kind.methods.get(OTHER_NAMES.get(written, written))
+            object.__setattr__(self, kind.method, method.name)
+            if getattr(self, kind.threshold) is None:
+                object.__setattr__(self, kind.threshold, method.facts["threshold"])
 
     def as_config(self) -> MonitoringConfig:
         """The settings as the newest containers write them, every member present; ours only where it was switched on."""
@@ -239,7 +282,26 @@ class Constraints(Document):
         Raises BadDocument if there is no such feature.
         Source: C4.2.
         """
-        return _settings([self.monitoring_config, *self.feature(feature).overrides])
+        return _settings([self.monitoring_config, *self.feature(feature).overrides.values()])
+
+    def contradictions(self) -> Iterator[str]:
+        """Overrides that name one of our distances for the other kind of feature alone, and so would have no effect."""
+        for index, feature in enumerate(self.features):
+            for place, config in feature.overrides.items():
+                for fault in _without_effect(feature.inferred_type, config.distribution_constraints):
+                    yield f"features[{index}].{place}.distribution_constraints.{fault}"
+
+
+def _without_effect(inferred_type: InferredType, drift: DistributionConstraints | None) -> Iterator[str]:
+    if drift is None or not (inferred_type.is_numeric or inferred_type is InferredType.STRING):
+        return
+    own, other = (_NUMBERS, _TEXTS) if inferred_type.is_numeric else (_TEXTS, _NUMBERS)
+    named = _methods_in(drift)
+    if other in named and own not in named and other.is_ours(named[other]):
+        yield (
+            f"{other.method} is {json.dumps(named[other])}, which compares {other.features}, and the feature is "
+            f"{inferred_type.value}; write {own.method}, one of {', '.join(map(json.dumps, own.methods))}"
+        )
 
 
 def _settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
@@ -248,19 +310,44 @@ def _settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
     switched_off = False
     for index, config in enumerate(configs):
         if config is not None:
-            known |= _set_in(config)
+            known = _over(known, _set_in(config))
             switched_off |= index == 0 and config.evaluate_constraints is Switch.DISABLED
-    if "comparison_threshold" in known:  # it is the default of the categorical one
+    is_of_service = not any(kind.is_ours(_method_of(kind, known)) for kind in _KINDS)
+    if is_of_service and "comparison_threshold" in known:  # it is the default of the categorical one
         known.setdefault("categorical_comparison_threshold", known["comparison_threshold"])
     if switched_off:
         known["evaluate_constraints"] = False
     return MonitoringSettings(**known)
 
 
+def _over(known: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """`known` with later settings over them.
+
+    A threshold passes from one method of the service to another, as it always did. It means nothing to a distance on another
+    scale: where one of ours is chosen instead, or left, it goes.
+    """
+    kept = dict(known)
+    for kind in _KINDS:
+        before, after = _method_of(kind, known), _method_of(kind, {**known, **later})
+        if before != after and (kind.is_ours(before) or kind.is_ours(after)):
+            kept.pop(kind.threshold, None)
+    return kept | dict(later)
+
+
+def _method_of(kind: _Kind, known: Mapping[str, Any]) -> str:
+    method: str = known.get(kind.method, getattr(MonitoringSettings, kind.method))
+    return method
+
+
+def _methods_in(drift: DistributionConstraints) -> dict[_Kind, str]:
+    """The methods that a file names; today's name of a member wins over an old one."""
+    written = {_NUMBERS: drift.comparison_method or drift.comparion_method, _TEXTS: drift.categorical_drift_method}
+    return {kind: OTHER_NAMES.get(method, method) for kind, method in written.items() if method is not None}
+
+
 def _set_in(config: MonitoringConfig) -> dict[str, Any]:
     """The settings that `config` sets, by their names in MonitoringSettings; today's name wins over an old one."""
     drift = config.distribution_constraints or DistributionConstraints()
-    method = drift.comparison_method or drift.comparion_method
     settings = {
         "evaluate_constraints": config.evaluate_constraints and config.evaluate_constraints.is_on,
         "emit_metrics": config.emit_metrics and config.emit_metrics.is_on,
@@ -268,10 +355,9 @@ def _set_in(config: MonitoringConfig) -> dict[str, Any]:
         "domain_content_threshold": _first(config.domain_content_threshold, drift.min_domain_mass),
         "perform_comparison": drift.perform_comparison.is_on if drift.perform_comparison else drift.enable_comparisons,
         "comparison_threshold": drift.comparison_threshold,
-        "comparison_method": method and method.canonical,
         "categorical_comparison_threshold": drift.categorical_comparison_threshold,
-        "categorical_drift_method": drift.categorical_drift_method,
         "non_negative_check": config.non_negative_check and config.non_negative_check.is_on,
+        **{kind.method: method for kind, method in _methods_in(drift).items()},
     }
     return {name: value for name, value in settings.items() if value is not None}
 

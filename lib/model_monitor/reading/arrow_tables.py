@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from model_monitor.engine.tables import frame_of_table, is_on_this_machine, slices
 from model_monitor.errors import BadInput, OutputFailed
-from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.dataset import NO_FILES, Dataset
 from model_monitor.reading.formats import ParquetFormat
 from model_monitor.reading.paths import read_path, set_for_width
 from model_monitor.storage.temporary import TemporaryFolder
@@ -68,7 +68,7 @@ def read_arrow(spark: SparkSession, table: pa.Table, *, by_tasks: bool | None = 
     folder = TemporaryFolder()
     _write(stored, folder.path / "rows.parquet")
     dataset = set_for_width(spark, read_path(spark, folder.path.as_uri(), ParquetFormat()))
-    return replace(dataset, names=names, path="", files=(), folder=folder)
+    return replace(dataset, names=names, listing=NO_FILES, folder=folder)
 
 
 def _require_columns(names: tuple[str, ...]) -> None:

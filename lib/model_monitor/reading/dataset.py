@@ -1,4 +1,4 @@
-"""A data set as one frame with the features in front: `Dataset.of` for a frame at hand, `readers` for paths.
+"""A data set as rows with the features in front: `Dataset.of` for a frame at hand, `readers` for paths.
 
 The features are called c0, c1, … in the frame and by their names on the driver; behind them stand, for text formats, the
 number of the reason for which a row is refused and where the row is from.
@@ -9,14 +9,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
+from model_monitor.engine import engine_of
+from model_monitor.engine.protocol import Engine, Partitions
 from model_monitor.errors import BadInput
 from model_monitor.reading.coverage import Coverage
 from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.ledger import Ledger
+from model_monitor.reading.listing import Listing
 from model_monitor.records.decoding import mismatch_of
 from model_monitor.records.places import FILE, LINE
 from model_monitor.records.refusals import CELLS, REASON, Refusal
@@ -29,17 +33,18 @@ log = logging.getLogger(__name__)
 NAMES_LISTED = 10
 """Names of columns in a sentence; the rest are counted."""
 
+NO_FILES = Listing("", ())
+"""Where a data set is no files."""
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """A frame whose first `len(names)` columns are the features, and what is known of where it is from.
+    """Rows whose first `len(names)` columns are the features, and what is known of where they are from.
 
     Made by `read_data` and `outcomes`.
 
     Attributes
     ----------
-    frame : pyspark.sql.DataFrame
-        Of shape (rows, features and more); the features are called c0, c1, ….
     names : tuple of str
         What the features are called, by position.
 
@@ -53,34 +58,27 @@ class Dataset:
 
     Notes
     -----
-    path: what was read, empty for a frame at hand. refusable: whether the frame has the columns of `refusals` and
-    `text_lines` behind the features. partitions_at_most: an upper bound of its partitions, None if it isn't known.
-    header_lines: how many header lines the files should have. records, dropped_by_script: what a script was given, and
-    dropped; None without one. persisted: to be given back.
-    folders: the folders below `path` that were read, empty for all of them. record_cells: how many cells a record has, of
-    captured records, whose numbers of cells the scan counts in the column `cells`. reread: the same records as if they had
-    another number of cells. decoded: the lines that the frame is made of, if executors decode them. carries_metadata: whether
-    captured records say how their requests ended. coverage: of merged records, how many of their captures have a label.
-    by_columns: whether some columns can be read without the others, as of Parquet. column_groups: in how many groups a scan
-    reads them, one after the other. folder: where the rows lie for as long as somebody has the data set.
+    rows: a frame of Spark, or lines that executors decode. listing: what was read. refusable: whether the columns of
+    `refusals` and `places` stand behind the features. partitions_at_most: an upper bound of the partitions, None if it isn't
+    known. header_lines: how many header lines the files should have. dropped_by_script: records that a script dropped.
+    persisted: to be given back. record_cells: how many cells a record has, of captured records, whose numbers of cells the
+    scan counts in the column `cells`. reread: the same records as if they had another number of cells. carries_metadata:
+    whether captured records say how their requests ended. by_columns: whether some columns can be read without the others,
+    as of Parquet. column_groups: in how many groups a scan reads them, one after the other. folder: where the rows lie for as
+    long as somebody has the data set.
     """
 
-    frame: DataFrame
+    rows: DataFrame | DecodedLines | Partitions
     names: tuple[str, ...]
-    path: str = ""
-    files: tuple[StoredFile, ...] = ()
+    listing: Listing = NO_FILES
     refusable: bool = False
     partitions_at_most: int | None = None
     header_lines: int = 0
-    records: int | None = None
     dropped_by_script: int = 0
     persisted: DataFrame | None = field(default=None, repr=False)
-    folders: tuple[str, ...] = ()
     record_cells: int | None = None
     reread: Callable[[int], Dataset] | None = field(default=None, repr=False)
-    decoded: DecodedLines | None = field(default=None, repr=False)
     carries_metadata: bool = False
-    coverage: Coverage | None = None
     by_columns: bool = False
     column_groups: int = 1
     folder: TemporaryFolder | None = field(default=None, repr=False)
@@ -90,6 +88,27 @@ class Dataset:
         """The data set that a frame at hand is: every column is a feature."""
         return cls(_by_position(frame), tuple(frame.columns))
 
+    @cached_property
+    def frame(self) -> DataFrame:
+        """The rows as a frame of Spark, for what is said in SQL."""
+        if isinstance(self.rows, DecodedLines):
+            return self.rows.rows.frame
+        return self.rows if isinstance(self.rows, DataFrame) else self.rows.frame
+
+    @property
+    def engine(self) -> Engine:
+        """What has cut the rows into partitions."""
+        return engine_of(self.rows.sparkSession) if isinstance(self.rows, DataFrame) else self.rows.engine
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        return self.listing.files
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """Of merged records, how many of their captures have a label."""
+        return self.listing.coverage
+
     @property
     def reason(self) -> str | None:
         """The column with the reasons for refusing a row, for `profiling.scan`."""
@@ -98,12 +117,12 @@ class Dataset:
     @property
     def is_frame(self) -> bool:
         """Whether it is a frame that somebody made of what nobody knows."""
-        return not self.path and self.folder is None
+        return not self.listing.path and self.folder is None
 
     @property
     def lines(self) -> DecodedLines | None:
-        """The lines that a scan may decode itself; None if the frame is something else than they, or something more."""
-        return self.decoded if self.decoded is not None and self.decoded.frame is self.frame else None
+        """The lines that a scan may decode itself; None if the rows are something else."""
+        return self.rows if isinstance(self.rows, DecodedLines) else None
 
     @property
     def cells(self) -> str | None:
@@ -112,8 +131,8 @@ class Dataset:
 
     @property
     def has_lines(self) -> bool:
-        """Whether the frame knows the line of text that each record is, which the quarantine keeps."""
-        return LINE in self.frame.columns
+        """Whether the rows know the line of text that each record is, which the quarantine keeps."""
+        return LINE in self.rows.columns
 
     def column_count(self, rows: RowCounts) -> int:
         """The most frequent number of cells of the records scanned; of several the expected one, else the smallest.
@@ -135,11 +154,11 @@ class Dataset:
         if tuple(names) == self.names:
             return self
         if self.lines is not None:
-            decoded = self.lines.of_features([self.names.index(name) for name in names])
-            return replace(self, frame=decoded.frame, names=tuple(names), decoded=decoded)
+            some = self.lines.of_features([self.names.index(name) for name in names])
+            return replace(self, rows=some, names=tuple(names))
         kept = [F.col(f"c{self.names.index(name)}").alias(f"c{position}") for position, name in enumerate(names)]
         rest = [F.col(f"`{name}`") for name in self.frame.columns[len(self.names) :]]
-        return replace(self, frame=self.frame.select(*kept, *rest), names=tuple(names))
+        return replace(self, rows=self.frame.select(*kept, *rest), names=tuple(names))
 
     def matching(self, names: Sequence[str]) -> Dataset:
         """The data set with its features called as the baseline's: by name if all are there, else by position.
@@ -177,16 +196,33 @@ class Dataset:
         """The frame with its features called by their names, for expressions of users."""
         return self.frame.toDF(*self.names, *self.frame.columns[len(self.names) :])
 
-    def ledger(self, rows: RowCounts) -> Ledger:
-        """The account of all records, from the counts that the scan brought back.
+    def require_one_layout(self, rows: RowCounts) -> None:
+        """Make sure that all files have their columns in one order, and all records their halves in one encoding.
 
-        Raises BadInput if a file has its columns in another order: its cells belong to other features.
+        Raises BadInput for the first file, or record, that has not: its cells belong to other features. Finding it is one
+        Spark job.
         """
+        if _refused(rows, Refusal.ENCODING_MISMATCH):
+            raise BadInput(mismatch_of(self._first_refused(Refusal.ENCODING_MISMATCH, LINE)))
+        if _refused(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
+            file = self._first_refused(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE)
+            raise BadInput(
+                f"{file or 'a file'}: its header line has the columns in another order than {self.files[0].path}; "
+                "write all files with the same order of columns"
+            )
+
+    def _first_refused(self, reason: Refusal, column: str) -> str:
+        found = self.frame.where(F.col(REASON) == int(reason)).select(column).first()
+        return found[0] if found else ""
+
+    def ledger(self, rows: RowCounts) -> Ledger:
+        """The account of all records, from the counts that the scan brought back. Reads nothing."""
         refused = {Refusal(number): count for number, count in enumerate(rows.refused, start=1) if count}
         if self.record_cells is not None:
-            return self._ledger_of_records(rows, refused)
-        if refused.get(Refusal.COLUMNS_IN_ANOTHER_ORDER):
-            raise BadInput(self._sentence_on_foreign_header())
+            # a refused record is one row, whatever it holds; a kept one is counted by its first row
+            kept = dict(rows.widths).get(self.record_cells, 0) if rows.widths else rows.kept
+            account = self._account(kept + sum(refused.values()) + self.dropped_by_script, kept, refused)
+            return replace(account, rows=rows.kept)
         # the first header line of each file is no record; more of them are repeated
         headers = min(refused.get(Refusal.REPEATED_HEADER, 0), self.header_lines)
         if headers:
@@ -197,16 +233,7 @@ class Dataset:
                 self.header_lines - headers,
                 self.header_lines,
             )
-        read = rows.total - headers + self.dropped_by_script
-        return self._account(read, rows.kept, refused)
-
-    def _ledger_of_records(self, rows: RowCounts, refused: Mapping[Refusal, int]) -> Ledger:
-        """A refused record is one row, whatever it holds; a kept one is counted by its first row."""
-        if refused.get(Refusal.ENCODING_MISMATCH):
-            raise BadInput(self._sentence_on_encodings())
-        kept = dict(rows.widths).get(self.record_cells or 0, 0) if rows.widths else rows.kept
-        read = kept + sum(refused.values()) + self.dropped_by_script
-        return replace(self._account(read, kept, refused), rows=rows.kept)
+        return self._account(rows.total - headers + self.dropped_by_script, rows.kept, refused)
 
     def _account(self, read: int, kept: int, refused: Mapping[Refusal, int]) -> Ledger:
         return Ledger(
@@ -219,17 +246,6 @@ class Dataset:
             sampled_out=refused.get(Refusal.SAMPLED_OUT, 0),
             without_data=refused.get(Refusal.WITHOUT_DATA, 0),
             coverage=self.coverage,
-        )
-
-    def _sentence_on_encodings(self) -> str:
-        found = self.frame.where(F.col(REASON) == int(Refusal.ENCODING_MISMATCH)).select(LINE).first()
-        return mismatch_of(found[LINE] if found else "")
-
-    def _sentence_on_foreign_header(self) -> str:
-        foreign = self.frame.where(F.col(REASON) == int(Refusal.COLUMNS_IN_ANOTHER_ORDER)).select(FILE).first()
-        return (
-            f"{foreign[FILE] if foreign else 'a file'}: its header line has the columns in another order than "
-            f"{self.files[0].path}; write all files with the same order of columns"
         )
 
     def __enter__(self) -> Dataset:
@@ -246,6 +262,11 @@ class Dataset:
 def _by_position(frame: DataFrame) -> DataFrame:
     """Columns called c0, c1, …: `Age` beside `age`, or `a.b`, can't be told apart by Spark (P9)."""
     return frame.toDF(*[f"c{position}" for position in range(len(frame.columns))])
+
+
+def _refused(rows: RowCounts, reason: Refusal) -> int:
+    """How many records were refused for a reason."""
+    return rows.refused[reason - 1] if rows.refused else 0
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import pyarrow as pa
 import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column
 from pyspark.sql import types as T
 
+from model_monitor.engine import Session, engine_of, partitions_of
+from model_monitor.engine.protocol import LINE_KEY, Partitions
 from model_monitor.errors import BadConfiguration
 from model_monitor.reading.data import Data, read_data
 from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.decoded_lines import PLACE_FIELDS
 from model_monitor.reading.formats import DatasetFormat
 from model_monitor.reading.listing import Listing
-from model_monitor.reading.text_lines import text_lines
 from model_monitor.records.decoding import Reading
 from model_monitor.records.outcome_columns import LABEL, PREDICTION, PROBABILITY
 from model_monitor.records.outcome_decoders import (
@@ -35,12 +38,18 @@ from model_monitor.records.outcome_decoders import (
 )
 from model_monitor.records.outcome_payloads import index_of
 from model_monitor.records.outcome_values import NO_RECORDS, OutcomeReading
-from model_monitor.records.places import FILE_KEY, LINE, PLACES
+from model_monitor.records.places import FILE_KEY, PLACES
 from model_monitor.records.refusals import CELLS, REASON
 from model_monitor.states import OutcomePlan
 
-KEY = "__key"
-"""Of a merged record: a hash of what was recorded, the same wherever it lies."""
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+FIELDS = (
+    *(pa.field("c0", pa.string()), pa.field("c1", pa.string()), pa.field("c2", pa.float64())),
+    *(pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32())),
+)
+"""Of outcomes row by row: label, prediction, probability, and the account of their records."""
 
 OutcomeMetric: TypeAlias = Callable[[Any], Any]
 """A user's metric: from a pandas frame of outcomes to one number for each."""
@@ -48,14 +57,14 @@ OutcomeMetric: TypeAlias = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class OutcomeDataset(Dataset):
-    """A data set of outcomes. Its frame has them row by row; a scan takes them from where they come from.
+    """A data set of outcomes. Its rows have them one by one; a scan takes them from where they come from.
 
-    raw: what is read, with a column KEY where records have one. decoder: what an executor makes of it. metrics: the user's
-    own, by name.
+    raw: what is read, with a column LINE_KEY where records have one. decoder: what an executor makes of it. metrics: the
+    user's own, by name.
     """
 
-    raw: DataFrame | None = field(default=None, repr=False)
-    decoder: Decoder | None = field(default=None, repr=False)
+    raw: Partitions = field(kw_only=True, repr=False)
+    decoder: Decoder = field(kw_only=True, repr=False)
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
 
 
@@ -127,8 +136,11 @@ def outcomes(
     ]
     reason = F.col(REASON) if dataset.refusable else F.lit(0).alias(REASON)
     places = [name for name in PLACES if name in dataset.frame.columns]
-    raw = dataset.frame.select(*columns, reason, *places)
-    return _dataset(dataset, raw, raw, ColumnDecoder(reading, (*asked, REASON)), places, metrics)
+    raw = dataset.frame.select(*columns, reason)
+    placed = dataset.frame.select(*columns, reason, *places)
+    decoder = ColumnDecoder(reading, (*asked, REASON))
+    table = replace(dataset, record_cells=None)  # each row is a record of its own
+    return _dataset(table, partitions_of(raw), partitions_of(placed), decoder, metrics)
 
 
 def reading_of(
@@ -160,7 +172,7 @@ def reading_of(
 
 
 def read_line_outcomes(
-    spark: SparkSession,
+    session: Session,
     source: Listing,
     decoder: LineDecoder | DocumentDecoder,
     *,
@@ -169,45 +181,30 @@ def read_line_outcomes(
     partition_bytes: int | None = None,
 ) -> OutcomeDataset:
     """The outcomes of merged records, or of JSON Lines. as_service: one partition in file order. Starts no Spark job."""
-    lines = text_lines(spark, source.places, in_order=as_service)
+    engine = engine_of(session)
+    lines = engine.lines(source.places, in_order=as_service)
     if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
         decoder = replace(decoder, files=lines.files_by_key())
-    at_most = 1 if as_service else source.partitions_at_most(spark, partition_bytes) if partition_bytes else None
-    dataset = Dataset(
-        lines.of(*PLACES),
-        (),
-        source.path,
-        source.files,
-        refusable=True,
-        partitions_at_most=at_most,
-        folders=source.folders,
-        coverage=source.coverage,
-        record_cells=1,
-    )
-    placed = lines.of(*dict.fromkeys((*decoder.columns, *PLACES)))
-    # the scan's frame never asks for a place: Spark makes all of `_metadata` once it is named, even where it is not used
-    raw = lines.of(*decoder.columns).withColumn(KEY, F.xxhash64(LINE))
-    return _dataset(dataset, raw, placed, decoder, list(PLACES), metrics)
+    placed = lines.partitions(*dict.fromkeys((*decoder.columns, *PLACES)))
+    at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    dataset = Dataset(placed, (), source, refusable=True, partitions_at_most=at_most, record_cells=1)
+    # the scan never asks for a place: Spark makes all of `_metadata` once it is named, even where it is not used
+    return _dataset(dataset, lines.partitions(*decoder.columns, LINE_KEY), placed, decoder, metrics)
 
 
 def _dataset(
     dataset: Dataset,
-    raw: DataFrame,
-    placed: DataFrame,
+    raw: Partitions,
+    placed: Partitions,
     decoder: Decoder,
-    places: list[str],
     metrics: Mapping[str, OutcomeMetric] | None,
 ) -> OutcomeDataset:
-    """raw: for the scan. placed: the same rows with the places, for the frame."""
-    ddl = f"c0 string, c1 string, c2 double, {REASON} int, {CELLS} int" + "".join(
-        f", {name} {placed.schema[name].dataType.simpleString()}" for name in places
-    )
-    taken = placed.select(*decoder.columns, *[name for name in places if name not in decoder.columns])
-    frame = taken.mapInArrow(partial(rows_of_blocks, decoder, tuple(places)), ddl)
-    known = {name: getattr(dataset, name) for name in Dataset.__dataclass_fields__}
-    known |= {"frame": frame, "names": (LABEL, PREDICTION, PROBABILITY), "refusable": True}
-    if isinstance(decoder, ColumnDecoder):
-        known["record_cells"] = None  # each row is a record of its own
+    """raw: for the scan. placed: the same rows with their places, as far as they have any, for the outcomes row by row."""
+    places = [place for place in PLACE_FIELDS if place.name in placed.columns]
+    task = partial(rows_of_blocks, decoder, tuple(place.name for place in places))
+    known = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
+    known |= {"rows": placed.mapped(task, pa.schema([*FIELDS, *places])), "refusable": True}
+    known["names"] = (LABEL, PREDICTION, PROBABILITY)
     return OutcomeDataset(**known, raw=raw, decoder=decoder, metrics=tuple((metrics or {}).items()))
 
 

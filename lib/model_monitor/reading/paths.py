@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from pyspark.sql import SparkSession
 
-from model_monitor.engine.partitions import batch_by_width, column_groups, partition_by_size
+from model_monitor.engine import engine_of
+from model_monitor.engine.partitions import column_groups
 from model_monitor.errors import BadConfiguration
 from model_monitor.reading.captures import list_captures, read_captures
 from model_monitor.reading.dataset import Dataset
@@ -25,11 +26,10 @@ from model_monitor.reading.formats import (
 )
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import longest_line
-from model_monitor.reading.listing import Listing, list_dataset
+from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.readers import read_dataset, read_source, read_table
 from model_monitor.reading.transforms import listed_outputs, read_transform
 from model_monitor.records.windows import Window
-from model_monitor.storage import storage_of
 
 FORMATS_BY_SUFFIX: dict[str, DatasetFormat] = {
     ".csv": CsvFormat(header=True),
@@ -118,7 +118,7 @@ def read_path(
             flatten_json=flatten_json,
             lenient_window=lenient_window,
             allow_mixed_encodings=allow_mixed_encodings,
-            partition_bytes=partition_by_size(spark, source.size_bytes),
+            partition_bytes=engine_of(spark).partition_by_size(source.size_bytes),
         )
     listing = list_dataset(spark, path)
     if names is not None and script is None and isinstance(dataset_format, (CsvFormat, JsonFormat)):
@@ -131,7 +131,7 @@ def read_path(
             window=None if lenient_window else window,
             as_service=as_service,
             flatten_json=flatten_json,
-            partition_bytes=partition_by_size(spark, listing.size_bytes),
+            partition_bytes=engine_of(spark).partition_by_size(listing.size_bytes),
         )
     return read_dataset(
         spark,
@@ -140,7 +140,7 @@ def read_path(
         as_service=as_service,
         script=script,
         flatten_json=flatten_json,
-        partition_bytes=partition_by_size(spark, listing.size_bytes),
+        partition_bytes=engine_of(spark).partition_by_size(listing.size_bytes),
     )
 
 
@@ -154,22 +154,22 @@ def _refuse_script(script: Script | None, source: str) -> None:
 def set_for_width(spark: SparkSession, dataset: Dataset) -> Dataset:
     """The data set as its width is best read: in batches of fewer rows, a wide table some columns at a time."""
     if dataset.by_columns:
-        dataset = _in_column_groups(spark, dataset)
-    batch_by_width(spark, -(-len(dataset.names) // dataset.column_groups), _line_bytes(spark, dataset))
+        dataset = _in_column_groups(dataset)
+    engine_of(spark).batch_by_width(-(-len(dataset.names) // dataset.column_groups), _line_bytes(dataset))
     return dataset
 
 
-def _in_column_groups(spark: SparkSession, dataset: Dataset) -> Dataset:
+def _in_column_groups(dataset: Dataset) -> Dataset:
     """A table of files that have their data column by column, in partitions of more rows if its columns are many."""
-    listing = Listing(dataset.path, dataset.files)
+    engine, listing = dataset.engine, dataset.listing
     groups = column_groups(len(dataset.names), [file.size_bytes for file in listing.files])
-    partition_bytes = partition_by_size(spark, listing.size_bytes, groups)
-    return replace(dataset, column_groups=groups, partitions_at_most=listing.partitions_at_most(spark, partition_bytes))
+    at_most = listing.partitions_at_most(engine, engine.partition_by_size(listing.size_bytes, groups))
+    return replace(dataset, column_groups=groups, partitions_at_most=at_most)
 
 
-def _line_bytes(spark: SparkSession, dataset: Dataset) -> int:
+def _line_bytes(dataset: Dataset) -> int:
     """The longest line at the beginning of the first file, of lines that executors decode; else 0."""
     if dataset.lines is None:
         return 0
     first = dataset.files[0]
-    return longest_line(storage_of(first.path, spark), first)
+    return longest_line(dataset.engine.storage(first.path), first)

@@ -32,10 +32,11 @@ from model_monitor.reading.remedies import remedy
 from model_monitor.reading.scripts import SCRIPT_FAILED
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.windows import Window
+from model_monitor.runs.kind import Scanned
+from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.nan_texts import warn_of_nan_texts
 from model_monitor.runs.protocol import Known, Monitor
 from model_monitor.runs.results import Baseline, Findings
-from model_monitor.runs.scans import Scanned, scanned
 from model_monitor.states import Profile
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_QUARANTINED_SHARE = 0.01
-"""Most records, as a share of those read, that may be refused before a run fails (C11)."""
+"""Most records, as a share of those read, that may be refused before a run fails (C11b)."""
 
 
 def run_baseline(
@@ -105,7 +106,7 @@ def run_baseline(
     --------
     >>> import pandas as pd
     >>> from model_monitor import DataQualityMonitor, run_baseline
-    >>> passengers = pd.DataFrame({"age": [22.0, 38.0, None], "cabin": [None, "C85", None]})
+    >>> passengers = pd.DataFrame({"age": [22.0, 38.0, None], "cabin": [None, "A12", None]})
     >>> baseline = run_baseline(passengers, DataQualityMonitor())
     >>> baseline.to_pandas()["num_missing"].to_dict()
     {'age': 1, 'cabin': 2}
@@ -225,14 +226,15 @@ def _read(
     output_path: str | None,
 ) -> tuple[Scanned, Ledger]:
     """The scan of a data set and the account of its records, of which there are enough."""
-    with damaged_files_named(dataset.frame.sparkSession, dataset.files):
-        found = scanned(monitor.measures(), dataset, checks)
+    with damaged_files_named(dataset.engine, dataset.files):
+        found = kind_of(monitor).scan(monitor.measures(), dataset, checks)
     columns = dataset.column_count(found.rows)
     reread = dataset.with_column_count(columns)
     if reread is not dataset:
         without = ", without the Deequ checks" if checks else ""
         log.warning("most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without)
         return _read(reread, monitor, None, max_quarantined_share, output_path)
+    dataset.require_one_layout(found.rows)
     ledger = dataset.ledger(found.rows)
     quarantine = _put_aside(dataset, ledger, output_path) if output_path else None
     _require_enough(ledger, max_quarantined_share, quarantine)
@@ -261,7 +263,7 @@ def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None
     """The folder with the records that were refused; None if there are none, or no lines of text to put there."""
     if ledger.quarantined and dataset.has_lines:
         return write_quarantine(dataset, output_path)
-    clear_quarantine(dataset.frame.sparkSession, output_path)
+    clear_quarantine(dataset.engine, output_path)
     return None
 
 

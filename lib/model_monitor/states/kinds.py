@@ -31,7 +31,28 @@ def registered(state: type[S]) -> type[S]:
 def decode(blob: bytes) -> State:
     """The state in these bytes, of whatever kind it is.
 
-    Raises BadState naming what is wrong with the bytes.
+    Parameters
+    ----------
+    blob : bytes
+        What a state's `to_bytes` wrote, such as the column `state` of `states/profile.parquet`.
+
+    Returns
+    -------
+    State
+        A value that adds to others of its kind.
+
+    Raises
+    ------
+    BadState
+        If the bytes are no state; it says what is wrong with them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, decode_state, run_baseline
+    >>> profile = run_baseline(pd.DataFrame({"items": [1, 3]}), DataQualityMonitor()).state
+    >>> decode_state(profile.to_bytes()) == profile
+    True
     """
     kind, _ = kind_and_version(blob)
     if kind not in STATES:
