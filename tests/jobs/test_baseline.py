@@ -23,13 +23,13 @@ def data(tmp_path):
 
 @pytest.fixture(scope="module")
 def numbers(tmp_path_factory) -> Path:
-    """Four files that Spark would pack by the number of cores, with more numbers than a sketch keeps."""
+    """Twelve files that Spark would pack by the number of cores, with more numbers than a sketch keeps."""
     folder = tmp_path_factory.mktemp("numbers") / "data"
     folder.mkdir()
     rng = np.random.default_rng(4)
-    for number in range(4):
-        table = pd.DataFrame(rng.lognormal(size=(8_000, 3)), columns=["amount", "score", "balance"])
-        table.assign(plan=rng.choice(["basic", "gold"], 8_000)).to_csv(folder / f"{number}.csv", index=False)
+    for number in range(12):
+        table = pd.DataFrame(rng.lognormal(size=(2_000, 3)), columns=["amount", "score", "balance"])
+        table.assign(plan=rng.choice(["basic", "gold"], 2_000)).to_csv(folder / f"{number}.csv", index=False)
     return folder
 
 
@@ -39,7 +39,7 @@ def flags(numbers):
     (numbers.parent / "my_checks.py").write_text(
         "from pydeequ.checks import Check, CheckLevel\n"
         "def sizes(spark):\n"
-        "    return [Check(spark, CheckLevel.Error, 'sizes').hasSize(lambda rows: rows == 32_000).isUnique('plan')]\n"
+        "    return [Check(spark, CheckLevel.Error, 'sizes').hasSize(lambda rows: rows == 24_000).isUnique('plan')]\n"
     )
     return ("--dataset-source", numbers, "--dataset-format", "csv", "--checks", "my_checks:sizes")
 
@@ -69,7 +69,7 @@ def test_a_good_run_leaves_every_file_and_says_what_it_did(on_one_core):
         "_current.json",
         "message",
     } <= names
-    assert "scanned 32,000 rows x 4 columns" in finished.said
+    assert "scanned 24,000 rows x 4 columns" in finished.said
     assert "Traceback" not in finished.said
     assert "WARN" not in finished.said
 

@@ -46,6 +46,12 @@ class Application:
         type(self._spark)._activeSession = anyone
         self._context._jvm.SparkSession.setActiveSession(anyone._jsparkSession)
 
+    def reconnect(self) -> None:
+        """Give this thread a new connection to the JVM: the old one waits for the answer to what was interrupted."""
+        connection = self._context._gateway._gateway_client.get_thread_connection()
+        if connection is not None:
+            connection.close()
+
     def abandon(self) -> None:
         """Stop Spark in its JVM while somebody waits for a job, who gets an error then."""
         self._in_jvm.stop()

@@ -37,6 +37,7 @@ from model_monitor.engine.application import Application, running_session
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.session import (
+    reconnect,
     require_deequ,
     session_within,
     start_session,
@@ -161,7 +162,8 @@ class Job:
     ) -> bool:
         self.lift_time_limit()
         # The driver's connection to the JVM still waits for the answer to what was interrupted; another thread has its own.
-        steps = _in_a_thread if error is not None and is_interruption(error) else _here
+        interrupted = error is not None and is_interruption(error)
+        steps = _in_a_thread if interrupted else _here
         try:
             if error is not None:
                 self._fail(failure_of(error), error)
@@ -172,6 +174,8 @@ class Job:
             steps(self._stop)
             if self._host is None:
                 signal.signal(signal.SIGTERM, self._terminate)
+            elif interrupted:
+                reconnect(self._host)
         return self._host is None or error is None or isinstance(error, (Exception, OutOfTime))
 
     def _fail(self, failure: Failure, error: BaseException | None) -> None:
