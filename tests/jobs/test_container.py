@@ -1,4 +1,4 @@
-"""The image's entry point as a process, in the service's directory layout under a temporary root."""
+"""The image's entry point as a process, once for each job, in the service's directory layout under a temporary root."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.running_jobs import JobsHere
 
 ROOT = Path(__file__).resolve().parents[2]
 CAPTURE_JSON = '{"sagemakerCaptureJson":{"captureIndexNames":["endpointInput","endpointOutput"]}}'
@@ -17,8 +19,11 @@ HOUR = {"start_time": "2026-01-31T22:00:00Z", "end_time": "2026-01-31T23:00:00Z"
 
 
 @pytest.fixture
-def container(tmp_path):
-    """`container(**variables)` runs the entry point with these variables and nothing else of the service's."""
+def container(spark, tmp_path):
+    """`container(**variables)` runs the entry point with these variables and nothing else of the service's.
+
+    `container.job(name, **variables)` is the job that it starts, in the tests' session.
+    """
 
     def running(**variables):
         return subprocess.run(
@@ -36,6 +41,7 @@ def container(tmp_path):
             check=False,
         )
 
+    running.job = partial(JobsHere(tmp_path), MODEL_MONITOR_CONTAINER_ROOT=str(tmp_path))
     running.processing = tmp_path / "opt" / "ml" / "processing"
     running.message = tmp_path / "opt" / "ml" / "output" / "message"
     running.processing.mkdir(parents=True)
@@ -84,7 +90,8 @@ def test_data_quality_from_a_baseline_to_a_monitoring_run(container):
     hour = container.processing / "input_data" / "endpoint" / "AllTraffic" / "2026" / "01" / "31" / "22"
     put(hour / "10-00-000-a.jsonl", "".join(captured(row, 20 + row % 50, 0.25) for row in range(200)))
     report = container.processing / "report"
-    monitor = container(
+    monitor = container.job(
+        "monitor",
         dataset_source=str(container.processing / "input_data"),
         dataset_format=CAPTURE_JSON,
         output_path=str(report),
@@ -92,8 +99,7 @@ def test_data_quality_from_a_baseline_to_a_monitoring_run(container):
         baseline_statistics=str(container.processing / "output" / "statistics.json"),
         **HOUR,
     )
-    assert monitor.returncode == 0, monitor.stderr
-    assert "this container runs the monitor job" in monitor.stderr
+    assert monitor.status == 0, monitor.said
     assert documents(report)["constraint_violations.json"] == {"violations": []}
 
 
@@ -104,7 +110,8 @@ def test_ground_truth_is_merged_and_the_models_quality_watched(container):
         folder / "labelled" / "a.csv", "p,y\n" + "".join(f"{row % 10 / 10},{int(row % 10 > 5)}\n" for row in range(300))
     )
     quality = {"analysis_type": "MODEL_QUALITY", "problem_type": "BinaryClassification"}
-    baseline = container(
+    baseline = container.job(
+        "baseline",
         dataset_source=str(folder / "labelled"),
         dataset_format='{"csv": {"header": true}}',
         output_path=str(folder / "baseline"),
@@ -113,7 +120,7 @@ def test_ground_truth_is_merged_and_the_models_quality_watched(container):
         probability_threshold_attribute="0.5",
         **quality,
     )
-    assert baseline.returncode == 0, baseline.stderr
+    assert baseline.status == 0, baseline.said
 
     hour = Path("2026") / "01" / "31" / "22"
     captures = "".join(captured(row, 40, row % 10 / 10) for row in range(300))
@@ -138,6 +145,7 @@ def test_ground_truth_is_merged_and_the_models_quality_watched(container):
         **quality,
     )
     assert monitor.returncode == 0, monitor.stderr
+    assert "this container runs the monitor job" in monitor.stderr
     assert container.message.read_text().startswith("CompletedWithViolations: ")
     violations = documents(folder / "report")["constraint_violations.json"]["violations"]
     assert "accuracy" in {violation["metric_name"] for violation in violations}, "every label is the wrong way round"

@@ -1,31 +1,19 @@
-"""The demo as a user starts it: two jobs, and the planted fault named in the last line."""
+"""The demo: two jobs, and the planted fault named in the last line. `make demo` is in test_fresh_clone.py."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from tests.running_jobs import JobsHere
 
+from model_monitor.demo import run
 from model_monitor.demo.traffic import FAULT
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def start(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "model_monitor.cli", *words],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "lib"), "SPARK_LOCAL_IP": "127.0.0.1"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +22,18 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def shown(folder):
-    done = start("demo", folder=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.splitlines()
+def jobs(spark, folder):
+    return JobsHere(folder)
+
+
+@pytest.fixture(scope="module")
+def shown(jobs):
+    out = StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(jobs.folder)
+        status = run.main([], out=out, start_job=lambda job, flags: jobs(job, *flags).status)
+    assert status == 0, out.getvalue()
+    return out.getvalue().splitlines()
 
 
 def test_the_last_line_names_the_feature_that_was_tampered_with(shown):
@@ -94,10 +90,10 @@ def test_every_file_that_came_out_is_documented(shown, folder):
     assert [name for name in sorted(names) if not name.startswith("_runs/") and f"| `{name}` |" not in page] == []
 
 
-def test_an_hour_before_the_fault_keeps_to_the_baseline_by_the_command_of_the_tour(shown, folder):
+def test_an_hour_before_the_fault_keeps_to_the_baseline_by_the_command_of_the_tour(shown, jobs):
     tour = (ROOT / "examples" / "churn" / "README.md").read_text(encoding="utf-8").replace("\\\n", "")
     [words] = re.findall(r"^ +\./spark-submit\.sh jobs/monitor\.py (.*)$", tour, re.MULTILINE)
-    done = start("submit", "monitor", *words.split(), folder=folder)
+    done = jobs("monitor", *words.split())
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Completed: Job completed successfully with no violations." in done.stdout
+    assert done.status == 0, done.said
+    assert "Completed: Job completed successfully with no violations." in done.said

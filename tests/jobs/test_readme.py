@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.running_jobs import Finished, JobsHere
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,6 +41,13 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
         timeout=300,
         check=False,
     )
+
+
+def here(command: str, folder: Path) -> Finished:
+    """Run a job in the tests' session with the flags of a command `./spark-submit.sh jobs/NAME.py FLAGS`."""
+    program, job, *flags = shlex.split(command)
+    assert program == "./spark-submit.sh"
+    return JobsHere(folder)(Path(job).stem, *flags)
 
 
 @pytest.fixture(scope="module")
@@ -120,11 +129,10 @@ def test_every_file_that_came_out_is_documented(baselined, clone):
     assert [name for name in sorted(names) if not name.startswith("_runs/") and f"| `{name}` |" not in page] == []
 
 
-def test_features_are_left_out_as_the_readme_says(baselined, clone, tmp_path):
-    command = block("sh", "--exclude-features-attribute").replace("orders-baseline", str(tmp_path))
-    done = shell(command, clone)
+def test_features_are_left_out_as_the_readme_says(spark, baselined, clone, tmp_path):
+    done = here(block("sh", "--exclude-features-attribute").replace("orders-baseline", str(tmp_path)), clone)
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.status == 0, done.said
     assert list(features(tmp_path / "constraints.json")) == ["amount", "items", "country", "express"]
 
 
@@ -172,15 +180,15 @@ def test_the_example_in_docs_files_reads_the_states(of_march, clone):
     assert [line.split()[0] for line in done.stdout.splitlines() if line[:1].islower()][:2] == ["data_types", "moments"]
 
 
-def test_the_script_in_docs_jobs_makes_the_features_that_it_says(baselined, clone):
+def test_the_script_in_docs_jobs_makes_the_features_that_it_says(spark, baselined, clone):
     page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     [script] = [text for kind, text in blocks if kind == "python" and "preprocess_handler(line)" in text]
     [command] = [text for kind, text in blocks if kind == "sh" and "amounts.py" in text]
     (clone / "amounts.py").write_text(script)
-    done = shell(command, clone)
+    done = here(command, clone)
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.status == 0, done.said
     found = features(clone / "orders-by-script" / "statistics.json")
     assert list(found) == ["amount", "amount_each"]
     # by hand: 12.5, 40/3, 7.25, none, 99.9/6, 15, 21.3/2, 18.75

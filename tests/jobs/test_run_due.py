@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.jobs.test_monitor import captured
+from tests.running_jobs import JobProcesses, JobsHere
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUR = datetime(2026, 1, 31, 22, tzinfo=timezone.utc)
@@ -18,18 +19,12 @@ HOUR = datetime(2026, 1, 31, 22, tzinfo=timezone.utc)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(spark, tmp_path_factory):
     """A schedule that runs one job once, over captures of one hour, and a baseline that one in ten of them breaks."""
     top = tmp_path_factory.mktemp("schedules")
     (top / "people.csv").write_text("score,age,plan\n" + "".join(f"0.25,{20 + row % 50},basic\n" for row in range(500)))
     flags = ("--dataset-source", "people.csv", "--dataset-format", "csv", "--output-path", "run")
-    subprocess.run(
-        [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / "baseline.py"), "--master", "local[2]", *flags],
-        cwd=top,
-        check=True,
-        capture_output=True,
-        timeout=240,
-    )
+    assert JobsHere(top)("baseline", *flags).status == 0
     hour = top / "captures" / "endpoint" / "AllTraffic" / f"{HOUR:%Y/%m/%d/%H}"
     hour.mkdir(parents=True)
     time = f"{HOUR + timedelta(minutes=10):%Y-%m-%dT%H:%M:%SZ}"
@@ -89,6 +84,7 @@ def test_a_run_over_its_longest_time_is_stopped_in_the_middle_of_its_scan_with_n
     )
     flags = (
         *("--dataset-source", "captures", "--dataset-format", "capture", "--baseline", "run", "--output-path", "slow"),
+<<<<<<< ours
         *("--record-preprocessor-script", "slow.py", "--max-runtime", "PT25S"),
     )
     stopped = subprocess.run(
@@ -98,10 +94,24 @@ def test_a_run_over_its_longest_time_is_stopped_in_the_middle_of_its_scan_with_n
         text=True,
         timeout=200,
         check=False,
+||||||| base
+        *("--record-preprocessor-script", "slow.py", "--max-runtime", "PT25S"),
     )
+    stopped = subprocess.run(
+        [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / "monitor.py"), "--master", "local[2]", *flags],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+=======
+        *("--record-preprocessor-script", "slow.py", "--max-runtime", "PT15S"),
+>>>>>>> theirs
+    )
+    stopped = JobProcesses(folder)("monitor", *flags)
 
-    assert stopped.returncode == 143, stopped.stdout
+    assert stopped.status == 143, stopped.said
     assert (
         folder / "slow" / "message"
-    ).read_text() == "Error: stopped after 0:00:25, as --max-runtime says; nothing was published\n"
+    ).read_text() == "Error: stopped after 0:00:15, as --max-runtime says; nothing was published\n"
     assert sorted(path.name for path in (folder / "slow").iterdir() if not path.name.startswith("_runs")) == ["message"]

@@ -10,6 +10,8 @@ import socket
 import subprocess
 import time
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -46,12 +48,6 @@ def main(argv):
         if what == "sleep":
             print("sleeping", flush=True)
             time.sleep(300)
-        if what == "check":
-            import pydeequ
-            from pydeequ.checks import Check, CheckLevel
-            from pydeequ.verification import VerificationSuite
-            check = Check(job.spark, CheckLevel.Error, "x").hasSize(lambda size: size == 100)
-            assert VerificationSuite(job.spark).onData(frame).addCheck(check).run().status == "Success"
         job.finish(completed(2))
     return job.exit_status
 
@@ -61,26 +57,18 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture
-def submit(tmp_path):
-    """`submit("what")` starts a job that does so, in a folder with a blank in its name, and gives the running process."""
-    folder = tmp_path / "my jobs"
+def starting(root: Path) -> Callable[..., subprocess.Popen[str]]:
+    """`start("what")` starts a job that does so, in a folder with a blank in its name, and gives the running process."""
+    folder = root / "my jobs"
     folder.mkdir()
     (folder / "small.py").write_text(DRIVER)
 
-    def starting(what: str = "nothing", number: int = 1) -> subprocess.Popen[str]:
+    def start(what: str = "nothing", number: int = 1, **variables: str) -> subprocess.Popen[str]:
         flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", f"out {number}"]
+        options = ["small.py", "--master", "local[2]", *flags, "--container-root", str(root)]
         return subprocess.Popen(
-            [
-                str(ROOT / "spark-submit.sh"),
-                "small.py",
-                "--master",
-                "local[2]",
-                *flags,
-                "--container-root",
-                str(tmp_path),
-            ],
-            env={**os.environ, "sagemaker_endpoint_name": what},
+            [str(ROOT / "spark-submit.sh"), *options],
+            env={**os.environ, "sagemaker_endpoint_name": what, **variables},
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -88,37 +76,55 @@ def submit(tmp_path):
             start_new_session=True,
         )
 
-    return starting
+    return start
+
+
+@pytest.fixture
+def submit(tmp_path):
+    return starting(tmp_path)
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int
+    output: str
+    message: str
+
+
+@pytest.fixture(scope="module")
+def side_by_side(tmp_path_factory):
+    """Two jobs that ran at the same time; the second one's JVM has to start from the archive."""
+    root = tmp_path_factory.mktemp("two")
+    start = starting(root)
+    from_archive = {"SPARK_SUBMIT_OPTS": f"{SHORT_LIVED} -Xshare:on"} if class_archive_options() else {}
+    running = [start("nothing", 1), start("nothing", 2, **from_archive)]
+    outputs = [process.communicate(timeout=SECONDS)[0] for process in running]
+    return [
+        Ended(process.returncode, output, message(root, number))
+        for number, (process, output) in enumerate(zip(running, outputs, strict=True), start=1)
+    ]
 
 
 def message(tmp_path: Path, number: int = 1) -> str:
     return (tmp_path / "my jobs" / f"out {number}" / "message").read_text()
 
 
-def test_two_jobs_run_side_by_side_and_log_nothing_but_their_own_lines(submit, tmp_path):
-    running = [submit(number=1), submit(number=2)]
-
-    for number, process in enumerate(running, start=1):
-        output, _ = process.communicate(timeout=SECONDS)
-        assert process.returncode == 0, output
-        assert message(tmp_path, number) == "CompletedWithViolations: Job completed successfully with 2 violations.\n"
-        assert all(LINE.match(line) for line in output.splitlines()), output
-        assert "WARNING" not in output
-        assert "without effect on this job: variable sagemaker_endpoint_name" in output
+def test_two_jobs_run_side_by_side_and_log_nothing_but_their_own_lines(side_by_side):
+    for job in side_by_side:
+        assert job.status == 0, job.output
+        assert job.message == "CompletedWithViolations: Job completed successfully with 2 violations.\n"
+        assert all(LINE.match(line) for line in job.output.splitlines()), job.output
+        assert "WARNING" not in job.output
+        assert "without effect on this job: variable sagemaker_endpoint_name" in job.output
 
 
-def test_a_job_is_started_from_the_archive_of_sparks_classes(submit, monkeypatch):
+def test_a_job_is_started_from_the_archive_of_sparks_classes(side_by_side):
     """With -Xshare:on a JVM that can't map its archive does not start."""
     if not class_archive_options():
         assert os.environ.get("CI") != "true", "make test has to make the archive"
         pytest.skip("there is no archive of Spark's classes; `make setup` makes it")
-    monkeypatch.setenv("SPARK_SUBMIT_OPTS", f"{SHORT_LIVED} -Xshare:on")
 
-    process = submit()
-    output, _ = process.communicate(timeout=SECONDS)
-
-    assert process.returncode == 0, output
-    assert all(LINE.match(line) for line in output.splitlines()), output
+    assert side_by_side[1].status == 0, side_by_side[1].output
 
 
 @pytest.mark.parametrize(
@@ -135,13 +141,6 @@ def test_the_exit_status_is_the_jobs_and_an_expected_failure_leaves_no_trace(sub
     assert process.returncode == status
     assert message(tmp_path) == text
     assert all(LINE.match(line) for line in output.splitlines()), output
-
-
-def test_a_deequ_check_with_a_lambda_does_not_keep_the_process_alive(submit):
-    process = submit("check")
-    output, _ = process.communicate(timeout=SECONDS)
-
-    assert process.returncode == 0, output
 
 
 def test_a_terminated_job_ends_and_leaves_its_message(submit, tmp_path):

@@ -37,7 +37,6 @@ from model_monitor.engine.application import Application, running_session
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.session import (
-    reconnect,
     require_deequ,
     session_within,
     start_session,
@@ -175,7 +174,7 @@ class Job:
             if self._host is None:
                 signal.signal(signal.SIGTERM, self._terminate)
             elif interrupted:
-                reconnect(self._host)
+                Application(self._host).reconnect()
         return self._host is None or error is None or isinstance(error, (Exception, OutOfTime))
 
     def _fail(self, failure: Failure, error: BaseException | None) -> None:
