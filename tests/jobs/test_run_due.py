@@ -84,29 +84,7 @@ def test_a_run_over_its_longest_time_is_stopped_in_the_middle_of_its_scan_with_n
     )
     flags = (
         *("--dataset-source", "captures", "--dataset-format", "capture", "--baseline", "run", "--output-path", "slow"),
-<<<<<<< ours
-        *("--record-preprocessor-script", "slow.py", "--max-runtime", "PT25S"),
-    )
-    stopped = subprocess.run(
-        [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / "runs/run.py"), "--master", "local[2]", *flags],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-||||||| base
-        *("--record-preprocessor-script", "slow.py", "--max-runtime", "PT25S"),
-    )
-    stopped = subprocess.run(
-        [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / "monitor.py"), "--master", "local[2]", *flags],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-=======
         *("--record-preprocessor-script", "slow.py", "--max-runtime", "PT15S"),
->>>>>>> theirs
     )
     stopped = JobProcesses(folder)("monitor", *flags)
 

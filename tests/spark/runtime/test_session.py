@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from model_monitor.launch.deequ_jar import provide_jar
 from model_monitor.engine.processor import VARIABLE
+from model_monitor.launch.deequ_jar import provide_jar
 
 LIB = Path(__file__).resolve().parents[3] / "lib"
 
@@ -27,8 +27,9 @@ LIB = Path(__file__).resolve().parents[3] / "lib"
 OPENING = """
     import json, pathlib, sys
     import pyarrow as pa
-    from model_monitor.runtime import processor
-    from model_monitor.runtime.session import leave_out_yarn, start_session, stop_session
+    from model_monitor.engine import processor
+    from model_monitor.engine.hadoop import leave_out_yarn
+    from model_monitor.runtime.session import start_session, stop_session
 
     processor.features_to_leave_out = lambda: "AVX512F"
     folder = pathlib.Path(sys.argv[1])
