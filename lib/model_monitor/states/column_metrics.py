@@ -78,9 +78,10 @@ class ColumnMetricBuilder:
 
 
 def numbers_of(feature: FeatureProfile) -> dict[str, float | None]:
-    """The numbers of every column metric whose state a numeric feature has, by name; None where one is undefined."""
-    if not feature.is_numeric:
-        return {}
+    """The numbers of every column metric whose state the feature has, by name; None where one is undefined.
+
+    feature: a numeric one; of texts the state holds those that are numbers, which says nothing of the column.
+    """
     found = filter(None, (feature.state(metric.function) for metric in COLUMN_METRICS.values()))
     return {
         name: number if math.isfinite(number) else None for state in found for name, number in state.numbers().items()
