@@ -19,8 +19,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from side_by_side import quick_asked
 
-from model_monitor.documents.outcomes import CheckStatus
-from model_monitor.model_quality.known import KnownQuality
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.model_quality.baseline import ModelBaseline
 from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.model_quality.tolerance import BARE, INTERVAL
 from model_monitor.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
@@ -114,7 +114,7 @@ def alarms(setting: Setting, baselines: int) -> tuple[float, float, float]:
     for _ in range(baselines):
         baseline = outcomes(setting, random, setting.baseline)
         measured = ours.metrics(baseline)
-        known = [KnownQuality(monitor.documents(baseline, measured)[1]) for monitor in (service, ours)]
+        known = [ModelBaseline(monitor.documents(baseline, measured)[1]) for monitor in (service, ours)]
         for _ in range(WINDOWS):
             window = outcomes(setting, random, setting.window)
             measured = ours.metrics(window)

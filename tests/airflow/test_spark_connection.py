@@ -9,7 +9,7 @@ import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON
 
 from model_monitor.airflow import SparkConnection
-from model_monitor.airflow.outcomes import read_outcome
+from model_monitor.airflow.endings import read_outcome
 from model_monitor.airflow.places import JobCall
 from model_monitor.airflow.stored_files import files_of
 from model_monitor.errors import BadConfiguration, MissingDependency

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model_monitor.bias.analysis import analysis_of
-from model_monitor.bias.known import KnownBias
+from model_monitor.bias.baseline import BiasBaseline
 from model_monitor.bias.messages import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.bias.performance import performance_of
@@ -182,6 +182,6 @@ def test_a_threshold_is_matched_by_its_lower_end(golden):
 
     age = analysis.groups[1]
     assert age.choice.shown == "(40, 68]"
-    found = KnownBias(report).values(report.pre_training_bias_metrics, "Age", age.choice)
+    found = BiasBaseline(report).values(report.pre_training_bias_metrics, "Age", age.choice)
     assert found is not None
     assert found["CI"] == 0.4575

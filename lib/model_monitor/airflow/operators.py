@@ -17,8 +17,8 @@ from airflow.sdk import BaseOperator, SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from model_monitor.airflow import links
+from model_monitor.airflow.endings import Failure, JobEnd, message_path, read_outcome
 from model_monitor.airflow.flags import require_free, texts_of
-from model_monitor.airflow.outcomes import Failure, Outcome, message_path, read_outcome
 from model_monitor.airflow.places import JobCall, Place, Running
 from model_monitor.airflow.stored_files import StoredFiles, files_of
 from model_monitor.airflow.violations import Callback, OnViolations
@@ -47,7 +47,7 @@ class JobOperator(BaseOperator, SkipMixin):
     option's name with underscores. documents_url: address at which `output_path` is served, for the links. skip_without_data:
     whether a window without records skips the task instead of failing it.
 
-    Gives an `Outcome` as its XCom. Raises BadConfiguration, when the DAG is read, for flags that the task says itself.
+    Gives an `JobEnd` as its XCom. Raises BadConfiguration, when the DAG is read, for flags that the task says itself.
     """
 
     JOB: ClassVar[str]
@@ -78,7 +78,7 @@ class JobOperator(BaseOperator, SkipMixin):
         self.flags = {} if flags is None else flags
         self.documents_url = documents_url
         self.skip_without_data = skip_without_data
-        self.outcome: Outcome | None = None
+        self.outcome: JobEnd | None = None
         self._running: Running | None = None
         if isinstance(flags, Mapping):
             require_free(flags, self.OWN_FLAGS)
@@ -115,7 +115,7 @@ class JobOperator(BaseOperator, SkipMixin):
         """What the task itself tells the job."""
         return {"dataset_source": self.dataset_source, "output_path": self.output_path}
 
-    def settle(self, outcome: Outcome, context: Any) -> dict[str, Any] | None:
+    def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:
         """What becomes of the task; its XCom."""
         return outcome.as_xcom()
 
@@ -267,7 +267,7 @@ class MonitorOperator(WindowedOperator):
             "fail_on_violations": self.on_violations is OnViolations.FAIL or None,
         }
 
-    def settle(self, outcome: Outcome, context: Any) -> dict[str, Any] | None:
+    def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:
         if outcome.violations == 0:
             return outcome.as_xcom()
         if self.on_violations is OnViolations.CALLBACK and self.callback is not None:

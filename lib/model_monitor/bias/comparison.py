@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from model_monitor.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
+from model_monitor.bias.baseline import BiasBaseline
 from model_monitor.bias.intervals import Interval, intervals_of
-from model_monitor.bias.known import KnownBias
 from model_monitor.bias.metrics import POST_TRAINING, PRE_TRAINING
 from model_monitor.documents.bias_report import BiasPart
 
@@ -67,7 +67,7 @@ class MetricComparison:
         return min(self.rows)
 
 
-def comparisons_of(analysis: BiasAnalysis, known: KnownBias, tolerances: Tolerances) -> Iterator[MetricComparison]:
+def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tolerances) -> Iterator[MetricComparison]:
     """Every metric of the window, post-training ones first, by facet, group and name."""
     intervals = {id(group): _intervals(group, tolerances) for group in analysis.groups}
     constraints = known.constraints
@@ -84,7 +84,7 @@ def _of_group(
     stage: str,
     part: BiasPart | None,
     group: GroupAnalysis,
-    known: KnownBias,
+    known: BiasBaseline,
     intervals: Mapping[str, Interval | None],
     tolerances: Tolerances,
 ) -> Iterator[MetricComparison]:

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from model_monitor.bias import checks
 from model_monitor.bias.analysis import BiasAnalysis
+from model_monitor.bias.baseline import BiasBaseline
 from model_monitor.bias.checks import CHECKS
 from model_monitor.bias.comparison import MetricComparison, Tolerances, comparisons_of
-from model_monitor.bias.known import KnownBias
 from model_monitor.documents.bias_report import BiasViolation, BiasViolations
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.registry import import_all
 from model_monitor.runs.judging import Finding, violated
 
@@ -25,7 +25,7 @@ FACET_VALUE, STAGE = "facet_value", "stage"
 """Members of a bias check's outcome beside those that all checks have."""
 
 
-def check_all(analysis: BiasAnalysis, known: KnownBias, tolerances: Tolerances) -> tuple[CheckOutcome, ...]:
+def check_all(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tolerances) -> tuple[CheckResult, ...]:
     """The outcome of every check of every metric, in the order of analysis.json: post-training metrics first."""
     outcomes = []
     for metric in comparisons_of(analysis, known, tolerances):
@@ -39,7 +39,7 @@ def check_all(analysis: BiasAnalysis, known: KnownBias, tolerances: Tolerances) 
     return tuple(outcomes)
 
 
-def violations_of(outcomes: Iterable[CheckOutcome]) -> BiasViolations:
+def violations_of(outcomes: Iterable[CheckResult]) -> BiasViolations:
     """The violations among the outcomes, in their order."""
     return BiasViolations(
         version="1.0",
@@ -56,7 +56,7 @@ def violations_of(outcomes: Iterable[CheckOutcome]) -> BiasViolations:
     )
 
 
-def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckOutcome:
+def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
     ends = metric.interval if metric.interval and all(map(math.isfinite, metric.interval)) else None
     value = metric.current.value
     infinite = "the value is infinite" if value is not None and math.isinf(value) else None

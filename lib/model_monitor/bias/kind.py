@@ -11,7 +11,7 @@ from model_monitor.bias.measures import BiasMeasures
 from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.configuration.options import AnalysisType
 from model_monitor.runs.kind import Kind, Scanned
-from model_monitor.runs.protocol import Known, Monitor
+from model_monitor.runs.protocol import Monitor, StoredBaseline
 from model_monitor.states import Contingency
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _monitor(config: JobConfig) -> Monitor:
     return BiasMonitor(bias_measures(config), tolerances_of(config))
 
 
-def _read(spark: SparkSession, config: JobConfig, baseline: Known | None) -> Dataset:
+def _read(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
     from model_monitor.inputs.bias import read_bias
 
     return read_bias(spark, config, baseline)

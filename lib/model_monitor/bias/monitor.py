@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from model_monitor.bias.analysis import ALL_METHODS, BiasAnalysis, analysis_of
+from model_monitor.bias.baseline import BiasBaseline
 from model_monitor.bias.comparison import Tolerances
 from model_monitor.bias.evaluation import check_all, violations_of
-from model_monitor.bias.known import KnownBias
 from model_monitor.bias.measures import BiasMeasures
 from model_monitor.bias.page import TITLE, page_of
 from model_monitor.bias.published import published_metrics
 from model_monitor.bias.report import report_of
 from model_monitor.bias.tables import table_of
 from model_monitor.documents.bias_report import BiasReport, BiasViolations
+from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.document import Document
-from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.documents.page import Page
 from model_monitor.documents.tables import Table
 from model_monitor.errors import BadState
@@ -69,27 +69,27 @@ class BiasMonitor:
     def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
         return (report_of(analysis),)
 
-    def known(self, constraints: BiasReport, statistics: None, state: State | None) -> KnownBias:
+    def known(self, constraints: BiasReport, statistics: None, state: State | None) -> BiasBaseline:
         if state is not None and not isinstance(state, Contingency):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
-        return KnownBias(constraints)
+        return BiasBaseline(constraints)
 
-    def check(self, counts: Contingency, analysis: BiasAnalysis, known: KnownBias) -> tuple[CheckOutcome, ...]:
+    def check(self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline) -> tuple[CheckResult, ...]:
         return check_all(analysis, known, self.tolerances)
 
-    def violations(self, outcomes: tuple[CheckOutcome, ...]) -> BiasViolations:
+    def violations(self, outcomes: tuple[CheckResult, ...]) -> BiasViolations:
         return violations_of(outcomes)
 
     def published(
         self,
         counts: Contingency,
         analysis: BiasAnalysis,
-        outcomes: tuple[CheckOutcome, ...],
+        outcomes: tuple[CheckResult, ...],
         constraints: BiasReport,
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(analysis, outcomes))
 
-    def page(self, analysis: BiasAnalysis, outcomes: tuple[CheckOutcome, ...]) -> Page:
+    def page(self, analysis: BiasAnalysis, outcomes: tuple[CheckResult, ...]) -> Page:
         asked = self.wanted.config.methods if self.wanted else None
         if asked is None or asked.report is None:
             return page_of(analysis, outcomes)

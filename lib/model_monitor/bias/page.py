@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from model_monitor.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
 from model_monitor.bias.evaluation import FACET_VALUE, STAGE
 from model_monitor.bias.performance import performance_of
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.page import (
     Block,
     Column,
@@ -47,22 +47,22 @@ STAGES = (
     ("post_training", "Post-training Bias Metrics", "what the model's predictions say"),
 )
 
-Verdicts = Mapping[tuple[str, str, str, str], CheckOutcome]
+Verdicts = Mapping[tuple[str, str, str, str], CheckResult]
 """The drift check's outcomes by stage, facet, facet value and metric."""
 
 
-def page_of(analysis: BiasAnalysis, outcomes: Sequence[CheckOutcome], *, title: str = TITLE, name: str = NAME) -> Page:
+def page_of(analysis: BiasAnalysis, outcomes: Sequence[CheckResult], *, title: str = TITLE, name: str = NAME) -> Page:
     """The report of an analysis. outcomes: those of its checks, none for a baseline."""
     verdicts = {_place(outcome): outcome for outcome in outcomes if outcome.check == DRIFT_CHECK}
     return Page(name, title, tuple(_facts(analysis, outcomes)), tuple(_sections(analysis, outcomes, verdicts)))
 
 
-def _place(outcome: CheckOutcome) -> tuple[str, str, str, str]:
+def _place(outcome: CheckResult) -> tuple[str, str, str, str]:
     members = outcome.model_extra or {}
     return members[STAGE], outcome.feature or "", members[FACET_VALUE], outcome.metric or ""
 
 
-def _facts(analysis: BiasAnalysis, outcomes: Sequence[CheckOutcome]) -> Iterator[tuple[str, str]]:
+def _facts(analysis: BiasAnalysis, outcomes: Sequence[CheckResult]) -> Iterator[tuple[str, str]]:
     yield "Analysis", "bias"
     yield "Rows", count_text(analysis.rows)
     yield "Label", analysis.label
@@ -76,7 +76,7 @@ def _facts(analysis: BiasAnalysis, outcomes: Sequence[CheckOutcome]) -> Iterator
             yield "Cannot tell", count_text(unsure)
 
 
-def _sections(analysis: BiasAnalysis, outcomes: Sequence[CheckOutcome], verdicts: Verdicts) -> Iterator[PageSection]:
+def _sections(analysis: BiasAnalysis, outcomes: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
     violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
     if violated:
         yield _violations(violated)
@@ -96,7 +96,7 @@ def _sections(analysis: BiasAnalysis, outcomes: Sequence[CheckOutcome], verdicts
     yield PageSection("How to read this", tuple(_reading(analysis)))
 
 
-def _violations(violated: Sequence[CheckOutcome]) -> PageSection:
+def _violations(violated: Sequence[CheckResult]) -> PageSection:
     rows = [
         (
             outcome.metric or "",
@@ -159,7 +159,7 @@ def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: 
     return PageSection(f"Facet: {group.facet}", tuple(blocks), level=3)
 
 
-def _chart(group: GroupAnalysis, metrics: Sequence[MetricValue], found: Sequence[CheckOutcome | None]) -> PointChart:
+def _chart(group: GroupAnalysis, metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]) -> PointChart:
     points = tuple(
         Point(
             metric.name,
@@ -173,7 +173,7 @@ def _chart(group: GroupAnalysis, metrics: Sequence[MetricValue], found: Sequence
     return PointChart(f"{group.facet}: {group.choice.shown}", points)
 
 
-def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckOutcome | None]) -> PageTable:
+def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]) -> PageTable:
     judged = any(outcome is not None for outcome in found)
     with_interval = any(outcome is not None and outcome.interval is not None for outcome in found)
     columns = [Column("metric"), Column("description"), Column("value", is_number=True)]
@@ -195,7 +195,7 @@ def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckOutcome | None
     return PageTable(tuple(columns), tuple(lines))
 
 
-def _interval(outcome: CheckOutcome | None) -> str:
+def _interval(outcome: CheckResult | None) -> str:
     if outcome is None or outcome.interval is None:
         return "–"
     return " to ".join(number_text(end, 3) for end in outcome.interval)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from model_monitor.bias.analysis import BiasAnalysis
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.runs.protocol import PublishedMetric
 
 LARGEST_VALUE = 2.0**360
@@ -18,7 +18,7 @@ LARGEST_VALUE = 2.0**360
 STAGES = (("Post-Training", "post_training"), ("Pre-training", "pre_training"))
 
 
-def published_metrics(analysis: BiasAnalysis, outcomes: Iterable[CheckOutcome]) -> Iterator[PublishedMetric]:
+def published_metrics(analysis: BiasAnalysis, outcomes: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
     """Every defined metric as `bias_metric_<NAME>`, and the number of violations. A metric that is undefined has none."""
     for stage, part in STAGES:
         for group in analysis.groups:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from model_monitor.data_quality import checks
 from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
+from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.constraints import MonitoringSettings
-from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.documents.violations import Violation, Violations
 from model_monitor.registry import import_all
 from model_monitor.runs.judging import Finding, violated
@@ -22,7 +22,7 @@ import_all(checks)
 SWITCHED_OFF = "evaluate_constraints is Disabled"
 
 
-def check_all(comparison: Comparison) -> tuple[CheckOutcome, ...]:
+def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     """The outcome of every check of the data set, then of every feature in the order of constraints.json, by check type.
 
     A check that nothing was asked of is left out. Where constraints are switched off the numbers are there without a verdict;
@@ -32,7 +32,7 @@ def check_all(comparison: Comparison) -> tuple[CheckOutcome, ...]:
     return (*_of_data_set(comparison), *(outcome for feature in comparison.features() for outcome in _of(feature)))
 
 
-def violations_of(outcomes: Iterable[CheckOutcome]) -> Violations:
+def violations_of(outcomes: Iterable[CheckResult]) -> Violations:
     """The violations among the outcomes, in their order."""
     return Violations(
         violations=tuple(
@@ -44,13 +44,13 @@ def violations_of(outcomes: Iterable[CheckOutcome]) -> Violations:
     )
 
 
-def _of_data_set(comparison: Comparison) -> Iterator[CheckOutcome]:
+def _of_data_set(comparison: Comparison) -> Iterator[CheckResult]:
     for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
         found = _if_switched_on(check(comparison), comparison.constraints.monitoring)
         yield found.result(check.name, feature=check.facts["called"])
 
 
-def _of(feature: FeatureComparison) -> Iterator[CheckOutcome]:
+def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
     for check in sorted(FEATURE_CHECKS.values(), key=lambda check: check.name):
         threshold = check.facts["threshold"](feature)
         if threshold is None:

@@ -12,7 +12,7 @@ from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.constraints import MonitoringSettings
 from model_monitor.history import baselines
 from model_monitor.runs.kind import Kind, Scanned
-from model_monitor.runs.protocol import Known, Monitor
+from model_monitor.runs.protocol import Monitor, StoredBaseline
 from model_monitor.states import Profile
 from model_monitor.states.measures import Measures
 
@@ -43,7 +43,7 @@ def _monitor(config: JobConfig) -> Monitor:
     )
 
 
-def _read(spark: SparkSession, config: JobConfig, baseline: Known | None) -> Dataset:
+def _read(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
     from model_monitor.inputs.features import read_features
 
     return read_features(spark, config, baseline)

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.comparison import Comparison
 from model_monitor.data_quality.evaluation import check_all, violations_of
-from model_monitor.data_quality.known import KnownBaseline
 from model_monitor.data_quality.published import published_metrics
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
+from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.constraints import Constraints, MonitoringSettings
 from model_monitor.documents.document import Document
-from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import Table, as_rows
 from model_monitor.documents.violations import Violations
@@ -86,14 +86,14 @@ class DataQualityMonitor:
     def constraints(self, profile: Profile) -> Constraints:
         return suggest(profile, self.settings, max_domain_size=self.max_domain_size)
 
-    def known(self, constraints: Constraints, statistics: Statistics | None, state: State | None) -> KnownBaseline:
+    def known(self, constraints: Constraints, statistics: Statistics | None, state: State | None) -> QualityBaseline:
         if state is not None and not isinstance(state, Profile):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
-        return KnownBaseline.made_of(constraints, statistics, state)
+        return QualityBaseline.made_of(constraints, statistics, state)
 
     def check(
-        self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: KnownBaseline
-    ) -> tuple[CheckOutcome, ...]:
+        self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: QualityBaseline
+    ) -> tuple[CheckResult, ...]:
         comparison = Comparison(
             known.constraints,
             profile,
@@ -103,14 +103,14 @@ class DataQualityMonitor:
         )
         return check_all(comparison)
 
-    def violations(self, outcomes: tuple[CheckOutcome, ...]) -> Violations:
+    def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)
 
     def published(
         self,
         profile: Profile,
         metrics: Mapping[str, FeatureMetrics],
-        outcomes: tuple[CheckOutcome, ...],
+        outcomes: tuple[CheckResult, ...],
         constraints: Constraints,
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(profile, outcomes, constraints))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
 from model_monitor.runs.protocol import PublishedMetric, Spread
 from model_monitor.states import FeatureProfile, Profile
 
@@ -20,7 +20,7 @@ _DRIFT = "baseline_drift_check"
 
 
 def published_metrics(
-    profile: Profile, outcomes: Iterable[CheckOutcome], constraints: Constraints
+    profile: Profile, outcomes: Iterable[CheckResult], constraints: Constraints
 ) -> Iterator[PublishedMetric]:
     """The metrics of every feature whose `emit_metrics` is Enabled, and the number of violations.
 

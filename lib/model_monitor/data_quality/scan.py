@@ -19,7 +19,7 @@ from model_monitor.runs.kind import Scanned
 from model_monitor.states.measures import Measures
 
 if TYPE_CHECKING:
-    from model_monitor.deequ.checks import CheckPlan, CheckResults
+    from model_monitor.deequ.checks import CheckPlan, SuiteResults
 
 
 def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
@@ -51,7 +51,7 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
     )
 
 
-def _check_results(plan: CheckPlan, found: Scan, dataset: Dataset) -> CheckResults:
+def _check_results(plan: CheckPlan, found: Scan, dataset: Dataset) -> SuiteResults:
     """What the user's checks say of the scan; PyDeequ is loaded for them only."""
     from model_monitor.deequ.check_suites import run_checks
 

@@ -1,7 +1,7 @@
 """A user's checks, judged on the metrics that Deequ computes from one scan's states. Driver only.
 
 Checks of pydeequ are judged by Deequ itself, whose assertions call back into Python; those of a JSON file by comparing
-numbers here. Both come out as the same `CheckResults`.
+numbers here. Both come out as the same `SuiteResults`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ.analyzers import java_analyzer
-from model_monitor.deequ.check_results import ERROR, FAILURE, SUCCESS, WARNING, CheckResults, ConstraintResult
 from model_monitor.deequ.checks import CheckPlan
 from model_monitor.deequ.checks_json import JsonCheck, JsonChecks, Level
 from model_monitor.deequ.jvm import Deequ
 from model_monitor.deequ.loading import DeequChecks
 from model_monitor.deequ.metrics import CheckMetrics, plain_names
 from model_monitor.deequ.states import Evidence
+from model_monitor.deequ.suite_results import ERROR, FAILURE, SUCCESS, WARNING, ConstraintResult, SuiteResults
 from model_monitor.documents.json_text import java_double
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run_checks(
     profile: Profile,
     matches: Mapping[str, int],
     frame: DataFrame | None = None,
-) -> CheckResults:
+) -> SuiteResults:
     """The results of the plan's checks on the profile of the scan that it was made for.
 
     matches: rows in which each of `plan.predicates` was true. frame: the data under the user's column names, for a second
@@ -48,7 +48,7 @@ def run_checks(
     if isinstance(checks, DeequChecks):
         metrics = CheckMetrics(evidence, plan, {})
         metrics.compute(checks.required, frame)
-        return CheckResults(tuple(_judged_by_deequ(checks, metrics)))
+        return SuiteResults(tuple(_judged_by_deequ(checks, metrics)))
     assert isinstance(checks, JsonChecks)  # there are no others
     names = [feature.name for feature in profile.features]
     aliases = plain_names((column for analyzer in checks.analyzers for column in analyzer.columns), names)
@@ -60,7 +60,7 @@ def run_checks(
     }
     metrics = CheckMetrics(evidence, plan, aliases)
     metrics.compute(list(required.items()), frame)
-    return CheckResults(tuple(_judged(check, required[check.analyzer], metrics) for check in checks.checks))
+    return SuiteResults(tuple(_judged(check, required[check.analyzer], metrics) for check in checks.checks))
 
 
 def _judged_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[ConstraintResult]:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from model_monitor.deequ.check_results import CheckResults
+from model_monitor.deequ.suite_results import SuiteResults
 from model_monitor.errors import BadConfiguration
 
-__all__ = ["Analyzer", "CheckPlan", "CheckResults", "Checks", "Served", "Source", "plan"]
+__all__ = ["Analyzer", "CheckPlan", "SuiteResults", "Checks", "Served", "Source", "plan"]
 
 SECOND_SCAN_FLAG = "--allow-second-scan"
 

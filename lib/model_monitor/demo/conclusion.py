@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.statistics import Statistics
 
 DRIFT = "baseline_drift_check"
 
 
 def conclusion(
-    start: datetime, end: datetime, outcomes: Iterable[CheckOutcome], baseline: Statistics, current: Statistics
+    start: datetime, end: datetime, outcomes: Iterable[CheckResult], baseline: Statistics, current: Statistics
 ) -> str:
     """The sentence for the window from `start` to `end` (UTC), without a line end.
 
@@ -37,7 +37,7 @@ def conclusion(
     )
 
 
-def _distance(outcome: CheckOutcome) -> float:
+def _distance(outcome: CheckResult) -> float:
     return outcome.observed if outcome.observed is not None else 0.0
 
 

@@ -18,8 +18,8 @@ from typing import TextIO
 from model_monitor.demo.conclusion import conclusion
 from model_monitor.demo.data_set import BASELINE, CAPTURES, FAULT, GROUND_TRUTH, write_data_set
 from model_monitor.demo.traffic import Traffic
+from model_monitor.documents.check_results import CheckResults
 from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.outcomes import CheckOutcomes
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import as_rows
 from model_monitor.documents.violations import Violations
@@ -121,8 +121,8 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob) -> int:
         _step(out, f"    done in {time.monotonic() - started:.1f} s")
 
     before, after = (_statistics(output / folder) for folder in (RESULTS, REPORT))
-    outcomes_file = output / REPORT / CheckOutcomes.FILE_NAME
-    outcomes = CheckOutcomes.from_json(outcomes_file.read_text(encoding="utf-8"), str(outcomes_file))
+    outcomes_file = output / REPORT / CheckResults.FILE_NAME
+    outcomes = CheckResults.from_json(outcomes_file.read_text(encoding="utf-8"), str(outcomes_file))
     out.write(f"\n{_found(before)}\n{_places(output)}\n{conclusion(start, end, outcomes.checks, before, after)}\n")
     return 0
 
@@ -147,7 +147,7 @@ def _places(output: Path) -> str:
         [str(results / Constraints.FILE_NAME), "what later data is expected to keep to"],
         [str(output / CAPTURES), "a day of requests, as an endpoint captures them"],
         [str(report / Violations.FILE_NAME), "what an hour of them does not keep to"],
-        [str(report / CheckOutcomes.FILE_NAME), "every check of that hour, with its numbers"],
+        [str(report / CheckResults.FILE_NAME), "every check of that hour, with its numbers"],
         [str(output / GROUND_TRUTH), "the labels that came in later"],
         [str(output / FAULT), "what was made to go wrong with that day"],
     ]

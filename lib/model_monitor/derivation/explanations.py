@@ -13,7 +13,7 @@ from typing import Any
 from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.derivation import tables
 from model_monitor.derivation.tables import Row, Table
-from model_monitor.documents.outcomes import CheckOutcome
+from model_monitor.documents.check_results import CheckResult
 from model_monitor.drift import (
     NumericDistribution,
     Ties,
@@ -54,7 +54,7 @@ class Explanation:
 
     name: str
     run: str
-    outcomes: tuple[CheckOutcome, ...]
+    outcomes: tuple[CheckResult, ...]
     derivation: Derivation | None = None
     no_derivation: str | None = None
     types: Mapping[str, int] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Explanation:
     baseline: str | None = None
 
     @property
-    def drift(self) -> CheckOutcome | None:
+    def drift(self) -> CheckResult | None:
         """The drift check; None for a feature or metric that has none."""
         return next((outcome for outcome in self.outcomes if outcome.check == DRIFT), None)
 
@@ -89,7 +89,7 @@ class Explanation:
 
 
 def derivation_of(
-    outcome: CheckOutcome, baseline: FeatureDistribution, current: FeatureDistribution
+    outcome: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution
 ) -> Derivation | str:
     """How the drift check got its number, or why that can't be shown."""
     for side, distribution in (("baseline", baseline), ("current data", current)):
@@ -102,7 +102,7 @@ def derivation_of(
     return "the two sides have no values of the same kind to compare"
 
 
-def _of_numbers(outcome: CheckOutcome, baseline: NumericDistribution, current: NumericDistribution) -> Derivation | str:
+def _of_numbers(outcome: CheckResult, baseline: NumericDistribution, current: NumericDistribution) -> Derivation | str:
     ties = Ties.LOST if outcome.ties == Ties.LOST.value else Ties.SUMMED
     table = tables.of_numbers(baseline, current, ties_lost=ties is Ties.LOST)
     if table is None:
@@ -114,7 +114,7 @@ def _of_numbers(outcome: CheckOutcome, baseline: NumericDistribution, current: N
     return Derivation(table, method, compared.distance, _correction(method, table))
 
 
-def _of_categories(outcome: CheckOutcome, baseline: CategoryCounts, current: CategoryCounts) -> Derivation | str:
+def _of_categories(outcome: CheckResult, baseline: CategoryCounts, current: CategoryCounts) -> Derivation | str:
     table = tables.of_categories(baseline, current)
     if table is None:
         return NO_VALUES

@@ -7,7 +7,7 @@ import difflib
 from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
 from model_monitor.derivation.explanations import DRIFT, Derivation, Explanation, derivation_of
 from model_monitor.documents.baseline_reference import BaselineReference
-from model_monitor.documents.outcomes import CheckOutcome, CheckOutcomes
+from model_monitor.documents.check_results import CheckResult, CheckResults
 from model_monitor.errors import BadInput
 from model_monitor.history import references
 from model_monitor.history.archive import feature_from_parquet, path_of
@@ -28,7 +28,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     Raises BadInput if no monitoring run was published there, or if no check of it has this name.
     """
     run = current_run(run_path)
-    if run is None or CheckOutcomes.FILE_NAME not in run.digests:
+    if run is None or CheckResults.FILE_NAME not in run.digests:
         raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of jobs/monitor.py")
     outcomes = _outcomes_of(name, run)
     profile = _profile_of(name, run.folder)
@@ -49,9 +49,9 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     )
 
 
-def _outcomes_of(name: str, run: Run) -> tuple[CheckOutcome, ...]:
-    path = join(run.folder, CheckOutcomes.FILE_NAME)
-    checks = CheckOutcomes.from_json(storage_of(path).read(path), path).checks
+def _outcomes_of(name: str, run: Run) -> tuple[CheckResult, ...]:
+    path = join(run.folder, CheckResults.FILE_NAME)
+    checks = CheckResults.from_json(storage_of(path).read(path), path).checks
     found = tuple(check for check in checks if name in (check.feature, check.metric))
     if not found:
         names = list(dict.fromkeys(known for check in checks if (known := check.feature or check.metric)))
@@ -62,7 +62,7 @@ def _outcomes_of(name: str, run: Run) -> tuple[CheckOutcome, ...]:
 
 
 def _derived(
-    name: str, drift: CheckOutcome, profile: FeatureProfile, reference: BaselineReference | None
+    name: str, drift: CheckResult, profile: FeatureProfile, reference: BaselineReference | None
 ) -> Derivation | str:
     if reference is None:
         return NOT_NAMED

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from model_monitor.derivation.explanations import Derivation, Explanation
 from model_monitor.derivation.tables import Row, Table
-from model_monitor.documents.outcomes import CheckOutcome
+from model_monitor.documents.check_results import CheckResult
 from model_monitor.outputs.text_table import text_table
 
 WIDTH = 120
@@ -37,7 +37,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
             yield f"  no table: {explanation.no_derivation}"
 
 
-def _check(outcome: CheckOutcome) -> Iterator[str]:
+def _check(outcome: CheckResult) -> Iterator[str]:
     yield f"{outcome.check}: {outcome.status.value}"
     if outcome.observed is not None:
         threshold = "undefined" if outcome.threshold is None else repr(outcome.threshold)
@@ -59,7 +59,7 @@ def _check(outcome: CheckOutcome) -> Iterator[str]:
         yield f"  because {outcome.reason}"
 
 
-def _derivation(derivation: Derivation, outcome: CheckOutcome, *, reproduced: bool | None) -> Iterator[str]:
+def _derivation(derivation: Derivation, outcome: CheckResult, *, reproduced: bool | None) -> Iterator[str]:
     table, numbers = derivation.table, derivation.table.kind == "numbers"
     shares = ("F_baseline", "F_current") if numbers else ("p_baseline", "p_current")
     header = ("value" if numbers else "category", "baseline", "current", *shares, "gap", "")

@@ -15,8 +15,8 @@ from typing import Any
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.s3 import upload_arguments
+from model_monitor.emr.endings import exit_status_of, message_of, without_message
 from model_monitor.emr.faults import told
-from model_monitor.emr.outcomes import exit_status_of, message_of, without_message
 from model_monitor.emr.requests import request_of
 from model_monitor.emr.runs import Run
 from model_monitor.emr.secrets import refuse_secrets

@@ -52,7 +52,7 @@ def read_baseline(
 
     Returns
     -------
-    Known
+    StoredBaseline
         What the monitor knows of the baseline: its constraints, the names of its features, its distributions.
 
     Raises

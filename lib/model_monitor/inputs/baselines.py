@@ -10,14 +10,14 @@ from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.baseline_reference import BaselineReference
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.history import baselines, references
-from model_monitor.runs.protocol import Known, Monitor
+from model_monitor.runs.protocol import Monitor, StoredBaseline
 
 log = logging.getLogger(__name__)
 
 PREVIOUS = "previous"
 
 
-def compared_with(baseline: Known | None, config: JobConfig) -> Known | None:
+def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
     """The baseline without the features that `exclude_features_attribute` leaves out of the data."""
     if baseline is None or not config.exclude_features_attribute:
         return baseline
@@ -28,7 +28,7 @@ def compared_with(baseline: Known | None, config: JobConfig) -> Known | None:
     )
 
 
-def read_baseline(spark: SparkSession, config: JobConfig, monitor: Monitor) -> Known | None:
+def read_baseline(spark: SparkSession, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
 
     None only for `--baseline previous` when there is no earlier run: then this one can only be the first.
@@ -54,8 +54,8 @@ def reference_to_baseline(spark: SparkSession, config: JobConfig, monitor: Monit
     return None
 
 
-def _named(spark: SparkSession, config: JobConfig, monitor: Monitor) -> Known | None:
-    known: Known | None
+def _named(spark: SparkSession, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+    known: StoredBaseline | None
     if config.baseline == PREVIOUS:
         known = baselines.previous(config.output_path, spark, monitor)
     elif config.baseline is not None:

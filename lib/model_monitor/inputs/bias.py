@@ -24,7 +24,7 @@ from model_monitor.reading.listing import list_dataset
 from model_monitor.records.decoding import Reading
 from model_monitor.records.labelled_payloads import INPUT, OUTPUTS, LabelledReading
 from model_monitor.records.outcome_values import NO_RECORDS, OutcomeReading
-from model_monitor.runs.protocol import Known
+from model_monitor.runs.protocol import StoredBaseline
 
 THRESHOLD = 0.5
 """The service's threshold of a probability (B1)."""
@@ -33,7 +33,7 @@ WHOLE_OUTPUT = "0"
 """With neither attribute the output is one numeric score (C7.2a)."""
 
 
-def read_bias(spark: SparkSession, config: JobConfig, baseline: Known | None = None) -> Dataset:
+def read_bias(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The data set that the configuration names, with its label and, if there are any, its predictions as columns.
 
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format, BadConfiguration if the

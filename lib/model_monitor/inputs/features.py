@@ -11,10 +11,10 @@ from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
 from model_monitor.reading.paths import read_path, set_for_width
 from model_monitor.reading.scripts import read_script
-from model_monitor.runs.protocol import Known
+from model_monitor.runs.protocol import StoredBaseline
 
 
-def read_features(spark: SparkSession, config: JobConfig, baseline: Known | None = None) -> Dataset:
+def read_features(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The data set that `dataset_source` and `dataset_format` name, without the features that are to be left out.
 
     baseline: whose features the columns of captures are, by position; without one they are called `_c0`, `_c1`, ….

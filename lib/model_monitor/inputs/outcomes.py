@@ -21,13 +21,13 @@ from model_monitor.reading.listing import Listing, list_dataset
 from model_monitor.reading.outcomes import outcomes, read_line_outcomes, reading_of
 from model_monitor.records.decoding import Reading
 from model_monitor.records.outcome_decoders import DocumentDecoder, LineDecoder
-from model_monitor.runs.protocol import Known
+from model_monitor.runs.protocol import StoredBaseline
 
 OUTPUTS = ("endpointOutput", "batchTransformOutput")
 """The halves of a merged record that hold predictions."""
 
 
-def read_outcomes(spark: SparkSession, config: JobConfig, baseline: Known | None = None) -> Dataset:
+def read_outcomes(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The outcomes in the data set that `dataset_source` and `dataset_format` name.
 
     Raises BadConfiguration if the data has no labels or the configuration does not say where they are, NoData if there is

@@ -13,13 +13,13 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.model_quality_constraints import ComparisonOperator, MetricConstraint, ToleranceNote
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
 from model_monitor.documents.violations import Violation, Violations
 from model_monitor.model_quality import messages
+from model_monitor.model_quality.baseline import ModelBaseline
 from model_monitor.model_quality.estimates import interval_of
 from model_monitor.model_quality.evidence import RegressionEvidence
-from model_monitor.model_quality.known import KnownQuality
 from model_monitor.model_quality.labels import shown
 from model_monitor.model_quality.measurement import Measured, Measurement
 from model_monitor.model_quality.tolerance import FALSE_ALARMS, level_of_each, worse_side
@@ -45,8 +45,8 @@ NEVER_REPORTED = ("f0_5", "weighted_f0_5")
 
 
 def check_all(
-    measurement: Measurement, known: KnownQuality, *, min_samples: int = 0, as_service: bool = False
-) -> tuple[CheckOutcome, ...]:
+    measurement: Measurement, known: ModelBaseline, *, min_samples: int = 0, as_service: bool = False
+) -> tuple[CheckResult, ...]:
     """The outcome of every constraint, in the order of constraints.json.
 
     min_samples: rows that a metric has to rest on to be judged. as_service: judge as the service does, by the value alone.
@@ -61,7 +61,7 @@ def check_all(
     return (*outcomes, *_unseen(measurement, known))
 
 
-def violations_of(outcomes: Iterable[CheckOutcome]) -> Violations:
+def violations_of(outcomes: Iterable[CheckResult]) -> Violations:
     """The violations among the outcomes, in their order.
 
     Source: C5.3, G20.
@@ -81,14 +81,14 @@ def violations_of(outcomes: Iterable[CheckOutcome]) -> Violations:
 class _Judge:
     """Judges the metrics of one run."""
 
-    def __init__(self, measurement: Measurement, known: KnownQuality, min_samples: int, as_service: bool) -> None:
+    def __init__(self, measurement: Measurement, known: ModelBaseline, min_samples: int, as_service: bool) -> None:
         self._measurement = measurement
         self._tolerance: ToleranceNote | None = None if as_service else known.constraints.tolerance
         self._baseline_rows = known.rows
         self._min_samples = min_samples
         self._as_service = as_service
 
-    def outcome(self, name: str, constraint: MetricConstraint) -> CheckOutcome:
+    def outcome(self, name: str, constraint: MetricConstraint) -> CheckResult:
         """What became of one constraint, with the numbers it rests on."""
         measured = self._measurement.metrics.get(name)
         status, reason = self._verdict(name, measured, constraint)
@@ -149,7 +149,7 @@ class _Judge:
         return f"{NO_SUCH_METRIC}; did you mean {near[0]!r}?" if near else NO_SUCH_METRIC
 
 
-def _unseen(measurement: Measurement, known: KnownQuality) -> Iterator[CheckOutcome]:
+def _unseen(measurement: Measurement, known: ModelBaseline) -> Iterator[CheckResult]:
     """The classes of this run that the baseline had not, if there are any: metrics of the two are not alike."""
     evidence = measurement.evidence
     if isinstance(evidence, RegressionEvidence) or known.classes is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from model_monitor.configuration.options import AnalysisType
 from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.runs.kind import Kind, Scanned
-from model_monitor.runs.protocol import Known, Monitor
+from model_monitor.runs.protocol import Monitor, StoredBaseline
 from model_monitor.states import OutcomePlan, Outcomes
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _monitor(config: JobConfig) -> Monitor:
     )
 
 
-def _read(spark: SparkSession, config: JobConfig, baseline: Known | None) -> Dataset:
+def _read(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
     from model_monitor.inputs.outcomes import read_outcomes
 
     return read_outcomes(spark, config, baseline)

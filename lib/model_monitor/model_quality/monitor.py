@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.document import Document
 from model_monitor.documents.metrics import Metrics
 from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
 from model_monitor.documents.model_quality_statistics import ModelQualityStatistics
-from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.documents.tables import Table
 from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.model_quality.baseline import ModelBaseline
 from model_monitor.model_quality.checks import check_all, violations_of
 from model_monitor.model_quality.evidence import evidence_of
-from model_monitor.model_quality.known import KnownQuality
 from model_monitor.model_quality.measurement import SEED, Measurement, measure
 from model_monitor.model_quality.metrics import METRICS
 from model_monitor.model_quality.published import published_metrics
@@ -94,22 +94,22 @@ class ModelQualityMonitor:
 
     def known(
         self, constraints: ModelQualityConstraints, statistics: ModelQualityStatistics | None, state: State | None
-    ) -> KnownQuality:
+    ) -> ModelBaseline:
         if state is not None and not isinstance(state, Outcomes):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the model's quality")
-        return KnownQuality.made_of(constraints, statistics, state)
+        return ModelBaseline.made_of(constraints, statistics, state)
 
-    def check(self, outcomes: Outcomes, measurement: Measurement, known: KnownQuality) -> tuple[CheckOutcome, ...]:
+    def check(self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline) -> tuple[CheckResult, ...]:
         return check_all(measurement, known, min_samples=self.min_samples, as_service=self.as_service)
 
-    def violations(self, outcomes: tuple[CheckOutcome, ...]) -> Violations:
+    def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)
 
     def published(
         self,
         outcomes: Outcomes,
         measurement: Measurement,
-        checked: tuple[CheckOutcome, ...],
+        checked: tuple[CheckResult, ...],
         constraints: ModelQualityConstraints,
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(measurement, checked))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.model_quality.measurement import Measurement
 from model_monitor.runs.protocol import PublishedMetric
 
 
-def published_metrics(measurement: Measurement, outcomes: Iterable[CheckOutcome]) -> Iterator[PublishedMetric]:
+def published_metrics(measurement: Measurement, outcomes: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
     """The metrics that are defined, by their names in statistics.json and metrics.json."""
     for name, measured in measurement.metrics.items():
         if measured.value is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from model_monitor.reading.handlers import KEPT, Outcome, Script, batch_of, handler_of, outcomes_of
+from model_monitor.reading.handlers import KEPT, Script, ScriptResult, batch_of, handler_of, outcomes_of
 from model_monitor.records.decoding import CSV, JSON, Decoded, Reading, decode, opened
 from model_monitor.records.inference_records import InferenceRecord
 from model_monitor.records.refusals import Refusal
@@ -33,11 +33,11 @@ def run_capture_handler(
 
 def outcomes_of_line(
     handler: Callable[[Any], Any], line: bytes, path: str, script: Script, reading: Reading
-) -> list[Outcome]:
+) -> list[ScriptResult]:
     """What a handler makes of one captured line. path: its file's."""
     document = opened(line, reading, path)
     if isinstance(document, Refusal):
-        return [Outcome(None, document)]
+        return [ScriptResult(None, document)]
     record = InferenceRecord(document)
     returned: list[object] = []
 
@@ -50,7 +50,7 @@ def outcomes_of_line(
     return _as_they_are(line, reading) if returned and returned[0] is record else outcomes
 
 
-def _as_they_are(line: bytes, reading: Reading) -> list[Outcome]:
+def _as_they_are(line: bytes, reading: Reading) -> list[ScriptResult]:
     """A script that returns the record itself wants it read as without a script."""
     anything = replace(reading, window=None, sample=None, columns=None)
     found = Decoded(Refusal.NO_PAYLOAD)
@@ -59,9 +59,9 @@ def _as_they_are(line: bytes, reading: Reading) -> list[Outcome]:
         if found.reason is not Refusal.ANOTHER_ENCODING:
             break
     if found.reason is not None:
-        return [Outcome(None, found.reason)]
+        return [ScriptResult(None, found.reason)]
     names = _names(found, reading)
-    return [Outcome(dict(zip(names, row, strict=True)), KEPT) for row in found.rows]
+    return [ScriptResult(dict(zip(names, row, strict=True)), KEPT) for row in found.rows]
 
 
 def _names(found: Decoded, reading: Reading) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ScriptResult:
     """One row that a handler gave for a record, or that it gave none (row None). problem: why, without any value."""
 
     row: Mapping[str, str | None] | None
@@ -79,34 +79,38 @@ def takes_logger(handler: Callable[..., Any]) -> bool:
     return len(positional) > 1
 
 
-def outcomes_of_bytes(handler: Callable[[Any], Any], line: bytes, script: Script) -> list[Outcome]:
+def outcomes_of_bytes(handler: Callable[[Any], Any], line: bytes, script: Script) -> list[ScriptResult]:
     """What a handler makes of one line, or that the line is no text at all."""
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
-        return [Outcome(None, Refusal.NOT_UTF_8)]
+        return [ScriptResult(None, Refusal.NOT_UTF_8)]
     return outcomes_of(handler, text, script)
 
 
-def outcomes_of(handler: Callable[[Any], Any], record: Any, script: Script) -> list[Outcome]:
+def outcomes_of(handler: Callable[[Any], Any], record: Any, script: Script) -> list[ScriptResult]:
     """What a handler makes of one record; an exception is an outcome, too, and told by its type and its place."""
     try:
         answer = handler(record)
     except Exception as fault:
-        return [Outcome(None, Refusal.SCRIPT_ERROR, problem_of(fault, script))]
+        return [ScriptResult(None, Refusal.SCRIPT_ERROR, problem_of(fault, script))]
     rows = answer if isinstance(answer, list) else [] if not answer else [answer]
     if not rows:
-        return [Outcome(None, DROPPED)]
+        return [ScriptResult(None, DROPPED)]
     outcomes = []
     for row in rows:
         if not isinstance(row, Mapping):
-            return [Outcome(None, Refusal.SCRIPT_ERROR, f"returned a {type(row).__name__} where a flat dict is wanted")]
+            return [
+                ScriptResult(None, Refusal.SCRIPT_ERROR, f"returned a {type(row).__name__} where a flat dict is wanted")
+            ]
         nested = [type(value).__name__ for value in row.values() if isinstance(value, (Mapping, list, tuple, set))]
         if nested:
             return [
-                Outcome(None, Refusal.SCRIPT_ERROR, f"returned a dict that holds a {nested[0]}; a flat dict is wanted")
+                ScriptResult(
+                    None, Refusal.SCRIPT_ERROR, f"returned a dict that holds a {nested[0]}; a flat dict is wanted"
+                )
             ]
-        outcomes.append(Outcome({str(key): cell_text(value) for key, value in row.items()}, KEPT))
+        outcomes.append(ScriptResult({str(key): cell_text(value) for key, value in row.items()}, KEPT))
     return outcomes
 
 
@@ -134,7 +138,7 @@ def run_handler(script: Script, batches: Iterable[pa.RecordBatch]) -> Iterator[p
         yield batch_of(batch, outcomes)
 
 
-def batch_of(batch: pa.RecordBatch, outcomes: Sequence[Sequence[Outcome]]) -> pa.RecordBatch:
+def batch_of(batch: pa.RecordBatch, outcomes: Sequence[Sequence[ScriptResult]]) -> pa.RecordBatch:
     """The outcomes of a batch's lines, one row each, beside the lines they came from."""
     source = pa.array([index for index, rows in enumerate(outcomes) for _ in rows], pa.int64())
     flat = [outcome for rows in outcomes for outcome in rows]

@@ -25,7 +25,7 @@ from model_monitor.replay.reports import read_report, reports_of
 from model_monitor.replay.verdicts import Verdict
 from model_monitor.replay.windows import windows_of
 from model_monitor.runs.kinds import monitor_for, read_source
-from model_monitor.runs.protocol import Known
+from model_monitor.runs.protocol import StoredBaseline
 from model_monitor.runs.run import run_monitoring
 from model_monitor.schedules import Recurrence
 from model_monitor.storage import join, storage_of
@@ -76,7 +76,7 @@ def _journal(spark: SparkSession, config: JobConfig) -> Journal:
 
 
 def _replayed(
-    spark: SparkSession, config: JobConfig, baseline: Known | None, windows: Sequence[Window], journal: Journal
+    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None, windows: Sequence[Window], journal: Journal
 ) -> Iterator[tuple[Verdict, Verdict]]:
     """The verdicts on every window, with a line in the log for a day of them; the steps of a single one are left out."""
     began, steps, before = time.monotonic(), logging.getLogger(PACKAGE), logging.getLogger(PACKAGE).level
@@ -94,7 +94,7 @@ def _replayed(
 
 
 def _verdicts(
-    spark: SparkSession, config: JobConfig, baseline: Known | None, window: Window, journal: Journal
+    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None, window: Window, journal: Journal
 ) -> tuple[Verdict, Verdict]:
     """The verdicts on one window with `--compat service` and by default; a failed one is tried again by the next replay."""
     try:
@@ -115,7 +115,7 @@ def _verdicts(
     return service, default
 
 
-def _verdict(spark: SparkSession, config: JobConfig, baseline: Known | None) -> Verdict:
+def _verdict(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None) -> Verdict:
     """What one monitoring run says; the sentence of its error if it fails."""
     try:
         with read_source(spark, config, baseline) as data:
@@ -130,7 +130,7 @@ def _verdict(spark: SparkSession, config: JobConfig, baseline: Known | None) -> 
     return Verdict.of(violation.plain() for violation in findings.violations.violations)
 
 
-def _types(baseline: Known | None) -> dict[str, InferredType]:
+def _types(baseline: StoredBaseline | None) -> dict[str, InferredType]:
     """The types of the baseline's features, for monitors whose constraints have features."""
     constraints = None if baseline is None else baseline.constraints
     if not isinstance(constraints, Constraints):

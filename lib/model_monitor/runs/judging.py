@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 
 NO_VALUES = "no value is present in the current data"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A check's result; the members are those of `CheckOutcome`."""
+    """A check's result; the members are those of `CheckResult`."""
 
     status: CheckStatus
     threshold: float | None
@@ -32,9 +32,9 @@ class Finding:
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
         return cls(CheckStatus.NOT_JUDGED, threshold, reason=reason)
 
-    def result(self, check: str, **whose: str | None) -> CheckOutcome:
+    def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
-        return CheckOutcome.model_validate({**whose, "check": check, **asdict(self)})
+        return CheckResult.model_validate({**whose, "check": check, **asdict(self)})
 
     def unjudged(self, reason: str) -> Finding:
         """The same numbers without a verdict."""
@@ -62,6 +62,6 @@ def of_share(
     return Finding(CheckStatus.PASSED, threshold, share, m=total, formula=formula)
 
 
-def violated(outcomes: Iterable[CheckOutcome]) -> Iterator[CheckOutcome]:
+def violated(outcomes: Iterable[CheckResult]) -> Iterator[CheckResult]:
     """Those that are violations, in their order."""
     return (outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED)

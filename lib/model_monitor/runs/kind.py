@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.runs.protocol import Known, Monitor
+from model_monitor.runs.protocol import Monitor, StoredBaseline
 from model_monitor.states import Requests, RowCounts, State
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from model_monitor.configuration.contract import JobConfig
     from model_monitor.configuration.options import AnalysisType
-    from model_monitor.deequ.checks import CheckPlan, CheckResults
+    from model_monitor.deequ.checks import CheckPlan, SuiteResults
     from model_monitor.reading.dataset import Dataset
 
 
@@ -33,7 +33,7 @@ class Scanned:
     state: Any
     rows: RowCounts
     metrics: Callable[[], Any] | None = None
-    checks: Callable[[], CheckResults] | None = None
+    checks: Callable[[], SuiteResults] | None = None
     requests: Requests | None = None
 
 
@@ -52,6 +52,6 @@ class Kind:
     namespace: str
     state: type[State]
     monitor: Callable[[JobConfig], Monitor]
-    read: Callable[[SparkSession, JobConfig, Known | None], Dataset]
+    read: Callable[[SparkSession, JobConfig, StoredBaseline | None], Dataset]
     scan: Callable[[Any, Dataset, CheckPlan | None], Scanned]
     of_state: Callable[[str, Any], Monitor]

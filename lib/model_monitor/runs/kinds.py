@@ -12,7 +12,7 @@ from model_monitor.engine.hadoop import leave_out_yarn
 from model_monitor.errors import BadConfiguration
 from model_monitor.model_quality.kind import MODEL_QUALITY
 from model_monitor.runs.kind import Kind
-from model_monitor.runs.protocol import Known, Monitor
+from model_monitor.runs.protocol import Monitor, StoredBaseline
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -57,7 +57,7 @@ def monitor_for(config: JobConfig) -> Monitor:
     return kind_for(config).monitor(config)
 
 
-def read_source(spark: SparkSession, config: JobConfig, baseline: Known | None = None) -> Dataset:
+def read_source(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The data set that `dataset_source` and `dataset_format` name, as the monitor of `analysis_type` looks at it.
 
     baseline: what the data is compared with, if there is one.

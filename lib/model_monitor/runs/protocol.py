@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.document import Document
-from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.documents.page import Page
 from model_monitor.documents.tables import Table
 from model_monitor.states import State
@@ -42,7 +42,7 @@ class PublishedMetric:
     dimensions: Mapping[str, str] = field(default_factory=dict)
 
 
-class Known(Protocol):
+class StoredBaseline(Protocol):
     """What a monitor knows of a baseline that later data is held against."""
 
     @property
@@ -53,14 +53,14 @@ class Known(Protocol):
     def names(self) -> tuple[str, ...]:
         """The features in the order of the baseline's columns; none if the data's columns are found another way."""
 
-    def without(self, excluded: Collection[str]) -> Known:
+    def without(self, excluded: Collection[str]) -> StoredBaseline:
         """The same without some of its features."""
 
 
 class Monitor(Protocol):
     """One kind of monitoring: states -> metrics -> documents, and the verdict beside a baseline. All of it is pure.
 
-    What is Any here is the monitor's own: its state, its metrics of a state, its documents, its `Known`.
+    What is Any here is the monitor's own: its state, its metrics of a state, its documents, its `StoredBaseline`.
     """
 
     STATE: ClassVar[Any]
@@ -80,19 +80,19 @@ class Monitor(Protocol):
         """What the data is like and what later data should be like: the documents of a run but for its verdicts."""
 
     def known(self, constraints: Any, statistics: Any, state: State | None, /) -> Any:
-        """The `Known` of a baseline, from its documents (CONSTRAINTS; STATISTICS or None) and its state if it is there.
+        """The `StoredBaseline` of a baseline, from its documents (CONSTRAINTS; STATISTICS or None) and its state if it is there.
 
         Raises BadState if the state is another monitor's.
         """
 
-    def check(self, state: Any, metrics: Any, known: Any, /) -> tuple[CheckOutcome, ...]:
+    def check(self, state: Any, metrics: Any, known: Any, /) -> tuple[CheckResult, ...]:
         """The outcome of every check of a window against a baseline."""
 
-    def violations(self, outcomes: tuple[CheckOutcome, ...], /) -> Any:
+    def violations(self, outcomes: tuple[CheckResult, ...], /) -> Any:
         """The document of the violations among the outcomes; its member `violations` has one for each."""
 
     def published(
-        self, state: Any, metrics: Any, outcomes: tuple[CheckOutcome, ...], constraints: Any, /
+        self, state: Any, metrics: Any, outcomes: tuple[CheckResult, ...], constraints: Any, /
     ) -> tuple[PublishedMetric, ...]:
         """What is published of a run. constraints: those that the window was held against."""
 
@@ -104,5 +104,5 @@ class Monitor(Protocol):
 class Reporting(Protocol):
     """A monitor whose runs leave a report for people to read."""
 
-    def page(self, metrics: Any, outcomes: tuple[CheckOutcome, ...], /) -> Page:
+    def page(self, metrics: Any, outcomes: tuple[CheckResult, ...], /) -> Page:
         """The report of a run. outcomes: those of its checks, none for a baseline."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.baseline_reference import BaselineReference
+from model_monitor.documents.check_results import CheckResult, CheckResults
 from model_monitor.documents.document import Document
-from model_monitor.documents.outcomes import CheckOutcome, CheckOutcomes
 from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.history.requests import request_files
 from model_monitor.outputs.files import Run, publish
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import SparkSession
 
-    from model_monitor.deequ.checks import CheckResults
+    from model_monitor.deequ.checks import SuiteResults
 
 LEDGER = "ledger.json"
 OUTCOMES = "checks.json"
@@ -48,7 +48,7 @@ class Baseline:
         Those of the state, of the monitor's own type.
     ledger : Ledger
         How many records were read, kept and refused, and why.
-    checks : CheckResults, optional
+    checks : SuiteResults, optional
         The results of the user's own Deequ checks. None if there were none.
     requests : Requests, optional
         Those behind captured records. None if nothing is known of them.
@@ -71,7 +71,7 @@ class Baseline:
     state: Any
     metrics: Any
     ledger: Ledger
-    checks: CheckResults | None = None
+    checks: SuiteResults | None = None
     requests: Requests | None = None
 
     @property
@@ -109,7 +109,7 @@ class Baseline:
         """The documents as the dictionaries that the service's SDK gives as `body_dict`, by the file's name without .json."""
         return {document.FILE_NAME.removesuffix(".json"): document.body_dict for document in self.documents}
 
-    def files(self, outcomes: tuple[CheckOutcome, ...] = ()) -> dict[str, bytes]:
+    def files(self, outcomes: tuple[CheckResult, ...] = ()) -> dict[str, bytes]:
         """Every file of the run by its name below the output path. outcomes: of checks, for the report to tell."""
         files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
         files[LEDGER] = _json(self.ledger.to_json_dict())
@@ -164,7 +164,7 @@ class Findings:
     ----------
     violations : Document
         constraint_violations.json; its member `violations` has one for each.
-    outcomes : tuple of CheckOutcome
+    outcomes : tuple of CheckResult
         Every check with its numbers, violated or not.
     current : Baseline
         The window's own documents and state; its constraints are what this window alone would suggest.
@@ -187,7 +187,7 @@ class Findings:
     """
 
     violations: Any
-    outcomes: tuple[CheckOutcome, ...]
+    outcomes: tuple[CheckResult, ...]
     current: Baseline
     constraints: Any
     published: tuple[PublishedMetric, ...] = ()
@@ -201,7 +201,7 @@ class Findings:
         """One row for each check of each feature: status, observed number, threshold, counts, formula, reason."""
         import pandas as pd
 
-        columns = [name for name in CheckOutcome.model_fields if name != "description"]
+        columns = [name for name in CheckResult.model_fields if name != "description"]
         rows = [{name: getattr(outcome, name) for name in columns} for outcome in self.outcomes]
         table = pd.DataFrame(rows, columns=columns)
         return table.assign(status=[outcome.status.value for outcome in self.outcomes])
@@ -233,7 +233,7 @@ class Findings:
 
         omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.
         """
-        files = {**self.current.files(self.outcomes), OUTCOMES: CheckOutcomes(checks=self.outcomes).to_json().encode()}
+        files = {**self.current.files(self.outcomes), OUTCOMES: CheckResults(checks=self.outcomes).to_json().encode()}
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from model_monitor.deequ.loading import planned_checks
+from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.document import Document
-from model_monitor.documents.outcomes import CheckOutcome
 from model_monitor.errors import NO_DATA, BadInput, NoData, ScriptFailed
 from model_monitor.history.request_statistics import published_requests, request_statistics
 from model_monitor.reading.damaged_files import damaged_files_named
@@ -35,7 +35,7 @@ from model_monitor.records.windows import Window
 from model_monitor.runs.kind import Scanned
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.nan_texts import warn_of_nan_texts
-from model_monitor.runs.protocol import Known, Monitor
+from model_monitor.runs.protocol import Monitor, StoredBaseline
 from model_monitor.runs.results import Baseline, Findings
 from model_monitor.states import Profile
 
@@ -118,7 +118,7 @@ def run_baseline(
 def run_monitoring(
     data: Data,
     monitor: Monitor,
-    baseline: Baseline | Known | None,
+    baseline: Baseline | StoredBaseline | None,
     *,
     dataset_format: str | DatasetFormat | None = None,
     window: Window | None = None,
@@ -250,7 +250,7 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger) -> Baseline:
 
 
 def _findings(
-    monitor: Monitor, current: Baseline, outcomes: tuple[CheckOutcome, ...], constraints: Document
+    monitor: Monitor, current: Baseline, outcomes: tuple[CheckResult, ...], constraints: Document
 ) -> Findings:
     """The verdict on a window: which of the outcomes are violations, and what is published of it all."""
     published = monitor.published(current.state, current.metrics, outcomes, constraints)

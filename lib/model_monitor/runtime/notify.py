@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.history.alerts import (
     AlertRule,

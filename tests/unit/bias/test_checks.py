@@ -13,7 +13,7 @@ from model_monitor.bias.analysis import analysis_of
 from model_monitor.bias.comparison import Tolerances
 from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.documents.bias_report import BiasReport
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.states.contingency import CellKind, ColumnFacts, Contingency, Standing
 from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn
 

@@ -6,7 +6,7 @@ import pytest
 
 from model_monitor.data_quality.distributions import from_profile, from_statistics
 from model_monitor.data_quality.statistics import statistics_of
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.statistics import Statistics
 from model_monitor.drift import Ties
 from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts

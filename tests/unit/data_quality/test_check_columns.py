@@ -7,7 +7,7 @@ import json
 import pytest
 
 from model_monitor.data_quality.evaluation import check_all, violations_of
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.check_results import CheckStatus
 
 from .comparisons import compared, outcomes_of, texts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile
 
 from .comparisons import compared, number_feature, outcomes_of, profile_of, texts

@@ -9,7 +9,7 @@ import pytest
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from model_monitor.data_quality.evaluation import check_all, violations_of
-from model_monitor.documents.outcomes import CheckOutcomes, CheckStatus
+from model_monitor.documents.check_results import CheckResults, CheckStatus
 
 from .comparisons import compared, outcomes_of, texts
 
@@ -90,9 +90,9 @@ def test_overrides_inside_string_constraints_are_in_force():
 
 
 def test_outcomes_are_a_document_that_is_read_as_it_was_written():
-    document = CheckOutcomes(checks=check_all(compared(BASELINE, CURRENT)))
+    document = CheckResults(checks=check_all(compared(BASELINE, CURRENT)))
 
-    read = CheckOutcomes.from_json(document.to_json())
+    read = CheckResults.from_json(document.to_json())
 
     assert read == document
     assert read.plain()["checks"][3] == {

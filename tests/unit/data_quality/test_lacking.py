@@ -8,8 +8,8 @@ import pytest
 
 from model_monitor.data_quality.distributions import LACKING
 from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.outcomes import CheckStatus
 from model_monitor.documents.statistics import Statistics
 from model_monitor.states import (
     ColumnType,

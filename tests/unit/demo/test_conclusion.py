@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 from model_monitor.demo.conclusion import conclusion
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.statistics import Statistics
 
 START = datetime(2026, 1, 31, 9, tzinfo=timezone.utc)
@@ -28,8 +28,8 @@ def statistics(mean: float) -> Statistics:
     )
 
 
-def outcome(feature: str, observed: float | None, *, check: str = "baseline_drift_check", **others) -> CheckOutcome:
-    return CheckOutcome(
+def outcome(feature: str, observed: float | None, *, check: str = "baseline_drift_check", **others) -> CheckResult:
+    return CheckResult(
         **{"feature": feature, "check": check, "status": CheckStatus.VIOLATED, "observed": observed, "threshold": 0.1}
         | others
     )

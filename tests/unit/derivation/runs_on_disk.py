@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.documents.outcomes import CheckOutcomes
+from model_monitor.documents.check_results import CheckResults
 from model_monitor.history import references
 from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.outputs.files import publish
@@ -52,7 +52,7 @@ def publish_window(path, found, known, *, baseline=None, monitor=DataQualityMoni
     """Publish what a monitoring run leaves, as far as an explanation looks at it; gives the outcomes of its checks."""
     outcomes = monitor.check(found, monitor.metrics(found), known)
     files = {
-        CheckOutcomes.FILE_NAME: CheckOutcomes(checks=outcomes).to_json().encode(),
+        CheckResults.FILE_NAME: CheckResults(checks=outcomes).to_json().encode(),
         path_of(Profile): to_parquet(found),
     }
     if baseline is not None:

@@ -14,8 +14,8 @@ from model_monitor import cli
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.derivation.runs import explain
 from model_monitor.derivation.text import as_text
+from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus
 from model_monitor.documents.constraints import MonitoringSettings
-from model_monitor.documents.outcomes import CheckOutcome, CheckOutcomes, CheckStatus
 from model_monitor.errors import BadInput
 from model_monitor.outputs.files import publish
 
@@ -181,7 +181,7 @@ def test_the_two_documents_alone_are_a_baseline(tmp_path):
 
 
 def test_a_metric_of_a_model_is_shown_with_its_numbers(tmp_path, capsys):
-    outcome = CheckOutcome(
+    outcome = CheckResult(
         metric="f1",
         check="LessThanThreshold",
         status=CheckStatus.VIOLATED,
@@ -189,7 +189,7 @@ def test_a_metric_of_a_model_is_shown_with_its_numbers(tmp_path, capsys):
         threshold=0.8,
         interval=(0.4, 0.6),
     )
-    publish({CheckOutcomes.FILE_NAME: CheckOutcomes(checks=(outcome,)).to_json().encode()}, str(tmp_path))
+    publish({CheckResults.FILE_NAME: CheckResults(checks=(outcome,)).to_json().encode()}, str(tmp_path))
     assert cli.main(["explain", "f1", "--run", str(tmp_path)]) == 0
 
     assert capsys.readouterr().out.splitlines()[2:] == [

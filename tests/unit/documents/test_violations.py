@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from model_monitor.documents.outcomes import CheckOutcome, CheckOutcomes, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus
 from model_monitor.documents.violations import Violation, Violations
 from model_monitor.errors import BadDocument
 
@@ -58,7 +58,7 @@ def test_a_wrong_file_of_violations_is_told_what_is_wrong(content, message):
 
 
 def test_an_outcome_has_its_numbers_and_leaves_out_what_there_is_none_of():
-    outcome = CheckOutcome(
+    outcome = CheckResult(
         feature="plan",
         check="baseline_drift_check",
         status=CheckStatus.NOT_JUDGED,
@@ -68,7 +68,7 @@ def test_an_outcome_has_its_numbers_and_leaves_out_what_there_is_none_of():
         reason="no values in the baseline",
     )
 
-    assert CheckOutcomes(checks=(outcome,)).plain() == {
+    assert CheckResults(checks=(outcome,)).plain() == {
         "version": 0.0,
         "checks": [
             {
@@ -87,4 +87,4 @@ def test_a_status_that_there_is_not_is_told_the_ones_that_are():
     content = {"checks": [{"feature": "a", "check": "b", "status": "failed", "threshold": 0}]}
 
     with pytest.raises(BadDocument, match=r'checks\[0\].status is "failed"; it has to be one of "violated", "passed"'):
-        CheckOutcomes.from_json(json.dumps(content))
+        CheckResults.from_json(json.dumps(content))

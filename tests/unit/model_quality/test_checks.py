@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from model_monitor.documents.check_results import CheckResults, CheckStatus
 from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
-from model_monitor.documents.outcomes import CheckOutcomes, CheckStatus
 from model_monitor.errors import BadDocument
 from model_monitor.model_quality import messages
+from model_monitor.model_quality.baseline import ModelBaseline
 from model_monitor.model_quality.checks import check_all, violations_of
-from model_monitor.model_quality.known import KnownQuality
 from model_monitor.model_quality.suggestion import suggest
 from model_monitor.model_quality.tolerance import BARE, INTERVAL
 
 from .outcomes_made import MULTICLASS, REGRESSION, measured, of_counts
 
 
-def known(member="binary_classification_constraints", tolerance=None, **thresholds) -> KnownQuality:
+def known(member="binary_classification_constraints", tolerance=None, **thresholds) -> ModelBaseline:
     """A baseline that asks for thresholds: `recall=("<", 0.8)` is broken below 0.8."""
     operators = {"<": "LessThanThreshold", ">": "GreaterThanThreshold"}
     entries = {
@@ -24,7 +24,7 @@ def known(member="binary_classification_constraints", tolerance=None, **threshol
         for name, (sign, threshold) in thresholds.items()
     }
     more = {"tolerance": tolerance} if tolerance else {}
-    return KnownQuality(ModelQualityConstraints.model_validate({"version": 0.0, member: entries, **more}))
+    return ModelBaseline(ModelQualityConstraints.model_validate({"version": 0.0, member: entries, **more}))
 
 
 def the_only(outcomes):
@@ -159,7 +159,7 @@ def test_the_service_judges_by_the_value_alone_in_its_order_and_never_f0_5():
 
 def test_classes_that_the_baseline_had_not_are_named_and_are_no_violation():
     measurement = measured(MULTICLASS, ["a", "b", "c", "a"], ["a", "b", "a", "1.0"])
-    baseline = KnownQuality(
+    baseline = ModelBaseline(
         suggest(measured(MULTICLASS, ["a", "b", "1"], ["a", "b", "1"]), BARE).model_copy(
             update={"multiclass_classification_constraints": {}}
         ),
@@ -183,10 +183,10 @@ def test_constraints_of_another_problem_are_refused():
 
 def test_outcomes_are_a_document_that_is_read_as_it_was_written():
     measurement = of_counts(80, 10, 90, 20)
-    baseline = KnownQuality(suggest(measurement, INTERVAL), rows=200)
-    document = CheckOutcomes(checks=check_all(measurement, baseline))
+    baseline = ModelBaseline(suggest(measurement, INTERVAL), rows=200)
+    document = CheckResults(checks=check_all(measurement, baseline))
 
-    read = CheckOutcomes.from_json(document.to_json())
+    read = CheckResults.from_json(document.to_json())
 
     assert read == document
     first = read.plain()["checks"][0]

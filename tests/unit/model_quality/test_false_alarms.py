@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.model_quality.baseline import ModelBaseline
 from model_monitor.model_quality.checks import check_all
-from model_monitor.model_quality.known import KnownQuality
 from model_monitor.model_quality.suggestion import suggest
 from model_monitor.model_quality.tolerance import BARE, INTERVAL
 
@@ -33,7 +33,7 @@ def alarms(plan, sample, window_rows):
     counted = np.zeros(3, dtype=int)
     for _ in range(BASELINES):
         baseline = measured(plan, *sample(random, 1_000))
-        known = [KnownQuality(suggest(baseline, tolerance)) for tolerance in (BARE, INTERVAL)]
+        known = [ModelBaseline(suggest(baseline, tolerance)) for tolerance in (BARE, INTERVAL)]
         for _ in range(WINDOWS):
             window = measured(plan, *sample(random, window_rows))
             bare, interval = ({outcome.status for outcome in check_all(window, its)} for its in known)
@@ -56,7 +56,7 @@ def test_healthy_windows_break_the_thresholds_of_the_service_and_keep_ours(plan,
 
 def test_a_model_that_got_much_worse_is_found_in_every_window():
     random = np.random.default_rng(32)
-    known = KnownQuality(suggest(measured(BY_THRESHOLD, *two_classes(random, 1_000)), INTERVAL))
+    known = ModelBaseline(suggest(measured(BY_THRESHOLD, *two_classes(random, 1_000)), INTERVAL))
 
     for _ in range(30):
         truth, _, scores = two_classes(random, 400)

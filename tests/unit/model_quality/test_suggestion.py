@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.model_quality_constraints import ComparisonOperator, ModelQualityConstraints
-from model_monitor.documents.outcomes import CheckStatus
 from model_monitor.errors import BadConfiguration
+from model_monitor.model_quality.baseline import ModelBaseline
 from model_monitor.model_quality.checks import check_all
-from model_monitor.model_quality.known import KnownQuality
 from model_monitor.model_quality.suggestion import suggest
 from model_monitor.model_quality.tolerance import BARE, INTERVAL, Rule, Tolerance
 
@@ -153,7 +153,7 @@ def measurements(draw):
 @given(measurements(), st.sampled_from(TOLERANCES), st.sampled_from([None, 1, 10_000]))
 def test_a_data_set_keeps_the_thresholds_suggested_from_it(measurement, tolerance, window_rows):
     written = suggest(measurement, tolerance, window_rows=window_rows).to_json()
-    known = KnownQuality(ModelQualityConstraints.from_json(written))
+    known = ModelBaseline(ModelQualityConstraints.from_json(written))
 
     statuses = {outcome.status for outcome in check_all(measurement, known)}
 

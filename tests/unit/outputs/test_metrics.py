@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from model_monitor.data_quality.published import published_metrics
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
 from model_monitor.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
 from model_monitor.states import (
     ColumnType,
@@ -47,7 +47,7 @@ def constraints(*names, config=None, **overrides):
 
 
 def drift(feature, observed, status=CheckStatus.PASSED):
-    return CheckOutcome(feature=feature, check="baseline_drift_check", status=status, observed=observed, threshold=0.1)
+    return CheckResult(feature=feature, check="baseline_drift_check", status=status, observed=observed, threshold=0.1)
 
 
 def lines_of(profile, outcomes, rules, context):

@@ -12,7 +12,7 @@ from tests.servers import http_server
 
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.documents.alerts import AlertStatus
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.violations import Violation, Violations
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.outputs.files import publish
@@ -40,7 +40,7 @@ def findings(violations, records=100):
                 Violation(feature_name=name, constraint_check_type="data_type_check", description="…") for name in names
             )
         ),
-        outcomes=tuple(CheckOutcome(feature=name, **check) for name in names),
+        outcomes=tuple(CheckResult(feature=name, **check) for name in names),
         current=SimpleNamespace(ledger=SimpleNamespace(kept=records)),
         published=(PublishedMetric("total_number_of_violations", violations, unit="Count"),),
     )

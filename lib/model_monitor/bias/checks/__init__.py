@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model_monitor.bias.comparison import MetricComparison
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.registry import Registry
 from model_monitor.runs.judging import Finding
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from model_monitor.bias import messages
 from model_monitor.bias.checks import CHECKS, unknown
 from model_monitor.bias.comparison import MetricComparison
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.runs.judging import Finding
 
 NO_GROUP = "the baseline does not have this metric of this group"

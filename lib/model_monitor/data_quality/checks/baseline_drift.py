@@ -6,7 +6,7 @@ from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.statistics import InferredType
 from model_monitor.drift import Comparison as DriftComparison
 from model_monitor.drift import NumericDistribution, Status, Ties, compare_categorical, compare_numeric, judge

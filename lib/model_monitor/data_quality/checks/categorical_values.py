@@ -10,7 +10,7 @@ from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.distributions import as_counted, why_lacking
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.runs.judging import NO_VALUES, Finding
 from model_monitor.states import DataTypeCounts, Frequencies
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import DATA_SET_CHECKS
 from model_monitor.data_quality.comparison import Comparison
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.runs.judging import Finding
 
 FORMULA = "columns of the current data, against those of constraints.json"

@@ -9,7 +9,7 @@ from operator import attrgetter
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
-from model_monitor.documents.outcomes import CheckStatus
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.statistics import InferredType
 from model_monitor.runs.judging import Finding, of_share
 from model_monitor.states import DataTypeCounts

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from model_monitor.documents.alerts import AlertStatus
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 
 MOST_VIOLATIONS = 5
 """Violations that a report names one by one; it counts the others."""
@@ -97,9 +97,7 @@ class Report:
         return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:32]
 
 
-def worst_of(
-    violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckOutcome]
-) -> tuple[Mapping[str, Any], ...]:
+def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckResult]) -> tuple[Mapping[str, Any], ...]:
     """The worst violations first, at most `MOST_VIOLATIONS`; equally bad ones in their order.
 
     How bad: how far the observed number is beyond its threshold, in units of the threshold where that is above 1, and at most 1.
@@ -120,7 +118,7 @@ def sendable(metrics: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, An
     return kept, len(given) - len(kept)
 
 
-def _excess(outcome: CheckOutcome) -> float:
+def _excess(outcome: CheckResult) -> float:
     if outcome.observed is None or outcome.threshold is None:
         return 1.0
     return min(abs(outcome.observed - outcome.threshold) / max(1.0, abs(outcome.threshold)), 1.0)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from model_monitor.documents.outcomes import CheckOutcome, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.outputs.notices.reports import sendable, worst_of
 
 
 def outcome(feature, observed, threshold, status=CheckStatus.VIOLATED):
-    return CheckOutcome(feature=feature, check="a_check", status=status, observed=observed, threshold=threshold)
+    return CheckResult(feature=feature, check="a_check", status=status, observed=observed, threshold=threshold)
 
 
 def worst(*outcomes):

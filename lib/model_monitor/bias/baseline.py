@@ -14,7 +14,7 @@ _ENDS = re.compile(r"\((.+), (.+)\]")
 
 
 @dataclass(frozen=True)
-class KnownBias:
+class BiasBaseline:
     """What later data is held against."""
 
     constraints: BiasReport
@@ -24,7 +24,7 @@ class KnownBias:
         """None: the columns of later data are found by the configuration."""
         return ()
 
-    def without(self, excluded: Collection[str]) -> KnownBias:
+    def without(self, excluded: Collection[str]) -> BiasBaseline:
         """The same without some of its facets."""
         parts = {
             name: None
@@ -37,7 +37,7 @@ class KnownBias:
                 ("pre_training_bias_metrics", self.constraints.pre_training_bias_metrics),
             )
         }
-        return KnownBias(self.constraints.model_copy(update=parts))
+        return BiasBaseline(self.constraints.model_copy(update=parts))
 
     def values(self, part: BiasPart | None, facet: str, choice: Choice) -> Mapping[str, float | None] | None:
         """The values of a group's metrics by name, None for one that was undefined; None if the baseline has no such group."""

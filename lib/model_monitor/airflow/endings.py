@@ -33,7 +33,7 @@ _STATUSES = {failed(NO_DATA): ExitStatus.NO_DATA, failed(SCRIPT_FAILED): ExitSta
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobEnd:
     """A run that completed.
 
     status: Completed or CompletedWithViolations, as in the service. message: the job's own. violations: how many; violated: the
@@ -71,7 +71,7 @@ def message_path(output_path: str) -> str:
 
 def read_outcome(
     files: StoredFiles, output_path: str, exit_status: int | None, *, window: Window | None, compares: bool
-) -> Outcome | Failure:
+) -> JobEnd | Failure:
     """What the message and the documents below `output_path` say of the run that has just ended.
 
     exit_status: of the job, None if it is not known. compares: whether it is a monitoring job.
@@ -85,7 +85,7 @@ def read_outcome(
     if counted is None and message != COMPLETED:
         return Failure(message.removeprefix("Error: "), _status_of(message, exit_status))
     commit = _commit(files, output_path)
-    return Outcome(
+    return JobEnd(
         status=message.partition(":")[0],
         message=message,
         violations=int(counted[1]) if counted else 0,

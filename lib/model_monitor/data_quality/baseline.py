@@ -12,7 +12,7 @@ from model_monitor.states import Profile
 
 
 @dataclass(frozen=True, slots=True)
-class KnownBaseline:
+class QualityBaseline:
     """What later data is held against. distributions: by feature; a feature without one has its drift not judged."""
 
     constraints: Constraints
@@ -23,15 +23,15 @@ class KnownBaseline:
         """The features, in the order of the baseline's columns."""
         return tuple(feature.name for feature in self.constraints.features)
 
-    def without(self, excluded: Collection[str]) -> KnownBaseline:
+    def without(self, excluded: Collection[str]) -> QualityBaseline:
         """The baseline without some of its features."""
         kept = tuple(feature for feature in self.constraints.features if feature.name not in excluded)
-        return KnownBaseline(self.constraints.model_copy(update={"features": kept}), self.distributions)
+        return QualityBaseline(self.constraints.model_copy(update={"features": kept}), self.distributions)
 
     @classmethod
     def made_of(
         cls, constraints: Constraints, statistics: Statistics | None = None, profile: Profile | None = None
-    ) -> KnownBaseline:
+    ) -> QualityBaseline:
         """The baseline that documents and states describe together.
 
         What statistics.json says of a feature counts; where it holds no distribution of it, the states do.

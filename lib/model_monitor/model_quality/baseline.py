@@ -13,7 +13,7 @@ from model_monitor.states.outcomes import Outcomes, ProblemType
 
 
 @dataclass(frozen=True, slots=True)
-class KnownQuality:
+class ModelBaseline:
     """What later outcomes are held against. classes: of the baseline; None if they are not known. rows: of the baseline."""
 
     constraints: ModelQualityConstraints
@@ -25,14 +25,14 @@ class KnownQuality:
         """No features: the columns of outcomes are told by their attributes, not by the baseline."""
         return ()
 
-    def without(self, excluded: Collection[str]) -> KnownQuality:
+    def without(self, excluded: Collection[str]) -> ModelBaseline:
         """The baseline without the constraints of some metrics."""
         kept = {
             member: {name: constraint for name, constraint in constraints.items() if name not in excluded}
             for member in MEMBERS.values()
             if (constraints := getattr(self.constraints, member)) is not None
         }
-        return KnownQuality(self.constraints.model_copy(update=kept), self.classes, self.rows)
+        return ModelBaseline(self.constraints.model_copy(update=kept), self.classes, self.rows)
 
     def of(self, problem_type: ProblemType) -> Mapping[str, MetricConstraint]:
         """The constraints of a type of problem, by metric.
@@ -54,7 +54,7 @@ class KnownQuality:
         constraints: ModelQualityConstraints,
         statistics: ModelQualityStatistics | None = None,
         outcomes: Outcomes | None = None,
-    ) -> KnownQuality:
+    ) -> ModelBaseline:
         """The baseline that documents and states describe together."""
         if statistics is not None:
             return cls(constraints, statistics.classes or None, statistics.dataset.item_count)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from model_monitor.bias.baseline import BiasBaseline
 from model_monitor.bias.choices import Choice
-from model_monitor.bias.known import KnownBias
 from model_monitor.documents.bias_report import BiasMetric, BiasPart, BiasReport, GroupMetrics
 from model_monitor.states.contingency_plan import ValueKind
 
@@ -16,7 +16,7 @@ def baseline(*shown):
         for place, text in enumerate(shown)
     )
     part = BiasPart(label="y", facets={"age": groups}, label_value_or_threshold="1")
-    return KnownBias(BiasReport(version="1.0", pre_training_bias_metrics=part)), part
+    return BiasBaseline(BiasReport(version="1.0", pre_training_bias_metrics=part)), part
 
 
 def choice(shown, configured):

@@ -25,7 +25,7 @@ class CheckStatus(Enum):
     """There are too few rows to tell; model quality only."""
 
 
-class CheckOutcome(Section):
+class CheckResult(Section):
     """One check of one feature or metric.
 
     feature: its name, or what violations of the whole data set are called. metric: its name in statistics.json, where a
@@ -55,7 +55,7 @@ class CheckOutcome(Section):
     description: Name | None = None
 
 
-class CheckOutcomes(Document):
+class CheckResults(Document):
     """checks.json; the data set's own checks first, then by feature in the order of constraints.json, then by check."""
 
     FILE_NAME: ClassVar[str] = "checks.json"
@@ -67,4 +67,4 @@ class CheckOutcomes(Document):
     }
 
     version: Number = Field(default=0.0)
-    checks: tuple[CheckOutcome, ...]
+    checks: tuple[CheckResult, ...]

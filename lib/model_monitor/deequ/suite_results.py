@@ -28,7 +28,7 @@ class ConstraintResult:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckResults:
+class SuiteResults:
     """The results of all checks, in the user's order."""
 
     constraints: tuple[ConstraintResult, ...]
