@@ -11,6 +11,7 @@ import pytest
 from tests.unit.records.merged_lines import line_of, merged
 
 from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.model_quality.scan import scanned
 from model_monitor.profiling import outcomes as scanning
 from model_monitor.reading.captures import list_captures
 from model_monitor.reading.outcomes import outcomes, read_line_outcomes, reading_of
@@ -18,7 +19,6 @@ from model_monitor.records.decoding import Reading
 from model_monitor.records.outcome_decoders import LineDecoder
 from model_monitor.records.refusals import Refusal
 from model_monitor.runs.run import run_baseline
-from model_monitor.runs.scans import scanned
 from model_monitor.states import OutcomePlan, ProblemType
 
 PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)

@@ -8,7 +8,9 @@ import pytest
 from tests.engine_in_process import InProcess
 from tests.unit.records.captured_lines import captured, line_of
 
+from model_monitor.data_quality.scan import scanned as profiled
 from model_monitor.engine import engine_of, partitions_of
+from model_monitor.model_quality.scan import scanned as counted
 from model_monitor.reading.captures import list_captures, read_captures
 from model_monitor.reading.formats import CaptureFormat, CsvFormat
 from model_monitor.reading.listing import list_dataset
@@ -16,7 +18,6 @@ from model_monitor.reading.outcomes import read_line_outcomes, reading_of
 from model_monitor.reading.readers import read_dataset
 from model_monitor.records.decoding import Reading
 from model_monitor.records.outcome_decoders import LineDecoder
-from model_monitor.runs.scans import scanned
 from model_monitor.states import OutcomePlan, ProblemType
 from model_monitor.states.measures import Measures
 
@@ -36,7 +37,7 @@ def test_csv_is_read_and_profiled(tmp_path, piece_bytes):
     (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{number},b\n" for number in range(1, 10)) + "1,2,3\n")
     engine = InProcess(piece_bytes)
     dataset = read_dataset(engine, list_dataset(engine, str(tmp_path)), CsvFormat(header=True), partition_bytes=1)
-    found = scanned(Measures(), dataset, None)
+    found = profiled(Measures(), dataset, None)
     ledger = dataset.ledger(found.rows)
 
     assert found.state.feature("x").moments.sum == 45
@@ -50,7 +51,7 @@ def test_captures_are_read_and_profiled(tmp_path):
     engine = InProcess(100)
     source = list_captures(engine, str(tmp_path))
     dataset = read_captures(engine, source, ("p", "a", "b"), capture_format=CaptureFormat())
-    found = scanned(Measures(), dataset, None)
+    found = profiled(Measures(), dataset, None)
 
     assert found.state.feature("p").moments.sum == 0.75
     assert dataset.ledger(found.rows).kept == 2
@@ -73,7 +74,7 @@ def test_outcomes_are_read_and_counted(tmp_path):
     decoder = LineDecoder(reading_of(plan, None, None, "0", Reading(("endpointOutput",))))
     engine = InProcess(50)
     dataset = read_line_outcomes(engine, list_captures(engine, str(tmp_path)), decoder)
-    found = scanned(plan, dataset, None)
+    found = counted(plan, dataset, None)
 
     assert found.state.item_count == 2
     assert dataset.ledger(found.rows).refused == {"no label": 1}
