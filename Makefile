@@ -48,7 +48,7 @@ bench: $(VENV)/.test classes ## run the benchmarks; each prints a ratio against 
 
 docs: $(VENV)/.test ## draw the picture of the layers, and check the links and the commands of the documentation
 	@$(PY) -m tests.layers_picture docs/layers.svg
-	@$(PY) -m pytest --quiet tests/unit/test_documentation.py
+	@$(PY) -m pytest --quiet tests/unit/test_documentation.py tests/unit/test_sources.py
 
 package: $(VENV)/.run dist/environment.tar.gz ## build into dist/: the wheel, the zip for --py-files, an environment for clusters
 	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
