@@ -14,6 +14,7 @@ from pathlib import Path
 import pyspark.sql.functions as F
 import pytest
 
+from model_monitor.deequ.check_suites import run_checks
 from model_monitor.deequ.checks import plan
 from model_monitor.deequ.checks_json import read_checks
 from model_monitor.deequ.loading import load_checks
@@ -72,7 +73,8 @@ def results_of(checks, frame, *, second_scan_allowed=False):
         counted=wanted.frequency_columns,
         partitions_at_most=frame.rdd.getNumPartitions(),
     )
-    return wanted.run(frame.sparkSession, found.profile, found.matches, frame if second_scan_allowed else None)
+    data = frame if second_scan_allowed else None
+    return run_checks(frame.sparkSession, wanted, found.profile, found.matches, data)
 
 
 def verified_by_deequ(checks, frame):
