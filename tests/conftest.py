@@ -6,12 +6,11 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import hypothesis
 import pytest
 from tests.jvms import SHORT_LIVED, class_archive_options
 from tests.running_jobs import JobProcesses, JobsHere
@@ -25,8 +24,11 @@ os.environ["SPARK_SUBMIT_OPTS"] = " ".join(
     [os.environ.get("SPARK_SUBMIT_OPTS", ""), SHORT_LIVED, *class_archive_options()]
 ).strip()
 
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
+with suppress(ImportError):  # Airflow's environment has none
+    from hypothesis import settings
+
+    settings.register_profile("unhurried", deadline=None)
+    settings.load_profile("unhurried")
 
 FOLDERS = ("unit", "spark", "jobs", "golden", "golden_open", "clients", "serving", "clusters", "s3")
 

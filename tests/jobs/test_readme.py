@@ -177,7 +177,10 @@ def test_the_example_in_docs_files_reads_the_states(of_march, clone):
     done = shell(".venv/bin/python states.py", clone)
 
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines() if line[:1].islower()][:2] == ["data_types", "moments"]
+    assert [line.split()[0] for line in done.stdout.splitlines() if line[:1].islower()][:2] == [
+        "data_types",
+        "distinct",
+    ]
 
 
 def test_the_script_in_docs_jobs_makes_the_features_that_it_says(spark, baselined, clone):

@@ -11,7 +11,7 @@ from cfnlint import decode
 from cfnlint.api import lint_file
 from tests.unit.emr.test_command import leave_message, on_application, on_cluster
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE = ROOT / "examples" / "emr" / "serverless.yaml"
 
 ACTIONS = {
