@@ -45,6 +45,12 @@ def main(argv):
             raise NoData("Job inputs had no data")
         if what == "worker":
             frame.mapInArrow(refuse, "id long").count()
+        if what == "check":
+            import pydeequ
+            from pydeequ.checks import Check, CheckLevel
+            from pydeequ.verification import VerificationSuite
+            check = Check(job.spark, CheckLevel.Error, "x").hasSize(lambda size: size == 100)
+            assert VerificationSuite(job.spark).onData(frame).addCheck(check).run().status == "Success"
         if what == "sleep":
             print("sleeping", flush=True)
             time.sleep(300)
@@ -141,6 +147,13 @@ def test_the_exit_status_is_the_jobs_and_an_expected_failure_leaves_no_trace(sub
     assert process.returncode == status
     assert message(tmp_path) == text
     assert all(LINE.match(line) for line in output.splitlines()), output
+
+
+def test_a_deequ_check_with_a_lambda_does_not_keep_the_process_alive(submit):
+    process = submit("check")
+    output, _ = process.communicate(timeout=SECONDS)
+
+    assert process.returncode == 0, output
 
 
 def test_a_terminated_job_ends_and_leaves_its_message(submit, tmp_path):
