@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime/session": {"errors", "launch", "engine", "deequ", "runtime/standalone"},
     "reading": {"errors", "states", "storage", "engine", "records", "runtime/session"},
     "outputs": {"errors", "registry", "documents", "storage", "runs/protocol"},
-    "merging": {"errors", "storage", "engine", "records", "reading", "outputs"},
+    "merging": {"errors", "states", "storage", "engine", "records", "reading", "outputs"},
     "history": {
         *(
             "errors",

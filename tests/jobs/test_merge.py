@@ -49,6 +49,20 @@ def test_the_containers_three_variables_are_all_that_it_needs(jobs_here, tmp_pat
     }
 
 
+def test_a_merge_needs_no_deequ(job_processes, tmp_path):
+    write_captures(tmp_path, 0, [captured(1)])
+    write_labels(tmp_path, 0, [label("event-1")])
+    flags = ("--dataset-source", "captures", "--ground-truth-source", "labels", "--output-path", "merged")
+    finished = job_processes(
+        "merge",
+        *flags,
+        MODEL_MONITOR_DEEQU_JAR="absent.jar",
+    )
+
+    assert finished.status == 0, finished.said
+    assert truths(tmp_path / "merged") == {"event-1": "1"}
+
+
 def test_a_scheduled_run_waits_for_labels_and_the_next_one_restates(jobs_here, tmp_path):
     write_captures(tmp_path, 22, [captured(1, hour=22)])
     flags = ("--dataset-source", "captures", "--ground-truth-source", "labels", "--output-path", "merged")

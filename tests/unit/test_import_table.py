@@ -31,8 +31,10 @@ ON_EXECUTORS = (
     "records/outcome_decoders",
     "reading/csv_lines",
     "reading/handlers",
-    "merging/label_lines",
-    "merging/plain_lines",
+    "merging/captured",
+    "merging/joining",
+    "merging/labels",
+    "merging/pending",
     "merging/transform_lines",
 )
 """What Python workers import: neither pyspark, nor pydeequ, nor pydantic."""

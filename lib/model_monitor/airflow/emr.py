@@ -76,7 +76,9 @@ class _OnEmr(Place):
         remarks: list[str] = []
         settings = own_settings(layout, self.columns, "yarn", settings_of(options, Path("/nonexistent")), remarks)
         package = provide_zip(layout.package, cache_directory(os.environ))
-        shipment = Shipment.of(target, layout.job_file(call.job, layout.root), package, provide_jar(os.environ))
+        driver = layout.job_file(call.job, layout.root)
+        jar = provide_jar(os.environ) if layout.needs_deequ(driver) else None
+        shipment = Shipment.of(target, driver, package, jar)
         for remark in remarks:
             log.info("%s", remark)
         with self._told(target):

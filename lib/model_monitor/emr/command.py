@@ -61,7 +61,9 @@ def run(
     output = Bucket.of(config.output_path, "--output-path")
     driver = layout.job_file(request.job, working_directory)
     package = provide_zip(layout.package, cache_directory(environment))
-    jar = provide_jar(environment) if not request.dry_run else jar_path(environment)
+    jar = None
+    if layout.needs_deequ(driver):
+        jar = provide_jar(environment) if not request.dry_run else jar_path(environment)
     shipment = Shipment.of(target, driver, package, jar)
     remarks: list[str] = [] if target.environment else [NO_ENVIRONMENT]
     asked = request_of(

@@ -68,7 +68,11 @@ def _spark_words(
     for key, value in {**settings, **_environment_settings(target.kind, shipment)}.items():
         words += ["--conf", f"{key}={value}"]
     archives = [f"{shipment.environment_uri}#environment"] if shipment.environment_uri else []
-    ours = {"--py-files": [shipment.package.uri], "--jars": [shipment.jar.uri], "--archives": archives}
+    ours = {
+        "--py-files": [shipment.package.uri],
+        "--jars": [shipment.jar.uri] if shipment.jar else [],
+        "--archives": archives,
+    }
     for name in LISTS:
         listed = ours.get(name, []) + values_of(options, name)
         if listed:

@@ -37,16 +37,16 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Shipment:
-    """What a job gets: `environment` is an archive's URI, None if the cluster has all libraries."""
+    """What a job gets. jar: None if it needs no Deequ. environment: an archive's URI, None if the cluster has all libraries."""
 
     bucket: Bucket
     driver: Parcel
     package: Parcel
-    jar: Parcel
+    jar: Parcel | None
     environment: Parcel | str | None
 
     @classmethod
-    def of(cls, target: Target, driver: Path, package: Path, jar: Path) -> Shipment:
+    def of(cls, target: Target, driver: Path, package: Path, jar: Path | None) -> Shipment:
         """The shipment of a job's driver with the package's zip and the JAR.
 
         Raises BadConfiguration if one of the files can't be read.
@@ -55,7 +55,8 @@ class Shipment:
         environment: Parcel | str | None = target.environment
         if target.environment and "://" not in target.environment:
             environment = Parcel.of(Path(target.environment), bucket)
-        return cls(bucket, Parcel.of(driver, bucket), Parcel.of(package, bucket), Parcel.of(jar, bucket), environment)
+        deequ = None if jar is None else Parcel.of(jar, bucket)
+        return cls(bucket, Parcel.of(driver, bucket), Parcel.of(package, bucket), deequ, environment)
 
     @property
     def environment_uri(self) -> str | None:
@@ -63,7 +64,9 @@ class Shipment:
 
     def parcels(self) -> Iterator[Parcel]:
         """The files to upload."""
-        yield from (self.driver, self.package, self.jar)
+        yield from (self.driver, self.package)
+        if self.jar is not None:
+            yield self.jar
         if isinstance(self.environment, Parcel):
             yield self.environment
 

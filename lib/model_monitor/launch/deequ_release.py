@@ -11,3 +11,6 @@ SHA256 = "ab902814dec56dc39ff16d1c5c80e7101a5dff8c1aa380fdafce522da1cd1546"
 FILE_NAME = f"{MODULE}-{REVISION}.jar"
 SPARK_LINE = REVISION.rsplit("-", 1)[1]
 """The line of Spark that it is for, "3.5"; pydeequ wants it in SPARK_VERSION."""
+
+WITHOUT_DEEQU = frozenset({"merge"})
+"""The jobs of this package that never ask Deequ for anything, so that they need no JAR."""

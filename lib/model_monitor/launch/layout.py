@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_monitor.errors import BadConfiguration
+from model_monitor.launch.deequ_release import WITHOUT_DEEQU
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class Layout:
             f"{name!r} is neither a file nor a job; "
             + (f"did you mean {near[0]}?" if len(near) == 1 else f"write one of: {', '.join(near) or 'a path'}")
         )
+
+    def needs_deequ(self, driver: Path) -> bool:
+        """Whether a driver may ask Deequ for something; one that is not of this package may."""
+        return driver.parent != self.jobs.resolve() or driver.stem not in WITHOUT_DEEQU
 
     def _near(self, name: str) -> Sequence[str]:
         names = self.job_names()

@@ -68,7 +68,9 @@ def build(request: Request, layout: Layout, environment: Mapping[str, str], work
     Spark 3.5 or the JAR.
     """
     job = layout.job_file(request.job, working_directory)
-    return _submission(request, f"model-monitor {job.stem}", [str(job), *request.job_arguments], layout, environment)
+    words = [str(job), *request.job_arguments]
+    with_deequ = layout.needs_deequ(job)
+    return _submission(request, f"model-monitor {job.stem}", words, layout, environment, with_deequ=with_deequ)
 
 
 def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str, str]:
@@ -90,7 +92,13 @@ def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str,
 
 
 def _submission(
-    request: Request, name: str, job: list[str], layout: Layout, environment: Mapping[str, str]
+    request: Request,
+    name: str,
+    job: list[str],
+    layout: Layout,
+    environment: Mapping[str, str],
+    *,
+    with_deequ: bool = True,
 ) -> Submission:
     spark_home = find_spark_home(environment)
     conf = Path(environment.get("SPARK_CONF_DIR") or spark_home / "conf")
@@ -113,7 +121,7 @@ def _submission(
     for key, value in own.items():
         command += ["--conf", f"{key}={value}"]
 
-    if "deequ" not in settings.get("spark.jars", "") + settings.get("spark.jars.packages", ""):
+    if with_deequ and "deequ" not in settings.get("spark.jars", "") + settings.get("spark.jars.packages", ""):
         ours["--jars"] = [str(_jar(request, environment, remarks))]
     for option_name in LISTS:
         listed = ours.get(option_name, []) + values_of(request.options, option_name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-import pyspark.sql.functions as F
-from pyspark.sql import Column
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class AbsentLabel:
         """The JSON text of `groundTruthData`."""
         return json.dumps({"data": self.label, "encoding": "CSV"}, separators=(",", ":"), ensure_ascii=False)
 
-    def is_due(self, hour: Column) -> Column:
-        """Whether the period of an hour's captures is over."""
-        return hour + F.lit(1 + self.after_hours) <= F.lit(self.as_of)
+    def is_due(self, hours: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the period of the captures of these hours is over."""
+        due: NDArray[np.bool_] = hours + 1 + self.after_hours <= self.as_of
+        return due

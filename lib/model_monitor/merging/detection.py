@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import json
 
-from pyspark.sql import SparkSession
-
+from model_monitor.engine import Session, engine_of
 from model_monitor.merging.sources import HourlySource
 from model_monitor.merging.transform_lines import INFERENCE_ID, transform_output
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.reading.heads import head_of
 from model_monitor.records.windows import parse_time
-from model_monitor.storage import storage_of
 
 CapturedFormat = CaptureFormat | CsvFormat | JsonFormat
 """What can be merged."""
 
 
-def format_of(spark: SparkSession, source: HourlySource) -> CapturedFormat:
+def format_of(session: Session, source: HourlySource) -> CapturedFormat:
     """The format of the first file. What is nothing that can be merged counts as captures, whose lines are then refused.
 
     Raises BadInput if the file is no text.
     """
     if not source.files:
         return CaptureFormat()
-    head = head_of(storage_of(source.path, spark), source.files[0].file, refuse_nul=False).decode(
+    head = head_of(engine_of(session).storage(source.path), source.files[0].file, refuse_nul=False).decode(
         "utf-8-sig", "replace"
     )
     line = next((line.strip() for line in head.splitlines() if line.strip()), "")

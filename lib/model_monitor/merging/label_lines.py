@@ -1,6 +1,6 @@
-"""Ground-truth records that Spark can't read as they stand: what they are after all, and what had to be repaired. Pure.
+"""Ground-truth records that are not plain: what they are after all, and what had to be repaired. Pure.
 
-Executors import this module. It gets the few lines that are no plain JSON record, and the files that are one JSON array over
+Executors import this module. It gets the few lines that can't be read many at once, and the files that are one JSON array over
 several lines. What people write in practice is repaired, and said: records printed by Python's `str(dict)`, and records
 joined by commas. Source: C6.1; the repairs: aws/sagemaker-python-sdk#3224.
 """
@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
-
-import pyarrow as pa
 
 from model_monitor.records.refusals import Refusal
 
@@ -79,51 +76,6 @@ def labels_of_file(content: bytes, *, repairing: bool = True) -> list[Label]:
     return [replace(_label(value), repair=repair, content=_content(value)) for value in found]
 
 
-def decode_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Lines as rows with `DECODED`, one for each record. The first column is the line, the second whether repairs are
-    wanted; the others are repeated for each record."""
-    yield from _decoded(batches, labels_of_line)
-
-
-def decode_files(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same of whole files."""
-    yield from _decoded(batches, labels_of_file)
-
-
-DECODED = "__key string, __truth string, __reason int, __repair int, __position int, __line binary, __content string"
-ARROW = pa.schema(
-    [
-        ("__key", pa.string()),
-        ("__truth", pa.string()),
-        ("__reason", pa.int32()),
-        ("__repair", pa.int32()),
-        ("__position", pa.int32()),
-        ("__line", pa.binary()),
-        ("__content", pa.string()),
-    ]
-)
-
-
-def _decoded(batches: Iterable[pa.RecordBatch], decode: Callable[..., list[Label]]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        texts = batch.column(0).cast(pa.binary()).to_pylist()  # as text it would have to be UTF-8
-        wanted = batch.column(1).to_pylist()
-        found = [decode(text, repairing=repairing) for text, repairing in zip(texts, wanted, strict=True)]
-        labels = [label for several in found for label in several]
-        columns = [
-            pa.array([label.event_id for label in labels], pa.string()),
-            pa.array([label.truth for label in labels], pa.string()),
-            pa.array([int(label.reason) for label in labels], pa.int32()),
-            pa.array([int(label.repair) for label in labels], pa.int32()),
-            pa.array([position for several in found for position in range(len(several))], pa.int32()),
-            pa.array([label.line for label in labels], pa.binary()),
-            pa.array([label.content for label in labels], pa.string()),
-        ]
-        origins = pa.array([row for row, several in enumerate(found) for _ in several], pa.int64())
-        places = [column.take(origins) for column in batch.columns[2:]]
-        yield pa.RecordBatch.from_arrays([*columns, *places], schema=pa.schema([*ARROW, *list(batch.schema)[2:]]))
-
-
 def _values(text: str, *, repairing: bool) -> tuple[list[Any] | None, int]:
     """The records in a text, and what had to be repaired; None if they can't be read."""
     plain = _json(text)
@@ -138,9 +90,21 @@ def _values(text: str, *, repairing: bool) -> tuple[list[Any] | None, int]:
     return literal, Repair.PYTHON_LITERAL
 
 
+class _Number(float):
+    """A number with a fraction, as it was written."""
+
+    text = ""
+
+    @classmethod
+    def of(cls, text: str) -> _Number:
+        number = cls(text)
+        number.text = text
+        return number
+
+
 def _json(text: str) -> list[Any] | None:
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_float=_Number.of)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, list) else [value]
@@ -162,13 +126,21 @@ def _label(value: Any) -> Label:
     if event_id is None or event_id == "":
         return Label(reason=Refusal.NO_ID)
     data, encoding = truth.get("data"), str(truth.get("encoding") or "CSV")
-    text = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    text = _text(data)
     if data is None or not text.strip():
         return Label(reason=Refusal.NO_LABEL)
     if encoding.upper() not in ENCODINGS:
         return Label(reason=Refusal.UNKNOWN_ENCODING)
     written = json.dumps({"data": text, "encoding": encoding}, separators=(",", ":"), ensure_ascii=False)
-    return Label(str(event_id), written)
+    return Label(_text(event_id), written)
+
+
+def _text(value: Any) -> str:
+    """A value as a text: what it says if it is one, else how it is written. Half a pair of surrogates is no text."""
+    if isinstance(value, _Number):
+        return value.text
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()
 
 
 def _content(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""Ground truth as a frame with one row for each id: its last label, or, with a period, its last label of each hour.
+"""Ground truth as rows that meet captures. Pure; executors import this module.
 
-Lines that are alike are cut by executors, and others that hold one plain record are read by Spark; arrays of records and all
-other lines by `label_lines` in Python, which says what it repaired.
+Lines that are plain records are taken many at once; arrays of records and all other lines one by one by `label_lines`, which
+says what it repaired. A file that begins as an array may be one over several lines: it is read once more as a whole.
 
 Source: C6.1, C11.14.
 """
@@ -9,40 +9,36 @@ Source: C6.1, C11.14.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from model_monitor.engine.text_lines import file_key, without_globs
-from model_monitor.merging.captured import COMPLETE, KEY, RECORD, cut_plain, is_malformed, opened, parsed_object
-from model_monitor.merging.label_lines import DECODED, ENCODINGS, Repair, decode_files, decode_lines
-from model_monitor.merging.plain_lines import DATA, ENCODING, EVENT_ID, plain_labels
-from model_monitor.merging.sources import HOUR, RANK, HourlySource
-from model_monitor.reading.heads import head_of
-from model_monitor.records.line_bytes import REPLACED
-from model_monitor.records.places import BLOCK_START, FILE_KEY, LINE
+from model_monitor.merging.file_places import FilePlaces
+from model_monitor.merging.label_lines import ENCODINGS, Label, Repair, labels_of_file, labels_of_line
+from model_monitor.merging.rows import KEY, TEXT, Counts, Side, json_texts, rows_of
+from model_monitor.records.capture_documents import member_of, table_of
+from model_monitor.records.line_bytes import Flags, utf_8_flags
+from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.records.refusals import REASON, Refusal
-from model_monitor.storage import storage_of
 
-TRUTH, LABEL, SEVERAL, COUNT, CANDIDATES = "__truth", "__label", "__several", "__count", "__candidates"
-"""The JSON text of `groundTruthData`; its hash; whether the id's labels differ; how many there are; with a period, the last
-label of each hour as an array, in order."""
+REFUSED_LABELS, REPAIRED_LABELS, ARRAY_FILES = "refused labels", "repaired labels", "array files"
+"""`Counts` by their `Refusal`, their `Repair`, and the rank of the file."""
 
-REPAIR, POSITION, CONTENT, ROW = "__repair", "__position", "__content", "__row"
+POSITION, CONTENT = "__position", "__content"
+REFUSED = pa.schema(
+    [(REASON, pa.int32()), (FILE, pa.string()), (LINE, pa.binary()), (POSITION, pa.int64()), (CONTENT, pa.string())]
+)
 
-MEMBERS = "groundTruthData struct<data:string,encoding:string>, eventMetadata struct<eventId:string>"
-IRREGULAR = -1
-"""In `REASON`: the line is not for Spark to judge."""
+ACCOUNTED = ("ids", "repeated", "contradicted", "outside_window")
 
 ARRAY_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 
-PLACES = (HOUR, RANK, BLOCK_START, ROW)
-ORDER = (RANK, BLOCK_START, ROW, POSITION)
-"""By the hour of the file, its path, then its lines (C11.14)."""
+HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
+MEMBERS = pa.schema([("groundTruthData", HALF), ("eventMetadata", pa.struct([("eventId", pa.string())]))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +47,7 @@ class LabelAccount:
 
     read = outside_window + ids + repeated + contradicted + the refused ones. ids: how many different ones there are, each
     with a last label; repeated, contradicted: labels that are not the last of their id, by whether all labels of the id say
-    the same. irregular: lines that are left to Python, which then are accounted for. repaired: by what was.
+    the same. repaired: by what was.
     """
 
     read: int = 0
@@ -60,8 +56,15 @@ class LabelAccount:
     contradicted: int = 0
     outside_window: int = 0
     refused: Mapping[Refusal, int] = field(default_factory=dict)
-    irregular: int = 0
     repaired: Mapping[Repair, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, counts: Counts) -> LabelAccount:
+        refused = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_LABELS).items()}
+        repaired = {Repair(repair): count for (repair,), count in counts.of(REPAIRED_LABELS).items()}
+        ids, repeated, contradicted, outside = (counts[f"labels {name}",] for name in ACCOUNTED)
+        read = ids + repeated + contradicted + outside + sum(refused.values())
+        return cls(read, ids, repeated, contradicted, outside, refused, repaired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,213 +75,160 @@ class Period:
     first: int
     last: int
 
-    def holds(self, hour: Column) -> Column:
+    def holds(self, hours: pa.Int64Array) -> Flags:
         """Whether a label's hour is one that the run accounts for; one without an hour is."""
-        return hour.isNull() | hour.between(self.first, self.last)
+        within = pc.and_(pc.greater_equal(hours, self.first), pc.less_equal(hours, self.last))
+        flags: Flags = np.asarray(within.fill_null(True))
+        return flags
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Ground truth that was read: one row for each id, with `REASON` 0, and for each refused record.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The records of some lines, in arrays of one element each.
 
-    records: all of them as they were read. period: None if a label counts for all captures of its id.
+    origins: the line that each is on. reasons: why it is refused, 0 if it isn't. keys, truths: null if it is. repairs: what
+    was. positions: among those of its line. contents: its own text, if it is refused as an element of a file's array.
     """
 
-    frame: DataFrame
-    records: DataFrame
-    account: LabelAccount
-    period: Period | None = None
+    origins: NDArray[np.int64]
+    reasons: NDArray[np.int32]
+    keys: pa.StringArray
+    truths: pa.StringArray
+    repairs: NDArray[np.int32]
+    positions: NDArray[np.int64]
+    contents: pa.StringArray
+    lines: pa.BinaryArray
 
-    @property
-    def by_id(self) -> DataFrame:
-        """The rows that can be joined, without the refused ones."""
-        kept = self.frame.where(F.col(REASON) == 0)
-        return kept.select(KEY, TRUTH, LABEL) if self.period is None else kept.select(KEY, CANDIDATES)
+    @classmethod
+    def one_by_one(
+        cls, lines: pa.StringArray, numbers: NDArray[np.int64], decode: Callable[[bytes], list[Label]]
+    ) -> Found:
+        texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # as text it would have to be UTF-8
+        found = [decode(text) for text in texts]
+        labels = [label for several in found for label in several]
+        return cls(
+            np.repeat(numbers, [len(several) for several in found]),
+            np.array([label.reason for label in labels], np.int32),
+            pa.array([label.event_id for label in labels], pa.string()),
+            pa.array([label.truth for label in labels], pa.string()),
+            np.array([label.repair for label in labels], np.int32),
+            np.array([position for several in found for position in range(len(several))], np.int64),
+            pa.array([label.content for label in labels], pa.string()),
+            pa.array([label.line for label in labels], pa.binary()),
+        )
 
-    def of_hour(self, hour: Column) -> tuple[Column, Column]:
-        """`TRUTH` and `LABEL` for a capture of that hour, from a joined row of `by_id`; null without one."""
-        if self.period is None:
-            return F.col(TRUTH), F.col(LABEL)
-        hours = self.period.hours
-        near = F.filter(CANDIDATES, lambda label: _is_near(label.getField(HOUR), hour, hours))
-        last = F.try_element_at(near, F.lit(-1))
-        return last.getField(TRUTH), last.getField(LABEL)
+    def in_order(self, plain: NDArray[np.int64], keys: pa.StringArray, truths: pa.StringArray) -> Found:
+        """With one plain record of each of these lines, in the order of all lines."""
+        none = np.zeros(len(plain), np.int32)
+        origins = np.concatenate([plain, self.origins])
+        order = np.argsort(origins, kind="stable")
+        places = pa.array(order)
+        return Found(
+            origins[order],
+            np.concatenate([none, self.reasons])[order],
+            pa.concat_arrays([keys, self.keys]).take(places),
+            pa.concat_arrays([truths, self.truths]).take(places),
+            np.concatenate([none, self.repairs])[order],
+            np.concatenate([none, self.positions])[order],
+            pa.concat_arrays([pa.nulls(len(plain), pa.string()), self.contents]).take(places),
+            pa.concat_arrays([pa.nulls(len(plain), pa.binary()), self.lines]).take(places),
+        )
 
-    @property
-    def refused(self) -> DataFrame:
-        """The refused records with their places, for the quarantine."""
-        return self.records.where(F.col(REASON) > 0)
 
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """The task that makes rows of `rows.SCHEMA` of the lines of ground truth.
 
-@contextmanager
-def read_labels(
-    spark: SparkSession,
-    source: HourlySource,
-    *,
-    period: Period | None = None,
-    repairing: bool = True,
-    partitions: int = 1,
-) -> Iterator[Labels]:
-    """The listed ground truth, kept in memory or on disk until the block is left.
-
-    repairing: what isn't JSON but can be read all the same is. partitions: how many the frame gets, by its ids.
-    One scan; three more where a line is no plain record.
+    places: of the files. repairing: whether what isn't JSON but can be read all the same is. apart: the ranks of files that
+    are read as a whole. whole_files: whether these lines are such files.
     """
-    records = _records_by_spark(source.placed(_cut_lines(spark, source)))
-    frame = _last_of(records, period, partitions).persist()
-    kept = [frame]
-    try:
-        account = _account_of(frame, period)
-        if account.irregular:
-            frame.unpersist()
-            records = _with_decoded(spark, source, records, repairing=repairing).persist()
-            frame = _last_of(records, period, partitions).persist()
-            kept = [frame, records]
-            account = replace(_account_of(frame, period), repaired=_repairs_of(records))
-        yield Labels(frame, records, account, period)
-    finally:
-        for persisted in kept:
-            persisted.unpersist()
 
+    places: FilePlaces
+    repairing: bool = True
+    apart: Collection[int] = ()
+    whole_files: bool = False
 
-def no_labels(spark: SparkSession, period: Period | None = None) -> Labels:
-    """Ground truth without a record."""
-    told = f"{plain_labels().ddl}, {LINE} string, {BLOCK_START} bigint, {ROW} bigint, {HOUR} bigint, {RANK} int"
-    records = _records_by_spark(spark.createDataFrame([], told))
-    return Labels(_last_of(records, period, 1), records, LabelAccount(), period)
+    inputs = (LINE, FILE_KEY, BLOCK_START)
 
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        records, last = 0, -1
+        for lines, ranks, blocks in self._read(batches):
+            counts = Counts()
+            if not self.whole_files:
+                counts.by(ARRAY_FILES, self._array_files(lines, ranks, blocks, last))
+                last = ranks[-1]
+            found = self._decoded(lines)
+            counts.by(REFUSED_LABELS, found.reasons[found.reasons > 0])
+            counts.by(REPAIRED_LABELS, found.repairs[(found.repairs > 0) & (found.reasons == 0)])
+            yield from counts.rows()
+            kept = pa.array(found.reasons == 0)
+            files = pa.array(ranks[found.origins])
+            columns = {
+                KEY: found.keys,
+                TEXT: found.truths,
+                "hour": self.places.hours.take(files),
+                "rank": files,
+                "block": pa.array(blocks[found.origins]),
+                "record": pa.array(np.arange(records, records + len(found.origins))),
+            }
+            records += len(found.origins)
+            yield rows_of(Side.LABEL, columns).filter(kept)
 
-def _cut_lines(spark: SparkSession, source: HourlySource) -> DataFrame:
-    """The lines with their places in their files, and the texts of the plain ones."""
-    lines = source.lines(spark, BLOCK_START).withColumn(ROW, F.monotonically_increasing_id())
-    return cut_plain(lines, plain_labels())
+    def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The refused records alone, with `REFUSED`."""
+        for lines, ranks, _ in self._read(batches):
+            found = self._decoded(lines)
+            uris = self.places.uris.take(pa.array(ranks[found.origins]))
+            columns = [pa.array(found.reasons), uris, found.lines, pa.array(found.positions), found.contents]
+            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(pa.array(found.reasons > 0))
 
+    def _read(
+        self, batches: Iterable[pa.RecordBatch]
+    ) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], NDArray[np.int64]]]:
+        for batch in batches:
+            listed, ranks = self.places.listed(batch)
+            if len(self.apart) and not self.whole_files:
+                together = ~np.isin(ranks.to_numpy(), list(self.apart))
+                listed, ranks = listed.filter(pa.array(together)), ranks.filter(pa.array(together))
+            if listed.num_rows:
+                yield listed.column(LINE), ranks.to_numpy(), listed.column(BLOCK_START).to_numpy()
 
-def _records_by_spark(told: DataFrame) -> DataFrame:
-    """A row for each line that is one record, and for each other line one whose `REASON` is `IRREGULAR`."""
-    is_cut = F.col(LINE).isNull()
-    parsed = told.withColumn(RECORD, F.when(~is_cut, parsed_object(opened(F.col(LINE)), MEMBERS)))
-    data = F.coalesce(F.col(DATA), F.col(f"{RECORD}.groundTruthData.data"))
-    event = F.coalesce(F.col(EVENT_ID), F.col(f"{RECORD}.eventMetadata.eventId"))
-    encoding = F.coalesce(F.col(ENCODING), F.col(f"{RECORD}.groundTruthData.encoding"), F.lit("CSV"))
-    sound = (F.trim(data) != "") & (event != "") & F.upper(encoding).isin(*ENCODINGS)
-    whole = F.col(f"{RECORD}.{COMPLETE}").isNotNull() & ~is_malformed(F.col(RECORD))
-    plain = F.coalesce(whole & sound & ~F.concat(data, event).contains(REPLACED), F.lit(False))
-    judged = parsed.withColumn(REASON, F.when(is_cut, 0).when(plain, 0).otherwise(IRREGULAR))
-    written = F.to_json(F.struct(data.alias("data"), encoding.alias("encoding")))
-    # of texts that were cut JSON escapes no letter (`plain_lines.has_truth_and_id`)
-    cut = F.concat(F.lit('{"data":"'), F.col(DATA), F.lit('","encoding":"'), encoding, F.lit('"}'))
-    truth = F.when(is_cut, cut).otherwise(written)
-    kept = F.col(REASON) == 0
-    return judged.select(
-        F.when(kept, event).alias(KEY),
-        F.when(kept, truth).alias(TRUTH),
-        REASON,
-        F.lit(0).alias(REPAIR),
-        F.lit(0).alias(POSITION),
-        F.lit(None).cast("string").alias(CONTENT),
-        *PLACES,
-        LINE,
-    )
-
-
-def _is_near(label: Column, capture: Column, hours: int) -> Column:
-    return label.isNull() | (F.abs(label - capture) <= hours)
-
-
-def _with_decoded(spark: SparkSession, source: HourlySource, plain: DataFrame, *, repairing: bool) -> DataFrame:
-    """The records with those that Python makes of irregular lines, and of files that begin as arrays. One scan."""
-    irregular = F.col(REASON) == IRREGULAR
-    affected = plain.where(irregular).select(RANK).distinct().collect()  # as many as files at most
-    arrays = _beginning_as_arrays(spark, source, [row[RANK] for row in affected])
-    rest = plain.where(~F.col(RANK).isin(*arrays)) if arrays else plain
-    lines = rest.where(irregular).select(LINE, F.lit(repairing).alias("__repairing"), *PLACES)
-    found = rest.where(~irregular).unionByName(_decoded(lines, decode_lines))
-    if not arrays:
-        return found
-    paths = [without_globs(source.files[rank].file.path) for rank in arrays]
-    files = spark.read.text(paths, wholetext=True).select(
-        "value", F.lit(repairing).alias("__repairing"), file_key().alias(FILE_KEY)
-    )
-    placed = source.placed(files).withColumns({BLOCK_START: F.lit(0).cast("bigint"), ROW: F.lit(0).cast("bigint")})
-    return found.unionByName(_decoded(placed.select("value", "__repairing", *PLACES), decode_files))
-
-
-def _decoded(texts: DataFrame, decode: Callable[..., Any]) -> DataFrame:
-    kinds = {field.name: field.dataType.simpleString() for field in texts.schema.fields}
-    places = ", ".join(f"{name} {kinds[name]}" for name in PLACES)
-    return texts.mapInArrow(decode, f"{DECODED}, {places}").withColumn(LINE, F.col(LINE).cast("string"))
-
-
-def _beginning_as_arrays(spark: SparkSession, source: HourlySource, ranks: Collection[int]) -> list[int]:
-    """The ranks of those of these files that may be one array over several lines."""
-    storage = storage_of(source.path, spark)
-    heads = {rank: head_of(storage, source.files[rank].file, refuse_nul=False) for rank in sorted(ranks)}
-    return [rank for rank, head in heads.items() if ARRAY_BEGINNING.match(head)]
-
-
-def _last_of(records: DataFrame, period: Period | None, partitions: int) -> DataFrame:
-    """One row for each id, and for each refused record; with a period the id's last labels of all hours are in one row."""
-    labelled = records.select(KEY, TRUTH, F.xxhash64(TRUTH).alias(LABEL), REASON, HOUR, *ORDER)
-    labelled = labelled.repartition(partitions, KEY)
-    of_id = Window.partitionBy(KEY, *([] if period is None else [HOUR])).orderBy(*ORDER)
-    so_far = of_id.rowsBetween(Window.unboundedPreceding, Window.currentRow)  # of the last one: all of the id
-    good = F.col(REASON) == 0
-    ranked = labelled.select(
-        "*",
-        F.lead(F.lit(True)).over(of_id).alias("__followed"),
-        F.when(good, F.row_number().over(of_id)).otherwise(1).alias(COUNT),
-        (F.min(LABEL).over(so_far) != F.max(LABEL).over(so_far)).alias(SEVERAL),
-    ).where(~good | F.col("__followed").isNull())
-    if period is None:
-        return ranked.select(KEY, TRUTH, LABEL, REASON, COUNT, SEVERAL)
-    candidate = F.struct(*ORDER, HOUR, TRUTH, LABEL, COUNT, SEVERAL)
-    apart = F.when(~good, F.col(ROW))
-    grouped = ranked.groupBy(KEY, REASON, apart.alias("__apart"))
-    return grouped.agg(F.sort_array(F.collect_list(candidate)).alias(CANDIDATES)).drop("__apart")
-
-
-def _account_of(frame: DataFrame, period: Period | None) -> LabelAccount:
-    """The counts of all labels; with a period those of the labels within its window, the others apart."""
-    if period is not None:
-        inside = F.filter(CANDIDATES, lambda label: period.holds(label.getField(HOUR)))
-        counts = F.transform(inside, lambda label: label.getField(COUNT))
-        total = F.aggregate(CANDIDATES, F.lit(0).cast("bigint"), lambda sum_, label: sum_ + label.getField(COUNT))
-        values = F.array_distinct(F.transform(inside, lambda label: label.getField(LABEL)))
-        frame = frame.select(
-            REASON,
-            F.aggregate(counts, F.lit(0).cast("bigint"), lambda sum_, count: sum_ + count).alias(COUNT),
-            (F.exists(inside, lambda label: label.getField(SEVERAL)) | (F.size(values) > 1)).alias(SEVERAL),
-            total.alias("__total"),
+    def _decoded(self, lines: pa.StringArray) -> Found:
+        decode = labels_of_file if self.whole_files else labels_of_line
+        if self.whole_files:
+            return Found.one_by_one(lines, np.arange(len(lines)), lambda text: decode(text, repairing=self.repairing))
+        are_plain, keys, truths = plain_labels(lines)
+        others = Found.one_by_one(
+            lines, np.flatnonzero(~are_plain), lambda text: decode(text, repairing=self.repairing)
         )
-    else:
-        frame = frame.select(REASON, COUNT, SEVERAL, F.col(COUNT).alias("__total"))
-    before_the_last = F.greatest(F.col(COUNT) - 1, F.lit(0))
-    rows = {
-        row[REASON]: row
-        for row in frame.groupBy(REASON)
-        .agg(
-            F.sum("__total").alias("total"),
-            F.sum(COUNT).alias("inside"),
-            F.count(F.when(F.col(COUNT) > 0, 1)).alias("ids"),
-            F.sum(F.when(~F.col(SEVERAL), before_the_last).otherwise(0)).alias("repeated"),
-            F.sum(F.when(F.col(SEVERAL), before_the_last).otherwise(0)).alias("contradicted"),
+        plain = pa.array(are_plain)
+        return others.in_order(np.flatnonzero(are_plain), keys.filter(plain), truths.filter(plain))
+
+    def _array_files(
+        self, lines: pa.StringArray, ranks: NDArray[np.int32], blocks: NDArray[np.int64], last: int
+    ) -> NDArray[np.int32]:
+        """The ranks of files whose first line begins as an array. last: the rank of the line before these."""
+        is_first = (ranks != np.concatenate([[last], ranks[:-1]])) & (blocks == 0)
+        firsts = zip(
+            ranks[is_first].tolist(), lines.filter(pa.array(is_first)).cast(pa.binary()).to_pylist(), strict=True
         )
-        .collect()  # as many as there are reasons
-    }
-    good = rows.get(0)
-    refused = {Refusal(reason): row["total"] for reason, row in rows.items() if reason > 0}
-    return LabelAccount(
-        read=sum(row["total"] for row in rows.values()),
-        ids=good["ids"] if good else 0,
-        repeated=good["repeated"] if good else 0,
-        contradicted=good["contradicted"] if good else 0,
-        outside_window=good["total"] - good["inside"] if good else 0,
-        refused=refused,
-        irregular=rows[IRREGULAR]["total"] if IRREGULAR in rows else 0,
-    )
+        return np.array([rank for rank, line in firsts if ARRAY_BEGINNING.match(line)], np.int32)
 
 
-def _repairs_of(records: DataFrame) -> dict[Repair, int]:
-    counted = records.where((F.col(REPAIR) > 0) & (F.col(REASON) == 0)).groupBy(REPAIR).count()
-    return {Repair(row[REPAIR]): row["count"] for row in counted.collect()}
+def plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:
+    """Which lines are one record with an id and a label of a known encoding, and the ids and truths of those."""
+    table = table_of(lines, MEMBERS)
+    data, encodings = (pc.struct_field(member_of(table, "groundTruthData"), [i]) for i in range(2))
+    ids = pc.struct_field(member_of(table, "eventMetadata"), [0])
+    known = pc.is_in(pc.utf8_upper(encodings), pa.array([*ENCODINGS, None]))
+    flags: Flags = np.asarray(known) & _is_there(pc.utf8_trim_whitespace(data)) & _is_there(ids)
+    is_text = utf_8_flags(lines)
+    if is_text is not None:
+        flags &= is_text
+    written = pc.fill_null(encodings, "CSV")
+    return flags, ids, pc.binary_join_element_wise('{"data":', json_texts(data), ',"encoding":"', written, '"}', "")
+
+
+def _is_there(texts: pa.StringArray) -> Flags:
+    flags: Flags = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
+    return flags

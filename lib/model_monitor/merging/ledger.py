@@ -90,7 +90,7 @@ class MergeLedger:
                 "outside_window": self.captures.refused.get(Refusal.OUTSIDE_WINDOW, 0),
                 "without_data": self.captures.refused.get(Refusal.WITHOUT_DATA, 0),
                 "quarantined": _by_text(self.quarantined),
-                "with_the_id_of_another": self.captures.again,
+                "with_the_id_of_another": self.captures.counts[("with the id of another",)],
             },
             "labels": {
                 "read": self.labels.read,

@@ -7,78 +7,46 @@ run reads only the hours again that have news. An hour is forgotten when the per
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame, SparkSession
+import pyarrow as pa
+import pyarrow.json
 
-from model_monitor.engine.text_lines import without_globs
-from model_monitor.merging.absent import AbsentLabel
-from model_monitor.merging.captured import KEY
+from model_monitor.engine import Session, engine_of
+from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.hours import HourFolder
-from model_monitor.merging.labels import CANDIDATES, LABEL, Labels
-from model_monitor.merging.small_tables import small_table
-from model_monitor.merging.sources import HOUR, uri_of
-from model_monitor.merging.staging import ID_SCHEMA
-from model_monitor.records.places import FILE
-from model_monitor.storage import join, storage_of
+from model_monitor.merging.rows import KEY, Side, rows_of
+from model_monitor.merging.sources import HourlyFile, HourlySource
+from model_monitor.records.places import FILE_KEY, LINE
+from model_monitor.storage import StoredFile, join
 
 PENDING = "pending"
+
+
+ID_SCHEMA = pa.schema([("id", pa.string()), ("label", pa.int64()), ("absent", pa.bool_()), ("score", pa.string())])
+"""What is kept of a capture: the id that it is joined by; the hash of its label, null without one; true if its label says
+that none came; the text of its score, if it is asked for."""
 
 
 class Pending:
     """The remembered hours of a merge's output."""
 
-    def __init__(self, spark: SparkSession, output_path: str) -> None:
-        self._spark = spark
-        self._storage = storage_of(output_path, spark)
+    def __init__(self, session: Session, output_path: str) -> None:
+        self._storage = engine_of(session).storage(output_path)
         self.folder = join(output_path, PENDING)
-        self._paths = self._listed()
 
     @property
     def hours(self) -> Collection[HourFolder]:
         """The remembered hours."""
-        return self._paths.keys()
+        return self._files.keys()
 
-    def ids(self, hours: Collection[HourFolder]) -> DataFrame:
-        """What is remembered of some hours: `staging.ID_SCHEMA` with `branch`, a text, and `hour`."""
-        rows = [(uri_of(self._paths[hour]), hour.branch, hour.hour) for hour in hours]
-        table = small_table(self._spark, rows, f"{FILE}: string, branch: string, hour: bigint")
-        if not rows:
-            return table.drop(FILE).select(
-                *[F.lit(None).cast(kind).alias(name) for name, kind in map(str.split, ID_SCHEMA.split(", "))], "*"
-            )
-        lines = self._spark.read.text([without_globs(self._paths[hour]) for hour in hours])
-        parsed = lines.select(
-            F.inline(F.array(F.from_json("value", ID_SCHEMA))), F.col("_metadata.file_path").alias(FILE)
-        )
-        return parsed.join(F.broadcast(table), FILE).drop(FILE)
-
-    def with_news(
-        self, hours: Collection[HourFolder], labels: Labels, since: int, absent: AbsentLabel | None
-    ) -> set[HourFolder]:
-        """Those of the hours whose captures have other labels by now. One scan of the ids.
-
-        since: labels of earlier hours were known before. absent: what captures are labelled with that have waited enough.
-        """
-        if not hours:
-            return set()
-        new = F.filter(CANDIDATES, lambda label: label.getField(HOUR).isNull() | (label.getField(HOUR) >= since))
-        values = labels.by_id.select(
-            F.col(KEY).alias("id"), F.transform(new, lambda label: label.getField(LABEL)).alias("new")
-        )
-        known = self.ids(hours).join(values, "id", "left")
-        differs = F.exists("new", lambda label: F.col("label").isNull() | (label != F.col("label")))
-        is_due = F.lit(False) if absent is None else _waits() & absent.is_due(F.col("hour"))
-        found = known.where(F.coalesce(differs, F.lit(False)) | is_due).select("branch", "hour").distinct()
-        return {HourFolder(row["branch"], row["hour"]) for row in found.collect()}  # as many as hours at most
-
-    def counts(self, hours: Collection[HourFolder]) -> dict[HourFolder, int]:
-        """How many captures each of the hours had. One scan of the ids."""
-        if not hours:
-            return {}
-        counted = self.ids(hours).groupBy("branch", "hour").count()
-        return {HourFolder(row["branch"], row["hour"]): row["count"] for row in counted.collect()}
+    def source(self, hours: Iterable[HourFolder]) -> HourlySource:
+        """The files of those of the hours that are remembered."""
+        files = [HourlyFile(self._files[hour], hour.branch, hour.hour) for hour in sorted(hours) if hour in self._files]
+        return HourlySource(self.folder, tuple(files), tuple(file.file.path for file in files))
 
     def remember(self, ids: Mapping[HourFolder, list[str]]) -> None:
         """Take the files as the ids of these hours.
@@ -93,13 +61,57 @@ class Pending:
         for hour in hours:
             self._storage.delete(join(self.folder, hour.state))
 
-    def _listed(self) -> dict[HourFolder, str]:
+    @cached_property
+    def _files(self) -> Mapping[HourFolder, StoredFile]:
         if not self._storage.exists(self.folder):
             return {}
         top = self._storage.resolved(self.folder)
-        paths = [file.path for file in self._storage.list_files(self.folder)]
-        return {HourFolder.of_state(path.removeprefix(top).lstrip("/")): path for path in paths}
+        files = self._storage.list_files(self.folder)
+        return {HourFolder.of_state(file.path.removeprefix(top).lstrip("/")): file for file in files}
 
 
-def _waits() -> Column:
-    return F.col("label").isNull() & F.col("absent").isNull()
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The task that makes rows of `rows.SCHEMA` of the lines of remembered hours. side: EARLIER or BEFORE."""
+
+    places: FilePlaces
+    side: Side
+
+    inputs = (LINE, FILE_KEY)
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            lines, ranks = self.places.listed(batch)
+            known = _parsed(lines.column(LINE).cast(pa.binary()).to_pylist())
+            columns = {
+                KEY: known.column("id"),
+                "branch": self.places.branches.take(ranks),
+                "hour": self.places.hours.take(ranks),
+                "label": known.column("label"),
+                "absent": known.column("absent"),
+            }
+            yield rows_of(self.side, columns).filter(known.column("id").is_valid())
+
+
+def _parsed(lines: Sequence[bytes]) -> pa.RecordBatch:
+    """The ids on some lines, one row each; all null where a line is none."""
+    content = b"\n".join(lines)
+    reading = pyarrow.json.ReadOptions(use_threads=False, block_size=len(content) + 1)
+    parsing = pyarrow.json.ParseOptions(ID_SCHEMA, unexpected_field_behavior="ignore")
+    try:
+        table = (
+            pyarrow.json.read_json(pa.BufferReader(content), reading, parsing) if content else ID_SCHEMA.empty_table()
+        )
+    except pa.ArrowInvalid:
+        table = ID_SCHEMA.empty_table()
+    if table.num_rows != len(lines):
+        table = pa.Table.from_pylist([_id(line) for line in lines], ID_SCHEMA)
+    return table.combine_chunks().to_batches()[0] if lines else pa.RecordBatch.from_pylist([], ID_SCHEMA)
+
+
+def _id(line: bytes) -> dict[str, object]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

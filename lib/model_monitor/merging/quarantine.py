@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+
+import pyarrow as pa
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
-from model_monitor.merging.labels import CONTENT, POSITION, Labels
-from model_monitor.merging.sources import RANK, HourlySource
+from model_monitor.engine import Session
+from model_monitor.merging.captured import REFUSED, Captures
+from model_monitor.merging.labels import CONTENT, POSITION, GroundTruth
+from model_monitor.merging.labels import REFUSED as REFUSED_LABELS
+from model_monitor.merging.sources import HourlySource
+from model_monitor.merging.staging import Side, mapped
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.listing import Listing
-from model_monitor.reading.quarantine import NUMBER, clear_quarantine, refused_texts, write_quarantine
+from model_monitor.reading.quarantine import NUMBER, refused_texts, write_quarantine
 from model_monitor.records.places import BLOCK_START, FILE, LINE
 from model_monitor.records.refusals import REASON
 
 
 def put_aside(
-    records: DataFrame,
-    captures: HourlySource,
-    labels: Labels,
-    label_source: HourlySource,
-    output_path: str,
-    *,
-    any_refused: bool,
-) -> str | None:
-    """Put the refused captures and labels below `output_path`, and give their folder; None if there are none.
+    captures: HourlySource, labels: HourlySource, sides: Sequence[Side], session: Session, output_path: str
+) -> str:
+    """Put the refused captures and labels below `output_path`, and give their folder. Reads both sides once more.
 
-    records: the captures. Reads both sides once more if any record was refused.
     Raises OutputFailed if they can't be written.
     """
-    if not any_refused:
-        clear_quarantine(records.sparkSession, output_path)
-        return None
-    refused = _told(records, captures).unionByName(_told(labels.refused.where(F.col(CONTENT).isNull()), label_source))
-    folders = (*captures.places, *label_source.places)
-    dataset = Dataset(refused, (), Listing(captures.path, (), folders), refusable=True)
-    elements = label_source.with_files(labels.refused.where(F.col(CONTENT).isNotNull())).select(
-        REASON, FILE, BLOCK_START, F.col(CONTENT).alias(LINE), (F.col(POSITION) + 1).alias(NUMBER)
+    lines = [_refused(side, side.task, REFUSED) for side in sides if isinstance(side.task, Captures)]
+    records = [_refused(side, side.task, REFUSED_LABELS) for side in sides if isinstance(side.task, GroundTruth)]
+    lines += [found.where(F.col(CONTENT).isNull()).select(REASON, FILE, LINE) for found in records]
+    elements = reduce(DataFrame.unionAll, [found.where(F.col(CONTENT).isNotNull()) for found in records])
+    folders = (*captures.places, *labels.places)
+    dataset = Dataset(reduce(DataFrame.unionAll, lines), (), Listing(captures.path, (), folders), refusable=True)
+    texts = elements.select(
+        REASON, FILE, F.lit(0).alias(BLOCK_START), F.col(CONTENT).alias(LINE), (F.col(POSITION) + 1).alias(NUMBER)
     )
-    return write_quarantine(dataset, output_path, refused_texts(elements))
+    return write_quarantine(dataset, output_path, refused_texts(texts))
 
 
-def _told(records: DataFrame, source: HourlySource) -> DataFrame:
-    return source.with_files(records.select(REASON, RANK, LINE)).select(REASON, FILE, LINE)
+def _refused(side: Side, task: Captures | GroundTruth, schema: pa.Schema) -> DataFrame:
+    """The refused records of one side."""
+    refused = mapped(side.lines, task.refused, task.inputs, schema)
+    return refused.withColumn(LINE, F.col(LINE).cast("string"))

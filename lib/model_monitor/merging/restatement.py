@@ -6,10 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pyspark.sql.functions as F
-from pyspark.sql import DataFrame
-
 from model_monitor.merging.hours import HourFolder, text_of
+from model_monitor.merging.rows import Counts
 from model_monitor.reading.coverage import Coverage
 
 RESTATEMENT = "restatement.json"
@@ -30,32 +28,25 @@ class RestatedHour:
     after: float
 
 
-def restated_hours(old: DataFrame, new: DataFrame, counts: Mapping[HourFolder, Coverage]) -> list[RestatedHour]:
-    """The hours whose ids have other labels in `new` than in `old`. One scan of the ids.
-
-    old, new: ids with `branch`, a text, `hour`, `label` and `absent`. counts: of the hours as they are now.
-    """
-    keys = ["branch", "hour", "id"]
-    before = old.groupBy(*keys).agg(
-        F.count("*").alias("captures"), F.max("label").alias("was"), F.max("absent").alias("was_absent")
+def restated_hours(counts: Counts, branches: Sequence[str], hours: Mapping[HourFolder, Coverage]) -> list[RestatedHour]:
+    """The hours whose ids have other labels than before. counts: of the buckets. hours: as they are now."""
+    added, changed, absent = (counts.of(name) for name in ("added", "changed", "came absent"))
+    captures, labelled = counts.of("captures before"), counts.of("labelled before")
+    return sorted(
+        (
+            RestatedHour(
+                hour,
+                added.get(key, 0),
+                changed.get(key, 0),
+                absent.get(key, 0),
+                labelled.get(key, 0) / captures[key],
+                hours[hour].share,
+            )
+            for key in {*added, *changed, *absent}
+            if (hour := HourFolder(branches[key[0]], key[1])) in hours
+        ),
+        key=lambda restated: restated.hour,
     )
-    after = new.groupBy(*keys).agg(F.max("label").alias("label"), F.max("absent").alias("absent"))
-    both = before.join(after, keys)
-    added = F.col("was").isNull() & F.col("label").isNotNull()
-    changed = F.col("was") != F.col("label")
-    came_absent = F.col("was_absent").isNull() & F.col("absent").isNotNull() & F.col("was").isNull()
-    found = both.groupBy("branch", "hour").agg(
-        F.count_if(added).alias("added"),
-        F.count_if(changed).alias("changed"),
-        F.count_if(came_absent).alias("absent"),
-        (F.sum(F.when(F.col("was").isNotNull(), F.col("captures")).otherwise(0)) / F.sum("captures")).alias("before"),
-    )
-    rows = found.where("added + changed + absent > 0").collect()  # as many as hours at most
-    hours = [(HourFolder(row["branch"], row["hour"]), row) for row in rows]
-    return [
-        RestatedHour(hour, row["added"], row["changed"], row["absent"], row["before"], counts[hour].share)
-        for hour, row in sorted(hours, key=lambda pair: pair[0])
-    ]
 
 
 def restatement_json(hours: Sequence[RestatedHour], first: int, last: int) -> bytes:

@@ -15,31 +15,36 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
-import pyspark.sql.functions as F
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from model_monitor.errors import NO_DATA, BadInput, NoData
-from model_monitor.merging.captured import KEY, captured_records
+from model_monitor.merging.captured import CapturedLines, Captures
 from model_monitor.merging.detection import format_of
+from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.hours import HourFolder, text_of
-from model_monitor.merging.labels import CANDIDATES, Labels, Period, no_labels, read_labels
+from model_monitor.merging.joining import Join
+from model_monitor.merging.labels import ARRAY_FILES, GroundTruth, LabelAccount
 from model_monitor.merging.ledger import LEDGER, MergeLedger
-from model_monitor.merging.pending import Pending
+from model_monitor.merging.manifests import outputs_of_manifests
+from model_monitor.merging.pending import Pending, Remembered
 from model_monitor.merging.placing import place_hours
 from model_monitor.merging.quarantine import put_aside
 from model_monitor.merging.request import MergeRequest
 from model_monitor.merging.restatement import RESTATEMENT, RestatedHour, is_of_window, restated_hours, restatement_json
-from model_monitor.merging.sources import HOUR, HourlySource, list_hours, partitions_of
-from model_monitor.merging.staging import StagedHours, stage
+from model_monitor.merging.rows import Side as Of
+from model_monitor.merging.sources import HourlySource, list_hours, partitions_of
+from model_monitor.merging.staging import Side, StagedHours, parts_of, stage
 from model_monitor.merging.to_label import TO_LABEL, chosen_ids, to_label_json
-from model_monitor.merging.transformed import outputs_of_manifests, transformed_records
+from model_monitor.merging.transform_lines import Outputs
 from model_monitor.outputs.files import current_run, publish
 from model_monitor.reading.damaged_files import damaged_files_named
-from model_monitor.reading.formats import CaptureFormat
-from model_monitor.reading.heads import longest_line
+from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
+from model_monitor.reading.heads import head_of, longest_line
+from model_monitor.reading.quarantine import clear_quarantine
+from model_monitor.records.decoding import CSV, JSON
 from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
@@ -79,18 +84,12 @@ def merge(
     if captures.files:
         before_reading(longest_line(storage_of(captures.path, spark), captures.files[0].file))
     with _staging(spark, request) as folder:
-        with (
-            damaged_files_named(spark, captures.stored_files),
-            _labels_for(spark, request, captures, request.hours) as (labels, label_source),
-        ):
-            records = _records_of(spark, request, captures, request.hours)
-            staged = stage(spark, records, labels, captures, join(folder, "window"), absent=request.absent)
-            ledger = _account(spark, request, captures, label_source, staged, labels, pending)
-            _require_enough(request, ledger, records, captures, labels, label_source)
-            known = _remembered(request, pending)
-            news = pending.with_news(known, labels, request.first or 0, request.absent) if pending else set()
-        again = _merged_again(spark, request, news, pending, join(folder, "earlier"))
-        restated = _restated(spark, request, pending, staged, again)
+        window = _Hours(spark, request, captures, request.hours, pending)
+        staged = window.staged(join(folder, "window"), before=window.among, earlier=_remembered(request, pending))
+        ledger = _account(request, window, staged)
+        _require_enough(request, ledger, window)
+        again = _merged_again(spark, request, staged, pending, join(folder, "earlier"))
+        restated = _restated(pending, again, staged)
         _log(ledger, restated)
         storage = storage_of(request.output_path, spark)
         before_publishing()
@@ -107,39 +106,93 @@ def _list_captures(spark: SparkSession, request: MergeRequest, hours: Collection
     return outputs_of_manifests(spark, list_hours(spark, request.captures, hours))
 
 
-def _records_of(
-    spark: SparkSession, request: MergeRequest, captures: HourlySource, hours: Collection[int] | None
-) -> DataFrame:
-    """The captured records, whatever they are, as rows with `captured.COLUMNS`."""
-    dataset_format = request.dataset_format or format_of(spark, captures)
-    score = request.to_label.score if request.to_label else None
-    if isinstance(dataset_format, CaptureFormat):
-        return captured_records(spark, captures, hours=hours, score=score)
-    return transformed_records(spark, captures, dataset_format, hours=hours, score=score)
+class _Hours:
+    """The captures of some hours, the labels that may be theirs, and how they meet."""
 
+    def __init__(
+        self,
+        spark: SparkSession,
+        request: MergeRequest,
+        captures: HourlySource,
+        hours: Collection[int] | None,
+        pending: Pending | None,
+    ) -> None:
+        self.spark, self.request, self.captures, self._hours, self._pending = spark, request, captures, hours, pending
+        self.labels = self._labels()
+        self._parts = parts_of(captures, pending.hours if pending else ())
+        self._arrays: Collection[int] = ()
 
-@contextmanager
-def _labels_for(
-    spark: SparkSession, request: MergeRequest, captures: HourlySource, hours: Collection[int] | None
-) -> Iterator[tuple[Labels, HourlySource]]:
-    """The labels that may be those of the captures of these hours, and where they are from."""
-    waits = request.late_hours is not None
-    storage = storage_of(request.labels, spark)
-    if waits and not storage.exists(request.labels):
-        source = HourlySource(storage.resolved(request.labels), (), ())
-    else:
-        source = list_hours(spark, request.labels, request.label_hours(hours))
-    if source.files:
-        count = partitions_of(captures, source)
-        with (
-            damaged_files_named(spark, source.stored_files),
-            read_labels(spark, source, period=request.period, repairing=request.repairing, partitions=count) as labels,
-        ):
-            yield labels, source
-    elif waits:
-        yield no_labels(spark, request.period), source
-    else:
+    @property
+    def among(self) -> list[HourFolder]:
+        """The remembered hours among these."""
+        if self._pending is None or self._hours is None:
+            return []
+        return [hour for hour in self._pending.hours if hour.hour in self._hours]
+
+    @property
+    def sides(self) -> list[Side]:
+        """The captures, and the labels line by line and in files that are one array."""
+        sides = [self._records()] if self.captures.files else []
+        if self.labels.files:
+            truth = GroundTruth(FilePlaces.of(self.labels.files, ()), self.request.repairing, self._arrays)
+            sides.append(Side(self.labels.lines(self.spark), truth))
+            if self._arrays:
+                files = self.labels.of_files(self._arrays).lines(self.spark, whole_files=True)
+                sides.append(Side(files, replace(truth, whole_files=True)))
+        return sides
+
+    def staged(
+        self, folder: str, *, before: Collection[HourFolder] = (), earlier: Collection[HourFolder] = ()
+    ) -> StagedHours:
+        """The hours, merged. before, earlier: remembered hours that are merged again, and that may have news.
+
+        One scan of the lines, and another one if a file of labels begins as an array.
+        """
+        request = self.request
+        merging = Join(self._parts, request.period, request.absent, request.first or 0)
+        remembered = [*self._remembered(before, Of.BEFORE), *self._remembered(earlier, Of.EARLIER)]
+        count = partitions_of(self.captures, self.labels)
+        with damaged_files_named(self.spark, (*self.captures.stored_files, *self.labels.stored_files)):
+            staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
+            self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
+            if self._arrays:
+                staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
+        return staged
+
+    def _labels(self) -> HourlySource:
+        request, spark = self.request, self.spark
+        storage = storage_of(request.labels, spark)
+        if request.late_hours is not None and not storage.exists(request.labels):
+            return HourlySource(storage.resolved(request.labels), (), ())
+        source = list_hours(spark, request.labels, request.label_hours(self._hours))
+        if source.files or request.late_hours is not None:
+            return source
         raise NoData(f"{NO_DATA}: {request.labels} has no file{_in_window(request)} that is neither hidden nor empty")
+
+    def _records(self) -> Side:
+        """The captured lines, and what makes records of them, whatever they are."""
+        kind = self.request.dataset_format or format_of(self.spark, self.captures)
+        score = self.request.to_label.score if self.request.to_label else None
+        decoder = CapturedLines(score) if isinstance(kind, CaptureFormat) else Outputs(_encoding_of(kind), score)
+        places = FilePlaces.of(self.captures.files, self._parts.branches)
+        header = self._header() if isinstance(kind, CsvFormat) and kind.header else None
+        whole_files = isinstance(kind, JsonFormat) and not kind.lines
+        lines = self.captures.lines(self.spark, whole_files=whole_files)
+        return Side(lines, Captures(decoder, places, self._hours, header))
+
+    def _header(self) -> str:
+        head = head_of(storage_of(self.captures.path, self.spark), self.captures.files[0].file)
+        return head.decode("utf-8", "replace").splitlines()[0]
+
+    def _remembered(self, hours: Collection[HourFolder], side: Of) -> list[Side]:
+        source = self._pending.source(hours) if self._pending else None
+        if source is None or not source.files:
+            return []
+        return [Side(source.lines(self.spark), Remembered(FilePlaces.of(source.files, self._parts.branches), side))]
+
+
+def _encoding_of(outputs: CsvFormat | JsonFormat) -> str:
+    return CSV if isinstance(outputs, CsvFormat) else JSON
 
 
 @contextmanager
@@ -158,51 +211,19 @@ def _staging(spark: SparkSession, request: MergeRequest) -> Iterator[str]:
             storage.delete(above)
 
 
-def _account(
-    spark: SparkSession,
-    request: MergeRequest,
-    captures: HourlySource,
-    label_source: HourlySource,
-    staged: StagedHours,
-    labels: Labels,
-    pending: Pending | None,
-) -> MergeLedger:
-    matched, earlier = labels.account.ids - staged.lone, 0
-    if labels.period is not None and pending is not None:
-        remembered = pending.ids(_remembered(request, pending))
-        matched, earlier = _met(spark, labels, labels.period, staged, remembered)
+def _account(request: MergeRequest, window: _Hours, staged: StagedHours) -> MergeLedger:
     last = request.last if request.last is not None else max((hour.hour for hour in staged.hours), default=0)
     return MergeLedger(
         staged,
-        labels.account,
-        matched,
-        earlier,
+        LabelAccount.of(staged.counts),
+        staged.counts[("labels matched",)],
+        staged.counts[("labels matched earlier",)],
         as_of=request.as_of or last + 1,
-        files=[file.file for file in captures.files],
-        label_files=[file.file for file in label_source.files],
+        files=window.captures.stored_files,
+        label_files=window.labels.stored_files,
         first=request.first,
         last=request.last,
     )
-
-
-def _met(
-    spark: SparkSession, labels: Labels, period: Period, staged: StagedHours, remembered: DataFrame
-) -> tuple[int, int]:
-    """How many ids with labels of the window have a labelled capture in it, and how many of the others in an earlier hour.
-
-    One scan of the ids.
-    """
-    inside = labels.by_id.where(F.exists(CANDIDATES, lambda label: period.holds(label.getField(HOUR)))).select(
-        F.col(KEY).alias("id")
-    )
-    here = staged.read_ids(spark).where("label is not null").select("id").distinct().withColumn("here", F.lit(True))
-    earlier = remembered.select("id").distinct().withColumn("earlier", F.lit(True))
-    joined = inside.join(here, "id", "left").join(earlier, "id", "left")
-    [row] = joined.agg(
-        F.count("here").alias("here"),
-        F.count_if(F.col("here").isNull() & F.col("earlier").isNotNull()).alias("earlier"),
-    ).collect()
-    return row["here"], row["earlier"]
 
 
 def _remembered(request: MergeRequest, pending: Pending | None) -> list[HourFolder]:
@@ -215,50 +236,35 @@ def _remembered(request: MergeRequest, pending: Pending | None) -> list[HourFold
 
 
 def _merged_again(
-    spark: SparkSession, request: MergeRequest, news: set[HourFolder], pending: Pending | None, folder: str
+    spark: SparkSession, request: MergeRequest, staged: StagedHours, pending: Pending | None, folder: str
 ) -> StagedHours:
     """The hours that have news, merged from their captures and all labels that may be theirs."""
-    hours = {hour.hour for hour in news}
-    captures = _list_captures(spark, request, hours) if hours else None
-    if captures is None or pending is None:
+    news = staged.hours_counted("news").keys()
+    if pending is None or not news:
         return StagedHours(folder)
-    with (
-        damaged_files_named(spark, captures.stored_files),
-        _labels_for(spark, request, captures, hours) as (labels, _),
-    ):
-        records = _records_of(spark, request, captures, hours)
-        staged = stage(spark, records, labels, captures, folder, absent=request.absent)
-    had = pending.counts(news)
-    gone = {hour for hour in news if hour not in staged.hours or staged.hours[hour].captures < had[hour]}
+    hours = {hour.hour for hour in news}
+    again = _Hours(spark, request, _list_captures(spark, request, hours), hours, pending).staged(folder, before=news)
+    had = again.hours_counted("remembered")
+    gone = {hour for hour in news if hour not in again.hours or again.hours[hour].captures < had[hour]}
     for hour in sorted(gone):
         log.warning("%s stays as it is: captures of it that were merged before are gone", hour.path)
-    return staged.of(news - gone)
+    return again.of(news - gone)
 
 
-def _restated(
-    spark: SparkSession, request: MergeRequest, pending: Pending | None, staged: StagedHours, again: StagedHours
-) -> list[RestatedHour]:
+def _restated(pending: Pending | None, *merged: StagedHours) -> list[RestatedHour]:
     """What has changed since these hours were merged before."""
     if pending is None:
         return []
-    restated: list[RestatedHour] = []
-    for found in (again, staged):
-        before = [hour for hour in found.hours if hour in pending.hours]
-        if before:
-            restated += restated_hours(pending.ids(before), found.read_ids(spark), found.hours)
-    return sorted(restated, key=lambda one: one.hour)
+    found = [one for hours in merged for one in restated_hours(hours.counts, hours.parts.branches, hours.hours)]
+    return sorted(found, key=lambda one: one.hour)
 
 
-def _require_enough(
-    request: MergeRequest,
-    ledger: MergeLedger,
-    records: DataFrame,
-    captures: HourlySource,
-    labels: Labels,
-    label_source: HourlySource,
-) -> None:
-    refused = sum(ledger.quarantined.values()) + sum(ledger.labels.refused.values())
-    quarantine = put_aside(records, captures, labels, label_source, request.output_path, any_refused=refused > 0)
+def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) -> None:
+    quarantine = None
+    if ledger.quarantined or ledger.labels.refused:
+        quarantine = put_aside(window.captures, window.labels, window.sides, window.spark, request.output_path)
+    else:
+        clear_quarantine(window.spark, request.output_path)
     sides = (
         ("captures", ledger.quarantined, ledger.captures_read),
         ("labels", ledger.labels.refused, ledger.labels.read),
@@ -298,7 +304,7 @@ def _publish(
     if request.late_hours is not None and request.first is not None and request.last is not None:
         files[RESTATEMENT] = _restatement(spark, request, restated, request.first, request.last)
     if request.to_label is not None:
-        files[TO_LABEL] = to_label_json(chosen_ids(staged.read_ids(spark), request.to_label))
+        files[TO_LABEL] = to_label_json(chosen_ids(spark, staged.waiting, request.to_label))
     before = current_run(request.output_path, spark)
     if before is None or before.digests != {name: sha256(content).hexdigest() for name, content in files.items()}:
         publish(files, request.output_path, spark)

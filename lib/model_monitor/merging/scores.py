@@ -1,13 +1,15 @@
-"""Where in a model's reply its score is. A path into CSV is the index of a cell, into JSON the names of members."""
+"""Where in a model's reply its score is. A path into CSV is the index of a cell, into JSON the names of members. Pure."""
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
-
-import pyspark.sql.functions as F
-from pyspark.sql import Column
+from typing import Any
 
 from model_monitor.records.decoding import CSV
+
+STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +18,29 @@ class Score:
 
     attribute: str = "0"
 
-    def of_reply(self, data: Column, encoding: Column) -> Column:
-        """The score as text; null if the reply has none there."""
-        row = F.split(F.trim(data), "[\r\n]", 2).getItem(0)
-        cell = (
-            F.try_element_at(F.split(row, ","), F.lit(int(self.attribute) + 1)) if self.attribute.isdecimal() else None
-        )
-        member = F.get_json_object(row, f"$[{self.attribute}]" if cell is not None else f"$.{self.attribute}")
-        return F.when(F.upper(encoding) == CSV, F.lit(None).cast("string") if cell is None else F.trim(cell)).otherwise(
-            member
-        )
+    def of_reply(self, data: str | None, encoding: str | None) -> str | None:
+        """The score as text; None if the reply has none there."""
+        row = re.split("[\r\n]", (data or "").strip(" "), maxsplit=1)[0]
+        if (encoding or "").upper() == CSV:
+            return self._cell_of(row.split(","))
+        return self._member_of(row)
+
+    def _cell_of(self, cells: list[str]) -> str | None:
+        place = int(self.attribute) if self.attribute.isdecimal() else len(cells)
+        return cells[place].strip(" ") if place < len(cells) else None
+
+    def _member_of(self, row: str) -> str | None:
+        try:
+            found = json.loads(row, parse_float=str, parse_int=str)
+        except (ValueError, RecursionError):
+            return None
+        path = f"[{self.attribute}]" if self.attribute.isdecimal() else self.attribute
+        for name, index in STEP.findall(path):
+            found = _inside(found, int(index) if index else name)
+        return found if found is None or isinstance(found, str) else json.dumps(found)
 
 
-def no_score() -> Column:
-    """The score where none is asked for."""
-    return F.lit(None).cast("string")
+def _inside(value: Any, step: int | str) -> Any:
+    if isinstance(step, str):
+        return value.get(step) if isinstance(value, dict) else None
+    return value[step] if isinstance(value, list) and step < len(value) else None

@@ -6,13 +6,15 @@ Which ones are taken depends on the ids and the seed alone, so that a rerun list
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyspark.sql.functions as F
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Window
 
+from model_monitor.engine import Session, engine_of
 from model_monitor.merging.scores import Score
+from model_monitor.records.places import LINE
 
 TO_LABEL = "to_label.jsonl"
 
@@ -35,18 +37,22 @@ class ToLabel:
     seed: int = 0
 
 
-def chosen_ids(ids: DataFrame, wanted: ToLabel) -> list[dict[str, object]]:
+def chosen_ids(session: Session, files: Sequence[str], wanted: ToLabel) -> list[dict[str, object]]:
     """The ids to label, by stratum. Two scans of the ids.
 
-    ids: as `StagedHours.read_ids` gives them; one id counts once.
+    files: with the captures that wait, as `joining` writes them; one id counts once.
     """
-    waiting = ids.where("label is null and absent is null").groupBy("id").agg(F.max("score").alias("score"))
+    if not files:
+        return []
+    lines = engine_of(session).lines(files).partitions(LINE).frame
+    known = lines.select(F.from_json(LINE, "id string, score string").alias("known")).select("known.*")
+    waiting = known.groupBy("id").agg(F.max("score").alias("score"))
     scored = waiting.select("id", F.expr("try_cast(score as double)").alias("score"))
     binned = scored.withColumn("bin", F.format_string(DIGITS, "score").cast("double"))
     counts = {row["bin"]: row["count"] for row in binned.groupBy("bin").count().collect()}  # bounded by the digits
     if not counts:
         return []
-    table = ids.sparkSession.createDataFrame(list(_strata(counts).items()), "upTo double, stratum int")
+    table = known.sparkSession.createDataFrame(list(_strata(counts).items()), "upTo double, stratum int")
     order = Window.partitionBy("stratum").orderBy(F.xxhash64(F.lit(wanted.seed), "id"), "id")
     ranked = (
         binned.join(F.broadcast(table), F.col("bin").eqNullSafe(F.col("upTo")))

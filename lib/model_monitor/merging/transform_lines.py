@@ -1,27 +1,34 @@
-"""Outputs of a batch transform in JSON: the appended id and time, and the rest as it stands there. Pure.
+"""Outputs of batch transforms as records that can be joined, in the shape of a captured record. Pure.
 
-Executors import this module. The two members are cut out of the text, so that what remains is the model's own, to the last
-digit. Source: C3.2.
+Executors import this module. The appended id and time are cut out of the text, so that what remains is the model's own, to the
+last digit. Source: C3.2, C6.3: the merged record has the id as its `eventId`, and no time.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from json.decoder import JSONDecodeError
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from model_monitor.merging.captured import Records, microseconds, scores_of
+from model_monitor.merging.rows import json_texts
+from model_monitor.merging.scores import Score
+from model_monitor.records.decoding import CSV
+from model_monitor.records.refusals import Refusal
+from model_monitor.records.windows import parse_time
 
 INFERENCE_ID, INFERENCE_TIME = "SageMakerInferenceId", "SageMakerInferenceTime"
 
-SCHEMA = "__key string, __written string, __data string, __is_json boolean"
-ARROW = pa.schema(
-    [("__key", pa.string()), ("__written", pa.string()), ("__data", pa.string()), ("__is_json", pa.bool_())]
-)
-
 _DECODER = json.JSONDecoder()
 _BLANKS = " \t\r\n"
+
+LAST_TWO_CELLS = re.compile(r'(.*?),\s*"?([^",]+)"?\s*,\s*"?([^",]+)"?\s*', re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,39 @@ class TransformOutput:
     is_json: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The decoder of a transform's outputs. encoding: CSV or JSON. score: where in the output the score is, if asked for."""
+
+    encoding: str
+    score: Score | None = None
+
+    def __call__(self, lines: pa.StringArray) -> Records:
+        take_apart: Callable[[str], TransformOutput] = csv_output if self.encoding == CSV else transform_output
+        found = [_decoded(line, take_apart) for line in lines.cast(pa.binary()).to_pylist()]
+        reasons = np.array([reason for reason, _ in found], np.int32)
+        outputs = [output for _, output in found]
+        data = pa.array([output.data for output in outputs], pa.string())
+        ids = pa.array([output.inference_id for output in outputs], pa.string())
+        times = microseconds(pa.array([output.time for output in outputs], pa.string()))
+        scores = scores_of(self.score, data, pa.repeat(self.encoding, len(data)))
+        return Records(reasons, ids, ids, times, self._opened(data, ids), scores)
+
+    def _opened(self, data: pa.StringArray, ids: pa.StringArray) -> pa.StringArray:
+        """The captured record that each output is, without the brace that closes it."""
+        before = '{"eventVersion":"0","captureData":{"batchTransformOutput":{"data":'
+        between = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
+        return pc.binary_join_element_wise(before, json_texts(data), between, json_texts(ids), "}", "")
+
+
+def csv_output(line: str) -> TransformOutput:
+    """A line of CSV taken apart. Without a time in the last cell the last two are cells of the model's own."""
+    found = LAST_TWO_CELLS.fullmatch(line)
+    if found is None or parse_time(found[3].strip(" ")) is None:
+        return TransformOutput()
+    return TransformOutput(found[2].strip(" ") or None, found[3].strip(" "), found[1])
+
+
 def transform_output(text: str) -> TransformOutput:
     """An output, a line or a whole file, taken apart."""
     try:
@@ -44,21 +84,6 @@ def transform_output(text: str) -> TransformOutput:
     appended = {name: value for name, value, _ in members if name in (INFERENCE_ID, INFERENCE_TIME)}
     rest = ",".join(span for name, _, span in members if name not in appended)
     return TransformOutput(_text(appended.get(INFERENCE_ID)), _text(appended.get(INFERENCE_TIME)), f"{{{rest}}}")
-
-
-def split_outputs(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Texts, the first column, as rows with `SCHEMA` in front of their other columns."""
-    for batch in batches:
-        raw = batch.column(0).cast(pa.binary()).to_pylist()  # as text it would have to be UTF-8
-        outputs = [transform_output((text or b"").decode("utf-8", "replace")) for text in raw]
-        columns = [
-            pa.array([output.inference_id for output in outputs], pa.string()),
-            pa.array([output.time for output in outputs], pa.string()),
-            pa.array([output.data for output in outputs], pa.string()),
-            pa.array([output.is_json for output in outputs], pa.bool_()),
-        ]
-        fields = [*ARROW, *list(batch.schema)]
-        yield pa.RecordBatch.from_arrays([*columns, *batch.columns], schema=pa.schema(fields))
 
 
 def _members(text: str) -> Iterator[tuple[str, object, str]]:
@@ -95,4 +120,15 @@ def _after_blanks(text: str, at: int) -> int:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None or value == "" else str(value)
+    text = "" if value is None else str(value)
+    return text.encode("utf-8", "replace").decode() or None  # half a pair of surrogates is no text
+
+
+def _decoded(line: bytes, take_apart: Callable[[str], TransformOutput]) -> tuple[int, TransformOutput]:
+    try:
+        output = take_apart(line.decode())
+    except UnicodeDecodeError:
+        return Refusal.NOT_UTF_8, TransformOutput()
+    if not output.is_json:
+        return Refusal.NOT_A_JSON_OBJECT, output
+    return (0 if output.inference_id else Refusal.NO_ID), output

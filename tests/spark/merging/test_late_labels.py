@@ -100,6 +100,21 @@ def test_a_label_that_comes_later_restates_its_hour_and_no_other(merge, tmp_path
     )
 
 
+def test_waiting_and_restating_take_a_handful_of_jobs(merge, tmp_path, jobs_of):
+    write_captures(tmp_path, 0, [captured(1), captured(2)])
+    write_labels(tmp_path, 0, [label("event-1")])
+    with jobs_of() as waiting:
+        merge(0, late_hours=WEEK)
+    write_captures(tmp_path, 1, [captured(3, hour=1)])
+    write_labels(tmp_path, 1, [label("event-2"), label("event-3")])
+    with jobs_of() as restating:
+        merged = merge(1, late_hours=WEEK)
+
+    assert [hour.added for hour in merged.restated] == [1]
+    assert len(waiting) <= 3
+    assert len(restating) <= 6  # the window, and the hour with news
+
+
 def test_a_rerun_changes_no_file(merge, tmp_path):
     write_captures(tmp_path, 0, [captured(1), captured(2)])
     write_captures(tmp_path, 1, [captured(3, hour=1)])

@@ -53,6 +53,18 @@ def test_a_truncated_gzip_is_named_and_nothing_is_published(merge, tmp_path, wri
     assert merged_files(tmp_path / "merged") == {}
 
 
+def test_a_merge_is_a_handful_of_jobs_whatever_there_is_to_merge(merge, tmp_path, jobs_of):
+    """Both sides to their buckets, their lines to their hours, and the files: a job each, as Spark counts them."""
+    for hours in (1, 6):
+        for hour in range(hours):
+            write_captures(tmp_path, hour, [captured(f"{hour}-{number}", hour=hour) for number in range(40)])
+            write_labels(tmp_path, hour, [label(f"event-{hour}-{number}") for number in range(40)])
+        with jobs_of() as jobs:
+            merge(0, hours - 1, output=f"merged-{hours}")
+
+        assert len(jobs) <= 3
+
+
 def test_every_record_of_both_sides_is_accounted_for(merge, tmp_path):
     """C11.14 and C11.15: captures are all kept, of an id's labels the last counts."""
     write_captures(

@@ -192,6 +192,16 @@ def test_a_deequ_of_the_users_own_leaves_ours_out(clone, environment, tmp_path, 
     assert f"{tmp_path}/d.jar" not in " ".join(submission.command)
 
 
+def test_the_merge_gets_no_jar_and_a_job_of_that_name_of_the_users_own_does(clone, environment, tmp_path):
+    (clone.jobs / "merge.py").touch()
+    own = tmp_path / "own" / "merge.py"
+    own.parent.mkdir()
+    own.touch()
+
+    assert "--jars" not in command(clone, environment, "merge").command
+    assert after(command(clone, environment, str(own)), "--jars") == f"{tmp_path}/d.jar"
+
+
 def test_a_job_is_looked_for_here_then_in_the_clone_then_by_name(clone, environment, tmp_path):
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "baseline.py").touch()

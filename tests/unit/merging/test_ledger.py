@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+from model_monitor.merging.captured import REFUSED_CAPTURES
 from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.labels import LabelAccount
 from model_monitor.merging.ledger import MergeLedger
+from model_monitor.merging.rows import Counts
 from model_monitor.merging.staging import StagedHours
 from model_monitor.reading.coverage import Coverage
 from model_monitor.records.refusals import Refusal
@@ -16,7 +18,9 @@ FIRST = 474000
 
 def ledger(hours, *, labels=None, refused=None, **more):
     staged = StagedHours(
-        "", {HourFolder("e/v", FIRST + hour): counts for hour, counts in hours.items()}, refused=refused or {}
+        "",
+        {HourFolder("e/v", FIRST + hour): counts for hour, counts in hours.items()},
+        counts=Counts({(REFUSED_CAPTURES, int(reason)): count for reason, count in (refused or {}).items()}),
     )
     return MergeLedger(staged, labels or LabelAccount(), **{"matched": 0, "earlier": 0, "as_of": FIRST + 1, **more})
 

@@ -7,7 +7,9 @@ import json
 import pyarrow as pa
 import pytest
 
-from model_monitor.merging.transform_lines import TransformOutput, split_outputs, transform_output
+from model_monitor.merging.transform_lines import Outputs, TransformOutput, csv_output, transform_output
+from model_monitor.records.decoding import JSON
+from model_monitor.records.refusals import Refusal
 
 
 def test_id_and_time_are_cut_out_of_the_text():
@@ -48,13 +50,24 @@ def test_an_object_is_taken_apart_exactly_when_json_reads_it(text):
     assert json.loads(transform_output(text).data) == json.loads(text)
 
 
-def test_batches_keep_their_other_columns_and_bytes_that_are_no_text():
-    lines = pa.array([b'{"SageMakerInferenceId":"i"}', b"\xff"], pa.binary()).view(pa.string())
-    batch = pa.RecordBatch.from_arrays([lines, pa.array([1, 2])], names=["__line", "n"])
+def test_an_output_that_is_no_text_is_refused_beside_a_good_one():
+    lines = pa.array([b'{"SageMakerInferenceId":"i","x":"\t"}'.replace(b"\t", b"\\t"), b"\xff", b"[]"], pa.binary())
 
-    [found] = split_outputs([batch])
+    records = Outputs(JSON)(lines.view(pa.string()))
 
-    assert found.schema.names == ["__key", "__written", "__data", "__is_json", "__line", "n"]
-    assert found.column(0).to_pylist() == ["i", None]
-    assert found.column(3).to_pylist() == [True, False]
-    assert found.column(5).to_pylist() == [1, 2]
+    assert records.reasons.tolist() == [0, Refusal.NOT_UTF_8, Refusal.NOT_A_JSON_OBJECT]
+    opened = json.loads(records.opened[0].as_py() + "}")
+    assert opened["captureData"]["batchTransformOutput"] == {"data": '{"x":"\\t"}', "encoding": "JSON"}
+
+
+@pytest.mark.parametrize(
+    ("line", "output"),
+    [
+        ('7,"a, b",0.10, i ,2024-03-04T00:49:15Z', TransformOutput("i", "2024-03-04T00:49:15Z", '7,"a, b",0.10')),
+        ('7,"i" , "2024-03-04T00:49:15Z" ', TransformOutput("i", "2024-03-04T00:49:15Z", "7")),
+        ("8,0.2,0.3,0.4", TransformOutput()),
+        ("8", TransformOutput()),
+    ],
+)
+def test_the_last_two_cells_of_a_line_are_its_id_and_time_if_the_last_one_is_a_time(line, output):
+    assert csv_output(line) == output

@@ -1,28 +1,38 @@
-"""Captured lines as Spark takes them for a merge, held against Python's own JSON parser."""
+"""Captured lines as a merge takes them, many at once, held against Python's own JSON parser."""
 
 from __future__ import annotations
 
 import json
 
+import pyarrow as pa
 import pytest
-from tests.spark.merging.records import FIRST, captured, write_lines
+from tests.spark.merging.records import FIRST, captured
+from tests.unit.merging.lines import batches_of, capture_rows, counts_in, places_of
 from tests.unit.records.captured_lines import some_lines
 
-from model_monitor.merging.captured import HOUR, KEY, LINE, OPENED, TIME, captured_records
-from model_monitor.merging.sources import list_hours
-from model_monitor.records.refusals import REASON, Refusal
+from model_monitor.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, captured_record
+from model_monitor.merging.rows import Side
+from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import MEMBER
 
 
+def decoded(lines):
+    """Reason and key of each line."""
+    records = CapturedLines()(pa.array(lines, pa.binary()).view(pa.string()))
+    return list(zip(records.reasons.tolist(), records.keys.to_pylist(), strict=True))
+
+
 @pytest.fixture
-def read(spark, tmp_path):
-    """`read(lines)` gives the rows of captured lines in the folder of the tests' first hour."""
+def read(tmp_path):
+    """`read(lines)` gives the rows of captured lines in the folder of the tests' first hour, and why others are refused."""
 
     def reading(lines, folder="2024/03/04/00", hours=None):
         path = tmp_path / folder / "a.jsonl"
         path.parent.mkdir(parents=True)
         path.write_bytes(b"".join(line + b"\n" for line in lines))
-        return captured_records(spark, list_hours(spark, str(tmp_path), None), hours=hours).collect()
+        rows = capture_rows(tmp_path, hours=hours)
+        kept = [row for batch in rows for row in batch.to_pylist() if row["side"] == Side.CAPTURE]
+        return kept, [reason for (reason,) in counts_in(rows).of(REFUSED_CAPTURES)]
 
     return reading
 
@@ -47,20 +57,31 @@ def expected(line: bytes) -> tuple[int, str | None]:
     return (0, key) if key else (Refusal.NO_ID, None)
 
 
-def test_every_kind_of_line_is_taken_as_pythons_parser_takes_it(read):
-    lines = sorted({line for line in some_lines(seed=3, count=1500) if _is_text(line)})
-    found = {row[LINE].encode(): (row[REASON], row[KEY]) for row in read(lines)}
+def test_every_kind_of_line_is_taken_as_pythons_parser_takes_it():
+    lines = sorted(set(some_lines(seed=3, count=1500)))
+    found = dict(zip(lines, decoded(lines), strict=True))
+    keyed = {line: expected(line) for line in lines}
 
-    assert [line for line in lines if found[line] != expected(line)] == []
-    assert {expected(line)[0] for line in lines} >= {0, Refusal.NOT_A_JSON_OBJECT, Refusal.NOT_A_CAPTURE, Refusal.NO_ID}
+    assert [line for line in lines if found[line][0] != keyed[line][0]] == []
+    assert [line for line in lines if not keyed[line][0] and found[line] != keyed[line]] == []
+    assert {reason for reason, _ in keyed.values()} >= {
+        *(0, Refusal.NOT_A_JSON_OBJECT, Refusal.NOT_A_CAPTURE, Refusal.NO_ID, Refusal.NOT_UTF_8)
+    }
 
 
-def _is_text(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def test_lines_that_are_alike_are_taken_as_each_of_them_alone():
+    """By the thousand, beside one that differs, and one by one."""
+    documents = [captured(number, inference_id=f"id {number}" if number % 3 else None) for number in range(100)]
+    documents[7]["eventMetadata"] = {"eventId": ""}
+    documents[8]["futureMember"] = {"a": [1, 2.50]}
+    documents[9]["eventMetadata"]["eventId"] = 'quoted "id"'
+    documents[10]["eventMetadata"]["inferenceId"] = 10.50
+    lines = [json.dumps(document).encode() for document in documents]
+    alone = [captured_record(line) for line in lines]
+
+    assert decoded(lines) == [(one.reason, one.key) for one in alone]
+    assert [decoded([line])[0] for line in lines] == decoded(lines)
+    assert decoded(lines)[7:11] == [(Refusal.NO_ID, None), (0, "id 8"), (0, 'quoted "id"'), (0, "10.5")]
 
 
 GOOD = json.dumps(captured(1))
@@ -90,11 +111,10 @@ GOOD = json.dumps(captured(1))
     ],
 )  # fmt: skip
 def test_a_line_is_one_object_to_its_end(read, line, reason):
-    [row] = read([line.encode()])
+    rows, reasons = read([line.encode()])
 
-    assert row[REASON] == reason
-    assert row[KEY] == ("event-1" if reason == 0 else None)
-    assert reason != 0 or row[OPENED] + "}" == line.strip()
+    assert [(row["key"], row["text"] + "}") for row in rows] == ([] if reason else [("event-1", line.strip())])
+    assert reasons == ([reason] if reason else [])
 
 
 @pytest.mark.parametrize(
@@ -113,10 +133,10 @@ def test_a_line_is_one_object_to_its_end(read, line, reason):
 def test_times_are_read_and_others_are_the_beginning_of_the_folders_hour(read, written, seconds):
     record = captured(1)
     record["eventMetadata"]["inferenceTime"] = written
-    [row] = read([json.dumps(record).encode()])
+    [row], _ = read([json.dumps(record).encode()])
 
-    assert row[HOUR] == FIRST
-    assert row[TIME] == (FIRST * 3600 + seconds) * 1_000_000
+    assert row["hour"] == FIRST
+    assert row["time"] == (FIRST * 3600 + seconds) * 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -131,15 +151,18 @@ def test_times_are_read_and_others_are_the_beginning_of_the_folders_hour(read, w
 def test_outside_hour_folders_the_time_decides(read, written, reason):
     record = captured(1)
     record["eventMetadata"]["inferenceTime"] = written
-    [row] = read([json.dumps(record).encode()], folder="flat", hours=[FIRST])
+    rows, reasons = read([json.dumps(record).encode()], folder="flat", hours=[FIRST])
 
-    assert row[REASON] == reason
-    assert row[HOUR] == (FIRST if reason == 0 else None)
+    assert [row["hour"] for row in rows] == ([] if reason else [FIRST])
+    assert reasons == ([reason] if reason else [])
 
 
-def test_bytes_that_are_no_text_are_refused(spark, tmp_path):
-    path = write_lines(tmp_path / "2024/03/04/00/a.jsonl", [GOOD])
-    path.write_bytes(path.read_bytes().replace(b"31,5", b"31,\xff5"))
-    frame = captured_records(spark, list_hours(spark, str(tmp_path), None), hours=None)
+def test_bytes_that_are_no_text_are_refused_and_kept_as_they_are(tmp_path):
+    path = tmp_path / "2024/03/04/00/a.jsonl"
+    path.parent.mkdir(parents=True)
+    bad = GOOD.encode().replace(b"31,5", b"31,\xff5")
+    path.write_bytes(b"\n".join([bad, *[GOOD.encode()] * 20]) + b"\n")
+    [refused] = Captures(CapturedLines(), places_of(tmp_path)).refused(batches_of(tmp_path))
 
-    assert [row[REASON] for row in frame.select(REASON).collect()] == [Refusal.NOT_UTF_8]
+    assert refused.to_pylist() == [{"__reason": Refusal.NOT_UTF_8, "__file": f"file:{path}", "__line": bad}]
+    assert len(capture_rows(tmp_path)[1]) == 20

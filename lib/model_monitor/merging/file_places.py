@@ -1,0 +1,73 @@
+"""Where the files behind lines stand in the order of all files. Pure; executors import this module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from model_monitor.records.files_by_key import keys_of
+from model_monitor.records.places import FILE_KEY
+
+if TYPE_CHECKING:
+    from model_monitor.merging.sources import HourlyFile
+
+NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]\\^`{|}]")
+"""What Java percent-encodes in the path of a URI; it leaves letters beyond ASCII as they are."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilePlaces:
+    """Where the files of a source stand, by the key that their lines come with. Pure; executors look at it.
+
+    keys: sorted, shape (spellings,). ranks: the file behind each key. uris, branches, hours: of the files, by their rank;
+    an hour is null of a file in no hour's folder.
+    """
+
+    keys: NDArray[np.int64]
+    ranks: NDArray[np.int32]
+    uris: pa.StringArray
+    branches: pa.Int32Array
+    hours: pa.Int64Array
+
+    @classmethod
+    def of(cls, files: Sequence[HourlyFile], branches: Sequence[str]) -> FilePlaces:
+        """branches: by their own numbers."""
+        number = {branch: index for index, branch in enumerate(branches)}
+        uris = [uri_of(file.file.path) for file in files]
+        spelled = [(spelling, rank) for rank, uri in enumerate(uris) for spelling in spellings_of(uri)]
+        keys = np.array(keys_of([spelling for spelling, _ in spelled]), np.int64)
+        order = np.argsort(keys, kind="stable")
+        return cls(
+            keys[order],
+            np.array([rank for _, rank in spelled], np.int32)[order],
+            pa.array(uris, pa.string()),
+            pa.array([number.get(file.branch, 0) for file in files], pa.int32()),
+            pa.array([file.hour for file in files], pa.int64()),
+        )
+
+    def listed(self, lines: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Int32Array]:
+        """The lines of files that were listed, and the rank of each; a file that came after the listing is passed over."""
+        wanted = lines.column(FILE_KEY).to_numpy()
+        places = np.searchsorted(self.keys, wanted)
+        known = places < len(self.keys)
+        known[known] = self.keys[places[known]] == wanted[known]
+        if not known.all():
+            lines, places = lines.filter(pa.array(known)), places[known]
+        return lines, pa.array(self.ranks[places], pa.int32())
+
+
+def uri_of(path: str) -> str:
+    """A listed path as Spark's `_metadata.file_path` spells it."""
+    return NOT_IN_A_URI.sub(lambda found: f"%{ord(found[0]):02X}", path)
+
+
+def spellings_of(uri: str) -> tuple[str, ...]:
+    """What `input_file_name()` may call a file: where no host is named, Spark writes one slash or three."""
+    scheme, slashes, path = uri.partition(":/")
+    return (uri,) if not slashes or path.startswith("/") else (uri, f"{scheme}:///{path}")

@@ -1,0 +1,154 @@
+"""Ground truth as it comes: lines, arrays, what is nearly JSON, and which label of an id is its last."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pytest
+from tests.spark.merging.records import BRANCH, FIRST, captured, label, write_lines
+from tests.unit.merging.lines import batches_of, capture_rows, joined, places_of, truth_of, truth_rows
+
+from model_monitor.merging.hours import HourFolder
+from model_monitor.merging.joining import Join
+from model_monitor.merging.label_lines import Repair, labels_of_line
+from model_monitor.merging.labels import CONTENT, GroundTruth, LabelAccount, Period, plain_labels
+from model_monitor.merging.parts import Kind, Parts
+from model_monitor.records.refusals import Refusal
+
+PARTS = Parts((BRANCH,), 1)
+HOUR = HourFolder(BRANCH, FIRST)
+
+
+@pytest.fixture
+def read(tmp_path):
+    """`read(…)` gives the account of the labels below `tmp_path`, and the label of a capture of each id that has one."""
+
+    def reading(ids="abcdefghijklmnopqrstuvwxyz", **options):
+        rows = truth_rows(tmp_path, **options)
+        captures = [captured(one, inference_id=one) for letter in ids for one in (letter, f"{letter}1", f"{letter}2")]
+        write_lines(tmp_path.parent / "captures" / BRANCH / "2024/03/04/00/a.jsonl", captures)
+        lines, counts = joined([*rows, *capture_rows(tmp_path.parent / "captures")], PARTS)
+        merged = lines.get((Kind.MERGED, HOUR), [])
+        return LabelAccount.of(counts), {
+            json.loads(line)["eventMetadata"]["inferenceId"]: truth_of(line) for line in merged
+        }
+
+    return reading
+
+
+def test_of_an_ids_labels_the_last_by_hour_path_and_line_counts(read, tmp_path):
+    write_lines(tmp_path / "2024/03/04/00/z.jsonl", [label("a", "1"), label("b", "1"), label("b", "2")])
+    write_lines(tmp_path / "2024/03/04/01/a.jsonl", [label("a", "2"), label("c", "1")])
+    write_lines(tmp_path / "2024/03/04/01/b.jsonl", [json.dumps([label("c", "2"), label("c", "3")]), label("d", "1")])
+    write_lines(tmp_path / "2024/03/03/23/a.jsonl", [label("a", "3"), label("d", "1")])
+    account, found = read()
+
+    assert found == {"a": "2", "b": "2", "c": "3", "d": "1"}
+    assert account == LabelAccount(read=10, ids=4, repeated=1, contradicted=5)
+
+
+def test_every_way_of_writing_labels_gives_the_same_labels(read, tmp_path):
+    """JSON Lines, an array on a line, over several lines, str(dict), and joined by commas (aws/sagemaker-python-sdk#3224)."""
+    write_lines(tmp_path / "a.jsonl", [label("a")])
+    write_lines(tmp_path / "b.jsonl", [json.dumps([label("b1"), label("b2")])])
+    write_lines(tmp_path / "c.jsonl", [json.dumps([label("c1"), label("c2")], indent=2)])
+    write_lines(tmp_path / "d.jsonl", [str(label("d"))])
+    write_lines(tmp_path / "e.jsonl", [",".join([json.dumps(label("e1")), json.dumps(label("e2"))])])
+    write_lines(tmp_path / "f.jsonl", ["[", json.dumps(label("f1")) + ",", json.dumps(label("f2")), "]"])
+    account, found = read()
+
+    assert set(found) == {"a", "b1", "b2", "c1", "c2", "d", "e1", "e2", "f1", "f2"}
+    assert set(found.values()) == {"1"}
+    assert account.repaired == {Repair.PYTHON_LITERAL: 1, Repair.JOINED_BY_COMMAS: 2}
+    assert (account.read, account.ids, account.refused) == (10, 10, {})
+
+
+def test_without_repairs_they_are_refused(read, tmp_path):
+    write_lines(tmp_path / "d.jsonl", [str(label("d")), label("a")])
+    account, found = read(repairing=False)
+
+    assert set(found) == {"a"}
+    assert account.refused == {Refusal.NOT_A_JSON_OBJECT: 1}
+
+
+def test_an_element_of_an_array_is_refused_on_its_own_and_kept(read, tmp_path):
+    write_lines(tmp_path / "c.jsonl", [json.dumps([label("c1"), {"eventVersion": "0"}], indent=2)])
+    account, found = read()
+    task = GroundTruth(places_of(tmp_path), whole_files=True)
+    [refused] = pa.Table.from_batches(task.refused(batches_of(tmp_path, whole_files=True))).to_pylist()
+
+    assert set(found) == {"c1"}
+    assert account.refused == {Refusal.NOT_GROUND_TRUTH: 1}
+    assert (refused[CONTENT], refused["__position"]) == ('{"eventVersion": "0"}', 1)
+
+
+def test_bytes_that_are_no_text_are_refused_and_the_rest_is_read(read, tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(json.dumps(label("a")).encode() + b'\n{"eventMetadata": {"eventId": "\xff"}}\n')
+    account, found = read()
+
+    assert set(found) == {"a"}
+    assert account.refused == {Refusal.NOT_UTF_8: 1}
+
+
+def test_with_a_period_the_labels_of_the_window_are_accounted_for(tmp_path):
+    for hour, labels in ((18, [label("a", "1"), label("a", "2")]), (20, [label("a", "2")]), (23, [label("b", "1")])):
+        write_lines(tmp_path / f"2024/02/19/{hour}/a.jsonl", labels)
+    first = 474546  # 2024-02-19T18:00:00Z
+    period = Period(hours=2, first=first + 2, last=first + 3)
+    _, counts = joined(truth_rows(tmp_path), PARTS, period=period)
+
+    assert LabelAccount.of(counts) == LabelAccount(read=4, ids=1, outside_window=3)
+
+
+ODD = [
+    label(7, data=" "),
+    label(7, encoding="XML"),
+    label(7, data="1\n"),
+    label(7, data="1\t2"),
+    label(7, data='a "quoted" one'),
+    label(7, data=1.50),
+    label(7, data=[1, 2]),
+    label(7, data=None),
+    label(7, encoding=None),
+    label(7, encoding="csv"),
+    label(""),
+    label(7.25),
+    label(True),
+    label("event \ufffd"),
+    label('quoted "id"'),
+    label("half of a pair \ud800"),
+    label("7") | {"more": "x"},
+    {"groundTruthData": {}, "eventMetadata": {"eventId": "7"}},
+    {"groundTruthData": {"data": "1"}},
+    [],
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: json.dumps(odd)[:60])
+def test_a_label_is_the_same_beside_others_and_alone(tmp_path, odd):
+    """Lines that are alike are taken many at once; whatever differs has to come out as `label_lines` has it."""
+    lines = [json.dumps(label(f"event-{number}")) for number in range(40)]
+    lines[7] = json.dumps(odd)
+    write_lines(tmp_path / "a.jsonl", lines)
+    rows = [row for batch in truth_rows(tmp_path) for row in batch.to_pylist() if row["side"] == 1]
+    alone = [one for line in lines for one in labels_of_line(line.encode())]
+
+    assert [(row["key"], row["text"]) for row in rows] == [(one.event_id, one.truth) for one in alone if not one.reason]
+
+
+def test_most_labels_are_taken_many_at_once():
+    """Else nothing is won by it."""
+    lines = [json.dumps(label(f"event-{number}", data="a\nb" if number % 2 else "1")) for number in range(40)]
+    flags, _, _ = plain_labels(pa.array(lines))
+
+    assert flags.all()
+
+
+def test_a_bucket_of_labels_alone_is_counted(tmp_path):
+    write_lines(tmp_path / "2024/03/04/00/a.jsonl", [label("a")])
+    lines, counts = joined(truth_rows(tmp_path), PARTS)
+
+    assert lines == {}
+    assert (counts[("labels ids",)], counts[("labels matched",)]) == (1, 0)
+    assert list(Join(PARTS)([])) == []
