@@ -24,7 +24,7 @@ from model_monitor.merging.hours import SECONDS
 from model_monitor.merging.rows import KEY, TEXT, Counts, Side, rows_of
 from model_monitor.merging.scores import Score
 from model_monitor.records.capture_documents import member_of, table_of
-from model_monitor.records.line_bytes import Flags, utf_8_flags
+from model_monitor.records.line_bytes import Flags, is_writable, utf_8_flags
 from model_monitor.records.places import FILE, FILE_KEY, LINE
 from model_monitor.records.refusals import REASON, Refusal
 from model_monitor.records.request_metadata import MEMBER
@@ -174,7 +174,8 @@ class CapturedLines:
 
 @dataclass(frozen=True, slots=True)
 class CapturedRecord:
-    """One captured line. reason: why it is refused, 0 if it isn't; nothing else of a refused one is told."""
+    """One captured line. reason: why it is refused, 0 if it isn't; nothing else of a refused one is told. time, data and
+    encoding are None as well if they can't be written as UTF-8: the record is merged as it stands, whatever they are."""
 
     reason: int = 0
     key: str | None = None
@@ -203,18 +204,20 @@ def captured_record(line: bytes) -> CapturedRecord:
     key = as_text(event.get("inferenceId")) or own
     if key is None:
         return CapturedRecord(Refusal.NO_ID)
+    if not is_writable(key) or not is_writable(own or ""):
+        return CapturedRecord(Refusal.NOT_UTF_8)
     if not captured and document.get(MEMBER) is not None:
         return CapturedRecord(Refusal.WITHOUT_DATA)
-    time, data, encoding = event.get("inferenceTime"), output.get("data"), output.get("encoding")
-    return CapturedRecord(0, key, own, as_text(time), as_text(data), as_text(encoding))
+    others = (event.get("inferenceTime"), output.get("data"), output.get("encoding"))
+    time, data, encoding = (None if text is None or not is_writable(text) else text for text in map(as_text, others))
+    return CapturedRecord(0, key, own, time, data, encoding)
 
 
 def as_text(value: Any) -> str | None:
-    """A JSON value as a text: what it says if it is one, else how it is written. Half a pair of surrogates is no text."""
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "replace").decode()
+    """A JSON value as a text: what it says if it is one, else how it is written."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def opened(lines: pa.StringArray) -> pa.StringArray:
@@ -249,11 +252,12 @@ def _usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
 
 
 def scores_of(score: Score | None, data: pa.StringArray, encodings: pa.StringArray) -> pa.StringArray:
-    """The score of each reply, null if it has none or nobody asks for it."""
+    """The score of each reply, null if it has none, or one that is no text, or nobody asks for it."""
     if score is None:
         return pa.nulls(len(data), pa.string())
     replies = zip(data.to_pylist(), encodings.to_pylist(), strict=True)
-    return pa.array([score.of_reply(*reply) for reply in replies], pa.string())
+    found = [score.of_reply(*reply) for reply in replies]
+    return pa.array([None if text is None or not is_writable(text) else text for text in found], pa.string())
 
 
 def _texts(values: Iterable[str | None]) -> pa.StringArray:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
+from model_monitor.records.line_bytes import is_utf_8, is_writable
 from model_monitor.records.refusals import Refusal
 
 ENCODINGS = ("CSV", "JSON", "BASE64")
@@ -54,7 +55,7 @@ class Label:
 def labels_of_line(line: bytes, *, repairing: bool = True) -> list[Label]:
     """The records of one line; a line with one that can't be read is one refused record."""
     text = line.decode("utf-8", "replace").strip()
-    if "\ufffd" in text and not _is_utf_8(line):
+    if "\ufffd" in text and not is_utf_8(line):
         return [Label(reason=Refusal.NOT_UTF_8, line=line)]
     found, repair = _values(text, repairing=repairing)
     if found is None:
@@ -70,7 +71,7 @@ def labels_of_file(content: bytes, *, repairing: bool = True) -> list[Label]:
     """The records of a file that begins as an array: its elements, or what is on its lines if it is no array to its end."""
     text = content.decode("utf-8-sig", "replace").strip()
     found, repair = _values(text, repairing=repairing)
-    if found is None or repair == Repair.JOINED_BY_COMMAS or not _is_utf_8(content):
+    if found is None or repair == Repair.JOINED_BY_COMMAS or not is_utf_8(content):
         lines = [line for line in content.split(b"\n") if line.strip()]
         return [label for line in lines for label in labels_of_line(line.rstrip(b"\r"), repairing=repairing)]
     return [replace(_label(value), repair=repair, content=_content(value)) for value in found]
@@ -125,36 +126,47 @@ def _label(value: Any) -> Label:
     event_id = None if metadata is None else metadata.get("eventId")
     if event_id is None or event_id == "":
         return Label(reason=Refusal.NO_ID)
-    data, encoding = truth.get("data"), str(truth.get("encoding") or "CSV")
-    text = _text(data)
+    data = truth.get("data")
+    try:
+        own, text, encoding = _text(event_id), _text(data), str(truth.get("encoding") or "CSV")
+    except NOT_WRITTEN:
+        return Label(reason=Refusal.NOT_GROUND_TRUTH)
     if data is None or not text.strip():
         return Label(reason=Refusal.NO_LABEL)
     if encoding.upper() not in ENCODINGS:
         return Label(reason=Refusal.UNKNOWN_ENCODING)
-    written = json.dumps({"data": text, "encoding": encoding}, separators=(",", ":"), ensure_ascii=False)
-    return Label(_text(event_id), written)
+    if not is_writable(text) or not is_writable(own):
+        return Label(reason=Refusal.NOT_UTF_8)
+    return Label(own, json.dumps({"data": text, "encoding": encoding}, separators=(",", ":"), ensure_ascii=False))
+
+
+NOT_WRITTEN = (TypeError, ValueError, RecursionError)
+"""What `json.dumps` raises for what it can't write: Python's own literals hold bytes, sets and numbers of any length."""
 
 
 def _text(value: Any) -> str:
-    """A value as a text: what it says if it is one, else how it is written. Half a pair of surrogates is no text."""
+    """A value as a text: what it says if it is one, else how it is written. Raises NOT_WRITTEN if JSON can't write it."""
     if isinstance(value, _Number):
         return value.text
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "replace").decode()
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _content(value: Any) -> str:
+    """An element of an array as the quarantine keeps it: as JSON, else as Python writes it, else by its type."""
+    for write in (_json_of, json.dumps, repr):
+        try:
+            text = write(value)
+        except NOT_WRITTEN:
+            continue
+        if is_writable(text):
+            return text
+    return type(value).__name__
+
+
+def _json_of(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _member(value: Any, name: str) -> dict[str, Any] | None:
     member = value.get(name) if isinstance(value, dict) else None
     return member if isinstance(member, dict) else None
-
-
-def _is_utf_8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json.decoder import JSONDecodeError
 
 import numpy as np
@@ -20,6 +20,7 @@ from model_monitor.merging.captured import Records, microseconds, scores_of
 from model_monitor.merging.rows import json_texts
 from model_monitor.merging.scores import Score
 from model_monitor.records.decoding import CSV
+from model_monitor.records.line_bytes import is_writable
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.windows import parse_time
 
@@ -120,8 +121,7 @@ def _after_blanks(text: str, at: int) -> int:
 
 
 def _text(value: object) -> str | None:
-    text = "" if value is None else str(value)
-    return text.encode("utf-8", "replace").decode() or None  # half a pair of surrogates is no text
+    return None if value is None else str(value) or None
 
 
 def _decoded(line: bytes, take_apart: Callable[[str], TransformOutput]) -> tuple[int, TransformOutput]:
@@ -131,4 +131,8 @@ def _decoded(line: bytes, take_apart: Callable[[str], TransformOutput]) -> tuple
         return Refusal.NOT_UTF_8, TransformOutput()
     if not output.is_json:
         return Refusal.NOT_A_JSON_OBJECT, output
-    return (0 if output.inference_id else Refusal.NO_ID), output
+    if not output.inference_id:
+        return Refusal.NO_ID, output
+    if not is_writable(output.inference_id):
+        return Refusal.NOT_UTF_8, TransformOutput()
+    return 0, output if is_writable(output.time or "") else replace(output, time=None)

@@ -19,7 +19,7 @@ from typing import Any
 
 from model_monitor.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of
 from model_monitor.records.index_names import INDEX_NAMES
-from model_monitor.records.line_bytes import REPLACED, is_utf_8
+from model_monitor.records.line_bytes import REPLACED, is_utf_8, is_writable
 from model_monitor.records.places import FILE_KEY, LINE
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import MEMBER
@@ -112,9 +112,9 @@ def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
         _require_encodings(present, reading)
         if any(REPLACED in half.data for half in present) and not is_utf_8(line):
             raise _Refused(Refusal.NOT_UTF_8)
-        if reading.encoding == CSV:
-            return _from_csv(present, reading)
-        return _from_entries(present, reading)
+        found = _from_csv(present, reading) if reading.encoding == CSV else _from_entries(present, reading)
+        _require_writable(found, present)
+        return found
     except _Refused as refused:
         return Decoded(refused.reason, cells=refused.cells)
 
@@ -245,8 +245,24 @@ def _require_time_and_sample(document: Any, reading: Reading, path: str, line: b
             raise _Refused(Refusal.OUTSIDE_WINDOW)
     if reading.sample is not None:
         event_id = metadata.get("eventId")
-        if not is_sampled(line if event_id is None else json_text(event_id).encode(), reading.sample):
+        if not is_sampled(line if event_id is None else _utf_8(json_text(event_id)), reading.sample):
             raise _Refused(Refusal.SAMPLED_OUT)
+
+
+def _utf_8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise _Refused(Refusal.NOT_UTF_8) from None
+
+
+def _require_writable(found: Decoded, present: Sequence[Half]) -> None:
+    """Half a pair of surrogates, which JSON can spell, is no letter."""
+    if all(half.data.isascii() and "\\u" not in half.data for half in present):
+        return
+    texts = [text for row in (*found.rows, found.keys) for text in row if text is not None]
+    if not all(map(is_writable, texts)):
+        raise _Refused(Refusal.NOT_UTF_8)
 
 
 def _require_data(document: Any, halves: Mapping[str, Half]) -> None:

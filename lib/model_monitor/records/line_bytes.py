@@ -45,6 +45,17 @@ def is_utf_8(line: bytes) -> bool:
     return True
 
 
+def is_writable(text: str) -> bool:
+    """Whether a text can be written as UTF-8: JSON can spell half a pair of surrogates, which is no letter."""
+    if text.isascii():
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def holding(texts: pa.StringArray, letters: bytes) -> Flags:
     """Which texts hold one of the ASCII letters; a null does not."""
     content = bytes_of(texts)

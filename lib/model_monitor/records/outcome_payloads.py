@@ -23,6 +23,7 @@ from jmespath.exceptions import JMESPathError
 
 from model_monitor.records.csv_rows import cells_of
 from model_monitor.records.decoding import BASE64, CSV, GROUND_TRUTH, JSON, Half, csv_rows, json_text
+from model_monitor.records.line_bytes import is_writable
 from model_monitor.records.outcome_values import OutcomeReading
 from model_monitor.records.refusals import Refusal
 from model_monitor.states.labels import is_positive
@@ -169,7 +170,7 @@ def as_texts(rows: list[_Texts]) -> list[_Texts]:
     """
     for row in rows:
         for text in row:
-            if text is not None and not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            if text is not None and not text.isascii() and not is_writable(text):
                 raise RecordRefused(Refusal.NOT_UTF_8)
     return rows
 

@@ -30,7 +30,7 @@ class Refusal(IntEnum):
     OUTSIDE_WINDOW = 8
     SAMPLED_OUT = 9
     NOT_A_CAPTURE = 10
-    UNREADABLE_TIME = 11
+    UNREADABLE_TIME = 34
     NO_PAYLOAD = 12
     UNKNOWN_ENCODING = 13
     ENCODING_MISMATCH = 14
@@ -53,6 +53,22 @@ class Refusal(IntEnum):
     NO_ID = 31
     NOT_GROUND_TRUTH = 32
     WITHOUT_DATA = 33
+    UNREADABLE = 35
+    UNREADABLE_ATTRIBUTE_ERROR = 36
+    UNREADABLE_INDEX_ERROR = 37
+    UNREADABLE_KEY_ERROR = 38
+    UNREADABLE_MEMORY_ERROR = 39
+    UNREADABLE_OVERFLOW_ERROR = 40
+    UNREADABLE_RECURSION_ERROR = 41
+    UNREADABLE_TYPE_ERROR = 42
+    UNREADABLE_UNICODE_ERROR = 43
+    UNREADABLE_VALUE_ERROR = 44
+
+    @classmethod
+    def of(cls, fault: Exception) -> Refusal:
+        """Why a record is refused on which our own code raised what nobody foresaw: by the class of the exception, never by
+        its text, which may hold values."""
+        return next((UNFORESEEN[kind] for kind in type(fault).__mro__ if kind in UNFORESEEN), cls.UNREADABLE)
 
     @property
     def is_fault(self) -> bool:
@@ -101,4 +117,20 @@ TEXTS = {
     Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES: "labels and predictions in different numbers",
     Refusal.NO_ID: "no id to join by",
     Refusal.NOT_GROUND_TRUTH: "not a ground-truth record",
+    Refusal.UNREADABLE: "unreadable",
 }
+
+UNFORESEEN: dict[type, Refusal] = {
+    AttributeError: Refusal.UNREADABLE_ATTRIBUTE_ERROR,
+    IndexError: Refusal.UNREADABLE_INDEX_ERROR,
+    KeyError: Refusal.UNREADABLE_KEY_ERROR,
+    MemoryError: Refusal.UNREADABLE_MEMORY_ERROR,
+    OverflowError: Refusal.UNREADABLE_OVERFLOW_ERROR,
+    RecursionError: Refusal.UNREADABLE_RECURSION_ERROR,
+    TypeError: Refusal.UNREADABLE_TYPE_ERROR,
+    UnicodeError: Refusal.UNREADABLE_UNICODE_ERROR,
+    ValueError: Refusal.UNREADABLE_VALUE_ERROR,
+}
+"""By the classes that have a number of their own; the nearest of an exception's classes counts."""
+
+TEXTS |= {refusal: f"unreadable ({kind.__name__})" for kind, refusal in UNFORESEEN.items()}

@@ -12,6 +12,7 @@ from tests.unit.records.captured_lines import some_lines
 
 from model_monitor.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, captured_record
 from model_monitor.merging.rows import Side
+from model_monitor.merging.scores import Score
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import MEMBER
 
@@ -166,3 +167,50 @@ def test_bytes_that_are_no_text_are_refused_and_kept_as_they_are(tmp_path):
 
     assert refused.to_pylist() == [{"__reason": Refusal.NOT_UTF_8, "__file": f"file:{path}", "__line": bad}]
     assert len(capture_rows(tmp_path)[1]) == 20
+
+
+HALVES_OF_A_PAIR = ["\ud800", "\udc00"]
+
+
+@pytest.mark.parametrize("half", HALVES_OF_A_PAIR)
+@pytest.mark.parametrize("before", [0, 40])
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(lambda half: {"eventId": f"event {half}"}, id="the event's id"),
+        pytest.param(lambda half: {"eventId": "event", "inferenceId": half}, id="the id that is joined by"),
+        pytest.param(lambda half: {"eventId": half, "inferenceId": "id"}, id="the event's id beside it"),
+        pytest.param(lambda half: {"eventId": [half]}, id="an id that is no text"),
+    ],
+)
+def test_an_id_with_half_a_pair_of_surrogates_is_no_id_but_a_reason(event, half, before):
+    """With a mark in its place two events would be one: what UTF-8 can't spell is refused, as all readers of records do."""
+    lines = [json.dumps(captured(number)).encode() for number in range(before)]
+
+    found = decoded([*lines, json.dumps(captured(1, eventMetadata=event(half))).encode()])
+
+    assert found[before:] == [(Refusal.NOT_UTF_8, None)]
+    assert {reason for reason, _ in found[:before]} <= {0}
+
+
+def test_half_a_pair_of_surrogates_elsewhere_is_merged_as_it_stands(read):
+    line = json.dumps(captured(1) | {"more": "\ud800"}).replace("31,5", "31,\\ud800")
+
+    rows, reasons = read([line.encode()])
+
+    assert [row["text"] + "}" for row in rows] == [line]
+    assert reasons == []
+
+
+@pytest.mark.parametrize(
+    ("encoding", "reply"), [("CSV", "0.5\ud800"), ("JSON", '{"0": "\ud800"}'), ("JSON", '["\\ud800"]')]
+)
+def test_a_score_that_is_no_text_is_none(reply, encoding):
+    record = captured(1)
+    record["captureData"]["endpointOutput"] = {"data": reply, "encoding": encoding}
+    lines = pa.array([json.dumps(record).encode()], pa.binary()).view(pa.string())
+
+    records = CapturedLines(Score("0"))(lines)
+
+    assert not any(records.scores.to_pylist())
+    assert records.reasons.tolist() == [0]

@@ -110,3 +110,75 @@ def test_a_file_that_only_begins_as_an_array_is_read_line_by_line():
     labels = labels_of_file(f"[{json.dumps(RECORD)}]\n{json.dumps(OTHER)}\n".encode())
 
     assert [label.event_id for label in labels] == ["a", "b"]
+
+
+def record_with(data="1", event_id="a", encoding="CSV"):
+    return {"groundTruthData": {"data": data, "encoding": encoding}, "eventMetadata": {"eventId": event_id}}
+
+
+def refused(labels):
+    """Reason and line of labels that say nothing else."""
+    assert [(label.event_id, label.truth, label.content) for label in labels] == [(None, None, None)] * len(labels)
+    return [(label.reason, label.line) for label in labels]
+
+
+HALVES_OF_A_PAIR = ["\ud800", "\udc00"]
+
+
+@pytest.mark.parametrize("half", HALVES_OF_A_PAIR)
+@pytest.mark.parametrize("write", [json.dumps, str, lambda record: json.dumps(record) + ","], ids=["JSON", "str", ","])
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(lambda half: record_with(half), id="the label"),
+        pytest.param(lambda half: record_with({"a": half}, encoding="JSON"), id="in the label"),
+        pytest.param(lambda half: record_with("1", f"a{half}"), id="the id"),
+    ],
+)
+def test_half_a_pair_of_surrogates_is_no_label_and_no_id(record, write, half):
+    line = write(record(half)).encode()
+
+    assert refused(labels_of_line(line)) == [(Refusal.NOT_UTF_8, line)]
+
+
+NO_JSON = {
+    "bytes": b"1",
+    "bytes in an object": {"a": b"1"},
+    "a set": {1, 2},
+    "a tuple for a name": {(1, 2): 3},
+    "a complex number": 3j,
+    "an ellipsis": ...,
+}
+
+
+@pytest.mark.parametrize("value", [pytest.param(value, id=name) for name, value in NO_JSON.items()])
+@pytest.mark.parametrize("member", ["data", "event_id"])
+def test_a_value_that_json_can_not_write_is_of_another_type(value, member):
+    line = str(record_with(**{member: value})).replace("Ellipsis", "...").encode()
+
+    assert refused(labels_of_line(line)) == [(Refusal.NOT_GROUND_TRUTH, line)]
+
+
+@pytest.mark.parametrize("value", [pytest.param(value, id=name) for name, value in NO_JSON.items()])
+@pytest.mark.parametrize("wrap", [lambda value: record_with(value), lambda value: {"x": value}, lambda value: [value]])
+def test_an_element_that_json_can_not_write_is_kept_as_text_and_its_neighbours_are_read(value, wrap):
+    content = str([RECORD, wrap(value), OTHER]).replace("Ellipsis", "...").encode()
+
+    labels = labels_of_file(content)
+
+    assert [label.reason for label in labels] == [0, Refusal.NOT_GROUND_TRUTH, 0]
+    assert all(label.content.encode() for label in labels)
+
+
+def test_an_element_with_half_a_pair_of_surrogates_is_kept_as_json_spells_it():
+    labels = labels_of_file(json.dumps([RECORD, {"x": "\ud800"}], indent=1).encode())
+
+    assert labels[1].content == '{"x": "\\ud800"}'
+
+
+@pytest.mark.parametrize("member", ["data", "event_id", "encoding"])
+def test_a_number_that_python_will_not_write_is_of_another_type(member):
+    line = str(record_with(**{member: "number"})).replace("'number'", "0x1" + "0" * 5_000).encode()
+
+    assert refused(labels_of_line(line)) == [(Refusal.NOT_GROUND_TRUTH, line)]
+    assert [label.reason for label in labels_of_file(b"[" + line + b",\n 1]")] == [Refusal.NOT_GROUND_TRUTH] * 2

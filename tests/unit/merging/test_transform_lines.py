@@ -7,6 +7,7 @@ import json
 import pyarrow as pa
 import pytest
 
+from model_monitor.merging.scores import Score
 from model_monitor.merging.transform_lines import Outputs, TransformOutput, csv_output, transform_output
 from model_monitor.records.decoding import JSON
 from model_monitor.records.refusals import Refusal
@@ -71,3 +72,20 @@ def test_an_output_that_is_no_text_is_refused_beside_a_good_one():
 )
 def test_the_last_two_cells_of_a_line_are_its_id_and_time_if_the_last_one_is_a_time(line, output):
     assert csv_output(line) == output
+
+
+HALVES_OF_A_PAIR = ["\ud800", "\udc00"]
+
+
+@pytest.mark.parametrize("half", HALVES_OF_A_PAIR)
+def test_an_id_with_half_a_pair_of_surrogates_is_refused_and_data_with_one_stays_as_it_is(half):
+    good = {"SageMakerInferenceId": "i", "score": half}
+    lines = [json.dumps(one).encode() for one in ({"SageMakerInferenceId": f"i{half}", "score": 1}, good)]
+
+    records = Outputs(JSON, Score("score"))(pa.array(lines, pa.binary()).view(pa.string()))
+
+    assert records.reasons.tolist() == [Refusal.NOT_UTF_8, 0]
+    assert records.keys.to_pylist() == [None, "i"]
+    assert records.scores.to_pylist()[1] is None
+    opened = json.loads(records.opened[1].as_py() + "}")
+    assert json.loads(opened["captureData"]["batchTransformOutput"]["data"]) == {"score": half}

@@ -15,6 +15,7 @@ from model_monitor.records.captured_lines import CapturedLines
 from model_monitor.records.decoding import Reading, decode
 from model_monitor.records.files_by_key import FilesByKey
 from model_monitor.records.places import FILE_KEY, LINE
+from model_monitor.records.refusals import Refusal
 from model_monitor.records.windows import Window
 
 BOTH = ("endpointInput", "endpointOutput")
@@ -97,6 +98,53 @@ def test_members_that_nobody_asks_for_may_be_anything():
     line = json.dumps(record).replace("Infinity", "1e999").encode()
 
     assert decoded([line], READING) == [(0, 0, 3, ("0.5", "1", "2"))]
+
+
+HALVES_OF_A_PAIR = ["\ud800", "\udc00", "\udc00\ud800"]
+
+
+@pytest.mark.parametrize("half", HALVES_OF_A_PAIR)
+@pytest.mark.parametrize("before", [0, 40])
+@pytest.mark.parametrize(
+    ("write", "options"),
+    [
+        pytest.param(lambda half: captured(f"1,{half}"), {}, id="in a cell"),
+        pytest.param(lambda half: captured(f'1,"{half}"\n2,3', "5\n6"), {}, id="in a quoted cell of several rows"),
+        pytest.param(
+            lambda half: captured(json.dumps({"a": half, "b": 1}), '{"p": 1}', encoding="JSON"),
+            {"encoding": "JSON"},
+            id="in a payload of JSON",
+        ),
+        pytest.param(
+            lambda half: captured(json.dumps({"a": [half], "b": 1}), '{"p": 1}', encoding="JSON"),
+            {"encoding": "JSON", "flatten_json": True},
+            id="in a list of it",
+        ),
+        pytest.param(
+            lambda half: captured(json.dumps({half: 1, "b": 1}), '{"p": 1}', encoding="JSON"),
+            {"encoding": "JSON"},
+            id="in the name of a member",
+        ),
+        pytest.param(lambda half: captured(eventId=f"event {half}"), {"sample": 0.5}, id="in an id that is sampled by"),
+        pytest.param(lambda half: captured(eventId=[half]), {"sample": 0.5}, id="in an id that is no text"),
+    ],
+)
+def test_half_a_pair_of_surrogates_in_a_text_that_counts_is_not_utf_8(write, options, half, before):
+    """JSON can spell it, and UTF-8 can't."""
+    reading = Reading(BOTH, ("p", "a", "b"), 3, **options)
+    lines = [*[line_of(captured(f"{number},x")) for number in range(before)], json.dumps(write(half)).encode()]
+
+    assert decoded(lines, reading)[-1] == (before, Refusal.NOT_UTF_8, 0, (None,) * 3)
+
+
+def test_half_a_pair_of_surrogates_where_nobody_looks_refuses_nothing():
+    record = captured("1,2", eventId="event \ud800", customAttributes=["\ud800"])
+
+    assert decoded([json.dumps(record).encode()], READING) == [(0, 0, 3, ("0.5", "1", "2"))]
+
+
+def test_a_whole_pair_of_surrogates_is_a_letter():
+    assert decoded([json.dumps(captured("1,\U0001f600")).encode()], READING)[0][3] == ("0.5", "1", "\U0001f600")
 
 
 def test_no_lines_are_no_rows():

@@ -12,7 +12,7 @@ from tests.unit.records.captured_lines import MAKERS, captured, line_of, some_js
 
 from model_monitor.records.csv_rows import cells_of
 from model_monitor.records.decoding import Reading, csv_rows, decode, mismatch_of
-from model_monitor.records.refusals import LEFT_OUT, Refusal
+from model_monitor.records.refusals import LEFT_OUT, UNFORESEEN, Refusal
 from model_monitor.records.windows import Window
 
 BOTH = ("endpointInput", "endpointOutput")
@@ -234,7 +234,9 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
     }
     of_labels = {reason for reason in Refusal if Refusal.NO_LABEL <= reason <= Refusal.NOT_GROUND_TRUTH}
 
-    assert found >= set(Refusal) - of_files - of_labels
+    unforeseen = {Refusal.UNREADABLE, *UNFORESEEN.values()}
+
+    assert found - {None} == set(Refusal) - of_files - of_labels - unforeseen
     assert set(MAKERS) >= {"truncated", "single quotes", "wrong counts", "bytes"}
 
 
