@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from model_monitor.reading.handlers import KEPT, Script, ScriptResult, batch_of, handler_of, outcomes_of
 from model_monitor.records.decoding import CSV, JSON, Decoded, Reading, decode, opened
-from model_monitor.records.inference_records import InferenceRecord
+from model_monitor.records.inference_records import InferenceRecord, has_known_types
 from model_monitor.records.refusals import Refusal
 
 
@@ -38,6 +38,8 @@ def outcomes_of_line(
     document = opened(line, reading, path)
     if isinstance(document, Refusal):
         return [ScriptResult(None, document)]
+    if not has_known_types(document):
+        return [ScriptResult(None, Refusal.NOT_A_CAPTURE)]
     record = InferenceRecord(document)
     returned: list[object] = []
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from model_monitor.records.line_bytes import is_writable
 from model_monitor.records.places import PLACES
 from model_monitor.records.refusals import Refusal
 
@@ -89,29 +90,40 @@ def outcomes_of_bytes(handler: Callable[[Any], Any], line: bytes, script: Script
 
 
 def outcomes_of(handler: Callable[[Any], Any], record: Any, script: Script) -> list[ScriptResult]:
-    """What a handler makes of one record; an exception is an outcome, too, and told by its type and its place."""
+    """What a handler makes of one record; an exception is an outcome, too, and told by its type and its place.
+
+    Its answer runs the script's code as well: an object that is written, or asked whether it is true, may raise. What a
+    script raises ends no worker, not even `sys.exit()`.
+    """
     try:
-        answer = handler(record)
-    except Exception as fault:
-        return [ScriptResult(None, Refusal.SCRIPT_ERROR, problem_of(fault, script))]
-    rows = answer if isinstance(answer, list) else [] if not answer else [answer]
+        return _results_of(handler(record))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:
+        return [_failed(problem_of(fault, script))]
+
+
+def _results_of(answer: Any) -> list[ScriptResult]:
+    # a table, empty or not, is no row; whether one is true nobody can tell
+    rows = answer if isinstance(answer, list) else [answer] if hasattr(answer, "shape") or answer else []
     if not rows:
         return [ScriptResult(None, DROPPED)]
     outcomes = []
     for row in rows:
         if not isinstance(row, Mapping):
-            return [
-                ScriptResult(None, Refusal.SCRIPT_ERROR, f"returned a {type(row).__name__} where a flat dict is wanted")
-            ]
+            return [_failed(f"returned a {type(row).__name__} where a flat dict is wanted")]
         nested = [type(value).__name__ for value in row.values() if isinstance(value, (Mapping, list, tuple, set))]
         if nested:
-            return [
-                ScriptResult(
-                    None, Refusal.SCRIPT_ERROR, f"returned a dict that holds a {nested[0]}; a flat dict is wanted"
-                )
-            ]
-        outcomes.append(ScriptResult({str(key): cell_text(value) for key, value in row.items()}, KEPT))
+            return [_failed(f"returned a dict that holds a {nested[0]}; a flat dict is wanted")]
+        cells = {str(key): cell_text(value) for key, value in row.items()}
+        if not all(is_writable(text) for cell in cells.items() for text in cell if text is not None):
+            return [_failed("returned a text that is no UTF-8")]
+        outcomes.append(ScriptResult(cells, KEPT))
     return outcomes
+
+
+def _failed(problem: str) -> ScriptResult:
+    return ScriptResult(None, Refusal.SCRIPT_ERROR, problem)
 
 
 def problem_of(fault: BaseException, script: Script) -> str:
@@ -119,6 +131,11 @@ def problem_of(fault: BaseException, script: Script) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(fault.__traceback__) if frame.filename == script.name]
     place = f" (line {lines[-1]} of {script.name})" if lines else f" ({script.name})"
     return f"{type(fault).__name__}{place}"
+
+
+def is_of_script(fault: BaseException, script: Script) -> bool:
+    """Whether it is the script itself that raised, and not somebody who interrupted it."""
+    return traceback.extract_tb(fault.__traceback__)[-1].filename == script.name
 
 
 def cell_text(value: object) -> str | None:

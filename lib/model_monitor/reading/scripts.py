@@ -23,6 +23,7 @@ from model_monitor.reading.handlers import (
     OUTCOME_SCHEMA,
     Script,
     handler_of,
+    is_of_script,
     problem_of,
     run_handler,
 )
@@ -47,7 +48,9 @@ def read_script(path: str, session: Session) -> Script:
     script = Script(path.rsplit("/", 1)[-1], source)
     try:
         handler_of(script)
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
+        if isinstance(fault, SystemExit) and not is_of_script(fault, script):
+            raise  # the job itself is told to end
         problem = str(fault) if isinstance(fault, ValueError) and not fault.__cause__ else problem_of(fault, script)
         raise ScriptFailed(f"{SCRIPT_FAILED} {script.name} can't be loaded: {problem}") from fault
     return script

@@ -78,5 +78,13 @@ class InferenceRecord:
         return json.dumps(self.event_dict, ensure_ascii=False)
 
 
+def has_known_types(document: Mapping[str, Any]) -> bool:
+    """Whether a record's metadata are what a script takes them for: an object, in which attributes are an array."""
+    event = document.get("eventMetadata")
+    if event is None:
+        return True
+    return isinstance(event, Mapping) and isinstance(event.get("customAttributes"), (list, type(None)))
+
+
 def _half(document: object) -> CapturedHalf | None:
     return CapturedHalf(document) if isinstance(document, Mapping) else None

@@ -140,6 +140,7 @@ def test_a_script_that_drops_everything_leaves_no_data(baseline):
     ("script", "sentence"),
     [
         ("import nowhere_to_be_found", r"script\.py can't be loaded: ModuleNotFoundError \(line 1 of script\.py\)"),
+        ("import sys\nsys.exit(0)", r"script\.py can't be loaded: SystemExit \(line 2 of script\.py\)"),
         ("def preprocess_handler(line) return", r"script\.py can't be loaded: SyntaxError"),
         ("def handler(line): return {}", r"there is no function preprocess_handler\(inference_record\) in it"),
     ],
