@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.records.outcome_payloads import RecordRefused, chosen, list_in
+from model_monitor.records.outcome_payloads import RecordRefused, as_texts, chosen, list_in
 from model_monitor.records.outcome_values import Cells, OutcomeReading, OutcomeRows, judged
 from model_monitor.records.refusals import REASON
 
@@ -44,7 +44,7 @@ def _of_all_classes(predictions: pa.Array, probabilities: pa.Array | None, readi
     others = [None] * len(predictions) if probabilities is None else probabilities.to_pylist()
     for row, (labels, numbers) in enumerate(zip(predictions.to_pylist(), others, strict=True)):
         try:
-            found.append(chosen(_listed(labels), _listed(numbers), reading))
+            found += as_texts([chosen(_listed(labels), _listed(numbers), reading)])
         except RecordRefused as refused:
             found.append((None, None))
             faults[row] = refused.reason

@@ -179,13 +179,20 @@ def list_in(cell: str | None) -> Any:
     """A cell such as `[0.1, 0.9]` or `['a', 'b']` as a list; any other as it is."""
     if cell is None or not cell.lstrip().startswith("["):
         return cell
-    for parse in (json.loads, ast.literal_eval):
+    for parse in (json.loads, _literal):
         try:
             found = parse(cell.strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             continue
         return found if isinstance(found, list) else cell
     return cell
+
+
+def _literal(text: str) -> Any:
+    """A literal of Python's that JSON can write: no bytes, no set."""
+    found = ast.literal_eval(text)
+    json.dumps(found)
+    return found
 
 
 def index_of(address: str | None) -> int | None:
@@ -276,7 +283,7 @@ def _item(document: Any, index: int) -> Any:
 def _number(value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise RecordRefused(Refusal.PROBABILITY_NOT_A_NUMBER) from None
     if number != number:
         raise RecordRefused(Refusal.PROBABILITY_NOT_A_NUMBER)

@@ -8,6 +8,7 @@ Read from the line itself, whatever its data is: a request was served also if it
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import TypeAlias
 
@@ -72,7 +73,7 @@ def _parsed(lines: pa.BinaryArray) -> pa.StructArray:
             pyarrow.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
             pyarrow.json.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore"),
         )
-    except pa.ArrowInvalid:
+    except pa.ArrowException:
         return pa.array([_member(line) for line in lines.to_pylist()], SCHEMA.field(MEMBER).type)
     return table.column(MEMBER).combine_chunks() if table.num_rows else _empty()
 
@@ -83,8 +84,8 @@ def _empty() -> pa.StructArray:
 
 def _member(line: bytes) -> dict[str, int | float] | None:
     try:
-        record = json.loads(line)
-    except ValueError:
+        record = json.loads(line, parse_int=_whole)
+    except (ValueError, RecursionError):
         return None
     member = record.get(MEMBER) if isinstance(record, dict) else None
     if not isinstance(member, Mapping):
@@ -93,5 +94,16 @@ def _member(line: bytes) -> dict[str, int | float] | None:
     return {
         name: int(value) if name == STATUS else float(value)
         for name, value in numbers.items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < BOUNDS[name]
     }
+
+
+BOUNDS = {STATUS: 2.0**63, LATENCY: math.inf, PERCENTAGE: math.inf}
+"""What a member has to be less than, whatever its sign, to be a number of its type."""
+
+FEW_DIGITS = 20
+
+
+def _whole(digits: str) -> int | float:
+    """A number without a fraction; Python reads no more than 4,300 digits of an integer."""
+    return int(digits) if len(digits) <= FEW_DIGITS else float(digits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 
 from model_monitor.records.outcome_columns import LABEL, PREDICTION, PROBABILITY, outcomes_of_columns
 from model_monitor.records.outcome_values import OutcomeReading
@@ -48,3 +49,26 @@ def test_a_row_that_reading_refused_stays_refused():
     rows = outcomes_of_columns(block(["1"], ["1"], [0.5], [int(Refusal.NOT_UTF_8)]), READING)
 
     assert rows.reasons.tolist() == [Refusal.NOT_UTF_8]
+
+
+@pytest.mark.parametrize(
+    ("prediction", "probability", "reason"),
+    [
+        pytest.param('["cat", "dog"]', f"[0.1, {'9' * 400}]", Refusal.PROBABILITY_NOT_A_NUMBER, id="400 digits"),
+        pytest.param('["cat", "dog"]', f"[0.1, {'9' * 5_000}]", Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES, id="5,000 digits"),
+        pytest.param("[{[]:1}]", "0.5", 0, id="no list at all"),
+        pytest.param("[b'a']", "[0.5]", Refusal.PROBABILITY_NOT_A_NUMBER, id="bytes"),
+        pytest.param("[b'a']", "0.5", 0, id="bytes alone"),
+        pytest.param("cat", "[b'a']", Refusal.PROBABILITY_NOT_A_NUMBER, id="bytes for a probability"),
+        pytest.param("[{1, 2}, 3j]", "[0.25, 0.75]", Refusal.PROBABILITY_NOT_A_NUMBER, id="a set"),
+        pytest.param('["\\ud800", "cat"]', "[0.75, 0.25]", Refusal.NOT_UTF_8, id="half a pair of surrogates"),
+    ],
+)
+def test_what_is_no_list_of_classes_is_a_text_or_refused_and_its_neighbour_is_read(prediction, probability, reason):
+    rows = outcomes_of_columns(
+        block(["cat"] * 2, [prediction, '["cat", "dog"]'], [probability, "[0.75, 0.25]"]), READING
+    )
+
+    assert rows.reasons.tolist() == [reason, 0]
+    assert rows.predictions.to_pylist()[1] == "cat"
+    assert reason or rows.predictions.to_pylist()[0] == prediction

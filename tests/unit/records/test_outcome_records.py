@@ -89,6 +89,22 @@ def test_what_a_merged_line_is(line, outcome):
     ]
 
 
+@pytest.mark.parametrize(
+    ("digits", "of_json", "of_csv"),
+    [
+        (400, Refusal.PROBABILITY_NOT_A_NUMBER, Refusal.PROBABILITY_NOT_A_NUMBER),
+        (5_000, Refusal.PAYLOAD_NOT_JSON, Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES),  # more than Python reads
+    ],
+)
+def test_probabilities_of_hundreds_of_digits_are_no_numbers(digits, of_json, of_csv):
+    probabilities = f"[0.1, {'9' * digits}]"
+    in_json = line_of(merged("a", f'{{"p": ["a", "b"], "s": {probabilities}}}', encoding="JSON"))
+    in_csv = line_of(merged("a", f"\"['a', 'b']\",\"{probabilities}\""))
+
+    assert found([in_json], replace(SCORES, prediction="p", probability="s")) == [(0, of_json)]
+    assert found([in_csv], replace(SCORES, prediction="0", probability="1")) == [(0, of_csv)]
+
+
 def test_rows_of_a_record_stay_together_and_in_order():
     lines = [line_of(merged("1", "0.1")), line_of(merged("1\n0", "0.2\n0.3")), line_of(merged("0", "0.4"))]
 

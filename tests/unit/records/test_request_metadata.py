@@ -84,3 +84,32 @@ def test_lines_that_can_not_be_read_are_left_out():
     lines = [b'{"requestMetadata": {"status": 200}', b'\xff"requestMetadata"', GOOD]
 
     assert found(lines, [Refusal.NOT_A_JSON_OBJECT, Refusal.NOT_UTF_8, 0]) == [(200, 1.5, 20.0)]
+
+
+HUGE = {
+    "1e300": 1e300,
+    "-1e300": -1e300,
+    "99999999999999999999": 1e20,
+    "1" * 400: None,
+    "1" * 5_000: None,
+    "1e999": None,
+}
+
+
+@pytest.mark.parametrize("written", HUGE, ids=lambda written: written[:20] + f" of {len(written)} letters")
+def test_a_number_beyond_all_bounds_is_no_status_and_no_finite_latency(written):
+    """A status is a 64-bit number; a latency, which is a double, is infinite from 1e309 on: the state takes it for missing."""
+    line = GOOD.replace(b"200", written.encode()).replace(b"1.5", written.encode())
+
+    [good, (status, latency, percentage), other] = found([GOOD, line, GOOD])
+
+    assert good == other == (200, 1.5, 20.0)
+    assert (status, percentage) == (None, 20.0)
+    assert (latency if latency is not None and np.isfinite(latency) else None) == HUGE[written]
+    assert found([line.replace(b"latencyMs", b"other")])[0][0] is None
+
+
+def test_a_record_that_is_nested_too_deep_for_the_parser_holds_nothing():
+    line = b'{"requestMetadata": {"status": 200}, "captureData": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+    assert found([GOOD, line], [0, Refusal.NOT_A_CAPTURE])[0] == (200, 1.5, 20.0)
