@@ -8,7 +8,7 @@ from model_monitor.engine import Session, engine_of
 from model_monitor.merging.sources import HourlySource
 from model_monitor.merging.transform_lines import INFERENCE_ID, transform_output
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from model_monitor.reading.heads import head_of
+from model_monitor.reading.heads import first_line, head_of
 from model_monitor.records.windows import parse_time
 
 CapturedFormat = CaptureFormat | CsvFormat | JsonFormat
@@ -25,7 +25,7 @@ def format_of(session: Session, source: HourlySource) -> CapturedFormat:
     head = head_of(engine_of(session).storage(source.path), source.files[0].file, refuse_nul=False).decode(
         "utf-8-sig", "replace"
     )
-    line = next((line.strip() for line in head.splitlines() if line.strip()), "")
+    line = (first_line(head) or "").strip()
     if line.startswith("{"):
         if transform_output(line).inference_id is not None:
             return JsonFormat(lines=True)

@@ -42,7 +42,7 @@ from model_monitor.merging.transform_lines import Outputs
 from model_monitor.outputs.files import current_run, publish
 from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from model_monitor.reading.heads import head_of, longest_line
+from model_monitor.reading.heads import first_line, head_of, longest_line
 from model_monitor.reading.quarantine import clear_quarantine
 from model_monitor.records.decoding import CSV, JSON
 from model_monitor.storage import join, storage_of
@@ -182,7 +182,7 @@ class _Hours:
 
     def _header(self) -> str:
         head = head_of(storage_of(self.captures.path, self.spark), self.captures.files[0].file)
-        return head.decode("utf-8", "replace").splitlines()[0]
+        return first_line(head.decode("utf-8", "replace")) or ""
 
     def _remembered(self, hours: Collection[HourFolder], side: Of) -> list[Side]:
         source = self._pending.source(hours) if self._pending else None

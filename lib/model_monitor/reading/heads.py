@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import bz2
 import csv
+import re
 import zlib
 from collections.abc import Sequence
 
 from model_monitor.errors import BadInput
 from model_monitor.reading.remedies import read_by_spark
+from model_monitor.records.csv_rows import cells_of
 from model_monitor.storage import Storage, StoredFile
 
 HEAD_BYTES = 4 * 2**20
 """More than any header line: 20,480 columns (Spark's limit) with names of 200 characters."""
+
+LONGEST_NAME = 131_072
+"""Letters of a column's name; a quote that isn't closed makes longer ones."""
+
+LINE_END = re.compile(r"\r\n|[\r\n]")
 
 FOREIGN_BEGINNINGS = (
     (b"PAR1", "a Parquet file", "parquet"),
@@ -81,15 +88,17 @@ def first_cells(file: StoredFile, head: bytes) -> list[str]:
                 ) from fault
         else:
             text = head[: fault.start].decode("utf-8-sig")
-    line = next((line for line in text.splitlines() if line.strip()), None)
+    line = first_line(text)
     if line is None:
         raise BadInput(f"{file.path}: has no line that isn't blank")
+    if len(head) >= HEAD_BYTES and text.endswith(line):
+        raise BadInput(f"{file.path}: line 1 is longer than 4 MiB; is this a CSV file, with a line for each record?")
     if line.lstrip().startswith(("{", "[{")):
         raise BadInput(
             f"{file.path}: line 1 looks like JSON, and the format says CSV; write --dataset-format jsonl "
             "(one object a line) or json (one document a file)"
         )
-    cells = next(csv.reader([line], strict=False))
+    cells = _cells(line)
     for separator in OTHER_SEPARATORS if len(cells) == 1 else ():
         if separator in line:
             raise BadInput(
@@ -99,11 +108,32 @@ def first_cells(file: StoredFile, head: bytes) -> list[str]:
     return cells
 
 
+def first_line(text: str) -> str | None:
+    """The first line of a text that isn't blank, None if there is none.
+
+    Lines end where they do for Spark: to `str.splitlines` a form feed and other letters are ends as well.
+    """
+    return next((line for line in LINE_END.split(text) if line.strip()), None)
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line], strict=False))
+    except csv.Error:  # a cell of more letters than it takes
+        return [cell or "" for cell in cells_of(line)]
+
+
 def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:
     """Feature names from a header line; an empty cell becomes `_cN` as in Spark.
 
-    Raises BadInput if a name occurs twice.
+    Raises BadInput if a name occurs twice, or is longer than any.
     """
+    for position, name in enumerate(cells, start=1):
+        if len(name) > LONGEST_NAME:
+            raise BadInput(
+                f"{where}: the name of column {position} has {len(name):,} letters; end the quote that it begins with, "
+                "or write --dataset-format csv-without-header if this is no header line"
+            )
     names = tuple(cell or f"_c{position}" for position, cell in enumerate(cells))
     places: dict[str, int] = {}
     for position, name in enumerate(names, start=1):

@@ -28,6 +28,9 @@ from model_monitor.records.outcome_values import OutcomeReading
 from model_monitor.records.refusals import Refusal
 from model_monitor.states.labels import is_positive
 
+LINE_END = re.compile(r"[\r\n]")
+"""`str.splitlines` would cut texts at other letters as well."""
+
 INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)
 """A column's place: `0`, or `_c0` as Spark calls it."""
 
@@ -249,7 +252,7 @@ def _documents(data: str) -> list[Any]:
     except (ValueError, RecursionError):
         pass
     try:
-        return [json.loads(line) for line in data.splitlines() if line.strip()]
+        return [json.loads(line) for line in LINE_END.split(data) if line.strip()]
     except (ValueError, RecursionError):
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
 

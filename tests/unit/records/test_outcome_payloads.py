@@ -57,6 +57,12 @@ def test_json_lines_in_one_payload_are_rows():
     assert outcomes_of(csv("0\n1"), output, reading(probability="score")) == [("0", None, "0.25"), ("1", None, "0.5")]
 
 
+def test_a_letter_that_python_takes_for_a_line_end_is_one_of_its_text():
+    output = Half('{"p": "a\u2028b"}\n{"p": "c\x85"}', "JSON")
+
+    assert outcomes_of(csv("1\n0"), output, reading(prediction="p")) == [("1", "a\u2028b", None), ("0", "c\x85", None)]
+
+
 def test_a_member_is_found_by_its_very_name_before_the_name_is_read_as_a_path():
     assert found_at("Day Mins", {"Day Mins": 3}) == 3
     assert found_at("a.b", {"a.b": 1, "a": {"b": 2}}) == 1

@@ -1,0 +1,81 @@
+"""The beginning of a CSV file: where its header line ends, and what is no header line."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from tests.engine_in_process import InProcess
+
+from model_monitor.data_quality.scan import scanned
+from model_monitor.errors import BadInput
+from model_monitor.reading.formats import CsvFormat
+from model_monitor.reading.heads import HEAD_BYTES, first_line, names_of
+from model_monitor.reading.listing import list_dataset
+from model_monitor.reading.readers import read_dataset
+from model_monitor.states.measures import Measures
+
+TEXT = {
+    "line separator": "\u2028",
+    "paragraph separator": "\u2029",
+    "vertical tab": "\v",
+    "form feed": "\f",
+    "next line": "\x85",
+    "file separator": "\x1c",
+    "group separator": "\x1d",
+    "record separator": "\x1e",
+}
+"""What Python's `splitlines` takes for the end of a line, and readers of files do not."""
+
+
+def read(tmp_path, text, *, header=True, name="a.csv"):
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    engine = InProcess()
+    return read_dataset(engine, list_dataset(engine, str(tmp_path)), CsvFormat(header=header))
+
+
+@pytest.mark.parametrize("letter", [pytest.param(letter, id=name) for name, letter in TEXT.items()])
+@pytest.mark.parametrize("written", ["a{}b,c", '"a{}b",c', "{}a,c", "a,c{}"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_header_is_not_cut_within_its_text(tmp_path, letter, written, line_end):
+    header = written.format(letter)
+    dataset = read(tmp_path, line_end.join([header, "1,2", f"3,{letter}", ""]))
+    ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
+
+    assert dataset.names == tuple(header.replace('"', "").split(","))
+    assert (ledger.read, ledger.kept, ledger.refused) == (2, 2, {})
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_a_line_ends_where_it_ends_for_the_reader(line_end):
+    assert first_line(line_end.join(["", " ", "a,b", "1,2"])) == "a,b"
+    assert first_line(line_end) is None
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_a_name_longer_than_any_is_a_fault_of_the_file(tmp_path, name):
+    header = 'a,"' + "b" * 131_073 + '",c'
+
+    with pytest.raises(BadInput, match=r"a\.csv.*line 1: the name of column 2 has 131,073 letters.*csv-without-header"):
+        read(tmp_path, f"{header}\n1,2,3\n", name=name)
+
+
+def test_a_name_that_is_as_long_as_may_be_is_one(tmp_path):
+    assert read(tmp_path, "b" * 131_072 + ",c\n1,2\n").names == ("b" * 131_072, "c")
+
+
+def test_a_long_text_of_a_file_without_a_header_is_a_cell(tmp_path):
+    dataset = read(tmp_path, "b" * 200_000 + ",c\n1,2\n", header=False)
+
+    assert dataset.names == ("_c0", "_c1")
+    assert dataset.ledger(scanned(Measures(), dataset, None).rows).kept == 2
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_a_first_line_without_an_end_is_a_fault_of_the_file(tmp_path, name):
+    with pytest.raises(BadInput, match=r"a\.csv.*: line 1 is longer than 4 MiB"):
+        read(tmp_path, ",".join(["1"] * HEAD_BYTES), name=name, header=False)
+
+
+def test_names_are_told_from_their_cells():
+    assert names_of(["a", "", "b"], "x") == ("a", "_c1", "b")
