@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.hours import SECONDS
-from model_monitor.merging.rows import KEY, TEXT, Counts, Side, rows_of
+from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, rows_of
 from model_monitor.merging.scores import Score
 from model_monitor.records.capture_documents import member_of, table_of
-from model_monitor.records.line_bytes import Flags, is_writable, utf_8_flags
+from model_monitor.records.line_bytes import is_writable, utf_8_flags
 from model_monitor.records.places import FILE, FILE_KEY, LINE
 from model_monitor.records.refusals import REASON, Refusal
 from model_monitor.records.request_metadata import MEMBER
@@ -95,7 +95,7 @@ class Captures:
                 "event": records.events,
                 "score": records.scores,
             }
-            yield rows_of(Side.CAPTURE, columns).filter(kept)
+            yield rows_of(Role.CAPTURE, columns).filter(kept)
 
     def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The faulty lines alone, with `REFUSED`."""
@@ -137,7 +137,7 @@ class CapturedLines:
         table = table_of(lines, MEMBERS)
         output = pc.struct_field(member_of(table, "captureData"), ["endpointOutput"])
         event_ids, inference_ids, times = (pc.struct_field(member_of(table, "eventMetadata"), [i]) for i in range(3))
-        is_plain = np.asarray(output.is_valid()) & (_is_there(event_ids) | _is_there(inference_ids))
+        is_plain = np.asarray(output.is_valid()) & (are_there(event_ids) | are_there(inference_ids))
         is_text = utf_8_flags(lines)
         if is_text is not None:
             is_plain &= is_text
@@ -262,11 +262,6 @@ def scores_of(score: Score | None, data: pa.StringArray, encodings: pa.StringArr
 
 def _texts(values: Iterable[str | None]) -> pa.StringArray:
     return pa.array(list(values), pa.string())
-
-
-def _is_there(texts: pa.StringArray) -> Flags:
-    flags: Flags = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
-    return flags
 
 
 def _null_where_empty(texts: pa.StringArray) -> pa.StringArray:

@@ -1,6 +1,6 @@
 """One bucket of a merge: all labels, remembered captures and captures of some ids, and the lines that they become. Pure.
 
-A bucket is a partition of rows by their ids, sorted by side, so that every label is there when the first capture comes; of the
+A bucket is a partition of rows by their ids, sorted by role, so that every label is there when the first capture comes; of the
 captures only so many are held at a time as `CHUNK_BYTES`. What was counted is a line as well: it lies beside the others, and
 a retried task counts nothing twice. Executors import this module.
 
@@ -23,7 +23,7 @@ from model_monitor.merging.captured import MICROSECONDS
 from model_monitor.merging.hours import SECONDS
 from model_monitor.merging.labels import Period
 from model_monitor.merging.parts import PART, Kind, Parts
-from model_monitor.merging.rows import KEY, SCHEMA, SIDE, TEXT, Counts, Side, json_texts
+from model_monitor.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
 from model_monitor.records.line_bytes import Flags
 from model_monitor.states.text_hashing import xxhash64_of_texts
 
@@ -50,8 +50,8 @@ class Join:
         for batch in batches:
             if not batch.num_rows:
                 continue
-            if bucket is None and batch.column(SIDE)[batch.num_rows - 1].as_py() == Side.CAPTURE:
-                is_capture = pc.equal(batch.column(SIDE), int(Side.CAPTURE))
+            if bucket is None and batch.column(ROLE)[batch.num_rows - 1].as_py() == Role.CAPTURE:
+                is_capture = pc.equal(batch.column(ROLE), int(Role.CAPTURE))
                 bucket = Bucket(self, pa.Table.from_batches([*held, batch.filter(pc.invert(is_capture))], SCHEMA))
                 held, batch = [], batch.filter(is_capture)
             held.append(batch)
@@ -73,23 +73,23 @@ class Bucket:
     """What is known of some ids before their captures come, and what is counted of them."""
 
     def __init__(self, join: Join, rows: pa.Table) -> None:
-        sides = {side: rows.filter(pc.equal(rows.column(SIDE), int(side))) for side in Side}
+        of_role = {role: rows.filter(pc.equal(rows.column(ROLE), int(role))) for role in Role}
         self._join = join
         self.counts = Counts()
-        for text in sides[Side.COUNTS].column(TEXT).to_pylist():
+        for text in of_role[Role.COUNTS].column(TEXT).to_pylist():
             self.counts.update(Counts.of_text(text))
-        self._labels = Labels(sides[Side.LABEL], join.period)
-        self._before = Before(sides[Side.BEFORE])
+        self._labels = Labels(of_role[Role.LABEL], join.period)
+        self._before = Before(of_role[Role.BEFORE])
         self._ids: list[pa.Array] = []
         self._met = np.zeros(len(self._labels.ids), np.bool_)
         self._remembered = np.zeros(len(self._labels.ids), np.bool_)
-        self._look_for_news(sides[Side.EARLIER])
+        self._look_for_news(of_role[Role.EARLIER])
 
     def lines_of(self, captures: pa.Table) -> Iterator[pa.RecordBatch]:
         """The lines of some captures."""
         captures = captures.combine_chunks()
         rows = {name: _column(captures, name) for name in ("branch", "hour", "time")}
-        ids, join = _texts(captures, KEY), self._join
+        ids, join = _array(captures, KEY), self._join
         found, numbers = self._labels.found(ids, rows["hour"])
         self._met[numbers[found >= 0]] = True
         self._ids.append(ids.unique())
@@ -98,23 +98,36 @@ class Bucket:
         waiting = (found < 0) & ~absent
         for name, flags in (("labelled", found >= 0), ("absent", absent), ("waiting", waiting)):
             self.counts.by(name, rows["branch"][flags], rows["hour"][flags])
-        labels = pa.array(found, mask=found < 0)
-        truths = self._labels.truths.take(labels)
-        if join.absent is not None:
-            truths = pc.fill_null(truths, join.absent.truth)
-        merged = pc.binary_join_element_wise(_texts(captures, TEXT), ',"groundTruthData":', truths, "}", "")
-        known = _remembered(ids, self._labels.hashes_of(found), absent, _texts(captures, "score"))
         seconds = rows["time"] // MICROSECONDS - rows["hour"] * SECONDS
-        kinds = [(Kind.MERGED, ~waiting, merged), (Kind.ABSENT, absent, known), (Kind.WAITING, waiting, known)]
+        kinds = [(Kind.MERGED, ~waiting), (Kind.ABSENT, absent), (Kind.WAITING, waiting)]
         if join.period is not None:
-            kinds.append((Kind.LABELLED, found >= 0, known))
-        for kind, flags, texts in kinds:
-            wanted = pa.array(flags)
-            part = join.parts.numbers(kind, *(column[flags] for column in (rows["branch"], rows["hour"], seconds)))
-            times, events = captures.column("time").filter(wanted), captures.column("event").filter(wanted)
-            if kind is not Kind.MERGED:  # in order by the text alone
-                times, events = (pa.nulls(len(part), column.type) for column in (times, events))
-            yield from pa.table([part, times, events, texts.filter(wanted)], LINES).to_batches()
+            kinds.append((Kind.LABELLED, found >= 0))
+        for kind, flags in kinds:
+            if flags.any():
+                those, own = captures.filter(pa.array(flags)), found[flags]
+                part = join.parts.numbers(kind, *(column[flags] for column in (rows["branch"], rows["hour"], seconds)))
+                yield from (self._merged if kind is Kind.MERGED else self._known)(those, own, pa.array(part), kind)
+
+    def _merged(self, captures: pa.Table, found: Numbers, part: pa.Array, _: Kind) -> Iterator[pa.RecordBatch]:
+        """Captures with their ground truth behind their last member, by their time."""
+        truths = self._labels.truths.take(pa.array(found, mask=found < 0))
+        if self._join.absent is not None:
+            truths = pc.fill_null(truths, self._join.absent.truth)
+        texts = pc.binary_join_element_wise(_array(captures, TEXT), ',"groundTruthData":', truths, "}", "")
+        yield from pa.table([part, captures.column("time"), captures.column("event"), texts], LINES).to_batches()
+
+    def _known(self, captures: pa.Table, found: Numbers, part: pa.Array, kind: Kind) -> Iterator[pa.RecordBatch]:
+        """What is remembered of captures (`pending.ID_SCHEMA`), in order by itself."""
+        absent = pa.scalar("true" if kind is Kind.ABSENT else None, pa.string())
+        members = {
+            ',"label":': self._labels.hashes_of(found).cast(pa.string()),
+            ',"absent":': pa.repeat(absent, len(found)),
+            ',"score":': json_texts(_array(captures, "score")),
+        }
+        told = [pc.fill_null(pc.binary_join_element_wise(name, value, ""), "") for name, value in members.items()]
+        texts = pc.binary_join_element_wise('{"id":', json_texts(_array(captures, KEY)), *told, "}", "")
+        nothing = [pa.nulls(len(found), LINES.field(name).type) for name in ("time", "event")]
+        yield from pa.table([part, *nothing, texts], LINES).to_batches()
 
     def lines_of_counts(self) -> Iterator[pa.RecordBatch]:
         """One line with all counts, when every capture has been seen."""
@@ -132,7 +145,7 @@ class Bucket:
 
     def _look_for_news(self, rows: pa.Table) -> None:
         """Count the remembered captures of other hours that have another label by now."""
-        ids, hours = _texts(rows, KEY), _column(rows, "hour")
+        ids, hours = _array(rows, KEY), _column(rows, "hour")
         numbers = self._labels.numbers_of(ids)
         self._remembered[numbers[numbers >= 0]] = True
         was, waits = _column(rows, "label"), _is_null(rows, "label")
@@ -149,7 +162,7 @@ class Bucket:
         self.counts.update({("remembered", *hour): count for hour, count in before.captures_by_hour().items()})
         rows = before.rows.filter(pa.array(before.seen))
         hours, numbers_of_hour = _column(rows, "hour"), (_column(rows, "branch"), _column(rows, "hour"))
-        found, _ = self._labels.found(_texts(rows, KEY), hours)
+        found, _ = self._labels.found(_array(rows, KEY), hours)
         now, had_none = self._labels.hashes_of(found), _is_null(rows, "label")
         came = had_none & (found >= 0)
         changed = ~had_none & (found >= 0) & (_column(rows, "label") != now.fill_null(0).to_numpy())
@@ -169,7 +182,7 @@ class Labels:
     """
 
     def __init__(self, rows: pa.Table, period: Period | None) -> None:
-        encoded = _texts(rows, KEY).dictionary_encode()
+        encoded = _array(rows, KEY).dictionary_encode()
         numbers = encoded.indices.to_numpy().astype(np.int64)
         order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])
         rows, numbers = rows.take(pa.array(order)), numbers[order]
@@ -183,7 +196,7 @@ class Labels:
             is_last = np.append((numbers[1:] != numbers[:-1]) | (hours[1:] != hours[:-1]), True)
         last = rows.filter(pa.array(is_last[: len(numbers)]))
         numbers = numbers[is_last[: len(numbers)]]
-        self.truths = _texts(last, TEXT)
+        self.truths = _array(last, TEXT)
         self.hashes: Numbers = xxhash64_of_texts(self.truths).view(np.int64)
         self._hours, self._has_no_hour = _column(last, "hour"), _is_null(last, "hour")
         self._starts = np.searchsorted(numbers, np.arange(len(self.ids) + 1))
@@ -268,7 +281,7 @@ class Before:
 def _account(rows: pa.Table, numbers: Numbers, ids: int, period: Period | None) -> dict[str, NDArray[Any]]:
     """The labels of each id that the run accounts for, as `LabelAccount` names them. rows: sorted by id."""
     inside = np.ones(len(numbers), np.bool_) if period is None else period.holds(_array(rows, "hour"))
-    hashes, own = xxhash64_of_texts(_texts(rows, TEXT).filter(pa.array(inside))), numbers[inside]
+    hashes, own = xxhash64_of_texts(_array(rows, TEXT).filter(pa.array(inside))), numbers[inside]
     counts = np.bincount(own, minlength=ids)
     differs = (own[1:] == own[:-1]) & (hashes[1:] != hashes[:-1])
     has_several = np.bincount(own[1:][differs], minlength=ids) > 0
@@ -281,21 +294,10 @@ def _account(rows: pa.Table, numbers: Numbers, ids: int, period: Period | None) 
     }
 
 
-def _remembered(ids: pa.StringArray, labels: pa.Int64Array, absent: Flags, scores: pa.StringArray) -> pa.StringArray:
-    """What is kept of captures, as `pending.ID_SCHEMA` in JSON without what is null."""
-    parts = [
-        (',"label":', labels.cast(pa.string())),
-        (',"absent":', pc.if_else(pa.array(absent), "true", pa.scalar(None, pa.string()))),
-        (',"score":', json_texts(scores)),
-    ]
-    members = [pc.fill_null(pc.binary_join_element_wise(name, value, ""), "") for name, value in parts]
-    return pc.binary_join_element_wise('{"id":', json_texts(ids), *members, "}", "")
-
-
 def _composed(rows: pa.Table) -> pa.Array:
     """Branch, hour and id as one text."""
     numbers = [_array(rows, name).cast(pa.string()) for name in ("branch", "hour")]
-    return pc.binary_join_element_wise(*numbers, _texts(rows, KEY), "/")
+    return pc.binary_join_element_wise(*numbers, _array(rows, KEY), "/")
 
 
 def _array(rows: pa.Table, name: str) -> pa.Array:
@@ -303,10 +305,6 @@ def _array(rows: pa.Table, name: str) -> pa.Array:
     return (
         chunked.chunk(0) if chunked.num_chunks == 1 else pa.concat_arrays([pa.array([], chunked.type), *chunked.chunks])
     )
-
-
-def _texts(rows: pa.Table, name: str) -> pa.StringArray:
-    return _array(rows, name)
 
 
 def _column(rows: pa.Table, name: str, default: int = 0) -> Numbers:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.label_lines import ENCODINGS, Label, Repair, labels_of_file, labels_of_line
-from model_monitor.merging.rows import KEY, TEXT, Counts, Side, json_texts, rows_of
+from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
 from model_monitor.records.capture_documents import member_of, table_of
 from model_monitor.records.line_bytes import Flags, utf_8_flags
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
@@ -172,7 +172,7 @@ class GroundTruth:
                 "record": pa.array(np.arange(records, records + len(found.origins))),
             }
             records += len(found.origins)
-            yield rows_of(Side.LABEL, columns).filter(kept)
+            yield rows_of(Role.LABEL, columns).filter(kept)
 
     def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The refused records alone, with `REFUSED`."""
@@ -221,14 +221,9 @@ def plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.Strin
     data, encodings = (pc.struct_field(member_of(table, "groundTruthData"), [i]) for i in range(2))
     ids = pc.struct_field(member_of(table, "eventMetadata"), [0])
     known = pc.is_in(pc.utf8_upper(encodings), pa.array([*ENCODINGS, None]))
-    flags: Flags = np.asarray(known) & _is_there(pc.utf8_trim_whitespace(data)) & _is_there(ids)
+    flags: Flags = np.asarray(known) & are_there(pc.utf8_trim_whitespace(data)) & are_there(ids)
     is_text = utf_8_flags(lines)
     if is_text is not None:
         flags &= is_text
     written = pc.fill_null(encodings, "CSV")
     return flags, ids, pc.binary_join_element_wise('{"data":', json_texts(data), ',"encoding":"', written, '"}', "")
-
-
-def _is_there(texts: pa.StringArray) -> Flags:
-    flags: Flags = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
-    return flags

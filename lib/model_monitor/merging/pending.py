@@ -18,7 +18,7 @@ import pyarrow.json
 from model_monitor.engine import Session, engine_of
 from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.hours import HourFolder
-from model_monitor.merging.rows import KEY, Side, rows_of
+from model_monitor.merging.rows import KEY, Role, rows_of
 from model_monitor.merging.sources import HourlyFile, HourlySource
 from model_monitor.records.places import FILE_KEY, LINE
 from model_monitor.storage import StoredFile, join
@@ -72,10 +72,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The task that makes rows of `rows.SCHEMA` of the lines of remembered hours. side: EARLIER or BEFORE."""
+    """The task that makes rows of `rows.SCHEMA` of the lines of remembered hours. role: EARLIER or BEFORE."""
 
     places: FilePlaces
-    side: Side
+    role: Role
 
     inputs = (LINE, FILE_KEY)
 
@@ -90,7 +90,7 @@ class Remembered:
                 "label": known.column("label"),
                 "absent": known.column("absent"),
             }
-            yield rows_of(self.side, columns).filter(known.column("id").is_valid())
+            yield rows_of(self.role, columns).filter(known.column("id").is_valid())
 
 
 def _parsed(lines: Sequence[bytes]) -> pa.RecordBatch:

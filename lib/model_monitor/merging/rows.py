@@ -17,14 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.records.line_bytes import holding
+from model_monitor.records.line_bytes import Flags, holding
 
-KEY, SIDE, TEXT = "key", "side", "text"
+KEY, ROLE, TEXT = "key", "role", "text"
 
 SCHEMA = pa.schema(
     [
         (KEY, pa.string()),  # the id that is joined by
-        (SIDE, pa.int8()),
+        (ROLE, pa.int8()),
         (TEXT, pa.string()),  # a capture without its closing brace; the JSON of a label's truth; the JSON of counts
         ("branch", pa.int32()),  # by its number
         ("hour", pa.int64()),  # since 1970; null of a label in no hour's folder
@@ -40,7 +40,7 @@ SCHEMA = pa.schema(
 )
 
 
-class Side(IntEnum):
+class Role(IntEnum):
     """What a row is, in the order in which a bucket looks at them.
 
     EARLIER, BEFORE: remembered captures, of hours that may have news, and of hours that are merged again.
@@ -79,16 +79,16 @@ class Counts(Counter[tuple[Any, ...]]):
     def rows(self) -> Iterator[pa.RecordBatch]:
         """One row with them, if there are any."""
         if self:
-            yield rows_of(Side.COUNTS, {TEXT: pa.array([self.text])})
+            yield rows_of(Role.COUNTS, {TEXT: pa.array([self.text])})
 
 
 Columns: TypeAlias = Mapping[str, pa.Array]
 
 
-def rows_of(side: Side, columns: Columns) -> pa.RecordBatch:
-    """Rows of a side with these columns; the others are null."""
+def rows_of(role: Role, columns: Columns) -> pa.RecordBatch:
+    """Rows of a role with these columns; the others are null."""
     count = len(next(iter(columns.values())))
-    told = {**columns, SIDE: pa.repeat(pa.scalar(int(side), pa.int8()), count)}
+    told = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
     arrays = [told[field.name] if field.name in told else pa.nulls(count, field.type) for field in SCHEMA]
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
@@ -104,3 +104,9 @@ def json_texts(texts: pa.StringArray) -> pa.StringArray:
 
 
 ESCAPED = b'"\\' + bytes(range(32))
+
+
+def are_there(texts: pa.StringArray) -> Flags:
+    """Which texts are there, and not empty."""
+    flags: Flags = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
+    return flags

@@ -34,7 +34,7 @@ from model_monitor.merging.placing import place_hours
 from model_monitor.merging.quarantine import put_aside
 from model_monitor.merging.request import MergeRequest
 from model_monitor.merging.restatement import RESTATEMENT, RestatedHour, is_of_window, restated_hours, restatement_json
-from model_monitor.merging.rows import Side as Of
+from model_monitor.merging.rows import Role
 from model_monitor.merging.sources import HourlySource, list_hours, partitions_of
 from model_monitor.merging.staging import Side, StagedHours, parts_of, stage
 from model_monitor.merging.to_label import TO_LABEL, chosen_ids, to_label_json
@@ -150,7 +150,7 @@ class _Hours:
         """
         request = self.request
         merging = Join(self._parts, request.period, request.absent, request.first or 0)
-        remembered = [*self._remembered(before, Of.BEFORE), *self._remembered(earlier, Of.EARLIER)]
+        remembered = [*self._remembered(before, Role.BEFORE), *self._remembered(earlier, Role.EARLIER)]
         count = partitions_of(self.captures, self.labels)
         with damaged_files_named(self.spark, (*self.captures.stored_files, *self.labels.stored_files)):
             staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
@@ -184,11 +184,11 @@ class _Hours:
         head = head_of(storage_of(self.captures.path, self.spark), self.captures.files[0].file)
         return first_line(head.decode("utf-8", "replace")) or ""
 
-    def _remembered(self, hours: Collection[HourFolder], side: Of) -> list[Side]:
+    def _remembered(self, hours: Collection[HourFolder], role: Role) -> list[Side]:
         source = self._pending.source(hours) if self._pending else None
         if source is None or not source.files:
             return []
-        return [Side(source.lines(self.spark), Remembered(FilePlaces.of(source.files, self._parts.branches), side))]
+        return [Side(source.lines(self.spark), Remembered(FilePlaces.of(source.files, self._parts.branches), role))]
 
 
 def _encoding_of(outputs: CsvFormat | JsonFormat) -> str:

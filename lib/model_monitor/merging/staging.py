@@ -24,7 +24,7 @@ from model_monitor.merging.joining import LINES, Join
 from model_monitor.merging.labels import GroundTruth
 from model_monitor.merging.parts import ID_KINDS, PART, Kind, Parts
 from model_monitor.merging.pending import Remembered
-from model_monitor.merging.rows import KEY, SCHEMA, SIDE, TEXT, Counts
+from model_monitor.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts
 from model_monitor.merging.sources import HourlySource
 from model_monitor.reading.coverage import Coverage
 from model_monitor.records.refusals import Refusal
@@ -112,7 +112,7 @@ def stage(spark: SparkSession, sides: Sequence[Side], join: Join, folder: str, p
     if not sides:
         return StagedHours(folder, parts=join.parts)
     rows = reduce(DataFrame.unionAll, [side.rows for side in sides])
-    buckets = SparkPartitions(rows.repartition(partitions, KEY).sortWithinPartitions(SIDE))
+    buckets = SparkPartitions(rows.repartition(partitions, KEY).sortWithinPartitions(ROLE))
     lines = buckets.mapped(partial(in_worker, join), LINES).frame
     ordered = lines.repartition(PART).sortWithinPartitions(PART, "time", "event", TEXT)
     ordered.select(TEXT, PART).write.mode("overwrite").partitionBy(PART).text(folder)

@@ -56,7 +56,7 @@ def truth_rows(root: Path, **options) -> list[pa.RecordBatch]:
 def counts_in(rows: list[pa.RecordBatch]) -> Counts:
     found = Counts()
     for batch in rows:
-        for text in batch.filter(pa.compute.equal(batch.column("side"), 0)).column("text").to_pylist():
+        for text in batch.filter(pa.compute.equal(batch.column("role"), 0)).column("text").to_pylist():
             found.update(Counts.of_text(text))
     return found
 
@@ -70,7 +70,7 @@ def joined(
     rows: list[pa.RecordBatch], parts: Parts, **options
 ) -> tuple[dict[tuple[Kind, HourFolder], list[str]], Counts]:
     """The lines that a bucket makes of rows, by their kind and hour, and what it counted."""
-    table = pa.Table.from_batches(rows).sort_by("side")
+    table = pa.Table.from_batches(rows).sort_by("role")
     lines: dict[tuple[Kind, HourFolder], list[str]] = {}
     counts = Counts()
     for line in pa.Table.from_batches(Join(parts, **options)(table.to_batches(max_chunksize=7))).to_pylist():

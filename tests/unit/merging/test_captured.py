@@ -11,7 +11,7 @@ from tests.unit.merging.lines import batches_of, capture_rows, counts_in, places
 from tests.unit.records.captured_lines import some_lines
 
 from model_monitor.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, captured_record
-from model_monitor.merging.rows import Side
+from model_monitor.merging.rows import Role
 from model_monitor.merging.scores import Score
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import MEMBER
@@ -32,7 +32,7 @@ def read(tmp_path):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"".join(line + b"\n" for line in lines))
         rows = capture_rows(tmp_path, hours=hours)
-        kept = [row for batch in rows for row in batch.to_pylist() if row["side"] == Side.CAPTURE]
+        kept = [row for batch in rows for row in batch.to_pylist() if row["role"] == Role.CAPTURE]
         return kept, [reason for (reason,) in counts_in(rows).of(REFUSED_CAPTURES)]
 
     return reading

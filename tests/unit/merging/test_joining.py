@@ -13,7 +13,7 @@ from model_monitor.merging.absent import AbsentLabel
 from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.labels import Period
 from model_monitor.merging.parts import Kind, Parts
-from model_monitor.merging.rows import Counts, Side, json_texts, rows_of
+from model_monitor.merging.rows import Counts, Role, json_texts, rows_of
 from model_monitor.states.text_hashing import xxhash64_of_texts
 
 PARTS = Parts(("churn/A", "spam/A"), slices=2)
@@ -96,7 +96,7 @@ def test_every_capture_meets_its_last_label_and_everything_is_counted(period, ab
         captures, labels, remembered = some_bucket(seed)
         before = [one for one in remembered if one["hour"] >= FIRST] if period else []
         earlier = [one for one in remembered if one["hour"] < FIRST] if period else []
-        sides = (Side.LABEL, labels), (Side.EARLIER, earlier), (Side.BEFORE, before), (Side.CAPTURE, captures)
+        sides = (Role.LABEL, labels), (Role.EARLIER, earlier), (Role.BEFORE, before), (Role.CAPTURE, captures)
         batches = [batch for side, dicts in sides for batch in rows(side, dicts)]
         if not batches:
             continue

@@ -131,7 +131,7 @@ def test_a_label_is_the_same_beside_others_and_alone(tmp_path, odd):
     lines = [json.dumps(label(f"event-{number}")) for number in range(40)]
     lines[7] = json.dumps(odd)
     write_lines(tmp_path / "a.jsonl", lines)
-    rows = [row for batch in truth_rows(tmp_path) for row in batch.to_pylist() if row["side"] == 1]
+    rows = [row for batch in truth_rows(tmp_path) for row in batch.to_pylist() if row["role"] == 1]
     alone = [one for line in lines for one in labels_of_line(line.encode())]
 
     assert [(row["key"], row["text"]) for row in rows] == [(one.event_id, one.truth) for one in alone if not one.reason]
