@@ -21,13 +21,12 @@ from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.reading.heads import first_cells, head_of, longest_line
 from model_monitor.reading.labelled import PREDICTION, read_labelled
 from model_monitor.reading.listing import list_dataset
+from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.records.decoding import Reading
-from model_monitor.records.labelled_payloads import INPUT, OUTPUTS, LabelledReading
-from model_monitor.records.outcome_values import NO_RECORDS, OutcomeReading
+from model_monitor.records.feature_payloads import INPUT, OUTPUTS
+from model_monitor.records.labelled_lines import THRESHOLD
+from model_monitor.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
 from model_monitor.runs.protocol import StoredBaseline
-
-THRESHOLD = 0.5
-"""The service's threshold of a probability (B1)."""
 
 WHOLE_OUTPUT = "0"
 """With neither attribute the output is one numeric score (C7.2a)."""
@@ -77,7 +76,12 @@ def _records(spark: SparkSession, config: JobConfig, analysis: AnalysisConfig) -
     records = NO_RECORDS
     if not is_json:
         halves = (INPUT, *OUTPUTS)
-        records = Reading(halves, window=None if config.lenient_window else window, sample=config.sample)
+        records = Reading(
+            halves,
+            window=None if config.lenient_window else window,
+            sample=config.sample,
+            escape=SPARK_ESCAPE if config.replays_service else RFC_4180_ESCAPE,
+        )
     whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
     engine = engine_of(spark)
     files, storage = source.files, engine.storage(source.path)
@@ -87,6 +91,7 @@ def _records(spark: SparkSession, config: JobConfig, analysis: AnalysisConfig) -
         source,
         _reading(config, analysis, records, is_json=is_json),
         analysis.headers,
+        threshold=_threshold(config, analysis),
         documents=is_json,
         whole_files=whole_files,
         as_service=config.replays_service,
@@ -94,7 +99,7 @@ def _records(spark: SparkSession, config: JobConfig, analysis: AnalysisConfig) -
     )
 
 
-def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading, *, is_json: bool) -> LabelledReading:
+def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading, *, is_json: bool) -> OutcomeReading:
     prediction = config.inference_attribute
     if prediction is None and analysis.predicted_label is not None:
         prediction = str(analysis.predicted_label)
@@ -104,12 +109,15 @@ def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading, *, i
     label = config.ground_truth_attribute
     if label is None and is_json and analysis.label is not None:
         label = str(analysis.label)
-    return LabelledReading(
-        features_path(config, analysis),
-        OutcomeReading(label, prediction, probability, records=records),
+    predicts = has_predictions(config, analysis)
+    return OutcomeReading(
+        label,
+        prediction if predicts else None,
+        probability if predicts else None,
         with_label=not isinstance(config.dataset_format, CaptureFormat),
-        with_prediction=has_predictions(config, analysis),
-        threshold=_threshold(config, analysis),
+        keeps_missing=True,
+        records=records,
+        features=FeatureReading(features_path(config, analysis)),
     )
 
 

@@ -19,12 +19,11 @@ from model_monitor.reading.formats import CaptureFormat, JsonFormat, MergedForma
 from model_monitor.reading.heads import longest_line
 from model_monitor.reading.listing import Listing, list_dataset
 from model_monitor.reading.outcomes import outcomes, read_line_outcomes, reading_of
+from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.records.decoding import Reading
+from model_monitor.records.feature_payloads import OUTPUTS
 from model_monitor.records.outcome_decoders import DocumentDecoder, LineDecoder
 from model_monitor.runs.protocol import StoredBaseline
-
-OUTPUTS = ("endpointOutput", "batchTransformOutput")
-"""The halves of a merged record that hold predictions."""
 
 
 def read_outcomes(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
@@ -62,7 +61,12 @@ def _merged(spark: SparkSession, config: JobConfig, merged_format: MergedFormat)
         config.ground_truth_attribute,
         config.inference_attribute,
         config.probability_attribute,
-        Reading(halves, window=None if config.lenient_window else window, sample=config.sample),
+        Reading(
+            halves,
+            window=None if config.lenient_window else window,
+            sample=config.sample,
+            escape=SPARK_ESCAPE if config.replays_service else RFC_4180_ESCAPE,
+        ),
     )
     return _of_lines(spark, config, source, LineDecoder(reading))
 

@@ -19,11 +19,15 @@ from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.heads import head_of
 from model_monitor.reading.listing import Listing
 from model_monitor.records.files_by_key import NO_FILES
-from model_monitor.records.labelled_lines import LabelledDocuments, LabelledRecords
-from model_monitor.records.labelled_payloads import LabelledReading, Row, rows_of_document, rows_of_record
+from model_monitor.records.labelled_lines import THRESHOLD, LabelledRecords
+from model_monitor.records.outcome_records import document_of, record_of
+from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.records.refusals import Refusal
 
 log = logging.getLogger(__name__)
+
+OUTCOME = 3
+"""Label, prediction and probability stand before the features of a row."""
 
 LABEL, PREDICTION = "label", "predicted_label"
 """What these columns are called if no header names them."""
@@ -32,9 +36,10 @@ LABEL, PREDICTION = "label", "predicted_label"
 def read_labelled(
     session: Session,
     source: Listing,
-    reading: LabelledReading,
+    reading: OutcomeReading,
     headers: Sequence[str] | None,
     *,
+    threshold: float = THRESHOLD,
     documents: bool = False,
     whole_files: bool = False,
     as_service: bool = False,
@@ -48,23 +53,20 @@ def read_labelled(
     Raises BadConfiguration if the headers are too few, or too many. Raises BadInput if no record can be read.
     """
     engine = engine_of(session)
-    features = len(_first_row(engine, source, reading, documents, whole_files)) - _outcomes(reading)
+    features = _features_of_the_first(engine, source, reading, documents, whole_files)
     names = _names(headers, features, reading)
-    fixed = replace(reading, columns=features)
+    where = replace(reading.features or FeatureReading(), columns=features, names=tuple(headers or ())[:features])
+    fixed = replace(reading, features=where)
     lines = engine.lines(
         source.places, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
     )
-    files = NO_FILES if reading.outcome.records.window is None else lines.files_by_key()
-    decoded = DecodedLines.of(lines, LabelledDocuments(fixed) if documents else LabelledRecords(fixed, files))
+    files = NO_FILES if reading.records.window is None else lines.files_by_key()
+    decoded = DecodedLines.of(lines, LabelledRecords(fixed, files, threshold, documents))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     return Dataset(decoded, names, source, refusable=True, partitions_at_most=at_most, record_cells=1)
 
 
-def _outcomes(reading: LabelledReading) -> int:
-    return reading.with_label + reading.with_prediction
-
-
-def _names(headers: Sequence[str] | None, features: int, reading: LabelledReading) -> tuple[str, ...]:
+def _names(headers: Sequence[str] | None, features: int, reading: OutcomeReading) -> tuple[str, ...]:
     """The names of the columns: the headers as far as they go."""
     outcomes = [LABEL] * reading.with_label + [PREDICTION] * reading.with_prediction
     if headers is None:
@@ -78,22 +80,22 @@ def _names(headers: Sequence[str] | None, features: int, reading: LabelledReadin
     return (*headers, *outcomes[len(headers) - features :])
 
 
-def _first_row(engine: Engine, source: Listing, reading: LabelledReading, documents: bool, whole_files: bool) -> Row:
-    """The first row of the first record that can be read, whatever its time.
+def _features_of_the_first(
+    engine: Engine, source: Listing, reading: OutcomeReading, documents: bool, whole_files: bool
+) -> int:
+    """How many features the first record has that can be read, whatever its time.
 
     Raises BadInput if there is none among the first records.
     """
-    anything = replace(
-        reading, outcome=replace(reading.outcome, records=replace(reading.outcome.records, window=None, sample=None))
-    )
+    anything = replace(reading, records=replace(reading.records, window=None, sample=None))
     storage = engine.storage(source.path)
     reason = Refusal.NO_PAYLOAD
     for file in source.files[:FILES_LOOKED_AT]:
         head = storage.read(file.path) if whole_files else head_of(storage, file, refuse_nul=False)
         for line in [head] if whole_files else head.splitlines():
-            found = rows_of_document(line, anything) if documents else rows_of_record(line, file.path, anything)
+            found = document_of(line, anything) if documents else record_of(line, file.path, anything)
             if not isinstance(found, Refusal):
-                return found[0]
+                return len(found[0]) - OUTCOME
             reason = found
     raise BadInput(
         f"{source.path}: none of the first records can be read ({reason.text}); name where features, label and prediction are "

@@ -1,45 +1,41 @@
-"""Captured and merged records, and JSON documents, as rows with labels and predictions. Pure; runs on executors.
+"""Captured and merged records, and JSON documents, as rows of features with labels and predictions. Pure; runs on executors.
 
-Most records are plain: CSV in all halves, one row, no quotes. These are taken apart by columns, a chunk of lines at a time. Every
-other record goes through `labelled_payloads.rows_of_record`, which is also what the tests hold the plain way against.
+What a record means is said by `outcome_records`, for every monitor. Here a label or a prediction may be missing, which is not
+positive then (B1), and a probability above a threshold is a prediction of 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from model_monitor.records.capture_documents import Payloads, documents_of
-from model_monitor.records.csv_rows import cell_of_rows, parsed_rows
 from model_monitor.records.decoded_rows import DecodedRows
 from model_monitor.records.files_by_key import NO_FILES, FilesByKey
-from model_monitor.records.labelled_payloads import (
-    INPUT,
-    OUTPUTS,
-    LabelledReading,
-    Row,
-    rows_of_document,
-    rows_of_record,
-)
-from model_monitor.records.line_bytes import CHUNK_BYTES, Flags
-from model_monitor.records.outcome_payloads import index_of
-from model_monitor.records.outcome_values import DECIMAL
+from model_monitor.records.line_bytes import CHUNK_BYTES
+from model_monitor.records.outcome_records import outcomes_of_documents, outcomes_of_lines
+from model_monitor.records.outcome_values import OutcomeReading, OutcomeRows
 from model_monitor.records.places import LINE
-from model_monitor.records.refusals import Refusal
+
+THRESHOLD = 0.5
+"""The service's threshold of a probability (B1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledRecords:
-    """The decoder of captured and merged records. reading: with a number of columns. files: those that the lines are from."""
+    """The decoder of captured and merged records.
 
-    reading: LabelledReading
+    reading: with features, and a number of them. files: those that the lines are from. threshold: a probability above it is a
+    prediction of 1, where there is no prediction. documents: whether the lines are JSON documents, a line or a whole file each.
+    """
+
+    reading: OutcomeReading
     files: FilesByKey = NO_FILES
+    threshold: float = THRESHOLD
+    documents: bool = False
     chunk_bytes: int = CHUNK_BYTES
 
     counts_cells = True
@@ -47,120 +43,33 @@ class LabelledRecords:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return self.reading.outcome.records.inputs
+        return self.reading.records.inputs
 
     @property
     def features(self) -> int:
-        return self.reading.width
+        """How many columns there are: the features, label and prediction."""
+        return self.reading.columns + self.reading.with_label + self.reading.with_prediction
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of each record, of which the first is counted; one for a refused record."""
-        lines = batch.column(LINE)
-        decode = partial(_rows, reading=self.reading)
-        return DecodedRows.by_chunks(
-            lines, self.files.behind(batch), decode, features=self.features, chunk_bytes=self.chunk_bytes
-        )
+        lines, decode = batch.column(LINE), partial(_rows, self)
+        paths = self.files.behind(batch)
+        return DecodedRows.by_chunks(lines, paths, decode, features=self.features, chunk_bytes=self.chunk_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledDocuments:
-    """The decoder of JSON documents, a line or a whole file each. reading: with a number of columns."""
-
-    reading: LabelledReading
-
-    inputs = (LINE,)
-    counts_cells = True
-    keeps_lines = False
-
-    @property
-    def features(self) -> int:
-        return self.reading.width
-
-    def rows(self, batch: pa.RecordBatch) -> DecodedRows:
-        """The rows of each document, of which the first is counted; one for a refused document."""
-        texts = batch.column(LINE).cast(pa.binary()).to_pylist()
-        found = [rows_of_document(text, self.reading) for text in texts]
-        return _one_by_one(found, np.arange(len(texts)), self.features)
-
-
-def _rows(lines: pa.StringArray, paths: pa.StringArray, reading: LabelledReading) -> DecodedRows:
-    records, features = reading.outcome.records, reading.width
-    documents = documents_of(lines, records, with_truth=reading.with_label)
-    known, left_out = documents.judged_by_their_events(records)
-    is_taken = left_out > 0
-    parts = [DecodedRows.refused(np.flatnonzero(is_taken), left_out[is_taken], features)]
-    payloads, output, truth = documents.halves[INPUT], documents.halves[OUTPUTS[0]], documents.truth
-    plain = known & ~is_taken & payloads.are_one_plain_row()
-    if reading.features is not None:
-        plain[:] = False
+def _rows(decoder: LabelledRecords, lines: pa.StringArray, paths: pa.StringArray) -> DecodedRows:
+    reading = decoder.reading
+    found = outcomes_of_documents(lines, reading) if decoder.documents else outcomes_of_lines(lines, paths, reading)
+    columns = [*found.features, *[found.labels] * reading.with_label]
     if reading.with_prediction:
-        plain &= output.are_one_plain_row()
-    if reading.with_label:
-        plain &= truth.are_one_plain_row()
-    if plain.any():
-        found, fit = _of_plain(payloads.where(plain), output.where(plain), truth.where(plain), reading)
-        places = np.flatnonzero(plain)[fit]
-        is_taken[places] = True
-        parts.append(
-            DecodedRows(found, places, np.zeros(len(places), np.int32), np.ones(len(places), np.int32)),
-        )
-    others = np.flatnonzero(~is_taken)
-    chosen = pa.array(others)
-    texts = zip(lines.cast(pa.binary()).take(chosen).to_pylist(), paths.take(chosen).to_pylist(), strict=True)
-    parts.append(_one_by_one([rows_of_record(line, path, reading) for line, path in texts], others, features))
-    return DecodedRows.in_order(parts, features)
+        columns.append(predicted(found, decoder.threshold))
+    return DecodedRows(tuple(columns), found.sources, found.reasons, (found.kept & found.is_first).astype(np.int32))
 
 
-def _of_plain(
-    payloads: Payloads, output: Payloads, truth: Payloads, reading: LabelledReading
-) -> tuple[tuple[pa.StringArray, ...], Flags]:
-    """The columns of plain records, and which of these have what is asked for; the columns are of these alone."""
-    features = parsed_rows(payloads.chomped(), reading.columns or 0)
-    columns = list(features.columns)
-    fit = features.widths == (reading.columns or 0)
-    if reading.with_label:
-        columns.append(_present(cell_of_rows(truth.chomped(), index_of(reading.outcome.label) or 0)))
-    if reading.with_prediction:
-        predicted, is_told = _predicted(output.chomped(), reading)
-        columns.append(predicted)
-        fit &= is_told
-    if fit.all():
-        return tuple(columns), fit
-    return tuple(column.filter(pa.array(fit)) for column in columns), fit
-
-
-def _predicted(rows: pa.StringArray, reading: LabelledReading) -> tuple[pa.StringArray, Flags]:
-    """The predictions of rows of an output, and which of them are told: not by a probability that is no plain number."""
-    outcome = reading.outcome
-    labels = _present(cell_of_rows(rows, None if outcome.prediction is None else index_of(outcome.prediction)))
-    if outcome.probability is None or not labels.null_count:
-        return labels, np.ones(len(rows), dtype=np.bool_)
-    probabilities = _present(cell_of_rows(rows, index_of(outcome.probability)))
-    is_number = pc.fill_null(pc.match_substring_regex(probabilities, DECIMAL), False)
-    numbers = pc.cast(pc.if_else(is_number, probabilities, None), pa.float64())
-    by_threshold = pc.if_else(pc.greater(numbers, reading.threshold), "1", "0")
-    told = pc.or_(is_number, pc.or_(labels.is_valid(), probabilities.is_null()))
-    return pc.coalesce(labels, by_threshold), np.asarray(told)
-
-
-def _present(cells: pa.StringArray) -> pa.StringArray:
-    """The cells, null where they are empty."""
-    empty = pc.fill_null(pc.equal(cells, ""), False)
-    return pc.if_else(empty, None, cells) if pc.any(empty).as_py() else cells
-
-
-def _one_by_one(found: Sequence[list[Row] | Refusal], numbers: NDArray[np.int64], features: int) -> DecodedRows:
-    """What was found of some records. numbers: of their lines."""
-    nothing: list[Row] = [(None,) * features]
-    rows = [nothing if isinstance(record, Refusal) else record for record in found]
-    sizes = np.array([len(record) for record in rows], np.int64)
-    reasons = np.array([record if isinstance(record, Refusal) else 0 for record in found], np.int32)
-    lines = np.repeat(numbers, sizes)
-    is_first = np.diff(lines, prepend=-1) > 0
-    columns = zip(*(row for record in rows for row in record), strict=True) if rows else [()] * features
-    return DecodedRows(
-        tuple(pa.array(column, pa.string()) for column in columns),
-        lines,
-        np.repeat(reasons, sizes),
-        (is_first & (np.repeat(reasons, sizes) == 0)).astype(np.int32),
-    )
+def predicted(rows: OutcomeRows, threshold: float) -> pa.StringArray:
+    """The predictions, where there is none 1 or 0 by the probability, null where there is none either."""
+    if rows.scores is None:
+        return rows.predictions
+    is_missing = pa.array(np.isnan(rows.scores))
+    by_threshold = pc.if_else(is_missing, None, pc.if_else(pa.array(rows.scores > threshold), "1", "0"))
+    return by_threshold if rows.predictions is None else pc.coalesce(rows.predictions, by_threshold)

@@ -34,7 +34,7 @@ LINE_END = re.compile(r"[\r\n]")
 INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)
 """A column's place: `0`, or `_c0` as Spark calls it."""
 
-Row: TypeAlias = tuple[str | None, str | None, str | None]
+Outcome: TypeAlias = tuple[str | None, str | None, str | None]
 """Label, prediction, probability as texts; None for one that is missing or not asked for."""
 
 
@@ -60,41 +60,49 @@ class Predicted:
     probabilities: Sequence[Any] | None
 
 
-def outcomes_of(truth: Half | None, output: Half | None, reading: OutcomeReading) -> list[Row]:
-    """The outcomes of a record.
+def outcomes_of(
+    truth: Half | None, output: Half | None, reading: OutcomeReading, rows: int | None = None
+) -> list[Outcome]:
+    """The outcomes of a record. rows: how many it has to have; None: as many as it has labels.
 
     Raises RecordRefused if it has none, or if labels and predictions don't belong together.
     """
-    if truth is None:
+    if truth is None and reading.with_label:
         raise RecordRefused(Refusal.NO_LABEL)
-    if output is None:
+    if output is None and reading.with_prediction:
         raise RecordRefused(Refusal.NO_PAYLOAD)
-    labels = labels_of(truth, reading)
-    predicted = predicted_of(output, reading, rows=len(labels))
-    return _side_by_side(labels, predicted, reading)
+    labels = labels_of(truth, reading) if truth and reading.with_label else [None] * (rows or 0)
+    predicted = Predicted(None, None)
+    if output and reading.with_prediction:
+        predicted = predicted_of(output, reading, rows=len(labels))
+    return _side_by_side(labels, predicted, reading, rows)
 
 
-def outcomes_of_document(document: Any, reading: OutcomeReading) -> list[Row]:
+def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
     """The outcomes of a JSON document that holds labels and predictions.
 
     Raises RecordRefused as `outcomes_of` does.
     """
-    found = None if reading.label is None else found_at(reading.label, document)
-    if found is None:
+    found = found_at(reading.label, document) if reading.label is not None and reading.with_label else None
+    if found is None and not reading.keeps_missing:
         raise RecordRefused(Refusal.NO_LABEL)
-    labels = [_text(value) for value in _flat([found])]
-    rows = len(labels)
+    labels = [None] * (rows or 0) if found is None else [_text(value) for value in _flat([found])]
     predicted = Predicted(
-        _of_documents([document], reading.prediction, rows), _of_documents([document], reading.probability, rows)
+        _of_documents([document], reading.prediction, len(labels)),
+        _of_documents([document], reading.probability, len(labels)),
     )
-    return _side_by_side(labels, predicted, reading)
+    return _side_by_side(labels, predicted, reading, rows)
 
 
-def _side_by_side(labels: Sequence[str | None], predicted: Predicted, reading: OutcomeReading) -> list[Row]:
+def _side_by_side(
+    labels: Sequence[str | None], predicted: Predicted, reading: OutcomeReading, rows: int | None
+) -> list[Outcome]:
     nothing = [None] * len(labels)
     predictions = nothing if predicted.labels is None else predicted.labels
     probabilities = nothing if predicted.probabilities is None else predicted.probabilities
-    if not len(labels) == len(predictions) == len(probabilities):
+    if reading.keeps_missing:
+        predictions, probabilities = (nothing if found == [None] else found for found in (predictions, probabilities))
+    if not (len(labels) if rows is None else rows) == len(labels) == len(predictions) == len(probabilities):
         raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
     return [
         (label, *chosen(prediction, probability, reading))
@@ -123,9 +131,9 @@ def labels_of(truth: Half, reading: OutcomeReading) -> list[str | None]:
 
     Raises RecordRefused if there is none, or if a JSON object comes without the path of the label in it.
     """
-    if _encoding_of(truth) == CSV:
+    if encoding_of(truth) == CSV:
         index = index_of(reading.label) or 0
-        labels = [_cell(cells_of(row), index) for row in csv_rows(truth.data)]
+        labels = [_cell(cells_of(row, reading.records.escape), index) for row in csv_rows(truth.data)]
     else:
         documents = _documents(truth.data)
         if reading.label is None and any(isinstance(item, dict) for item in _flat(documents)):
@@ -139,8 +147,8 @@ def labels_of(truth: Half, reading: OutcomeReading) -> list[str | None]:
 
 def predicted_of(output: Half, reading: OutcomeReading, *, rows: int) -> Predicted:
     """What a record's output holds. rows: how many labels the record has, which tells a list of rows from one of classes."""
-    if _encoding_of(output) == CSV:
-        cells = [cells_of(row) for row in csv_rows(output.data)]
+    if encoding_of(output) == CSV:
+        cells = [cells_of(row, reading.records.escape) for row in csv_rows(output.data)]
         return Predicted(_of_cells(cells, reading.prediction, reading), _of_cells(cells, reading.probability, reading))
     documents = _documents(output.data)
     return Predicted(
@@ -257,8 +265,10 @@ def _documents(data: str) -> list[Any]:
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
 
 
-def _encoding_of(half: Half) -> str:
-    """Raises RecordRefused unless it is CSV or JSON."""
+def encoding_of(half: Half) -> str:
+    """How a half is written.
+
+    Raises RecordRefused unless it is CSV or JSON."""
     if half.encoding == BASE64:
         raise RecordRefused(Refusal.BASE64_WITHOUT_SCRIPT)
     if half.encoding not in (CSV, JSON):

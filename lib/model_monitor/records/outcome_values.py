@@ -33,13 +33,28 @@ NO_RECORDS = Reading(())
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureReading:
+    """Where a record's features are.
+
+    path: a JMESPath; None for the cells of CSV, or for the members of JSON objects. columns: how many there are; None takes any
+    number. names: of the members of JSON objects, in order; without them the order of the members counts.
+    """
+
+    path: str | None = None
+    columns: int | None = None
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeReading:
     """What is read of each outcome, and from where.
 
     label, prediction, probability: a column's name or index, or a JMESPath; None for one that is not asked for, or, of the
     label, for the first cell. numeric: labels and predictions are numbers. binary: a probability is that of the positive
-    class, which is `positive_label`, or 1 or true; otherwise it is that of the predicted class.
-    records: which merged records are taken, and the members of `captureData` that may hold the predictions.
+    class, which is `positive_label`, or 1 or true; otherwise it is that of the predicted class. with_label: whether a label is
+    asked for. keeps_missing: whether an outcome may lack its label or its prediction, and is no fault of the record then.
+    records: which records are taken, the members of `captureData` that may hold what is asked for, and the CSV that it is in.
+    features: where those of the record are; None if nobody asks for them.
     """
 
     label: str | None
@@ -48,7 +63,20 @@ class OutcomeReading:
     numeric: bool = False
     binary: bool = False
     positive_label: str | None = None
+    with_label: bool = True
+    keeps_missing: bool = False
     records: Reading = NO_RECORDS
+    features: FeatureReading | None = None
+
+    @property
+    def with_prediction(self) -> bool:
+        """Whether anything of the model's reply is asked for."""
+        return self.prediction is not None or self.probability is not None
+
+    @property
+    def columns(self) -> int:
+        """How many features are asked for."""
+        return 0 if self.features is None else self.features.columns or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +85,7 @@ class Cells:
 
     labels, predictions, probabilities: texts or numbers, null where there is none; None if they are not asked for. sources:
     index of the record that a row is of; the rows of a record are consecutive. reasons: 0 but where the record is refused
-    already.
+    already. features: texts, as many as are asked for.
     """
 
     labels: pa.Array
@@ -65,13 +93,15 @@ class Cells:
     probabilities: pa.Array | None
     sources: Indices
     reasons: Reasons
+    features: tuple[pa.Array, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRows:
     """Outcomes as `states.OutcomeBuilder` takes them, beside the records that were refused.
 
-    Rows with a reason above 0 are refused records, one row each, whose other members mean nothing. sources: as in `Cells`.
+    Rows with a reason above 0 are refused records, one row each, whose other members mean nothing. sources, features: as in
+    `Cells`. Where an outcome may lack its label or prediction, that is null, and a score NaN.
     """
 
     labels: pa.Array
@@ -79,6 +109,7 @@ class OutcomeRows:
     scores: Numbers | None
     sources: Indices
     reasons: Reasons
+    features: tuple[pa.Array, ...] = ()
 
     @property
     def kept(self) -> NDArray[np.bool_]:
@@ -103,6 +134,7 @@ class OutcomeRows:
             None if self.scores is None else self.scores[mask],
             self.sources[mask],
             self.reasons[mask],
+            tuple(column.filter(wanted) for column in self.features),
         )
 
 
@@ -117,17 +149,21 @@ def judged(cells: Cells, reading: OutcomeReading) -> OutcomeRows:
             numbers, faults = _numbers(cells.predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
             predictions, reasons = pa.array(numbers), _first(reasons, faults)
     else:
-        labels, faults = _texts(cells.labels, Refusal.NO_LABEL)
+        labels, faults = _texts(cells.labels, Refusal.NO_LABEL, keeps_missing=reading.keeps_missing)
         reasons = _first(reasons, faults)
         if cells.predictions is not None:
-            predictions, faults = _texts(cells.predictions, Refusal.NO_PREDICTION)
+            predictions, faults = _texts(cells.predictions, Refusal.NO_PREDICTION, keeps_missing=reading.keeps_missing)
             reasons = _first(reasons, faults)
     if cells.probabilities is not None:
         scores, faults = _numbers(cells.probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
+        if reading.keeps_missing:
+            is_missing = faults == Refusal.NO_PROBABILITY
+            scores, faults = np.where(is_missing, np.nan, scores), np.where(is_missing, np.int32(0), faults)
         reasons = _first(reasons, faults)
         outside = (scores < 0) | (scores > 1)
         reasons = _first(reasons, np.where(outside, np.int32(Refusal.PROBABILITY_OUT_OF_RANGE), np.int32(0)))
-    rows = OutcomeRows(labels, predictions, scores, cells.sources, _of_whole_records(reasons, cells.sources))
+    reasons = _of_whole_records(reasons, cells.sources)
+    rows = OutcomeRows(labels, predictions, scores, cells.sources, reasons, cells.features)
     return rows.where(rows.kept | rows.is_first)
 
 
@@ -145,10 +181,12 @@ def _of_whole_records(reasons: Reasons, sources: Indices) -> Reasons:
     return of_record[sources]
 
 
-def _texts(column: pa.Array, missing: Refusal) -> tuple[pa.Array, Reasons]:
-    """Texts without blanks around them, "" where there is none."""
+def _texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:
+    """Texts without blanks around them; where there is none "", or null if that is no fault."""
     texts = pc.utf8_trim_whitespace(column)
     absent = pc.or_(pc.is_null(texts), pc.is_in(texts, MISSING_TEXTS))
+    if keeps_missing:
+        return pc.if_else(absent, None, texts), np.zeros(len(texts), np.int32)
     faults = np.where(absent.to_numpy(zero_copy_only=False), np.int32(missing), np.int32(0))
     return pc.fill_null(texts, "") if texts.null_count else texts, faults
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timezone
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -15,9 +16,9 @@ from tests.unit.records.merged_lines import line_of, merged
 from model_monitor.records.decoded_rows import Decoding
 from model_monitor.records.decoding import Reading
 from model_monitor.records.files_by_key import FilesByKey
-from model_monitor.records.labelled_lines import LabelledDocuments, LabelledRecords
-from model_monitor.records.labelled_payloads import LabelledReading, rows_of_record
-from model_monitor.records.outcome_values import OutcomeReading
+from model_monitor.records.labelled_lines import THRESHOLD, LabelledRecords, predicted
+from model_monitor.records.outcome_records import cells_of_records, record_of
+from model_monitor.records.outcome_values import FeatureReading, OutcomeReading, judged
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.records.refusals import CELLS, REASON, Refusal
 from model_monitor.records.windows import Window
@@ -27,11 +28,16 @@ HALVES = ("endpointInput", "endpointOutput", "batchTransformOutput")
 PATH = "file:/data/2022/04/18/00/part-0.jsonl"
 FILES = FilesByKey.of([PATH])
 
-SCORES = LabelledReading(None, OutcomeReading(None, None, "0", records=Reading(HALVES, window=WINDOW)), columns=2)
-LABELS = replace(SCORES, outcome=replace(SCORES.outcome, prediction="1", records=Reading(HALVES)))
-SAMPLED = replace(SCORES, outcome=replace(SCORES.outcome, records=Reading(HALVES, sample=0.5)))
+SCORES = OutcomeReading(
+    *(None, None, "0"),
+    keeps_missing=True,
+    records=Reading(HALVES, window=WINDOW),
+    features=FeatureReading(columns=2),
+)
+LABELS = replace(SCORES, prediction="1", records=Reading(HALVES))
+SAMPLED = replace(SCORES, records=Reading(HALVES, sample=0.5))
 CAPTURES = replace(SCORES, with_label=False)
-READINGS = (SCORES, LABELS, SAMPLED, CAPTURES, replace(SCORES, with_prediction=False), replace(SCORES, threshold=0.2))
+READINGS = (SCORES, LABELS, SAMPLED, CAPTURES, replace(SCORES, probability=None))
 
 
 def batch_of(lines):
@@ -53,6 +59,17 @@ def found(lines, reading, **options):
     return list(outcomes.values())
 
 
+def alone(line, reading):
+    """The same of one line, without the way that plain ones take."""
+    cells = cells_of_records([record_of(line.encode(), PATH, reading)], np.arange(1), reading)
+    rows = judged(cells, reading)
+    if rows.reasons[0]:
+        return Refusal(int(rows.reasons[0]))
+    columns = [*rows.features, *[rows.labels] * reading.with_label]
+    columns += [predicted(rows, THRESHOLD)] * reading.with_prediction
+    return list(zip(*(column.to_pylist() for column in columns), strict=True))
+
+
 @pytest.mark.parametrize(
     ("line", "outcome"),
     [
@@ -62,7 +79,10 @@ def found(lines, reading, **options):
         (line_of(merged('"yes, sir"', "0.75")), [("31", "basic", "yes, sir", "1")]),
         (line_of(merged("1\n0", "0.75\n0.25")), Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES),
         (line_of(merged("1", " 0.75")), [("31", "basic", "1", "1")]),  # Python takes it for a number
-        (line_of(merged("1", "inf")), [("31", "basic", "1", "1")]),
+        (line_of(merged("1", "inf")), Refusal.PROBABILITY_NOT_A_NUMBER),
+        (line_of(merged("1", "37")), Refusal.PROBABILITY_OUT_OF_RANGE),
+        (line_of(merged(" 1 ", "0.75")), [("31", "basic", "1", "1")]),
+        (line_of(merged("NaN", "0.75")), [("31", "basic", None, "1")]),
         (line_of(merged("1", "much")), Refusal.PROBABILITY_NOT_A_NUMBER),
         (line_of(merged("1", ",0.75")), [("31", "basic", "1", None)]),
         (line_of(merged(",1", "0.75")), [("31", "basic", None, "1")]),
@@ -98,9 +118,9 @@ def test_rows_come_in_the_order_of_their_records():
 
 
 def test_a_document_of_many_rows_is_counted_once_and_does_not_come_with_each_of_them():
-    reading = LabelledReading("rows", OutcomeReading("y", None, None), columns=1, with_prediction=False)
+    reading = OutcomeReading("y", None, None, keeps_missing=True, features=FeatureReading("rows", columns=1))
     document = json.dumps({"rows": [[number] for number in range(70_000)], "y": [1] * 70_000})
-    batches = list(Decoding(LabelledDocuments(reading), (0, 1)).with_places([batch_of([document, "{"])]))
+    batches = list(Decoding(LabelledRecords(reading, documents=True), (0, 1)).with_places([batch_of([document, "{"])]))
     table = pa.Table.from_batches(batches).to_pydict()
 
     assert len(batches) == 2
@@ -139,9 +159,7 @@ def with_features(record):
 def test_chunks_say_what_one_record_after_the_other_says(some, reading, chunk_bytes):
     lines = [with_features(dict(record)) for record in some]
 
-    assert found(lines, reading, chunk_bytes=chunk_bytes) == [
-        rows_of_record(line.encode(), PATH, reading) for line in lines
-    ]
+    assert found(lines, reading, chunk_bytes=chunk_bytes) == [alone(line, reading) for line in lines]
 
 
 @settings(max_examples=100, deadline=None)
@@ -149,4 +167,4 @@ def test_chunks_say_what_one_record_after_the_other_says(some, reading, chunk_by
 def test_lines_of_one_writer_say_what_one_record_after_the_other_says(payloads, reading):
     lines = [with_features(merged(label, output) | {"features": features}) for features, label, output in payloads]
 
-    assert found(lines, reading) == [rows_of_record(line.encode(), PATH, reading) for line in lines]
+    assert found(lines, reading) == [alone(line, reading) for line in lines]

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timezone
 
+import pyarrow as pa
 import pytest
 
 from model_monitor.records.decoding import Reading
-from model_monitor.records.labelled_payloads import LabelledReading, rows_of_document, rows_of_record
-from model_monitor.records.outcome_values import OutcomeReading
+from model_monitor.records.files_by_key import FilesByKey
+from model_monitor.records.labelled_lines import THRESHOLD, LabelledRecords
+from model_monitor.records.outcome_records import document_of, record_of
+from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
+from model_monitor.records.places import FILE_KEY, LINE
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.windows import Window
+
+PATH = "file:/data/2026/01/31/22/a.jsonl"
+FILES = FilesByKey.of([PATH])
 
 
 def half(data, encoding="CSV"):
@@ -30,12 +38,25 @@ def record(features="41,F", output="1,0.9", truth="0", **halves):
 
 
 def reading(label=None, prediction="0", probability=None, *, features=None, window=None, **members):
-    records = Reading(("endpointInput", "endpointOutput"), window=window)
-    return LabelledReading(features, OutcomeReading(label, prediction, probability, records=records), **members)
+    records = Reading(("endpointInput", "endpointOutput", "batchTransformOutput"), window=window)
+    where = FeatureReading(features)
+    return OutcomeReading(
+        label, prediction, probability, keeps_missing=True, records=records, features=where, **members
+    )
 
 
-def rows(line, found=None):
-    return rows_of_record(line, "2026/01/31/22/a.jsonl", found or reading())
+def rows(line, found=None, *, threshold=THRESHOLD, documents=False):
+    """The rows of a line, with as many features as it has itself, or why it is refused."""
+    asked = found or reading()
+    alone = document_of(line, asked) if documents else record_of(line, PATH, asked)
+    if isinstance(alone, Refusal):
+        return alone
+    fixed = replace(asked, features=replace(asked.features, columns=len(alone[0]) - 3))
+    lines = pa.array([line], pa.binary()).view(pa.string())
+    batch = pa.RecordBatch.from_pydict({LINE: lines, FILE_KEY: [FILES.keys[0]]})
+    decoded = LabelledRecords(fixed, FILES, threshold, documents).rows(batch)
+    [reason] = set(decoded.reasons.tolist())
+    return Refusal(reason) if reason else list(zip(*(column.to_pylist() for column in decoded.columns), strict=True))
 
 
 def test_a_record_is_its_features_its_label_and_its_prediction():
@@ -52,7 +73,7 @@ def test_a_probability_above_the_threshold_predicts_1(probability, predicted):
 
 
 def test_the_threshold_can_be_another():
-    assert rows(record(output="0.6"), reading(prediction=None, probability="0", threshold=0.8))[0][-1] == "0"
+    assert rows(record(output="0.6"), reading(prediction=None, probability="0"), threshold=0.8)[0][-1] == "0"
 
 
 def test_json_payloads_are_found_by_their_paths():
@@ -106,13 +127,13 @@ def test_a_record_outside_the_window_is_left_out():
 
 
 def document(value, found):
-    return rows_of_document(json.dumps(value).encode(), found)
+    return rows(json.dumps(value).encode(), found, documents=True)
 
 
 def test_a_document_holds_many_rows():
     found = document(
         {"rows": [{"f": [1, "a"], "y": 1}, {"f": [2.5, None], "y": None}]},
-        reading("rows[*].y", None, features="rows[*].f", with_prediction=False),
+        reading("rows[*].y", None, features="rows[*].f"),
     )
 
     # what JMESPath projects leaves nulls out, so a label that is missing there is one too few
@@ -130,7 +151,7 @@ def test_a_missing_label_of_a_line_stays_missing():
 
 
 def test_a_byte_order_mark_is_no_part_of_a_document():
-    assert rows_of_document(b'\xef\xbb\xbf{"f": [1]}', reading(features="f")) == [("1", None, None)]
+    assert rows(b'\xef\xbb\xbf{"f": [1]}', reading(features="f"), documents=True) == [("1", None, None)]
 
 
 def test_bytes_that_are_no_text_are_refused_where_they_matter():
