@@ -58,8 +58,8 @@ class Reading:
 
     halves: names of the members of `captureData` that become columns. names: the features' names. columns: how many cells
     a row has to have; None takes any number. encoding: what all payloads have to be in; None takes CSV beside JSON.
-    exact_keys: whether a JSON object that lacks a feature is one of fewer cells, and not one with a missing value. escape:
-    what stands before a quote within quotes of CSV.
+    exact_keys: whether a JSON object that lacks a feature is one of fewer cells, and not one with a missing value, and JSON
+    arrays are no rows. escape: what stands before a quote within quotes of CSV.
     """
 
     halves: tuple[str, ...]
@@ -201,13 +201,20 @@ class _Object(list[tuple[str, Any]]):
     """A JSON object's members in order, those written twice included."""
 
 
-def json_objects(data: str) -> list[_Object]:
-    """The objects of a JSON payload: an object, an array of objects, or one object a line."""
-    text = data if LEADING_BRACKET.match(data) else f"[{BETWEEN_LINES.sub('},{', data)}]"
+def json_rows(data: str, *, with_arrays: bool) -> list[_Object]:
+    """The rows of a JSON payload: an object, an array of objects, or one object a line.
+
+    with_arrays: an array of values, or of arrays of them, as well; what has no name has an empty one.
+    """
+    is_array = LEADING_BRACKET.match(data) is not None
+    text = data if is_array else f"[{BETWEEN_LINES.sub('},{', data)}]"
     try:
         objects = json.loads(text, object_pairs_hook=_Object)
     except (ValueError, RecursionError):
         raise _Refused(Refusal.PAYLOAD_NOT_JSON) from None
+    if with_arrays and is_array and objects and not any(isinstance(item, _Object) for item in objects):
+        rows = objects if all(type(item) is list for item in objects) else [objects]
+        objects = [_Object(("", value) for value in row) for row in rows]
     if type(objects) is not list or not all(isinstance(item, _Object) for item in objects):
         raise _Refused(Refusal.PAYLOAD_NOT_JSON)
     return objects
@@ -274,7 +281,7 @@ def _require_encodings(present: Sequence[Half], reading: Reading) -> None:
     encodings = [half.encoding for half in present]
     if any(encoding not in (CSV, JSON, BASE64) for encoding in encodings):
         raise _Refused(Refusal.UNKNOWN_ENCODING)
-    bad = [half for half in present if half.encoding == BASE64 and not _is_base64(half.data)]
+    bad = [half for half in present if half.encoding == BASE64 and not is_base64(half.data)]
     if bad:
         raise _Refused(Refusal.BAD_BASE64)
     if reading.encoding is not None and len(set(encodings)) > 1:
@@ -285,7 +292,7 @@ def _require_encodings(present: Sequence[Half], reading: Reading) -> None:
         raise _Refused(Refusal.ANOTHER_ENCODING)
 
 
-def _is_base64(data: str) -> bool:
+def is_base64(data: str) -> bool:
     try:
         base64.b64decode("".join(data.split()), validate=True)
     except (binascii.Error, ValueError):
@@ -299,7 +306,9 @@ def _from_csv(present: Sequence[Half], reading: Reading) -> Decoded:
 
 
 def _from_entries(present: Sequence[Half], reading: Reading) -> Decoded:
-    objects = [json_objects(half.data) if half.encoding == JSON else None for half in present]
+    objects = [
+        json_rows(half.data, with_arrays=not reading.exact_keys) if half.encoding == JSON else None for half in present
+    ]
     members = [value for side in objects for item in side or () for _, value in item]
     if not reading.flatten_json and any(isinstance(value, list) for value in members):
         raise _Refused(Refusal.NESTED_JSON)

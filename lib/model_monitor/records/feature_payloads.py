@@ -5,13 +5,12 @@ Source: B1; C6.3, C7.2a.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from model_monitor.records.csv_rows import Row, cells_of
 from model_monitor.records.decoding import CSV, Half, csv_rows, json_text
-from model_monitor.records.outcome_payloads import RecordRefused, encoding_of, found_at
+from model_monitor.records.outcome_payloads import RecordRefused, documents_in, encoding_of, found_at
 from model_monitor.records.outcome_values import FeatureReading
 from model_monitor.records.refusals import Refusal
 
@@ -30,11 +29,8 @@ def features_of(request: Half | None, output: Half | None, reading: FeatureReadi
         rows = [cells_of(row, escape) for row in csv_rows(half.data)]
         # a batch transform joins its output behind the request
         return _of_so_many(rows if request else [row[: reading.columns] for row in rows], reading)
-    try:
-        document = json.loads(half.data)
-    except (ValueError, RecursionError):
-        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
-    return features_in(document, reading)
+    found = [row for document in documents_in(half.data) for row in features_in(document, reading)]
+    return _of_so_many(found, reading)
 
 
 def features_in(document: Any, reading: FeatureReading) -> list[Row]:
@@ -44,7 +40,11 @@ def features_in(document: Any, reading: FeatureReading) -> list[Row]:
     """
     found = document if reading.path is None else found_at(reading.path, document)
     rows = found if isinstance(found, list) and _are_rows(found) else [found]
-    if not rows or not all(isinstance(row, (list, Mapping)) and row for row in rows):
+    if not all(isinstance(row, (list, Mapping)) for row in rows):
+        raise RecordRefused(
+            Refusal.PAYLOAD_NOT_JSON if found is not None or reading.path is None else Refusal.NO_PAYLOAD
+        )
+    if not all(rows):
         raise RecordRefused(Refusal.NO_PAYLOAD)
     return _of_so_many([_cells(row, reading.names) for row in rows], reading)
 
@@ -56,8 +56,8 @@ def _are_rows(found: list[Any]) -> bool:
 def _cells(row: list[Any] | Mapping[str, Any], names: tuple[str, ...]) -> Row:
     """The cells of a row: by name where it carries the names."""
     values = row if isinstance(row, list) else list(row.values())
-    if isinstance(row, Mapping) and names and row.keys() >= set(names):
-        values = [row[name] for name in names]
+    if isinstance(row, Mapping) and names and (row.keys() >= set(names) or row.keys() <= set(names)):
+        values = [row.get(name) for name in names]
     return tuple(None if value is None else json_text(value) for value in values)
 
 

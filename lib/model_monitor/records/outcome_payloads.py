@@ -22,7 +22,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from model_monitor.records.csv_rows import cells_of
-from model_monitor.records.decoding import BASE64, CSV, GROUND_TRUTH, JSON, Half, csv_rows, json_text
+from model_monitor.records.decoding import BASE64, CSV, GROUND_TRUTH, JSON, Half, csv_rows, is_base64, json_text
 from model_monitor.records.line_bytes import is_writable
 from model_monitor.records.outcome_values import OutcomeReading
 from model_monitor.records.refusals import Refusal
@@ -135,7 +135,7 @@ def labels_of(truth: Half, reading: OutcomeReading) -> list[str | None]:
         index = index_of(reading.label) or 0
         labels = [_cell(cells_of(row, reading.records.escape), index) for row in csv_rows(truth.data)]
     else:
-        documents = _documents(truth.data)
+        documents = documents_in(truth.data)
         if reading.label is None and any(isinstance(item, dict) for item in _flat(documents)):
             raise RecordRefused(Refusal.LABEL_WITHOUT_PATH)
         found = documents if reading.label is None else [found_at(reading.label, each) for each in documents]
@@ -150,7 +150,7 @@ def predicted_of(output: Half, reading: OutcomeReading, *, rows: int) -> Predict
     if encoding_of(output) == CSV:
         cells = [cells_of(row, reading.records.escape) for row in csv_rows(output.data)]
         return Predicted(_of_cells(cells, reading.prediction, reading), _of_cells(cells, reading.probability, reading))
-    documents = _documents(output.data)
+    documents = documents_in(output.data)
     return Predicted(
         _of_documents(documents, reading.prediction, rows), _of_documents(documents, reading.probability, rows)
     )
@@ -253,7 +253,7 @@ def _of_documents(documents: Sequence[Any], address: str | None, rows: int) -> l
     return [values] if rows == 1 and len(values) != 1 else values
 
 
-def _documents(data: str) -> list[Any]:
+def documents_in(data: str) -> list[Any]:
     """The JSON values of a payload: one, or one a line."""
     try:
         return [json.loads(data)]
@@ -270,7 +270,7 @@ def encoding_of(half: Half) -> str:
 
     Raises RecordRefused unless it is CSV or JSON."""
     if half.encoding == BASE64:
-        raise RecordRefused(Refusal.BASE64_WITHOUT_SCRIPT)
+        raise RecordRefused(Refusal.BASE64_WITHOUT_SCRIPT if is_base64(half.data) else Refusal.BAD_BASE64)
     if half.encoding not in (CSV, JSON):
         raise RecordRefused(Refusal.UNKNOWN_ENCODING)
     return half.encoding

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -99,12 +100,22 @@ def test_a_bad_line_has_its_reason(line, reason):
     assert decode(line, READING).reason is reason
 
 
+def test_json_arrays_are_rows_by_position_but_for_the_service():
+    several = captured("[[1, 2], [3, null]]", '[{"p": 5}, {"p": 6}]', encoding="JSON")
+
+    assert of(several, JSON_READING).rows == (("5", "1", "2"), ("6", "3", None))
+    assert of(captured("[1, 2]", "[0.5]", encoding="JSON"), JSON_READING).rows == (("0.5", "1", "2"),)
+    assert of(several, replace(JSON_READING, exact_keys=True)).reason is Refusal.PAYLOAD_NOT_JSON
+
+
 @pytest.mark.parametrize(
     ("data", "output", "reason"),
     [
         ('{"a": {"inner": 1}, "b": 2}', '{"p": 1}', Refusal.NESTED_JSON),
         ('{"a": 1, "b": 2}', '{"predictions": [3.5]}', Refusal.NESTED_JSON),
-        ("[1, 2]", '{"p": 1}', Refusal.PAYLOAD_NOT_JSON),
+        ("[1, [2]]", '{"p": 1}', Refusal.NESTED_JSON),
+        ("[1, 2, 3]", '{"p": 1}', Refusal.WRONG_NUMBER_OF_CELLS),
+        ('[1, {"a": 2}]', '{"p": 1}', Refusal.PAYLOAD_NOT_JSON),
         ('{"a": 1, "b": 2} x', '{"p": 1}', Refusal.PAYLOAD_NOT_JSON),
         ("0.5", '{"p": 1}', Refusal.PAYLOAD_NOT_JSON),
         ('{"a": 1, "b": 2, "a": 3}', '{"p": 1}', Refusal.WRONG_NUMBER_OF_CELLS),
