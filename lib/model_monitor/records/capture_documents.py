@@ -170,8 +170,8 @@ def _schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
 
 
 def _look_like_objects(lines: pa.StringArray) -> Flags:
-    """Whether each line begins as an object does and holds nothing that Arrow would pass over: NUL ends its text."""
-    good: Flags = np.asarray(pc.starts_with(lines, "{")) & ~holding(lines, b"\0")
+    """Whether each line begins and ends as an object does and holds nothing that Arrow would pass over: NUL ends its text."""
+    good: Flags = np.asarray(pc.starts_with(lines, "{")) & np.asarray(pc.ends_with(lines, "}")) & ~holding(lines, b"\0")
     is_text = utf_8_flags(lines)
     return good if is_text is None else good & is_text
 
@@ -179,7 +179,8 @@ def _look_like_objects(lines: pa.StringArray) -> Flags:
 def _parsed(lines: pa.StringArray, schema: pa.Schema) -> Iterator[pa.Table]:
     """Tables of one row for each line, stretch after stretch; all null where a stretch can't be parsed.
 
-    Each line begins with a brace, and gives a row at least: as many rows as lines are a row for each of them.
+    Each line begins and ends with a brace, so that no value goes on behind a line's end, where a brace would follow a brace, and
+    each line gives a row at least: as many rows as lines are a row for each of them.
     """
     if not len(lines):
         return

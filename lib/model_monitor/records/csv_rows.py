@@ -19,6 +19,7 @@ from model_monitor.records.line_bytes import buffer_of, bytes_of, holding, start
 
 Row: TypeAlias = tuple["str | None", ...]
 
+BYTE_ORDER_MARK = "\ufeff".encode()
 RFC_4180_ESCAPE = '"'
 """A quote inside quotes is doubled, as pandas and spreadsheets write it."""
 
@@ -139,6 +140,8 @@ def _by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.StringArray
 
     names = [f"c{position}" for position in range(columns)]
     content = buffer_of(lines)
+    if bytes(memoryview(content)[: len(BYTE_ORDER_MARK)]) == BYTE_ORDER_MARK:
+        content = pa.py_buffer(BYTE_ORDER_MARK + content.to_pybytes())  # Arrow takes the first one for no text
     if not content.size:
         return (pa.nulls(0, pa.string()),) * columns, widths
     table = pyarrow.csv.read_csv(

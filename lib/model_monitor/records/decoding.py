@@ -337,11 +337,18 @@ def _arranged(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tu
     names = set(reading.names)
     by_name = bool(names) and (names <= keys or (keys <= names and not reading.exact_keys))
     if not by_name:
-        return tuple(value for _, value in entries), len(entries)
+        carries_names = "" not in keys and not all(map(GENERATED.fullmatch, names))
+        is_mixed_up = bool(names) and carries_names and not reading.exact_keys
+        # another number of columns is what a record of other names is told by
+        return tuple(value for _, value in entries), len(names | keys) if is_mixed_up else len(entries)
     values: dict[str, str | None] = {}
     for key, value in entries:
         values.setdefault(key, value)
     return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(entries))
+
+
+GENERATED = re.compile(r"_c\d+")
+"""A name that a column without one is given."""
 
 
 def _decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:

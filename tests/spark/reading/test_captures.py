@@ -83,9 +83,9 @@ def test_a_payload_of_several_rows_is_one_record(read):
     assert counts.widths == ((3, 2),)
 
 
-def test_json_payloads_are_matched_by_name_else_by_position(read):
+def test_json_payloads_are_matched_by_name_where_they_carry_names(read):
     by_name = captured('[{"b": 2, "a": 1}, {"a": 3}]', '{"p": 5}\n{"p": 6}', encoding="JSON")
-    by_position = captured('{"y": "[INST]", "x": null}', '{"q": 5}', encoding="JSON")
+    by_position = captured('["[INST]", null]', "[5]", encoding="JSON")
 
     assert rows(read([by_name, by_position])) == [("5", "1", "2"), ("5", "[INST]", None), ("6", "3", None)]
 

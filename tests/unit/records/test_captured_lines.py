@@ -120,11 +120,6 @@ HALVES_OF_A_PAIR = ["\ud800", "\udc00", "\udc00\ud800"]
             {"encoding": "JSON", "flatten_json": True},
             id="in a list of it",
         ),
-        pytest.param(
-            lambda half: captured(json.dumps({half: 1, "b": 1}), '{"p": 1}', encoding="JSON"),
-            {"encoding": "JSON"},
-            id="in the name of a member",
-        ),
         pytest.param(lambda half: captured(eventId=f"event {half}"), {"sample": 0.5}, id="in an id that is sampled by"),
         pytest.param(lambda half: captured(eventId=[half]), {"sample": 0.5}, id="in an id that is no text"),
     ],
@@ -149,3 +144,22 @@ def test_a_whole_pair_of_surrogates_is_a_letter():
 
 def test_no_lines_are_no_rows():
     assert decoded([], READING) == []
+
+
+def test_values_that_go_on_on_the_next_line_are_no_records_and_lend_them_none():
+    """As many values as lines are not yet a value a line: `{"captureData":`, its object, and two records on one line."""
+    good = [line_of(captured(f"{number},x")) for number in range(300)]
+    whole = line_of(captured("7,y"))
+    cut = whole.index(b":") + 1
+    odd = [whole[:cut], whole[cut:], good[0] + good[1]]
+
+    reasons = [row[1] for row in decoded([*good[:150], *odd, *good[150:]], READING)]
+
+    assert [number for number, reason in enumerate(reasons) if reason] == [150, 151, 152]
+
+
+@pytest.mark.parametrize("before", [0, 40])
+def test_a_byte_order_mark_is_a_letter_of_a_payload_wherever_it_stands(before):
+    lines = [*[line_of(captured(f"{number},x")) for number in range(before)], line_of(captured("1,x", "\ufeff5"))]
+
+    assert decoded(lines, READING)[-1] == (before, 0, 3, ("\ufeff5", "1", "x"))

@@ -55,7 +55,6 @@ def test_rows_of_csv(record, rows):
     [
         pytest.param('{"a": 1, "b": "x"}', '{"p": 0.5}', [("0.5", "1", "x")], id="an object each"),
         pytest.param('{"b": 2, "a": 1}', '{"p": 5}', [("5", "1", "2")], id="by name"),
-        pytest.param('{"y": 2, "x": 1}', '{"q": 5}', [("5", "2", "1")], id="by position"),
         pytest.param('{"a": 1}', '{"p": 5}', [("5", "1", None)], id="a member less is a missing value"),
         pytest.param(
             '{"a":1,"b":2}\n{"a":3,"b":4}\n', '{"p":5}\n{"p":6}', [("5", "1", "2"), ("6", "3", "4")], id="lines"
@@ -98,6 +97,29 @@ def test_rows_of_json(data, output, rows):
 )
 def test_a_bad_line_has_its_reason(line, reason):
     assert decode(line, READING).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("data", "output", "cells"),
+    [
+        pytest.param('{"b": 2, "a": 1}', '{"q": 5}', 4, id="one name is another"),
+        pytest.param('{"y": 2, "x": 1}', '{"q": 5}', 6, id="all names are others"),
+        pytest.param('{"b": 2, "a": 1, "c": 0}', '{"q": 5}', 5, id="one more and one else"),
+    ],
+)
+def test_a_record_of_other_names_is_not_taken_by_position(data, output, cells):
+    """It was: a and b changed places in silence. The service did, by the number of columns alone (C11.25)."""
+    line = captured(data, output, encoding="JSON")
+    as_service = replace(JSON_READING, exact_keys=True)
+
+    assert (of(line, JSON_READING).reason, of(line, JSON_READING).cells) == (Refusal.WRONG_NUMBER_OF_CELLS, cells)
+    assert (of(line, as_service).reason is None) == (cells != 5)
+
+
+def test_where_the_baseline_has_no_names_the_order_counts():
+    by_order = replace(JSON_READING, names=("_c0", "_c1", "_c2"))
+
+    assert of(captured('{"y": 2, "x": 1}', '{"q": 5}', encoding="JSON"), by_order).rows == (("5", "2", "1"),)
 
 
 def test_json_arrays_are_rows_by_position_but_for_the_service():
