@@ -2,11 +2,18 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check --use-pep517
+PIP := $(PY) -m pip install --disable-pip-version-check --use-pep517
 ARGS ?=
 
 # Of the tests; each takes up to 2 GB. One more than the cores of a small machine: many wait for a server now and then.
 PROCESSES ?= 3
+PYTEST := $(PY) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# Tests that ARGS names by their path run wherever they belong.
+NAMED = $(findstring tests/,$(ARGS))
+
+# What `make test-wide` tries: a Python each, and behind a + a Spark that is not the pinned one.
+WIDE ?= 3.10 3.12 3.11+3.5.1
+WIDE_TESTS := tests/unit tests/golden_open tests/spark/states tests/spark/reading tests/spark/runs
 
 # The first Python of a version that the pins are for.
 PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; do \
@@ -16,23 +23,31 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; do \
 unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow airflow lint types bench docs package clean java jar classes always
+.PHONY: help setup demo test test-all test-slow test-wide airflow lint types bench docs package clean java jar classes always
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.run java jar classes ## set up everything that a job needs: .venv, a Java if there is none, Deequ's JAR
 
 demo: setup ## generate an example, baseline it, monitor an hour of it, and say what is wrong
 	@$(PY) -m model_monitor.cli demo $(ARGS)
 
-test: $(VENV)/.test classes ## run the tests; ARGS='tests/unit -k kll' chooses some
-	@$(PY) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(VENV)/.test classes ## run the tests, but for those of test-all; ARGS='tests/unit -k kll' chooses some of all
+	@$(PYTEST) $(if $(NAMED),,-m "not rest and not slow") $(ARGS)
 
-test-slow: $(VENV)/.test classes ## run the tests that take minutes each, which `make test` leaves out
+test-all: $(VENV)/.test classes .venv-airflow/.made ## run what `make test` leaves out: S3, clusters, Airflow, servers, a fresh clone
+	@$(PYTEST) -m "rest and not slow" $(ARGS)
+
+test-slow: $(VENV)/.test classes .venv-airflow/.made ## run the tests that take minutes each, which nothing else runs
 	@$(PY) -m pytest -m slow $(ARGS)
 
-airflow: .venv-airflow/.made ## make .venv-airflow, where `make test` finds the Airflow that the operators are tested in
+test-wide: $(WIDE:%=build/wide/%/.made) classes ## run unit tests and some of Spark's on other Pythons and another Spark: WIDE='3.10 3.12'
+	@set -e; for name in $(WIDE); do \
+		echo "testing in build/wide/$$name"; \
+		build/wide/$$name/bin/python -m pytest -n $(PROCESSES) --dist loadfile $(or $(ARGS),$(WIDE_TESTS)); done
+
+airflow: .venv-airflow/.made ## make .venv-airflow, where `make test-all` finds the Airflow that the operators are tested in
 
 lint: $(VENV)/.test ## check style and format
 	@$(VENV)/bin/ruff check .
@@ -91,14 +106,22 @@ $(VENV)/.run: requirements/run.txt setup.cfg setup.py pyproject.toml
 		echo "$(PYTHON) can't make virtual environments; install its venv module (Debian: apt install python3-venv)"; exit 2; }
 	@echo "installing the run-time libraries into $(VENV) (about 450 MB to download, once)"
 	@$(PIP) -r requirements/run.txt
-	@$(PIP) --no-deps --editable .
+	@$(PIP) --quiet --no-deps --editable .
 	@touch $@
 
 .venv-airflow/.made: requirements/airflow.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "installing Airflow into .venv-airflow (about 120 MB to download, once)"
 	@rm -rf .venv-airflow && $(PYTHON) -m venv .venv-airflow
-	@.venv-airflow/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile -r requirements/airflow.txt
+	@.venv-airflow/bin/python -m pip install --disable-pip-version-check --no-deps --no-compile -r requirements/airflow.txt
+	@touch $@
+
+# pyenv starts the Python that PYENV_VERSION names; other installations don't mind it.
+build/wide/%/.made: requirements/run.txt requirements/test.txt requirements/constraints.txt
+	@echo "making build/wide/$*"
+	@rm -rf $(@D) && PYENV_VERSION=$(firstword $(subst +, ,$*)) python$(firstword $(subst +, ,$*)) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --disable-pip-version-check -r requirements/test.txt
+	@$(if $(findstring +,$*),$(@D)/bin/python -m pip install --disable-pip-version-check pyspark==$(lastword $(subst +, ,$*)))
 	@touch $@
 
 $(VENV)/.pack: requirements/pack.txt $(VENV)/.run

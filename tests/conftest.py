@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -31,6 +31,17 @@ with suppress(ImportError):  # Airflow's environment has none
     settings.load_profile("unhurried")
 
 FOLDERS = ("unit", "spark", "jobs", "golden", "golden_open", "clients", "serving", "clusters", "s3")
+REST = ("clients", "serving", "clusters", "s3")
+"""Folders whose tests `make test` leaves to `make test-all`; of the other folders some files say so of themselves."""
+
+LONG = ("jobs/test_in_airflow.py", "clusters", "s3", "jobs/test_fresh_clone.py", "golden/test_bias_golden.py")
+"""What takes minutes in one process. It begins first, so that nothing waits for it in the end; a folder's servers start once."""
+
+
+def piece_of(nodeid: str) -> str:
+    """What one process runs in one go: an entry of LONG, else a file."""
+    file = nodeid.partition("::")[0].removeprefix("tests/")
+    return next((piece for piece in LONG if Path(piece) in (Path(file), *Path(file).parents)), file)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,6 +49,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in FOLDERS:
             item.add_marker(folder)
+        if folder in REST:
+            item.add_marker("rest")
+    ranks = {piece: rank for rank, piece in enumerate(LONG)}
+    items.sort(key=lambda item: ranks.get(piece_of(item.nodeid), len(LONG)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """`--dist loadfile` gives each process a piece after the other."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Pieces(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return piece_of(nodeid)
+
+    return Pieces(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

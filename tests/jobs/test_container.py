@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from tests.running_jobs import JobsHere
 
+pytestmark = pytest.mark.rest
+
 ROOT = Path(__file__).resolve().parents[2]
 CAPTURE_JSON = '{"sagemakerCaptureJson":{"captureIndexNames":["endpointInput","endpointOutput"]}}'
 MERGED_JSON = '{"sagemakerMergeJson":{"captureIndexNames":["endpointOutput"]}}'

@@ -9,19 +9,9 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.rest
+
 ROOT = Path(__file__).resolve().parents[2]
-AIRFLOW_PYTHON = ROOT / ".venv-airflow" / "bin" / "python"
-
-
-@pytest.fixture(scope="module")
-def airflow_python() -> Path:
-    """The interpreter of that environment."""
-    if not AIRFLOW_PYTHON.is_file():
-        reason = f"{AIRFLOW_PYTHON} is not there; `make airflow` makes it (600 MB on disk)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return AIRFLOW_PYTHON
 
 
 def run_there(python: Path, *options: str, seconds: int) -> None:

@@ -27,6 +27,8 @@ before = dict(os.environ)
 spark = local_session()
 changed = sorted(set(os.environ.items()) ^ set(before.items()))
 import pydeequ.checks
+
+pytestmark = pytest.mark.rest
 require_deequ(spark)
 management = spark._jvm.java.lang.management.ManagementFactory
 print(json.dumps({

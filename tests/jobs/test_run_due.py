@@ -13,6 +13,8 @@ import pytest
 from tests.jobs.test_monitor import captured
 from tests.running_jobs import JobProcesses, JobsHere
 
+pytestmark = pytest.mark.rest
+
 ROOT = Path(__file__).resolve().parents[2]
 HOUR = datetime(2026, 1, 31, 22, tzinfo=timezone.utc)
 """Of the captures; the run of 23:00 looks at it."""

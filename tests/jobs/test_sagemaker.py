@@ -24,6 +24,8 @@ from model_monitor.sagemaker import (
     MonitoringExecution,
 )
 
+pytestmark = pytest.mark.rest
+
 MODEL = get_session().get_service_model("sagemaker")
 CSV = DatasetFormat.csv(header=True)
 

@@ -46,7 +46,7 @@ PAGES = sorted(
     page for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "examples/**/*.md") for page in ROOT.glob(pattern)
 )
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
-TARGET = re.compile(r"^([a-z]+):.*## ", re.MULTILINE)
+TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 CODE = re.compile(r"```.*?```|`[^`\n]+`|^ {4}\S[^\n]*", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```|((?:^ {4,}\S[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
 STARTS = re.compile(r"^(.*?)(?:\./spark-submit\.sh|(?:\.venv/bin/)?model-monitor) (.*)$")
@@ -104,7 +104,7 @@ def test_every_make_target_and_job_in_a_command_exists(page):
     targets = set(TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
     code = "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
 
-    assert set(re.findall(r"\bmake ([a-z]+)\b", code)) <= targets
+    assert set(re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)\b", code)) <= targets
     assert all((ROOT / job).is_file() for job in re.findall(r"\bjobs/\w+\.py\b", code))
 
 

@@ -53,6 +53,8 @@ def provide_jar(environment: Mapping[str, str]) -> Path:
 def main() -> int:
     """Print the JAR's path, fetching it first if need be. Exit status 2 if it can't be had."""
     try:
+        if not jar_path(os.environ).is_file():
+            sys.stderr.write(f"fetching {FILE_NAME} (2 MB, once)\n")
         path = provide_jar(os.environ)
     except MissingDependency as error:
         sys.stderr.write(f"{error}\n")
