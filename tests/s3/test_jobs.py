@@ -141,7 +141,7 @@ def test_refused_records_are_for_nobody_else(finished):
 
 def test_jobs_in_a_storm_write_what_they_write_in_fair_weather(s3, runner, outputs):
     flags = (*ENCRYPTION, "--publish-cloudwatch-metrics", "Enabled")
-    s3.proxy.weather = every(torn=(17, reset), slow=(13, slow_down), cut=(11, cut), late=(5, late(0.05)))
+    s3.proxy.weather = every(torn=(17, reset), slow=(29, slow_down), cut=(11, cut), late=(5, late(0.05)))
     statuses = (
         runner.job("baseline", *baseline_flags(BUCKET, "storm/baseline"), *flags),
         runner.job("monitor", *monitor_flags(BUCKET, "storm/report", "baseline"), *flags),
@@ -149,7 +149,7 @@ def test_jobs_in_a_storm_write_what_they_write_in_fair_weather(s3, runner, outpu
     )
 
     assert statuses == (0, 0, 0), runner.last_words
-    assert len(s3.proxy.requests) > 17 * 5  # each fault has happened several times
+    assert len(s3.proxy.requests) > 29 * 5  # each fault has happened several times
     assert {name: s3.contents("storm", f"storm/{name}/") for name in OUTPUTS} == outputs
 
 
