@@ -34,9 +34,7 @@ def expected(name):
 
 def drift_of(findings, feature):
     [outcome] = [
-        outcome
-        for outcome in findings.outcomes
-        if (outcome.check, outcome.feature) == ("baseline_drift_check", feature)
+        outcome for outcome in findings.results if (outcome.check, outcome.feature) == ("baseline_drift_check", feature)
     ]
     return outcome
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.running_jobs import JobsHere
+from tests.running_jobs import JobProcesses, JobsHere
 from tests.unit.records.merged_lines import line_of, merged
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +87,7 @@ def test_captures_and_labels_become_a_verdict(jobs, baseline, captures):
         )
     )
     assert merge.status == 0, merge.said
-    finished = jobs(
+    finished = JobProcesses(jobs.folder)(
         *("monitor", "--dataset-source", "merged", "--dataset-format", "merged", "--output-path", "report"),
         *(*SCORES, *WINDOW, "--baseline", baseline, "--fail-on-violations"),
     )

@@ -89,7 +89,7 @@ def test_a_window_with_few_rows_is_not_judged(spark):
     findings = run_monitoring(spark.createDataFrame(table(rows=50, skill=0.2)), monitor, baseline)
 
     assert findings.count == 0
-    assert "cannot tell" in {outcome.status.value for outcome in findings.outcomes}
+    assert "cannot tell" in {outcome.status.value for outcome in findings.results}
 
 
 def test_label_sets_that_do_not_meet_are_refused_with_both_shown(spark):

@@ -1,4 +1,4 @@
-"""All checks over an analysis beside its baseline, and the violations among their outcomes. Pure."""
+"""All checks over an analysis beside its baseline, and the violations among their results. Pure."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ import_all(checks)
 log = logging.getLogger(__name__)
 
 FACET_VALUE, STAGE = "facet_value", "stage"
-"""Members of a bias check's outcome beside those that all checks have."""
+"""Members of a bias check's result beside those that all checks have."""
 
 
 def check_all(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tolerances) -> tuple[CheckResult, ...]:
-    """The outcome of every check of every metric, in the order of analysis.json: post-training metrics first."""
-    outcomes = []
+    """The result of every check of every metric, in the order of analysis.json: post-training metrics first."""
+    results = []
     for metric in comparisons_of(analysis, known, tolerances):
         for check in sorted(CHECKS.values(), key=lambda check: check.name):
             finding = check(metric)
             if finding is not None:
-                outcomes.append(_result(check.name, metric, finding))
-    unjudged = sum(outcome.status is CheckStatus.NOT_JUDGED for outcome in outcomes)
+                results.append(_result(check.name, metric, finding))
+    unjudged = sum(result.status is CheckStatus.NOT_JUDGED for result in results)
     if unjudged:
-        log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(outcomes))
-    return tuple(outcomes)
+        log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(results))
+    return tuple(results)
 
 
-def violations_of(outcomes: Iterable[CheckResult]) -> BiasViolations:
-    """The violations among the outcomes, in their order."""
+def violations_of(results: Iterable[CheckResult]) -> BiasViolations:
+    """The violations among the results, in their order."""
     return BiasViolations(
         version="1.0",
         violations=tuple(
             BiasViolation(
-                facet=outcome.feature or "",
-                facet_value=(outcome.model_extra or {})[FACET_VALUE],
-                metric_name=outcome.metric or "",
-                constraint_check_type=outcome.check,
-                description=outcome.description or "",
+                facet=result.feature or "",
+                facet_value=(result.model_extra or {})[FACET_VALUE],
+                metric_name=result.metric or "",
+                constraint_check_type=result.check,
+                description=result.description or "",
             )
-            for outcome in violated(outcomes)
+            for result in violated(results)
         ),
     )
 

@@ -77,23 +77,23 @@ class BiasMonitor:
     def check(self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline) -> tuple[CheckResult, ...]:
         return check_all(analysis, known, self.tolerances)
 
-    def violations(self, outcomes: tuple[CheckResult, ...]) -> BiasViolations:
-        return violations_of(outcomes)
+    def violations(self, results: tuple[CheckResult, ...]) -> BiasViolations:
+        return violations_of(results)
 
     def published(
         self,
         counts: Contingency,
         analysis: BiasAnalysis,
-        outcomes: tuple[CheckResult, ...],
+        results: tuple[CheckResult, ...],
         constraints: BiasReport,
     ) -> tuple[PublishedMetric, ...]:
-        return tuple(published_metrics(analysis, outcomes))
+        return tuple(published_metrics(analysis, results))
 
-    def page(self, analysis: BiasAnalysis, outcomes: tuple[CheckResult, ...]) -> Page:
+    def page(self, analysis: BiasAnalysis, results: tuple[CheckResult, ...]) -> Page:
         asked = self.wanted.config.methods if self.wanted else None
         if asked is None or asked.report is None:
-            return page_of(analysis, outcomes)
-        return page_of(analysis, outcomes, title=asked.report.title or TITLE, name=asked.report.name)
+            return page_of(analysis, results)
+        return page_of(analysis, results, title=asked.report.title or TITLE, name=asked.report.name)
 
     def table(self, documents: tuple[BiasReport]) -> Table:
         return table_of(documents[0])

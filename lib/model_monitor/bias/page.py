@@ -48,36 +48,36 @@ STAGES = (
 )
 
 Verdicts = Mapping[tuple[str, str, str, str], CheckResult]
-"""The drift check's outcomes by stage, facet, facet value and metric."""
+"""The drift check's results by stage, facet, facet value and metric."""
 
 
-def page_of(analysis: BiasAnalysis, outcomes: Sequence[CheckResult], *, title: str = TITLE, name: str = NAME) -> Page:
-    """The report of an analysis. outcomes: those of its checks, none for a baseline."""
-    verdicts = {_place(outcome): outcome for outcome in outcomes if outcome.check == DRIFT_CHECK}
-    return Page(name, title, tuple(_facts(analysis, outcomes)), tuple(_sections(analysis, outcomes, verdicts)))
+def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult], *, title: str = TITLE, name: str = NAME) -> Page:
+    """The report of an analysis. results: those of its checks, none for a baseline."""
+    verdicts = {_place(result): result for result in results if result.check == DRIFT_CHECK}
+    return Page(name, title, tuple(_facts(analysis, results)), tuple(_sections(analysis, results, verdicts)))
 
 
-def _place(outcome: CheckResult) -> tuple[str, str, str, str]:
-    members = outcome.model_extra or {}
-    return members[STAGE], outcome.feature or "", members[FACET_VALUE], outcome.metric or ""
+def _place(result: CheckResult) -> tuple[str, str, str, str]:
+    members = result.model_extra or {}
+    return members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or ""
 
 
-def _facts(analysis: BiasAnalysis, outcomes: Sequence[CheckResult]) -> Iterator[tuple[str, str]]:
+def _facts(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[tuple[str, str]]:
     yield "Analysis", "bias"
     yield "Rows", count_text(analysis.rows)
     yield "Label", analysis.label
     yield "Positive", analysis.positives.shown
     yield "Facets", ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
-    if outcomes:
-        found = sum(outcome.status is CheckStatus.VIOLATED for outcome in outcomes)
-        unsure = sum(outcome.status is CheckStatus.CANNOT_TELL for outcome in outcomes)
+    if results:
+        found = sum(result.status is CheckStatus.VIOLATED for result in results)
+        unsure = sum(result.status is CheckStatus.CANNOT_TELL for result in results)
         yield "Violations", count_text(found)
         if unsure:
             yield "Cannot tell", count_text(unsure)
 
 
-def _sections(analysis: BiasAnalysis, outcomes: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
-    violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
+def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
+    violated = [result for result in results if result.status is CheckStatus.VIOLATED]
     if violated:
         yield _violations(violated)
     yield PageSection("Groups", (_sizes(analysis),))
@@ -99,12 +99,12 @@ def _sections(analysis: BiasAnalysis, outcomes: Sequence[CheckResult], verdicts:
 def _violations(violated: Sequence[CheckResult]) -> PageSection:
     rows = [
         (
-            outcome.metric or "",
-            outcome.feature or "",
-            str((outcome.model_extra or {}).get(FACET_VALUE, "")),
-            outcome.description or "",
+            result.metric or "",
+            result.feature or "",
+            str((result.model_extra or {}).get(FACET_VALUE, "")),
+            result.description or "",
         )
-        for outcome in violated
+        for result in violated
     ]
     table = table_of(("metric", "facet", "value(s) or threshold", "what was found"), rows)
     return PageSection("Violations", (table,))
@@ -164,18 +164,18 @@ def _chart(group: GroupAnalysis, metrics: Sequence[MetricValue], found: Sequence
         Point(
             metric.name,
             metric.value,
-            None if outcome is None else outcome.threshold,
-            None if outcome is None else outcome.interval,
-            Mark.NONE if outcome is None else MARKS[outcome.status],
+            None if result is None else result.threshold,
+            None if result is None else result.interval,
+            Mark.NONE if result is None else MARKS[result.status],
         )
-        for metric, outcome in zip(metrics, found, strict=True)
+        for metric, result in zip(metrics, found, strict=True)
     )
     return PointChart(f"{group.facet}: {group.choice.shown}", points)
 
 
 def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]) -> PageTable:
-    judged = any(outcome is not None for outcome in found)
-    with_interval = any(outcome is not None and outcome.interval is not None for outcome in found)
+    judged = any(result is not None for result in found)
+    with_interval = any(result is not None and result.interval is not None for result in found)
     columns = [Column("metric"), Column("description"), Column("value", is_number=True)]
     if judged:
         columns += [Column("baseline", is_number=True)]
@@ -183,22 +183,22 @@ def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]
         columns += [Column("verdict")]
     columns.append(Column("remark"))
     lines = []
-    for metric, outcome in zip(metrics, found, strict=True):
+    for metric, result in zip(metrics, found, strict=True):
         cells = [metric.name, metric.description, number_text(metric.value)]
         if judged:
-            cells.append(number_text(outcome.threshold if outcome else None))
+            cells.append(number_text(result.threshold if result else None))
             if with_interval:
-                cells.append(_interval(outcome))
-            cells.append(outcome.status.value if outcome else "")
-        cells.append(metric.error or (outcome.reason if outcome else None) or "")
-        lines.append(Line(tuple(cells), MARKS[outcome.status] if outcome else Mark.NONE))
+                cells.append(_interval(result))
+            cells.append(result.status.value if result else "")
+        cells.append(metric.error or (result.reason if result else None) or "")
+        lines.append(Line(tuple(cells), MARKS[result.status] if result else Mark.NONE))
     return PageTable(tuple(columns), tuple(lines))
 
 
-def _interval(outcome: CheckResult | None) -> str:
-    if outcome is None or outcome.interval is None:
+def _interval(result: CheckResult | None) -> str:
+    if result is None or result.interval is None:
         return "–"
-    return " to ".join(number_text(end, 3) for end in outcome.interval)
+    return " to ".join(number_text(end, 3) for end in result.interval)
 
 
 def _performance(group: GroupAnalysis) -> PageSection:

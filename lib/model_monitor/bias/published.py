@@ -18,7 +18,7 @@ LARGEST_VALUE = 2.0**360
 STAGES = (("Post-Training", "post_training"), ("Pre-training", "pre_training"))
 
 
-def published_metrics(analysis: BiasAnalysis, outcomes: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
+def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
     """Every defined metric as `bias_metric_<NAME>`, and the number of violations. A metric that is undefined has none."""
     for stage, part in STAGES:
         for group in analysis.groups:
@@ -32,7 +32,7 @@ def published_metrics(analysis: BiasAnalysis, outcomes: Iterable[CheckResult]) -
             for metric in getattr(group, part) or ():
                 if metric.value is not None:
                     yield PublishedMetric(f"bias_metric_{metric.name}", _finite(metric.value), dimensions=dimensions)
-    violated = sum(outcome.status is CheckStatus.VIOLATED for outcome in outcomes)
+    violated = sum(result.status is CheckStatus.VIOLATED for result in results)
     yield PublishedMetric("total_number_of_violations", violated, "Count")
 
 

@@ -1,7 +1,7 @@
-"""All checks over one comparison, and the violations among their outcomes. Pure.
+"""All checks over one comparison, and the violations among their results. Pure.
 
-outcomes = check_all(comparison)
-violations_of(outcomes).to_json()
+results = check_all(comparison)
+violations_of(results).to_json()
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ SWITCHED_OFF = "evaluate_constraints is Disabled"
 
 
 def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
-    """The outcome of every check of the data set, then of every feature in the order of constraints.json, by check type.
+    """The result of every check of the data set, then of every feature in the order of constraints.json, by check type.
 
     A check that nothing was asked of is left out. Where constraints are switched off the numbers are there without a verdict;
     where a column can't be told, neither is.
     Source: C11.4, C11.20.
     """
-    return (*_of_data_set(comparison), *(outcome for feature in comparison.features() for outcome in _of(feature)))
+    return (*_of_data_set(comparison), *(result for feature in comparison.features() for result in _of(feature)))
 
 
-def violations_of(outcomes: Iterable[CheckResult]) -> Violations:
-    """The violations among the outcomes, in their order."""
+def violations_of(results: Iterable[CheckResult]) -> Violations:
+    """The violations among the results, in their order."""
     return Violations(
         violations=tuple(
             Violation(
-                feature_name=outcome.feature, constraint_check_type=outcome.check, description=outcome.description or ""
+                feature_name=result.feature, constraint_check_type=result.check, description=result.description or ""
             )
-            for outcome in violated(outcomes)
+            for result in violated(results)
         )
     )
 

@@ -103,17 +103,17 @@ class DataQualityMonitor:
         )
         return check_all(comparison)
 
-    def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
-        return violations_of(outcomes)
+    def violations(self, results: tuple[CheckResult, ...]) -> Violations:
+        return violations_of(results)
 
     def published(
         self,
         profile: Profile,
         metrics: Mapping[str, FeatureMetrics],
-        outcomes: tuple[CheckResult, ...],
+        results: tuple[CheckResult, ...],
         constraints: Constraints,
     ) -> tuple[PublishedMetric, ...]:
-        return tuple(published_metrics(profile, outcomes, constraints))
+        return tuple(published_metrics(profile, results, constraints))
 
     def table(self, documents: tuple[Statistics, Constraints]) -> Table:
         return Table("features", "name", tuple(as_rows(documents[0])))

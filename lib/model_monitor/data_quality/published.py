@@ -20,7 +20,7 @@ _DRIFT = "baseline_drift_check"
 
 
 def published_metrics(
-    profile: Profile, outcomes: Iterable[CheckResult], constraints: Constraints
+    profile: Profile, results: Iterable[CheckResult], constraints: Constraints
 ) -> Iterator[PublishedMetric]:
     """The metrics of every feature whose `emit_metrics` is Enabled, and the number of violations.
 
@@ -28,15 +28,15 @@ def published_metrics(
     number that CloudWatch does not take (NaN, infinite, above 2^360) has no metric. `feature_baseline_drift_…` is the distance,
     or the p-value of ChiSquared, whether it is a violation or not.
     """
-    outcomes = list(outcomes)
-    distances = {o.feature: o.observed for o in outcomes if o.feature and o.check == _DRIFT and o.observed is not None}
+    results = list(results)
+    distances = {o.feature: o.observed for o in results if o.feature and o.check == _DRIFT and o.observed is not None}
     emitting = {feature.name: constraints.monitoring_of(feature.name).emit_metrics for feature in constraints.features}
     by_default = constraints.monitoring.emit_metrics
     for feature in profile.features:
         if emitting.get(feature.name, by_default):
             yield from _of_feature(feature, distances)
     if by_default:
-        violated = sum(outcome.status is CheckStatus.VIOLATED for outcome in outcomes)
+        violated = sum(result.status is CheckStatus.VIOLATED for result in results)
         yield PublishedMetric("total_number_of_violations", violated, unit="Count")
 
 

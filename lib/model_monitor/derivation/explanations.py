@@ -47,14 +47,14 @@ class Derivation:
 class Explanation:
     """All that is known of one feature, or metric, of a run.
 
-    outcomes: its checks. derivation: of its drift check; None if there is none, then no_derivation says why. types: how many
+    results: its checks. derivation: of its drift check; None if there is none, then no_derivation says why. types: how many
     cells of the current data look like what; of a feature only. lacking: kinds of states that only
     some of the merged runs have. run, baseline: where both are.
     """
 
     name: str
     run: str
-    outcomes: tuple[CheckResult, ...]
+    results: tuple[CheckResult, ...]
     derivation: Derivation | None = None
     no_derivation: str | None = None
     types: Mapping[str, int] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Explanation:
     @property
     def drift(self) -> CheckResult | None:
         """The drift check; None for a feature or metric that has none."""
-        return next((outcome for outcome in self.outcomes if outcome.check == DRIFT), None)
+        return next((result for result in self.results if result.check == DRIFT), None)
 
     @property
     def is_reproduced(self) -> bool | None:
@@ -80,7 +80,7 @@ class Explanation:
             "name": self.name,
             "run": self.run,
             "baseline": self.baseline,
-            "checks": [outcome.plain() for outcome in self.outcomes],
+            "checks": [result.plain() for result in self.results],
             "types": dict(self.types),
             "lacking": list(self.lacking),
             "derivation": None if derivation is None else _plain(derivation, reproduced=self.is_reproduced),
@@ -88,37 +88,35 @@ class Explanation:
         }
 
 
-def derivation_of(
-    outcome: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution
-) -> Derivation | str:
+def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation | str:
     """How the drift check got its number, or why that can't be shown."""
     for side, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
             return f"{side}: {distribution.reason}"
     if baseline.numbers and current.numbers:
-        return _of_numbers(outcome, baseline.numbers, current.numbers)
+        return _of_numbers(result, baseline.numbers, current.numbers)
     if baseline.categories and current.categories:
-        return _of_categories(outcome, baseline.categories, current.categories)
+        return _of_categories(result, baseline.categories, current.categories)
     return "the two sides have no values of the same kind to compare"
 
 
-def _of_numbers(outcome: CheckResult, baseline: NumericDistribution, current: NumericDistribution) -> Derivation | str:
-    ties = Ties.LOST if outcome.ties == Ties.LOST.value else Ties.SUMMED
+def _of_numbers(result: CheckResult, baseline: NumericDistribution, current: NumericDistribution) -> Derivation | str:
+    ties = Ties.LOST if result.ties == Ties.LOST.value else Ties.SUMMED
     table = tables.of_numbers(baseline, current, ties_lost=ties is Ties.LOST)
     if table is None:
         return NO_VALUES
-    method = outcome.method
+    method = result.method
     if method is None:
         return Derivation(table)
     compared = compare_numeric(baseline, current, method=method, ties=ties)
     return Derivation(table, method, compared.distance, _correction(method, table))
 
 
-def _of_categories(outcome: CheckResult, baseline: CategoryCounts, current: CategoryCounts) -> Derivation | str:
+def _of_categories(result: CheckResult, baseline: CategoryCounts, current: CategoryCounts) -> Derivation | str:
     table = tables.of_categories(baseline, current)
     if table is None:
         return NO_VALUES
-    method = outcome.method
+    method = result.method
     if method is None:
         return Derivation(table)
     compared = compare_categorical(baseline, current, method=method)

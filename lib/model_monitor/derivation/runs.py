@@ -30,17 +30,17 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     run = current_run(run_path)
     if run is None or CheckResults.FILE_NAME not in run.digests:
         raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of jobs/monitor.py")
-    outcomes = _outcomes_of(name, run)
+    results = _outcomes_of(name, run)
     profile = _profile_of(name, run.folder)
-    drift = next((outcome for outcome in outcomes if outcome.check == DRIFT), None)
+    drift = next((result for result in results if result.check == DRIFT), None)
     if profile is None or drift is None:
-        return Explanation(name, run.folder, outcomes, types=_types(profile), lacking=_lacking(profile))
+        return Explanation(name, run.folder, results, types=_types(profile), lacking=_lacking(profile))
     reference = references.to_run(baseline_path) if baseline_path else _reference_of(run)
     found = _derived(name, drift, profile, reference)
     return Explanation(
         name,
         run.folder,
-        outcomes,
+        results,
         derivation=found if isinstance(found, Derivation) else None,
         no_derivation=None if isinstance(found, Derivation) else found,
         types=_types(profile),

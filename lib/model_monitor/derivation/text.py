@@ -27,39 +27,39 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield "cells: " + ", ".join(f"{count:,} {name}" for name, count in explanation.types.items())
     if explanation.lacking:
         yield f"lacks {', '.join(explanation.lacking)}: not every run that was merged has it"
-    for outcome in explanation.outcomes:
+    for result in explanation.results:
         yield ""
-        yield from _check(outcome)
-        if outcome is explanation.drift and explanation.derivation is not None:
+        yield from _check(result)
+        if result is explanation.drift and explanation.derivation is not None:
             yield ""
-            yield from _derivation(explanation.derivation, outcome, reproduced=explanation.is_reproduced)
-        elif outcome is explanation.drift and explanation.no_derivation:
+            yield from _derivation(explanation.derivation, result, reproduced=explanation.is_reproduced)
+        elif result is explanation.drift and explanation.no_derivation:
             yield f"  no table: {explanation.no_derivation}"
 
 
-def _check(outcome: CheckResult) -> Iterator[str]:
-    yield f"{outcome.check}: {outcome.status.value}"
-    if outcome.observed is not None:
-        threshold = "undefined" if outcome.threshold is None else repr(outcome.threshold)
-        yield f"  observed {outcome.observed!r}, threshold {threshold}"
-    if outcome.interval is not None:
-        yield f"  interval {outcome.interval[0]!r} to {outcome.interval[1]!r}"
-    if outcome.formula:
-        yield f"  = {outcome.formula}"
+def _check(result: CheckResult) -> Iterator[str]:
+    yield f"{result.check}: {result.status.value}"
+    if result.observed is not None:
+        threshold = "undefined" if result.threshold is None else repr(result.threshold)
+        yield f"  observed {result.observed!r}, threshold {threshold}"
+    if result.interval is not None:
+        yield f"  interval {result.interval[0]!r} to {result.interval[1]!r}"
+    if result.formula:
+        yield f"  = {result.formula}"
     counts = [
         f"{name} = {value:,}"
-        for name, value in (("n", outcome.n), ("m", outcome.m), ("degrees of freedom", outcome.degrees_of_freedom))
+        for name, value in (("n", result.n), ("m", result.m), ("degrees of freedom", result.degrees_of_freedom))
         if value is not None
     ]
-    if outcome.statistic is not None:
-        counts.append(f"statistic = {outcome.statistic!r}")
+    if result.statistic is not None:
+        counts.append(f"statistic = {result.statistic!r}")
     if counts:
         yield "  with " + ", ".join(counts)
-    if outcome.reason:
-        yield f"  because {outcome.reason}"
+    if result.reason:
+        yield f"  because {result.reason}"
 
 
-def _derivation(derivation: Derivation, outcome: CheckResult, *, reproduced: bool | None) -> Iterator[str]:
+def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool | None) -> Iterator[str]:
     table, numbers = derivation.table, derivation.table.kind == "numbers"
     shares = ("F_baseline", "F_current") if numbers else ("p_baseline", "p_current")
     header = ("value" if numbers else "category", "baseline", "current", *shares, "gap", "")
@@ -72,11 +72,11 @@ def _derivation(derivation: Derivation, outcome: CheckResult, *, reproduced: boo
     if derivation.correction:
         yield f"less what chance does to so few: 1.8 * sqrt((n + m) / (n * m)) = {derivation.correction!r}"
         yield f"  n = {table.n:,} values of the baseline, m = {table.m:,} of the current data"
-    if derivation.computed is not None and outcome.threshold is not None:
-        more = outcome.threshold < derivation.computed
-        yield f"{derivation.method}: {derivation.computed!r}, {'above' if more else 'not above'} {outcome.threshold!r}"
+    if derivation.computed is not None and result.threshold is not None:
+        more = result.threshold < derivation.computed
+        yield f"{derivation.method}: {derivation.computed!r}, {'above' if more else 'not above'} {result.threshold!r}"
     if reproduced is False:
-        yield f"checks.json says {outcome.observed!r}: the baseline has been changed since, or another one was named"
+        yield f"checks.json says {result.observed!r}: the baseline has been changed since, or another one was named"
 
 
 def _mark(row: Row, table: Table) -> str:

@@ -1,4 +1,4 @@
-"""checks.json: the outcome of every check of a monitoring run, with its numbers, whether it was violated or not.
+"""checks.json: the result of every check of a monitoring run, with its numbers, whether it was violated or not.
 
 Ours; the service writes the violations only. Driver only, pure.
 """

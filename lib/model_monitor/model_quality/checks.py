@@ -1,7 +1,7 @@
 """The verdict: each metric of a run against the threshold that constraints.json has for it. Pure.
 
-    outcomes = check_all(measurement, known, min_samples=100)
-    violations_of(outcomes)
+    results = check_all(measurement, known, min_samples=100)
+    violations_of(results)
 
 Beside violated, passed and not judged there is a third verdict, "cannot tell": too few rows for the metric, or a window smaller
 than those the thresholds are for, in which the metric is beyond its threshold by less than its own error.
@@ -47,33 +47,33 @@ NEVER_REPORTED = ("f0_5", "weighted_f0_5")
 def check_all(
     measurement: Measurement, known: ModelBaseline, *, min_samples: int = 0, as_service: bool = False
 ) -> tuple[CheckResult, ...]:
-    """The outcome of every constraint, in the order of constraints.json.
+    """The result of every constraint, in the order of constraints.json.
 
     min_samples: rows that a metric has to rest on to be judged. as_service: judge as the service does, by the value alone.
 
     Raises BadDocument if the constraints are of another type of problem.
     """
     judge = _Judge(measurement, known, min_samples, as_service)
-    outcomes = [judge.outcome(name, entry) for name, entry in known.of(measurement.problem_type).items()]
+    results = [judge.result(name, entry) for name, entry in known.of(measurement.problem_type).items()]
     if as_service:
         order = {name: place for place, name in enumerate(messages.SERVICE_ORDER)}
-        outcomes.sort(key=lambda outcome: order.get(outcome.metric or "", len(order)))
-    return (*outcomes, *_unseen(measurement, known))
+        results.sort(key=lambda result: order.get(result.metric or "", len(order)))
+    return (*results, *_unseen(measurement, known))
 
 
-def violations_of(outcomes: Iterable[CheckResult]) -> Violations:
-    """The violations among the outcomes, in their order.
+def violations_of(results: Iterable[CheckResult]) -> Violations:
+    """The violations among the results, in their order.
 
     Source: C5.3, G20.
     """
     return Violations(
         violations=tuple(
             Violation(
-                constraint_check_type=outcome.check,
-                description=outcome.description or "",
-                metric_name=messages.displayed(outcome.metric or ""),
+                constraint_check_type=result.check,
+                description=result.description or "",
+                metric_name=messages.displayed(result.metric or ""),
             )
-            for outcome in violated(outcomes)
+            for result in violated(results)
         )
     )
 
@@ -88,7 +88,7 @@ class _Judge:
         self._min_samples = min_samples
         self._as_service = as_service
 
-    def outcome(self, name: str, constraint: MetricConstraint) -> CheckResult:
+    def result(self, name: str, constraint: MetricConstraint) -> CheckResult:
         """What became of one constraint, with the numbers it rests on."""
         measured = self._measurement.metrics.get(name)
         status, reason = self._verdict(name, measured, constraint)

@@ -12,10 +12,10 @@ from model_monitor.model_quality.measurement import Measurement
 from model_monitor.runs.protocol import PublishedMetric
 
 
-def published_metrics(measurement: Measurement, outcomes: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
+def published_metrics(measurement: Measurement, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
     """The metrics that are defined, by their names in statistics.json and metrics.json."""
     for name, measured in measurement.metrics.items():
         if measured.value is not None:
             yield PublishedMetric(name, measured.value)
-    violated = sum(outcome.status is CheckStatus.VIOLATED for outcome in outcomes)
+    violated = sum(result.status is CheckStatus.VIOLATED for result in results)
     yield PublishedMetric("total_number_of_violations", violated, unit="Count")

@@ -62,6 +62,6 @@ def of_share(
     return Finding(CheckStatus.PASSED, threshold, share, m=total, formula=formula)
 
 
-def violated(outcomes: Iterable[CheckResult]) -> Iterator[CheckResult]:
+def violated(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
     """Those that are violations, in their order."""
-    return (outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED)
+    return (result for result in results if result.status is CheckStatus.VIOLATED)

@@ -86,13 +86,13 @@ class Monitor(Protocol):
         """
 
     def check(self, state: Any, metrics: Any, known: Any, /) -> tuple[CheckResult, ...]:
-        """The outcome of every check of a window against a baseline."""
+        """The result of every check of a window against a baseline."""
 
-    def violations(self, outcomes: tuple[CheckResult, ...], /) -> Any:
-        """The document of the violations among the outcomes; its member `violations` has one for each."""
+    def violations(self, results: tuple[CheckResult, ...], /) -> Any:
+        """The document of the violations among the results; its member `violations` has one for each."""
 
     def published(
-        self, state: Any, metrics: Any, outcomes: tuple[CheckResult, ...], constraints: Any, /
+        self, state: Any, metrics: Any, results: tuple[CheckResult, ...], constraints: Any, /
     ) -> tuple[PublishedMetric, ...]:
         """What is published of a run. constraints: those that the window was held against."""
 
@@ -104,5 +104,5 @@ class Monitor(Protocol):
 class Reporting(Protocol):
     """A monitor whose runs leave a report for people to read."""
 
-    def page(self, metrics: Any, outcomes: tuple[CheckResult, ...], /) -> Page:
-        """The report of a run. outcomes: those of its checks, none for a baseline."""
+    def page(self, metrics: Any, results: tuple[CheckResult, ...], /) -> Page:
+        """The report of a run. results: those of its checks, none for a baseline."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from model_monitor.deequ.checks import SuiteResults
 
 LEDGER = "ledger.json"
-OUTCOMES = "checks.json"
+CHECKS = "checks.json"
 DEEQU_CHECKS = "checks_deequ.json"
 
 
@@ -109,8 +109,8 @@ class Baseline:
         """The documents as the dictionaries that the service's SDK gives as `body_dict`, by the file's name without .json."""
         return {document.FILE_NAME.removesuffix(".json"): document.body_dict for document in self.documents}
 
-    def files(self, outcomes: tuple[CheckResult, ...] = ()) -> dict[str, bytes]:
-        """Every file of the run by its name below the output path. outcomes: of checks, for the report to tell."""
+    def files(self, results: tuple[CheckResult, ...] = ()) -> dict[str, bytes]:
+        """Every file of the run by its name below the output path. results: of checks, for the report to tell."""
         files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
         files[LEDGER] = _json(self.ledger.to_json_dict())
         files[path_of(type(self.state))] = to_parquet(self.state)
@@ -121,7 +121,7 @@ class Baseline:
         if isinstance(self.monitor, Reporting):
             from model_monitor.outputs.report.files import report_files  # charts and PDF: 0.4 s, for reports alone
 
-            files |= report_files(self.monitor.page(self.metrics, outcomes))
+            files |= report_files(self.monitor.page(self.metrics, results))
         return files
 
     def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:
@@ -156,7 +156,7 @@ class Baseline:
 
 @dataclass(frozen=True, repr=False)
 class Findings:
-    """What a monitoring run found: the violations, the outcome of every check, and what the window is like.
+    """What a monitoring run found: the violations, the result of every check, and what the window is like.
 
     Made by `run_monitoring`. In a notebook it shows itself as a table.
 
@@ -164,7 +164,7 @@ class Findings:
     ----------
     violations : Document
         constraint_violations.json; its member `violations` has one for each.
-    outcomes : tuple of CheckResult
+    results : tuple of CheckResult
         Every check with its numbers, violated or not.
     current : Baseline
         The window's own documents and state; its constraints are what this window alone would suggest.
@@ -187,7 +187,7 @@ class Findings:
     """
 
     violations: Any
-    outcomes: tuple[CheckResult, ...]
+    results: tuple[CheckResult, ...]
     current: Baseline
     constraints: Any
     published: tuple[PublishedMetric, ...] = ()
@@ -202,9 +202,9 @@ class Findings:
         import pandas as pd
 
         columns = [name for name in CheckResult.model_fields if name != "description"]
-        rows = [{name: getattr(outcome, name) for name in columns} for outcome in self.outcomes]
+        rows = [{name: getattr(result, name) for name in columns} for result in self.results]
         table = pd.DataFrame(rows, columns=columns)
-        return table.assign(status=[outcome.status.value for outcome in self.outcomes])
+        return table.assign(status=[result.status.value for result in self.results])
 
     def __repr__(self) -> str:
         return f"<Findings: {self._counted()}>"
@@ -233,7 +233,7 @@ class Findings:
 
         omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.
         """
-        files = {**self.current.files(self.outcomes), OUTCOMES: CheckResults(checks=self.outcomes).to_json().encode()}
+        files = {**self.current.files(self.results), CHECKS: CheckResults(checks=self.results).to_json().encode()}
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):

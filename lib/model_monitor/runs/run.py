@@ -153,7 +153,7 @@ def run_monitoring(
     Returns
     -------
     Findings
-        The violations, the outcome of every check, and what the window is like.
+        The violations, the result of every check, and what the window is like.
 
     Raises
     ------
@@ -249,14 +249,12 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger) -> Baseline:
     return Baseline(monitor, documents, found.state, metrics, ledger, checks, found.requests)
 
 
-def _findings(
-    monitor: Monitor, current: Baseline, outcomes: tuple[CheckResult, ...], constraints: Document
-) -> Findings:
-    """The verdict on a window: which of the outcomes are violations, and what is published of it all."""
-    published = monitor.published(current.state, current.metrics, outcomes, constraints)
+def _findings(monitor: Monitor, current: Baseline, results: tuple[CheckResult, ...], constraints: Document) -> Findings:
+    """The verdict on a window: which of the results are violations, and what is published of it all."""
+    published = monitor.published(current.state, current.metrics, results, constraints)
     if current.requests is not None:
         published += published_requests(request_statistics(current.requests))
-    return Findings(monitor.violations(outcomes), outcomes, current, constraints, published)
+    return Findings(monitor.violations(results), results, current, constraints, published)
 
 
 def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:

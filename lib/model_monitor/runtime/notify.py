@@ -46,7 +46,7 @@ from model_monitor.outputs.notices.reports import (
 )
 from model_monitor.records.windows import hour_of_path
 from model_monitor.runs.kinds import kind_for
-from model_monitor.runs.results import OUTCOMES, Findings
+from model_monitor.runs.results import CHECKS, Findings
 from model_monitor.runtime.failures import failure_of
 from model_monitor.runtime.metrics import metrics_of
 from model_monitor.storage import join
@@ -110,12 +110,12 @@ def notify(
 
 
 def _log_violations(findings: Findings) -> None:
-    violated = [outcome for outcome in findings.outcomes if outcome.status is CheckStatus.VIOLATED]
+    violated = [result for result in findings.results if result.status is CheckStatus.VIOLATED]
     if not violated:
         return
     named = [f"{each.feature or each.metric} ({each.check})" for each in violated[:VIOLATIONS_NAMED]]
     more = f" and {len(violated) - len(named):,} more" if len(violated) > len(named) else ""
-    log.info("violated: %s%s; %s has their numbers", ", ".join(named), more, OUTCOMES)
+    log.info("violated: %s%s; %s has their numbers", ", ".join(named), more, CHECKS)
 
 
 def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: AlertStatus) -> Notice:
@@ -127,7 +127,7 @@ def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: Alert
 
 def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
     """The window as the history of alerts has it: by its times, else by the hour folder of the output, else by the run."""
-    hour = hour_of_path(join(config.output_path, OUTCOMES))
+    hour = hour_of_path(join(config.output_path, CHECKS))
     given = window_of(config)
     if given is not None:
         name, time = f"{moment(given.start)}/{moment(given.end)}", given.end
@@ -162,7 +162,7 @@ def report_of(
         time=now,
         alert=alert,
         violations=findings.count,
-        worst=worst_of(violations, findings.outcomes),
+        worst=worst_of(violations, findings.results),
         endpoint=config.sagemaker_endpoint_name,
         schedule=config.sagemaker_monitoring_schedule_name,
         start=window.start if window else None,
@@ -175,7 +175,7 @@ def report_of(
 
 def _paths(run: Run, config: JobConfig) -> dict[str, str]:
     """The run's files by what they are, where they never change."""
-    names = {"violations": "constraint_violations.json", "checks": OUTCOMES}
+    names = {"violations": "constraint_violations.json", "checks": CHECKS}
     kept = {what: join(run.folder, name) for what, name in names.items() if name in run.digests}
     return {"output": config.output_path, **kept}
 

@@ -66,7 +66,7 @@ def test_a_data_set_passes_the_constraints_suggested_from_it(spark, table, tmp_p
     assert findings.violations == Violations(violations=())
     drift = [
         outcome
-        for outcome in findings.outcomes
+        for outcome in findings.results
         if outcome.check == "baseline_drift_check" and outcome.observed is not None
     ]
     assert {outcome.observed for outcome in drift} == {0.0}
@@ -89,7 +89,7 @@ def test_methods_asked_for_by_flags_judge_the_next_window(spark, tmp_path):
     with read_source(spark, compared, baseline) as data:
         findings = run_monitoring(data, monitor_for(compared), compared_with(baseline, compared))
 
-    drift = {o.feature: o for o in findings.outcomes if o.check == "baseline_drift_check"}
+    drift = {o.feature: o for o in findings.results if o.check == "baseline_drift_check"}
     # by hand: shares after smoothing 91/102 and 11/102, swapped; shares .5 and .5 against .9 and .1
     assert drift["flag"].observed == pytest.approx(2 * 80 / 102 * math.log(91 / 11))
     assert drift["plan"].observed == pytest.approx(math.sqrt(1 - math.sqrt(0.45) - math.sqrt(0.05)))
@@ -165,7 +165,7 @@ def test_a_flag_that_goes_from_ten_to_ninety_percent_has_drifted(spark):
     findings = run_monitoring(after, MONITOR, run_baseline(before, MONITOR))
     as_service = run_monitoring(after, DataQualityMonitor(as_service=True), run_baseline(before, MONITOR))
 
-    [outcome] = [outcome for outcome in findings.outcomes if outcome.check == "baseline_drift_check"]
+    [outcome] = [outcome for outcome in findings.results if outcome.check == "baseline_drift_check"]
     assert outcome.observed == pytest.approx(0.8 - 1.8 * math.sqrt(2_000 / 1_000_000))  # D3.1
     assert findings.count == 1
     assert as_service.count == 0
@@ -175,7 +175,7 @@ def test_columns_of_other_names_are_matched_by_position(spark, caplog):
     baseline = run_baseline(spark.createDataFrame([(1, "a"), (2, "b")], "age int, plan string"), MONITOR)
     findings = run_monitoring(spark.createDataFrame([(1, "c")], "_c0 int, _c1 string"), MONITOR, baseline)
 
-    assert {outcome.feature for outcome in findings.outcomes if outcome.status.value == "violated"} == {"plan"}
+    assert {outcome.feature for outcome in findings.results if outcome.status.value == "violated"} == {"plan"}
     assert "2 of 2 columns are not called as in the baseline" in caplog.text
 
 
@@ -203,7 +203,7 @@ def test_another_number_of_columns_is_one_violation_and_nothing_else_is_judged(s
 
     [violation] = findings.violations.violations
     assert (violation.feature_name, violation.description) == (feature, description)  # G15
-    assert {outcome.status.value for outcome in findings.outcomes if outcome.feature in ("age", "plan")} == {
+    assert {outcome.status.value for outcome in findings.results if outcome.feature in ("age", "plan")} == {
         "not judged"
     }
 
@@ -235,5 +235,5 @@ def test_findings_are_written_and_any_run_can_be_a_baseline(spark, table, tmp_pa
 def test_the_first_run_of_all_has_nothing_to_be_held_against(spark, table):
     findings = run_monitoring(spark.createDataFrame(table[["flag"]]), MONITOR, None)
 
-    assert (findings.count, findings.outcomes) == (0, ())
+    assert (findings.count, findings.results) == (0, ())
     assert findings.current.statistics.dataset.item_count == 600
