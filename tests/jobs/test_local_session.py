@@ -15,6 +15,8 @@ from model_monitor.launch.deequ_jar import provide_jar
 from model_monitor.launch.java import find_java
 from model_monitor.launch.spark_home import find_spark_home
 
+pytestmark = pytest.mark.rest
+
 LIB = Path(__file__).resolve().parents[2] / "lib"
 
 PROGRAM = """
@@ -27,8 +29,6 @@ before = dict(os.environ)
 spark = local_session()
 changed = sorted(set(os.environ.items()) ^ set(before.items()))
 import pydeequ.checks
-
-pytestmark = pytest.mark.rest
 require_deequ(spark)
 management = spark._jvm.java.lang.management.ManagementFactory
 print(json.dumps({
