@@ -19,6 +19,7 @@ if __name__ == "__main__":
         folder / "start_up.py",
         folder / "commands.py",
         folder / "documents.py",
+        folder / "long_lines.py",
         folder / "cores.py",
         folder / "s3_beside_disk.py",
     ]:

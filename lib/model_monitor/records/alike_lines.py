@@ -45,11 +45,14 @@ CHUNK_BYTES = 2**22
 SHARE_TO_GO_ON = 0.9
 """The lines of the last chunk serve for the next one as long as so many are like them."""
 
-LARGEST_CONTENT = np.iinfo(np.int32).max
-
+LONGEST_LINE = 2**18
+"""Bytes of a line that is compared: a parser is as fast with a longer one, and takes it apart but once."""
 
 NARROWEST, WIDEST = 16, 1024
 """Bytes of a value that are looked at together: a multiple of the one, at most the other."""
+
+WIDEST_LATER = 2**12
+"""The same of the few values that go on behind their first bytes: each time twice as many as before, at most so many."""
 
 UNUSUAL = re.compile(rb"\\(?![%s])|[\x00-\x1f]" % "".join(ESCAPES).encode())
 
@@ -139,6 +142,9 @@ def alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Tab
 
     schema: of texts, and of structs of them. None if it can't be told so, or too few lines are alike.
     """
+    sizes = np.diff(starts_of(lines))
+    if sizes.max(initial=0) > LONGEST_LINE:
+        return _of_short_ones(lines, sizes <= LONGEST_LINE, schema)
     flags, tables = np.zeros(len(lines), dtype=np.bool_), []
     for start, end in chunks(lines, CHUNK_BYTES):
         found = _alike_of_chunk(lines.slice(start, end - start), schema)
@@ -148,10 +154,18 @@ def alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Tab
     return (flags, pa.concat_tables(tables)) if tables else None
 
 
+def _of_short_ones(lines: pa.StringArray, are_short: Flags, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
+    """Those of lines among which some are too long to be compared."""
+    found = alike_lines(lines.filter(pa.array(are_short)), schema)
+    if found is None:
+        return None
+    flags = np.zeros(len(lines), dtype=np.bool_)
+    flags[are_short] = found[0]
+    return flags, found[1]
+
+
 def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
     """Those of some lines: like the ones before them, or else like the first of them."""
-    if buffer_of(lines).size > LARGEST_CONTENT:
-        return None
     last = _LAST.get(schema)
     if last is not None:
         alike, values = _alike(lines, last)
@@ -167,7 +181,8 @@ def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa
 
 def _common_skeleton(lines: pa.StringArray, schema: pa.Schema) -> Skeleton | None:
     """That of the first line, if it serves and enough others have it."""
-    spread = lines.take(pa.array(np.linspace(0, len(lines) - 1, LINES_LOOKED_AT).astype(np.int64)))
+    numbers = np.linspace(0, len(lines) - 1, min(len(lines), LINES_LOOKED_AT)).astype(np.int64)
+    spread = lines.take(pa.array(numbers))
     line = spread.cast(pa.binary())[0].as_py()
     skeleton = skeleton_of(line)
     if skeleton is None or not skeleton.serves(list(schema)):
@@ -191,7 +206,7 @@ def _alike(lines: pa.StringArray, skeleton: Skeleton) -> tuple[Flags, Values]:
     at, line_ends = starts[:-1], starts[1:]
     widest = _width(starts[-1] // max(1, len(lines)))  # what is looked at together is not much more than the lines
     widths = [min(width, widest) for width in skeleton.widths]
-    content = _with_nothing_behind(bytes_of(lines), widest)
+    content = _with_nothing_behind(bytes_of(lines), WIDEST_LATER)
     is_text = utf_8_flags(lines)
     alike = np.ones(len(lines), dtype=np.bool_) if is_text is None else is_text
     values = []
@@ -219,12 +234,12 @@ def _closing_quotes(content: Bytes, begins: Positions, line_ends: Positions, wid
     """Where the values that begin at these places end, and which of them do so in their line, without unusual escapes and
     control characters.
 
-    content: more than `width` bytes longer than the lines. width: bytes to look at together.
+    content: more than WIDEST_LATER bytes longer than the lines. width: bytes to look at together first.
     """
     ends, usual = begins.copy(), np.ones(len(begins), dtype=np.bool_)
-    values, at, windows = np.arange(len(begins)), begins, _windows(content, width)
+    values, at = np.arange(len(begins)), begins
     while len(values):
-        near = windows[at].view(np.uint8).reshape(-1, width)
+        near = _windows(content, width)[at].view(np.uint8).reshape(-1, width)
         first = (near == QUOTE).argmax(axis=1)
         found = content[at + first] == QUOTE
         odd = np.flatnonzero((near == BACKSLASH) | (near < SPACE))
@@ -239,6 +254,9 @@ def _closing_quotes(content: Bytes, begins: Positions, line_ends: Positions, wid
             break
         onwards = ~found & (at + width < line_ends[values])
         values, at = values[onwards], at[onwards] + width
+        width = min(
+            2 * width, WIDEST_LATER
+        )  # what goes on is as long as this, so that together it is no more than the lines
     inside = ends < line_ends
     return np.where(inside, ends, line_ends), usual & inside & (content[ends] == QUOTE)
 

@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 
 from model_monitor.records.alike_lines import alike_lines
 from model_monitor.records.decoding import CSV, GROUND_TRUTH, Reading
-from model_monitor.records.line_bytes import Flags, holding, utf_8_flags
+from model_monitor.records.line_bytes import Flags, buffer_of, holding, utf_8_flags
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.sampling import is_sampled
 from model_monitor.records.windows import Window, parse_time
 
 FEW_LINES = 16
 """Stretches with a line that Arrow refuses are halved down to so many, which then count as unknown."""
+
+LONG_DATA = 4096
+"""Bytes of data of which a copy costs more than a look at its end."""
 
 _HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
 
@@ -37,6 +40,8 @@ class Payloads:
 
     def where(self, mask: Flags) -> Payloads:
         """Those of some of the lines."""
+        if mask.all():
+            return self
         wanted = pa.array(mask)
         return Payloads(self.data.filter(wanted), self.encoding.filter(wanted))
 
@@ -48,6 +53,8 @@ class Payloads:
 
     def chomped(self) -> pa.StringArray:
         """The data without the line ends after its last row."""
+        if buffer_of(self.data).size > LONG_DATA * len(self.data) and not _ends_in_line_end(self.data):
+            return self.data
         return pc.utf8_rtrim(self.data, characters="\r\n")
 
 
@@ -109,6 +116,11 @@ def documents_of(lines: pa.StringArray, reading: Reading, *, with_truth: bool = 
         nothing if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
         nothing if reading.sample is None else pc.struct_field(event, ["eventId"]),
     )
+
+
+def _ends_in_line_end(texts: pa.StringArray) -> bool:
+    ends = pc.or_(pc.ends_with(texts, "\n"), pc.ends_with(texts, "\r"))
+    return bool(pc.any(ends, min_count=0).as_py())
 
 
 def _payloads(half: pa.StructArray) -> Payloads:

@@ -31,15 +31,18 @@ def rows_of_csv(documents: Documents, are_csv: Flags, reading: Reading) -> Itera
         is_odd |= np.asarray(pc.fill_null(pc.equal(payload, ""), False))
     one_row = ~is_odd & ~has_several
     if one_row.any():
-        yield _of_one_row([payload.filter(pa.array(one_row)) for payload in payloads], np.flatnonzero(one_row), reading)
+        yield _of_one_row(_chosen(payloads, one_row), np.flatnonzero(one_row), reading)
     if not (has_several & ~is_odd).any():
         return
     for payload in payloads:
         is_odd |= holding(payload, b'\r"')
     several = ~is_odd & has_several
     if several.any():
-        chosen = [payload.filter(pa.array(several)) for payload in payloads]
-        yield _of_several_rows(chosen, np.flatnonzero(several), reading)
+        yield _of_several_rows(_chosen(payloads, several), np.flatnonzero(several), reading)
+
+
+def _chosen(payloads: list[pa.StringArray], flags: Flags) -> list[pa.StringArray]:
+    return payloads if flags.all() else [payload.filter(pa.array(flags)) for payload in payloads]
 
 
 def _of_one_row(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:

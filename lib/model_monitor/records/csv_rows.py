@@ -6,6 +6,7 @@ The others, which are few, go one by one through `cells_of`, whose answers are t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -25,6 +26,9 @@ RFC_4180_ESCAPE = '"'
 
 SPARK_ESCAPE = "\\"
 """Spark's default, which the service used."""
+
+_SPECIAL = {RFC_4180_ESCAPE: re.compile('"'), SPARK_ESCAPE: re.compile(r'["\\]')}
+"""Where something may end, or be escaped, within quotes."""
 
 QUOTE, COMMA, LINE_END = b'",\n'
 
@@ -102,16 +106,24 @@ def _quoted_cell(row: str, start: int, escape: str) -> tuple[str, int]:
     """The cell that begins with a quote at `start`, and where it ends."""
     content = []
     place = start + 1
-    while place < len(row):
-        letter, following = row[place], row[place + 1 : place + 2]
+    for found in _SPECIAL[escape].finditer(row, place):
+        at = found.start()
+        if at < place:  # escaped by the letter before it
+            continue
+        content.append(row[place:at])
+        letter, following = row[at], row[at + 1 : at + 2]
+        place = at
         if letter == escape and following and following in ('"', escape):
             content.append(following)
             place += 2
-            continue
-        if letter == '"' and following != '"':
+        elif letter == '"' and following != '"':
             break
-        content.append(letter)
-        place += 1
+        else:
+            content.append(letter)
+            place += 1
+    else:
+        content.append(row[place:])
+        place = len(row)
     text = "".join(content)
     if place >= len(row):
         return text or '"', len(row)

@@ -64,7 +64,10 @@ def holding(texts: pa.StringArray, letters: bytes) -> Flags:
         found |= content == letter
     if not found.any():
         return np.zeros(len(texts), dtype=np.bool_)
-    return np.diff(np.searchsorted(np.flatnonzero(found), starts_of(texts))) > 0
+    starts = starts_of(texts)
+    flags = np.diff(starts) > 0
+    flags[flags] = np.logical_or.reduceat(found, starts[:-1][flags])
+    return flags
 
 
 def chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model_monitor.records import alike_lines as module
-from model_monitor.records.alike_lines import LINES_LOOKED_AT, alike_lines
+from model_monitor.records.alike_lines import LINES_LOOKED_AT, LONGEST_LINE, alike_lines
 
 HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
 SCHEMA = pa.schema(
@@ -214,6 +214,49 @@ def test_a_slice_of_lines_is_read_as_the_slice_alone():
 
     assert found is not None
     assert found[1].to_pylist() == [texts_of(json.loads(line)) for line in lines[10:30]]
+
+
+@pytest.mark.parametrize("at", [0, 30, 50])
+def test_a_line_that_is_too_long_is_left_to_a_parser_and_its_neighbours_are_alike(at):
+    """33 MiB, as often as lines are looked at, were more bytes than an array can hold."""
+    lines = [captured(number, data=f"{number}") for number in range(50)]
+    lines.insert(at, captured(50, data="x" * 33 * 2**20))
+
+    alike, rows = found_in(lines)
+
+    assert [number for number, good in enumerate(alike) if not good] == [at]
+    assert rows == [texts_of(json.loads(line)) for line in lines[:at] + lines[at + 1 :]]
+
+
+def test_nothing_is_said_of_lines_that_are_all_too_long():
+    assert alike_lines(array_of([captured(number, data="x" * LONGEST_LINE) for number in range(3)]), SCHEMA) is None
+
+
+@pytest.mark.parametrize("odd", ["", "\\", '"', "\x01"])
+@pytest.mark.parametrize("size", [15, 16, 17, 47, 48, 1_023, 4_095, 4_096, 4_097, 8_200, 50_000, 200_000])
+def test_a_value_is_followed_to_its_end_however_long_it_is(size, odd):
+    """More bytes are looked at each time: whatever stands where one look ends and another begins is seen."""
+    lines = [captured(number, data=f"{number}") for number in range(100)]
+    lines += [captured(100, data="x" * (size + more)).replace("xx", f"x{odd}", 1) for more in range(-2, 3)]
+    lines += [captured(101, data="x" * (size + more)).replace("xx", f"{odd}x") for more in range(2)]
+    lines += [captured(102, data="y" * (size + more) + odd + "z") for more in range(-2, 3)]
+
+    alike, rows = found_in(lines)
+
+    good = [line for line, flag in zip(lines, alike, strict=True) if flag]
+    assert rows == [texts_of(json.loads(line)) for line in good]
+    assert alike.count(False) == (12 if odd in ("\\", '"', "\x01") else 0)
+
+
+def test_one_long_value_takes_no_more_memory_than_a_few_times_all_lines():
+    lines = array_of([*[captured(number) for number in range(2_000)], captured(0, data="x" * 200_000)])
+
+    tracemalloc.start()
+    alike_lines(lines, SCHEMA)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < 10 * lines.nbytes
 
 
 MUTATIONS = b'"\\{}[]:,n0 \x01\xff\xc3'

@@ -1,0 +1,136 @@
+"""What does one long line cost, beside a short one? Every decoder of lines gets 50 short records and one long one.
+
+python benchmarks/long_lines.py [--quick]
+
+Each measurement is a process of its own, since memory that was taken once is not given back.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+from side_by_side import quick_asked
+
+from model_monitor.merging.captured import CapturedLines as Captures
+from model_monitor.merging.labels import plain_labels
+from model_monitor.records.captured_lines import CapturedLines
+from model_monitor.records.decoding import Reading
+from model_monitor.records.labelled_lines import LabelledRecords
+from model_monitor.records.labelled_payloads import LabelledReading
+from model_monitor.records.outcome_decoders import LineDecoder
+from model_monitor.records.outcome_values import OutcomeReading
+from model_monitor.records.places import LINE
+
+MEBIBYTE = 2**20
+SHORT_LINES = 50
+SIZES = (1, 32)
+"""MiB of the long line."""
+RATIO_AT_MOST = 40
+LINES_OF_MEMORY_AT_MOST = 6
+ROUNDS = 3
+
+HALVES = ("endpointInput", "endpointOutput")
+ALL_HALVES = (*HALVES, "batchTransformOutput")
+
+
+def _captures() -> Callable[[pa.RecordBatch], object]:
+    return CapturedLines(Reading(HALVES, ("p", "a", "b"), 3)).rows
+
+
+def _labelled() -> Callable[[pa.RecordBatch], object]:
+    outcome = OutcomeReading(None, None, "0", records=Reading(ALL_HALVES))
+    return LabelledRecords(LabelledReading(None, outcome, columns=2)).rows
+
+
+def _outcomes() -> Callable[[pa.RecordBatch], object]:
+    return LineDecoder(OutcomeReading(None, None, "0", records=Reading(HALVES[1:])))
+
+
+def _captures_of_a_merge() -> Callable[[pa.RecordBatch], object]:
+    decoder = Captures()
+    return lambda batch: decoder(batch.column(LINE))
+
+
+def _labels_of_a_merge() -> Callable[[pa.RecordBatch], object]:
+    return lambda batch: plain_labels(batch.column(LINE))
+
+
+DECODERS: dict[str, Callable[[], Callable[[pa.RecordBatch], object]]] = {
+    "captures": _captures,
+    "labelled": _labelled,
+    "outcomes": _outcomes,
+    "a merge's captures": _captures_of_a_merge,
+    "a merge's labels": _labels_of_a_merge,
+}
+
+
+def record(data: str) -> bytes:
+    """A merged record whose request holds one row."""
+    halves = {
+        name: {"observedContentType": "text/csv", "mode": name[8:].upper(), "data": text, "encoding": "CSV"}
+        for name, text in zip(HALVES, (data, "0.5\n"), strict=True)
+    }
+    event = {"eventId": "e", "inferenceTime": "2026-01-31T22:10:00Z"}
+    truth = {"data": "1", "encoding": "CSV"}
+    return json.dumps({"captureData": halves, "eventMetadata": event, "groundTruthData": truth}).encode()
+
+
+def measured(name: str, mebibytes: int) -> dict[str, float]:
+    """Seconds for the lines, and the memory that they took at most, in lengths of the long one."""
+    decode, size = DECODERS[name](), mebibytes * MEBIBYTE
+    lines = [*(record(f"{number},x") for number in range(SHORT_LINES)), record("1," + "x" * size)]
+    batch = pa.RecordBatch.from_arrays([pa.array(lines, pa.binary()).view(pa.string())], names=[LINE])
+    del lines
+    decode(batch.slice(0, SHORT_LINES))
+    before = _resident()
+    start = time.perf_counter()
+    decode(batch)
+    seconds = time.perf_counter() - start
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": seconds, "lines": (most - before) / size}
+
+
+def _resident() -> int:
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+
+
+def main() -> None:
+    rounds = 1 if quick_asked(__doc__) else ROUNDS
+    print(f"{SHORT_LINES} short lines and one long one, {rounds} rounds\n")
+    sizes = " | ".join(f"{size} MiB, s" for size in SIZES)
+    print(f"| {'':20} | {sizes} | ratio | memory, lines |")
+    print(f"| {'-' * 20} | -------: | --------: | ----: | ------------: |")
+    worst_ratio = worst_memory = 0.0
+    for name in DECODERS:
+        found = [[_in_a_process(name, size) for _ in range(rounds)] for size in SIZES]
+        seconds = [statistics.median(one["seconds"] for one in of_size) for of_size in found]
+        ratio = seconds[-1] / seconds[0]
+        memory = max(one["lines"] for one in found[-1])
+        worst_ratio, worst_memory = max(worst_ratio, ratio), max(worst_memory, memory)
+        print(f"| {name:20} | {seconds[0]:8.3f} | {seconds[1]:9.3f} | {ratio:5.1f} | {memory:13.1f} |", flush=True)
+    for what, worst, at_most in (
+        ("longer for a line 32 times as long", worst_ratio, RATIO_AT_MOST),
+        ("the memory of the line", worst_memory, LINES_OF_MEMORY_AT_MOST),
+    ):
+        verdict = "reached" if worst <= at_most else "missed"
+        print(f"\n{worst:.1f} times {what}: at most {at_most} wanted: {verdict}")
+
+
+def _in_a_process(name: str, mebibytes: int) -> dict[str, float]:
+    program = f"import json, long_lines; print(json.dumps(long_lines.measured({name!r}, {mebibytes})))"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, cwd=sys.path[0], text=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+if __name__ == "__main__":
+    main()
