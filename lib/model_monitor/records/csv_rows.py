@@ -52,15 +52,17 @@ class Cells:
 def parsed_rows(rows: pa.StringArray, columns: int, *, escape: str = RFC_4180_ESCAPE) -> Cells:
     """The cells of rows that should have so many each. rows: without null and line ends, UTF-8."""
     lines = pc.binary_join_element_wise(rows, "", "\n")
+    count = len(rows)
+    del rows  # a long one is not held twice
     odd = _rows_of_odd_quotes(lines, escape)
     if not len(odd):
         return Cells(*_by_arrow(lines, columns), odd)
-    is_plain = np.ones(len(rows), dtype=np.bool_)
+    is_plain = np.ones(count, dtype=np.bool_)
     is_plain[odd] = False
     plain, plain_widths = _by_arrow(lines.filter(pa.array(is_plain)), columns)
-    others, other_widths = _one_by_one(rows.take(pa.array(odd)), columns, escape)
-    order = np.empty(len(rows), dtype=np.int64)
-    order[np.concatenate([np.flatnonzero(is_plain), odd])] = np.arange(len(rows))
+    others, other_widths = _one_by_one(lines.take(pa.array(odd)), columns, escape)
+    order = np.empty(count, dtype=np.int64)
+    order[np.concatenate([np.flatnonzero(is_plain), odd])] = np.arange(count)
     places = pa.array(order)
     return Cells(
         tuple(pa.concat_arrays([one, other]).take(places) for one, other in zip(plain, others, strict=True)),
@@ -181,9 +183,10 @@ def _by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.StringArray
 
 
 def _one_by_one(
-    rows: pa.StringArray, columns: int, escape: str
+    lines: pa.StringArray, columns: int, escape: str
 ) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
-    found = [cells_of(row, escape) for row in rows.to_pylist()]
+    """The same of rows of whatever quotes."""
+    found = [cells_of(line[:-1], escape) for line in lines.to_pylist()]
     nothing = (None,) * columns
     texts = zip(*(cells if len(cells) == columns else nothing for cells in found), strict=True)
     return tuple(pa.array(column, pa.string()) for column in texts), np.array([len(cells) for cells in found])
