@@ -28,6 +28,7 @@ from model_monitor.records.line_bytes import is_writable, utf_8_flags
 from model_monitor.records.places import FILE, FILE_KEY, LINE
 from model_monitor.records.refusals import REASON, Refusal
 from model_monitor.records.request_metadata import MEMBER
+from model_monitor.records.unforeseen import parts_of
 from model_monitor.records.windows import parse_time
 
 MICROSECONDS = 1_000_000
@@ -57,6 +58,25 @@ class Records:
     times: pa.Int64Array
     opened: pa.StringArray
     scores: pa.StringArray
+
+    @classmethod
+    def refused(cls, reason: int) -> Records:
+        """One refused record, of which nothing else is told."""
+        nothing = pa.nulls(1, pa.string())
+        return cls(np.array([reason], np.int32), nothing, nothing, pa.nulls(1, pa.int64()), nothing, nothing)
+
+    @classmethod
+    def by_parts(cls, lines: pa.StringArray, decode: Decoder) -> Records:
+        """What `decode` makes of the lines; one on which it raises is refused."""
+        found = parts_of(
+            0, len(lines), lambda start, end: decode(lines[start:end]), lambda _, reason: cls.refused(reason)
+        )
+        parts = list(found)
+        if len(parts) == 1:
+            return parts[0]
+        names = ("keys", "events", "times", "opened", "scores")
+        columns = [pa.concat_arrays([getattr(part, name) for part in parts]) for name in names]
+        return cls(np.concatenate([part.reasons for part in parts]), *columns)
 
 
 Decoder: TypeAlias = Callable[[pa.StringArray], Records]
@@ -134,6 +154,9 @@ class CapturedLines:
     score: Score | None = None
 
     def __call__(self, lines: pa.StringArray) -> Records:
+        return Records.by_parts(lines, self._records)
+
+    def _records(self, lines: pa.StringArray) -> Records:
         table = table_of(lines, MEMBERS)
         output = pc.struct_field(member_of(table, "captureData"), ["endpointOutput"])
         event_ids, inference_ids, times = (pc.struct_field(member_of(table, "eventMetadata"), [i]) for i in range(3))

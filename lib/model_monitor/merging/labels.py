@@ -9,8 +9,8 @@ Source: C6.1, C11.14.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ from model_monitor.records.capture_documents import member_of, table_of
 from model_monitor.records.line_bytes import Flags, utf_8_flags
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.records.refusals import REASON, Refusal
+from model_monitor.records.unforeseen import parts_of
 
 REFUSED_LABELS, REPAIRED_LABELS, ARRAY_FILES = "refused labels", "repaired labels", "array files"
 """`Counts` by their `Refusal`, their `Repair`, and the rank of the file."""
@@ -117,6 +118,16 @@ class Found:
             pa.array([label.line for label in labels], pa.binary()),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Found]) -> Found:
+        """The records of all parts, one behind the other."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = zip(*(tuple(getattr(part, name) for name in cls.__slots__) for part in parts), strict=True)
+        return cls(
+            *(np.concatenate(one) if isinstance(one[0], np.ndarray) else pa.concat_arrays(one) for one in columns)
+        )
+
     def in_order(self, plain: NDArray[np.int64], keys: pa.StringArray, truths: pa.StringArray) -> Found:
         """With one plain record of each of these lines, in the order of all lines."""
         none = np.zeros(len(plain), np.int32)
@@ -194,6 +205,16 @@ class GroundTruth:
                 yield listed.column(LINE), ranks.to_numpy(), listed.column(BLOCK_START).to_numpy()
 
     def _decoded(self, lines: pa.StringArray) -> Found:
+        def decoded(start: int, end: int) -> Found:
+            found = self._found(lines[start:end])
+            return replace(found, origins=found.origins + start)
+
+        def refused(number: int, reason: Refusal) -> Found:
+            return Found.one_by_one(lines, np.array([number]), lambda line: [Label(reason=reason, line=line)])
+
+        return Found.joined(list(parts_of(0, len(lines), decoded, refused)))
+
+    def _found(self, lines: pa.StringArray) -> Found:
         decode = labels_of_file if self.whole_files else labels_of_line
         if self.whole_files:
             return Found.one_by_one(lines, np.arange(len(lines)), lambda text: decode(text, repairing=self.repairing))

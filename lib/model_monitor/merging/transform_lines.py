@@ -51,6 +51,9 @@ class Outputs:
     score: Score | None = None
 
     def __call__(self, lines: pa.StringArray) -> Records:
+        return Records.by_parts(lines, self._records)
+
+    def _records(self, lines: pa.StringArray) -> Records:
         take_apart: Callable[[str], TransformOutput] = csv_output if self.encoding == CSV else transform_output
         found = [_decoded(line, take_apart) for line in lines.cast(pa.binary()).to_pylist()]
         reasons = np.array([reason for reason, _ in found], np.int32)

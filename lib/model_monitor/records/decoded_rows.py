@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from model_monitor.records.line_bytes import chunks
 from model_monitor.records.places import LINE, PLACES
-from model_monitor.records.refusals import CELLS, REASON
+from model_monitor.records.refusals import CELLS, REASON, Refusal
+from model_monitor.records.unforeseen import parts_of
 
 ROWS_AT_ONCE = 65_536
 """Rows of one batch that leaves: a document may hold millions."""
@@ -51,11 +52,19 @@ class DecodedRows:
         features: int,
         chunk_bytes: int,
     ) -> DecodedRows:
-        """The rows of all lines, decoded so many bytes of them at a time. paths: of each line its file's."""
-        parts = []
-        for start, end in chunks(lines, chunk_bytes):
+        """The rows of all lines, decoded so many bytes of them at a time. paths: of each line its file's.
+
+        A line on which `decode` raises is refused.
+        """
+
+        def decoded(start: int, end: int) -> DecodedRows:
             found = decode(lines.slice(start, end - start), paths.slice(start, end - start))
-            parts.append(replace(found, lines=found.lines + start))
+            return replace(found, lines=found.lines + start)
+
+        def refused(number: int, reason: Refusal) -> DecodedRows:
+            return cls.refused(np.array([number]), np.array([reason], np.int32), features)
+
+        parts = [part for chunk in chunks(lines, chunk_bytes) for part in parts_of(*chunk, decoded, refused)]
         return cls.in_order(parts, features)
 
     @classmethod

@@ -117,6 +117,8 @@ def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
         return found
     except _Refused as refused:
         return Decoded(refused.reason, cells=refused.cells)
+    except Exception as fault:
+        return Decoded(Refusal.of(fault))
 
 
 def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Refusal:
@@ -129,6 +131,8 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
             _require_data(document, halves_of(document))
     except _Refused as refused:
         return refused.reason
+    except Exception as fault:
+        return Refusal.of(fault)
     return dict(document)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from model_monitor.records.files_by_key import NO_FILES, FilesByKey
 from model_monitor.records.outcome_columns import outcomes_of_columns
-from model_monitor.records.outcome_records import outcomes_of_documents, outcomes_of_lines
-from model_monitor.records.outcome_values import OutcomeReading, OutcomeRows
+from model_monitor.records.outcome_records import cells_of_records, outcomes_of_documents, outcomes_of_lines
+from model_monitor.records.outcome_values import OutcomeReading, OutcomeRows, judged
 from model_monitor.records.places import LINE
-from model_monitor.records.refusals import CELLS, REASON
+from model_monitor.records.refusals import CELLS, REASON, Refusal
+from model_monitor.records.unforeseen import parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,10 @@ class LineDecoder:
         return self.reading.records.inputs
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
-        return outcomes_of_lines(block.column(LINE), self.files.behind(block), self.reading)
+        lines, files = block.column(LINE), self.files.behind(block)
+        return _by_parts(
+            len(lines), lambda part: outcomes_of_lines(lines[part], files[part], self.reading), self.reading
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,8 @@ class DocumentDecoder:
     columns: tuple[str, ...] = (LINE,)
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
-        return outcomes_of_documents(block.column(LINE), self.reading)
+        lines = block.column(LINE)
+        return _by_parts(len(lines), lambda part: outcomes_of_documents(lines[part], self.reading), self.reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,20 @@ class ColumnDecoder:
     columns: tuple[str, ...]
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
-        return outcomes_of_columns(block, self.reading)
+        return _by_parts(block.num_rows, lambda part: outcomes_of_columns(block[part], self.reading), self.reading)
+
+
+def _by_parts(count: int, decode: Callable[[slice], OutcomeRows], reading: OutcomeReading) -> OutcomeRows:
+    """The outcomes of so many records; one on which `decode` raises is refused."""
+
+    def decoded(start: int, end: int) -> OutcomeRows:
+        found = decode(slice(start, end))
+        return replace(found, sources=found.sources + start)
+
+    def refused(number: int, reason: Refusal) -> OutcomeRows:
+        return judged(cells_of_records([reason], np.array([number]), reading), reading)
+
+    return OutcomeRows.joined(list(parts_of(0, count, decoded, refused)))
 
 
 Decoder: TypeAlias = LineDecoder | DocumentDecoder | ColumnDecoder

@@ -58,6 +58,8 @@ def document_of(line: bytes, reading: OutcomeReading) -> list[Row] | Refusal:
         return as_texts(_rows(outcomes, features))
     except RecordRefused as refused:
         return refused.reason
+    except Exception as fault:
+        return Refusal.of(fault)
 
 
 def record_of(line: bytes, path: str, reading: OutcomeReading) -> list[Row] | Refusal:
@@ -69,6 +71,8 @@ def record_of(line: bytes, path: str, reading: OutcomeReading) -> list[Row] | Re
         rows = as_texts(_rows_of(document, reading))
     except RecordRefused as refused:
         return refused.reason if is_utf_8(line) else Refusal.NOT_UTF_8
+    except Exception as fault:
+        return Refusal.of(fault)
     is_replaced = any(cell is not None and REPLACED in cell for row in rows for cell in row)
     return Refusal.NOT_UTF_8 if is_replaced and not is_utf_8(line) else rows
 

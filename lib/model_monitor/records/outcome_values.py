@@ -6,6 +6,7 @@ Runs on executors: numpy and pyarrow only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -122,6 +123,20 @@ class OutcomeRows:
         """The first row of each record."""
         first: NDArray[np.bool_] = np.diff(self.sources, prepend=-1) != 0
         return first
+
+    @classmethod
+    def joined(cls, parts: Sequence[OutcomeRows]) -> OutcomeRows:
+        """The rows of all parts, one behind the other."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            pa.concat_arrays([part.labels for part in parts]),
+            None if parts[0].predictions is None else pa.concat_arrays([part.predictions for part in parts]),
+            None if parts[0].scores is None else np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.sources for part in parts]),
+            np.concatenate([part.reasons for part in parts]),
+            tuple(pa.concat_arrays(same) for same in zip(*(part.features for part in parts), strict=True)),
+        )
 
     def where(self, mask: NDArray[np.bool_]) -> OutcomeRows:
         """Some of the rows."""

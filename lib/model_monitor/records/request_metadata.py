@@ -19,6 +19,7 @@ import pyarrow.json
 from numpy.typing import NDArray
 
 from model_monitor.records.refusals import Refusal
+from model_monitor.records.unforeseen import parts_of
 
 MEMBER = "requestMetadata"
 """Ours; docs/capture.md."""
@@ -55,7 +56,8 @@ def request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Columns:
     is_request = pa.array(~np.isin(reasons, UNKNOWN_REQUESTS))
     known = lines.filter(is_request).cast(pa.binary())
     known = known.filter(pc.match_substring(known, NAMED))
-    statuses, latencies, percentages = (_parsed(known) if len(known) else _empty()).flatten()
+    found = parts_of(0, len(known), lambda start, end: _parsed(known[start:end]), lambda *_: _empty())
+    statuses, latencies, percentages = (pa.concat_arrays(list(found)) if len(known) else _empty()).flatten()
     return statuses, latencies, percentages
 
 

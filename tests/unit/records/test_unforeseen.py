@@ -1,0 +1,184 @@
+"""A defect of ours refuses the record on which it shows, by the class of its exception, and no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tests.unit.merging.lines import places_of
+from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.merged_lines import merged
+
+from model_monitor.merging.captured import CapturedLines as Captures
+from model_monitor.merging.labels import GroundTruth
+from model_monitor.merging.transform_lines import Outputs
+from model_monitor.reading.csv_lines import CsvLines
+from model_monitor.records.captured_lines import CapturedLines
+from model_monitor.records.decoded_rows import DecodedRows
+from model_monitor.records.decoding import Reading, decode, opened
+from model_monitor.records.labelled_lines import LabelledRecords
+from model_monitor.records.outcome_decoders import ColumnDecoder, DocumentDecoder, LineDecoder
+from model_monitor.records.outcome_records import document_of, record_of
+from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
+from model_monitor.records.places import LINE
+from model_monitor.records.refusals import UNFORESEEN, Refusal
+from model_monitor.records.unforeseen import parts_of
+
+BAD = {3, 4, 11}
+
+
+def failing(start, end):
+    if BAD & set(range(start, end)):
+        raise OverflowError("a value of the data")
+    return [(number, None) for number in range(start, end)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 12, 13])
+def test_elements_on_which_it_raises_are_refused_and_their_neighbours_decoded(count):
+    parts = parts_of(0, count, failing, lambda number, reason: [(number, reason)])
+
+    assert [one for part in parts for one in part] == [
+        (number, Refusal.UNREADABLE_OVERFLOW_ERROR if number in BAD else None) for number in range(count)
+    ]
+
+
+def test_one_element_among_many_costs_few_tries():
+    tries = []
+
+    def decoding(start, end):
+        tries.append((start, end))
+        if start <= 700 < end:
+            raise ValueError
+        return end - start
+
+    assert sum(parts_of(0, 1024, decoding, lambda *_: 1)) == 1024
+    assert len(tries) == 21  # two for each halving
+
+
+def test_what_fails_without_any_element_is_told():
+    with pytest.raises(ZeroDivisionError):
+        list(parts_of(0, 0, lambda start, end: 1 // (end - start), lambda *_: 0))
+
+
+class OfOurOwn(KeyError):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (ValueError("secret"), "unreadable (ValueError)"),
+        (pa.ArrowInvalid("secret"), "unreadable (ValueError)"),
+        (UnicodeEncodeError("utf-8", "secret", 0, 1, "secret"), "unreadable (UnicodeError)"),
+        (OfOurOwn("secret"), "unreadable (KeyError)"),
+        (RecursionError("secret"), "unreadable (RecursionError)"),
+        (ZeroDivisionError("secret"), "unreadable"),
+    ],
+)
+def test_the_nearest_class_that_has_a_number_is_told_and_never_the_text(fault, text):
+    assert Refusal.of(fault).text == text
+    assert Refusal.of(fault).is_fault
+
+
+def test_reasons_are_numbered_without_a_gap():
+    """Their counts are an array (`RowCounts`)."""
+    assert sorted(Refusal) == list(range(1, len(Refusal) + 1))
+    assert len({reason.text for reason in Refusal}) == len(Refusal)
+    assert set(UNFORESEEN.values()) <= set(Refusal)
+
+
+def test_lines_of_a_chunk_are_refused_alone():
+    lines = pa.array([f"line {number}" for number in range(12)])
+
+    def decoding(some, paths):
+        rows = failing(*(int(some[place].as_py()[5:]) + place % 2 * -1 for place in (0, -1)))
+        numbers = [int(text.as_py()[5:]) for text in some]
+        if BAD & set(numbers):
+            raise OverflowError
+        assert len(paths) == len(numbers) >= len(rows)
+        count = len(numbers)
+        return DecodedRows((some,), np.arange(count), np.zeros(count, np.int32), np.ones(count, np.int32))
+
+    rows = DecodedRows.by_chunks(lines, pa.repeat("", 12), decoding, features=1, chunk_bytes=40)
+
+    assert rows.lines.tolist() == list(range(12))
+    assert rows.columns[0].to_pylist() == [None if number in BAD else f"line {number}" for number in range(12)]
+    assert np.flatnonzero(rows.reasons).tolist() == sorted(BAD)
+
+
+HALVES = ("endpointInput", "endpointOutput")
+DEFECT = 5
+"""A number where the decoders want a text or nothing: what they do then nobody foresaw."""
+
+
+def batch_of(*lines):
+    return pa.RecordBatch.from_arrays([pa.array(lines, pa.binary()).view(pa.string())], names=[LINE])
+
+
+LINES = batch_of(*[line_of(captured() | merged())] * 6)
+BROKEN = OutcomeReading("y", DEFECT, None, records=Reading(("endpointOutput",)))
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        pytest.param(lambda: CapturedLines(Reading(HALVES, columns=3, sample={})).rows(LINES).reasons, id="captures"),
+        pytest.param(
+            lambda: LabelledRecords(replace(BROKEN, label="0", features=FeatureReading(columns=2))).rows(LINES).reasons,
+            id="labelled",
+        ),
+        pytest.param(lambda: LineDecoder(replace(BROKEN, label="0"))(LINES).reasons, id="outcomes"),
+        pytest.param(lambda: DocumentDecoder(BROKEN)(batch_of(*[b'{"y": 1}'] * 6)).reasons, id="documents"),
+        pytest.param(lambda: CsvLines((DEFECT,) * 3, header=True).rows(batch_of(*[b"1,2,3"] * 6)).reasons, id="CSV"),
+        pytest.param(lambda: Captures(DEFECT)(LINES.column(0)).reasons, id="a merge's captures"),
+        pytest.param(
+            lambda: Outputs("JSON", DEFECT)(batch_of(*[b'{"SageMakerInferenceId": "a"}'] * 6).column(0)).reasons,
+            id="outputs of a transform",
+        ),
+    ],
+)
+def test_a_defect_refuses_every_record_and_raises_nothing(reasons):
+    found = reasons().tolist()
+
+    assert len(found) == 6
+    assert set(found) <= {Refusal.UNREADABLE, *UNFORESEEN.values()}
+
+
+def test_a_defect_in_one_line_of_a_tables_columns_refuses_its_row():
+    columns = {"label": pa.array(["1"] * 4), "prediction": pa.array(["1"] * 4), "__reason": pa.array([0] * 4)}
+    found = ColumnDecoder(replace(BROKEN, numeric=DEFECT), ())(
+        pa.RecordBatch.from_pydict(columns | {"label": pa.array([1, 2, 3, 4])})
+    )
+
+    assert set(found.reasons.tolist()) <= {Refusal.UNREADABLE, *UNFORESEEN.values()}
+
+
+def test_the_driver_looks_at_lines_as_executors_do():
+    line = line_of(captured())
+    record = line_of(merged())
+
+    assert decode(line, Reading(HALVES, sample={})).reason is Refusal.UNREADABLE_TYPE_ERROR
+    assert opened(line, Reading(HALVES, sample={})) is Refusal.UNREADABLE_TYPE_ERROR
+    assert record_of(record, "", replace(BROKEN, label="0")) is Refusal.UNREADABLE_ATTRIBUTE_ERROR
+    assert document_of(b'{"y": 1}', BROKEN) in UNFORESEEN.values()
+
+
+def test_a_label_on_which_nobody_knows_what_to_do_is_kept_in_the_quarantine(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(b"{}\n")
+    lines = pa.array([b'{"a": 1}', b'{"b": 1}'], pa.binary()).view(pa.string())
+    found = GroundTruth(places_of(tmp_path), repairing=Undecided())._decoded(lines)
+
+    assert found.reasons.tolist() == [Refusal.NOT_GROUND_TRUTH] * 2
+    found = GroundTruth(places_of(tmp_path), repairing=Undecided())._decoded(pa.array(["no JSON", '{"b": 1}']))
+    assert found.reasons.tolist() == [Refusal.UNREADABLE_KEY_ERROR, Refusal.NOT_GROUND_TRUTH]
+    assert found.origins.tolist() == [0, 1]
+    assert found.lines.to_pylist() == [b"no JSON", b'{"b": 1}']
+
+
+class Undecided:
+    """Neither true nor false."""
+
+    def __bool__(self):
+        raise KeyError("a value of the data")
