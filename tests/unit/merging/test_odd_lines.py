@@ -1,0 +1,72 @@
+"""No decoder of a merge raises, whatever a line holds, nor does it come to what nobody foresaw."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.merging.lines import places_of
+from tests.unit.records.odd_lines import odd_lines, of_odd_lines
+
+from model_monitor.merging.captured import CapturedLines
+from model_monitor.merging.labels import GroundTruth
+from model_monitor.merging.scores import Score
+from model_monitor.merging.transform_lines import Outputs
+from model_monitor.records.refusals import UNFORESEEN, Refusal
+
+FORESEEN = sorted({0, *Refusal} - {Refusal.UNREADABLE, *UNFORESEEN.values()})
+
+
+def array_of(lines):
+    return pa.array(lines, pa.binary()).view(pa.string())
+
+
+@of_odd_lines
+@given(st.sampled_from([CapturedLines(), CapturedLines(Score("a[0].b")), CapturedLines(Score("1"))]), odd_lines())
+def test_captures(decoder, lines):
+    records = decoder(array_of(lines))
+
+    assert len(records.reasons) == len(lines)
+    assert np.isin(records.reasons, FORESEEN).all()
+    for column in (records.keys, records.events, records.opened, records.scores):
+        column.filter(pa.array(records.reasons == 0)).validate(full=True)
+
+
+@of_odd_lines
+@given(st.sampled_from(["CSV", "JSON"]), odd_lines())
+def test_outputs_of_transforms(encoding, lines):
+    records = Outputs(encoding, Score("a"))(array_of(lines))
+
+    assert len(records.reasons) == len(lines)
+    assert np.isin(records.reasons, FORESEEN).all()
+    for column in (records.keys, records.opened, records.scores):
+        column.filter(pa.array(records.reasons == 0)).validate(full=True)
+    for text, reason in zip(records.opened.to_pylist(), records.reasons.tolist(), strict=True):
+        assert reason or json.loads(text + "}")
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    root = tmp_path_factory.mktemp("labels")
+    (root / "a.jsonl").write_bytes(b"{}\n")
+    return places_of(root)
+
+
+@of_odd_lines
+@given(st.booleans(), st.booleans(), odd_lines())
+def test_ground_truth(places, repairing, whole_files, lines):
+    if whole_files:
+        lines = [b"[" + b",\n".join(lines) + b"]"]
+    found = GroundTruth(places, repairing=repairing, whole_files=whole_files)._decoded(array_of(lines))
+
+    assert set(found.origins.tolist()) == set(range(len(lines)))
+    assert np.isin(found.reasons, FORESEEN).all()
+    kept = pa.array(found.reasons == 0)
+    for column in (found.keys, found.truths):
+        column.filter(kept).validate(full=True)
+    for truth in found.truths.filter(kept).to_pylist():
+        assert json.loads(truth)["data"].strip()

@@ -1,0 +1,141 @@
+"""No decoder raises, whatever a line holds, nor does it come to what nobody foresaw."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.records.odd_lines import cells, odd_lines, of_odd_lines, payloads, values
+
+from model_monitor.reading.csv_lines import CsvLines
+from model_monitor.records.captured_lines import CapturedLines
+from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.records.decoding import Reading
+from model_monitor.records.files_by_key import FilesByKey
+from model_monitor.records.labelled_lines import LabelledRecords
+from model_monitor.records.outcome_columns import LABEL, PREDICTION, PROBABILITY
+from model_monitor.records.outcome_decoders import ColumnDecoder, DocumentDecoder, LineDecoder
+from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
+from model_monitor.records.places import FILE_KEY, LINE
+from model_monitor.records.refusals import REASON, UNFORESEEN, Refusal
+from model_monitor.records.request_metadata import request_metadata
+from model_monitor.records.windows import Window
+
+WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
+FILES = FilesByKey.of(["file:/x/2022/04/18/00/a.jsonl"])
+HALVES = ("endpointInput", "endpointOutput")
+ALL_HALVES = (*HALVES, "batchTransformOutput")
+
+
+def batch_of(lines):
+    columns = [pa.array(lines, pa.binary()).view(pa.string()), pa.array([FILES.keys[0]] * len(lines), pa.int64())]
+    return pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY])
+
+
+def require_foreseen(reasons, sources, lines):
+    """Every line has an answer, and none of them is that nobody foresaw it."""
+    reasons = np.asarray(reasons)
+    assert set(np.asarray(sources).tolist()) == set(range(len(lines)))
+    assert not np.isin(reasons, [Refusal.UNREADABLE, *UNFORESEEN.values()]).any()
+
+
+CAPTURES = Reading(HALVES, ("p", "a", "b"), 3)
+
+
+CAPTURE_READINGS = [
+    CAPTURES,
+    replace(CAPTURES, window=WINDOW, sample=0.5, escape=SPARK_ESCAPE),
+    replace(CAPTURES, encoding="JSON", flatten_json=True),
+    replace(CAPTURES, encoding=None, exact_keys=True, sample=0.5),
+]
+
+
+@of_odd_lines
+@given(st.sampled_from(CAPTURE_READINGS), odd_lines())
+def test_captures(reading, lines):
+    rows = CapturedLines(reading, FILES).rows(batch_of(lines))
+
+    require_foreseen(rows.reasons, rows.lines, lines)
+    for column in rows.columns:
+        column.validate(full=True)
+
+
+OUTCOMES = OutcomeReading(None, "0", "1", records=Reading(ALL_HALVES))
+READINGS = [
+    OUTCOMES,
+    replace(OUTCOMES, label="y", prediction="a", probability="p", binary=True),
+    replace(OUTCOMES, prediction=None, probability="b[0]", positive_label="1"),
+    replace(OUTCOMES, numeric=True, probability=None, records=Reading(ALL_HALVES, window=WINDOW)),
+]
+
+
+@of_odd_lines
+@given(st.sampled_from(READINGS), odd_lines())
+def test_outcomes_of_records(reading, lines):
+    rows = LineDecoder(reading, FILES)(batch_of(lines))
+
+    require_foreseen(rows.reasons, rows.sources, lines)
+
+
+FEATURES = [FeatureReading(columns=2), FeatureReading("a", 1), FeatureReading(None, 2, ("a", "b"))]
+
+
+@of_odd_lines
+@given(st.sampled_from(READINGS), st.sampled_from(FEATURES), st.booleans(), odd_lines(), st.booleans())
+def test_features_with_their_outcomes(reading, features, documents, lines, keeps_missing):
+    reading = replace(reading, features=features, keeps_missing=keeps_missing and not reading.numeric, numeric=False)
+    rows = LabelledRecords(reading, FILES, documents=documents).rows(batch_of(lines))
+
+    require_foreseen(rows.reasons, rows.lines, lines)
+    for column in rows.columns:
+        column.validate(full=True)
+
+
+@of_odd_lines
+@given(st.sampled_from(READINGS), odd_lines(st.dictionaries(st.sampled_from(["y", "a", "b", "p", "0", "1"]), values)))
+def test_outcomes_of_documents(reading, lines):
+    rows = DocumentDecoder(replace(reading, label="y"))(batch_of(lines))
+
+    require_foreseen(rows.reasons, rows.sources, lines)
+
+
+texts = (cells | payloads).map(lambda text: text.encode("utf-8", "replace").decode()) | st.none()
+
+
+@of_odd_lines
+@given(st.booleans(), st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=5))
+def test_outcomes_of_columns(numeric, rows):
+    names = (LABEL, PREDICTION, PROBABILITY)
+    columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+    block = pa.RecordBatch.from_arrays([*columns, pa.array([0] * len(rows), pa.int32())], names=[*names, REASON])
+    found = ColumnDecoder(OutcomeReading("0", "1", "2", numeric=numeric), names)(block)
+
+    require_foreseen(found.reasons, found.sources, rows)
+
+
+@of_odd_lines
+@given(
+    st.sampled_from([RFC_4180_ESCAPE, SPARK_ESCAPE]),
+    st.lists(st.binary(max_size=12) | payloads.map(lambda text: text.encode("utf-8", "surrogatepass")), min_size=1),
+)
+def test_csv(escape, lines):
+    lines = [line.replace(b"\n", b" ").replace(b"\r", b" ") for line in lines]
+    rows = CsvLines(("a", "b"), True, escape).rows(batch_of(lines))
+
+    require_foreseen(rows.reasons, rows.lines, lines)
+    for column in rows.columns:
+        column.validate(full=True)
+
+
+@of_odd_lines
+@given(odd_lines())
+def test_metadata_of_requests(lines):
+    rows = CapturedLines(CAPTURES, FILES).rows(batch_of(lines))
+    first = np.unique(rows.lines, return_index=True)[1]
+    statuses, latencies, percentages = request_metadata(batch_of(lines).column(0), rows.reasons[first])
+
+    assert len(statuses) == len(latencies) == len(percentages) <= len(lines)
