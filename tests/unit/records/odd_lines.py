@@ -12,7 +12,7 @@ import os
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 
 of_odd_lines = settings(
     max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
@@ -36,6 +36,8 @@ PLACES = [
     *((name,) for name in RECORD),
     *((name, member) for name in RECORD if isinstance(RECORD[name], dict) for member in RECORD[name]),
     *(("captureData", half, member) for half in RECORD["captureData"] for member in ("data", "encoding", "mode")),
+    *[("captureData", half, "data") for half in RECORD["captureData"]] * 8,
+    *[("groundTruthData", "data"), ("eventMetadata", "eventId")] * 8,
     ("captureData", "batchTransformOutput"),
     ("eventMetadata", "customAttributes"),
 ]
@@ -54,6 +56,9 @@ cells = st.one_of(
     ),
 )  # fmt: skip
 payloads = st.one_of(
+    cells,
+    st.tuples(cells, cells).map(",".join),
+    st.tuples(st.sampled_from(["1", "a\ud800", "\udc00"]), cells).map(",".join),
     st.lists(st.lists(cells, min_size=1, max_size=4).map(",".join), min_size=1, max_size=3).map("\n".join),
     st.text(st.sampled_from('01.,"\n\r [é\\\u2028'), max_size=10),
 )
@@ -96,7 +101,7 @@ def records(draw):
         if kind == 0:
             inner.pop(name, None)
         else:
-            inner[name] = json_of(draw(values)) if kind == 1 else draw(payloads if kind == 2 else values)
+            inner[name] = json_of(draw(values)) if kind == 1 else draw(values if kind == 2 else payloads)
     return record
 
 
@@ -107,7 +112,7 @@ def odd_lines(draw, documents=None):
     for document in draw(st.lists(records() if documents is None else documents, min_size=1, max_size=4)):
         text = str(document) if draw(st.integers(0, 9)) == 0 else json_of(document)
         line = bytearray(text.encode("utf-8", "surrogatepass"))
-        for _ in range(draw(st.integers(0, 2)) if draw(st.booleans()) else 0):
+        for _ in range(draw(st.sampled_from([0, 0, 0, 0, 1, 2]))):
             at = draw(st.integers(0, max(0, len(line) - 1)))
             line[at : at + draw(st.integers(0, 3))] = draw(
                 st.binary(max_size=3) | st.sampled_from([b'"', b"\\", b"}", b"\\ud800"])
