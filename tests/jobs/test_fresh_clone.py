@@ -51,7 +51,17 @@ class Clone:
 
     def shell(self, script: str, **variables: str) -> str:
         """What a script says, run in the clone; it has to end well."""
-        hidden = ("CI", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV", "PYTHONPATH", "SPARK_HOME")
+        hidden = (
+            "CI",
+            "ARGS",
+            "MAKEFLAGS",
+            "MAKELEVEL",
+            "MAKEOVERRIDES",
+            "MFLAGS",
+            "VIRTUAL_ENV",
+            "PYTHONPATH",
+            "SPARK_HOME",
+        )
         environment = {name: value for name, value in os.environ.items() if name not in hidden} | {INSIDE: "1"}
         python = Path(sys.base_prefix) / "bin"  # the one whose libraries are borrowed
         environment |= {"PATH": f"{python}:{environment['PATH']}", "PYTHON": str(python / "python3")}
