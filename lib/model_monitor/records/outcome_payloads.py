@@ -87,6 +87,8 @@ def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | Non
     if found is None and not reading.keeps_missing:
         raise RecordRefused(Refusal.NO_LABEL)
     labels = [None] * (rows or 0) if found is None else [_text(value) for value in _flat([found])]
+    if not labels and rows is None:  # a record without a row would be neither kept nor refused
+        raise RecordRefused(Refusal.NO_LABEL)
     predicted = Predicted(
         _of_documents([document], reading.prediction, len(labels)),
         _of_documents([document], reading.probability, len(labels)),

@@ -180,3 +180,11 @@ def test_json_lines_with_labels_are_outcomes():
         Refusal.NO_LABEL,
     ]
     assert (rows.labels[0].as_py(), rows.scores[0]) == ("1", 0.25)
+
+
+def test_a_document_with_a_list_of_no_labels_is_refused_and_does_not_vanish():
+    lines = pa.array([b'{"y": [], "p": []}', b'{"y": 1, "p": 0.5}'], pa.binary())
+
+    rows = outcomes_of_documents(lines, OutcomeReading("y", None, "p"))
+
+    assert (rows.sources.tolist(), rows.reasons.tolist()) == ([0, 1], [Refusal.NO_LABEL, 0])
