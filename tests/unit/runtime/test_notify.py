@@ -40,7 +40,7 @@ def findings(violations, records=100):
                 Violation(feature_name=name, constraint_check_type="data_type_check", description="…") for name in names
             )
         ),
-        outcomes=tuple(CheckResult(feature=name, **check) for name in names),
+        results=tuple(CheckResult(feature=name, **check) for name in names),
         current=SimpleNamespace(ledger=SimpleNamespace(kept=records)),
         published=(PublishedMetric("total_number_of_violations", violations, unit="Count"),),
     )
