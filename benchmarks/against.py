@@ -3,8 +3,8 @@
 python benchmarks/against.py COMMIT [script …] [--rounds 3]
 
 Each script runs with --quick in a checkout of the commit (build/against) and here, in turns. Of a row of a table the least of
-all rounds counts, as other programs can only add to it. The rows of peers show how far the machine can be trusted: they do the
-same on either side.
+all rounds counts, as other programs can only add to it. Compared is the ratio to the first peer of the table, which does the same
+on either side.
 """
 
 from __future__ import annotations
@@ -64,15 +64,25 @@ def _compared(script: str, then: Path, rounds: int) -> bool:
             for row, cores in rows_of(script, root).items():
                 took[row][side].append(cores)
     print(f"\n{script}\n\n| {'':100} |   then |    now | ratio |\n| {'-' * 100} | -----: | -----: | ----: |")
-    ratios = {}
+    ratios: dict[str, dict[str, float]] = defaultdict(dict)
     for (title, name), (before, now) in took.items():
         if before and now and min(before):
-            ratio = min(now) / min(before)
-            ratios[name] = max(ratio, ratios.get(name, 0)) if name.startswith("ours") else 0
-            print(f"| {f'{title}: {name}'[:100]:100} | {min(before):6.2f} | {min(now):6.2f} | {ratio:5.2f} |")
-    reached = max(ratios.values(), default=0) <= AT_MOST
-    print(f"\nours at most {AT_MOST} times: {'reached' if reached else 'missed'}", flush=True)
-    return reached
+            ratios[title][name] = min(now) / min(before)
+            print(
+                f"| {f'{title}: {name}'[:100]:100} | {min(before):6.2f} | {min(now):6.2f} | {ratios[title][name]:5.2f} |"
+            )
+    worst = max((_beside_peers(of_table) for of_table in ratios.values()), default=0.0)
+    print(
+        f"\nours {worst:.2f} times beside the first peer, at most {AT_MOST}: {'reached' if worst <= AT_MOST else 'missed'}"
+    )
+    return worst <= AT_MOST
+
+
+def _beside_peers(ratios: dict[str, float]) -> float:
+    """The largest ratio of ours in a table, over that of its first peer if it has one: what both share is the machine's."""
+    ours = [ratio for name, ratio in ratios.items() if name.startswith("ours")]
+    peers = [ratio for name, ratio in ratios.items() if not name.startswith("ours")]
+    return max(ours, default=0.0) / (peers[0] if peers else 1.0)
 
 
 if __name__ == "__main__":
