@@ -32,9 +32,11 @@ def put_aside(
     lines = [_refused(side, side.task, REFUSED) for side in sides if isinstance(side.task, Captures)]
     records = [_refused(side, side.task, REFUSED_LABELS) for side in sides if isinstance(side.task, GroundTruth)]
     lines += [found.where(F.col(CONTENT).isNull()).select(REASON, FILE, LINE) for found in records]
-    elements = reduce(DataFrame.unionAll, [found.where(F.col(CONTENT).isNotNull()) for found in records])
     folders = (*captures.places, *labels.places)
     dataset = Dataset(reduce(DataFrame.unionAll, lines), (), Listing(captures.path, (), folders), refusable=True)
+    if not records:  # there is no ground truth yet
+        return write_quarantine(dataset, output_path)
+    elements = reduce(DataFrame.unionAll, [found.where(F.col(CONTENT).isNotNull()) for found in records])
     texts = elements.select(
         REASON, FILE, F.lit(0).alias(BLOCK_START), F.col(CONTENT).alias(LINE), (F.col(POSITION) + 1).alias(NUMBER)
     )

@@ -153,6 +153,15 @@ def test_without_any_label_yet_a_run_succeeds_with_coverage_zero(merge, tmp_path
     assert json.loads(coverage.read_text()) == {"captures": 1, "labelled": 0, "labelled_as_absent": 0, "coverage": 0.0}
 
 
+def test_without_any_label_yet_a_bad_capture_is_put_aside(merge, tmp_path):
+    write_captures(tmp_path, 0, [captured(1), "{cut"])
+    merge(0, late_hours=WEEK, max_quarantined_share=0.5)
+
+    assert ledger_of(tmp_path / "merged")["captures"]["quarantined"] == {"not a JSON object": 1}
+    [line] = (tmp_path / "merged" / "quarantine" / "00000.jsonl").read_text().splitlines()
+    assert (json.loads(line)["line"], json.loads(line)["line_number"]) == ("{cut", 2)
+
+
 def test_an_hour_without_captures_still_restates_earlier_ones(merge, tmp_path):
     write_captures(tmp_path, 0, [captured(1)])
     merge(0, late_hours=WEEK)
