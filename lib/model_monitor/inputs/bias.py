@@ -24,9 +24,9 @@ from model_monitor.reading.listing import list_dataset
 from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.records.decoding import Reading
 from model_monitor.records.feature_payloads import INPUT, OUTPUTS
-from model_monitor.records.labelled_lines import THRESHOLD
 from model_monitor.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
 from model_monitor.runs.protocol import StoredBaseline
+from model_monitor.states.outcomes import THRESHOLD
 
 WHOLE_OUTPUT = "0"
 """With neither attribute the output is one numeric score (C7.2a)."""

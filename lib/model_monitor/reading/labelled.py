@@ -19,10 +19,11 @@ from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.heads import head_of
 from model_monitor.reading.listing import Listing
 from model_monitor.records.files_by_key import NO_FILES
-from model_monitor.records.labelled_lines import THRESHOLD, LabelledRecords
+from model_monitor.records.labelled_lines import LabelledRecords
 from model_monitor.records.outcome_records import document_of, record_of
 from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.records.refusals import Refusal
+from model_monitor.states.outcomes import THRESHOLD
 
 log = logging.getLogger(__name__)
 

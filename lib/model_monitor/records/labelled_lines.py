@@ -19,9 +19,7 @@ from model_monitor.records.line_bytes import CHUNK_BYTES
 from model_monitor.records.outcome_records import outcomes_of_documents, outcomes_of_lines
 from model_monitor.records.outcome_values import OutcomeReading, OutcomeRows
 from model_monitor.records.places import LINE
-
-THRESHOLD = 0.5
-"""The service's threshold of a probability (B1)."""
+from model_monitor.states.outcomes import THRESHOLD
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ import pytest
 
 from model_monitor.records.decoding import Reading
 from model_monitor.records.files_by_key import FilesByKey
-from model_monitor.records.labelled_lines import THRESHOLD, LabelledRecords
+from model_monitor.records.labelled_lines import LabelledRecords
 from model_monitor.records.outcome_records import document_of, record_of
 from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.records.places import FILE_KEY, LINE
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.windows import Window
+from model_monitor.states.outcomes import THRESHOLD
 
 PATH = "file:/data/2026/01/31/22/a.jsonl"
 FILES = FilesByKey.of([PATH])
