@@ -33,6 +33,7 @@ from model_monitor.records.captured_lines import CapturedLines
 from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.records.decoding import CSV, JSON, Decoded, Reading, decode
 from model_monitor.records.files_by_key import NO_FILES
+from model_monitor.records.matching import Matching, carry_names, matching_of
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import carries_metadata
 from model_monitor.records.windows import Window, hour_of_path
@@ -139,11 +140,24 @@ def read_captures(
         names=reading.names or tuple(dict.fromkeys(first.keys)),
         encoding=None if allow_mixed_encodings else encoding,
     )
-    dataset = _dataset(engine, source, reading, as_service, len(reading.names) or first.cells)
+    matched_by = _matching(names, reading.encoding) if names else None
+    dataset = _dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
     return replace(dataset, partitions_at_most=at_most, carries_metadata=_carries_metadata(storage, source))
 
 
-def _dataset(engine: Engine, source: CaptureSource, reading: Reading, as_service: bool, columns: int) -> Dataset:
+def _matching(names: Sequence[str], encoding: str | None) -> Matching:
+    """How the columns of records of an encoding are matched; None takes CSV beside JSON (M11)."""
+    return Matching.POSITION if encoding == CSV or not carry_names(names) else Matching.NAME_ELSE_POSITION
+
+
+def _dataset(
+    engine: Engine,
+    source: CaptureSource,
+    reading: Reading,
+    as_service: bool,
+    matched_by: Matching | None,
+    columns: int,
+) -> Dataset:
     lines = engine.lines(source.places, in_order=as_service)
     files = NO_FILES if reading.window is None else lines.files_by_key()
     decoded = DecodedLines.of(lines, CapturedLines(replace(reading, columns=columns), files))
@@ -153,7 +167,8 @@ def _dataset(engine: Engine, source: CaptureSource, reading: Reading, as_service
         source,
         refusable=True,
         record_cells=columns,
-        reread=partial(_dataset, engine, source, reading, as_service),
+        reread=partial(_dataset, engine, source, reading, as_service, matched_by),
+        matched_by=matched_by if columns == len(reading.names) else None,
     )
 
 
@@ -175,6 +190,7 @@ def _dataset_of_script(
         dropped_by_script=result.dropped,
         persisted=result.persisted,
         record_cells=len(names),
+        matched_by=matching_of(result.names, names) if names == reading.names else None,
     )
 
 

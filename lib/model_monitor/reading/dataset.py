@@ -22,6 +22,7 @@ from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.ledger import Ledger
 from model_monitor.reading.listing import Listing
 from model_monitor.records.decoding import mismatch_of
+from model_monitor.records.matching import Matching, matching_of
 from model_monitor.records.places import FILE, LINE
 from model_monitor.records.refusals import CELLS, REASON, Refusal
 from model_monitor.states import RowCounts
@@ -65,7 +66,8 @@ class Dataset:
     scan counts in the column `cells`. reread: the same records as if they had another number of cells. carries_metadata:
     whether captured records say how their requests ended. by_columns: whether some columns can be read without the others,
     as of Parquet. column_groups: in how many groups a scan reads them, one after the other. folder: where the rows lie for as
-    long as somebody has the data set.
+    long as somebody has the data set. header: what the header line of CSV calls each feature. matched_by: how the features were
+    found among the baseline's; None where they were not.
     """
 
     rows: DataFrame | DecodedLines | Partitions
@@ -82,6 +84,8 @@ class Dataset:
     by_columns: bool = False
     column_groups: int = 1
     folder: TemporaryFolder | None = field(default=None, repr=False)
+    header: tuple[str, ...] = ()
+    matched_by: Matching | None = None
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
@@ -153,12 +157,13 @@ class Dataset:
         """The same data set with some of its features."""
         if tuple(names) == self.names:
             return self
+        places = [self.names.index(name) for name in names]
+        some = replace(self, names=tuple(names), header=tuple(self.header[place] for place in places if self.header))
         if self.lines is not None:
-            some = self.lines.of_features([self.names.index(name) for name in names])
-            return replace(self, rows=some, names=tuple(names))
-        kept = [F.col(f"c{self.names.index(name)}").alias(f"c{position}") for position, name in enumerate(names)]
+            return replace(some, rows=self.lines.of_features(places))
+        kept = [F.col(f"c{place}").alias(f"c{position}") for position, place in enumerate(places)]
         rest = [F.col(f"`{name}`") for name in self.frame.columns[len(self.names) :]]
-        return replace(self, rows=self.frame.select(*kept, *rest), names=tuple(names))
+        return replace(some, rows=self.frame.select(*kept, *rest))
 
     def matching(self, names: Sequence[str]) -> Dataset:
         """The data set with its features called as the baseline's: by name if all are there, else by position.
@@ -168,6 +173,12 @@ class Dataset:
         if len(names) != len(self.names):
             self._warn_of_other_columns(names)
             return self
+        found = self._called(names)
+        if found is self and self.matched_by is not None:
+            return self
+        return replace(found, matched_by=matching_of(self.names, names))
+
+    def _called(self, names: Sequence[str]) -> Dataset:
         if set(names) <= set(self.names):
             return self
         renamed = [(mine, other) for mine, other in zip(self.names, names, strict=True) if mine != other]
@@ -246,6 +257,7 @@ class Dataset:
             sampled_out=refused.get(Refusal.SAMPLED_OUT, 0),
             without_data=refused.get(Refusal.WITHOUT_DATA, 0),
             coverage=self.coverage,
+            matched_by=self.matched_by,
         )
 
     def __enter__(self) -> Dataset:

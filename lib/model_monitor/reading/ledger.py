@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_monitor.reading.coverage import Coverage
+from model_monitor.records.matching import Matching
 from model_monitor.storage import StoredFile
 
 
@@ -21,6 +22,7 @@ class Ledger:
 
     without_data: records of requests that failed, which were captured for their metadata alone. rows: rows of the kept
     records, None where each of them is one row. coverage: of merged records, how many of their captures have a label.
+    matched_by: how the columns of the kept records were found among the baseline's; None where they were not matched.
     """
 
     files: tuple[StoredFile, ...]
@@ -33,6 +35,7 @@ class Ledger:
     without_data: int = 0
     rows: int | None = None
     coverage: Coverage | None = None
+    matched_by: Matching | None = None
 
     @property
     def kept_rows(self) -> int:
@@ -64,5 +67,6 @@ class Ledger:
                 "quarantined": dict(sorted(self.refused.items())),
             },
             "rows": self.kept_rows,
+            **({} if self.matched_by is None else {"columns_matched_by": self.matched_by.value}),
             **({} if self.coverage is None else {"ground_truth": self.coverage.to_json_dict()}),
         }

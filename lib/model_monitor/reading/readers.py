@@ -116,7 +116,9 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as
     escape = SPARK_ESCAPE if as_service else RFC_4180_ESCAPE
     decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape))
     header_lines = len(listing.files) if dataset_format.header else 0
-    return Dataset(decoded, names, refusable=True, header_lines=header_lines)
+    return Dataset(
+        decoded, names, refusable=True, header_lines=header_lines, header=names if dataset_format.header else ()
+    )
 
 
 def _read_json(

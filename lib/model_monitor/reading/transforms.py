@@ -25,6 +25,7 @@ from model_monitor.reading.heads import first_cells, head_of
 from model_monitor.reading.listing import Listing
 from model_monitor.reading.readers import read_dataset
 from model_monitor.reading.times import time_of
+from model_monitor.records.matching import matching_of
 from model_monitor.records.refusals import REASON, Refusal
 from model_monitor.records.windows import Window, parse_time
 from model_monitor.storage import StoredFile
@@ -165,6 +166,7 @@ def _called(dataset: Dataset, names: Sequence[str] | None) -> Dataset:
     """By name if the features are the baseline's, else by position if there are as many."""
     if names is None or len(names) != len(dataset.names):
         return dataset
+    found = replace(dataset, matched_by=matching_of(dataset.names, names))
     if set(names) == set(dataset.names):
-        return dataset.of_features(list(names))
-    return replace(dataset, names=tuple(names))
+        return found.of_features(list(names))
+    return replace(found, names=tuple(names))

@@ -183,7 +183,13 @@ def run_monitoring(
             first = _profiled(dataset, monitor, checks, max_quarantined_share, output_path)
             return _findings(monitor, first, (), first.constraints)
         current = _profiled(dataset.matching(names), monitor, checks, max_quarantined_share, output_path)
+        _log_matching(current.ledger)
         return _findings(monitor, current, monitor.check(current.state, current.metrics, known), known.constraints)
+
+
+def _log_matching(ledger: Ledger) -> None:
+    if ledger.matched_by is not None:
+        log.info("%s records: columns matched with the baseline's by %s", f"{ledger.kept:,}", ledger.matched_by.value)
 
 
 @contextmanager
