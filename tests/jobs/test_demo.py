@@ -50,6 +50,10 @@ def test_only_what_the_fault_touches_is_violated(shown, folder):
     assert {violation["feature_name"] for violation in document["violations"]} == {FAULT.feature, *FAULT.follow_up}
 
 
+def test_nothing_else_looks_wrong(shown, folder):
+    assert "hints" not in json.loads((folder / "model-monitor-demo" / "monitoring" / "checks.json").read_text())
+
+
 def test_the_tour_shows_what_the_demo_says(shown):
     tour = (ROOT / "examples" / "churn" / "README.md").read_text(encoding="utf-8")
     table = [line for line in shown if line.startswith(("churned ", "payment_method "))]

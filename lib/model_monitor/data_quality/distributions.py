@@ -7,7 +7,7 @@ run. What is not known is said in words, which become the reason why drift is no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,7 +40,8 @@ class FeatureDistribution:
     """One feature's distribution.
 
     rows, present: all rows and those with a value. numbers: of a numeric feature. categories: counts by value of a text
-    feature. If there are values but no distribution of them, reason says why.
+    feature. If there are values but no distribution of them, reason says why. text_share: of the present values those that are
+    no numbers, as far as states know it.
     """
 
     inferred_type: InferredType
@@ -49,6 +50,7 @@ class FeatureDistribution:
     numbers: NumericDistribution | None = None
     categories: Mapping[str, int] | None = None
     reason: str | None = None
+    text_share: float | None = None
 
     @property
     def is_numeric(self) -> bool:
@@ -62,6 +64,12 @@ def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
 
 def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     """The distribution that one feature's states hold."""
+    types = feature.data_types
+    share = (types.text + types.boolean) / types.present if types.present else None
+    return replace(_from_states(feature), text_share=share)
+
+
+def _from_states(feature: FeatureProfile) -> FeatureDistribution:
     inferred_type = InferredType(feature.inferred_type)
     rows, present = feature.num_present + feature.num_missing, feature.num_present
     if not present:

@@ -9,10 +9,12 @@ from typing import ClassVar
 from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.comparison import Comparison
 from model_monitor.data_quality.evaluation import check_all, violations_of
+from model_monitor.data_quality.hinting import all_hints
+from model_monitor.data_quality.hints import Seen
 from model_monitor.data_quality.published import published_metrics
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
-from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.check_results import CheckResult, Hint
 from model_monitor.documents.constraints import Constraints, MonitoringSettings
 from model_monitor.documents.document import Document
 from model_monitor.documents.statistics import Statistics
@@ -20,7 +22,7 @@ from model_monitor.documents.tables import Table, as_rows
 from model_monitor.documents.violations import Violations
 from model_monitor.drift import Ties
 from model_monitor.errors import BadState
-from model_monitor.runs.protocol import PublishedMetric
+from model_monitor.runs.protocol import Layout, PublishedMetric
 from model_monitor.states import Profile, State
 from model_monitor.states.column_metrics import chosen
 from model_monitor.states.measures import Measures
@@ -94,14 +96,22 @@ class DataQualityMonitor:
     def check(
         self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: QualityBaseline
     ) -> tuple[CheckResult, ...]:
-        comparison = Comparison(
+        return check_all(self._comparison(profile, known))
+
+    def hints(self, profile: Profile, layout: Layout, known: QualityBaseline | None) -> tuple[Hint, ...]:
+        """What looks wrong with the data; nothing where the service is replayed."""
+        if self.as_service:
+            return ()
+        return all_hints(Seen(profile, layout, self._comparison(profile, known) if known is not None else None))
+
+    def _comparison(self, profile: Profile, known: QualityBaseline) -> Comparison:
+        return Comparison(
             known.constraints,
             profile,
             known.distributions,
             ties=Ties.LOST if self.as_service else Ties.SUMMED,
             exact_classes=self.as_service,
         )
-        return check_all(comparison)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)

@@ -55,8 +55,19 @@ class CheckResult(Section):
     description: Name | None = None
 
 
+class Hint(Section):
+    """What looks wrong with the data and breaks no constraint. hint: the rule's name. features: those it is about, if any."""
+
+    hint: Name
+    features: tuple[Name, ...]
+    description: Name
+
+
 class CheckResults(Document):
-    """checks.json; the data set's own checks first, then by feature in the order of constraints.json, then by check."""
+    """checks.json; the data set's own checks first, then by feature in the order of constraints.json, then by check.
+
+    hints: None if there are none.
+    """
 
     FILE_NAME: ClassVar[str] = "checks.json"
     MEANT: ClassVar[str] = "checks.json of a monitoring run"
@@ -68,3 +79,4 @@ class CheckResults(Document):
 
     version: Number = Field(default=0.0)
     checks: tuple[CheckResult, ...]
+    hints: tuple[Hint, ...] | None = None

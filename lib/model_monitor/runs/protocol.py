@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.check_results import CheckResult, Hint
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.tables import Table
@@ -40,6 +40,18 @@ class PublishedMetric:
     value: float | Spread
     unit: str = "None"
     dimensions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the columns of a data set came by their names.
+
+    header: what the header line of CSV calls them, by position; empty without one. by_position: whether some records carry no
+    names, so that their columns are the baseline's by position alone.
+    """
+
+    header: tuple[str, ...] = ()
+    by_position: bool = False
 
 
 class StoredBaseline(Protocol):
@@ -98,6 +110,14 @@ class Monitor(Protocol):
 
     def table(self, documents: Any, /) -> Table:
         """The documents for people: one row for each feature or metric."""
+
+
+@runtime_checkable
+class Hinting(Protocol):
+    """A monitor that says what looks wrong with data, beside its checks."""
+
+    def hints(self, state: Any, layout: Layout, known: Any, /) -> tuple[Hint, ...]:
+        """What looks wrong with a data set. known: its baseline, None if there is none."""
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.baseline_reference import BaselineReference
-from model_monitor.documents.check_results import CheckResult, CheckResults
+from model_monitor.documents.check_results import CheckResult, CheckResults, Hint
 from model_monitor.documents.document import Document
 from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.history.requests import request_files
@@ -172,6 +172,8 @@ class Findings:
         Those that the window was compared with.
     published : tuple of PublishedMetric
         The numbers for a metrics platform.
+    hints : tuple of Hint
+        What looks wrong with the data and breaks no constraint, such as two columns that changed places.
 
     Examples
     --------
@@ -191,6 +193,7 @@ class Findings:
     current: Baseline
     constraints: Any
     published: tuple[PublishedMetric, ...] = ()
+    hints: tuple[Hint, ...] = ()
 
     @property
     def count(self) -> int:
@@ -233,7 +236,8 @@ class Findings:
 
         omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.
         """
-        files = {**self.current.files(self.results), CHECKS: CheckResults(checks=self.results).to_json().encode()}
+        checks = CheckResults(checks=self.results, hints=self.hints or None)
+        files = {**self.current.files(self.results), CHECKS: checks.to_json().encode()}
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):

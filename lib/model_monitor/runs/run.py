@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from model_monitor.deequ.loading import planned_checks
-from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.check_results import CheckResult, Hint
 from model_monitor.documents.document import Document
 from model_monitor.errors import NO_DATA, BadInput, NoData, ScriptFailed
 from model_monitor.history.request_statistics import published_requests, request_statistics
@@ -35,7 +35,7 @@ from model_monitor.records.windows import Window
 from model_monitor.runs.kind import Scanned
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.nan_texts import warn_of_nan_texts
-from model_monitor.runs.protocol import Monitor, StoredBaseline
+from model_monitor.runs.protocol import Hinting, Layout, Monitor, StoredBaseline
 from model_monitor.runs.results import Baseline, Findings
 from model_monitor.states import Profile
 
@@ -112,7 +112,9 @@ def run_baseline(
     {'age': 1, 'cabin': 2}
     """
     with _opened(data, dataset_format, None, window, spark) as dataset:
-        return _profiled(dataset, monitor, checks, max_quarantined_share, output_path)
+        baseline = _profiled(dataset, monitor, checks, max_quarantined_share, output_path)
+        _hinted(monitor, baseline, dataset, None)
+        return baseline
 
 
 def run_monitoring(
@@ -181,10 +183,11 @@ def run_monitoring(
     with _opened(data, dataset_format, names or None, window, spark) as dataset:
         if known is None:
             first = _profiled(dataset, monitor, checks, max_quarantined_share, output_path)
-            return _findings(monitor, first, (), first.constraints)
+            return _findings(monitor, first, (), first.constraints, _hinted(monitor, first, dataset, None))
         current = _profiled(dataset.matching(names), monitor, checks, max_quarantined_share, output_path)
         _log_matching(current.ledger)
-        return _findings(monitor, current, monitor.check(current.state, current.metrics, known), known.constraints)
+        results = monitor.check(current.state, current.metrics, known)
+        return _findings(monitor, current, results, known.constraints, _hinted(monitor, current, dataset, known))
 
 
 def _log_matching(ledger: Ledger) -> None:
@@ -255,12 +258,30 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger) -> Baseline:
     return Baseline(monitor, documents, found.state, metrics, ledger, checks, found.requests)
 
 
-def _findings(monitor: Monitor, current: Baseline, results: tuple[CheckResult, ...], constraints: Document) -> Findings:
+def _hinted(monitor: Monitor, current: Baseline, dataset: Dataset, known: StoredBaseline | None) -> tuple[Hint, ...]:
+    """What looks wrong with the data, which the log says as well."""
+    if not isinstance(monitor, Hinting):
+        return ()
+    matched_by = current.ledger.matched_by
+    layout = Layout(dataset.header, matched_by is not None and matched_by.may_be_by_position)
+    hints = monitor.hints(current.state, layout, known)
+    for hint in hints:
+        log.warning("%s", hint.description)
+    return hints
+
+
+def _findings(
+    monitor: Monitor,
+    current: Baseline,
+    results: tuple[CheckResult, ...],
+    constraints: Document,
+    hints: tuple[Hint, ...],
+) -> Findings:
     """The verdict on a window: which of the results are violations, and what is published of it all."""
     published = monitor.published(current.state, current.metrics, results, constraints)
     if current.requests is not None:
         published += published_requests(request_statistics(current.requests))
-    return Findings(monitor.violations(results), results, current, constraints, published)
+    return Findings(monitor.violations(results), results, current, constraints, published, hints)
 
 
 def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:

@@ -37,6 +37,7 @@ from model_monitor.outputs.notices.delivery import deliver
 from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.messages import moment
 from model_monitor.outputs.notices.reports import (
+    DATA_HINT,
     TRAFFIC_FELL,
     TRAFFIC_IS_BACK,
     AlertReport,
@@ -99,7 +100,10 @@ def notify(
     due = [to for to in config.sink if is_due(to, alerts, window, traffic, every=config.every)]
     if due:
         turned = any(traffic_turned(to, alerts, traffic) for to in due)
-        notices = (_traffic_notice(window, usual, traffic),) if turned else ()
+        notices = (
+            *((_traffic_notice(window, usual, traffic),) if turned else ()),
+            *(Notice(DATA_HINT, hint.description) for hint in findings.hints),
+        )
         report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices)
         delivery = deliver(report, due, environment or Environment())
         failures += delivery.failures

@@ -12,7 +12,7 @@ from tests.servers import http_server
 
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.documents.alerts import AlertStatus
-from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint
 from model_monitor.documents.violations import Violation, Violations
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.outputs.files import publish
@@ -29,7 +29,7 @@ def config(folder, *flags, hour=22):
     return config_of("monitor", sources_of((*given, *window, *flags), {}), in_container=False)
 
 
-def findings(violations, records=100):
+def findings(violations, records=100, hints=()):
     """What any monitor found, so many violations, as far as telling looks at it."""
     names = [f"feature {index}" for index in range(violations)]
     check = {"check": "data_type_check", "status": CheckStatus.VIOLATED, "observed": 0.5, "threshold": 1.0}
@@ -42,6 +42,7 @@ def findings(violations, records=100):
         ),
         results=tuple(CheckResult(feature=name, **check) for name in names),
         current=SimpleNamespace(ledger=SimpleNamespace(kept=records)),
+        hints=tuple(Hint(hint="swapped_columns", features=("a", "b"), description=text) for text in hints),
         published=(PublishedMetric("total_number_of_violations", violations, unit="Count"),),
     )
 
@@ -50,9 +51,9 @@ def findings(violations, records=100):
 def telling(tmp_path):
     """`telling(violations, *flags, hour=22)`: one run that tells, in a folder of hours; others are members of Environment."""
 
-    def run(violations, *flags, hour=22, records=100, **outside):
+    def run(violations, *flags, hour=22, records=100, hints=(), **outside):
         given = config(tmp_path, *flags, hour=hour)
-        found = findings(violations, records)
+        found = findings(violations, records, hints)
         published = publish({"checks.json": str(violations).encode()}, given.output_path)
         notify(found, published, given, None, Environment({}, pause=lambda seconds: None, **outside))
 
@@ -78,6 +79,16 @@ def test_the_log_names_what_was_violated(telling, caplog):
 
     assert "violated: feature 0 (data_type_check), feature 1 (data_type_check)," in caplog.text
     assert "feature 9 (data_type_check) and 2 more; checks.json has their numbers" in caplog.text
+
+
+def test_a_report_has_the_hints_and_none_is_sent_for_them_alone(telling):
+    with http_server(200) as server:
+        telling(0, "--sink", f"webhook:{server.url}", hour=10, hints=["columns look swapped"])
+        telling(1, "--sink", f"webhook:{server.url}", hour=11, hints=["columns look swapped"])
+
+    [report] = [json.loads(body) for _, _, body in server.requests]
+    assert report["notices"] == [{"kind": "DataHint", "text": "columns look swapped"}]
+    assert report["text"].endswith("; columns look swapped")
 
 
 def test_a_rerun_of_the_same_window_tells_nothing_new(telling):

@@ -19,6 +19,7 @@ TRAFFIC_FELL = "TrafficFell"
 TRAFFIC_IS_BACK = "TrafficIsBack"
 OVERDUE = "Overdue"
 ON_TIME = "OnTime"
+DATA_HINT = "DataHint"
 """Kinds of notices."""
 
 COMPLETED = "Completed"

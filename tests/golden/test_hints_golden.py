@@ -1,0 +1,54 @@
+"""Real data sets have no hint that isn't true: their halves as baseline and window, by name and by position."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.runs.run import run_baseline, run_monitoring
+
+MONITOR = DataQualityMonitor()
+
+DATES = "'event_time' (11,716 of 11,716)"
+"""The one column of dates in all of them, of the housing data."""
+
+
+@pytest.mark.parametrize("dataset_format", ["csv", "csv-without-header"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "dq-churn/input.csv",
+        "dq-housing-full/input.csv",
+        "mq-churn-binary/input.csv",
+        "mq-weather-regression/input.csv",
+        "bias-adult-batch-json/baseline/derived-with-predictions.csv",
+        "../data/elec.csv",
+    ],
+)
+def test_half_of_a_data_set_beside_the_other_half_has_no_hint(spark, golden, tmp_path, caplog, case, dataset_format):
+    header, *rows = (golden / case).read_text().splitlines()
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    for path, part in ((first, rows[: len(rows) // 2]), (second, rows[len(rows) // 2 :])):
+        path.write_text("\n".join([header] * (dataset_format == "csv") + part) + "\n")
+    baseline = run_baseline(str(first), MONITOR, dataset_format=dataset_format)
+
+    findings = run_monitoring(str(second), MONITOR, baseline, dataset_format=dataset_format)
+
+    assert findings.hints == ()
+    said = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    dates = DATES if dataset_format == "csv" else DATES.replace("event_time", "_c1")
+    assert len(said) == (1 if "housing" in case else 0), said
+    assert all(dates in sentence for sentence in said)
+
+
+def test_captures_that_have_drifted_have_changed_no_places(spark, golden):
+    """60 violations by the service's count, and all columns in their places."""
+    case = golden / "dq-churn"
+    baseline = run_baseline(str(case / "input.csv"), MONITOR)
+
+    captures = str(case / "run" / "capture.reconstructed.jsonl")
+    findings = run_monitoring(captures, MONITOR, baseline, dataset_format="capture")
+
+    assert findings.count > 0
+    assert findings.current.ledger.to_json_dict()["columns_matched_by"] == "position"
+    assert findings.hints == ()

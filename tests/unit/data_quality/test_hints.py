@@ -1,0 +1,376 @@
+"""Hints: what looks wrong with data and breaks no constraint; each rule where it speaks, and where it has to be silent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model_monitor.data_quality.baseline import QualityBaseline
+from model_monitor.data_quality.hints import HINTS
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.data_quality.suggestion import suggest
+from model_monitor.documents.check_results import CheckResults
+from model_monitor.documents.constraints import MonitoringSettings
+from model_monitor.runs.protocol import Layout
+from model_monitor.states.metrics import metrics_of
+
+from .comparisons import number_feature, profile_of, texts
+
+MONITOR = DataQualityMonitor()
+
+
+def known(profile, *, from_documents=False):
+    """A profile as a baseline. from_documents: as its statistics.json has it, without states."""
+    constraints = suggest(profile, MonitoringSettings())
+    if from_documents:
+        return QualityBaseline.made_of(constraints, MONITOR.statistics(profile, metrics_of(profile)), None)
+    return QualityBaseline.made_of(constraints, None, profile)
+
+
+def hints_of(current, baseline=None, *, header=(), by_position=False, **options):
+    beside = known(baseline, **options) if baseline is not None else None
+    return MONITOR.hints(current, Layout(header, by_position), beside)
+
+
+def names_of(*arguments, **options):
+    return [hint.hint for hint in hints_of(*arguments, **options)]
+
+
+def test_every_hint_has_its_sentence_in_its_docstring():
+    assert set(HINTS) == {"swapped_columns", "decimal_commas", "dates_as_texts", "header_is_data", "whole_fractions"}
+    assert all(rule.summary.endswith(".") for rule in HINTS.values())
+
+
+# decimal commas
+
+
+def test_decimal_commas_are_named_with_their_counts_and_no_value():
+    [hint] = hints_of(texts(price=["1,5", "22,75", "3", None] * 5, plan=["a", "b"] * 10))
+
+    assert (hint.hint, hint.features) == ("decimal_commas", ("price",))
+    assert hint.description == (
+        "decimal commas make texts of numbers: 'price' (10 of 15); write 1.5 for 1,5 "
+        "(pandas: read_csv with decimal=',', then to_csv)"
+    )
+    assert "22,75" not in hint.description
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pytest.param(["1.5", "2.5"] * 10, id="points"),
+        pytest.param(["1,234", "12,500"] * 10, id="may be thousands"),
+        pytest.param(["1,5", "2,5", "a,b"] * 10, id="one is no number"),
+        pytest.param(["1,5,3", "2,5,7"] * 10, id="lists"),
+        pytest.param(["1,5"] * 4, id="too few to tell"),
+        pytest.param(["52,1 N", "48,2 N"] * 10, id="with a unit"),
+        pytest.param([None] * 20, id="nothing there"),
+    ],
+)
+def test_what_only_looks_like_decimal_commas_is_left_alone(cells):
+    assert hints_of(texts(price=cells)) == ()
+
+
+def test_decimal_commas_that_the_baseline_has_are_said_there_alone():
+    commas = texts(price=["1,5", "2,5"] * 10)
+
+    assert names_of(commas, commas) == []
+    assert names_of(commas, texts(price=["1.5", "2.5"] * 10)) == ["decimal_commas"]
+
+
+# dates
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pytest.param(["2026-03-01", "2026-03-02"] * 5, id="days"),
+        pytest.param(["2026-03-01T10:00:00Z", "2026-03-02 11:30:00.5+01:00"] * 5, id="times"),
+        pytest.param(["2026/03/01", "01.03.2026"] * 5, id="other spellings"),
+    ],
+)
+def test_dates_are_named_with_their_counts(cells):
+    [hint] = hints_of(texts(day=cells, plan=["a", "b"] * 5))
+
+    assert (hint.hint, hint.features) == ("dates_as_texts", ("day",))
+    assert "'day' (10 of 10); leave them out by --exclude-features-attribute" in hint.description
+    assert "2026" not in hint.description
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pytest.param(["2026-13-01", "2026-03-02"] * 5, id="a month too many"),
+        pytest.param(["2026-03-01", "never"] * 5, id="one is none"),
+        pytest.param(["20260301", "20260302"] * 5, id="numbers"),
+        pytest.param(["2026-03-01 to 2026-03-02"] * 10, id="spans"),
+        pytest.param(["123-45-6789", "987-65-4321"] * 5, id="other numbers with hyphens"),
+        pytest.param(["10.12.13.14", "10.12.13.15"] * 5, id="addresses"),
+    ],
+)
+def test_what_only_looks_like_dates_is_left_alone(cells):
+    assert hints_of(texts(day=cells)) == ()
+
+
+def test_many_columns_are_one_sentence():
+    [hint] = hints_of(texts(**{f"day{number}": ["2026-03-01", "2026-03-02"] * 5 for number in range(9)}))
+
+    assert "'day0' (10 of 10), " in hint.description
+    assert "'day4' (10 of 10) and 4 more;" in hint.description
+
+
+# whole numbers written as fractions
+
+
+@pytest.mark.parametrize(
+    "current",
+    [
+        pytest.param(texts(age=["81.0", "23.0", None] * 10), id="csv"),
+        pytest.param(profile_of(number_feature("age", [81.0, 23.0, None] * 10)), id="parquet"),
+    ],
+)
+def test_whole_numbers_written_as_fractions_are_named_where_the_baseline_has_integers(current):
+    [hint] = hints_of(current, texts(age=["81", "23", "40"] * 10))
+
+    assert (hint.hint, hint.features) == ("whole_fractions", ("age",))
+    assert hint.description == (
+        "whole numbers are written as fractions, where the baseline has integers: 'age' (20 of 20); write 81 for 81.0 "
+        "(pandas: astype('Int64'))"
+    )
+
+
+@pytest.mark.parametrize(
+    ("current", "baseline"),
+    [
+        pytest.param(["81.0"] * 10, ["81.0", "20.5"] * 5, id="fractions in the baseline, too"),
+        pytest.param(["81.0", "20.5"] * 5, ["81", "20"] * 5, id="one is no whole number"),
+        pytest.param(["81", "20"] * 5, ["81", "20"] * 5, id="integers"),
+        pytest.param(["81.0"] * 10, None, id="no baseline"),
+    ],
+)
+def test_fractions_are_left_alone_where_they_are_or_were_some(current, baseline):
+    assert hints_of(texts(age=current), texts(age=baseline) if baseline else None) == ()
+
+
+# a header that is a record
+
+
+def rows(count, seed=5):
+    """Of people: age, income, plan, whether they left."""
+    rng = np.random.default_rng(seed)
+    return texts(
+        c0=[str(age) for age in rng.integers(18, 90, count)],
+        c1=[f"{income:.2f}" for income in rng.lognormal(8, 0.5, count)],
+        c2=rng.choice(["basic", "gold"], count).tolist(),
+        c3=rng.choice(["true", "false"], count).tolist(),
+    )
+
+
+def test_a_first_row_that_is_a_record_is_said_without_its_values():
+    [hint] = hints_of(rows(500), header=("44", "2981.50", "gold", "false"))
+
+    assert (hint.hint, hint.features) == ("header_is_data", ())
+    assert hint.description == (
+        "the first row of the CSV looks like a record, not like the names of 4 columns; "
+        "write --dataset-format csv-without-header, or a header line"
+    )
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param(("age", "income", "plan", "left"), id="names"),
+        pytest.param(("44", "2981.50", "plan", "left"), id="a text that is no value"),
+        pytest.param(("age", "2981.50", "gold", "false"), id="a name over numbers"),
+        pytest.param(("44", "9e9", "gold", "false"), id="far out of its range"),
+        pytest.param(("0", "1", "2", "3"), id="counters"),
+        pytest.param((), id="no header"),
+        pytest.param(("44",), id="another number of columns"),
+    ],
+)
+def test_a_header_is_left_alone_if_one_name_is_no_value(header):
+    assert hints_of(rows(500), header=header) == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (("0.1", "0.5", "0.9"), []),  # quantiles of a forecast
+        (("-1", "0", "1"), []),  # lags
+        (("2024", "2025", "2026"), []),  # years
+        (("17", "3", "25"), []),  # numbers of sensors
+        (("0.31", "-0.72", "0.05"), ["header_is_data"]),
+    ],
+)
+def test_numbers_may_be_names_if_they_are_in_order_or_count(header, found):
+    rng = np.random.default_rng(3)
+    columns = {f"c{place}": [repr(float(value)) for value in rng.normal(0, 1500, 400)] for place in range(3)}
+
+    assert names_of(texts(**columns), header=header) == found
+
+
+# swapped columns
+
+LAWS = {
+    "normal": lambda rng, rows: rng.normal(0, 1, rows),
+    "shifted": lambda rng, rows: rng.normal(6, 1, rows),
+    "skewed": lambda rng, rows: rng.lognormal(4, 0.6, rows),
+    "counts": lambda rng, rows: rng.poisson(40, rows),
+    "few": lambda rng, rows: rng.integers(0, 3, rows) - 20,
+    "flag": lambda rng, rows: rng.choice([0, 1], rows, p=[0.9, 0.1]),
+    "plan": lambda rng, rows: rng.choice(["basic", "gold", "family"], rows),
+    "country": lambda rng, rows: rng.choice(["DE", "FR", "PL", "ES"], rows, p=[0.6, 0.2, 0.1, 0.1]),
+    "identity": lambda rng, rows: [f"customer-{number}" for number in rng.integers(0, 10**9, rows)],
+}
+CLEARLY_APART = [
+    *("normal/shifted", "normal/skewed", "shifted/skewed", "normal/counts", "flag/counts", "few/normal", "few/flag"),
+    *("plan/country", "plan/normal", "flag/plan", "identity/normal", "identity/counts", "few/country"),
+]
+
+
+def drawn(rng, count, **laws):
+    """A CSV of so many rows, each column of the law that it names."""
+    return texts(**{name: [str(value) for value in LAWS[law](rng, count)] for name, law in laws.items()})
+
+
+@pytest.mark.parametrize(
+    ("pair", "from_documents"),
+    [(pair, False) for pair in CLEARLY_APART] + [(pair, True) for pair in CLEARLY_APART if "identity" not in pair],
+)
+def test_two_columns_of_different_laws_that_changed_places_are_named(pair, from_documents):
+    one, other = pair.split("/")
+    rng = np.random.default_rng(7)
+    baseline = drawn(rng, 2000, a="normal", b=one, c="skewed", d=other)
+    current = drawn(rng, 200, a="normal", b=other, c="skewed", d=one)
+
+    [hint] = hints_of(current, baseline, by_position=True, from_documents=from_documents)
+
+    assert (hint.hint, hint.features) == ("swapped_columns", ("b", "d"))
+    assert hint.description == (
+        "columns 2 ('b') and 4 ('d') look swapped: the values of each fit the baseline of the other and not their own; "
+        "write the columns in the baseline's order"
+    )
+
+
+def test_without_states_nobody_knows_texts_that_are_too_many_to_list():
+    rng = np.random.default_rng(7)
+    baseline, current = drawn(rng, 2000, a="identity", b="normal"), drawn(rng, 200, a="normal", b="identity")
+
+    assert names_of(current, baseline, by_position=True) == ["swapped_columns"]
+    assert names_of(current, baseline, by_position=True, from_documents=True) == []
+
+
+def test_columns_that_carry_their_names_have_not_changed_places():
+    rng = np.random.default_rng(7)
+    baseline, current = drawn(rng, 2000, a="normal", b="plan"), drawn(rng, 200, a="plan", b="normal")
+
+    assert names_of(current, baseline, by_position=True) == ["swapped_columns"]
+    assert names_of(current, baseline, by_position=False) == []
+
+
+def test_two_swaps_are_two_hints_and_each_column_is_in_one():
+    rng = np.random.default_rng(8)
+    baseline = drawn(rng, 2000, a="normal", b="shifted", c="plan", d="country", e="counts")
+    current = drawn(rng, 300, a="shifted", b="normal", c="country", d="plan", e="counts")
+
+    found = hints_of(current, baseline, by_position=True)
+
+    assert sorted(hint.features for hint in found) == [("a", "b"), ("c", "d")]
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_columns_of_one_law_never_look_swapped(law):
+    """80 draws of 6 columns that are all alike: of 1,200 pairs none, most of them in the smallest windows and baselines."""
+    rng = np.random.default_rng(11)
+    columns = dict.fromkeys("abcdef", law)
+    for draw in range(80):
+        baseline = drawn(rng, 30 if draw % 2 else 300, **columns)
+        current = drawn(rng, (30, 60, 600)[draw % 3] if draw < 15 else 30, **columns)
+        assert hints_of(current, baseline, by_position=True) == ()
+
+
+def test_columns_in_their_places_never_look_swapped():
+    """100 draws of 8 columns of any laws, of which one drifts: numbers move and are stretched, texts are other ones."""
+    rng = np.random.default_rng(13)
+    for _ in range(100):
+        laws = dict(zip("abcdefgh", rng.choice(list(LAWS), 8), strict=True))
+        baseline = drawn(rng, int(rng.integers(30, 500)), **laws)
+        count = int(rng.integers(30, 120))
+        cells = {name: [str(value) for value in LAWS[law](rng, count)] for name, law in laws.items()}
+        drifting = rng.choice(list("abcdefgh"))
+        cells[drifting] = _drifted(rng, laws[drifting], cells[drifting])
+        assert hints_of(texts(**cells), baseline, by_position=True) == ()
+
+
+def _drifted(rng, law, cells):
+    if law in ("plan", "country", "identity"):
+        return [f"new {cell}" for cell in cells]
+    return [str(float(cell) * rng.uniform(-3, 3) + rng.uniform(-50, 50)) for cell in cells]
+
+
+def test_indicators_that_turn_are_no_swap():
+    """Nine of ten are on the old plan at first, then on the new one: two columns of 0 and 1 that mirror each other."""
+    rng = np.random.default_rng(17)
+    old = rng.choice([0, 1], 1000, p=[0.1, 0.9])
+    baseline = texts(old=[str(flag) for flag in old], new=[str(1 - flag) for flag in old])
+    current = texts(old=[str(1 - flag) for flag in old], new=[str(flag) for flag in old])
+
+    assert hints_of(current, baseline, by_position=True) == ()
+
+
+def test_columns_that_meet_half_way_are_no_swap():
+    """Both are as far from their own baseline as from the other's: 0.63 by the normal distribution, 1.8 deviations away."""
+    rng = np.random.default_rng(31)
+
+    def around(one, other):
+        return texts(
+            **{name: [str(value) for value in rng.normal(mean, 1, 2000)] for name, mean in (("a", one), ("b", other))}
+        )
+
+    assert hints_of(around(1.8, 1.8), around(0, 3.6), by_position=True) == ()
+
+
+def test_texts_among_numbers_on_either_side_are_no_swap():
+    """Two columns of one law; in the baseline the one has a text among its numbers, in the window the other."""
+    rng = np.random.default_rng(19)
+    numbers = [str(value) for value in rng.normal(size=400)]
+    baseline = texts(a=numbers, b=[*numbers[1:], "n/a"])
+    current = texts(a=[*numbers[1:], "n/a"], b=numbers)
+
+    assert hints_of(current, baseline, by_position=True) == ()
+
+
+def test_a_column_too_many_at_the_front_is_no_swap():
+    """All columns stand one place further on; only their number is another, or none of them fits its neighbour's place."""
+    rng = np.random.default_rng(23)
+    baseline = drawn(rng, 1000, a="normal", b="shifted", c="skewed", d="plan")
+    current = drawn(rng, 200, a="plan", b="normal", c="shifted", d="skewed")
+
+    assert hints_of(current, baseline, by_position=True) == ()
+    assert hints_of(drawn(rng, 200, x="plan", a="normal"), baseline, by_position=True) == ()
+
+
+def test_fewer_than_thirty_values_say_nothing():
+    rng = np.random.default_rng(29)
+    baseline = drawn(rng, 1000, a="normal", b="plan")
+
+    assert names_of(drawn(rng, 29, a="plan", b="normal"), baseline, by_position=True) == []
+    assert names_of(drawn(rng, 30, a="plan", b="normal"), baseline, by_position=True) == ["swapped_columns"]
+
+
+def test_where_the_service_is_replayed_nothing_is_said():
+    rng = np.random.default_rng(7)
+    baseline, current = drawn(rng, 2000, a="normal", b="plan"), drawn(rng, 200, a="plan", b="normal")
+    as_service = DataQualityMonitor(as_service=True)
+
+    assert as_service.hints(current, Layout(by_position=True), known(baseline)) == ()
+    assert as_service.hints(texts(day=["2026-03-01"] * 10), Layout(), None) == ()
+
+
+def test_checks_json_has_hints_only_where_there_are_some():
+    hints = hints_of(texts(day=["2026-03-01", "2026-03-02"] * 5))
+
+    assert "hints" not in CheckResults(checks=()).to_json()
+    document = CheckResults(checks=(), hints=hints)
+    assert document.plain()["hints"][0]["features"] == ["day"]
+    assert CheckResults.from_json(document.to_json()) == document
