@@ -186,6 +186,16 @@ def test_a_header_that_is_a_record_is_said_without_its_values(jobs, people, job)
     assert "152.97" not in said
 
 
+def test_a_header_without_the_features_left_out_is_looked_at(jobs, people):
+    (jobs.folder / "fewer.csv").write_text("no value,44,152.97,gold\n" + people.to_csv(index=False, header=False))
+    source = baseline_flags("fewer.csv")
+    whole = jobs(*source, "--output-path", "whole")
+    fewer = jobs(*source, "--output-path", "fewer", "--exclude-features-attribute", "0")
+
+    assert warnings_in(whole.said) == []
+    assert "not like the names of 3 columns" in fewer.said
+
+
 def test_healthy_data_has_no_hint(jobs):
     for source, dataset_format in (("healthy", "capture"), ("people.csv", "csv")):
         said, report = monitored(jobs, source, dataset_format=dataset_format)

@@ -158,7 +158,9 @@ class Dataset:
         if tuple(names) == self.names:
             return self
         places = [self.names.index(name) for name in names]
-        some = replace(self, names=tuple(names), header=tuple(self.header[place] for place in places if self.header))
+        # columns that a reader has added, as of predictions, have no cell in a header
+        header = tuple(self.header[place] for place in places) if len(self.header) == len(self.names) else ()
+        some = replace(self, names=tuple(names), header=header)
         if self.lines is not None:
             return replace(some, rows=self.lines.of_features(places))
         kept = [F.col(f"c{place}").alias(f"c{position}") for position, place in enumerate(places)]
