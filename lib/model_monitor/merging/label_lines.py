@@ -7,13 +7,13 @@ joined by commas. Source: C6.1; the repairs: aws/sagemaker-python-sdk#3224.
 
 from __future__ import annotations
 
-import ast
 import json
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
 from model_monitor.records.line_bytes import is_utf_8, is_writable
+from model_monitor.records.python_literals import python_literal
 from model_monitor.records.refusals import Refusal
 
 ENCODINGS = ("CSV", "JSON", "BASE64")
@@ -113,8 +113,8 @@ def _json(text: str) -> list[Any] | None:
 
 def _literal(text: str) -> list[Any] | None:
     try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        value = python_literal(text)
+    except ValueError:
         return None
     return list(value) if isinstance(value, (list, tuple)) else [value]
 

@@ -21,14 +21,11 @@ from model_monitor.reading.listing import Listing
 from model_monitor.records.files_by_key import NO_FILES
 from model_monitor.records.labelled_lines import LabelledRecords
 from model_monitor.records.outcome_records import document_of, record_of
-from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
+from model_monitor.records.outcome_values import OUTCOMES, FeatureReading, OutcomeReading
 from model_monitor.records.refusals import Refusal
 from model_monitor.states.outcomes import THRESHOLD
 
 log = logging.getLogger(__name__)
-
-OUTCOME = 3
-"""Label, prediction and probability stand before the features of a row."""
 
 LABEL, PREDICTION = "label", "predicted_label"
 """What these columns are called if no header names them."""
@@ -95,9 +92,9 @@ def _features_of_the_first(
         head = storage.read(file.path) if whole_files else head_of(storage, file, refuse_nul=False)
         for line in [head] if whole_files else head.splitlines():
             found = document_of(line, anything) if documents else record_of(line, file.path, anything)
-            if not isinstance(found, Refusal):
-                return len(found[0]) - OUTCOME
-            reason = found
+            if found.reason is None:
+                return len(found.rows[0]) - OUTCOMES
+            reason = found.reason
     raise BadInput(
         f"{source.path}: none of the first records can be read ({reason.text}); name where features, label and prediction are "
         "with features, label and predicted_label in analysis_config.json, or with --features-attribute, "

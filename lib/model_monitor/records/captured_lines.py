@@ -70,12 +70,4 @@ def _one_by_one(
     chosen = pa.array(numbers)
     texts = zip(lines.cast(pa.binary()).take(chosen).to_pylist(), paths.take(chosen).to_pylist(), strict=True)
     found = [decode(line, reading, path) for line, path in texts]
-    nothing = ((None,) * (reading.columns or 0),)
-    rows = [row for one in found for row in one.rows or nothing]
-    columns = zip(*rows, strict=True) if rows else nothing * (reading.columns or 0)
-    return DecodedRows(
-        tuple(pa.array(column, pa.string()) for column in columns),
-        np.repeat(numbers, [max(1, len(one.rows)) for one in found]),
-        np.array([int(one.reason or 0) for one in found for _ in one.rows or nothing], np.int32),
-        np.array([0 if place else one.cells for one in found for place, _ in enumerate(one.rows or nothing)], np.int32),
-    )
+    return DecodedRows.one_by_one(found, numbers, reading.columns or 0)

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.records.line_bytes import chunks
+from model_monitor.records.decoding import Decoded
+from model_monitor.records.line_bytes import Flags, chunks
 from model_monitor.records.places import LINE, PLACES
 from model_monitor.records.refusals import CELLS, REASON, Refusal
 from model_monitor.records.unforeseen import parts_of
@@ -26,9 +27,9 @@ ROWS_AT_ONCE = 65_536
 class DecodedRows:
     """The rows of some lines; a refused line is one row.
 
-    columns: for each feature the cells of all rows as texts, null where one is missing. lines: the number of each row's
-    line, shape (rows,). reasons: 0 or the `Refusal` of each row. cells: the number of cells that a record is counted under,
-    on its first row, and 0 on the others; all 0 where cells aren't counted.
+    columns: for each feature, or whatever else is asked for, the cells of all rows, null where one is missing. lines: the number
+    of each row's line, shape (rows,). reasons: 0 or the `Refusal` of each row. cells: the number of cells that a record is
+    counted under, on its first row, and 0 on the others; all 0 where cells aren't counted.
     """
 
     columns: tuple[pa.Array, ...]
@@ -41,6 +42,20 @@ class DecodedRows:
         """Refused lines, whose cells nobody counted."""
         nothing = pa.nulls(len(lines), pa.string())
         return cls((nothing,) * features, lines, reasons, np.zeros(len(lines), np.int32))
+
+    @classmethod
+    def one_by_one(cls, found: Sequence[Decoded], lines: NDArray[np.int64], columns: int) -> DecodedRows:
+        """What was found in some lines. lines: the number of each."""
+        nothing = ((None,) * columns,)
+        rows = [row for one in found for row in one.rows or nothing]
+        sizes = [max(1, len(one.rows)) for one in found]
+        cells = [one.cells * (place == 0) for one, size in zip(found, sizes, strict=True) for place in range(size)]
+        return cls(
+            tuple(pa.array([row[place] for row in rows], pa.string()) for place in range(columns)),
+            np.repeat(lines, sizes),
+            np.repeat(np.array([one.reason or 0 for one in found], np.int32), sizes),
+            np.array(cells, np.int32),
+        )
 
     @classmethod
     def by_chunks(
@@ -84,6 +99,12 @@ class DecodedRows:
             np.concatenate([part.reasons for part in parts])[order],
             np.concatenate([part.cells for part in parts])[order],
         )
+
+    def where(self, wanted: Flags) -> DecodedRows:
+        """Some of the rows."""
+        kept = pa.array(wanted)
+        columns = tuple(column.filter(kept) for column in self.columns)
+        return DecodedRows(columns, self.lines[wanted], self.reasons[wanted], self.cells[wanted])
 
 
 class Decoder(Protocol):

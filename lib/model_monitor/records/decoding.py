@@ -1,7 +1,8 @@
-"""What one captured line is: its rows of cells, or the reason for which it is refused. Pure, one line at a time.
+"""What one captured or merged line is: what is asked of it, or the reason for which it is refused. Pure, one line at a time.
 
-`captured_lines` takes most lines by the thousand; this is what decides about each of them. It looks at a file's first record
-on the driver, takes the lines that are unusual on the executors, and serves preprocessing scripts.
+`captured_lines` and `outcome_records` take most lines by the thousand; this is what decides about each of them, for every
+monitor (`asked_of`). It looks at a file's first record on the driver, takes the lines that are unusual on the executors, and
+serves preprocessing scripts.
 
 Source: C3, C11.4, C11.16, C11.17, C11.18, C11.25.
 """
@@ -13,8 +14,9 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from model_monitor.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of
@@ -89,12 +91,14 @@ class Decoded:
     its rows has, also where that is the reason; 0 if it was not counted or if rows differ. keys: of JSON objects."""
 
     reason: Refusal | None = None
-    rows: tuple[Row, ...] = ()
+    rows: Sequence[Row] = ()
     cells: int = 0
     keys: tuple[str, ...] = ()
 
 
-class _Refused(Exception):
+class RecordRefused(Exception):
+    """The record is refused for `reason`. cells: how many its rows have, if that was counted."""
+
     def __init__(self, reason: Refusal, cells: int = 0) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -102,34 +106,41 @@ class _Refused(Exception):
 
 
 def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
-    """What a captured line is. path: its file's, whose folder may name the hour of a record without time."""
+    """What a captured line is as features, halves side by side. path: its file's, whose folder may name the hour of a record
+    without time."""
+    return asked_of(line, reading, path, partial(_side_by_side, reading=reading))
+
+
+def asked_of(line: bytes, reading: Reading, path: str, asked: Callable[[dict[str, Any]], Decoded]) -> Decoded:
+    """What is asked of the record of a line, whatever that is, or why it is refused."""
+    record = opened(line, reading, path)
+    return Decoded(record) if isinstance(record, Refusal) else found_in(record, line, asked)
+
+
+def found_in(record: Any, line: bytes, asked: Callable[[Any], Decoded]) -> Decoded:
+    """What is asked of a JSON value, or why that is refused. line: where it stands."""
     try:
-        document = document_of(line)
-        halves = halves_of(document, reading.ordered_halves)
-        _require_time_and_sample(document, reading, path, line)
-        _require_data(document, halves)
-        present = list(halves.values())
-        _require_encodings(present, reading)
-        if any(REPLACED in half.data for half in present) and not is_utf_8(line):
-            raise _Refused(Refusal.NOT_UTF_8)
-        found = _from_csv(present, reading) if reading.encoding == CSV else _from_entries(present, reading)
-        _require_writable(found, present)
-        return found
-    except _Refused as refused:
-        return Decoded(refused.reason, cells=refused.cells)
+        found = asked(record)
+    except RecordRefused as refused:
+        return Decoded(refused.reason if is_utf_8(line) else Refusal.NOT_UTF_8, cells=refused.cells)
     except Exception as fault:
         return Decoded(Refusal.of(fault))
+    if line.isascii() and b"\\u" not in line:
+        return found
+    texts = [text for row in (*found.rows, found.keys) for text in row if text is not None]
+    is_damaged = any(REPLACED in text for text in texts) and not is_utf_8(line)
+    return Decoded(Refusal.NOT_UTF_8) if is_damaged or not all(map(is_writable, texts)) else found
 
 
 def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Refusal:
-    """The captured record of a line as it stands there, or why it is refused before anybody looks at its data."""
+    """The record of a line as it stands there, or why it is refused before anybody looks at its data."""
     try:
         document = document_of(line)
         halves_of(document, ())
         _require_time_and_sample(document, reading, path, line)
         if isinstance(document.get(MEMBER), dict):
             _require_data(document, halves_of(document))
-    except _Refused as refused:
+    except RecordRefused as refused:
         return refused.reason
     except Exception as fault:
         return Refusal.of(fault)
@@ -141,14 +152,14 @@ def document_of(line: bytes) -> Any:
     try:
         return json.loads(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        raise _Refused(Refusal.NOT_A_JSON_OBJECT if is_utf_8(line) else Refusal.NOT_UTF_8) from None
+        raise RecordRefused(Refusal.NOT_A_JSON_OBJECT if is_utf_8(line) else Refusal.NOT_UTF_8) from None
 
 
 def halves_of(document: Any, names: Sequence[str] = INDEX_NAMES) -> dict[str, Half]:
     """The members of `captureData` of these names that hold data."""
     captured = _object_in(document, "captureData")
     if captured is None:
-        raise _Refused(Refusal.NOT_A_CAPTURE)
+        raise RecordRefused(Refusal.NOT_A_CAPTURE)
     halves = {}
     for name in names:
         half = _object_in(captured, name)
@@ -160,10 +171,10 @@ def halves_of(document: Any, names: Sequence[str] = INDEX_NAMES) -> dict[str, Ha
 
 def _object_in(document: Any, name: str) -> dict[str, Any] | None:
     if not isinstance(document, dict):
-        raise _Refused(Refusal.NOT_A_CAPTURE)
+        raise RecordRefused(Refusal.NOT_A_CAPTURE)
     member = document.get(name)
     if not isinstance(member, (dict, type(None))):
-        raise _Refused(Refusal.NOT_A_CAPTURE)
+        raise RecordRefused(Refusal.NOT_A_CAPTURE)
     return member
 
 
@@ -215,12 +226,12 @@ def json_rows(data: str, *, with_arrays: bool) -> list[_Object]:
     try:
         objects = json.loads(text, object_pairs_hook=_Object)
     except (ValueError, RecursionError):
-        raise _Refused(Refusal.PAYLOAD_NOT_JSON) from None
+        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
     if with_arrays and is_array and objects and not any(isinstance(item, _Object) for item in objects):
         rows = objects if all(type(item) is list for item in objects) else [objects]
         objects = [_Object(("", value) for value in row) for row in rows]
     if type(objects) is not list or not all(isinstance(item, _Object) for item in objects):
-        raise _Refused(Refusal.PAYLOAD_NOT_JSON)
+        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
     return objects
 
 
@@ -251,49 +262,40 @@ def _require_time_and_sample(document: Any, reading: Reading, path: str, line: b
         text = metadata.get("inferenceTime")
         time = hour_of_path(path) if text is None else parse_time(json_text(text))
         if time is None:
-            raise _Refused(Refusal.UNREADABLE_TIME)
+            raise RecordRefused(Refusal.UNREADABLE_TIME)
         if time not in reading.window:
-            raise _Refused(Refusal.OUTSIDE_WINDOW)
+            raise RecordRefused(Refusal.OUTSIDE_WINDOW)
     if reading.sample is not None:
         event_id = metadata.get("eventId")
         if not is_sampled(line if event_id is None else _utf_8(json_text(event_id)), reading.sample):
-            raise _Refused(Refusal.SAMPLED_OUT)
+            raise RecordRefused(Refusal.SAMPLED_OUT)
 
 
 def _utf_8(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:
-        raise _Refused(Refusal.NOT_UTF_8) from None
-
-
-def _require_writable(found: Decoded, present: Sequence[Half]) -> None:
-    """Half a pair of surrogates, which JSON can spell, is no letter."""
-    if all(half.data.isascii() and "\\u" not in half.data for half in present):
-        return
-    texts = [text for row in (*found.rows, found.keys) for text in row if text is not None]
-    if not all(map(is_writable, texts)):
-        raise _Refused(Refusal.NOT_UTF_8)
+        raise RecordRefused(Refusal.NOT_UTF_8) from None
 
 
 def _require_data(document: Any, halves: Mapping[str, Half]) -> None:
     if not halves:
-        raise _Refused(Refusal.WITHOUT_DATA if isinstance(document.get(MEMBER), dict) else Refusal.NO_PAYLOAD)
+        raise RecordRefused(Refusal.WITHOUT_DATA if isinstance(document.get(MEMBER), dict) else Refusal.NO_PAYLOAD)
 
 
 def _require_encodings(present: Sequence[Half], reading: Reading) -> None:
     encodings = [half.encoding for half in present]
     if any(encoding not in (CSV, JSON, BASE64) for encoding in encodings):
-        raise _Refused(Refusal.UNKNOWN_ENCODING)
+        raise RecordRefused(Refusal.UNKNOWN_ENCODING)
     bad = [half for half in present if half.encoding == BASE64 and not is_base64(half.data)]
     if bad:
-        raise _Refused(Refusal.BAD_BASE64)
+        raise RecordRefused(Refusal.BAD_BASE64)
     if reading.encoding is not None and len(set(encodings)) > 1:
-        raise _Refused(Refusal.ENCODING_MISMATCH)
+        raise RecordRefused(Refusal.ENCODING_MISMATCH)
     if BASE64 in encodings:
-        raise _Refused(Refusal.BASE64_WITHOUT_SCRIPT)
+        raise RecordRefused(Refusal.BASE64_WITHOUT_SCRIPT)
     if reading.encoding is not None and encodings[0] != reading.encoding:
-        raise _Refused(Refusal.ANOTHER_ENCODING)
+        raise RecordRefused(Refusal.ANOTHER_ENCODING)
 
 
 def is_base64(data: str) -> bool:
@@ -302,6 +304,15 @@ def is_base64(data: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return True
+
+
+def _side_by_side(document: Mapping[str, Any], reading: Reading) -> Decoded:
+    """The rows of features of a record whose halves have as many each."""
+    halves = halves_of(document, reading.ordered_halves)
+    _require_data(document, halves)
+    present = list(halves.values())
+    _require_encodings(present, reading)
+    return _from_csv(present, reading) if reading.encoding == CSV else _from_entries(present, reading)
 
 
 def _from_csv(present: Sequence[Half], reading: Reading) -> Decoded:
@@ -315,7 +326,7 @@ def _from_entries(present: Sequence[Half], reading: Reading) -> Decoded:
     ]
     members = [value for side in objects for item in side or () for _, value in item]
     if not reading.flatten_json and any(isinstance(value, list) for value in members):
-        raise _Refused(Refusal.NESTED_JSON)
+        raise RecordRefused(Refusal.NESTED_JSON)
     sides: list[list[Entries]] = [
         [[("", cell) for cell in cells_of(row, reading.escape)] for row in csv_rows(half.data)]
         if side is None
@@ -329,9 +340,9 @@ def _from_entries(present: Sequence[Half], reading: Reading) -> Decoded:
 
 def _zipped(sides: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
     if len({len(side) for side in sides}) > 1:
-        raise _Refused(Refusal.UNEQUAL_NUMBERS_OF_ROWS)
+        raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_ROWS)
     if not sides[0]:
-        raise _Refused(Refusal.NO_PAYLOAD)
+        raise RecordRefused(Refusal.NO_PAYLOAD)
     return list(zip(*sides, strict=True))
 
 
@@ -359,5 +370,5 @@ def _decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys:
     width = widths[0] if len(set(widths)) == 1 else 0
     wanted = width if reading.columns is None else reading.columns
     if any(found != wanted for found in widths) or width == 0:
-        raise _Refused(Refusal.WRONG_NUMBER_OF_CELLS, width)
+        raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS, width)
     return Decoded(None, tuple(rows), width, keys)

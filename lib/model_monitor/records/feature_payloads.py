@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_monitor.records.csv_rows import Row, cells_of
-from model_monitor.records.decoding import CSV, Half, csv_rows, json_text
-from model_monitor.records.outcome_payloads import RecordRefused, documents_in, encoding_of, found_at
+from model_monitor.records.decoding import CSV, Half, RecordRefused, csv_rows, json_text
+from model_monitor.records.outcome_payloads import documents_in, encoding_of, found_at
 from model_monitor.records.outcome_values import FeatureReading
 from model_monitor.records.refusals import Refusal
 

@@ -9,9 +9,10 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from model_monitor.records.decoding import Decoded
 from model_monitor.records.files_by_key import NO_FILES, FilesByKey
 from model_monitor.records.outcome_columns import outcomes_of_columns
-from model_monitor.records.outcome_records import cells_of_records, outcomes_of_documents, outcomes_of_lines
+from model_monitor.records.outcome_records import outcomes_of_documents, outcomes_of_lines, rows_of
 from model_monitor.records.outcome_values import OutcomeReading, OutcomeRows, judged
 from model_monitor.records.places import LINE
 from model_monitor.records.refusals import CELLS, REASON, Refusal
@@ -68,7 +69,7 @@ def _by_parts(count: int, decode: Callable[[slice], OutcomeRows], reading: Outco
         return replace(found, sources=found.sources + start)
 
     def refused(number: int, reason: Refusal) -> OutcomeRows:
-        return judged(cells_of_records([reason], np.array([number]), reading), reading)
+        return judged(rows_of([Decoded(reason)], np.array([number]), reading), reading)
 
     return OutcomeRows.joined(list(parts_of(0, count, decoded, refused)))
 

@@ -10,21 +10,30 @@ Source: C5.4, C6.3, C7.2a.
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 
 from model_monitor.records.csv_rows import cells_of
-from model_monitor.records.decoding import BASE64, CSV, GROUND_TRUTH, JSON, Half, csv_rows, is_base64, json_text
-from model_monitor.records.line_bytes import is_writable
+from model_monitor.records.decoding import (
+    BASE64,
+    CSV,
+    GROUND_TRUTH,
+    JSON,
+    Half,
+    RecordRefused,
+    csv_rows,
+    is_base64,
+    json_text,
+)
 from model_monitor.records.outcome_values import OutcomeReading
+from model_monitor.records.python_literals import python_literal
 from model_monitor.records.refusals import Refusal
 from model_monitor.states.labels import is_positive
 
@@ -36,17 +45,6 @@ INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)
 
 Outcome: TypeAlias = tuple[str | None, str | None, str | None]
 """Label, prediction, probability as texts; None for one that is missing or not asked for."""
-
-
-_Texts = TypeVar("_Texts", bound="tuple[str | None, ...]")
-
-
-class RecordRefused(Exception):
-    """The record is refused for `reason`."""
-
-    def __init__(self, reason: Refusal) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,18 +174,6 @@ def chosen(prediction: Any, probability: Any, reading: OutcomeReading) -> tuple[
     return _text(prediction), _text(probability)
 
 
-def as_texts(rows: list[_Texts]) -> list[_Texts]:
-    """The rows themselves.
-
-    Raises RecordRefused if one of the texts can't be written as UTF-8: JSON can spell half a surrogate pair.
-    """
-    for row in rows:
-        for text in row:
-            if text is not None and not text.isascii() and not is_writable(text):
-                raise RecordRefused(Refusal.NOT_UTF_8)
-    return rows
-
-
 def list_in(cell: str | None) -> Any:
     """A cell such as `[0.1, 0.9]` or `['a', 'b']` as a list; any other as it is."""
     if cell is None or not cell.lstrip().startswith("["):
@@ -195,7 +181,7 @@ def list_in(cell: str | None) -> Any:
     for parse in (json.loads, _literal):
         try:
             found = parse(cell.strip())
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, TypeError, RecursionError):
             continue
         return found if isinstance(found, list) else cell
     return cell
@@ -203,7 +189,7 @@ def list_in(cell: str | None) -> Any:
 
 def _literal(text: str) -> Any:
     """A literal of Python's that JSON can write: no bytes, no set."""
-    found = ast.literal_eval(text)
+    found = python_literal(text)
     json.dumps(found)
     return found
 

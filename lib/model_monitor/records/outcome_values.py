@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.records.decoded_rows import DecodedRows
 from model_monitor.records.decoding import Reading
 from model_monitor.records.refusals import Refusal
 
@@ -28,6 +29,9 @@ MISSING_TEXTS = pa.array(["", "NaN", "nan"])
 DECIMAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 """A number as people and programs write it; neither `0x1` nor Java's `1d`."""
 
+
+OUTCOMES = 3
+"""Label, prediction and probability, the first columns of what is found."""
 
 NO_RECORDS = Reading(())
 """Of a table, which has no records."""
@@ -81,28 +85,12 @@ class OutcomeReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
-    """What was found, before anybody looked at its value: one row for each outcome, and one for each refused record.
-
-    labels, predictions, probabilities: texts or numbers, null where there is none; None if they are not asked for. sources:
-    index of the record that a row is of; the rows of a record are consecutive. reasons: 0 but where the record is refused
-    already. features: texts, as many as are asked for.
-    """
-
-    labels: pa.Array
-    predictions: pa.Array | None
-    probabilities: pa.Array | None
-    sources: Indices
-    reasons: Reasons
-    features: tuple[pa.Array, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class OutcomeRows:
     """Outcomes as `states.OutcomeBuilder` takes them, beside the records that were refused.
 
-    Rows with a reason above 0 are refused records, one row each, whose other members mean nothing. sources, features: as in
-    `Cells`. Where an outcome may lack its label or prediction, that is null, and a score NaN.
+    Rows with a reason above 0 are refused records, one row each, whose other members mean nothing. sources: index of the record
+    that a row is of; the rows of a record are consecutive. features: texts, as many as are asked for. Where an outcome may lack
+    its label or prediction, that is null, and a score NaN. predictions, scores: None if they are not asked for.
     """
 
     labels: pa.Array
@@ -153,32 +141,38 @@ class OutcomeRows:
         )
 
 
-def judged(cells: Cells, reading: OutcomeReading) -> OutcomeRows:
-    """The outcomes among the cells. A record is kept or refused as a whole, for the first fault of its first bad row."""
-    reasons = cells.reasons
-    predictions, scores = None, None
+def judged(found: DecodedRows, reading: OutcomeReading) -> OutcomeRows:
+    """The outcomes among what was found. A record is kept or refused as a whole, for the first fault of its first bad row.
+
+    found: one row for each outcome and one for each refused record, of label, prediction, probability and features: texts or
+    numbers, null where there is none or none is asked for.
+    """
+    labels, predictions, probabilities = found.columns[:OUTCOMES]
+    reasons, scores = found.reasons, None
     if reading.numeric:
-        numbers, faults = _numbers(cells.labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
+        numbers, faults = _numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
         labels, reasons = pa.array(numbers), _first(reasons, faults)
-        if cells.predictions is not None:
-            numbers, faults = _numbers(cells.predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
+        if reading.prediction is not None:
+            numbers, faults = _numbers(predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
             predictions, reasons = pa.array(numbers), _first(reasons, faults)
     else:
-        labels, faults = _texts(cells.labels, Refusal.NO_LABEL, keeps_missing=reading.keeps_missing)
+        labels, faults = _texts(labels, Refusal.NO_LABEL, keeps_missing=reading.keeps_missing)
         reasons = _first(reasons, faults)
-        if cells.predictions is not None:
-            predictions, faults = _texts(cells.predictions, Refusal.NO_PREDICTION, keeps_missing=reading.keeps_missing)
+        if reading.prediction is not None:
+            predictions, faults = _texts(predictions, Refusal.NO_PREDICTION, keeps_missing=reading.keeps_missing)
             reasons = _first(reasons, faults)
-    if cells.probabilities is not None:
-        scores, faults = _numbers(cells.probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
+    if reading.probability is not None:
+        scores, faults = _numbers(probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
         if reading.keeps_missing:
             is_missing = faults == Refusal.NO_PROBABILITY
             scores, faults = np.where(is_missing, np.nan, scores), np.where(is_missing, np.int32(0), faults)
         reasons = _first(reasons, faults)
         outside = (scores < 0) | (scores > 1)
         reasons = _first(reasons, np.where(outside, np.int32(Refusal.PROBABILITY_OUT_OF_RANGE), np.int32(0)))
-    reasons = _of_whole_records(reasons, cells.sources)
-    rows = OutcomeRows(labels, predictions, scores, cells.sources, reasons, cells.features)
+    if reading.prediction is None:
+        predictions = None
+    reasons = _of_whole_records(reasons, found.lines)
+    rows = OutcomeRows(labels, predictions, scores, found.lines, reasons, found.columns[OUTCOMES:])
     return rows.where(rows.kept | rows.is_first)
 
 

@@ -17,7 +17,7 @@ from model_monitor.records.decoded_rows import Decoding
 from model_monitor.records.decoding import Reading
 from model_monitor.records.files_by_key import FilesByKey
 from model_monitor.records.labelled_lines import LabelledRecords, predicted
-from model_monitor.records.outcome_records import cells_of_records, record_of
+from model_monitor.records.outcome_records import record_of, rows_of
 from model_monitor.records.outcome_values import FeatureReading, OutcomeReading, judged
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.records.refusals import CELLS, REASON, Refusal
@@ -62,8 +62,7 @@ def found(lines, reading, **options):
 
 def alone(line, reading):
     """The same of one line, without the way that plain ones take."""
-    cells = cells_of_records([record_of(line.encode(), PATH, reading)], np.arange(1), reading)
-    rows = judged(cells, reading)
+    rows = judged(rows_of([record_of(line.encode(), PATH, reading)], np.arange(1), reading), reading)
     if rows.reasons[0]:
         return Refusal(int(rows.reasons[0]))
     columns = [*rows.features, *[rows.labels] * reading.with_label]

@@ -50,9 +50,9 @@ def rows(line, found=None, *, threshold=THRESHOLD, documents=False):
     """The rows of a line, with as many features as it has itself, or why it is refused."""
     asked = found or reading()
     alone = document_of(line, asked) if documents else record_of(line, PATH, asked)
-    if isinstance(alone, Refusal):
-        return alone
-    fixed = replace(asked, features=replace(asked.features, columns=len(alone[0]) - 3))
+    if alone.reason is not None:
+        return alone.reason
+    fixed = replace(asked, features=replace(asked.features, columns=len(alone.rows[0]) - 3))
     lines = pa.array([line], pa.binary()).view(pa.string())
     batch = pa.RecordBatch.from_pydict({LINE: lines, FILE_KEY: [FILES.keys[0]]})
     decoded = LabelledRecords(fixed, FILES, threshold, documents).rows(batch)

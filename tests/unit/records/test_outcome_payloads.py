@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from model_monitor.records.decoding import Half
-from model_monitor.records.outcome_payloads import RecordRefused, found_at, index_of, list_in, outcomes_of
+from model_monitor.records.decoding import Half, RecordRefused
+from model_monitor.records.outcome_payloads import found_at, index_of, list_in, outcomes_of
 from model_monitor.records.outcome_values import OutcomeReading
 from model_monitor.records.refusals import Refusal
 

@@ -162,10 +162,10 @@ def test_blocks_say_what_one_line_after_the_other_says(lines, reading):
     for number, record in enumerate(lines):
         alone = record_of(line_of(record).encode(), PATH, reading)
         outcomes = [outcome for source, outcome in together if source == number]
-        if isinstance(alone, Refusal):
-            assert outcomes == [alone]
+        if alone.reason is not None:
+            assert outcomes == [alone.reason]
         elif not any(isinstance(outcome, Refusal) for outcome in outcomes):
-            assert [label for label, _ in outcomes] == [label.strip() for label, _, _ in alone]
+            assert [label for label, _ in outcomes] == [label.strip() for label, _, _ in alone.rows]
 
 
 def test_json_lines_with_labels_are_outcomes():

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.records.outcome_values import Cells, OutcomeReading, judged
+from model_monitor.records.decoded_rows import DecodedRows
+from model_monitor.records.outcome_values import OutcomeReading, judged
 from model_monitor.records.refusals import Refusal
 
 CLASSES = OutcomeReading("y", "p", "s")
@@ -14,13 +15,13 @@ NUMBERS = OutcomeReading("y", "p", None, numeric=True)
 
 
 def cells(labels, predictions=None, probabilities=None, sources=None, reasons=None):
-    columns = [column if column is None else pa.array(column) for column in (predictions, probabilities)]
     rows = len(labels)
-    return Cells(
-        pa.array(labels),
-        *columns,
+    columns = [pa.nulls(rows) if column is None else pa.array(column) for column in (predictions, probabilities)]
+    return DecodedRows(
+        (pa.array(labels), *columns),
         np.arange(rows) if sources is None else np.array(sources),
         np.zeros(rows, dtype=np.int32) if reasons is None else np.array(reasons, dtype=np.int32),
+        np.zeros(rows, dtype=np.int32),
     )
 
 
@@ -51,8 +52,7 @@ def cells(labels, predictions=None, probabilities=None, sources=None, reasons=No
     ],
 )
 def test_a_classification_is_refused_for_its_first_fault(label, prediction, probability, refusal):
-    texts = [pa.array([value], pa.string()) for value in (label, prediction, probability)]
-    rows = judged(Cells(*texts, np.array([0]), np.zeros(1, np.int32)), CLASSES)
+    rows = judged(cells(*(pa.array([value], pa.string()) for value in (label, prediction, probability))), CLASSES)
 
     assert rows.reasons.tolist() == [refusal or 0]
 
@@ -77,10 +77,7 @@ def test_texts_lose_the_blanks_around_them():
     ],
 )
 def test_a_regression_needs_two_numbers(label, prediction, refusal):
-    rows = judged(
-        Cells(pa.array([label]), pa.array([prediction], pa.string()), None, np.array([0]), np.zeros(1, np.int32)),
-        NUMBERS,
-    )
+    rows = judged(cells([label], pa.array([prediction], pa.string())), NUMBERS)
 
     assert rows.reasons.tolist() == [refusal or 0]
 

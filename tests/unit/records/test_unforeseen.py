@@ -161,8 +161,8 @@ def test_the_driver_looks_at_lines_as_executors_do():
 
     assert decode(line, Reading(HALVES, sample={})).reason is Refusal.UNREADABLE_TYPE_ERROR
     assert opened(line, Reading(HALVES, sample={})) is Refusal.UNREADABLE_TYPE_ERROR
-    assert record_of(record, "", replace(BROKEN, label="0")) is Refusal.UNREADABLE_ATTRIBUTE_ERROR
-    assert document_of(b'{"y": 1}', BROKEN) in UNFORESEEN.values()
+    assert record_of(record, "", replace(BROKEN, label="0")).reason is Refusal.UNREADABLE_ATTRIBUTE_ERROR
+    assert document_of(b'{"y": 1}', BROKEN).reason in UNFORESEEN.values()
 
 
 def test_a_label_on_which_nobody_knows_what_to_do_is_kept_in_the_quarantine(tmp_path):
