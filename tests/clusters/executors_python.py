@@ -18,7 +18,8 @@ def make_environment(folder: Path) -> Path:
     pins = (ROOT / "requirements" / "run.txt").read_text(encoding="utf-8")
     wanted = [re.search(rf"^{name}==\S+$", pins, re.MULTILINE) for name in LIBRARIES]
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "--quiet"]
-    options = ["--disable-pip-version-check", "--no-deps", "--no-compile", "--only-binary", ":all:"]
+    # compiled: each executor would do it again, which takes it some seconds
+    options = ["--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
     _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
     _run([*pip, *options, *(pin.group() for pin in wanted if pin)])
     return folder

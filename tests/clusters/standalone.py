@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tests.jvms import SHORT_LIVED
+from tests.jvms import SHORT_LIVED, class_archive_options
 
 from model_monitor.launch.java import find_java
 from model_monitor.launch.spark_home import find_spark_home
@@ -90,7 +90,8 @@ def standalone_cluster(folder: Path) -> Iterator[Standalone]:
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_LOCAL_DIRS": str(folder / "local"),
         "SPARK_DAEMON_MEMORY": "256m",
-        "SPARK_DAEMON_JAVA_OPTS": SHORT_LIVED,
+        "SPARK_DAEMON_JAVA_OPTS": " ".join(class_archive_options()),
+        "JAVA_TOOL_OPTIONS": SHORT_LIVED,  # the executors' as well
     }
     running: list[subprocess.Popen[bytes]] = []
 
