@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
+from model_monitor.records.json_values import json_value
 from model_monitor.records.line_bytes import is_utf_8, is_writable
 from model_monitor.records.python_literals import python_literal
 from model_monitor.records.refusals import Refusal
@@ -105,7 +106,7 @@ class _Number(float):
 
 def _json(text: str) -> list[Any] | None:
     try:
-        value = json.loads(text, parse_float=_Number.of)
+        value = json_value(text, parse_float=_Number.of)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, list) else [value]

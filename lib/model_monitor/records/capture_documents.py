@@ -6,6 +6,7 @@ one line after the other, and so are those in which a member is written twice or
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from model_monitor.records.alike_lines import alike_lines
 from model_monitor.records.decoding import CSV, GROUND_TRUTH, Reading
-from model_monitor.records.line_bytes import Flags, buffer_of, holding, utf_8_flags
+from model_monitor.records.line_bytes import Flags, buffer_of, bytes_of, holding, starts_of, utf_8_flags
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.sampling import is_sampled
 from model_monitor.records.windows import Window, parse_time
@@ -27,6 +28,12 @@ FEW_LINES = 16
 
 LONG_DATA = 4096
 """Bytes of data of which a copy costs more than a look at its end."""
+
+DEEPEST = 500
+"""Python's parser gives up some hundred levels deeper than this, and Arrow's never: what is nested deeper is left to Python's,
+or it would depend on a line's neighbours whether it can be read."""
+
+TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 _HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
 
@@ -144,7 +151,7 @@ def table_of(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
 
 
 def _table_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
-    looks_good = _look_like_objects(lines)
+    looks_good = _look_like_objects(lines) & ~_are_deep(lines)
     good = lines if looks_good.all() else lines.filter(pa.array(looks_good))
     stretches = list(_parsed(good, schema)) or [_unknown(schema, 0)]
     table = pa.concat_tables(stretches).combine_chunks()
@@ -186,6 +193,16 @@ def _look_like_objects(lines: pa.StringArray) -> Flags:
     good: Flags = np.asarray(pc.starts_with(lines, "{")) & np.asarray(pc.ends_with(lines, "}")) & ~holding(lines, b"\0")
     is_text = utf_8_flags(lines)
     return good if is_text is None else good & is_text
+
+
+def _are_deep(lines: pa.StringArray) -> Flags:
+    """Whether each line opens more than `DEEPEST` objects and arrays."""
+    opened = np.flatnonzero((bytes_of(lines) | ord("{") - ord("[")) == ord("{"))  # the one is the other with this bit
+    deep: Flags = np.diff(np.searchsorted(opened, starts_of(lines))) > DEEPEST
+    for number in np.flatnonzero(deep).tolist():
+        outside = TEXT.sub(b"", lines[number].as_buffer().to_pybytes())
+        deep[number] = outside.count(b"[") + outside.count(b"{") > DEEPEST
+    return deep
 
 
 def _parsed(lines: pa.StringArray, schema: pa.Schema) -> Iterator[pa.Table]:

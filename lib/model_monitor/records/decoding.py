@@ -21,6 +21,7 @@ from typing import Any
 
 from model_monitor.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of
 from model_monitor.records.index_names import INDEX_NAMES
+from model_monitor.records.json_values import json_value
 from model_monitor.records.line_bytes import REPLACED, is_utf_8, is_writable
 from model_monitor.records.places import FILE_KEY, LINE
 from model_monitor.records.refusals import Refusal
@@ -150,7 +151,7 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
 def document_of(line: bytes) -> Any:
     """The JSON value of a line; members written twice count as the last of them."""
     try:
-        return json.loads(line.decode("utf-8", "replace"))
+        return json_value(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise RecordRefused(Refusal.NOT_A_JSON_OBJECT if is_utf_8(line) else Refusal.NOT_UTF_8) from None
 

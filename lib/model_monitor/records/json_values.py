@@ -1,0 +1,27 @@
+"""JSON as Python reads it, but for whole numbers of any length. Pure; runs on executors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def json_value(text: str, **options: Any) -> Any:
+    """The value that a text of JSON is. A whole number that is too long for Python is the text of its digits.
+
+    Arrow, which parses most lines, reads such a number as well, so that nothing else depends on who parses a line.
+    options: of `json.loads`. Raises ValueError or RecursionError for a text that is no JSON, or nested too deep.
+    """
+    try:
+        return json.loads(text, **options)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python reads up to 4,300 digits (sys.get_int_max_str_digits)
+        return json.loads(text, **options, parse_int=_whole)
+
+
+def _whole(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:
+        return digits

@@ -1,0 +1,97 @@
+"""A line means the same whatever stands beside it: neighbours decide who parses it, never what it is."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pytest
+from tests.unit.merging.lines import places_of
+from tests.unit.records.captured_lines import captured
+from tests.unit.records.merged_lines import merged
+
+from model_monitor.merging.captured import CapturedLines as Captures
+from model_monitor.merging.labels import GroundTruth
+from model_monitor.records.captured_lines import CapturedLines
+from model_monitor.records.decoding import Reading
+from model_monitor.records.outcome_decoders import LineDecoder
+from model_monitor.records.outcome_values import OutcomeReading
+from model_monitor.records.places import LINE
+from model_monitor.records.request_metadata import SCHEMA, request_metadata
+
+RECORD = json.dumps(captured(requestMetadata=None) | merged("1", "0.5") | {"requestMetadata": {"status": 200}})
+PLAIN = RECORD.encode()
+BAD = b'{"captureData": {"endpointInput": }}'
+"""Arrow refuses it, and with it the stretch of lines that it stands in."""
+
+ODD = {
+    "a number of 5,000 digits": "7" * 5_000,
+    "an array in 1,200 others": "[" * 1_200 + "]" * 1_200,
+    "an object in 1,200 others": '{"a":' * 1_200 + "1" + "}" * 1_200,
+    "an array in 300 others": "[" * 300 + "]" * 300,
+    "600 arrays beside one another": f"[{','.join(['[]'] * 600)}]",
+    "600 brackets in a text": json.dumps("[" * 600 + '\\"'),
+}
+
+
+def with_more(value: str) -> bytes:
+    return f'{RECORD[:-1]}, "more": {value}}}'.encode()
+
+
+def column_of(lines):
+    return pa.array(lines, pa.binary()).view(pa.string())
+
+
+def batch_of(lines):
+    return pa.RecordBatch.from_arrays([column_of(lines)], names=[LINE])
+
+
+def neighbourhoods(line):
+    """Lines among which the one stands first."""
+    return {"alone": [line], "plain ones": [line, *[PLAIN] * 40], "a bad one": [line, BAD, *[PLAIN] * 4]}
+
+
+def of_captures(lines, _):
+    rows = CapturedLines(Reading(("endpointInput", "endpointOutput"), columns=3)).rows(batch_of(lines))
+    return [rows.reasons[0], *(column[0].as_py() for column in rows.columns)]
+
+
+def of_outcomes(lines, _):
+    rows = LineDecoder(OutcomeReading(None, "0", None, records=Reading(("endpointOutput",))))(batch_of(lines))
+    return [rows.reasons[0], rows.labels[0].as_py(), rows.predictions[0].as_py()]
+
+
+def of_a_merge(lines, _):
+    records = Captures()(column_of(lines))
+    return [records.reasons[0], records.keys[0].as_py(), records.opened[0].as_py()]
+
+
+def of_labels(lines, folder):
+    (folder / "a.jsonl").write_bytes(b"{}\n")
+    found = GroundTruth(places_of(folder))._decoded(column_of(lines))
+    return [found.reasons[0], found.keys[0].as_py(), found.truths[0].as_py()]
+
+
+@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("decoded", [of_captures, of_outcomes, of_a_merge, of_labels])
+def test_a_line_is_what_it_is_alone(decoded, what, tmp_path):
+    found = {where: decoded(lines, tmp_path) for where, lines in neighbourhoods(with_more(ODD[what])).items()}
+
+    assert all(one == found["alone"] for one in found.values()), {where: one[0] for where, one in found.items()}
+
+
+@pytest.mark.parametrize("what", [what for what in ODD if "1,200" not in what])  # which are no request's
+def test_the_metadata_of_a_request_are_what_they_are_alone(what):
+    line = with_more(ODD[what])
+    beside = b'{"captureData": {}, "requestMetadata": {"status": "no number"}}'
+    alone, among = (
+        [column[0].as_py() for column in request_metadata(column_of(lines), pa.array([0] * len(lines)))]
+        for lines in ([line], [line, beside])
+    )
+
+    assert alone == among == [200, None, None]
+    assert len(alone) == len(SCHEMA.field("requestMetadata").type)
+
+
+def test_a_number_of_any_length_is_no_fault_of_its_record():
+    assert of_captures([with_more("7" * 5_000), BAD], None) == [0, "0.5", "31", "basic"]
