@@ -36,7 +36,7 @@ COMPRESSED_BEGINNINGS = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2")
 def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
     """The first bytes of a text file, decompressed if its name says that it is compressed.
 
-    refuse_nul: take NUL bytes for a sign of UTF-16; without it they are a fault of the lines that hold them.
+    refuse_nul: take NUL bytes in the first line for a sign of UTF-16; others are a fault of the lines that hold them.
 
     Raises BadInput if the file is of another kind than text, or compressed without saying so in its name.
     """
@@ -53,7 +53,7 @@ def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> b
             raise BadInput(
                 f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz and .bz2 are read)"
             )
-    if refuse_nul and b"\x00" in head[:1024]:
+    if refuse_nul and b"\x00" in head.lstrip(b"\xff\xfe\r\n").partition(b"\n")[0][:1024]:
         raise BadInput(f"{file.path}: holds NUL bytes, so it is not UTF-8 text; convert it (UTF-16 is a common cause)")
     return head
 

@@ -52,6 +52,24 @@ def test_a_line_ends_where_it_ends_for_the_reader(line_end):
     assert first_line(line_end) is None
 
 
+def test_a_nul_in_a_later_line_is_no_sign_of_utf_16(tmp_path):
+    dataset = read(tmp_path, "a,b\n1,2\n3,\x00\n5,6,7\n")
+    ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
+
+    assert (ledger.read, ledger.kept, ledger.refused) == (3, 2, {"wrong number of cells": 1})
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("text", ["a,b", "\na,b"])
+def test_utf_16_is_told_by_its_first_line(tmp_path, encoding, line_end, text):
+    (tmp_path / "a.csv").write_bytes(f"{text}\n1,2\n".replace("\n", line_end).encode(encoding))
+    engine = InProcess()
+
+    with pytest.raises(BadInput, match=r"a\.csv: holds NUL bytes, so it is not UTF-8 text"):
+        read_dataset(engine, list_dataset(engine, str(tmp_path)), CsvFormat(header=True))
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 def test_a_name_longer_than_any_is_a_fault_of_the_file(tmp_path, name):
     header = 'a,"' + "b" * 131_073 + '",c'
