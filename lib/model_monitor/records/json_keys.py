@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 
 def with_keys_once(row: Sequence[str]) -> str:
-    """The text of a row with the last value of each key of its objects; one that is no JSON as it is."""
+    """The text of a row with the last value of each key of its objects; one that is no JSON as it is, and nothing of one that
+    is nested too deep to be read."""
     try:
         return json.dumps(json.loads(row[0]))
     except ValueError:
         return row[0]
+    except RecursionError:
+        return "null"
