@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import bz2
 import csv
+import gzip
 import re
 import zlib
 from collections.abc import Sequence
+from io import BytesIO
 
 from model_monitor.errors import BadInput
 from model_monitor.reading.remedies import read_by_spark
@@ -42,9 +44,9 @@ def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> b
     """
     head = storage.read(file.path, HEAD_BYTES)
     if file.path.endswith(".gz"):
-        return _decompressed(file, head, zlib.decompressobj(wbits=31))
+        return _decompressed(file, gzip.GzipFile(fileobj=BytesIO(head)))
     if file.path.endswith(".bz2"):
-        return _decompressed(file, head, bz2.BZ2Decompressor())
+        return _decompressed(file, bz2.BZ2File(BytesIO(head)))
     for beginning, kind, written in FOREIGN_BEGINNINGS:
         if head.startswith(beginning):
             raise BadInput(f"{file.path}: is {kind}, not text; write --dataset-format {written}")
@@ -58,13 +60,20 @@ def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> b
     return head
 
 
-def _decompressed(file: StoredFile, head: bytes, decompressor: zlib._Decompress | bz2.BZ2Decompressor) -> bytes:
+def _decompressed(file: StoredFile, reader: gzip.GzipFile | bz2.BZ2File) -> bytes:
+    """The beginning of a compressed file, of all members that lie in it: they may be empty, or end within a line."""
+    text = bytearray()
     try:
-        return decompressor.decompress(head, HEAD_BYTES)
+        while len(text) < HEAD_BYTES and (piece := reader.read1(HEAD_BYTES - len(text))):
+            text += piece
+    except EOFError:  # of a larger file this is the beginning
+        pass
     except (zlib.error, OSError) as fault:
-        raise BadInput(
-            f"{file.path}: its name says that it is compressed, but it can't be decompressed ({fault})"
-        ) from fault
+        if not text:  # else it is behind a sound beginning, and whoever reads all of it decides
+            raise BadInput(
+                f"{file.path}: its name says that it is compressed, but it can't be decompressed ({fault})"
+            ) from fault
+    return bytes(text)
 
 
 def longest_line(storage: Storage, file: StoredFile) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 
 import pytest
@@ -10,10 +11,11 @@ from tests.engine_in_process import InProcess
 from model_monitor.data_quality.scan import scanned
 from model_monitor.errors import BadInput
 from model_monitor.reading.formats import CsvFormat
-from model_monitor.reading.heads import HEAD_BYTES, first_line, names_of
+from model_monitor.reading.heads import HEAD_BYTES, first_line, head_of, names_of
 from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.readers import read_dataset
 from model_monitor.states.measures import Measures
+from model_monitor.storage import LocalStorage
 
 TEXT = {
     "line separator": "\u2028",
@@ -57,6 +59,31 @@ def test_a_nul_in_a_later_line_is_no_sign_of_utf_16(tmp_path):
     ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
 
     assert (ledger.read, ledger.kept, ledger.refused) == (3, 2, {"wrong number of cells": 1})
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress])
+@pytest.mark.parametrize("members", [[b"", b"a,b\n1,2\n"], [b"\n", b"", b"a,", b"b\n1,2\n"], [b"a,b\n", b"1,2\n"]])
+def test_the_header_line_is_looked_for_in_all_members_of_a_compressed_file(tmp_path, compress, members):
+    """As gzip and bzip2 have it: members that stand one behind the other are one file."""
+    file = tmp_path / f"a.csv.{'gz' if compress is gzip.compress else 'bz2'}"
+    file.write_bytes(b"".join(map(compress, members)))
+    [listed] = LocalStorage().list_files(str(tmp_path))
+
+    assert head_of(LocalStorage(), listed).strip() == b"a,b\n1,2"
+
+
+def test_what_stands_behind_the_last_member_is_left_to_the_reader(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n") + b"\x00" * 512)
+    [listed] = LocalStorage().list_files(str(tmp_path))
+
+    assert head_of(LocalStorage(), listed) == b"a,b\n1,2\n"
+
+
+def test_no_more_than_the_beginning_of_a_compressed_file_is_decompressed(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a" * (HEAD_BYTES - 3)) + gzip.compress(b"b" * 10))
+    [listed] = LocalStorage().list_files(str(tmp_path))
+
+    assert head_of(LocalStorage(), listed)[-5:] == b"aabbb"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
