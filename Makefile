@@ -36,7 +36,7 @@ demo: setup ## generate an example, baseline it, monitor an hour of it, and say 
 test: $(VENV)/.test classes ## run the tests, but for those of test-all; ARGS='tests/unit -k kll' chooses some of all
 	@$(PYTEST) $(if $(NAMED),,-m "not rest and not slow") $(ARGS)
 
-test-all: $(VENV)/.test classes .venv-airflow/.made ## run what `make test` leaves out: S3, clusters, Airflow, servers, a fresh clone
+test-all: $(VENV)/.test classes .venv-airflow/.made ## run what `make test` leaves out: S3, clusters, Airflow, servers, a fresh clone, damaged windows
 	@$(PYTEST) -m "rest and not slow" $(ARGS)
 
 test-slow: $(VENV)/.test classes .venv-airflow/.made ## run the tests that take minutes each, which nothing else runs

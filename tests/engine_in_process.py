@@ -1,17 +1,20 @@
 """An engine without Spark, as small as can be: local files of text, one partition after the other, in this process.
 
 It shows that the seam is all that readers of lines and scans ask for. Files are cut as Hadoop cuts text: a line belongs to the
-piece in which its first byte lies, or right behind it (org.apache.hadoop.mapred.LineRecordReader).
+piece in which its first byte lies, or right behind it (org.apache.hadoop.mapred.LineRecordReader). Lines hold whatever bytes
+there are, without the mark at the beginning of a file; a compressed file is one piece.
 """
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 
 from model_monitor.engine.partitions import partition_bytes
@@ -19,9 +22,11 @@ from model_monitor.engine.protocol import LINE_KEY, PARTITION
 from model_monitor.engine.state_rows import batch_of_states, fold, rows_of_states
 from model_monitor.records.files_by_key import FilesByKey, keys_of
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
+from model_monitor.states.text_hashing import xxhash64_of_texts
 from model_monitor.storage import LocalStorage, local_path
 
 BATCH_ROWS = 1000
+BYTE_ORDER_MARK = "\ufeff".encode()
 
 
 @dataclass(frozen=True)
@@ -67,17 +72,18 @@ class TextLines:
     def _pieces(self):
         for file in self.files:
             size = len(LocalStorage().read(file))
-            yield from ((file, start) for start in range(0, size, self.piece_bytes))
+            starts = range(0, size, size if file.endswith(".gz") else self.piece_bytes)
+            yield from ((file, start) for start in starts)
 
     def _reader(self, names, file: str, start: int):
         def read():
-            lines = [line for line in self._lines(file, start) if self.with_blank or line.strip()]
+            lines = [line for line in self._lines(file, start) if self.with_blank or line.strip(b" ")]
             known = {
-                LINE: lambda some: pa.array(some, pa.string()),
+                LINE: lambda some: pa.array(some, pa.binary()).view(pa.string()),
                 FILE: lambda some: pa.repeat(f"file:{local_path(file)}", len(some)),
                 BLOCK_START: lambda some: pa.repeat(start, len(some)),
                 FILE_KEY: lambda some: pa.repeat(keys_of([_name(file)])[0], len(some)),
-                LINE_KEY: lambda some: pa.array(keys_of(some), pa.int64()),
+                LINE_KEY: lambda some: pa.array(keys_of_lines(some), pa.int64()),
             }
             for first in range(0, len(lines), BATCH_ROWS):
                 some = lines[first : first + BATCH_ROWS]
@@ -85,11 +91,17 @@ class TextLines:
 
         return read
 
-    def _lines(self, file: str, start: int) -> Iterator[str]:
+    def _lines(self, file: str, start: int) -> Iterator[bytes]:
+        content = LocalStorage().read(file)
+        if file.endswith(".gz"):
+            yield from gzip.decompress(content).removeprefix(BYTE_ORDER_MARK).splitlines()
+            return
         place = 0
-        for line in LocalStorage().read(file).splitlines(keepends=True):
-            if start < place <= start + self.piece_bytes or place == start == 0:
-                yield line.decode().rstrip("\r\n")
+        for line in content.splitlines(keepends=True):
+            if place == start == 0:
+                yield line.removeprefix(BYTE_ORDER_MARK).rstrip(b"\r\n")
+            elif start < place <= start + self.piece_bytes:
+                yield line.rstrip(b"\r\n")
             place += len(line)
 
 
@@ -138,6 +150,12 @@ class States:
         if not adders:
             return found
         return list(rows_of_states(fold([batch_of_states(found)])))
+
+
+def keys_of_lines(lines: list[bytes]) -> list[int]:
+    """Spark's xxhash64 of lines, whatever bytes they hold."""
+    column = pa.array(lines, pa.binary()).view(pa.string())
+    return xxhash64_of_texts(column).view(np.int64).tolist()
 
 
 def _name(file: str) -> str:

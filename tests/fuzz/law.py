@@ -1,0 +1,230 @@
+"""The law of a window, and how many windows were held against it.
+
+Every record that is read is kept, dropped, outside the window, sampled out, captured for its metadata alone or refused for a
+reason. What is kept are the values that a plain decoder finds (`reference`). Nothing of it depends on how files are cut into
+partitions. Nothing ends a window.
+
+FUZZ_SECONDS in the environment says how long windows are tried, all kinds together (60). FUZZ_SEED names the one window to try
+again, FUZZ_WINDOWS how many there are at most.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+from tests.engine_in_process import InProcess
+from tests.fuzz.reference import OUTSIDE, REFUSED, SAMPLED_OUT, UNCLAIMED, WITHOUT_DATA, same
+from tests.fuzz.windows import Window
+
+from model_monitor.records.files_by_key import keys_of
+from model_monitor.records.outcome_decoders import rows_of_blocks
+from model_monitor.records.places import FILE_KEY, LINE
+from model_monitor.records.refusals import REASON, UNFORESEEN, Refusal
+
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "60"))
+SEED = os.environ.get("FUZZ_SEED")
+WINDOWS = int(os.environ.get("FUZZ_WINDOWS", "1000000000"))
+
+PARTITIONS = (1, 2, 7)
+
+LEFT_OUT = {
+    Refusal.OUTSIDE_WINDOW: OUTSIDE,
+    Refusal.SAMPLED_OUT: SAMPLED_OUT,
+    Refusal.WITHOUT_DATA: WITHOUT_DATA,
+}
+
+UNFORESEEN_TEXTS = {Refusal.UNREADABLE.text, *(reason.text for reason in UNFORESEEN.values())}
+MOST_UNFORESEEN = 0.001
+"""Of the refusals; more, and a reason is missing."""
+
+LEAST_CLAIMED = 0.8
+"""Of the records; with fewer the plain decoder says too little."""
+FEW_RECORDS = 1_000
+
+
+@dataclass
+class Tally:
+    """What was tried. unforeseen: the seeds of some windows with such a refusal."""
+
+    windows: int = 0
+    records: int = 0
+    kept: int = 0
+    unclaimed: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    unforeseen: list[int] = field(default_factory=list)
+
+    @property
+    def unforeseen_share(self) -> float:
+        found = sum(self.refused[text] for text in UNFORESEEN_TEXTS)
+        return found / max(1, sum(self.refused.values()))
+
+    def __str__(self) -> str:
+        reasons = "".join(f"\n  {count:>9,} {reason}" for reason, count in self.refused.most_common())
+        return (
+            f"{self.windows:,} windows, {self.records:,} records, {self.kept:,} kept, {self.unclaimed:,} unclaimed, "
+            f"{sum(self.refused.values()):,} refused, unforeseen {self.unforeseen_share:.4%} {self.unforeseen}{reasons}"
+        )
+
+    def require_few_unforeseen(self) -> None:
+        assert self.unforeseen_share <= MOST_UNFORESEEN, str(self)
+        assert self.unclaimed <= (1 - LEAST_CLAIMED) * max(self.records, FEW_RECORDS), str(self)
+
+
+def seeds(seconds: float) -> Iterator[int]:
+    """0, 1, 2, … for so long; the one of FUZZ_SEED alone if it names one."""
+    if SEED is not None:
+        yield int(SEED)
+        return
+    end, seed = time.monotonic() + seconds, 0
+    while seed < WINDOWS and time.monotonic() < end:
+        yield seed
+        seed += 1
+
+
+def tried(name: str, seconds: float, hold: Callable[[int, Tally], None]) -> Tally:
+    """Windows by their seeds, for so long; the first that breaks the law is named with the way to try it again."""
+    tally = Tally()
+    for seed in seeds(seconds):
+        try:
+            hold(seed, tally)
+        except Exception as fault:
+            test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
+            again = f"FUZZ_SEED={seed} .venv/bin/python -m pytest '{test}'"
+            raise AssertionError(
+                f"window {seed} of {name} breaks the law; try it again by\n  {again}\n{fault}"
+            ) from fault
+        tally.windows += 1
+    print(f"{name}: {tally}")
+    tally.require_few_unforeseen()
+    return tally
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a job makes of a window, cut into pieces. rows: a reason, or the cells of each row."""
+
+    rows: list[Any]
+    ledger: dict[str, Any]
+    documents: list[Any]
+    requests: Any
+
+
+def found_in(window: Window, pieces: int, *, with_rows: bool) -> Found:
+    """What a scan makes of a window whose files are cut into so many pieces each. with_rows: ask for them as well."""
+    engine = InProcess(-(-window.largest_file // pieces))
+    with window.kind.read(engine, str(window.folder)) as dataset:
+        scanned = window.kind.scanned(dataset)
+        ledger = dataset.ledger(scanned.rows).to_json_dict()
+        rows = dataset.rows if window.kind.outcomes else dataset.rows.rows
+        features = 3 if window.kind.outcomes else len(dataset.names)
+        requests = None if scanned.requests is None else scanned.requests.to_bytes()
+        return Found(
+            [row for batch in rows.batches() for row in rows_in(batch, features)] if with_rows else [],
+            {"records": ledger["records"], "rows": ledger["rows"]},
+            window.kind.documents(scanned.state) if ledger["records"]["kept"] else [],
+            requests,
+        )
+
+
+def rows_in(batch: pa.RecordBatch, features: int) -> list[Any]:
+    """The rows of a decoded batch: the reason of a refused one, else its cells."""
+    columns = [batch.column(f"c{position}").to_pylist() for position in range(features)]
+    reasons = batch.column(REASON).to_pylist()
+    return [Refusal(reason) if reason else row for reason, row in zip(reasons, zip(*columns, strict=True), strict=True)]
+
+
+def alone(window: Window, line: bytes, path: str) -> list[Any]:
+    """The rows of a line that stands alone."""
+    engine = InProcess()
+    dataset = window.kind.read(engine, str(window.folder))
+    columns = [pa.array([line], pa.binary()).view(pa.string()), pa.array(keys_of([f"file://{path}"]), pa.int64())]
+    batch = pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY])
+    if window.kind.outcomes:
+        return [row for one in rows_of_blocks(dataset.decoder, (), [batch]) for row in rows_in(one, 3)]
+    return rows_in(dataset.rows.decoding(batch), len(dataset.names))
+
+
+def hold(window: Window, tally: Tally) -> None:
+    """Raises AssertionError if a window breaks the law."""
+    expected, became = [], Counter()
+    lines = window.lines
+    for line, path in lines:
+        answer = window.kind.answer(line, path)
+        if answer == UNCLAIMED:
+            tally.unclaimed += 1
+            answer = alone(window, line, path)
+            became[REFUSED if isinstance(answer[0], Refusal) else "kept"] += 1
+            expected += [(line, row) for row in answer]
+        elif isinstance(answer, str):
+            became[answer] += 1
+            expected.append((line, answer))
+        else:
+            became["kept"] += 1
+            expected += [(line, row) for row in answer]
+    became[REFUSED] -= window.kind.header_lines * len(window.files)
+    first = None
+    for pieces in PARTITIONS:
+        with_rows = pieces == PARTITIONS[window.seed % len(PARTITIONS)]
+        found = found_in(window, pieces, with_rows=with_rows)
+        if with_rows:
+            require_rows(expected, found.rows, pieces)
+        require_account(found.ledger, became, len(lines) - window.kind.header_lines * len(window.files))
+        if first is None:
+            first = found
+        assert found.ledger == first.ledger, f"in {pieces} pieces: {found.ledger} instead of {first.ledger}"
+        assert found.requests == first.requests, f"in {pieces} pieces other requests"
+        difference = next(differences(first.documents, found.documents, ""), None)
+        assert difference is None, f"in {pieces} pieces other documents: {difference}"
+    assert first is not None
+    tally.records += first.ledger["records"]["read"]
+    tally.kept += first.ledger["records"]["kept"]
+    refused = first.ledger["records"]["quarantined"]
+    tally.refused.update(refused)
+    if UNFORESEEN_TEXTS & set(refused):
+        tally.unforeseen.append(window.seed)
+
+
+def require_rows(expected: list[tuple[bytes, Any]], found: list[Any], pieces: int) -> None:
+    for (line, wanted), row in zip(expected, found, strict=False):
+        assert is_answer(wanted, row), f"in {pieces} pieces\n{line[:3000]!r}\nis {row!r}\ninstead of {wanted!r}"
+    assert len(found) == len(expected), f"{len(found)} rows instead of {len(expected)}"
+
+
+def is_answer(wanted: Any, row: Any) -> bool:
+    """Whether a row is what was expected of it."""
+    if isinstance(row, Refusal):
+        return wanted in (row, LEFT_OUT.get(row, REFUSED))
+    return isinstance(wanted, tuple) and len(wanted) == len(row) and all(map(same, wanted, row))
+
+
+def require_account(ledger: dict[str, Any], became: Counter[str], read: int) -> None:
+    """Every record is accounted for, and as what it is."""
+    records = ledger["records"]
+    parts = [records[name] for name in ("kept", "dropped_by_script", "outside_window", "sampled_out", "without_data")]
+    assert records["read"] == read == sum(parts) + sum(records["quarantined"].values()), (read, records)
+    told = {"kept": records["kept"], OUTSIDE: records["outside_window"], SAMPLED_OUT: records["sampled_out"]}
+    told |= {WITHOUT_DATA: records["without_data"], REFUSED: sum(records["quarantined"].values())}
+    assert {name: count for name, count in told.items() if count} == {k: n for k, n in became.items() if n}, records
+
+
+def differences(one: Any, other: Any, place: str) -> Iterator[str]:
+    """Where two documents differ by more than the last digits of a sum."""
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        for key in one:
+            yield from differences(one[key], other[key], f"{place}.{key}")
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        if ".sketch.data[" in place:  # the values that a sketch holds, in the order in which they came
+            one, other = sorted(one), sorted(other)
+        for number, pair in enumerate(zip(one, other, strict=True)):
+            yield from differences(*pair, f"{place}[{number}]")
+    elif not (
+        one == other or (isinstance(one, float) and isinstance(other, float) and math.isclose(one, other, rel_tol=1e-9))
+    ):
+        yield f"{place}: {other!r} instead of {one!r}"

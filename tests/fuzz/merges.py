@@ -1,0 +1,255 @@
+"""Windows of damaged captures, transform outputs and labels, as a merge takes them: its tasks, one partition after the other."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from tests.engine_in_process import InProcess
+from tests.fuzz import reference
+from tests.fuzz.damage import file_of
+from tests.fuzz.law import PARTITIONS, UNFORESEEN_TEXTS, Tally
+from tests.fuzz.reference import REFUSED, UNCLAIMED
+from tests.fuzz.windows import captured, half, of_documents
+from tests.unit.merging.lines import counts_in, joined
+
+from model_monitor.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures
+from model_monitor.merging.file_places import FilePlaces
+from model_monitor.merging.labels import GroundTruth, LabelAccount
+from model_monitor.merging.parts import Kind, Parts
+from model_monitor.merging.rows import SCHEMA, Counts
+from model_monitor.merging.sources import list_hours
+from model_monitor.merging.transform_lines import Outputs
+from model_monitor.records.refusals import LEFT_OUT, Refusal
+
+HOUR = "2022/04/18/00"
+IDS = 40
+TRUTH = ',"groundTruthData":'
+"""Where a merged record's label begins: within a text the quotes would be escaped."""
+
+
+def request(rng: random.Random) -> dict[str, Any]:
+    """A captured request with one of a few ids."""
+    record = captured(rng)
+    record["eventMetadata"] |= {"eventId": f"id-{rng.randrange(IDS)}"}
+    if rng.random() < 0.3:
+        record["eventMetadata"]["inferenceId"] = f"id-{rng.randrange(IDS)}"
+    return record
+
+
+def label(rng: random.Random) -> dict[str, Any]:
+    """The label of one of these ids."""
+    truth = half(rng.choice(("0", "1", "1.50", " 1 ")), "OUTPUT", rng.choice(("CSV", "CSV", "JSON", "csv")))
+    return {"groundTruthData": truth, "eventMetadata": {"eventId": f"id-{rng.randrange(IDS)}"}, "eventVersion": "0"}
+
+
+def output(rng: random.Random) -> dict[str, Any]:
+    """An output of a batch transform, with what was appended to it."""
+    times = ("2022-04-18T00:10:00Z", "2022-04-18T00:10:00Z", "now", None)
+    return {
+        "p": rng.random(),
+        "SageMakerInferenceId": f"id-{rng.randrange(IDS)}",
+        "SageMakerInferenceTime": rng.choice(times),
+    }
+
+
+def output_cells(rng: random.Random, count: int) -> list[bytes]:
+    """The same as CSV."""
+    lines = of_documents(output, rng, count)
+    rows = [line for line in lines if rng.random() < 0.1]
+    while len(rows) < count:
+        text = f"{rng.random():.3f},a b,id-{rng.randrange(IDS)},2022-04-18T00:10:00Z"
+        at = rng.randrange(len(text))
+        rows.append((text[:at] + rng.choice('",. 0Zé') + text[at + 1 :] if rng.random() < 0.3 else text).encode())
+    return rows
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder with one hour's files of a side of the merge."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, folder: Path, parts: Iterable[list[bytes]], rng: random.Random) -> Source:
+        place = folder / HOUR
+        place.mkdir(parents=True, exist_ok=True)
+        for old in place.iterdir():
+            old.unlink()
+        for number, lines in enumerate(parts):
+            (place / f"part-{number}.jsonl").write_bytes(file_of(lines, rng))
+        return cls(folder)
+
+    @property
+    def lines(self) -> list[bytes]:
+        files = sorted((self.folder / HOUR).iterdir())
+        return [line for file in files for line in reference.lines_of(file.read_bytes())]
+
+    @property
+    def places(self) -> FilePlaces:
+        listed = list_hours(InProcess(), str(self.folder), None)
+        return FilePlaces.of(listed.files, listed.branches)
+
+    def rows(self, task: Any, pieces: int) -> list[pa.RecordBatch]:
+        """What a task makes of the files, each cut into so many pieces."""
+        largest = max(file.stat().st_size for file in (self.folder / HOUR).iterdir())
+        engine = InProcess(-(-largest // pieces))
+        lines = engine.lines([str(self.folder)])
+        return lines.partitions(*task.inputs).mapped(task, SCHEMA).batches()
+
+
+def of_seed(name: str, seed: int, make: Any, folder: Path) -> Source:
+    rng = random.Random(f"{name} {seed}")
+    lines = make(rng, rng.choice((2, 8, 8, 30, 30, 100)))
+    at = rng.randrange(1, len(lines) + 1)
+    return Source.of(folder / name, [part for part in (lines[:at], lines[at:]) if part], rng)
+
+
+def column_of(lines: list[bytes]) -> pa.StringArray:
+    return pa.array(lines, pa.binary()).view(pa.string())
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a merge has to make of its two sides. merged: how often each pair of a capture and its label is there."""
+
+    captures: list[tuple[str, str]]
+    refused: int
+    truths: dict[str, tuple[str, str]]
+    labels: int
+    refused_labels: int
+
+    @property
+    def merged(self) -> Counter[tuple[str, tuple[str, str]]]:
+        return Counter((text, self.truths[key]) for key, text in self.captures if key in self.truths)
+
+
+def expected_captures(source: Source, decoder: Any, answer: Any, tally: Tally) -> tuple[list[tuple[str, str]], int]:
+    """Key and text of every capture that is kept, and how many are refused or left out."""
+    kept, refused = [], 0
+    for line in source.lines:
+        found = answer(line)
+        tally.unclaimed += found == UNCLAIMED
+        if found == UNCLAIMED:
+            records = decoder(column_of([line]))
+            found = REFUSED if records.reasons[0] else [(records.keys[0].as_py(), None, None)]
+        if isinstance(found, str):
+            refused += 1
+            continue
+        [(key, *_)] = found
+        kept.append((key, line.decode().rstrip(" \t\r")[:-1]))
+    return kept, refused
+
+
+def expected_labels(source: Source, tally: Tally, *, repairing: bool) -> tuple[dict[str, tuple[str, str]], int, int]:
+    """The last label of every id, how many records there are, and how many of them are refused."""
+    truths, read, refused = {}, 0, 0
+    for line in source.lines:
+        found = reference.ground_truth(line, repairing=repairing)
+        tally.unclaimed += found == UNCLAIMED
+        if found == UNCLAIMED:
+            alone = GroundTruth(source.places, repairing=repairing)._decoded(column_of([line]))
+            texts = zip(alone.reasons.tolist(), alone.keys.to_pylist(), alone.truths.to_pylist(), strict=True)
+            found = [(key, *json.loads(truth).values()) for reason, key, truth in texts if not reason] or REFUSED
+        read += 1 if isinstance(found, str) else len(found)
+        refused += isinstance(found, str)
+        truths |= {} if isinstance(found, str) else {key: (data, encoding) for key, data, encoding in found}
+    return truths, read, refused
+
+
+def hold_merge(seed: int, tally: Tally, folder: Path) -> None:
+    """Raises AssertionError unless every capture and every label of a window is accounted for, and captures meet their labels."""
+    repairing = seed % 2 == 0
+    captures = of_seed("captures", seed, lambda rng, count: of_documents(request, rng, count), folder)
+    labels = of_seed("labels", seed, lambda rng, count: of_documents(label, rng, count), folder)
+    kept, refused = expected_captures(captures, CapturedLines(), reference.joinable, tally)
+    expected = Expected(kept, refused, *expected_labels(labels, tally, repairing=repairing))
+    if any(
+        file.read_bytes().lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") for file in (labels.folder / HOUR).iterdir()
+    ):
+        return  # perhaps one array over several lines
+    for pieces in PARTITIONS:
+        rows = captures.rows(Captures(CapturedLines(), captures.places), pieces)
+        rows += labels.rows(GroundTruth(labels.places, repairing=repairing), pieces)
+        counts = require_merged(rows, captures, expected, f"in {pieces} pieces")
+    account = LabelAccount.of(counts)
+    assert account.read == expected.labels, (account, expected.labels)
+    assert sum(account.refused.values()) == expected.refused_labels, (account, expected.refused_labels)
+    assert account.ids == len(expected.truths), (account, expected.truths)
+    tally.kept += account.read - expected.refused_labels
+    noted(tally, seed, counts, len(captures.lines) + account.read, len(expected.captures), account.refused)
+
+
+def require_merged(rows: list[pa.RecordBatch], source: Source, expected: Expected, where: str) -> Counts:
+    """The counts of a merge, whose merged lines are what they should be."""
+    branches = list_hours(InProcess(), str(source.folder), None).branches
+    lines, counts = joined(rows, Parts(branches, 1))
+    found: Counter[Any] = Counter()
+    for text in (text for (kind, _), texts in lines.items() if kind is Kind.MERGED for text in texts):
+        record, _, truth = text.rpartition(TRUTH)
+        members = json.loads(truth.removesuffix("}"))
+        found[record, (members["data"], members["encoding"])] += 1
+    differing = next(iter((found - expected.merged) + (expected.merged - found)), None)
+    assert differing is None, (
+        f"{where}: {differing} is merged {found[differing]} times, not {expected.merged[differing]}"
+    )
+    refused = sum(counts.of(REFUSED_CAPTURES).values())
+    waiting, labelled = (sum(counts.of(name).values()) for name in ("waiting", "labelled"))
+    assert refused == expected.refused, f"{where}: {refused} captures refused, not {expected.refused}"
+    assert waiting + labelled == len(expected.captures), (
+        f"{where}: {waiting + labelled} kept, not {len(expected.captures)}"
+    )
+    return counts
+
+
+def noted(tally: Tally, seed: int, counts: Counts, records: int, kept: int, more: Any) -> None:
+    refused = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_CAPTURES).items()}
+    told = Counter({reason.text: count for reason, count in refused.items() if reason not in LEFT_OUT})
+    told.update({reason.text: count for reason, count in more.items()})
+    tally.records += records
+    tally.kept += kept
+    tally.refused.update(told)
+    if UNFORESEEN_TEXTS & set(told):
+        tally.unforeseen.append(seed)
+
+
+def hold_outputs(seed: int, tally: Tally, folder: Path, encoding: str) -> None:
+    """Raises AssertionError unless every output of a transform is accounted for, and kept as the model wrote it."""
+    make = output_cells if encoding == "CSV" else lambda rng, count: of_documents(output, rng, count)
+    source = of_seed(f"outputs-{encoding}", seed, make, folder)
+    decoder = Outputs(encoding)
+    wanted, refused = [], 0
+    for line in source.lines:
+        answer = reference.transform_output(line, encoding)
+        tally.unclaimed += answer == UNCLAIMED
+        if answer == UNCLAIMED:
+            records = decoder(column_of([line]))
+            answer = REFUSED if records.reasons[0] else [(records.keys[0].as_py(), data_of(records.opened[0].as_py()))]
+        if isinstance(answer, str):
+            refused += 1
+        else:
+            wanted += answer
+    for pieces in PARTITIONS:
+        rows = source.rows(Captures(decoder, source.places), pieces)
+        kept = [row for batch in rows for row in batch.to_pylist() if row["key"] is not None]
+        found = [(row["key"], data_of(row["text"])) for row in kept]
+        for (key, data), (own, written) in zip(found, wanted, strict=True):
+            is_same = (
+                data == written if isinstance(written, str) else json.dumps(json.loads(data)) == json.dumps(written)
+            )
+            assert key == own, f"in {pieces} pieces: {key!r} instead of {own!r}"
+            assert is_same, f"in {pieces} pieces: {data!r} instead of {written!r}"
+        assert sum(counts_in(rows).of(REFUSED_CAPTURES).values()) == refused
+    noted(tally, seed, counts_in(rows), len(source.lines), len(wanted), {})
+
+
+def data_of(text: str) -> str:
+    """The output in a captured record without its last brace."""
+    data: str = json.loads(text + "}")["captureData"]["batchTransformOutput"]["data"]
+    return data

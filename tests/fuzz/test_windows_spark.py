@@ -1,0 +1,140 @@
+"""The same law on Spark, for a sample of windows in one session: files as partitions, compressed ones, the quarantine."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pyspark.sql.functions as F
+import pytest
+from tests.fuzz import reference
+from tests.fuzz.law import PARTITIONS, SECONDS, UNFORESEEN_TEXTS, differences, require_account, tried
+from tests.fuzz.reference import REFUSED, UNCLAIMED
+from tests.fuzz.windows import HOUR, KINDS, Kind, document, of_documents
+
+from model_monitor.reading.formats import JsonFormat
+from model_monitor.reading.listing import list_dataset
+from model_monitor.reading.quarantine import write_quarantine
+from model_monitor.reading.readers import read_dataset
+from model_monitor.records.refusals import REASON
+
+pytestmark = pytest.mark.timeout(SECONDS + 300)
+
+
+def _objects(session, path):
+    return read_dataset(session, list_dataset(session, path), JsonFormat(), flatten_json=True)
+
+
+OBJECTS = Kind(
+    "objects", partial(of_documents, document), lambda line, _: reference.json_object(line), _objects
+)  # Spark parses them
+
+ON_SPARK = [kind for kind in KINDS if kind.name in ("captures", "captures-sampled", "merged", "csv")] + [OBJECTS]
+SHARE = 0.3 / len(ON_SPARK)
+
+
+@pytest.fixture
+def file_by_file(spark):
+    """Every file is a partition of its own, however small."""
+    name = "spark.sql.files.openCostInBytes"
+    before = spark.conf.get(name)
+    spark.conf.set(name, str(2**40))
+    yield spark
+    spark.conf.set(name, before)
+
+
+def written(lines: list[bytes], header_lines: int, files: int, folder: Path, *, compressed: bool) -> None:
+    """The lines in so many files; compressed ones are of two members, one behind the other."""
+    place = folder / HOUR
+    place.mkdir(parents=True, exist_ok=True)
+    for old in place.iterdir():
+        old.unlink()
+    rest, header = lines[header_lines:], lines[:header_lines]
+    for number in range(files):
+        some = [*header, *rest[number::files]]
+        ends = [b"".join(line + b"\n" for line in part) for part in (some[:1], some[1:])]
+        if compressed:
+            (place / f"part-{number}.gz").write_bytes(b"".join(map(gzip.compress, ends)))
+        else:
+            (place / f"part-{number}.txt").write_bytes(b"".join(ends))
+
+
+def hold(seed, tally, kind, spark, folder):
+    rng = random.Random(f"{kind.name} {seed}")
+    raw = kind.lines(rng, rng.choice((8, 30, 60)))
+    lines = [piece for line in raw for piece in reference.lines_of(b"\n" + line)]  # a line end within it makes two
+    path = f"{folder}/{HOUR}/part-0.txt"
+    answers = [kind.answer(line, path) for line in lines]
+    claimed = Counter(row for one in answers if isinstance(one, list) for row in one if kind is not OBJECTS)
+    first = None
+    for files in PARTITIONS:
+        written(lines, kind.header_lines, files, folder, compressed=files == 2)
+        with kind.read(spark, str(folder)) as dataset:
+            scanned = kind.scanned(dataset)
+            ledger = dataset.ledger(scanned.rows).to_json_dict()
+            records = ledger["records"]
+            found = {"records": records, "documents": kind.documents(scanned.state) if records["kept"] else []}
+            if files == PARTITIONS[seed % len(PARTITIONS)]:
+                require_values(kind, dataset, claimed, answers)
+                require_quarantine(dataset, records["quarantined"], folder.parent / "output", lines)
+        first = first or found
+        assert found["records"] == first["records"], f"in {files} files: {records} instead of {first['records']}"
+        difference = next(differences(first["documents"], found["documents"], ""), None)
+        assert difference is None, f"in {files} files other documents: {difference}"
+    became = Counter("kept" if isinstance(one, list) else one for one in answers)
+    became[REFUSED] -= kind.header_lines
+    if not became.pop(UNCLAIMED, 0):
+        require_account(first, became, len(lines) - kind.header_lines)
+    tally.unclaimed += sum(one == UNCLAIMED for one in answers)
+    tally.records += records["read"]
+    tally.kept += records["kept"]
+    tally.refused.update(records["quarantined"])
+    if UNFORESEEN_TEXTS & set(records["quarantined"]):
+        tally.unforeseen.append(seed)
+
+
+def require_values(kind, dataset, claimed, answers):
+    """What the plain decoder finds is there; rows of which it claims nothing may stand beside it."""
+    kept = dataset.frame.where(F.col(REASON) == 0)
+    if kind is OBJECTS:
+        found = {name: kept.select(f"c{at}") for at, name in enumerate(dataset.names)}
+        if dict(found["a"].dtypes)["c" + str(dataset.names.index("a"))] != "string":
+            return
+        texts = [row[0].get("a") for one in answers if isinstance(one, list) for row in one]
+        wanted = Counter(text for text in texts if isinstance(text, str) and reference.is_writable(text))
+        there = Counter(row[0] for row in found["a"].collect())
+    else:
+        features = 3 if kind.outcomes else len(dataset.names)
+        wanted, there = (
+            claimed,
+            Counter(tuple(row) for row in kept.select([f"c{at}" for at in range(features)]).collect()),
+        )
+    assert not wanted - there, f"not found: {next(iter(wanted - there))!r}"
+    if UNCLAIMED not in answers and kind is not OBJECTS:
+        assert there == wanted, f"nobody's: {next(iter(there - wanted))!r}"
+
+
+def require_quarantine(dataset, refused, output, lines):
+    """Every refused record is in the quarantine as it was, under its reason."""
+    if not refused:
+        return
+    folder = Path(write_quarantine(dataset, str(output)).removeprefix("file:"))
+    records = [json.loads(line) for file in sorted(folder.glob("*.jsonl")) for line in file.open(encoding="utf-8")]
+    told = Counter(one["reason"] for one in records)
+    assert told == refused, f"the quarantine has {told} instead of {refused}"
+    texts = [one["line"].encode() if "line" in one else base64.b64decode(one["line_base64"]) for one in records]
+    assert set(texts) <= set(lines)
+
+
+@pytest.mark.parametrize("kind", ON_SPARK, ids=lambda kind: f"spark-{kind.name}")
+def test_every_record_of_a_window_is_accounted_for_on_spark(kind, file_by_file, tmp_path):
+    tried(
+        f"spark-{kind.name}",
+        SECONDS * SHARE,
+        lambda seed, tally: hold(seed, tally, kind, file_by_file, tmp_path / "window"),
+    )

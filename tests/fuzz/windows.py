@@ -1,0 +1,272 @@
+"""Windows of damaged records of every kind, made from a seed: their files, how a job reads them, and what each line means."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.fuzz import reference
+from tests.fuzz.damage import Raw, damaged, damaged_bytes, file_of, line_of
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.data_quality.scan import scanned as profiled
+from model_monitor.errors import BadInput
+from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.model_quality.scan import scanned as counted
+from model_monitor.reading.captures import list_captures, read_captures
+from model_monitor.reading.formats import CaptureFormat, CsvFormat
+from model_monitor.reading.labelled import read_labelled
+from model_monitor.reading.listing import list_dataset
+from model_monitor.reading.outcomes import read_line_outcomes, reading_of
+from model_monitor.reading.readers import read_dataset
+from model_monitor.records.decoding import Reading
+from model_monitor.records.outcome_decoders import DocumentDecoder, LineDecoder
+from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
+from model_monitor.records.windows import Window as Times
+from model_monitor.states import OutcomePlan, ProblemType
+
+NAMES = ("p", "a", "b")
+HOUR = "2022/04/18/00"
+START, END = datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc)
+TIMES = Times(START, END)
+
+TEXTS = ("basic", "gold", "", "31", "0.5", "-7", "Zürich", "\U0001f600", '"a, b"', '"say ""so"""', "1e3", " x ", "a b")
+
+
+def cell(rng: random.Random) -> str:
+    return rng.choice((*TEXTS, str(rng.randint(-9, 99)), f"{rng.random():.3f}"))
+
+
+def half(data: Any, mode: str, encoding: str = "CSV") -> dict[str, Any]:
+    return {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": encoding}
+
+
+def event(rng: random.Random) -> dict[str, Any]:
+    minute = rng.randrange(-20, 80)
+    hour, minute = (23, 60 + minute) if minute < 0 else divmod(minute, 60)
+    day = 17 if hour == 23 else 18
+    time = f"2022-04-{day}T{hour:02d}:{minute:02d}:{rng.randrange(60):02d}" + rng.choice(
+        ("Z", "Z", ".25Z", "+00:00", "")
+    )
+    return {"eventId": f"{rng.randrange(2**64):016x}", "inferenceTime": time}
+
+
+METADATA = {"latencyMs": 12.5, "status": 200, "samplingPercentage": 100}
+
+
+def captured(rng: random.Random, encoding: str = "CSV") -> dict[str, Any]:
+    """A captured request of two features, with its reply; some have several rows."""
+    rows = rng.choice((1, 1, 1, 1, 2, 5))
+    if encoding == "CSV":
+        request = "\n".join(f"{rng.randint(0, 99)},{cell(rng)}" for _ in range(rows))
+        reply = "\n".join(f"{rng.random():.3f}" for _ in range(rows)) + rng.choice(("", "\n", "\r\n"))
+    else:
+        requests = [{"a": rng.randint(0, 99), "b": rng.choice((cell(rng), 1.5, None, True))} for _ in range(rows)]
+        replies = [{"p": rng.random()} for _ in range(rows)]
+        request, reply = (_payload(rng, objects) for objects in (requests, replies))
+    return {
+        "captureData": {
+            "endpointInput": half(request, "INPUT", encoding),
+            "endpointOutput": half(reply, "OUTPUT", encoding),
+        },
+        "eventMetadata": event(rng),
+        "requestMetadata": METADATA,
+        "eventVersion": "0",
+    }
+
+
+def _payload(rng: random.Random, objects: list[dict[str, Any]]) -> str:
+    texts = [json.dumps(one, ensure_ascii=False) for one in objects]
+    return "\n".join(texts) if rng.random() < 0.5 else f"[{','.join(texts)}]"
+
+
+def merged(rng: random.Random) -> dict[str, Any]:
+    """A merged record: a label, and a reply of a prediction and its probability."""
+    rows = rng.choice((1, 1, 1, 1, 2, 5))
+    bits = ["".join(rng.choice("01") for _ in range(rows)) for _ in range(2)]
+    record = captured(rng)
+    record["groundTruthData"] = {"data": "\n".join(bits[0]), "encoding": "CSV"}
+    halves = record["captureData"]
+    halves["endpointInput"]["data"] = "\n".join(f"{rng.randint(0, 99)},{cell(rng)}" for _ in range(rows))
+    halves["endpointOutput"]["data"] = "\n".join(f"{bit},{rng.random():.3f}" for bit in bits[1])
+    del record["requestMetadata"]
+    if rng.random() < 0.1:
+        halves["batchTransformOutput"] = halves.pop("endpointOutput")
+    return record
+
+
+def document(rng: random.Random) -> dict[str, Any]:
+    """An object of JSON Lines with a label, a prediction and its probability."""
+    return {"id": rng.randrange(99), "y": rng.choice((0, 1)), "a": rng.choice("01"), "p": Raw(f"{rng.random():.3f}")}
+
+
+def of_documents(make: Callable[[random.Random], dict[str, Any]], rng: random.Random, count: int) -> list[bytes]:
+    """Lines of documents: the first and most others sound, some that are alike, and damaged ones."""
+    lines = [line_of(make(rng), random.Random(0)) if rng.random() else b""]
+    harm = rng.choice((0.03, 0.3, 0.7))
+    while len(lines) < count:
+        harmed = rng.random() < harm
+        kind = rng.random()
+        record = make(rng)
+        line = line_of(damaged(record, rng) if harmed and kind < 0.8 else record, rng if harmed else random.Random(0))
+        lines.append(damaged_bytes(line, rng) if harmed and kind > 0.7 else line)
+    return lines
+
+
+def of_cells(rng: random.Random, count: int) -> list[bytes]:
+    """Lines of CSV with three cells, behind their header."""
+    lines = [b"x,y,z"]
+    harm = rng.choice((0.03, 0.3, 0.7))
+    while len(lines) < count:
+        row = ",".join((str(rng.randint(0, 99)), cell(rng), cell(rng)))
+        if rng.random() < harm:
+            row = rng.choice(
+                (row, row, row, f"{row},", row.partition(",")[2], "x,y,z", '"x","y","z"', ",,", f'"{row}"')
+            )
+            lines.append(damaged_bytes(row.encode(), rng))
+        else:
+            lines.append(row.encode())
+    return lines
+
+
+QUALITY = DataQualityMonitor()
+PLAN = OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION, with_scores=True)  # a third class ends a binary run
+MODEL = ModelQualityMonitor(PLAN)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Records of a kind. lines: made from a generator, so many of them. answer: what a line means, by its file's path. read: an
+    engine and a path as a data set. outcomes: whether its scan counts outcomes."""
+
+    name: str
+    lines: Callable[[random.Random, int], list[bytes]]
+    answer: Callable[[bytes, str], Any]
+    read: Callable[[Any, str], Any]
+    outcomes: bool = False
+    header_lines: int = 0
+
+    def scanned(self, dataset: Any) -> Any:
+        return counted(PLAN, dataset, None) if self.outcomes else profiled(QUALITY.measures(), dataset, None)
+
+    def documents(self, state: Any) -> list[Any]:
+        """Those that a job would write of it, or why there are none: labels that no prediction has, say."""
+        monitor = MODEL if self.outcomes else QUALITY
+        try:
+            return [json.loads(one.to_json()) for one in monitor.documents(state, monitor.metrics(state))]
+        except BadInput as fault:
+            return [str(fault)]
+
+
+def _captures(engine: Any, path: str, *, times: Times | None = None, sample: float | None = None) -> Any:
+    source = list_captures(engine, path, times)
+    return read_captures(engine, source, NAMES, capture_format=CaptureFormat(), window=times, sample=sample)
+
+
+def _captures_answer(line: bytes, path: str, asked: reference.Asked) -> Any:
+    return reference.captured(line, path, asked)
+
+
+OUTPUTS = ("endpointOutput", "batchTransformOutput")
+
+
+def _outcomes(engine: Any, path: str, *, times: Times | None = None, sample: float | None = None) -> Any:
+    decoder = LineDecoder(reading_of(PLAN, None, "0", "1", Reading(OUTPUTS, window=times, sample=sample)))
+    return read_line_outcomes(engine, list_captures(engine, path, times), decoder)
+
+
+def _documents(engine: Any, path: str) -> Any:
+    return read_line_outcomes(engine, list_dataset(engine, path), DocumentDecoder(reading_of(PLAN, "y", "a", "p")))
+
+
+def _labelled(engine: Any, path: str) -> Any:
+    records = Reading(("endpointInput", *OUTPUTS))
+    reading = OutcomeReading(None, "0", None, keeps_missing=True, records=records, features=FeatureReading(columns=2))
+    return read_labelled(engine, list_captures(engine, path), reading, None)
+
+
+def _csv(engine: Any, path: str) -> Any:
+    return read_dataset(engine, list_dataset(engine, path), CsvFormat(header=True))
+
+
+ASKED = reference.Asked()
+IN_TIME = reference.Asked(START, END, 0.5)
+
+KINDS = (
+    Kind("captures", partial(of_documents, captured), partial(_captures_answer, asked=ASKED), _captures),
+    Kind(
+        "captures-sampled",
+        partial(of_documents, captured),
+        partial(_captures_answer, asked=IN_TIME),
+        partial(_captures, times=TIMES, sample=0.5),
+    ),
+    Kind(
+        "captures-json",
+        partial(of_documents, partial(captured, encoding="JSON")),
+        partial(_captures_answer, asked=reference.Asked(encoding="JSON")),
+        _captures,
+    ),
+    Kind("merged", partial(of_documents, merged), partial(reference.merged, asked=ASKED), _outcomes, outcomes=True),
+    Kind(
+        "merged-sampled",
+        partial(of_documents, merged),
+        partial(reference.merged, asked=IN_TIME),
+        partial(_outcomes, times=TIMES, sample=0.5),
+        outcomes=True,
+    ),
+    Kind("labelled", partial(of_documents, merged), partial(reference.merged, asked=ASKED, features=2), _labelled),
+    Kind(
+        "json-lines",
+        partial(of_documents, document),
+        lambda line, _: reference.document(line),
+        _documents,
+        outcomes=True,
+    ),
+    Kind("csv", of_cells, lambda line, _: reference.csv_line(line, ("x", "y", "z")), _csv, header_lines=1),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Window:
+    """The files of a window, in a folder."""
+
+    kind: Kind
+    seed: int
+    folder: Path
+    files: dict[str, bytes] = field(repr=False)
+
+    @classmethod
+    def of(cls, kind: Kind, seed: int, folder: Path) -> Window:
+        rng = random.Random(f"{kind.name} {seed}")
+        lines = kind.lines(rng, rng.choice((2, 8, 8, 30, 30, 100)))
+        parts = [lines]
+        if rng.random() < 0.3:
+            at = rng.randrange(1, len(lines))
+            parts = [lines[:at], [*lines[: kind.header_lines], *lines[at:]]]
+        files = {f"part-{number}.jsonl": file_of(some, rng) for number, some in enumerate(parts)}
+        place = folder / HOUR
+        place.mkdir(parents=True, exist_ok=True)
+        for old in place.iterdir():
+            old.unlink()
+        for name, content in files.items():
+            (place / name).write_bytes(content)
+        return cls(kind, seed, folder, files)
+
+    @property
+    def lines(self) -> list[tuple[bytes, str]]:
+        """Every record with its file's path, in their order."""
+        return [
+            (line, f"{self.folder}/{HOUR}/{name}")
+            for name, content in self.files.items()
+            for line in reference.lines_of(content)
+        ]
+
+    @property
+    def largest_file(self) -> int:
+        return max(map(len, self.files.values()))
