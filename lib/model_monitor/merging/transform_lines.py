@@ -135,7 +135,7 @@ def _decoded(line: bytes, take_apart: Callable[[str], TransformOutput]) -> tuple
     if not output.is_json:
         return Refusal.NOT_A_JSON_OBJECT, output
     if not output.inference_id:
-        return Refusal.NO_ID, output
+        return Refusal.NO_ID, TransformOutput()
     if not is_writable(output.inference_id):
         return Refusal.NOT_UTF_8, TransformOutput()
     return 0, output if is_writable(output.time or "") else replace(output, time=None)

@@ -51,6 +51,13 @@ def test_an_object_is_taken_apart_exactly_when_json_reads_it(text):
     assert json.loads(transform_output(text).data) == json.loads(text)
 
 
+def test_an_output_without_an_id_is_refused_for_that_whatever_its_time_is():
+    lines = ['{"SageMakerInferenceTime": "\\ud800"}', '{"SageMakerInferenceId": "i"}']
+    records = Outputs(JSON)(pa.array(lines))
+
+    assert records.reasons.tolist() == [Refusal.NO_ID, 0]
+
+
 def test_an_output_that_is_no_text_is_refused_beside_a_good_one():
     lines = pa.array([b'{"SageMakerInferenceId":"i","x":"\t"}'.replace(b"\t", b"\\t"), b"\xff", b"[]"], pa.binary())
 
