@@ -152,7 +152,8 @@ def flattened(
             f"members ({nested}.…), or use a preprocessor script"
         )
     rest = [F.col(f"`{name}`") for name in frame.columns[len(names) :]]
-    return frame.select(*features, *rest), tuple(flat_names)
+    with _keys_by_case(frame.sparkSession):  # members may differ by case only; once they are found, they stay
+        return frame.select(*features, *rest), tuple(flat_names)
 
 
 def _leaves(value: Column, data_type: T.DataType, name: str) -> Iterator[tuple[Column, str]]:

@@ -261,6 +261,21 @@ def test_json_is_parsed_once_for_all_that_is_asked_of_it(read, tmp_path, flatten
         assert asked._jdf.queryExecution().executedPlan().toString().count("from_json(") == 1
 
 
+def test_members_that_differ_by_case_are_features_of_their_own(spark, read, tmp_path):
+    """Also within objects in others, and the session stays as it was."""
+    records = [{"x": {"A": 1, "a": 2.5, "b": {"é": "u", "É": "v"}}}, {"x": {"a": 3.5}}, {"x": None}]
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
+    dataset = read(JsonFormat(), flatten_json=True)
+    rows = dataset.frame.select([f"c{at}" for at in range(len(dataset.names))]).collect()
+
+    assert [dict(zip(dataset.names, row, strict=True)) for row in rows] == [
+        {"x.A": 1, "x.a": 2.5, "x.b.É": "v", "x.b.é": "u"},
+        {"x.A": None, "x.a": 3.5, "x.b.É": None, "x.b.é": None},
+        {"x.A": None, "x.a": None, "x.b.É": None, "x.b.é": None},
+    ]
+    assert spark.conf.get("spark.sql.caseSensitive") == "false"
+
+
 def test_keys_that_differ_by_case_are_features_of_their_own(read, tmp_path):
     (tmp_path / "one.json").write_text('{"age": 1}\n')
     (tmp_path / "two.json").write_text('{"Age": 5, "plan": "a"}\n')
