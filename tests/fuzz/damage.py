@@ -235,11 +235,15 @@ def damaged_bytes(line: bytes, rng: random.Random) -> bytes:
 
 
 def file_of(lines: list[bytes], rng: random.Random) -> bytes:
-    """The lines as a file: some are glued together or have nothing between them, some files end lines as Windows does."""
+    """The lines as a file: some are glued together or have blank ones between them, some files end lines as Windows does.
+
+    The first line, which may be a header, stays as it is."""
     end = b"\r\n" if rng.random() < 0.1 else b"\n"
     content = bytearray(b"\xef\xbb\xbf" if rng.random() < 0.05 else b"")
-    for line in lines:
+    for number, line in enumerate(lines):
         kind = rng.random()
         content += line
-        content += b"" if kind < 0.005 else end * 3 if kind < 0.02 else end + b"  " + end if kind < 0.03 else end
+        content += (
+            b"" if kind < 0.005 and number else end * 3 if kind < 0.02 else end + b"  " + end if kind < 0.03 else end
+        )
     return bytes(content) if rng.random() < 0.8 else bytes(content).rstrip(b"\r\n")

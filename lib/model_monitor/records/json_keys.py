@@ -6,11 +6,18 @@ import json
 from collections.abc import Sequence
 
 
+_DECODER = json.JSONDecoder()
+BLANKS = " \t\r\n"
+
+
 def with_keys_once(row: Sequence[str]) -> str:
     """The text of a row with the last value of each key of its objects; one that is no JSON as it is, and nothing of one that
-    is nested too deep to be read."""
+    is nested too deep to be read.
+
+    As for Spark, which infers the schema, the first value of a text counts, whatever stands behind it.
+    """
     try:
-        return json.dumps(json.loads(row[0]))
+        return json.dumps(_DECODER.raw_decode(row[0].lstrip(BLANKS))[0])
     except ValueError:
         return row[0]
     except RecursionError:

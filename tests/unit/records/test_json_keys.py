@@ -14,6 +14,8 @@ DEEP = "[" * 2_000 + "]" * 2_000
     [
         pytest.param('{"a": 1, "a": 2}', '{"a": 2}', id="twice"),
         pytest.param('{"a": {"b": 1, "b": 2}}', '{"a": {"b": 2}}', id="within another"),
+        pytest.param('{"a": 1, "a": 2}{"a": 3}', '{"a": 2}', id="another object behind it"),
+        pytest.param(' \t{"a": 1, "a": 2}\x0b', '{"a": 2}', id="between blanks"),
         pytest.param('{"a": 1, "a": ', '{"a": 1, "a": ', id="no JSON"),
         pytest.param('{"a": ' + "7" * 5_000 + "}", '{"a": ' + "7" * 5_000 + "}", id="a long number"),
         pytest.param('{"a": ' + DEEP + "}", "null", id="nested too deep"),
