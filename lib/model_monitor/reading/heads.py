@@ -15,7 +15,7 @@ from io import BytesIO
 
 from model_monitor.errors import BadInput
 from model_monitor.reading.remedies import read_by_spark
-from model_monitor.records.csv_rows import cells_of
+from model_monitor.records.csv_rows import BYTE_ORDER_MARK, cells_of
 from model_monitor.storage import Storage, StoredFile
 
 HEAD_BYTES = 4 * 2**20
@@ -36,7 +36,8 @@ COMPRESSED_BEGINNINGS = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2")
 
 
 def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
-    """The first bytes of a text file, decompressed if its name says that it is compressed.
+    """The first bytes of a text file, decompressed if its name says that it is compressed, without a byte order mark, as
+    Hadoop reads it.
 
     refuse_nul: take NUL bytes in the first line for a sign of UTF-16; others are a fault of the lines that hold them.
 
@@ -57,7 +58,7 @@ def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> b
             )
     if refuse_nul and b"\x00" in head.lstrip(b"\xff\xfe\r\n").partition(b"\n")[0][:1024]:
         raise BadInput(f"{file.path}: holds NUL bytes, so it is not UTF-8 text; convert it (UTF-16 is a common cause)")
-    return head
+    return head.removeprefix(BYTE_ORDER_MARK)
 
 
 def _decompressed(file: StoredFile, reader: gzip.GzipFile | bz2.BZ2File) -> bytes:
@@ -73,7 +74,7 @@ def _decompressed(file: StoredFile, reader: gzip.GzipFile | bz2.BZ2File) -> byte
             raise BadInput(
                 f"{file.path}: its name says that it is compressed, but it can't be decompressed ({fault})"
             ) from fault
-    return bytes(text)
+    return bytes(text).removeprefix(BYTE_ORDER_MARK)
 
 
 def longest_line(storage: Storage, file: StoredFile) -> int:
@@ -87,16 +88,16 @@ def first_cells(file: StoredFile, head: bytes) -> list[str]:
     Raises BadInput if there is none, if it isn't UTF-8, or if it looks like JSON.
     """
     try:
-        text = head.decode("utf-8-sig")
+        text = head.decode()
     except UnicodeDecodeError as fault:
         if fault.start < len(head) - 4 or len(head) < HEAD_BYTES:  # else the head just ends within a character
-            text = head[: fault.start].decode("utf-8-sig")
+            text = head[: fault.start].decode()
             if "\n" not in text:
                 raise BadInput(
                     f"{file.path}: line 1 is not UTF-8 (byte {fault.start}); convert the file to UTF-8"
                 ) from fault
         else:
-            text = head[: fault.start].decode("utf-8-sig")
+            text = head[: fault.start].decode()
     line = first_line(text)
     if line is None:
         raise BadInput(f"{file.path}: has no line that isn't blank")

@@ -7,10 +7,12 @@ import gzip
 
 import pytest
 from tests.engine_in_process import InProcess
+from tests.unit.records.captured_lines import captured, line_of
 
 from model_monitor.data_quality.scan import scanned
 from model_monitor.errors import BadInput
-from model_monitor.reading.formats import CsvFormat
+from model_monitor.reading.captures import list_captures, read_captures
+from model_monitor.reading.formats import CaptureFormat, CsvFormat
 from model_monitor.reading.heads import HEAD_BYTES, first_line, head_of, names_of
 from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.readers import read_dataset
@@ -59,6 +61,29 @@ def test_a_nul_in_a_later_line_is_no_sign_of_utf_16(tmp_path):
     ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
 
     assert (ledger.read, ledger.kept, ledger.refused) == (3, 2, {"wrong number of cells": 1})
+
+
+@pytest.mark.parametrize("letters", ["é", "\u2028", "\U0001f600", "aé", "ab\u2028"])
+def test_a_byte_order_mark_moves_no_fault_of_a_later_line_into_a_letter(tmp_path, letters):
+    """The place of bytes that are not UTF-8 was counted without the mark, and the text cut in the middle of a letter."""
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbfa,b\n1," + letters.encode() + b"\xff\n3,4\n")
+    engine = InProcess()
+    dataset = read_dataset(engine, list_dataset(engine, str(tmp_path)), CsvFormat(header=True))
+    ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
+
+    assert dataset.names == ("a", "b")
+    assert (ledger.read, ledger.kept, ledger.refused) == (2, 1, {"not UTF-8": 1})
+
+
+@pytest.mark.parametrize("written", [bytes, gzip.compress])
+def test_the_first_record_of_a_file_is_found_behind_its_byte_order_mark(tmp_path, written):
+    line = line_of(captured('{"a": 1}', '{"p": 2}', encoding="JSON"))
+    (tmp_path / ("a.jsonl" if written is bytes else "a.jsonl.gz")).write_bytes(written(b"\xef\xbb\xbf" + line + b"\n"))
+    engine = InProcess()
+    dataset = read_captures(engine, list_captures(engine, str(tmp_path)), None, capture_format=CaptureFormat())
+    ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
+
+    assert (dataset.names, ledger.kept, ledger.refused) == (("p", "a"), 1, {})
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress])
