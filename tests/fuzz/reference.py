@@ -381,7 +381,9 @@ def _csv_line(line: bytes, names: tuple[str, ...]) -> list[Row]:
 
 
 def json_object(line: bytes) -> Any:
-    """The object on a line of JSON Lines, as the only row."""
+    """The object on a line of JSON Lines, as the only row. Spark's parser takes no number of more than 1,000 digits."""
+    if re.search(rb"[0-9.]{1000}", line):
+        return UNCLAIMED
     try:
         found = json.loads(line.decode())
     except (ValueError, RecursionError):
@@ -448,8 +450,9 @@ def _label(value: Any) -> Row:
     if truth is None or event_id in (None, ""):
         raise Odd(REFUSED)
     data, encoding = truth.get("data"), truth.get("encoding") or "CSV"
-    if not isinstance(encoding, str):
-        encoding = str(encoding)
+    if isinstance(encoding, Number) and not float(encoding):
+        encoding = "CSV"  # 0.0 says as little as 0
+    encoding = str(encoding)
     if data is None or encoding.upper() not in ("CSV", "JSON", "BASE64"):
         raise Odd(REFUSED)
     if any(isinstance(one, dict | list) for one in (event_id, data)):

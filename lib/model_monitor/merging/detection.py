@@ -38,6 +38,6 @@ def format_of(session: Session, source: HourlySource) -> CapturedFormat:
 def _is_json(line: str) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True

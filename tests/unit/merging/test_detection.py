@@ -1,0 +1,20 @@
+"""What a merge takes its first file for, whatever the first line is."""
+
+from __future__ import annotations
+
+import pytest
+from tests.engine_in_process import InProcess
+
+from model_monitor.merging.detection import format_of
+from model_monitor.merging.sources import list_hours
+from model_monitor.reading.formats import CaptureFormat
+
+
+@pytest.mark.parametrize(
+    "line", ['{"a":' * 2_000 + "1" + "}" * 2_000, '{"a": ' + "7" * 5_000 + "}", '{"a": 1', "\ufeff{}"]
+)
+def test_a_line_that_nobody_can_read_is_a_capture_that_is_refused_later(tmp_path, line):
+    (tmp_path / "a.jsonl").write_text(line + "\n", encoding="utf-8")
+    engine = InProcess()
+
+    assert format_of(engine, list_hours(engine, str(tmp_path), None)) == CaptureFormat()
