@@ -21,7 +21,7 @@ from model_monitor.engine.partitions import partition_bytes
 from model_monitor.engine.protocol import LINE_KEY, PARTITION
 from model_monitor.engine.state_rows import batch_of_states, fold, rows_of_states
 from model_monitor.records.files_by_key import FilesByKey, keys_of
-from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
+from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES
 from model_monitor.states.text_hashing import xxhash64_of_texts
 from model_monitor.storage import LocalStorage, local_path
 
@@ -34,6 +34,7 @@ class InProcess:
     """piece_bytes: how large a piece of a file is at most, whatever its size; None to choose by size as a job does."""
 
     piece_bytes: int | None = None
+    max_line_bytes: int = MAX_RECORD_BYTES
 
     def storage(self, path):
         return LocalStorage()

@@ -257,3 +257,13 @@ def test_a_task_that_is_tried_again_gives_the_same_bytes(data, jobs_here, job_pr
     assert (undisturbed.status, disturbed.status) == (0, 0), disturbed.said
     assert (tmp_path / "died").exists()
     assert runs[0] == runs[1]
+
+
+def test_a_job_refuses_lines_above_its_max_record_size_and_goes_on(jobs_here, tmp_path, data):
+    (data / "long.csv").write_text("age,plan\n7," + "x" * 1024 + "\n8,gold\n")
+    finished = jobs_here("baseline", *CSV, "--max-record-size", "1kB")
+    records = json.loads((tmp_path / "out" / "ledger.json").read_text())["records"]
+
+    assert finished.status == 0, finished.said
+    assert (records["read"], records["kept"]) == (502, 501)
+    assert records["quarantined"] == {"longer than --max-record-size": 1}

@@ -38,6 +38,7 @@ from model_monitor.configuration.options import (
     period,
     script,
     share,
+    size,
     switch,
     threshold_of,
     tolerance_rule,
@@ -52,6 +53,7 @@ from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.model_quality.tolerance import Tolerance
 from model_monitor.outputs.notices.destinations import SPELLINGS, Destination
 from model_monitor.reading.formats import DatasetFormat
+from model_monitor.records.places import MAX_RECORD_BYTES
 from model_monitor.states.contingency_plan import ValueKind
 from model_monitor.states.outcomes import ProblemType
 
@@ -698,6 +700,17 @@ class JobConfig(BaseModel):
     max_quarantined_share: Annotated[
         float, share, Option("Share of unreadable records above which the job fails.", "SHARE", ours=True)
     ] = 0.01
+
+    max_record_size: Annotated[
+        int,
+        size,
+        Option(
+            "Longest line that is read as a record, such as 64MB; longer ones are refused, and never held whole.",
+            "SIZE",
+            ours=True,
+            default="256MB",
+        ),
+    ] = MAX_RECORD_BYTES
 
     accept_exponents: Annotated[
         bool | None,

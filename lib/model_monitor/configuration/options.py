@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -76,6 +77,11 @@ class Option:
 
 
 E = TypeVar("E", bound=Enum)
+UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+SIZE = re.compile(r"([0-9]+) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
+LEAST_SIZE, MOST_SIZE = 2**10, 2**30
+"""Of a record. Spark keeps a line in arrays of at most 2 GiB, which it doubles when they are full."""
+
 _YES, _NO = ("true", "yes", "1", "on", "enabled"), ("false", "no", "0", "off", "disabled")
 
 
@@ -125,6 +131,14 @@ def _up_to_100(value: Any) -> Any:
     if number > 100:  # C10e
         raise ValueError(f"is {value!r}; it has to be a whole number from 1 to 100")
     return number
+
+
+def _size(value: Any) -> Any:
+    found = SIZE.fullmatch(str(value).strip())
+    size = int(found[1]) * UNITS[found[2].lower()] if found else 0
+    if not LEAST_SIZE <= size <= MOST_SIZE:
+        raise ValueError(f"is {value!r}; it has to be a size from 1kB to 1GB, such as 256MB")
+    return size
 
 
 def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
@@ -196,6 +210,7 @@ whole = BeforeValidator(_whole)
 moment = BeforeValidator(_moment)
 duration = BeforeValidator(_duration)
 period = BeforeValidator(_period)
+size = BeforeValidator(_size)
 up_to_100 = BeforeValidator(_up_to_100)
 destinations = BeforeValidator(_destinations)
 names = BeforeValidator(_names)

@@ -112,6 +112,10 @@ class Engine(Protocol):
     def storage(self, path: str) -> Storage:
         """The storage that holds `path`. Raises BadInput if nothing here opens it."""
 
+    @property
+    def max_line_bytes(self) -> int:
+        """The bytes of the longest line that is taken; longer ones are passed over (`reading/long_lines.py` finds them)."""
+
     def lines(
         self, places: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
     ) -> Lines:

@@ -19,7 +19,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from model_monitor.engine import packing, partitions
 from model_monitor.engine.protocol import PARTITION, Sent, States, Task
 from model_monitor.engine.state_rows import STATE_SCHEMA, StateRow, fold, rows_of_states
-from model_monitor.engine.text_lines import TextLines, text_lines, without_globs
+from model_monitor.engine.text_lines import TextLines, bounded_lines, max_record_bytes, text_lines, without_globs
 from model_monitor.engine.worker import in_worker
 from model_monitor.storage import Storage, storage_of
 
@@ -50,9 +50,13 @@ class SparkEngine:
             text_lines(self.spark, places, in_order=in_order, with_blank=with_blank, whole_files=whole_files)
         )
 
+    @property
+    def max_line_bytes(self) -> int:
+        return max_record_bytes(self.spark)
+
     def is_readable(self, path: str) -> bool:
         try:
-            self.spark.read.text(without_globs(path)).count()
+            self.spark.read.options(**bounded_lines(self.spark)).text(without_globs(path)).count()
         except Exception:
             return False
         return True

@@ -13,9 +13,16 @@ from typing import Any
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 
+from model_monitor.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.engine.protocol import LINE_KEY
 from model_monitor.records.files_by_key import FilesByKey
-from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE, PLACES
+from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, PLACES
+
+HADOOP_MAX_LINE = "mapreduce.input.linerecordreader.line.maxlength"
+"""Hadoop's reader passes over longer lines; it holds so much of one, and says nothing."""
+
+LINE_END_BYTES = 8
+"""More than a line's end and a byte order mark, which Hadoop counts as its bytes."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +31,19 @@ class TextLines:
 
     text: their frame, as Spark's reader gives it. with_blank: blank lines, too, which are left out otherwise.
     in_order: one partition, sorted by path and place, which costs a shuffle unless there is a single partition anyway;
-    without it partitions depend on the files alone.
+    without it partitions depend on the files alone. max_bytes: longer lines are left out; 0 for none.
     """
 
     text: DataFrame
     in_order: bool = False
     with_blank: bool = False
+    max_bytes: int = 0
 
     def of(self, *names: str) -> DataFrame:
         """The lines with these columns: of `PLACES`, FILE_KEY and LINE_KEY."""
         wanted = (*names, *(name for name in (FILE, BLOCK_START) if self.in_order and name not in names))
-        lines = self.text.select([_column(name).alias(name) for name in wanted])
+        text = self.text.where(F.octet_length("value") <= self.max_bytes) if self.max_bytes else self.text
+        lines = text.select([_column(name).alias(name) for name in wanted])
         if not self.with_blank:
             lines = lines.where(F.trim(LINE) != "")
         return in_file_order(lines).select(*names) if self.in_order else lines
@@ -70,11 +79,27 @@ def text_lines(
     with_blank: bool = False,
     whole_files: bool = False,
 ) -> TextLines:
-    """The lines of the files at or below `path`, or several of them. Starts no Spark job."""
-    reader = spark.read.option("recursiveFileLookup", "true")
+    """The lines of the files at or below `path`, or several of them, without those that are too long. Starts no Spark job."""
+    reader = spark.read.option("recursiveFileLookup", "true").options(**bounded_lines(spark))
     paths = [path] if isinstance(path, str) else path
     text = reader.text([without_globs(folder) for folder in paths], wholetext=whole_files)
-    return TextLines(text, in_order, with_blank)
+    return TextLines(text, in_order, with_blank, 0 if whole_files else max_record_bytes(spark))
+
+
+def max_record_bytes(spark: SparkSession) -> int:
+    """The bytes of the longest line that is taken."""
+    return int(spark.conf.get(MAX_RECORD_SIZE, None) or MAX_RECORD_BYTES)
+
+
+def bounded_lines(spark: SparkSession) -> dict[str, str]:
+    """Options of Spark's readers of lines that keep them from holding one whose length nothing bounds.
+
+    Where a line reaches over the end of a partition and the limit within it, Hadoop takes the rest of the line for a line of
+    its own; so Hadoop's limit is above a partition's bytes, and `TextLines` leaves out what is between the two.
+    """
+    settings: Any = spark._jsparkSession
+    partition_bytes = int(settings.sessionState().conf().filesMaxPartitionBytes())
+    return {HADOOP_MAX_LINE: str(min(max(max_record_bytes(spark), partition_bytes) + LINE_END_BYTES, 2**31 - 1))}
 
 
 def read_lines(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,14 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.records.files_by_key import keys_of
+from model_monitor.records.files_by_key import keys_of, uri_of
 from model_monitor.records.places import FILE_KEY
 
 if TYPE_CHECKING:
     from model_monitor.merging.sources import HourlyFile
-
-NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]\\^`{|}]")
-"""What Java percent-encodes in the path of a URI; it leaves letters beyond ASCII as they are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,11 +56,6 @@ class FilePlaces:
         if not known.all():
             lines, places = lines.filter(pa.array(known)), places[known]
         return lines, pa.array(self.ranks[places], pa.int32())
-
-
-def uri_of(path: str) -> str:
-    """A listed path as Spark's `_metadata.file_path` spells it."""
-    return NOT_IN_A_URI.sub(lambda found: f"%{ord(found[0]):02X}", path)
 
 
 def spellings_of(uri: str) -> tuple[str, ...]:

@@ -17,13 +17,19 @@ from model_monitor.merging.sources import HourlySource
 from model_monitor.merging.staging import Side, mapped
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.listing import Listing
+from model_monitor.reading.long_lines import LongLine
 from model_monitor.reading.quarantine import NUMBER, refused_texts, write_quarantine
 from model_monitor.records.places import BLOCK_START, FILE, LINE
 from model_monitor.records.refusals import REASON
 
 
 def put_aside(
-    captures: HourlySource, labels: HourlySource, sides: Sequence[Side], session: Session, output_path: str
+    captures: HourlySource,
+    labels: HourlySource,
+    sides: Sequence[Side],
+    session: Session,
+    output_path: str,
+    long_lines: Sequence[LongLine] = (),
 ) -> str:
     """Put the refused captures and labels below `output_path`, and give their folder. Reads both sides once more.
 
@@ -33,7 +39,10 @@ def put_aside(
     records = [_refused(side, side.task, REFUSED_LABELS) for side in sides if isinstance(side.task, GroundTruth)]
     lines += [found.where(F.col(CONTENT).isNull()).select(REASON, FILE, LINE) for found in records]
     folders = (*captures.places, *labels.places)
-    dataset = Dataset(reduce(DataFrame.unionAll, lines), (), Listing(captures.path, (), folders), refusable=True)
+    listing = Listing(captures.path, (), folders)
+    dataset = Dataset(
+        reduce(DataFrame.unionAll, lines), (), listing, refusable=True, long_lines=tuple(sorted(long_lines))
+    )
     if not records:  # there is no ground truth yet
         return write_quarantine(dataset, output_path)
     elements = reduce(DataFrame.unionAll, [found.where(F.col(CONTENT).isNotNull()) for found in records])

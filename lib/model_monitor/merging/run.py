@@ -16,17 +16,18 @@ import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 
 from pyspark.sql import SparkSession
 
 from model_monitor.errors import NO_DATA, BadInput, NoData
-from model_monitor.merging.captured import CapturedLines, Captures
+from model_monitor.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures
 from model_monitor.merging.detection import format_of
 from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.hours import HourFolder, text_of
 from model_monitor.merging.joining import Join
-from model_monitor.merging.labels import ARRAY_FILES, GroundTruth, LabelAccount
+from model_monitor.merging.labels import ARRAY_FILES, REFUSED_LABELS, GroundTruth, LabelAccount
 from model_monitor.merging.ledger import LEDGER, MergeLedger
 from model_monitor.merging.manifests import outputs_of_manifests
 from model_monitor.merging.pending import Pending, Remembered
@@ -43,8 +44,10 @@ from model_monitor.outputs.files import current_run, publish
 from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.reading.heads import first_line, head_of, longest_line
+from model_monitor.reading.long_lines import LongLine
 from model_monitor.reading.quarantine import clear_quarantine
 from model_monitor.records.decoding import CSV, JSON
+from model_monitor.records.refusals import Refusal
 from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
@@ -157,7 +160,23 @@ class _Hours:
             self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
             if self._arrays:
                 staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
+            for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
+                staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)} if lines else {})
         return staged
+
+    @cached_property
+    def long_captures(self) -> tuple[LongLine, ...]:
+        """The captures that are too long to be read."""
+        kind = self._kind if self.captures.files else None
+        return () if _is_document(kind) else self.captures.long_lines(self.spark)
+
+    @cached_property
+    def long_labels(self) -> tuple[LongLine, ...]:
+        return self.labels.long_lines(self.spark)
+
+    @cached_property
+    def _kind(self) -> CaptureFormat | CsvFormat | JsonFormat:
+        return self.request.dataset_format or format_of(self.spark, self.captures)
 
     def _labels(self) -> HourlySource:
         request, spark = self.request, self.spark
@@ -171,13 +190,12 @@ class _Hours:
 
     def _records(self) -> Side:
         """The captured lines, and what makes records of them, whatever they are."""
-        kind = self.request.dataset_format or format_of(self.spark, self.captures)
+        kind = self._kind
         score = self.request.to_label.score if self.request.to_label else None
         decoder = CapturedLines(score) if isinstance(kind, CaptureFormat) else Outputs(_encoding_of(kind), score)
         places = FilePlaces.of(self.captures.files, self._parts.branches)
         header = self._header() if isinstance(kind, CsvFormat) and kind.header else None
-        whole_files = isinstance(kind, JsonFormat) and not kind.lines
-        lines = self.captures.lines(self.spark, whole_files=whole_files)
+        lines = self.captures.lines(self.spark, whole_files=_is_document(kind))
         return Side(lines, Captures(decoder, places, self._hours, header))
 
     def _header(self) -> str:
@@ -189,6 +207,11 @@ class _Hours:
         if source is None or not source.files:
             return []
         return [Side(source.lines(self.spark), Remembered(FilePlaces.of(source.files, self._parts.branches), role))]
+
+
+def _is_document(kind: object) -> bool:
+    """Whether each file is one record."""
+    return isinstance(kind, JsonFormat) and not kind.lines
 
 
 def _encoding_of(outputs: CsvFormat | JsonFormat) -> str:
@@ -262,7 +285,10 @@ def _restated(pending: Pending | None, *merged: StagedHours) -> list[RestatedHou
 def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) -> None:
     quarantine = None
     if ledger.quarantined or ledger.labels.refused:
-        quarantine = put_aside(window.captures, window.labels, window.sides, window.spark, request.output_path)
+        long_lines = (*window.long_captures, *window.long_labels)
+        quarantine = put_aside(
+            window.captures, window.labels, window.sides, window.spark, request.output_path, long_lines
+        )
     else:
         clear_quarantine(window.spark, request.output_path)
     sides = (

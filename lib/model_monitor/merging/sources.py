@@ -10,6 +10,7 @@ from model_monitor.engine import Session, engine_of
 from model_monitor.engine.protocol import Lines
 from model_monitor.merging.hours import moment_of, placed
 from model_monitor.reading.hour_folders import folders_of_hours
+from model_monitor.reading.long_lines import LongLine, long_lines_of
 from model_monitor.storage import StoredFile
 
 PARTITION_BYTES = 64 * 2**20
@@ -75,6 +76,10 @@ class HourlySource:
     def lines(self, session: Session, *, whole_files: bool = False) -> Lines:
         """The lines of the files; with `whole_files` each file is one."""
         return engine_of(session).lines(self.places, whole_files=whole_files)
+
+    def long_lines(self, session: Session) -> tuple[LongLine, ...]:
+        """The lines that are too long, which no reader has seen."""
+        return long_lines_of(session, self.stored_files)
 
     def of_files(self, ranks: Collection[int]) -> HourlySource:
         """The same files in the same order, of which only some are read."""

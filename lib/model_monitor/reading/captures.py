@@ -28,6 +28,7 @@ from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import head_of
 from model_monitor.reading.hour_folders import folders_of, record_folders
 from model_monitor.reading.listing import Listing
+from model_monitor.reading.long_lines import long_lines_of
 from model_monitor.reading.scripts import processed
 from model_monitor.records.captured_lines import CapturedLines
 from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
@@ -129,7 +130,7 @@ def read_captures(
     if script is not None:
         with damaged_files_named(engine, source.files):
             dataset = _dataset_of_script(engine, source, reading, script, as_service=as_service)
-        return replace(dataset, partitions_at_most=at_most)
+        return replace(dataset, partitions_at_most=at_most, long_lines=long_lines_of(engine, source.files))
     storage = engine.storage(source.path)
     found = _first_record(storage, source, reading)
     if found is None:
@@ -142,7 +143,12 @@ def read_captures(
     )
     matched_by = _matching(names, reading.encoding) if names else None
     dataset = _dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
-    return replace(dataset, partitions_at_most=at_most, carries_metadata=_carries_metadata(storage, source))
+    return replace(
+        dataset,
+        partitions_at_most=at_most,
+        carries_metadata=_carries_metadata(storage, source),
+        long_lines=long_lines_of(engine, source.files),
+    )
 
 
 def _matching(names: Sequence[str], encoding: str | None) -> Matching:

@@ -21,6 +21,7 @@ from model_monitor.reading.coverage import Coverage
 from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.ledger import Ledger
 from model_monitor.reading.listing import Listing
+from model_monitor.reading.long_lines import LongLine
 from model_monitor.records.decoding import mismatch_of
 from model_monitor.records.matching import Matching, matching_of
 from model_monitor.records.places import FILE, LINE
@@ -67,7 +68,7 @@ class Dataset:
     whether captured records say how their requests ended. by_columns: whether some columns can be read without the others,
     as of Parquet. column_groups: in how many groups a scan reads them, one after the other. folder: where the rows lie for as
     long as somebody has the data set. header: what the header line of CSV calls each feature. matched_by: how the features were
-    found among the baseline's; None where they were not.
+    found among the baseline's; None where they were not. long_lines: records that have no row, since they are longer than is taken.
     """
 
     rows: DataFrame | DecodedLines | Partitions
@@ -86,6 +87,7 @@ class Dataset:
     folder: TemporaryFolder | None = field(default=None, repr=False)
     header: tuple[str, ...] = ()
     matched_by: Matching | None = None
+    long_lines: tuple[LongLine, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
@@ -151,7 +153,7 @@ class Dataset:
         """The same captured records, read as records of so many cells: those with another number are the refused ones."""
         if self.reread is None or cells == self.record_cells:
             return self
-        return replace(self.reread(cells), carries_metadata=self.carries_metadata)
+        return replace(self.reread(cells), carries_metadata=self.carries_metadata, long_lines=self.long_lines)
 
     def of_features(self, names: Sequence[str]) -> Dataset:
         """The same data set with some of its features."""
@@ -231,6 +233,8 @@ class Dataset:
     def ledger(self, rows: RowCounts) -> Ledger:
         """The account of all records, from the counts that the scan brought back. Reads nothing."""
         refused = {Refusal(number): count for number, count in enumerate(rows.refused, start=1) if count}
+        if self.long_lines:
+            refused[Refusal.TOO_LONG] = len(self.long_lines)
         if self.record_cells is not None:
             # a refused record is one row, whatever it holds; a kept one is counted by its first row
             kept = dict(rows.widths).get(self.record_cells, 0) if rows.widths else rows.kept
@@ -246,7 +250,8 @@ class Dataset:
                 self.header_lines - headers,
                 self.header_lines,
             )
-        return self._account(rows.total - headers + self.dropped_by_script, rows.kept, refused)
+        read = rows.total - headers + self.dropped_by_script + len(self.long_lines)
+        return self._account(read, rows.kept, refused)
 
     def _account(self, read: int, kept: int, refused: Mapping[Refusal, int]) -> Ledger:
         return Ledger(

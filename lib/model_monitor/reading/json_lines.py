@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import types as T
 
 from model_monitor.engine.spark import schema_of_objects
-from model_monitor.engine.text_lines import is_utf_8, with_places, without_globs
+from model_monitor.engine.text_lines import bounded_lines, is_utf_8, with_places, without_globs
 from model_monitor.errors import BadInput
 from model_monitor.records.json_keys import with_keys_once
 from model_monitor.records.places import FILE, LINE
@@ -45,7 +45,8 @@ def inferred_schema(spark: SparkSession, places: Sequence[str], *, lines: bool) 
         except AnalysisException as fault:
             if "COLUMN_ALREADY_EXISTS" not in str(fault):
                 raise
-            texts = spark.read.text(paths, wholetext=not lines, recursiveFileLookup=True)
+            bounded = spark.read.options(**bounded_lines(spark))
+            texts = bounded.text(paths, wholetext=not lines, recursiveFileLookup=True)
             schema = schema_of_objects(texts, with_keys_once, reader)
     features = T.StructType([field for field in schema.fields if field.name != CORRUPT])
     if not features:
@@ -107,7 +108,8 @@ def read_documents(spark: SparkSession, places: Sequence[str]) -> DataFrame:
 
 
 def _reader(spark: SparkSession, *, lines: bool) -> DataFrameReader:
-    return spark.read.options(**OPTIONS, recursiveFileLookup=True, multiLine=not lines)
+    bounded = bounded_lines(spark) if lines else {}
+    return spark.read.options(**OPTIONS, **bounded, recursiveFileLookup=True, multiLine=not lines)
 
 
 @contextmanager

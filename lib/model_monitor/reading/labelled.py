@@ -18,6 +18,7 @@ from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.heads import head_of
 from model_monitor.reading.listing import Listing
+from model_monitor.reading.long_lines import long_lines_of
 from model_monitor.records.files_by_key import NO_FILES
 from model_monitor.records.labelled_lines import LabelledRecords
 from model_monitor.records.outcome_records import document_of, record_of
@@ -61,7 +62,10 @@ def read_labelled(
     files = NO_FILES if reading.records.window is None else lines.files_by_key()
     decoded = DecodedLines.of(lines, LabelledRecords(fixed, files, threshold, documents))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
-    return Dataset(decoded, names, source, refusable=True, partitions_at_most=at_most, record_cells=1)
+    long_lines = () if whole_files else long_lines_of(engine, source.files)
+    return Dataset(
+        decoded, names, source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
+    )
 
 
 def _names(headers: Sequence[str] | None, features: int, reading: OutcomeReading) -> tuple[str, ...]:

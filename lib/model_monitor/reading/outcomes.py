@@ -27,6 +27,7 @@ from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoded_lines import PLACE_FIELDS
 from model_monitor.reading.formats import DatasetFormat
 from model_monitor.reading.listing import Listing
+from model_monitor.reading.long_lines import long_lines_of
 from model_monitor.records.decoding import Reading
 from model_monitor.records.outcome_columns import LABEL, PREDICTION, PROBABILITY
 from model_monitor.records.outcome_decoders import (
@@ -187,7 +188,10 @@ def read_line_outcomes(
         decoder = replace(decoder, files=lines.files_by_key())
     placed = lines.partitions(*dict.fromkeys((*decoder.columns, *PLACES)))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
-    dataset = Dataset(placed, (), source, refusable=True, partitions_at_most=at_most, record_cells=1)
+    long_lines = long_lines_of(engine, source.files)
+    dataset = Dataset(
+        placed, (), source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
+    )
     # the scan never asks for a place: Spark makes all of `_metadata` once it is named, even where it is not used
     return _dataset(dataset, lines.partitions(*decoder.columns, LINE_KEY), placed, decoder, metrics)
 

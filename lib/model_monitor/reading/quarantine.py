@@ -6,8 +6,11 @@ The names and bytes of the files depend on the records alone.
 
 from __future__ import annotations
 
+import heapq
 import json
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, Row
@@ -15,6 +18,8 @@ from pyspark.sql import DataFrame, Row
 from model_monitor.engine import Session, engine_of
 from model_monitor.engine.text_lines import is_utf_8, numbered, read_lines
 from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.long_lines import LongLine
+from model_monitor.records.files_by_key import uri_of
 from model_monitor.records.places import BLOCK_START, FILE, LINE
 from model_monitor.records.refusals import LEFT_OUT, REASON, Refusal
 from model_monitor.storage import join
@@ -36,7 +41,8 @@ def write_quarantine(dataset: Dataset, output_path: str, also: DataFrame | None 
     storage = dataset.engine.storage(output_path)
     storage.delete(folder)
     records = refused_records(dataset)
-    for index, chunk in enumerate(_chunks(_as_lines(records if also is None else records.unionByName(also)))):
+    found = _as_dicts(records if also is None else records.unionByName(also), dataset.long_lines)
+    for index, chunk in enumerate(_chunks(map(_as_line, found))):
         storage.write(join(folder, f"{index:05d}.jsonl"), chunk, private=True)
     return folder
 
@@ -75,12 +81,45 @@ def refused_texts(records: DataFrame) -> DataFrame:
     )
 
 
-def _as_lines(records: DataFrame) -> Iterator[bytes]:
-    for row in records.orderBy(FILE, NUMBER).toLocalIterator():
-        yield (json.dumps(_as_json(row), ensure_ascii=False) + "\n").encode()
+def _as_line(record: Mapping[str, object]) -> bytes:
+    return (json.dumps(record, ensure_ascii=False) + "\n").encode()
 
 
-def _as_json(row: Row) -> dict[str, object]:
+def _as_dicts(records: DataFrame, passed_over: Sequence[LongLine]) -> Iterator[dict[str, Any]]:
+    """What the quarantine says of the records and of the lines that no reader has seen, by file and line number."""
+    long_lines = [_of_long_line(line) for line in passed_over]
+    numbers = defaultdict(list)
+    for line in long_lines:
+        numbers[line["file"]].append(line["line_number"])
+    seen = (_as_json(row) for row in records.orderBy(FILE, NUMBER).toLocalIterator())
+    counted = ({**row, "line_number": _with_those(numbers[row["file"]], row["line_number"])} for row in seen)
+    return heapq.merge(sorted(long_lines, key=_place), counted, key=_place)
+
+
+def _place(record: Mapping[str, Any]) -> tuple[str, int]:
+    return record["file"], record["line_number"]
+
+
+def _with_those(passed_over: Sequence[int], number: int) -> int:
+    """A line's number in its file, from its number without the lines that were passed over."""
+    for other in passed_over:
+        if other > number:
+            break
+        number += 1
+    return number
+
+
+def _of_long_line(line: LongLine) -> dict[str, Any]:
+    return {
+        "reason": Refusal.TOO_LONG.text,
+        "file": uri_of(line.path),
+        "line_number": line.number,
+        "line_start": line.start,
+        "size_bytes": line.size_bytes,
+    }
+
+
+def _as_json(row: Row) -> dict[str, Any]:
     content = {"line": row["line"]} if row["line_base64"] is None else {"line_base64": row["line_base64"]}
     return {
         "reason": Refusal(row[REASON]).text,

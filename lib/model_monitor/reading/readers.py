@@ -23,6 +23,7 @@ from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat, 
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import first_cells, head_of, names_of
 from model_monitor.reading.listing import Listing
+from model_monitor.reading.long_lines import long_lines_of
 from model_monitor.reading.scripts import processed
 from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.records.places import BLOCK_START, FILE
@@ -55,9 +56,11 @@ def read_dataset(
     at_most = listing.partitions_at_most(engine, partition_bytes, in_order=as_service)
     with damaged_files_named(engine, listing.files):
         if script is not None:
-            return _read_with_script(engine, listing, dataset_format, script, as_service=as_service)
+            dataset = _read_with_script(engine, listing, dataset_format, script, as_service=as_service)
+            return replace(dataset, long_lines=long_lines_of(engine, listing.files))
         dataset = _read_as(engine, listing, dataset_format, as_service=as_service, flatten_json=flatten_json)
-    return replace(dataset, listing=listing, partitions_at_most=at_most)
+    long_lines = long_lines_of(engine, listing.files) if dataset.has_lines else ()
+    return replace(dataset, listing=listing, partitions_at_most=at_most, long_lines=long_lines)
 
 
 def _read_as(

@@ -16,7 +16,10 @@ def read_by_spark(options: Mapping[str, object]) -> str:
 
 MEND = "mend them"
 
-REMEDIES = {Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {read_by_spark({'multiLine': True})}"}
+REMEDIES = {
+    Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {read_by_spark({'multiLine': True})}",
+    Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",
+}
 """By reason, where there is more to do than to mend the records."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from model_monitor.states.text_hashing import xxhash64_of_texts
 
 FOLDERS_KEPT = 6
 """Names from a path's end that are kept: enough for the hour that its folders name (`windows.HOUR_FOLDER`)."""
+
+NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]\\^`{|}]")
+"""What Java percent-encodes in the path of a URI; it leaves letters beyond ASCII as they are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +52,11 @@ def keys_of(paths: Sequence[str]) -> list[int]:
     """The `FILE_KEY` of files that Spark calls so."""
     keys: list[int] = xxhash64_of_texts(pa.array(paths, pa.string())).view(np.int64).tolist()
     return keys
+
+
+def uri_of(path: str) -> str:
+    """A listed path as Spark's `_metadata.file_path` spells it."""
+    return NOT_IN_A_URI.sub(lambda found: f"%{ord(found[0]):02X}", path)
 
 
 NO_FILES = FilesByKey.of([])

@@ -63,6 +63,7 @@ class Refusal(IntEnum):
     UNREADABLE_TYPE_ERROR = 41
     UNREADABLE_UNICODE_ERROR = 42
     UNREADABLE_VALUE_ERROR = 43
+    TOO_LONG = 44
 
     @classmethod
     def of(cls, fault: Exception) -> Refusal:
@@ -118,6 +119,7 @@ TEXTS = {
     Refusal.NO_ID: "no id to join by",
     Refusal.NOT_GROUND_TRUTH: "not a ground-truth record",
     Refusal.UNREADABLE: "unreadable",
+    Refusal.TOO_LONG: "longer than --max-record-size",
 }
 
 UNFORESEEN: dict[type, Refusal] = {

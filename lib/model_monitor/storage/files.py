@@ -58,8 +58,8 @@ class Storage(Protocol):
         Raises BadInput if there is nothing at `path`.
         """
 
-    def read(self, path: str, at_most: int | None = None) -> bytes:
-        """The first `at_most` bytes of a file, or all of it.
+    def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
+        """The bytes of a file from `start` on, at most `at_most` of them, or all.
 
         Raises BadInput if it can't be read.
         """

@@ -75,10 +75,12 @@ class HadoopStorage:
             raise BadInput(_not_listed(path, fault)) from fault
         return sorted(name for name in names if not is_hidden(name))
 
-    def read(self, path: str, at_most: int | None = None) -> bytes:
+    def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         try:
             stream = self._file_system.open(self._path(path))
             try:
+                if start:
+                    stream.seek(start)
                 content = stream
                 if at_most is not None:
                     content = self._java("org.apache.commons.io.input.BoundedInputStream")(stream, at_most)

@@ -50,9 +50,11 @@ class LocalStorage:
         except OSError as fault:
             raise BadInput(f"{path}: can't be listed ({fault.strerror})") from fault
 
-    def read(self, path: str, at_most: int | None = None) -> bytes:
+    def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         try:
             with local_path(path).open("rb") as file:
+                if start:
+                    file.seek(start)
                 return file.read(-1 if at_most is None else at_most)
         except OSError as fault:
             raise BadInput(f"{path}: can't be read ({fault.strerror})") from fault

@@ -23,6 +23,8 @@ def test_a_file_is_written_whole_and_read_back(storage, tmp_path):
 
     assert storage.read(path) == bytes(range(256))
     assert storage.read(path, at_most=3) == b"\x00\x01\x02"
+    assert storage.read(path, at_most=2, start=250) == b"\xfa\xfb"
+    assert storage.read(path, start=254) == b"\xfe\xff"
     assert [name for name in os.listdir(tmp_path / "new folder") if not name.endswith(".crc")] == ["statistics.json"]
 
 

@@ -346,3 +346,17 @@ def test_our_own_files_of_variables_can_be_read(path):
 
     assert (list(sources.faults), sources.doubtful) == ([], ())
     assert config_of("baseline", sources, in_container=False).ignored == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("1048576", 2**20), ("64MB", 64 * 2**20), ("64 mib", 64 * 2**20), ("2k", 2048), ("1GB", 2**30), ("256m", 2**28)],
+)
+def test_a_size_is_bytes_or_a_number_with_its_unit(text, size):
+    assert read("--max-record-size", text).max_record_size == size
+
+
+@pytest.mark.parametrize("text", ["0", "1023", "2GB", "64 megabytes", "-1MB", "1.5GB"])
+def test_a_size_that_is_none_or_out_of_bounds_is_refused(text):
+    with pytest.raises(BadConfiguration, match="has to be a size from 1kB to 1GB, such as 256MB"):
+        read(f"--max-record-size={text}")

@@ -1,0 +1,190 @@
+"""Lines that are longer than a job takes: Spark's reader passes over them in silence, so they are looked for here.
+
+A line of a file that is no larger than the limit can't be too long, and of a large file that can be read from anywhere a few
+kilobytes at every multiple of the limit tell whether there may be one. Only a file that may have one is read, and every
+compressed file that may hold as much: piece by piece, by the driver, which holds no line whole.
+
+Lines end where they do for Spark: at `\\n`, `\\r` or both.
+"""
+
+from __future__ import annotations
+
+import bz2
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from model_monitor.engine import Session, engine_of
+from model_monitor.engine.protocol import Engine
+from model_monitor.errors import BadInput
+from model_monitor.storage import Storage, StoredFile
+
+PIECE_BYTES = 8 * 2**20
+PROBE_BYTES = 64 * 1024
+"""What is read first on either side of a place, since most lines end within it."""
+
+PROBED_AT_LEAST = 64 * PROBE_BYTES
+"""A limit below which reading all of a file is about as cheap as looking at every multiple of it."""
+
+DEFLATED_AT_MOST = 1032
+"""A byte of gzip is at most so many of text. Source: zlib, "Technical Details"."""
+
+MOST_COMPRESSED = 2**31 - 1
+"""Bytes of a line that Hadoop's reader counts in a compressed file; at a longer one it fails.
+Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
+
+THREADS = 8
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LongLine:
+    """A line that was passed over. number: in its file, from 1. start: the byte of its file's text at which it begins."""
+
+    path: str
+    number: int
+    start: int
+    size_bytes: int
+
+
+def long_lines_of(session: Session, files: Iterable[StoredFile]) -> tuple[LongLine, ...]:
+    """The lines of the files that are longer than the session's limit, by path and place. Starts no Spark job.
+
+    Raises BadInput if a compressed file has one that nothing can pass over.
+    """
+    engine = engine_of(session)
+    candidates = [file for file in files if _may_hold(file, engine.max_line_bytes)]
+    if not candidates:
+        return ()
+    search = partial(_lines_of_file, engine)
+    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1, len(candidates))) as threads:
+        return tuple(sorted(line for found in threads.map(search, candidates) for line in found))
+
+
+def _may_hold(file: StoredFile, most: int) -> bool:
+    """Whether a file may be as large as a line that is too long."""
+    if file.path.endswith(".gz"):
+        return file.size_bytes * DEFLATED_AT_MOST > most
+    return file.is_compressed or file.size_bytes > most
+
+
+def _lines_of_file(engine: Engine, file: StoredFile) -> list[LongLine]:
+    storage, most = engine.storage(file.path), engine.max_line_bytes
+    if not file.is_compressed and most >= PROBED_AT_LEAST and not _may_be_among(storage, most, file):
+        return []
+    found = [LongLine(file.path, *place) for place in long_lines(_text_of(storage, file, most), most)]
+    for line in found if file.is_compressed else ():
+        if line.size_bytes > MOST_COMPRESSED:
+            raise BadInput(
+                f"{file.path}: line {line.number} has {line.size_bytes:,} bytes, and no line of a compressed file can be passed "
+                "over that has more than 2 GiB; take the file away, or decompress it"
+            )
+    return found
+
+
+def long_lines(pieces: Iterable[bytes], most: int) -> Iterator[tuple[int, int, int]]:
+    """Number, start and size of the lines of a text that are longer than `most`, in their order.
+
+    pieces: of the text, each at most one byte longer than `most`.
+    """
+    offset = begun = 0
+    number, after_return = 1, False
+    for piece in pieces:
+        first = 0
+        if not offset and piece.startswith(BYTE_ORDER_MARK):
+            first = begun = len(BYTE_ORDER_MARK)
+        elif after_return and piece.startswith(b"\n"):  # the rest of the line end before
+            first, begun = 1, offset + 1
+        end = _first_end(piece, first)
+        if end >= 0:
+            if offset + end - begun > most:
+                yield number, begun, offset + end - begun
+            number += piece.count(b"\n", first) + piece.count(b"\r", first) - piece.count(b"\r\n", first)
+            begun = offset + _last_end(piece) + 1
+        after_return = piece.endswith(b"\r")
+        offset += len(piece)
+    if offset - begun > most:
+        yield number, begun, offset - begun
+
+
+def _first_end(piece: bytes, start: int = 0) -> int:
+    """Where the first line of a piece ends, -1 if it doesn't."""
+    feed = piece.find(b"\n", start)
+    carriage = piece.find(b"\r", start, feed if feed >= 0 else len(piece))
+    return feed if carriage < 0 else carriage
+
+
+def _last_end(piece: bytes) -> int:
+    return max(piece.rfind(b"\n"), piece.rfind(b"\r"))
+
+
+def _may_be_among(storage: Storage, most: int, file: StoredFile) -> bool:
+    """Whether a line may be too long: it holds a multiple of `most`, and has half of its length on one side of it."""
+    half = most // 2
+    return any(
+        not _ends(storage, file, place, min(file.size_bytes, place + half))
+        or not _ends(storage, file, max(0, place - half), place, backwards=True)
+        for place in range(0, file.size_bytes, most)
+    )
+
+
+def _ends(storage: Storage, file: StoredFile, start: int, end: int, *, backwards: bool = False) -> bool:
+    """Whether a line ends among these bytes, or the file begins or ends there; they are read from one side."""
+    size = PROBE_BYTES
+    while start < end:
+        size = min(size, end - start)
+        piece = storage.read(file.path, size, end - size if backwards else start)
+        if _first_end(piece) >= 0 or not piece:
+            return True
+        start, end = (start, end - size) if backwards else (start + size, end)
+        size = min(PIECE_BYTES, 4 * size)
+    return start == 0 if backwards else end == file.size_bytes
+
+
+def _text_of(storage: Storage, file: StoredFile, most: int) -> Iterator[bytes]:
+    """The bytes of a file's text, in pieces; of a damaged file as far as it can be read, since reading it says so."""
+    size = max(1, min(PIECE_BYTES, most))
+    raw = (storage.read(file.path, size, start) for start in range(0, file.size_bytes, size))
+    try:
+        if file.path.endswith(".gz"):
+            yield from _inflated(raw, size)
+        elif file.is_compressed:
+            yield from _of_bzip2(raw, size)
+        else:
+            yield from raw
+    except (zlib.error, OSError, EOFError):
+        return
+
+
+def _inflated(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    decompressor = zlib.decompressobj(wbits=31)
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if decompressor.eof:
+                decompressor = zlib.decompressobj(wbits=31)
+            text = decompressor.decompress(rest, size)
+            rest = decompressor.unused_data if decompressor.eof else decompressor.unconsumed_tail
+            yield from _not_empty(text)
+        while not decompressor.eof and (text := decompressor.decompress(b"", size)):
+            yield text
+
+
+def _of_bzip2(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    decompressor = bz2.BZ2Decompressor()
+    for piece in pieces:
+        rest = piece
+        while rest or not (decompressor.eof or decompressor.needs_input):
+            if decompressor.eof:
+                decompressor = bz2.BZ2Decompressor()
+            text = decompressor.decompress(rest, size)
+            rest = decompressor.unused_data if decompressor.eof else b""
+            yield from _not_empty(text)
+
+
+def _not_empty(text: bytes) -> Sequence[bytes]:
+    return (text,) if text else ()

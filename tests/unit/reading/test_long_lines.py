@@ -1,0 +1,133 @@
+"""Lines that are longer than a job takes are found, whatever a file is and however it is read."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import random
+import re
+
+import pytest
+from tests.engine_in_process import InProcess
+
+from model_monitor.reading import long_lines as module
+from model_monitor.reading.long_lines import LongLine, long_lines, long_lines_of
+from model_monitor.storage import LocalStorage
+
+
+def expected(text, most):
+    """By Python's regular expressions, over the whole text."""
+    begun, found, number = 3 * text.startswith(b"\xef\xbb\xbf"), [], 1
+    for end in re.finditer(rb"\r\n|\n|\r|\Z", text[begun:] and text):
+        if end.start() < begun:
+            continue
+        if end.start() - begun > most:
+            found.append((number, begun, end.start() - begun))
+        begun, number = end.end(), number + 1
+    return found
+
+
+def cut(text, size):
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+@pytest.mark.parametrize("size", range(1, 8))
+def test_long_lines_do_not_depend_on_how_a_text_is_cut_into_pieces(size):
+    rng = random.Random(size)
+    for _ in range(500):
+        text = bytes(rng.choices(b"aaaaa\r\n", k=rng.randrange(40)))
+        text = rng.choice([b"", b"\xef\xbb\xbf"]) + text if size > 2 else text
+
+        assert list(long_lines(cut(text, size), 7)) == expected(text, 7)
+
+
+LONG = b"x" * 5000
+TEXT = b"a,b\r\n1,2\n" + LONG + b"\n3,4\n" + b"y" * 4000 + b"\n\n" + LONG + b"y"
+FOUND = [(3, 9, 5000), (7, 9016, 5001)]
+"""By hand: `a,b` and `1,2` with their ends are 9 bytes; 5,000 + 1 + 4 + 4,000 + 1 + 1 lie between the two."""
+
+
+def test_the_expected_places_are_those_of_the_text():
+    assert [TEXT[start : start + size] for _, start, size in FOUND] == [LONG, LONG + b"y"]
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("a.csv", bytes),
+        ("a.csv.gz", gzip.compress),
+        ("a.csv.bz2", bz2.compress),
+        # several members, as `cat` and Firehose leave them
+        ("b.csv.gz", lambda text: b"".join(map(gzip.compress, cut(text, 4500)))),
+        ("b.csv.bz2", lambda text: b"".join(map(bz2.compress, cut(text, 4500)))),
+    ],
+)
+@pytest.mark.parametrize("most", [4096, 4999])
+def test_every_long_line_is_named_with_its_place_and_its_size(tmp_path, name, pack, most):
+    (tmp_path / name).write_bytes(pack(TEXT))
+    (tmp_path / "other.csv").write_bytes(b"1,2\n" * 3000)
+    files = LocalStorage().list_files(str(tmp_path))
+
+    assert long_lines_of(InProcess(max_line_bytes=most), files) == tuple(
+        LongLine(f"file:{tmp_path / name}", *place) for place in FOUND
+    )
+
+
+class Counting(LocalStorage):
+    """Local files, and how many of their bytes were read."""
+
+    def __init__(self):
+        self.read_bytes = 0
+
+    def read(self, path, at_most=None, start=0):
+        found = super().read(path, at_most, start)
+        self.read_bytes += len(found)
+        return found
+
+
+class CountingEngine(InProcess):
+    def storage(self, path):
+        return STORAGES[-1]
+
+
+STORAGES: list[Counting] = []
+
+
+@pytest.fixture
+def storage():
+    STORAGES.append(Counting())
+    yield STORAGES[-1]
+    STORAGES.pop()
+
+
+def test_a_large_file_of_short_lines_is_looked_at_here_and_there(tmp_path, storage):
+    (tmp_path / "a.csv").write_bytes(b"1234567,\n" * 5_000_000)
+    found = long_lines_of(CountingEngine(max_line_bytes=8 * 2**20), LocalStorage().list_files(str(tmp_path)))
+
+    assert found == ()
+    assert storage.read_bytes <= 6 * 2 * module.PROBE_BYTES  # 45 MB are cut at 6 places
+
+
+def test_a_file_below_the_limit_is_not_opened(tmp_path, storage):
+    (tmp_path / "a.csv").write_bytes(b"x" * 4096)
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"x" * 20))
+
+    assert long_lines_of(CountingEngine(max_line_bytes=2**20), LocalStorage().list_files(str(tmp_path))) == ()
+    assert storage.read_bytes == 0
+
+
+@pytest.mark.parametrize("before", [0, 1, 4 * 2**20 - 1, 4 * 2**20, 4 * 2**20 + 1, 6 * 2**20 + 17])
+@pytest.mark.parametrize("more", [0, 1])
+def test_places_that_are_looked_at_miss_no_long_line(tmp_path, before, more):
+    most = module.PROBED_AT_LEAST
+    short = (b"s" * 99 + b"\n") * (before // 100) + b"s" * (before % 100 - 1) + b"\n" * (before % 100 > 0)
+    (tmp_path / "a.csv").write_bytes(short + b"x" * (most + more) + b"\n" + b"t\n" * 3_000_000)
+    found = long_lines_of(InProcess(max_line_bytes=most), LocalStorage().list_files(str(tmp_path)))
+
+    assert [(line.start, line.size_bytes) for line in found] == [(len(short), most + 1)] * more
+
+
+def test_a_damaged_file_is_left_to_the_reader(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(bytes(random.Random(1).choices(range(11, 256), k=9000)))[:-900])
+
+    assert long_lines_of(InProcess(max_line_bytes=100_000), LocalStorage().list_files(str(tmp_path))) == ()
