@@ -1,4 +1,5 @@
-"""What does one long line cost, beside a short one? Every decoder of lines gets 50 short records and one long one.
+"""What does one long line cost, beside a short one? Every decoder of lines gets 50 short records and one long one, of one row
+with a long cell first, then of very many short rows.
 
 python benchmarks/long_lines.py [--quick]
 
@@ -14,8 +15,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from side_by_side import quick_asked
 
@@ -36,6 +39,8 @@ SIZES = (1, 32)
 RATIO_AT_MOST = 40
 LINES_OF_MEMORY_AT_MOST = 6
 ROUNDS = 5
+ROWS, QUICK_ROWS = 1_000_000, 100_000
+"""Of the record of very many rows; a merge looks at no row of it."""
 
 HALVES = ("endpointInput", "endpointOutput")
 ALL_HALVES = (*HALVES, "batchTransformOutput")
@@ -72,14 +77,14 @@ DECODERS: dict[str, Callable[[], Callable[[pa.RecordBatch], object]]] = {
 }
 
 
-def record(data: str) -> bytes:
-    """A merged record whose request holds one row."""
+def record(data: str, output: str = "0.5\n", label: str = "1") -> bytes:
+    """A merged record; its request holds one row unless its reply and its label hold more."""
     halves = {
         name: {"observedContentType": "text/csv", "mode": name[8:].upper(), "data": text, "encoding": "CSV"}
-        for name, text in zip(HALVES, (data, "0.5\n"), strict=True)
+        for name, text in zip(HALVES, (data, output), strict=True)
     }
     event = {"eventId": "e", "inferenceTime": "2026-01-31T22:10:00Z"}
-    truth = {"data": "1", "encoding": "CSV"}
+    truth = {"data": label, "encoding": "CSV"}
     return json.dumps({"captureData": halves, "eventMetadata": event, "groundTruthData": truth}).encode()
 
 
@@ -96,6 +101,27 @@ def measured(name: str, mebibytes: int) -> dict[str, float]:
     seconds = time.perf_counter() - start
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"seconds": seconds, "lines": (most - before) / size}
+
+
+def measured_rows(name: str, rows: int) -> dict[str, float]:
+    """Seconds for a record of so many rows, and the memory that it took at most, in lengths of its line."""
+    decode = DECODERS[name]()
+    numbers = np.random.default_rng(3).integers(100_000, 1_000_000, rows).astype("U6").tolist()
+    line = record("\n".join(f"0.{number},{number}" for number in numbers), "\n".join(numbers), "\n".join("1" * rows))
+    size = len(line)
+    batch = pa.RecordBatch.from_arrays([pa.array([line], pa.binary()).view(pa.string())], names=[LINE])
+    del line, numbers
+    decode(pa.RecordBatch.from_arrays([pa.array([record("1,2").decode()])], names=[LINE]))
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins here
+    before = _resident()
+    start = time.perf_counter()
+    decode(batch)
+    return {"seconds": time.perf_counter() - start, "bytes": size, "lines": (_peak() - before) / size}
+
+
+def _peak() -> int:
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
 
 def _resident() -> int:
@@ -123,10 +149,24 @@ def main() -> None:
     ):
         verdict = "reached" if worst <= at_most else "missed"
         print(f"\n{worst:.1f} times {what}: at most {at_most} wanted: {verdict}")
+    _of_many_rows(QUICK_ROWS if rounds == 1 else ROWS)
 
 
-def _in_a_process(name: str, mebibytes: int) -> dict[str, float]:
-    program = f"import json, long_lines; print(json.dumps(long_lines.measured({name!r}, {mebibytes})))"
+def _of_many_rows(rows: int) -> None:
+    print(f"\nOne record of {rows:,} rows\n\n| {'':20} | line, MB |       s | memory, lines |         |")
+    print(f"| {'-' * 20} | -------: | ------: | ------------: | ------- |")
+    for name in list(DECODERS)[:3]:
+        found = _in_a_process(name, rows, "measured_rows")
+        verdict = "reached" if found["lines"] <= LINES_OF_MEMORY_AT_MOST else "missed"
+        megabytes = found["bytes"] / 1e6
+        print(
+            f"| {name:20} | {megabytes:8.1f} | {found['seconds']:7.2f} | {found['lines']:13.1f} | {verdict} |",
+            flush=True,
+        )
+
+
+def _in_a_process(name: str, size: int, function: str = "measured") -> dict[str, float]:
+    program = f"import json, long_lines; print(json.dumps(long_lines.{function}({name!r}, {size})))"
     done = subprocess.run(
         [sys.executable, "-c", program],
         check=True,

@@ -7,6 +7,7 @@ payloads with line ends within quotes, is not given at all: `decoding.decode` ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +18,16 @@ from model_monitor.records.capture_documents import Documents
 from model_monitor.records.csv_rows import parsed_rows
 from model_monitor.records.decoded_rows import DecodedRows
 from model_monitor.records.decoding import Reading
-from model_monitor.records.line_bytes import Flags, holding
+from model_monitor.records.line_bytes import Flags, buffer_of, bytes_of, holding
 from model_monitor.records.refusals import Refusal
+
+LONG_PAYLOAD = 2**20
+"""Bytes of a record above which its rows are taken some at a time."""
+
+ROWS_OF_PIECE, WINDOW_BYTES = 2**15, 2**20
+"""Rows that are taken at a time, and bytes in which so many of them are looked for first."""
+
+LINE_FEED = ord("\n")
 
 
 def rows_of_csv(documents: Documents, are_csv: Flags, reading: Reading) -> Iterator[DecodedRows]:
@@ -37,6 +46,11 @@ def rows_of_csv(documents: Documents, are_csv: Flags, reading: Reading) -> Itera
     for payload in payloads:
         is_odd |= holding(payload, b'\r"')
     several = ~is_odd & has_several
+    for number in np.flatnonzero(several & (_sizes_of(payloads) > LONG_PAYLOAD)).tolist():
+        several[number] = False
+        found = _of_many_rows([payload.slice(number, 1) for payload in payloads], number, reading)
+        if found is not None:
+            yield found
     if several.any():
         yield _of_several_rows(_chosen(payloads, several), np.flatnonzero(several), reading)
 
@@ -51,6 +65,57 @@ def _of_one_row(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], re
     found = parsed_rows(_side_by_side(payloads), columns, escape=reading.escape)
     reasons = np.where(found.widths == columns, 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
     return DecodedRows(found.columns, lines, reasons, found.widths.astype(np.int32))
+
+
+def _sizes_of(payloads: Sequence[pa.StringArray]) -> NDArray[np.int64]:
+    """The bytes of each record's payloads together."""
+    sizes = [pc.fill_null(pc.binary_length(payload), 0).to_numpy(zero_copy_only=False) for payload in payloads]
+    total: NDArray[np.int64] = np.sum(sizes, axis=0, dtype=np.int64)
+    return total
+
+
+def _of_many_rows(payloads: Sequence[pa.StringArray], line: int, reading: Reading) -> DecodedRows | None:
+    """The rows of one record, some at a time: all at once they would take many times the record's memory. None if its halves
+    have different numbers, or a row the wrong number of cells."""
+    columns = reading.columns or 0
+    parts: list[list[pa.Array]] = [[] for _ in range(columns)]
+    sides = [_pieces_of(payload) for payload in payloads if payload.null_count == 0]
+    for pieces in zip_longest(*sides):
+        if any(piece is None or len(piece) != len(pieces[0]) for piece in pieces):
+            return None
+        found = parsed_rows(_side_by_side(pieces), columns)
+        if (found.widths != columns).any():
+            return None
+        for part, cells in zip(parts, found.columns, strict=True):
+            part.append(cells)
+    rows = sum(map(len, parts[0])) if parts else 0
+    cells_of_record = np.zeros(rows, np.int32)
+    cells_of_record[:1] = columns
+    merged = tuple(pa.concat_arrays(_taken(part)) for part in parts)
+    return DecodedRows(merged, np.full(rows, line), np.zeros(rows, np.int32), cells_of_record)
+
+
+def _taken(parts: list[pa.Array]) -> list[pa.Array]:
+    """The parts, which are no longer held by their list."""
+    taken = parts[:]
+    parts.clear()
+    return taken
+
+
+def _pieces_of(payload: pa.StringArray) -> Iterator[pa.StringArray]:
+    """The rows of one payload, `ROWS_OF_PIECE` of them at a time."""
+    content, data = bytes_of(payload), buffer_of(payload)
+    start, window = 0, WINDOW_BYTES
+    while start <= len(content):
+        ends = np.flatnonzero(content[start : start + window] == LINE_FEED)[:ROWS_OF_PIECE]
+        is_last = len(ends) < ROWS_OF_PIECE and start + window >= len(content)
+        if len(ends) < ROWS_OF_PIECE and not is_last:
+            window *= 2
+            continue
+        end = len(content) if is_last else start + int(ends[-1])
+        offsets = pa.py_buffer(np.array([start, end], np.int32))
+        yield pc.split_pattern(pa.StringArray.from_buffers(1, offsets, data), "\n").flatten()
+        start = len(content) + 1 if is_last else end + 1
 
 
 def _of_several_rows(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:

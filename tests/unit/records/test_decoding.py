@@ -263,6 +263,7 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
         Refusal.COLUMNS_IN_ANOTHER_ORDER,
         Refusal.SEVERAL_JSON_OBJECTS,
         Refusal.SCRIPT_ERROR,
+        Refusal.TOO_LONG,
         Refusal.UNFINISHED_QUOTE,
     }
     of_labels = {reason for reason in Refusal if Refusal.NO_LABEL <= reason <= Refusal.NOT_GROUND_TRUTH}
