@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
+from model_monitor.engine.partitions import MAX_RECORD_SIZE
+from model_monitor.engine.text_lines import read_lines
 from model_monitor.outputs.files import current_run
+from model_monitor.reading.long_lines import long_lines_of
+from model_monitor.records.places import LINE
+from model_monitor.runtime.session import beside
 from model_monitor.storage import storage_of
 
 MIB = 2**20
@@ -41,3 +46,12 @@ def run_that_counts(spark: SparkSession, path: str) -> str | None:
     """The id of the run that our readers see."""
     run = current_run(path, spark)
     return run.run_id if run else None
+
+
+def long_lines(spark: SparkSession, path: str, max_record_bytes: int) -> tuple[list[list[int]], list[str]]:
+    """Number, start and size of the lines there that are longer than so many bytes, and the lines that are read."""
+    session = beside(spark)
+    session.conf.set(MAX_RECORD_SIZE, str(max_record_bytes))
+    files = storage_of(path, session).list_files(path)
+    found = [[line.number, line.start, line.size_bytes] for line in long_lines_of(session, files)]
+    return found, sorted(row[0] for row in read_lines(session, path).select(LINE).collect())

@@ -31,6 +31,16 @@ def test_s3_paths_are_s3a_paths_where_the_cluster_has_nothing_else_for_them(s3, 
     assert s3.read("team", "by-s3/statistics.json") == b"0123456789"
 
 
+def test_lines_that_are_too_long_are_found_in_objects_and_not_read(s3, runner):
+    """In pieces of the limit's size, so that an object is read from many places."""
+    s3.put("team", {"long/a.csv": "1,2\n" + "x" * 5000 + "\n3,4\n" + "y" * 2000})
+
+    found, lines = runner.call(steps.long_lines, path="s3a://team/long", max_record_bytes=2000)
+
+    assert found == [[2, 4, 5000]]
+    assert lines == ["1,2", "3,4", "y" * 2000]
+
+
 @pytest.mark.parametrize("fault", [slow_down, reset, late(3.0)], ids=["503 SlowDown", "reset", "no answer in time"])
 def test_a_write_that_meets_a_fault_is_tried_again(s3, runner, fault):
     s3.put("hasty", {"x": "x"})

@@ -36,12 +36,13 @@ KNOWN = (
     *CLUSTER_FAULTS,
     ErrorPattern(
         re.compile(r"OutOfMemoryError"),
-        "Spark ran out of memory; give it more with --driver-memory (local runs) or --executor-memory",
+        "Spark ran out of memory; give it more with --driver-memory (local runs) or --executor-memory, or refuse long "
+        "lines with a smaller --max-record-size",
     ),
     ErrorPattern(
         re.compile(r"OversizedAllocationException"),
         "lines that are very much longer than those at the beginning of the first file don't fit into a batch of Arrow; "
-        "decompress compressed files, which Spark then reads in parts",
+        "decompress compressed files, which Spark then reads in parts, or refuse long lines with a smaller --max-record-size",
     ),
     ErrorPattern(
         re.compile(r"No space left on device"),

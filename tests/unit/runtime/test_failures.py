@@ -74,6 +74,8 @@ def test_a_defect_of_ours_is_told_by_type_and_place_without_its_text():
         ("java.io.IOException: No space left on device", "the disk is full"),
         ("java.lang.OutOfMemoryError: Java heap space", "--driver-memory"),
         ("org.apache.arrow.vector.util.OversizedAllocationException: Memory required", "decompress compressed files"),
+        ("java.lang.OutOfMemoryError: Java heap space", "a smaller --max-record-size"),
+        ("org.apache.arrow.vector.util.OversizedAllocationException: Memory required", "a smaller --max-record-size"),
         ("java.net.UnknownHostException: nowhere", "check --master and the paths"),
     ],
 )
