@@ -30,18 +30,23 @@ CHUNK_BYTES = 16 * 2**20
 """Size of one file of the quarantine, so that the driver never holds more than that."""
 
 
-def write_quarantine(dataset: Dataset, output_path: str, also: DataFrame | None = None) -> str:
+def write_quarantine(
+    dataset: Dataset, output_path: str, also: DataFrame | None = None, *, only_long_lines: bool = False
+) -> str:
     """Put the refused records below `output_path`, in place of those of an earlier run, and give their folder's path.
 
     Only the owner of the files may read them: they are data that nobody has looked at.
-    also: rows of `refused_texts`, for records that are no lines. Two Spark jobs and a shuffle, over the affected files only.
+    also: rows of `refused_texts`, for records that are no lines. only_long_lines: whether nothing else was refused, so that
+    nothing is read. Else two Spark jobs and a shuffle, over the affected files only.
     Raises OutputFailed if they can't be written.
     """
     folder = join(output_path, QUARANTINE)
     storage = dataset.engine.storage(output_path)
     storage.delete(folder)
-    records = refused_records(dataset)
-    found = _as_dicts(records if also is None else records.unionByName(also), dataset.long_lines)
+    records = None if only_long_lines else refused_records(dataset)
+    if records is not None and also is not None:
+        records = records.unionByName(also)
+    found = _as_dicts(records, dataset.long_lines)
     for index, chunk in enumerate(_chunks(map(_as_line, found))):
         storage.write(join(folder, f"{index:05d}.jsonl"), chunk, private=True)
     return folder
@@ -85,13 +90,14 @@ def _as_line(record: Mapping[str, object]) -> bytes:
     return (json.dumps(record, ensure_ascii=False) + "\n").encode()
 
 
-def _as_dicts(records: DataFrame, passed_over: Sequence[LongLine]) -> Iterator[dict[str, Any]]:
+def _as_dicts(records: DataFrame | None, passed_over: Sequence[LongLine]) -> Iterator[dict[str, Any]]:
     """What the quarantine says of the records and of the lines that no reader has seen, by file and line number."""
     long_lines = [_of_long_line(line) for line in passed_over]
     numbers = defaultdict(list)
     for line in long_lines:
         numbers[line["file"]].append(line["line_number"])
-    seen = (_as_json(row) for row in records.orderBy(FILE, NUMBER).toLocalIterator())
+    rows = () if records is None else records.orderBy(FILE, NUMBER).toLocalIterator()
+    seen = map(_as_json, rows)
     counted = ({**row, "line_number": _with_those(numbers[row["file"]], row["line_number"])} for row in seen)
     return heapq.merge(sorted(long_lines, key=_place), counted, key=_place)
 

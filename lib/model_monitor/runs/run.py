@@ -287,7 +287,7 @@ def _findings(
 def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:
     """The folder with the records that were refused; None if there are none, or no lines of text to put there."""
     if ledger.quarantined and dataset.has_lines:
-        return write_quarantine(dataset, output_path)
+        return write_quarantine(dataset, output_path, only_long_lines=set(ledger.refused) == {Refusal.TOO_LONG.text})
     clear_quarantine(dataset.engine, output_path)
     return None
 

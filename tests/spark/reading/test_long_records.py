@@ -202,3 +202,15 @@ def test_a_merge_refuses_long_captures_and_long_labels(session, tmp_path):
         ("captures", 2),
         ("labels", 3),
     ]
+
+
+def test_a_quarantine_of_long_lines_alone_reads_nothing_again(session, tmp_path, jobs_of):
+    jobs = {}
+    for name, size in (("short", 10), ("long", MOST)):
+        (tmp_path / f"{name}.csv").write_text("age,city\n1,Bern\n2," + "x" * size + "\n3,Genf\n")
+        with read_path(session, str(tmp_path / f"{name}.csv"), CsvFormat(header=True)) as data, jobs_of() as started:
+            run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / name))
+        jobs[name] = len(started)
+
+    assert places(tmp_path / "long") == [(3, TOO_LONG)]
+    assert jobs["long"] == jobs["short"]
