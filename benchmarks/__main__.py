@@ -20,6 +20,7 @@ if __name__ == "__main__":
         folder / "commands.py",
         folder / "documents.py",
         folder / "long_lines.py",
+        folder / "limits.py",
         folder / "cores.py",
         folder / "s3_beside_disk.py",
     ]:
