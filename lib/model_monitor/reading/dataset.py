@@ -68,7 +68,7 @@ class Dataset:
     whether captured records say how their requests ended. by_columns: whether some columns can be read without the others,
     as of Parquet. column_groups: in how many groups a scan reads them, one after the other. folder: where the rows lie for as
     long as somebody has the data set. header: what the header line of CSV calls each feature. matched_by: how the features were
-    found among the baseline's; None where they were not. long_lines: records that have no row, since they are longer than is taken.
+    found among the baseline's; None where they were not. long_lines: records that have no row, as they are longer than is taken.
     """
 
     rows: DataFrame | DecodedLines | Partitions
