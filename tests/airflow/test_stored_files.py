@@ -52,7 +52,11 @@ def test_a_file_is_read_and_deleted_and_one_that_is_not_there_is_no_fault(stored
 def test_an_outcome_is_read(stored):
     folder, put = stored
     put("2024/03/04/21/message", f"{FOUND}\n".encode())
-    commit = {"run_id": "ab", "folder": "_runs/ab", "sha256": {"constraint_violations.json": "…", "states/x": "…"}}
+    commit = {
+        "run_id": "ab",
+        "folder": "_runs/ab",
+        "sha256": {"constraint_violations.json": "…", "states/x.parquet": "…"},
+    }
     put("2024/03/04/21/_current.json", json.dumps(commit).encode())
     put("2024/03/04/21/_runs/ab/constraint_violations.json", json.dumps({"violations": VIOLATIONS}).encode())
     put("_alerts.json", json.dumps({"version": 0.0, "status": "InAlert"}).encode())

@@ -16,7 +16,7 @@ from model_monitor.airflow.flags import moment
 from model_monitor.airflow.stored_files import StoredFiles
 from model_monitor.documents.alerts import Alerts
 from model_monitor.errors import NO_DATA, BadDocument
-from model_monitor.outputs.files import CURRENT, VIOLATIONS
+from model_monitor.outputs.files import CURRENT, VIOLATIONS, read_commit
 from model_monitor.records.windows import Window, hour_of_path
 from model_monitor.runtime.status import COMPLETED, SCRIPT_FAILED, ExitStatus, failed
 from model_monitor.storage import join
@@ -108,11 +108,8 @@ def _commit(files: StoredFiles, output_path: str) -> dict[str, Any]:
     content = files.read(join(output_path, CURRENT))
     if content is None:
         return {}
-    try:
-        commit: dict[str, Any] = json.loads(content)
-    except ValueError as fault:
-        raise BadDocument(f"{join(output_path, CURRENT)}: is no JSON ({fault}); run the job again") from fault
-    return commit
+    commit = read_commit(content, join(output_path, CURRENT))
+    return {"run_id": commit.run_id, "folder": commit.folder, "sha256": commit.digests}
 
 
 def _documents(output_path: str, commit: Mapping[str, Any]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.document import Document
 from model_monitor.errors import BadInput
 from model_monitor.history.archive import from_parquet, path_of
-from model_monitor.outputs.files import Run, current_run
+from model_monitor.outputs.files import Run, current_run, run_before
 from model_monitor.runs.protocol import Monitor
 from model_monitor.states import State
 from model_monitor.storage import Storage, join, storage_of
@@ -115,7 +115,7 @@ def previous(output_path: str, spark: SparkSession | None = None, monitor: Monit
 
     That is the one published at the same path, or, for a path that ends in yyyy/mm/dd/hh, the one of the latest earlier hour.
     """
-    run = current_run(output_path, spark)
+    run = run_before(output_path, spark)
     if run is not None:
         return _of_published(output_path, run, spark, monitor, edits=False)
     earlier = earlier_hour(output_path, spark)
@@ -171,7 +171,7 @@ def earlier_hour(output_path: str, spark: SparkSession | None) -> str | None:
     if not storage.exists(top):
         return None
     for hour in _hours_from_the_latest(storage, top):
-        if hour < now and current_run(top + hour, spark) is not None:
+        if hour < now and run_before(top + hour, spark) is not None:
             return top + hour
     return None
 

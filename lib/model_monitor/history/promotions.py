@@ -18,10 +18,20 @@ from typing import TYPE_CHECKING
 
 from model_monitor.documents.bias_report import BiasReport
 from model_monitor.documents.promotions import Promotion, Promotions
-from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, Run, current_run, point_to, publish
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput
+from model_monitor.outputs.files import (
+    CONSTRAINTS,
+    RUNS,
+    STATISTICS,
+    Run,
+    current_run,
+    point_to,
+    publish,
+    run_before,
+)
 from model_monitor.outputs.notices.messages import moment
 from model_monitor.storage import join, storage_of
+from model_monitor.storage.names import Named, is_ours
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -57,7 +67,7 @@ def promote(
         )
     files = _files_of(run_path, spark)
     version = join(baselines, model_version)
-    there = current_run(version, spark)
+    there = run_before(version, spark)
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
     if there is not None and dict(there.digests) != digests and not replace:
         raise BadConfiguration(
@@ -100,12 +110,19 @@ def roll_back(baselines: str, now: datetime, spark: SparkSession | None = None) 
 def read_promotions(baselines: str, spark: SparkSession | None = None) -> Promotions:
     """What was promoted in this folder; nothing if it is a new one.
 
-    Raises BadDocument if the file can't be understood, BadConfiguration if the folder is the output path of a run.
+    Raises BadDocument if the file can't be understood or names what no version is called, BadConfiguration if the folder is the
+    output path of a run.
     """
     storage, path = storage_of(baselines, spark), join(baselines, Promotions.FILE_NAME)
     if storage.exists(path):
-        return Promotions.from_json(storage.read(path), path)
-    if current_run(baselines, spark) is not None:
+        known = Promotions.from_json(storage.read(path), path)
+        if not all(is_ours(each.model_version, Named.WORD) for each in known.promotions):
+            raise BadDocument(
+                f"{path}: a model_version is no name of a version; restore the file, or delete it and promote"
+            )
+        return known
+    run = run_before(baselines, spark)
+    if run is not None and run.folder == join(baselines, RUNS, run.run_id):  # one that was promoted is a version's
         raise BadConfiguration(f"{baselines}: is the output path of a run; name a folder for the versions")
     return Promotions()
 

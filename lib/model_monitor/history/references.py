@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from model_monitor.documents.baseline_reference import BaselineReference
 from model_monitor.history.baselines import DATA_QUALITY, earlier_hour
-from model_monitor.outputs.files import current_run
+from model_monitor.outputs.files import current_run, run_before
 from model_monitor.runs.protocol import Monitor
 from model_monitor.storage import join, storage_of
 
@@ -37,7 +37,7 @@ def to_previous(
     output_path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY
 ) -> BaselineReference | None:
     """The run before the one that will be published below `output_path`; None if there was none."""
-    if current_run(output_path, spark) is not None:
+    if run_before(output_path, spark) is not None:
         return to_run(output_path, spark, monitor)
     earlier = earlier_hour(output_path, spark)
     return to_run(earlier, spark, monitor) if earlier else None

@@ -74,6 +74,6 @@ def is_of_window(content: bytes, first: int, last: int) -> bool:
     """Whether a `restatement.json` is that of a run for the same window."""
     try:
         window = json.loads(content)["window"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
     return bool(window == {"start": text_of(first), "end": text_of(last + 1)})

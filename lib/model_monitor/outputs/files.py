@@ -15,8 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from model_monitor.documents import json_text
 from model_monitor.errors import BadDocument
 from model_monitor.storage import join, storage_of
+from model_monitor.storage.names import Named, is_ours
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -50,7 +52,7 @@ def publish(files: Mapping[str, bytes], output_path: str, spark: SparkSession | 
     """
     storage = storage_of(output_path, spark)
     run = _run(files, output_path)
-    before = current_run(output_path, spark)
+    before = run_before(output_path, spark)
     for name, content in files.items():
         storage.write(join(run.folder, name), content)
     for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
@@ -76,17 +78,47 @@ def point_to(run: Run, output_path: str, spark: SparkSession | None = None) -> N
 def current_run(output_path: str, spark: SparkSession | None = None) -> Run | None:
     """The run that was published last below `output_path`, or None if there is none.
 
-    Raises BadDocument if `_current.json` can't be understood.
+    Raises BadDocument if `_current.json` can't be understood, or names what no run of ours does.
     """
     storage = storage_of(output_path, spark)
     path = join(output_path, CURRENT)
     if not storage.exists(path):
         return None
+    commit = read_commit(storage.read(path), path)
+    return Run(commit.run_id, join(output_path, commit.folder), commit.digests)
+
+
+def run_before(output_path: str, spark: SparkSession | None = None) -> Run | None:
+    """The same for whoever makes the next run: a `_current.json` that can't be understood is none, with a warning.
+
+    Files that it names stay where they are.
+    """
     try:
-        commit = json.loads(storage.read(path))
-        return Run(commit["run_id"], join(output_path, commit["folder"]), commit["sha256"])
-    except (ValueError, KeyError, TypeError) as fault:
-        raise BadDocument(f"{path}: is not the commit of a run ({fault}); delete it and run the job again") from fault
+        return current_run(output_path, spark)
+    except BadDocument as fault:
+        log.warning("%s; it counts as no run", fault)
+        return None
+
+
+def read_commit(content: bytes, path: str) -> Run:
+    """What `_current.json` says, `folder` below the output path. path: the file, for errors.
+
+    Raises BadDocument if it can't be understood, or names what no run of ours does.
+    """
+    commit = json_text.load(content, path)
+    members = commit if isinstance(commit, dict) else {}
+    run_id, folder, digests = members.get("run_id"), members.get("folder"), members.get("sha256")
+    if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
+        raise BadDocument(_not_a_commit(path, "sha256 is no object of texts"))
+    if not is_ours(run_id, Named.WORD) or not is_ours(folder, Named.FOLDER):
+        raise BadDocument(_not_a_commit(path, "run_id or folder is no name that a run has"))
+    if not all(is_ours(name, Named.FILE) for name in digests):
+        raise BadDocument(_not_a_commit(path, "a name in sha256 is no file of a run"))
+    return Run(str(run_id), str(folder), digests)
+
+
+def _not_a_commit(path: str, why: str) -> str:
+    return f"{path}: is not the commit of a run ({why}); delete it and run the job again"
 
 
 def check_writable(output_path: str, spark: SparkSession | None = None) -> None:

@@ -61,8 +61,10 @@ def read_coverage(content: bytes, where: str) -> Coverage:
     try:
         document = json.loads(content)
         return Coverage(int(document["captures"]), int(document["labelled"]), int(document["labelled_as_absent"]))
-    except (ValueError, KeyError, TypeError) as fault:
-        raise BadDocument(f"{where}: is not the coverage of an hour ({fault}); merge its hour again") from fault
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as fault:
+        raise BadDocument(
+            f"{where}: is not the coverage of an hour ({type(fault).__name__}); merge its hour again"
+        ) from fault
 
 
 def coverage_of(storage: Storage, files: Iterable[StoredFile], places: Iterable[str]) -> Coverage | None:

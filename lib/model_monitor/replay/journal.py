@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from model_monitor import __version__
 from model_monitor.configuration.contract import JobConfig
+from model_monitor.documents import json_text
+from model_monitor.errors import BadDocument
 from model_monitor.outputs.files import CONSTRAINTS, CURRENT, STATISTICS
 from model_monitor.records.windows import Window
 from model_monitor.replay.verdicts import Verdict
@@ -44,11 +46,11 @@ class Journal:
         if not self.storage.exists(path):
             return None
         try:
-            entry = json.loads(self.storage.read(path))
+            entry = json_text.load(self.storage.read(path), path)
             if entry["inputs"] != inputs:
                 return None
             return Verdict.from_plain(entry["compat_service"]), Verdict.from_plain(entry["default"])
-        except (ValueError, KeyError, TypeError):
+        except (BadDocument, KeyError, TypeError):
             log.warning("%s is no entry of a journal; the window is run again", path)
             return None
 

@@ -51,10 +51,16 @@ class Verdict:
 
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> Verdict:
-        """The verdict that `plain` gave."""
+        """The verdict that `plain` gave.
+
+        Raises KeyError or TypeError if it is none.
+        """
         if "failure" in content:
             return cls(failure=str(content["failure"]))
-        return cls(frozenset(Reported(**each) for each in content["violations"]))
+        told = [Reported(**each) for each in content["violations"]]
+        if not all(isinstance(text, str) for each in told for text in (each.subject, each.check, each.text)):
+            raise TypeError("a violation is told by texts")
+        return cls(frozenset(told))
 
 
 class Kind(Enum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -15,6 +15,7 @@ from model_monitor.outputs.notices.destinations import Destination, read_destina
 from model_monitor.records.windows import Window, parse_time
 from model_monitor.schedules import Clock, Recurrence, read_offset
 from model_monitor.storage import LocalStorage
+from model_monitor.storage.names import Named, is_ours
 
 MIDNIGHT = Clock("0 0 * * *")
 """Of an entry without times: the service then picks an hour of the day (C10a)."""
@@ -91,7 +92,7 @@ def read_plan(path: Path) -> Plan:
         _tried(lambda: _time(entry.starts, f"{path}: starts"), faults),
         _tried(lambda: _destinations(entry.sinks, path), faults) or (),
     )
-    faults += _faults_of_jobs(plan, path)
+    faults += [*_faults_of_names(entry, path), *_faults_of_jobs(plan, path)]
     if plan.delay < timedelta(0):
         faults.append(
             f"{path}: delay is {entry.delay!r}; a run can't begin before its time, write PT10M for ten minutes later"
@@ -151,6 +152,18 @@ def _destinations(text: str | None, path: Path) -> tuple[Destination, ...]:
         return read_destinations(text or "")
     except ValueError as fault:
         raise BadConfiguration(f"{path}: sinks {fault}") from fault
+
+
+def _faults_of_names(entry: Schedule, path: Path) -> Iterator[str]:
+    """Names that paths are made of: of the record of its runs, and of the folders of their results."""
+    if not is_ours(entry.name, Named.WORD):
+        yield f"{path}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
+    for place, job in enumerate(entry.jobs):
+        if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), Named.BELOW):
+            yield (
+                f"{path}: jobs[{place}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, such "
+                "as %Y/%m/%d/%H"
+            )
 
 
 def _faults_of_jobs(plan: Plan, path: Path) -> list[str]:

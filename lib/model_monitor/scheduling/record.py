@@ -11,9 +11,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from model_monitor.documents.executions import Execution, Executions, ExecutionStatus
-from model_monitor.errors import OutputFailed
+from model_monitor.errors import BadDocument, OutputFailed
 from model_monitor.outputs.notices.messages import moment
-from model_monitor.records.windows import Window
+from model_monitor.records.windows import Window, parse_time
 from model_monitor.storage import LocalStorage
 
 MOST_EXECUTIONS = 1_000
@@ -21,6 +21,9 @@ MOST_EXECUTIONS = 1_000
 
 MOST_ATTEMPTS = 3
 """A run that was torn off so often is given up: it may be what tears down the machine."""
+
+YEARS = range(2000, 3000)
+"""Of times in a record: hourly runs since the year 1 would be looked for one by one."""
 
 INTERRUPTED = (
     f"interrupted {MOST_ATTEMPTS} times, by the end of run-due or of its machine; run it again by --retry-failed"
@@ -51,7 +54,14 @@ class Record:
         path = folder / f"{name}.{Executions.FILE_NAME}"
         if not path.exists():
             return cls(path, Executions(since=moment(now())), now)
-        return cls(path, Executions.from_json(LocalStorage().read(str(path)), str(path)), now)
+        executions = Executions.from_json(LocalStorage().read(str(path)), str(path))
+        for time in (executions.since, *(each.scheduled_time for each in executions.executions)):
+            if (found := parse_time(time)) is None or not YEARS.start <= found.year < YEARS.stop:
+                raise BadDocument(
+                    f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file, or delete "
+                    "it, and runs are due as of a new schedule"
+                )
+        return cls(path, executions, now)
 
     @property
     def latest_first(self) -> list[Execution]:
@@ -122,10 +132,10 @@ def held(folder: Path, name: str) -> Iterator[bool]:
 
 def _is_alive(execution: Execution) -> bool:
     """Whether the job of a run goes on although whoever started it is gone; of another machine nobody knows."""
-    if execution.process_id is None or execution.host != socket.gethostname():
+    if not execution.process_id or execution.host != socket.gethostname():  # 0 would be this process's own group
         return False
     try:
         os.kill(execution.process_id, 0)
-    except OSError:
+    except (OSError, OverflowError):
         return False
     return True

@@ -116,6 +116,22 @@ def test_the_previous_run_is_the_latest_earlier_hour(tmp_path, hours, now, expec
     assert values_of(baselines.previous(str(tmp_path / now))) == [expected]
 
 
+def test_an_hour_whose_commit_is_damaged_is_no_previous_run(tmp_path):
+    publish_run(tmp_path / "2026/01/31/20", [1])
+    publish_run(tmp_path / "2026/01/31/21", [2])
+    (tmp_path / "2026/01/31/21/_current.json").write_text("{")
+
+    assert values_of(baselines.previous(str(tmp_path / "2026/01/31/22"))) == [1]
+    assert baselines.previous(str(tmp_path / "2026/01/31/20")) is not None
+
+
+def test_a_damaged_commit_at_the_same_path_is_no_previous_run(tmp_path):
+    publish_run(tmp_path, [1])
+    (tmp_path / "_current.json").write_text("{")
+
+    assert baselines.previous(str(tmp_path)) is None
+
+
 def test_the_previous_run_at_the_same_path_comes_first(tmp_path):
     publish_run(tmp_path, [7])
 

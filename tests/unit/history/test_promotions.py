@@ -9,7 +9,7 @@ import pytest
 
 from model_monitor import cli
 from model_monitor.documents.constraints import Constraints
-from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.history import baselines, references
 from model_monitor.history.promotions import promote, roll_back
 from model_monitor.outputs.files import current_run, publish
@@ -47,6 +47,38 @@ def test_the_version_promoted_last_counts_and_each_can_be_pinned(runs, tmp_path)
     assert completeness_of(folder) == 0.8
     assert completeness_of(f"{folder}/1") == 0.9
     assert completeness_of(f"{folder}/2") == 0.8
+
+
+@pytest.mark.parametrize("version", ["../january", "", ".", "1/2", "_runs"])
+def test_a_promotion_of_no_version_is_a_sentence(runs, tmp_path, version):
+    folder = tmp_path / "baselines"
+    promote(runs("january", 0.9), "1", str(folder), NOW)
+    promoted = json.loads((folder / "_promotions.json").read_text())
+    promoted["promotions"][0]["model_version"] = version
+    (folder / "_promotions.json").write_text(json.dumps(promoted))
+
+    with pytest.raises(
+        BadDocument, match=r"_promotions\.json: a model_version is no name of a version; restore the file"
+    ):
+        promote(runs("february", 0.8), "2", str(folder), NOW)
+
+
+def test_promoting_begins_anew_where_somebody_deleted_a_damaged_history(runs, tmp_path):
+    folder = tmp_path / "baselines"
+    promote(runs("january", 0.9), "1", str(folder), NOW)
+    (folder / "_promotions.json").unlink()
+    promote(runs("february", 0.8), "2", str(folder), NOW)
+
+    assert completeness_of(str(folder)) == 0.8
+
+
+def test_a_version_whose_commit_is_damaged_is_promoted_again(runs, tmp_path):
+    folder = tmp_path / "baselines"
+    promote(runs("january", 0.9), "1", str(folder), NOW)
+    (folder / "1" / "_current.json").write_text("[]")
+    promote(runs("february", 0.8), "1", str(folder), NOW)
+
+    assert completeness_of(str(folder)) == 0.8
 
 
 def test_a_run_says_which_version_it_was_held_against(runs, tmp_path):

@@ -102,6 +102,57 @@ def test_a_broken_commit_is_named(tmp_path):
         current_run(str(tmp_path))
 
 
+NAMES_OF_OTHERS = {
+    "a folder beside": {"../victim.d": "0"},
+    "a file beside": {"../victim.d/notes.txt": "0"},
+    "the output itself": {"": "0"},
+    "the output itself by a dot": {".": "0"},
+    "a whole path": {"/etc/passwd.bak": "0"},
+    "a run that is kept": {"_runs": "0"},
+    "a folder": {"mine": "0"},
+    "a folder of ours and out of it": {"states/../../victim.d": "0"},
+    "a line break": {"statistics.json\n": "0"},
+    "no text as digest": {"statistics.json": 0},
+    "a list": ["statistics.json"],
+}
+
+
+@pytest.mark.parametrize("digests", NAMES_OF_OTHERS.values(), ids=NAMES_OF_OTHERS)
+def test_a_commit_that_names_what_no_run_writes_is_a_sentence_and_deletes_nothing(tmp_path, caplog, digests):
+    out = tmp_path / "out"
+    for folder in (tmp_path / "victim.d", out / "mine"):
+        folder.mkdir(parents=True)
+        (folder / "notes.txt").write_text("mine")
+    commit = {"run_id": "ab", "folder": "_runs/ab", "sha256": digests}
+    (out / "_current.json").write_text(json.dumps(commit))
+    with pytest.raises(BadDocument, match=r"_current\.json: is not the commit of a run .*; delete it and run the job"):
+        current_run(str(out))
+
+    run = publish(FILES, str(out))
+
+    assert (tmp_path / "victim.d" / "notes.txt").exists()
+    assert (out / "mine" / "notes.txt").exists()
+    assert current_run(str(out)) == run, "the next run ends it"
+    assert "it counts as no run" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "folder", ["../_runs/ab", "/tmp", "_runs/..", "_runs/../../x", "", "_runs", "a/b/_runs/c", None]
+)
+def test_a_commit_whose_folder_is_elsewhere_is_no_commit(tmp_path, folder):
+    (tmp_path / "_current.json").write_text(json.dumps({"run_id": "ab", "folder": folder, "sha256": {}}))
+
+    with pytest.raises(BadDocument, match="run_id or folder is no name that a run has"):
+        current_run(str(tmp_path))
+
+
+def test_a_commit_of_a_thousand_lists_is_a_sentence(tmp_path):
+    (tmp_path / "_current.json").write_text("[" * 100_000)
+
+    with pytest.raises(BadDocument, match="nested too deeply"):
+        current_run(str(tmp_path))
+
+
 def test_trying_out_leaves_nothing(tmp_path):
     check_writable(str(tmp_path / "new"))
 

@@ -77,6 +77,13 @@ def test_a_run_at_ten_past_looks_at_whole_hours_as_its_job_does(schedule):
         pytest.param({"delay": "-PT1H"}, "delay is '-PT1H'; a run can't begin before its time", id="delay"),
         pytest.param({"starts": "soon"}, "starts is 'soon'; it has to be a time", id="starts"),
         pytest.param({"sinks": "pager"}, "sinks names no sink at place 1", id="sink"),
+        pytest.param({"name": "../victim"}, "name is '../victim'; it has to be letters", id="name elsewhere"),
+        pytest.param({"name": ""}, "name is ''; it has to be letters", id="no name"),
+        pytest.param(
+            {"jobs": [{"job": "monitor", "env_file": "churn.env", "output_folder": "../%Y"}]},
+            "jobs[0].output_folder is '../%Y'; it has to be a folder below output_path",
+            id="folder elsewhere",
+        ),
         pytest.param({"jobs": []}, "jobs is empty; name one", id="no jobs"),
         pytest.param(
             {"jobs": [{"job": "montor", "env_file": "churn.env"}]}, "jobs[0].job is 'montor'; it is one of", id="job"

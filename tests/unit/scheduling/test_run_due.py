@@ -158,6 +158,35 @@ def test_a_job_that_outlived_its_run_due_is_left_alone(schedule):
     assert len(schedule.jobs.commands) == 1
 
 
+@pytest.mark.parametrize("process_id", [0, 2**70])
+def test_a_process_that_can_not_be_is_none(schedule, process_id):
+    record = schedule.folder / "churn-hourly.executions.json"
+    schedule.run(at(4, 22, 7))
+    damaged = json.loads(record.read_text())
+    damaged["executions"][0] |= {"status": "InProgress", "host": os.uname().nodename, "process_id": process_id}
+    record.write_text(json.dumps(damaged))
+    schedule.run(at(4, 22, 8))
+
+    assert schedule.executions == {"2024-03-04T22:00:00Z": "Completed"}
+
+
+@pytest.mark.parametrize("time", ["soon", "", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("member", ["since", "scheduled_time"])
+def test_a_record_with_a_time_that_is_none_is_a_sentence_that_says_what_to_do(schedule, caplog, member, time):
+    record = schedule.folder / "churn-hourly.executions.json"
+    schedule.run(at(4, 22, 7))
+    damaged = json.loads(record.read_text())
+    (damaged if member == "since" else damaged["executions"][0])[member] = time
+    record.write_text(json.dumps(damaged))
+
+    assert schedule.run(at(4, 23, 7))[0] == 255
+    assert f"{record}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore" in caplog.text
+    assert len(schedule.jobs.commands) == 1
+
+    record.unlink()
+    assert schedule.run(at(4, 23, 7))[0] == 0
+
+
 def test_run_due_that_is_stopped_notes_so(schedule):
     schedule.jobs.statuses = [SystemExit(143)]
     with pytest.raises(SystemExit):

@@ -1,0 +1,56 @@
+"""The journal of a replay: what can't be understood is run again, whatever it is."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+
+from model_monitor.records.windows import HOUR, Window
+from model_monitor.replay.journal import Journal
+from model_monitor.replay.verdicts import Reported, Verdict
+from model_monitor.storage import LocalStorage
+
+START = datetime(2026, 1, 31, 22, tzinfo=timezone.utc)
+WINDOW = Window(START, START + HOUR)
+FOUND = Verdict(frozenset({Reported("age", "data_type_check", "Value: 0.5"), Reported("plan", "x", "y")}))
+
+
+@pytest.fixture
+def entry(tmp_path):
+    """A journal, the path of its one entry, and what that says."""
+    journal = Journal(LocalStorage(), str(tmp_path))
+    journal.write(WINDOW, "ab", FOUND, Verdict(failure="no data"))
+    path = next(tmp_path.iterdir())
+    return journal, path, json.loads(path.read_text())
+
+
+def test_an_entry_is_read_as_it_was_written(entry):
+    assert entry[0].read(WINDOW, "ab") == (FOUND, Verdict(failure="no data"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda said: "[" * 100_000, id="deep"),
+        pytest.param(lambda said: "{", id="cut off"),
+        pytest.param(lambda said: "[]", id="a list"),
+        pytest.param(lambda said: json.dumps({**said, "default": 7}), id="a number"),
+        pytest.param(lambda said: json.dumps({**said, "default": {"violations": [{"subject": "age"}]}}), id="half"),
+        pytest.param(
+            lambda said: json.dumps({**said, "default": {"violations": [{"subject": 7, "check": "x", "text": "y"}]}}),
+            id="a number for a text",
+        ),
+        pytest.param(
+            lambda said: json.dumps({**said, "default": {"violations": [{"subject": [], "check": "x", "text": "y"}]}}),
+            id="a list for a text",
+        ),
+    ],
+)
+def test_a_damaged_entry_is_none(entry, caplog, damage):
+    journal, path, said = entry
+    path.write_text(damage(said))
+
+    assert journal.read(WINDOW, "ab") is None
+    assert "is no entry of a journal; the window is run again" in caplog.text
