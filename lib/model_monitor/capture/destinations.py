@@ -5,11 +5,16 @@ A destination has a spool, a folder of this machine in which files grow; it deli
 
 from __future__ import annotations
 
+import logging
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlparse
+
+log = logging.getLogger(__name__)
 
 
 class Destination(Protocol):
@@ -42,13 +47,34 @@ class LocalFolder:
         file.rename(target)
 
 
+def _private_folder() -> Path:
+    """The folder of all spools that nobody else can read or write; a new one, that is not found after a restart, if another
+    user made the one of that name.
+    """
+    folder = Path(tempfile.gettempdir()) / f"model-monitor-capture-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()  # a link may be anybody's
+    writable = stat.S_IWGRP | stat.S_IWOTH
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & writable:
+        folder.chmod(0o700)
+        return folder
+    another = Path(tempfile.mkdtemp(prefix="model-monitor-capture-"))
+    log.warning(
+        "%s is not a folder that this user alone can write to; captures wait in %s, which is not found after a restart: name a "
+        "spool",
+        *(folder, another),
+    )
+    return another
+
+
 class S3Folder:
     """A folder of S3, `s3://bucket/prefix`; needs boto3, or a client.
 
     spool: a folder of this machine that outlives the process, so that what could not be uploaded is uploaded after a
-    restart; without one a folder below the system's directory for temporary files. client: a boto3 client of S3; without
-    one it is made at the first upload, in the way that boto3 finds its credentials. put_arguments: more arguments for
-    `put_object`, such as ServerSideEncryption="aws:kms", SSEKMSKeyId="…".
+    restart; without one a folder of this user alone below the system's directory for temporary files. client: a boto3 client
+    of S3; without one it is made at the first upload, in the way that boto3 finds its credentials. put_arguments: more
+    arguments for `put_object`, such as ServerSideEncryption="aws:kms", SSEKMSKeyId="…".
 
     Raises ValueError if `uri` is no address of S3.
     """
@@ -60,8 +86,7 @@ class S3Folder:
         self.bucket = address.netloc
         self.prefix = address.path.strip("/")
         name = quote(f"{self.bucket}/{self.prefix}", safe="")
-        ours = Path(tempfile.gettempdir()) / f"model-monitor-capture-{os.getuid()}"
-        self.spool = Path(spool) if spool else ours / name
+        self.spool = Path(spool) if spool else _private_folder() / name
         self._client = client
         self._put_arguments = put_arguments
 

@@ -6,8 +6,10 @@ same folder finishes it. Works on any file system of POSIX that has locks.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +18,9 @@ from urllib.parse import quote, unquote
 LOCK = ".lock"
 SUFFIX = ".jsonl"
 READ_BACK_BYTES = 65_536
+
+NO_DRAFT = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
+"""What opening a link, a folder or somebody's socket ends with."""
 
 READABLE_BY_GROUP = 0o640
 """Captured data is personal: only the server's user and its group read it."""
@@ -125,10 +130,17 @@ def _unlocked_and_closed(descriptor: int) -> None:
 
 
 def _claimed(path: Path) -> Iterator[Draft]:
-    """The draft at `path`, if its process is no more."""
+    """The draft at `path`, if its process is no more; nothing if it is no file of ours, but a link or under another's key."""
+    if {"", ".", ".."} & set(unquote(path.name).split("/")):
+        return
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-    except FileNotFoundError:  # delivered since it was listed
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as fault:
+        if isinstance(fault, FileNotFoundError) or fault.errno in NO_DRAFT:
+            return  # delivered since it was listed, a link, a folder
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -49,11 +49,12 @@ class Storage(Protocol):
     def list_files(self, path: str) -> list[StoredFile]:
         """The files at or below `path`, sorted by path; hidden ones (`_x`, `.x`) and their folders are left out.
 
-        Raises BadInput if there is nothing at `path`.
+        Raises BadInput if there is nothing at `path`, or a link to a folder that it lies in.
         """
 
     def list_folders(self, path: str) -> list[str]:
-        """The names of the folders right below `path`, sorted, without hidden ones; none if `path` is a file.
+        """The names of the folders right below `path`, sorted, without hidden ones and links to a
+        folder that they lie in; none if `path` is a file.
 
         Raises BadInput if there is nothing at `path`.
         """

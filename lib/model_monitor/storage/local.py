@@ -46,7 +46,8 @@ class LocalStorage:
         if not top.is_dir():
             return []
         try:
-            return sorted(inner.name for inner in top.iterdir() if inner.is_dir() and not is_hidden(inner.name))
+            folders = [inner for inner in top.iterdir() if inner.is_dir() and not is_hidden(inner.name)]
+            return sorted(inner.name for inner in folders if not _is_circle(inner))
         except OSError as fault:
             raise BadInput(f"{path}: can't be listed ({fault.strerror})") from fault
 
@@ -139,6 +140,17 @@ def _local_files(top: Path) -> Iterator[StoredFile]:
         return
     for folder, folders, names in os.walk(top, followlinks=True):
         folders[:] = [name for name in folders if not is_hidden(name)]
+        for name in folders:
+            if _is_circle(Path(folder) / name):
+                raise BadInput(
+                    f"{Path(folder) / name}: is a link to a folder that it lies in, so that every file would be read again and "
+                    "again; remove the link"
+                )
         for name in names:
             if not is_hidden(name):
                 yield from _local_files(Path(folder) / name)
+
+
+def _is_circle(folder: Path) -> bool:
+    """Whether a folder is one of those above it on its own path; several links may make such a circle together."""
+    return folder.is_symlink() and any(above.samefile(folder) for above in folder.absolute().parents)

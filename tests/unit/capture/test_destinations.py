@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import tempfile
+
 import pytest
 
 from model_monitor.capture import LocalFolder, S3Folder
@@ -69,3 +72,29 @@ def test_the_spool_of_a_folder_of_s3_is_the_same_after_a_restart_and_not_that_of
 def test_what_is_no_address_of_s3_is_refused(uri):
     with pytest.raises(ValueError, match="write 's3://bucket/prefix'"):
         S3Folder(uri)
+
+
+def test_the_spool_below_the_temporary_folder_is_for_this_user_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = S3Folder("s3://bucket/captures").spool.parent
+
+    assert folder == tmp_path / f"model-monitor-capture-{os.getuid()}"
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("kind", ["a folder that others write to", "a link"])
+def test_a_spool_that_somebody_else_prepared_is_not_used(tmp_path, monkeypatch, caplog, kind):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    prepared = tmp_path / f"model-monitor-capture-{os.getuid()}"
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    if kind == "a link":
+        prepared.symlink_to(tmp_path / "elsewhere")
+    else:
+        prepared.mkdir()
+        prepared.chmod(0o777)
+
+    spool = S3Folder("s3://bucket/captures").spool
+
+    assert prepared not in spool.parents
+    assert spool.parent.stat().st_mode & 0o777 == 0o700
+    assert "name a spool" in caplog.text

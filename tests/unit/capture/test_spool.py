@@ -125,3 +125,16 @@ def test_other_files_in_the_spool_are_left_alone(spool):
 
     assert spool.orphans() == []
     assert (spool.folder / "notes.txt").read_text() == "mine"
+
+
+def test_what_is_no_draft_of_ours_is_left_alone(spool, tmp_path):
+    victim = tmp_path / "victim.txt"
+    victim.write_bytes(b"half a line")
+    spool.folder.mkdir()
+    (spool.folder / "link.jsonl").symlink_to(victim)
+    (spool.folder / "folder.jsonl").mkdir()
+    os.mkfifo(spool.folder / "pipe.jsonl")
+    (spool.folder / "..%2F..%2Fvictim.jsonl").write_bytes(b"1\n")
+
+    assert spool.orphans() == []
+    assert victim.read_bytes() == b"half a line"

@@ -53,6 +53,43 @@ def test_a_listing_is_sorted_and_leaves_hidden_files_and_folders_out(tmp_path):
     assert files[0].size_bytes == len("a/c.csv")
 
 
+@pytest.mark.parametrize(
+    "links",
+    [
+        pytest.param({"data/up": "data"}, id="to its own folder"),
+        pytest.param({"data/day/up": "."}, id="above what is listed"),
+        pytest.param({"data/to_day": "other", "other/back": "data"}, id="two links in a circle"),
+    ],
+)
+def test_a_link_to_a_folder_above_is_refused_and_followed_by_nobody(tmp_path, links):
+    for folder in ("data/day", "other"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "data/day/a.csv").write_text("a")
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(tmp_path / target)
+
+    with pytest.raises(BadInput, match="is a link to a folder that it lies in, .*; remove the link"):
+        storage.list_files(str(tmp_path / "data"))
+
+    assert _folders_below(str(tmp_path / "data")) < 10
+
+
+def test_a_link_to_a_folder_elsewhere_is_followed(tmp_path):
+    for folder in ("data", "other/day"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "other/day/a.csv").write_text("a")
+    (tmp_path / "data/link").symlink_to(tmp_path / "other")
+
+    assert [file.path for file in storage.list_files(str(tmp_path / "data"))] == [
+        f"file:{tmp_path}/data/link/day/a.csv"
+    ]
+    assert storage.list_folders(str(tmp_path / "data")) == ["link"]
+
+
+def _folders_below(path):
+    return sum(1 + _folders_below(join(path, name)) for name in storage.list_folders(path))
+
+
 def test_a_single_file_is_its_own_listing(tmp_path):
     (tmp_path / "_x.csv").write_text("a")
 
