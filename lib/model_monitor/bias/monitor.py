@@ -64,7 +64,9 @@ class BiasMonitor:
 
     def metrics(self, counts: Contingency) -> BiasAnalysis:
         methods = self.wanted.methods if self.wanted else ALL_METHODS
-        return analysis_of(counts, ContingencyPlan.from_text(counts.plan), methods)
+        plan = ContingencyPlan.from_text(counts.plan)
+        counts.require_of(facets=len(plan.facets), columns=len(plan.valued), segmentations=len(plan.segmentations))
+        return analysis_of(counts, plan, methods)
 
     def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
         return (report_of(analysis),)

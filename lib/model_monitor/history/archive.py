@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +18,7 @@ import pyarrow.parquet as pq
 
 from model_monitor.errors import BadState
 from model_monitor.states import ColumnType, FeatureProfile, Profile, State, decode
+from model_monitor.states.soundness import MALFORMED, fault_of
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +26,10 @@ FOLDER = "states"
 PROFILE = "states/profile.parquet"
 VERSION = 1
 METADATA = b"model_monitor"
+
+MOST_ROWS, MOST_BYTES = 10_000_000, 2**32
+"""Of a file that is read: a million features with ten states each, and four gigabytes."""
+
 LACKING = "lacking"
 SCHEMA = pa.schema(
     [
@@ -62,9 +69,10 @@ def from_parquet(content: bytes, where: str) -> State:
 
     Raises BadState if it is not one, or of a version that this release does not read.
     """
-    table, header = _read(content, where)
-    rows = table.to_pylist()
-    return decode(rows[0]["state"]) if "kind" in header else _profile_of(rows, header, where)
+    with _told(where):
+        table, header = _read(content, where)
+        rows = table.to_pylist()
+        return decode(rows[0]["state"]) if "kind" in header else _profile_of(rows, header, where)
 
 
 def feature_from_parquet(content: bytes, where: str, name: str) -> FeatureProfile | None:
@@ -72,29 +80,54 @@ def feature_from_parquet(content: bytes, where: str, name: str) -> FeatureProfil
 
     Raises BadState as `from_parquet` does.
     """
-    table, header = _read(content, where)
-    places = [place for place, feature in enumerate(table["feature"].to_pylist()) if feature == name]
-    if "kind" in header or not places:
-        return None
-    rows = table.slice(places[0], len(places)).to_pylist()  # the rows of a feature stand together
-    return _profile_of(rows, header, where).features[0]
+    with _told(where):
+        table, header = _read(content, where)
+        places = [place for place, feature in enumerate(table["feature"].to_pylist()) if feature == name]
+        if "kind" in header or not places:
+            return None
+        rows = table.slice(places[0], len(places)).to_pylist()  # the rows of a feature stand together
+        return _profile_of(rows, header, where).features[0]
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Whatever a file holds, its fault is a sentence that begins with its path."""
+    try:
+        yield
+    except BadState as fault:
+        raise fault if str(fault).startswith(where) else BadState(f"{where}: {fault}") from fault
+    except MALFORMED as fault:
+        raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(fault).__name__})") from fault
 
 
 def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
     """The file's rows and its header."""
     try:
         # pq.read_table loads pyarrow.dataset and pandas first; a process that ends while Arrow's threads begin is aborted.
-        table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
+        file = pq.ParquetFile(pa.BufferReader(content))
+        _require_bounds(file.metadata, where)
+        table = file.read(use_threads=False)
         header: dict[str, Any] = json.loads(table.schema.metadata[METADATA])
         version = header["version"]
-    except (pa.ArrowException, KeyError, TypeError, ValueError) as fault:
+    except (pa.ArrowException, OSError, *MALFORMED) as fault:
         raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(fault).__name__})") from fault
     if version != VERSION:
         raise BadState(
             f"{where}: has version {version!r} of the states' layout, which another release wrote; this one reads version "
             f"{VERSION}"
         )
+    if any(field.name in SCHEMA.names and field.type != SCHEMA.field(field.name).type for field in table.schema):
+        raise BadState(f"{where}: has other columns than a file of states; restore it or scan the data again")
     return table, header
+
+
+def _require_bounds(announced: pq.FileMetaData, where: str) -> None:
+    """A few bytes can announce any number of rows: they are compared with what a wide data set has before they are read."""
+    size = sum(announced.row_group(number).total_byte_size for number in range(announced.num_row_groups))
+    if announced.num_rows > MOST_ROWS or not 0 <= size <= MOST_BYTES:
+        raise BadState(
+            f"{where}: announces {announced.num_rows:,} rows of {size:,} bytes, which no states of ours have"
+        )
 
 
 def _rows_of_profile(profile: Profile) -> list[dict[str, Any]]:
@@ -129,4 +162,7 @@ def _profile_of(rows: list[dict[str, Any]], header: dict[str, Any], where: str) 
     unread = {row["kind"] for row in rows}.difference(*(feature.states for feature in features))
     if unread:
         log.warning("%s: a later release wrote %s, which this one leaves out", where, ", ".join(sorted(unread)))
-    return Profile(header["item_count"], features, header["header"])
+    profile = Profile(header["item_count"], features, header["header"])
+    if fault := fault_of(profile):
+        raise BadState(f"{where}: {fault}; restore the file or scan the data again")
+    return profile

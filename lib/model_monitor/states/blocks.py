@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, require_equal, unpack
 from model_monitor.states.kinds import registered
+from model_monitor.states.soundness import MOST
 
 Keys: TypeAlias = NDArray[np.uint64]  # shape (rows,), a hash of what identifies a row
 Blocks: TypeAlias = NDArray[np.int64]  # shape (rows,), the number of each row's block
@@ -89,6 +90,18 @@ class BlockSums:
         parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
         names = tuple(json.loads(parameters.get("names", "[]")))
         return cls(names, doubles(cls.KIND, payload, (len(names), BLOCKS)))
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being sums, beyond their members' types."""
+        if not all(isinstance(name, str) for name in self.names):
+            return "a name is no text"
+        counted = [sums for name, sums in zip(self.names, self.sums, strict=True) if "rows" in name.split(".")]
+        return None if all(map(are_counts, counted)) else "a block has no number of rows"
+
+
+def are_counts(sums: Numbers) -> bool:
+    """Whether all of these doubles are numbers of rows."""
+    return bool(((sums >= 0) & (sums <= MOST) & (sums == np.rint(sums))).all())
 
 
 def doubles(kind: str, payload: bytes, shape: tuple[int, ...]) -> Numbers:

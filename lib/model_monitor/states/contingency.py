@@ -9,6 +9,7 @@ beside them. Spark counts the rows; the driver makes this state of the counts.
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import ClassVar, TypeAlias
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, require_equal, unpack
 from model_monitor.states.kinds import registered
+from model_monitor.states.soundness import is_count
 
 Key: TypeAlias = int | str | None
 """What a row is counted by in one column: a standing, a text, None for a missing text or a column that isn't there."""
@@ -27,6 +29,9 @@ Cell: TypeAlias = tuple[Key, ...]
 
 FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)
 """Places in a `Cell`; segmentations begin at the last."""
+
+
+LARGEST = sys.float_info.max
 
 
 class CellKind(IntEnum):
@@ -153,6 +158,27 @@ class Contingency:
             raise BadState(
                 f"state bytes: the payload of {cls.KIND!r} can't be read ({type(fault).__name__})"
             ) from fault
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being counts, beyond their members' types."""
+        cells = [cell for table in self.tables for cell in table]
+        if any(len(cell) < SEGMENTS or not {type(key) for key in cell} <= {int, str, type(None)} for cell in cells):
+            return "a cell is none"
+        counted = [count for table in self.tables for count in table.values()]
+        for facts in self.facts:
+            counted += [*facts.kinds.values(), facts.at_least, facts.at_most or 0]
+            numbers = [number for number in (facts.minimum, facts.maximum) if number is not None]
+            if not all(type(number) in (int, float) and abs(number) <= LARGEST for number in numbers):
+                return "minimum and maximum are no numbers"
+        return None if all(map(is_count, counted)) else "a count is none"
+
+    def require_of(self, *, facets: int, columns: int, segmentations: int) -> None:
+        """Raises BadState if they were not counted by a plan of so many."""
+        places = {len(cell) for table in self.tables for cell in table}
+        if (len(self.tables), len(self.facts)) != (facets, columns) or places - {SEGMENTS + segmentations}:
+            raise BadState(
+                f"{self.KIND}: the counts are not those of their plan; restore the file or scan the data again"
+            )
 
 
 def _added(mine: Mapping[Cell, int], theirs: Mapping[Cell, int]) -> dict[Cell, int]:

@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
+from model_monitor.errors import BadState
+from model_monitor.states.soundness import MALFORMED
+
 Scalar: TypeAlias = str | int | float | bool
 
 TRUTHS = ("true", "True", "TRUE")
@@ -122,16 +125,24 @@ class ContingencyPlan:
 
     @classmethod
     def from_text(cls, text: str) -> ContingencyPlan:
-        """The plan whose text it is, without a flip test."""
-        plan = json.loads(text)
-        prediction = plan.pop("prediction")
-        return cls(
-            facets=tuple(map(_valued, plan.pop("facets"))),
-            label=_valued(plan.pop("label")),
-            prediction=None if prediction is None else _valued(prediction),
-            segmentations=tuple(map(_segmentation, plan.pop("segmentations"))),
-            **plan,
-        )
+        """The plan whose text it is, without a flip test.
+
+        Raises BadState if it is none's.
+        """
+        try:
+            plan = json.loads(text)
+            prediction = plan.pop("prediction")
+            return cls(
+                facets=tuple(map(_valued, plan.pop("facets"))),
+                label=_valued(plan.pop("label")),
+                prediction=None if prediction is None else _valued(prediction),
+                segmentations=tuple(map(_segmentation, plan.pop("segmentations"))),
+                **plan,
+            )
+        except MALFORMED as fault:
+            raise BadState(
+                f"contingency: the plan can't be read ({type(fault).__name__}); scan the data again"
+            ) from fault
 
 
 def number_of(value: Scalar) -> float | None:

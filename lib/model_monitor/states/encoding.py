@@ -99,7 +99,13 @@ def unpack_numbers(kind: str, numbers: struct.Struct, payload: bytes) -> tuple[A
 @functools.lru_cache(maxsize=64)
 def _parameters(described: bytes) -> dict[str, Any]:
     """Those that `pack` described, which most states of a kind have in common."""
-    return json.loads(described) if described else {}
+    try:
+        parameters = json.loads(described) if described else {}
+    except (ValueError, RecursionError) as fault:
+        raise BadState(f"state bytes: the parameters are no JSON ({type(fault).__name__})") from fault
+    if not isinstance(parameters, dict):
+        raise BadState("state bytes: the parameters are no JSON object")
+    return parameters
 
 
 def _require_checksum(blob: bytes, body_size: int) -> None:

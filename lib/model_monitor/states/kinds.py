@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import kind_and_version, require_intact
+from model_monitor.states.soundness import guarded
 from model_monitor.states.state import State
 
 S = TypeVar("S", bound=State)
@@ -18,12 +19,13 @@ STATES: dict[str, type[State]] = {}
 
 
 def registered(state: type[S]) -> type[S]:
-    """Class decorator that enters a type of state under its KIND.
+    """Class decorator that enters a type of state under its KIND. Its `from_bytes` refuses whatever is no such state.
 
     Raises ValueError if the kind is taken, which is a fault of its author.
     """
     if state.KIND in STATES:
         raise ValueError(f"two types of state have the kind {state.KIND!r}")
+    state.from_bytes = classmethod(guarded(state.__dict__["from_bytes"].__func__))  # type: ignore[method-assign, assignment]
     STATES[state.KIND] = state
     return state
 

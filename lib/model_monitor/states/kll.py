@@ -25,11 +25,18 @@ from numpy.typing import NDArray
 from model_monitor.errors import BadState
 from model_monitor.states.encoding import pack, require_equal, unpack
 from model_monitor.states.kinds import registered
+from model_monitor.states.soundness import MOST, is_count
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), finite
 
 SKETCH_SIZE = 2048  # k of the service's documents (G5)
 SHRINKING_FACTOR = 0.64  # c of the service's documents (G5)
+LARGEST_SKETCH = 2**16
+"""Of sketches that are read: every level takes memory for so many items before it has any."""
+
+MOST_LEVELS = 54
+"""An item of the last one stands for more values than there are."""
+
 BUCKETS = 10  # of every distribution in statistics.json (C4.1)
 
 _NEGATIVE_ZERO_BITS = np.int64(-(2**63))
@@ -166,9 +173,14 @@ class KllSketch:
         Raises BadState naming what is wrong with the bytes.
         """
         parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        k, c = parameters["k"], parameters["c"]
+        if not is_count(k, LARGEST_SKETCH) or not k or not isinstance(c, float) or not 0 < c <= 1:
+            raise BadState(
+                f"state bytes: a {cls.KIND!r} has no sketch size from 1 to {LARGEST_SKETCH} and a factor from 0 to 1"
+            )
         height = payload[0] if payload else 0
         items_at = 1 + height * _LEVEL.size
-        if not height or len(payload) < items_at:
+        if not 0 < height <= MOST_LEVELS or len(payload) < items_at:
             raise BadState(f"state bytes: a {cls.KIND!r} of {height} levels does not fit in {len(payload)} bytes")
         heads = [_LEVEL.unpack_from(payload, 1 + level * _LEVEL.size) for level in range(height)]
         lengths = [head[0] for head in heads]
@@ -182,9 +194,15 @@ class KllSketch:
             levels=tuple(items[end - length : end] for end, length in zip(ends, lengths, strict=True)),
             compactions=tuple(head[1] for head in heads),
             offsets=tuple(head[2] for head in heads),
-            k=parameters["k"],
-            c=parameters["c"],
+            k=k,
+            c=c,
         )
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being a sketch, beyond its members' types."""
+        if self.count > MOST or set(self.offsets) - {0, 1}:
+            return "its levels stand for no number of values"
+        return None if all(np.isfinite(level).all() for level in self.levels) else "an item is no finite number"
 
 
 class KllBuilder:

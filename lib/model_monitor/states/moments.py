@@ -100,6 +100,15 @@ class Moments:
         _, payload = unpack(blob, cls.KIND, cls.VERSION)
         return cls(*unpack_numbers(cls.KIND, _NUMBERS, payload))
 
+    def fault(self) -> str | None:
+        """What keeps bytes from being moments, beyond their members' types."""
+        if self.m2 < 0:
+            return "m2 is below 0"
+        ends = (self.minimum, self.maximum)
+        if self.count and not (all(map(math.isfinite, ends)) and self.minimum <= self.maximum):
+            return "minimum and maximum are no range"
+        return None
+
 
 class MomentsBuilder:
     """Moments that take values, block by block. The result does not depend on how the values are cut into calls."""

@@ -197,6 +197,12 @@ class FeatureProfile:
         column_type = ColumnType(parameters["column_type"])
         return cls.decoded(parameters["name"], column_type, split(cls.KIND, payload), lacking)
 
+    def fault(self) -> str | None:
+        """What keeps bytes from being a profile, beyond their members' types."""
+        of_vectors = self.vectors or VectorCounts()
+        counted = of_vectors.vectors + of_vectors.missing
+        return "it has more vectors than cells" if counted > self.data_types.total else None
+
     @property
     def _kinds(self) -> frozenset[str]:
         """The kinds of state that at least some of its rows were counted by."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from model_monitor.states.blocks import BLOCKS, Blocks, Numbers, doubles, summed
+from model_monitor.states.blocks import BLOCKS, Blocks, Numbers, are_counts, doubles, summed
 from model_monitor.states.encoding import pack, unpack
 from model_monitor.states.kinds import registered
 
@@ -97,6 +97,10 @@ class RegressionSums:
         """
         _, payload = unpack(blob, cls.KIND, cls.VERSION)
         return cls(*doubles(cls.KIND, payload, (8, BLOCKS)))
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being sums, beyond their members' types."""
+        return None if are_counts(self.rows) and are_counts(self.nonzero) else "a block has no number of rows"
 
     @property
     def members(self) -> tuple[Numbers, ...]:

@@ -90,6 +90,13 @@ class ScoreCounts:
         negatives, positives = np.frombuffer(payload, "<i8", 2 * size, offset=8 * size).reshape(2, size)
         return cls(scores, negatives, positives, parameters["limit"], bool(parameters["binned"]))
 
+    def fault(self) -> str | None:
+        """What keeps bytes from being counts, beyond their members' types."""
+        ascending = (self.scores[1:] > self.scores[:-1]).all() and ((self.scores >= 0) & (self.scores <= 1)).all()
+        if not ascending:
+            return "scores are no ascending numbers from 0 to 1"
+        return None if (self.negatives + self.positives > 0).all() else "a score has no rows"
+
     def _limited(self) -> ScoreCounts:
         if self.limit == UNLIMITED or self.binned or len(self.scores) <= self.limit:
             return self

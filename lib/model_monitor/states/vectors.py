@@ -71,3 +71,10 @@ class VectorCounts:
         """
         _, payload = unpack(blob, cls.KIND, cls.VERSION)
         return cls(*unpack_numbers(cls.KIND, _NUMBERS, payload))
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being counts, beyond their members' types."""
+        undefined = self.null_elements + self.nan_elements
+        return (
+            None if undefined <= self.elements and self.shortest <= self.longest else "its counts contradict each other"
+        )

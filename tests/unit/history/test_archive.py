@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +17,7 @@ from tests.archives.scanned import ARCHIVES, PROFILE_BYTES
 from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadState
-from model_monitor.history.archive import METADATA, feature_from_parquet, from_parquet, to_parquet
+from model_monitor.history.archive import METADATA, MOST_ROWS, SCHEMA, feature_from_parquet, from_parquet, to_parquet
 from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, KllSketch, Moments, Profile
 from model_monitor.states.encoding import pack
@@ -210,3 +211,57 @@ def test_a_state_of_a_run_that_a_later_release_changed_is_refused():
 
     with pytest.raises(BadState, match="'outcomes' has version 2, which a later release wrote"):
         from_parquet(sink.getvalue().to_pybytes(), "states/outcomes.parquet")
+
+
+def test_a_file_of_states_with_any_bytes_changed_is_refused_with_its_path_or_is_read():
+    """No exception but BadState, from the Parquet reader neither."""
+    rng = np.random.default_rng(7)
+    faults = []
+    for name in ("profile", "contingency", "outcomes-binary"):
+        content = (ARCHIVES[-1] / f"{name}.parquet").read_bytes()
+        for _ in range(300):
+            changed = bytearray(content)
+            for place in rng.integers(len(content), size=rng.integers(1, 4)):
+                changed[place] = rng.integers(256)
+            if rng.integers(4) == 0:
+                del changed[int(rng.integers(len(changed))) :]
+            try:
+                from_parquet(bytes(changed), "a.parquet")
+            except BadState as fault:
+                faults.append(str(fault))
+
+    assert len(faults) > 100
+    assert [fault for fault in faults if not fault.startswith("a.parquet")] == []
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        pytest.param({"version": 1, "kind": "requests"}, [], id="no rows"),
+        pytest.param({"version": 1, "kind": "requests"}, [{"kind": "requests"}], id="no state"),
+        pytest.param({"version": 1, "item_count": -1, "header": {}}, [], id="fewer than no records"),
+        pytest.param({"version": 1, "item_count": "7", "header": {}}, [], id="a text of records"),
+        pytest.param({"version": 1, "item_count": 7}, [], id="no header"),
+        pytest.param({"version": 1, "item_count": 7, "header": {"reader": None}}, [], id="a header without a text"),
+        pytest.param({"version": 1, "item_count": 7, "header": {}, "lacking": 7}, [{}], id="a number of lacking kinds"),
+        pytest.param([], [], id="a list"),
+    ],
+)
+def test_a_file_of_states_that_no_run_wrote_is_refused_with_its_path(header, rows):
+    schema = SCHEMA.with_metadata({METADATA: json.dumps(header).encode()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink)
+
+    with pytest.raises(BadState, match=r"^a\.parquet"):
+        from_parquet(sink.getvalue().to_pybytes(), "a.parquet")
+
+
+def test_a_small_file_that_announces_a_billion_rows_is_refused_before_they_are_read():
+    nulls = pa.table({field.name: pa.nulls(MOST_ROWS + 1, field.type) for field in SCHEMA})
+    sink = pa.BufferOutputStream()
+    pq.write_table(nulls, sink, compression="zstd")
+    content = sink.getvalue().to_pybytes()
+
+    assert len(content) < 2**20
+    with pytest.raises(BadState, match="announces 10,000,001 rows"):
+        from_parquet(content, "a.parquet")

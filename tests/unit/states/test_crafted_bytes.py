@@ -1,0 +1,155 @@
+"""States whose checksum is right and whose content nobody of ours wrote: refused as no state, or a state that adds and is shown.
+
+`make test` tries a few thousand; MODEL_MONITOR_MUTATIONS=100000 that many of each way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.unit.states.test_laws import CASES, COLUMN_CASES, PARTS
+
+from model_monitor.bias.monitor import BiasMonitor
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.errors import BadState, MonitorError
+from model_monitor.history.archive import from_parquet
+from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.states import Contingency, Outcomes, Profile, decode
+from model_monitor.states.encoding import pack
+
+MUTATIONS = int(os.environ.get("MODEL_MONITOR_MUTATIONS", "8000"))
+
+HEAD = struct.Struct("<4sBBBHQ")
+NUMBERS = (0, 1, -1, 7, 255, 2**31, 2**53, 2**62, 2**63 - 1, -(2**63))
+DOUBLES = (0.0, -0.0, -1.5, 1e308, -1e308, 5e-324, float("nan"), float("inf"), float("-inf"))
+MEMBERS = (None, True, -1, 0, 2**40, 2**70, 1e308, float("nan"), "", "x", "[" * 3000, [], {}, [[]], {"k": []})
+
+
+def parts_of(blob):
+    """Where the parameters begin, where the payload begins, and where it ends."""
+    *_, name, described, payload = HEAD.unpack_from(blob)
+    start = HEAD.size + name
+    return start, start + described, start + described + payload
+
+
+def sealed(kind_and_head, described, payload):
+    """The bytes of a state with another content and the lengths and the checksum that belong to it."""
+    magic, envelope, version, name, *_ = HEAD.unpack_from(kind_and_head)
+    head = HEAD.pack(magic, envelope, version, name, len(described), len(payload))
+    body = head + kind_and_head[HEAD.size : HEAD.size + name] + described + payload
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def mutated(blob, rng):
+    """The bytes with one thing changed; a state within the state is sealed again as well."""
+    begin, at, end = parts_of(blob)
+    described, payload = bytes(blob[begin:at]), bytearray(blob[at:end])
+    inner = payload.find(b"SMMS")
+    way = rng.integers(8)
+    if inner >= 0 and way < 5:
+        places = [place for place in range(len(payload)) if payload.startswith(b"SMMS", place)]
+        place = places[rng.integers(len(places))]
+        size = parts_of(payload[place:])[2] + 4
+        changed = mutated(bytes(payload[place : place + size]), rng)
+        if place >= 8 and struct.unpack_from("<Q", payload, place - 8)[0] == size:
+            payload[place - 8 : place] = struct.pack("<Q", len(changed))
+        payload[place : place + size] = changed
+    elif way == 0 and payload:
+        payload[rng.integers(len(payload))] ^= int(rng.integers(1, 256))
+    elif way in (1, 2) and len(payload) >= 8:
+        place = int(rng.integers(len(payload) // 8)) * 8 + int(rng.choice([0, 0, 1]))
+        number = NUMBERS[rng.integers(len(NUMBERS))] if way == 1 else DOUBLES[rng.integers(len(DOUBLES))]
+        payload[place : place + 8] = struct.pack("<q" if way == 1 else "<d", number)
+    elif way == 3:
+        del payload[int(rng.integers(len(payload) + 1)) :]
+    elif way == 4:
+        payload += bytes(int(rng.integers(1, 40)))
+    elif way == 5 and payload:
+        place = int(rng.integers(len(payload)))
+        payload[place : place + 1] = rng.choice([b"\xff", b"[", b"{", b"null", b"1e400", b'"', b"-", b"9" * 5000])
+    else:
+        described = changed_parameters(described, rng)
+    return sealed(blob, described, bytes(payload))
+
+
+def changed_parameters(described, rng):
+    """Parameters with a member of another value, without one, or no object at all."""
+    parameters = json.loads(described or b"{}")
+    names = [*parameters, "k"]
+    name = names[rng.integers(len(names))]
+    way = rng.integers(6)
+    if way == 0:
+        parameters.pop(name, None)
+    elif way == 1:
+        return rng.choice([b"[]", b"7", b"{", b"null", b"\xff", b"[" * 5000])
+    elif way == 2 and isinstance(parameters.get(name), str):
+        text = parameters[name]
+        place = int(rng.integers(len(text) + 1))
+        parameters[name] = text[:place] + str(rng.choice(["", "9", "null", "{", "\udc80", "1e400"])) + text[place + 1 :]
+    else:
+        parameters[name] = MEMBERS[rng.integers(len(MEMBERS))]
+    return json.dumps(parameters).encode("utf-8", "surrogatepass")[:65_535]
+
+
+def use(state):
+    """What is made of a state that was read."""
+    (state + state).to_bytes()
+    monitor = (
+        DataQualityMonitor()
+        if isinstance(state, Profile)
+        else ModelQualityMonitor(state.plan)
+        if isinstance(state, Outcomes)
+        else BiasMonitor()
+        if isinstance(state, Contingency)
+        else None
+    )
+    if monitor is not None:
+        for document in monitor.documents(state, monitor.metrics(state)):
+            document.to_json()
+
+
+ARCHIVES = Path(__file__).parents[2] / "archives" / "0.1.0"
+ARCHIVED = ("contingency", "outcomes-binary", "outcomes-regression")
+"""Files whose states documents are made of; those of the laws stand for no data set."""
+
+
+def seeds():
+    """Bytes that are intact, by what they are of."""
+    found = {kind: [case.of(rows).to_bytes() for rows in PARTS[:2]] for kind, case in {**CASES, **COLUMN_CASES}.items()}
+    for name in ARCHIVED:
+        path = ARCHIVES / f"{name}.parquet"
+        found[name] = [from_parquet(path.read_bytes(), str(path)).to_bytes()]
+    return found
+
+
+SEEDS = seeds()
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_crafted_bytes_are_refused_or_a_state_that_adds_and_is_shown(name):
+    blobs, rng = SEEDS[name], np.random.default_rng(zlib.crc32(name.encode()))
+    refused = 0
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for number in range(MUTATIONS // len(SEEDS)):
+            try:
+                use(decode(mutated(blobs[number % len(blobs)], rng)))
+            except MonitorError:
+                refused += 1
+
+    assert refused, "some of them are no states"
+
+
+@pytest.mark.parametrize("k", [2**40, 2**62, 0, -1, 1.5, "2048", True, None])
+def test_a_sketch_of_a_size_that_nobody_has_takes_no_memory(k):
+    payload = b"\x01" + struct.pack("<QQB", 0, 0, 0)
+
+    with pytest.raises(BadState, match="sketch size"):
+        decode(pack("kll", 1, {"k": k, "c": 0.64}, payload))
