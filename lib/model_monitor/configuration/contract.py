@@ -417,12 +417,24 @@ class JobConfig(BaseModel):
         ),
     ] = None
 
+    log_values: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether the trace of an unexpected error has the error's text, which may repeat values of the data.",
+            ours=True,
+            opposite="log_no_values",
+        ),
+    ] = False
+
     sagemaker_endpoint_name: Annotated[
-        str | None, Option("The endpoint's name: a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW)
+        str | None,
+        Option("The model's endpoint: what notices are of, and a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW),
     ] = None
 
     sagemaker_monitoring_schedule_name: Annotated[
-        str | None, Option("The schedule's name: a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW)
+        str | None,
+        Option("The schedule's name, in notices, and a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW),
     ] = None
 
     sagemaker_endpoint_datacapture_prefix: Annotated[

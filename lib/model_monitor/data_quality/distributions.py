@@ -6,6 +6,7 @@ run. What is not known is said in words, which become the reason why drift is no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -41,7 +42,7 @@ class FeatureDistribution:
 
     rows, present: all rows and those with a value. numbers: of a numeric feature. categories: counts by value of a text
     feature. If there are values but no distribution of them, reason says why. text_share: of the present values those that are
-    no numbers, as far as states know it.
+    no numbers, as far as states know it. mean: of a numeric feature, None if nobody knows.
     """
 
     inferred_type: InferredType
@@ -51,6 +52,7 @@ class FeatureDistribution:
     categories: Mapping[str, int] | None = None
     reason: str | None = None
     text_share: float | None = None
+    mean: float | None = None
 
     @property
     def is_numeric(self) -> bool:
@@ -76,7 +78,10 @@ def _from_states(feature: FeatureProfile) -> FeatureDistribution:
         return FeatureDistribution(inferred_type, rows)
     if inferred_type.is_numeric and feature.kll is not None and feature.moments is not None:
         numbers = NumericDistribution.of(feature.kll, feature.moments)
-        return FeatureDistribution(inferred_type, rows, present, numbers=numbers)
+        mean = feature.moments.average
+        return FeatureDistribution(
+            inferred_type, rows, present, numbers=numbers, mean=mean if math.isfinite(mean) else None
+        )
     needed = (KllSketch, Moments) if inferred_type.is_numeric else (Frequencies,)
     if reason := why_lacking(feature, *needed):
         return FeatureDistribution(inferred_type, rows, present, reason=reason)
@@ -115,7 +120,8 @@ def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDi
     reason = None if numbers or categories else _why_nothing(feature)
     if numbers and (missing := present - numbers.total):
         numbers, reason = None, NOT_IN_SKETCH.format(missing=missing, present=present)
-    return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason)
+    mean = feature.numerical_statistics.mean if feature.numerical_statistics else None
+    return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason, mean)
 
 
 def _numbers(statistics: NumericalStatistics) -> NumericDistribution | None:

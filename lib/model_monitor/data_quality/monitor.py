@@ -113,6 +113,14 @@ class DataQualityMonitor:
             exact_classes=self.as_service,
         )
 
+    def means(self, profile: Profile, known: QualityBaseline) -> dict[str, tuple[float, float]]:
+        found = {feature.name: feature.moments for feature in profile.features}
+        return {
+            name: (distribution.mean, moments.average)
+            for name, distribution in known.distributions.items()
+            if distribution.mean is not None and (moments := found.get(name)) is not None and moments.count
+        }
+
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from model_monitor.derivation.explanations import Derivation, Explanation
 from model_monitor.derivation.tables import Row, Table
 from model_monitor.documents.check_results import CheckResult
+from model_monitor.outputs.printable import printable
 from model_monitor.outputs.text_table import text_table
 
 WIDTH = 120
@@ -16,7 +17,7 @@ LARGEST, NEW = "largest gap", "not in the baseline"
 
 def as_text(explanation: Explanation) -> str:
     """The checks, then where the drift check's distance comes from, each step with its numbers."""
-    return "\n".join(_lines(explanation)) + "\n"
+    return "".join(f"{printable(line)}\n" for line in _lines(explanation))
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from model_monitor.outputs.printable import printable
+
 Cell = str | int | float | None  # None or NaN: there is no such value, shown as "-"
 
 GAP = "  "
@@ -41,7 +43,7 @@ def _shown(cell: Cell) -> str:
     if cell is None or cell != cell:  # NaN differs from itself
         return "-"
     if isinstance(cell, str):
-        return cell
+        return printable(cell)
     if isinstance(cell, int):
         return f"{cell:d}"
     if cell != 0 and not 1e-3 <= abs(cell) < 1e6:

@@ -121,6 +121,14 @@ class Hinting(Protocol):
 
 
 @runtime_checkable
+class Meaning(Protocol):
+    """A monitor that knows how the means of features moved."""
+
+    def means(self, state: Any, known: Any, /) -> Mapping[str, tuple[float, float]]:
+        """By feature: its mean in the baseline and in the window, where both have one."""
+
+
+@runtime_checkable
 class Reporting(Protocol):
     """A monitor whose runs leave a report for people to read."""
 

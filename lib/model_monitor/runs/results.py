@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.baseline_reference import BaselineReference
@@ -14,6 +14,7 @@ from model_monitor.documents.document import Document
 from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.history.requests import request_files
 from model_monitor.outputs.files import Run, publish
+from model_monitor.outputs.printable import printable
 from model_monitor.reading.ledger import Ledger
 from model_monitor.runs.protocol import Monitor, PublishedMetric, Reporting
 from model_monitor.runtime.session import session_at_hand
@@ -174,6 +175,8 @@ class Findings:
         The numbers for a metrics platform.
     hints : tuple of Hint
         What looks wrong with the data and breaks no constraint, such as two columns that changed places.
+    means : mapping of str to (float, float)
+        By feature its mean in the baseline and in the window, where both are known.
 
     Examples
     --------
@@ -194,6 +197,7 @@ class Findings:
     constraints: Any
     published: tuple[PublishedMetric, ...] = ()
     hints: tuple[Hint, ...] = ()
+    means: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -281,7 +285,9 @@ class Findings:
 
 def _html(table: pd.DataFrame) -> str:
     """Names and texts are escaped: features are called what they like."""
-    return table.to_html(na_rep="", float_format=lambda number: f"{number:,.6g}")
+    shown = table.apply(lambda column: column.map(lambda cell: printable(cell) if isinstance(cell, str) else cell))
+    text: str = shown.to_html(na_rep="", float_format=lambda number: f"{number:,.6g}")
+    return text
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

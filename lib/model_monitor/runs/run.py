@@ -35,7 +35,7 @@ from model_monitor.records.windows import Window
 from model_monitor.runs.kind import Scanned
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.nan_texts import warn_of_nan_texts
-from model_monitor.runs.protocol import Hinting, Layout, Monitor, StoredBaseline
+from model_monitor.runs.protocol import Hinting, Layout, Meaning, Monitor, StoredBaseline
 from model_monitor.runs.results import Baseline, Findings
 from model_monitor.states import Profile
 
@@ -183,11 +183,11 @@ def run_monitoring(
     with _opened(data, dataset_format, names or None, window, spark) as dataset:
         if known is None:
             first = _profiled(dataset, monitor, checks, max_quarantined_share, output_path)
-            return _findings(monitor, first, (), first.constraints, _hinted(monitor, first, dataset, None))
+            return _findings(monitor, first, (), None, _hinted(monitor, first, dataset, None))
         current = _profiled(dataset.matching(names), monitor, checks, max_quarantined_share, output_path)
         _log_matching(current.ledger)
         results = monitor.check(current.state, current.metrics, known)
-        return _findings(monitor, current, results, known.constraints, _hinted(monitor, current, dataset, known))
+        return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known))
 
 
 def _log_matching(ledger: Ledger) -> None:
@@ -274,14 +274,16 @@ def _findings(
     monitor: Monitor,
     current: Baseline,
     results: tuple[CheckResult, ...],
-    constraints: Document,
+    known: StoredBaseline | None,
     hints: tuple[Hint, ...],
 ) -> Findings:
     """The verdict on a window: which of the results are violations, and what is published of it all."""
+    constraints = current.constraints if known is None else known.constraints
     published = monitor.published(current.state, current.metrics, results, constraints)
     if current.requests is not None:
         published += published_requests(request_statistics(current.requests))
-    return Findings(monitor.violations(results), results, current, constraints, published, hints)
+    means = monitor.means(current.state, known) if known is not None and isinstance(monitor, Meaning) else {}
+    return Findings(monitor.violations(results), results, current, constraints, published, hints, means)
 
 
 def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:

@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from uuid import uuid4
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.configuration.job_help import help_text
+from model_monitor.configuration.options import read_switch
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.s3 import encryption_settings
 from model_monitor.configuration.sources import Sources
@@ -47,6 +48,8 @@ from model_monitor.runtime.session import (
 from model_monitor.runtime.standalone import MasterWatch
 from model_monitor.runtime.status import ExitStatus, failed, is_container, message_path, write_message
 from model_monitor.runtime.time_limit import OutOfTime, TimeLimit
+from model_monitor.runtime.traces import trace_of
+from model_monitor.storage import storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -84,6 +87,7 @@ class Job:
         self._host = host
         self._tag = f"model-monitor-{name}-{uuid4().hex}"
         self._message: str | None = None
+        self._has_failed = False
         self._began = time.monotonic()
         self._session: SparkSession | None = None
         self._watch: MasterWatch | None = None
@@ -126,6 +130,7 @@ class Job:
             Application(self._session).tag_jobs(self._tag)
             if self.name not in WITHOUT_DEEQU:
                 require_deequ(self._session)
+            self._forget_message()
         return self._session
 
     def _start(self, settings: Mapping[str, str]) -> SparkSession:
@@ -158,6 +163,7 @@ class Job:
         if self._host is None:
             start_logging()
             self._terminate = signal.signal(signal.SIGTERM, _exit_by_signal)
+        self._forget_message()
         return self
 
     def __exit__(
@@ -183,7 +189,28 @@ class Job:
 
     def _fail(self, failure: Failure, error: BaseException | None) -> None:
         self.finish(failed(failure.reason), failure.exit_status)
-        log.error("%s", failure.reason, exc_info=None if failure.is_expected else error)
+        self._has_failed = True
+        if failure.is_expected or error is None:
+            log.error("%s", failure.reason)
+        elif self._logs_values:
+            log.error("%s", failure.reason, exc_info=error)
+        else:
+            log.error("%s\n%s", failure.reason, trace_of(error))
+
+    @property
+    def _logs_values(self) -> bool:
+        """Whether `--log-values` was given, also where the rest of the configuration is wrong."""
+        try:
+            return bool(read_switch(self._sources.text("log_values")))
+        except Exception:
+            return False
+
+    def _forget_message(self) -> None:
+        """Drop what the run before said: whoever looks after this one was killed would take it for this one's words."""
+        with suppress(Exception):  # a path that only Spark opens; check_writable tells of others
+            path = message_path(self._container_root, self._sources.text("output_path"))
+            if path is not None:
+                storage_of(path, self._session).delete(path)
 
     def _leave_message(self) -> None:
         message = self._message or ""
@@ -194,7 +221,7 @@ class Job:
         except Exception as fault:
             log.error("the exit message could not be written: %s", failure_of(fault).reason)
             self.exit_status = self.exit_status or ExitStatus.FAILED
-        outcome = message if self.exit_status == ExitStatus.COMPLETED else "failed"
+        outcome = "failed" if self._has_failed else message
         log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, time.monotonic() - self._began)
 
     def _cancel(self) -> None:

@@ -7,12 +7,26 @@ import sys
 import time
 import warnings
 
+from model_monitor.outputs.printable import printable_lines
+
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+class PrintableFormatter(logging.Formatter):
+    """A record's line, and below it, indented, the other lines of its message: no text that it tells begins a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
+
+
+def error_lines(error: Exception) -> str:
+    """What a command writes to the standard error of an error raised on purpose."""
+    return f"Error: {printable_lines(str(error))}\n"
 
 
 def start_logging() -> None:
     """Send INFO and above of ours, WARNING and above of others, to the standard error, with times in UTC."""
-    formatter = logging.Formatter(FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")
+    formatter = PrintableFormatter(FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")
     formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)

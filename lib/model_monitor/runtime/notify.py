@@ -35,6 +35,7 @@ from model_monitor.inputs.window import window_of
 from model_monitor.outputs.files import Run
 from model_monitor.outputs.notices.delivery import deliver
 from model_monitor.outputs.notices.environment import Environment
+from model_monitor.outputs.notices.findings import largest
 from model_monitor.outputs.notices.messages import moment
 from model_monitor.outputs.notices.reports import (
     DATA_HINT,
@@ -44,13 +45,15 @@ from model_monitor.outputs.notices.reports import (
     Notice,
     Report,
     worst_of,
+    worst_results,
 )
+from model_monitor.outputs.printable import printable
 from model_monitor.records.windows import hour_of_path
 from model_monitor.runs.kinds import kind_for
 from model_monitor.runs.results import CHECKS, Findings
 from model_monitor.runtime.failures import failure_of
 from model_monitor.runtime.metrics import metrics_of
-from model_monitor.storage import join
+from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +107,7 @@ def notify(
             *((_traffic_notice(window, usual, traffic),) if turned else ()),
             *(Notice(DATA_HINT, hint.description) for hint in findings.hints),
         )
-        report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices)
+        report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices, spark)
         delivery = deliver(report, due, environment or Environment())
         failures += delivery.failures
         noted = after_delivery(alerts, window, traffic, delivery.reached)
@@ -117,7 +120,7 @@ def _log_violations(findings: Findings) -> None:
     violated = [result for result in findings.results if result.status is CheckStatus.VIOLATED]
     if not violated:
         return
-    named = [f"{each.feature or each.metric} ({each.check})" for each in violated[:VIOLATIONS_NAMED]]
+    named = [f"{printable(each.feature or each.metric or '')} ({each.check})" for each in violated[:VIOLATIONS_NAMED]]
     more = f" and {len(violated) - len(named):,} more" if len(violated) > len(named) else ""
     log.info("violated: %s%s; %s has their numbers", ", ".join(named), more, CHECKS)
 
@@ -155,6 +158,7 @@ def report_of(
     now: datetime,
     alert: AlertReport,
     notices: tuple[Notice, ...] = (),
+    spark: SparkSession | None = None,
 ) -> Report:
     """What the run has to tell."""
     window = window_of(config)
@@ -171,17 +175,19 @@ def report_of(
         schedule=config.sagemaker_monitoring_schedule_name,
         start=window.start if window else None,
         end=window.end if window else None,
-        paths=_paths(run, config),
+        paths=_paths(run, config, spark),
+        largest=largest(worst_results(findings.results), findings.means),
         metrics=tuple(metrics_of(findings, config)),
         notices=notices,
     )
 
 
-def _paths(run: Run, config: JobConfig) -> dict[str, str]:
-    """The run's files by what they are, where they never change."""
+def _paths(run: Run, config: JobConfig, spark: SparkSession | None) -> dict[str, str]:
+    """The run's files by what they are, where they never change; whole paths, since who reads them is elsewhere."""
     names = {"violations": "constraint_violations.json", "checks": CHECKS}
     kept = {what: join(run.folder, name) for what, name in names.items() if name in run.digests}
-    return {"output": config.output_path, **kept}
+    places = {"output": config.output_path, **kept}
+    return {what: storage_of(path, spark).resolved(path).removeprefix("file:") for what, path in places.items()}
 
 
 def _alert(before: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:

@@ -9,6 +9,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_monitor.outputs.printable import printable
 from model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def outcome_of(violations: int, *, fails: bool) -> tuple[str, int]:
 
 def failed(reason: str) -> str:
     """The exit message of a failure: one line, whatever lines the reason has."""
-    return FAILURE.format(reason="; ".join(line.strip() for line in reason.splitlines() if line.strip()))
+    return FAILURE.format(reason=printable("; ".join(line.strip() for line in reason.split("\n") if line.strip())))
 
 
 def is_container(root: str) -> bool:

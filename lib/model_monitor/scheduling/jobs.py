@@ -34,6 +34,9 @@ MESSAGE = "message"
 SECRET_OPTIONS = ("sink",)
 """Go by the environment: everybody on the machine sees a program's arguments."""
 
+MODEL, SCHEDULE = "sagemaker_endpoint_name", "sagemaker_monitoring_schedule_name"
+"""Variables by which notices and metrics say of what they are."""
+
 GRACE_SECONDS = 300
 """After its longest run time, for a job that hangs before its own clock begins or while it ends."""
 
@@ -138,6 +141,7 @@ def command_of(plan: Plan, job: ScheduledJob, scheduled: datetime) -> JobCommand
     longest = plan.entry.max_runtime_seconds
     flags = {
         **given,
+        **_named(plan, job, given),
         "scheduled_time": moment(scheduled),
         "start_time_offset": _iso(window.start - hour),
         "end_time_offset": _iso(window.end - hour),
@@ -152,6 +156,21 @@ def command_of(plan: Plan, job: ScheduledJob, scheduled: datetime) -> JobCommand
         given["output_path"],
         None if longest is None else longest + GRACE_SECONDS,
     )
+
+
+def model_of(plan: Plan) -> str | None:
+    """The model that a schedule's jobs say they look at; None if none says so, or can be read."""
+    for job in plan.entry.jobs:
+        named = sources_of(["--env-file", str(plan.env_file(job))], {}).text(MODEL)
+        if named is not None:
+            return named
+    return None
+
+
+def _named(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
+    """The schedule's own name for jobs that tell of themselves, unless their env file has another one."""
+    takes_it = job.job in OPTIONS[SCHEDULE].jobs
+    return {SCHEDULE: plan.name} if takes_it and not given.get(SCHEDULE) else {}
 
 
 def _whole(violated: bool) -> ExecutionStatus:

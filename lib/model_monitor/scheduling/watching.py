@@ -12,6 +12,7 @@ from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.messages import moment
 from model_monitor.outputs.notices.reports import ON_TIME, OVERDUE, AlertReport, Notice, Report
 from model_monitor.scheduling.due import PERIODS_UNTIL_OVERDUE, overdue_since
+from model_monitor.scheduling.jobs import model_of
 from model_monitor.scheduling.plan import Plan
 from model_monitor.scheduling.record import Record
 
@@ -56,6 +57,7 @@ def _report(plan: Plan, record: Record, notice: Notice, now: datetime) -> Report
         run_id="",
         time=now,
         alert=AlertReport(AlertStatus.OK),
+        endpoint=model_of(plan),
         schedule=plan.name,
         paths={**said, "schedule": str(plan.file)},
         notices=(notice,),

@@ -107,6 +107,13 @@ class ConfusionCounts:
         counts = dict(zip(pairs, numbers[:cells].tolist(), strict=True))
         return cls(counts, total, parameters["limit"], bool(overflowed))
 
+    def fault(self) -> str | None:
+        """What keeps bytes from being counts, beyond their members' types."""
+        if self.overflowed:
+            return "there are counts beside an overflow" if self.counts else None
+        told = sum(self.counts.values()) == self.total and 0 not in self.counts.values()
+        return None if told else "its counts are not those of its rows"
+
     @classmethod
     def _limited(cls, counts: Mapping[tuple[str, str], int], total: int, limit: int) -> ConfusionCounts:
         if len({text for cell in counts for text in cell}) > limit:

@@ -186,6 +186,12 @@ class Outcomes:
             BlockSums.from_bytes(blobs[4]),
         )
 
+    def fault(self) -> str | None:
+        """What keeps bytes from being outcomes, beyond their members' types."""
+        scored = int(self.scores.negatives.sum() + self.scores.positives.sum())
+        counted = max(self.confusion.total, sum(self.confusion.counts.values()), scored, self.regression.rows.sum())
+        return "it has fewer rows than its states" if counted > self.item_count else None
+
 
 def names_of_values(names: tuple[str, ...]) -> tuple[str, ...]:
     """Names of the sums of the user's metrics."""

@@ -10,7 +10,7 @@ import pytest
 
 from model_monitor.errors import NoData
 from model_monitor.runtime.job import Job, started
-from model_monitor.runtime.status import completed
+from model_monitor.runtime.status import completed, outcome_of
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,37 @@ def test_a_run_with_a_defect_logs_its_trace_once(run, caplog):
 
     assert status == 255
     assert message.startswith("Error: unexpected ZeroDivisionError at test_job.py, line ")
-    assert sum(bool(record.exc_info) for record in caplog.records) == 1
+    assert caplog.text.count("Traceback (most recent call last):") == 1
+    assert f'File "{__file__}", line ' in caplog.text
+
+
+def test_a_trace_has_no_value_unless_it_is_asked_for(run, caplog):
+    def body(job):
+        float("Jane Doe")
+
+    run(body)
+    assert "ValueError" in caplog.text
+    assert "Jane" not in caplog.text
+
+    run(body, "--log-values")
+    assert "could not convert string to float: 'Jane Doe'" in caplog.text
+
+
+def test_the_message_of_the_run_before_goes_when_a_run_begins(run, tmp_path):
+    """A run that is killed by SIGKILL says nothing: there has to be no message then."""
+    said = []
+    run(lambda job: job.finish(completed()))
+    run(lambda job: said.append(list(tmp_path.rglob("message"))))
+
+    assert said == [[]]
+
+
+def test_a_run_with_violations_that_fail_it_has_not_failed_in_the_log(run, caplog):
+    caplog.set_level("INFO")
+
+    assert run(lambda job: job.finish(*outcome_of(3, fails=True)))[0] == 4
+    assert "CompletedWithViolations: Job completed successfully with 3 violations. (exit status 4, " in caplog.text
+    assert "failed" not in caplog.text
 
 
 def test_a_run_that_says_nothing_has_failed(run):

@@ -326,3 +326,30 @@ def test_a_job_is_a_process_that_ends_with_its_run_due(tmp_path, monkeypatch):
     assert notes[1]["status"].value == "Stopping"
     with pytest.raises(ProcessLookupError):
         os.kill(process_id, signal.SIGCONT)
+
+
+def test_a_job_is_told_the_schedule_that_its_notices_are_of(schedule):
+    schedule.run(at(4, 22, 7))
+
+    assert schedule.jobs.commands[0].flags["--sagemaker-monitoring-schedule-name"] == "churn-hourly"
+
+
+def test_an_env_file_that_names_a_schedule_is_right(schedule):
+    named = {"sagemaker_monitoring_schedule_name": "the-service's", "sagemaker_endpoint_name": "churn"}
+    schedule.env_file("churn.env", dataset_source="c", dataset_format="capture", output_path="reports", **named)
+    schedule.run(at(4, 22, 7))
+
+    assert schedule.jobs.commands[0].flags["--sagemaker-monitoring-schedule-name"] == "the-service's"
+
+
+def test_a_notice_of_runs_that_do_not_come_names_the_model(schedule):
+    named = {"sagemaker_endpoint_name": "churn"}
+    schedule.env_file("churn.env", dataset_source="c", dataset_format="capture", output_path="reports", **named)
+    with http_server(200) as server:
+        schedule.write(sinks=f"webhook:{server.url}")
+        schedule.jobs.statuses = [255] * 9
+        schedule.run(at(4, 22, 7))
+        schedule.run(at(5, 1, 7))
+
+    [(_, _, body)] = server.requests
+    assert (json.loads(body)["model"], json.loads(body)["schedule"]) == ("churn", "churn-hourly")

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from model_monitor.outputs.notices.reports import Report
+from model_monitor.outputs.printable import in_json, printable
 
 VERSION = 1
 """Of the JSON document; members are only added under the same number."""
@@ -25,20 +26,22 @@ def headline(report: Report) -> str:
 
 def text(report: Report) -> str:
     """The report for people: headline, alert, the worst violations, paths."""
+    places = [f"{what}: {printable(path)}" for what, path in report.paths.items()]
     if not report.is_of_a_run:
-        return "\n".join([headline(report), "", *(f"{what}: {path}" for what, path in report.paths.items())]) + "\n"
+        return "\n".join([headline(report), "", *places]) + "\n"
     alert = report.alert
     turned = "changed by this run" if alert.changed else "as before"
     lines = [
         headline(report),
         f"The alert is {alert.status.value}, {turned}: {alert.violated} of the last {alert.evaluation_period} windows had "
         f"violations, {alert.datapoints_to_alert} make an alert.",
+        *([f"The largest: {printable(report.largest)}."] if report.largest else []),
         "",
         *(_violation_line(violation) for violation in report.worst),
     ]
     if report.violations > len(report.worst):
         lines.append(f"and {report.violations - len(report.worst):,} more")
-    lines += ["", *(f"{what}: {path}" for what, path in report.paths.items()), f"run: {report.run_id}"]
+    lines += ["", *places, f"run: {report.run_id}"]
     return "\n".join(lines) + "\n"
 
 
@@ -46,7 +49,7 @@ def document(report: Report) -> dict[str, Any]:
     """The report as a JSON object; docs/alerts.md describes its members. `text` is what chat servers show."""
     return {
         "version": VERSION,
-        "text": headline(report),
+        "text": headline(report) + (f"; the largest: {printable(report.largest)}" if report.largest else ""),
         "analysis_type": report.analysis_type,
         "model": report.endpoint,
         "schedule": report.schedule,
@@ -61,6 +64,7 @@ def document(report: Report) -> dict[str, Any]:
             "evaluation_period": report.alert.evaluation_period,
         },
         "violations": {"count": report.violations, "worst": [dict(violation) for violation in report.worst]},
+        "largest": report.largest,
         "paths": dict(report.paths),
         "run_id": report.run_id or None,
     }
@@ -68,7 +72,7 @@ def document(report: Report) -> dict[str, Any]:
 
 def document_bytes(report: Report) -> bytes:
     """The JSON document as it is sent."""
-    return json.dumps(document(report), ensure_ascii=False, allow_nan=False).encode()
+    return in_json(json.dumps(document(report), ensure_ascii=False, allow_nan=False)).encode()
 
 
 def moment(time: datetime) -> str:
@@ -90,5 +94,5 @@ def _violation_line(violation: Mapping[str, Any]) -> str:
 
 
 def _in_one_line(words: str) -> str:
-    """Names of features and endpoints may hold line breaks; a line of mail, and its subject, may not."""
-    return " ".join(words.split())
+    """Names of features and endpoints may hold line breaks and worse; a line of mail, and its subject, may not."""
+    return printable(words)

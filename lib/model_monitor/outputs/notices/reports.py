@@ -54,11 +54,11 @@ class Notice:
 class Report:
     """One monitoring run; without a `run_id` notices alone, of a schedule whose runs did not come.
 
-    analysis_type: which monitor. namespace: the last part of the service's own namespace for its metrics; None if there is none.
-    endpoint, schedule: None outside one. start, end: the window; None if the whole source was read. violations: how many. worst:
-    at most `MOST_VIOLATIONS` of them as constraint_violations.json has them, the worst first. paths: where the run's files are,
-    by what they are. metrics: as CloudWatch's objects (C9.1). time: when the run told. notices: what there is to say beside the
-    alert.
+    analysis_type: which monitor. namespace: the last part of the service's own namespace for its metrics; None if there is
+    none. endpoint, schedule: None outside one. start, end: the window; None if the whole source was read. violations: how
+    many. worst: at most `MOST_VIOLATIONS` of them as constraint_violations.json has them, the worst first. paths: where the
+    run's files are, by what they are, whole ones. largest: the largest finding in words, None if there is none. metrics: as
+    CloudWatch's objects (C9.1). time: when the run told. notices: what there is to say beside the alert.
     """
 
     analysis_type: str
@@ -75,6 +75,7 @@ class Report:
     paths: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[Mapping[str, Any], ...] = ()
     notices: tuple[Notice, ...] = ()
+    largest: str | None = None
 
     @property
     def is_of_a_run(self) -> bool:
@@ -96,6 +97,13 @@ class Report:
             *(() if self.is_of_a_run else (self.time.isoformat(),)),
         )
         return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:32]
+
+
+def worst_results(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """The violated ones, the worst first, as `worst_of` has it."""
+    return sorted(
+        (result for result in results if result.status is CheckStatus.VIOLATED), key=lambda each: -_excess(each)
+    )
 
 
 def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckResult]) -> tuple[Mapping[str, Any], ...]:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from model_monitor.documents.page import Mark, Point, PointChart, number_text
+from model_monitor.outputs.printable import printable
 
 WIDTH_INCHES = 7.2
 LINE_INCHES = 0.3
@@ -62,7 +63,7 @@ def _figure(chart: PointChart) -> Figure:
     axes.set_xlim(low - margin, high + margin)
     axes.set_ylim(len(chart.points) - 0.4, -0.6)
     axes.axvline(chart.neutral, color=MUTED, linewidth=1, zorder=1)
-    axes.set_yticks(list(lines), labels=[point.name for point in chart.points], parse_math=False)
+    axes.set_yticks(list(lines), labels=[printable(point.name) for point in chart.points], parse_math=False)
     for line, point in enumerate(chart.points):
         _draw(axes, line, point, chart)
     values = axes.secondary_yaxis("right")

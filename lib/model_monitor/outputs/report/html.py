@@ -9,6 +9,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from model_monitor.documents.page import Block, Mark, Page, PageTable, PointChart
+from model_monitor.outputs.printable import printable
 from model_monitor.outputs.report.charts import description_of, svg_of
 
 TEMPLATE = """<!doctype html>
@@ -86,7 +87,12 @@ tr.unsure td { background: #fff7e8; } tr.unsure td:first-child { color: var(--un
 
 _MARKS = {Mark.NONE: "", Mark.GOOD: "", Mark.BAD: "bad", Mark.UNSURE: "unsure"}
 
-_TEMPLATES = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+_TEMPLATES = Environment(
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=False,
+    finalize=lambda value: printable(value) if type(value) is str else value,  # not what is markup already
+)
 
 
 def html_of(page: Page) -> str:

@@ -10,6 +10,7 @@ import nbformat
 from nbformat import v4
 
 from model_monitor.documents.page import Page, PageSection, PointChart
+from model_monitor.outputs.printable import printable
 from model_monitor.outputs.report.charts import description_of, png_of
 from model_monitor.outputs.report.html import block_html
 
@@ -44,10 +45,12 @@ def _cells(section: PageSection) -> Iterator[nbformat.NotebookNode]:
 
 def _chart(chart: PointChart) -> nbformat.NotebookNode:
     image = base64.b64encode(png_of(chart)).decode()
-    output = v4.new_output("display_data", {"image/png": image, "text/plain": description_of(chart)})
+    output = v4.new_output("display_data", {"image/png": image, "text/plain": printable(description_of(chart))})
     return v4.new_code_cell("", outputs=[output])
 
 
 def _escaped(text: str) -> str:
     """A text that Markdown and HTML leave as it is: letters, digits and a few signs stand for themselves."""
-    return "".join(sign if sign.isalnum() or sign in " .,:;%()'/=–−∞" else f"&#{ord(sign)};" for sign in text)
+    return "".join(
+        sign if sign.isalnum() or sign in " .,:;%()'/=–−∞" else f"&#{ord(sign)};" for sign in printable(text)
+    )

@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 
 from model_monitor.documents.page import Block, Mark, Page, PageTable, PointChart
+from model_monitor.outputs.printable import printable
 from model_monitor.outputs.report.charts import PNG_DOTS_PER_INCH, png_of
 
 FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
@@ -44,7 +45,7 @@ def pdf_of(page: Page) -> bytes:
         story += [flowable for block in section.blocks for flowable in _flowables(block, styles)]
     buffer = io.BytesIO()
     margins = {f"{side}Margin": MARGIN for side in ("left", "right", "top", "bottom")}
-    SimpleDocTemplate(buffer, pagesize=A4, title=page.title, invariant=1, **margins).build(story)
+    SimpleDocTemplate(buffer, pagesize=A4, title=printable(page.title), invariant=1, **margins).build(story)
     return buffer.getvalue()
 
 
@@ -122,5 +123,5 @@ def _table(table: PageTable, styles: dict[str, Any]) -> Any:
 
 
 def _plain(text: str) -> str:
-    """A text as reportlab's markup for it; signs that XML can't hold are left out."""
-    return escape("".join(sign if sign.isprintable() else " " for sign in text))
+    """A text as reportlab's markup for it, without signs that XML can't hold."""
+    return escape(printable(text))

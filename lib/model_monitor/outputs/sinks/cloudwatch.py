@@ -113,7 +113,9 @@ def _number_of_violations(report: Report) -> Mapping[str, Any]:
 def _is_accepted(metric: Mapping[str, Any]) -> bool:
     """One refused metric has the whole request refused, so names are looked at before."""
     values = [dimension["Value"] for dimension in metric["Dimensions"]]
-    return len(metric["MetricName"]) <= LONGEST_NAME and all(value.isascii() and value.strip() for value in values)
+    return len(metric["MetricName"]) <= LONGEST_NAME and all(
+        value.isascii() and value.isprintable() and value.strip() for value in values
+    )
 
 
 def _size_bytes(metric: Mapping[str, Any]) -> int:

@@ -12,6 +12,7 @@ from model_monitor.documents.alerts import AlertStatus
 from model_monitor.errors import MissingDependency, OutputFailed, SinkFailed
 from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.reports import Report, sendable
+from model_monitor.outputs.printable import printable
 from model_monitor.outputs.sinks import SINKS
 from model_monitor.storage import LocalStorage
 
@@ -80,7 +81,7 @@ def _of_run(report: Report) -> Iterator[Metric]:
     }
     for name, (meaning, number) in numbers.items():
         gauge = GaugeMetricFamily(f"model_monitor_{name}", meaning, labels=list(labels))
-        gauge.add_metric(list(labels.values()), number)
+        gauge.add_metric([printable(label) for label in labels.values()], number)
         yield gauge
 
 
@@ -96,7 +97,7 @@ def _of_metrics(metrics: Iterable[Mapping[str, Any]], report: Report) -> Metric:
     names = list(dict.fromkeys(name for labels, _ in rows for name in labels)) or ["metric"]
     gauge = GaugeMetricFamily("model_monitor_metric", "A metric of the last monitoring run.", labels=names)
     for labels, number in rows:
-        gauge.add_metric([labels.get(name, "") for name in names], number)
+        gauge.add_metric([printable(labels.get(name, "")) for name in names], number)
     return gauge
 
 

@@ -55,11 +55,19 @@ def test_without_violations_the_numbers_are_there_and_0(report, environment, tmp
     assert samples[("model_monitor_alert", *RUN, "monitoring_schedule=hourly")] == 0
 
 
-def test_names_with_quotes_and_line_breaks_are_read_back(report, environment, tmp_path):
-    name = 'a "b"\\\nc'
+def test_names_with_quotes_and_backslashes_are_read_back(report, environment, tmp_path):
+    name = 'a "b"\\c'
     prometheus(report(metrics=(metric(name, 1.5),)), str(tmp_path / "a.prom"), environment())
 
     assert [value for key, value in samples_of(tmp_path / "a.prom").items() if f"metric={name}" in key] == [1.5]
+
+
+def test_signs_that_nobody_sees_are_told_by_their_numbers(report, environment, tmp_path):
+    metrics = (metric("a\nb\x1b[2J\u202e", 1.5, Feature="c\nd"),)
+    prometheus(report(metrics=metrics, schedule="x\ny"), str(tmp_path / "a.prom"), environment())
+
+    [key] = [key for key in samples_of(tmp_path / "a.prom") if key[0] == "model_monitor_metric"]
+    assert {"metric=a\\nb\\x1b[2J\\u202e", "feature=c\\nd", "monitoring_schedule=x\\ny"} <= set(key)
 
 
 def test_numbers_that_are_not_finite_are_left_out_and_counted(report, environment, tmp_path, caplog):

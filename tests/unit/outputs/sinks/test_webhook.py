@@ -47,6 +47,7 @@ def test_one_document_arrives_with_model_window_status_violations_and_paths(repo
                 {"feature_name": "plan", "constraint_check_type": "data_type_check", "description": "Only 0.0% of data"}
             ],
         },
+        "largest": None,
         "paths": {"output": "reports/2026/01/31/22"},
         "run_id": "0123456789abcdef",
     }

@@ -1,0 +1,120 @@
+"""Names and texts of others where people read them: nothing of them starts a line, moves a cursor or turns a sentence around."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from datetime import datetime, timezone
+
+import pandas as pd
+import pytest
+
+from model_monitor.derivation.explanations import Explanation
+from model_monitor.derivation.text import as_text
+from model_monitor.documents.alerts import AlertStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.page import Page, PageSection, table_of
+from model_monitor.errors import BadInput
+from model_monitor.outputs.notices.messages import document_bytes, headline, text
+from model_monitor.outputs.notices.reports import AlertReport, Report
+from model_monitor.outputs.printable import printable, printable_lines
+from model_monitor.outputs.report.html import html_of
+from model_monitor.outputs.report.notebook import notebook_of
+from model_monitor.outputs.report.pdf import pdf_of
+from model_monitor.outputs.sinks.mail import mail
+from model_monitor.outputs.text_table import text_table
+from model_monitor.runs.results import _html
+from model_monitor.runtime.logs import PrintableFormatter, error_lines
+from model_monitor.runtime.status import failed
+
+NAME = "a\nCompleted: b\r\x1b[2J\x9b\u202e\u2066\u2028\u0085"
+SIGNS = [sign for sign in NAME if not sign.isprintable()]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("Day Mins", "Day Mins"),
+        ("größer, ключ, 年齢, می‌خواهم", "größer, ключ, 年齢, می‌خواهم"),  # with a non-joiner, which Persian needs
+        ("a\nb\tc\r", "a\\nb\\tc\\r"),
+        ("\x00\x1b\x7f\x9b", "\\x00\\x1b\\x7f\\x9b"),
+        ("\u202eabc\u2069", "\\u202eabc\\u2069"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_what_nobody_sees_is_told_by_its_number(given, shown):
+    assert printable(given) == shown
+
+
+def test_a_line_that_a_text_brings_along_is_none_of_ours():
+    assert printable_lines("first\nError: x\x1b") == "first\n  Error: x\\x1b"
+
+
+def report():
+    return Report(
+        analysis_type="DATA_QUALITY",
+        run_id="ab",
+        time=datetime(2026, 1, 31, tzinfo=timezone.utc),
+        alert=AlertReport(AlertStatus.IN_ALERT),
+        violations=1,
+        worst=({"feature_name": NAME, "constraint_check_type": "data_type_check", "description": "…"},),
+        endpoint=NAME,
+        schedule=NAME,
+        paths={"output": NAME},
+        largest=f"{NAME} drifted",
+    )
+
+
+def logged():
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(PrintableFormatter("%(levelname)s %(message)s"))
+    record = logging.LogRecord("a", logging.INFO, "", 1, "violated: %s", (NAME,), None)
+    handler.emit(record)
+    return stream.getvalue().removesuffix("\n").replace("\n  ", "")
+
+
+def page():
+    sections = (PageSection(NAME, (NAME, table_of((NAME,), [(NAME,)]))),)
+    return Page("report", NAME, ((NAME, NAME),), sections)
+
+
+def explanation():
+    check = CheckResult(feature=NAME, check="a", status=CheckStatus.VIOLATED, threshold=1.0, reason=NAME)
+    return as_text(Explanation(NAME, NAME, (check,)))
+
+
+SHOWN = {
+    "headline": lambda: headline(report()),
+    "mail": lambda: text(report()),
+    "subject of a mail": lambda: mail(report(), "a@example.org", "b@example.org")["Subject"],
+    "what chat servers show": lambda: json.loads(document_bytes(report()))["text"],
+    "message file": lambda: failed(NAME.replace("\n", "")),
+    "log": logged,
+    "error of a command": lambda: error_lines(BadInput(NAME)).replace("\n  ", ""),
+    "page": lambda: html_of(page()),
+    "notebook's report": lambda: json.dumps(json.loads(notebook_of(page()))["cells"], ensure_ascii=False),
+    "notebook": lambda: _html(pd.DataFrame({"feature": [NAME]})),
+    "table": lambda: text_table(["feature"], [[NAME]]),
+    "explanation": explanation,
+}
+
+
+@pytest.mark.parametrize("shown", SHOWN.values(), ids=SHOWN)
+def test_no_such_sign_is_shown(shown):
+    lines = shown()
+
+    assert [sign for sign in SIGNS if sign in lines.replace("\n", "")] == []
+    assert "\nCompleted:" not in lines
+
+
+def test_a_pdf_is_made_of_any_name():
+    assert pdf_of(page()).startswith(b"%PDF")
+
+
+def test_a_webhooks_document_says_what_the_name_is_and_holds_no_such_sign():
+    content = document_bytes(report()).decode()
+
+    assert json.loads(content)["violations"]["worst"][0]["feature_name"] == NAME
+    assert [sign for sign in SIGNS if sign in content] == []
