@@ -92,10 +92,10 @@ def test_a_window_with_few_rows_is_not_judged(spark):
     assert "cannot tell" in {outcome.status.value for outcome in findings.results}
 
 
-def test_label_sets_that_do_not_meet_are_refused_with_both_shown(spark):
+def test_label_sets_that_do_not_meet_are_refused_with_both_described(spark):
     frame = spark.createDataFrame([("yes", 1, 0.5), ("no", 0, 0.5)], "label string, prediction int, probability double")
 
-    with pytest.raises(BadInput, match="yes"):
+    with pytest.raises(BadInput, match="the labels are 2 texts of 2 to 3 letters and the predictions 2 numbers"):
         run_baseline(frame, ModelQualityMonitor(OutcomePlan(ProblemType.BINARY_CLASSIFICATION, positive_label="yes")))
 
 

@@ -1,7 +1,7 @@
 """Label sets: which texts are one class, what the classes are called, and whether labels and predictions meet. Pure.
 
-Predictions that never are any of the labels would give metrics of zero, so they are refused, and both sets are shown: classes
-are few and no personal data, and which ones were expected is what has to be mended.
+Predictions that never are any of the labels would give metrics of zero, so they are refused, and both sets are described: how
+many there are, and what they look like. They are not shown, since an attribute that was named by mistake may hold anything.
 
 Source: C11d.
 """
@@ -37,7 +37,7 @@ class ClassTable:
 def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
     """The classes of the counts and their confusion matrix.
 
-    Raises BadInput, with both sets shown, if labels and predictions have nothing in common, if a binary problem has more than
+    Raises BadInput, with both sets described, if labels and predictions have nothing in common, if a binary problem has more than
     two classes or none that is positive, or if there are too many texts to be classes.
     """
     if counts.overflowed:
@@ -63,11 +63,26 @@ def in_order(classes: tuple[str, ...]) -> list[int]:
 
 
 def shown(labels: Iterable[str]) -> str:
-    """Labels for a sentence: in order, not more than ten."""
+    """Labels for a sentence of a document: in order, not more than ten."""
     names = sorted(labels, key=_sort_key)
     texts = [repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…") for name in names[:_MOST_SHOWN]]
     rest = len(names) - len(texts)
     return ", ".join(texts) + (f" and {rest:,} more" if rest else "")
+
+
+def described(labels: Iterable[str]) -> str:
+    """What labels look like, without any of them: `2 numbers and 1 text of 10 letters`."""
+    texts, numbers = [], 0
+    for label in labels:
+        if isinstance(class_key(label), float):
+            numbers += 1
+        else:
+            texts.append(len(label))
+    parts = [f"{numbers:,} number{'' if numbers == 1 else 's'}"] if numbers else []
+    if texts:
+        letters = f"{min(texts):,}" if min(texts) == max(texts) else f"{min(texts):,} to {max(texts):,}"
+        parts.append(f"{len(texts):,} text{'' if len(texts) == 1 else 's'} of {letters} letters")
+    return " and ".join(parts) or "none"
 
 
 def _many_classes(counts: ConfusionCounts) -> ClassTable:
@@ -89,8 +104,8 @@ def _two_classes(labels: frozenset[str], predictions: frozenset[str], plan: Outc
         if predictions and not set(_named(labels)) & set(_named(predictions)):
             raise _apart(labels, predictions)
         raise BadInput(
-            f"a binary problem has two classes, but the labels are {shown(labels)}"
-            + (f" and the predictions {shown(predictions)}" if predictions else "")
+            f"a binary problem has two classes, but the labels are {described(labels)}"
+            + (f" and the predictions {described(predictions)}" if predictions else "")
             + "; give the label's attribute, or problem_type MulticlassClassification"
         )
     positives = DEFAULT_POSITIVES if plan.positive_label is None else (plan.positive_label,)
@@ -105,8 +120,8 @@ def _two_classes(labels: frozenset[str], predictions: frozenset[str], plan: Outc
     if len(others) == 1 and class_key(others[0]) in _POSITIVE_OF:
         return _POSITIVE_OF[class_key(others[0])], others[0]
     raise BadInput(
-        f"the classes are {shown(names.values())}, and none of them is the positive one, {' or '.join(map(repr, positives))}; "
-        "name the positive class with --positive-label"
+        f"the classes are {described(names.values())}, and none of them is the positive one, "
+        f"{' or '.join(map(repr, positives))}; name the positive class with --positive-label"
     )
 
 
@@ -121,8 +136,8 @@ def _named(labels: Iterable[str]) -> dict[ClassKey, str]:
 
 def _apart(labels: frozenset[str], predictions: frozenset[str]) -> BadInput:
     return BadInput(
-        f"the labels are {shown(labels)} and the predictions {shown(predictions)}: nothing is in both, so every metric would be "
-        "0; give the attributes that hold the same classes"
+        f"the labels are {described(labels)} and the predictions {described(predictions)}: nothing is in both, so every metric "
+        "would be 0; give the attributes that hold the same classes"
     )
 
 

@@ -14,7 +14,7 @@ _SIGNS = re.compile(
 )
 """Control characters, line and paragraph separators, signs that set the direction, that nobody sees, and half surrogate pairs.
 
-Source: Unicode 15, categories Cc, Zl, Zp, Cs and of Cf those that no script needs; UAX 9, table 4.
+These are Unicode's categories Cc, Zl, Zp and Cs, and of Cf those that no script needs to be read.
 """
 
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}

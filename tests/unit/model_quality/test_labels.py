@@ -63,28 +63,29 @@ def test_a_score_above_the_threshold_is_the_positive_class():
             MULTICLASS,
             ["cat", "dog"],
             ["0", "1"],
-            "the labels are 'cat', 'dog' and the predictions '0', '1': nothing is in both, so every metric would be 0",
+            "the labels are 2 texts of 3 letters and the predictions 2 numbers: nothing is in both, so every metric would be 0",
             id="disjoint",
         ),
         pytest.param(
             BINARY,
             ["yes", "no"],
             ["1", "0"],
-            "the labels are 'no', 'yes' and the predictions '0', '1'",
+            "the labels are 2 texts of 2 to 3 letters and the predictions 2 numbers: nothing is in both",
             id="disjoint, two",
         ),
         pytest.param(
             BINARY,
             ["0", "1", "2"],
             ["0", "1", "1"],
-            "a binary problem has two classes, but the labels are '0', '1', '2' and the predictions '0', '1'",
+            "a binary problem has two classes, but the labels are 3 numbers and the predictions 2 numbers",
             id="three classes",
         ),
         pytest.param(
             BINARY,
             ["no", "yes"],
             ["no", "yes"],
-            "the classes are 'no', 'yes', and none of them is the positive one, '1' or 'true'; name .* --positive-label",
+            "the classes are 2 texts of 2 to 3 letters, and none of them is the positive one, '1' or 'true'; "
+            "name the positive class with --positive-label",
             id="none positive",
         ),
         pytest.param(
@@ -99,13 +100,13 @@ def test_a_score_above_the_threshold_is_the_positive_class():
         ),
     ],
 )
-def test_label_sets_that_do_not_meet_are_refused_with_both_shown(plan, labels, predictions, text):
+def test_label_sets_that_do_not_meet_are_refused_with_both_described(plan, labels, predictions, text):
     with pytest.raises(BadInput, match=text):
         table(plan, labels, predictions)
 
 
 def test_three_labels_are_refused_where_the_prediction_is_made_from_the_score():
-    with pytest.raises(BadInput, match="the labels are '0', '1', '2'; give the label's attribute"):
+    with pytest.raises(BadInput, match="the labels are 3 numbers; give the label's attribute"):
         table(BY_THRESHOLD, ["0", "1", "2"], None, [0.1, 0.2, 0.3])
 
 

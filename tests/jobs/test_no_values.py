@@ -1,0 +1,276 @@
+"""No value of a record leaves a job but by the documents that are made of values, and by the quarantine.
+
+Every value of the data is MARKER, or has it inside; what a job says and writes is searched for it. Names of features are none.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from tests.running_jobs import JobProcesses, JobsHere
+from tests.servers import http_server
+
+MARKER = "Zq7Marker"
+SPELLINGS = [MARKER.encode(), base64.b64encode(MARKER.encode())[:9], MARKER.encode().hex().encode()]
+
+MADE_OF_VALUES = {"statistics.json", "constraints.json", "analysis.json", "to_label.json", "to_label.jsonl"}
+"""Documents: the categories of features, the values of facets, the ids that are to be labelled."""
+
+FOLDERS_OF_VALUES = {"quarantine", "states", "pending"}
+
+WINDOW = ("--start-time", "2024-03-04T20:00:00Z", "--end-time", "2024-03-04T21:00:00Z")
+HOUR = "2024/03/04/20"
+
+CSV = (
+    f"""age,amount,plan
+31,{MARKER},a
+{MARKER},1.5,{MARKER}
+1,2
+1,2,3,{MARKER}
+"{MARKER},2,3
+1e999{MARKER},1,{MARKER}
+,,
+""".encode()
+    + f"1,2,{MARKER}".encode()
+    + b"\xff\n"
+)
+
+JSON_LINES = [
+    f'{{"age": "{MARKER}", "amount": 1, "plan": "{MARKER}"}}',
+    f'{{"age": 31, "amount": {{"{MARKER}": 1}}, "plan": ["{MARKER}"]}}',
+    f'{{"age": 31, "amount": {MARKER}}}',
+    f'{{"age": 31, "age": "{MARKER}"',
+    f'["{MARKER}"]',
+    f'"{MARKER}"',
+    f'{{"age": 1e999, "amount": "\\ud800{MARKER}", "plan": null}}',
+    f'{{"age": 31}} {{"age": "{MARKER}"}}',
+    "[" * 5000 + MARKER,
+    '{"age": 31, "amount": 1.5, "plan": "a"}',
+]
+
+
+def half(data, mode, encoding="CSV", content_type="text/csv"):
+    return {"observedContentType": content_type, "mode": mode, "data": data, "encoding": encoding}
+
+
+def capture(number, row=f"31,1.5,{MARKER}", output="0.5", time="2024-03-04T20:05:00Z", **members):
+    record = {
+        "captureData": {"endpointInput": half(row, "INPUT"), "endpointOutput": half(output, "OUTPUT")},
+        "eventMetadata": {"eventId": f"{MARKER}-{number}", "inferenceTime": time},
+        "eventVersion": "0",
+    }
+    return {**record, **members}
+
+
+def captures():
+    """Good ones, and one of each kind that is refused."""
+    good = [capture(number) for number in range(8)]
+    halves = {"endpointInput": half(f"1,2,{MARKER}", "INPUT"), "endpointOutput": half("0.5", "OUTPUT")}
+    bad = [
+        capture(20, row=f"{MARKER},{MARKER},{MARKER},{MARKER}"),
+        capture(21, output=MARKER),
+        capture(22, time=MARKER),
+        capture(23, captureData={**halves, "endpointInput": half(MARKER, "INPUT", "BASE64")}),
+        capture(24, captureData={**halves, "endpointInput": half(MARKER, "INPUT", MARKER)}),
+        capture(26, captureData={**halves, "endpointInput": half(f'"{MARKER}', "INPUT")}),
+        capture(27, captureData=MARKER),
+        capture(28, eventMetadata=[MARKER]),
+        capture(29, captureData={**halves, "endpointInput": half({"age": MARKER}, "INPUT")}),
+        f'{{"captureData": "{MARKER}"',
+        MARKER,
+        f'["{MARKER}"]',
+    ]
+    return [line if isinstance(line, str) else json.dumps(line) for line in (*good, *bad)]
+
+
+def label(number, data, encoding="CSV"):
+    metadata = {"eventId": f"{MARKER}-{number}"}
+    return {"groundTruthData": {"data": data, "encoding": encoding}, "eventMetadata": metadata, "eventVersion": "0"}
+
+
+def labels():
+    lines = [label(number, str(number % 2)) for number in range(6)]
+    lines += [label(6, MARKER), label(0, MARKER), label(7, [MARKER]), label(8, MARKER, MARKER)]
+    lines += [{"groundTruthData": MARKER}, {"eventMetadata": {"eventId": [MARKER]}}]
+    return [*map(json.dumps, lines), f'{{"groundTruthData": "{MARKER}"', MARKER]
+
+
+SCRIPTS = {
+    "raises": "raise ValueError(record.endpoint_input.data)",
+    "converts": "return {'age': float(record.endpoint_input.data), 'amount': 1, 'plan': 'a'}",
+    "exits": "sys.exit(record.endpoint_input.data)",
+    "gives back no row": "return record.endpoint_input.data",
+    "gives back an object": "return {'age': object(), 'amount': [record.endpoint_input.data]}",
+}
+"""What a preprocessor script does with a record."""
+
+POSTPROCESSOR = f"def postprocess_handler():\n    float('{MARKER}')\n"
+
+ANALYSIS = {
+    "dataset_type": "text/csv",
+    "label": "amount",
+    "label_values_or_threshold": ["yes"],
+    "facet": [
+        {"name_or_index": "plan", "value_or_threshold": ["a"]},
+        {"name_or_index": "age", "value_or_threshold": [40]},
+    ],
+}
+
+
+def write(folder):
+    """The data of all jobs, and a baseline's of data that is as it should be."""
+    (folder / "markers.csv").write_bytes(CSV)
+    (folder / "nul.csv").write_bytes(CSV + f"1,2,{MARKER}\0\n".encode())
+    (folder / "markers.jsonl").write_text("\n".join(JSON_LINES) + "\n")
+    rows = "".join(f"{20 + row % 40},{row % 7}.5,{'ab'[row % 2]}\n" for row in range(200))
+    (folder / "good.csv").write_text("age,amount,plan\n" + rows)
+    scored = "".join(f"0.{row % 9 + 1},{20 + row % 40},{row % 7}.5,{'ab'[row % 2]}\n" for row in range(200))
+    (folder / "scored.csv").write_text("score,age,amount,plan\n" + scored)
+    quality = "".join(f"{row % 2},0.{row % 9 + 1}\n" for row in range(200))
+    (folder / "quality.csv").write_text("label,score\n" + quality)
+    (folder / "quality_markers.csv").write_text(f"label,score\n{MARKER},0.5\n1,{MARKER}\n{MARKER}\n1,37\n" + quality)
+    (folder / "people.csv").write_text(
+        "age,amount,plan\n" + "".join(f"{r % 60},{'yes' if r % 3 else 'no'},{'ab'[r % 2]}\n" for r in range(90))
+    )
+    (folder / "people_markers.csv").write_text(
+        "age,amount,plan\n"
+        + "".join(f"{r % 60},{'yes' if r % 3 else 'no'},{'ab'[r % 2]}\n" for r in range(90))
+        + f"{MARKER},yes,a\n31,{MARKER},b\n31,no,{MARKER}\n{MARKER}\n1,2,3,{MARKER}\n"
+    )
+    (folder / "analysis_config.json").write_text(json.dumps(ANALYSIS))
+    (folder / "post.py").write_text(POSTPROCESSOR)
+    for name, script in SCRIPTS.items():
+        (folder / f"{name.replace(' ', '_')}.py").write_text(
+            f"import sys\n\n\ndef preprocess_handler(record):\n    {script}\n"
+        )
+    halves = {"endpointInput": half(f'{{"a": {MARKER}', "INPUT", "JSON"), "endpointOutput": half("0.5", "OUTPUT")}
+    mixed = [*captures(), json.dumps(capture(25, captureData=halves))]
+    for path, lines in (("captures", captures()), ("mixed", mixed), ("labels", labels())):
+        place = folder / path / (HOUR if path == "labels" else f"churn/AllTraffic/{HOUR}")
+        place.mkdir(parents=True)
+        (place / "00-00-000-a.jsonl").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def folder(spark, tmp_path_factory):
+    """The data, and baselines of what is as it should be."""
+    made = tmp_path_factory.mktemp("markers")
+    write(made)
+    jobs = JobsHere(made)
+    for flags in BASELINES:
+        finished = jobs("baseline", *flags)
+        assert finished.status == 0, finished.said
+    return made
+
+
+QUALITY = (
+    *("--analysis-type", "MODEL_QUALITY", "--problem-type", "BinaryClassification"),
+    *("--probability-attribute", "score", "--ground-truth-attribute", "label"),
+)
+BIAS = ("--analysis-type", "MODEL_BIAS", "--analysis-config", "analysis_config.json")
+BASELINES = (
+    ("--dataset-source", "good.csv", "--dataset-format", "csv", "--output-path", "baseline"),
+    ("--dataset-source", "scored.csv", "--dataset-format", "csv", "--output-path", "scored"),
+    ("--dataset-source", "quality.csv", "--dataset-format", "csv", "--output-path", "quality", *QUALITY),
+    ("--dataset-source", "people.csv", "--output-path", "people", *BIAS),
+)
+
+CSV_FILE = ("--dataset-source", "markers.csv", "--dataset-format", "csv")
+FILES = {
+    "csv": CSV_FILE,
+    "csv as the service": (*CSV_FILE, "--compat", "service"),
+    "csv without header": (*CSV_FILE[:2], "--dataset-format", "csv-without-header"),
+    "json lines": ("--dataset-source", "markers.jsonl", "--dataset-format", "jsonl"),
+    "json": ("--dataset-source", "markers.jsonl", "--dataset-format", "json"),
+    "no text": ("--dataset-source", "nul.csv", "--dataset-format", "csv"),
+    "no parquet": (*CSV_FILE[:2], "--dataset-format", "parquet"),
+    "no captures": (*CSV_FILE[:2], "--dataset-format", "capture"),
+}
+CAPTURES = ("--dataset-source", "captures", "--dataset-format", "capture", *WINDOW)
+QUALITY_FILE = ("--dataset-source", "quality_markers.csv", "--dataset-format", "csv")
+MERGE = ("--dataset-source", "captures", "--ground-truth-source", "labels", *WINDOW)
+TAKES_ALL = ("--max-quarantined-share", "1")
+OF_SCORED = ("monitor", "--baseline", "scored")
+
+RUNS = {
+    **{f"baseline of {name}": ("baseline", *flags, *TAKES_ALL) for name, flags in FILES.items()},
+    "baseline of few bad records": ("baseline", *CSV_FILE),
+    "baseline of captures": ("baseline", *CAPTURES, *TAKES_ALL),
+    "monitor of csv": ("monitor", "--baseline", "baseline", *CSV_FILE, *TAKES_ALL),
+    "monitor of few bad records": ("monitor", "--baseline", "baseline", *CSV_FILE),
+    "monitor of json lines": ("monitor", "--baseline", "baseline", *FILES["json lines"], *TAKES_ALL),
+    "monitor of captures": (*OF_SCORED, *CAPTURES, *TAKES_ALL),
+    "monitor of few bad captures": (*OF_SCORED, *CAPTURES),
+    "monitor of captures as the service": (*OF_SCORED, *CAPTURES, *TAKES_ALL, "--compat", "service"),
+    "monitor of captures of two encodings": (*OF_SCORED, "--dataset-source", "mixed", *CAPTURES[2:], *TAKES_ALL),
+    **{
+        f"script that {name}": (
+            *(*OF_SCORED, *CAPTURES, *TAKES_ALL),
+            *("--record-preprocessor-script", f"{name.replace(' ', '_')}.py"),
+        )
+        for name in SCRIPTS
+    },
+    "postprocessor": (
+        *("baseline", "--dataset-source", "good.csv", "--dataset-format", "csv"),
+        *("--post-analytics-processor-script", "post.py"),
+    ),
+    "model quality": ("monitor", *QUALITY_FILE, "--baseline", "quality", *QUALITY, *TAKES_ALL),
+    "model quality of few bad records": ("monitor", *QUALITY_FILE, "--baseline", "quality", *QUALITY),
+    "regression": (
+        *("baseline", *QUALITY_FILE, *TAKES_ALL, "--analysis-type", "MODEL_QUALITY", "--problem-type", "Regression"),
+        *("--inference-attribute", "score", "--ground-truth-attribute", "label"),
+    ),
+    "bias": ("monitor", "--dataset-source", "people_markers.csv", "--baseline", "people", *BIAS, *TAKES_ALL),
+    "baseline of bias": ("baseline", "--dataset-source", "people_markers.csv", *BIAS, *TAKES_ALL),
+    "merge": ("merge", *MERGE, *TAKES_ALL),
+    "merge of few bad records": ("merge", *MERGE),
+    "merge that waits": ("merge", *MERGE, *TAKES_ALL, "--late-labels", "P7D", "--to-label", "3"),
+    "merge of no labels": ("merge", *MERGE[:2], "--ground-truth-source", "markers.csv", *WINDOW, *TAKES_ALL),
+    "replay": ("replay", "--windows", "captures", "--baseline", "scored", *CAPTURES[2:], *TAKES_ALL),
+}
+
+
+def told_in(output, name):
+    """Files of a run that hold a value although they are not made of values."""
+    return [
+        path.relative_to(output).as_posix()
+        for path in sorted(output.rglob("*"))
+        if path.is_file()
+        and path.name not in MADE_OF_VALUES
+        and not FOLDERS_OF_VALUES & set(path.relative_to(output).parts)
+        and not (path.name.startswith("report.") and "bias" in name)
+        and not path.name.startswith("part-")  # merged records
+        and any(spelling in path.read_bytes() for spelling in SPELLINGS)
+    ]
+
+
+def require_no_value(finished, output, name):
+    """What a run said, and wrote where no value may be, has none."""
+    assert MARKER not in finished.said
+    assert told_in(output, name) == []
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_what_a_run_says_has_no_value_of_a_record(folder, tmp_path, capfd, name):
+    job, *flags = RUNS[name]
+    with http_server(200) as server:
+        sink = ("--sink", f"webhook:{server.url}", "--every", "--fail-on-violations") if job == "monitor" else ()
+        where = ("--output-path", tmp_path / "out")
+        finished = JobsHere(folder)(job, *flags, *where, *sink, publish_cloudwatch_metrics="Enabled")
+    written = capfd.readouterr()
+
+    require_no_value(finished, tmp_path / "out", name)
+    assert MARKER not in written.out + written.err
+    assert [body for _, _, body in server.requests if MARKER.encode() in body] == []
+
+
+@pytest.mark.parametrize("name", ["monitor of captures", "script that exits"])
+def test_what_spark_says_beside_a_job_has_no_value_of_a_record(folder, tmp_path, name):
+    """A process: the JVM has a log of its own."""
+    job, *flags = RUNS[name]
+    finished = JobProcesses(folder)(job, *flags, "--output-path", tmp_path / "out")
+
+    assert "exit status" in finished.said
+    require_no_value(finished, tmp_path / "out", name)
