@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+LOG_VALUES = "spark.modelMonitor.logValues"
+"""A session's setting: `true` where exceptions of workers may be logged with their texts."""
+
 
 class Application:
     """The application of a session; its methods may be called from any thread."""

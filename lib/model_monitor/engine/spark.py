@@ -17,10 +17,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from model_monitor.engine import packing, partitions
+from model_monitor.engine.application import LOG_VALUES
 from model_monitor.engine.protocol import PARTITION, Sent, States, Task
 from model_monitor.engine.state_rows import STATE_SCHEMA, StateRow, fold, rows_of_states
 from model_monitor.engine.text_lines import TextLines, bounded_lines, max_record_bytes, text_lines, without_globs
-from model_monitor.engine.worker import in_worker
+from model_monitor.engine.worker import in_worker, without_texts
 from model_monitor.storage import Storage, storage_of
 
 if TYPE_CHECKING:
@@ -111,10 +112,10 @@ class SparkPartitions:
         return SparkPartitions(self.frame.select(F.spark_partition_id().alias(PARTITION), "*"))
 
     def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
-        return SparkPartitions(self.frame.mapInArrow(task, from_arrow_schema(schema)))
+        return SparkPartitions(self.frame.mapInArrow(_logged(task, self.frame), from_arrow_schema(schema)))
 
     def states(self, task: Task) -> SparkStates:
-        return SparkStates(self.frame.mapInArrow(partial(in_worker, task), STATE_TYPE))
+        return SparkStates(self.frame.mapInArrow(partial(in_worker, _logged(task, self.frame)), STATE_TYPE))
 
     def batches(self) -> list[pa.RecordBatch]:
         return collected(self.frame)
@@ -142,8 +143,13 @@ class SparkStates:
         states = self.frame
         if adders:
             in_order = states.repartition(adders, "feature").sortWithinPartitions("feature", "kind", "partition")
-            states = in_order.mapInArrow(partial(in_worker, fold), STATE_TYPE)
+            states = in_order.mapInArrow(partial(in_worker, _logged(fold, states)), STATE_TYPE)
         return sorted(rows_of_states(collected(states)), key=lambda row: (row.feature, row.kind, row.partition))
+
+
+def _logged(task: Task, frame: DataFrame) -> Task:
+    """The task, whose exceptions have no texts unless the session's LOG_VALUES says so."""
+    return task if frame.sparkSession.conf.get(LOG_VALUES, None) == "true" else partial(without_texts, task)
 
 
 def collected(frame: DataFrame) -> list[pa.RecordBatch]:

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from model_monitor.deequ.loading import planned_checks
 from model_monitor.documents.check_results import CheckResult, Hint
-from model_monitor.documents.document import Document
 from model_monitor.errors import NO_DATA, BadInput, NoData, ScriptFailed
 from model_monitor.history.request_statistics import published_requests, request_statistics
 from model_monitor.reading.damaged_files import damaged_files_named

@@ -34,7 +34,7 @@ from model_monitor.configuration.options import read_switch
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.s3 import encryption_settings
 from model_monitor.configuration.sources import Sources
-from model_monitor.engine.application import Application, running_session
+from model_monitor.engine.application import LOG_VALUES, Application, running_session
 from model_monitor.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.launch.deequ_release import WITHOUT_DEEQU
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
@@ -128,6 +128,7 @@ class Job:
                 self._session = self._visit.enter_context(session_within(self._host, encryption))
             self._session.conf.set(MAX_RECORD_SIZE, str(self.config.max_record_size))
             Application(self._session).tag_jobs(self._tag)
+            self._session.conf.set(LOG_VALUES, str(self._logs_values).lower())
             if self.name not in WITHOUT_DEEQU:
                 require_deequ(self._session)
             self._forget_message()

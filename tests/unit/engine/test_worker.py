@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import zipfile
 
+import pytest
 from tests.programs import printed_by
+
+from model_monitor.engine.worker import without_texts
+from model_monitor.errors import ScriptFailed
 
 
 def test_a_task_gives_what_it_makes_and_the_next_collection_visits_nothing_old():
@@ -40,3 +44,48 @@ def test_modules_of_archives_are_found_after_a_task_too(tmp_path):
     """
 
     assert printed_by(program, path=[str(archive)]).splitlines() == ["False", "two"]
+
+
+def test_what_a_worker_raises_has_its_class_and_place_and_no_text():
+    def task(batches):
+        for batch in batches:
+            yield float(batch)
+
+    with pytest.raises(ValueError, match="^$") as caught:
+        list(without_texts(task, ["Jane Doe"]))
+
+    assert caught.traceback[-1].path.name == "test_worker.py"
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        pytest.param(lambda: b"Jane \xff".decode(), id="bytes that are no text"),
+        pytest.param(lambda: {}["Jane"], id="a key"),
+        pytest.param(lambda: "Jane \ud800".encode(), id="a text that is none"),
+    ],
+)
+def test_no_exception_that_leaves_a_worker_repeats_a_value(raised):
+    def task(batches):
+        try:
+            yield raised()
+        except Exception as fault:
+            raise RuntimeError("Jane") from fault
+
+    with pytest.raises(RuntimeError) as caught:
+        list(without_texts(task, []))
+
+    assert "Jane" not in f"{caught.value!r} {caught.value.__cause__!s}"
+
+
+def test_an_error_of_ours_leaves_a_worker_with_its_sentence_and_its_cause_without_one():
+    def task(batches):
+        try:
+            yield float("Jane")
+        except ValueError as fault:
+            raise ScriptFailed("line 3 raised ValueError") from fault
+
+    with pytest.raises(ScriptFailed, match="line 3 raised ValueError") as caught:
+        list(without_texts(task, []))
+
+    assert str(caught.value.__cause__) == ""
