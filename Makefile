@@ -7,7 +7,9 @@ ARGS ?=
 
 # Of the tests; each takes up to 2 GB. One more than the cores of a small machine: many wait for a server now and then.
 PROCESSES ?= 3
-PYTEST := $(PY) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# Each file that is put in place waits for its disk, and tests put tens of thousands: memory is one, where there are 8 GB of it.
+MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8000000 {print "TMPDIR=/dev/shm"}')
+PYTEST := $(MEMORY) $(PY) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 # Tests that ARGS names by their path run wherever they belong.
 NAMED = $(findstring tests/,$(ARGS))
 
@@ -21,6 +23,8 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; do \
 
 # The Spark and the packages of .venv are meant, whatever the shell is set to.
 unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
+# Tests start hundreds of Pythons, each of which would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all test-slow test-wide airflow lint types bench docs package clean java jar classes always
