@@ -87,7 +87,7 @@ def undisturbed(inputs):
     ("case", "stage"),
     [
         pytest.param(BASELINE, "scan", id="scan of a baseline"),
-        pytest.param(BASELINE, "fold", id="addition of its states"),
+        pytest.param(BASELINE, "fold", id="addition of its states", marks=pytest.mark.slow),
         pytest.param(MERGE, "write", id="write of a merge"),
         pytest.param(MERGE, "read", id="read of a merge", marks=pytest.mark.slow),
         pytest.param(MERGE, "join", id="join of a merge", marks=pytest.mark.slow),

@@ -89,7 +89,7 @@ def test_a_report_has_the_hints_and_none_is_sent_for_them_alone(telling):
 
     [report] = [json.loads(body) for _, _, body in server.requests]
     assert report["notices"] == [{"kind": "DataHint", "text": "columns look swapped"}]
-    assert report["text"].endswith("; columns look swapped")
+    assert "; columns look swapped" in report["text"]
 
 
 def test_a_rerun_of_the_same_window_tells_nothing_new(telling):
