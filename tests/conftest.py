@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 from tests.jvms import SHORT_LIVED, class_archive_options
+from tests.lookups import remember_lookups
 from tests.running_jobs import JobProcesses, JobsHere
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def spark() -> Iterator[SparkSession]:
     from model_monitor.launch.deequ_jar import provide_jar
     from model_monitor.launch.deequ_release import SPARK_LINE
 
+    remember_lookups()
     os.environ.setdefault("SPARK_VERSION", SPARK_LINE)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYTHONPATH"] = str(ROOT / "lib")  # the workers' own; pytest's pythonpath is this process's
@@ -98,6 +100,8 @@ def spark() -> Iterator[SparkSession]:
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.codegen.wholeStage", "false")  # plans of few rows: compiling them takes longer than they do
+        .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.warehouse.dir", "/tmp/model-monitor-tests/warehouse")
         .getOrCreate()

@@ -1,0 +1,31 @@
+"""What a test's session asks its JVM again and again."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any
+
+
+def remember_lookups() -> None:
+    """PySpark asks for `functions` and its members at every `F.col`, and the JVM searches all JARs for it; now each is asked once."""
+    from py4j.java_gateway import JavaClass, JavaMember, JVMView
+
+    _remember(JVMView, JavaClass)
+    _remember(JavaClass, JavaMember)
+
+
+def _remember(owner: type, answer: type) -> None:
+    ask = owner.__getattr__
+    known: dict[tuple[Any, ...], Any] = {}
+
+    @wraps(ask)
+    def asked_once(self: Any, name: str) -> Any:
+        key = (self._gateway_client, vars(self).get("_fqn"), name)
+        found = known.get(key)
+        if found is None:
+            found = ask(self, name)
+            if type(found) is answer:
+                known[key] = found
+        return found
+
+    owner.__getattr__ = asked_once  # type: ignore[attr-defined]
