@@ -7,7 +7,7 @@ from typing import Any
 
 
 def remember_lookups() -> None:
-    """PySpark asks for `functions` and its members at every `F.col`, and the JVM searches all JARs for it; now each is asked once."""
+    """PySpark asks for `functions` and its members at every `F.col`, and the JVM searches all JARs; now each is asked once."""
     from py4j.java_gateway import JavaClass, JavaMember, JVMView
 
     _remember(JVMView, JavaClass)
