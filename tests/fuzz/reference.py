@@ -14,7 +14,10 @@ import re
 import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from itertools import accumulate
 from typing import Any
+
+MOST_LEVELS = 100
 
 REFUSED, OUTSIDE, SAMPLED_OUT, WITHOUT_DATA, UNCLAIMED = (
     "refused",
@@ -388,7 +391,13 @@ def json_object(line: bytes) -> Any:
         found = json.loads(line.decode())
     except (ValueError, RecursionError):
         return REFUSED
-    return [(found,)] if isinstance(found, dict) else REFUSED
+    return [(found,)] if isinstance(found, dict) and levels_of(line.decode()) <= MOST_LEVELS else REFUSED
+
+
+def levels_of(line: str) -> int:
+    """How many objects and arrays are inside each other anywhere in a JSON text, in the value of a key that comes again as well."""
+    signs = re.sub(r'"(?:[^"\\]|\\.)*"|[^][{}"]', "", line)
+    return max(accumulate((1 if sign in "[{" else -1 for sign in signs), initial=0))
 
 
 def joinable(line: bytes) -> Any:

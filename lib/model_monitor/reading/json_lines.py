@@ -29,6 +29,9 @@ OBJECT_AND_NULL = 2
 
 OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": CORRUPT, "mode": "PERMISSIVE"}
 
+DEEPEST = 100
+"""Objects and arrays inside each other that a record may have: Spark's inference of a schema has one call on the stack for each."""
+
 
 def inferred_schema(spark: SparkSession, places: Sequence[str], *, lines: bool) -> T.StructType:
     """The features that occur anywhere at or below the places, in the order of their names. One Spark job.
@@ -60,7 +63,8 @@ def inferred_schema(spark: SparkSession, places: Sequence[str], *, lines: bool) 
 def parsed_json(lines: DataFrame, schema: T.StructType) -> DataFrame:
     """`lines` with the schema's columns renamed c0, c1, … in front and the reason for refusing the line."""
     # In brackets and with a null behind it, because Spark parses the first value of a text and forgets what comes after it.
-    array = F.from_json(F.concat(F.lit("["), F.col(LINE), F.lit(",null]")), T.ArrayType(schema), OPTIONS)
+    options = {**OPTIONS, **_as_deep_as(DEEPEST + 1)}
+    array = F.from_json(F.concat(F.lit("["), F.col(LINE), F.lit(",null]")), T.ArrayType(schema), options)
     names = schema.fieldNames()
     if _differ_by_case_only(names):  # Spark can tell them apart by position alone
         names = [f"c{position}" for position in range(len(names))]
@@ -109,7 +113,12 @@ def read_documents(spark: SparkSession, places: Sequence[str]) -> DataFrame:
 
 def _reader(spark: SparkSession, *, lines: bool) -> DataFrameReader:
     bounded = bounded_lines(spark) if lines else {}
-    return spark.read.options(**OPTIONS, **bounded, recursiveFileLookup=True, multiLine=not lines)
+    deepest = _as_deep_as(DEEPEST if lines else DEEPEST + 1)  # a document may be an array of records
+    return spark.read.options(**OPTIONS, **deepest, **bounded, recursiveFileLookup=True, multiLine=not lines)
+
+
+def _as_deep_as(levels: int) -> dict[str, str]:
+    return {"maxNestingDepth": str(levels)}
 
 
 @contextmanager

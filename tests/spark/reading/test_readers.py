@@ -223,6 +223,25 @@ def test_a_line_that_is_not_one_json_object_is_refused(read, tmp_path, line, rea
     assert profile.feature("age").moments.sum == 11
 
 
+@pytest.mark.parametrize("levels", [101, 600, 5_000, 100_000])
+@pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}")], ids=["arrays", "objects"])
+def test_a_line_that_is_nested_too_deep_is_refused_and_no_other(read, tmp_path, opening, closing, levels):
+    inner = levels - 1  # beside the record itself
+    nested = '{"age": 5, "deep": ' + opening * inner + ("1" if closing == "}" else "") + closing * inner + "}"
+    (tmp_path / "data.jsonl").write_text('{"age": 6}\n' + nested + '\n{"age": 7}\n')
+    dataset = read(JsonFormat())
+    profile, ledger = account(dataset)
+    assert dataset.names == ("age",)
+    assert profile.feature("age").moments.sum == 13
+    assert ledger.refused == {"not a JSON object": 1}
+
+
+def test_a_line_may_be_nested_a_hundred_times(read, tmp_path):
+    (tmp_path / "data.jsonl").write_text('{"age": 6, "deep": ' + "[" * 99 + "]" * 99 + "}\n" + '{"age": 7}\n')
+    profile, ledger = account(read(JsonFormat()))
+    assert (profile.feature("age").moments.sum, ledger.refused) == (13, {})
+
+
 def test_json_documents_are_arrays_of_objects_or_one_object(read, tmp_path):
     (tmp_path / "many.json").write_text(json.dumps([{"age": 1}, {"age": 2}], indent=1))
     (tmp_path / "one.json").write_text(json.dumps({"age": 3}, indent=1))
