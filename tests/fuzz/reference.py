@@ -395,7 +395,7 @@ def json_object(line: bytes) -> Any:
 
 
 def levels_of(line: str) -> int:
-    """How many objects and arrays are inside each other anywhere in a JSON text, in the value of a key that comes again as well."""
+    """How many objects and arrays are inside each other anywhere in a JSON text, also in a value that a later one replaces."""
     signs = re.sub(r'"(?:[^"\\]|\\.)*"|[^][{}"]', "", line)
     return max(accumulate((1 if sign in "[{" else -1 for sign in signs), initial=0))
 

@@ -30,7 +30,7 @@ OBJECT_AND_NULL = 2
 OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": CORRUPT, "mode": "PERMISSIVE"}
 
 DEEPEST = 100
-"""Objects and arrays inside each other that a record may have: Spark's inference of a schema has one call on the stack for each."""
+"""Objects and arrays inside each other that a record may have: Spark's inference of a schema calls itself for each."""
 
 
 def inferred_schema(spark: SparkSession, places: Sequence[str], *, lines: bool) -> T.StructType:

@@ -224,7 +224,7 @@ def test_a_line_that_is_not_one_json_object_is_refused(read, tmp_path, line, rea
 
 
 @pytest.mark.parametrize("levels", [101, 600, 5_000, 100_000])
-@pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}")], ids=["arrays", "objects"])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")], ids=["arrays", "objects"])
 def test_a_line_that_is_nested_too_deep_is_refused_and_no_other(read, tmp_path, opening, closing, levels):
     inner = levels - 1  # beside the record itself
     nested = '{"age": 5, "deep": ' + opening * inner + ("1" if closing == "}" else "") + closing * inner + "}"
