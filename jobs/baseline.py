@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 
 from model_monitor.inputs.checks import planned_checks
-from model_monitor.outputs.files import check_writable
 from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline
 from model_monitor.runtime.job import started
@@ -19,7 +18,6 @@ from model_monitor.runtime.status import completed
 def main(argv: list[str]) -> int:
     with started("baseline", argv) as job:
         monitor = monitor_for(job.config)
-        check_writable(job.config.output_path, job.spark)
         with read_source(job.spark, job.config) as data:
             checks = planned_checks(job.config, data)
             baseline = run_baseline(

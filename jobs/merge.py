@@ -10,7 +10,6 @@ from functools import partial
 
 from model_monitor.engine.partitions import batch_by_bytes
 from model_monitor.merging.run import merge
-from model_monitor.outputs.files import check_writable
 from model_monitor.runtime.job import started
 from model_monitor.runtime.merging import merge_request, publish_coverage
 from model_monitor.runtime.status import completed
@@ -19,7 +18,6 @@ from model_monitor.runtime.status import completed
 def main(argv: list[str]) -> int:
     with started("merge", argv) as job:
         request = merge_request(job.config)
-        check_writable(request.output_path, job.spark)
         batches = partial(batch_by_bytes, job.spark)
         merged = merge(job.spark, request, before_reading=batches, before_publishing=job.lift_time_limit)
         publish_coverage(merged.ledger, job.config, job.spark)

@@ -9,7 +9,6 @@ import sys
 
 from model_monitor.inputs.baselines import compared_with, read_baseline, reference_to_baseline
 from model_monitor.inputs.checks import planned_checks
-from model_monitor.outputs.files import check_writable
 from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_monitoring
 from model_monitor.runtime.job import started
@@ -23,7 +22,6 @@ def main(argv: list[str]) -> int:
     with started("monitor", argv) as job:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
-        check_writable(job.config.output_path, job.spark)
         baseline = read_baseline(job.spark, job.config, monitor)
         with read_source(job.spark, job.config, baseline) as data:
             checks = planned_checks(job.config, data)

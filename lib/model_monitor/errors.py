@@ -63,6 +63,10 @@ class OutputFailed(MonitorError):
     """The outputs could not be written; nothing was half-written."""
 
 
+class OutputHeld(MonitorError):
+    """Another run writes to the output, or has taken it over from this one."""
+
+
 class ClusterGone(MonitorError):
     """The cluster that is to run the job does not answer."""
 

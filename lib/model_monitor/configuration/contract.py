@@ -43,6 +43,7 @@ from model_monitor.configuration.options import (
     threshold_of,
     tolerance_rule,
     up_to_100,
+    wait,
     whole,
 )
 from model_monitor.configuration.s3 import S3Encryption, only_with_kms
@@ -56,6 +57,7 @@ from model_monitor.reading.formats import DatasetFormat
 from model_monitor.records.places import MAX_RECORD_BYTES
 from model_monitor.states.contingency_plan import ValueKind
 from model_monitor.states.outcomes import ProblemType
+from model_monitor.storage.lease import WAIT
 
 _WITH_FEATURES = (AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY)
 ANALYSES_OF_MODELS = (AnalysisType.MODEL_QUALITY, AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY)
@@ -757,6 +759,17 @@ class JobConfig(BaseModel):
             default="as long as it takes",
         ),
     ] = None
+
+    lease_wait: Annotated[
+        timedelta,
+        wait,
+        Option(
+            "How long to wait for another run that writes to the same output, such as PT1H; PT0S: not at all.",
+            "DURATION",
+            ours=True,
+            default="PT10M",
+        ),
+    ] = WAIT
 
     s3_encryption: Annotated[
         S3Encryption | None,

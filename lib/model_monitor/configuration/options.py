@@ -165,6 +165,13 @@ def _period(value: Any) -> Any:
     return span
 
 
+def _wait(value: Any) -> Any:
+    span = _duration(value)
+    if isinstance(span, timedelta) and span < timedelta(0):
+        raise ValueError(f"is {value!r}; it has to be a time to wait, such as PT10M, or PT0S for none")
+    return span
+
+
 def _destinations(value: Any) -> Any:
     return read_destinations(value) if isinstance(value, str) else value
 
@@ -210,6 +217,7 @@ whole = BeforeValidator(_whole)
 moment = BeforeValidator(_moment)
 duration = BeforeValidator(_duration)
 period = BeforeValidator(_period)
+wait = BeforeValidator(_wait)
 size = BeforeValidator(_size)
 up_to_100 = BeforeValidator(_up_to_100)
 destinations = BeforeValidator(_destinations)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Told, Transition
 from model_monitor.errors import BadDocument
 from model_monitor.history.baselines import HOUR_FOLDERS
 from model_monitor.outputs.notices.destinations import Destination
-from model_monitor.storage import join, storage_of
+from model_monitor.storage import holding, join, storage_of
+from model_monitor.storage.lease import WAIT, Lease
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -113,6 +116,17 @@ def _with_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
 
 def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
     return any(window.window == name and sink in window.told for window in alerts.windows)
+
+
+def holding_alerts(
+    output_path: str, spark: SparkSession | None = None, wait: timedelta = WAIT
+) -> AbstractContextManager[Lease]:
+    """While this is open no other run changes the alerts; one that reads them, and writes what became of them, needs that.
+
+    Raises as `storage.holding`.
+    """
+    folder = path_of(output_path).rpartition("/")[0] or "/"
+    return holding(storage_of(folder, spark), folder, wait)
 
 
 def read_alerts(output_path: str, spark: SparkSession | None = None) -> Alerts:

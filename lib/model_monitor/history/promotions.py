@@ -30,7 +30,7 @@ from model_monitor.outputs.files import (
     run_before,
 )
 from model_monitor.outputs.notices.messages import moment
-from model_monitor.storage import join, storage_of
+from model_monitor.storage import holding, join, storage_of
 from model_monitor.storage.names import Named, is_ours
 
 if TYPE_CHECKING:
@@ -67,22 +67,21 @@ def promote(
         )
     files = _files_of(run_path, spark)
     version = join(baselines, model_version)
-    there = run_before(version, spark)
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
-    if there is not None and dict(there.digests) != digests and not replace:
-        raise BadConfiguration(
-            f"{version}: has run {there.run_id} already, which is another baseline; name another --model-version, or say "
-            "--replace"
-        )
-    run = publish(files, version, spark)
-    known = read_promotions(baselines, spark)
-    promotion = Promotion(model_version=model_version, run_id=run.run_id, source=run_path, time=moment(now))
-    if not known.standing or (known.standing[-1].model_version, known.standing[-1].run_id) != (
-        model_version,
-        run.run_id,
-    ):
-        known = known.model_copy(update={"promotions": (*known.promotions, promotion)})
-    _settle(known, run, baselines, spark)
+    with holding(storage_of(baselines, spark), baselines):
+        there = run_before(version, spark)
+        if there is not None and dict(there.digests) != digests and not replace:
+            raise BadConfiguration(
+                f"{version}: has run {there.run_id} already, which is another baseline; name another --model-version, or "
+                "say --replace"
+            )
+        run = publish(files, version, spark)
+        known = read_promotions(baselines, spark)
+        promotion = Promotion(model_version=model_version, run_id=run.run_id, source=run_path, time=moment(now))
+        standing = known.standing[-1] if known.standing else None
+        if standing is None or (standing.model_version, standing.run_id) != (model_version, run.run_id):
+            known = known.model_copy(update={"promotions": (*known.promotions, promotion)})
+        _settle(known, run, baselines, spark)
     return promotion
 
 
@@ -91,19 +90,21 @@ def roll_back(baselines: str, now: datetime, spark: SparkSession | None = None) 
 
     Raises BadConfiguration if there is none before it, BadInput if its files are gone.
     """
-    known = read_promotions(baselines, spark)
-    if len(known.standing) < 2:
-        there = known.standing[-1].model_version if known.standing else "none"
-        raise BadConfiguration(f"{baselines}: there is no version before the one that counts, which is {there}")
-    *_, before, present = known.standing
-    run = current_run(join(baselines, before.model_version), spark)
-    if run is None or run.run_id != before.run_id:
-        raise BadInput(
-            f"{baselines}: version {before.model_version} is no longer run {before.run_id}; promote the run that shall count"
-        )
-    taken_back = present.model_copy(update={"taken_back": moment(now)})
-    promotions = tuple(taken_back if each is present else each for each in known.promotions)
-    _settle(known.model_copy(update={"promotions": promotions}), run, baselines, spark)
+    with holding(storage_of(baselines, spark), baselines):
+        known = read_promotions(baselines, spark)
+        if len(known.standing) < 2:
+            there = known.standing[-1].model_version if known.standing else "none"
+            raise BadConfiguration(f"{baselines}: there is no version before the one that counts, which is {there}")
+        *_, before, present = known.standing
+        run = current_run(join(baselines, before.model_version), spark)
+        if run is None or run.run_id != before.run_id:
+            raise BadInput(
+                f"{baselines}: version {before.model_version} is no longer run {before.run_id}; promote the run that shall "
+                "count"
+            )
+        taken_back = present.model_copy(update={"taken_back": moment(now)})
+        promotions = tuple(taken_back if each is present else each for each in known.promotions)
+        _settle(known.model_copy(update={"promotions": promotions}), run, baselines, spark)
     return before
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.outputs.files import CURRENT
 from model_monitor.records.windows import HOUR, hour_of_path
-from model_monitor.storage import Storage, StoredFile, join, storage_of
+from model_monitor.storage import Storage, StoredFile, holding, join, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,13 +45,15 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Prunable:
-    """A file or folder that may go. time: from when on it is not younger than that."""
+    """A file or folder that may go. time: from when on it is not younger than that. output: the output path of the runs that
+    wrote it; captures have none."""
 
     kind: Kind
     path: str
     time: datetime
     files: int
     size_bytes: int
+    output: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +79,17 @@ def prunable(trees: Trees, before: datetime, spark: SparkSession | None = None) 
 
 
 def prune(items: Sequence[Prunable], spark: SparkSession | None = None) -> None:
-    """Delete them, and the folders of days, months and years that are empty then."""
-    for item in items:
-        storage = storage_of(item.path, spark)
-        storage.delete(item.path)
-        if item.kind in (Kind.CAPTURES, Kind.MERGED):
-            _delete_empty_above(storage, item.path)
+    """Delete them, and the folders of days, months and years that are empty then.
+
+    Raises OutputHeld if a run is at an output for longer than is waited.
+    """
+    for output, found in groupby(items, attrgetter("output")):
+        with holding(storage_of(output, spark), output) if output else nullcontext():
+            for item in found:
+                storage = storage_of(item.path, spark)
+                storage.delete(item.path)
+                if item.kind in (Kind.CAPTURES, Kind.MERGED):
+                    _delete_empty_above(storage, item.path)
     log.info("deleted %d folders and files", len(items))
 
 
@@ -100,7 +110,8 @@ def _of_hours(kind: Kind, top: str, storage: Storage) -> Iterator[Prunable]:
             raise BadConfiguration(
                 f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
             )
-        yield _item(kind, folder, hour + HOUR, storage.list_files(folder))
+        output = top if kind is Kind.MERGED else None
+        yield _item(kind, folder, hour + HOUR, storage.list_files(folder), output)
 
 
 def _of_merge(top: str, storage: Storage) -> Iterator[Prunable]:
@@ -111,7 +122,7 @@ def _of_merge(top: str, storage: Storage) -> Iterator[Prunable]:
         named = _PENDING_HOUR.fullmatch(file.path)
         if named is not None:
             hour = datetime.strptime(named[1], "%Y-%m-%dT%H").replace(tzinfo=timezone.utc)
-            yield _item(Kind.PENDING, file.path, hour + HOUR, [file])
+            yield _item(Kind.PENDING, file.path, hour + HOUR, [file], top)
 
 
 def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
@@ -125,7 +136,7 @@ def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
         hour = hour_of_path(folder)
         youngest = max((file.modified_ms for file in files), default=0) / 1000
         time = hour + HOUR if hour else datetime.fromtimestamp(youngest, timezone.utc)
-        yield _item(Kind.QUARANTINE, folder, time, files)
+        yield _item(Kind.QUARANTINE, folder, time, files, top)
 
 
 def _hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
@@ -138,8 +149,8 @@ def _hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
             yield folder, hour
 
 
-def _item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile]) -> Prunable:
-    return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files))
+def _item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile], output: str | None) -> Prunable:
+    return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files), output)
 
 
 def _delete_empty_above(storage: Storage, hour: str) -> None:

@@ -48,7 +48,7 @@ from model_monitor.reading.long_lines import LongLine
 from model_monitor.reading.quarantine import clear_quarantine
 from model_monitor.records.decoding import CSV, JSON
 from model_monitor.records.refusals import Refusal
-from model_monitor.storage import join, storage_of
+from model_monitor.storage import Storage, holding, join, storage_of
 
 log = logging.getLogger(__name__)
 
@@ -76,32 +76,35 @@ def merge(
 
     before_reading: called with the bytes of a long captured line, before lines are read. before_publishing: called before the
     first file is put in place.
-    Raises NoData without captures or, unless late labels are waited for, without labels; BadInput if no label meets a
-    capture, or if too many records of a side had to be refused.
+    Raises OutputHeld if another run is at the output; NoData without captures or, unless late labels are waited for, without
+    labels; BadInput if no label meets a capture, or if too many records of a side had to be refused.
     """
-    captures = _list_captures(spark, request, request.hours)
-    request = request.of_hours(captures.hours)
-    pending = None if request.late_hours is None else Pending(spark, request.output_path)
-    if not captures.files and not (pending and pending.hours):
-        raise NoData(f"{NO_DATA}: {request.captures} has no file{_in_window(request)} that is neither hidden nor empty")
-    if captures.files:
-        before_reading(longest_line(storage_of(captures.path, spark), captures.files[0].file))
-    with _staging(spark, request) as folder:
-        window = _Hours(spark, request, captures, request.hours, pending)
-        staged = window.staged(join(folder, "window"), before=window.among, earlier=_remembered(request, pending))
-        ledger = _account(request, window, staged)
-        _require_enough(request, ledger, window)
-        again = _merged_again(spark, request, staged, pending, join(folder, "earlier"))
-        restated = _restated(pending, again, staged)
-        _log(ledger, restated)
-        storage = storage_of(request.output_path, spark)
-        before_publishing()
-        changed = place_hours(staged, staged.hours, request.output_path, storage)
-        changed += place_hours(again, again.hours, request.output_path, storage)
-        _publish(spark, request, ledger, restated, staged)
-        if pending is not None:
-            pending.remember({**again.ids, **staged.ids})
-            pending.forget([hour for hour in pending.hours if request.is_over(hour)])
+    storage = storage_of(request.output_path, spark)
+    with holding(storage, request.output_path) as lease:
+        captures = _list_captures(spark, request, request.hours)
+        request = request.of_hours(captures.hours)
+        pending = None if request.late_hours is None else Pending(spark, request.output_path)
+        if not captures.files and not (pending and pending.hours):
+            raise NoData(
+                f"{NO_DATA}: {request.captures} has no file{_in_window(request)} that is neither hidden nor empty"
+            )
+        if captures.files:
+            before_reading(longest_line(storage_of(captures.path, spark), captures.files[0].file))
+        with _staging(storage, request.output_path, lease.run) as folder:
+            window = _Hours(spark, request, captures, request.hours, pending)
+            staged = window.staged(join(folder, "window"), before=window.among, earlier=_remembered(request, pending))
+            ledger = _account(request, window, staged)
+            _require_enough(request, ledger, window)
+            again = _merged_again(spark, request, staged, pending, join(folder, "earlier"))
+            restated = _restated(pending, again, staged)
+            _log(ledger, restated)
+            before_publishing()
+            changed = place_hours(staged, staged.hours, request.output_path, storage)
+            changed += place_hours(again, again.hours, request.output_path, storage)
+            _publish(spark, request, ledger, restated, staged)
+            if pending is not None:
+                pending.remember({**again.ids, **staged.ids})
+                pending.forget([hour for hour in pending.hours if request.is_over(hour)])
     return Merged(ledger, tuple(restated), changed)
 
 
@@ -219,19 +222,14 @@ def _encoding_of(outputs: CsvFormat | JsonFormat) -> str:
 
 
 @contextmanager
-def _staging(spark: SparkSession, request: MergeRequest) -> Iterator[str]:
-    """A folder for the run's files; a run that died left one of the same name."""
-    window = sha256(f"{request.captures}\0{request.first}\0{request.last}".encode()).hexdigest()[:16]
-    storage = storage_of(request.output_path, spark)
-    folder = join(storage.resolved(request.output_path), STAGING, window)  # Spark's working directory may be another
-    storage.delete(folder)
+def _staging(storage: Storage, output_path: str, run: str) -> Iterator[str]:
+    """A folder for the run's files. What runs that died have left goes: whoever holds the output is alone there."""
+    above = join(storage.resolved(output_path), STAGING)  # Spark's working directory may be another
+    storage.delete(above)
     try:
-        yield folder
+        yield join(above, run)
     finally:
-        storage.delete(folder)
-        above = join(request.output_path, STAGING)
-        if storage.exists(above) and not storage.list_folders(above):
-            storage.delete(above)
+        storage.delete(above)
 
 
 def _account(request: MergeRequest, window: _Hours, staged: StagedHours) -> MergeLedger:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from model_monitor.documents import json_text
 from model_monitor.errors import BadDocument
-from model_monitor.storage import join, storage_of
+from model_monitor.storage import holding, join, storage_of
 from model_monitor.storage.names import Named, is_ours
 
 if TYPE_CHECKING:
@@ -48,19 +48,20 @@ def publish(files: Mapping[str, bytes], output_path: str, spark: SparkSession | 
     """Put the files of a run below `output_path`; files of the run before that this one lacks are removed.
 
     files: content by name relative to `output_path`.
-    Raises OutputFailed if something can't be written; readers then still see the run before.
+    Raises OutputFailed if something can't be written, OutputHeld if another run is at it; readers then still see the run before.
     """
     storage = storage_of(output_path, spark)
     run = _run(files, output_path)
-    before = run_before(output_path, spark)
-    for name, content in files.items():
-        storage.write(join(run.folder, name), content)
-    for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
-        storage.write(join(output_path, name), files[name])
-    for name in before.digests if before else ():
-        if name not in files:
-            storage.delete(join(output_path, name))
-    point_to(run, output_path, spark)
+    with holding(storage, output_path):
+        before = run_before(output_path, spark)
+        for name, content in files.items():
+            storage.write(join(run.folder, name), content)
+        for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
+            storage.write(join(output_path, name), files[name])
+        for name in before.digests if before else ():
+            if name not in files:
+                storage.delete(join(output_path, name))
+        point_to(run, output_path, spark)
     log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
     return run
 
@@ -119,17 +120,6 @@ def read_commit(content: bytes, path: str) -> Run:
 
 def _not_a_commit(path: str, why: str) -> str:
     return f"{path}: is not the commit of a run ({why}); delete it and run the job again"
-
-
-def check_writable(output_path: str, spark: SparkSession | None = None) -> None:
-    """Try out that files can be written, before hours are spent on making them.
-
-    Raises OutputFailed if they can't.
-    """
-    storage = storage_of(output_path, spark)
-    probe = join(output_path, RUNS, ".probe")
-    storage.write(probe, b"")
-    storage.delete(probe)
 
 
 def _run(files: Mapping[str, bytes], output_path: str) -> Run:

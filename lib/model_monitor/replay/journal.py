@@ -29,7 +29,7 @@ ReadIfThere = Callable[[str], bytes | None]
 
 _NOT_OF_THE_VERDICT = {
     *("job", "output_path", "start_time", "end_time", "compat", "progress", "env_file", "container_root"),
-    *("ignored", "doubtful"),
+    *("lease_wait", "ignored", "doubtful"),
 }
 
 

@@ -49,7 +49,7 @@ from model_monitor.runtime.standalone import MasterWatch
 from model_monitor.runtime.status import ExitStatus, failed, is_container, message_path, write_message
 from model_monitor.runtime.time_limit import OutOfTime, TimeLimit
 from model_monitor.runtime.traces import trace_of
-from model_monitor.storage import storage_of
+from model_monitor.storage import holding, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -118,7 +118,9 @@ class Job:
     def spark(self) -> SparkSession:
         """The run's Spark session, with Deequ on the driver's class path if the job may ask it for something.
 
-        Raises MissingDependency if Deequ is not there.
+        With it the run holds its output, which is tried out by that before hours are spent on what goes there.
+        Raises MissingDependency if Deequ is not there, OutputFailed if the output can't be written, OutputHeld if another run
+        is at it for longer than `--lease-wait`.
         """
         if self._session is None:
             encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
@@ -132,6 +134,9 @@ class Job:
             if self.name not in WITHOUT_DEEQU:
                 require_deequ(self._session)
             self._forget_message()
+            output = self.config.output_path
+            held = holding(storage_of(output, self._session), output, self.config.lease_wait)
+            self._visit.enter_context(held)
         return self._session
 
     def _start(self, settings: Mapping[str, str]) -> SparkSession:
@@ -208,7 +213,7 @@ class Job:
 
     def _forget_message(self) -> None:
         """Drop what the run before said: whoever looks after this one was killed would take it for this one's words."""
-        with suppress(Exception):  # a path that only Spark opens; check_writable tells of others
+        with suppress(Exception):  # a path that only Spark opens; the lease tells of others
             path = message_path(self._container_root, self._sources.text("output_path"))
             if path is not None:
                 storage_of(path, self._session).delete(path)
@@ -237,13 +242,13 @@ class Job:
         if self._watch is not None:
             self._watch.end()
         try:
-            if self._host is None:
-                stop_session(self._session)
-            else:
+            if self._host is not None:
                 application = Application(self._session)
                 application.cancel_jobs(self._tag)  # those that an interruption has left behind
                 application.untag_jobs(self._tag)
-                self._visit.close()
+            self._visit.close()
+            if self._host is None:
+                stop_session(self._session)
         except Exception as fault:  # the JVM may be gone already, which is what was wanted
             log.info("Spark was gone already (%s)", type(fault).__name__)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.history.alerts import (
     AlertRule,
     after_delivery,
+    holding_alerts,
     is_due,
     read_alerts,
     traffic_turned,
@@ -88,31 +90,33 @@ def notify(
     failures: list[str] = []
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
-    before = _tried(lambda: read_alerts(config.output_path, spark), failures) or Alerts()
-    window = monitored_window(findings, run, config, now)
-    alerts = with_window(before, window, rule)
-    _tried(lambda: write_alerts(alerts, config.output_path, spark), failures)
-    if alerts.status is not before.status:
-        log.info("after this window the alert is %s (--datapoints-to-alert)", alerts.status.value)
-    earlier = [each for each in alerts.windows if each.time < window.time]
-    usual = usual_records(earlier, window.time)
-    traffic = traffic_status(window, usual, config.min_traffic)
-    if traffic is AlertStatus.IN_ALERT:
-        log.warning("%s", _traffic_notice(window, usual, traffic).text)
+    with ExitStack() as alone:  # runs of other hours may keep the same history
+        _tried(lambda: alone.enter_context(holding_alerts(config.output_path, spark, config.lease_wait)), failures)
+        before = _tried(lambda: read_alerts(config.output_path, spark), failures) or Alerts()
+        window = monitored_window(findings, run, config, now)
+        alerts = with_window(before, window, rule)
+        _tried(lambda: write_alerts(alerts, config.output_path, spark), failures)
+        if alerts.status is not before.status:
+            log.info("after this window the alert is %s (--datapoints-to-alert)", alerts.status.value)
+        earlier = [each for each in alerts.windows if each.time < window.time]
+        usual = usual_records(earlier, window.time)
+        traffic = traffic_status(window, usual, config.min_traffic)
+        if traffic is AlertStatus.IN_ALERT:
+            log.warning("%s", _traffic_notice(window, usual, traffic).text)
 
-    due = [to for to in config.sink if is_due(to, alerts, window, traffic, every=config.every)]
-    if due:
-        turned = any(traffic_turned(to, alerts, traffic) for to in due)
-        notices = (
-            *((_traffic_notice(window, usual, traffic),) if turned else ()),
-            *(Notice(DATA_HINT, hint.description) for hint in findings.hints),
-        )
-        report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices, spark)
-        delivery = deliver(report, due, environment or Environment())
-        failures += delivery.failures
-        noted = after_delivery(alerts, window, traffic, delivery.reached)
-        if noted != alerts:
-            _tried(lambda: write_alerts(noted, config.output_path, spark), failures)
+        due = [to for to in config.sink if is_due(to, alerts, window, traffic, every=config.every)]
+        if due:
+            turned = any(traffic_turned(to, alerts, traffic) for to in due)
+            notices = (
+                *((_traffic_notice(window, usual, traffic),) if turned else ()),
+                *(Notice(DATA_HINT, hint.description) for hint in findings.hints),
+            )
+            report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices, spark)
+            delivery = deliver(report, due, environment or Environment())
+            failures += delivery.failures
+            noted = after_delivery(alerts, window, traffic, delivery.reached)
+            if noted != alerts:
+                _tried(lambda: write_alerts(noted, config.output_path, spark), failures)
     _settle(failures, required=config.sink_required)
 
 

@@ -13,12 +13,13 @@ from urllib.parse import urlparse
 from model_monitor.errors import BadInput
 from model_monitor.storage.files import Storage, StoredFile, join
 from model_monitor.storage.hadoop import HadoopStorage
+from model_monitor.storage.lease import holding
 from model_monitor.storage.local import LocalStorage, local_path
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["storage_of", "Storage", "StoredFile", "join", "LocalStorage", "HadoopStorage", "local_path"]
+__all__ = ["storage_of", "Storage", "StoredFile", "join", "holding", "LocalStorage", "HadoopStorage", "local_path"]
 
 
 def storage_of(path: str, spark: SparkSession | None = None) -> Storage:

@@ -39,7 +39,10 @@ class StoredFile:
 
 
 class Storage(Protocol):
-    """What the package asks of a file system. Paths are those that `storage_of` was given, or below them."""
+    """What the package asks of a file system. Paths are those that `storage_of` was given, or below them.
+
+    What changes files raises OutputHeld if they lie in an output that this thread held and has lost (`lease.py`).
+    """
 
     def resolved(self, path: str) -> str:
         """`path` in the one spelling that stands in ledgers and that Spark reads."""
@@ -57,6 +60,12 @@ class Storage(Protocol):
         folder that they lie in; none if `path` is a file.
 
         Raises BadInput if there is nothing at `path`.
+        """
+
+    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+        """The files right in a folder whose names begin so, hidden or not.
+
+        Raises BadInput if it can't be listed.
         """
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.errors import BadInput, OutputFailed
 from model_monitor.storage.files import PRIVATE_FILE, PRIVATE_FOLDER, StoredFile, is_hidden, join
 from model_monitor.storage.java_classes import java_class
+from model_monitor.storage.lease import require_lease
 from model_monitor.storage.refusals import refusal_in
 
 if TYPE_CHECKING:
@@ -75,6 +76,13 @@ class HadoopStorage:
             raise BadInput(_not_listed(path, fault)) from fault
         return sorted(name for name in names if not is_hidden(name))
 
+    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+        try:
+            begins_so = self._java("org.apache.hadoop.fs.GlobFilter")(f"{start}*")
+            return [_stored(status) for status in self._file_system.listStatus(self._path(folder), begins_so)]
+        except Exception as fault:
+            raise BadInput(_not_listed(folder, fault)) from fault
+
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         try:
             stream = self._file_system.open(self._path(path))
@@ -93,6 +101,7 @@ class HadoopStorage:
             raise BadInput(f"{path}: can't be read ({_reason(fault)})") from fault
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        require_lease(self, path)
         target = self._path(path)
         try:
             draft = self._draft_of(target)
@@ -108,6 +117,7 @@ class HadoopStorage:
             raise OutputFailed(f"{path}: can't be written ({_reason(fault)})") from fault
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
+        require_lease(self, target)
         place = self._path(target)
         try:
             if self._holds_just(place, sources):
@@ -195,6 +205,7 @@ class HadoopStorage:
         context.rename(draft, target, overwrite)
 
     def delete(self, path: str) -> None:
+        require_lease(self, path)
         self._file_system.delete(self._path(path), True)
 
 

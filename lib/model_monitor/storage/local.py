@@ -19,6 +19,7 @@ from model_monitor.storage.files import (
     StoredFile,
     is_hidden,
 )
+from model_monitor.storage.lease import require_lease
 
 
 class LocalStorage:
@@ -51,6 +52,17 @@ class LocalStorage:
         except OSError as fault:
             raise BadInput(f"{path}: can't be listed ({fault.strerror})") from fault
 
+    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+        files: list[StoredFile] = []
+        try:
+            for name in os.listdir(local_path(folder)):
+                if name.startswith(start):
+                    with suppress(FileNotFoundError):  # it has gone meanwhile
+                        files += _local_files(local_path(folder) / name)
+        except OSError as fault:
+            raise BadInput(f"{folder}: can't be listed ({fault.strerror})") from fault
+        return files
+
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         try:
             with local_path(path).open("rb") as file:
@@ -61,6 +73,7 @@ class LocalStorage:
             raise BadInput(f"{path}: can't be read ({fault.strerror})") from fault
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        require_lease(self, path)
         target = local_path(path)
         draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         mode = PRIVATE_FILE if private else USUAL_FILE
@@ -80,6 +93,7 @@ class LocalStorage:
             ) from fault
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
+        require_lease(self, target)
         parts, place = [local_path(source) for source in sources], local_path(target)
         if _holds_just(place, parts):
             return False
@@ -103,6 +117,7 @@ class LocalStorage:
         return True
 
     def delete(self, path: str) -> None:
+        require_lease(self, path)
         target = local_path(path)
         if target.is_dir() and not target.is_symlink():
             for inner in target.iterdir():

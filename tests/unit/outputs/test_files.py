@@ -9,7 +9,8 @@ import os
 import pytest
 
 from model_monitor.errors import BadDocument, OutputFailed
-from model_monitor.outputs.files import check_writable, current_run, publish
+from model_monitor.outputs.files import current_run, publish
+from model_monitor.storage import LocalStorage, holding
 
 FILES = {"statistics.json": b"{}", "constraints.json": b"{ }", "states/profile.parquet": b"PAR1"}
 
@@ -153,14 +154,15 @@ def test_a_commit_of_a_thousand_lists_is_a_sentence(tmp_path):
         current_run(str(tmp_path))
 
 
-def test_trying_out_leaves_nothing(tmp_path):
-    check_writable(str(tmp_path / "new"))
+def test_holding_an_output_leaves_nothing(tmp_path):
+    with holding(LocalStorage(), str(tmp_path / "new")):
+        pass
 
     assert tree(tmp_path / "new") == {}
 
 
-def test_trying_out_fails_where_nothing_can_be_written(tmp_path):
+def test_holding_an_output_fails_where_nothing_can_be_written(tmp_path):
     (tmp_path / "file").write_text("not a folder")
 
-    with pytest.raises(OutputFailed, match="can't be written"):
-        check_writable(str(tmp_path / "file"))
+    with pytest.raises(OutputFailed, match="can't be written"), holding(LocalStorage(), str(tmp_path / "file")):
+        pass

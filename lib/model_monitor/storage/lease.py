@@ -1,0 +1,199 @@
+"""One run at a time for each output, wherever it lies; docs/decisions/0041 says why this way.
+
+    with holding(storage, "reports/") as lease:
+        …
+
+Who wants an output puts a file of its own there, `_lease-RUN`, and lists: it holds the output if no other file is there that
+is alive. Else it takes its file away and tries again, but for the first by name, so that one of several gets on. Holders write
+their file again and again; one that is older than a lease lives, by the store's own times, is dead, and so is one whose process
+has ended on this machine. Whoever was dead and wakes up finds its file gone: the storages ask for it before every change of what
+is held (`require_lease`), so that nothing is put over the files of its successor.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+from model_monitor.errors import BadInput, OutputHeld
+from model_monitor.storage.files import Storage, join
+from model_monitor.storage.holder import Holder
+
+log = logging.getLogger(__name__)
+
+PREFIX = "_lease-"
+WAIT = timedelta(minutes=10)
+
+LIFE_SECONDS = 120
+RENEWED_SECONDS, RETRIED_SECONDS = 40, 5
+SAFE_SECONDS = 90
+"""A run that could not renew its lease for so long takes it for lost; what it was writing is there before another takes over."""
+
+SEEN_SECONDS = 1
+"""So long a file that was seen is there."""
+
+LET_GO_SECONDS = 60
+
+_held: list[Lease] = []
+
+
+class Lease:
+    """One run's hold on an output. now, rest: a clock in seconds that only goes on, and what waits by it."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        folder: str,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        rest: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self.holder = Holder.here()
+        self.folder, self.where = folder, storage.resolved(folder)
+        self.thread = threading.get_ident()
+        self._storage, self._now, self._rest = storage, now, rest
+        self._name = f"{PREFIX}{self.holder.run}"
+        self._path = join(folder, self._name)
+        self._renewed = self._seen = now()
+        self._is_lost = False
+        self._over = threading.Event()
+        self._keeper: threading.Thread | None = None
+
+    @property
+    def run(self) -> str:
+        """The run's name, which no other has."""
+        return self.holder.run
+
+    def take(self, wait: timedelta = WAIT) -> None:
+        """Hold the output as soon as no other run does.
+
+        Raises OutputHeld, which names the other one, if that is not so within the wait; OutputFailed if no file can be written.
+        """
+        until, told = self._now() + wait.total_seconds(), False
+        self._keeper = threading.Thread(target=self._keep, daemon=True, name="lease")
+        while (other := self._other()) is not None:
+            if self._now() >= until:
+                raise OutputHeld(
+                    f"{self.folder}: another run is at it: {other}; start this one again when that has ended, or have it wait "
+                    f"longer than {wait} by --lease-wait"
+                )
+            if not told:
+                log.info("%s: waiting for another run to end: %s", self.folder, other)
+            told = True
+            self._rest(random.uniform(0.5, 1.5))
+        self._keeper.start()
+        _held.append(self)
+
+    def renew(self) -> bool:
+        """Write the file again, and say whether that was in time; if it was too late, or others have removed it, it is lost."""
+        began = self._now()
+        if began - self._renewed > SAFE_SECONDS or not self._storage.exists(self._path):
+            self._is_lost = True
+            return False
+        self._storage.write(self._path, self.holder.to_json())
+        if self._now() - began > LIFE_SECONDS - SAFE_SECONDS:  # it may be there only since others hold the output
+            return False
+        self._renewed = began
+        return True
+
+    def release(self) -> None:
+        """Let go, as the last thing that a run does; also what was never taken."""
+        if self in _held:
+            _held.remove(self)
+        self._over.set()
+        if self._keeper is None:
+            return
+        if self._keeper.ident is None:
+            self._keeper.start()
+        self._keeper.join(LET_GO_SECONDS)
+
+    def require_held(self) -> None:
+        """Raises OutputHeld if the output may be another's by now."""
+        now = self._now()
+        if not self._is_lost and now - self._renewed <= SAFE_SECONDS:
+            if now - self._seen < SEEN_SECONDS:
+                return
+            if self._storage.exists(self._path):
+                self._seen = now
+                return
+        raise OutputHeld(
+            f"{self.folder}: another run took it over, since this one had stopped for longer than {SAFE_SECONDS} s, or its file "
+            f"{self._name} was deleted; nothing more was written; start it again"
+        )
+
+    def _other(self) -> Holder | None:
+        """Whoever keeps this run from holding the output; None if it holds it now."""
+        self._renewed = self._seen = self._now()
+        self._storage.write(self._path, self.holder.to_json())
+        files = {file.path.rpartition("/")[2]: file for file in self._storage.list_beginning(self.folder, PREFIX)}
+        mine = files.pop(self._name, None)
+        if mine is None:  # somebody took it for a dead one's
+            return self.holder
+        others: dict[str, Holder] = {}
+        for name, file in files.items():
+            other = self._read(name)
+            if mine.modified_ms - file.modified_ms > LIFE_SECONDS * 1000 or other.is_dead:
+                log.warning("%s: takes over from a run that is no more: %s", self.folder, other)
+                self._storage.delete(join(self.folder, name))
+            else:
+                others[name] = other
+        if not others:
+            return None
+        first = min(others)
+        if first < self._name:
+            self._storage.delete(self._path)
+        return others[first]
+
+    def _read(self, name: str) -> Holder:
+        content = b""
+        with suppress(BadInput):  # it may be gone; the next look tells
+            content = self._storage.read(join(self.folder, name), at_most=10_000)
+        return Holder.read(content, name.removeprefix(PREFIX))
+
+    def _keep(self) -> None:
+        """Renew the lease until it is over, then let go; in a thread of its own, which no interruption of the run reaches."""
+        pause: float = RENEWED_SECONDS
+        while not self._over.wait(pause) and not self._is_lost:
+            try:
+                pause = RENEWED_SECONDS if self.renew() else RETRIED_SECONDS
+            except Exception as fault:
+                log.warning("%s: the lease could not be renewed (%s)", self.folder, type(fault).__name__)
+                pause = RETRIED_SECONDS
+        try:
+            self._storage.delete(self._path)
+        except Exception as fault:
+            log.warning("%s: could not be removed (%s); other runs wait for it", self._path, type(fault).__name__)
+
+
+@contextmanager
+def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[Lease]:
+    """Hold an output for as long as the body takes. Within a body of the same thread that holds it already, that goes on.
+
+    Raises OutputHeld if another run holds it for longer than the wait, OutputFailed if nothing can be written there.
+    """
+    where = storage.resolved(folder)
+    for lease in tuple(_held):
+        if lease.where == where and lease.thread == threading.get_ident():
+            yield lease
+            return
+    lease = Lease(storage, folder)
+    try:
+        lease.take(wait)
+        yield lease
+    finally:
+        lease.release()
+
+
+def require_lease(storage: Storage, path: str) -> None:
+    """Asked before every change of a file: whether this thread still holds the output in which it lies, if it began to.
+
+    Raises OutputHeld if it does not.
+    """
+    for lease in tuple(_held):
+        if lease.thread == threading.get_ident() and storage.resolved(path).startswith(join(lease.where, "")):
+            lease.require_held()

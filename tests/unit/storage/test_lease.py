@@ -1,0 +1,348 @@
+"""The rule of the lease on a local folder: one run at a time, whatever stops one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from model_monitor.errors import OutputFailed, OutputHeld
+from model_monitor.storage import LocalStorage, holding
+from model_monitor.storage.lease import LIFE_SECONDS, PREFIX, SAFE_SECONDS, SEEN_SECONDS, Lease
+
+NOT_AT_ALL = timedelta(0)
+
+
+class Clock:
+    """A clock that goes on when somebody rests, or is told to."""
+
+    def __init__(self):
+        self.seconds = 1000.0
+        self.rests = []
+
+    def __call__(self):
+        return self.seconds
+
+    def rest(self, seconds):
+        self.seconds += seconds
+        self.rests.append(seconds)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def out(tmp_path):
+    return str(tmp_path / "out")
+
+
+@pytest.fixture
+def lease(out, clock):
+    """Makes leases of other threads than this one's; each is let go at the end."""
+    made = []
+
+    def make(rest=clock.rest):
+        made.append(Lease(LocalStorage(), out, now=clock, rest=rest))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.release()
+
+
+def files_in(out):
+    return sorted(name for name in os.listdir(out) if name.startswith(PREFIX))
+
+
+def aged(out, lease, seconds):
+    """The file of a lease as it is so long after it was last written."""
+    path = f"{out}/{PREFIX}{lease.run}"
+    time = os.stat(path).st_mtime - seconds
+    os.utime(path, (time, time))
+
+
+def rewritten(out, lease, **members):
+    """What the file of a lease says, with other members, as another machine or process would write it."""
+    path = f"{out}/{PREFIX}{lease.run}"
+    with open(path) as file:
+        said = json.load(file) | members
+    with open(path, "w") as file:
+        json.dump(said, file)
+
+
+def ended_process():
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_lease_is_a_file_while_it_is_held_and_nothing_afterwards(lease, out):
+    first = lease()
+    first.take()
+    assert files_in(out) == [f"{PREFIX}{first.run}"]
+
+    first.release()
+
+    assert os.listdir(out) == []
+
+
+def test_who_waits_too_long_is_told_who_holds_it_and_leaves_no_file(lease, out, clock):
+    first, second = lease(), lease()
+    first.take()
+    with pytest.raises(OutputHeld) as told:
+        second.take(timedelta(seconds=30))
+
+    assert str(told.value).startswith(
+        f"{out}: another run is at it: run {first.run}, process {os.getpid()} on host {os.uname().nodename}, "
+        f"since {first.holder.since}; "
+    )
+    assert "wait longer than 0:00:30 by --lease-wait" in str(told.value)
+    assert 30 <= clock.seconds - 1000 < 32
+    assert told.value.exit_status == 255
+    second.release()
+    assert files_in(out) == [f"{PREFIX}{first.run}"]
+
+
+def test_no_wait_is_no_rest(lease, clock):
+    lease().take()
+    with pytest.raises(OutputHeld):
+        lease().take(NOT_AT_ALL)
+
+    assert clock.rests == []
+
+
+def test_who_waits_gets_on_when_the_other_lets_go(lease, out, caplog):
+    first = lease()
+    first.take()
+    second = lease(rest=lambda seconds: first.release())
+    with caplog.at_level("INFO"):
+        second.take()
+
+    assert files_in(out) == [f"{PREFIX}{second.run}"]
+    assert caplog.text.count("waiting for another run to end: run ") == 1
+
+
+@pytest.mark.parametrize(("seconds", "is_alive"), [(LIFE_SECONDS - 1, True), (LIFE_SECONDS + 1, False)])
+def test_a_lease_that_is_not_renewed_lives_two_minutes_by_the_stores_times(lease, out, seconds, is_alive, caplog):
+    first, second = lease(), lease()
+    first.take()
+    rewritten(out, first, host="elsewhere", machine="another")
+    aged(out, first, seconds)
+    if is_alive:
+        with pytest.raises(OutputHeld):
+            second.take(NOT_AT_ALL)
+    else:
+        second.take(NOT_AT_ALL)
+        assert f"takes over from a run that is no more: run {first.run}" in caplog.text
+    assert files_in(out) == [f"{PREFIX}{(first if is_alive else second).run}"]
+
+
+def test_a_lease_that_is_renewed_lives_on(lease, out, clock):
+    first, second = lease(), lease()
+    first.take()
+    aged(out, first, LIFE_SECONDS - 1)
+    clock.rest(SAFE_SECONDS - 1)
+
+    assert first.renew()
+    with pytest.raises(OutputHeld):
+        second.take(NOT_AT_ALL)
+    clock.rest(SAFE_SECONDS - 1)
+    first.require_held()
+
+
+def test_the_lease_of_a_process_of_this_machine_that_has_ended_is_taken_at_once(lease, out):
+    first, second = lease(), lease()
+    first.take()
+    rewritten(out, first, process=ended_process())
+    second.take(NOT_AT_ALL)
+
+    assert files_in(out) == [f"{PREFIX}{second.run}"]
+
+
+@pytest.mark.parametrize(
+    "members", [{"machine": "another"}, {"machine": ""}, {"process": 0}, {"process": -1}, {"process": "4711"}, {"x": 1}]
+)
+def test_a_process_that_nobody_can_ask_for_is_alive(lease, out, members):
+    """Of another machine, or of another container of this one; process 0 and -1 would be whole groups of processes."""
+    first, second = lease(), lease()
+    first.take()
+    rewritten(out, first, **{"process": ended_process(), **members})
+
+    with pytest.raises(OutputHeld, match=f"another run is at it: run {first.run}"):
+        second.take(NOT_AT_ALL)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"{"])
+def test_a_file_that_says_nothing_holds_as_long_as_it_is_young(lease, out, content):
+    os.makedirs(out)
+    with open(f"{out}/{PREFIX}x", "wb") as file:
+        file.write(content)
+    first = lease()
+    with pytest.raises(OutputHeld, match="another run is at it: run x, process 0 on host unknown"):
+        first.take(NOT_AT_ALL)
+    first.release()
+    os.utime(f"{out}/{PREFIX}x", (0, 0))
+    lease().take(NOT_AT_ALL)
+
+
+def test_who_sleeps_through_his_lease_publishes_nothing(lease, out, clock):
+    """By his own clock alone: nobody has come for it yet, and somebody may from now on."""
+    first = lease()
+    first.take()
+    clock.rest(SAFE_SECONDS + 1)
+
+    with pytest.raises(OutputHeld, match="another run took it over, since this one had stopped for longer than 90 s"):
+        first.require_held()
+    assert not first.renew()
+
+
+def test_who_wakes_up_after_others_took_over_publishes_nothing_whatever_his_clock_says(lease, out, clock):
+    """As on a machine that was suspended."""
+    first, second = lease(), lease()
+    first.take()
+    first.require_held()
+    rewritten(out, first, machine="another")
+    aged(out, first, LIFE_SECONDS + 1)
+    second.take(NOT_AT_ALL)
+    clock.rest(SEEN_SECONDS)
+
+    with pytest.raises(OutputHeld):
+        first.require_held()
+    assert not first.renew()
+    assert files_in(out) == [f"{PREFIX}{second.run}"]
+    second.require_held()
+
+
+def test_a_renewal_that_took_too_long_counts_for_nothing(out, clock):
+    """It may have come after others took over."""
+
+    class Slow(LocalStorage):
+        pause = 0.0
+
+        def write(self, path, content, *, private=False):
+            clock.rest(self.pause)
+            super().write(path, content, private=private)
+
+    storage = Slow()
+    lease = Lease(storage, out, now=clock, rest=clock.rest)
+    try:
+        lease.take()
+        storage.pause = LIFE_SECONDS - SAFE_SECONDS + 1
+        clock.rest(60)
+        with ThreadPoolExecutor(1) as threads:  # renewals are another thread's
+            assert not threads.submit(lease.renew).result()
+        with pytest.raises(OutputHeld):
+            lease.require_held()
+    finally:
+        lease.release()
+
+
+def test_nothing_below_a_lost_output_is_changed_and_all_else_is(lease, out, clock, tmp_path):
+    storage = LocalStorage()
+    storage.write(f"{out}/old", b"old")
+    storage.write(f"{out}/part", b"part")
+    held = lease()
+    held.take()
+    storage.write(f"{out}/before", b"")
+    os.unlink(f"{out}/{PREFIX}{held.run}")
+    clock.rest(SEEN_SECONDS)
+    for change in (
+        lambda: storage.write(f"{out}/new", b"new"),
+        lambda: storage.write(f"file:{out}/_runs/new", b"new"),
+        lambda: storage.delete(f"{out}/old"),
+        lambda: storage.assemble([f"{out}/part"], f"{out}/old"),
+    ):
+        with pytest.raises(OutputHeld, match="nothing more was written; start it again"):
+            change()
+    storage.write(str(tmp_path / "beside"), b"")
+    storage.write(f"{out}side", b"")
+
+    assert sorted(os.listdir(out)) == ["before", "old", "part"]
+    held.release()
+    storage.write(f"{out}/new", b"new")
+
+
+def test_who_holds_an_output_holds_it_within(out):
+    with holding(LocalStorage(), out) as outer, holding(LocalStorage(), f"file:{out}", NOT_AT_ALL) as inner:
+        assert inner is outer
+    assert os.listdir(out) == []
+
+
+def test_another_thread_is_another_run(out):
+    def hold():
+        with holding(LocalStorage(), out, NOT_AT_ALL):
+            pass
+
+    with holding(LocalStorage(), out), ThreadPoolExecutor(1) as threads, pytest.raises(OutputHeld):
+        threads.submit(hold).result()
+
+
+def test_outputs_of_other_names_are_held_at_once(tmp_path):
+    with (
+        holding(LocalStorage(), str(tmp_path), NOT_AT_ALL),
+        holding(LocalStorage(), str(tmp_path / "a"), NOT_AT_ALL),
+        holding(LocalStorage(), str(tmp_path / "ab"), NOT_AT_ALL),
+    ):
+        pass
+
+
+def test_an_output_that_can_not_be_written_is_told_before_anything_else(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+
+    with (
+        pytest.raises(OutputFailed, match="file/_lease-.*: can't be written"),
+        holding(LocalStorage(), str(tmp_path / "file")),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_an_interrupted_wait_leaves_no_file(lease, out, interruption):
+    """The first by name keeps its file while it waits."""
+
+    def interrupted(seconds):
+        raise interruption
+
+    waiting, first = lease(rest=interrupted), lease()
+    first.take()
+    try:
+        with pytest.raises(interruption):
+            waiting.take()
+        assert len(files_in(out)) == 2
+    finally:
+        waiting.release()
+
+    assert files_in(out) == [f"{PREFIX}{first.run}"]
+
+
+def test_of_many_at_once_one_holds_and_all_get_on(out):
+    """Eight threads, five times each; a counter that is read and written is what one at a time keeps whole."""
+    storage = LocalStorage()
+    storage.write(f"{out}/count", b"0")
+    at_once = []
+
+    def count(_):
+        lease = Lease(storage, out, rest=lambda seconds: threading.Event().wait(seconds / 100))
+        try:
+            lease.take(timedelta(minutes=1))
+            at_once.append(len([name for name in files_in(out) if name == f"{PREFIX}{lease.run}"]))
+            before = int(storage.read(f"{out}/count"))
+            storage.write(f"{out}/count", str(before + 1).encode())
+        finally:
+            lease.release()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(count, range(40)))
+
+    assert storage.read(f"{out}/count") == b"40"
+    assert at_once == [1] * 40
+    assert os.listdir(out) == ["count"]
