@@ -34,9 +34,6 @@ RENEWED_SECONDS, RETRIED_SECONDS = 40, 5
 SAFE_SECONDS = 90
 """A run that could not renew its lease for so long takes it for lost; what it was writing is there before another takes over."""
 
-SEEN_SECONDS = 1
-"""So long a file that was seen is there."""
-
 LET_GO_SECONDS = 60
 
 _held: list[Lease] = []
@@ -59,8 +56,8 @@ class Lease:
         self._storage, self._now, self._rest = storage, now, rest
         self._name = f"{PREFIX}{self.holder.run}"
         self._path = join(folder, self._name)
-        self._renewed = self._seen = now()
-        self._is_lost = False
+        self._renewed = now()
+        self._is_there = self._is_lost = False
         self._over = threading.Event()
         self._keeper: threading.Thread | None = None
 
@@ -114,22 +111,18 @@ class Lease:
 
     def require_held(self) -> None:
         """Raises OutputHeld if the output may be another's by now."""
-        now = self._now()
-        if not self._is_lost and now - self._renewed <= SAFE_SECONDS:
-            if now - self._seen < SEEN_SECONDS:
-                return
-            if self._storage.exists(self._path):
-                self._seen = now
-                return
-        raise OutputHeld(
-            f"{self.folder}: another run took it over, since this one had stopped for longer than {SAFE_SECONDS} s, or its file "
-            f"{self._name} was deleted; nothing more was written; start it again"
-        )
+        is_late = self._is_lost or self._now() - self._renewed > SAFE_SECONDS
+        if is_late or not self._storage.exists(self._path):
+            raise OutputHeld(
+                f"{self.folder}: another run took it over, since this one had stopped for longer than {SAFE_SECONDS} s, or its "
+                f"file {self._name} was deleted; nothing more was written; start it again"
+            )
 
     def _other(self) -> Holder | None:
         """Whoever keeps this run from holding the output; None if it holds it now."""
-        self._renewed = self._seen = self._now()
+        self._renewed = self._now()
         self._storage.write(self._path, self.holder.to_json())
+        self._is_there = True
         files = {file.path.rpartition("/")[2]: file for file in self._storage.list_beginning(self.folder, PREFIX)}
         mine = files.pop(self._name, None)
         if mine is None:  # somebody took it for a dead one's
@@ -167,7 +160,8 @@ class Lease:
         try:
             self._storage.delete(self._path)
         except Exception as fault:
-            log.warning("%s: could not be removed (%s); other runs wait for it", self._path, type(fault).__name__)
+            if self._is_there:
+                log.warning("%s: could not be removed (%s); others wait for it", self._path, type(fault).__name__)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -360,3 +361,17 @@ def test_a_size_is_bytes_or_a_number_with_its_unit(text, size):
 def test_a_size_that_is_none_or_out_of_bounds_is_refused(text):
     with pytest.raises(BadConfiguration, match="has to be a size from 1kB to 1GB, such as 256MB"):
         read(f"--max-record-size={text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"), [("PT30M", timedelta(minutes=30)), ("PT0S", timedelta(0)), ("P1D", timedelta(days=1))]
+)
+def test_the_wait_for_another_run_is_a_duration_or_none(text, wait):
+    assert read("--lease-wait", text).lease_wait == wait
+    assert read().lease_wait == timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("text", ["10", "10m", "soon", "-PT1M", "PT", "P1X", "PT1e9999S"])
+def test_another_wait_is_a_sentence(text):
+    with pytest.raises(BadConfiguration, match="--lease-wait is .*; it has to be a[n ].*, such as PT1"):
+        read("--lease-wait", text)

@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timezone
 
 import pytest
+from tests.leases import waiting_while_held
 
 from model_monitor import cli
 from model_monitor.documents.constraints import Constraints
@@ -86,6 +87,18 @@ def test_a_run_says_which_version_it_was_held_against(runs, tmp_path):
     promote(runs("january", 0.9), "1", folder, NOW)
 
     assert references.to_run(folder).folder.startswith(f"file:{folder}/1/_runs/")
+
+
+def test_of_two_that_promote_or_roll_back_at_once_each_keeps_what_the_other_did(runs, tmp_path):
+    folder = tmp_path / "baselines"
+    january, february = runs("january", 0.9), runs("february", 0.8)
+    with waiting_while_held(folder, lambda: promote(february, "2", str(folder), NOW)):
+        assert [path.name for path in folder.iterdir() if not path.name.startswith("_lease-")] == []
+    promote(january, "1", str(folder), NOW)
+    with waiting_while_held(folder, lambda: roll_back(str(folder), NOW)):
+        assert completeness_of(str(folder)) == 0.9
+
+    assert completeness_of(str(folder)) == 0.8
 
 
 def test_a_rollback_goes_back_one_version_at_a_time(runs, tmp_path):

@@ -6,6 +6,7 @@ import os
 from datetime import datetime, timezone
 
 import pytest
+from tests.leases import waiting_while_held
 
 from model_monitor import cli
 from model_monitor.errors import BadConfiguration, BadInput
@@ -53,6 +54,25 @@ def test_a_quarantine_without_an_hour_goes_by_the_age_of_its_files(tmp_path):
     prune(prunable(Trees(reports=[str(tmp_path / "old"), str(tmp_path / "new")]), BEFORE))
 
     assert files(tmp_path) == ["new/quarantine/00000.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("trees", "path"),
+    [
+        (Trees(merged=["merged"]), "merged/churn/AllTraffic/2026/01/30/23/part-0.jsonl"),
+        (Trees(merged=["merged"]), "merged/pending/churn/AllTraffic/2026-01-30T23.jsonl"),
+        (Trees(reports=["reports"]), "reports/2026/01/30/23/quarantine/00000.jsonl"),
+    ],
+    ids=["merged", "pending", "quarantine"],
+)
+def test_what_a_run_may_be_reading_goes_when_it_has_ended(tmp_path, monkeypatch, trees, path):
+    put(tmp_path, path)
+    monkeypatch.chdir(tmp_path)
+    output = tmp_path / ("merged" if trees.merged else "reports/2026/01/30/23")
+    with waiting_while_held(output, lambda: prune(prunable(trees, BEFORE))):
+        assert (tmp_path / path).exists()
+
+    assert files(tmp_path) == []
 
 
 def test_of_a_merge_its_old_hours_go_and_the_ids_that_wait_for_labels(tmp_path):

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,7 +15,7 @@ import pytest
 
 from model_monitor.errors import OutputFailed, OutputHeld
 from model_monitor.storage import LocalStorage, holding
-from model_monitor.storage.lease import LIFE_SECONDS, PREFIX, SAFE_SECONDS, SEEN_SECONDS, Lease
+from model_monitor.storage.lease import LIFE_SECONDS, PREFIX, SAFE_SECONDS, Lease
 
 NOT_AT_ALL = timedelta(0)
 
@@ -213,7 +214,6 @@ def test_who_wakes_up_after_others_took_over_publishes_nothing_whatever_his_cloc
     rewritten(out, first, machine="another")
     aged(out, first, LIFE_SECONDS + 1)
     second.take(NOT_AT_ALL)
-    clock.rest(SEEN_SECONDS)
 
     with pytest.raises(OutputHeld):
         first.require_held()
@@ -254,7 +254,6 @@ def test_nothing_below_a_lost_output_is_changed_and_all_else_is(lease, out, cloc
     held.take()
     storage.write(f"{out}/before", b"")
     os.unlink(f"{out}/{PREFIX}{held.run}")
-    clock.rest(SEEN_SECONDS)
     for change in (
         lambda: storage.write(f"{out}/new", b"new"),
         lambda: storage.write(f"file:{out}/_runs/new", b"new"),
@@ -346,3 +345,57 @@ def test_of_many_at_once_one_holds_and_all_get_on(out):
     assert storage.read(f"{out}/count") == b"40"
     assert at_once == [1] * 40
     assert os.listdir(out) == ["count"]
+
+
+HOLDER = """
+    import sys
+    from model_monitor.errors import OutputHeld
+    from model_monitor.storage import LocalStorage, holding
+    storage = LocalStorage()
+    with holding(storage, sys.argv[1]):
+        print("held", flush=True)
+        sys.stdin.readline()
+        try:
+            storage.write(f"{sys.argv[1]}/late", b"")
+        except OutputHeld as fault:
+            print(fault, flush=True)
+"""
+
+
+@pytest.fixture
+def process(out):
+    """Another process that holds the output, and writes into it when it is sent a line."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(HOLDER), out],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+        holder.kill()
+
+
+def test_a_process_that_was_killed_is_not_waited_for(process, lease, out):
+    second = lease()
+    with pytest.raises(OutputHeld, match=f"process {process.pid} on host {os.uname().nodename}"):
+        second.take(NOT_AT_ALL)
+    process.kill()
+    process.wait()
+    second.take(NOT_AT_ALL)
+
+    assert files_in(out) == [f"{PREFIX}{second.run}"]
+
+
+def test_a_process_that_wakes_up_late_writes_nothing_over_the_files_of_the_next(process, lease, out, clock):
+    [left] = files_in(out)
+    time = os.stat(f"{out}/{left}").st_mtime - LIFE_SECONDS - 1
+    os.utime(f"{out}/{left}", (time, time))
+    second = lease()
+    second.take(NOT_AT_ALL)
+    said, _ = process.communicate("\n")
+
+    assert said.startswith(f"{out}: another run took it over")
+    assert os.listdir(out) == [f"{PREFIX}{second.run}"]
