@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 from pyspark.sql import SparkSession
 
 from model_monitor.engine.partitions import MAX_RECORD_SIZE
@@ -10,7 +13,8 @@ from model_monitor.outputs.files import current_run
 from model_monitor.reading.long_lines import long_lines_of
 from model_monitor.records.places import LINE
 from model_monitor.runtime.session import beside
-from model_monitor.storage import storage_of
+from model_monitor.storage import holding, join, storage_of
+from model_monitor.storage.lease import PREFIX, Lease
 
 MIB = 2**20
 
@@ -40,6 +44,39 @@ def files_below(spark: SparkSession, path: str) -> list[str]:
 def folders_below(spark: SparkSession, path: str) -> list[str]:
     """The names of the folders."""
     return storage_of(path, spark).list_folders(path)
+
+
+def files_beginning(spark: SparkSession, folder: str, start: str) -> list[str]:
+    """The paths of the files right in a folder whose names begin so."""
+    return [file.path for file in storage_of(folder, spark).list_beginning(folder, start)]
+
+
+def count_together(spark: SparkSession, folder: str, threads: int, times: int) -> int:
+    """What a counter in a file is after threads have read it, and written one more, each while it held the folder."""
+    storage, path = storage_of(folder, spark), join(folder, "count")
+    storage.write(path, b"0")
+
+    def count(_: int) -> None:
+        lease = Lease(storage, folder, rest=lambda seconds: time.sleep(seconds / 20))
+        try:
+            lease.take()
+            storage.write(path, str(int(storage.read(path)) + 1).encode())
+        finally:
+            lease.release()
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(count, range(times)))
+    return int(storage.read(path))
+
+
+def write_after_others_took_over(spark: SparkSession, folder: str) -> None:
+    """Write into a folder that was held, and whose lease is gone."""
+    storage = storage_of(folder, spark)
+    with holding(storage, folder):
+        for file in storage.list_beginning(folder, PREFIX):
+            with ThreadPoolExecutor(1) as others:
+                others.submit(storage.delete, file.path).result()
+        storage.write(join(folder, "late"), b"late")
 
 
 def run_that_counts(spark: SparkSession, path: str) -> str | None:

@@ -56,9 +56,9 @@ class LocalStorage:
         files: list[StoredFile] = []
         try:
             for name in os.listdir(local_path(folder)):
-                if name.startswith(start):
-                    with suppress(FileNotFoundError):  # it has gone meanwhile
-                        files += _local_files(local_path(folder) / name)
+                file = local_path(folder) / name
+                with suppress(FileNotFoundError):  # it has gone meanwhile
+                    files += _local_files(file) if name.startswith(start) and file.is_file() else ()
         except OSError as fault:
             raise BadInput(f"{folder}: can't be listed ({fault.strerror})") from fault
         return files

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
-from model_monitor.errors import BadInput, OutputFailed
-from model_monitor.storage import HadoopStorage, LocalStorage, storage_of
+from model_monitor.errors import BadInput, OutputFailed, OutputHeld
+from model_monitor.storage import HadoopStorage, LocalStorage, holding, storage_of
 
 
 @pytest.fixture
@@ -62,6 +64,44 @@ def test_folders_are_the_same_as_the_local_ones(storage, tmp_path):
     assert storage.list_folders(str(tmp_path / "b.csv")) == []
     with pytest.raises(BadInput, match="nowhere: there is no such file or directory"):
         storage.list_folders(str(tmp_path / "nowhere"))
+
+
+def test_files_by_their_beginning_are_the_same_as_the_local_ones(storage, tmp_path):
+    for name in ("_lease-b", "_lease-a", "_lease", "lease-a", ".lease-a"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "_lease-d").mkdir()
+    (tmp_path / "_lease-d" / "_lease-e").write_text("deeper")
+
+    found = sorted(storage.list_beginning(str(tmp_path), "_lease-"))
+    assert found == sorted(LocalStorage().list_beginning(str(tmp_path), "_lease-"))
+    assert [file.path.rpartition("/")[2] for file in found] == ["_lease-a", "_lease-b"]
+    for each in (storage, LocalStorage()):
+        with pytest.raises(BadInput, match="nowhere: "):
+            each.list_beginning(str(tmp_path / "nowhere"), "_lease-")
+
+
+def test_one_run_at_a_time_holds_a_folder_and_who_lost_it_changes_nothing(storage, tmp_path):
+    out = str(tmp_path / "out")
+
+    def hold():
+        with holding(storage, out, timedelta(0)):
+            pass
+
+    with holding(storage, out) as lease, ThreadPoolExecutor(1) as threads:
+        with pytest.raises(OutputHeld, match=f"another run is at it: run {lease.run}"):
+            threads.submit(hold).result()
+        os.unlink(f"{out}/_lease-{lease.run}")
+        for change in (
+            lambda: storage.write(f"{out}/x", b""),
+            lambda: storage.delete(f"{out}/x"),
+            lambda: storage.assemble([str(tmp_path / "y")], f"{out}/x"),
+        ):
+            with pytest.raises(OutputHeld, match="another run took it over"):
+                change()
+        storage.write(str(tmp_path / "y"), b"")
+    hold()
+
+    assert [name for name in os.listdir(out) if not name.endswith(".crc")] == []
 
 
 def test_what_is_absent_is_named(storage, tmp_path):
