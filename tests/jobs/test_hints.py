@@ -108,7 +108,7 @@ def test_members_of_json_are_found_by_name_wherever_they_stand(jobs):
         ("healthy", "capture", "position"),
         ("objects", "capture", "name, else position"),
         ("people.csv", "csv", "name"),
-        ("renamed.csv", "csv", "position"),
+        ("renamed.csv", "csv", "name"),
         ("people.parquet", "parquet", "name"),
         ("bare.csv", "csv-without-header", "position"),
     ],

@@ -20,7 +20,7 @@ from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.tables import Table
 from model_monitor.errors import BadState
-from model_monitor.runs.protocol import PublishedMetric
+from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric
 from model_monitor.states import Contingency, State
 from model_monitor.states.contingency_plan import ContingencyPlan
 
@@ -76,7 +76,9 @@ class BiasMonitor:
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
         return BiasBaseline(constraints)
 
-    def check(self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline) -> tuple[CheckResult, ...]:
+    def check(
+        self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline, _: Layout = TOLD
+    ) -> tuple[CheckResult, ...]:
         return check_all(analysis, known, self.tolerances)
 
     def violations(self, results: tuple[CheckResult, ...]) -> BiasViolations:

@@ -24,6 +24,7 @@ from model_monitor.configuration.options import (
     AnalysisType,
     Compatibility,
     Option,
+    as_compatible,
     at_least_the_datapoints,
     data_format,
     destinations,
@@ -47,6 +48,7 @@ from model_monitor.configuration.options import (
     whole,
 )
 from model_monitor.configuration.s3 import S3Encryption, only_with_kms
+from model_monitor.data_quality.comparison import COLUMNS
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS
 from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS
@@ -799,6 +801,21 @@ class JobConfig(BaseModel):
             ours=True,
         ),
     ] = Compatibility.NONE
+
+    columns: Annotated[
+        str | None,
+        named_in(dict(zip(COLUMNS, COLUMNS, strict=True))),
+        AfterValidator(as_compatible),
+        Option(
+            "How columns with names are held against the baseline's. name: each that only one side has is a violation beside the "
+            "others; exact: another number of columns is the only one, and other names go by position.",
+            "|".join(COLUMNS),
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_DATA_QUALITY,
+            default="name, but exact with --compat service",
+        ),
+    ] = None
 
     progress: Annotated[
         bool | None,

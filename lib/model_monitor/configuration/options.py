@@ -151,6 +151,13 @@ def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
     return period
 
 
+def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
+    """How columns are found, which the service's behaviour decides where it is wanted."""
+    if columns == "name" and info.data.get("compat") is Compatibility.SERVICE:
+        raise ValueError("is 'name', and compat is 'service', which means exact; leave one of them out")
+    return columns
+
+
 def _duration(value: Any) -> Any:
     try:
         return read_offset(value.strip(), "") if isinstance(value, str) else value

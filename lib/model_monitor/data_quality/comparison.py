@@ -5,6 +5,7 @@ A check decides from a `Comparison` or from one `FeatureComparison` of it and fr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,9 @@ from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings
 from model_monitor.drift import Ties
 from model_monitor.states import FeatureProfile, Profile
+
+COLUMNS = ("name", "exact")
+"""How the columns of data and baseline are held against each other, if both have names."""
 
 NO_BASELINE = "neither statistics nor states of it were given"
 NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
@@ -44,7 +48,8 @@ class Comparison:
 
     current: its features are called as in `constraints`. baseline: the distributions that drift is measured from, by feature
     (`distributions.from_statistics`, `from_profile`). current_columns: how many columns the records have; None: as many as
-    `current`. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
+    `current`. are_told: whether it is known which column is which; if not, and there is another number of them, no feature is
+    judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
     type holds what fits in it (C11.32).
     """
 
@@ -52,6 +57,7 @@ class Comparison:
     current: Profile
     baseline: Mapping[str, FeatureDistribution] = field(default_factory=dict)
     current_columns: int | None = None
+    are_told: bool = True
     ties: Ties = Ties.SUMMED
     exact_classes: bool = False
 
@@ -63,9 +69,27 @@ class Comparison:
     def num_baseline_columns(self) -> int:
         return len(self.constraints.features)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The columns of constraints.json that the current data lacks."""
+        return tuple((self._baseline_names - self._current_names).elements())
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """The columns of the current data that constraints.json lacks; of a name that occurs again the later ones."""
+        return tuple((self._current_names - self._baseline_names).elements())
+
+    @property
+    def _baseline_names(self) -> Counter[str]:
+        return Counter(feature.name for feature in self.constraints.features)
+
+    @property
+    def _current_names(self) -> Counter[str]:
+        return Counter(feature.name for feature in self.current.features)
+
     def features(self) -> Iterator[FeatureComparison]:
         """Every feature of constraints.json, in its order."""
-        current = {feature.name: feature for feature in self.current.features}
+        current = {feature.name: feature for feature in reversed(self.current.features)}  # the first of a name counts
         for constraints in self.constraints.features:
             profile = current.get(constraints.name)
             yield FeatureComparison(
@@ -83,6 +107,6 @@ class Comparison:
         return FeatureDistribution(constraints.inferred_type, reason=reason)
 
     def _unmatched(self, profile: FeatureProfile | None) -> str | None:
-        if self.num_current_columns != self.num_baseline_columns:
+        if not self.are_told and self.num_current_columns != self.num_baseline_columns:
             return COLUMNS_DIFFER.format(current=self.num_current_columns, baseline=self.num_baseline_columns)
         return NOT_IN_CURRENT_DATA if profile is None else None

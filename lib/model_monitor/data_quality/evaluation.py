@@ -46,8 +46,8 @@ def violations_of(results: Iterable[CheckResult]) -> Violations:
 
 def _of_data_set(comparison: Comparison) -> Iterator[CheckResult]:
     for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
-        found = _if_switched_on(check(comparison), comparison.constraints.monitoring)
-        yield found.result(check.name, feature=check.facts["called"])
+        for called, found in check(comparison):
+            yield _if_switched_on(found, comparison.constraints.monitoring).result(check.name, feature=called)
 
 
 def _of(feature: FeatureComparison) -> Iterator[CheckResult]:

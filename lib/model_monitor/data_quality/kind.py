@@ -40,6 +40,7 @@ def _monitor(config: JobConfig) -> Monitor:
         accept_exponents=config.takes_exponents,
         as_service=config.replays_service,
         column_metrics=config.column_metrics,
+        columns=config.columns or "name",
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from model_monitor.data_quality.baseline import QualityBaseline
-from model_monitor.data_quality.comparison import Comparison
+from model_monitor.data_quality.comparison import COLUMNS, Comparison
 from model_monitor.data_quality.evaluation import check_all, violations_of
 from model_monitor.data_quality.hinting import all_hints
 from model_monitor.data_quality.hints import Seen
@@ -21,8 +21,8 @@ from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import Table, as_rows
 from model_monitor.documents.violations import Violations
 from model_monitor.drift import Ties
-from model_monitor.errors import BadState
-from model_monitor.runs.protocol import Layout, PublishedMetric
+from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric
 from model_monitor.states import Profile, State
 from model_monitor.states.column_metrics import chosen
 from model_monitor.states.measures import Measures
@@ -50,6 +50,9 @@ class DataQualityMonitor:
         Check as the service did: exact classes of types, its distance that loses ties.
     column_metrics : tuple of str, optional
         Names of further metrics of numeric features, such as `skewness`, which statistics.json then shows.
+    columns : {"name", "exact"}
+        Whether a column that only one side has is a violation beside the others, or, as at the service and with `as_service`,
+        another number of columns leaves nothing judged and other names go by position.
 
     Examples
     --------
@@ -68,6 +71,15 @@ class DataQualityMonitor:
     accept_exponents: bool = True
     as_service: bool = False
     column_metrics: tuple[str, ...] = ()
+    columns: str = "name"
+
+    def __post_init__(self) -> None:
+        if self.columns not in COLUMNS:
+            raise BadConfiguration(f"columns is {self.columns!r}; it is one of: {', '.join(COLUMNS)}")
+
+    @property
+    def exact_columns(self) -> bool:
+        return self.as_service or self.columns == "exact"
 
     def measures(self) -> Measures:
         """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
@@ -94,21 +106,22 @@ class DataQualityMonitor:
         return QualityBaseline.made_of(constraints, statistics, state)
 
     def check(
-        self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: QualityBaseline
+        self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: QualityBaseline, layout: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
-        return check_all(self._comparison(profile, known))
+        return check_all(self._comparison(profile, known, layout))
 
     def hints(self, profile: Profile, layout: Layout, known: QualityBaseline | None) -> tuple[Hint, ...]:
         """What looks wrong with the data; nothing where the service is replayed."""
         if self.as_service:
             return ()
-        return all_hints(Seen(profile, layout, self._comparison(profile, known) if known is not None else None))
+        return all_hints(Seen(profile, layout, self._comparison(profile, known, layout) if known is not None else None))
 
-    def _comparison(self, profile: Profile, known: QualityBaseline) -> Comparison:
+    def _comparison(self, profile: Profile, known: QualityBaseline, layout: Layout) -> Comparison:
         return Comparison(
             known.constraints,
             profile,
             known.distributions,
+            are_told=layout.is_matched and not self.exact_columns,
             ties=Ties.LOST if self.as_service else Ties.SUMMED,
             exact_classes=self.as_service,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pyspark.sql.functions as F
@@ -59,9 +60,21 @@ def _csv(spark: SparkSession, config: JobConfig, csv_format: CsvFormat, analysis
             f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "
             "name all of them"
         )
-    is_header = [cell.strip() for cell in cells] == list(analysis.headers)
+    found = [cell.strip() for cell in cells]
+    is_header = found == list(analysis.headers) or (not config.replays_service and _are_names(found, analysis.headers))
     dataset = read_columns(spark, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
-    return replace(dataset, names=analysis.headers)
+    absent = [name for name in analysis.headers if name not in found] if is_header else []
+    if absent:
+        raise BadConfiguration(
+            f"analysis_config.json: headers names {absent[0]!r}, which the header line of {first.path} lacks; write the names "
+            "that the columns have there"
+        )
+    return dataset.of_features(analysis.headers) if is_header else replace(dataset, names=analysis.headers)
+
+
+def _are_names(cells: Sequence[str], headers: Sequence[str]) -> bool:
+    """Whether a first line is a header: most of its cells are names."""
+    return 2 * len(set(cells) & set(headers)) > len(headers)
 
 
 def _records(spark: SparkSession, config: JobConfig, analysis: AnalysisConfig) -> Dataset:

@@ -69,5 +69,7 @@ def read_request(arguments: Sequence[str]) -> Request | None:
 
 def _columns(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
-        raise BadConfiguration(f"--columns is {text!r}; write a whole number above 0")
+        raise BadConfiguration(
+            f"--columns is {text!r}; before the job it is how wide the data is, a whole number above 0"
+        )
     return int(text)

@@ -26,7 +26,7 @@ Options that spark-submit knows are taken by it wherever they stand (--master, -
 
   --master M      where to run: local[*] (default), local[4], spark://HOST:PORT, yarn, k8s://…
   --dry-run       print the command with its environment, and start nothing
-  --columns N     how wide the data is; sizes the memory of executors on YARN and Kubernetes (default: 1000)
+  --columns N     before JOB: how wide the data is; sizes the memory of executors on YARN and Kubernetes (default: 1000)
   --environment A archive of Python's libraries for a cluster whose nodes have none (`make package` builds one)
   --target T      emr (with --cluster-id) or emr-serverless (with --application-id, --execution-role): put the package
                   below --package-location s3://… and start a step or a job run; --no-wait to leave it running

@@ -22,7 +22,7 @@ from model_monitor.model_quality.published import published_metrics
 from model_monitor.model_quality.statistics import metrics_of, statistics_of
 from model_monitor.model_quality.suggestion import suggest
 from model_monitor.model_quality.tolerance import BARE, INTERVAL, Tolerance
-from model_monitor.runs.protocol import PublishedMetric
+from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric
 from model_monitor.states import State
 from model_monitor.states.outcomes import OutcomePlan, Outcomes
 from model_monitor.states.scores import UNLIMITED
@@ -99,7 +99,9 @@ class ModelQualityMonitor:
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the model's quality")
         return ModelBaseline.made_of(constraints, statistics, state)
 
-    def check(self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline) -> tuple[CheckResult, ...]:
+    def check(
+        self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD
+    ) -> tuple[CheckResult, ...]:
         return check_all(measurement, known, min_samples=self.min_samples, as_service=self.as_service)
 
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:

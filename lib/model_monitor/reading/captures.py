@@ -173,9 +173,25 @@ def _dataset(
         source,
         refusable=True,
         record_cells=columns,
-        reread=partial(_dataset, engine, source, reading, as_service, matched_by),
+        reread=partial(_reread, engine, source, reading, as_service, matched_by),
         matched_by=matched_by if columns == len(reading.names) else None,
     )
+
+
+def _reread(
+    engine: Engine,
+    source: CaptureSource,
+    reading: Reading,
+    as_service: bool,
+    matched_by: Matching | None,
+    columns: int,
+) -> Dataset:
+    """The captures as records of so many columns: behind the features those that an object of so many has beside them."""
+    first = _first_record(engine.storage(source.path), source, reading, columns)
+    others = [key for key in dict.fromkeys(first[1].keys) if key not in reading.names] if first else []
+    if carry_names(reading.names) and len(reading.names) + len(others) == columns:
+        reading = replace(reading, names=(*reading.names, *others))
+    return replace(_dataset(engine, source, reading, as_service, matched_by, columns), reread=None)
 
 
 def _dataset_of_script(
@@ -187,7 +203,7 @@ def _dataset_of_script(
     if not result.names:
         result.persisted.unpersist()
         raise NoData(f"{NO_DATA}: the preprocessor script gave no row for any of {result.records:,} records")
-    frame, names = _in_order_of(reading.names, result.frame, result.names)
+    frame, names = _in_order_of(reading.names, result.frame, result.names, as_service=as_service)
     return Dataset(
         frame,
         names,
@@ -201,13 +217,16 @@ def _dataset_of_script(
 
 
 def _in_order_of(
-    baseline: tuple[str, ...], frame: DataFrame, keys: tuple[str, ...]
+    baseline: tuple[str, ...], frame: DataFrame, keys: tuple[str, ...], *, as_service: bool
 ) -> tuple[DataFrame, tuple[str, ...]]:
-    """A script's columns as the baseline's: by name if the keys are its names, else by position if there are as many."""
+    """A script's columns as the baseline's: by name if keys are its names, by position if none is and there are as many.
+
+    Then they only order the columns, as the service's guide has it.
+    """
     if not baseline or len(baseline) != len(keys):
         return frame, keys
     if set(baseline) != set(keys):
-        return frame, baseline
+        return frame, baseline if as_service or set(baseline).isdisjoint(keys) else keys
     cells = [F.col(f"c{keys.index(name)}").alias(f"c{position}") for position, name in enumerate(baseline)]
     return frame.select(*cells, *frame.columns[len(keys) :]), baseline
 
@@ -217,8 +236,10 @@ def names_of_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
     return tuple(names[position] if position < len(names) else f"_c{position}" for position in range(columns))
 
 
-def _first_record(storage: Storage, source: CaptureSource, reading: Reading) -> tuple[str, Decoded] | None:
-    """Encoding and content of the first record that can be read, whatever its time and its number of cells.
+def _first_record(
+    storage: Storage, source: CaptureSource, reading: Reading, columns: int | None = None
+) -> tuple[str, Decoded] | None:
+    """Encoding and content of the first record that can be read, whatever its time; of so many columns, if that is given.
 
     Without one, of the first whose rows are at fault: its encoding is known then.
     """
@@ -228,7 +249,7 @@ def _first_record(storage: Storage, source: CaptureSource, reading: Reading) -> 
         for line in head_of(storage, file, refuse_nul=False).splitlines():
             for encoding in (CSV, JSON):
                 found = decode(line, replace(anything, encoding=encoding))
-                if found.reason is None:
+                if found.reason is None and columns in (None, found.cells):
                     return encoding, found
                 if at_fault is None and found.reason in OF_ROWS:
                     at_fault = encoding, Decoded(cells=max(1, found.cells))

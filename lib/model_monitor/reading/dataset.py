@@ -7,9 +7,9 @@ number of the reason for which a row is refused and where the row is from.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
@@ -23,7 +23,7 @@ from model_monitor.reading.ledger import Ledger
 from model_monitor.reading.listing import Listing
 from model_monitor.reading.long_lines import LongLine
 from model_monitor.records.decoding import mismatch_of
-from model_monitor.records.matching import Matching, matching_of
+from model_monitor.records.matching import Matching, can_be_told, matching_of
 from model_monitor.records.places import FILE, LINE
 from model_monitor.records.refusals import CELLS, REASON, Refusal
 from model_monitor.states import RowCounts
@@ -162,21 +162,26 @@ class Dataset:
         places = [self.names.index(name) for name in names]
         # columns that a reader has added, as of predictions, have no cell in a header
         header = tuple(self.header[place] for place in places) if len(self.header) == len(self.names) else ()
-        some = replace(self, names=tuple(names), header=header)
+        left_out = {name for name in self.names if name not in names}
+        reread = partial(_reread_without, self.reread, left_out) if self.reread is not None else None
+        some = replace(self, names=tuple(names), header=header, reread=reread)
         if self.lines is not None:
             return replace(some, rows=self.lines.of_features(places))
         kept = [F.col(f"c{place}").alias(f"c{position}") for position, place in enumerate(places)]
         rest = [F.col(f"`{name}`") for name in self.frame.columns[len(self.names) :]]
         return replace(some, rows=self.frame.select(*kept, *rest))
 
-    def matching(self, names: Sequence[str]) -> Dataset:
-        """The data set with its features called as the baseline's: by name if all are there, else by position.
+    def matching(self, names: Sequence[str], *, exact: bool = False) -> Dataset:
+        """The data set beside a baseline of these features: by name if both have names, else called as those by position.
 
-        With another number of features it stays as it is (C11.25).
+        exact: by name only if all of the baseline's are there, else by position. Without names, and then, a data set with
+        another number of features stays as it is, not matched.
+        Source: C11.25.
         """
-        if len(names) != len(self.names):
-            self._warn_of_other_columns(names)
-            return self
+        by_name = can_be_told(self.names, names) and not exact
+        if by_name or len(names) != len(self.names):
+            self._warn_of_other_columns(names, by_name=by_name)
+            return replace(self, matched_by=self.matched_by or Matching.NAME) if by_name else self
         found = self._called(names)
         if found is self and self.matched_by is not None:
             return self
@@ -192,17 +197,18 @@ class Dataset:
         )
         return replace(self, names=tuple(names))
 
-    def _warn_of_other_columns(self, names: Sequence[str]) -> None:
-        """Say which columns are too many and too few, if the two have names in common."""
+    def _warn_of_other_columns(self, names: Sequence[str], *, by_name: bool) -> None:
+        """Say which columns are too many and too few, if they have names."""
         more = [name for name in self.names if name not in set(names)]
         fewer = [name for name in names if name not in set(self.names)]
-        if len(more) == len(self.names):
+        if not (more or fewer) or (len(more) == len(self.names) and not by_name):
             return
         log.warning(
-            "%d columns, and %d in the baseline, so no other check is made; not in the baseline: %s; not in the data: %s; "
+            "%d columns, and %d in the baseline%s; not in the baseline: %s; not in the data: %s; "
             "leave out what the baseline left out, by --exclude-features-attribute",
             len(self.names),
             len(names),
+            "" if by_name else ", so no other check is made",
             _listed(more),
             _listed(fewer),
         )
@@ -276,6 +282,14 @@ class Dataset:
             self.persisted.unpersist()
         if self.folder is not None:
             self.folder.delete()
+
+
+def _reread_without(reread: Callable[[int], Dataset], left_out: Collection[str], cells: int) -> Dataset:
+    """The records of another number of cells, without some features where it is known which they are."""
+    found = reread(cells)
+    if found.matched_by is None:
+        return found
+    return found.of_features([name for name in found.names if name not in left_out])
 
 
 def _by_position(frame: DataFrame) -> DataFrame:

@@ -25,7 +25,7 @@ from model_monitor.reading.heads import first_cells, head_of
 from model_monitor.reading.listing import Listing
 from model_monitor.reading.readers import read_dataset
 from model_monitor.reading.times import time_of
-from model_monitor.records.matching import matching_of
+from model_monitor.records.matching import can_be_told, matching_of
 from model_monitor.records.refusals import REASON, Refusal
 from model_monitor.records.windows import Window, parse_time
 from model_monitor.storage import StoredFile
@@ -73,7 +73,7 @@ def read_transform(
     partition_bytes: int | None = None,
 ) -> Dataset:
     """The listed outputs as a data set without inference id and time, called as the baseline's features where they are as
-    many.
+    many and have no names.
 
     window: which rows to keep, by their time, of outputs that are lines with a time; files without are whole documents, and
     belong to the hour that they are listed under.
@@ -94,7 +94,7 @@ def read_transform(
     if window is not None and dataset.refusable and INFERENCE_TIME in appended.values():
         dataset = _within(dataset, window, next(key for key, value in appended.items() if value == INFERENCE_TIME))
     dataset = dataset.of_features([name for name in dataset.names if name not in appended])
-    return _called(dataset, names)
+    return _called(dataset, names, as_service=as_service)
 
 
 def _is_manifest(engine: Engine, file: StoredFile) -> bool:
@@ -162,11 +162,11 @@ def _within(dataset: Dataset, window: Window, time_name: str) -> Dataset:
     return replace(dataset, rows=timed.select(*columns))
 
 
-def _called(dataset: Dataset, names: Sequence[str] | None) -> Dataset:
-    """By name if the features are the baseline's, else by position if there are as many."""
+def _called(dataset: Dataset, names: Sequence[str] | None, *, as_service: bool) -> Dataset:
+    """By name if the features are the baseline's, else by position if there are as many, of which nobody knows the names."""
     if names is None or len(names) != len(dataset.names):
         return dataset
     found = replace(dataset, matched_by=matching_of(dataset.names, names))
     if set(names) == set(dataset.names):
         return found.of_features(list(names))
-    return replace(found, names=tuple(names))
+    return dataset if can_be_told(dataset.names, names) and not as_service else replace(found, names=tuple(names))

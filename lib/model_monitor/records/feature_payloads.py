@@ -54,9 +54,9 @@ def _are_rows(found: list[Any]) -> bool:
 
 
 def _cells(row: list[Any] | Mapping[str, Any], names: tuple[str, ...]) -> Row:
-    """The cells of a row: by name where it carries the names."""
+    """The cells of a row: by name where it carries some of the names."""
     values = row if isinstance(row, list) else list(row.values())
-    if isinstance(row, Mapping) and names and (row.keys() >= set(names) or row.keys() <= set(names)):
+    if isinstance(row, Mapping) and not row.keys().isdisjoint(names):
         values = [row.get(name) for name in names]
     return tuple(None if value is None else json_text(value) for value in values)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from enum import Enum
 
 from model_monitor.records.decoding import GENERATED
+
+NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")
+"""What nobody calls a column, unless the baseline says so."""
 
 
 class Matching(Enum):
@@ -28,6 +32,13 @@ class Matching(Enum):
 def matching_of(carried: Collection[str], baseline: Collection[str]) -> Matching:
     """How columns of these names are matched: by name if all of the baseline's are there, and somebody gave them."""
     return Matching.NAME if set(baseline) <= set(carried) and carry_names(baseline) else Matching.POSITION
+
+
+def can_be_told(carried: Collection[str], baseline: Collection[str]) -> bool:
+    """Whether columns of these names are found by them alone. Those of a record, read as a header, are no names."""
+    if not (carry_names(carried) and carry_names(baseline)):
+        return False
+    return not set(carried).isdisjoint(baseline) or not any(map(NUMBER.fullmatch, carried))
 
 
 def carry_names(names: Collection[str]) -> bool:

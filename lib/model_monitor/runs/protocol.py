@@ -47,11 +47,17 @@ class Layout:
     """How the columns of a data set came by their names.
 
     header: what the header line of CSV calls them, by position; empty without one. by_position: whether some records carry no
-    names, so that their columns are the baseline's by position alone.
+    names, so that their columns are the baseline's by position alone. is_matched: whether it is known which column is which of
+    the baseline's.
     """
 
     header: tuple[str, ...] = ()
     by_position: bool = False
+    is_matched: bool = True
+
+
+TOLD = Layout()
+"""Of columns that have their own names."""
 
 
 class StoredBaseline(Protocol):
@@ -97,8 +103,8 @@ class Monitor(Protocol):
         Raises BadState if the state is another monitor's.
         """
 
-    def check(self, state: Any, metrics: Any, known: Any, /) -> tuple[CheckResult, ...]:
-        """The result of every check of a window against a baseline."""
+    def check(self, state: Any, metrics: Any, known: Any, layout: Layout = TOLD, /) -> tuple[CheckResult, ...]:
+        """The result of every check of a window, whose columns are laid out like that, against a baseline."""
 
     def violations(self, results: tuple[CheckResult, ...], /) -> Any:
         """The document of the violations among the results; its member `violations` has one for each."""
@@ -118,6 +124,15 @@ class Hinting(Protocol):
 
     def hints(self, state: Any, layout: Layout, known: Any, /) -> tuple[Hint, ...]:
         """What looks wrong with a data set. known: its baseline, None if there is none."""
+
+
+@runtime_checkable
+class Columned(Protocol):
+    """A monitor that holds the data's columns against the baseline's."""
+
+    @property
+    def exact_columns(self) -> bool:
+        """Whether columns of other names go by position, and another number of columns leaves nothing judged."""
 
 
 @runtime_checkable

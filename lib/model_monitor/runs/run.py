@@ -34,7 +34,7 @@ from model_monitor.records.windows import Window
 from model_monitor.runs.kind import Scanned
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.nan_texts import warn_of_nan_texts
-from model_monitor.runs.protocol import Hinting, Layout, Meaning, Monitor, StoredBaseline
+from model_monitor.runs.protocol import Columned, Hinting, Layout, Meaning, Monitor, StoredBaseline
 from model_monitor.runs.results import Baseline, Findings
 from model_monitor.states import Profile
 
@@ -133,7 +133,7 @@ def run_monitoring(
     Parameters
     ----------
     data : pandas.DataFrame, pyarrow.Table, pyspark.sql.DataFrame, path or Dataset
-        The later rows, as in `run_baseline`. Columns are matched by name if all names are there, else by position.
+        The later rows, as in `run_baseline`. Columns are matched by name; those without names by position.
     monitor : Monitor
         The one that made the baseline.
     baseline : Baseline or None
@@ -183,10 +183,16 @@ def run_monitoring(
         if known is None:
             first = _profiled(dataset, monitor, checks, max_quarantined_share, output_path)
             return _findings(monitor, first, (), None, _hinted(monitor, first, dataset, None))
-        current = _profiled(dataset.matching(names), monitor, checks, max_quarantined_share, output_path)
+        matched = dataset.matching(names, exact=isinstance(monitor, Columned) and monitor.exact_columns)
+        current = _profiled(matched, monitor, checks, max_quarantined_share, output_path)
         _log_matching(current.ledger)
-        results = monitor.check(current.state, current.metrics, known)
+        results = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
         return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known))
+
+
+def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
+    matched_by = ledger.matched_by
+    return Layout(dataset.header, matched_by is not None and matched_by.may_be_by_position, matched_by is not None)
 
 
 def _log_matching(ledger: Ledger) -> None:
@@ -261,9 +267,7 @@ def _hinted(monitor: Monitor, current: Baseline, dataset: Dataset, known: Stored
     """What looks wrong with the data, which the log says as well."""
     if not isinstance(monitor, Hinting):
         return ()
-    matched_by = current.ledger.matched_by
-    layout = Layout(dataset.header, matched_by is not None and matched_by.may_be_by_position)
-    hints = monitor.hints(current.state, layout, known)
+    hints = monitor.hints(current.state, _layout(dataset, current.ledger), known)
     for hint in hints:
         log.warning("%s", hint.description)
     return hints

@@ -143,6 +143,26 @@ def test_csv_is_called_by_the_configuration(spark, folder, expected, header):
     assert ledger.kept == 200
 
 
+def test_a_header_in_another_order_is_found_by_its_names(spark, folder, expected):
+    lines = ["p,age,score,sex,y", *(f"{r['p']},{r['age']},{r['score']},{r['sex']},{r['y']}" for r in ROWS)]
+    (folder / "data.csv").write_text("\n".join(lines) + "\n")
+
+    report, ledger = analysed(spark, folder, dataset_type="text/csv", headers=HEADERS, label=2, predicted_label=3)
+
+    assert values_in(report) == expected
+    assert ledger.kept == 200
+
+
+def test_a_header_that_lacks_a_name_is_a_sentence(spark, folder):
+    write_csv(folder)
+    headers = [*NAMES, "y", "p", "probability"]
+
+    with pytest.raises(
+        BadConfiguration, match="headers names 'probability', which the header line of .*csv lacks; write"
+    ):
+        analysed(spark, folder, dataset_type="text/csv", headers=headers, label=2, predicted_label=3)
+
+
 def test_a_column_of_probabilities_predicts_by_its_threshold(spark, folder, expected):
     write_csv(folder)
     flags = ("--probability-attribute", "score")

@@ -73,6 +73,14 @@ def test_the_guides_sampling_by_empty_lists(run):
     assert (ledger.read, ledger.kept, ledger.dropped_by_script) == (3, 1, 2)
 
 
+def test_keys_of_which_some_are_the_baselines_keep_their_names_but_for_the_service(run):
+    script = "def preprocess_handler(record): return {'a': 1, 'c': 2}"
+
+    assert run(script, [captured()], names=["b", "a"]).names == ("a", "c")
+    assert run(script, [captured()], names=["b", "a"], as_service=True).names == ("b", "a")
+    assert run(script, [captured()], names=["x", "y"]).names == ("x", "y")
+
+
 def test_the_form_of_2019_and_base64(run):
     dataset = run(
         """

@@ -18,6 +18,7 @@ from model_monitor.reading.captures import list_captures, read_captures
 from model_monitor.reading.formats import CaptureFormat, MergedFormat
 from model_monitor.reading.quarantine import write_quarantine
 from model_monitor.records.decoding import Reading, decode
+from model_monitor.records.matching import Matching
 from model_monitor.records.refusals import CELLS, REASON, Refusal
 from model_monitor.records.windows import Window
 from model_monitor.runs.run import run_baseline
@@ -88,6 +89,31 @@ def test_json_payloads_are_matched_by_name_where_they_carry_names(read):
     by_position = captured('["[INST]", null]', "[5]", encoding="JSON")
 
     assert rows(read([by_name, by_position])) == [("5", "1", "2"), ("5", "[INST]", None), ("6", "3", None)]
+
+
+@pytest.mark.parametrize(
+    ("record", "names", "values"),
+    [
+        pytest.param({"a": 1, "more": 9, "b": 2}, (*NAMES, "more"), ("5", "1", "2", "9"), id="one more"),
+        pytest.param({"a": 1, "c": 2}, (*NAMES, "c"), ("5", "1", None, "2"), id="one of another name"),
+    ],
+)
+def test_members_beside_the_baselines_are_columns_of_their_own_names(read, record, names, values):
+    dataset = read([captured(json.dumps(record), '{"p": 5}', encoding="JSON")] * 3)
+    again = dataset.with_column_count(dataset.column_count(account(dataset)[2]))
+
+    assert (again.names, again.matched_by) == (names, Matching.NAME_ELSE_POSITION)
+    assert rows(again) == [values] * 3
+    assert again.with_column_count(7) is again
+
+    some = dataset.of_features(["p", "b"])
+    assert some.with_column_count(4).names == ("p", "b", names[3])
+
+
+def test_cells_beside_the_baselines_have_no_names(read):
+    again = read([captured("1,2,3", "5")]).with_column_count(4)
+
+    assert (again.names, again.matched_by) == ((*NAMES, "_c3"), None)
 
 
 def test_without_a_baseline_json_columns_are_called_by_their_keys(read):

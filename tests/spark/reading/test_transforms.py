@@ -74,6 +74,14 @@ def test_joined_json_lines_give_the_models_output_first(read, tmp_path):
     assert read(JsonFormat(), ["score", "age", "predicted_label"]).names == ("score", "age", "predicted_label")
 
 
+def test_members_of_other_names_keep_them_but_for_the_service(read, tmp_path):
+    (tmp_path / "a.jsonl.out").write_text(json.dumps(joined(1, age=31)) + "\n")
+    baseline = ["predicted_label", "score", "years"]
+
+    assert read(JsonFormat(), baseline).names == ("predicted_label", "score", "age")
+    assert read(JsonFormat(), baseline, as_service=True).names == tuple(baseline)
+
+
 def test_nested_input_needs_a_script_or_flattening(read, tmp_path):
     (tmp_path / "a.jsonl.out").write_text(json.dumps(joined(1, who={"age": 7})) + "\n")
 

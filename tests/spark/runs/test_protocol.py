@@ -196,10 +196,13 @@ def test_columns_of_other_names_are_matched_by_position(spark, caplog):
         ),
     ],
 )
-def test_another_number_of_columns_is_one_violation_and_nothing_else_is_judged(spark, schema, feature, description):
+@pytest.mark.parametrize("options", [{"columns": "exact"}, {"as_service": True}], ids=str)
+def test_another_number_of_columns_is_one_violation_and_nothing_else_is_judged(
+    spark, schema, feature, description, options
+):
     baseline = run_baseline(spark.createDataFrame([(1, "a"), (2, "b")], "age int, plan string"), MONITOR)
     row = (-5, "zzz", 1)[: schema.count(",") + 1]
-    findings = run_monitoring(spark.createDataFrame([row], schema), MONITOR, baseline)
+    findings = run_monitoring(spark.createDataFrame([row], schema), DataQualityMonitor(**options), baseline)
 
     [violation] = findings.violations.violations
     assert (violation.feature_name, violation.description) == (feature, description)  # G15
@@ -208,12 +211,67 @@ def test_another_number_of_columns_is_one_violation_and_nothing_else_is_judged(s
     }
 
 
+@pytest.mark.parametrize(
+    ("schema", "row", "violated"),
+    [
+        pytest.param("plan string, age int", ("a", 1), set(), id="another order"),
+        pytest.param("age int", (1,), {"plan: missing_column_check"}, id="one fewer"),
+        pytest.param(
+            "plan string", ("c",), {"age: missing_column_check", "plan: categorical_values_check"}, id="judged"
+        ),
+        pytest.param("id int, age int, plan string", (7, 1, "a"), {"id: extra_column_check"}, id="one more"),
+        pytest.param(
+            "age int, tariff string",
+            (1, "a"),
+            {"tariff: extra_column_check", "plan: missing_column_check"},
+            id="renamed",
+        ),
+        pytest.param(
+            "Age int, plan string", (1, "a"), {"Age: extra_column_check", "age: missing_column_check"}, id="case"
+        ),
+        pytest.param(
+            "age int, age int, plan string", (1, 1, "a"), {"age: extra_column_check"}, id="one is there twice"
+        ),
+    ],
+)
+def test_a_column_that_only_one_side_has_is_a_violation_and_the_others_are_judged(spark, schema, row, violated):
+    baseline = run_baseline(spark.createDataFrame([(1, "a"), (1, "b")], "age int, plan string"), MONITOR)
+    findings = run_monitoring(spark.createDataFrame([row] * 20, schema), MONITOR, baseline)
+    found = [f"{each.feature_name}: {each.constraint_check_type}" for each in findings.violations.violations]
+
+    assert (set(found), len(found)) == (violated, len(violated))
+    assert findings.current.ledger.to_json_dict()["columns_matched_by"] == "name"
+
+
+def test_where_nobody_knows_the_names_another_number_of_columns_leaves_nothing_judged(spark):
+    baseline = run_baseline(spark.createDataFrame([(1, "a")], "age int, plan string"), MONITOR)
+    findings = run_monitoring(spark.createDataFrame([(1, "a", 2)], "_c0 int, _c1 string, _c2 int"), MONITOR, baseline)
+
+    assert [violation.feature_name for violation in findings.violations.violations] == ["Extra columns"]
+    assert {outcome.status.value for outcome in findings.results if outcome.feature == "age"} == {"not judged"}
+
+
+def test_exact_columns_of_other_names_go_by_position(spark, caplog):
+    baseline = run_baseline(spark.createDataFrame([(1, "a"), (2, "b")], "age int, plan string"), MONITOR)
+    later = spark.createDataFrame([(1, "c")], "years int, tariff string")
+    findings = run_monitoring(later, DataQualityMonitor(columns="exact"), baseline)
+
+    assert {violation.feature_name for violation in findings.violations.violations} == {"plan"}
+    assert "2 of 2 columns are not called as in the baseline" in caplog.text
+
+
 def test_columns_that_only_one_side_has_are_named_in_the_log(spark, caplog):
     baseline = run_baseline(spark.createDataFrame([(1, "a")], "age int, plan string"), MONITOR)
-    run_monitoring(spark.createDataFrame([(7, 1, "x")], "id int, age int, city string"), MONITOR, baseline)
+    later = spark.createDataFrame([(7, 1, "x")], "id int, age int, city string")
+    run_monitoring(later, MONITOR, baseline)
 
-    assert "3 columns, and 2 in the baseline, so no other check is made" in caplog.text
-    assert "not in the baseline: id, city; not in the data: plan; leave out" in caplog.text
+    assert (
+        "3 columns, and 2 in the baseline; not in the baseline: id, city; not in the data: plan; leave" in caplog.text
+    )
+
+    run_monitoring(later, DataQualityMonitor(columns="exact"), baseline)
+
+    assert "3 columns, and 2 in the baseline, so no other check is made; not in the baseline: id, city" in caplog.text
 
 
 def test_findings_are_written_and_any_run_can_be_a_baseline(spark, table, tmp_path):

@@ -338,7 +338,7 @@ def test_every_option_is_read_from_its_variable_and_from_its_flag(name):
 def test_no_flag_is_taken_by_spark_submit(name):
     flags = {flag_of(name), flag_of(OPTIONS[name].opposite or name)}
 
-    assert not flags & (WITH_VALUE | WITHOUT_VALUE | {"--help", "--dry-run", "--columns"})
+    assert not flags & (WITH_VALUE | WITHOUT_VALUE | {"--help", "--dry-run"})
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "conf").glob("*.env")), ids=lambda path: path.name)

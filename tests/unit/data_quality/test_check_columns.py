@@ -1,15 +1,17 @@
-"""missing_column_check and extra_column_check: the texts of G15."""
+"""missing_column_check and extra_column_check: the texts of G15, and which columns they are of."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model_monitor.data_quality.evaluation import check_all, violations_of
 from model_monitor.documents.check_results import CheckStatus
 
-from .comparisons import compared, outcomes_of, texts
+from .comparisons import compared, outcomes_of, profile_of, text_feature, texts
 
 BASELINE = texts(**{f"f{number}": ["1", "2"] for number in range(21)})
 
@@ -37,10 +39,10 @@ BASELINE = texts(**{f"f{number}": ["1", "2"] for number in range(21)})
         ),
     ],
 )
-def test_another_number_of_columns_is_the_only_violation(columns, violation):
+def test_another_number_of_columns_that_nobody_can_tell_is_the_only_violation(columns, violation):
     current = texts(**{f"f{number}": ["x"] for number in range(columns)})
 
-    outcomes = check_all(compared(BASELINE, current))
+    outcomes = check_all(compared(BASELINE, current, are_told=False))
 
     assert json.loads(violations_of(outcomes).to_json()) == {"violations": [violation]}
     rest = [outcome for outcome in outcomes if outcome.feature.startswith("f")]
@@ -60,7 +62,7 @@ def test_as_many_columns_pass_both_checks():
 
 
 def test_the_records_own_number_of_columns_counts_where_it_is_known():
-    outcomes = outcomes_of(compared(BASELINE, texts(), current_columns=23))
+    outcomes = outcomes_of(compared(BASELINE, texts(), current_columns=23, are_told=False))
 
     assert outcomes["Extra columns", "extra_column_check"].observed == 23.0
 
@@ -71,4 +73,87 @@ def test_a_column_that_is_called_otherwise_is_not_judged_and_hides_no_other():
     assert outcomes["a", "data_type_check"].status is CheckStatus.VIOLATED
     assert outcomes["b", "data_type_check"].reason == (
         "the current data has no column of this name; its columns have to be named as in constraints.json"
+    )
+
+
+MISSING, EXTRA = "missing_column_check", "extra_column_check"
+KNOWN = {"plan": ["x", "y"] * 20, "age": ["1", "2"] * 20, "city": ["u", None] * 20}
+
+
+def violated(current, baseline=KNOWN):
+    """(feature, check) of every violation. current: (name, cells) of each column in its order."""
+    comparison = compared(texts(**baseline), profile_of(*[text_feature(*column) for column in current]))
+    return [(found.feature, found.check) for found in check_all(comparison) if found.status is CheckStatus.VIOLATED]
+
+
+@pytest.mark.parametrize(
+    ("names", "cells", "expected"),
+    [
+        pytest.param(["plan", "age", "city"], {}, [], id="the same"),
+        pytest.param(["city", "plan", "age"], {}, [], id="in another order"),
+        pytest.param(["plan", "more", "age", "city"], {}, [("more", EXTRA)], id="one is added"),
+        pytest.param(["plan", "city"], {}, [("age", MISSING)], id="one is dropped"),
+        pytest.param(["plan", "years", "city"], {"years": "age"}, [("years", EXTRA), ("age", MISSING)], id="renamed"),
+        pytest.param(["plan", "Age", "city"], {"Age": "age"}, [("Age", EXTRA), ("age", MISSING)], id="other letters"),
+        pytest.param(["more", "plan", "age"], {}, [("more", EXTRA), ("city", MISSING)], id="one dropped, one added"),
+        pytest.param(
+            ["a", "b", "c"], {}, [*((n, EXTRA) for n in "abc"), *((n, MISSING) for n in KNOWN)], id="all others"
+        ),
+        pytest.param(["plan", "age", "city", "age"], {}, [("age", EXTRA)], id="one is there twice"),
+        pytest.param(["plan", "plan", "city"], {}, [("plan", EXTRA), ("age", MISSING)], id="one twice, one dropped"),
+        pytest.param([], {}, [(name, MISSING) for name in KNOWN], id="no column"),
+        pytest.param(
+            ["more", "age", "city"],
+            {"age": "plan"},
+            [("more", EXTRA), ("plan", MISSING), ("age", "data_type_check")],
+            id="what is left is judged",
+        ),
+    ],
+)
+def test_each_column_that_only_one_side_has_is_a_violation_and_the_others_are_judged(names, cells, expected):
+    """cells: whose cells a column has, where they are not its own."""
+    current = [(name, KNOWN.get(cells.get(name, name), ["z"] * 40)) for name in names]
+
+    assert violated(current) == expected
+
+
+def test_a_column_that_is_not_there_has_the_services_text_and_the_two_numbers():
+    outcomes = outcomes_of(compared(BASELINE, texts(f0=["1", "2"], more=["x"])))
+
+    assert outcomes["more", EXTRA].description == (
+        "There are extra columns in current dataset. Number of columns in current dataset: 2, "
+        "Number of columns in baseline constraints: 21"
+    )
+    assert outcomes["f7", MISSING].description == outcomes["f20", MISSING].description
+    assert (outcomes["f7", MISSING].observed, outcomes["f7", MISSING].threshold) == (2.0, 21.0)
+    assert outcomes["f7", "data_type_check"].status is CheckStatus.NOT_JUDGED
+    assert outcomes["f0", "data_type_check"].status is CheckStatus.PASSED
+
+
+COLUMNS = st.dictionaries(
+    st.text(max_size=3),
+    st.sampled_from([["1"] * 40, ["x", "y"] * 20, ["1.5", None] * 20, ["x"] * 39 + ["new"], [None] * 40]),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(COLUMNS, COLUMNS, st.data())
+def test_columns_are_judged_by_their_names_alone(baseline, columns, data):
+    current = list(columns.items())
+    before = sorted(violated(current, baseline))
+
+    assert sorted(violated(data.draw(st.permutations(current)), baseline)) == before
+
+    name = data.draw(st.text(max_size=3).filter(lambda name: name not in {*baseline, *columns}))
+    place = data.draw(st.integers(0, len(current)))
+    assert sorted(violated([*current[:place], (name, ["1"] * 40), *current[place:]], baseline)) == sorted(
+        [*before, (name, EXTRA)]
+    )
+
+    dropped = data.draw(st.sampled_from(current))
+    own = [(dropped[0], MISSING)] if dropped[0] in baseline else []
+    others = [violation for violation in before if violation[0] != dropped[0]]
+    assert sorted(violated([column for column in current if column is not dropped], baseline)) == sorted(
+        [*others, *own]
     )

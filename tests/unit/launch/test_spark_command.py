@@ -234,6 +234,17 @@ def test_dry_run_is_ours_on_either_side_of_the_job():
         assert request.job_arguments == ["--x"]
 
 
+def test_columns_are_a_width_before_the_job_and_the_jobs_own_behind_it():
+    request = read_request(["--columns", "50", "monitor", "--columns", "exact"])
+
+    assert request is not None
+    assert (request.columns, request.job_arguments) == (50, ["--columns", "exact"])
+    with pytest.raises(
+        BadConfiguration, match="--columns is 'exact'; before the job it is how wide the data is, a whole"
+    ):
+        read_request(["--columns", "exact", "monitor"])
+
+
 def test_a_dry_run_fetches_nothing_and_says_so(clone, environment):
     del environment["MODEL_MONITOR_DEEQU_JAR"]
 

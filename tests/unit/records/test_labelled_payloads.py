@@ -13,7 +13,7 @@ from model_monitor.records.decoding import Reading
 from model_monitor.records.files_by_key import FilesByKey
 from model_monitor.records.labelled_lines import LabelledRecords
 from model_monitor.records.outcome_records import document_of, record_of
-from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
+from model_monitor.records.outcome_values import OUTCOMES, FeatureReading, OutcomeReading
 from model_monitor.records.places import FILE_KEY, LINE
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.windows import Window
@@ -87,6 +87,22 @@ def test_json_payloads_are_found_by_their_paths():
     paths = reading("labels", "predictions[*].label", features="instances[*].features")
 
     assert rows(line, paths) == [("41", "F", "0", "1"), ("33", None, "1", "0")]
+
+
+@pytest.mark.parametrize(
+    ("members", "cells"),
+    [
+        pytest.param({"sex": "F", "age": 41}, ("41", "F"), id="in another order"),
+        pytest.param({"city": "Bern", "sex": "F", "age": 41}, ("41", "F"), id="one more"),
+        pytest.param({"years": 41, "sex": "F"}, (None, "F"), id="one of another name"),
+        pytest.param({"Age": 41, "Sex": "F"}, ("41", "F"), id="headers for people"),
+    ],
+)
+def test_members_of_an_object_are_found_by_name_if_they_have_one_of_the_names(members, cells):
+    named = reading(prediction="p", features="f")
+    named = replace(named, features=replace(named.features, columns=2, names=("age", "sex")))
+
+    assert document_of(json.dumps({"f": members, "p": 1}).encode(), named).rows[0][OUTCOMES:] == cells
 
 
 def test_a_batch_transform_has_everything_in_its_output():

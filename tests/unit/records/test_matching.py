@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.records.matching import Matching, matching_of
+from model_monitor.records.matching import Matching, can_be_told, matching_of
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,20 @@ from model_monitor.records.matching import Matching, matching_of
 def test_columns_are_matched_by_names_that_somebody_gave(carried, baseline, found):
     assert matching_of(carried, baseline) is found
     assert found.may_be_by_position == (found is Matching.POSITION)
+
+
+@pytest.mark.parametrize(
+    ("carried", "baseline", "found"),
+    [
+        pytest.param(["a"], ["b"], True, id="nothing in common"),
+        pytest.param(["a", "_c1"], ["b", "c", "d"], True, id="one that somebody gave"),
+        pytest.param(["_c0", "_c1"], ["a", "b"], False, id="the data has none"),
+        pytest.param(["a", "b"], ["_c0", "_c1"], False, id="the baseline has none"),
+        pytest.param(["a", "0.5"], ["a", "0.9"], True, id="numbers among names that are known"),
+        pytest.param(["gold", "0.5"], ["plan", "share"], False, id="a record as a header"),
+        pytest.param(["gold", "-3"], ["plan", "change"], False, id="a record with a negative number"),
+        pytest.param(["2019", "2020"], ["2018"], True, id="years"),
+    ],
+)
+def test_columns_can_be_told_by_names_that_are_names(carried, baseline, found):
+    assert can_be_told(carried, baseline) is found

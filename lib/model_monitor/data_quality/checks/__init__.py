@@ -2,20 +2,20 @@
 
 Registered under its `constraint_check_type`. A check of features takes one feature and the threshold that its fact `threshold`
 gives for it: a function of the feature that is None where nothing was asked of it. A check of the data set takes the whole
-comparison; its fact `called` is the `feature_name` of its violations. They decide, and never log, raise for bad data or ask
+comparison and gives findings, each with its `feature_name`. They decide, and never log, raise for bad data or ask
 Spark. `evaluation.check_all` runs them all; a new file in this folder is found by being there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.registry import Registry
 from model_monitor.runs.judging import Finding
 
 FeatureCheck = Callable[[FeatureComparison, float], Finding]
-DataSetCheck = Callable[[Comparison], Finding]
+DataSetCheck = Callable[[Comparison], Iterator[tuple[str, Finding]]]
 
 FEATURE_CHECKS: Registry[FeatureCheck] = Registry("check of features")
 DATA_SET_CHECKS: Registry[DataSetCheck] = Registry("check of the data set")
