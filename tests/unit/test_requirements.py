@@ -1,0 +1,52 @@
+"""What is installed has its hash, and its licence is said."""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+from tests import licences
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = ROOT / "requirements"
+LISTS = ("run", "java", "pack", "test", "airflow", "pins")
+
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
+
+
+def pins_of(path):
+    """(package, version) of each pin of a list and of the lists that it names."""
+    text = path.read_text(encoding="utf-8")
+    inner = [pin for name in re.findall(r"^-r (\S+)", text, re.MULTILINE) for pin in pins_of(path.with_name(name))]
+    return [(name.lower(), version) for name, version in PIN.findall(text)] + inner
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_what_is_pinned_is_pinned_with_hashes(name):
+    lost = set(pins_of(REQUIREMENTS / f"{name}.txt")) - set(pins_of(REQUIREMENTS / "hashed" / f"{name}.txt"))
+    assert not lost, "run `make pins`"
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_file_that_may_be_installed_has_a_hash(name):
+    lines = (REQUIREMENTS / "hashed" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    lines = [line for line in lines if not line.startswith("#")]
+    blocks = [list(block) for begins, block in groupby(lines, key=lambda line: not line.startswith(" "))]
+    pins, hashes = blocks[::2], blocks[1::2]
+    assert all(len(pin) == 1 and PIN.match(pin[0]) for pin in pins)
+    assert len(hashes) == len(pins)
+    assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line) for block in hashes for line in block)
+
+
+def test_the_image_and_the_environments_are_made_of_hashed_pins_alone():
+    recipes = [ROOT / "Makefile", ROOT / "docker" / "Dockerfile"]
+    installed = re.findall(r"-r (?:\$\(HASHED\)|(requirements\S*))/", "".join(map(Path.read_text, recipes)))
+    assert installed
+    assert set(installed) <= {"", "requirements/hashed"}
+
+
+def test_the_page_of_licences_is_that_of_what_is_installed():
+    page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    assert page == licences.page(), "python -m tests.licences docs/licences.md"
