@@ -101,6 +101,11 @@ class NumericDistribution:
         finite = sum(len(level) << height for height, level in enumerate(self.levels))
         return finite + self.negative_infinite + self.positive_infinite
 
+    @property
+    def error(self) -> float:
+        """By how much the sketch's shares may be wrong; see `KllSketch.error`."""
+        return self._sketch().error
+
     @classmethod
     def of(cls, sketch: KllSketch, moments: Moments) -> NumericDistribution:
         """The distribution that a scan's states hold. NaN counts as null: no part of it (D2)."""

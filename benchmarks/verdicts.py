@@ -1,0 +1,351 @@
+"""Do the verdicts keep their promises? Healthy windows, every law of a column, and what changes have to be found.
+
+python benchmarks/verdicts.py [--full] [--only budget|limits|columns|coverage|found|clustered]
+
+Columns are drawn, gathered by the states of a scan and judged by `model_monitor.verdicts`; no Spark. A mark is a bound of
+probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed. --full takes an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from model_monitor.drift import NumericDistribution
+from model_monitor.drift.distributions import category_cells
+from model_monitor.states import KllSketch, Moments
+from model_monitor.states.kll import KllBuilder
+from model_monitor.verdicts import (
+    BUDGET,
+    Component,
+    Samples,
+    adjusted,
+    combined,
+    distance_interval,
+    fewest_beyond_chance,
+    of_categories,
+    of_missing,
+    of_numbers,
+    smallest_share,
+    smallest_shift,
+)
+
+Values: TypeAlias = NDArray[np.float64]
+Law: TypeAlias = Callable[[np.random.Generator, int, "NDArray[np.float64] | None"], Values]
+"""So many values of a population. The last argument: their uniform ranks, for columns that have something in common."""
+
+SEED = 20260
+SIZES = ((100_000, 1_000), (10_000, 100), (1_000, 1_000), (100_000, 10_000), (1_000_000, 100_000))
+
+
+def by_quantile(quantile: Callable[[Values], Values]) -> Law:
+    """The population whose values have these quantiles."""
+
+    def drawn(random: np.random.Generator, rows: int, ranks: Values | None = None) -> Values:
+        return np.asarray(quantile(random.random(rows) if ranks is None else ranks), dtype=float)
+
+    return drawn
+
+
+def zipf(categories: int, exponent: float = 1.1) -> Callable[[Values], Values]:
+    shares = 1 / np.arange(1, categories + 1) ** exponent
+    ends = np.cumsum(shares / shares.sum())
+    return lambda ranks: np.minimum(np.searchsorted(ends, ranks, side="right"), categories - 1)
+
+
+def zeros_and_lognormal(ranks: Values) -> Values:
+    return np.where(ranks < 0.8, 0.0, np.exp(stats.norm.ppf(np.clip((ranks - 0.8) / 0.2, 1e-12, 1 - 1e-12))))
+
+
+def with_nulls(share: float) -> Callable[[Values], Values]:
+    def quantile(ranks: Values) -> Values:
+        return np.where(ranks < share, np.nan, stats.norm.ppf(np.clip((ranks - share) / (1 - share), 1e-12, 1)))
+
+    return quantile
+
+
+NUMBERS: dict[str, Law] = {
+    "normal": by_quantile(stats.norm.ppf),
+    "lognormal": by_quantile(lambda ranks: np.exp(stats.norm.ppf(ranks))),
+    "80 % zeros": by_quantile(zeros_and_lognormal),
+    "poisson(3)": by_quantile(lambda ranks: stats.poisson.ppf(ranks, 3)),
+    "flag of 10 %": by_quantile(lambda ranks: ranks < 0.1),
+    "constant": by_quantile(lambda ranks: np.full(len(ranks), 3.0)),
+    "t(2)": by_quantile(lambda ranks: stats.t.ppf(ranks, 2)),
+    "5 % nulls": by_quantile(with_nulls(0.05)),
+}
+TEXTS: dict[str, Law] = {
+    "2 categories": by_quantile(lambda ranks: ranks < 0.4),
+    "10 categories": by_quantile(zipf(10)),
+    "1,000 categories": by_quantile(zipf(1000)),
+}
+LAWS = {**NUMBERS, **TEXTS}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as its states have it: numbers, or counts by category."""
+
+    rows: int
+    missing: int
+    numbers: NumericDistribution | None
+    categories: dict[str, int]
+
+    @property
+    def present(self) -> int:
+        return self.rows - self.missing
+
+
+def column(law: str, values: Values) -> Column:
+    present = values[~np.isnan(values)]
+    missing = len(values) - len(present)
+    if law in TEXTS:
+        found, counts = np.unique(present, return_counts=True)
+        return Column(len(values), missing, None, dict(zip(map(str, found.tolist()), counts.tolist(), strict=True)))
+    return Column(len(values), missing, NumericDistribution.of(sketch(present), moments(present)), {})
+
+
+def sketch(values: Values) -> KllSketch:
+    builder = KllBuilder()
+    builder.update(values)
+    return builder.state()
+
+
+def moments(values: Values) -> Moments:
+    return Moments(count=len(values), minimum=float(values.min()), maximum=float(values.max()), m2=0.0)
+
+
+def compared(baseline: Column, window: Column) -> tuple[Component, ...]:
+    """The components of one column."""
+    missing = of_missing((baseline.missing, baseline.rows), (window.missing, window.rows))
+    if baseline.numbers is not None and window.numbers is not None:
+        return (*missing, *of_numbers(baseline.numbers, window.numbers))
+    return (*missing, *of_categories(baseline.categories, window.categories))
+
+
+def within(runs: int, level: float) -> int:
+    """The most runs of a probability that 99 % of the experiments stay within."""
+    return int(stats.binom.ppf(0.99, runs, level))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What was measured beside what is wanted."""
+
+    what: str
+    found: float
+    wanted: str
+    met: bool
+
+    def __str__(self) -> str:
+        return f"{'ok    ' if self.met else 'MISSED'}  {self.what:72} {self.found:10.6g}   wanted: {self.wanted}"
+
+
+def budget(full: bool) -> Iterator[Mark]:
+    """A1: tables of 100 healthy columns, alone and with something in common; runs with any drift alarm."""
+    runs, each = (720, 20) if full else (60, 10)
+    for share, of in ((0.0, "independent columns"), (0.6, "correlation of 0.6")):
+        for n, m in SIZES if full else SIZES[:3]:
+            if n > 100_000 and share:
+                continue
+            random = np.random.default_rng(SEED)
+            least = [q for _ in range(runs // each) for q in healthy_runs(random, n, m, each, share)]
+            for level in (0.05, BUDGET):
+                alarms, most = sum(q <= level for q in least), within(runs, level)
+                what = f"budget {level:.4f}: runs of {runs} with an alarm, {n:,} and {m:,} rows, {of}"
+                yield Mark(what, alarms, f"<= {most}", alarms <= most)
+
+
+def healthy_runs(random: np.random.Generator, n: int, m: int, windows: int, share: float) -> Iterator[float]:
+    """The smallest adjusted p-value of each of some windows of a baseline of 100 columns."""
+    names = [list(LAWS)[place % len(LAWS)] for place in range(100)]
+
+    def table(rows: int) -> list[Column]:
+        common = random.standard_normal(rows) if share else None
+        return [column(name, LAWS[name](random, rows, correlated(random, common, share))) for name in names]
+
+    baseline = table(n)
+    for _ in range(windows):
+        p = [combined(compared(before, after)) for before, after in zip(baseline, table(m), strict=True)]
+        yield min(adjusted(p))
+
+
+def correlated(random: np.random.Generator, common: Values | None, share: float) -> Values | None:
+    if common is None:
+        return None
+    own = random.standard_normal(len(common))
+    ranks: Values = stats.norm.cdf(math.sqrt(share) * common + math.sqrt(1 - share) * own)
+    return ranks
+
+
+def limits(full: bool) -> Iterator[Mark]:
+    """A1: suggested completeness of 12 columns, runs below any of the limits."""
+    runs = 100_000 if full else 20_000
+    for level in (0.05, BUDGET):
+        for n, m in ((1_000, 1_000), (20_000, 200), (20_000, 1_000), (1_000_000, 100_000)):
+            for share in (0.001, 0.01, 0.05, 0.3):
+                random = np.random.default_rng(SEED)
+                before, after = random.binomial(n, share, (runs, 12)), random.binomial(m, share, (runs, 12))
+                limit = functools.cache(lambda lacking: fewest_beyond_chance(lacking, n, m, level / 12) or m + 1)  # noqa: B023
+                fewest = np.vectorize(limit)(before)
+                alarms, most = int((after >= fewest).any(axis=1).sum()), within(runs, level)
+                what = f"completeness, level {level:.4f}: runs of {runs:,}, {share:.1%} nulls, {n:,} and {m:,} rows"
+                yield Mark(what, alarms, f"<= {most}", alarms <= most)
+
+
+def columns(full: bool) -> Iterator[Mark]:
+    """A2: the p-value of a column, law by law."""
+    windows, each = (20_000, 20) if full else (2_000, 10)
+    for name, law in LAWS.items():
+        for n, m in ((10_000, 200), (1_000, 1_000)):
+            random = np.random.default_rng(SEED)
+            found = []
+            for _ in range(windows // each):
+                baseline = column(name, law(random, n, None))
+                found += [combined(compared(baseline, column(name, law(random, m, None)))) for _ in range(each)]
+            for level in (0.01, 0.001):
+                share = float(np.mean(np.array(found) <= level))
+                most = within(windows, 1.2 * level) / windows
+                what = f"P(p <= {level}) of {name}, {n:,} and {m:,} rows, {windows:,} windows"
+                yield Mark(what, share, f"<= {most:.5f}", share <= most)
+            if name == "constant":
+                yield Mark("least p of a constant", min(found), "> 0.5", min(found) > 0.5)
+
+
+def shifted(by: float) -> Callable[[Values], Values]:
+    return lambda values: values + by
+
+
+CHANGES: tuple[tuple[str, str, Callable[[np.random.Generator, Values], Values]], ...] = (
+    *((name, "nothing", lambda random, values: values) for name in LAWS if name != "constant"),
+    ("normal", "mean + 0.1", lambda random, values: values + 0.1),
+    ("normal", "mean + 0.5", lambda random, values: values + 0.5),
+    ("normal", "scale * 1.25", lambda random, values: values * 1.25),
+    (
+        "lognormal",
+        "* 1000 in 5 %",
+        lambda random, values: values * np.where(random.random(len(values)) < 0.05, 1000, 1),
+    ),
+    ("flag of 10 %", "to 20 %", lambda random, values: np.where(random.random(len(values)) < 1 / 9, 1.0, values)),
+    (
+        "10 categories",
+        "a new one of 5 %",
+        lambda random, values: np.where(random.random(len(values)) < 0.05, 99, values),
+    ),
+    ("10 categories", "the first two swapped", lambda random, values: np.where(values < 2, 1 - values, values)),
+)
+
+
+def coverage(full: bool) -> Iterator[Mark]:
+    """A3: the true largest gap lies within the interval."""
+    windows = 2_000 if full else 300
+    least = int(stats.binom.ppf(0.01, windows, 0.95)) / windows
+    for name, change, changed in CHANGES:
+        random = np.random.default_rng(SEED)
+        law = LAWS[name]
+        large = [law(random, 2_000_000, None), changed(random, law(random, 2_000_000, None))]
+        true = gap(*(column(name, values) if name in TEXTS else exact(values) for values in large))
+        for n, m in ((10_000, 200), (1_000, 1_000), (50_000, 10_000)):
+            inside = 0
+            for _ in range(windows):
+                sides = column(name, law(random, n, None)), column(name, changed(random, law(random, m, None)))
+                samples = Samples(sides[0].present, sides[1].present, sum(s.numbers.error for s in sides if s.numbers))
+                low, high = distance_interval(gap(*sides), samples)
+                inside += low - 0.002 <= true <= high + 0.002  # the true one is of two million rows
+            share = inside / windows
+            yield Mark(f"covered: {name}, {change}, {n:,} and {m:,} rows", share, f">= {least:.3f}", share >= least)
+
+
+def exact(values: Values) -> Column:
+    present = values[~np.isnan(values)]
+    return Column(len(values), len(values) - len(present), NumericDistribution((np.sort(present),)), {})
+
+
+def gap(baseline: Column, window: Column) -> float:
+    if baseline.numbers is None or window.numbers is None:
+        before, after = category_cells(baseline.categories, window.categories)
+        return float(np.abs(before / before.sum() - after / after.sum()).max())
+    b, w = baseline.numbers.step_cdf(), window.numbers.step_cdf()
+    values = np.union1d(b.values, w.values)
+    return float(np.abs(b.shares_at(values) - w.shares_at(values)).max())
+
+
+def found(full: bool) -> Iterator[Mark]:
+    """A4: the smallest change that is printed is found, half of it is not; one of 100 columns, 50,000 rows of baseline."""
+    windows, tables = 200 if full else 50, 100
+    for m in (200, 1_000, 10_000):
+        random = np.random.default_rng(SEED)
+        samples = Samples(50_000, m, sketch(random.random(50_000)).error + sketch(random.random(m)).error)
+        shift, share = smallest_shift(samples, BUDGET, tables), smallest_share(0.1, Samples(50_000, m), BUDGET, tables)
+        for part, low, high in ((1.0, 0.8, 0.97), (0.5, 0.0, 0.25)):
+            cases = (
+                (f"{part * shift:.3f} sd", "normal", part * shift, 0.0),
+                (f"flag of 10 % to {0.1 + part * (share - 0.1):.1%}", "flag of 10 %", 0.0, part * (share - 0.1)),
+            )
+            for what, name, by, more in cases:
+                seen = 0
+                for _ in range(windows):
+                    values = [LAWS[name](random, rows, None) for rows in (50_000, m)]
+                    if name == "normal":
+                        values[1] += by
+                    else:
+                        values[1] = (random.random(m) < 0.1 + more).astype(float)
+                    p = combined(compared(*(column(name, side) for side in values)))
+                    seen += p * tables <= BUDGET
+                power = seen / windows
+                slack = 2.33 * math.sqrt(0.9 * 0.1 / windows) if windows < 200 else 0.0
+                mark = low - slack <= power <= high + slack
+                yield Mark(f"found: {what}, {m:,} rows", power, f"{low} to {high}", mark)
+
+
+def clustered(full: bool) -> Iterator[Mark]:
+    """A6: sessions of 1 to 40 equal rows, of which nothing is known without earlier windows. No mark: the reason for 4.2a."""
+    windows = 200 if full else 30
+    for m in (1_000, 10_000):
+        random = np.random.default_rng(SEED)
+        alarms = robust = 0
+        for _ in range(windows):
+            baseline, window = (column("normal", sessions(random, rows)) for rows in (20_000, m))
+            alarms += combined(compared(baseline, window)) <= BUDGET
+            robust += gap(baseline, window) - 1.8 * math.sqrt(1 / 20_000 + 1 / m) > 0.1
+        print(f"        clustered rows, windows of {m:,}: of {windows} p-values alarm in {alarms}, Robust in {robust}")
+    yield from ()
+
+
+def sessions(random: np.random.Generator, rows: int) -> Values:
+    lengths = random.integers(1, 41, rows)
+    return np.repeat(random.standard_normal(rows), lengths)[:rows]
+
+
+PARTS = {part.__name__: part for part in (budget, limits, columns, coverage, found, clustered)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--full", action="store_true", help="the counts of the marks; without it a tenth of them or less"
+    )
+    parser.add_argument("--only", choices=PARTS, action="append", help="a part of it")
+    asked = parser.parse_args()
+    missed = 0
+    for name in asked.only or PARTS:
+        began = time.perf_counter()
+        for mark in PARTS[name](asked.full):
+            missed += not mark.met
+            print(mark, flush=True)
+        print(f"{name}: {time.perf_counter() - began:.0f} s\n", flush=True)
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

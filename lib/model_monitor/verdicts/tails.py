@@ -1,0 +1,53 @@
+"""How rare a count is, if two samples are parts of one: the tails of the hypergeometric distribution, many at once. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model_monitor.drift.distributions import Counts
+
+LARGE = 1000.0
+"""Above this standard deviation of a count its tail is a normal one; the difference is below 3 % at five deviations."""
+
+REACH, LEAST_REACH = 10, 40
+"""So many standard deviations beyond a count, and at least so many counts, hold its tail to all digits of a double."""
+
+
+def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
+    """Probability that a sample has so many of a cell or more, for each cell; 1 for what it has no more of than its share.
+
+    totals: of the cell in both samples together. counts: of the cell in the sample. size, of: rows of the sample, and of both.
+    """
+    from scipy.special import gammaln, ndtr
+
+    tails = np.ones(len(totals))
+    share = size / of
+    more = counts > totals * share
+    deviations = np.sqrt(totals * share * (1 - share) * (of - totals) / max(of - 1, 1))
+    large, few = more & (deviations > LARGE), more & (deviations <= LARGE)
+    tails[large] = ndtr((totals[large] * share - counts[large] + 0.5) / deviations[large])
+    if few.any():
+        t, x = totals[few], counts[few]
+        terms = min((np.minimum(t, size) - x).max(), REACH * deviations[few].max() + LEAST_REACH)
+        k = x[:, None] + np.arange(int(terms))
+        ratios = (t[:, None] - k) * (size - k) / ((k + 1) * (of - t[:, None] - size + k + 1))
+        beyond = 1 + np.cumprod(np.maximum(ratios, 0.0), axis=1).sum(axis=1)
+
+        def ways(among: Counts | float, chosen: Counts | float) -> Counts:
+            logarithm: Counts = gammaln(among + 1) - gammaln(chosen + 1) - gammaln(np.subtract(among, chosen) + 1)
+            return logarithm
+
+        first = ways(t, x) + ways(of - t, size - x) - ways(of, size)
+        tails[few] = np.exp(first) * beyond
+    least: Counts = np.minimum(tails, 1.0)
+    return least
+
+
+def two_sided(totals: Counts, counts: Counts, n: float, m: float) -> Counts:
+    """p-value of each cell: `counts` of its `totals` are among the m values of the window, the others among the baseline's n.
+
+    Exact for exchangeable rows. Source: D4.1, "cell p"; Fisher 1935, "The logic of inductive inference".
+    """
+    in_window, in_baseline = rarer(totals, counts, m, n + m), rarer(totals, totals - counts, n, n + m)
+    p: Counts = np.minimum(2 * np.minimum(in_window, in_baseline), 1.0)
+    return p

@@ -1,0 +1,159 @@
+"""The tests of one column: silent where nothing changed, loud where something did. Counts of windows have binomial bounds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from model_monitor.drift import NumericDistribution
+from model_monitor.states import Moments
+from model_monitor.states.kll import KllBuilder
+from model_monitor.verdicts import Component, adjusted, combined, of_categories, of_missing, of_numbers, shared
+
+WINDOWS = 400
+
+NUMBERS = {
+    "normal": lambda random, rows: random.normal(size=rows),
+    "lognormal": lambda random, rows: random.lognormal(size=rows),
+    "80 % zeros": lambda random, rows: np.where(random.random(rows) < 0.8, 0.0, random.lognormal(size=rows)),
+    "counts": lambda random, rows: random.poisson(3, rows).astype(float),
+    "a flag": lambda random, rows: (random.random(rows) < 0.1).astype(float),
+    "heavy tails": lambda random, rows: random.standard_t(2, rows),
+}
+
+
+def numbers(values):
+    builder = KllBuilder()
+    builder.update(np.asarray(values, dtype=float))
+    moments = Moments(count=len(values), minimum=float(min(values)), maximum=float(max(values)), m2=0.0)
+    return NumericDistribution.of(builder.state(), moments)
+
+
+def texts(values):
+    found, counts = np.unique(values, return_counts=True)
+    return dict(zip(map(str, found.tolist()), counts.tolist(), strict=True))
+
+
+def component(components, name):
+    return next(found for found in components if found.name == name)
+
+
+@pytest.mark.parametrize("law", NUMBERS)
+@pytest.mark.parametrize(("n", "m"), [(5_000, 200), (500, 500)])
+def test_healthy_windows_of_numbers_are_as_rarely_unlikely_as_they_should(law, n, m):
+    random = np.random.default_rng(7)
+    draw = NUMBERS[law]
+    p = [combined(of_numbers(numbers(draw(random, n)), numbers(draw(random, m)))) for _ in range(WINDOWS)]
+
+    for level in (0.1, 0.01):
+        assert sum(found <= level for found in p) <= stats.binom.ppf(0.999, WINDOWS, level)
+
+
+def test_healthy_windows_of_texts_are_as_rarely_unlikely_as_they_should():
+    random = np.random.default_rng(7)
+    shares = 1 / np.arange(1, 41) ** 1.1
+    draws = [[texts(random.choice(40, rows, p=shares / shares.sum())) for rows in (4_000, 300)] for _ in range(WINDOWS)]
+    p = [combined(of_categories(*sides)) for sides in draws]
+
+    for level in (0.1, 0.01):
+        assert sum(found <= level for found in p) <= stats.binom.ppf(0.999, WINDOWS, level)
+
+
+def test_constants_never_differ_from_themselves():
+    assert combined(of_numbers(numbers([3.0] * 500), numbers([3.0] * 70))) >= 0.75
+    assert combined(of_categories({"x": 500}, {"x": 70})) >= 0.75
+
+
+def test_a_constant_that_changes_is_certain():
+    assert combined(of_numbers(numbers([3.0] * 500), numbers([4.0] * 70))) < 1e-12
+    assert combined(of_categories({"x": 500}, {"y": 70})) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        pytest.param("location", lambda values, random: values + 0.5, id="half a deviation"),
+        pytest.param("spread", lambda values, random: values * 1.5, id="half as much again"),
+        pytest.param("ks", lambda values, random: values + 0.5, id="a gap"),
+        pytest.param(
+            "cell", lambda values, random: np.where(random.random(len(values)) < 0.02, -9.0, values), id="a sentinel"
+        ),
+        pytest.param(
+            "range", lambda values, random: np.where(random.random(len(values)) < 0.05, 1e3, values), id="outside"
+        ),
+    ],
+)
+def test_each_change_has_the_component_that_sees_it(what, change):
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        baseline = numbers(random.normal(size=20_000))
+        found = of_numbers(baseline, numbers(change(random.normal(size=1_000), random)))
+
+        assert component(found, what).p < 1e-6
+        assert combined(found) < 1e-5
+
+
+def test_what_is_significant_and_small_is_no_alarm():
+    # 1 % of a deviation is beyond doubt in a million rows, and moves no share by 0.02
+    quantiles = stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
+    sides = NumericDistribution((quantiles,)), NumericDistribution((quantiles + 0.01,))
+
+    assert combined(of_numbers(*sides)) >= 0.75
+
+
+def test_a_rare_category_that_doubles_counts_and_one_that_moves_a_little_does_not():
+    assert component(of_categories({"a": 99_500, "b": 500}, {"a": 98_500, "b": 1_500}), "cell").p < 1e-20
+    assert component(of_categories({"a": 99_500, "b": 500}, {"a": 99_300, "b": 700}), "cell").p == 1
+
+
+def test_the_chi_square_is_scipys_where_no_cell_is_rare():
+    # 2,000 a side in two cells: the guard for rare cells is all that differs, and widens it
+    found = component(of_categories({"a": 1_000, "b": 1_000}, {"a": 1_120, "b": 880}), "chi2")
+    scipys = stats.chi2_contingency([[1_000, 1_000], [1_120, 880]], correction=False).pvalue
+
+    assert scipys < found.p < 1.5 * scipys
+
+
+def test_the_cell_test_is_fishers():
+    found = component(of_categories({"a": 950, "b": 50}, {"a": 80, "b": 20}), "cell")
+
+    assert found.p == pytest.approx(2 * stats.hypergeom.sf(19, 1_100, 70, 100))
+    assert found.effect == pytest.approx(0.15)
+
+
+def test_missing_values_are_a_component_if_there_are_any():
+    assert of_missing((0, 100), (0, 50)) == ()
+    (found,) = of_missing((50, 1_000), (20, 100))
+    assert found.p == pytest.approx(2 * stats.hypergeom.sf(19, 1_100, 70, 100))
+
+
+def test_infinities_are_values_beyond_all_others():
+    baseline = NumericDistribution((np.arange(1_000.0),))
+    window = NumericDistribution((np.arange(0.0, 1_000, 20),), positive_infinite=30)
+
+    assert component(of_numbers(baseline, window), "range").p < 1e-20
+
+
+def test_components_are_combined_by_cauchys_rule():
+    # one p alone is itself; of two equal ones the mean is the same
+    assert combined([Component("a", 0.01, 1.0)]) == pytest.approx(0.01)
+    assert combined([Component("a", 0.01, 1.0), Component("b", 0.01, 1.0)]) == pytest.approx(0.01)
+    assert combined([Component("a", 1e-200, 1.0), Component("b", 1.0, 0.0)]) == pytest.approx(2e-200)
+    assert combined([]) == 1.0
+
+
+def test_adjusted_p_values_are_scipys():
+    found = [0.01, 0.5, 0.02, 0.9, 0.02, 0.0]
+
+    assert adjusted(found) == pytest.approx(stats.false_discovery_control(found))
+    assert adjusted([]) == []
+
+
+def test_the_shares_of_a_budget_add_up_to_it():
+    ledger = shared(1 / 720, ("drift", "completeness", "contents"))
+
+    assert math.fsum(ledger.values()) == pytest.approx(1 / 720, rel=1e-12)
+    assert len(set(ledger.values())) == 1

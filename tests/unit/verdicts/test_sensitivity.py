@@ -1,0 +1,72 @@
+"""What could have been seen: figures of the method's own page, and windows that are drawn."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from model_monitor.drift import NumericDistribution
+from model_monitor.verdicts import (
+    BUDGET,
+    Samples,
+    combined,
+    distance_interval,
+    of_numbers,
+    smallest_share,
+    smallest_shift,
+)
+
+
+@pytest.mark.parametrize(("rows", "shift", "share"), [(200, 0.445, 0.240), (1_000, 0.198, 0.160)])
+def test_the_smallest_changes_are_those_of_the_formula(rows, shift, share):
+    # by hand: z(b / 1400) = 4.64..; s = sqrt((1/50000 + 1/rows) / 12)
+    samples = Samples(50_000, rows)
+
+    assert smallest_shift(samples, BUDGET, 100) == pytest.approx(shift, abs=1e-3)
+    assert smallest_share(0.1, samples, BUDGET, 100) == pytest.approx(share, abs=1e-3)
+
+
+def test_large_windows_are_ruled_by_the_least_effect():
+    samples = Samples(10**9, 10**9)
+
+    # a shift by d of the ranks is sqrt(2) * Phi^-1(0.52) deviations
+    assert smallest_shift(samples, BUDGET, 100) == pytest.approx(math.sqrt(2) * stats.norm.ppf(0.52), rel=1e-2)
+    assert smallest_share(0.3, samples, BUDGET, 100) == pytest.approx(0.32, abs=1e-3)
+
+
+def test_too_few_values_see_nothing():
+    assert smallest_shift(Samples(50_000, 3), BUDGET, 100) == math.inf
+    assert smallest_share(0.5, Samples(50_000, 3), BUDGET, 100) == 1.0
+
+
+def test_what_varies_more_is_seen_later_and_known_less():
+    samples = Samples(50_000, 1_000)
+
+    assert smallest_shift(samples, BUDGET, 100, phi=4) > 1.9 * smallest_shift(samples, BUDGET, 100)
+    assert smallest_share(0.1, samples, BUDGET, 100, phi=4) > smallest_share(0.1, samples, BUDGET, 100)
+    low, high = distance_interval(0.5, samples, phi=4)
+    assert high - low == pytest.approx(4 * 1.3581 * math.sqrt(1 / 50_000 + 1 / 1_000))
+
+
+def test_the_interval_ends_where_distances_do_and_counts_the_sketches_error():
+    assert distance_interval(0.01, Samples(100, 100)) == pytest.approx((0.0, 0.01 + 1.3581 * math.sqrt(0.02)))
+    assert distance_interval(0.99, Samples(100, 100))[1] == 1.0
+    assert distance_interval(0.5, Samples(10**8, 10**8, 0.01)) == pytest.approx((0.49, 0.51), abs=2e-4)
+
+
+def test_a_change_of_the_printed_size_is_found_and_half_of_it_hardly_ever():
+    random, windows, rows = np.random.default_rng(5), 60, 400
+    shift = smallest_shift(Samples(2_000, rows), BUDGET, 50)
+
+    def found(by):
+        sides = [
+            (NumericDistribution((random.normal(size=2_000),)), NumericDistribution((random.normal(by, size=rows),)))
+            for _ in range(windows)
+        ]
+        return sum(combined(of_numbers(*side)) * 50 <= BUDGET for side in sides)
+
+    assert found(shift) >= stats.binom.ppf(0.001, windows, 0.8)
+    assert found(shift / 2) <= stats.binom.ppf(0.999, windows, 0.25)
