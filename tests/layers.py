@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "states": {"errors", "registry"},
     "drift": {"errors", "registry", "states"},
     "verdicts": {"drift"},
-    "documents": {"errors", "registry", "drift"},
+    "documents": {"errors", "registry", "drift", "verdicts"},
     "runs/protocol": {"documents", "states"},
     "runs/judging": {"documents"},
     "data_quality": {

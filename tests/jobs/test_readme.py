@@ -115,10 +115,16 @@ def test_the_readmes_excerpt_of_the_constraints_is_what_comes_out(baselined, clo
     assert features(clone / "orders-baseline" / "constraints.json")["country"] == shown
 
 
-def test_the_first_thing_that_people_stumble_over_is_as_the_readme_says(baselined, clone):
-    day = features(clone / "orders-baseline" / "constraints.json")["day"]
+@pytest.mark.parametrize(
+    ("name", "why"), [("order_id", "most of its values occur once"), ("day", "its values are dates")]
+)
+def test_keys_and_dates_get_no_domain_and_a_reason_as_the_readme_says(baselined, clone, name, why):
+    feature = features(clone / "orders-baseline" / "constraints.json")[name]
 
-    assert sorted(day["string_constraints"]["domains"]) == ["2026-03-01", "2026-03-02"]
+    assert "string_constraints" not in feature
+    drift = feature["monitoring_config_overrides"]["distribution_constraints"]
+    assert drift["perform_comparison"] == "Disabled"
+    assert drift["reason"].startswith(why)
 
 
 def test_every_file_that_came_out_is_documented(baselined, clone):

@@ -71,7 +71,9 @@ class BiasMonitor:
     def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
         return (report_of(analysis),)
 
-    def known(self, constraints: BiasReport, statistics: None, state: State | None) -> BiasBaseline:
+    def known(
+        self, constraints: BiasReport, statistics: None, state: State | None, suggested: BiasReport | None = None
+    ) -> BiasBaseline:
         if state is not None and not isinstance(state, Contingency):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
         return BiasBaseline(constraints)

@@ -26,6 +26,7 @@ from model_monitor.configuration.options import (
     Option,
     as_compatible,
     at_least_the_datapoints,
+    chance,
     data_format,
     destinations,
     duration,
@@ -51,7 +52,7 @@ from model_monitor.configuration.s3 import S3Encryption, only_with_kms
 from model_monitor.data_quality.comparison import COLUMNS
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS
-from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS
+from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS, Rows
 from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.model_quality.tolerance import Tolerance
 from model_monitor.outputs.notices.destinations import SPELLINGS, Destination
@@ -496,6 +497,26 @@ class JobConfig(BaseModel):
         ),
     ] = DEFAULT_SETTINGS.domain_content_threshold
 
+    false_alarm_budget: Annotated[
+        float,
+        chance,
+        _suggestion(
+            "Share of the healthy runs that may have any violation; written into the suggested constraints.",
+            "SHARE",
+            default="1/720",
+        ),
+    ] = DEFAULT_SETTINGS.false_alarm_budget
+
+    rows: Annotated[
+        Rows,
+        member_of(Rows),
+        _suggestion(
+            "How rows depend on each other: clustered, as those of one user do, or independent, so that small drifts are seen; "
+            "written into the suggested constraints.",
+            "clustered|independent",
+        ),
+    ] = DEFAULT_SETTINGS.rows
+
     max_domain_size: Annotated[
         int,
         whole,
@@ -580,11 +601,11 @@ class JobConfig(BaseModel):
         int | None,
         whole,
         Option(
-            "Rows that a window will have at least: what --tolerance interval allows for.",
+            "Rows that a window will have at least: what suggested limits allow for.",
             "NUMBER",
             ours=True,
             jobs=_ANALYSER,
-            analyses=_MODEL_QUALITY,
+            analyses=(*_DATA_QUALITY, *_MODEL_QUALITY),
             default="as many as the baseline",
         ),
     ] = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
 from model_monitor.documents.constraints import Constraints
@@ -13,10 +13,14 @@ from model_monitor.states import Profile
 
 @dataclass(frozen=True, slots=True)
 class QualityBaseline:
-    """What later data is held against. distributions: by feature; a feature without one has its drift not judged."""
+    """What later data is held against. distributions: by feature; a feature without one has its drift not judged.
+
+    suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
+    """
 
     constraints: Constraints
     distributions: Mapping[str, FeatureDistribution]
+    suggested: Constraints | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -26,11 +30,15 @@ class QualityBaseline:
     def without(self, excluded: Collection[str]) -> QualityBaseline:
         """The baseline without some of its features."""
         kept = tuple(feature for feature in self.constraints.features if feature.name not in excluded)
-        return QualityBaseline(self.constraints.model_copy(update={"features": kept}), self.distributions)
+        return replace(self, constraints=self.constraints.model_copy(update={"features": kept}))
 
     @classmethod
     def made_of(
-        cls, constraints: Constraints, statistics: Statistics | None = None, profile: Profile | None = None
+        cls,
+        constraints: Constraints,
+        statistics: Statistics | None = None,
+        profile: Profile | None = None,
+        suggested: Constraints | None = None,
     ) -> QualityBaseline:
         """The baseline that documents and states describe together.
 
@@ -39,4 +47,4 @@ class QualityBaseline:
         stated = from_statistics(statistics) if statistics is not None else {}
         kept = from_profile(profile) if profile is not None else {}
         told = {name: distribution for name, distribution in stated.items() if distribution.reason is None}
-        return cls(constraints, {**stated, **kept, **told})
+        return cls(constraints, {**stated, **kept, **told}, suggested)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from model_monitor.data_quality.calibration import Calibration
 from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings
 from model_monitor.drift import Ties
@@ -16,6 +17,8 @@ from model_monitor.states import FeatureProfile, Profile
 
 COLUMNS = ("name", "exact")
 """How the columns of data and baseline are held against each other, if both have names."""
+CALIBRATED_METHODS = ("Robust", "LInfinity")
+"""The methods that a suggested baseline has; whoever names another one asks for it."""
 
 NO_BASELINE = "neither statistics nor states of it were given"
 NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
@@ -30,7 +33,8 @@ class FeatureComparison:
     """One feature of constraints.json.
 
     settings: the ones in force for it. current: a profile of no rows if the current data has no such feature; then
-    unmatched says why. ties, exact_classes: as in `Comparison`.
+    unmatched says why. ties, exact_classes: as in `Comparison`. suggested: the constraints that the baseline's run suggested.
+    calibration: what chance may do to this run; None where it is not allowed for.
     """
 
     constraints: FeatureConstraints
@@ -40,6 +44,32 @@ class FeatureComparison:
     unmatched: str | None = None
     ties: Ties = Ties.SUMMED
     exact_classes: bool = False
+    suggested: FeatureConstraints | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there is anything to judge, and somebody wants it judged."""
+        return not self.unmatched and self.settings.evaluate_constraints
+
+    @property
+    def is_drift_calibrated(self) -> bool:
+        """Whether drift allows for chance. A method of another kind, or what somebody wrote into the feature's own settings, is
+        asked for and judged by its threshold.
+        """
+        settings = self.settings
+        method = settings.comparison_method if self.baseline.is_numeric else settings.categorical_drift_method
+        written = any(config.distribution_constraints for config in self.constraints.overrides.values())
+        return self.is_compared and settings.perform_comparison and method in CALIBRATED_METHODS and not written
+
+    def is_suggested(self, limit: str) -> bool:
+        """Whether a limit, called as in the settings, is still the one that the baseline's run suggested."""
+        own = self.suggested
+        if not self.is_compared or own is None or own.domains != self.constraints.domains:
+            return False
+        if limit == "completeness":
+            return own.completeness is not None and own.completeness == self.constraints.completeness
+        return any(getattr(config, limit) == getattr(self.settings, limit) for config in own.overrides.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +80,7 @@ class Comparison:
     (`distributions.from_statistics`, `from_profile`). current_columns: how many columns the records have; None: as many as
     `current`. are_told: whether it is known which column is which; if not, and there is another number of them, no feature is
     judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
-    type holds what fits in it (C11.32).
+    type holds what fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows.
     """
 
     constraints: Constraints
@@ -60,6 +90,7 @@ class Comparison:
     are_told: bool = True
     ties: Ties = Ties.SUMMED
     exact_classes: bool = False
+    suggested: Constraints | None = None
 
     @property
     def num_current_columns(self) -> int:
@@ -90,6 +121,7 @@ class Comparison:
     def features(self) -> Iterator[FeatureComparison]:
         """Every feature of constraints.json, in its order."""
         current = {feature.name: feature for feature in reversed(self.current.features)}  # the first of a name counts
+        suggested = {feature.name: feature for feature in self.suggested.features} if self.suggested is not None else {}
         for constraints in self.constraints.features:
             profile = current.get(constraints.name)
             yield FeatureComparison(
@@ -100,6 +132,7 @@ class Comparison:
                 self._unmatched(profile),
                 self.ties,
                 self.exact_classes,
+                suggested.get(constraints.name),
             )
 
     def _unknown(self, constraints: FeatureConstraints) -> FeatureDistribution:

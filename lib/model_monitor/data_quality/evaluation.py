@@ -7,8 +7,10 @@ violations_of(results).to_json()
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from model_monitor.data_quality import checks
+from model_monitor.data_quality.calibrating import calibration_of
 from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.documents.check_results import CheckResult
@@ -29,7 +31,9 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     where a column can't be told, neither is.
     Source: C11.4, C11.20.
     """
-    return (*_of_data_set(comparison), *(result for feature in comparison.features() for result in _of(feature)))
+    calibration = calibration_of(comparison)
+    features = (replace(feature, calibration=calibration) for feature in comparison.features())
+    return (*_of_data_set(comparison), *(result for feature in features for result in _of(feature)))
 
 
 def violations_of(results: Iterable[CheckResult]) -> Violations:

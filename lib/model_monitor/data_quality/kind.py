@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from model_monitor.configuration.options import AnalysisType
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.documents.constraints import MonitoringSettings
+from model_monitor.documents.constraints import MonitoringSettings, Verdicts
 from model_monitor.history import baselines
 from model_monitor.runs.kind import Kind, Scanned
 from model_monitor.runs.protocol import Monitor, StoredBaseline
@@ -34,11 +34,15 @@ def _monitor(config: JobConfig) -> Monitor:
             comparison_method=config.comparison_method,
             categorical_comparison_threshold=config.categorical_comparison_threshold,
             categorical_drift_method=config.categorical_drift_method,
+            verdicts=Verdicts.NONE if config.replays_service else Verdicts.CALIBRATED,
+            false_alarm_budget=config.false_alarm_budget,
+            rows=config.rows,
         ),
         with_sketches=config.with_sketches,
         max_domain_size=config.max_domain_size,
         accept_exponents=config.takes_exponents,
         as_service=config.replays_service,
+        window_rows=config.window_rows,
         column_metrics=config.column_metrics,
         columns=config.columns or "name",
     )

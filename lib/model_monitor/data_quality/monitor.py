@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from model_monitor.data_quality.baseline import QualityBaseline
+from model_monitor.data_quality.calibrating import ledger_of
 from model_monitor.data_quality.comparison import COLUMNS, Comparison
 from model_monitor.data_quality.evaluation import check_all, violations_of
 from model_monitor.data_quality.hinting import all_hints
 from model_monitor.data_quality.hints import Seen
 from model_monitor.data_quality.published import published_metrics
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
-from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
-from model_monitor.documents.check_results import CheckResult, Hint
-from model_monitor.documents.constraints import Constraints, MonitoringSettings
+from model_monitor.data_quality.suggestion import CALIBRATED_SETTINGS, suggest
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
+from model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
 from model_monitor.documents.document import Document
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import Table, as_rows
@@ -39,7 +40,8 @@ class DataQualityMonitor:
     Parameters
     ----------
     settings : MonitoringSettings, optional
-        The `monitoring_config` of a suggested baseline: thresholds and methods.
+        The `monitoring_config` of a suggested baseline: thresholds and methods. By default its limits leave room for chance;
+        with `as_service` none does.
     with_sketches : bool, optional
         Whether statistics.json holds the KLL sketches. By default it does up to 300 features.
     max_domain_size : int
@@ -48,6 +50,8 @@ class DataQualityMonitor:
         Whether the text `1e-5` is a number.
     as_service : bool, default False
         Check as the service did: exact classes of types, its distance that loses ties.
+    window_rows : int, optional
+        Rows that a later window has at least, which suggested limits allow for. By default as many as the baseline.
     column_metrics : tuple of str, optional
         Names of further metrics of numeric features, such as `skewness`, which statistics.json then shows.
     columns : {"name", "exact"}
@@ -65,11 +69,12 @@ class DataQualityMonitor:
     CONSTRAINTS: ClassVar[type[Document]] = Constraints
     STATISTICS: ClassVar[type[Document] | None] = Statistics
 
-    settings: MonitoringSettings = DEFAULT_SETTINGS
+    settings: MonitoringSettings = CALIBRATED_SETTINGS
     with_sketches: bool | None = None
     max_domain_size: int = MAX_DOMAIN_SIZE
     accept_exponents: bool = True
     as_service: bool = False
+    window_rows: int | None = None
     column_metrics: tuple[str, ...] = ()
     columns: str = "name"
 
@@ -98,17 +103,27 @@ class DataQualityMonitor:
         return statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
 
     def constraints(self, profile: Profile) -> Constraints:
-        return suggest(profile, self.settings, max_domain_size=self.max_domain_size)
+        settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
+        return suggest(profile, settings, max_domain_size=self.max_domain_size, window_rows=self.window_rows)
 
-    def known(self, constraints: Constraints, statistics: Statistics | None, state: State | None) -> QualityBaseline:
+    def known(
+        self,
+        constraints: Constraints,
+        statistics: Statistics | None,
+        state: State | None,
+        suggested: Constraints | None = None,
+    ) -> QualityBaseline:
         if state is not None and not isinstance(state, Profile):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
-        return QualityBaseline.made_of(constraints, statistics, state)
+        return QualityBaseline.made_of(constraints, statistics, state, suggested)
 
     def check(
         self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: QualityBaseline, layout: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
         return check_all(self._comparison(profile, known, layout))
+
+    def budget(self, profile: Profile, known: QualityBaseline) -> BudgetLedger | None:
+        return ledger_of(self._comparison(profile, known))
 
     def hints(self, profile: Profile, layout: Layout, known: QualityBaseline | None) -> tuple[Hint, ...]:
         """What looks wrong with the data; nothing where the service is replayed."""
@@ -116,7 +131,7 @@ class DataQualityMonitor:
             return ()
         return all_hints(Seen(profile, layout, self._comparison(profile, known, layout) if known is not None else None))
 
-    def _comparison(self, profile: Profile, known: QualityBaseline, layout: Layout) -> Comparison:
+    def _comparison(self, profile: Profile, known: QualityBaseline, layout: Layout = TOLD) -> Comparison:
         return Comparison(
             known.constraints,
             profile,
@@ -124,6 +139,7 @@ class DataQualityMonitor:
             are_told=layout.is_matched and not self.exact_columns,
             ties=Ties.LOST if self.as_service else Ties.SUMMED,
             exact_classes=self.as_service,
+            suggested=known.suggested,
         )
 
     def means(self, profile: Profile, known: QualityBaseline) -> dict[str, tuple[float, float]]:

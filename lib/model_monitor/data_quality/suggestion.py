@@ -6,8 +6,10 @@ Every rule is made so that a data set passes the constraints suggested from it. 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from model_monitor.data_quality.room import DRIFT, FAMILIES, with_room
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, domain_of
 from model_monitor.documents.constraints import (
     Constraints,
@@ -15,10 +17,13 @@ from model_monitor.documents.constraints import (
     MonitoringSettings,
     NumConstraints,
     StringConstraints,
+    Verdicts,
 )
 from model_monitor.documents.statistics import InferredType
+from model_monitor.drift import CATEGORICAL_METHODS
 from model_monitor.registry import Registry
 from model_monitor.states import FeatureProfile, Profile
+from model_monitor.verdicts import shared
 
 Rule = Callable[[FeatureProfile, int], Mapping[str, Any]]
 """Members of a feature's constraints, suggested from its profile and the largest size of a domain; none if none fit."""
@@ -29,15 +34,23 @@ COMPARISON_METHOD = "Robust"
 """How a new baseline asks for drift to be measured (docs/decisions/0005-comparison-method.md)."""
 
 DEFAULT_SETTINGS = MonitoringSettings(comparison_method=COMPARISON_METHOD)
-"""The `monitoring_config` of a new baseline (G12)."""
+"""The `monitoring_config` of the service's new baselines (G12)."""
+
+CALIBRATED_SETTINGS = replace(DEFAULT_SETTINGS, verdicts=Verdicts.CALIBRATED)
+"""Ours, whose limits leave room for chance (docs/decisions/0042-verdicts.md)."""
 
 
 def suggest(
-    profile: Profile, settings: MonitoringSettings = DEFAULT_SETTINGS, *, max_domain_size: int = MAX_DOMAIN_SIZE
+    profile: Profile,
+    settings: MonitoringSettings = DEFAULT_SETTINGS,
+    *,
+    max_domain_size: int = MAX_DOMAIN_SIZE,
+    window_rows: int | None = None,
 ) -> Constraints:
-    """The constraints that a data set with this profile passes.
+    """The constraints that a data set with this profile passes, and other healthy ones if the settings are calibrated.
 
-    Source: C4.2, G11 and G12.
+    window_rows: of a later window; None: as many as here.
+    Source: C4.2, G11 and G12; D4.6.
     """
     features = []
     for feature in profile.features:
@@ -45,7 +58,20 @@ def suggest(
         for rule in SUGGESTIONS.values():
             members |= rule(feature, max_domain_size)
         features.append(FeatureConstraints(name=feature.name, **members))
+    if settings.is_calibrated:
+        features = list(with_room(zip(features, profile.features, strict=True), settings, window_rows))
+        settings = _with_level(settings, len(features))
     return Constraints(features=tuple(features), monitoring_config=settings.as_config())
+
+
+def _with_level(settings: MonitoringSettings, features: int) -> MonitoringSettings:
+    """The limit of a p-value is the level of the family, for each feature, unless the caller chose another one."""
+    method = CATEGORICAL_METHODS.get(settings.categorical_drift_method)
+    usual = settings.categorical_comparison_threshold == method.facts["threshold"]
+    if method.facts["higher_is_more"] or not usual:
+        return settings
+    level = shared(settings.false_alarm_budget, FAMILIES)[DRIFT] / max(features, 1)
+    return replace(settings, categorical_comparison_threshold=level)
 
 
 @SUGGESTIONS.register("inferred_type")

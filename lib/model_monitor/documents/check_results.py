@@ -22,7 +22,7 @@ class CheckStatus(Enum):
     PASSED = "passed"
     NOT_JUDGED = "not judged"
     CANNOT_TELL = "cannot tell"
-    """There are too few rows to tell; model quality only."""
+    """Nothing broke a limit, and something may have changed that so few rows, or so little history, can't show."""
 
 
 class CheckResult(Section):
@@ -35,6 +35,11 @@ class CheckResult(Section):
     constraints.json calls it. ties: `lost` if equal values were counted once, as the service did. statistic,
     degrees_of_freedom: of a test that has them. reason: why the check is not judged, or what else has to be known of its
     status. description: the violation's text, None unless violated.
+
+    Where chance is allowed for: p: of the check's own test; adjusted_p: for the columns that were tested with it. component: the
+    test of a column that is least likely by chance; effect: how large what it saw is, as a share. distance: the largest gap
+    between both distributions; distance_low, distance_high: of the interval that has the true one. smallest_change: what is
+    found nine times in ten, of numbers a shift in standard deviations, of texts a difference of shares.
     """
 
     feature: Name | None = None
@@ -51,6 +56,14 @@ class CheckResult(Section):
     ties: Name | None = None
     statistic: UndefinableNumber = None
     degrees_of_freedom: Count | None = None
+    p: UndefinableNumber = None
+    adjusted_p: UndefinableNumber = None
+    component: Name | None = None
+    effect: UndefinableNumber = None
+    distance: UndefinableNumber = None
+    distance_low: UndefinableNumber = None
+    distance_high: UndefinableNumber = None
+    smallest_change: UndefinableNumber = None
     reason: Name | None = None
     description: Name | None = None
 
@@ -63,10 +76,26 @@ class Hint(Section):
     description: Name
 
 
+class Family(Section):
+    """Checks that share a part of the budget. level: that part. tests: how many checks share it."""
+
+    family: Name
+    level: Number
+    tests: Count
+
+
+class BudgetLedger(Section):
+    """Who may raise how many false alarms: the levels of the families add up to the budget. rows: as constraints.json has it."""
+
+    false_alarm_budget: Number
+    rows: Name
+    families: tuple[Family, ...]
+
+
 class CheckResults(Document):
     """checks.json; the data set's own checks first, then by feature in the order of constraints.json, then by check.
 
-    hints: None if there are none.
+    budget: None where chance is not allowed for. hints: None if there are none.
     """
 
     FILE_NAME: ClassVar[str] = "checks.json"
@@ -78,5 +107,6 @@ class CheckResults(Document):
     }
 
     version: Number = Field(default=0.0)
+    budget: BudgetLedger | None = None
     checks: tuple[CheckResult, ...]
     hints: tuple[Hint, ...] | None = None

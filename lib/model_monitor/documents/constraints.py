@@ -22,6 +22,7 @@ from pydantic import Field, Strict
 from model_monitor.documents.document import Document, Section
 from model_monitor.documents.statistics import InferredType, no_such_feature
 from model_monitor.documents.values import (
+    Chance,
     DataText,
     Expected,
     Flag,
@@ -35,6 +36,7 @@ from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.drift.distances import Distance
 from model_monitor.errors import BadDocument
 from model_monitor.registry import Registry
+from model_monitor.verdicts import BUDGET
 
 OTHER_NAMES = {"linf_simple": "Simple", "linf_robust": "Robust"}
 """What the guide also calls methods of the service -> what they are called here (C4.2)."""
@@ -61,6 +63,20 @@ class Switch(Enum):
         return cls.ENABLED if on else cls.DISABLED
 
 
+class Verdicts(Enum):
+    """Whether chance is allowed for."""
+
+    CALIBRATED = "calibrated"
+    NONE = "none"
+
+
+class Rows(Enum):
+    """How the rows of a window depend on each other. CLUSTERED: some belong together, as those of one user do."""
+
+    CLUSTERED = "clustered"
+    INDEPENDENT = "independent"
+
+
 ComparisonMethod = Annotated[str, Strict(), named_in(COMPARISON_METHODS), Expected.one_of(COMPARISON_METHODS)]
 """How two distributions of numbers are compared."""
 
@@ -71,9 +87,13 @@ CategoricalDriftMethod = Annotated[
 
 
 class DistributionConstraints(Section):
-    """Drift of one feature's distribution; the last three members are old ones, read and kept."""
+    """Drift of one feature's distribution; the last three members are old ones, read and kept.
+
+    reason: ours; why a baseline suggests no comparison.
+    """
 
     perform_comparison: Switch | None = None
+    reason: Name | None = None
     comparison_threshold: Threshold | None = None
     comparison_method: ComparisonMethod | None = None
     categorical_comparison_threshold: Threshold | None = None
@@ -86,7 +106,7 @@ class DistributionConstraints(Section):
 class MonitoringConfig(Section):
     """Settings as a file has them, for all features or as overrides of one; an absent member is not set here.
 
-    non_negative_check: ours; the service has none.
+    non_negative_check and what follows: ours; the service has none.
     """
 
     evaluate_constraints: Switch | None = None
@@ -95,6 +115,9 @@ class MonitoringConfig(Section):
     domain_content_threshold: Share | None = None
     distribution_constraints: DistributionConstraints | None = None
     non_negative_check: Switch | None = None
+    verdicts: Verdicts | None = None
+    false_alarm_budget: Chance | None = None
+    rows: Rows | None = None
 
 
 class NumConstraints(Section):
@@ -185,6 +208,14 @@ class MonitoringSettings:
         How texts are compared, a name of `drift.CATEGORICAL_METHODS`.
     non_negative_check : bool, default False
         Ours: whether `is_non_negative` is evaluated, which the service only suggests (C11.5).
+    verdicts : Verdicts, default Verdicts.NONE
+        Ours: whether suggested limits and drift allow for chance (D4.6).
+    false_alarm_budget : float, default 1/720
+        Share (0 to 1) of the healthy runs that may have any violation, if they do.
+    rows : Rows, default Rows.CLUSTERED
+        Whether rows are independent of each other, so that p-values of drift count.
+    left_out : str, optional
+        Why distributions are not compared, if a baseline suggested that.
 
     Raises
     ------
@@ -212,6 +243,14 @@ class MonitoringSettings:
     categorical_comparison_threshold: float = None  # type: ignore[assignment]  # likewise
     categorical_drift_method: str = "LInfinity"
     non_negative_check: bool = False
+    verdicts: Verdicts = Verdicts.NONE
+    false_alarm_budget: float = BUDGET
+    rows: Rows = Rows.CLUSTERED
+    left_out: str | None = None
+
+    @property
+    def is_calibrated(self) -> bool:
+        return self.verdicts is Verdicts.CALIBRATED
 
     def __post_init__(self) -> None:
         for kind in _KINDS:
@@ -236,6 +275,9 @@ class MonitoringSettings:
                 categorical_drift_method=self.categorical_drift_method,
             ),
             non_negative_check=Switch.ENABLED if self.non_negative_check else None,
+            verdicts=self.verdicts if self.is_calibrated else None,
+            false_alarm_budget=self.false_alarm_budget if self.is_calibrated else None,
+            rows=self.rows if self.is_calibrated else None,
         )
 
 
@@ -357,6 +399,10 @@ def _set_in(config: MonitoringConfig) -> dict[str, Any]:
         "comparison_threshold": drift.comparison_threshold,
         "categorical_comparison_threshold": drift.categorical_comparison_threshold,
         "non_negative_check": config.non_negative_check and config.non_negative_check.is_on,
+        "verdicts": config.verdicts,
+        "false_alarm_budget": config.false_alarm_budget,
+        "rows": config.rows,
+        "left_out": drift.reason,
         **{kind.method: method for kind, method in _methods_in(drift).items()},
     }
     return {name: value for name, value in settings.items() if value is not None}

@@ -88,6 +88,10 @@ SketchLevel = Annotated[
 
 Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1), Expected("a number from 0 to 1 (95 % is 0.95)")]
 
+Chance = Annotated[
+    float, BeforeValidator(_number), Field(gt=0, lt=1), Expected("a number above 0 and below 1 (1 in 720 is 0.0014)")
+]
+
 Threshold = Annotated[float, BeforeValidator(_number), Field(ge=0), Expected("a number, 0 or more")]
 
 Count = Annotated[int, BeforeValidator(_count), Expected("a whole number, 0 or more")]

@@ -102,12 +102,14 @@ def of_files(
     Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
     """
     constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path, spark), constraints_path)
+    run = current_run(constraints_path.rpartition("/")[0] or ".", spark)
+    suggested = _suggested(run, spark, monitor) if run is not None else None
     if statistics_path is None or monitor.STATISTICS is None:
-        return monitor.known(constraints, None, None)
+        return monitor.known(constraints, None, None, suggested)
     storage = storage_of(statistics_path, spark)
     statistics = _document(monitor.STATISTICS, storage, statistics_path)
     folder = statistics_path.rpartition("/")[0] or "."
-    return monitor.known(constraints, statistics, _state_below(folder, storage, monitor))
+    return monitor.known(constraints, statistics, _state_below(folder, storage, monitor), suggested)
 
 
 def previous(output_path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY) -> Any:
@@ -125,13 +127,22 @@ def previous(output_path: str, spark: SparkSession | None = None, monitor: Monit
 def _of_published(path: str, run: Run, spark: SparkSession | None, monitor: Monitor, *, edits: bool) -> Any:
     """edits: whether constraints that were changed at `path` after the run was published count; thresholds are tuned there."""
     storage, name = storage_of(run.folder, spark), monitor.CONSTRAINTS.FILE_NAME
-    if name not in run.digests:
+    suggested = _suggested(run, spark, monitor)
+    if suggested is None:
         raise BadInput(
             f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
         )
-    constraints = (_edited(name, path, run, spark) if edits else None) or join(run.folder, name)
-    return monitor.known(
-        _document(monitor.CONSTRAINTS, storage, constraints), None, _state_below(run.folder, storage, monitor)
+    edited = _edited(name, path, run, spark) if edits else None
+    constraints = _document(monitor.CONSTRAINTS, storage_of(edited, spark), edited) if edited else suggested
+    return monitor.known(constraints, None, _state_below(run.folder, storage, monitor), suggested)
+
+
+def _suggested(run: Run, spark: SparkSession | None, monitor: Monitor) -> Document | None:
+    """The constraints as the run wrote them; None if it was a run of another kind."""
+    if monitor.CONSTRAINTS.FILE_NAME not in run.digests:
+        return None
+    return _document(
+        monitor.CONSTRAINTS, storage_of(run.folder, spark), join(run.folder, monitor.CONSTRAINTS.FILE_NAME)
     )
 
 

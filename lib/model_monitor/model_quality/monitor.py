@@ -93,7 +93,11 @@ class ModelQualityMonitor:
         return statistics_of(measurement), constraints, metrics_of(measurement)
 
     def known(
-        self, constraints: ModelQualityConstraints, statistics: ModelQualityStatistics | None, state: State | None
+        self,
+        constraints: ModelQualityConstraints,
+        statistics: ModelQualityStatistics | None,
+        state: State | None,
+        suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
         if state is not None and not isinstance(state, Outcomes):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the model's quality")

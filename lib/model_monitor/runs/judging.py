@@ -25,6 +25,14 @@ class Finding:
     ties: str | None = None
     statistic: float | None = None
     degrees_of_freedom: int | None = None
+    p: float | None = None
+    adjusted_p: float | None = None
+    component: str | None = None
+    effect: float | None = None
+    distance: float | None = None
+    distance_low: float | None = None
+    distance_high: float | None = None
+    smallest_change: float | None = None
     reason: str | None = None
     description: str | None = None
 

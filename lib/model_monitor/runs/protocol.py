@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from model_monitor.documents.check_results import CheckResult, Hint
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.tables import Table
@@ -97,9 +97,10 @@ class Monitor(Protocol):
     def documents(self, state: Any, metrics: Any, /) -> tuple[Document, ...]:
         """What the data is like and what later data should be like: the documents of a run but for its verdicts."""
 
-    def known(self, constraints: Any, statistics: Any, state: State | None, /) -> Any:
+    def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> Any:
         """The `StoredBaseline` of a baseline, from its documents (CONSTRAINTS; STATISTICS or None) and its state if it is there.
 
+        suggested: the constraints as the baseline's run wrote them, which somebody may have edited since; None if nobody knows.
         Raises BadState if the state is another monitor's.
         """
 
@@ -133,6 +134,14 @@ class Columned(Protocol):
     @property
     def exact_columns(self) -> bool:
         """Whether columns of other names go by position, and another number of columns leaves nothing judged."""
+
+
+@runtime_checkable
+class Budgeting(Protocol):
+    """A monitor whose checks share a budget of false alarms."""
+
+    def budget(self, state: Any, known: Any, /) -> BudgetLedger | None:
+        """How they share it; None where chance is not allowed for."""
 
 
 @runtime_checkable

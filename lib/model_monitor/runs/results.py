@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.baseline_reference import BaselineReference
-from model_monitor.documents.check_results import CheckResult, CheckResults, Hint
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint
 from model_monitor.documents.document import Document
 from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.history.requests import request_files
@@ -177,16 +177,18 @@ class Findings:
         What looks wrong with the data and breaks no constraint, such as two columns that changed places.
     means : mapping of str to (float, float)
         By feature its mean in the baseline and in the window, where both are known.
+    budget : BudgetLedger, optional
+        How the checks share the budget of false alarms. None where chance is not allowed for.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-    >>> orders = pd.DataFrame({"country": ["DE", "FR", "DE"]})
+    >>> orders = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20})
     >>> baseline = run_baseline(orders, DataQualityMonitor())
     >>> findings = run_monitoring(orders.replace("FR", "ES"), DataQualityMonitor(), baseline)
     >>> findings
-    <Findings: 3 records, 1 violation>
+    <Findings: 60 records, 1 violation>
     >>> findings.to_pandas().query("status == 'violated'")[["feature", "check"]].values.tolist()
     [['country', 'categorical_values_check']]
     """
@@ -198,6 +200,7 @@ class Findings:
     published: tuple[PublishedMetric, ...] = ()
     hints: tuple[Hint, ...] = ()
     means: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    budget: BudgetLedger | None = None
 
     @property
     def count(self) -> int:
@@ -240,7 +243,7 @@ class Findings:
 
         omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.
         """
-        checks = CheckResults(checks=self.results, hints=self.hints or None)
+        checks = CheckResults(budget=self.budget, checks=self.results, hints=self.hints or None)
         files = {**self.current.files(self.results), CHECKS: checks.to_json().encode()}
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()

@@ -34,7 +34,7 @@ from model_monitor.records.windows import Window
 from model_monitor.runs.kind import Scanned
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.nan_texts import warn_of_nan_texts
-from model_monitor.runs.protocol import Columned, Hinting, Layout, Meaning, Monitor, StoredBaseline
+from model_monitor.runs.protocol import Budgeting, Columned, Hinting, Layout, Meaning, Monitor, StoredBaseline
 from model_monitor.runs.results import Baseline, Findings
 from model_monitor.states import Profile
 
@@ -171,13 +171,13 @@ def run_monitoring(
     --------
     >>> import pandas as pd
     >>> from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-    >>> orders = pd.DataFrame({"country": ["DE", "FR", "DE"], "items": [1, 3, 2]})
+    >>> orders = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20, "items": [1, 3, 2] * 20})
     >>> baseline = run_baseline(orders, DataQualityMonitor())
     >>> findings = run_monitoring(orders.replace("FR", "ES"), DataQualityMonitor(), baseline)
     >>> [violation.feature_name for violation in findings.violations.violations]
     ['country']
     """
-    known = monitor.known(baseline.constraints, None, baseline.state) if isinstance(baseline, Baseline) else baseline
+    known = _known(monitor, baseline) if isinstance(baseline, Baseline) else baseline
     names = known.names if known is not None else ()
     with _opened(data, dataset_format, names or None, window, spark) as dataset:
         if known is None:
@@ -193,6 +193,12 @@ def run_monitoring(
 def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
     matched_by = ledger.matched_by
     return Layout(dataset.header, matched_by is not None and matched_by.may_be_by_position, matched_by is not None)
+
+
+def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:
+    """What the monitor knows of a baseline that was just made: its constraints are as they were suggested."""
+    known: StoredBaseline = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    return known
 
 
 def _log_matching(ledger: Ledger) -> None:
@@ -285,8 +291,9 @@ def _findings(
     published = monitor.published(current.state, current.metrics, results, constraints)
     if current.requests is not None:
         published += published_requests(request_statistics(current.requests))
+    budget = monitor.budget(current.state, known) if known is not None and isinstance(monitor, Budgeting) else None
     means = monitor.means(current.state, known) if known is not None and isinstance(monitor, Meaning) else {}
-    return Findings(monitor.violations(results), results, current, constraints, published, hints, means)
+    return Findings(monitor.violations(results), results, current, constraints, published, hints, means, budget)
 
 
 def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:

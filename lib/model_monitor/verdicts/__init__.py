@@ -11,7 +11,13 @@ from __future__ import annotations
 from model_monitor.verdicts.components import Component, Samples, of_categories, of_missing, of_numbers
 from model_monitor.verdicts.limits import chance_of_more, fewest_beyond_chance
 from model_monitor.verdicts.multiplicity import BUDGET, adjusted, combined, shared
-from model_monitor.verdicts.sensitivity import distance_interval, smallest_share, smallest_shift
+from model_monitor.verdicts.sensitivity import (
+    distance_interval,
+    shift_of_gap,
+    smallest_gap,
+    smallest_share,
+    smallest_shift,
+)
 
 __all__ = [
     "BUDGET",
@@ -26,6 +32,8 @@ __all__ = [
     "of_missing",
     "of_numbers",
     "shared",
+    "shift_of_gap",
+    "smallest_gap",
     "smallest_share",
     "smallest_shift",
 ]

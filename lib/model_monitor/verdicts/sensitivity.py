@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 
+from model_monitor.drift.distances import CRITICAL_VALUE
 from model_monitor.drift.special_functions import normal_quantile
 from model_monitor.verdicts.components import LEAST_EFFECT, Samples
 
@@ -55,6 +56,17 @@ def smallest_share(share: float, samples: Samples, level: float, columns: int, *
         middle = (low + high) / 2
         low, high = (middle, high) if unseen(middle) else (low, middle)
     return high
+
+
+def smallest_gap(threshold: float, samples: Samples) -> float:
+    """The smallest gap of two distributions that is beyond a threshold of `Robust` nine times in ten; may be above 1."""
+    error = math.sqrt(1 / samples.effective)
+    return threshold + (CRITICAL_VALUE + POWER / 2) * error + samples.error
+
+
+def shift_of_gap(gap: float) -> float:
+    """By how many standard deviations a normal distribution is shifted that is so far from itself; infinite if none is."""
+    return 2 * normal_quantile((1 + gap) / 2) if gap < 1 else math.inf
 
 
 def _critical(level: float, columns: int) -> float:

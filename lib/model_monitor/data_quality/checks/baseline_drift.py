@@ -6,6 +6,7 @@ from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
+from model_monitor.data_quality.drift_verdict import verdict
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.statistics import InferredType
 from model_monitor.drift import Comparison as DriftComparison
@@ -29,31 +30,36 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     """The distance from the baseline's distribution is at most the threshold; a p-value is at least that.
 
     Numbers are compared by `comparison_method`, texts by `categorical_drift_method`. Integral and Fractional are both numbers.
+    Where chance is allowed for the verdict is that of `drift_verdict`.
+
     Not judged: a side is numbers and the other texts; a side has no values, or no exact distribution of them is known.
-    Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2 and D3.4; G16.
+    Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4 and D4.7; G16.
     """
     if not feature.settings.perform_comparison:
-        return Finding.not_judged(threshold, SWITCHED_OFF)
+        return Finding.not_judged(threshold, feature.settings.left_out or SWITCHED_OFF)
     baseline, current = feature.baseline, from_feature_profile(feature.current)
     reason = _why_not(baseline, current)
     if reason:
         return Finding.not_judged(threshold, reason)
     compared = _compared(feature, baseline, current)
-    verdict = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
-    return Finding(
-        CheckStatus(verdict.status.value),
+    judged = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
+    found = Finding(
+        CheckStatus(judged.status.value),
         threshold,
-        verdict.observed,
-        n=verdict.n,
-        m=verdict.m,
-        formula=verdict.formula,
-        method=verdict.method,
-        ties=None if verdict.ties is Ties.SUMMED else verdict.ties.value,
-        statistic=verdict.statistic,
-        degrees_of_freedom=verdict.degrees_of_freedom,
-        reason=verdict.reason,
-        description=_description(compared, threshold) if verdict.status is Status.VIOLATED else None,
+        judged.observed,
+        n=judged.n,
+        m=judged.m,
+        formula=judged.formula,
+        method=judged.method,
+        ties=None if judged.ties is Ties.SUMMED else judged.ties.value,
+        statistic=judged.statistic,
+        degrees_of_freedom=judged.degrees_of_freedom,
+        reason=judged.reason,
+        description=_description(compared, threshold) if judged.status is Status.VIOLATED else None,
     )
+    calibration = feature.calibration
+    column = calibration.columns.get(feature.constraints.name) if calibration is not None else None
+    return verdict(found, threshold, column, calibration) if calibration is not None and column is not None else found
 
 
 def _why_not(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:

@@ -10,6 +10,8 @@ from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.distributions import as_counted, why_lacking
+from model_monitor.data_quality.keys import seen_once
+from model_monitor.data_quality.room import CONTENTS
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.runs.judging import NO_VALUES, Finding
 from model_monitor.states import DataTypeCounts, Frequencies
@@ -31,8 +33,9 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     """The share of present values that are in `domains` is at least `domain_content_threshold`.
 
     A feature without domains is not checked. Above the limit of exact counts the share is known within bounds, and judged
-    if both bounds are on one side of the threshold.
-    Source: C4.4, C11.1.
+    if both bounds are on one side of the threshold. A suggested threshold allows for chance: values that the baseline has once
+    say how many there are that it has not.
+    Source: C4.4, C11.1, D4.6.
     """
     present = feature.current.num_present
     if not present:
@@ -44,9 +47,13 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     if most < threshold:
         text = messages.requirement_not_met(most)
         reason = AT_MOST if least < most else None
-        return Finding(
+        found = Finding(
             CheckStatus.VIOLATED, threshold, most, m=present, formula=FORMULA, reason=reason, description=text
         )
+        counts = feature.baseline.categories
+        if feature.calibration is None or counts is None or not feature.is_suggested("domain_content_threshold"):
+            return found
+        return feature.calibration.allowed_for(found, CONTENTS, seen_once(counts), feature.baseline.present)
     if least >= threshold:
         reason = AT_LEAST if least < most else None
         return Finding(CheckStatus.PASSED, threshold, least, m=present, formula=FORMULA, reason=reason)

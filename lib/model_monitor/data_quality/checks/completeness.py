@@ -7,6 +7,7 @@ from operator import attrgetter
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
+from model_monitor.data_quality.room import COMPLETENESS
 from model_monitor.runs.judging import Finding, of_share
 
 
@@ -14,11 +15,11 @@ from model_monitor.runs.judging import Finding, of_share
 def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     """The share of values that are neither null nor NaN is at least the one in constraints.json.
 
-    A feature without a `completeness` entry is not checked.
-    Source: C4.4, C11.6.
+    A feature without a `completeness` entry is not checked. A suggested one allows for chance.
+    Source: C4.4, C11.6, D4.6.
     """
-    current = feature.current
-    return of_share(
+    baseline, current = feature.baseline, feature.current
+    found = of_share(
         current.num_present,
         current.num_present + current.num_missing,
         threshold,
@@ -26,3 +27,6 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         description=messages.requirement_not_met,
         no_values="the current data has no rows",
     )
+    if feature.calibration is None or not feature.is_suggested("completeness"):
+        return found
+    return feature.calibration.allowed_for(found, COMPLETENESS, baseline.rows - baseline.present, baseline.rows)

@@ -9,6 +9,7 @@ from operator import attrgetter
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
+from model_monitor.data_quality.room import CONTENTS
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.statistics import InferredType
 from model_monitor.runs.judging import Finding, of_share
@@ -27,7 +28,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
 
     A type holds what fits in it: Integral ⊂ Fractional ⊂ String. With `exact_classes` a value counts for its own type only,
     as the service counts: `12` is no String there, and no Fractional. Booleans are a String either way.
-    Source: C4.4, C11.1, C11.29, C11.32; G14.
+    A suggested threshold allows for chance.
+    Source: C4.4, C11.1, C11.29, C11.32; G14; D4.6.
     """
     expected = feature.constraints.inferred_type
     if expected is InferredType.UNKNOWN:
@@ -41,6 +43,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         formula=f"values that {'are exactly' if exact else 'fit in'} {expected.value} / present values",
         description=partial(messages.data_type, expected.value, threshold),
     )
+    if feature.calibration is not None and feature.is_suggested("datatype_check_threshold"):
+        found = feature.calibration.allowed_for(found, CONTENTS, 0, feature.baseline.present)
     if found.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL and _are_numbers(types):
         return replace(found, reason=FRACTIONAL)
     return found

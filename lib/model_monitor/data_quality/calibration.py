@@ -1,0 +1,111 @@
+"""What chance may do to one run: the ledger of its budget, and what the tests of its columns say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from model_monitor.data_quality.distributions import FeatureDistribution
+from model_monitor.documents.check_results import BudgetLedger, CheckStatus
+from model_monitor.documents.constraints import Rows
+from model_monitor.drift.distances import l_infinity_categorical, l_infinity_numeric
+from model_monitor.drift.distributions import category_cells
+from model_monitor.runs.judging import Finding
+from model_monitor.verdicts import (
+    Component,
+    Samples,
+    adjusted,
+    chance_of_more,
+    combined,
+    fewest_beyond_chance,
+    of_categories,
+    of_missing,
+    of_numbers,
+)
+
+MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
+ENOUGH = "{fewest:,} that lack it would not be"
+NEVER_ENOUGH = "so few can't show it"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What two samples of a feature say of its drift. samples, distance: None if a side has no values. share: of the baseline's
+    most frequent category, for texts.
+    """
+
+    components: tuple[Component, ...]
+    samples: Samples | None = None
+    distance: float | None = None
+    share: float | None = None
+    adjusted_p: float = 1.0
+
+    @property
+    def p(self) -> float:
+        return combined(self.components)
+
+    @property
+    def rarest(self) -> Component | None:
+        """The component that is least likely by chance."""
+        return min(self.components, key=lambda component: component.p, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """ledger: of the budget. columns: by the name of the feature, those whose drift is tested."""
+
+    ledger: BudgetLedger
+    columns: Mapping[str, Column] = field(default_factory=dict)
+
+    @property
+    def rows_are_independent(self) -> bool:
+        return self.ledger.rows == Rows.INDEPENDENT.value
+
+    def share_of(self, family: str) -> tuple[float, int]:
+        """A family's level, and how many tests share it."""
+        return next((each.level, each.tests) for each in self.ledger.families if each.family == family)
+
+    def allowed_for(self, found: Finding, family: str, lacking: int, rows: int) -> Finding:
+        """A finding of a suggested limit: a violation only if the window's own test says so, too.
+
+        lacking, rows: of the baseline.
+        """
+        if found.status is not CheckStatus.VIOLATED or found.observed is None or not found.m or not rows:
+            return found
+        level, tests = self.share_of(family)
+        p = chance_of_more(lacking, rows, round((1 - found.observed) * found.m), found.m)
+        if p <= level / tests:
+            return replace(found, p=p)
+        fewest = fewest_beyond_chance(lacking, rows, found.m, level / tests)
+        enough = NEVER_ENOUGH if fewest is None else ENOUGH.format(fewest=fewest)
+        reason = MAY_BE_CHANCE.format(rows=found.m, enough=enough)
+        return replace(found, status=CheckStatus.CANNOT_TELL, p=p, reason=reason, description=None)
+
+
+def column_of(baseline: FeatureDistribution, current: FeatureDistribution) -> Column | None:
+    """What the tests say of one feature; None if a side is not known, or one is numbers and the other texts."""
+    if baseline.reason or current.reason or not baseline.rows or not current.rows:
+        return None
+    sides = ((side.rows - side.present, side.rows) for side in (baseline, current))
+    missing = of_missing(*sides)
+    if not (baseline.present and current.present):
+        return Column(missing)
+    if baseline.numbers is not None and current.numbers is not None:
+        samples = Samples(baseline.present, current.present, baseline.numbers.error + current.numbers.error)
+        distance = l_infinity_numeric(baseline.numbers.step_cdf(), current.numbers.step_cdf())
+        return Column((*missing, *of_numbers(baseline.numbers, current.numbers)), samples, distance)
+    if baseline.categories is not None and current.categories is not None:
+        before, after = category_cells(baseline.categories, current.categories)
+        return Column(
+            (*missing, *of_categories(baseline.categories, current.categories)),
+            Samples(baseline.present, current.present),
+            l_infinity_categorical(before, after),
+            float(before.max() / before.sum()),
+        )
+    return None
+
+
+def with_adjusted(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """The columns with their p-values adjusted for each other."""
+    p_values = adjusted([column.p for column in columns.values()])
+    return {name: replace(column, adjusted_p=p) for (name, column), p in zip(columns.items(), p_values, strict=True)}

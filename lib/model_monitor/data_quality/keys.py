@@ -1,0 +1,59 @@
+"""Columns whose values are new in every window by their nature: keys, row numbers, dates. Their drift says nothing. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from model_monitor.states import ColumnType, FeatureProfile
+
+DATES = "its values are dates or times, and later ones are new by nature"
+ONCE = "most of its values occur once, as those of keys and free texts do"
+NUMBERED = "its values number the rows: whole numbers, nearly all different and without large gaps"
+
+FEWEST_NUMBERED = 30
+"""With fewer rows any whole numbers may be all different by chance."""
+
+LEAST_DIFFERENT, MOST_APART = 0.9, 2.5
+"""Row numbers, also those of a random half: so many of them are different, and from the first to the last are so many times more
+numbers at most. Numbers drawn from so few would repeat themselves: 82 % of them would be different."""
+
+ESTIMATED = 0.9
+"""… of which an estimate of distinct values has this share or more, which is two of its standard deviations below."""
+
+_YEAR, _MONTH, _DAY = r"(19|20)\d\d", r"(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
+_TIME = r"([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?( ?(Z|UTC|[-+]\d\d:?\d\d))?)?"
+DATE = re.compile(rf"({_YEAR}-{_MONTH}-{_DAY}|{_YEAR}/{_MONTH}/{_DAY}|{_DAY}\.{_MONTH}\.{_YEAR}){_TIME}")
+"""A day as ISO 8601 has it, with slashes, or as `31.12.2026`; a time may follow."""
+
+
+def why_always_new(feature: FeatureProfile) -> str | None:
+    """Why later values of the feature are new by nature; None if they are not."""
+    if not feature.num_present:
+        return None
+    if feature.is_numeric:
+        return NUMBERED if _numbers_rows(feature) else None
+    if feature.column_type in (ColumnType.DATE, ColumnType.TIMESTAMP):
+        return DATES
+    counts = feature.exact_domain
+    if counts is None:
+        return ONCE if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present else None
+    if counts and all(map(DATE.fullmatch, counts)):
+        return DATES
+    return ONCE if 2 * seen_once(counts) > feature.num_present else None
+
+
+def seen_once(counts: Mapping[str, int]) -> int:
+    """How many values occur once."""
+    return sum(count == 1 for count in counts.values())
+
+
+def _numbers_rows(feature: FeatureProfile) -> bool:
+    moments, sketch, rows = feature.moments, feature.kll, feature.num_present
+    if feature.inferred_type != "Integral" or rows < FEWEST_NUMBERED or moments is None or sketch is None:
+        return False
+    if not moments.count or moments.maximum - moments.minimum + 1 > MOST_APART * rows:
+        return False
+    if not sketch.error:
+        return len(sketch.step_cdf()[0]) >= LEAST_DIFFERENT * rows
+    return feature.distinct is not None and feature.distinct.estimate() >= ESTIMATED * LEAST_DIFFERENT * rows

@@ -1,0 +1,346 @@
+"""Verdicts that allow for chance: silent on healthy windows, three of them, one budget; what was edited is judged as written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model_monitor.data_quality.comparison import Comparison
+from model_monitor.data_quality.distributions import from_profile
+from model_monitor.data_quality.evaluation import check_all
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.data_quality.suggestion import CALIBRATED_SETTINGS, suggest
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
+from model_monitor.states.distinct import DistinctBuilder
+from model_monitor.states.hashing import xxhash64_of
+
+from .comparisons import number_feature, profile_of, text_feature
+
+INDEPENDENT = replace(CALIBRATED_SETTINGS, rows=Rows.INDEPENDENT)
+
+
+def table(random, rows, *, nulls=0.05, shift=0.0, plans=("basic", "plus", "gold"), shares=(0.7, 0.25, 0.05)):
+    """Numbers with nulls, whole numbers as texts, a text with a rare value."""
+    charge = np.where(random.random(rows) < nulls, np.nan, random.normal(50 + 10 * shift, 10, rows))
+    months = random.poisson(20, rows).astype(str).tolist()
+    plan = np.where(random.random(rows) < nulls, None, random.choice(plans, rows, p=shares)).tolist()
+    return profile_of(
+        number_feature("charge", charge.tolist()), text_feature("months", months), text_feature("plan", plan)
+    )
+
+
+def comparison(baseline, current, settings=CALIBRATED_SETTINGS, *, edits=None, known=True, **options):
+    """edits: applied to the plain constraints before they count. known: whether those of the run are at hand."""
+    suggested = suggest(baseline, settings, **options)
+    plain = suggested.plain()
+    if edits:
+        edits(plain)
+    constraints = Constraints.model_validate(plain)
+    return Comparison(constraints, current, from_profile(baseline), suggested=suggested if known else None)
+
+
+def results(*sides, **options):
+    return {(result.feature, result.check): result for result in check_all(comparison(*sides, **options))}
+
+
+def statuses(found):
+    return {result.status for result in found.values()}
+
+
+def counts_of(found):
+    return sum(result.status is CheckStatus.VIOLATED for result in found.values())
+
+
+@pytest.mark.parametrize("settings", [CALIBRATED_SETTINGS, INDEPENDENT], ids=["clustered", "independent"])
+@pytest.mark.parametrize(("n", "m"), [(1_000, 1_000), (2_000, 200), (300, 3_000)])
+def test_healthy_windows_are_silent(settings, n, m):
+    # at a budget of 1/720 two of 60 would be a chance of 1 in 300
+    random = np.random.default_rng(11)
+    runs = [results(table(random, n), table(random, m), settings=settings) for _ in range(60)]
+
+    assert sum(counts_of(run) > 0 for run in runs) <= 1
+
+
+def test_the_bare_limits_of_the_service_are_not():
+    random = np.random.default_rng(11)
+    bare = [
+        results(table(random, 1_000), table(random, 1_000), settings=MonitoringSettings(), known=False)
+        for _ in range(20)
+    ]
+
+    assert sum(counts_of(run) > 0 for run in bare) >= 10
+
+
+@pytest.mark.parametrize(
+    ("faults", "where"),
+    [
+        pytest.param({"nulls": 0.2}, ("charge", "completeness_check"), id="nulls"),
+        pytest.param(
+            {"plans": ("basic", "plus", "new"), "shares": (0.7, 0.25, 0.05)},
+            ("plan", "categorical_values_check"),
+            id="domain",
+        ),
+        pytest.param({"shift": 1.0}, ("charge", "baseline_drift_check"), id="drift"),
+    ],
+)
+def test_what_changed_is_found(faults, where):
+    random = np.random.default_rng(3)
+    found = results(table(random, 2_000), table(random, 1_000, **faults))
+
+    assert found[where].status is CheckStatus.VIOLATED
+
+
+def test_a_type_that_changes_in_some_rows_is_found_and_a_single_one_is_not():
+    whole = text_feature("items", [str(number % 7) for number in range(2_000)])
+
+    def window(other):
+        return profile_of(text_feature("items", [str(number % 7) for number in range(1_000 - other)] + ["2.5"] * other))
+
+    check = ("items", "data_type_check")
+    assert results(profile_of(whole), window(1))[check].status is not CheckStatus.VIOLATED
+    assert results(profile_of(whole), window(60))[check].status is CheckStatus.VIOLATED
+
+
+def test_an_edited_limit_is_judged_as_written():
+    random = np.random.default_rng(5)
+    sides = table(random, 1_000), table(random, 1_000)
+
+    def strict(plain):
+        plain["features"][0]["completeness"] = 1.0
+        plain["features"][2]["monitoring_config_overrides"]["domain_content_threshold"] = 1.0
+        plain["features"][2]["string_constraints"]["domains"] = ["basic", "plus"]
+
+    found = results(*sides, edits=strict)
+
+    assert found["charge", "completeness_check"].status is CheckStatus.VIOLATED
+    assert found["plan", "categorical_values_check"].status is CheckStatus.VIOLATED
+    assert found["plan", "completeness_check"].status is CheckStatus.PASSED
+
+
+def test_without_the_runs_own_copy_every_limit_is_judged_as_written():
+    # one of ten is below any limit of 0.99, and no test of so few rows would say so
+    sides = profile_of(number_feature("x", [1.5, 2.5] * 500)), profile_of(number_feature("x", [1.5] * 9 + [None]))
+
+    assert results(*sides)["x", "completeness_check"].status is CheckStatus.CANNOT_TELL
+    assert results(*sides, known=False)["x", "completeness_check"].status is CheckStatus.VIOLATED
+
+
+def test_a_small_window_beyond_a_limit_cant_tell_and_says_what_it_would_take():
+    # 1 of 10 against 0 of 1,000: (10/1010)^1 is above the level of 1/720/3; (10/1010)^2 = 9.8e-5 is below
+    sides = profile_of(number_feature("x", [1.5, 2.5] * 500)), profile_of(number_feature("x", [1.5] * 9 + [None]))
+
+    result = results(*sides)["x", "completeness_check"]
+
+    assert result.reason == "with 10 values this may be chance; 2 that lack it would not be"
+    assert result.p == pytest.approx(10 / 1_010)
+    assert result.description is None
+
+
+def test_the_ledger_adds_up_to_the_budget_and_counts_only_families_that_run():
+    random = np.random.default_rng(5)
+    baseline, current = table(random, 500), table(random, 500)
+    monitor = DataQualityMonitor()
+    constraints = monitor.constraints(baseline)
+    known = monitor.known(constraints, None, baseline, constraints)
+
+    ledger = monitor.budget(current, known)
+    assert {family.family: family.tests for family in ledger.families} == {"drift": 3, "completeness": 3, "contents": 3}
+    assert math.fsum(family.level for family in ledger.families) == pytest.approx(1 / 720)
+
+    unknown = monitor.budget(current, replace(known, suggested=None))
+    assert {family.family: family.level for family in unknown.families} == {"drift": pytest.approx(1 / 720)}
+
+
+def test_nobody_asks_for_a_budget_of_the_service():
+    random = np.random.default_rng(5)
+    baseline = table(random, 500)
+    monitor = DataQualityMonitor(as_service=True)
+    constraints = monitor.constraints(baseline)
+
+    assert constraints == suggest(baseline, MonitoringSettings())
+    assert monitor.budget(baseline, monitor.known(constraints, None, baseline, constraints)) is None
+
+
+def test_without_earlier_windows_drift_below_the_threshold_cant_be_told():
+    random = np.random.default_rng(5)
+    result = results(table(random, 2_000), table(random, 1_000))["charge", "baseline_drift_check"]
+
+    assert result.status is CheckStatus.CANNOT_TELL
+    assert result.reason.startswith(
+        "no earlier windows: how much this column varies from window to window is not known; with "
+    )
+    assert result.p is None
+    # by hand: 0.1 + (1.8 + 0.6408) sqrt(1/1901 + 1/952) = 0.197; 2 Phi^-1(0.5985) = 0.499
+    assert result.smallest_change == pytest.approx(0.499, abs=0.01)
+
+
+def test_rows_that_are_independent_have_three_verdicts():
+    # the level: 1/720/3, for drift, completeness and contents
+    random = np.random.default_rng(9)
+    baseline = table(random, 20_000)
+
+    def drift(rows, shift):
+        found = results(baseline, table(random, rows, shift=shift), settings=INDEPENDENT)
+        return found["charge", "baseline_drift_check"]
+
+    passed, small, unsure = drift(20_000, 0), drift(20_000, 0.15), drift(52, 0)
+
+    assert passed.status is CheckStatus.PASSED
+    assert passed.reason == "rows assumed independent"
+    assert passed.distance_low <= passed.distance <= passed.distance_high <= 0.1
+    assert small.status is CheckStatus.VIOLATED
+    assert small.description.startswith("Baseline drift p-value: ")
+    assert small.description.endswith(" is below threshold: 4.62962962962963E-4")
+    assert small.adjusted_p < 1e-10
+    assert small.component in ("ks", "location", "chi2")
+    assert small.effect > 0.02
+    assert unsure.status is CheckStatus.CANNOT_TELL
+    assert "standard deviations is not seen; rows assumed independent" in unsure.reason
+
+
+def test_a_distance_beyond_the_threshold_has_the_services_words():
+    random = np.random.default_rng(9)
+    found = results(table(random, 5_000), table(random, 1_000, shift=0.5), settings=INDEPENDENT)
+    result = found["charge", "baseline_drift_check"]
+
+    assert result.description == f"Baseline drift distance: {result.distance} exceeds threshold: 0.1"
+
+
+def test_a_feature_that_has_vanished_is_drift_where_rows_are_independent():
+    baseline = profile_of(number_feature("x", [1.0, 2.0] * 500))
+    gone = profile_of(number_feature("x", [None] * 100))
+
+    result = results(baseline, gone, settings=INDEPENDENT)["x", "baseline_drift_check"]
+
+    assert result.status is CheckStatus.VIOLATED
+    assert (result.component, result.distance) == ("missing", None)
+
+
+def test_a_method_that_somebody_chose_is_judged_by_its_threshold():
+    random = np.random.default_rng(5)
+    settings = replace(INDEPENDENT, comparison_method="psi", comparison_threshold=0.2)
+    result = results(table(random, 2_000), table(random, 1_000), settings=settings)["charge", "baseline_drift_check"]
+
+    assert (result.status, result.p) == (CheckStatus.PASSED, None)
+
+
+def test_a_threshold_that_somebody_wrote_for_a_feature_is_all_that_counts():
+    random = np.random.default_rng(5)
+    sides = table(random, 2_000), table(random, 1_000, shift=0.5)
+
+    def lax(plain):
+        plain["features"][0]["monitoring_config_overrides"] = {
+            "distribution_constraints": {"comparison_threshold": 0.9}
+        }
+
+    found = results(*sides, settings=INDEPENDENT, edits=lax)["charge", "baseline_drift_check"]
+
+    assert (found.status, found.threshold, found.p) == (CheckStatus.PASSED, 0.9, None)
+
+
+def test_the_limit_of_a_p_value_is_its_share_of_the_budget():
+    random = np.random.default_rng(5)
+    settings = replace(CALIBRATED_SETTINGS, categorical_drift_method="ChiSquared", categorical_comparison_threshold=0.1)
+    constraints = suggest(table(random, 500), settings)
+
+    assert constraints.monitoring.categorical_comparison_threshold == pytest.approx(1 / 720 / 3 / 3)
+
+
+def test_limits_have_room_and_are_written_where_a_person_would_write_them():
+    random = np.random.default_rng(5)
+    charge, months, plan = suggest(table(random, 1_000), CALIBRATED_SETTINGS).plain()["features"]
+
+    assert 0.87 < charge["completeness"] < 0.94
+    assert 0.98 <= charge["monitoring_config_overrides"]["datatype_check_threshold"] < 1
+    assert 0.98 <= months["completeness"] < 1
+    assert 0.98 <= plan["monitoring_config_overrides"]["domain_content_threshold"] <= 1
+    assert plan["string_constraints"]["domains"] == ["basic", "plus", "gold"]
+
+
+def test_larger_windows_have_narrower_limits():
+    random = np.random.default_rng(5)
+    baseline = table(random, 1_000)
+    limits = [
+        suggest(baseline, CALIBRATED_SETTINGS, window_rows=rows).features[0].completeness
+        for rows in (100, 1_000, 10**5)
+    ]
+
+    assert limits == sorted(limits)
+    assert limits[0] < 0.85
+
+
+def test_a_domain_is_complete_only_if_every_value_was_seen_often():
+    often = suggest(profile_of(text_feature("x", ["a", "b"] * 30)), CALIBRATED_SETTINGS)
+    rarely = suggest(profile_of(text_feature("x", ["a", "b"] * 29)), CALIBRATED_SETTINGS)
+
+    assert often.monitoring_of("x").domain_content_threshold == 1.0
+    assert rarely.monitoring_of("x").domain_content_threshold < 1.0
+
+
+def test_a_threshold_that_was_asked_for_is_left_to_the_whole_file():
+    settings = replace(CALIBRATED_SETTINGS, domain_content_threshold=0.9, datatype_check_threshold=0.9)
+    features = suggest(
+        profile_of(text_feature("x", ["a", "b"] * 50), text_feature("y", ["1", "2"] * 50)), settings
+    ).features
+
+    assert all(feature.monitoring_config_overrides is None for feature in features)
+
+
+DAYS = [f"2026-03-{day:02d}" for day in range(1, 11)] * 10
+
+
+def whole_numbers(name, values):
+    feature = number_feature(name, [float(value) for value in values], integral=True)
+    distinct = DistinctBuilder()
+    distinct.update(xxhash64_of(np.array(values, dtype=float)))
+    return replace(feature, states={**feature.states, "distinct": distinct.state()})
+
+
+@pytest.mark.parametrize(
+    ("feature", "reason"),
+    [
+        pytest.param(text_feature("x", [f"o-{n}" for n in range(100)]), "most of its values occur once", id="keys"),
+        pytest.param(text_feature("x", DAYS), "its values are dates or times", id="dates"),
+        pytest.param(whole_numbers("x", range(1, 101)), "its values number the rows", id="row numbers"),
+        pytest.param(whole_numbers("x", range(500, 700, 2)), "its values number the rows", id="every second row"),
+        pytest.param(whole_numbers("x", range(10_000)), "its values number the rows", id="more than a sketch holds"),
+    ],
+)
+def test_what_is_new_by_nature_has_no_domain_and_no_drift(feature, reason):
+    baseline = profile_of(feature)
+    constraints = suggest(baseline, CALIBRATED_SETTINGS)
+    drift = results(baseline, baseline)["x", "baseline_drift_check"]
+
+    assert constraints.features[0].domains is None
+    assert drift.status is CheckStatus.NOT_JUDGED
+    assert drift.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        pytest.param(text_feature("x", ["a", "b", "c", "d"] * 25), id="texts"),
+        pytest.param(text_feature("x", [*(["2026-03-01"] * 50), *(["never"] * 50)]), id="not only dates"),
+        pytest.param(whole_numbers("x", [1, 2, 3, 4] * 25), id="counts"),
+        pytest.param(whole_numbers("x", range(0, 10_000, 100)), id="far apart"),
+        pytest.param(whole_numbers("x", range(10)), id="too few to tell"),
+        pytest.param(number_feature("x", [n + 0.5 for n in range(100)]), id="fractions"),
+        pytest.param(whole_numbers("x", np.random.default_rng(1).integers(0, 250, 100)), id="drawn from not many more"),
+    ],
+)
+def test_what_only_looks_like_it_is_compared(feature):
+    baseline = profile_of(feature)
+
+    assert results(baseline, baseline)["x", "baseline_drift_check"].status is not CheckStatus.NOT_JUDGED
+
+
+def test_the_suggested_data_set_itself_is_silent():
+    random = np.random.default_rng(5)
+    baseline = table(random, 30)
+
+    assert CheckStatus.VIOLATED not in statuses(results(baseline, baseline))
+    assert CheckStatus.VIOLATED not in statuses(results(baseline, baseline, settings=INDEPENDENT))
