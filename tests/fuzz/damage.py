@@ -203,6 +203,13 @@ def _inserted(rng: random.Random, line: bytes) -> bytes:
     return line[:at] + rng.choice(BAD_BYTES) + line[at + rng.randrange(3) :]
 
 
+def _in_a_number(rng: random.Random, line: bytes) -> bytes:
+    """With something else in place of a digit, most of which are cells'."""
+    digits = [at for at, letter in enumerate(line) if letter in b"0123456789"]
+    at = rng.choice(digits or [0])
+    return line[:at] + rng.choice(BAD_BYTES) + line[at + 1 :]
+
+
 def _lost(rng: random.Random, line: bytes) -> bytes:
     """Without one of its quotes, braces or commas."""
     marks = [at for at, letter in enumerate(line) if letter in b'"{}[],:\\']
@@ -223,7 +230,19 @@ def _and_more(rng: random.Random, line: bytes) -> bytes:
 
 
 OF_BYTES: tuple[Callable[[random.Random, bytes], bytes], ...] = (
-    *(_cut, _doubled, _flipped, _inserted, _inserted, _inserted, _lost, _in_blanks, _by_repr, _and_more),
+    *(
+        _cut,
+        _doubled,
+        _flipped,
+        _inserted,
+        _inserted,
+        _in_a_number,
+        _in_a_number,
+        _lost,
+        _in_blanks,
+        _by_repr,
+        _and_more,
+    ),
 )
 
 

@@ -88,8 +88,8 @@ def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | Non
     if not labels and rows is None:  # a record without a row would be neither kept nor refused
         raise RecordRefused(Refusal.NO_LABEL)
     predicted = Predicted(
-        _of_documents([document], reading.prediction, len(labels)),
-        _of_documents([document], reading.probability, len(labels)),
+        _of_documents([document], reading.prediction, reading, len(labels)),
+        _of_documents([document], reading.probability, reading, len(labels)),
     )
     return _side_by_side(labels, predicted, reading, rows)
 
@@ -100,8 +100,6 @@ def _side_by_side(
     nothing = [None] * len(labels)
     predictions = nothing if predicted.labels is None else predicted.labels
     probabilities = nothing if predicted.probabilities is None else predicted.probabilities
-    if reading.keeps_missing:
-        predictions, probabilities = (nothing if found == [None] else found for found in (predictions, probabilities))
     if not (len(labels) if rows is None else rows) == len(labels) == len(predictions) == len(probabilities):
         raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
     return [
@@ -152,7 +150,8 @@ def predicted_of(output: Half, reading: OutcomeReading, *, rows: int) -> Predict
         return Predicted(_of_cells(cells, reading.prediction, reading), _of_cells(cells, reading.probability, reading))
     documents = documents_in(output.data)
     return Predicted(
-        _of_documents(documents, reading.prediction, rows), _of_documents(documents, reading.probability, rows)
+        _of_documents(documents, reading.prediction, reading, rows),
+        _of_documents(documents, reading.probability, reading, rows),
     )
 
 
@@ -231,10 +230,14 @@ def _of_cells(cells: Sequence[Sequence[str | None]], address: str | None, readin
     return values if reading.numeric else [list_in(value) for value in values]
 
 
-def _of_documents(documents: Sequence[Any], address: str | None, rows: int) -> list[Any] | None:
+def _of_documents(
+    documents: Sequence[Any], address: str | None, reading: OutcomeReading, rows: int
+) -> list[Any] | None:
     if address is None:
         return None
     found = [found_at(address, document) for document in documents]
+    if reading.keeps_missing and found == [None]:  # one null is of all rows
+        return None
     if len(found) != 1 or not isinstance(found[0], list):
         return found
     values: list[Any] = found[0]

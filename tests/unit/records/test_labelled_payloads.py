@@ -128,6 +128,9 @@ def test_captured_records_have_no_label():
         pytest.param(
             record("41,F\n33,M", "1", "0"), Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES, id="fewer outputs than inputs"
         ),
+        pytest.param(
+            record("41,F\n33,M", '""', "0\n1"), Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES, id="one output, which is empty"
+        ),
         pytest.param(record("41,F\n33", "1\n0", "0\n1"), Refusal.WRONG_NUMBER_OF_CELLS, id="rows of different lengths"),
         pytest.param(record(endpointInput=half("{", "JSON")), Refusal.PAYLOAD_NOT_JSON, id="payload cut"),
     ],
