@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         MonitorError,
         NoData,
         OutputFailed,
+        OutputHeld,
         ScriptFailed,
         SinkFailed,
     )
@@ -71,7 +72,7 @@ else:
         "model_monitor.documents.constraints": ["MonitoringSettings"],
         "model_monitor.errors": [
             *("MonitorError", "BadConfiguration", "BadDocument", "BadInput", "BadState", "ClusterGone"),
-            *("MissingDependency", "NoData", "OutputFailed", "ScriptFailed", "SinkFailed"),
+            *("MissingDependency", "NoData", "OutputFailed", "OutputHeld", "ScriptFailed", "SinkFailed"),
         ],
         "model_monitor.history.baselines": ["read_baseline"],
         "model_monitor.runs.merging": ["merge_runs", "read_state"],
@@ -131,6 +132,7 @@ __all__ = [
     "MissingDependency",
     "NoData",
     "OutputFailed",
+    "OutputHeld",
     "ScriptFailed",
     "SinkFailed",
     "demo",

@@ -21,8 +21,8 @@ from tests.spark.merging import records
 pytestmark = pytest.mark.rest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAIRS = 20
-"""Of processes, which start Spark each; threads of the tests' session are tried by `make test-all`."""
+PAIRS = 7
+"""Of each kind, of processes, which start Spark each; threads of the tests' session are tried by `make test-all`."""
 
 
 def tree(folder):

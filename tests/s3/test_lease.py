@@ -22,6 +22,16 @@ def test_files_right_in_a_folder_are_listed_by_their_beginning(s3, runner):
     ]
 
 
+@pytest.mark.parametrize("folder", ["s3a://root", "s3a://root/"])
+def test_a_bucket_is_held_as_a_prefix_is(s3, runner, folder):
+    s3.put("root", {"x": "x"})
+
+    assert runner.call(steps.count_together, folder=folder, threads=2, times=2) == 2
+    with pytest.raises(MonitorError, match="s3a://root/?: another run took it over"):
+        runner.call(steps.write_after_others_took_over, folder=folder)
+    assert s3.keys("root") == ["count", "x"]
+
+
 def test_one_at_a_time_holds_a_prefix(s3, runner):
     """A counter that is read and written stays whole; each lease is an object of its own that goes."""
     s3.put("team", {"x": "x"})

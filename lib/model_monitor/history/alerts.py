@@ -125,7 +125,7 @@ def holding_alerts(
 
     Raises as `storage.holding`.
     """
-    folder = path_of(output_path).rpartition("/")[0] or "/"
+    folder = path_of(output_path).removesuffix(Alerts.FILE_NAME)
     return holding(storage_of(folder, spark), folder, wait)
 
 

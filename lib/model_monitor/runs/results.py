@@ -144,6 +144,8 @@ class Baseline:
         ------
         OutputFailed
             If the files can't be written; a run published there before is then untouched.
+        OutputHeld
+            If another run is at the folder for longer than ten minutes.
         """
         return publish(self.files(), os.fspath(output_path), spark or session_at_hand())
 
@@ -281,6 +283,8 @@ class Findings:
         ------
         OutputFailed
             If the files can't be written; a run published there before is then untouched.
+        OutputHeld
+            If another run is at the folder for longer than ten minutes.
         """
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         return publish(files, os.fspath(output_path), spark or session_at_hand())

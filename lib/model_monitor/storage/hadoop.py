@@ -79,7 +79,7 @@ class HadoopStorage:
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
         try:
             begins_so = self._java("org.apache.hadoop.fs.GlobFilter")(f"{start}*")
-            statuses = self._file_system.listStatus(self._path(folder), begins_so)
+            statuses = self._file_system.listStatus(self._path(join(folder, "")), begins_so)  # a bucket needs its slash
             return [_stored(status) for status in statuses if status.isFile()]
         except Exception as fault:
             raise BadInput(_not_listed(folder, fault)) from fault

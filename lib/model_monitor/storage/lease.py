@@ -51,7 +51,7 @@ class Lease:
         rest: Callable[[float], object] = time.sleep,
     ) -> None:
         self.holder = Holder.here()
-        self.folder, self.where = folder, storage.resolved(folder)
+        self.folder, self.where = folder, _where(storage, folder)
         self.thread = threading.get_ident()
         self._storage, self._now, self._rest = storage, now, rest
         self._name = f"{PREFIX}{self.holder.run}"
@@ -170,7 +170,7 @@ def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[L
 
     Raises OutputHeld if another run holds it for longer than the wait, OutputFailed if nothing can be written there.
     """
-    where = storage.resolved(folder)
+    where = _where(storage, folder)
     for lease in tuple(_held):
         if lease.where == where and lease.thread == threading.get_ident():
             yield lease
@@ -181,6 +181,10 @@ def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[L
         yield lease
     finally:
         lease.release()
+
+
+def _where(storage: Storage, folder: str) -> str:
+    return storage.resolved(join(folder, ""))  # a bucket is no folder without its slash
 
 
 def require_lease(storage: Storage, path: str) -> None:
