@@ -108,7 +108,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("runtime/standalone", "runtime/session"),
     },
     "emr": {"errors", "launch", "configuration", "runtime"},
-    "launch/submission": {"errors", "launch", "emr"},
+    "launch/submission": {"errors", "launch", "outputs", "emr"},
     "runtime/container": {"errors", "configuration", "runtime", "launch/submission"},
     "derivation": {
         "errors",
@@ -133,8 +133,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "airflow": {"errors", "documents", "storage", "launch", "records", "outputs", "configuration", "runtime", "emr"},
     "cli": {
-        *("errors", "schedules", "history", "runs", "derivation", "demo", "imports", "replay", "scheduling", "runtime"),
-        *("launch/submission", "runtime/session"),
+        *("errors", "schedules", "outputs", "history", "runs", "derivation", "demo", "imports", "replay", "scheduling"),
+        *("runtime", "launch/submission", "runtime/session"),
     },
 }
 """Layer -> those that it may import beside itself, each of which stands above it here or is a module of its own."""

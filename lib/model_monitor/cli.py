@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = _parser().parse_args(words)
         return int(given.run(given))
     except MonitorError as error:
-        from model_monitor.runtime.logs import error_lines
+        from model_monitor.outputs.printable import error_lines
 
         sys.stderr.write(error_lines(error))
         return error.exit_status

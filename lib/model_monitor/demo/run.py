@@ -24,6 +24,7 @@ from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import as_rows
 from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.outputs.printable import error_lines
 from model_monitor.outputs.text_table import text_table
 
 RESULTS = "baseline"  # the jobs' output directories, inside the demo's
@@ -52,7 +53,7 @@ def main(argv: Sequence[str], *, out: TextIO | None = None, start_job: StartJob 
     try:
         return _run(options.output, options.rows, out or sys.stdout, start_job or submit)
     except MonitorError as error:
-        sys.stderr.write(f"Error: {error}\n")
+        sys.stderr.write(error_lines(error))
         return error.exit_status
 
 

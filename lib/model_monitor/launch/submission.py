@@ -15,6 +15,7 @@ from model_monitor.errors import MonitorError
 from model_monitor.launch.layout import Layout
 from model_monitor.launch.request import read_request
 from model_monitor.launch.spark_command import build
+from model_monitor.outputs.printable import error_lines
 
 HELP = """\
 usage: {program} [--dry-run] JOB [OPTIONS OF SPARK] [FLAGS OF THE JOB]
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh") -> int:
             return command.run(request, request.target, layout, os.environ, Path.cwd())
         submission = build(request, layout, os.environ, Path.cwd())
     except MonitorError as error:
-        sys.stderr.write(f"Error: {error}\n")
+        sys.stderr.write(error_lines(error))
         return error.exit_status
     for remark in submission.remarks:
         sys.stderr.write(f"{remark}\n")

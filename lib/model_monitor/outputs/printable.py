@@ -31,6 +31,11 @@ def printable_lines(text: str) -> str:
     return "\n".join([printable(first), *(f"  {printable(line)}" for line in others)])
 
 
+def error_lines(error: Exception) -> str:
+    """What a command writes to the standard error of an error raised on purpose."""
+    return f"Error: {printable_lines(str(error))}\n"
+
+
 def in_json(text: str) -> str:
     """JSON with the same signs as its own escapes: it says the same to programs."""
     return _SIGNS.sub(lambda sign: sign[0] if sign[0] in "\n\r\t" else f"\\u{ord(sign[0]):04x}", text)

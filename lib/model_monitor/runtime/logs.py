@@ -19,11 +19,6 @@ class PrintableFormatter(logging.Formatter):
         return printable_lines(super().format(record))
 
 
-def error_lines(error: Exception) -> str:
-    """What a command writes to the standard error of an error raised on purpose."""
-    return f"Error: {printable_lines(str(error))}\n"
-
-
 def start_logging() -> None:
     """Send INFO and above of ours, WARNING and above of others, to the standard error, with times in UTC."""
     formatter = PrintableFormatter(FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")

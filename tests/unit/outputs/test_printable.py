@@ -10,22 +10,25 @@ from datetime import datetime, timezone
 import pandas as pd
 import pytest
 
+from model_monitor import cli
+from model_monitor.demo import run as demo
 from model_monitor.derivation.explanations import Explanation
 from model_monitor.derivation.text import as_text
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.page import Page, PageSection, table_of
 from model_monitor.errors import BadInput
+from model_monitor.launch import submission
 from model_monitor.outputs.notices.messages import document_bytes, headline, text
 from model_monitor.outputs.notices.reports import AlertReport, Report
-from model_monitor.outputs.printable import printable, printable_lines
+from model_monitor.outputs.printable import error_lines, printable, printable_lines
 from model_monitor.outputs.report.html import html_of
 from model_monitor.outputs.report.notebook import notebook_of
 from model_monitor.outputs.report.pdf import pdf_of
 from model_monitor.outputs.sinks.mail import mail
 from model_monitor.outputs.text_table import text_table
 from model_monitor.runs.results import _html
-from model_monitor.runtime.logs import PrintableFormatter, error_lines
+from model_monitor.runtime.logs import PrintableFormatter
 from model_monitor.runtime.status import failed
 
 NAME = "a\nCompleted: b\r\x1b[2J\x9b\u202e\u2066\u2028\u0085"
@@ -49,6 +52,26 @@ def test_what_nobody_sees_is_told_by_its_number(given, shown):
 
 def test_a_line_that_a_text_brings_along_is_none_of_ours():
     assert printable_lines("first\nError: x\x1b") == "first\n  Error: x\\x1b"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda name: submission.main([f"{name}.py"]),
+        lambda name: demo.main(["--output", name]),
+        lambda name: cli.main(["prune", "--captures", f"{name}/away", "--older-than", "P30D"]),
+    ],
+    ids=["submit", "demo", "prune"],
+)
+def test_a_command_that_can_not_go_on_shows_the_name_in_its_way_by_numbers(command, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"a{SIGNS[1]}b").write_text("a file, where the demo wants a folder")
+
+    assert command(f"a{SIGNS[1]}b") != 0
+    said = capsys.readouterr().err
+    assert said.startswith("Error: ")
+    assert "a\\rb" in said
+    assert not set(SIGNS) & set(said.replace("\n", ""))
 
 
 def report():
