@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
-from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.errors import BadConfiguration, BadDocument, MonitorError
 from model_monitor.outputs.notices.environment import Environment
 from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.status import ExitStatus
@@ -109,7 +109,11 @@ def _of_schedule(
         if not is_ours:
             log.info("%s: another run-due is at it", plan.name)
             return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, now) if request.as_json else None
-        record = Record.read(folder, plan.name, now)
+        try:
+            record = Record.read(folder, plan.name, now)
+        except BadDocument:
+            Record.begin_anew(folder, plan.name, now)
+            raise
         record.write()
         record.settle()
         statuses = _run_all(plan, record, request, launch, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from model_monitor.errors import BadDocument, OutputFailed
 from model_monitor.outputs.notices.messages import moment
 from model_monitor.records.windows import Window, parse_time
 from model_monitor.storage import LocalStorage
+
+log = logging.getLogger(__name__)
 
 MOST_EXECUTIONS = 1_000
 """So many are kept, the latest."""
@@ -58,10 +61,19 @@ class Record:
         for time in (executions.since, *(each.scheduled_time for each in executions.executions)):
             if (found := parse_time(time)) is None or not YEARS.start <= found.year < YEARS.stop:
                 raise BadDocument(
-                    f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file, or delete "
-                    "it, and runs are due as of a new schedule"
+                    f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file "
+                    "from a copy"
                 )
         return cls(path, executions, now)
+
+    @classmethod
+    def begin_anew(cls, folder: Path, name: str, now: Now = utc_now) -> None:
+        """Put a record that can't be understood aside, as NAME.executions.json.damaged, and write an empty one."""
+        path = folder / f"{name}.{Executions.FILE_NAME}"
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        cls.read(folder, name, now).write()
+        log.warning("%s: is %s now; from the next call on runs are due as of a new schedule", path, aside.name)
 
     @property
     def latest_first(self) -> list[Execution]:

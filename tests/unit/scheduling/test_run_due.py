@@ -187,6 +187,30 @@ def test_a_record_with_a_time_that_is_none_is_a_sentence_that_says_what_to_do(sc
     assert schedule.run(at(4, 23, 7))[0] == 0
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"since": 4}', "[" * 100_000, "\xff"], ids=range(6))
+def test_a_record_that_is_none_is_a_sentence_and_the_next_call_goes_on(schedule, caplog, content):
+    record = schedule.folder / "churn-hourly.executions.json"
+    schedule.run(at(4, 22, 7))
+    record.write_bytes(content.encode("latin-1"))
+
+    assert schedule.run(at(4, 22, 8))[0] == 255
+    assert [line.levelname for line in caplog.records] == ["WARNING", "ERROR"]
+    assert str(record) in caplog.records[1].message
+    assert record.with_name("churn-hourly.executions.json.damaged").read_bytes() == content.encode("latin-1")
+    assert len(schedule.jobs.commands) == 1
+
+    assert schedule.run(at(4, 23, 7))[0] == 0
+    assert schedule.jobs.times[1:] == ["2024-03-04T22:00:00Z", "2024-03-04T23:00:00Z"], "as of a new schedule"
+
+
+def test_who_only_lists_leaves_a_record_that_is_none_where_it_is(schedule):
+    record = schedule.folder / "churn-hourly.executions.json"
+    record.write_text("{")
+
+    assert schedule.run(at(4, 22, 8), does=Doing.LIST)[0] == 255
+    assert record.read_text() == "{"
+
+
 def test_run_due_that_is_stopped_notes_so(schedule):
     schedule.jobs.statuses = [SystemExit(143)]
     with pytest.raises(SystemExit):
