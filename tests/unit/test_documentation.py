@@ -264,7 +264,7 @@ def distance_table() -> str:
     for entry in DISTANCES.values():
         facts = entry.facts
         low, high = facts["range"]
-        chosen = f"`{facts['service'] or entry.name}`" if facts["threshold"] is not None else "from Python only"
+        chosen = f"`{facts['service'] or entry.name}`" if facts["threshold"] is not None else "a comparator"
         limit = "" if facts["threshold"] is None else f"{facts['threshold']:g}"
         forms = facts["numeric"] or "no", "yes" if facts["categorical"] else "no"
         cells = (f"`{entry.name}`", chosen, limit, *forms, f"{low:g} to {high:g}", entry.summary)

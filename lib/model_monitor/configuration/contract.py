@@ -43,6 +43,7 @@ from model_monitor.configuration.options import (
     size,
     switch,
     threshold_of,
+    thresholds_by_feature,
     tolerance_rule,
     up_to_100,
     wait,
@@ -810,6 +811,32 @@ class JobConfig(BaseModel):
         AfterValidator(only_with_kms),
         Option(
             "Key for SSE-KMS: its ARN, or its id in the bucket's account.", "KEY", ours=True, default="AWS's own for S3"
+        ),
+    ] = None
+
+    threshold: Annotated[
+        Mapping[str, float],
+        thresholds_by_feature,
+        Option(
+            "Drift thresholds of features, over those of the baseline: FEATURE=NUMBER, with commas; may be repeated.",
+            "THRESHOLDS",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_DATA_QUALITY,
+            default="none",
+            repeatable=True,
+        ),
+    ] = {}
+
+    thresholds: Annotated[
+        str | None,
+        Option(
+            'File with thresholds of any checks, over those of the baseline: {"FEATURE": {"CHECK": NUMBER}}.',
+            "FILE",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_DATA_QUALITY,
+            default="none",
         ),
     ] = None
 

@@ -186,6 +186,16 @@ def _wait(value: Any) -> Any:
     return span
 
 
+def _thresholds(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    pairs = [pair.rpartition("=") for pair in _names(value)]
+    try:
+        return {name.strip(): _number(text) for name, _, text in pairs}
+    except ValueError:
+        raise ValueError(f"is {value!r}; write FEATURE=NUMBER, such as plan=0.3, several with commas") from None
+
+
 def _destinations(value: Any) -> Any:
     return read_destinations(value) if isinstance(value, str) else value
 
@@ -235,6 +245,7 @@ period = BeforeValidator(_period)
 wait = BeforeValidator(_wait)
 size = BeforeValidator(_size)
 up_to_100 = BeforeValidator(_up_to_100)
+thresholds_by_feature = BeforeValidator(_thresholds)
 destinations = BeforeValidator(_destinations)
 names = BeforeValidator(_names)
 known_column_metrics = BeforeValidator(_column_metrics)

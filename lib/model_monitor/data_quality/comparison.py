@@ -6,7 +6,7 @@ A check decides from a `Comparison` or from one `FeatureComparison` of it and fr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from model_monitor.data_quality.calibration import Calibration
@@ -103,20 +103,12 @@ class Comparison:
     @property
     def missing(self) -> tuple[str, ...]:
         """The columns of constraints.json that the current data lacks."""
-        return tuple((self._baseline_names - self._current_names).elements())
+        return tuple((_names(self.constraints.features) - _names(self.current.features)).elements())
 
     @property
     def extra(self) -> tuple[str, ...]:
         """The columns of the current data that constraints.json lacks; of a name that occurs again the later ones."""
-        return tuple((self._current_names - self._baseline_names).elements())
-
-    @property
-    def _baseline_names(self) -> Counter[str]:
-        return Counter(feature.name for feature in self.constraints.features)
-
-    @property
-    def _current_names(self) -> Counter[str]:
-        return Counter(feature.name for feature in self.current.features)
+        return tuple((_names(self.current.features) - _names(self.constraints.features)).elements())
 
     def features(self) -> Iterator[FeatureComparison]:
         """Every feature of constraints.json, in its order."""
@@ -143,3 +135,7 @@ class Comparison:
         if not self.are_told and self.num_current_columns != self.num_baseline_columns:
             return COLUMNS_DIFFER.format(current=self.num_current_columns, baseline=self.num_baseline_columns)
         return NOT_IN_CURRENT_DATA if profile is None else None
+
+
+def _names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:
+    return Counter(feature.name for feature in features)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from model_monitor.data_quality import checks
 from model_monitor.data_quality.calibrating import calibration_of
 from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
+from model_monitor.data_quality.comparators import compared
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.constraints import MonitoringSettings
@@ -55,6 +56,10 @@ def _of_data_set(comparison: Comparison) -> Iterator[CheckResult]:
 
 
 def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
+    for name, found in compared(feature):
+        if feature.unmatched:
+            found = replace(found.unjudged(feature.unmatched), observed=None)
+        yield _if_switched_on(found, feature.settings).result(name, feature=feature.constraints.name)
     for check in sorted(FEATURE_CHECKS.values(), key=lambda check: check.name):
         threshold = check.facts["threshold"](feature)
         if threshold is None:

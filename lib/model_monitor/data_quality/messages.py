@@ -20,6 +20,12 @@ COLUMNS = (
     "Number of columns in baseline constraints: {baseline}"
 )
 REQUIREMENT_NOT_MET = "Value: {value} does not meet the constraint requirement! "  # the blank at the end is real
+COMPARATOR = (
+    "The {distance} between serving and training is {found:.6g} (up to six significant digits), above the threshold "
+    "{threshold:.6g}."
+)
+COMPARATOR_VALUE = " The feature value with maximum difference is: {value}"
+CONTROL_DATA_MISSING = "training data missing"
 NEGATIVE = "Non-negative requirement is not met. Observed minimum: {minimum}"  # ours: the service has no such check
 
 MISSING_COLUMNS = "Missing columns"
@@ -40,6 +46,12 @@ def drift(distance: float, threshold: float) -> str:
 def drift_p_value(p_value: float, threshold: float) -> str:
     """A distribution would be too unlikely if it were the baseline's."""
     return DRIFT_P_VALUE.format(p_value=java_double(p_value), threshold=java_double(threshold))
+
+
+def comparator_high(distance: str, found: float, threshold: float, value: str | None = None) -> str:
+    """A comparator's distance is above its threshold, in TFDV's words. value: the text that differs most. Source: D3.6."""
+    text = COMPARATOR.format(distance=distance, found=found, threshold=threshold)
+    return text if value is None else text + COMPARATOR_VALUE.format(value=value)
 
 
 def missing_columns(current: int, baseline: int) -> str:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.calibrating import ledger_of
+from model_monitor.data_quality.comparators import unfit_comparators
 from model_monitor.data_quality.comparison import COLUMNS, Comparison
 from model_monitor.data_quality.evaluation import check_all, violations_of
 from model_monitor.data_quality.hinting import all_hints
@@ -115,6 +116,8 @@ class DataQualityMonitor:
     ) -> QualityBaseline:
         if state is not None and not isinstance(state, Profile):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
+        if faults := [*unfit_comparators(constraints, as_service=self.as_service)]:
+            raise BadConfiguration.gathered(faults)
         return QualityBaseline.made_of(constraints, statistics, state, suggested)
 
     def check(

@@ -34,7 +34,7 @@ class CheckResult(Section):
     undefined. n, m: how many values of the baseline and of the current data it was made from. formula: how. method: of drift, as
     constraints.json calls it. ties: `lost` if equal values were counted once, as the service did. statistic,
     degrees_of_freedom: of a test that has them. reason: why the check is not judged, or what else has to be known of its
-    status. description: the violation's text, None unless violated.
+    status. description: the violation's text, None unless violated. against: of a comparator, what it compares with.
 
     Where chance is allowed for: p: of the check's own test; adjusted_p: for the columns that were tested with it. component: the
     test of a column that is least likely by chance; effect: how large what it saw is, as a share. distance: the largest gap
@@ -66,6 +66,7 @@ class CheckResult(Section):
     smallest_change: UndefinableNumber = None
     reason: Name | None = None
     description: Name | None = None
+    against: Name | None = None
 
 
 class Hint(Section):

@@ -32,7 +32,7 @@ from model_monitor.documents.values import (
     Threshold,
     named_in,
 )
-from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
+from model_monitor.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS
 from model_monitor.drift.distances import Distance
 from model_monitor.errors import BadDocument
 from model_monitor.registry import Registry
@@ -86,10 +86,23 @@ CategoricalDriftMethod = Annotated[
 """How two distributions of categories are compared."""
 
 
-class DistributionConstraints(Section):
-    """Drift of one feature's distribution; the last three members are old ones, read and kept.
+class Comparator(Section):
+    """A distance with its threshold: ours, after TFDV's skew comparators. against: the reference that is compared with."""
 
-    reason: ours; why a baseline suggests no comparison.
+    against: Annotated[
+        str,
+        Strict(),
+        named_in(("baseline",)),
+        Expected('"baseline", the one reference that a run has: previous, previous:K and seasonal:P need a history'),
+    ]
+    distance: Annotated[str, Strict(), named_in(tuple(DISTANCES)), Expected.one_of(tuple(DISTANCES))]
+    threshold: Threshold
+
+
+class DistributionConstraints(Section):
+    """Drift of one feature's distribution; three members are old ones, read and kept.
+
+    Ours: reason: why a baseline suggests no comparison. comparators: distances judged in place of the rest.
     """
 
     perform_comparison: Switch | None = None
@@ -101,6 +114,7 @@ class DistributionConstraints(Section):
     enable_comparisons: Flag | None = None
     min_domain_mass: Share | None = None
     comparion_method: ComparisonMethod | None = None
+    comparators: tuple[Comparator, ...] | None = None
 
 
 class MonitoringConfig(Section):
@@ -216,6 +230,8 @@ class MonitoringSettings:
         Whether rows are independent of each other, so that p-values of drift count.
     left_out : str, optional
         Why distributions are not compared, if a baseline suggested that.
+    comparators : tuple of Comparator, optional
+        Ours: distances that are judged in place of those above, each by its own threshold.
 
     Raises
     ------
@@ -247,6 +263,7 @@ class MonitoringSettings:
     false_alarm_budget: float = BUDGET
     rows: Rows = Rows.CLUSTERED
     left_out: str | None = None
+    comparators: tuple[Comparator, ...] | None = None
 
     @property
     def is_calibrated(self) -> bool:
@@ -273,6 +290,7 @@ class MonitoringSettings:
                 comparison_method=self.comparison_method,
                 categorical_comparison_threshold=self.categorical_comparison_threshold,
                 categorical_drift_method=self.categorical_drift_method,
+                comparators=self.comparators,
             ),
             non_negative_check=Switch.ENABLED if self.non_negative_check else None,
             verdicts=self.verdicts if self.is_calibrated else None,
@@ -398,6 +416,7 @@ def _set_in(config: MonitoringConfig) -> dict[str, Any]:
         "perform_comparison": drift.perform_comparison.is_on if drift.perform_comparison else drift.enable_comparisons,
         "comparison_threshold": drift.comparison_threshold,
         "categorical_comparison_threshold": drift.categorical_comparison_threshold,
+        "comparators": drift.comparators,
         "non_negative_check": config.non_negative_check and config.non_negative_check.is_on,
         "verdicts": config.verdicts,
         "false_alarm_budget": config.false_alarm_budget,

@@ -74,13 +74,13 @@ def compare_numeric(
     method: str = "Robust",
     ties: Ties = Ties.SUMMED,
 ) -> Comparison:
-    """The distance of two numeric distributions. method: a name of NUMERIC_METHODS. ties: the service's distances
-    only; ours always add equal values up.
+    """The distance of two numeric distributions. method: a name of NUMERIC_METHODS, or of DISTANCES. ties: the
+    service's distances only; ours always add equal values up.
 
     Raises BadConfiguration if there is no such method.
     Source: D3.1, D3.3, D3.5; with ties lost G16.
     """
-    entry = NUMERIC_METHODS.get(method)
+    entry = _entry(NUMERIC_METHODS, "numeric", method)
     formula = entry.facts["formula"]
     if ties is Ties.LOST and entry.facts["service"]:
         sides = tie_losing_cdf(baseline.levels), tie_losing_cdf(current.levels)
@@ -92,6 +92,12 @@ def compare_numeric(
         n, m = baseline.total, current.total
     found, reason = _measured(entry, sides) if n and m else (None, _no_values(n, m))
     return Comparison(entry.name, found, n, m, formula, ties, reason=reason)
+
+
+def _entry(methods: Registry[Distance], kind: str, name: str) -> Entry[Distance]:
+    """The distance by its name in constraints.json, or by its own."""
+    own = name in DISTANCES and DISTANCES.get(name).facts[kind]
+    return DISTANCES.get(name) if own else methods.get(name)
 
 
 def _measured(distance: Entry[Distance], sides: tuple[Any, Any]) -> tuple[float | None, str | None]:
@@ -106,20 +112,20 @@ def _measured(distance: Entry[Distance], sides: tuple[Any, Any]) -> tuple[float 
 
 
 def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, method: str = "LInfinity") -> Comparison:
-    """The distance of two sets of counts by category. method: a name of CATEGORICAL_METHODS.
+    """The distance of two sets of counts by category. method: a name of CATEGORICAL_METHODS, or of DISTANCES.
 
     LInfinity is corrected for chance as `Robust` is. ChiSquared gives a p-value.
 
     Raises BadConfiguration if there is no such method.
     Source: D3.2 to D3.5; C11.23.
     """
-    entry = CATEGORICAL_METHODS.get(method)
+    entry = _entry(CATEGORICAL_METHODS, "categorical", method)
     n, m = sum(baseline.values()), sum(current.values())
     nothing = Comparison(entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"])
     if not (n and m):
         return replace(nothing, reason=_no_values(n, m))
     cells = category_cells(baseline, current)
-    if entry.name != "ChiSquared":
+    if entry.facts["service"] != "ChiSquared":
         return replace(nothing, distance=entry(*cells))
     test = goodness_of_fit(*cells)
     if not test.is_computable:

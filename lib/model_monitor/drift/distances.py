@@ -3,7 +3,7 @@
 Facts beside each: `numeric`, the form in which it takes numeric features ("step_cdf": two StepCdf; "deciles",
 "histogram": counts over such cells; None: not at all); `categorical`, whether it takes counts of categories;
 `symmetric`; `range`; `higher_is_more`, False for p-values, which fall as the distance grows; `threshold`, its usual limit
-(None: constraints.json can't choose it); `service`, what the service calls it in constraints.json (None: one of ours,
+(None: only a comparator chooses it); `service`, what the service calls it in constraints.json (None: one of ours,
 chosen by its own name); `formula`, as the reports show it (n, m: numbers of values of the baseline and of the current
 data). Pure numpy, driver only.
 """

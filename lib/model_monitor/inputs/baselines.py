@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
 from model_monitor.configuration.contract import JobConfig
+from model_monitor.data_quality.baseline import QualityBaseline
+from model_monitor.data_quality.comparators import DRIFT
+from model_monitor.data_quality.thresholds import with_thresholds
 from model_monitor.documents.baseline_reference import BaselineReference
-from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.history import baselines, references
 from model_monitor.runs.protocol import Monitor, StoredBaseline
+from model_monitor.storage import storage_of
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +46,20 @@ def read_baseline(spark: SparkSession, config: JobConfig, monitor: Monitor) -> S
         raise BadConfiguration(f"the baseline can't be read: {fault}") from fault
     if known is None:
         log.warning("there is no earlier run at %s; this one is the first, and nothing is checked", config.output_path)
-    return known
+    return _with_thresholds(known, spark, config) if isinstance(known, QualityBaseline) else known
+
+
+def _with_thresholds(known: QualityBaseline, spark: SparkSession, config: JobConfig) -> QualityBaseline:
+    """The baseline with the thresholds of `--thresholds` and, over them, of `--threshold`."""
+    constraints, path, where = known.constraints, config.thresholds, "--thresholds"
+    try:
+        if path is not None:
+            constraints = with_thresholds(constraints, json.loads(storage_of(path, spark).read(path)))
+        where = "--threshold"
+        constraints = with_thresholds(constraints, {name: {DRIFT: given} for name, given in config.threshold.items()})
+    except (MonitorError, OSError, ValueError) as fault:
+        raise BadConfiguration(f"{where}: {fault}") from fault
+    return replace(known, constraints=constraints)
 
 
 def reference_to_baseline(spark: SparkSession, config: JobConfig, monitor: Monitor) -> BaselineReference | None:

@@ -35,6 +35,7 @@ class Finding:
     smallest_change: float | None = None
     reason: str | None = None
     description: str | None = None
+    against: str | None = None
 
     @classmethod
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:

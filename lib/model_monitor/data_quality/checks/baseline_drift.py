@@ -17,9 +17,11 @@ SWITCHED_OFF = "perform_comparison is Disabled"
 TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the current data"
 
 
-def threshold_of(feature: FeatureComparison) -> float:
-    """`comparison_threshold`, or `categorical_comparison_threshold` for a text feature."""
+def threshold_of(feature: FeatureComparison) -> float | None:
+    """`comparison_threshold`, or `categorical_comparison_threshold` for a text feature; None where comparators are asked for."""
     settings = feature.settings
+    if settings.comparators is not None:
+        return None
     if feature.baseline.inferred_type is InferredType.STRING:
         return settings.categorical_comparison_threshold
     return settings.comparison_threshold
@@ -38,31 +40,38 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     if not feature.settings.perform_comparison:
         return Finding.not_judged(threshold, feature.settings.left_out or SWITCHED_OFF)
     baseline, current = feature.baseline, from_feature_profile(feature.current)
-    reason = _why_not(baseline, current)
+    reason = why_not_compared(baseline, current)
     if reason:
         return Finding.not_judged(threshold, reason)
-    compared = _compared(feature, baseline, current)
-    judged = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
-    found = Finding(
-        CheckStatus(judged.status.value),
-        threshold,
-        judged.observed,
-        n=judged.n,
-        m=judged.m,
-        formula=judged.formula,
-        method=judged.method,
-        ties=None if judged.ties is Ties.SUMMED else judged.ties.value,
-        statistic=judged.statistic,
-        degrees_of_freedom=judged.degrees_of_freedom,
-        reason=judged.reason,
-        description=_description(compared, threshold) if judged.status is Status.VIOLATED else None,
-    )
-    calibration = feature.calibration
+    settings, calibration = feature.settings, feature.calibration
+    methods = settings.comparison_method, settings.categorical_drift_method
+    found = judged(compared_by(baseline, current, *methods, feature.ties), threshold, baseline, current)
     column = calibration.columns.get(feature.constraints.name) if calibration is not None else None
     return verdict(found, threshold, column, calibration) if calibration is not None and column is not None else found
 
 
-def _why_not(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:
+def judged(
+    compared: DriftComparison, threshold: float, baseline: FeatureDistribution, current: FeatureDistribution
+) -> Finding:
+    """A comparison of the two held against a threshold."""
+    judgement = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
+    return Finding(
+        CheckStatus(judgement.status.value),
+        threshold,
+        judgement.observed,
+        n=judgement.n,
+        m=judgement.m,
+        formula=judgement.formula,
+        method=judgement.method,
+        ties=None if judgement.ties is Ties.SUMMED else judgement.ties.value,
+        statistic=judgement.statistic,
+        degrees_of_freedom=judgement.degrees_of_freedom,
+        reason=judgement.reason,
+        description=_description(compared, threshold) if judgement.status is Status.VIOLATED else None,
+    )
+
+
+def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:
     """Why the two can't be compared; None if they can."""
     for side, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
@@ -72,17 +81,20 @@ def _why_not(baseline: FeatureDistribution, current: FeatureDistribution) -> str
     return None
 
 
-def _compared(
-    feature: FeatureComparison, baseline: FeatureDistribution, current: FeatureDistribution
+def compared_by(
+    baseline: FeatureDistribution,
+    current: FeatureDistribution,
+    of_numbers: str,
+    of_texts: str,
+    ties: Ties = Ties.SUMMED,
 ) -> DriftComparison:
-    """The comparison by the feature's method; a side without values is an empty distribution."""
-    settings = feature.settings
+    """The comparison by a method for each kind; a side without values is an empty distribution."""
     if baseline.numbers or current.numbers:
         nothing = NumericDistribution(levels=())
         sides = baseline.numbers or nothing, current.numbers or nothing
-        return compare_numeric(*sides, method=settings.comparison_method, ties=feature.ties)
+        return compare_numeric(*sides, method=of_numbers, ties=ties)
     counts = baseline.categories or {}, current.categories or {}
-    return compare_categorical(*counts, method=settings.categorical_drift_method)
+    return compare_categorical(*counts, method=of_texts)
 
 
 def _description(compared: DriftComparison, threshold: float) -> str:

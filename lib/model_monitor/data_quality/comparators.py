@@ -1,0 +1,101 @@
+"""Comparators: distances that constraints.json asks for in place of `baseline_drift_check`, each with its own threshold. Pure.
+
+As the skew comparators of TFDV, and of Vertex AI, which has TFDV's: see D3.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from model_monitor.data_quality import messages
+from model_monitor.data_quality.checks.baseline_drift import SWITCHED_OFF, compared_by, judged, why_not_compared
+from model_monitor.data_quality.comparison import NOT_IN_BASELINE, FeatureComparison
+from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.constraints import Comparator, Constraints
+from model_monitor.documents.statistics import InferredType
+from model_monitor.drift import DISTANCES
+from model_monitor.drift.distributions import category_cells
+from model_monitor.runs.judging import Finding
+
+CONTROL_DATA_MISSING = "COMPARATOR_CONTROL_DATA_MISSING"
+DRIFT = "baseline_drift_check"
+NO_COUNTS_OF_NUMBERS = "numbers have no counts by value, so that TFDV finds no distance"
+NUMBERS_ONLY = "the distance takes numbers only"
+
+_TFDV = {
+    "l_infinity_categorical": ("COMPARATOR_L_INFTY_HIGH", "Linfty distance"),
+    "normalized_abs_difference": ("COMPARATOR_NORMALIZED_ABSOLUTE_DIFFERENCE_HIGH", "normalized absolute difference"),
+    "js_divergence": ("COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH", "approximate Jensen-Shannon divergence"),
+}
+"""The distances of TFDV in its order, with the names of their violations and its words for them."""
+
+
+def check_of(distance: str) -> str:
+    """What violations of a comparator of this distance are called."""
+    return _TFDV[distance][0] if distance in _TFDV else DRIFT
+
+
+def unfit_comparators(constraints: Constraints, *, as_service: bool) -> Iterator[str]:
+    """Comparators of distances that don't take their feature's kind, each as a line of an error; to TFDV its own are 0 then."""
+    for index, feature in enumerate(constraints.features):
+        kind = "numeric" if feature.inferred_type.is_numeric else "categorical"
+        if not feature.inferred_type.is_numeric and feature.inferred_type is not InferredType.STRING:
+            continue
+        for distance in (each.distance for each in constraints.monitoring_of(feature.name).comparators or ()):
+            if not DISTANCES.get(distance).facts[kind] and not (as_service and distance in _TFDV):
+                yield (
+                    f"constraints.json: features[{index}] is {feature.inferred_type.value}, and a comparator of its has the "
+                    f"distance {distance!r}, which does not take that; write 'js_divergence', in "
+                    "monitoring_config_overrides of the feature if others are to keep theirs"
+                )
+
+
+def compared(feature: FeatureComparison) -> Iterator[tuple[str, Finding]]:
+    """What each comparator in force found, TFDV's distances first, by the names of its violations.
+
+    A distance above the threshold is a violation, and one at it none. A baseline that has data, and none of this feature, is
+    one violation in place of all.
+    """
+    comparators = feature.settings.comparators or ()
+    if comparators and feature.settings.perform_comparison and feature.baseline.reason == NOT_IN_BASELINE:
+        text = messages.CONTROL_DATA_MISSING
+        yield CONTROL_DATA_MISSING, Finding(CheckStatus.VIOLATED, None, against="baseline", description=text)
+        return
+    order = list(_TFDV)
+    for comparator in sorted(comparators, key=lambda each: (*order, each.distance).index(each.distance)):
+        found = _found(feature, comparator)
+        yield check_of(comparator.distance), replace(found, against=comparator.against, method=comparator.distance)
+
+
+def _found(feature: FeatureComparison, comparator: Comparator) -> Finding:
+    distance, threshold = comparator.distance, comparator.threshold
+    if not feature.settings.perform_comparison:
+        return Finding.not_judged(threshold, SWITCHED_OFF)
+    baseline, current = feature.baseline, from_feature_profile(feature.current)
+    reason = why_not_compared(baseline, current)
+    if reason:
+        return Finding.not_judged(threshold, reason)
+    takes_numbers = DISTANCES.get(distance).facts["numeric"] is not None
+    if baseline.numbers or current.numbers:
+        if not takes_numbers:
+            return Finding(CheckStatus.PASSED, threshold, 0.0, reason=NO_COUNTS_OF_NUMBERS)
+    elif not DISTANCES.get(distance).facts["categorical"]:
+        return Finding.not_judged(threshold, NUMBERS_ONLY)
+    found = judged(compared_by(baseline, current, distance, distance), threshold, baseline, current)
+    if found.status is not CheckStatus.VIOLATED or distance not in _TFDV or found.observed is None:
+        return found
+    value = None if takes_numbers else _most_different(distance, baseline, current)
+    return replace(found, description=messages.comparator_high(_TFDV[distance][1], found.observed, threshold, value))
+
+
+def _most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:
+    """The text that the distance comes from, of several the first by the alphabet."""
+    sides = baseline.categories or {}, current.categories or {}
+    before, after = category_cells(*sides)
+    if distance == "l_infinity_categorical":
+        before, after = before * after.sum(), after * before.sum()  # shares, but whole numbers
+    return sorted({*sides[0], *sides[1]})[int(np.abs(before - after).argmax())]

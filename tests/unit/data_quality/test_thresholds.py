@@ -1,0 +1,96 @@
+"""Thresholds that a run is told: which check they are of, what is refused."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from model_monitor.data_quality.thresholds import with_thresholds
+from model_monitor.errors import MonitorError
+
+from .comparisons import compared, texts
+
+COMPARATORS = [
+    {"against": "baseline", "distance": "js_divergence", "threshold": 0.1},
+    {"against": "baseline", "distance": "psi", "threshold": 0.2},
+]
+JS = "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH"
+
+
+def told(given, **options):
+    """The constraints of `plan` and `age` with other thresholds."""
+    profile = texts(plan=["x", "y"], age=["1", "2"])
+    return with_thresholds(compared(profile, profile, **options).constraints, given)
+
+
+def test_each_check_has_its_own_threshold_and_other_features_keep_theirs():
+    given = {
+        "completeness_check": 0.5,
+        "data_type_check": 0.6,
+        "categorical_values_check": 0.7,
+        "baseline_drift_check": 3,
+    }
+    found = told({"plan": given})
+    plan, age = found.monitoring_of("plan"), found.monitoring_of("age")
+
+    assert found.feature("plan").completeness == 0.5
+    assert (plan.datatype_check_threshold, plan.domain_content_threshold) == (0.6, 0.7)
+    assert (plan.comparison_threshold, plan.categorical_comparison_threshold) == (3, 3)
+    assert (found.feature("age").completeness, age.comparison_threshold, age.datatype_check_threshold) == (1, 0.1, 1)
+
+
+def test_a_features_other_overrides_stay():
+    own = {
+        "distribution_constraints": {"comparison_method": "psi", "comparison_threshold": 0.4},
+        "emit_metrics": "Disabled",
+    }
+    found = told({"age": {"baseline_drift_check": 0.9}}, features={"age": {"monitoring_config_overrides": own}})
+    age = found.monitoring_of("age")
+
+    assert (age.comparison_method, age.comparison_threshold, age.emit_metrics) == ("psi", 0.9, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "limits"),
+    [
+        ({"baseline_drift_check": 0.5}, [0.5, 0.5]),
+        ({JS: 0.5}, [0.5, 0.2]),
+        ({JS: 0.5, "baseline_drift_check": 0.6}, [0.5, 0.6]),
+    ],
+)
+def test_where_comparators_are_asked_for_their_thresholds_are_meant(given, limits):
+    config = {"distribution_constraints": {"comparators": COMPARATORS}}
+    found = told({"plan": given}, config=config)
+
+    assert [each.threshold for each in found.monitoring_of("plan").comparators] == limits
+    assert [each.threshold for each in found.monitoring_of("age").comparators] == [0.1, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"plam": {"baseline_drift_check": 0.1}}, "no feature 'plam' among its 2; did you mean 'plan'"),
+        (
+            {"plan": {"drift": 0.1}},
+            "plan: drift is 0.1; write a number, .* one of: completeness_check, data_type_check",
+        ),
+        ({"plan": {JS: 0.1}}, f"plan: {JS} is 0.1; .* one of: .*, baseline_drift_check$"),
+        ({"plan": {"data_type_check": 95}}, r"data_type_check is 95; write a number, 0 or more \(a share up to 1\)"),
+        ({"plan": {"baseline_drift_check": -1}}, "baseline_drift_check is -1; write"),
+        ({"plan": {"baseline_drift_check": "0.1"}}, "baseline_drift_check is '0.1'; write"),
+        ({"plan": {"baseline_drift_check": True}}, "baseline_drift_check is True; write"),
+        ({"plan": {"baseline_drift_check": math.nan}}, "baseline_drift_check is nan; write"),
+        ({"plan": 0.1}, 'is no object of objects; write {"FEATURE": {"baseline_drift_check": 0.3}}'),
+        ([], "is no object of objects"),
+    ],
+)
+def test_what_is_no_threshold_is_a_sentence(given, sentence):
+    with pytest.raises(MonitorError, match=sentence):
+        told(given)
+
+
+def test_nothing_told_changes_nothing():
+    profile = texts(plan=["x", "y"], age=["1", "2"])
+
+    assert told({}) == compared(profile, profile).constraints
