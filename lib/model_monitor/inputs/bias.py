@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pyspark.sql.functions as F
@@ -50,7 +49,7 @@ def read_bias(spark: SparkSession, config: JobConfig, baseline: StoredBaseline |
 
 
 def _csv(spark: SparkSession, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
-    """CSV files, called by the configuration's headers. A first line that repeats them is a header; else it is data."""
+    """CSV files, called by the configuration's headers. A first line that has most of them is a header; else it is data."""
     if analysis.headers is None:
         return read_columns(spark, config)
     first = list_dataset(spark, config.dataset_source).files[0]
@@ -61,7 +60,8 @@ def _csv(spark: SparkSession, config: JobConfig, csv_format: CsvFormat, analysis
             "name all of them"
         )
     found = [cell.strip() for cell in cells]
-    is_header = found == list(analysis.headers) or (not config.replays_service and _are_names(found, analysis.headers))
+    has_names = 2 * len(set(found) & set(analysis.headers)) > len(found)  # most of the first line
+    is_header = found == list(analysis.headers) or (has_names and not config.replays_service)
     dataset = read_columns(spark, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
     absent = [name for name in analysis.headers if name not in found] if is_header else []
     if absent:
@@ -69,12 +69,8 @@ def _csv(spark: SparkSession, config: JobConfig, csv_format: CsvFormat, analysis
             f"analysis_config.json: headers names {absent[0]!r}, which the header line of {first.path} lacks; write the names "
             "that the columns have there"
         )
-    return dataset.of_features(analysis.headers) if is_header else replace(dataset, names=analysis.headers)
-
-
-def _are_names(cells: Sequence[str], headers: Sequence[str]) -> bool:
-    """Whether a first line is a header: most of its cells are names."""
-    return 2 * len(set(cells) & set(headers)) > len(headers)
+    named = replace(dataset, names=tuple(found) if is_header else analysis.headers)
+    return named.of_features(analysis.headers)
 
 
 def _records(spark: SparkSession, config: JobConfig, analysis: AnalysisConfig) -> Dataset:

@@ -144,7 +144,7 @@ def test_csv_is_called_by_the_configuration(spark, folder, expected, header):
 
 
 def test_a_header_in_another_order_is_found_by_its_names(spark, folder, expected):
-    lines = ["p,age,score,sex,y", *(f"{r['p']},{r['age']},{r['score']},{r['sex']},{r['y']}" for r in ROWS)]
+    lines = ["p, age,score,sex ,y", *(f"{r['p']},{r['age']},{r['score']},{r['sex']},{r['y']}" for r in ROWS)]
     (folder / "data.csv").write_text("\n".join(lines) + "\n")
 
     report, ledger = analysed(spark, folder, dataset_type="text/csv", headers=HEADERS, label=2, predicted_label=3)
