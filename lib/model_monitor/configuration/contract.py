@@ -516,7 +516,7 @@ class JobConfig(BaseModel):
             "written into the suggested constraints.",
             "clustered|independent",
         ),
-    ] = DEFAULT_SETTINGS.rows
+    ] = Rows.CLUSTERED
 
     max_domain_size: Annotated[
         int,

@@ -7,6 +7,7 @@ from model_monitor.data_quality.comparison import Comparison
 from model_monitor.data_quality.distributions import from_feature_profile
 from model_monitor.data_quality.room import COMPLETENESS, CONTENTS, DRIFT
 from model_monitor.documents.check_results import BudgetLedger, Family
+from model_monitor.documents.constraints import Rows
 from model_monitor.verdicts import shared
 
 LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold", "datatype_check_threshold")}
@@ -18,8 +19,9 @@ def calibration_of(comparison: Comparison) -> Calibration | None:
     ledger = ledger_of(comparison)
     if ledger is None:
         return None
+    tested = comparison.constraints.monitoring.rows_are_independent
     columns = {
-        feature.constraints.name: column_of(feature.baseline, from_feature_profile(feature.current))
+        feature.constraints.name: column_of(feature.baseline, from_feature_profile(feature.current), tested=tested)
         for feature in comparison.features()
         if feature.is_drift_calibrated
     }
@@ -42,4 +44,6 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     running = {family: count for family, count in tests.items() if count}
     levels = shared(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
-    return BudgetLedger(false_alarm_budget=settings.false_alarm_budget, rows=settings.rows.value, families=families)
+    return BudgetLedger(
+        false_alarm_budget=settings.false_alarm_budget, rows=Rows(settings.rows).value, families=families
+    )

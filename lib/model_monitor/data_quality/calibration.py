@@ -31,7 +31,7 @@ NEVER_ENOUGH = "so few can't show it"
 @dataclass(frozen=True, slots=True)
 class Column:
     """What two samples of a feature say of its drift. samples, distance: None if a side has no values. share: of the baseline's
-    most frequent category, for texts.
+    most frequent value, for texts and flags.
     """
 
     components: tuple[Component, ...]
@@ -82,25 +82,29 @@ class Calibration:
         return replace(found, status=CheckStatus.CANNOT_TELL, p=p, reason=reason, description=None)
 
 
-def column_of(baseline: FeatureDistribution, current: FeatureDistribution) -> Column | None:
-    """What the tests say of one feature; None if a side is not known, or one is numbers and the other texts."""
+def column_of(baseline: FeatureDistribution, current: FeatureDistribution, *, tested: bool) -> Column | None:
+    """One feature's column; None if a side is not known, or one is numbers and the other texts. tested: whether tests count."""
     if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
-    sides = ((side.rows - side.present, side.rows) for side in (baseline, current))
-    missing = of_missing(*sides)
+    missing: tuple[Component, ...] = ()
+    if tested:
+        missing = of_missing(*((side.rows - side.present, side.rows) for side in (baseline, current)))
     if not (baseline.present and current.present):
         return Column(missing)
     if baseline.numbers is not None and current.numbers is not None:
         samples = Samples(baseline.present, current.present, baseline.numbers.error + current.numbers.error)
-        distance = l_infinity_numeric(baseline.numbers.step_cdf(), current.numbers.step_cdf())
-        return Column((*missing, *of_numbers(baseline.numbers, current.numbers)), samples, distance)
+        before, after = baseline.numbers.step_cdf(), current.numbers.step_cdf()
+        is_flag = len(set(before.values.tolist()).union(after.values.tolist())) <= 2
+        share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total if is_flag else None
+        components = of_numbers(baseline.numbers, current.numbers) if tested else ()
+        return Column((*missing, *components), samples, l_infinity_numeric(before, after), share)
     if baseline.categories is not None and current.categories is not None:
-        before, after = category_cells(baseline.categories, current.categories)
+        counts = category_cells(baseline.categories, current.categories)
         return Column(
-            (*missing, *of_categories(baseline.categories, current.categories)),
+            (*missing, *(of_categories(baseline.categories, current.categories) if tested else ())),
             Samples(baseline.present, current.present),
-            l_infinity_categorical(before, after),
-            float(before.max() / before.sum()),
+            l_infinity_categorical(*counts),
+            float(counts[0].max() / counts[0].sum()),
         )
     return None
 

@@ -34,7 +34,7 @@ from model_monitor.documents.values import (
 )
 from model_monitor.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS
 from model_monitor.drift.distances import Distance
-from model_monitor.errors import BadDocument
+from model_monitor.errors import BadConfiguration, BadDocument
 from model_monitor.registry import Registry
 from model_monitor.verdicts import BUDGET
 
@@ -222,11 +222,11 @@ class MonitoringSettings:
         How texts are compared, a name of `drift.CATEGORICAL_METHODS`.
     non_negative_check : bool, default False
         Ours: whether `is_non_negative` is evaluated, which the service only suggests (C11.5).
-    verdicts : Verdicts, default Verdicts.NONE
+    verdicts : {"none", "calibrated"}
         Ours: whether suggested limits and drift allow for chance (D4.6).
     false_alarm_budget : float, default 1/720
         Share (0 to 1) of the healthy runs that may have any violation, if they do.
-    rows : Rows, default Rows.CLUSTERED
+    rows : {"clustered", "independent"}
         Whether rows are independent of each other, so that p-values of drift count.
     left_out : str, optional
         Why distributions are not compared, if a baseline suggested that.
@@ -236,7 +236,7 @@ class MonitoringSettings:
     Raises
     ------
     BadConfiguration
-        If there is no such method.
+        If there is no such method or word, or the budget is no share.
 
     Examples
     --------
@@ -259,9 +259,9 @@ class MonitoringSettings:
     categorical_comparison_threshold: float = None  # type: ignore[assignment]  # likewise
     categorical_drift_method: str = "LInfinity"
     non_negative_check: bool = False
-    verdicts: Verdicts = Verdicts.NONE
+    verdicts: Verdicts | str = Verdicts.NONE
     false_alarm_budget: float = BUDGET
-    rows: Rows = Rows.CLUSTERED
+    rows: Rows | str = Rows.CLUSTERED
     left_out: str | None = None
     comparators: tuple[Comparator, ...] | None = None
 
@@ -269,7 +269,17 @@ class MonitoringSettings:
     def is_calibrated(self) -> bool:
         return self.verdicts is Verdicts.CALIBRATED
 
+    @property
+    def rows_are_independent(self) -> bool:
+        return self.rows is Rows.INDEPENDENT
+
     def __post_init__(self) -> None:
+        for name, words in (("verdicts", Verdicts), ("rows", Rows)):
+            object.__setattr__(self, name, _word(name, words, getattr(self, name)))
+        if not 0 < self.false_alarm_budget < 1:
+            raise BadConfiguration(
+                f"false_alarm_budget is {self.false_alarm_budget!r}; write a share above 0 and below 1"
+            )
         for kind in _KINDS:
             written = getattr(self, kind.method)
             method = kind.methods.get(OTHER_NAMES.get(written, written))
@@ -293,10 +303,18 @@ class MonitoringSettings:
                 comparators=self.comparators,
             ),
             non_negative_check=Switch.ENABLED if self.non_negative_check else None,
-            verdicts=self.verdicts if self.is_calibrated else None,
+            verdicts=Verdicts.CALIBRATED if self.is_calibrated else None,
             false_alarm_budget=self.false_alarm_budget if self.is_calibrated else None,
-            rows=self.rows if self.is_calibrated else None,
+            rows=Rows(self.rows) if self.is_calibrated else None,
         )
+
+
+def _word(name: str, words: type[Verdicts] | type[Rows], given: Any) -> Verdicts | Rows:
+    try:
+        return words(given)
+    except ValueError:
+        allowed = ", ".join(json.dumps(word.value) for word in words)
+        raise BadConfiguration(f"{name} is {given!r}; write one of: {allowed}") from None
 
 
 class Constraints(Document):

@@ -102,7 +102,7 @@ def of_files(
     Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
     """
     constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path, spark), constraints_path)
-    run = current_run(constraints_path.rpartition("/")[0] or ".", spark)
+    run = run_before(constraints_path.rpartition("/")[0] or ".", spark)
     suggested = _suggested(run, spark, monitor) if run is not None else None
     if statistics_path is None or monitor.STATISTICS is None:
         return monitor.known(constraints, None, None, suggested)

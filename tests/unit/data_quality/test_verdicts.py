@@ -178,6 +178,23 @@ def test_without_earlier_windows_drift_below_the_threshold_cant_be_told():
     assert result.smallest_change == pytest.approx(0.499, abs=0.01)
 
 
+def test_of_a_flag_the_smallest_change_is_one_of_its_share():
+    random = np.random.default_rng(5)
+
+    def flags(rows):
+        return profile_of(number_feature("x", (random.random(rows) < 0.3).astype(float).tolist(), integral=True))
+
+    found = [
+        results(flags(10_000), flags(1_000), settings=settings)["x", "baseline_drift_check"]
+        for settings in (CALIBRATED_SETTINGS, INDEPENDENT)
+    ]
+
+    # by hand: 0.1 + (1.8 + 0.6408) sqrt(1/10000 + 1/1000), and an error of the sketch below 0.001
+    assert found[0].smallest_change == pytest.approx(0.181, abs=0.001)
+    assert found[0].reason.endswith("; with 1,000 values a change of a share by less than 0.18 is not seen")
+    assert 0.06 < found[1].smallest_change < 0.1
+
+
 def test_rows_that_are_independent_have_three_verdicts():
     # the level: 1/720/3, for drift, completeness and contents
     random = np.random.default_rng(9)

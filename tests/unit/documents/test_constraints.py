@@ -434,3 +434,54 @@ def test_an_error_never_shows_a_value_that_stood_in_the_data():
     assert str(raised.value) == (
         "constraints.json: features[0].string_constraints.domains[1] is a number; it has to be a text"
     )
+
+
+def test_verdicts_that_allow_for_chance_are_asked_for_in_one_place():
+    config = {"verdicts": "calibrated", "false_alarm_budget": 0.01, "rows": "independent"}
+    found = settings(config)
+
+    assert found == MonitoringSettings(verdicts="calibrated", false_alarm_budget=0.01, rows="independent")
+    assert found.is_calibrated
+    assert found.rows_are_independent
+    assert not settings().is_calibrated
+
+
+def test_settings_of_the_service_write_nothing_of_ours():
+    written = MonitoringSettings().as_config().plain()
+
+    assert not {"verdicts", "false_alarm_budget", "rows"} & set(written)
+    assert MonitoringSettings(verdicts="calibrated").as_config().plain() | written == {
+        **written,
+        "verdicts": "calibrated",
+        "false_alarm_budget": 1 / 720,
+        "rows": "clustered",
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        ({"verdicts": "caliber"}, 'monitoring_config.verdicts is "caliber"; it has to be one of "calibrated", "none"'),
+        ({"rows": 3}, 'monitoring_config.rows is 3; it has to be one of "clustered", "independent"'),
+        (
+            {"false_alarm_budget": 0},
+            "monitoring_config.false_alarm_budget is 0; it has to be a number above 0 and below 1",
+        ),
+        (
+            {"false_alarm_budget": 5},
+            "monitoring_config.false_alarm_budget is 5; it has to be a number above 0 and below 1",
+        ),
+    ],
+)
+def test_a_word_or_a_budget_that_means_nothing_is_refused(config, fault):
+    with pytest.raises(BadDocument) as raised:
+        read({"features": [], "monitoring_config": config})
+
+    assert fault in str(raised.value)
+
+
+def test_the_same_from_python():
+    with pytest.raises(BadConfiguration, match='rows is \'mixed\'; write one of: "clustered", "independent"'):
+        MonitoringSettings(rows="mixed")
+    with pytest.raises(BadConfiguration, match=r"false_alarm_budget is 1\.5; write a share above 0 and below 1"):
+        MonitoringSettings(false_alarm_budget=1.5)

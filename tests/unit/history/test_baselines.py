@@ -57,6 +57,25 @@ def test_constraints_that_were_edited_after_the_run_count(tmp_path):
     assert values_of(known) == [1, 2, 3]
 
 
+def test_what_a_run_suggested_is_known_beside_what_was_edited(tmp_path):
+    publish_run(tmp_path, [1, 2, 3])
+    constraints = json.loads((tmp_path / CONSTRAINTS).read_text())
+    constraints["features"][0]["completeness"] = 0.5
+    (tmp_path / CONSTRAINTS).write_text(json.dumps(constraints))
+    by_folder = baselines.of_run(str(tmp_path))
+    by_name = baselines.of_files(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))
+
+    assert [known.constraints.features[0].completeness for known in (by_folder, by_name)] == [0.5, 0.5]
+    assert [known.suggested.features[0].completeness for known in (by_folder, by_name)] == [1.0, 1.0]
+
+
+def test_of_copied_files_nobody_knows_what_was_suggested(tmp_path):
+    publish_run(tmp_path / "run", [1, 2, 3])
+    (tmp_path / CONSTRAINTS).write_bytes((tmp_path / "run" / CONSTRAINTS).read_bytes())
+
+    assert baselines.of_files(str(tmp_path / CONSTRAINTS), None).suggested is None
+
+
 def test_features_can_be_left_out(tmp_path):
     publish_run(tmp_path, [1, 2, 3])
 
