@@ -25,20 +25,10 @@ from model_monitor.drift import NumericDistribution
 from model_monitor.drift.distributions import category_cells
 from model_monitor.states import KllSketch, Moments
 from model_monitor.states.kll import KllBuilder
-from model_monitor.verdicts import (
-    BUDGET,
-    Component,
-    Samples,
-    adjusted,
-    combined,
-    distance_interval,
-    fewest_beyond_chance,
-    of_categories,
-    of_missing,
-    of_numbers,
-    smallest_share,
-    smallest_shift,
-)
+from model_monitor.verdicts.components import Component, Samples, of_categories, of_missing, of_numbers
+from model_monitor.verdicts.multiplicity import BUDGET, adjusted, combined
+from model_monitor.verdicts.sensitivity import distance_interval, smallest_share, smallest_shift
+from model_monitor.verdicts.tails import fewest_beyond_chance
 
 Values: TypeAlias = NDArray[np.float64]
 Law: TypeAlias = Callable[[np.random.Generator, int, "NDArray[np.float64] | None"], Values]

@@ -26,7 +26,6 @@ from model_monitor.configuration.options import (
     Option,
     as_compatible,
     at_least_the_datapoints,
-    chance,
     data_format,
     destinations,
     duration,
@@ -500,7 +499,7 @@ class JobConfig(BaseModel):
 
     false_alarm_budget: Annotated[
         float,
-        chance,
+        share,
         _suggestion(
             "Share of the healthy runs that may have any violation; written into the suggested constraints.",
             "SHARE",

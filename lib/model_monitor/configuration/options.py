@@ -119,13 +119,6 @@ def _share(value: Any) -> Any:
     return number
 
 
-def _chance(value: Any) -> Any:
-    number = _number(value)
-    if not 0 < number < 1:
-        raise ValueError(f"is {value!r}; it has to be above 0 and below 1, such as 0.0014 for 1 run in 720")
-    return number
-
-
 def _whole(value: Any) -> Any:
     text = str(value).strip()
     if not text.isdigit() or int(text) < 1:
@@ -237,7 +230,6 @@ switch = BeforeValidator(read_switch)
 enabled = BeforeValidator(_enabled)
 number = BeforeValidator(_number)
 share = BeforeValidator(_share)
-chance = BeforeValidator(_chance)
 whole = BeforeValidator(_whole)
 moment = BeforeValidator(_moment)
 duration = BeforeValidator(_duration)

@@ -11,17 +11,9 @@ from model_monitor.documents.constraints import Rows
 from model_monitor.drift.distances import l_infinity_categorical, l_infinity_numeric
 from model_monitor.drift.distributions import category_cells
 from model_monitor.runs.judging import Finding
-from model_monitor.verdicts import (
-    Component,
-    Samples,
-    adjusted,
-    chance_of_more,
-    combined,
-    fewest_beyond_chance,
-    of_categories,
-    of_missing,
-    of_numbers,
-)
+from model_monitor.verdicts.components import Component, Samples, of_categories, of_missing, of_numbers
+from model_monitor.verdicts.multiplicity import adjusted, combined
+from model_monitor.verdicts.tails import chance_of_more, fewest_beyond_chance
 
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"

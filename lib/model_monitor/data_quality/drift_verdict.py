@@ -13,7 +13,13 @@ from model_monitor.data_quality.calibration import Calibration, Column
 from model_monitor.data_quality.room import DRIFT
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.runs.judging import Finding
-from model_monitor.verdicts import distance_interval, shift_of_gap, smallest_gap, smallest_share, smallest_shift
+from model_monitor.verdicts.sensitivity import (
+    distance_interval,
+    shift_of_gap,
+    smallest_gap,
+    smallest_share,
+    smallest_shift,
+)
 
 NO_HISTORY = "no earlier windows: how much this column varies from window to window is not known"
 INDEPENDENT = "rows assumed independent"
@@ -27,7 +33,8 @@ RARE = 0.05
 
 def verdict(found: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
     """What becomes of the drift check's finding by the file's method where chance is allowed for."""
-    known = replace(found, distance=column.distance, smallest_change=_finite(_smallest(threshold, column, calibration)))
+    smallest = _smallest(threshold, column, calibration)
+    known = replace(found, distance=column.distance, smallest_change=smallest if math.isfinite(smallest) else None)
     if calibration.rows_are_independent:
         return _by_tests(known, threshold, column, calibration)
     if found.status is not CheckStatus.PASSED or column.samples is None:
@@ -78,7 +85,3 @@ def _unseen(found: Finding, column: Column) -> str:
     if found.smallest_change is None:
         return NOTHING_SEEN.format(rows=rows)
     return (UNSEEN_SHIFT if column.share is None else UNSEEN_SHARE).format(rows=rows, change=found.smallest_change)
-
-
-def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None

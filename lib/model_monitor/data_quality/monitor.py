@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from model_monitor.data_quality.baseline import QualityBaseline
-from model_monitor.data_quality.calibrating import ledger_of
 from model_monitor.data_quality.comparators import unfit_comparators
 from model_monitor.data_quality.comparison import COLUMNS, Comparison
-from model_monitor.data_quality.evaluation import check_all, violations_of
+from model_monitor.data_quality.evaluation import check_all, ledger_of, violations_of
 from model_monitor.data_quality.hinting import all_hints
 from model_monitor.data_quality.hints import Seen
 from model_monitor.data_quality.published import published_metrics

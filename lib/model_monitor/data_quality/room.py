@@ -20,7 +20,8 @@ from model_monitor.documents.constraints import (
     Switch,
 )
 from model_monitor.states import FeatureProfile
-from model_monitor.verdicts import fewest_beyond_chance, shared
+from model_monitor.verdicts.multiplicity import shared
+from model_monitor.verdicts.tails import fewest_beyond_chance
 
 DRIFT, COMPLETENESS, CONTENTS = FAMILIES = ("drift", "completeness", "contents")
 """The families of checks that share a run's budget."""
@@ -38,42 +39,36 @@ def with_room(
     window_rows: int | None = None,
 ) -> tuple[FeatureConstraints, ...]:
     """Suggested constraints with room for chance. window_rows: of a later window; None: as many as here."""
-    pairs = [(constraints, profile, why_always_new(profile)) for constraints, profile in features]
+    pairs = [(*_by_nature(constraints, profile), profile) for constraints, profile in features]
     levels = shared(settings.false_alarm_budget, FAMILIES)
-    contents = sum(_has_domain(*pair) + pair[1].is_numeric for pair in pairs)
-    for_each = {COMPLETENESS: levels[COMPLETENESS] / max(len(pairs), 1), CONTENTS: levels[CONTENTS] / max(contents, 1)}
-    return tuple(
-        constraints.model_copy(
-            update={
-                **_completeness(constraints, profile, for_each[COMPLETENESS], window_rows),
-                **({} if _has_domain(constraints, profile, new) else {"string_constraints": None}),
-                "monitoring_config_overrides": _overrides(
-                    dict(_contents(constraints, profile, new, settings, for_each[CONTENTS], window_rows)), new
-                ),
-            }
-        )
-        for constraints, profile, new in pairs
-    )
+    contents = sum((constraints.domains is not None) + profile.is_numeric for constraints, _, profile in pairs)
+    for_completeness, for_contents = levels[COMPLETENESS] / max(len(pairs), 1), levels[CONTENTS] / max(contents, 1)
+    made = []
+    for constraints, overrides, profile in pairs:
+        update: dict[str, Any] = {}
+        rows = profile.data_types.total
+        limit = _limit(profile.num_missing, rows, window_rows, for_completeness) if rows else None
+        if limit is not None:  # else no window of so few rows could break one, and the bare share stays
+            update["completeness"] = limit
+        overrides |= dict(_contents(constraints, profile, settings, for_contents, window_rows))
+        if overrides:
+            update["monitoring_config_overrides"] = MonitoringConfig(**overrides)
+        made.append(constraints.model_copy(update=update))
+    return tuple(made)
 
 
-def _has_domain(constraints: FeatureConstraints, profile: FeatureProfile, new: str | None) -> bool:
-    return constraints.domains is not None and new is None
-
-
-def _completeness(
-    constraints: FeatureConstraints, profile: FeatureProfile, level: float, window_rows: int | None
-) -> dict[str, float]:
-    """The limit of missing values; the bare share where no window of so few rows could break one."""
-    if constraints.completeness is None:
-        return {}
-    limit = _limit(profile.num_missing, profile.data_types.total, window_rows, level)
-    return {} if limit is None else {"completeness": limit}
+def _by_nature(constraints: FeatureConstraints, profile: FeatureProfile) -> tuple[FeatureConstraints, dict[str, Any]]:
+    """What is new by nature has no domain, and overrides that leave it out of drift."""
+    new = why_always_new(profile)
+    if new is None:
+        return constraints, {}
+    drift = DistributionConstraints(perform_comparison=Switch.DISABLED, reason=new)
+    return constraints.model_copy(update={"string_constraints": None}), {"distribution_constraints": drift}
 
 
 def _contents(
     constraints: FeatureConstraints,
     profile: FeatureProfile,
-    new: str | None,
     settings: MonitoringSettings,
     level: float,
     window_rows: int | None,
@@ -84,7 +79,7 @@ def _contents(
     """
     present = profile.num_present
     rows = window_rows and max(1, round(window_rows * profile.completeness))
-    if _has_domain(constraints, profile, new) and settings.domain_content_threshold == 1:
+    if constraints.domains is not None and settings.domain_content_threshold == 1:
         counts = profile.exact_domain or {}
         limit = max(_limit(seen_once(counts), present, rows, level) or LEAST_SHARE, LEAST_SHARE)
         yield "domain_content_threshold", 1.0 if min(counts.values(), default=0) >= OFTEN else limit
@@ -93,13 +88,7 @@ def _contents(
 
 
 def _limit(lacking: int, rows: int, window_rows: int | None, level: float) -> float | None:
-    """The least share of a window's rows that don't lack it."""
+    """The least share of a window's rows that don't lack it; None if there is none."""
     window_rows = window_rows or rows
     fewest = fewest_beyond_chance(lacking, rows, window_rows, level)
     return None if fewest is None else (window_rows - fewest + 1) / window_rows
-
-
-def _overrides(limits: dict[str, Any], new: str | None) -> MonitoringConfig | None:
-    if new is not None:
-        limits["distribution_constraints"] = DistributionConstraints(perform_comparison=Switch.DISABLED, reason=new)
-    return MonitoringConfig(**limits) if limits else None

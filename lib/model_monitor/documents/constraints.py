@@ -36,7 +36,7 @@ from model_monitor.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS
 from model_monitor.drift.distances import Distance
 from model_monitor.errors import BadConfiguration, BadDocument
 from model_monitor.registry import Registry
-from model_monitor.verdicts import BUDGET
+from model_monitor.verdicts.multiplicity import BUDGET
 
 OTHER_NAMES = {"linf_simple": "Simple", "linf_robust": "Robust"}
 """What the guide also calls methods of the service -> what they are called here (C4.2)."""

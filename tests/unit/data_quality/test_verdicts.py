@@ -278,6 +278,15 @@ def test_limits_have_room_and_are_written_where_a_person_would_write_them():
     assert plan["string_constraints"]["domains"] == ["basic", "plus", "gold"]
 
 
+@pytest.mark.parametrize("window_rows", [None, 100])
+def test_of_no_rows_nothing_is_asked(window_rows):
+    [feature] = suggest(profile_of(text_feature("x", [])), CALIBRATED_SETTINGS, window_rows=window_rows).plain()[
+        "features"
+    ]
+
+    assert feature == {"name": "x", "inferred_type": "Unknown"}
+
+
 def test_larger_windows_have_narrower_limits():
     random = np.random.default_rng(5)
     baseline = table(random, 1_000)

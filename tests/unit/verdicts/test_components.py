@@ -11,7 +11,8 @@ from scipy import stats
 from model_monitor.drift import NumericDistribution
 from model_monitor.states import Moments
 from model_monitor.states.kll import KllBuilder
-from model_monitor.verdicts import Component, adjusted, combined, of_categories, of_missing, of_numbers, shared
+from model_monitor.verdicts.components import Component, of_categories, of_missing, of_numbers
+from model_monitor.verdicts.multiplicity import adjusted, combined, shared
 
 WINDOWS = 400
 
