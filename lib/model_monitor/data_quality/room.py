@@ -78,7 +78,7 @@ def _contents(
     The values seen once say how many there are that nobody has seen. Source: Good 1953, "The population frequencies of species".
     """
     present = profile.num_present
-    rows = window_rows and max(1, round(window_rows * profile.completeness))
+    rows = max(1, round(window_rows * profile.completeness)) if window_rows and present else None
     if constraints.domains is not None and settings.domain_content_threshold == 1:
         counts = profile.exact_domain or {}
         limit = max(_limit(seen_once(counts), present, rows, level) or LEAST_SHARE, LEAST_SHARE)
