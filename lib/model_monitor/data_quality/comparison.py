@@ -65,10 +65,12 @@ class FeatureComparison:
     def is_suggested(self, limit: str) -> bool:
         """Whether a limit, called as in the settings, is still the one that the baseline's run suggested."""
         own = self.suggested
-        if not self.is_compared or own is None or own.domains != self.constraints.domains:
+        if not self.is_compared or own is None:
             return False
         if limit == "completeness":
             return own.completeness is not None and own.completeness == self.constraints.completeness
+        if limit == "domain_content_threshold" and own.domains != self.constraints.domains:
+            return False
         return any(getattr(config, limit) == getattr(self.settings, limit) for config in own.overrides.values())
 
 

@@ -93,7 +93,7 @@ def test_dates_are_named_with_their_counts(cells):
     [hint] = hints_of(texts(day=cells, plan=["a", "b"] * 5))
 
     assert (hint.hint, hint.features) == ("dates_as_texts", ("day",))
-    assert "'day' (10 of 10); leave them out by --exclude-features-attribute" in hint.description
+    assert "'day' (10 of 10); write numbers, such as the weekday" in hint.description
     assert "2026" not in hint.description
 
 

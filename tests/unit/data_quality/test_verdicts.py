@@ -121,6 +121,19 @@ def test_an_edited_limit_is_judged_as_written():
     assert found["plan", "completeness_check"].status is CheckStatus.PASSED
 
 
+def test_an_edited_domain_leaves_the_features_other_limits_as_they_are():
+    def known(plain):
+        plain["features"][0]["string_constraints"]["domains"] = ["a"]
+
+    baseline = profile_of(text_feature("x", ["a", "b"] * 500))
+    window = profile_of(text_feature("x", [*(["a"] * 9), None]))
+    found = results(baseline, window, edits=known)
+    assert found["x", "completeness_check"].status is CheckStatus.CANNOT_TELL
+
+    window = profile_of(text_feature("x", [*(["a"] * 9), "b"]))
+    assert results(baseline, window, edits=known)["x", "categorical_values_check"].status is CheckStatus.VIOLATED
+
+
 def test_without_the_runs_own_copy_every_limit_is_judged_as_written():
     # one of ten is below any limit of 0.99, and no test of so few rows would say so
     sides = profile_of(number_feature("x", [1.5, 2.5] * 500)), profile_of(number_feature("x", [1.5] * 9 + [None]))

@@ -24,6 +24,6 @@ def dates_as_texts(seen: Seen) -> Iterator[Hint]:
         yield Hint(
             hint="dates_as_texts",
             features=tuple(found),
-            description=f"dates are texts here, and later ones will be new values: {listed(found)}; leave them out by "
-            "--exclude-features-attribute, or write numbers, such as the weekday",
+            description=f"dates are texts here, and later ones will be new values: {listed(found)}; write "
+            "numbers, such as the weekday, to have them watched",
         )
