@@ -86,7 +86,7 @@ def column_of(baseline: FeatureDistribution, current: FeatureDistribution, *, te
     if baseline.numbers is not None and current.numbers is not None:
         samples = Samples(baseline.present, current.present, baseline.numbers.error + current.numbers.error)
         before, after = baseline.numbers.step_cdf(), current.numbers.step_cdf()
-        is_flag = len(set(before.values.tolist()).union(after.values.tolist())) <= 2
+        is_flag = max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2
         share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total if is_flag else None
         components = of_numbers(baseline.numbers, current.numbers) if tested else ()
         return Column((*missing, *components), samples, l_infinity_numeric(before, after), share)

@@ -120,13 +120,10 @@ class _Cells:
         """The cell whose change is least likely among those that changed enough."""
         n, m, totals = self.samples.n, self.samples.m, self.totals
         gaps = self.gaps()
-        expected = totals * self.samples.share
-        moved = gaps * self.samples.effective
-        counts = expected + np.where(
-            moved > 0, np.floor(moved + expected) - expected, np.ceil(moved + expected) - expected
-        )
-        if not self.samples.error:
-            counts = self.current
+        counts = self.current
+        if self.samples.error:  # what moved for certain, in whole values
+            moved = totals * self.samples.share + gaps * self.samples.effective
+            counts = np.where(gaps > 0, np.floor(moved), np.ceil(moved))
         before, after = (totals - counts) / n, counts / m
         half = 0.5 / self.samples.smaller
         ratios = (np.maximum(before, after) + half) / (np.minimum(before, after) + half)

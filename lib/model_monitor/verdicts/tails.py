@@ -6,6 +6,8 @@ are expected (docs/decisions/0042-verdicts.md).
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from model_monitor.drift.distributions import Counts
@@ -63,6 +65,7 @@ def chance_of_more(lacking: int, rows: int, current_lacking: int, current_rows: 
     return float(rarer(together, np.array([float(current_lacking)]), size, float(rows + current_rows))[0])
 
 
+@cache
 def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: float) -> int | None:
     """The least number of rows of a window whose chance is `level` or less; None if not even all of them are.
 
