@@ -169,3 +169,42 @@ def test_the_previous_run_is_a_baseline_and_the_first_run_needs_none(jobs, basel
     assert "there is no earlier run at rolling" in first.said
     assert "no earlier run" not in second.said
     assert not (jobs.folder / "rolling" / "constraint_violations.json").exists()
+
+
+def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_an_edited_limit_counts_as_written(jobs, baseline):
+    flags = ("--dataset-source", "people.csv", "--dataset-format", "csv", "--output-path", "careful")
+    made = jobs("baseline", *flags, "--rows", "independent", "--false-alarm-budget", "0.01", "--window-rows", "400")
+    assert made.status == 0, made.said
+    path = jobs.folder / "careful" / "constraints.json"
+    constraints = json.loads(path.read_text())
+    asked = {name: constraints["monitoring_config"][name] for name in ("verdicts", "false_alarm_budget", "rows")}
+    assert asked == {"verdicts": "calibrated", "false_alarm_budget": 0.01, "rows": "independent"}
+
+    def statuses():
+        done = jobs(*monitor_flags("--baseline", "careful", "--output-path", "careful-report", *WINDOW))
+        assert done.status == 0, done.said
+        report = json.loads((jobs.folder / "careful-report" / "checks.json").read_text())
+        families = {family["family"]: family["tests"] for family in report["budget"]["families"]}
+        return families, {(check["feature"], check["check"]): check for check in report["checks"]}
+
+    families, suggested = statuses()
+    for feature in constraints["features"]:
+        feature["completeness"] = 1.0
+    path.write_text(json.dumps(constraints))
+    fewer_families, edited = statuses()
+
+    assert families == {"drift": 3, "completeness": 3, "contents": 3}
+    assert fewer_families == {"drift": 3, "contents": 3}
+    assert suggested["plan", "baseline_drift_check"]["reason"] == "rows assumed independent"
+    assert suggested["plan", "baseline_drift_check"]["adjusted_p"] < 1e-8
+    assert suggested["plan", "completeness_check"]["threshold"] < 1
+    assert edited["plan", "completeness_check"]["threshold"] == 1
+
+
+def test_a_budget_that_is_no_share_stops_the_job_before_it_reads(jobs, baseline):
+    flags = ("--dataset-source", "people.csv", "--dataset-format", "csv", "--output-path", "careless")
+    done = jobs("baseline", *flags, "--false-alarm-budget", "0")
+
+    assert done.status != 0
+    assert "false_alarm_budget is 0.0; write a share above 0 and below 1" in done.said
+    assert "Traceback" not in done.said
