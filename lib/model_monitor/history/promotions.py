@@ -23,7 +23,6 @@ from model_monitor.outputs.files import (
     CONSTRAINTS,
     RUNS,
     STATISTICS,
-    Run,
     current_run,
     point_to,
     publish,
@@ -81,7 +80,8 @@ def promote(
         standing = known.standing[-1] if known.standing else None
         if standing is None or (standing.model_version, standing.run_id) != (model_version, run.run_id):
             known = known.model_copy(update={"promotions": (*known.promotions, promotion)})
-        _settle(known, run, baselines, spark)
+        _write(known, baselines, spark)  # first: if it goes wrong in between, the same command again does the rest
+        point_to(run, baselines, spark)
     return promotion
 
 
@@ -104,7 +104,8 @@ def roll_back(baselines: str, now: datetime, spark: SparkSession | None = None) 
             )
         taken_back = present.model_copy(update={"taken_back": moment(now)})
         promotions = tuple(taken_back if each is present else each for each in known.promotions)
-        _settle(known.model_copy(update={"promotions": promotions}), run, baselines, spark)
+        point_to(run, baselines, spark)  # first: until the history has it, the same command again does the rest
+        _write(known.model_copy(update={"promotions": promotions}), baselines, spark)
     return before
 
 
@@ -128,11 +129,9 @@ def read_promotions(baselines: str, spark: SparkSession | None = None) -> Promot
     return Promotions()
 
 
-def _settle(promotions: Promotions, run: Run, baselines: str, spark: SparkSession | None) -> None:
-    """The history first: if it goes wrong in between, the same command again does the rest."""
+def _write(promotions: Promotions, baselines: str, spark: SparkSession | None) -> None:
     path = join(baselines, Promotions.FILE_NAME)
     storage_of(path, spark).write(path, promotions.to_json().encode())
-    point_to(run, baselines, spark)
 
 
 def _files_of(path: str, spark: SparkSession | None) -> dict[str, bytes]:

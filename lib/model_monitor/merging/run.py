@@ -40,7 +40,7 @@ from model_monitor.merging.sources import HourlySource, list_hours, partitions_o
 from model_monitor.merging.staging import Side, StagedHours, parts_of, stage
 from model_monitor.merging.to_label import TO_LABEL, chosen_ids, to_label_json
 from model_monitor.merging.transform_lines import Outputs
-from model_monitor.outputs.files import publish, run_before
+from model_monitor.outputs.files import publish, run_before, unfinished
 from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.reading.heads import first_line, head_of, longest_line
@@ -330,7 +330,8 @@ def _publish(
     if request.to_label is not None:
         files[TO_LABEL] = to_label_json(chosen_ids(spark, staged.waiting, request.to_label))
     before = run_before(request.output_path, spark)
-    if before is None or before.digests != {name: sha256(content).hexdigest() for name, content in files.items()}:
+    is_there = before and before.digests == {name: sha256(content).hexdigest() for name, content in files.items()}
+    if not is_there or unfinished(request.output_path, spark):
         publish(files, request.output_path, spark)
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model_monitor.documents import json_text
 from model_monitor.errors import BadDocument
-from model_monitor.storage import holding, join, storage_of
+from model_monitor.storage import Storage, holding, join, storage_of
 from model_monitor.storage.names import Named, is_ours
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 RUNS = "_runs"
 CURRENT = "_current.json"
+UNFINISHED = "_unfinished-"
+"""Beginning of a file in `_runs/`, a commit that is not one yet: there while a run is put in place, and after a kill."""
+
 STATISTICS = "statistics.json"
 CONSTRAINTS = "constraints.json"
 VIOLATIONS = "constraint_violations.json"
@@ -54,16 +58,37 @@ def publish(files: Mapping[str, bytes], output_path: str, spark: SparkSession | 
     run = _run(files, output_path)
     with holding(storage, output_path):
         before = run_before(output_path, spark)
-        for name, content in files.items():
-            storage.write(join(run.folder, name), content)
-        for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
-            storage.write(join(output_path, name), files[name])
-        for name in before.digests if before else ():
-            if name not in files:
-                storage.delete(join(output_path, name))
+        notes = unfinished(output_path, spark)
+        for other in filter(None, notes.values()):
+            if other.run_id not in (run.run_id, before and before.run_id):
+                storage.delete(join(output_path, RUNS, other.run_id))
+        if is_new := not storage.exists(run.folder):
+            note = join(output_path, RUNS, f"{UNFINISHED}{run.run_id}")
+            storage.write(note, _commit(run, output_path))
+            notes[note] = run
+        stale = {name for each in (before, *notes.values()) if each for name in each.digests} - files.keys()
+        try:
+            _put_files(files, stale, run, output_path, storage)
+        except BaseException:
+            if is_new:
+                with suppress(Exception):  # room for smaller runs
+                    storage.delete(run.folder)
+            raise
         point_to(run, output_path, spark)
+        for note in notes:
+            storage.delete(note)
     log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
     return run
+
+
+def _put_files(files: Mapping[str, bytes], stale: Set[str], run: Run, output_path: str, storage: Storage) -> None:
+    """Write the files to the folder of the run and then under their names; stale: names that are no run's any more."""
+    for name, content in files.items():
+        storage.write(join(run.folder, name), content)
+    for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
+        storage.write(join(output_path, name), files[name])
+    for name in sorted(stale):
+        storage.delete(join(output_path, name))
 
 
 def point_to(run: Run, output_path: str, spark: SparkSession | None = None) -> None:
@@ -71,9 +96,18 @@ def point_to(run: Run, output_path: str, spark: SparkSession | None = None) -> N
 
     Raises OutputFailed if it can't be written; the run before counts then.
     """
-    folder = run.folder.removeprefix(join(output_path, ""))
-    commit = {"run_id": run.run_id, "folder": folder, "sha256": dict(sorted(run.digests.items()))}
-    storage_of(output_path, spark).write(join(output_path, CURRENT), (json.dumps(commit, indent=2) + "\n").encode())
+    storage_of(output_path, spark).write(join(output_path, CURRENT), _commit(run, output_path))
+
+
+def unfinished(output_path: str, spark: SparkSession | None = None) -> dict[str, Run | None]:
+    """The notes of runs whose publishing was stopped, by their paths, while the output is held; None: says nothing."""
+    storage, runs = storage_of(output_path, spark), join(output_path, RUNS)
+    files = storage.list_beginning(runs, UNFINISHED) if storage.exists(runs) else ()
+    notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
+    for path in notes:
+        with suppress(BadDocument):
+            notes[path] = read_commit(storage.read(path), path)
+    return notes
 
 
 def current_run(output_path: str, spark: SparkSession | None = None) -> Run | None:
@@ -116,6 +150,12 @@ def read_commit(content: bytes, path: str) -> Run:
     if not all(is_ours(name, Named.FILE) for name in digests):
         raise BadDocument(_not_a_commit(path, "a name in sha256 is no file of a run"))
     return Run(str(run_id), str(folder), digests)
+
+
+def _commit(run: Run, output_path: str) -> bytes:
+    folder = run.folder.removeprefix(join(output_path, ""))
+    commit = {"run_id": run.run_id, "folder": folder, "sha256": dict(sorted(run.digests.items()))}
+    return (json.dumps(commit, indent=2) + "\n").encode()
 
 
 def _not_a_commit(path: str, why: str) -> str:

@@ -139,6 +139,9 @@ def held(folder: Path, name: str) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
+        storage = LocalStorage()
+        for file in storage.list_beginning(str(folder), f".{name}.{Executions.FILE_NAME}."):
+            storage.delete(file.path)  # half written by a run-due that was killed
         yield True
 
 

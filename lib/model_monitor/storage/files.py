@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import uuid4
 
 COPIED_BYTES = 4 * 2**20
 """So much of a file is held at once while it is copied or compared."""
@@ -12,6 +14,19 @@ COPIED_BYTES = 4 * 2**20
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 USUAL_FILE, USUAL_FOLDER = 0o666, 0o777
 """Permissions before the user's mask takes its part of them."""
+
+
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
+
+
+def draft_name(name: str) -> str:
+    """What a file of this name is called while it is written, a name that no other has."""
+    return f".{name}.{uuid4().hex}"
+
+
+def is_draft(name: str) -> bool:
+    """Whether a file may be called so while it is written."""
+    return _DRAFT.fullmatch(name) is not None
 
 
 def is_hidden(name: str) -> bool:
@@ -68,6 +83,12 @@ class Storage(Protocol):
         Raises BadInput if it can't be listed.
         """
 
+    def list_hidden(self, folder: str) -> list[StoredFile]:
+        """The files at any depth below a folder whose own names are hidden; none on an object store, where drafts are not seen.
+
+        Raises BadInput if it can't be listed.
+        """
+
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         """The bytes of a file from `start` on, at most `at_most` of them, or all.
 
@@ -90,4 +111,7 @@ class Storage(Protocol):
         """
 
     def delete(self, path: str) -> None:
-        """Remove a file or a folder with all below it; nothing happens if it is absent."""
+        """Remove a file or a folder with all below it; nothing happens if it is absent.
+
+        Raises OutputFailed if something can't be removed.
+        """

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.errors import BadInput, OutputFailed
-from model_monitor.storage.files import PRIVATE_FILE, PRIVATE_FOLDER, StoredFile, is_hidden, join
+from model_monitor.storage.files import PRIVATE_FILE, PRIVATE_FOLDER, StoredFile, draft_name, is_hidden, join
 from model_monitor.storage.java_classes import java_class
 from model_monitor.storage.lease import require_lease
 from model_monitor.storage.refusals import refusal_in
@@ -54,6 +53,14 @@ class HadoopStorage:
         return bool(self._file_system.exists(self._path(path)))
 
     def list_files(self, path: str) -> list[StoredFile]:
+        return sorted(file for names, file in self._below(path) if not any(map(is_hidden, names)))
+
+    def list_hidden(self, folder: str) -> list[StoredFile]:
+        below = [] if self.scheme in self.OBJECT_STORES else self._below(folder)
+        return [file for names, file in below if is_hidden(names[-1])]
+
+    def _below(self, path: str) -> list[tuple[list[str], StoredFile]]:
+        """The files at or below a path, each with the names on the way to it."""
         try:
             top = self._file_system.makeQualified(self._path(path))
             statuses = self._file_system.listFiles(top, True)  # of an object store all below is one listing
@@ -62,9 +69,8 @@ class HadoopStorage:
             while statuses.hasNext():
                 status = statuses.next()
                 below = status.getPath().toUri().getPath()[depth:]
-                if not any(is_hidden(part) for part in below.split("/") if part):
-                    files.append(_stored(status))
-            return sorted(files)
+                files.append(([name for name in below.split("/") if name], _stored(status)))
+            return files
         except Exception as fault:
             raise BadInput(_not_listed(path, fault)) from fault
 
@@ -105,15 +111,7 @@ class HadoopStorage:
         require_lease(self, path)
         target = self._path(path)
         try:
-            draft = self._draft_of(target)
-            try:
-                self._put(draft, lambda stream: stream.write(bytearray(content)), private=private)
-                if draft is not target:
-                    self._replace(draft, target)
-            except Exception:
-                if draft is not target:
-                    self._discard(draft)
-                raise
+            self._put_in_place(target, lambda stream: stream.write(bytearray(content)), private=private)
         except Exception as fault:
             raise OutputFailed(f"{path}: can't be written ({_reason(fault)})") from fault
 
@@ -123,23 +121,28 @@ class HadoopStorage:
         try:
             if self._holds_just(place, sources):
                 return False
-            draft = self._draft_of(place)
-            if len(sources) == 1 and draft is not place:
+            if len(sources) == 1 and self.scheme not in self.OBJECT_STORES:
                 self._file_system.mkdirs(place.getParent())
-                draft = self._path(sources[0])
+                self._replace(self._path(sources[0]), place)
             else:
-                self._put(draft, lambda stream: self._copy(sources, stream))
-            if draft is not place:
-                self._replace(draft, place)
+                self._put_in_place(place, lambda stream: self._copy(sources, stream))
         except Exception as fault:
             raise OutputFailed(f"{target}: can't be written ({_reason(fault)})") from fault
         return True
 
-    def _draft_of(self, target: Any) -> Any:
-        """Where a file is written before it is put in place: of an object store that is the target itself."""
+    def _put_in_place(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
+        """Make a file of what `fill` writes to a Java stream, by a draft beside it where a file is seen while it is written."""
         if self.scheme in self.OBJECT_STORES:
-            return target
-        return self._path(join(str(target.getParent()), f".{target.getName()}.{uuid.uuid4().hex}"))
+            self._put(target, fill)
+            return
+        draft = self._path(join(str(target.getParent()), draft_name(target.getName())))
+        try:
+            self._put(draft, fill, private=private)
+            self._replace(draft, target)
+        except BaseException:
+            with suppress(Exception):
+                self._file_system.delete(draft, False)
+            raise
 
     def _put(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
         """Make a file of what `fill` writes to a Java stream. On an object store it is there whole or not at all."""
@@ -166,10 +169,6 @@ class HadoopStorage:
         stream = self._file_system.create(target, True)
         self._file_system.setPermission(target, permission(f"{PRIVATE_FILE:o}"))
         return stream
-
-    def _discard(self, draft: Any) -> None:
-        with suppress(Exception):
-            self._file_system.delete(draft, False)
 
     def _copy(self, sources: Sequence[str], stream: Any) -> None:
         content = self._opened(sources)
@@ -207,7 +206,10 @@ class HadoopStorage:
 
     def delete(self, path: str) -> None:
         require_lease(self, path)
-        self._file_system.delete(self._path(path), True)
+        try:
+            self._file_system.delete(self._path(path), True)
+        except Exception as fault:
+            raise OutputFailed(f"{path}: can't be removed ({_reason(fault)})") from fault
 
 
 def _stored(status: Any) -> StoredFile:

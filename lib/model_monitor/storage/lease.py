@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from model_monitor.errors import BadInput, OutputHeld
-from model_monitor.storage.files import Storage, join
+from model_monitor.storage.files import Storage, StoredFile, is_draft, join
 from model_monitor.storage.holder import Holder
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class Lease:
         self._path = join(folder, self._name)
         self._renewed = now()
         self._is_there = self._is_lost = False
+        self._takes_over, self._since_ms = False, 0
         self._over = threading.Event()
         self._keeper: threading.Thread | None = None
 
@@ -85,6 +86,8 @@ class Lease:
             self._rest(random.uniform(0.5, 1.5))
         self._keeper.start()
         _held.append(self)
+        if self._takes_over:
+            self._clear()
 
     def renew(self) -> bool:
         """Write the file again, and say whether that was in time; if it was too late, or others have removed it, it is lost."""
@@ -123,24 +126,43 @@ class Lease:
         self._renewed = self._now()
         self._storage.write(self._path, self.holder.to_json())
         self._is_there = True
-        files = {file.path.rpartition("/")[2]: file for file in self._storage.list_beginning(self.folder, PREFIX)}
+        files = {_name_of(file): file for file in self._storage.list_beginning(self.folder, "")}
         mine = files.pop(self._name, None)
         if mine is None:  # somebody took it for a dead one's
             return self.holder
+        self._since_ms = mine.modified_ms
         others: dict[str, Holder] = {}
         for name, file in files.items():
-            other = self._read(name)
-            if mine.modified_ms - file.modified_ms > LIFE_SECONDS * 1000 or other.is_dead:
-                log.warning("%s: takes over from a run that is no more: %s", self.folder, other)
+            is_old = mine.modified_ms - file.modified_ms > LIFE_SECONDS * 1000
+            if _is_of_lease(name) and is_old:
                 self._storage.delete(join(self.folder, name))
-            else:
-                others[name] = other
+            elif name.startswith(PREFIX):
+                other = self._read(name)
+                if is_old or other.is_dead:
+                    log.warning("%s: takes over from a run that is no more: %s", self.folder, other)
+                    self._storage.delete(join(self.folder, name))
+                    self._takes_over = True
+                else:
+                    others[name] = other
         if not others:
             return None
         first = min(others)
         if first < self._name:
             self._storage.delete(self._path)
         return others[first]
+
+    def _clear(self) -> None:
+        """Remove what runs that are no more were writing. Who is stopped meanwhile leaves a lease, by which the next run does it.
+
+        Outputs below this one that others hold are theirs; whoever takes one from now on writes later than this lease.
+        """
+        hidden = [(*file.path.rpartition("/")[::2], file) for file in self._storage.list_hidden(self.folder)]
+        top = self._storage.resolved(self.folder).rstrip("/")
+        held = tuple(join(above, "") for above, name, _ in hidden if name.startswith(PREFIX) and above != top)
+        for _, name, file in hidden:
+            is_ours = not file.path.startswith(held) and not _is_of_lease(name) and file.modified_ms < self._since_ms
+            if is_ours and is_draft(name):
+                self._storage.delete(file.path)
 
     def _read(self, name: str) -> Holder:
         content = b""
@@ -162,6 +184,15 @@ class Lease:
         except Exception as fault:
             if self._is_there:
                 log.warning("%s: could not be removed (%s); others wait for it", self._path, type(fault).__name__)
+
+
+def _name_of(file: StoredFile) -> str:
+    return file.path.rpartition("/")[2]
+
+
+def _is_of_lease(name: str) -> bool:
+    """Whether a draft is one of a lease, whose run may be about to begin."""
+    return name.startswith(f".{PREFIX}") and is_draft(name)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from model_monitor.storage.files import (
     USUAL_FILE,
     USUAL_FOLDER,
     StoredFile,
+    draft_name,
     is_hidden,
 )
 from model_monitor.storage.lease import require_lease
@@ -63,6 +63,10 @@ class LocalStorage:
             raise BadInput(f"{folder}: can't be listed ({fault.strerror})") from fault
         return files
 
+    def list_hidden(self, folder: str) -> list[StoredFile]:
+        top = local_path(folder)
+        return [file for above, _, _ in os.walk(top) for start in "._" for file in self.list_beginning(above, start)]
+
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         try:
             with local_path(path).open("rb") as file:
@@ -75,7 +79,7 @@ class LocalStorage:
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
         target = local_path(path)
-        draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        draft = target.with_name(draft_name(target.name))
         mode = PRIVATE_FILE if private else USUAL_FILE
         try:
             target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
@@ -85,19 +89,20 @@ class LocalStorage:
                 os.fsync(file.fileno())
             draft.replace(target)
         except OSError as fault:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
             raise OutputFailed(
                 f"{path}: can't be written ({fault.strerror}); name an output path that this user can write to"
                 + (f", with {len(content):,} bytes free" if content else "")
             ) from fault
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         require_lease(self, target)
         parts, place = [local_path(source) for source in sources], local_path(target)
         if _holds_just(place, parts):
             return False
-        draft = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
+        draft = place.with_name(draft_name(place.name))
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             if len(parts) == 1:
@@ -109,22 +114,28 @@ class LocalStorage:
                 os.fsync(file.fileno())
             draft.replace(place)
         except OSError as fault:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
             raise OutputFailed(
                 f"{target}: can't be written ({fault.strerror}); name an output path that this user can write to"
             ) from fault
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
         return True
 
     def delete(self, path: str) -> None:
         require_lease(self, path)
         target = local_path(path)
-        if target.is_dir() and not target.is_symlink():
-            for inner in target.iterdir():
-                self.delete(str(inner))
-            target.rmdir()
-        else:
-            target.unlink(missing_ok=True)
+        try:
+            if target.is_dir() and not target.is_symlink():
+                for inner in target.iterdir():
+                    self.delete(str(inner))
+                target.rmdir()
+            else:
+                target.unlink(missing_ok=True)
+        except OSError as fault:
+            raise OutputFailed(
+                f"{path}: can't be removed ({fault.strerror}); have this user own the output path"
+            ) from fault
 
 
 def local_path(path: str) -> Path:

@@ -80,6 +80,28 @@ def test_files_by_their_beginning_are_the_same_as_the_local_ones(storage, tmp_pa
             each.list_beginning(str(tmp_path / "nowhere"), "_lease-")
 
 
+def test_hidden_files_are_the_same_as_the_local_ones(storage, tmp_path):
+    for name in ("a.csv", ".b", "c/_d", "_e/.f", "_e/g"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    found = storage.list_hidden(str(tmp_path))
+
+    assert [file.path.removeprefix(f"file:{tmp_path}/") for file in sorted(found)] == [".b", "_e/.f", "c/_d"]
+    assert sorted(found) == sorted(LocalStorage().list_hidden(str(tmp_path)))
+
+
+def test_what_can_not_be_put_in_place_leaves_no_draft(storage, tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "out" / "target" / "inner").mkdir(parents=True)
+    with pytest.raises(OutputFailed):
+        storage.assemble([str(tmp_path / "one"), str(tmp_path / "other")], str(tmp_path / "out" / "target"))
+    with pytest.raises(OutputFailed):
+        storage.write(str(tmp_path / "out" / "target"), b"new")
+
+    assert os.listdir(tmp_path / "out") == ["target"]
+
+
 def test_one_run_at_a_time_holds_a_folder_and_who_lost_it_changes_nothing(storage, tmp_path):
     out = str(tmp_path / "out")
 

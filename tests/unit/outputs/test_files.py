@@ -74,6 +74,58 @@ def test_a_disk_that_is_full_leaves_the_run_before(tmp_path, file_size_limit, to
     ]
 
 
+@pytest.mark.parametrize("too_large", FILES)
+def test_a_disk_that_is_full_has_room_for_a_smaller_run_afterwards(tmp_path, file_size_limit, too_large):
+    before = publish(FILES, str(tmp_path))
+    with file_size_limit(10_000), pytest.raises(OutputFailed):
+        publish({**FILES, too_large: bytes(20_000)}, str(tmp_path))
+    [note] = [name for name in os.listdir(tmp_path / "_runs") if name != before.run_id]
+    assert note.startswith("_unfinished-")
+
+    after = publish({**FILES, too_large: b"small"}, str(tmp_path))
+
+    assert set(os.listdir(tmp_path / "_runs")) == {before.run_id, after.run_id}
+
+
+def unfinished_run(folder, note):
+    """What a run leaves that was killed before its commit."""
+    (folder / "_runs" / "ab").mkdir(parents=True)
+    (folder / "_runs" / "ab" / "ledger.json").write_text("{")
+    (folder / "ledger.json").write_text("{}")
+    (folder / "_runs" / "_unfinished-ab").write_text(note)
+
+
+def test_the_next_run_ends_what_a_killed_one_began(tmp_path):
+    publish(FILES, str(tmp_path))
+    unfinished_run(tmp_path, json.dumps({"run_id": "ab", "folder": "_runs/ab", "sha256": {"ledger.json": "0"}}))
+    publish({**FILES, "statistics.json": b"[1]"}, str(tmp_path))
+    found = tree(tmp_path)
+
+    assert not [name for name in found if "ledger.json" in name or "_unfinished" in name]
+
+
+@pytest.mark.parametrize("note", ["", "{", '{"run_id": "..", "folder": "_runs/..", "sha256": {}}'])
+def test_a_note_that_says_nothing_goes_and_nothing_else_does(tmp_path, note):
+    before = publish(FILES, str(tmp_path))
+    unfinished_run(tmp_path, note)
+    publish({**FILES, "statistics.json": b"[1]"}, str(tmp_path))
+    found = tree(tmp_path)
+
+    assert "_runs/_unfinished-ab" not in found
+    assert {"ledger.json", "_runs/ab/ledger.json", f"_runs/{before.run_id}/statistics.json"} <= found.keys()
+
+
+def test_the_note_of_a_run_that_counts_goes_and_the_run_stays(tmp_path):
+    before = publish(FILES, str(tmp_path))
+    commit = tmp_path / "_current.json"
+    (tmp_path / "_runs" / f"_unfinished-{before.run_id}").write_bytes(commit.read_bytes())
+    publish({**FILES, "statistics.json": b"[1]"}, str(tmp_path))
+    found = tree(tmp_path)
+
+    assert {name: found[f"_runs/{before.run_id}/{name}"] for name in FILES} == FILES
+    assert not [name for name in found if "_unfinished" in name]
+
+
 def test_a_name_that_can_not_be_replaced_leaves_whole_files_and_the_commit_before(tmp_path):
     (tmp_path / "constraints.json").mkdir()
     with pytest.raises(OutputFailed, match="constraints.json: can't be written"):

@@ -10,6 +10,7 @@ import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -399,3 +400,52 @@ def test_a_process_that_wakes_up_late_writes_nothing_over_the_files_of_the_next(
 
     assert said.startswith(f"{out}: another run took it over")
     assert os.listdir(out) == [f"{PREFIX}{second.run}"]
+
+
+def written(path, seconds_ago=5):
+    """A file that was last written so long ago."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("half")
+    time = path.stat().st_mtime - seconds_ago
+    os.utime(path, (time, time))
+    return path
+
+
+def draft_of(name):
+    return f".{name}.{uuid4().hex}"
+
+
+def test_who_takes_over_removes_what_the_dead_run_was_writing_and_nothing_of_others(lease, out, tmp_path):
+    first, second = lease(), lease()
+    first.take()
+    rewritten(out, first, process=ended_process())
+    top = tmp_path / "out"
+    left = [written(top / draft_of("_current.json")), written(top / "_runs" / "ab" / draft_of("statistics.json"))]
+    others = [
+        written(top / ".notes"),
+        written(top / f".cache.{'0' * 32}"),
+        written(top / "2026" / "01" / f"{PREFIX}of-another-run"),
+        written(top / "2026" / "01" / draft_of("statistics.json")),
+        written(top / "2026" / "02" / draft_of("begun-meanwhile.json"), seconds_ago=-5),
+        written(top / draft_of(f"{PREFIX}about-to-be-taken")),
+    ]
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(second.take, NOT_AT_ALL).result()
+
+    assert not [path for path in left if path.exists()]
+    assert all(path.exists() for path in others)
+
+
+def test_without_a_dead_run_nothing_is_looked_for(lease, out, tmp_path):
+    draft = written(tmp_path / "out" / draft_of("statistics.json"))
+    lease().take()
+
+    assert draft.exists()
+
+
+@pytest.mark.parametrize(("seconds", "is_there"), [(LIFE_SECONDS - 1, True), (LIFE_SECONDS + 1, False)])
+def test_half_a_lease_lives_as_long_as_one(lease, tmp_path, seconds, is_there):
+    draft = written(tmp_path / "out" / draft_of(f"{PREFIX}of-another-run"), seconds)
+    lease().take()
+
+    assert draft.exists() == is_there

@@ -1,0 +1,63 @@
+"""Jobs that need no Spark, as functions of the folder that they work in, for tests that kill them."""
+
+from __future__ import annotations
+
+import io
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+
+from model_monitor.history.promotions import promote, read_promotions, roll_back
+from model_monitor.history.pruning import Trees, prunable, prune
+from model_monitor.outputs.files import publish
+from model_monitor.outputs.notices.environment import Environment
+from model_monitor.scheduling.command import Request, run_due
+from model_monitor.storage import LocalStorage, holding
+
+NOW = datetime(2024, 3, 4, 22, 7, tzinfo=timezone.utc)
+LATER = datetime(2024, 3, 4, 23, 7, tzinfo=timezone.utc)
+
+
+def published(folder: str, item_count: int = 2) -> None:
+    publish(
+        {
+            "statistics.json": b'{"item_count": %d}' % item_count,
+            "constraints.json": b"{}",
+            "states/profile.parquet": b"PAR1" * item_count,
+            **({"ledger.json": b"{}"} if item_count == 1 else {}),
+        },
+        f"{folder}/out",
+    )
+
+
+def promoted(folder: str) -> None:
+    promote(f"{folder}/run", "8", f"{folder}/out", LATER)
+
+
+def rolled_back(folder: str) -> None:
+    """Unless that is done: once more would be one version further."""
+    with holding(LocalStorage(), f"{folder}/out"):
+        if len(read_promotions(f"{folder}/out").standing) == 2:
+            roll_back(f"{folder}/out", LATER)
+
+
+def pruned(folder: str) -> None:
+    """What a command that was stopped when all was done has left is cleared by the next run at the same output."""
+    trees = Trees((f"{folder}/captures",), (f"{folder}/out",), (f"{folder}/reports",))
+    prune(prunable(trees, NOW), None)
+    for output in (f"{folder}/out", *(f"{folder}/reports/2024/03/03/{hour}" for hour in (22, 23))):
+        with holding(LocalStorage(), output):
+            pass
+
+
+def _launch(command, note):
+    """Stands for the process of a job, which ends with the one that started it."""
+    note(process_id=os.getpid())
+    publish({"statistics.json": b"{}"}, str(command.folder / command.output_path))
+    (command.folder / command.output_path / "message").write_text("Completed: Job completed successfully.\n")
+    return 0
+
+
+def ran_what_is_due(folder: str, now: datetime = LATER) -> int:
+    request = Request((Path(folder) / "out" / "churn-hourly.schedule.json",), retry_failed=True)
+    return run_due(request, io.StringIO(), launch=_launch, now=lambda: now, environment=Environment({}))

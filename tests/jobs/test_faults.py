@@ -1,0 +1,277 @@
+"""Every call of a job fails once: what was there stays or the new run is whole, and one rerun leaves what a quiet run does.
+
+The calls are those that the driver makes of a local disk; tests/s3/test_faults.py has the requests to S3. Jobs that need no
+Spark are killed as processes. The others run in the tests' session, where a killed one reaches the disk no more, and its lease
+is made to be that of a process that has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from tests.faults import DEFECT, Disk, Ended, Fault, Killed, end_the_process, in_a_child, watched
+from tests.jobs import spark_free
+from tests.running_jobs import JobsHere
+from tests.s3 import traffic
+from tests.unit.scheduling.conftest import Schedule
+
+from model_monitor.documents.executions import Executions
+from model_monitor.history.promotions import promote
+from model_monitor.outputs.files import current_run
+
+
+@dataclass(frozen=True)
+class Job:
+    """prepare: makes all that is there before the run. run: a try in a folder, with a fault at a call. again: one in peace."""
+
+    prepare: Callable[[Path], object]
+    run: Callable[[Path, Fault | None, int], Ended]
+    again: Callable[[Path], Ended]
+
+
+def spark_free_job(prepare, function):
+    def again(folder):
+        return Ended(int(function(str(folder)) or 0), "", [])
+
+    return Job(prepare, lambda folder, fault, at: in_a_child(function, str(folder), fault, at), again)
+
+
+def session_job(prepare, name, *flags):
+    def run(folder, fault, at):
+        with watched(Disk(str(folder), fault, at)) as disk:
+            try:
+                ended = JobsHere(folder)(name, *flags)
+                status, said = ended.status, ended.said
+            except Killed:
+                status, said = None, ""
+        return Ended(status, said, disk.calls)
+
+    return Job(prepare, run, lambda folder: run(folder, None, -1))
+
+
+def one_run(folder):
+    spark_free.published(str(folder), 1)
+
+
+def a_version(folder):
+    spark_free.published(str(folder / "first"), 1)
+    promote(str(folder / "first" / "out"), "7", str(folder / "out"), spark_free.NOW)
+    spark_free.published(str(folder), 2)
+    (folder / "first" / "out").rename(folder / "run")
+
+
+def two_versions(folder):
+    a_version(folder)
+    spark_free.promoted(str(folder))
+
+
+def old_hours(folder):
+    for hour in ("2024/03/03/22", "2024/03/03/23", "2024/03/04/22"):
+        for top in ("captures/churn/AllTraffic", "out/churn/AllTraffic"):
+            (folder / top / hour).mkdir(parents=True)
+            for name in ("10-00-000-a.jsonl", "20-00-000-b.jsonl"):
+                (folder / top / hour / name).write_text("{}\n")
+        (folder / "reports" / hour / "quarantine").mkdir(parents=True)
+        (folder / "reports" / hour / "quarantine" / "00000.jsonl").write_text("{}\n")
+    (folder / "out" / "pending" / "churn").mkdir(parents=True)
+    (folder / "out" / "pending" / "churn" / "2024-03-03T22.jsonl").write_text('{"id": "7"}\n')
+
+
+def an_hour_that_ran(folder):
+    (folder / "out").mkdir()
+    Schedule(folder / "out")
+    spark_free.ran_what_is_due(str(folder), spark_free.NOW)
+
+
+def tables(folder):
+    for name, content in traffic.objects(unreadable=2).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    (folder / "fewer.csv").write_text(traffic.PEOPLE[:3000].rpartition("\n")[0] + "\n")
+
+
+def a_baseline(folder):
+    tables(folder)
+    done = JobsHere(folder)("baseline", *traffic.baseline_flags(".", "out"), "--dataset-source", "fewer.csv")
+    assert done.status == 0, done.said
+
+
+def a_report(folder):
+    tables(folder)
+    done = JobsHere(folder)("baseline", *traffic.baseline_flags(".", "baseline"))
+    assert done.status == 0, done.said
+    files = sorted((folder / "captures").rglob("*.jsonl"))
+    content = files[1].read_text()
+    files[1].write_text("")
+    assert JobsHere(folder)("monitor", *MONITOR).status == 0
+    files[1].write_text(content)
+
+
+def merged_once(folder):
+    tables(folder)
+    labels = next((folder / "labels").rglob("*.jsonl"))
+    content = labels.read_text()
+    labels.write_text("".join(content.splitlines(keepends=True)[:20]))
+    assert JobsHere(folder)("merge", *MERGE).status == 0
+    labels.write_text(content)
+
+
+MONITOR = (*traffic.monitor_flags(".", "out", "baseline"), "--publish-cloudwatch-metrics", "Enabled")
+MERGE = (*traffic.merge_flags(".", "out"), *traffic.WINDOW, "--late-labels", "P7D")
+
+JOBS = {
+    "publish": spark_free_job(one_run, spark_free.published),
+    "promote": spark_free_job(a_version, spark_free.promoted),
+    "rollback": spark_free_job(two_versions, spark_free.rolled_back),
+    "prune": spark_free_job(old_hours, spark_free.pruned),
+    "run-due": spark_free_job(an_hour_that_ran, spark_free.ran_what_is_due),
+    "baseline": session_job(a_baseline, "baseline", *traffic.baseline_flags(".", "out")),
+    "monitor": session_job(a_report, "monitor", *MONITOR),
+    "merge": session_job(merged_once, "merge", *MERGE),
+}
+OF_SPARK = ("baseline", "monitor", "merge")
+
+
+def tree(folder):
+    """Every file below a folder, hidden ones included, and the folders that are hidden."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file():
+            found[name] = (_without_tries if name.endswith(Executions.FILE_NAME) else bytes)(path.read_bytes())
+        elif path.name.startswith((".", "_")):
+            found[name] = b""
+    return found
+
+
+def _without_tries(content):
+    """A record of a schedule, but for how often a run was tried and by which process."""
+    record = json.loads(content)
+    for each in record["executions"]:
+        each.pop("process_id", None)
+        each.pop("attempts", None)
+    return json.dumps(record).encode()
+
+
+class Trials:
+    """A job's tries in one folder, each of which begins with what was there before."""
+
+    def __init__(self, job: Job, folder: Path) -> None:
+        self.job, self._before, self.folder = job, folder / "before", folder / "work"
+        self.folder.mkdir(parents=True)
+        job.prepare(self.folder)
+        shutil.copytree(self.folder, self._before)
+        self.before = tree(self.folder)
+        self.runs = {self.run_id}
+        quiet = job.run(self.folder, None, -1)
+        assert quiet.status == 0, quiet.said
+        self.quiet, self.calls = tree(self.folder), quiet.calls
+        self.runs.add(self.run_id)
+        assert self.quiet != self.before, "else nothing would show"
+
+    @property
+    def run_id(self):
+        run = current_run(str(self.folder / "out"))
+        for name, digest in run.digests.items() if run else ():
+            assert sha256((Path(run.folder) / name).read_bytes()).hexdigest() == digest, f"{name} of {run.run_id}"
+        return run and run.run_id
+
+    @property
+    def documents(self):
+        """What has its name for readers who know nothing of runs."""
+        return [each for each in self.quiet if not each.endswith("message") and "/_" not in each]
+
+    def calls_for(self, fault):
+        return [at for at, call in enumerate(self.calls) if fault is not Fault.TORN or call == "os.rename"]
+
+    def try_with(self, fault, at):
+        """What is wrong after a fault at a call, or after the rerun."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(self._before, self.folder)
+        ended = self.job.run(self.folder, fault, at)
+        what = f"{fault.name} at {at} ({self.calls[at]}): "
+        wrong = []
+        if ended.status == DEFECT or "Traceback" in ended.said:
+            wrong.append(f"{what}no sentence: {ended.said[-1500:]}")
+        if self.run_id not in self.runs:
+            wrong.append(f"{what}another run counts")
+        for name, content in tree(self.folder).items():
+            if name == "out/message" and ended.status:
+                assert content.startswith(b"Error: ")
+            elif not (_is_hidden(name) or name.endswith(Executions.FILE_NAME)) and content not in (
+                self.before.get(name),
+                self.quiet.get(name),
+            ):
+                wrong.append(f"{what}{name} is neither the old one nor the new one")
+        if fault is Fault.FULL and ended.status:
+            now = tree(self.folder)
+            new = now.keys() - self.before.keys()
+            lacks_only_its_commit = all(now.get(each) == self.quiet[each] for each in self.documents)
+            left = sorted(each for each in new if each.startswith("out/_runs/") and "/_unfinished-" not in each)
+            wrong += [f"{what}{each} is left on the full disk" for each in left if not lacks_only_its_commit]
+        end_the_process(self.folder)
+        rerun = self.job.again(self.folder)
+        found = tree(self.folder)
+        if rerun.status != 0:
+            wrong.append(f"{what}the rerun ended with {rerun.status}: {rerun.said[-1500:]}")
+        for name in sorted(found.keys() | self.quiet.keys()):
+            if found.get(name) != self.quiet.get(name):
+                state = "left" if name not in self.quiet else "lacking" if name not in found else "another"
+                wrong.append(f"{what}{name} is {state} after the rerun")
+        return wrong
+
+
+def _is_hidden(name):
+    return any(part == "_staging" or part.startswith((".", "_lease-", "_unfinished-")) for part in name.split("/"))
+
+
+@pytest.fixture(scope="module")
+def trials_of(tmp_path_factory, request):
+    """The tries of a job, which is prepared once."""
+    known = {}
+
+    def trials(job):
+        if job in OF_SPARK:
+            request.getfixturevalue("spark")
+        if job not in known:
+            known[job] = Trials(JOBS[job], tmp_path_factory.mktemp(job))
+        return known[job]
+
+    return trials
+
+
+def tried(trials, fault, calls):
+    """Raises AssertionError with all that is wrong after the fault at each of the calls."""
+    wrong = [line for at in calls for line in trials.try_with(fault, at)]
+    sys.stdout.write(f"{fault.name} at {len(calls)} of {len(trials.calls)} calls\n")
+    assert calls
+    assert not wrong, f"{len(wrong)} wrong:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("job", [name for name in JOBS if name not in OF_SPARK])
+def test_some_calls_of_a_job_without_spark_fail_once(trials_of, job, fault):
+    calls = trials_of(job).calls_for(fault)
+    tried(trials_of(job), fault, [calls[len(calls) * part // 4] for part in (1, 2, 3)])
+
+
+@pytest.mark.parametrize("fault", [Fault.KILL, Fault.ERROR])
+@pytest.mark.parametrize("job", OF_SPARK)
+def test_a_call_of_a_job_fails_once(trials_of, job, fault):
+    calls = trials_of(job).calls_for(fault)
+    tried(trials_of(job), fault, [calls[len(calls) * 2 // 3]])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("job", JOBS)
+def test_every_call_of_a_job_fails_once(trials_of, job, fault):
+    tried(trials_of(job), fault, trials_of(job).calls_for(fault))
