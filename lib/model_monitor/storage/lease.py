@@ -37,6 +37,8 @@ SAFE_SECONDS = 90
 LET_GO_SECONDS = 60
 
 _held: list[Lease] = []
+_left: set[str] = set()
+"""Files of this process's leases that are over and could not be removed."""
 
 
 class Lease:
@@ -138,7 +140,7 @@ class Lease:
                 self._storage.delete(join(self.folder, name))
             elif name.startswith(PREFIX):
                 other = self._read(name)
-                if is_old or other.is_dead:
+                if is_old or name in _left or other.is_dead:
                     log.warning("%s: takes over from a run that is no more: %s", self.folder, other)
                     self._storage.delete(join(self.folder, name))
                     self._takes_over = True
@@ -182,6 +184,7 @@ class Lease:
         try:
             self._storage.delete(self._path)
         except Exception as fault:
+            _left.add(self._name)
             if self._is_there:
                 log.warning("%s: could not be removed (%s); others wait for it", self._path, type(fault).__name__)
 

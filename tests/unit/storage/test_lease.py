@@ -436,6 +436,22 @@ def test_who_takes_over_removes_what_the_dead_run_was_writing_and_nothing_of_oth
     assert all(path.exists() for path in others)
 
 
+def test_a_lease_that_could_not_be_removed_is_not_waited_for_by_its_own_process(lease, out):
+    first, second = lease(), lease()
+    first.take()
+    file = f"{out}/{PREFIX}{first.run}"
+    os.rename(out, f"{out}-away")  # where nobody finds it
+    open(out, "w").close()
+    first.release()
+    os.remove(out)
+    os.rename(f"{out}-away", out)
+    assert os.path.exists(file)
+
+    second.take(NOT_AT_ALL)
+
+    assert files_in(out) == [f"{PREFIX}{second.run}"]
+
+
 def test_without_a_dead_run_nothing_is_looked_for(lease, out, tmp_path):
     draft = written(tmp_path / "out" / draft_of("statistics.json"))
     lease().take()
