@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from model_monitor.inputs.checks import planned_checks
+from model_monitor.inputs.window import context_of
 from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline
 from model_monitor.runtime.job import started
@@ -26,6 +27,7 @@ def main(argv: list[str]) -> int:
                 checks=checks,
                 max_quarantined_share=job.config.max_quarantined_share,
                 output_path=job.config.output_path,
+                context=context_of(job.config),
             )
         job.lift_time_limit()
         baseline.write(job.config.output_path, job.spark)

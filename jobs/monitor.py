@@ -9,6 +9,7 @@ import sys
 
 from model_monitor.inputs.baselines import compared_with, read_baseline, reference_to_baseline
 from model_monitor.inputs.checks import planned_checks
+from model_monitor.inputs.window import context_of
 from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_monitoring
 from model_monitor.runtime.job import started
@@ -32,6 +33,7 @@ def main(argv: list[str]) -> int:
                 checks=checks,
                 max_quarantined_share=job.config.max_quarantined_share,
                 output_path=job.config.output_path,
+                context=context_of(job.config),
             )
         job.lift_time_limit()
         run = findings.write(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from model_monitor.documents.bias_report import BiasReport
 from model_monitor.documents.promotions import Promotion, Promotions
+from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.outputs.files import (
     CONSTRAINTS,
@@ -28,7 +29,6 @@ from model_monitor.outputs.files import (
     publish,
     run_before,
 )
-from model_monitor.outputs.notices.messages import moment
 from model_monitor.storage import holding, join, storage_of
 from model_monitor.storage.names import Named, is_ours
 

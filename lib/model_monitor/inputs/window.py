@@ -1,10 +1,11 @@
-"""The window that a run is told, and the hour that a scheduled one is for (C6.2b, C10b)."""
+"""The window that a run is told, the hour that a scheduled one is for (C6.2b, C10b), and what else a run is of."""
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
 
 from model_monitor.configuration.contract import JobConfig
+from model_monitor.documents.run_description import RunContext
 from model_monitor.errors import BadConfiguration
 from model_monitor.records.windows import Window
 
@@ -22,6 +23,13 @@ def window_of(config: JobConfig) -> Window | None:
         missing = "start_time" if config.start_time is None else "end_time"
         raise BadConfiguration(f"{missing} is missing; a window has a start_time and an end_time, or neither of them")
     return Window(config.start_time, config.end_time)
+
+
+def context_of(config: JobConfig) -> RunContext:
+    """The window, the model and the schedule that a run is told."""
+    window = window_of(config)
+    start, end = (window.start, window.end) if window is not None else (None, None)
+    return RunContext(start, end, config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
 
 
 def scheduled_window(config: JobConfig, scheduled: datetime) -> Window:

@@ -3,7 +3,8 @@
 Several files can't be switched at one moment on an object store, so a run is published in three steps (P21):
 its files go to `_runs/<run id>/`, where they never change; they are copied to the service's names, for readers that know
 nothing of us; and `_current.json` names the run, which is the commit. Our own readers start there (`current_run`).
-The run id is made of the files' content, so that a rerun with the same result writes the same bytes to the same place.
+The run id is made of the files' content, but for the release that run.json names, so that a rerun with the same result writes
+the same bytes to the same place.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model_monitor.documents import json_text
+from model_monitor.documents.run_description import RunDescription
 from model_monitor.errors import BadDocument
 from model_monitor.storage import Storage, holding, join, storage_of
 from model_monitor.storage.names import Named, is_ours
@@ -164,6 +166,9 @@ def _not_a_commit(path: str, why: str) -> str:
 
 def _run(files: Mapping[str, bytes], output_path: str) -> Run:
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    summary = "".join(f"{name}\0{digest}\n" for name, digest in sorted(digests.items()))
+    lasting = digests
+    if described := files.get(RunDescription.FILE_NAME):
+        lasting = digests | {RunDescription.FILE_NAME: hashlib.sha256(RunDescription.lasting(described)).hexdigest()}
+    summary = "".join(f"{name}\0{digest}\n" for name, digest in sorted(lasting.items()))
     run_id = hashlib.sha256(summary.encode()).hexdigest()[:16]
     return Run(run_id, join(output_path, RUNS, run_id), digests)

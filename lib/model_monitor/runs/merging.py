@@ -10,6 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from model_monitor import __version__
+from model_monitor.documents.constraints import MonitoringConfig
+from model_monitor.documents.document import Document
+from model_monitor.documents.run_description import RunDescription, RunWindow
 from model_monitor.errors import BadConfiguration, BadInput, BadState
 from model_monitor.history.archive import FOLDER, from_parquet, path_of, to_parquet
 from model_monitor.history.requests import request_files, sum_of_requests
@@ -66,6 +70,8 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     requests = sum_of_requests(paths)
     if requests.count:
         files |= request_files(requests)
+    described = _described(paths, _kind_of(state), documents)
+    files[described.FILE_NAME] = described.to_json().encode()
     publish(files, output_path)
     log.info("merged the states of %d runs", len(paths))
     return state
@@ -105,6 +111,43 @@ def read_state(path: str) -> State:
         raise BadInput(f"{path}: run {run.run_id} has nothing in {FOLDER}/ that adds; run the job again")
     where = join(run.folder, name)
     return from_parquet(storage_of(where).read(where), where)
+
+
+def _described(paths: Sequence[str], kind: Kind, documents: Sequence[Document]) -> RunDescription:
+    """run.json of a merge: from the first window's start to the last one's end, if every run says its window."""
+    found = [_description(path) for path in paths]
+    windows = [each.window for each in found if each is not None and each.window is not None]
+    rows = [each.rows for each in found if each is not None and each.rows is not None]
+    window = (
+        RunWindow(start=min(each.start for each in windows), end=max(each.end for each in windows)) if windows else None
+    )
+    configs = (getattr(document, "monitoring_config", None) for document in documents)
+    return RunDescription(
+        job="merge-states",
+        analysis_type=kind.analysis_type.value,
+        window=window if len(windows) == len(paths) else None,
+        model=_only({each.model if each else None for each in found}),
+        schedule=_only({each.schedule if each else None for each in found}),
+        baseline_run_id=None,
+        product=__version__,
+        settings=next(filter(None, configs), MonitoringConfig()),
+        rows=sum(rows) if len(rows) == len(paths) else None,
+        violations=None,
+    )
+
+
+def _description(path: str) -> RunDescription | None:
+    """What the run at a path says of itself; None if it is of a release without run.json."""
+    run = current_run(path)
+    if run is None or RunDescription.FILE_NAME not in run.digests:
+        return None
+    where = join(run.folder, RunDescription.FILE_NAME)
+    return RunDescription.from_json(storage_of(where).read(where), where)
+
+
+def _only(names: set[str | None]) -> str | None:
+    """The one name of all; None if there are several."""
+    return names.pop() if len(names) == 1 else None
 
 
 def _kind_of(state: State) -> Kind:

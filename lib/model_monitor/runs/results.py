@@ -8,14 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from model_monitor import __version__
 from model_monitor.documents.baseline_reference import BaselineReference
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint
+from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Document
+from model_monitor.documents.run_description import NOBODY_SAID, RunContext, RunDescription
 from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.history.requests import request_files
 from model_monitor.outputs.files import Run, publish
 from model_monitor.outputs.printable import printable
 from model_monitor.reading.ledger import Ledger
+from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.protocol import Monitor, PublishedMetric, Reporting
 from model_monitor.runtime.session import session_at_hand
 from model_monitor.states import Requests
@@ -53,6 +57,8 @@ class Baseline:
         The results of the user's own Deequ checks. None if there were none.
     requests : Requests, optional
         Those behind captured records. None if nothing is known of them.
+    context : RunContext
+        The window, the model and the schedule, as far as somebody named them.
 
     Examples
     --------
@@ -64,7 +70,7 @@ class Baseline:
     >>> baseline.statistics.feature("items").numerical_statistics.mean
     2.0
     >>> sorted(baseline.write("items-baseline").digests)
-    ['constraints.json', 'ledger.json', 'states/profile.parquet', 'statistics.json']
+    ['constraints.json', 'ledger.json', 'run.json', 'states/profile.parquet', 'statistics.json']
     """
 
     monitor: Monitor
@@ -74,6 +80,7 @@ class Baseline:
     ledger: Ledger
     checks: SuiteResults | None = None
     requests: Requests | None = None
+    context: RunContext = NOBODY_SAID
 
     @property
     def statistics(self) -> Any:
@@ -114,6 +121,7 @@ class Baseline:
         """Every file of the run by its name below the output path. results: of checks, for the report to tell."""
         files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
         files[LEDGER] = _json(self.ledger.to_json_dict())
+        files[RunDescription.FILE_NAME] = self.described("baseline", self.constraints).to_json().encode()
         files[path_of(type(self.state))] = to_parquet(self.state)
         if self.checks is not None:
             files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
@@ -124,6 +132,23 @@ class Baseline:
 
             files |= report_files(self.monitor.page(self.metrics, results))
         return files
+
+    def described(
+        self, job: str, constraints: Any, violations: int | None = None, baseline_run_id: str | None = None
+    ) -> RunDescription:
+        """run.json of a job with this data. constraints: those that the run was held against, or that it suggests."""
+        return RunDescription(
+            job=job,
+            analysis_type=kind_of(self.monitor).analysis_type.value,
+            window=self.context.window,
+            model=self.context.model,
+            schedule=self.context.schedule,
+            baseline_run_id=baseline_run_id,
+            product=__version__,
+            settings=getattr(constraints, "monitoring_config", None) or MonitoringConfig(),
+            rows=self.ledger.kept_rows,
+            violations=violations,
+        )
 
     def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:
         """Publish the files of the run.
@@ -247,6 +272,9 @@ class Findings:
         """
         checks = CheckResults(budget=self.budget, checks=self.results, hints=self.hints or None)
         files = {**self.current.files(self.results), CHECKS: checks.to_json().encode()}
+        run_id = baseline.run_id if baseline is not None else None
+        described = self.current.described("monitor", self.constraints, self.count, run_id)
+        files[described.FILE_NAME] = described.to_json().encode()
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from model_monitor.deequ.loading import planned_checks
 from model_monitor.documents.check_results import CheckResult, Hint
+from model_monitor.documents.run_description import NOBODY_SAID, RunContext
 from model_monitor.errors import NO_DATA, BadInput, NoData, ScriptFailed
 from model_monitor.history.request_statistics import published_requests, request_statistics
 from model_monitor.reading.damaged_files import damaged_files_named
@@ -59,6 +60,7 @@ def run_baseline(
     checks: str | CheckPlan | None = None,
     max_quarantined_share: float = MAX_QUARANTINED_SHARE,
     output_path: str | None = None,
+    context: RunContext | None = None,
 ) -> Baseline:
     """Profile data and suggest constraints for later data. One scan, whatever the number of columns.
 
@@ -84,6 +86,8 @@ def run_baseline(
         The largest share (0 to 1) of the records that may be refused.
     output_path : str, optional
         The folder below which refused records are put, in `quarantine/`; without it they are only counted.
+    context : RunContext, optional
+        What run.json says the run is of: window, model, schedule. By default the window.
 
     Returns
     -------
@@ -110,8 +114,9 @@ def run_baseline(
     >>> baseline.to_pandas()["num_missing"].to_dict()
     {'age': 1, 'cabin': 2}
     """
+    told = context or _context(window)
     with _opened(data, dataset_format, None, window, spark) as dataset:
-        baseline = _profiled(dataset, monitor, checks, max_quarantined_share, output_path)
+        baseline = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told)
         _hinted(monitor, baseline, dataset, None)
         return baseline
 
@@ -127,6 +132,7 @@ def run_monitoring(
     checks: str | CheckPlan | None = None,
     max_quarantined_share: float = MAX_QUARANTINED_SHARE,
     output_path: str | None = None,
+    context: RunContext | None = None,
 ) -> Findings:
     """Compare data with a baseline. One scan; a second one only for captures with another number of columns.
 
@@ -149,6 +155,8 @@ def run_monitoring(
     max_quarantined_share : float, default 0.01
         As in `run_baseline`.
     output_path : str, optional
+        As in `run_baseline`.
+    context : RunContext, optional
         As in `run_baseline`.
 
     Returns
@@ -179,12 +187,13 @@ def run_monitoring(
     """
     known = _known(monitor, baseline) if isinstance(baseline, Baseline) else baseline
     names = known.names if known is not None else ()
+    told = context or _context(window)
     with _opened(data, dataset_format, names or None, window, spark) as dataset:
         if known is None:
-            first = _profiled(dataset, monitor, checks, max_quarantined_share, output_path)
+            first = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told)
             return _findings(monitor, first, (), None, _hinted(monitor, first, dataset, None))
         matched = dataset.matching(names, exact=isinstance(monitor, Columned) and monitor.exact_columns)
-        current = _profiled(matched, monitor, checks, max_quarantined_share, output_path)
+        current = _profiled(matched, monitor, checks, max_quarantined_share, output_path, told)
         _log_matching(current.ledger)
         results = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
         return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known))
@@ -229,13 +238,14 @@ def _profiled(
     checks: str | CheckPlan | None,
     max_quarantined_share: float,
     output_path: str | None,
+    context: RunContext,
 ) -> Baseline:
     """What a data set is like."""
     plan = planned_checks(checks, dataset.named_frame(), dataset.names) if isinstance(checks, str) else checks
     found, ledger = _read(dataset, monitor, plan, max_quarantined_share, output_path)
     if dataset.is_frame and isinstance(found.state, Profile):
         warn_of_nan_texts(found.state)
-    return _described(monitor, found, ledger)
+    return _described(monitor, found, ledger, context)
 
 
 def _read(
@@ -261,12 +271,16 @@ def _read(
     return found, ledger
 
 
-def _described(monitor: Monitor, found: Scanned, ledger: Ledger) -> Baseline:
+def _context(window: Window | None) -> RunContext:
+    return NOBODY_SAID if window is None else RunContext(window.start, window.end)
+
+
+def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
     """The documents of what was scanned."""
     metrics = found.metrics() if found.metrics else monitor.metrics(found.state)
     documents = monitor.documents(found.state, metrics)
     checks = found.checks() if found.checks else None
-    return Baseline(monitor, documents, found.state, metrics, ledger, checks, found.requests)
+    return Baseline(monitor, documents, found.state, metrics, ledger, checks, found.requests, context)
 
 
 def _hinted(monitor: Monitor, current: Baseline, dataset: Dataset, known: StoredBaseline | None) -> tuple[Hint, ...]:

@@ -21,6 +21,7 @@ from pyspark.sql import SparkSession
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
 from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.history.alerts import (
     AlertRule,
@@ -38,7 +39,6 @@ from model_monitor.outputs.files import Run
 from model_monitor.outputs.notices.delivery import deliver
 from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.findings import largest
-from model_monitor.outputs.notices.messages import moment
 from model_monitor.outputs.notices.reports import (
     DATA_HINT,
     TRAFFIC_FELL,

@@ -19,9 +19,9 @@ from model_monitor.configuration.contract import OPTIONS
 from model_monitor.configuration.reading import sources_of
 from model_monitor.configuration.sources import flag_of, variable_of
 from model_monitor.documents.executions import Execution, ExecutionStatus
+from model_monitor.documents.run_description import moment
 from model_monitor.documents.schedule import ScheduledJob
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.outputs.notices.messages import moment
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.scheduling.plan import Plan, full_hour
 from model_monitor.scheduling.record import Record

@@ -77,7 +77,9 @@ def test_a_baseline_is_written_and_read_again(churn, tmp_path):
     assert Constraints.from_json((tmp_path / "constraints.json").read_bytes()) == baseline.constraints
     assert read_state(str(tmp_path)) == baseline.profile
     assert json.loads((tmp_path / "ledger.json").read_text())["records"]["kept"] == 4_000
-    assert set(run.digests) == {"statistics.json", "constraints.json", "ledger.json", "states/profile.parquet"}
+    assert set(run.digests) == {
+        *("statistics.json", "constraints.json", "ledger.json", "run.json", "states/profile.parquet"),
+    }
 
 
 def test_a_rerun_writes_the_same_bytes(churn, tmp_path):

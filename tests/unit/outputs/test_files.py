@@ -42,6 +42,18 @@ def test_a_rerun_writes_the_same_bytes_to_the_same_places(tmp_path):
     assert tree(tmp_path) == before
 
 
+def test_a_release_changes_no_run_id(tmp_path):
+    told = {"job": "monitor", "analysis_type": "DATA_QUALITY", "window": None, "model": None, "schedule": None}
+    told |= {"baseline_run_id": None, "settings": {}, "rows": 1, "violations": 0}
+    runs = [
+        publish({**FILES, "run.json": json.dumps({**told, **changed}).encode()}, str(tmp_path / str(place)))
+        for place, changed in enumerate(({"product": "1.0"}, {"product": "2.0"}, {"product": "1.0", "rows": 2}))
+    ]
+
+    assert runs[0].run_id == runs[1].run_id != runs[2].run_id
+    assert runs[0].digests["run.json"] != runs[1].digests["run.json"]
+
+
 def test_another_result_replaces_the_one_before_and_leaves_none_of_its_files(tmp_path):
     first = publish({**FILES, "checks_deequ.json": b"[]"}, str(tmp_path))
     second = publish({**FILES, "statistics.json": b"[1]"}, str(tmp_path))

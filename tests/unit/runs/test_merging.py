@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import re
+from datetime import datetime, timezone
 
 import pytest
 from tests.programs import printed_by
 from tests.unit.derivation.runs_on_disk import numbers, profile, publish_baseline
 
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.run_description import RunContext
+from model_monitor.outputs.files import publish
+from model_monitor.reading.ledger import Ledger
 from model_monitor.runs.merging import merge_runs
+from model_monitor.runs.results import Baseline
 from model_monitor.states import FeatureProfile
 
 
@@ -67,3 +73,31 @@ def test_a_merge_of_merges_still_knows_what_it_lacks(tmp_path):
 
     assert total.feature("age").lacking == {"moments"}
     assert "mean" not in (tmp_path / "all" / "statistics.json").read_text()
+
+
+def test_a_merge_says_the_window_from_its_first_hour_to_its_last(tmp_path):
+    for hour in (20, 21):
+        context = RunContext(
+            *(datetime(2026, 3, 4, hour + more, tzinfo=timezone.utc) for more in (0, 1)), "churn", f"s{hour}"
+        )
+        state = profile(numbers("age", [20.0, 30.0]))
+        monitor = DataQualityMonitor()
+        metrics = monitor.metrics(state)
+        ledger = Ledger((), read=2, kept=2)
+        publish(
+            Baseline(monitor, monitor.documents(state, metrics), state, metrics, ledger, context=context).files(),
+            str(tmp_path / str(hour)),
+        )
+    publish_baseline(tmp_path / "old", state)
+
+    def described(*names):
+        merge_runs([str(tmp_path / name) for name in names], str(tmp_path / "both"))
+        return json.loads((tmp_path / "both" / "run.json").read_text())
+
+    told = described("20", "21")
+    assert (told["job"], told["rows"], told["violations"]) == ("merge-states", 4, None)
+    assert told["window"] == {"start": "2026-03-04T20:00:00Z", "end": "2026-03-04T22:00:00Z"}
+    assert (told["model"], told["schedule"]) == ("churn", None)
+    assert told["settings"] == json.loads((tmp_path / "both" / "constraints.json").read_text())["monitoring_config"]
+    told = described("20", "old")  # a run of a release without run.json
+    assert (told["window"], told["rows"], told["model"]) == (None, None, None)

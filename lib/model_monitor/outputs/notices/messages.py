@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any
 
+from model_monitor.documents.run_description import moment
 from model_monitor.outputs.notices.reports import Report
 from model_monitor.outputs.printable import in_json, printable
 
@@ -73,11 +73,6 @@ def document(report: Report) -> dict[str, Any]:
 def document_bytes(report: Report) -> bytes:
     """The JSON document as it is sent."""
     return in_json(json.dumps(document(report), ensure_ascii=False, allow_nan=False)).encode()
-
-
-def moment(time: datetime) -> str:
-    """A time as the contract's files have it: 2021-05-06T22:00:00Z."""
-    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _whose(report: Report) -> str:

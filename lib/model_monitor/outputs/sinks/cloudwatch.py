@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
+from model_monitor.documents.run_description import moment
 from model_monitor.errors import SinkFailed
 from model_monitor.outputs.notices.aws import refused_by_aws
 from model_monitor.outputs.notices.environment import Environment
-from model_monitor.outputs.notices.messages import moment
 from model_monitor.outputs.notices.reports import Report, sendable
 from model_monitor.outputs.sinks import SINKS
 

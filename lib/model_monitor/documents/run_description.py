@@ -1,0 +1,80 @@
+"""run.json: which run a folder holds: its job, its kind of monitoring, its window, its baseline, and what came of it.
+
+Ours, in every run. It has no clock time, so that a rerun writes the same bytes. Driver only, pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import ClassVar
+
+from model_monitor.documents.constraints import MonitoringConfig
+from model_monitor.documents.document import Document, Section
+from model_monitor.documents.values import Count, Name
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a run is of, as far as somebody said it. start, end: of its window, both with a time zone, or neither."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    model: str | None = None
+    schedule: str | None = None
+
+    @property
+    def window(self) -> RunWindow | None:
+        if self.start is None or self.end is None:
+            return None
+        return RunWindow(start=moment(self.start), end=moment(self.end))
+
+
+NOBODY_SAID = RunContext()
+
+
+class RunWindow(Section):
+    """The times from `start` up to, but without, `end`: `2026-03-04T20:00:00Z`."""
+
+    start: Name
+    end: Name
+
+
+class RunDescription(Document):
+    """run.json. model: its endpoint. settings: thresholds and methods that the run was judged by, or that it suggests. rows: of
+    the data, None if a merged run doesn't say. violations: None where nothing was judged. product: the release that wrote it,
+    which no run id depends on.
+    """
+
+    FILE_NAME: ClassVar[str] = "run.json"
+    MEANT: ClassVar[str] = "run.json of a run"
+    FOREIGN: ClassVar[Mapping[str, str]] = {
+        "checks": "a checks.json",
+        "features": "a statistics.json or constraints.json",
+    }
+    NULLABLE: ClassVar[frozenset[str]] = frozenset(
+        {"window", "model", "schedule", "baseline_run_id", "rows", "violations"}
+    )
+
+    version: Count = 1
+    job: Name
+    analysis_type: Name
+    window: RunWindow | None
+    model: Name | None
+    schedule: Name | None
+    baseline_run_id: Name | None
+    product: Name
+    settings: MonitoringConfig
+    rows: Count | None
+    violations: Count | None
+
+    @classmethod
+    def lasting(cls, content: bytes) -> bytes:
+        """The content as every release writes it: what a run id is made of."""
+        return cls.from_json(content).model_copy(update={"product": ""}).to_json().encode()
+
+
+def moment(time: datetime) -> str:
+    """A time as the contract's files have it: 2021-05-06T22:00:00Z."""
+    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,63 @@
+"""run.json: which run a folder holds."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+
+from model_monitor.documents.constraints import MonitoringConfig
+from model_monitor.documents.run_description import RunContext, RunDescription
+from model_monitor.errors import BadDocument
+
+HOUR = RunContext(datetime(2026, 3, 4, 20, tzinfo=timezone.utc), datetime(2026, 3, 4, 21, tzinfo=timezone.utc), "churn")
+
+
+def described(context=HOUR, **members):
+    told = {
+        "job": "monitor",
+        "analysis_type": "DATA_QUALITY",
+        "window": context.window,
+        "model": context.model,
+        "schedule": context.schedule,
+        "baseline_run_id": None,
+        "product": "0.3.0",
+        "settings": MonitoringConfig(datatype_check_threshold=0.9),
+        "rows": 200,
+        "violations": 3,
+    }
+    return RunDescription(**{**told, **members})
+
+
+def test_a_run_says_its_window_and_what_came_of_it_and_what_nobody_said_is_null():
+    assert json.loads(described().to_json()) == {
+        "version": 1,
+        "job": "monitor",
+        "analysis_type": "DATA_QUALITY",
+        "window": {"start": "2026-03-04T20:00:00Z", "end": "2026-03-04T21:00:00Z"},
+        "model": "churn",
+        "schedule": None,
+        "baseline_run_id": None,
+        "product": "0.3.0",
+        "settings": {"datatype_check_threshold": 0.9},
+        "rows": 200,
+        "violations": 3,
+    }
+    assert described(RunContext()).plain()["window"] is None
+
+
+def test_it_is_read_as_it_was_written():
+    assert RunDescription.from_json(described().to_json()) == described()
+
+
+def test_only_the_release_does_not_last():
+    lasting = RunDescription.lasting(described().to_json().encode())
+
+    assert lasting == RunDescription.lasting(described(product="0.4.0").to_json().encode())
+    assert lasting != RunDescription.lasting(described(rows=201).to_json().encode())
+
+
+def test_another_document_is_called_by_its_name():
+    with pytest.raises(BadDocument, match=r"it is a checks\.json"):
+        RunDescription.from_json('{"version": 0.0, "checks": []}')
