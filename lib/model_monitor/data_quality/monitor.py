@@ -12,12 +12,14 @@ from model_monitor.data_quality.comparison import COLUMNS, Comparison
 from model_monitor.data_quality.evaluation import check_all, ledger_of, violations_of
 from model_monitor.data_quality.hinting import all_hints
 from model_monitor.data_quality.hints import Seen
+from model_monitor.data_quality.page import page_of
 from model_monitor.data_quality.published import published_metrics
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.data_quality.suggestion import CALIBRATED_SETTINGS, suggest
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
 from model_monitor.documents.document import Document
+from model_monitor.documents.page import Page
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import Table, as_rows
 from model_monitor.documents.violations import Violations
@@ -163,6 +165,15 @@ class DataQualityMonitor:
         constraints: Constraints,
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(profile, results, constraints))
+
+    def page(
+        self,
+        metrics: Mapping[str, FeatureMetrics],
+        results: tuple[CheckResult, ...],
+        profile: Profile,
+        known: QualityBaseline | None,
+    ) -> Page:
+        return page_of(profile, results, known, max_domain_size=self.max_domain_size)
 
     def table(self, documents: tuple[Statistics, Constraints]) -> Table:
         return Table("features", "name", tuple(as_rows(documents[0])))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from model_monitor.documents.check_results import CheckStatus
+
 
 class Mark(Enum):
     """How a row or a point stands out."""
@@ -22,18 +24,47 @@ class Mark(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Tile:
+    """One thing that the page says first: a word and its value."""
+
+    word: str
+    value: str
+    mark: Mark = Mark.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Two distributions over the same bins, as shares: the baseline's as bars, the window's as a line. Small enough for a cell.
+
+    words: the same in a sentence. ends: what the first and the last bin are called. current: none of a baseline.
+    """
+
+    baseline: tuple[float, ...]
+    current: tuple[float, ...]
+    words: str
+    ends: tuple[str, str]
+
+    def __str__(self) -> str:
+        return self.words
+
+
+Cell: TypeAlias = str | Overlay
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. is_number: its cells stand to the right."""
+    """A column of a table. is_number: its cells stand to the right. is_name: they are names, which may be long."""
 
     title: str
     is_number: bool = False
+    is_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of a table, with a text for each column."""
+    """A row of a table, with a cell for each column."""
 
-    cells: tuple[str, ...]
+    cells: tuple[Cell, ...]
     mark: Mark = Mark.NONE
 
 
@@ -75,27 +106,54 @@ class PointChart:
     reference_label: str = "baseline"
 
 
-Block: TypeAlias = str | PageTable | PointChart
+@dataclass(frozen=True, slots=True)
+class CurveChart:
+    """A curve between 0 and 1 on both axes. words: what it shows in a sentence."""
+
+    title: str
+    points: tuple[tuple[float, float], ...]
+    axes: tuple[str, str]
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.words}"
+
+
+Block: TypeAlias = str | PageTable | PointChart | CurveChart
 """A part of a section; a text is a paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageSection:
-    """A part of the page. level: 2 for a section, 3 for a part of the section before it."""
+    """A part of the page. level: 2 for a section, 3 for a part of the section before it. folded: whether it opens on demand."""
 
     heading: str
     blocks: tuple[Block, ...]
     level: int = 2
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A report. name: the stem of its files. facts: what stands first, as pairs of a word and a value."""
+    """A report. name: the stem of its files. facts: whose it is, as pairs of a word and a value. tiles: what it says first.
+    html_only: whether a run leaves no notebook and no PDF of it.
+    """
 
     name: str
     title: str
     facts: tuple[tuple[str, str], ...]
     sections: tuple[PageSection, ...]
+    tiles: tuple[Tile, ...] = ()
+    html_only: bool = False
+
+
+VERDICTS = {
+    CheckStatus.VIOLATED: (Mark.BAD, "✗ violated"),
+    CheckStatus.PASSED: (Mark.GOOD, "✓ passed"),
+    CheckStatus.CANNOT_TELL: (Mark.UNSURE, "? cannot tell"),
+    CheckStatus.NOT_JUDGED: (Mark.NONE, "– not judged"),
+}
+"""How a page shows what became of a check: by colour, sign and word."""
 
 
 def number_text(value: float | None, digits: int = 4) -> str:

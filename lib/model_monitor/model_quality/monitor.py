@@ -10,6 +10,7 @@ from model_monitor.documents.document import Document
 from model_monitor.documents.metrics import Metrics
 from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
 from model_monitor.documents.model_quality_statistics import ModelQualityStatistics
+from model_monitor.documents.page import Page
 from model_monitor.documents.tables import Table
 from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadConfiguration, BadState
@@ -18,6 +19,7 @@ from model_monitor.model_quality.checks import check_all, violations_of
 from model_monitor.model_quality.evidence import evidence_of
 from model_monitor.model_quality.measurement import SEED, Measurement, measure
 from model_monitor.model_quality.metrics import METRICS
+from model_monitor.model_quality.page import page_of
 from model_monitor.model_quality.published import published_metrics
 from model_monitor.model_quality.statistics import metrics_of, statistics_of
 from model_monitor.model_quality.suggestion import suggest
@@ -119,6 +121,15 @@ class ModelQualityMonitor:
         constraints: ModelQualityConstraints,
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(measurement, checked))
+
+    def page(
+        self,
+        measurement: Measurement,
+        results: tuple[CheckResult, ...],
+        outcomes: Outcomes,
+        known: ModelBaseline | None,
+    ) -> Page:
+        return page_of(measurement, results)
 
     def table(self, documents: Documents) -> Table:
         columns = ("name", "value", "standard_deviation", "interval", "n")

@@ -115,6 +115,11 @@ class Monitor(Protocol):
     ) -> tuple[PublishedMetric, ...]:
         """What is published of a run. constraints: those that the window was held against."""
 
+    def page(self, metrics: Any, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> Page:
+        """The report of a run; its last section says how to read it. results: of its checks. known: its baseline; a baseline has
+        neither.
+        """
+
     def table(self, documents: Any, /) -> Table:
         """The documents for people: one row for each feature or metric."""
 
@@ -150,11 +155,3 @@ class Meaning(Protocol):
 
     def means(self, state: Any, known: Any, /) -> Mapping[str, tuple[float, float]]:
         """By feature: its mean in the baseline and in the window, where both have one."""
-
-
-@runtime_checkable
-class Reporting(Protocol):
-    """A monitor whose runs leave a report for people to read."""
-
-    def page(self, metrics: Any, results: tuple[CheckResult, ...], /) -> Page:
-        """The report of a run. results: those of its checks, none for a baseline."""

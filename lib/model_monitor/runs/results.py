@@ -13,14 +13,17 @@ from model_monitor.documents.baseline_reference import BaselineReference
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Document
+from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext, RunDescription
 from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.history.requests import request_files
 from model_monitor.outputs.files import Run, publish
-from model_monitor.outputs.printable import printable
+from model_monitor.outputs.report.files import report_files
+from model_monitor.outputs.report.report import Report
 from model_monitor.reading.ledger import Ledger
 from model_monitor.runs.kinds import kind_of
-from model_monitor.runs.protocol import Monitor, PublishedMetric, Reporting
+from model_monitor.runs.pages import page_of_run
+from model_monitor.runs.protocol import Monitor, PublishedMetric, StoredBaseline
 from model_monitor.runtime.session import session_at_hand
 from model_monitor.states import Requests
 
@@ -39,7 +42,7 @@ DEEQU_CHECKS = "checks_deequ.json"
 class Baseline:
     """What a run says of its data: its documents, the state behind them, and the account of what was read.
 
-    Made by `run_baseline`. In a notebook it shows itself as a table.
+    Made by `run_baseline`. In a notebook it shows itself as a page.
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ class Baseline:
     >>> baseline.statistics.feature("items").numerical_statistics.mean
     2.0
     >>> sorted(baseline.write("items-baseline").digests)
-    ['constraints.json', 'ledger.json', 'run.json', 'states/profile.parquet', 'statistics.json']
+    ['constraints.json', 'ledger.json', 'report.html', 'run.json', 'states/profile.parquet', 'statistics.json']
     """
 
     monitor: Monitor
@@ -110,15 +113,20 @@ class Baseline:
     def _repr_html_(self) -> str:
         table = self.monitor.table(self.documents)
         head = f"<p>{self.ledger.kept_rows:,} rows, {len(table.rows):,} {table.rows_are}</p>"
-        return head + _html(self.to_pandas())
+        return head + self.report()._repr_html_()
 
     @property
     def body_dict(self) -> dict[str, Any]:
         """The documents as the dictionaries that the service's SDK gives as `body_dict`, by the file's name without .json."""
         return {document.FILE_NAME.removesuffix(".json"): document.body_dict for document in self.documents}
 
-    def files(self, results: tuple[CheckResult, ...] = ()) -> dict[str, bytes]:
-        """Every file of the run by its name below the output path. results: of checks, for the report to tell."""
+    def report(self) -> Report:
+        """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
+        page = self.monitor.page(self.metrics, (), self.state, None)
+        return Report(page_of_run(page, self.described("baseline", self.constraints), self.ledger))
+
+    def files(self, *, report: bool = True) -> dict[str, bytes]:
+        """Every file of the run by its name below the output path. report: whether the page is one of them."""
         files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
         files[LEDGER] = _json(self.ledger.to_json_dict())
         files[RunDescription.FILE_NAME] = self.described("baseline", self.constraints).to_json().encode()
@@ -127,10 +135,8 @@ class Baseline:
             files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
         if self.requests is not None:
             files |= request_files(self.requests)
-        if isinstance(self.monitor, Reporting):
-            from model_monitor.outputs.report.files import report_files  # charts and PDF: 0.4 s, for reports alone
-
-            files |= report_files(self.monitor.page(self.metrics, results))
+        if report:
+            files |= report_files(self.report().page)
         return files
 
     def described(
@@ -150,7 +156,9 @@ class Baseline:
             violations=violations,
         )
 
-    def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:
+    def write(
+        self, output_path: str | os.PathLike[str], spark: SparkSession | None = None, *, report: bool = True
+    ) -> Run:
         """Publish the files of the run.
 
         Parameters
@@ -159,6 +167,8 @@ class Baseline:
             The folder that gets them: local, or on any file system that the session opens.
         spark : pyspark.sql.SparkSession, optional
             By default the session at hand; without any the path has to be local.
+        report : bool, default True
+            Whether report.html is one of them.
 
         Returns
         -------
@@ -172,7 +182,7 @@ class Baseline:
         OutputHeld
             If another run is at the folder for longer than ten minutes.
         """
-        return publish(self.files(), os.fspath(output_path), spark or session_at_hand())
+        return publish(self.files(report=report), os.fspath(output_path), spark or session_at_hand())
 
     def _document(self, kind: type[Document] | None) -> Document:
         """Raises AttributeError if the run has none of this kind."""
@@ -186,7 +196,7 @@ class Baseline:
 class Findings:
     """What a monitoring run found: the violations, the result of every check, and what the window is like.
 
-    Made by `run_monitoring`. In a notebook it shows itself as a table.
+    Made by `run_monitoring`. In a notebook it shows itself as a page.
 
     Parameters
     ----------
@@ -206,6 +216,8 @@ class Findings:
         By feature its mean in the baseline and in the window, where both are known.
     budget : BudgetLedger, optional
         How the checks share the budget of false alarms. None where chance is not allowed for.
+    known : StoredBaseline, optional
+        What the window was held against, for the report. None for the first run of all.
 
     Examples
     --------
@@ -228,6 +240,7 @@ class Findings:
     hints: tuple[Hint, ...] = ()
     means: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     budget: BudgetLedger | None = None
+    known: StoredBaseline | None = None
 
     @property
     def count(self) -> int:
@@ -250,14 +263,7 @@ class Findings:
         return f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
 
     def _repr_html_(self) -> str:
-        import pandas as pd
-
-        head = f"<p>{self._counted()}</p>"
-        return (
-            head + _html(pd.DataFrame([violation.plain() for violation in self.violations.violations]))
-            if self.count
-            else head
-        )
+        return f"<p>{self._counted()}</p>" + self.report()._repr_html_()
 
     @property
     def body_dict(self) -> dict[str, Any]:
@@ -265,16 +271,33 @@ class Findings:
         body: dict[str, Any] = self.violations.body_dict
         return body
 
-    def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
+    def report(self) -> Report:
+        """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
+        return Report(self._page(self._described(None)))
+
+    def _described(self, baseline: BaselineReference | None) -> RunDescription:
+        run_id = baseline.run_id if baseline is not None else None
+        return self.current.described("monitor", self.constraints, self.count, run_id)
+
+    def _page(self, described: RunDescription) -> Page:
+        current = self.current
+        page = current.monitor.page(current.metrics, self.results, current.state, self.known)
+        return page_of_run(page, described, current.ledger, self.hints)
+
+    def files(
+        self, *, omit_empty: bool = False, baseline: BaselineReference | None = None, report: bool = True
+    ) -> dict[str, bytes]:
         """Every file of the run by its name below the output path.
 
-        omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.
+        omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted. report: whether the
+        page is one of them.
         """
         checks = CheckResults(budget=self.budget, checks=self.results, hints=self.hints or None)
-        files = {**self.current.files(self.results), CHECKS: checks.to_json().encode()}
-        run_id = baseline.run_id if baseline is not None else None
-        described = self.current.described("monitor", self.constraints, self.count, run_id)
+        described = self._described(baseline)
+        files = {**self.current.files(report=False), CHECKS: checks.to_json().encode()}
         files[described.FILE_NAME] = described.to_json().encode()
+        if report:
+            files |= report_files(self._page(described))
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):
@@ -288,6 +311,7 @@ class Findings:
         *,
         omit_empty: bool = False,
         baseline: BaselineReference | None = None,
+        report: bool = True,
     ) -> Run:
         """Publish the files of the run.
 
@@ -301,6 +325,8 @@ class Findings:
             Write no file of violations if there are none.
         baseline : BaselineReference, optional
             Where the baseline lies, to be noted.
+        report : bool, default True
+            Whether report.html is one of them.
 
         Returns
         -------
@@ -314,15 +340,8 @@ class Findings:
         OutputHeld
             If another run is at the folder for longer than ten minutes.
         """
-        files = self.files(omit_empty=omit_empty, baseline=baseline)
+        files = self.files(omit_empty=omit_empty, baseline=baseline, report=report)
         return publish(files, os.fspath(output_path), spark or session_at_hand())
-
-
-def _html(table: pd.DataFrame) -> str:
-    """Names and texts are escaped: features are called what they like."""
-    shown = table.apply(lambda column: column.map(lambda cell: printable(cell) if isinstance(cell, str) else cell))
-    text: str = shown.to_html(na_rep="", float_format=lambda number: f"{number:,.6g}")
-    return text
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

@@ -307,7 +307,7 @@ def _findings(
         published += published_requests(request_statistics(current.requests))
     budget = monitor.budget(current.state, known) if known is not None and isinstance(monitor, Budgeting) else None
     means = monitor.means(current.state, known) if known is not None and isinstance(monitor, Meaning) else {}
-    return Findings(monitor.violations(results), results, current, constraints, published, hints, means, budget)
+    return Findings(monitor.violations(results), results, current, constraints, published, hints, means, budget, known)
 
 
 def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:

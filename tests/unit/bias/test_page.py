@@ -7,7 +7,6 @@ from model_monitor.bias.measures import BiasMeasures
 from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.documents.page import Mark, PageTable, PointChart
-from model_monitor.runs.protocol import Reporting
 
 from .test_checks import BASELINE, WORSE
 
@@ -79,4 +78,3 @@ def test_name_and_title_are_the_configurations():
     found = BiasMonitor(BiasMeasures(config, "y")).page(BiasMonitor().metrics(BASELINE), ())
 
     assert (found.name, found.title) == ("fairness", "Loans")
-    assert isinstance(BiasMonitor(), Reporting)

@@ -7,7 +7,6 @@ import json
 import logging
 from datetime import datetime, timezone
 
-import pandas as pd
 import pytest
 
 from model_monitor import cli
@@ -22,12 +21,11 @@ from model_monitor.launch import submission
 from model_monitor.outputs.notices.messages import document_bytes, headline, text
 from model_monitor.outputs.notices.reports import AlertReport, Report
 from model_monitor.outputs.printable import error_lines, printable, printable_lines
-from model_monitor.outputs.report.html import html_of
+from model_monitor.outputs.report.html import html_of, part_of
 from model_monitor.outputs.report.notebook import notebook_of
 from model_monitor.outputs.report.pdf import pdf_of
 from model_monitor.outputs.sinks.mail import mail
 from model_monitor.outputs.text_table import text_table
-from model_monitor.runs.results import _html
 from model_monitor.runtime.logs import PrintableFormatter
 from model_monitor.runtime.status import failed
 
@@ -118,7 +116,7 @@ SHOWN = {
     "error of a command": lambda: error_lines(BadInput(NAME)).replace("\n  ", ""),
     "page": lambda: html_of(page()),
     "notebook's report": lambda: json.dumps(json.loads(notebook_of(page()))["cells"], ensure_ascii=False),
-    "notebook": lambda: _html(pd.DataFrame({"feature": [NAME]})),
+    "notebook": lambda: part_of(page()),
     "table": lambda: text_table(["feature"], [[NAME]]),
     "explanation": explanation,
 }

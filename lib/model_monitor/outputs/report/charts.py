@@ -1,4 +1,5 @@
-"""Charts of a page as SVG or PNG, by matplotlib's drawing classes alone: no window, no state, the same bytes for the same chart.
+"""Charts of a page as PNG, for notebook and PDF, by matplotlib's drawing classes alone: no window, no state, the same
+bytes for the same chart.
 
 Texts are never read as formulas, so a name may hold a dollar sign.
 """
@@ -6,7 +7,7 @@ Texts are never read as formulas, so a name may hold a dollar sign.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 
 from model_monitor.documents.page import Mark, Point, PointChart, number_text
 from model_monitor.outputs.printable import printable
+from model_monitor.outputs.report.svg import MARK_NAMES
 
 WIDTH_INCHES = 7.2
 LINE_INCHES = 0.3
@@ -25,19 +27,6 @@ COLOURS = {Mark.NONE: "#2f6f9f", Mark.GOOD: "#2f6f9f", Mark.BAD: "#b3261e", Mark
 """Told apart by shape as well: a violated value is a square, one that can't be told a diamond."""
 
 SHAPES = {Mark.NONE: "o", Mark.GOOD: "o", Mark.BAD: "s", Mark.UNSURE: "D"}
-MARK_NAMES = {Mark.GOOD: "passed", Mark.BAD: "violated", Mark.UNSURE: "cannot tell"}
-
-_SVG = {"svg.fonttype": "none", "svg.hashsalt": "model-monitor", "font.family": ["DejaVu Sans", "sans-serif"]}
-_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
-
-
-def svg_of(chart: PointChart) -> str:
-    """The chart as an SVG element that can stand in an HTML page."""
-    with matplotlib.rc_context(_SVG):
-        buffer = io.StringIO()
-        _figure(chart).savefig(buffer, format="svg", metadata=_NO_METADATA)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
 
 
 def png_of(chart: PointChart) -> bytes:
@@ -45,11 +34,6 @@ def png_of(chart: PointChart) -> bytes:
     buffer = io.BytesIO()
     _figure(chart).savefig(buffer, format="png", dpi=PNG_DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
-
-
-def description_of(chart: PointChart) -> str:
-    """The chart in words, for those who can't see it."""
-    return f"{chart.title}: " + "; ".join(_in_words(point, chart) for point in chart.points)
 
 
 def _figure(chart: PointChart) -> Figure:
@@ -121,15 +105,3 @@ def _handle(label: str, marker: str, colour: str) -> matplotlib.lines.Line2D:
     return matplotlib.lines.Line2D(
         [], [], marker=marker, color=colour, linestyle="none", label=label, markeredgewidth=2
     )
-
-
-def _in_words(point: Point, chart: PointChart) -> str:
-    words = f"{point.name} {number_text(point.value)}"
-    if point.reference is not None:
-        words += f", {chart.reference_label} {number_text(point.reference)}"
-    return words + (f", {MARK_NAMES[point.mark]}" if point.mark in MARK_NAMES else "")
-
-
-def charts_in(blocks: Iterable[object]) -> Iterator[PointChart]:
-    """The charts among blocks."""
-    return (block for block in blocks if isinstance(block, PointChart))

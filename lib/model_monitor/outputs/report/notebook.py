@@ -11,8 +11,9 @@ from nbformat import v4
 
 from model_monitor.documents.page import Page, PageSection, PointChart
 from model_monitor.outputs.printable import printable
-from model_monitor.outputs.report.charts import description_of, png_of
+from model_monitor.outputs.report.charts import png_of
 from model_monitor.outputs.report.html import block_html
+from model_monitor.outputs.report.svg import description_of
 
 
 def notebook_of(page: Page) -> str:

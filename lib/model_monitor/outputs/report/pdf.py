@@ -86,7 +86,7 @@ def _flowables(block: Block, styles: dict[str, Any]) -> Iterator[Any]:
         image._restrictSize(WIDTH, 700)
         yield image
     else:
-        yield Paragraph(_plain(block), styles["text"])
+        yield Paragraph(_plain(str(block)), styles["text"])
 
 
 def _table(table: PageTable, styles: dict[str, Any]) -> Any:
@@ -99,13 +99,13 @@ def _table(table: PageTable, styles: dict[str, Any]) -> Any:
     ]
     rows = [
         [
-            Paragraph(_plain(cell), styles["number" if column.is_number else "cell"])
+            Paragraph(_plain(str(cell)), styles["number" if column.is_number else "cell"])
             for column, cell in zip(table.columns, line.cells, strict=True)
         ]
         for line in table.lines
     ]
     longest = (
-        max(map(len, (column.title, *(line.cells[place] for line in table.lines))))
+        max(map(len, (column.title, *(str(line.cells[place]) for line in table.lines))))
         for place, column in enumerate(table.columns)
     )
     shares = [min(max(letters, FEWEST_LETTERS), MOST_LETTERS) for letters in longest]

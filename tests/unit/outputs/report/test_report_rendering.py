@@ -22,9 +22,10 @@ from model_monitor.documents.page import (
     table_of,
 )
 from model_monitor.outputs.report import pdf
-from model_monitor.outputs.report.charts import description_of, png_of, svg_of
+from model_monitor.outputs.report.charts import png_of
 from model_monitor.outputs.report.files import report_files
-from model_monitor.outputs.report.html import html_of
+from model_monitor.outputs.report.html import block_html, html_of
+from model_monitor.outputs.report.svg import description_of
 
 HOSTILE = '<script>alert(1)</script> $x_{1}$ **b** {{ 7*7 }} <img src="http://x/y"> & "q" \x07 Ünïcödé'
 
@@ -90,7 +91,7 @@ def test_html_asks_for_nothing():
 
 
 def test_a_chart_never_reads_a_name_as_a_formula():
-    assert ">$a$<" in svg_of(CHART)
+    assert ">$a$<" in block_html(CHART)
 
 
 def test_a_chart_is_told_in_words_for_those_who_can_not_see_it():
@@ -101,8 +102,8 @@ def test_a_chart_is_told_in_words_for_those_who_can_not_see_it():
 
 
 def test_values_beyond_the_axis_are_arrows_at_its_ends():
-    inside = svg_of(PointChart("t", (Point("DCA", -1.0),)))
-    beyond = svg_of(PointChart("t", (Point("DCA", -36.7),)))
+    inside = block_html(PointChart("t", (Point("DCA", -1.0),)))
+    beyond = block_html(PointChart("t", (Point("DCA", -36.7),)))
 
     assert inside != beyond
     assert ">−36.7<" in beyond

@@ -1,0 +1,56 @@
+"""A run's page as a whole: what its monitor has to say, whose run it is, and the account of its records. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from model_monitor.documents.check_results import Hint
+from model_monitor.documents.page import Mark, Page, PageSection, PageTable, Tile, count_text, table_of
+from model_monitor.documents.run_description import RunDescription
+from model_monitor.reading.ledger import Ledger
+
+
+def page_of_run(page: Page, described: RunDescription, ledger: Ledger, hints: tuple[Hint, ...] = ()) -> Page:
+    """page: the monitor's own. hints: what looks wrong with the data and breaks no constraint."""
+    *said, last = page.sections
+    if hints:
+        said.insert(0, PageSection("What looks wrong with the data", tuple(hint.description for hint in hints)))
+    account = PageSection("What was read", (_account(ledger),))
+    return replace(
+        page,
+        facts=(*_facts(described), *page.facts),
+        tiles=(*_tiles(described, ledger), *page.tiles),
+        sections=(*said, account, last),
+    )
+
+
+def _facts(described: RunDescription) -> Iterator[tuple[str, str]]:
+    named = {"Model": described.model, "Schedule": described.schedule, "Window": _window(described)}
+    named |= {"Baseline run": described.baseline_run_id, "Rows": count_text(described.rows or 0)}
+    return ((word, value) for word, value in named.items() if value)
+
+
+def _tiles(described: RunDescription, ledger: Ledger) -> Iterator[Tile]:
+    found = described.violations
+    if found is not None:
+        many = "1 violation" if found == 1 else f"{found:,} violations"
+        yield Tile("verdict", f"✗ {many}" if found else "✓ no violation", Mark.BAD if found else Mark.GOOD)
+    if found:
+        window = _window(described)
+        yield Tile("violated since", f"this window, {window}" if window else "this run", Mark.BAD)
+    refused = f", {ledger.quarantined:,} refused" if ledger.quarantined else ""
+    yield Tile("records", f"{ledger.kept:,} kept{refused}")
+
+
+def _window(described: RunDescription) -> str | None:
+    window = described.window
+    return None if window is None else f"{window.start} to {window.end}".replace("T", " ").replace(":00Z", "") + " UTC"
+
+
+def _account(ledger: Ledger) -> PageTable:
+    records = ledger.to_json_dict()["records"]
+    refused = {f"refused: {reason}": count for reason, count in records.pop("quarantined").items()}
+    named = {name.replace("_", " "): count for name, count in records.items() if count or name in ("read", "kept")}
+    rows = [(what, f"{count:,}") for what, count in (named | refused).items()]
+    return table_of(("records", "number"), rows, numbers=("number",))

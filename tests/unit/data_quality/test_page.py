@@ -1,0 +1,175 @@
+"""The page of a data-quality run: what is wrong stands first, in words; whatever a feature is called stays a text."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.page import Overlay, PageTable
+from model_monitor.outputs.report.html import html_of, part_of
+
+from .comparisons import number_feature, profile_of, text_feature
+
+MONITOR = DataQualityMonitor()
+
+
+def page(baseline, current):
+    _, constraints = MONITOR.documents(baseline, MONITOR.metrics(baseline))
+    known = MONITOR.known(constraints, None, baseline, constraints)
+    metrics = MONITOR.metrics(current)
+    return MONITOR.page(metrics, MONITOR.check(current, metrics, known), current, known)
+
+
+def rows(section):
+    """The cells of a section's table by their columns' titles."""
+    [table] = [block for block in section.blocks if isinstance(block, PageTable)]
+    titles = [column.title for column in table.columns]
+    return [dict(zip(titles, line.cells, strict=True)) for line in table.lines]
+
+
+@pytest.fixture(scope="module")
+def churn():
+    """Sixteen features: a charge in cents, a country that was not there, half of the notes gone, and what stayed."""
+    before, after = np.linspace(8, 78, 400), np.linspace(800, 7800, 200)
+    steady = {f"steady_{place}": np.linspace(0, 1, 400) for place in range(13)}
+    return page(
+        profile_of(
+            number_feature("charge", list(before)),
+            text_feature("country", ["DE", "FR"] * 200),
+            text_feature("note", ["a", "b"] * 200),
+            *(number_feature(name, list(values)) for name, values in steady.items()),
+        ),
+        profile_of(
+            number_feature("charge", list(after)),
+            text_feature("country", ["DE", "ES"] * 100),
+            text_feature("note", ["a", "b", None, None] * 50),
+            *(number_feature(name, list(values[::2])) for name, values in steady.items()),
+        ),
+    )
+
+
+def test_what_is_wrong_stands_first_with_the_old_and_the_new_value(churn):
+    charge, country, note = rows(churn.sections[0])[:3]
+
+    assert churn.sections[0].heading == "What is wrong now"
+    assert [tile.value for tile in churn.tiles] == ["3 of 16"]
+    assert charge["verdict"] == "✗ violated"
+    assert (charge["feature"], charge["mean"]) == ("charge", "43 → 4,300")
+    assert charge["distance"].endswith("(threshold 0.1)")
+    assert {country["feature"], note["feature"]} == {"country", "note"}
+    [new] = [row for row in (country, note) if row["feature"] == "country"]
+    assert "new: ES" in new["what"]
+    [gone] = [row for row in (country, note) if row["feature"] == "note"]
+    assert gone["present"] == "100% → 50%"
+
+
+def test_twelve_features_come_first_and_the_others_fold(churn):
+    first, rest, _ = churn.sections
+
+    assert (len(rows(first)), len(rows(rest)), rest.folded) == (12, 4, True)
+    assert {row["verdict"] for row in rows(rest)} <= {"✓ passed", "? cannot tell"}
+    assert "<details><summary><h2>All other features</h2></summary>" in html_of(churn)
+
+
+def test_the_overlay_has_what_is_beyond_the_baseline_in_its_open_bins(churn):
+    overlay = rows(churn.sections[0])[0]["distribution"]
+
+    assert isinstance(overlay, Overlay)
+    # 20 bins and two open ones; 0.5 % of 400 values lie up to each end, and all cents lie beyond
+    assert len(overlay.baseline) == len(overlay.current) == 22
+    assert sum(overlay.baseline) == pytest.approx(1)
+    assert overlay.current == (0,) * 21 + (1,)
+    assert overlay.words == "median 42.91 in the baseline, 4,282 now"
+
+
+def test_shares_of_the_overlay_are_those_of_the_raw_data():
+    values = np.random.default_rng(5).normal(size=1_000)
+    found = page(profile_of(number_feature("x", list(values))), profile_of(number_feature("x", list(values + 1))))
+    overlay = rows(found.sections[0])[0]["distribution"]
+    low, high = np.sort(values)[[4, 994]]  # the smallest values with 5 and 995 of 1,000 at or below them
+
+    assert overlay.baseline[0] == pytest.approx(np.mean(values < low))
+    assert overlay.current[-1] == pytest.approx(np.mean(values + 1 > high))
+    edges = np.linspace(low, high, 21)
+    assert overlay.baseline[7] == pytest.approx(np.mean((values > edges[6]) & (values <= edges[7])))
+
+
+def test_a_constant_a_feature_without_values_and_one_that_is_gone_have_a_row():
+    before = profile_of(
+        number_feature("c", [5.0] * 50), number_feature("n", [None] * 50), number_feature("g", [1.0, 2.0] * 25)
+    )
+    found = page(before, profile_of(number_feature("c", [5.0] * 40), number_feature("n", [None] * 40)))
+    by_name = {row["feature"]: row for row in rows(found.sections[0])}
+
+    assert by_name["c"]["distribution"].current == (0, 1, 0)
+    assert by_name["n"]["distribution"] == "–"
+    assert (by_name["g"]["verdict"], by_name["g"]["what"]) == ("✗ violated", "missing column")
+
+
+def test_values_that_statistics_does_not_list_are_not_on_the_page():
+    before = profile_of(text_feature("mail", [f"before-{number}@example.org" for number in range(400)]))
+    found = page(before, profile_of(text_feature("mail", [f"secret-{number}@example.org" for number in range(400)])))
+
+    assert "@example.org" not in html_of(found)
+
+
+def test_a_baseline_shows_each_feature_without_a_verdict():
+    profile = profile_of(number_feature("charge", [1.0, 2.0, 3.0]), text_feature("plan", ["a", "b", "b"]))
+    charge, plan = rows(MONITOR.page(MONITOR.metrics(profile), (), profile, None).sections[0])
+
+    assert charge["mean"] == "2"
+    assert charge["distribution"].current == ()
+    assert plan["distribution"].baseline[:2] == pytest.approx((2 / 3, 1 / 3))
+    assert "verdict" not in plan
+
+
+@pytest.mark.parametrize(
+    "name", [HOSTILE, "=HYPERLINK(1)", "\u202edoc.exe", "a" * 400, "{{7*7}}", "__proto__", "</style><b>"]
+)
+def test_hostile_names_of_features_are_texts(name):
+    profile = profile_of(number_feature(name, [1.0, 2.0] * 30), text_feature("t", [name, "b"] * 30))
+    shown = html_of(
+        page(profile, profile_of(number_feature(name, [9.0] * 60), text_feature("t", ["b", name + "!"] * 30)))
+    )
+    found = Elements(shown)
+
+    assert not {"script", "img", "iframe", "b", "link"} & set(found.tags)
+    assert [attribute for attribute, _ in found.attributes if attribute.startswith("on")] == []
+    assert "\u202e" not in shown
+    assert found.tags.count("style") == 1
+    whole = {*found.texts, *(value for attribute, value in found.attributes if attribute == "title")}
+    assert name.replace("\x07", "\\x07").replace("\u202e", "\\u202e") in whole
+
+
+def test_two_of_them_fit_in_one_notebook(churn):
+    part = Elements(part_of(churn))
+
+    assert not {"html", "body", "script"} & set(part.tags)
+    assert [value for attribute, value in part.attributes if attribute == "id"] == []
+    style = "".join(part.texts[: part.texts.index("Data quality")])
+    rules = [rule for rule in style.replace("@media", "\n@media").split("}") if "{" in rule]
+    assert all(".mm-report" in rule for rule in rules)
+
+
+@pytest.mark.parametrize(("features", "most_bytes", "most_seconds"), [(16, 300_000, 0.5), (1_000, 1_000_000, 2.0)])
+def test_the_page_is_small_and_fast(features, most_bytes, most_seconds):
+    random = np.random.default_rng(1)
+    before, after = (
+        profile_of(
+            *(number_feature(f"feature_{place}", list(random.normal(size=500) + shift)) for place in range(features))
+        )
+        for shift in (0, 0.3)
+    )
+    _, constraints = MONITOR.documents(before, MONITOR.metrics(before))
+    known = MONITOR.known(constraints, None, before, constraints)
+    metrics = MONITOR.metrics(after)
+    results = MONITOR.check(after, metrics, known)
+    began = time.process_time()
+    size = len(html_of(MONITOR.page(metrics, results, after, known)).encode())
+
+    assert size <= most_bytes
+    assert time.process_time() - began <= most_seconds
