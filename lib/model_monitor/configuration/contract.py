@@ -354,6 +354,12 @@ class JobConfig(BaseModel):
         ),
     ] = False
 
+    report: Annotated[
+        bool,
+        switch,
+        Option("Whether report.html is written, the run as a page.", ours=True, jobs=_ANALYSER, opposite="no_report"),
+    ] = True
+
     sink: Annotated[
         tuple[Destination, ...],
         destinations,

@@ -29,6 +29,7 @@ from model_monitor.outputs.text_table import text_table
 
 RESULTS = "baseline"  # the jobs' output directories, inside the demo's
 REPORT = "monitoring"
+PAGE = "report.html"
 MONITORED_HOUR = 20  # of the traffic, counted from 0; the fault began two hours before
 SHOWN = {  # heading -> the key of `as_rows`
     "feature": "name",
@@ -124,7 +125,10 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob) -> int:
     before, after = (_statistics(output / folder) for folder in (RESULTS, REPORT))
     outcomes_file = output / REPORT / CheckResults.FILE_NAME
     outcomes = CheckResults.from_json(outcomes_file.read_text(encoding="utf-8"), str(outcomes_file))
-    out.write(f"\n{_found(before)}\n{_places(output)}\n{conclusion(start, end, outcomes.checks, before, after)}\n")
+    page = (output / REPORT / PAGE).resolve().as_uri()
+    out.write(
+        f"\n{_found(before)}\n{_places(output)}\nSee it: {page}\n{conclusion(start, end, outcomes.checks, before, after)}\n"
+    )
     return 0
 
 

@@ -17,12 +17,13 @@ from model_monitor.documents.values import Count, Name
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a run is of, as far as somebody said it. start, end: of its window, both with a time zone, or neither."""
+    """What a run is of, as far as somebody said it. start, end: of its window. report: whether it leaves a page."""
 
     start: datetime | None = None
     end: datetime | None = None
     model: str | None = None
     schedule: str | None = None
+    report: bool = True
 
     @property
     def window(self) -> RunWindow | None:

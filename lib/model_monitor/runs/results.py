@@ -125,8 +125,12 @@ class Baseline:
         page = self.monitor.page(self.metrics, (), self.state, None)
         return Report(page_of_run(page, self.described("baseline", self.constraints), self.ledger))
 
-    def files(self, *, report: bool = True) -> dict[str, bytes]:
-        """Every file of the run by its name below the output path. report: whether the page is one of them."""
+    def files(self) -> dict[str, bytes]:
+        """Every file of the run by its name below the output path."""
+        return self.files_of_data() | (report_files(self.report().page) if self.context.report else {})
+
+    def files_of_data(self) -> dict[str, bytes]:
+        """The same without the report."""
         files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
         files[LEDGER] = _json(self.ledger.to_json_dict())
         files[RunDescription.FILE_NAME] = self.described("baseline", self.constraints).to_json().encode()
@@ -135,8 +139,6 @@ class Baseline:
             files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
         if self.requests is not None:
             files |= request_files(self.requests)
-        if report:
-            files |= report_files(self.report().page)
         return files
 
     def described(
@@ -156,9 +158,7 @@ class Baseline:
             violations=violations,
         )
 
-    def write(
-        self, output_path: str | os.PathLike[str], spark: SparkSession | None = None, *, report: bool = True
-    ) -> Run:
+    def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:
         """Publish the files of the run.
 
         Parameters
@@ -167,8 +167,6 @@ class Baseline:
             The folder that gets them: local, or on any file system that the session opens.
         spark : pyspark.sql.SparkSession, optional
             By default the session at hand; without any the path has to be local.
-        report : bool, default True
-            Whether report.html is one of them.
 
         Returns
         -------
@@ -182,7 +180,7 @@ class Baseline:
         OutputHeld
             If another run is at the folder for longer than ten minutes.
         """
-        return publish(self.files(report=report), os.fspath(output_path), spark or session_at_hand())
+        return publish(self.files(), os.fspath(output_path), spark or session_at_hand())
 
     def _document(self, kind: type[Document] | None) -> Document:
         """Raises AttributeError if the run has none of this kind."""
@@ -284,19 +282,16 @@ class Findings:
         page = current.monitor.page(current.metrics, self.results, current.state, self.known)
         return page_of_run(page, described, current.ledger, self.hints)
 
-    def files(
-        self, *, omit_empty: bool = False, baseline: BaselineReference | None = None, report: bool = True
-    ) -> dict[str, bytes]:
+    def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
         """Every file of the run by its name below the output path.
 
-        omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted. report: whether the
-        page is one of them.
+        omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.
         """
         checks = CheckResults(budget=self.budget, checks=self.results, hints=self.hints or None)
         described = self._described(baseline)
-        files = {**self.current.files(report=False), CHECKS: checks.to_json().encode()}
+        files = {**self.current.files_of_data(), CHECKS: checks.to_json().encode()}
         files[described.FILE_NAME] = described.to_json().encode()
-        if report:
+        if self.current.context.report:
             files |= report_files(self._page(described))
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
@@ -311,7 +306,6 @@ class Findings:
         *,
         omit_empty: bool = False,
         baseline: BaselineReference | None = None,
-        report: bool = True,
     ) -> Run:
         """Publish the files of the run.
 
@@ -325,8 +319,6 @@ class Findings:
             Write no file of violations if there are none.
         baseline : BaselineReference, optional
             Where the baseline lies, to be noted.
-        report : bool, default True
-            Whether report.html is one of them.
 
         Returns
         -------
@@ -340,7 +332,7 @@ class Findings:
         OutputHeld
             If another run is at the folder for longer than ten minutes.
         """
-        files = self.files(omit_empty=omit_empty, baseline=baseline, report=report)
+        files = self.files(omit_empty=omit_empty, baseline=baseline)
         return publish(files, os.fspath(output_path), spark or session_at_hand())
 
 

@@ -19,7 +19,7 @@ MARK_NAMES = {Mark.GOOD: "passed", Mark.BAD: "violated", Mark.UNSURE: "cannot te
 def steps(shares: Sequence[float], top: float) -> str:
     """A path of steps of equal width, each as high as its share of `top`, from where it is at the foot of the drawing."""
     step = f"h{WIDTH / len(shares):.4g}" if shares else ""
-    return "".join(f"V{HEIGHT - HEIGHT * share / top:.3g}{step}" for share in shares)
+    return "".join(f"V{HEIGHT - HEIGHT * share / top:.0f}{step}" for share in shares)
 
 
 def curve(points: Sequence[tuple[float, float]]) -> str:

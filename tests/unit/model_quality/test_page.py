@@ -1,0 +1,84 @@
+"""The page of a model-quality run: each metric beside its threshold, the confusion matrix, the curves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
+
+from model_monitor.documents.page import CurveChart, Mark, PageTable
+from model_monitor.model_quality.baseline import ModelBaseline
+from model_monitor.model_quality.checks import check_all
+from model_monitor.model_quality.page import page_of
+from model_monitor.model_quality.suggestion import suggest
+from model_monitor.model_quality.tolerance import BARE
+from model_monitor.outputs.report.html import html_of
+
+from .outcomes_made import BY_THRESHOLD, MULTICLASS, REGRESSION, measured, of_counts
+
+
+def page(measurement, baseline):
+    return page_of(measurement, check_all(measurement, ModelBaseline(suggest(baseline, BARE))))
+
+
+def rows(section):
+    table = section.blocks[0]
+    return [dict(zip([column.title for column in table.columns], line.cells, strict=True)) for line in table.lines]
+
+
+def test_what_broke_its_threshold_stands_first_with_both_numbers():
+    found = page(of_counts(60, 10, 90, 40), of_counts(80, 10, 90, 20))
+    recall = next(row for row in rows(found.sections[0]) if row["metric"] == "recall")
+
+    assert found.sections[0].heading == "What is wrong now"
+    assert (recall["verdict"], recall["value"], recall["threshold"]) == ("✗ violated", "0.6", "at least 0.8")
+    assert recall["rows"] == "100"
+    verdicts = [row["verdict"] == "✗ violated" for row in rows(found.sections[0])]
+    assert verdicts == sorted(verdicts, reverse=True)
+    assert found.tiles[0].mark is Mark.BAD
+
+
+def test_without_a_violation_no_metric_is_called_wrong():
+    same = of_counts(80, 10, 90, 20)
+
+    assert page(same, same).sections[0].heading == "Metrics"
+    assert page_of(same, ()).tiles == ()
+
+
+def test_the_confusion_matrix_is_by_label_then_by_prediction():
+    found = page_of(of_counts(60, 10, 90, 40), ())
+    [table] = [block for block in found.sections[1].blocks if isinstance(block, PageTable)]
+
+    assert [line.cells for line in table.lines] == [("0", "90", "10"), ("1", "40", "60")]
+
+
+def test_curves_go_through_the_points_that_every_distinct_score_gives():
+    # scores from the top: 0.9 positive, 0.8 negative, 0.3 positive
+    found = page_of(measured(BY_THRESHOLD, [1, 0, 1], None, [0.9, 0.8, 0.3]), ())
+    roc, precision_and_recall = [block for block in found.sections[1].blocks if isinstance(block, CurveChart)]
+
+    assert roc.points == ((0, 0), (0, 0.5), (1, 0.5), (1, 1))
+    assert roc.words.endswith("area 0.5")
+    assert precision_and_recall.points == ((0.5, 1), (0.5, 0.5), (1, pytest.approx(2 / 3)))
+
+
+def test_a_curve_of_many_scores_has_few_points():
+    random = np.random.default_rng(1)
+    measurement = measured(BY_THRESHOLD, random.integers(0, 2, 5_000), None, random.random(5_000))
+    roc = next(block for block in page_of(measurement, ()).sections[1].blocks if isinstance(block, CurveChart))
+
+    assert len(roc.points) <= 200
+    assert (roc.points[0], roc.points[-1]) == ((0, 0), (1, 1))
+
+
+def test_regression_has_metrics_alone():
+    found = page_of(measured(REGRESSION, [1, 2, 3], [1.5, 2, 3]), ())
+
+    assert [section.heading for section in found.sections] == ["Metrics", "How to read this"]
+
+
+def test_hostile_names_of_classes_are_texts():
+    found = Elements(html_of(page_of(measured(MULTICLASS, [HOSTILE, "b"], ["b", HOSTILE]), ())))
+
+    assert not {"script", "img"} & set(found.tags)
+    assert HOSTILE.replace("\x07", "\\x07") in {value for _, value in found.attributes}
