@@ -95,13 +95,7 @@ class BiasMonitor:
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(analysis, results))
 
-    def page(
-        self,
-        analysis: BiasAnalysis,
-        results: tuple[CheckResult, ...],
-        counts: Contingency | None = None,
-        known: BiasBaseline | None = None,
-    ) -> Page:
+    def page(self, analysis: BiasAnalysis, results: tuple[CheckResult, ...], *_: object) -> Page:
         asked = self.wanted.config.methods if self.wanted else None
         if asked is None or asked.report is None:
             return page_of(analysis, results)

@@ -167,11 +167,7 @@ class DataQualityMonitor:
         return tuple(published_metrics(profile, results, constraints))
 
     def page(
-        self,
-        metrics: Mapping[str, FeatureMetrics],
-        results: tuple[CheckResult, ...],
-        profile: Profile,
-        known: QualityBaseline | None,
+        self, _: object, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline | None
     ) -> Page:
         return page_of(profile, results, known, max_domain_size=self.max_domain_size)
 

@@ -5,27 +5,17 @@ Names of categories are on it only where statistics.json lists them, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 
 from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile
 from model_monitor.data_quality.overlays import overlay_of
 from model_monitor.data_quality.statistics import domain_of
 from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.documents.page import (
-    VERDICTS,
-    Cell,
-    Column,
-    Line,
-    Page,
-    PageSection,
-    PageTable,
-    Tile,
-    number_text,
-)
+from model_monitor.documents.page import VERDICTS, Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
 from model_monitor.documents.statistics import InferredType
+from model_monitor.runs.judging import violated
 from model_monitor.states import Profile
 
 MOST_ROWS = 12
@@ -34,170 +24,128 @@ MOST_ROWS = 12
 MOST_NEW_VALUES = 5
 
 DRIFT, DOMAIN = "baseline_drift_check", "categorical_values_check"
-
 WORST_FIRST = (CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL, CheckStatus.PASSED, CheckStatus.NOT_JUDGED)
-
+COLUMNS = (
+    *(Column("verdict"), Column("feature", is_name=True), Column("type"), Column("what")),
+    *(Column(title, is_number=True) for title in ("distance", "mean", "present")),
+    Column("distribution"),
+)
 READING = (
     "The bars are the baseline, the line is this run, over the baseline's bins: 20 of equal width, and one on each side for all "
     "beyond. Of texts they are the 20 most frequent values, the others, and those that the baseline has not.",
-    "A distance says how far apart both distributions are: 0 for equal ones. Above its threshold the feature has drifted. A "
-    "p-value is the other way round: below its threshold.",
+    "A distance is 0 for equal distributions; above its threshold the feature has drifted. A p-value is the other way round.",
     "Cannot tell: nothing broke a limit, and something may have changed that so few rows, or so little history, can't show. Not "
-    "judged: checks.json has the reason. It has all numbers of this page; model-monitor explain derives them.",
+    "judged: the reason stands there. checks.json has all numbers; model-monitor explain derives them.",
 )
 
-
-@dataclass(frozen=True)
-class _Feature:
-    """What is known of one feature. now: of this run, None if it has no such column; before: the same of the baseline."""
-
-    name: str
-    before: FeatureDistribution | None
-    now: FeatureDistribution | None
-    results: Sequence[CheckResult]
-    new_values: tuple[str, ...] = ()
-
-    @cached_property
-    def status(self) -> CheckStatus:
-        found = {result.status for result in self.results}
-        return next((status for status in WORST_FIRST if status in found), CheckStatus.NOT_JUDGED)
-
-    @cached_property
-    def drift(self) -> CheckResult | None:
-        return next((result for result in self.results if result.check == DRIFT), None)
-
-    @cached_property
-    def excess(self) -> float:
-        """How often the distance has its threshold in it; of a p-value the threshold it."""
-        drift = self.drift
-        if drift is None or drift.observed is None or drift.threshold is None:
-            return -1.0
-        parts = (drift.observed, drift.threshold)
-        above, below = parts if drift.statistic is None else reversed(parts)
-        return above / below if below else float("inf") if above else 0.0
-
-    @property
-    def distance(self) -> str:
-        if self.drift is None or self.drift.observed is None:
-            return "–"
-        kind = "" if self.drift.statistic is None else "p "
-        return f"{kind}{number_text(self.drift.observed)} (threshold {number_text(self.drift.threshold)})"
-
-    @property
-    def broken(self) -> str:
-        """The checks that it violates, or why it is not judged."""
-        names = [
-            result.check.removesuffix("_check").replace("_", " ") for result in self.results if _is_violated(result)
-        ]
-        if DOMAIN in {result.check for result in self.results if _is_violated(result)} and self.new_values:
-            names.append(f"new: {', '.join(self.new_values)}")
-        reasons = () if names else (result.reason for result in self.results if result.status is self.status)
-        return "; ".join(names) or next(filter(None, reasons), "")
-
-    def cells(self) -> tuple[Cell, ...]:
-        type_now = (self.now or self.before or _NOTHING).inferred_type.value
-        shown = overlay_of(self.before, self.now) if self.before and self.now else None
-        return (
-            VERDICTS[self.status][1],
-            self.name,
-            type_now,
-            self.broken,
-            self.distance,
-            _moved(*(_mean(side) for side in (self.before, self.now))),
-            _moved(*(_present(side) for side in (self.before, self.now))),
-            shown or "–",
-        )
-
-
-COLUMNS = (
-    Column("verdict"),
-    Column("feature", is_name=True),
-    Column("type"),
-    Column("what"),
-    Column("distance", is_number=True),
-    Column("mean", is_number=True),
-    Column("present", is_number=True),
-    Column("distribution"),
-)
+Side = FeatureDistribution | None
 
 
 def page_of(
     profile: Profile, results: Sequence[CheckResult], known: QualityBaseline | None, *, max_domain_size: int
 ) -> Page:
     """The page of a run. known: what it was held against; None for a baseline."""
-    if known is None:
-        return _of_baseline(profile)
-    features = sorted(
-        _features(profile, results, known, max_domain_size),
-        key=lambda feature: (WORST_FIRST.index(feature.status), -feature.excess),
-    )
-    violated = [feature for feature in features if feature.status is CheckStatus.VIOLATED]
-    of_data_set = [
-        result for result in results if _is_violated(result) and result.feature not in {f.name for f in features}
-    ]
-    heading = "What is wrong now" if violated or of_data_set else "Nothing is violated"
-    first = [Line(feature.cells(), VERDICTS[feature.status][0]) for feature in features[:MOST_ROWS]]
-    rest = [Line(feature.cells(), VERDICTS[feature.status][0]) for feature in features[MOST_ROWS:]]
-    blocks = [f"{result.feature}: {result.description}" for result in of_data_set]
-    more = len(violated) - MOST_ROWS
-    note = f"; {more:,} more are violated, below" if more > 0 else ""
-    caption = f"{len(first):,} of {len(features):,} features, violated ones first, then the largest distances{note}"
-    sections = [PageSection(heading, (*blocks, PageTable(COLUMNS, tuple(first), caption)))]
-    if rest:
-        caption = f"The other {len(rest):,} features"
-        sections.append(
-            PageSection("All other features", (PageTable(COLUMNS, tuple(rest), caption),), folded=not more > 0)
-        )
-    mark = VERDICTS[CheckStatus.VIOLATED if violated or of_data_set else CheckStatus.PASSED][0]
-    tiles = (Tile("features violated", f"{len(violated):,} of {len(features):,}", mark),)
-    return _page((*sections, PageSection("How to read this", READING)), tiles)
-
-
-def _of_baseline(profile: Profile) -> Page:
-    columns = tuple(column for column in COLUMNS if column.title not in ("verdict", "what", "distance"))
-    lines = []
-    for name, found in from_profile(profile).items():
-        numbers = (_mean(found), _present(found))
-        lines.append(Line((name, found.inferred_type.value, *numbers, overlay_of(found, None) or found.reason or "–")))
-    table = PageTable(columns, tuple(lines), f"{len(lines):,} features")
-    return _page((PageSection("Features", (table,)), PageSection("How to read this", READING)), ())
-
-
-def _page(sections: tuple[PageSection, ...], tiles: tuple[Tile, ...]) -> Page:
-    return Page("report", "Data quality", (), sections, tiles, html_only=True)
-
-
-def _features(
-    profile: Profile, results: Sequence[CheckResult], known: QualityBaseline, max_domain_size: int
-) -> Iterator[_Feature]:
-    """Those of the baseline, and then what the data has beside them."""
     now = from_profile(profile)
-    found = {feature.name: feature for feature in profile.features}
-    domains = {feature.name: feature.domains for feature in known.constraints.features}
+    if known is None:
+        return _page([_of_baseline(now)], ())
     by_name: dict[str, list[CheckResult]] = {}
     for result in results:
         by_name.setdefault(result.feature or "", []).append(result)
-    for name in dict.fromkeys((*domains, *now)):
-        listed = domain_of(found[name], max_domain_size) if name in found else None
-        new = tuple(value for value in listed or () if value not in (domains.get(name) or ()))
-        shown = (*new[:MOST_NEW_VALUES], *(("…",) if len(new) > MOST_NEW_VALUES else ()))
-        yield _Feature(name, known.distributions.get(name), now.get(name), by_name.get(name, ()), shown)
+    new = _new_values(profile, known, max_domain_size)
+    names = dict.fromkeys((*known.names, *now))
+    before = known.distributions
+    found = [_ranked(name, before.get(name), now.get(name), by_name.pop(name, []), new.get(name)) for name in names]
+    lines = [line for _, line in sorted(found, key=itemgetter(0))]
+    of_all = [f"{each.feature}: {each.description}" for rest in by_name.values() for each in violated(rest)]
+    bad = sum(line.mark is Mark.BAD for line in lines)
+    caption = (
+        f"{min(MOST_ROWS, len(lines))} of {len(lines):,} features, violated ones first, then the largest distances"
+    )
+    first = PageTable(COLUMNS, tuple(lines[:MOST_ROWS]), caption)
+    sections = [PageSection("What is wrong now" if bad or of_all else "Nothing is violated", (*of_all, first))]
+    if rest := tuple(lines[MOST_ROWS:]):
+        table = PageTable(COLUMNS, rest, f"The other {len(rest):,} features")
+        sections.append(PageSection("All other features", (table,), folded=bad <= MOST_ROWS))
+    tile = Tile("features violated", f"{bad:,} of {len(lines):,}", Mark.BAD if bad or of_all else Mark.GOOD)
+    return _page(sections, (tile,))
 
 
-def _is_violated(result: CheckResult) -> bool:
-    return result.status is CheckStatus.VIOLATED
+def _page(sections: list[PageSection], tiles: tuple[Tile, ...]) -> Page:
+    return Page(
+        "report", "Data quality", (), (*sections, PageSection("How to read this", READING)), tiles, html_only=True
+    )
 
 
-def _mean(side: FeatureDistribution | None) -> str:
+def _of_baseline(found: Mapping[str, FeatureDistribution]) -> PageSection:
+    columns = tuple(column for column in COLUMNS if column.title not in ("verdict", "what", "distance"))
+    lines = tuple(
+        Line(
+            (name, each.inferred_type.value, _mean(each), _present(each), overlay_of(each, None) or each.reason or "–")
+        )
+        for name, each in found.items()
+    )
+    return PageSection("Features", (PageTable(columns, lines, f"{len(lines):,} features"),))
+
+
+def _ranked(
+    name: str, before: Side, now: Side, results: list[CheckResult], new: str | None
+) -> tuple[tuple[int, float], Line]:
+    """The line of a feature, and its place: violated ones first, then those with the largest distance in their threshold."""
+    status = min((result.status for result in results), key=WORST_FIRST.index, default=CheckStatus.NOT_JUDGED)
+    drift = next((result for result in results if result.check == DRIFT and result.observed is not None), None)
+    type_now = (now or before or FeatureDistribution(InferredType.UNKNOWN)).inferred_type.value
+    mark, verdict = VERDICTS[status]
+    moved = (_moved(before, now, _mean), _moved(before, now, _present))
+    overlay = (overlay_of(before, now) if before and now else None) or "–"
+    return (
+        (WORST_FIRST.index(status), -_excess(drift)),
+        Line((verdict, name, type_now, _why(results, status, new), _distance(drift), *moved, overlay), mark),
+    )
+
+
+def _why(results: list[CheckResult], status: CheckStatus, new: str | None) -> str:
+    """The checks that are violated, else why nobody can tell or judge."""
+    names = [result.check for result in violated(results)]
+    told = [name.removesuffix("_check").replace("_", " ") for name in names]
+    told += [f"new: {new}"] if new and DOMAIN in names else []
+    reasons = (result.reason or "" for result in results if result.status is status)
+    return "; ".join(told) or next(filter(None, reasons), "")
+
+
+def _excess(drift: CheckResult | None) -> float:
+    """How often a distance has its threshold in it; a threshold its p-value."""
+    if drift is None or drift.observed is None or drift.threshold is None:
+        return -1.0
+    pair = (drift.observed, drift.threshold)
+    above, below = pair if drift.statistic is None else pair[::-1]
+    return above / below if below else float("inf") if above else 0.0
+
+
+def _distance(drift: CheckResult | None) -> str:
+    if drift is None:
+        return "–"
+    kind = "" if drift.statistic is None else "p "
+    return f"{kind}{number_text(drift.observed)} (threshold {number_text(drift.threshold)})"
+
+
+def _new_values(profile: Profile, known: QualityBaseline, max_domain_size: int) -> dict[str, str]:
+    """By feature the values that its domain has not, as far as statistics.json lists them."""
+    domains = {feature.name: feature.domains for feature in known.constraints.features}
+    found = {}
+    for feature in profile.features:
+        listed = domain_of(feature, max_domain_size) or ()
+        new = [value for value in listed if value not in (domains.get(feature.name) or ())]
+        found[feature.name] = ", ".join((*new[:MOST_NEW_VALUES], *(("…",) if len(new) > MOST_NEW_VALUES else ())))
+    return found
+
+
+def _mean(side: Side) -> str:
     return number_text(side.mean if side else None)
 
 
-def _present(side: FeatureDistribution | None) -> str:
+def _present(side: Side) -> str:
     return f"{side.present / side.rows:.4%}".replace(".0000%", "%") if side and side.rows else "–"
 
 
-def _moved(before: str, now: str) -> str:
-    return now if before == now else f"{before} → {now}"
-
-
-_NOTHING = FeatureDistribution(InferredType.UNKNOWN)
+def _moved(before: Side, now: Side, shown: Callable[[Side], str]) -> str:
+    return shown(now) if shown(before) == shown(now) else f"{shown(before)} → {shown(now)}"

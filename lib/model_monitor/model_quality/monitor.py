@@ -122,13 +122,7 @@ class ModelQualityMonitor:
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(measurement, checked))
 
-    def page(
-        self,
-        measurement: Measurement,
-        results: tuple[CheckResult, ...],
-        outcomes: Outcomes,
-        known: ModelBaseline | None,
-    ) -> Page:
+    def page(self, measurement: Measurement, results: tuple[CheckResult, ...], *_: object) -> Page:
         return page_of(measurement, results)
 
     def table(self, documents: Documents) -> Table:

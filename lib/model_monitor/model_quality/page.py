@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.page import (
     VERDICTS,
     Block,
@@ -33,6 +33,12 @@ MOST_CLASSES = 30
 MOST_POINTS = 200
 """Of a curve; so many are more than its pixels show."""
 
+SIDES = {"LessThanThreshold": "at least ", "GreaterThanThreshold": "at most "}
+COLUMNS = (
+    *(Column("verdict"), Column("metric", is_name=True)),
+    *(Column(title, is_number=True) for title in ("value", "95 % interval", "threshold", "rows")),
+    Column("remark"),
+)
 READING = (
     "The interval has the true value 95 times in 100. A metric is violated if its value is on the wrong side of its threshold. "
     "Cannot tell: there are too few rows for a verdict. metrics.json and checks.json have all numbers of this page.",
@@ -42,48 +48,29 @@ READING = (
 def page_of(measurement: Measurement, results: Sequence[CheckResult]) -> Page:
     """The page of a run. results: of its checks, none for a baseline."""
     judged = {result.metric or "": result for result in results}
-    order = sorted(judged, key=lambda name: judged[name].status is not CheckStatus.VIOLATED)
-    names = [*order, *(name for name in measurement.metrics if name not in judged)]
-    lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
-    violated = [name for name in order if judged[name].status is CheckStatus.VIOLATED]
-    heading = "What is wrong now" if violated else "Metrics"
-    sections = [PageSection(heading, (PageTable(COLUMNS, lines, f"{len(lines):,} metrics, violated ones first"),))]
+    names = dict.fromkeys((*judged, *measurement.metrics))
+    found = [_line(name, measurement.metrics.get(name), judged.get(name)) for name in names]
+    lines = tuple(sorted(found, key=lambda line: line.mark is not Mark.BAD))
+    bad = [line for line in lines if line.mark is Mark.BAD]
+    table = PageTable(COLUMNS, lines, f"{len(lines):,} metrics, violated ones first")
+    sections = [PageSection("What is wrong now" if bad else "Metrics", (table,))]
     if shown := tuple(_evidence(measurement)):
         sections.append(PageSection("What they are made of", shown))
-    tiles = [Tile("metrics violated", f"{len(violated):,} of {len(results):,}", Mark.BAD if violated else Mark.GOOD)]
-    tiles += [Tile(name, _value(measurement.metrics.get(name)), Mark.BAD) for name in violated[:1]]
+    tile = Tile("metrics violated", f"{len(bad):,} of {len(results):,}", Mark.BAD if bad else Mark.GOOD)
+    tiles = (tile, *(Tile(str(line.cells[1]), f"{line.cells[2]}, {line.cells[4]}", Mark.BAD) for line in bad[:1]))
     reading = PageSection("How to read this", READING)
-    return Page("report", "Model quality", (), (*sections, reading), tuple(tiles) if results else (), html_only=True)
-
-
-COLUMNS = (
-    Column("verdict"),
-    Column("metric", is_name=True),
-    Column("value", is_number=True),
-    Column("95 % interval", is_number=True),
-    Column("threshold", is_number=True),
-    Column("rows", is_number=True),
-    Column("remark"),
-)
+    return Page("report", "Model quality", (), (*sections, reading), tiles if results else (), html_only=True)
 
 
 def _line(name: str, measured: Measured | None, result: CheckResult | None) -> Line:
     mark, verdict = VERDICTS[result.status] if result else (Mark.NONE, "–")
     interval = interval_of(measured.estimate) if measured else None
+    ends = " to ".join(number_text(end, 3) for end in interval) if interval else "–"
     threshold = "–"
     if result is not None and result.threshold is not None:
-        side = {"LessThanThreshold": "at least ", "GreaterThanThreshold": "at most "}.get(result.check, "")
-        threshold = side + number_text(result.threshold)
-    cells = (
-        verdict,
-        name,
-        _value(measured),
-        " to ".join(number_text(end, 3) for end in interval) if interval else "–",
-        threshold,
-        count_text(measured.estimate.n) if measured else "–",
-        (result.reason if result else None) or "",
-    )
-    return Line(cells, mark)
+        threshold = SIDES.get(result.check, "") + number_text(result.threshold)
+    rows = count_text(measured.estimate.n) if measured else "–"
+    return Line((verdict, name, _value(measured), ends, threshold, rows, (result.reason if result else "") or ""), mark)
 
 
 def _value(measured: Measured | None) -> str:
@@ -101,16 +88,15 @@ def _evidence(measurement: Measurement) -> Iterator[Block]:
         yield PageTable(columns, lines, "Confusion matrix: rows by label, then by prediction")
     scores = evidence.scores if isinstance(evidence, BinaryEvidence) else None
     if scores is not None and scores.positives.sum() and scores.negatives.sum():
-        yield from _curves(scores, measurement)
+        yield from _curves(scores, *(_value(measurement.metrics.get(area)) for area in ("auc", "au_prc")))
 
 
-def _curves(scores: ScoreCounts, measurement: Measurement) -> Iterator[CurveChart]:
+def _curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
     """Both curves at every distinct score, from the highest."""
     found, wrong = (np.cumsum(side[::-1]) for side in (scores.positives, scores.negatives))
     recall, fallout, precision = found / found[-1], wrong / wrong[-1], found / (found + wrong)
-    areas = {name: _value(measurement.metrics.get(name)) for name in ("auc", "au_prc")}
-    yield _curve("ROC curve", [0, *fallout], [0, *recall], ("false positive rate", "recall"), areas["auc"])
-    yield _curve("Precision and recall", recall, precision, ("recall", "precision"), areas["au_prc"])
+    yield _curve("ROC curve", [0, *fallout], [0, *recall], ("false positive rate", "recall"), auc)
+    yield _curve("Precision and recall", recall, precision, ("recall", "precision"), au_prc)
 
 
 def _curve(title: str, x: Any, y: Any, axes: tuple[str, str], area: str) -> CurveChart:

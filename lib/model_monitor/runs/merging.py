@@ -114,23 +114,23 @@ def read_state(path: str) -> State:
 
 
 def _described(paths: Sequence[str], kind: Kind, documents: Sequence[Document]) -> RunDescription:
-    """run.json of a merge: from the first window's start to the last one's end, if every run says its window."""
-    found = [_description(path) for path in paths]
-    windows = [each.window for each in found if each is not None and each.window is not None]
-    rows = [each.rows for each in found if each is not None and each.rows is not None]
-    window = (
-        RunWindow(start=min(each.start for each in windows), end=max(each.end for each in windows)) if windows else None
-    )
-    configs = (getattr(document, "monitoring_config", None) for document in documents)
+    """run.json of a merge. What not every run says, or runs say otherwise, nobody knows of their sum."""
+    found = [each for each in map(_description, paths) if each is not None]
+    windows = [each.window for each in found if each.window is not None]
+    rows = [each.rows for each in found if each.rows is not None]
+    names = [(each.model, each.schedule) for each in found]
+    models, schedules = ({*side} for side in zip(*names, strict=True)) if len(found) == len(paths) else ((), ())
+    window = RunWindow(start=min(w.start for w in windows), end=max(w.end for w in windows)) if windows else None
+    settings = (getattr(document, "monitoring_config", None) for document in documents)
     return RunDescription(
         job="merge-states",
         analysis_type=kind.analysis_type.value,
         window=window if len(windows) == len(paths) else None,
-        model=_only({each.model if each else None for each in found}),
-        schedule=_only({each.schedule if each else None for each in found}),
+        model=min(models) if len(models) == 1 else None,
+        schedule=min(schedules) if len(schedules) == 1 else None,
         baseline_run_id=None,
         product=__version__,
-        settings=next(filter(None, configs), MonitoringConfig()),
+        settings=next(filter(None, settings), MonitoringConfig()),
         rows=sum(rows) if len(rows) == len(paths) else None,
         violations=None,
     )
@@ -143,11 +143,6 @@ def _description(path: str) -> RunDescription | None:
         return None
     where = join(run.folder, RunDescription.FILE_NAME)
     return RunDescription.from_json(storage_of(where).read(where), where)
-
-
-def _only(names: set[str | None]) -> str | None:
-    """The one name of all; None if there are several."""
-    return names.pop() if len(names) == 1 else None
 
 
 def _kind_of(state: State) -> Kind:

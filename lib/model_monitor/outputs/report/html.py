@@ -11,14 +11,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from model_monitor.documents.page import Block, Mark, Page, PageTable, PointChart, number_text
+from model_monitor.documents.page import Block, Page, PageTable, PointChart, number_text
 from model_monitor.outputs.printable import printable
 from model_monitor.outputs.report import svg
-
-LONGEST_NAME = 60
-"""Letters of a name that are shown; of longer ones both ends are, and the whole on pointing at it."""
-
-_CLASSES = {Mark.GOOD: "good", Mark.BAD: "bad", Mark.UNSURE: "unsure"}
 
 
 def html_of(page: Page) -> str:
@@ -37,22 +32,14 @@ def block_html(block: Block) -> Markup:
         return Markup(_MACROS.table(block))
     if isinstance(block, str):
         return Markup(_MACROS.paragraph(block))
-    words = svg.description_of(block) if isinstance(block, PointChart) else block.words
-    drawn = _MACROS.points(block) if isinstance(block, PointChart) else _MACROS.curve(block)
-    return Markup(_MACROS.chart(block.title, words, drawn))
+    if isinstance(block, PointChart):
+        return Markup(_MACROS.chart(block.title, svg.description_of(block), points_svg(block), _MACROS.legend(block)))
+    return Markup(_MACROS.chart(block.title, block.words, _MACROS.curve(block), ""))
 
 
-def _named(name: str) -> Markup:
-    """A name, which may be written from right to left, or be very long."""
-    shown = printable(name)
-    if len(shown) <= LONGEST_NAME:
-        return Markup("<bdi>{}</bdi>").format(shown)
-    cut = f"{shown[: LONGEST_NAME // 2]}…{shown[1 - LONGEST_NAME // 2 :]}"
-    return Markup('<bdi title="{}">{}</bdi>').format(shown, cut)
-
-
-def _class_of(mark: Mark) -> Markup:
-    return Markup(' class="{}"').format(_CLASSES[mark]) if mark in _CLASSES else Markup()
+def points_svg(chart: PointChart) -> Markup:
+    """A chart of points as an SVG element that can stand alone."""
+    return Markup(_MACROS.points(chart))
 
 
 _TEMPLATES = Environment(
@@ -66,9 +53,7 @@ _TEMPLATES.globals |= {
     "style": _STYLE,
     "rendered": block_html,
     "svg": svg,
-    "named": _named,
     "number_text": number_text,
-    "class_of": _class_of,
     "pairs": lambda columns, cells: zip(columns, cells, strict=True),
 }
 _MACROS: Any = _TEMPLATES.get_template("blocks.html").module

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterator
 
@@ -11,8 +10,7 @@ from nbformat import v4
 
 from model_monitor.documents.page import Page, PageSection, PointChart
 from model_monitor.outputs.printable import printable
-from model_monitor.outputs.report.charts import png_of
-from model_monitor.outputs.report.html import block_html
+from model_monitor.outputs.report.html import block_html, points_svg
 from model_monitor.outputs.report.svg import description_of
 
 
@@ -45,8 +43,9 @@ def _cells(section: PageSection) -> Iterator[nbformat.NotebookNode]:
 
 
 def _chart(chart: PointChart) -> nbformat.NotebookNode:
-    image = base64.b64encode(png_of(chart)).decode()
-    output = v4.new_output("display_data", {"image/png": image, "text/plain": printable(description_of(chart))})
+    output = v4.new_output(
+        "display_data", {"image/svg+xml": points_svg(chart), "text/plain": printable(description_of(chart))}
+    )
     return v4.new_code_cell("", outputs=[output])
 
 

@@ -11,15 +11,16 @@ from typing import Any
 
 import matplotlib
 
-from model_monitor.documents.page import Block, Mark, Page, PageTable, PointChart
+from model_monitor.documents.page import Block, Mark, Page, PageTable, PointChart, number_text
 from model_monitor.outputs.printable import printable
-from model_monitor.outputs.report.charts import PNG_DOTS_PER_INCH, png_of
+from model_monitor.outputs.report import svg
 
 FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 """They come with matplotlib and have Latin, Greek, Cyrillic and Arabic letters; a PDF's own fonts have Latin ones only."""
 
 MARGIN = 40  # points
 WIDTH = 595 - 2 * MARGIN  # of A4
+COLOURS = {Mark.BAD: "#b3261e", Mark.UNSURE: "#8a5200"}
 BACKGROUNDS = {Mark.BAD: "#fdf0ef", Mark.UNSURE: "#fff7e8"}
 
 FEWEST_LETTERS, MOST_LETTERS = 7, 44
@@ -71,7 +72,7 @@ def _styles() -> dict[str, Any]:
 
 
 def _flowables(block: Block, styles: dict[str, Any]) -> Iterator[Any]:
-    from reportlab.platypus import Image, Paragraph
+    from reportlab.platypus import Paragraph
 
     if isinstance(block, PageTable):
         if block.caption:
@@ -79,14 +80,44 @@ def _flowables(block: Block, styles: dict[str, Any]) -> Iterator[Any]:
         yield _table(block, styles)
     elif isinstance(block, PointChart):
         yield Paragraph(_plain(block.title), styles["text"])
-        image = Image(io.BytesIO(png_of(block)))
-        image.drawWidth, image.drawHeight = (
-            side * 72 / PNG_DOTS_PER_INCH for side in (image.imageWidth, image.imageHeight)
-        )
-        image._restrictSize(WIDTH, 700)
-        yield image
+        yield _drawing(block)
+        yield Paragraph(_plain(svg.legend(block)), styles["text"])
     else:
         yield Paragraph(_plain(str(block)), styles["text"])
+
+
+def _drawing(chart: PointChart) -> Any:
+    from reportlab.graphics.shapes import Drawing, Line, String
+    from reportlab.lib.colors import HexColor
+
+    right, height = svg.AXIS[1], svg.LINE * len(chart.points)
+    scale = WIDTH / (right + 60)
+    drawing = Drawing(WIDTH, height * scale)
+    drawing.scale(scale, scale)
+
+    def line(x: float, y: float, to: float, end: float, colour: str, width: float = 1) -> None:
+        drawing.add(Line(x, y, to, end, strokeColor=HexColor(colour), strokeWidth=width))
+
+    def text(x: float, y: float, words: str, anchor: str, colour: str = "#1f2933") -> None:
+        look = {"fontName": FONT, "fontSize": 11, "textAnchor": anchor, "fillColor": HexColor(colour)}
+        drawing.add(String(x, y - 4, printable(words), **look))
+
+    neutral = svg.place(chart.neutral, chart)
+    line(neutral, 0, neutral, height, "#d9e0e6")
+    for number, point in enumerate(chart.points):
+        y = height - svg.LINE * (number + 0.5)
+        text(svg.AXIS[0] - 8, y, point.name, "end")
+        text(right + 8, y, number_text(point.value), "start")
+        if point.interval is not None:
+            low, high = (svg.place(end, chart) for end in point.interval)
+            line(low, y, high, y, "#a99dba", 3)
+        if point.reference is not None:
+            place = svg.place(point.reference, chart)
+            line(place, y - 7, place, y + 7, "#52606d", 2)
+        if point.value is not None:
+            colour = COLOURS.get(point.mark, "#1d5aa0")
+            text(svg.place(point.value, chart), y, svg.shape(point, chart), "middle", colour)
+    return drawing
 
 
 def _table(table: PageTable, styles: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What small drawings are made of: the places of values, steps as paths, and the same in words. Templates have the rest."""
+"""What drawings are made of: the places of values, steps as paths, and the same in words. Templates and the PDF draw them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from model_monitor.documents.page import Mark, Point, PointChart, number_text
 
 WIDTH, HEIGHT = 110, 36  # of an overlay
 SIDE = 200  # of a curve's square
-AXIS = 140, 520  # where the axis of a chart of points begins and ends
+AXIS, LINE = (140, 520), 26  # where the axis of a chart of points begins and ends, and the height of each
 
 SHAPES = {Mark.BAD: "■", Mark.UNSURE: "◆"}
 """Told apart by shape as well as by colour."""
@@ -38,6 +38,12 @@ def shape(point: Point, chart: PointChart) -> str:
     low, high = chart.span
     value = low if point.value is None else point.value
     return "▶" if value > high else "◀" if value < low else SHAPES.get(point.mark, "●")
+
+
+def legend(chart: PointChart) -> str:
+    """What the signs of a chart mean."""
+    sign = "● ▶ ◀" if any(shape(point, chart) in "▶◀" for point in chart.points) else "●"
+    return f"{sign} {chart.value_label}, ■ violated, ◆ cannot tell; a stroke is {chart.reference_label}, a band the 95 % interval"
 
 
 def description_of(chart: PointChart) -> str:

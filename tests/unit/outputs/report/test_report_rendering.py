@@ -22,9 +22,8 @@ from model_monitor.documents.page import (
     table_of,
 )
 from model_monitor.outputs.report import pdf
-from model_monitor.outputs.report.charts import png_of
 from model_monitor.outputs.report.files import report_files
-from model_monitor.outputs.report.html import block_html, html_of
+from model_monitor.outputs.report.html import block_html, html_of, points_svg
 from model_monitor.outputs.report.svg import description_of
 
 HOSTILE = '<script>alert(1)</script> $x_{1}$ **b** {{ 7*7 }} <img src="http://x/y"> & "q" \x07 Ünïcödé'
@@ -119,12 +118,17 @@ def test_the_notebook_is_valid_and_has_nothing_to_run():
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.source for cell in code] == [""]
-    assert set(code[0].outputs[0].data) == {"image/png", "text/plain"}
+    assert set(code[0].outputs[0].data) == {"image/svg+xml", "text/plain"}
     assert "<script>" not in json.dumps([cell.source for cell in notebook.cells])
 
 
-def test_a_png_is_an_image():
-    assert png_of(CHART).startswith(b"\x89PNG")
+def test_a_chart_in_a_notebook_needs_no_style_of_a_page():
+    """An SVG element of its own: what has no colour of its own would be black, or not there."""
+    drawn = Elements(points_svg(CHART))
+
+    assert drawn.tags[0] == "svg"
+    assert drawn.tags.count("path") == [name for name, _ in drawn.attributes].count("stroke")
+    assert "−36.7" in drawn.texts
 
 
 @pytest.mark.skipif(not pdf.is_available(), reason="the extra report is not installed")
