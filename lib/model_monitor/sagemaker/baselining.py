@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from model_monitor.errors import BadConfiguration
@@ -21,7 +22,14 @@ log = logging.getLogger(__name__)
 
 BASELINING_JOB = "baseline-suggestion-job"
 
+WITHOUT_EFFECT = (
+    *("role", "instance_count", "instance_type", "volume_size_in_gb", "volume_kms_key", "output_kms_key"),
+    *("max_runtime_in_seconds", "tags", "network_config"),
+)
+"""What a managed service alone has a use for."""
 
+
+@dataclass(eq=False, repr=False)
 class BaselinedMonitor:
     """A monitor with its baselining jobs.
 
@@ -29,47 +37,26 @@ class BaselinedMonitor:
     longest run time are accepted; no job of ours has a use for them, which is logged once.
     """
 
-    def __init__(
-        self,
-        role: str | None = None,
-        instance_count: int = 1,
-        instance_type: str = "ml.m5.xlarge",
-        volume_size_in_gb: int = 30,
-        volume_kms_key: str | None = None,
-        output_kms_key: str | None = None,
-        max_runtime_in_seconds: int | None = None,
-        base_job_name: str | None = None,
-        sagemaker_session: Any = None,
-        env: dict[str, str] | None = None,
-        tags: Any = None,
-        network_config: Any = None,
-    ) -> None:
-        self.role = role
-        self.instance_count = instance_count
-        self.instance_type = instance_type
-        self.volume_size_in_gb = volume_size_in_gb
-        self.volume_kms_key = volume_kms_key
-        self.output_kms_key = output_kms_key
-        self.max_runtime_in_seconds = max_runtime_in_seconds
-        self.base_job_name = base_job_name
-        self.sagemaker_session = sagemaker_session
-        self.env = env
-        self.tags = tags
-        self.network_config = network_config
+    role: str | None = None
+    instance_count: int = 1
+    instance_type: str = "ml.m5.xlarge"
+    volume_size_in_gb: int = 30
+    volume_kms_key: str | None = None
+    output_kms_key: str | None = None
+    max_runtime_in_seconds: int | None = None
+    base_job_name: str | None = None
+    sagemaker_session: Any = None
+    env: dict[str, str] | None = None
+    tags: Any = None
+    network_config: Any = None
+
+    def __post_init__(self) -> None:
         self.baselining_jobs: list[BaseliningJob] = []
         self.latest_baselining_job: BaseliningJob | None = None
         self.latest_baselining_job_name: str | None = None
-        _log_ignored(
-            role=role,
-            instance_count=instance_count,
-            instance_type=instance_type,
-            volume_size_in_gb=volume_size_in_gb,
-            volume_kms_key=volume_kms_key,
-            output_kms_key=output_kms_key,
-            max_runtime_in_seconds=max_runtime_in_seconds,
-            tags=tags,
-            network_config=network_config,
-        )
+        given = [f"{name}={value!r}" for name in WITHOUT_EFFECT if (value := getattr(self, name)) is not None]
+        if given:
+            log.info("without effect on jobs of ours: %s", ", ".join(given))
 
     def baseline_statistics(self, file_name: str = STATISTICS) -> Statistics:
         """statistics.json of the latest baselining job. Raises BadConfiguration if there was none."""
@@ -116,9 +103,3 @@ class BaselinedMonitor:
 def named_after(base: str) -> str:
     """A name of its own for a job or a schedule: what it is, when it was made, four digits."""
     return f"{base}-{records.now():%Y-%m-%d-%H-%M-%S}-{uuid.uuid4().hex[:4]}"
-
-
-def _log_ignored(**given: Any) -> None:
-    names = [f"{name}={value!r}" for name, value in given.items() if value is not None]
-    if names:
-        log.info("without effect on jobs of ours: %s", ", ".join(names))

@@ -8,11 +8,13 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from model_monitor.configuration.options import AnalysisType
 from model_monitor.outputs.files import CONSTRAINTS
 from model_monitor.sagemaker.baselining import BaselinedMonitor, named_after
+from model_monitor.sagemaker.definitions import given
 from model_monitor.sagemaker.locations import default_prefix, located, write_text
 from model_monitor.sagemaker.monitoring_files import Constraints, Statistics
 from model_monitor.sagemaker.processing import BaseliningJob, ProcessingJob
@@ -54,7 +56,7 @@ class DataConfig:
         self.headers = headers
         self.features = features
         self.predicted_label = predicted_label
-        self.analysis_config: dict[str, Any] = _given(
+        self.analysis_config: dict[str, Any] = given(
             dataset_type=dataset_type,
             features=features,
             headers=headers,
@@ -93,9 +95,9 @@ class BiasConfig:
         if len(values) != len(names):
             raise ValueError("The number of facet names doesn't match the number of facet values")
         facets = [
-            _given(name_or_index=name, value_or_threshold=value) for name, value in zip(names, values, strict=True)
+            given(name_or_index=name, value_or_threshold=value) for name, value in zip(names, values, strict=True)
         ]
-        self.analysis_config: dict[str, Any] = _given(
+        self.analysis_config: dict[str, Any] = given(
             label_values_or_threshold=label_values_or_threshold, facet=facets, group_variable=group_name
         )
 
@@ -104,30 +106,27 @@ class BiasConfig:
         return copy.deepcopy(self.analysis_config)
 
 
+@dataclass(eq=False)
 class ModelPredictedLabelConfig:
-    """Where the prediction is in what the model answers, and the threshold of its probability."""
+    """Where the prediction is in what the model answers, and the threshold of its probability.
 
-    def __init__(
-        self,
-        label: str | int | None = None,
-        probability: str | int | None = None,
-        probability_threshold: float | None = None,
-        label_headers: list[str] | None = None,
-    ) -> None:
-        """Raises TypeError, in the SDK's words, for a threshold that is no number."""
-        if probability_threshold is not None:
-            try:
-                float(probability_threshold)
-            except ValueError:
-                raise TypeError(
-                    f"Invalid probability_threshold {probability_threshold}. "
-                    f"Please choose one that can be cast to float."
-                ) from None
-        self.label = label
-        self.probability = probability
-        self.probability_threshold = probability_threshold
-        self.label_headers = label_headers
-        self.predictor_config = _given(label=label, probability=probability, label_headers=label_headers)
+    Raises TypeError, in the SDK's words, for a threshold that is no number.
+    """
+
+    label: str | int | None = None
+    probability: str | int | None = None
+    probability_threshold: float | None = None
+    label_headers: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            float(0 if self.probability_threshold is None else self.probability_threshold)
+        except ValueError:
+            raise TypeError(
+                f"Invalid probability_threshold {self.probability_threshold}. "
+                f"Please choose one that can be cast to float."
+            ) from None
+        self.predictor_config = given(label=self.label, probability=self.probability, label_headers=self.label_headers)
 
     def get_predictor_config(self) -> tuple[float | None, dict[str, Any]]:
         """The threshold, and the members of the configuration that are about the model's answer."""
@@ -328,7 +327,3 @@ def analysis_variables(
 def write_config(config: Mapping[str, Any], folder: str, session: Any) -> str:
     """Write a configuration into a folder, and give its place."""
     return write_text(join(folder, ANALYSIS_CONFIG), json.dumps(config), session)
-
-
-def _given(**members: Any) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}

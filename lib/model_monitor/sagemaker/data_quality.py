@@ -130,22 +130,10 @@ class DefaultModelMonitor(ScheduledMonitor):
 
         Raises ValueError if both inputs are given.
         """
-        parts: dict[str, Any] = {}
-        captures = None
-        if endpoint_input is not None or batch_transform_input is not None:
-            parts["JobInput"], captures = job_input(
-                endpoint_input, batch_transform_input, self.env or {}, self.sagemaker_session
-            )
+        parts, captures = self._changed(endpoint_input, batch_transform_input, output_s3_uri)
         parts["BaselineConfig"] = baseline_config(ConstraintsResource=constraints, StatisticsResource=statistics)
-        if output_s3_uri is not None:
-            parts["JobOutputConfig"] = job_output("", output_s3_uri, self.sagemaker_session)
-        self.env = self.env if env is None else env
-        parts["AppSpecification"] = app_specification(
-            record_preprocessor_script,
-            post_analytics_processor_script,
-            publishes=enable_cloudwatch_metrics,
-            environment=env if enable_cloudwatch_metrics is None else self.env,
-        )
+        scripts = record_preprocessor_script, post_analytics_processor_script
+        parts["AppSpecification"] = self._changed_application(env, enable_cloudwatch_metrics, *scripts)
         times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
         self._update(parts, times=times, captures=captures)
 

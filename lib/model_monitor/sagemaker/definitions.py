@@ -55,8 +55,8 @@ def job_output(schedule: str, destination: str | None, session: Any) -> dict[str
 
 
 def app_specification(
-    preprocessor: str | None,
-    postprocessor: str | None,
+    preprocessor: str | None = None,
+    postprocessor: str | None = None,
     *,
     publishes: bool | None,
     environment: Mapping[str, str] | None,
@@ -65,12 +65,12 @@ def app_specification(
     variables = dict(environment or {})
     if publishes is not None:
         variables[PUBLISH] = "Enabled" if publishes else "Disabled"
-    members = {
-        "RecordPreprocessorSourceUri": preprocessor and absolute(preprocessor),
-        "PostAnalyticsProcessorSourceUri": postprocessor and absolute(postprocessor),
-        "Environment": variables or None,
-    }
-    return {"ImageUri": IMAGE, **{name: value for name, value in members.items() if value is not None}}
+    return given(
+        ImageUri=IMAGE,
+        RecordPreprocessorSourceUri=preprocessor and absolute(preprocessor),
+        PostAnalyticsProcessorSourceUri=postprocessor and absolute(postprocessor),
+        Environment=variables or None,
+    )
 
 
 def baseline_config(**files: ModelMonitoringFile | str | None) -> dict[str, Any]:
@@ -90,5 +90,14 @@ def schedule_config(expression: str | None, start: str | None, end: str | None) 
         raise ValueError(
             "Both data_analysis_start_time and data_analysis_end_time are required for one time monitoring schedule "
         )
-    members = {"ScheduleExpression": expression, "DataAnalysisStartTime": start, "DataAnalysisEndTime": end}
-    return {name: text for name, text in members.items() if text is not None}
+    return given(ScheduleExpression=expression, DataAnalysisStartTime=start, DataAnalysisEndTime=end)
+
+
+def ground_truth(prefix: str | None) -> dict[str, Any]:
+    """The member of `…JobInput` that names the labels, if they are named."""
+    return {} if prefix is None else {"GroundTruthS3Input": {"S3Uri": absolute(prefix)}}
+
+
+def given(**members: Any) -> dict[str, Any]:
+    """The members that are not None."""
+    return {name: value for name, value in members.items() if value is not None}

@@ -39,6 +39,7 @@ class ProcessingOutput:
     output_name: str | None = None
 
 
+@dataclass(eq=False)
 class EndpointInput:
     """The captures of an endpoint.
 
@@ -46,31 +47,17 @@ class EndpointInput:
     destination, s3_input_mode, s3_data_distribution_type: accepted, and used by no job of ours.
     """
 
-    def __init__(
-        self,
-        endpoint_name: str,
-        destination: str,
-        s3_input_mode: str = "File",
-        s3_data_distribution_type: str = "FullyReplicated",
-        start_time_offset: str | None = None,
-        end_time_offset: str | None = None,
-        features_attribute: str | None = None,
-        inference_attribute: str | None = None,
-        probability_attribute: str | int | None = None,
-        probability_threshold_attribute: float | None = None,
-        exclude_features_attribute: str | None = None,
-    ) -> None:
-        self.endpoint_name = endpoint_name
-        self.destination = destination
-        self.s3_input_mode = s3_input_mode
-        self.s3_data_distribution_type = s3_data_distribution_type
-        self.start_time_offset = start_time_offset
-        self.end_time_offset = end_time_offset
-        self.features_attribute = features_attribute
-        self.inference_attribute = inference_attribute
-        self.probability_attribute = probability_attribute
-        self.probability_threshold_attribute = probability_threshold_attribute
-        self.exclude_features_attribute = exclude_features_attribute
+    endpoint_name: str
+    destination: str
+    s3_input_mode: str = "File"
+    s3_data_distribution_type: str = "FullyReplicated"
+    start_time_offset: str | None = None
+    end_time_offset: str | None = None
+    features_attribute: str | None = None
+    inference_attribute: str | None = None
+    probability_attribute: str | int | None = None
+    probability_threshold_attribute: float | None = None
+    exclude_features_attribute: str | None = None
 
     @classmethod
     def named(cls, endpoint: str | EndpointInput) -> EndpointInput:
@@ -90,36 +77,22 @@ class EndpointInput:
         }
 
 
+@dataclass(eq=False)
 class BatchTransformInput:
     """What batch transforms left below a prefix; members as those of `EndpointInput`."""
 
-    def __init__(
-        self,
-        data_captured_destination_s3_uri: str,
-        destination: str,
-        dataset_format: Mapping[str, Any],
-        s3_input_mode: str = "File",
-        s3_data_distribution_type: str = "FullyReplicated",
-        start_time_offset: str | None = None,
-        end_time_offset: str | None = None,
-        features_attribute: str | None = None,
-        inference_attribute: str | None = None,
-        probability_attribute: str | None = None,
-        probability_threshold_attribute: float | str | None = None,
-        exclude_features_attribute: str | None = None,
-    ) -> None:
-        self.data_captured_destination_s3_uri = data_captured_destination_s3_uri
-        self.destination = destination
-        self.dataset_format = dataset_format
-        self.s3_input_mode = s3_input_mode
-        self.s3_data_distribution_type = s3_data_distribution_type
-        self.start_time_offset = start_time_offset
-        self.end_time_offset = end_time_offset
-        self.features_attribute = features_attribute
-        self.inference_attribute = inference_attribute
-        self.probability_attribute = probability_attribute
-        self.probability_threshold_attribute = probability_threshold_attribute
-        self.exclude_features_attribute = exclude_features_attribute
+    data_captured_destination_s3_uri: str
+    destination: str
+    dataset_format: Mapping[str, Any]
+    s3_input_mode: str = "File"
+    s3_data_distribution_type: str = "FullyReplicated"
+    start_time_offset: str | None = None
+    end_time_offset: str | None = None
+    features_attribute: str | None = None
+    inference_attribute: str | None = None
+    probability_attribute: str | None = None
+    probability_threshold_attribute: float | str | None = None
+    exclude_features_attribute: str | None = None
 
     def request(self) -> dict[str, Any]:
         """The member `BatchTransformInput` of the API's job definitions."""
@@ -135,13 +108,13 @@ class BatchTransformInput:
         }
 
 
+@dataclass(eq=False)
 class MonitoringOutput:
     """Where results go. source: the place in the service's container; destination: the place itself."""
 
-    def __init__(self, source: str, destination: str | None = None, s3_upload_mode: str = "Continuous") -> None:
-        self.source = source
-        self.destination = destination
-        self.s3_upload_mode = s3_upload_mode
+    source: str
+    destination: str | None = None
+    s3_upload_mode: str = "Continuous"
 
     def request(self) -> dict[str, Any]:
         """One of the `MonitoringOutputs` of the API's job definitions."""

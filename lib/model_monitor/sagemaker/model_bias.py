@@ -24,6 +24,8 @@ from model_monitor.sagemaker.clarify import (
 from model_monitor.sagemaker.definitions import (
     app_specification,
     baseline_config,
+    given,
+    ground_truth,
     job_input,
     job_output,
     schedule_config,
@@ -35,18 +37,12 @@ from model_monitor.sagemaker.processing import ProcessingJob
 from model_monitor.sagemaker.schedules import ScheduledMonitor
 from model_monitor.storage import join
 
-_GROUND_TRUTH = "GroundTruthS3Input"
-
 
 class BiasAnalysisConfig:
     """A monitor's configuration: a BiasConfig, with the columns' names and the label."""
 
     def __init__(self, bias_config: BiasConfig, headers: list[str] | None = None, label: str | None = None) -> None:
-        self.analysis_config = bias_config.get_config()
-        if headers is not None:
-            self.analysis_config["headers"] = headers
-        if label is not None:
-            self.analysis_config["label"] = label
+        self.analysis_config = {**bias_config.get_config(), **given(headers=headers, label=label)}
 
 
 class ModelBiasMonitor(ScheduledMonitor):
@@ -124,13 +120,14 @@ class ModelBiasMonitor(ScheduledMonitor):
         name = self._new_name(monitor_schedule_name)
         read, captures = job_input(endpoint_input, batch_transform_input, self.env or {}, self.sagemaker_session)
         parts = {
-            "BaselineConfig": baseline_config(ConstraintsResource=constraints)
-            or baseline_config(ConstraintsResource=self._baselining_job().suggested_constraints()),
+            "BaselineConfig": baseline_config(
+                ConstraintsResource=self.suggested_constraints() if constraints is None else constraints
+            ),
             "AppSpecification": {
-                **app_specification(None, None, publishes=enable_cloudwatch_metrics, environment=self.env),
+                **app_specification(publishes=enable_cloudwatch_metrics, environment=self.env),
                 "ConfigUri": self._config_uri(analysis_config, name),
             },
-            "JobInput": {**self._with_attributes(read), **_labels(ground_truth_input)},
+            "JobInput": {**self._with_attributes(read), **ground_truth(ground_truth_input)},
             "JobOutputConfig": job_output(name, output_s3_uri, self.sagemaker_session),
         }
         times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
@@ -162,24 +159,11 @@ class ModelBiasMonitor(ScheduledMonitor):
 
         Raises ValueError if both inputs are given.
         """
-        parts: dict[str, Any] = {"JobInput": _labels(ground_truth_input)}
-        captures = None
-        if endpoint_input is not None or batch_transform_input is not None:
-            read, captures = job_input(endpoint_input, batch_transform_input, self.env or {}, self.sagemaker_session)
-            parts["JobInput"] |= self._with_attributes(read)
+        parts, captures = self._changed(endpoint_input, batch_transform_input, output_s3_uri, ground_truth_input)
         parts["BaselineConfig"] = baseline_config(ConstraintsResource=constraints)
-        if output_s3_uri is not None:
-            parts["JobOutputConfig"] = job_output("", output_s3_uri, self.sagemaker_session)
-        self.env = self.env if env is None else env
-        specification = app_specification(
-            None,
-            None,
-            publishes=enable_cloudwatch_metrics,
-            environment=env if enable_cloudwatch_metrics is None else self.env,
-        )
+        parts["AppSpecification"] = self._changed_application(env, enable_cloudwatch_metrics)
         if analysis_config is not None:
-            specification["ConfigUri"] = self._config_uri(analysis_config, self._schedule_name())
-        parts["AppSpecification"] = specification
+            parts["AppSpecification"]["ConfigUri"] = self._config_uri(analysis_config, self._schedule_name())
         times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
         self._update(parts, times=times, captures=captures)
 
@@ -197,11 +181,11 @@ class ModelBiasMonitor(ScheduledMonitor):
         """
         return self._latest_violations(file_name)
 
-    def _config_uri(self, given: str | BiasAnalysisConfig | None, schedule: str) -> str:
+    def _config_uri(self, told: str | BiasAnalysisConfig | None, schedule: str) -> str:
         """The place of the configuration, written there if an object is given."""
-        if isinstance(given, str):
-            return absolute(given)
-        config = given or self._config
+        if isinstance(told, str):
+            return absolute(told)
+        config = told or self._config
         if config is None:
             raise BadConfiguration("analysis_config is missing; give one, or make a baseline by suggest_baseline first")
         folder = join(default_prefix(self.sagemaker_session), "analysis-configs", schedule, str(uuid.uuid4()))
@@ -214,16 +198,12 @@ class ModelBiasMonitor(ScheduledMonitor):
 
 def _attributes_of(data_config: DataConfig, predicted: ModelPredictedLabelConfig | None) -> dict[str, str]:
     """Source: ModelBiasMonitor of sagemaker 2.257.7, which fills these in (C7.2a)."""
-    found = {
-        "FeaturesAttribute": data_config.features,
-        "InferenceAttribute": predicted.label if predicted else None,
-        "ProbabilityAttribute": predicted.probability if predicted else None,
-    }
-    attributes = {name: str(value) for name, value in found.items() if value is not None}
+    found = given(
+        FeaturesAttribute=data_config.features,
+        InferenceAttribute=predicted.label if predicted else None,
+        ProbabilityAttribute=predicted.probability if predicted else None,
+    )
+    attributes = {name: str(value) for name, value in found.items()}
     if predicted and predicted.probability_threshold is not None:
         attributes["ProbabilityThresholdAttribute"] = predicted.probability_threshold  # type: ignore[assignment]
     return attributes
-
-
-def _labels(ground_truth: str | None) -> dict[str, Any]:
-    return {} if ground_truth is None else {_GROUND_TRUTH: {"S3Uri": absolute(ground_truth)}}

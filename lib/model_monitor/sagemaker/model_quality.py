@@ -13,17 +13,17 @@ from model_monitor.outputs.files import STATISTICS, VIOLATIONS
 from model_monitor.sagemaker.definitions import (
     app_specification,
     baseline_config,
+    given,
+    ground_truth,
     job_input,
     job_output,
     schedule_config,
 )
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
-from model_monitor.sagemaker.locations import absolute, located
+from model_monitor.sagemaker.locations import located
 from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
 from model_monitor.sagemaker.processing import ProcessingJob
 from model_monitor.sagemaker.schedules import ScheduledMonitor
-
-_GROUND_TRUTH = "GroundTruthS3Input"
 
 
 class ModelQualityMonitor(ScheduledMonitor):
@@ -108,10 +108,10 @@ class ModelQualityMonitor(ScheduledMonitor):
         """
         name = self._new_name(monitor_schedule_name)
         read, captures = job_input(endpoint_input, batch_transform_input, self.env or {}, self.sagemaker_session)
-        baseline = baseline_config(ConstraintsResource=constraints)
         parts = {
-            "BaselineConfig": baseline
-            or baseline_config(ConstraintsResource=self._baselining_job().suggested_constraints()),
+            "BaselineConfig": baseline_config(
+                ConstraintsResource=self.suggested_constraints() if constraints is None else constraints
+            ),
             "AppSpecification": {
                 **app_specification(
                     record_preprocessor_script,
@@ -119,9 +119,9 @@ class ModelQualityMonitor(ScheduledMonitor):
                     publishes=enable_cloudwatch_metrics,
                     environment=self.env,
                 ),
-                **_problem(problem_type),
+                **given(ProblemType=problem_type),
             },
-            "JobInput": {**read, **_labels(ground_truth_input)},
+            "JobInput": {**read, **ground_truth(ground_truth_input)},
             "JobOutputConfig": job_output(name, output_s3_uri, self.sagemaker_session),
         }
         times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
@@ -155,23 +155,12 @@ class ModelQualityMonitor(ScheduledMonitor):
 
         Raises ValueError if both inputs are given.
         """
-        parts: dict[str, Any] = {"JobInput": _labels(ground_truth_input)}
-        captures = None
-        if endpoint_input is not None or batch_transform_input is not None:
-            read, captures = job_input(endpoint_input, batch_transform_input, self.env or {}, self.sagemaker_session)
-            parts["JobInput"] |= read
+        parts, captures = self._changed(endpoint_input, batch_transform_input, output_s3_uri, ground_truth_input)
         parts["BaselineConfig"] = baseline_config(ConstraintsResource=constraints)
-        if output_s3_uri is not None:
-            parts["JobOutputConfig"] = job_output("", output_s3_uri, self.sagemaker_session)
-        self.env = self.env if env is None else env
+        scripts = record_preprocessor_script, post_analytics_processor_script
         parts["AppSpecification"] = {
-            **app_specification(
-                record_preprocessor_script,
-                post_analytics_processor_script,
-                publishes=enable_cloudwatch_metrics,
-                environment=env if enable_cloudwatch_metrics is None else self.env,
-            ),
-            **_problem(problem_type),
+            **self._changed_application(env, enable_cloudwatch_metrics, *scripts),
+            **given(ProblemType=problem_type),
         }
         times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
         self._update(parts, times=times, captures=captures)
@@ -183,11 +172,3 @@ class ModelQualityMonitor(ScheduledMonitor):
     def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
         """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due."""
         return self._latest_violations(file_name)
-
-
-def _problem(problem_type: str | None) -> dict[str, str]:
-    return {} if problem_type is None else {"ProblemType": problem_type}
-
-
-def _labels(ground_truth: str | None) -> dict[str, Any]:
-    return {} if ground_truth is None else {_GROUND_TRUTH: {"S3Uri": absolute(ground_truth)}}

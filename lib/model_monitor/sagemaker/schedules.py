@@ -16,8 +16,9 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.outputs.files import STATISTICS, VIOLATIONS
 from model_monitor.sagemaker import alerts, local_jobs, records
 from model_monitor.sagemaker.baselining import BaselinedMonitor, named_after
-from model_monitor.sagemaker.definitions import PUBLISH
+from model_monitor.sagemaker.definitions import PUBLISH, app_specification, ground_truth, job_input, job_output
 from model_monitor.sagemaker.executions import SCHEDULED, results_of, run_due, run_summary
+from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
 from model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics
 from model_monitor.sagemaker.processing import MonitoringExecution
 
@@ -248,6 +249,33 @@ class ScheduledMonitor(BaselinedMonitor):
         }
         records.write(records.SCHEDULES, name, record)
         self.monitoring_schedule_name = self.job_definition_name = name
+
+    def _changed(
+        self,
+        endpoint: str | EndpointInput | None,
+        transform: BatchTransformInput | None,
+        output: str | None,
+        labels: str | None = None,
+    ) -> tuple[dict[str, Any], str | None]:
+        """The parts of input and output that an update changes, and the prefix of the captures; None if that stays."""
+        parts: dict[str, Any] = {"JobInput": ground_truth(labels)}
+        captures = None
+        if endpoint is not None or transform is not None:
+            read, captures = job_input(endpoint, transform, self.env or {}, self.sagemaker_session)
+            parts["JobInput"] |= self._with_attributes(read)
+        if output is not None:
+            parts["JobOutputConfig"] = job_output("", output, self.sagemaker_session)
+        return parts, captures
+
+    def _changed_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: str | None) -> Any:
+        """The part of the application that an update changes. env: the monitor's from now on."""
+        self.env = self.env if env is None else env
+        environment = env if publishes is None else self.env
+        return app_specification(*scripts, publishes=publishes, environment=environment)
+
+    def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
+        """An input with what the monitor adds to it."""
+        return read
 
     def _update(
         self,
