@@ -49,14 +49,6 @@ class Outcomes:
     def predicted_negatives(self) -> Counts:
         return self.true_negatives + self.false_negatives
 
-    def __add__(self, other: Outcomes) -> Outcomes:
-        return Outcomes(
-            self.true_positives + other.true_positives,
-            self.false_positives + other.false_positives,
-            self.false_negatives + other.false_negatives,
-            self.true_negatives + other.true_negatives,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class FlipTest:
@@ -89,16 +81,16 @@ class FacetCounts:
     @property
     def a(self) -> Outcomes:
         """The rest."""
-        return _outcomes(self.cells.sum(axis=-1), REST)
+        return _outcomes(self.cells[..., REST, :, :, :])
 
     @property
     def d(self) -> Outcomes:
         """The sensitive group."""
-        return _outcomes(self.cells.sum(axis=-1), SENSITIVE)
+        return _outcomes(self.cells[..., SENSITIVE, :, :, :])
 
     @property
     def all(self) -> Outcomes:
-        return self.a + self.d
+        return _outcomes(self.cells.sum(axis=-4))
 
     def by_label(self, *, predicted: bool) -> Counts:
         """Shape (…, 2, 2, subgroups): rows by side and by observed or predicted label; those without a subgroup are left out."""
@@ -106,7 +98,7 @@ class FacetCounts:
         return counts
 
 
-def _outcomes(cells: Counts, side: int) -> Outcomes:
-    """cells: shape (…, side, label, prediction)."""
-    of_side = cells[..., side, :, :]
-    return Outcomes(of_side[..., 1, 1], of_side[..., 0, 1], of_side[..., 1, 0], of_side[..., 0, 0])
+def _outcomes(cells: Counts) -> Outcomes:
+    """cells: shape (…, label, prediction, subgroup)."""
+    rows = cells.sum(axis=-1)
+    return Outcomes(rows[..., 1, 1], rows[..., 0, 1], rows[..., 1, 0], rows[..., 0, 0])

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from typing import Any
 
-from model_monitor.capture.body import Body
-from model_monitor.capture.exchange import Exchange, Payload
+from model_monitor.capture.body import Conversation
 from model_monitor.capture.headers import (
     CLIENT_CLOSED_REQUEST,
     CONTENT_TYPE,
@@ -76,23 +75,14 @@ class CaptureMiddleware:
         return closing
 
 
-class _Conversation:
-    """One request and its answer while they pass."""
-
-    def __init__(self, writer: CaptureWriter, exchange: Exchange, content_type: str | None) -> None:
-        self._writer = writer
-        self._exchange: Exchange | None = exchange
-        self._request_type = content_type
-        self._request = Body(writer.options.max_payload_bytes)
-        self._response_type: str | None = None
-        self._response = Body(writer.options.max_payload_bytes)
-        self._status = SERVER_ERROR
+class _Conversation(Conversation):
+    """One request and its answer as ASGI's messages."""
 
     def receiving(self, receive: Receive) -> Receive:
         async def received() -> Message:
             message = await receive()
             if message["type"] == "http.request":
-                self._request.add(message.get("body", b""))
+                self.request.add(message.get("body", b""))
             return message
 
         return received
@@ -101,24 +91,14 @@ class _Conversation:
         async def sent(message: Message) -> None:
             await send(message)
             if message["type"] == "http.response.start":
-                self._status = message["status"]
-                self._response_type = _first(message.get("headers", ()), CONTENT_TYPE)
+                self.status = message["status"]
+                self.response_type = _first(message.get("headers", ()), CONTENT_TYPE)
             elif message["type"] == "http.response.body":
-                self._response.add(message.get("body", b""))
+                self.response.add(message.get("body", b""))
                 if not message.get("more_body", False):
-                    self.end(self._status)
+                    self.end()
 
         return sent
-
-    def end(self, status: int) -> None:
-        """Capture, once: what fails after the answer was sent changes nothing."""
-        exchange, self._exchange = self._exchange, None
-        self._writer.end(
-            exchange,
-            Payload(self._request.content, self._request_type),
-            Payload(self._response.content, self._response_type),
-            status=status,
-        )
 
 
 def _all(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[str]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-from model_monitor.capture.body import Body
-from model_monitor.capture.exchange import Exchange, Payload
+from model_monitor.capture.body import Body, Conversation
+from model_monitor.capture.exchange import Exchange
 from model_monitor.capture.headers import (
     CLIENT_CLOSED_REQUEST,
     CONTENT_LENGTH,
@@ -60,25 +60,17 @@ def _variable(header: str) -> str:
     return "HTTP_" + header.upper().replace("-", "_")
 
 
-class _Conversation:
-    """One request and its answer while they pass."""
+class _Conversation(Conversation):
+    """One request and its answer as WSGI's callables."""
 
-    def __init__(self, writer: CaptureWriter, exchange: Exchange, content_type: str | None) -> None:
-        self._writer = writer
-        self._exchange: Exchange | None = exchange
-        self._request_type = content_type
-        self.request = Body(writer.options.max_payload_bytes)
-        self._response_type: str | None = None
-        self._response_bytes: str | None = None
-        self.response = Body(writer.options.max_payload_bytes)
-        self._status = SERVER_ERROR
+    _response_bytes: str | None = None
 
     def starting(self, start_response: StartResponse) -> StartResponse:
         def started(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
             write = start_response(status, headers, *exc_info)
-            self._status = int(status[:3]) if status[:3].isdigit() else SERVER_ERROR
+            self.status = int(status[:3]) if status[:3].isdigit() else SERVER_ERROR
             by_name = {name.lower(): value for name, value in headers}
-            self._response_type = by_name.get(CONTENT_TYPE)
+            self.response_type = by_name.get(CONTENT_TYPE)
             self._response_bytes = by_name.get(CONTENT_LENGTH)
 
             def written(chunk: bytes) -> object:
@@ -93,16 +85,6 @@ class _Conversation:
     def is_all_sent(self) -> bool:
         """Whether the answer has as many bytes as it was announced to have; a server may stop asking for more then."""
         return self._response_bytes == str(self.response.size_bytes)
-
-    def end(self, status: int | None = None) -> None:
-        """Capture, once. status: the one that was sent, if it isn't said."""
-        exchange, self._exchange = self._exchange, None
-        self._writer.end(
-            exchange,
-            Payload(self.request.content, self._request_type),
-            Payload(self.response.content, self._response_type),
-            status=self._status if status is None else status,
-        )
 
 
 class _Input:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ.bulk import persisted
 from model_monitor.deequ.jvm import Deequ
-from model_monitor.deequ.sketches import as_kll_state
 from model_monitor.states.metrics import FeatureMetrics
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
     from model_monitor.states.profile import Profile
-
-__all__ = ["FeatureMetrics", "as_kll_state", "evaluate"]
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from model_monitor.deequ.jvm import Deequ
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from model_monitor.states.kll import KllSketch
     from model_monitor.states.moments import Moments
 
@@ -25,18 +23,11 @@ COMPRESS_THRESHOLD = 10_000
 _DIGEST = "org.apache.spark.sql.catalyst.expressions.aggregate.ApproximatePercentile"
 
 
-def as_kll_state(spark: SparkSession, sketch: KllSketch, minimum: float, maximum: float) -> Any:
+def kll_state(deequ: Deequ, sketch: KllSketch, minimum: float, maximum: float) -> Any:
     """`sketch` as Deequ's `KLLState`, a Java object.
 
     minimum, maximum: of the data, exact; the sketch itself does not keep them.
-
-    Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
     """
-    return kll_state(Deequ(spark), sketch, minimum, maximum)
-
-
-def kll_state(deequ: Deequ, sketch: KllSketch, minimum: float, maximum: float) -> Any:
-    """`as_kll_state` for a Deequ that is bound already."""
     return deequ["analyzers.KLLState"].fromBytes(kll_state_bytes(sketch, minimum, maximum))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 SUCCESS, WARNING, ERROR, FAILURE = "Success", "Warning", "Error", "Failure"
@@ -50,15 +50,9 @@ class SuiteResults:
             "status": self.status,
             "constraints": [
                 {
-                    "check": result.check,
-                    "check_level": result.check_level,
-                    "check_status": result.check_status,
-                    "constraint": result.constraint,
-                    "constraint_status": result.constraint_status,
-                    "constraint_message": result.constraint_message,
-                    "metric": result.metric if result.metric is not None and math.isfinite(result.metric) else None,
-                    "served_by": result.served_by,
+                    **asdict(each),
+                    "metric": each.metric if each.metric is not None and math.isfinite(each.metric) else None,
                 }
-                for result in self.constraints
+                for each in self.constraints
             ],
         }

@@ -13,7 +13,7 @@ from typing import Any
 from model_monitor.emr.shipment import Shipment
 from model_monitor.launch import deequ_release
 from model_monitor.launch.python_environment import PYTHON
-from model_monitor.launch.spark_options import LISTS, SparkOption, values_of
+from model_monitor.launch.spark_options import SparkOption, words_of
 from model_monitor.launch.target import Kind, Target
 
 LEFT_OUT = ("--master", "--deploy-mode", "--name", "--properties-file")
@@ -67,20 +67,12 @@ def _spark_words(
     words = []
     for key, value in {**settings, **_environment_settings(target.kind, shipment)}.items():
         words += ["--conf", f"{key}={value}"]
-    archives = [f"{shipment.environment_uri}#environment"] if shipment.environment_uri else []
     ours = {
         "--py-files": [shipment.package.uri],
         "--jars": [shipment.jar.uri] if shipment.jar else [],
-        "--archives": archives,
+        "--archives": [f"{shipment.environment_uri}#environment"] if shipment.environment_uri else [],
     }
-    for name in LISTS:
-        listed = ours.get(name, []) + values_of(options, name)
-        if listed:
-            words += [name, ",".join(listed)]
-    for option in options:
-        if option.name not in (*LISTS, *LEFT_OUT):
-            words += option.words()
-    return words
+    return words + words_of(options, ours, LEFT_OUT)
 
 
 def _environment_settings(kind: Kind, shipment: Shipment) -> dict[str, str]:

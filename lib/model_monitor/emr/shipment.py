@@ -5,16 +5,14 @@ An object's name holds the hash of its content, so that an unchanged file is upl
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model_monitor.errors import BadConfiguration
+from model_monitor.launch.cache import sha256_of
 from model_monitor.launch.target import Bucket, Target
-
-CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,12 @@ class Parcel:
 
         Raises BadConfiguration if it can't be read.
         """
-        name = f"{_digest(path)[:16]}/{path.name}"
+        try:
+            name = f"{sha256_of(path)[:16]}/{path.name}"
+        except OSError as fault:
+            raise BadConfiguration(
+                f"{path} can't be read ({fault.strerror}); it is to be put on S3 for the job"
+            ) from fault
         return cls(path, bucket.key(name), bucket.uri(name))
 
 
@@ -88,14 +91,3 @@ def _is_there(s3: Any, bucket: str, key: str) -> bool:
             return False
         raise
     return True
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
-    except OSError as fault:
-        raise BadConfiguration(f"{path} can't be read ({fault.strerror}); it is to be put on S3 for the job") from fault
-    return digest.hexdigest()

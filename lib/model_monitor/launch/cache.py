@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import tempfile
@@ -12,6 +13,8 @@ from pathlib import Path
 from model_monitor.errors import MissingDependency
 
 VARIABLE = "MODEL_MONITOR_CACHE"
+
+CHUNK_BYTES = 2**20
 
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
@@ -46,6 +49,15 @@ def _private(directory: Path) -> Path:
         )
     directory.chmod(0o700)
     return directory
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's content. Raises OSError if it can't be read."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -5,7 +5,6 @@ Standard library only. Whichever way it comes, it has to have the SHA-256 that w
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import shutil
 import ssl
@@ -19,14 +18,13 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from model_monitor.errors import MissingDependency
-from model_monitor.launch.cache import appearing_whole
+from model_monitor.launch.cache import CHUNK_BYTES, appearing_whole, sha256_of
 from model_monitor.launch.java import find_java
 
 MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"
 """The variable that names a repository laid out as Maven's: an http(s) or file URL."""
 
 FETCH_SECONDS = 300
-CHUNK_BYTES = 2**20
 
 _MODULE = """\
 <ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">
@@ -89,11 +87,7 @@ def provide(artifact: Artifact, directory: Path, environment: Mapping[str, str],
 
 
 def _verify(artifact: Artifact, path: Path, remedy: str) -> None:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    found = digest.hexdigest()
+    found = sha256_of(path)
     if found != artifact.sha256:
         raise MissingDependency(
             f"{path}: its SHA-256 is {found}, it has to be {artifact.sha256} for {artifact.coordinate}; delete the file and "

@@ -23,14 +23,7 @@ from model_monitor.launch.layout import Layout
 from model_monitor.launch.package_zip import provide_zip
 from model_monitor.launch.request import COLUMNS, Request
 from model_monitor.launch.spark_home import find_spark_home
-from model_monitor.launch.spark_options import (
-    LISTS,
-    is_local,
-    read_properties,
-    settings_of,
-    split_options,
-    values_of,
-)
+from model_monitor.launch.spark_options import is_local, read_properties, settings_of, split_options, words_of
 
 LOCAL_DRIVER_MEMORY = "2g"
 """Heap of a local run, where one JVM is driver and executors; Spark's own default is 1g."""
@@ -123,14 +116,7 @@ def _submission(
 
     if with_deequ and "deequ" not in settings.get("spark.jars", "") + settings.get("spark.jars.packages", ""):
         ours["--jars"] = [str(_jar(request, environment, remarks))]
-    for option_name in LISTS:
-        listed = ours.get(option_name, []) + values_of(request.options, option_name)
-        if listed:
-            command += [option_name, ",".join(listed)]
-    for option in request.options:
-        if option.name not in (*LISTS, "--master"):
-            command += option.words()
-
+    command += words_of(request.options, ours, left_out=["--master"])
     variables = _variables(layout, spark_home, settings, environment)
     return Submission([*command, *job], variables, remarks)
 

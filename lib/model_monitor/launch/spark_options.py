@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +112,19 @@ def split_options(arguments: Sequence[str]) -> tuple[list[SparkOption], list[str
 def values_of(options: Sequence[SparkOption], name: str) -> list[str]:
     """The values given to an option, in their order."""
     return [option.value for option in options if option.name == name and option.value is not None]
+
+
+def words_of(
+    options: Sequence[SparkOption], ours: Mapping[str, Sequence[str]], left_out: Collection[str] = ()
+) -> list[str]:
+    """The options as words, but for those left out. ours: what stands in `LISTS` before what is given."""
+    words = []
+    for name in LISTS:
+        listed = [*ours.get(name, ()), *values_of(options, name)]
+        if listed:
+            words += [name, ",".join(listed)]
+    kept = (option for option in options if option.name not in (*LISTS, *left_out))
+    return [*words, *(word for option in kept for word in option.words())]
 
 
 def read_properties(path: Path) -> dict[str, str]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from model_monitor.merging.hours import HourFolder, text_of
+from model_monitor.merging.hours import text_of
 from model_monitor.merging.labels import LabelAccount
 from model_monitor.merging.staging import StagedHours
 from model_monitor.reading.coverage import Coverage
@@ -31,8 +31,7 @@ class MergeLedger:
     """What was read and what became of it.
 
     first, last: the hours of the window, None for all there are. as_of: the hour that ages are counted to. earlier: labels
-    whose captures lie in hours before the window. matched: labels that met captures of the window. restated: hours before
-    the window that were written again.
+    whose captures lie in hours before the window. matched: labels that met captures of the window.
     """
 
     captures: StagedHours
@@ -44,7 +43,6 @@ class MergeLedger:
     label_files: Sequence[StoredFile] = ()
     first: int | None = None
     last: int | None = None
-    restated: Sequence[HourFolder] = field(default_factory=tuple)
 
     @property
     def counts(self) -> Coverage:

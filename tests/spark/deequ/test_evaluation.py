@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model_monitor.deequ.evaluation import METRIC_FIELDS, as_kll_state, evaluate
+from model_monitor.deequ.evaluation import METRIC_FIELDS, evaluate
 from model_monitor.deequ.jvm import Deequ, fault_of_version
-from model_monitor.deequ.sketches import kll_state_bytes, quantile_state
+from model_monitor.deequ.sketches import kll_state, kll_state_bytes, quantile_state
 from model_monitor.errors import MissingDependency
 from model_monitor.profiling.scan import scan
 from model_monitor.states import (
@@ -169,7 +169,7 @@ def test_a_sketch_handed_over_is_read_back_bit_by_bit(spark, count):
     builder.update(values)
     sketch = builder.state()
 
-    state = as_kll_state(spark, sketch, -9.5, 8.25)
+    state = kll_state(Deequ(spark), sketch, -9.5, 8.25)
 
     serializer = Deequ(spark)["analyzers.catalyst.KLLSketchSerializer"].serializer()
     assert (state.globalMin(), state.globalMax()) == (-9.5, 8.25)
@@ -186,7 +186,7 @@ def test_a_sketch_handed_over_is_the_one_deequ_makes(spark):
 
     profile = scan(frame, frame.columns, partitions_at_most=1).profile
     moments = profile.feature("x").moments
-    state = as_kll_state(spark, profile.feature("x").kll, moments.minimum, moments.maximum)
+    state = kll_state(Deequ(spark), profile.feature("x").kll, moments.minimum, moments.maximum)
     serializer = deequ["analyzers.catalyst.KLLSketchSerializer"].serializer()
     assert bytes(serializer.serialize(state.qSketch())) == bytes(
         serializer.serialize(own.load(analyzer).get().qSketch())
