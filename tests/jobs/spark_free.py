@@ -42,19 +42,17 @@ def rolled_back(folder: str) -> None:
 
 
 def pruned(folder: str) -> None:
-    """What a command that was stopped when all was done has left is cleared by the next run at the same output."""
     trees = Trees((f"{folder}/captures",), (f"{folder}/out",), (f"{folder}/reports",))
     prune(prunable(trees, NOW), None)
-    for output in (f"{folder}/out", *(f"{folder}/reports/2024/03/03/{hour}" for hour in (22, 23))):
-        with holding(LocalStorage(), output):
-            pass
 
 
 def _launch(command, note):
     """Stands for the process of a job, which ends with the one that started it."""
     note(process_id=os.getpid())
-    publish({"statistics.json": b"{}"}, str(command.folder / command.output_path))
-    (command.folder / command.output_path / "message").write_text("Completed: Job completed successfully.\n")
+    output = str(command.folder / command.output_path)
+    with holding(LocalStorage(), output):
+        publish({"statistics.json": b"{}"}, output)
+        LocalStorage().write(f"{output}/message", b"Completed: Job completed successfully.\n")
     return 0
 
 

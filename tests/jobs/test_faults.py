@@ -25,6 +25,7 @@ from tests.unit.scheduling.conftest import Schedule
 from model_monitor.documents.executions import Executions
 from model_monitor.history.promotions import promote
 from model_monitor.outputs.files import current_run
+from model_monitor.storage import LocalStorage, holding
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,15 @@ class Job:
     again: Callable[[Path], Ended]
 
 
-def spark_free_job(prepare, function):
+def spark_free_job(prepare, function, *outputs):
+    """outputs: those at which the job itself would have nothing to do any more, so that the next run there clears a lease."""
+
     def again(folder):
-        return Ended(int(function(str(folder)) or 0), "", [])
+        ended = Ended(int(function(str(folder)) or 0), "", [])
+        for output in outputs:
+            with holding(LocalStorage(), str(folder / output)):
+                pass
+        return ended
 
     return Job(prepare, lambda folder, fault, at: in_a_child(function, str(folder), fault, at), again)
 
@@ -130,8 +137,8 @@ JOBS = {
     "publish": spark_free_job(one_run, spark_free.published),
     "promote": spark_free_job(a_version, spark_free.promoted),
     "rollback": spark_free_job(two_versions, spark_free.rolled_back),
-    "prune": spark_free_job(old_hours, spark_free.pruned),
-    "run-due": spark_free_job(an_hour_that_ran, spark_free.ran_what_is_due),
+    "prune": spark_free_job(old_hours, spark_free.pruned, "out", "reports/2024/03/03/22", "reports/2024/03/03/23"),
+    "run-due": spark_free_job(an_hour_that_ran, spark_free.ran_what_is_due, "out/reports/2024/03/04/23"),
     "baseline": session_job(a_baseline, "baseline", *traffic.baseline_flags(".", "out")),
     "monitor": session_job(a_report, "monitor", *MONITOR),
     "merge": session_job(merged_once, "merge", *MERGE),

@@ -96,3 +96,15 @@ def every(**periods: tuple[int, Fault]) -> Weather:
         return next((fault for period, fault in periods.values() if number % period == 0), None)
 
     return weather
+
+
+def once(number: int, fault: Fault) -> Weather:
+    """The fault happens to the request of this number, from 0 on."""
+    numbers = itertools.count()
+    return lambda seen: fault if next(numbers) == number else None
+
+
+def since(number: int, fault: Fault) -> Weather:
+    """The fault happens to that request and to all after it."""
+    numbers = itertools.count()
+    return lambda seen: fault if next(numbers) >= number else None

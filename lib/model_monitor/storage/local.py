@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from model_monitor.errors import BadInput, OutputFailed
@@ -79,31 +79,20 @@ class LocalStorage:
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
         target = local_path(path)
-        draft = target.with_name(draft_name(target.name))
         mode = PRIVATE_FILE if private else USUAL_FILE
-        try:
+        with _draft_of(target, path, f", with {len(content):,} bytes free" if content else "") as draft:
             target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
             with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            draft.replace(target)
-        except OSError as fault:
-            raise OutputFailed(
-                f"{path}: can't be written ({fault.strerror}); name an output path that this user can write to"
-                + (f", with {len(content):,} bytes free" if content else "")
-            ) from fault
-        finally:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         require_lease(self, target)
         parts, place = [local_path(source) for source in sources], local_path(target)
         if _holds_just(place, parts):
             return False
-        draft = place.with_name(draft_name(place.name))
-        try:
+        with _draft_of(place, target) as draft:
             place.parent.mkdir(parents=True, exist_ok=True)
             if len(parts) == 1:
                 parts[0].replace(draft)
@@ -112,14 +101,6 @@ class LocalStorage:
                     with part.open("rb") as content:
                         shutil.copyfileobj(content, file, COPIED_BYTES)
                 os.fsync(file.fileno())
-            draft.replace(place)
-        except OSError as fault:
-            raise OutputFailed(
-                f"{target}: can't be written ({fault.strerror}); name an output path that this user can write to"
-            ) from fault
-        finally:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
         return True
 
     def delete(self, path: str) -> None:
@@ -143,6 +124,22 @@ def local_path(path: str) -> Path:
     if path.startswith("file:"):
         return Path("/" + path.removeprefix("file:").lstrip("/"))
     return Path(path)
+
+
+@contextmanager
+def _draft_of(target: Path, path: str, room: str = "") -> Iterator[Path]:
+    """A file that is filled in the body and then put in place, or is gone. path, room: for the error."""
+    draft = target.with_name(draft_name(target.name))
+    try:
+        yield draft
+        draft.replace(target)
+    except OSError as fault:
+        raise OutputFailed(
+            f"{path}: can't be written ({fault.strerror}); name an output path that this user can write to{room}"
+        ) from fault
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def _holds_just(place: Path, parts: Sequence[Path]) -> bool:

@@ -1,0 +1,117 @@
+"""Every request of a job to S3 goes wrong once: the run before stays or the new one is whole, and one rerun leaves what a quiet
+run does.
+
+A job is killed by letting no request through from one on: of a process that is no more the store sees just that. Its lease is
+then made to be that of a process which has ended, since the tests' own process goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from hashlib import sha256
+
+import pytest
+from tests.faults import ended_process
+from tests.s3 import traffic
+from tests.s3.weather import denied, fair, late, once, reset, since, slow_down
+
+from model_monitor.storage.lease import PREFIX
+
+BUCKET, OUT = "hasty", "torn/out/"
+PLACE = f"s3a://{BUCKET}/torn"
+
+FAULTS = {
+    "kill": lambda at: since(at, denied),
+    "denied": lambda at: once(at, denied),
+    "503": lambda at: once(at, slow_down),
+    "reset": lambda at: once(at, reset),
+    "slow": lambda at: once(at, late(1)),
+}
+
+FEWER = traffic.PEOPLE[:3000].rpartition("\n")[0] + "\n"
+
+JOBS = {
+    "baseline": (*traffic.baseline_flags(PLACE, "out"),),
+    "monitor": (*traffic.monitor_flags(PLACE, "out", "baseline"), "--publish-cloudwatch-metrics", "Enabled"),
+    "merge": (*traffic.merge_flags(PLACE, "out"), *traffic.WINDOW, "--late-labels", "P7D"),
+}
+
+
+class Trials:
+    """A job's tries at one output, each of which begins with what was there before: the output of less data."""
+
+    def __init__(self, s3, runner, name):
+        self.s3, self.runner, self.name = s3, runner, name
+        made = {f"torn/{key}": content for key, content in traffic.objects(unreadable=2).items()}
+        self.labels = next(key for key in made if "labels/" in key)
+        self.file = sorted(key for key in made if "captures/" in key)[1]
+        lines = made[self.labels].splitlines(keepends=True)
+        s3.put(BUCKET, {**made, "torn/people.csv": FEWER, self.file: "", self.labels: "".join(lines[:20])})
+        self._clear()
+        if name == "monitor":
+            assert runner.job("baseline", *traffic.baseline_flags(PLACE, "baseline")) == 0, runner.last_words
+        assert runner.job(name, *JOBS[name]) == 0, runner.last_words
+        self.before = s3.contents(BUCKET, OUT)
+        s3.put(BUCKET, made)
+        s3.proxy.requests.clear()
+        assert runner.job(name, *JOBS[name]) == 0, runner.last_words
+        self.requests = len(s3.proxy.requests)
+        self.quiet = s3.contents(BUCKET, OUT)
+        assert self.quiet != self.before, "else nothing would show"
+
+    def _clear(self):
+        keys = self.s3.client.list_objects_v2(Bucket=BUCKET, Prefix=OUT).get("Contents", ())
+        for each in keys:
+            self.s3.client.delete_object(Bucket=BUCKET, Key=each["Key"])
+
+    def try_with(self, fault, at):
+        """What is wrong after a fault at a request, or after the rerun."""
+        self._clear()
+        self.s3.put(BUCKET, {f"{OUT}{key}": content for key, content in self.before.items()})
+        self.s3.proxy.weather = FAULTS[fault](at)
+        status = self.runner.job(self.name, *JOBS[self.name])
+        self.s3.proxy.weather = fair
+        wrong = [] if "Traceback" not in self.runner.last_words else ["no sentence"]
+        found = self.s3.contents(BUCKET, OUT)
+        wrong += self._torn(found, status)
+        for key, content in found.items():
+            if key.startswith(PREFIX):
+                self.s3.put(BUCKET, {f"{OUT}{key}": json.dumps(json.loads(content) | {"process": ended_process()})})
+        if self.runner.job(self.name, *JOBS[self.name]):
+            wrong.append(f"the rerun failed: {self.runner.last_words[-500:]}")
+        found = self.s3.contents(BUCKET, OUT)
+        names = sorted(found.keys() | self.quiet.keys())
+        wrong += [f"{name} is not as it should be" for name in names if found.get(name) != self.quiet.get(name)]
+        return [f"{fault} at {at}: {each}" for each in wrong]
+
+    def _torn(self, found, status):
+        """What of an output is neither the run before nor the new one."""
+        commit = json.loads(found["_current.json"])
+        for name, digest in commit["sha256"].items():
+            if sha256(found.get(f"{commit['folder']}/{name}", b"")).hexdigest() != digest:
+                yield f"{name} of the run that counts is torn"
+        for name, content in found.items():
+            is_new = content in (self.before.get(name), self.quiet.get(name))
+            if not is_new and not name.startswith((PREFIX, "_staging/", "_runs/_unfinished-")) and name != "message":
+                yield f"{name} is neither the old one nor the new one"
+
+
+def tried(trials, fault, requests):
+    wrong = [line for at in requests for line in trials.try_with(fault, at)]
+    sys.stdout.write(f"{fault} at {len(requests)} of {trials.requests} requests\n")
+    assert not wrong, f"{len(wrong)} wrong:\n" + "\n".join(wrong)
+
+
+def test_a_job_that_is_killed_at_a_request_is_mended_by_the_next_one(s3, runner):
+    trials = Trials(s3, runner, "baseline")
+    tried(trials, "kill", [trials.requests * 2 // 3])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(36_000)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("job", JOBS)
+def test_every_request_of_a_job_goes_wrong_once(s3, runner, job, fault):
+    trials = Trials(s3, runner, job)
+    tried(trials, fault, range(trials.requests))
