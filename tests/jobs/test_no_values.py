@@ -15,7 +15,14 @@ from tests.servers import http_server
 MARKER = "Zq7Marker"
 SPELLINGS = [MARKER.encode(), base64.b64encode(MARKER.encode())[:9], MARKER.encode().hex().encode()]
 
-MADE_OF_VALUES = {"report.html", "statistics.json", "constraints.json", "analysis.json", "to_label.json", "to_label.jsonl"}
+MADE_OF_VALUES = {
+    "report.html",
+    "statistics.json",
+    "constraints.json",
+    "analysis.json",
+    "to_label.json",
+    "to_label.jsonl",
+}
 """Documents: the categories of features, the values of facets, the ids that are to be labelled."""
 
 FOLDERS_OF_VALUES = {"quarantine", "states", "pending"}
