@@ -157,3 +157,29 @@ def test_a_plain_table_has_numbers_to_the_right():
     table = table_of(("name", "n"), [("a", "1")], numbers=("n",))
 
     assert [column.is_number for column in table.columns] == [False, True]
+
+
+def luminance(colour):
+    """Relative luminance of `#rgb` or `#rrggbb`, as WCAG 2.1 defines it."""
+    digits = colour[1:] if len(colour) == 7 else "".join(digit * 2 for digit in colour[1:])
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("text", "ground"),
+    [
+        *(("ink", ground) for ground in ("paper", "tile", "bad-paper", "unsure-paper")),
+        *(("muted", ground) for ground in ("paper", "tile", "bad-paper", "unsure-paper")),
+        *(("bad", "bad-paper"), ("bad", "paper"), ("unsure", "unsure-paper"), ("unsure", "tile"), ("unsure", "paper")),
+        *(("good", "paper"), ("good", "tile"), ("now", "paper")),
+    ],
+)
+def test_every_text_can_be_told_from_its_ground(scheme, text, ground):
+    """WCAG 2.1 AA asks for 4.5."""
+    found = [re.findall(rf"--{name}: (#\w+)", html_of(PAGE))[scheme] for name in (text, ground)]
+    darker, lighter = sorted(map(luminance, found))
+
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.5
