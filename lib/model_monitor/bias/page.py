@@ -9,6 +9,7 @@ from model_monitor.bias.evaluation import FACET_VALUE, STAGE
 from model_monitor.bias.performance import performance_of
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.page import (
+    VERDICTS,
     Block,
     Column,
     Line,
@@ -30,13 +31,6 @@ MOST_CHARTS = 20
 """Charts of one page; a facet of hundreds of values has tables only beyond."""
 
 DRIFT_CHECK = "bias_drift_check"
-
-MARKS = {
-    CheckStatus.VIOLATED: Mark.BAD,
-    CheckStatus.PASSED: Mark.GOOD,
-    CheckStatus.CANNOT_TELL: Mark.UNSURE,
-    CheckStatus.NOT_JUDGED: Mark.NONE,
-}
 
 STAGES = (
     (
@@ -166,7 +160,7 @@ def _chart(group: GroupAnalysis, metrics: Sequence[MetricValue], found: Sequence
             metric.value,
             None if result is None else result.threshold,
             None if result is None else result.interval,
-            Mark.NONE if result is None else MARKS[result.status],
+            Mark.NONE if result is None else VERDICTS[result.status][0],
         )
         for metric, result in zip(metrics, found, strict=True)
     )
@@ -191,7 +185,7 @@ def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]
                 cells.append(_interval(result))
             cells.append(result.status.value if result else "")
         cells.append(metric.error or (result.reason if result else None) or "")
-        lines.append(Line(tuple(cells), MARKS[result.status] if result else Mark.NONE))
+        lines.append(Line(tuple(cells), VERDICTS[result.status][0] if result else Mark.NONE))
     return PageTable(tuple(columns), tuple(lines))
 
 

@@ -31,8 +31,9 @@ def _of_numbers(sides: list[StepCdf]) -> Overlay | None:
     if not all(side.total for side in sides) or not finite.total:
         return None
     low, high = _quantiles(finite, (TAIL, 1 - TAIL))
-    edges: Values = np.linspace(low, high, BINS + 1 if low < high else 2).astype(np.float64)
-    edges[0] = np.nextafter(low, -np.inf)  # a bin has its upper edge, the first has both
+    halves = np.linspace(low / 2, high / 2, BINS + 1 if low < high else 2)  # the whole width may be no double
+    edges = halves.astype(np.float64) * 2
+    edges[0], edges[-1] = np.nextafter(low, -np.inf), high  # a bin has its upper edge, the first has both
     shares = [np.diff(side.shares_at(edges), prepend=0.0, append=1.0) for side in sides]
     medians = [number_text(_quantiles(side, (0.5,))[0]) for side in sides]
     words = f"median {medians[0]}" if len(sides) == 1 else f"median {medians[0]} in the baseline, {medians[1]} now"

@@ -19,7 +19,7 @@ def page_of_run(page: Page, described: RunDescription, ledger: Ledger, hints: tu
     account = PageSection("What was read", (_account(ledger),))
     return replace(
         page,
-        facts=(*_facts(described), *page.facts),
+        facts=tuple((dict(_facts(described)) | dict(page.facts)).items()),
         tiles=(*_tiles(described, ledger), *page.tiles),
         sections=(*said, account, last),
     )

@@ -110,6 +110,32 @@ def test_a_constant_a_feature_without_values_and_one_that_is_gone_have_a_row():
     assert (by_name["g"]["verdict"], by_name["g"]["what"]) == ("✗ violated", "missing column")
 
 
+INF, NAN = float("inf"), float("nan")
+ODD = {
+    "as wide as doubles are": [1e308, -1e308],
+    "infinities beside numbers": [INF, -INF, 1.0, 2.0],
+    "infinities alone": [INF],
+    "the smallest double": [5e-324, 0.0],
+    "nothing": [None],
+    "NaN": [NAN],
+    "one value": [3.0],
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("before", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("now", ODD.values(), ids=ODD)
+def test_whatever_the_numbers_are_every_share_is_one(before, now):
+    found = page(profile_of(number_feature("x", before * 40)), profile_of(number_feature("x", now * 40)))
+    [row] = rows(found.sections[0])
+
+    assert "nan" not in html_of(found).partition("<body>")[2]
+    if isinstance(row["distribution"], Overlay):
+        for side in (row["distribution"].baseline, row["distribution"].current):
+            assert sum(side) == pytest.approx(1)
+            assert min(side) >= 0
+
+
 def test_values_that_statistics_does_not_list_are_not_on_the_page():
     before = profile_of(text_feature("mail", [f"before-{number}@example.org" for number in range(400)]))
     found = page(before, profile_of(text_feature("mail", [f"secret-{number}@example.org" for number in range(400)])))

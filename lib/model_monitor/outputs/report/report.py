@@ -12,13 +12,7 @@ from model_monitor.storage import storage_of
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """A run's report, which a notebook shows. Made by `Findings.report` and `Baseline.report`.
-
-    Parameters
-    ----------
-    page : Page
-        What it says.
-    """
+    """A run's report, which a notebook shows. Made by `Findings.report` and `Baseline.report`."""
 
     page: Page
 

@@ -13,8 +13,6 @@ AXIS, LINE = (140, 520), 26  # where the axis of a chart of points begins and en
 SHAPES = {Mark.BAD: "■", Mark.UNSURE: "◆"}
 """Told apart by shape as well as by colour."""
 
-MARK_NAMES = {Mark.GOOD: "passed", Mark.BAD: "violated", Mark.UNSURE: "cannot tell"}
-
 
 def steps(shares: Sequence[float], top: float) -> str:
     """A path of steps of equal width, each as high as its share of `top`, from where it is at the foot of the drawing."""
@@ -55,4 +53,4 @@ def _in_words(point: Point, chart: PointChart) -> str:
     words = f"{point.name} {number_text(point.value)}"
     if point.reference is not None:
         words += f", {chart.reference_label} {number_text(point.reference)}"
-    return words + (f", {MARK_NAMES[point.mark]}" if point.mark in MARK_NAMES else "")
+    return f"{words}, {point.mark.value}" if point.mark.value else words
