@@ -144,7 +144,7 @@ def _mean(side: Side) -> str:
 
 
 def _present(side: Side) -> str:
-    return f"{side.present / side.rows:.4%}".replace(".0000%", "%") if side and side.rows else "–"
+    return f"{100 * side.present / side.rows:.4g}%" if side and side.rows else "–"
 
 
 def _moved(before: Side, now: Side, shown: Callable[[Side], str]) -> str:

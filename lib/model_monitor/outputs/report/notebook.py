@@ -11,7 +11,7 @@ from nbformat import v4
 from model_monitor.documents.page import Page, PageSection, PointChart
 from model_monitor.outputs.printable import printable
 from model_monitor.outputs.report.html import block_html, points_svg
-from model_monitor.outputs.report.svg import description_of
+from model_monitor.outputs.report.svg import description_of, legend
 
 
 def notebook_of(page: Page) -> str:
@@ -33,7 +33,7 @@ def _cells(section: PageSection) -> Iterator[nbformat.NotebookNode]:
     text = [f"{'#' * section.level} {_escaped(section.heading)}"]
     for block in section.blocks:
         if isinstance(block, PointChart):
-            yield v4.new_markdown_cell("\n\n".join([*text, _escaped(block.title)]))
+            yield v4.new_markdown_cell("\n\n".join([*text, _escaped(block.title), _escaped(legend(block))]))
             yield _chart(block)
             text = []
         else:

@@ -9,8 +9,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
 from model_monitor.documents.page import Block, Mark, Page, PageTable, PointChart, number_text
 from model_monitor.outputs.printable import printable
 from model_monitor.outputs.report import svg
@@ -51,6 +49,7 @@ def pdf_of(page: Page) -> bytes:
 
 
 def _styles() -> dict[str, Any]:
+    import matplotlib  # for its fonts alone
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont

@@ -120,6 +120,7 @@ def test_the_notebook_is_valid_and_has_nothing_to_run():
     assert [cell.source for cell in code] == [""]
     assert set(code[0].outputs[0].data) == {"image/svg+xml", "text/plain"}
     assert "<script>" not in json.dumps([cell.source for cell in notebook.cells])
+    assert "a stroke is baseline" in notebook.cells[1].source
 
 
 def test_a_chart_in_a_notebook_needs_no_style_of_a_page():
