@@ -85,7 +85,16 @@ class ObjectStorageFiles:
     """Files of a file system that one of Airflow's providers brings along, such as gs:// or abfss://."""
 
     def __init__(self, path: str) -> None:
-        self._require_provider(path)
+        from airflow.sdk import ObjectStoragePath
+
+        try:
+            ObjectStoragePath(path).exists()
+        except ValueError as fault:
+            scheme = urlsplit(path).scheme
+            raise BadConfiguration(
+                f"output_path is {path!r}, and no provider of this Airflow opens {scheme}://, so what came of the job could not "
+                "be read; install the provider that does, or write the results to S3 or to a folder that workers see"
+            ) from fault
 
     def read(self, path: str) -> bytes | None:
         from airflow.sdk import ObjectStoragePath
@@ -97,18 +106,6 @@ class ObjectStorageFiles:
         from airflow.sdk import ObjectStoragePath
 
         ObjectStoragePath(path).unlink(missing_ok=True)
-
-    def _require_provider(self, path: str) -> None:
-        from airflow.sdk import ObjectStoragePath
-
-        try:
-            ObjectStoragePath(path).exists()
-        except ValueError as fault:
-            scheme = urlsplit(path).scheme
-            raise BadConfiguration(
-                f"output_path is {path!r}, and no provider of this Airflow opens {scheme}://, so what came of the job could not "
-                "be read; install the provider that does, or write the results to S3 or to a folder that workers see"
-            ) from fault
 
 
 def _place_of(path: str) -> dict[str, str]:

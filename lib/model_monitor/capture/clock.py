@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,4 @@ class Clock:
     seconds: Callable[[], float]
 
 
-def _utc_now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
-SYSTEM_CLOCK = Clock(_utc_now, time.monotonic)
+SYSTEM_CLOCK = Clock(partial(datetime.now, timezone.utc), time.monotonic)

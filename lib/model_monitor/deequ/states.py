@@ -181,9 +181,7 @@ def _approx_count_distinct(deequ: Deequ, feature: FeatureProfile) -> Any:
     distinct = feature.distinct
     if distinct is None:
         if feature.data_types.total:
-            raise NeedsSecondScan(
-                f"the values of {feature.name!r}, a {feature.column_type.value} column, are not counted"
-            )
+            raise _not_counted(feature)
         distinct = DistinctRegisters()
     if _nan_of(feature):  # the scan leaves NaN out, Deequ counts it as one value
         nan = DistinctBuilder()

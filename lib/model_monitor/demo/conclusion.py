@@ -30,15 +30,11 @@ def conclusion(
     drifted = [outcome for outcome in violated if outcome.check == DRIFT and outcome.statistic is None]
     if not drifted:
         return f"{counted}; no distance is among them, the first is {violated[0].check} of {violated[0].feature}."
-    furthest = max(drifted, key=_distance)
+    furthest = max(drifted, key=lambda outcome: outcome.observed or 0.0)
     return (
         f"{counted}; the largest: {furthest.feature} drifted, distance {furthest.observed:.4g} "
         f"(threshold {furthest.threshold:g}){_means(furthest.feature or '', baseline, current)}."
     )
-
-
-def _distance(outcome: CheckResult) -> float:
-    return outcome.observed if outcome.observed is not None else 0.0
 
 
 def _means(name: str, baseline: Statistics, current: Statistics) -> str:

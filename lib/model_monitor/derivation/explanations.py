@@ -105,22 +105,20 @@ def _of_numbers(result: CheckResult, baseline: NumericDistribution, current: Num
     table = tables.of_numbers(baseline, current, ties_lost=ties is Ties.LOST)
     if table is None:
         return NO_VALUES
-    method = result.method
-    if method is None:
+    if result.method is None:
         return Derivation(table)
-    compared = compare_numeric(baseline, current, method=method, ties=ties)
-    return Derivation(table, method, compared.distance, _correction(method, table))
+    distance = compare_numeric(baseline, current, method=result.method, ties=ties).distance
+    return Derivation(table, result.method, distance, _correction(result.method, table))
 
 
 def _of_categories(result: CheckResult, baseline: CategoryCounts, current: CategoryCounts) -> Derivation | str:
     table = tables.of_categories(baseline, current)
     if table is None:
         return NO_VALUES
-    method = result.method
-    if method is None:
+    if result.method is None:
         return Derivation(table)
-    compared = compare_categorical(baseline, current, method=method)
-    return Derivation(table, method, compared.distance, _correction(method, table))
+    distance = compare_categorical(baseline, current, method=result.method).distance
+    return Derivation(table, result.method, distance, _correction(result.method, table))
 
 
 def _correction(method: str, table: Table) -> float | None:

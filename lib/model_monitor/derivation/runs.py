@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 
 from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
 from model_monitor.derivation.explanations import DRIFT, Derivation, Explanation, derivation_of
@@ -33,18 +34,15 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     results = _outcomes_of(name, run)
     profile = _profile_of(name, run.folder)
     drift = next((result for result in results if result.check == DRIFT), None)
+    known = Explanation(name, run.folder, results, types=_types(profile), lacking=_lacking(profile))
     if profile is None or drift is None:
-        return Explanation(name, run.folder, results, types=_types(profile), lacking=_lacking(profile))
+        return known
     reference = references.to_run(baseline_path) if baseline_path else _reference_of(run)
     found = _derived(name, drift, profile, reference)
-    return Explanation(
-        name,
-        run.folder,
-        results,
+    return replace(
+        known,
         derivation=found if isinstance(found, Derivation) else None,
         no_derivation=None if isinstance(found, Derivation) else found,
-        types=_types(profile),
-        lacking=_lacking(profile),
         baseline=_place(reference) if reference else None,
     )
 

@@ -52,8 +52,7 @@ def described(content: object, where: str) -> Described:
     shape = _service_model().operation_model(operation).output_shape
     unknown = tuple(sorted(_unknown(content, shape)))
     known = _known(content, shape)
-    faults = _faults(known, shape)
-    if faults:
+    if faults := _faults(known, shape):
         raise BadDocument("\n".join(f"{where}: {fault}" for fault in faults))
     return Described(operation, known, unknown)
 

@@ -54,7 +54,9 @@ def jobs_of(
     Source: C1.1, C1.2, C1.3, C1.5, C2, C3.2.
     """
     source = definition.source
-    offsets = {} if window is None else _of_window(window)
+    offsets = {}
+    if window is not None:
+        offsets = {"start_time_offset": window.start_offset, "end_time_offset": window.end_offset}
     place = f"{source.endpoint}/{schedule}" if source.endpoint else schedule
     missing: dict[str, str] = {}
     if source.transform_prefix:
@@ -116,10 +118,6 @@ def _of_baseline(definition: Definition, missing: dict[str, str]) -> dict[str, s
         )
         return {}
     return {"baseline_constraints": definition.constraints, "baseline_statistics": definition.statistics or ""}
-
-
-def _of_window(window: ScheduledWindow) -> dict[str, str]:
-    return {"start_time_offset": window.start_offset, "end_time_offset": window.end_offset}
 
 
 def _of_definition(definition: Definition, schedule: str) -> dict[str, str]:

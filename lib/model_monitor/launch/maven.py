@@ -31,8 +31,8 @@ _MODULE = """\
   <info organisation="model-monitor" module="fetched"/>
   <configurations><conf name="default"/></configurations>
   <dependencies>
-    <dependency org="{organisation}" name="{module}" rev="{revision}" conf="default->*" transitive="false">
-      <artifact name="{module}" type="jar" ext="jar"{classifier}/>
+    <dependency org="{jar.organisation}" name="{jar.module}" rev="{jar.revision}" conf="default->*" transitive="false">
+      <artifact name="{jar.module}" type="jar" ext="jar"{classifier}/>
     </dependency>
   </dependencies>
 </ivy-module>
@@ -124,14 +124,7 @@ def _fetch_by_ivy(artifact: Artifact, directory: Path, environment: Mapping[str,
     """The file of Ivy's default repository, alone, without its dependencies."""
     wanted = directory / "ivy.xml"
     classifier = f' m:classifier="{artifact.classifier}"' if artifact.classifier else ""
-    wanted.write_text(
-        _MODULE.format(
-            organisation=artifact.organisation,
-            module=artifact.module,
-            revision=artifact.revision,
-            classifier=classifier,
-        )
-    )
+    wanted.write_text(_MODULE.format(jar=artifact, classifier=classifier))
     command = [
         str(find_java(environment).executable),
         *_proxy_options(environment),

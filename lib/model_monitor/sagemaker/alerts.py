@@ -5,7 +5,7 @@ A schedule has one alert, called as the schedule. What makes n of m is told to t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -93,7 +93,10 @@ def history_of(
     after: str | None = None,
 ) -> list[MonitoringAlertHistorySummary]:
     """The changes of an alert, those with a status, before and after a time (ISO 8601) if these are given."""
-    changes = list(_changes(name, output_path))
+    changes = [
+        MonitoringAlertHistorySummary(name, _moment(transition.time), transition.status.value)
+        for transition in _alerts(output_path).transitions
+    ]
     wanted = [
         change
         for change in changes
@@ -102,11 +105,6 @@ def history_of(
         and (after is None or change.creation_time > _moment(after))
     ]
     return wanted if ascending else wanted[::-1]
-
-
-def _changes(name: str, output_path: str) -> Iterator[MonitoringAlertHistorySummary]:
-    for transition in _alerts(output_path).transitions:
-        yield MonitoringAlertHistorySummary(name, _moment(transition.time), transition.status.value)
 
 
 def _alerts(output_path: str) -> Alerts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
@@ -16,22 +17,15 @@ J = TypeVar("J", bound="ProcessingJob")
 E = TypeVar("E", bound="MonitoringExecution")
 
 
+@dataclass(eq=False)
 class ProcessingJob:
     """A job by its name. output_kms_key: kept, not used."""
 
-    def __init__(
-        self,
-        sagemaker_session: Any,
-        job_name: str,
-        inputs: Sequence[ProcessingInput],
-        outputs: Sequence[ProcessingOutput],
-        output_kms_key: str | None = None,
-    ) -> None:
-        self.sagemaker_session = sagemaker_session
-        self.job_name = job_name
-        self.inputs = inputs
-        self.outputs = outputs
-        self.output_kms_key = output_kms_key
+    sagemaker_session: Any
+    job_name: str
+    inputs: Sequence[ProcessingInput]
+    outputs: Sequence[ProcessingOutput]
+    output_kms_key: str | None = None
 
     @property
     def name(self) -> str:

@@ -43,7 +43,7 @@ def read(kind: str, name: str) -> dict[str, Any]:
     if not exists(kind, name):
         there = ", ".join(sorted(path.stem for path in path_of(kind, name).parent.glob("*.json"))) or "none"
         raise BadInput(f"there is none called {name!r} among the {kind} of {home()}; there are: {there}")
-    content: dict[str, Any] = _with_times(json.loads(path_of(kind, name).read_text(encoding="utf-8")))
+    content: dict[str, Any] = json.loads(path_of(kind, name).read_text(encoding="utf-8"), object_hook=_with_times)
     return content
 
 
@@ -61,9 +61,6 @@ def delete(kind: str, name: str) -> None:
     path_of(kind, name).unlink(missing_ok=True)
 
 
-def _with_times(value: Any, name: str = "") -> Any:
-    if isinstance(value, dict):
-        return {key: _with_times(member, key) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_with_times(item) for item in value]
-    return datetime.fromisoformat(value) if name.endswith(_OF_A_TIME) and isinstance(value, str) else value
+def _with_times(members: dict[str, Any]) -> dict[str, Any]:
+    times = {name for name, value in members.items() if name.endswith(_OF_A_TIME) and isinstance(value, str)}
+    return {name: datetime.fromisoformat(value) if name in times else value for name, value in members.items()}

@@ -68,7 +68,7 @@ class JobCommand:
 class Note(Protocol):
     """Takes down what is known of a run meanwhile: members of `Execution`."""
 
-    def __call__(self, **members: object) -> None: ...
+    def __call__(self, **members: object) -> object: ...
 
 
 Launch = Callable[[JobCommand, Note], int]
@@ -104,14 +104,15 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch = l
             command = command_of(plan, job, scheduled)
             execution = record.put(execution, job=job.job, output_path=command.output_path)
             _forget_message(command)
-            status = launch(command, partial(_note, record, execution))
+            status = launch(command, partial(record.put, execution))
             outcome = _OUTCOMES.get(status, ExecutionStatus.FAILED)
             violated |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
             execution = record.put(execution, exit_message=_message(command, status))
             if not outcome.is_of_a_whole_run:
                 break
         if outcome.is_of_a_whole_run:
-            outcome, status = _whole(violated), int(ExitStatus.COMPLETED)
+            outcome = ExecutionStatus.COMPLETED_WITH_VIOLATIONS if violated else ExecutionStatus.COMPLETED
+            status = int(ExitStatus.COMPLETED)
         execution = record.put(execution, status=outcome)
     except MonitorError as fault:
         status = fault.exit_status
@@ -171,14 +172,6 @@ def _named(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dict[str,
     """The schedule's own name for jobs that tell of themselves, unless their env file has another one."""
     takes_it = job.job in OPTIONS[SCHEDULE].jobs
     return {SCHEDULE: plan.name} if takes_it and not given.get(SCHEDULE) else {}
-
-
-def _whole(violated: bool) -> ExecutionStatus:
-    return ExecutionStatus.COMPLETED_WITH_VIOLATIONS if violated else ExecutionStatus.COMPLETED
-
-
-def _note(record: Record, execution: Execution, **members: object) -> None:
-    record.put(execution, **members)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
