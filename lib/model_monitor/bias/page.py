@@ -105,15 +105,9 @@ def _violations(violated: Sequence[CheckResult]) -> PageSection:
 
 
 def _sizes(analysis: BiasAnalysis) -> PageTable:
-    columns = (
-        Column("facet"),
-        Column("value(s) or threshold"),
-        *(Column(title, is_number=True) for title in ("rows", "share of rows", "positive labels", "… of the rest")),
-    )
-    lines = []
-    for group in analysis.groups:
-        d, a = group.counts.d, group.counts.a
-        cells = (
+    titles = ("facet", "value(s) or threshold", "rows", "share of rows", "positive labels", "… of the rest")
+    rows = [
+        (
             group.facet,
             group.choice.shown,
             count_text(float(d.rows)),
@@ -121,8 +115,10 @@ def _sizes(analysis: BiasAnalysis) -> PageTable:
             _share(float(d.positives), float(d.rows)),
             _share(float(a.positives), float(a.rows)),
         )
-        lines.append(Line(cells))
-    return PageTable(columns, tuple(lines))
+        for group in analysis.groups
+        for d, a in [(group.counts.d, group.counts.a)]
+    ]
+    return table_of(titles, rows, numbers=titles[2:])
 
 
 def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: bool) -> PageSection:

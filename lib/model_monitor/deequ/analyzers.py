@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from model_monitor.deequ.checks import Analyzer
-from model_monitor.deequ.jvm import Deequ
+from model_monitor.deequ.jvm import Deequ, items_of
 from model_monitor.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
 
 HISTOGRAM_BINS = 1000
@@ -31,7 +31,7 @@ def description_of(java: Any) -> Analyzer:
     if name in _OF_A_COLUMN:
         return Analyzer(name, (plain_name(java.column()),), where=_where(java))
     if name in OF_COLUMNS:
-        columns = tuple(plain_name(column) for column in _texts(java.columns()))
+        columns = tuple(plain_name(column) for column in items_of(java.columns()))
         return Analyzer(name, columns, where=None if name == "CountDistinct" else _where(java))
     return Analyzer(name, special=java.toString())
 
@@ -65,18 +65,6 @@ def _where(java: Any) -> str | None:
     return None if found.isEmpty() else str(found.get())
 
 
-def _texts(sequence: Any) -> list[str]:
-    return [sequence.apply(index) for index in range(sequence.size())]
-
-
-def _size(name: str, java: Any) -> Analyzer:
-    return Analyzer(name, where=_where(java))
-
-
-def _compliance(name: str, java: Any) -> Analyzer:
-    return Analyzer(name, instance=java.instance(), expression=java.predicate(), where=_where(java))
-
-
 def _pattern_match(name: str, java: Any) -> Analyzer:
     return Analyzer(name, (plain_name(java.column()),), pattern=java.pattern().toString(), where=_where(java))
 
@@ -101,18 +89,18 @@ def _kll_sketch(name: str, java: Any) -> Analyzer:
     return Analyzer(name, (plain_name(java.column()),), special=java.toString() if other_size else None)
 
 
-def _correlation(name: str, java: Any) -> Analyzer:
-    return Analyzer(name, (plain_name(java.firstColumn()), plain_name(java.secondColumn())), where=_where(java))
-
-
 _DESCRIPTIONS: dict[str, Callable[[str, Any], Analyzer]] = {
-    "Size": _size,
-    "Compliance": _compliance,
+    "Size": lambda name, java: Analyzer(name, where=_where(java)),
+    "Compliance": lambda name, java: Analyzer(
+        name, instance=java.instance(), expression=java.predicate(), where=_where(java)
+    ),
     "PatternMatch": _pattern_match,
     "ApproxQuantile": _approx_quantile,
     "Histogram": _histogram,
     "KLLSketch": _kll_sketch,
-    "Correlation": _correlation,
+    "Correlation": lambda name, java: Analyzer(
+        name, (plain_name(java.firstColumn()), plain_name(java.secondColumn())), where=_where(java)
+    ),
 }
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.deequ.analyzers import java_analyzer
 from model_monitor.deequ.checks import CheckPlan
 from model_monitor.deequ.checks_json import JsonCheck, JsonChecks, Level
-from model_monitor.deequ.jvm import Deequ
+from model_monitor.deequ.jvm import Deequ, items_of
 from model_monitor.deequ.loading import DeequChecks
 from model_monitor.deequ.metrics import CheckMetrics, plain_names
 from model_monitor.deequ.states import Evidence
@@ -67,9 +67,7 @@ def _judged_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[Con
     """Every constraint as Deequ's VerificationSuite judges it: `Check.evaluate` over the metrics."""
     for check in checks.checks:
         result = check._Check.evaluate(metrics.context)
-        constraints = result.constraintResults()
-        for index in range(constraints.size()):
-            found = constraints.apply(index)
+        for found in items_of(result.constraintResults()):
             constraint, message, metric = found.constraint(), found.message(), found.metric()
             yield ConstraintResult(
                 check=check.description,

@@ -115,6 +115,11 @@ class Deequ:
         )
 
 
+def items_of(sequence: Any) -> list[Any]:
+    """The items of a Seq of Scala's."""
+    return [sequence.apply(index) for index in range(sequence.size())]
+
+
 def import_pydeequ() -> None:
     """Import pydeequ, which raises unless SPARK_VERSION is set; it is set here if nobody has.
 

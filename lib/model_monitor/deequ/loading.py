@@ -15,7 +15,7 @@ from model_monitor.deequ.analyzers import description_of
 from model_monitor.deequ.checks import Analyzer, CheckPlan, Checks, plan
 from model_monitor.deequ.checks_json import read_checks
 from model_monitor.deequ.functions import function_of
-from model_monitor.deequ.jvm import Deequ
+from model_monitor.deequ.jvm import Deequ, items_of
 from model_monitor.deequ.predicates import require_conditions
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.storage import storage_of
@@ -91,7 +91,9 @@ def _checks_of_function(spark: SparkSession, reference: str) -> DeequChecks:
     except Exception as error:
         raise BadConfiguration(f"--checks: {reference} raised {type(error).__name__}: {error}") from error
     _require_checks(checks, reference)
-    required = {java.toString(): java for check in checks for java in _required_by(check)}
+    required = {
+        java.toString(): java for check in checks for java in items_of(check._Check.requiredAnalyzers().toSeq())
+    }
     return DeequChecks(tuple(checks), tuple((description_of(java), java) for java in required.values()))
 
 
@@ -105,8 +107,3 @@ def _require_checks(found: Any, reference: str) -> None:
     if isinstance(found, (list, tuple)):
         kind += f" of {', '.join(sorted({type(check).__name__ for check in found})) or 'nothing'}"
     raise BadConfiguration(f"--checks: {reference} returned {kind}; it has to return a list of pydeequ.checks.Check")
-
-
-def _required_by(check: Any) -> list[Any]:
-    analyzers = check._Check.requiredAnalyzers().toSeq()
-    return [analyzers.apply(index) for index in range(analyzers.size())]

@@ -218,18 +218,8 @@ def _capture_line(hour: _Hour, row: int, sent: str, answered: str) -> str:
     return _json_line(
         {
             "captureData": {
-                "endpointInput": {
-                    "observedContentType": "text/csv",
-                    "mode": "INPUT",
-                    "data": sent,
-                    "encoding": "CSV",
-                },
-                "endpointOutput": {
-                    "observedContentType": "text/csv; charset=utf-8",
-                    "mode": "OUTPUT",
-                    "data": answered,
-                    "encoding": "CSV",
-                },
+                "endpointInput": _half("INPUT", "text/csv", sent),
+                "endpointOutput": _half("OUTPUT", "text/csv; charset=utf-8", answered),
             },
             "eventMetadata": {
                 "eventId": str(hour.event_ids[row]),
@@ -239,6 +229,10 @@ def _capture_line(hour: _Hour, row: int, sent: str, answered: str) -> str:
             "eventVersion": "0",
         }
     )
+
+
+def _half(mode: str, content_type: str, data: str) -> dict[str, str]:
+    return {"observedContentType": content_type, "mode": mode, "data": data, "encoding": "CSV"}
 
 
 def _label_line(hour: _Hour, row: int) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.hours import SECONDS
-from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, rows_of
+from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, joined, rows_of
 from model_monitor.merging.scores import Score
 from model_monitor.records.capture_documents import member_of, table_of
 from model_monitor.records.line_bytes import is_writable, utf_8_flags
@@ -71,12 +71,7 @@ class Records:
         found = parts_of(
             0, len(lines), lambda start, end: decode(lines[start:end]), lambda _, reason: cls.refused(reason)
         )
-        parts = list(found)
-        if len(parts) == 1:
-            return parts[0]
-        names = ("keys", "events", "times", "opened", "scores")
-        columns = [pa.concat_arrays([getattr(part, name) for part in parts]) for name in names]
-        return cls(np.concatenate([part.reasons for part in parts]), *columns)
+        return joined(list(found))
 
 
 Decoder: TypeAlias = Callable[[pa.StringArray], Records]

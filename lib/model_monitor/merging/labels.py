@@ -9,7 +9,7 @@ Source: C6.1, C11.14.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.label_lines import ENCODINGS, Label, Repair, labels_of_file, labels_of_line
-from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
+from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, columns_of, joined, json_texts, rows_of
 from model_monitor.records.capture_documents import member_of, table_of
 from model_monitor.records.line_bytes import Flags, utf_8_flags
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
@@ -118,32 +118,15 @@ class Found:
             pa.array([label.line for label in labels], pa.binary()),
         )
 
-    @classmethod
-    def joined(cls, parts: Sequence[Found]) -> Found:
-        """The records of all parts, one behind the other."""
-        if len(parts) == 1:
-            return parts[0]
-        columns = zip(*(tuple(getattr(part, name) for name in cls.__slots__) for part in parts), strict=True)
-        return cls(
-            *(np.concatenate(one) if isinstance(one[0], np.ndarray) else pa.concat_arrays(one) for one in columns)
-        )
-
     def in_order(self, plain: NDArray[np.int64], keys: pa.StringArray, truths: pa.StringArray) -> Found:
         """With one plain record of each of these lines, in the order of all lines."""
-        none = np.zeros(len(plain), np.int32)
-        origins = np.concatenate([plain, self.origins])
-        order = np.argsort(origins, kind="stable")
+        none, first = np.zeros(len(plain), np.int32), np.zeros(len(plain), np.int64)
+        contents, lines = pa.nulls(len(plain), pa.string()), pa.nulls(len(plain), pa.binary())
+        found = joined([Found(plain, none, keys, truths, none, first, contents, lines), self])
+        order = np.argsort(found.origins, kind="stable")
         places = pa.array(order)
-        return Found(
-            origins[order],
-            np.concatenate([none, self.reasons])[order],
-            pa.concat_arrays([keys, self.keys]).take(places),
-            pa.concat_arrays([truths, self.truths]).take(places),
-            np.concatenate([none, self.repairs])[order],
-            np.concatenate([none, self.positions])[order],
-            pa.concat_arrays([pa.nulls(len(plain), pa.string()), self.contents]).take(places),
-            pa.concat_arrays([pa.nulls(len(plain), pa.binary()), self.lines]).take(places),
-        )
+        columns = columns_of(found)
+        return Found(*(one[order] if isinstance(one, np.ndarray) else one.take(places) for one in columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +195,7 @@ class GroundTruth:
         def refused(number: int, reason: Refusal) -> Found:
             return Found.one_by_one(lines, np.array([number]), lambda line: [Label(reason=reason, line=line)])
 
-        return Found.joined(list(parts_of(0, len(lines), decoded, refused)))
+        return joined(list(parts_of(0, len(lines), decoded, refused)))
 
     def _found(self, lines: pa.StringArray) -> Found:
         decode = labels_of_file if self.whole_files else labels_of_line

@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.staging import StagedHours
-from model_monitor.reading.coverage import COVERAGE, MERGED_PART, Coverage
+from model_monitor.reading.coverage import COVERAGE, MERGED_PART
 from model_monitor.storage import Storage, join
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,9 @@ def _place(staged: StagedHours, hour: HourFolder, output_path: str, storage: Sto
         if name != hour.part or not files:
             log.info("removing %s: the hour's records are in %s", path, hour.part if files else "none any more")
             storage.delete(path)
-    _write_if_new(join(folder, COVERAGE), _json(staged.hours[hour]), storage)
+    path, content = join(folder, COVERAGE), (json.dumps(staged.hours[hour].to_json_dict()) + "\n").encode()
+    if not storage.exists(path) or storage.read(path) != content:
+        storage.write(path, content)
     return changed
 
 
@@ -46,12 +48,3 @@ def _parts_in(folder: str, storage: Storage) -> list[str]:
     if not storage.exists(folder):
         return []
     return [file.path for file in storage.list_files(folder) if MERGED_PART.fullmatch(file.path.rpartition("/")[2])]
-
-
-def _json(coverage: Coverage) -> bytes:
-    return (json.dumps(coverage.to_json_dict()) + "\n").encode()
-
-
-def _write_if_new(path: str, content: bytes, storage: Storage) -> None:
-    if not storage.exists(path) or storage.read(path) != content:
-        storage.write(path, content)

@@ -195,7 +195,8 @@ class _Hours:
         """The captured lines, and what makes records of them, whatever they are."""
         kind = self._kind
         score = self.request.to_label.score if self.request.to_label else None
-        decoder = CapturedLines(score) if isinstance(kind, CaptureFormat) else Outputs(_encoding_of(kind), score)
+        encoding = CSV if isinstance(kind, CsvFormat) else JSON
+        decoder = CapturedLines(score) if isinstance(kind, CaptureFormat) else Outputs(encoding, score)
         places = FilePlaces.of(self.captures.files, self._parts.branches)
         header = self._header() if isinstance(kind, CsvFormat) and kind.header else None
         lines = self.captures.lines(self.spark, whole_files=_is_document(kind))
@@ -215,10 +216,6 @@ class _Hours:
 def _is_document(kind: object) -> bool:
     """Whether each file is one record."""
     return isinstance(kind, JsonFormat) and not kind.lines
-
-
-def _encoding_of(outputs: CsvFormat | JsonFormat) -> str:
-    return CSV if isinstance(outputs, CsvFormat) else JSON
 
 
 @contextmanager
