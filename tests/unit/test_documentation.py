@@ -21,6 +21,7 @@ from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.sources import flag_of, variable_of
 from model_monitor.data_quality import checks
 from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
+from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.demo.traffic import Traffic, captures
 from model_monitor.derivation.explanations import Explanation
 from model_monitor.documents.model_quality_constraints import ComparisonOperator
@@ -337,7 +338,7 @@ def test_the_documented_check_of_a_signature_takes_what_is_sent_and_nothing_else
 def test_every_check_is_documented():
     page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
 
-    assert [check for check in (*FEATURE_CHECKS, *DATA_SET_CHECKS) if f"`{check}`" not in page] == []
+    assert [check for check in (*FEATURE_CHECKS, *DATA_SET_CHECKS, *GUARDS) if f"`{check}`" not in page] == []
 
 
 def test_every_exit_status_is_documented():

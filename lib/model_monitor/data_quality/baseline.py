@@ -16,11 +16,13 @@ class QualityBaseline:
     """What later data is held against. distributions: by feature; a feature without one has its drift not judged.
 
     suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
+    profile: its states, None if they are not at hand.
     """
 
     constraints: Constraints
     distributions: Mapping[str, FeatureDistribution]
     suggested: Constraints | None = None
+    profile: Profile | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -47,4 +49,4 @@ class QualityBaseline:
         stated = from_statistics(statistics) if statistics is not None else {}
         kept = from_profile(profile) if profile is not None else {}
         told = {name: distribution for name, distribution in stated.items() if distribution.reason is None}
-        return cls(constraints, {**stated, **kept, **told}, suggested)
+        return cls(constraints, {**stated, **kept, **told}, suggested, profile)

@@ -34,7 +34,8 @@ class FeatureComparison:
 
     settings: the ones in force for it. current: a profile of no rows if the current data has no such feature; then
     unmatched says why. ties, exact_classes: as in `Comparison`. suggested: the constraints that the baseline's run suggested.
-    calibration: what chance may do to this run; None where it is not allowed for.
+    calibration: what chance may do to this run; None where it is not allowed for. before: the baseline's states of it; None if
+    they are not at hand.
     """
 
     constraints: FeatureConstraints
@@ -46,6 +47,7 @@ class FeatureComparison:
     exact_classes: bool = False
     suggested: FeatureConstraints | None = None
     calibration: Calibration | None = None
+    before: FeatureProfile | None = None
 
     @property
     def is_compared(self) -> bool:
@@ -83,6 +85,7 @@ class Comparison:
     `current`. are_told: whether it is known which column is which; if not, and there is another number of them, no feature is
     judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
     type holds what fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows.
+    before: the baseline's states, for the guard.
     """
 
     constraints: Constraints
@@ -93,6 +96,7 @@ class Comparison:
     ties: Ties = Ties.SUMMED
     exact_classes: bool = False
     suggested: Constraints | None = None
+    before: Profile | None = None
 
     @property
     def num_current_columns(self) -> int:
@@ -116,6 +120,7 @@ class Comparison:
         """Every feature of constraints.json, in its order."""
         current = {feature.name: feature for feature in reversed(self.current.features)}  # the first of a name counts
         suggested = {feature.name: feature for feature in self.suggested.features} if self.suggested is not None else {}
+        before = {feature.name: feature for feature in self.before.features} if self.before is not None else {}
         for constraints in self.constraints.features:
             profile = current.get(constraints.name)
             yield FeatureComparison(
@@ -127,6 +132,7 @@ class Comparison:
                 self.ties,
                 self.exact_classes,
                 suggested.get(constraints.name),
+                before=before.get(constraints.name),
             )
 
     def _unknown(self, constraints: FeatureConstraints) -> FeatureDistribution:

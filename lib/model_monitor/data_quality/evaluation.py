@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from model_monitor.data_quality import checks
 from model_monitor.data_quality.calibration import Calibration, column_of, with_adjusted
-from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
+from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, guard
 from model_monitor.data_quality.comparators import compared
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.data_quality.distributions import from_feature_profile
@@ -24,6 +24,7 @@ from model_monitor.runs.judging import Finding, violated
 from model_monitor.verdicts.multiplicity import shared
 
 import_all(checks)
+import_all(guard)
 
 LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold", "datatype_check_threshold")}
 """The limits of each family, called as in the settings."""
@@ -82,6 +83,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     tests = {DRIFT: sum(feature.is_drift_calibrated for feature in features)}
     for family, limits in LIMITS.items():
         tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
+    tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
     running = {family: count for family, count in tests.items() if count}
     levels = shared(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
@@ -110,6 +112,9 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
         else:
             found = _if_switched_on(check(feature, threshold), feature.settings)
         yield found.result(check.name, feature=feature.constraints.name)
+    if feature.calibration is not None:
+        for name, evidence in sorted(guard.evidence_of(feature).items()):
+            yield evidence.judged(feature.calibration).result(name, feature=feature.constraints.name)
 
 
 def _if_switched_on(found: Finding, settings: MonitoringSettings) -> Finding:

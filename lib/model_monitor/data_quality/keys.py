@@ -33,14 +33,20 @@ def why_always_new(feature: FeatureProfile) -> str | None:
         return None
     if feature.is_numeric:
         return NUMBERED if _numbers_rows(feature) else None
-    if feature.column_type in (ColumnType.DATE, ColumnType.TIMESTAMP):
+    if has_dates(feature):
         return DATES
     counts = feature.exact_domain
     if counts is None:
         return ONCE if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present else None
-    if counts and all(map(DATE.fullmatch, counts)):
-        return DATES
     return ONCE if 2 * seen_once(counts) > feature.num_present else None
+
+
+def has_dates(feature: FeatureProfile) -> bool:
+    """Whether the values are dates or times, as far as they are counted."""
+    counts = feature.frequencies.counts if feature.frequencies is not None and not feature.is_numeric else {}
+    return feature.column_type in (ColumnType.DATE, ColumnType.TIMESTAMP) or (
+        bool(counts) and all(map(DATE.fullmatch, counts))
+    )
 
 
 def seen_once(counts: Mapping[str, int]) -> int:

@@ -27,6 +27,7 @@ COMPARATOR = (
 COMPARATOR_VALUE = " The feature value with maximum difference is: {value}"
 CONTROL_DATA_MISSING = "training data missing"
 NEGATIVE = "Non-negative requirement is not met. Observed minimum: {minimum}"  # ours: the service has no such check
+CHANGED = "{what} is not the baseline's. Observed: {observed}, in the baseline: {expected}"  # ours, of the guard
 
 MISSING_COLUMNS = "Missing columns"
 EXTRA_COLUMNS = "Extra columns"
@@ -72,3 +73,8 @@ def requirement_not_met(value: float) -> str:
 def negative(minimum: float) -> str:
     """A feature without negative numbers has some now."""
     return NEGATIVE.format(minimum=java_double(minimum))
+
+
+def changed(what: str, observed: float, expected: float) -> str:
+    """A guard saw another share, or another mean, than the baseline's."""
+    return CHANGED.format(what=what.capitalize(), observed=java_double(observed), expected=java_double(expected))

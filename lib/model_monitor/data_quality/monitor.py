@@ -144,6 +144,7 @@ class DataQualityMonitor:
             ties=Ties.LOST if self.as_service else Ties.SUMMED,
             exact_classes=self.as_service,
             suggested=known.suggested,
+            before=known.profile,
         )
 
     def means(self, profile: Profile, known: QualityBaseline) -> dict[str, tuple[float, float]]:

@@ -161,10 +161,15 @@ def test_the_ledger_adds_up_to_the_budget_and_counts_only_families_that_run():
     known = monitor.known(constraints, None, baseline, constraints)
 
     ledger = monitor.budget(current, known)
-    assert {family.family: family.tests for family in ledger.families} == {"drift": 3, "completeness": 3, "contents": 3}
+    # contents: two types, a domain; of each number infinities, sign, range and distinct values; distinct values of the plan
+    assert {family.family: family.tests for family in ledger.families} == {
+        "drift": 3,
+        "completeness": 3,
+        "contents": 12,
+    }
     assert math.fsum(family.level for family in ledger.families) == pytest.approx(1 / 720)
 
-    unknown = monitor.budget(current, replace(known, suggested=None))
+    unknown = monitor.budget(current, replace(known, suggested=None, profile=None))
     assert {family.family: family.level for family in unknown.families} == {"drift": pytest.approx(1 / 720)}
 
 

@@ -1,0 +1,307 @@
+"""The guard, which no limit of constraints.json is about: planted faults are found, healthy windows are silent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model_monitor.data_quality.checks.guard import GUARDS
+from model_monitor.data_quality.comparison import Comparison
+from model_monitor.data_quality.distributions import from_profile
+from model_monitor.data_quality.evaluation import check_all, ledger_of
+from model_monitor.data_quality.evidence import Mean, of_means, of_share
+from model_monitor.data_quality.suggestion import CALIBRATED_SETTINGS, suggest
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.constraints import MonitoringSettings, Rows
+from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
+from model_monitor.states.distinct import DistinctBuilder
+from model_monitor.states.hashing import xxhash64_of
+
+from .comparisons import number_feature, profile_of, text_feature
+
+INDEPENDENT = replace(CALIBRATED_SETTINGS, rows=Rows.INDEPENDENT)
+BOTH = pytest.mark.parametrize("settings", [CALIBRATED_SETTINGS, INDEPENDENT], ids=["clustered", "independent"])
+
+
+def ages(random, rows):
+    return random.integers(0, 90, rows).astype(float)
+
+
+def age(values):
+    return number_feature("age", values.tolist(), integral=True)
+
+
+def replaced(values, share, by):
+    values = values.copy()
+    values[: int(len(values) * share)] = by
+    return values
+
+
+def orders(random, rows, *, of=10_000, new=0.0):
+    names = [f"order {number}" for number in random.integers(0, of, rows)]
+    names[: int(rows * new)] = ["n/a"] * int(rows * new)
+    return text_feature("order", names)
+
+
+def ids(random, rows, *, length=12, of=10**12):
+    return text_feature("id", [f"{number:0{length}d}x" for number in random.integers(0, of, rows)])
+
+
+def vectors(rows, *others):
+    lengths = np.array([4] * rows + list(others))
+    none = np.zeros(len(lengths), dtype=np.int64)
+    counts = VectorCounts.of(lengths, none, none)
+    return FeatureProfile.of("embedding", ColumnType.VECTOR, [DataTypeCounts(unknown=len(lengths)), counts])
+
+
+def flags(random, rows, share=0.3):
+    values = (random.random(rows) < share).astype(float)
+    distinct = DistinctBuilder()
+    distinct.update(xxhash64_of(values))
+    feature = number_feature("flag", values.tolist(), integral=True)
+    return replace(feature, states={**feature.states, "distinct": distinct.state()})
+
+
+def table(random, rows, **faults):
+    """Healthy columns of all kinds but for the faults, features by name."""
+    columns = {
+        "age": age(ages(random, rows)),
+        "charge": number_feature("charge", random.normal(50, 10, rows).tolist()),
+        "wait": number_feature("wait", random.lognormal(0, 1.5, rows).tolist()),
+        "near": number_feature("near", random.normal(3.3, 1, rows).tolist()),
+        "flag": flags(random, rows),
+        "order": orders(random, rows),
+        "id": ids(random, min(rows, 4_000)),
+        "embedding": vectors(rows),
+    }
+    return profile_of(*{**columns, **faults}.values())
+
+
+def results(baseline, current, settings=CALIBRATED_SETTINGS, *, before=True, **options):
+    constraints = suggest(baseline, settings)
+    kept = baseline if before else None
+    comparison = Comparison(constraints, current, from_profile(baseline), suggested=constraints, before=kept, **options)
+    return {(found.feature, found.check): found for found in check_all(comparison) if found.check in GUARDS}
+
+
+def alarms(found):
+    return {key for key, result in found.items() if result.status is CheckStatus.VIOLATED}
+
+
+@BOTH
+@pytest.mark.parametrize(("n", "m"), [(10_000, 2_000), (2_000, 2_000)])
+def test_forty_healthy_windows_are_silent(settings, n, m):
+    random = np.random.default_rng(24)
+    baselines = [table(random, n) for _ in range(4)]
+
+    assert [alarms(results(baselines[seed % 4], table(random, m), settings)) for seed in range(40)] == [set()] * 40
+
+
+def test_forty_healthy_windows_of_sessions_are_silent():
+    """Rows come in sessions of 1 to 40 equal ones."""
+    random = np.random.default_rng(24)
+
+    def sessions(rows):
+        sizes = random.integers(1, 41, rows // 20)
+
+        def column(name, values):
+            return number_feature(name, np.repeat(values, sizes).tolist())
+
+        texts = [f"{'visit' * random.integers(1, 9)} {number}" for number in random.integers(0, 10**9, len(sizes))]
+        return profile_of(
+            column("near", random.normal(3.3, 1, len(sizes))),
+            column("wait", random.lognormal(0, 1.5, len(sizes))),
+            column("heavy", random.pareto(1.0, len(sizes))),
+            column("rare", (random.random(len(sizes)) < 0.02).astype(float)),
+            text_feature("visit", np.repeat(texts, sizes).tolist()),
+        )
+
+    found = [alarms(results(sessions(8_000), sessions(2_000))) for _ in range(40)]
+
+    assert found == [set()] * 40
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("fault", "where"),
+    [
+        pytest.param(
+            lambda random: {"age": age(replaced(ages(random, 2_000), 0.02, np.inf))},
+            ("age", "infinity_check"),
+            id="2 % infinities",
+        ),
+        pytest.param(
+            lambda random: {"age": age(replaced(ages(random, 2_000), 0.02, -1.0))},
+            ("age", "sign_check"),
+            id="2 % of -1",
+        ),
+        pytest.param(
+            lambda random: {"order": orders(random, 2_000, new=0.08)},
+            ("order", "frequent_value_check"),
+            id="8 % of a new text",
+        ),
+        pytest.param(
+            lambda random: {"embedding": vectors(0, *[3] * 2_000)}, ("embedding", "vector_length_check"), id="3 of 4"
+        ),
+        pytest.param(
+            lambda random: {"embedding": vectors(1_900, *[3] * 100)},
+            ("embedding", "vector_length_check"),
+            id="some of 3",
+        ),
+        pytest.param(lambda random: {"id": ids(random, 2_000, of=300)}, ("id", "distinct_share_check"), id="ids again"),
+        pytest.param(lambda random: {"flag": flags(random, 2_000, 0)}, ("flag", "distinct_share_check"), id="constant"),
+        pytest.param(
+            lambda random: {"id": ids(random, 2_000, length=6, of=10**6)}, ("id", "text_length_check"), id="shorter"
+        ),
+    ],
+)
+def test_what_is_planted_is_found_and_nothing_else(settings, fault, where):
+    random = np.random.default_rng(7)
+    found = results(table(random, 10_000), table(random, 2_000, **fault(random)), settings)
+
+    assert alarms(found) == {where}
+    assert found[where].p < 1e-4
+
+
+def test_far_numbers_are_the_guards_where_drift_has_no_tests():
+    random = np.random.default_rng(7)
+    sides = table(random, 10_000), table(random, 2_000, age=age(replaced(ages(random, 2_000), 0.005, 900.0)))
+
+    assert alarms(results(*sides)) == {("age", "range_check")}
+    assert ("age", "range_check") not in results(*sides, INDEPENDENT)
+
+
+def test_a_violation_says_what_was_and_what_is():
+    baseline = profile_of(age(ages(np.random.default_rng(7), 1_000)))
+    window = profile_of(age(replaced(np.arange(1_000) % 90.0, 0.25, -np.inf)))
+    found = results(baseline, window)["age", "infinity_check"]
+
+    assert found.description == "Share of infinities is not the baseline's. Observed: 0.25, in the baseline: 0.0"
+    assert (found.observed, found.threshold, found.n, found.m) == (0.25, 0.0, 1_000, 1_000)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"settings": MonitoringSettings()}, id="no verdicts"),
+        pytest.param({"exact_classes": True}, id="as the service"),
+        pytest.param({"before": False}, id="no states of the baseline"),
+    ],
+)
+def test_elsewhere_there_is_no_guard(options):
+    random = np.random.default_rng(7)
+
+    assert results(table(random, 500), table(random, 500), **options) == {}
+
+
+def test_its_tests_share_the_level_of_the_contents():
+    random = np.random.default_rng(7)
+    baseline = profile_of(age(ages(random, 500)))
+    constraints = suggest(baseline, CALIBRATED_SETTINGS)
+    sides = Comparison(constraints, baseline, from_profile(baseline), suggested=constraints, before=baseline)
+
+    # the type, and infinity_check, sign_check, range_check, distinct_share_check
+    assert {family.family: family.tests for family in ledger_of(sides).families}["contents"] == 5
+
+
+def test_a_few_rows_that_may_be_one_group_cant_be_told():
+    # 0.5 % of 10,000: beyond chance for rows, and not for sessions; below the share that no healthy window has
+    random = np.random.default_rng(7)
+    sides = profile_of(age(ages(random, 10_000))), profile_of(age(replaced(ages(random, 10_000), 0.005, np.inf)))
+
+    found = results(*sides)["age", "infinity_check"]
+    assert found.status is CheckStatus.CANNOT_TELL
+    assert found.reason.startswith("groups of 40 rows that belong together may do this by chance")
+    assert found.p == pytest.approx(0.5)  # one group on this side of two samples of one size
+
+    found = results(*sides, INDEPENDENT)["age", "infinity_check"]
+    assert found.status is CheckStatus.VIOLATED
+    assert found.p == pytest.approx(0.5**50, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("current", "is_alien"),
+    [((10, 1_000), True), ((9, 1_000), False), ((5, 500), True), ((4, 400), False)],
+    ids=["at the share", "below it", "five rows", "four rows"],
+)
+def test_what_no_healthy_window_has_is_a_share_and_five_rows(current, is_alien):
+    assert of_share("x", (0, 400), current, alien=0.01).is_alien is is_alien
+    assert of_share("x", (0, 399), current, alien=0.01).is_alien is False
+
+
+def test_a_share_is_large_by_two_points_or_twice():
+    assert of_share("x", (100, 1_000), (121, 1_000)).is_large
+    assert not of_share("x", (100, 1_000), (119, 1_000)).is_large
+    assert of_share("x", (9, 10_000), (20, 10_000)).is_large  # 2 x (9 + 0.5) = 19
+    assert not of_share("x", (9, 10_000), (18, 10_000)).is_large
+
+
+def test_groups_count_as_one_row_each():
+    # 80 of 800 rows are two groups of twenty, against none of twenty: 20/40 x 19/39
+    assert of_share("x", (0, 800), (80, 800)).grouped_p == pytest.approx(20 / 40 * 19 / 39)
+    assert of_share("x", (0, 800), (39, 800)).grouped_p == 1.0
+
+
+def test_a_mean_is_apart_by_half_a_deviation():
+    def evidence(mean, count=4_000):
+        return of_means("x", Mean(4_000, 10.0, 4.0), Mean(count, mean, 4.0))
+
+    assert evidence(11.0).is_large
+    assert not evidence(10.99).is_large
+    assert evidence(12.0).p < evidence(12.0).grouped_p < 1e-4 < evidence(11.0).grouped_p
+    assert evidence(11.0, 29).p == 1.0
+    assert evidence(11.0, 79).grouped_p == 1.0
+    assert of_means("x", Mean(100, 36.0, 0.0), Mean(100, 32.0, 0.0)).p == 0.0
+    assert of_means("x", Mean(100, 36.0, 0.0), Mean(100, 36.0, 0.0)).p == 1.0
+
+
+@pytest.mark.parametrize(
+    ("lengths", "others"),
+    [
+        ([4] * 10, 0),
+        ([4] * 8 + [3, 3], 2),
+        ([4] * 8 + [5, 5], 2),
+        ([4] * 8 + [3, 1], 2),  # at least 4 / 3 of them
+        ([4] * 8 + [3, 5], 2),
+        ([2, 3], 2),
+    ],
+)
+def test_of_vectors_the_fewest_that_may_differ_are_told(lengths, others):
+    found = results(profile_of(vectors(500)), profile_of(vectors(0, *lengths)))["embedding", "vector_length_check"]
+
+    assert found.observed == others / len(lengths)
+
+
+@pytest.mark.parametrize(
+    ("feature", "check"),
+    [
+        pytest.param(vectors(5, 3, 5), "vector_length_check", id="lengths that differ"),
+        pytest.param(number_feature("x", [-1.0, 2.0] * 50), "sign_check", id="negative numbers"),
+        pytest.param(number_feature("x", [2.0] * 50), "range_check", id="one number"),
+        pytest.param(text_feature("x", ["a", "b"] * 50), "text_length_check", id="a domain"),
+        pytest.param(text_feature("x", ["a", "b"] * 50), "frequent_value_check", id="compared by drift"),
+        pytest.param(text_feature("x", ["a"] * 50), "distinct_share_check", id="constant before"),
+        pytest.param(
+            text_feature("x", [f"2026-{n // 28 + 1:02d}-{n % 28 + 1:02d}" for n in range(300)]),
+            "distinct_share_check",
+            id="dates",
+        ),
+    ],
+)
+def test_what_a_guard_has_nothing_to_ask_of_is_left_out(feature, check):
+    assert (feature.name, check) not in results(profile_of(feature), profile_of(feature))
+
+
+def test_near_zero_a_tail_may_go_on_and_zero_itself_is_an_end():
+    def found(baseline, share):
+        window = replaced(np.resize(baseline, 2_000), share, -1.0)
+        sides = (profile_of(number_feature("x", values.tolist())) for values in (baseline, window))
+        return results(*sides)["x", "sign_check"].status
+
+    normal = np.abs(np.random.default_rng(7).normal(3.3, 1, 1_000)) + 0.01
+    assert found(normal, 0.02) is CheckStatus.CANNOT_TELL
+    assert found(normal + 10, 0.02) is CheckStatus.VIOLATED
+    assert found(np.maximum(normal - 2, 0), 0.02) is CheckStatus.VIOLATED
+    assert found(normal, 0.9) is CheckStatus.VIOLATED
