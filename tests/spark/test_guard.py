@@ -1,0 +1,78 @@
+"""The guard, from frames to violations: each planted fault is found by its check alone, and the healthy window is silent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor.data_quality.checks.guard import GUARDS
+from model_monitor.runs.judging import violated
+
+ROWS = 2_000
+
+
+def frame(seed):
+    random = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "age": random.integers(0, 90, ROWS),
+            "charge": random.normal(50, 10, ROWS),
+            "order": [f"order {number}" for number in random.integers(0, 10_000, ROWS)],
+            "session": [f"{number:012d}x" for number in random.integers(0, 10**12, ROWS)],
+            "embedding": random.normal(0, 1, (ROWS, 4)).tolist(),
+        }
+    )
+
+
+def with_infinities(window):
+    window.loc[:39, "charge"] = np.inf
+
+
+def with_old_ages(window):
+    window.loc[:9, "age"] = 900
+
+
+def with_negative_ages(window):
+    window.loc[:39, "age"] = -1
+
+
+def with_a_new_text(window):
+    window.loc[:159, "order"] = "n/a"
+
+
+def with_repeated_sessions(window):
+    window["session"] = window["session"].iloc[np.arange(ROWS) % 300].tolist()
+
+
+def with_shorter_embeddings(window):
+    window["embedding"] = window["embedding"].map(lambda vector: vector[:3])
+
+
+@pytest.fixture(scope="module")
+def baseline(spark):
+    return run_baseline(
+        pd.concat([frame(seed) for seed in range(5)], ignore_index=True), DataQualityMonitor(), spark=spark
+    )
+
+
+@pytest.mark.parametrize(
+    ("plant", "where"),
+    [
+        (lambda window: None, set()),
+        (with_infinities, {("charge", "infinity_check")}),
+        (with_old_ages, {("age", "range_check")}),
+        (with_negative_ages, {("age", "sign_check")}),
+        (with_a_new_text, {("order", "frequent_value_check")}),
+        (with_repeated_sessions, {("session", "distinct_share_check")}),
+        (with_shorter_embeddings, {("embedding", "vector_length_check")}),
+    ],
+)
+def test_a_fault_is_found_by_its_check_alone(spark, baseline, plant, where):
+    window = frame(99)
+    plant(window)
+
+    findings = run_monitoring(window, DataQualityMonitor(), baseline, spark=spark)
+
+    assert {(found.feature, found.check) for found in violated(findings.results) if found.check in GUARDS} == where
