@@ -16,7 +16,7 @@ from model_monitor.airflow.flags import moment
 from model_monitor.airflow.stored_files import StoredFiles
 from model_monitor.documents.alerts import Alerts
 from model_monitor.errors import NO_DATA, BadDocument
-from model_monitor.outputs.files import CURRENT, VIOLATIONS, read_commit
+from model_monitor.outputs.files import CURRENT, VIOLATIONS, Run, read_commit
 from model_monitor.records.windows import Window, hour_of_path
 from model_monitor.runtime.status import COMPLETED, SCRIPT_FAILED, ExitStatus, failed
 from model_monitor.storage import join
@@ -84,14 +84,16 @@ def read_outcome(
     counted = _COUNT.fullmatch(message)
     if counted is None and message != COMPLETED:
         return Failure(message.removeprefix("Error: "), _status_of(message, exit_status))
-    commit = _commit(files, output_path)
+    run = _published(files, output_path)
+    folder = join(output_path, run.folder) if run else output_path
+    documents = sorted(name for name in run.digests if "/" not in name) if run else []
     return JobEnd(
         status=message.partition(":")[0],
         message=message,
         violations=int(counted[1]) if counted else 0,
-        violated=_violated(files, output_path, commit) if counted else (),
-        paths={"output": output_path, **_documents(output_path, commit)},
-        run_id=commit.get("run_id"),
+        violated=_violated(files, folder) if counted else (),
+        paths={"output": output_path, **{name: join(folder, name) for name in documents}},
+        run_id=run.run_id if run else None,
         window=None if window is None else {"start": moment(window.start), "end": moment(window.end)},
         alert=_alert(files, output_path) if compares else None,
     )
@@ -103,27 +105,15 @@ def _status_of(message: str, exit_status: int | None) -> int:
     return next((status for text, status in _STATUSES.items() if message.startswith(text)), ExitStatus.FAILED)
 
 
-def _commit(files: StoredFiles, output_path: str) -> dict[str, Any]:
-    """Which run was published last, as `outputs.files` commits it; nothing of a merge, which publishes by the hour."""
+def _published(files: StoredFiles, output_path: str) -> Run | None:
+    """The run that was published last, its folder below the output path; None of a merge, which publishes by the hour."""
     content = files.read(join(output_path, CURRENT))
-    if content is None:
-        return {}
-    commit = read_commit(content, join(output_path, CURRENT))
-    return {"run_id": commit.run_id, "folder": commit.folder, "sha256": commit.digests}
+    return None if content is None else read_commit(content, join(output_path, CURRENT))
 
 
-def _documents(output_path: str, commit: Mapping[str, Any]) -> dict[str, str]:
-    return {name: _kept(output_path, commit, name) for name in sorted(commit.get("sha256", ())) if "/" not in name}
-
-
-def _kept(output_path: str, commit: Mapping[str, Any], name: str) -> str:
-    """Where a document of a run never changes."""
-    return join(join(output_path, commit["folder"]), name)
-
-
-def _violated(files: StoredFiles, output_path: str, commit: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+def _violated(files: StoredFiles, folder: str) -> tuple[Mapping[str, Any], ...]:
     """What each violation is of; all members but its text, whatever the monitor calls them."""
-    content = files.read(_kept(output_path, commit, VIOLATIONS) if commit else join(output_path, VIOLATIONS))
+    content = files.read(join(folder, VIOLATIONS))
     listed = json.loads(content or b"{}").get("violations", [])
     return tuple({name: text for name, text in each.items() if name != "description"} for each in listed[:MOST_LISTED])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -62,12 +62,8 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return json.dumps(value)
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return _listed(list(value))
+        return ",".join(map(_text, value))
     return str(value)
-
-
-def _listed(values: Sequence[Any]) -> str:
-    return ",".join(_text(value) for value in values)
 
 
 def moment(time: datetime) -> str:

@@ -58,6 +58,7 @@ class SparkConnection(Place):
         plain, secret = without_secrets(call.flags)
         remarks: list[str] = []
         settings = {**own_settings(layout, self.columns, SIZED_AS_ON, self.conf, remarks), **self.conf}
+        python = {"PYSPARK_PYTHON": self.python, "PYSPARK_DRIVER_PYTHON": self.python} if self.python else {}
         submitting = SparkSubmitHook(
             **{
                 "conn_id": self.conn_id,
@@ -66,7 +67,7 @@ class SparkConnection(Place):
                 "py_files": str(provide_zip(layout.package, cache_directory(os.environ))),
                 "jars": str(provide_jar(os.environ)) if layout.needs_deequ(driver) else None,
                 "application_args": words_of(plain),
-                "env_vars": {"SPARK_VERSION": deequ_release.SPARK_LINE, **self._python_variables(), **secret},
+                "env_vars": {"SPARK_VERSION": deequ_release.SPARK_LINE, **python, **secret},
                 "spark_binary": str(Path(self.spark_home) / "bin" / "spark-submit") if self.spark_home else None,
                 **self.hook,
             }
@@ -74,9 +75,6 @@ class SparkConnection(Place):
         for remark in remarks:
             log.info("%s", remark)
         return ConnectionRun(submitting, str(driver))
-
-    def _python_variables(self) -> dict[str, str]:
-        return {"PYSPARK_PYTHON": self.python, "PYSPARK_DRIVER_PYTHON": self.python} if self.python else {}
 
 
 class ConnectionRun:

@@ -27,7 +27,7 @@ def window_of(context: Mapping[str, Any], *, length: timedelta = AN_HOUR, lag: t
     """
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     if start is None or end is None or not start < end:
-        end = _full_hour(end or _time_of_run(context))
+        end = _utc(end or _time_of_run(context)).replace(minute=0, second=0, microsecond=0)
         start = end - length
     return Window(_utc(start) - lag, _utc(end) - lag)
 
@@ -47,10 +47,6 @@ def _time_of_run(context: Mapping[str, Any]) -> datetime:
         raise BadConfiguration("the DAG run has neither a data interval nor a time; trigger it with a logical date")
     moment: datetime = time
     return moment
-
-
-def _full_hour(time: datetime) -> datetime:
-    return _utc(time).replace(minute=0, second=0, microsecond=0)
 
 
 def _utc(time: datetime) -> datetime:

@@ -37,12 +37,9 @@ def intervals_of(
     found: dict[str, list[Counts]] = {name: [] for name in names}
     for resampled in _resamples(counts, resamples):
         for name in names:
-            found[name].append(_values(_metric(name), resampled))
+            metric = (PRE_TRAINING if name in PRE_TRAINING else POST_TRAINING).get(name)
+            found[name].append(_values(metric, resampled))
     return {name: _interval(np.concatenate(parts), level) for name, parts in found.items()}
-
-
-def _metric(name: str) -> Entry[Metric]:
-    return (PRE_TRAINING if name in PRE_TRAINING else POST_TRAINING).get(name)
 
 
 def _resamples(counts: FacetCounts, resamples: int) -> Iterator[FacetCounts]:

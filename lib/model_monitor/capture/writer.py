@@ -122,7 +122,8 @@ class CaptureWriter:
         elif threads:
             counts = self.counts
             log.info(
-                "captured %s of %s requests, dropped %s", *_in_words(counts.recorded, counts.begun, counts.dropped)
+                "captured %s of %s requests, dropped %s",
+                *(f"{number:,}" for number in (counts.recorded, counts.begun, counts.dropped)),
             )
 
     @property
@@ -203,7 +204,7 @@ class CaptureWriter:
             self._guarded(self._flush)
             self._wake.wait(self._limits.flush_seconds)
             self._wake.clear()
-        self._guarded(self._flush_the_rest)
+        self._guarded(lambda: self._note_lost(len(self._drafts.append(self._buffer.take_last()))))
         self._outbox.put(self._drafts.take_all())
         self._outbox.close()
 
@@ -217,9 +218,6 @@ class CaptureWriter:
         unwritten = self._drafts.append(self._buffer.take())
         self._note_lost(self._buffer.give_back(unwritten))
         self._outbox.put(self._drafts.take_finished())
-
-    def _flush_the_rest(self) -> None:
-        self._note_lost(len(self._drafts.append(self._buffer.take_last())))
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """The thread outlives whatever a step raises."""
@@ -242,10 +240,6 @@ class CaptureWriter:
         self._tally.add("faults")
         # the text of an exception may hold what was to be captured
         self._faults.warn("a request could not be captured (%s)", type(fault).__name__)
-
-
-def _in_words(*numbers: int) -> list[str]:
-    return [f"{number:,}" for number in numbers]
 
 
 _WRITERS: weakref.WeakSet[CaptureWriter] = weakref.WeakSet()

@@ -162,19 +162,14 @@ def _rows_of(moments: Moments) -> int:
     return moments.present + moments.nan
 
 
-def _nulls_of(feature: FeatureProfile) -> int:
-    """Cells that are null, where NaN is not."""
-    return feature.num_missing - _nan_of(feature)
-
-
 def _nan_of(feature: FeatureProfile) -> int:
     """NaN among the cells. Moments of texts count what is no number as NaN, which is present."""
     return feature.moments.nan if feature.moments is not None and feature.column_type is ColumnType.FRACTIONAL else 0
 
 
 def _completeness(deequ: Deequ, feature: FeatureProfile) -> Any | None:
-    rows = feature.data_types.total
-    return deequ["analyzers.NumMatchesAndCount"](rows - _nulls_of(feature), rows, deequ.none) if rows else None
+    rows, nulls = feature.data_types.total, feature.num_missing - _nan_of(feature)  # NaN is no null
+    return deequ["analyzers.NumMatchesAndCount"](rows - nulls, rows, deequ.none) if rows else None
 
 
 def _approx_count_distinct(deequ: Deequ, feature: FeatureProfile) -> Any:

@@ -83,7 +83,9 @@ class NumberGatherer:
         else:
             self._distinct.update(xxhash64_of(present))
         if self._frequencies is not None:
-            self._frequencies.update(*_counted(pa.array(present).cast(pa.string())))
+            encoded = pa.array(present).cast(pa.string()).dictionary_encode()
+            counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
+            self._frequencies.update(encoded.dictionary, counts)
 
     def states(self) -> Iterator[State]:
         moments = self._moments.state()
@@ -211,8 +213,3 @@ class PresenceGatherer:
 
     def states(self) -> Iterator[State]:
         yield self._data_types
-
-
-def _counted(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
-    encoded = texts.dictionary_encode()
-    return encoded.dictionary, np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))

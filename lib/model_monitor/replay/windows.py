@@ -35,13 +35,11 @@ def windows_of(
         for time in recurrence.times(hours[0], hours[-1] + HOUR + recurrence.period)
     ]
     held = [window for window in windows if bisect_left(hours, window.start) < bisect_left(hours, window.end)]
-    bounded = [window for window in held if _lies_between(window, start, end)]
+    bounded = [
+        window for window in held if (start is None or start <= window.start) and (end is None or window.end <= end)
+    ]
     if not bounded:
         raise NoData(
             f"{path} has captures from {hours[0].isoformat()} to {(hours[-1] + HOUR).isoformat()}, none in between"
         )
     return bounded
-
-
-def _lies_between(window: Window, start: datetime | None, end: datetime | None) -> bool:
-    return (start is None or start <= window.start) and (end is None or window.end <= end)
