@@ -179,11 +179,9 @@ class WindowedOperator(JobOperator):
 
     OWN_FLAGS: ClassVar[Mapping[str, str]] = {
         **JobOperator.OWN_FLAGS,
-        "start_time": "lag= and length=",
-        "end_time": "lag= and length=",
-        "scheduled_time": "lag= and length=",
-        "start_time_offset": "lag= and length=",
-        "end_time_offset": "lag= and length=",
+        **dict.fromkeys(
+            ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset"), "lag= and length="
+        ),
     }
 
     def __init__(self, *, lag: timedelta = timedelta(0), length: timedelta = AN_HOUR, **kwargs: Any) -> None:

@@ -60,18 +60,7 @@ def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResu
     ends = metric.interval if metric.interval and all(map(math.isfinite, metric.interval)) else None
     value = metric.current.value
     infinite = "the value is infinite" if value is not None and math.isinf(value) else None
-    whole = replace(
-        finding,
-        observed=value,
-        interval=ends,
-        n=metric.rows[0],
-        m=metric.rows[1],
-        reason=finding.reason or infinite,
-    )
-    whose = {
-        "feature": metric.facet,
-        FACET_VALUE: metric.facet_value,
-        "metric": metric.current.name,
-        STAGE: metric.stage,
-    }
-    return whole.result(check, **whose)
+    n, m = metric.rows
+    whole = replace(finding, observed=value, interval=ends, n=n, m=m, reason=finding.reason or infinite)
+    whose = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
+    return whole.result(check, feature=metric.facet, metric=metric.current.name, **whose)

@@ -32,21 +32,18 @@ def restated_hours(counts: Counts, branches: Sequence[str], hours: Mapping[HourF
     """The hours whose ids have other labels than before. counts: of the buckets. hours: as they are now."""
     added, changed, absent = (counts.of(name) for name in ("added", "changed", "came absent"))
     captures, labelled = counts.of("captures before"), counts.of("labelled before")
-    return sorted(
-        (
-            RestatedHour(
-                hour,
-                added.get(key, 0),
-                changed.get(key, 0),
-                absent.get(key, 0),
-                labelled.get(key, 0) / captures[key],
-                hours[hour].share,
-            )
-            for key in {*added, *changed, *absent}
-            if (hour := HourFolder(branches[key[0]], key[1])) in hours
-        ),
-        key=lambda restated: restated.hour,
-    )
+    return [
+        RestatedHour(
+            hour,
+            added.get(key, 0),
+            changed.get(key, 0),
+            absent.get(key, 0),
+            labelled.get(key, 0) / captures[key],
+            hours[hour].share,
+        )
+        for key in {*added, *changed, *absent}
+        if (hour := HourFolder(branches[key[0]], key[1])) in hours
+    ]
 
 
 def restatement_json(hours: Sequence[RestatedHour], first: int, last: int) -> bytes:
