@@ -50,6 +50,10 @@ def with_shorter_embeddings(window):
     window["embedding"] = window["embedding"].map(lambda vector: vector[:3])
 
 
+def with_moved_embeddings(window):
+    window["embedding"] = window["embedding"].map(lambda vector: [5 * element + 3 for element in vector])
+
+
 @pytest.fixture(scope="module")
 def baseline(spark):
     return run_baseline(
@@ -66,6 +70,7 @@ def baseline(spark):
         (with_negative_ages, {("age", "sign_check")}),
         (with_a_new_text, {("order", "frequent_value_check")}),
         (with_repeated_sessions, {("session", "distinct_share_check")}),
+        (with_moved_embeddings, {("embedding", "vector_norm_check")}),
         (with_shorter_embeddings, {("embedding", "vector_length_check")}),
     ],
 )

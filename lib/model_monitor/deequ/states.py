@@ -70,7 +70,7 @@ class Evidence:
             return self._frequencies(served, column, feature)
         if name in _OF_A_FEATURE:
             return _OF_A_FEATURE[name](self.deequ, feature)
-        if feature.moments is None or not _rows_of(feature.moments):
+        if feature.moments is None or feature.vectors is not None or not _rows_of(feature.moments):
             return None
         if name == "ApproxQuantile":
             return self._quantiles(served, feature, feature.moments)

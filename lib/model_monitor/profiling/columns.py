@@ -18,6 +18,7 @@ from model_monitor.profiling.plan import (
     HASH,
     LIST,
     NAN_ELEMENTS,
+    NORM,
     NULL_ELEMENTS,
     PREDICATE,
     REASON,
@@ -182,4 +183,13 @@ def _vector_expressions(value: Column, data_type: T.DataType, at: int) -> list[C
         F.when(present, F.size(elements)).alias(f"{VALUE}{at}"),
         F.when(present, missing).alias(f"{NULL_ELEMENTS}{at}"),
         F.when(present, not_a_number).alias(f"{NAN_ELEMENTS}{at}"),
+        _norm(elements, element_type).alias(f"{NORM}{at}"),
     ]
+
+
+def _norm(elements: Column, element_type: T.DataType) -> Column:
+    """The Euclidean length of each vector, null elements left out; null where elements are no numbers."""
+    if not isinstance(element_type, INTEGRAL + FRACTIONAL):
+        return F.lit(None).cast("double")
+    squares = F.transform(elements, lambda element: F.pow(F.coalesce(element.cast("double"), F.lit(0.0)), 2))
+    return F.sqrt(F.aggregate(squares, F.lit(0.0), lambda total, square: total + square))

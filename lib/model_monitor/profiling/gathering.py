@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from model_monitor.profiling.block import Block
 from model_monitor.profiling.keys import hashes_of
-from model_monitor.profiling.plan import NAN_ELEMENTS, NULL_ELEMENTS, ColumnPlan, ScanPlan
+from model_monitor.profiling.plan import NAN_ELEMENTS, NORM, NULL_ELEMENTS, ColumnPlan, ScanPlan
 from model_monitor.states import (
     ColumnType,
     DataTypeCounts,
@@ -180,11 +180,12 @@ class TextGatherer:
 
 
 class VectorGatherer:
-    """Lengths and missing elements of a column of arrays or vectors."""
+    """Lengths, missing elements and the moments of the norms of a column of arrays or vectors."""
 
     def __init__(self, column: ColumnPlan) -> None:
         self._column = column
         self._counts = VectorCounts()
+        self._norms = MomentsBuilder()
 
     def update(self, block: Block) -> None:
         lengths = block.cells(self._column)
@@ -194,10 +195,13 @@ class VectorGatherer:
             block.counts(NAN_ELEMENTS, self._column).drop_null().to_numpy(),
             missing=lengths.null_count,
         )
+        norms = block.counts(NORM, self._column)
+        self._norms.update(norms.drop_null().to_numpy(), missing=norms.null_count)
 
     def states(self) -> Iterator[State]:
         yield DataTypeCounts(missing=self._counts.missing, unknown=self._counts.vectors)
         yield self._counts
+        yield self._norms.state()
 
 
 class PresenceGatherer:

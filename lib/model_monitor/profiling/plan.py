@@ -18,6 +18,7 @@ HASH = "h"
 LIST = "list_of_{}"
 NULL_ELEMENTS = "n"
 NAN_ELEMENTS = "a"
+NORM = "s"
 PREDICATE = "p"
 """Names of the scanned frame's columns; those of a feature are followed by its position (`v0`, `h0`), and the cells of a wide
 table's columns of one type stand in a list (block.py)."""

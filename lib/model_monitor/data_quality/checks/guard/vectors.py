@@ -1,4 +1,4 @@
-"""vector_length_check: vectors are as long as they were."""
+"""vector_length_check and vector_norm_check: vectors have as many elements as they had, and are about as large."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.data_quality.comparison import FeatureComparison
-from model_monitor.data_quality.evidence import Evidence, of_share
+from model_monitor.data_quality.evidence import Evidence, Mean, of_means, of_share
 from model_monitor.states import FeatureProfile, VectorCounts
 
 ALIEN = 0.01
@@ -23,6 +23,17 @@ def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
         return None
     current = _others(new, old.shortest), new.vectors
     return of_share("share of vectors of another length", (0, old.vectors), current, alien=ALIEN)
+
+
+@GUARDS.register("vector_norm_check")
+def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The mean norm of the vectors is the baseline's.
+
+    Source: D4.9.
+    """
+    sides = [each.moments if each.vectors is not None else None for each in (before, feature.current)]
+    old, new = (Mean(each.count, each.mean, each.m2 / each.count) if each and each.count else None for each in sides)
+    return of_means("mean norm of the vectors", old, new) if old and new else None
 
 
 def _others(counts: VectorCounts, length: int) -> int:
