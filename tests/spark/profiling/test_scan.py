@@ -259,6 +259,16 @@ def test_ml_vectors_are_vectors(spark):
     assert (vectors.vectors, vectors.elements, vectors.nan_elements, vectors.longest) == (2, 5, 1, 3)
 
 
+def test_of_vectors_of_numbers_the_norms_are_gathered(spark):
+    rows = [([3.0, 4.0], ["a"]), ([0.0, None], ["b"]), ([1.0, math.nan], None), (None, None)]
+    frame = spark.createDataFrame(rows, "numbers array<double>, texts array<string>")
+    profile = profile_of(frame)
+
+    norms = profile.feature("numbers").moments  # 5, 0, and NaN
+    assert (norms.count, norms.mean, norms.maximum, norms.nan, norms.missing) == (2, 2.5, 5.0, 1, 1)
+    assert profile.feature("texts").moments.present == 0
+
+
 def test_infinite_values_are_present_and_apart_from_the_moments(spark):
     frame = spark.createDataFrame([(1.0,), (math.inf,), (-math.inf,), (3.0,)], "ratio double")
     feature = profile_of(frame).feature("ratio")
