@@ -85,11 +85,10 @@ def test_two_columns_of_captures_that_changed_places_are_named(jobs):
         {"hint": "swapped_columns", "features": ["age", "charge"], "description": sentence},
     ]
     violations = json.loads((report / "constraint_violations.json").read_text())["violations"]
-    of_the_guard = {"range_check", "distinct_share_check"}  # charges among ages, repeated ages among charges
     assert {each["constraint_check_type"] for each in violations} == {
         "baseline_drift_check",
         "data_type_check",
-        *of_the_guard,
+        "distinct_share_check",  # ages repeat themselves where charges did not
     }
 
 

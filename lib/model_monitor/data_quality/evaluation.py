@@ -16,7 +16,7 @@ from model_monitor.data_quality.comparators import compared
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.data_quality.distributions import from_feature_profile
 from model_monitor.data_quality.room import COMPLETENESS, CONTENTS, DRIFT
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, Family
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
 from model_monitor.documents.constraints import MonitoringSettings, Rows
 from model_monitor.documents.violations import Violation, Violations
 from model_monitor.registry import import_all
@@ -30,6 +30,9 @@ LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold"
 """The limits of each family, called as in the settings."""
 
 SWITCHED_OFF = "evaluate_constraints is Disabled"
+
+DRIFT_CHECK, RANGE_CHECK = "baseline_drift_check", "range_check"
+DRIFT_SAYS_IT = "baseline_drift_check is violated, and this is the same change"
 
 
 def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
@@ -103,6 +106,7 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
         if feature.unmatched:
             found = replace(found.unjudged(feature.unmatched), observed=None)
         yield _if_switched_on(found, feature.settings).result(name, feature=feature.constraints.name)
+    has_drifted = False
     for check in sorted(FEATURE_CHECKS.values(), key=lambda check: check.name):
         threshold = check.facts["threshold"](feature)
         if threshold is None:
@@ -111,10 +115,16 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             found = Finding.not_judged(threshold, feature.unmatched)
         else:
             found = _if_switched_on(check(feature, threshold), feature.settings)
+        has_drifted |= check.name == DRIFT_CHECK and found.status is CheckStatus.VIOLATED
         yield found.result(check.name, feature=feature.constraints.name)
     if feature.calibration is not None:
         for name, evidence in sorted(guard.evidence_of(feature).items()):
-            yield evidence.judged(feature.calibration).result(name, feature=feature.constraints.name)
+            found = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
+            if (
+                name == RANGE_CHECK and has_drifted and found.status is CheckStatus.VIOLATED
+            ):  # one change is one violation
+                found = found.unjudged(DRIFT_SAYS_IT)
+            yield found.result(name, feature=feature.constraints.name)
 
 
 def _if_switched_on(found: Finding, settings: MonitoringSettings) -> Finding:

@@ -173,6 +173,14 @@ def test_far_numbers_are_the_guards_where_drift_has_no_tests():
     assert ("age", "range_check") not in results(*sides, INDEPENDENT)
 
 
+def test_far_numbers_are_no_second_violation_beside_drift():
+    random = np.random.default_rng(7)
+    found = results(table(random, 10_000), table(random, 2_000, age=age(100 * ages(random, 2_000))))
+
+    assert not alarms(found)
+    assert found["age", "range_check"].reason == "baseline_drift_check is violated, and this is the same change"
+
+
 def test_a_violation_says_what_was_and_what_is():
     baseline = profile_of(age(ages(np.random.default_rng(7), 1_000)))
     window = profile_of(age(replaced(np.arange(1_000) % 90.0, 0.25, -np.inf)))
