@@ -83,7 +83,7 @@ def test_the_hour_before_the_fault_has_no_violation(monitoring):
 def test_the_hour_with_the_fault_is_shown_as_its_violations(monitoring):
     table = monitoring["evening"]["text/html"]
 
-    assert "200 records, 4 violations" in table
+    assert "200 records, 3 violations" in table
     assert "monthly_charge_eur" in table
 
 
