@@ -7,6 +7,8 @@ import json
 import pytest
 from tests.running_jobs import JobProcesses, JobsHere
 
+from model_monitor.data_quality.checks.guard import GUARDS
+
 
 @pytest.fixture(scope="module")
 def jobs(spark, tmp_path_factory):
@@ -193,8 +195,9 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_an_edited_li
     path.write_text(json.dumps(constraints))
     fewer_families, edited = statuses()
 
-    assert families == {"drift": 3, "completeness": 3, "contents": 3}
-    assert fewer_families == {"drift": 3, "contents": 3}
+    guards = sum(check in GUARDS for _, check in suggested)
+    assert families == {"drift": 3, "completeness": 3, "contents": 3 + guards}
+    assert fewer_families == {"drift": 3, "contents": 3 + guards}
     assert suggested["plan", "baseline_drift_check"]["reason"] == "rows assumed independent"
     assert suggested["plan", "baseline_drift_check"]["adjusted_p"] < 1e-8
     assert suggested["plan", "completeness_check"]["threshold"] < 1

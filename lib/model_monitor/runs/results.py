@@ -113,7 +113,7 @@ class Baseline:
     def _repr_html_(self) -> str:
         table = self.monitor.table(self.documents)
         head = f"<p>{self.ledger.kept_rows:,} rows, {len(table.rows):,} {table.rows_are}</p>"
-        return head + self.report()._repr_html_()
+        return head + self.report().part
 
     @property
     def body_dict(self) -> dict[str, Any]:
@@ -261,7 +261,7 @@ class Findings:
         return f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._counted()}</p>" + self.report()._repr_html_()
+        return f"<p>{self._counted()}</p>" + self.report().part
 
     @property
     def body_dict(self) -> dict[str, Any]:

@@ -33,5 +33,10 @@ class Report:
     def __repr__(self) -> str:
         return f"<Report: {self.page.title}, {self.size:,} bytes>"
 
-    def _repr_html_(self) -> str:
+    @property
+    def part(self) -> str:
+        """What stands among other things, such as a notebook's."""
         return part_of(self.page)
+
+    def _repr_html_(self) -> str:
+        return self.part
