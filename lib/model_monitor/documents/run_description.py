@@ -70,11 +70,6 @@ class RunDescription(Document):
     rows: Count | None
     violations: Count | None
 
-    @classmethod
-    def lasting(cls, content: bytes) -> bytes:
-        """The content as every release writes it: what a run id is made of."""
-        return cls.from_json(content).model_copy(update={"product": ""}).to_json().encode()
-
 
 def moment(time: datetime) -> str:
     """A time as the contract's files have it: 2021-05-06T22:00:00Z."""

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model_monitor.documents import json_text
-from model_monitor.documents.run_description import RunDescription
 from model_monitor.errors import BadDocument
 from model_monitor.storage import Storage, holding, join, storage_of
 from model_monitor.storage.names import Named, is_ours
@@ -33,6 +32,7 @@ CURRENT = "_current.json"
 UNFINISHED = "_unfinished-"
 """Beginning of a file in `_runs/`, a commit that is not one yet: there while a run is put in place, and after a kill."""
 
+DESCRIPTION = "run.json"
 STATISTICS = "statistics.json"
 CONSTRAINTS = "constraints.json"
 VIOLATIONS = "constraint_violations.json"
@@ -167,8 +167,9 @@ def _not_a_commit(path: str, why: str) -> str:
 def _run(files: Mapping[str, bytes], output_path: str) -> Run:
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     lasting = digests
-    if described := files.get(RunDescription.FILE_NAME):
-        lasting = digests | {RunDescription.FILE_NAME: hashlib.sha256(RunDescription.lasting(described)).hexdigest()}
+    if described := files.get(DESCRIPTION):
+        members = {**json.loads(described), "product": ""}
+        lasting = digests | {DESCRIPTION: hashlib.sha256(json.dumps(members).encode()).hexdigest()}
     summary = "".join(f"{name}\0{digest}\n" for name, digest in sorted(lasting.items()))
     run_id = hashlib.sha256(summary.encode()).hexdigest()[:16]
     return Run(run_id, join(output_path, RUNS, run_id), digests)

@@ -51,13 +51,6 @@ def test_it_is_read_as_it_was_written():
     assert RunDescription.from_json(described().to_json()) == described()
 
 
-def test_only_the_release_does_not_last():
-    lasting = RunDescription.lasting(described().to_json().encode())
-
-    assert lasting == RunDescription.lasting(described(product="0.4.0").to_json().encode())
-    assert lasting != RunDescription.lasting(described(rows=201).to_json().encode())
-
-
 def test_another_document_is_called_by_its_name():
     with pytest.raises(BadDocument, match=r"it is a checks\.json"):
         RunDescription.from_json('{"version": 0.0, "checks": []}')
