@@ -65,7 +65,7 @@ def test_an_answer_that_breaks_off_is_asked_for_again(s3, runner):
     [
         pytest.param(denied, "denied", id="denied"),
         pytest.param(slow_down, "slow", id="503 for ever"),
-        pytest.param(reset, "torn", id="torn for ever"),
+        pytest.param(reset, "reset", id="torn for ever"),
     ],
 )
 def test_a_large_write_that_fails_half_way_leaves_the_old_object_and_nothing_unfinished(s3, runner, fault, key):
