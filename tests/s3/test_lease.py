@@ -22,14 +22,14 @@ def test_files_right_in_a_folder_are_listed_by_their_beginning(s3, runner):
     ]
 
 
-@pytest.mark.parametrize("folder", ["s3a://root", "s3a://root/"])
+@pytest.mark.parametrize("folder", ["s3a://whole", "s3a://whole/"])
 def test_a_bucket_is_held_as_a_prefix_is(s3, runner, folder):
-    s3.put("root", {"x": "x"})
+    s3.put("whole", {"x": "x"})
 
     assert runner.call(steps.count_together, folder=folder, threads=2, times=2) == 2
-    with pytest.raises(MonitorError, match="s3a://root/?: another run took it over"):
+    with pytest.raises(MonitorError, match="s3a://whole/?: another run took it over"):
         runner.call(steps.write_after_others_took_over, folder=folder)
-    assert s3.keys("root") == ["count", "x"]
+    assert s3.keys("whole") == ["count", "x"]
 
 
 def test_one_at_a_time_holds_a_prefix(s3, runner):

@@ -31,7 +31,7 @@ LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold"
 
 SWITCHED_OFF = "evaluate_constraints is Disabled"
 
-DRIFT_CHECK, RANGE_CHECK = "baseline_drift_check", "range_check"
+DRIFT_CHECK = "baseline_drift_check"
 DRIFT_SAYS_IT = "baseline_drift_check is violated, and this is the same change"
 
 
@@ -120,9 +120,8 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
     if feature.calibration is not None:
         for name, evidence in sorted(guard.evidence_of(feature).items()):
             found = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
-            if (
-                name == RANGE_CHECK and has_drifted and found.status is CheckStatus.VIOLATED
-            ):  # one change is one violation
+            sees_drift = guard.GUARDS.get(name).facts.get("is_drift", False)
+            if sees_drift and has_drifted and found.status is CheckStatus.VIOLATED:  # one change is one violation
                 found = found.unjudged(DRIFT_SAYS_IT)
             yield found.result(name, feature=feature.constraints.name)
 

@@ -2,7 +2,7 @@
 
 A guard takes one feature of which the baseline's states are known, and gives the `Evidence` of its window, or None where there is
 nothing to ask. It runs where chance is allowed for, within the budget of the family "contents"; a new file in this folder is
-found by being there.
+found by being there. One that sees what drift sees says so by `is_drift`: it is no second violation beside it.
 
 Source: D4.9.
 """

@@ -17,7 +17,7 @@ LONGEST_TAIL = 0.5
 """Share of the range that its outer hundredths take at most; longer tails go on."""
 
 
-@GUARDS.register("range_check")
+@GUARDS.register("range_check", is_drift=True)
 def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """No numbers lie two widths of the baseline's range or more outside of it.
 
