@@ -160,7 +160,7 @@ def hold(window: Window, tally: Tally) -> None:
         if answer == UNCLAIMED:
             tally.unclaimed += 1
             answer = alone(window, line, path)
-            became[REFUSED if isinstance(answer[0], Refusal) else "kept"] += 1
+            became[LEFT_OUT.get(answer[0], REFUSED) if isinstance(answer[0], Refusal) else "kept"] += 1
             expected += [(line, row) for row in answer]
         elif isinstance(answer, str):
             became[answer] += 1

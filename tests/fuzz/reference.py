@@ -182,8 +182,9 @@ def captured(line: bytes, path: str, asked: Asked) -> Any:
 
 def _captured(line: bytes, path: str, asked: Asked) -> list[Row]:
     document = parsed(line.decode("utf-8", "replace"), parse_int=whole)
-    halves = list(_halves(document, ("endpointOutput", "endpointInput")).values())
+    _halves(document, ())
     _require_asked(document, line, path, asked)
+    halves = list(_halves(document, ("endpointOutput", "endpointInput")).values())
     if not halves:
         raise Odd(WITHOUT_DATA if isinstance(document.get("requestMetadata"), dict) else REFUSED)
     if any(encoding != asked.encoding for _, encoding in halves):
