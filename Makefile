@@ -11,9 +11,17 @@ ARGS ?=
 PROCESSES ?= 3
 # Each file that is put in place waits for its disk, and tests put tens of thousands: memory is one, where there are 8 GB of it.
 MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8000000 {print "TMPDIR=/dev/shm"}')
-PYTEST := $(MEMORY) $(PY) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST = $(MEMORY) $(OTHER_JAR) $(RUNS) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 # Tests that ARGS names by their path run wherever they belong.
 NAMED = $(findstring tests/,$(ARGS))
+
+# `make test SPARK=4.0` runs them on another Spark than the pinned one, in an environment on top of .venv.
+SPARK ?=
+RELEASE_4.0 := 4.0.2
+RELEASE_4.1 := 4.1.4
+RUNS = $(if $(SPARK),.venv-$(SPARK)/bin/python,$(PY))
+SPARK_TESTS := tests/unit tests/spark tests/golden tests/golden_open
+OTHER_JAR = $(if $(SPARK),$(addprefix MODEL_MONITOR_DEEQU_JAR=,$(wildcard ../shared/jars/deequ_*-spark-$(SPARK).jar)))
 
 # What `make test-wide` tries: a Python each, and behind a + a Spark that is not the pinned one.
 WIDE ?= 3.10 3.12 3.11+3.5.1
@@ -39,8 +47,8 @@ setup: $(VENV)/.run java jar classes ## set up everything that a job needs: .ven
 demo: setup ## generate an example, baseline it, monitor an hour of it, and say what is wrong
 	@$(PY) -m model_monitor.cli demo $(ARGS)
 
-test: $(VENV)/.test classes ## run the tests, but for those of test-all; ARGS='tests/unit -k kll' chooses some of all
-	@$(PYTEST) $(if $(NAMED),,-m "not rest and not slow") $(ARGS)
+test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for those of test-all; ARGS='tests/unit -k kll' chooses some of all, SPARK=4.0 a Spark
+	@$(PYTEST) $(if $(NAMED),,-m "not rest and not slow") $(or $(ARGS),$(if $(SPARK),$(SPARK_TESTS)))
 
 test-all: $(VENV)/.test classes .venv-airflow/.made ## run what `make test` leaves out: S3, clusters, Airflow, servers, a fresh clone, damaged windows
 	@$(PYTEST) -m "rest and not slow" $(ARGS)
@@ -52,6 +60,8 @@ test-wide: $(WIDE:%=build/wide/%/.made) classes ## run unit tests and some of Sp
 	@set -e; for name in $(WIDE); do \
 		echo "testing in build/wide/$$name"; \
 		build/wide/$$name/bin/python -m pytest -n $(PROCESSES) --dist loadfile $(or $(ARGS),$(WIDE_TESTS)); done
+	@$(MAKE) test SPARK=4.0
+	@$(MAKE) test SPARK=4.1
 
 airflow: .venv-airflow/.made ## make .venv-airflow, where `make test-all` finds the Airflow that the operators are tested in
 
@@ -141,6 +151,15 @@ build/wide/%/.made: $(HASHED)/test.txt
 	@rm -rf $(@D) && PYENV_VERSION=$(firstword $(subst +, ,$*)) python$(firstword $(subst +, ,$*)) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --disable-pip-version-check -r $(HASHED)/test.txt
 	@$(if $(findstring +,$*),$(@D)/bin/python -m pip install --disable-pip-version-check pyspark==$(lastword $(subst +, ,$*)))
+	@touch $@
+
+# All of .venv, below a Spark of its own.
+.venv-4.%/.made: $(VENV)/.test
+	@echo "installing Spark $(RELEASE_4.$*) into $(@D) (about 430 MB to download, once)"
+	@rm -rf $(@D) && $(PY) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps pyspark==$(RELEASE_4.$*) py4j==0.10.9.9
+	@echo "import site; site.addsitedir('$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
+		> $$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/below.pth
 	@touch $@
 
 $(VENV)/.pack: $(HASHED)/pack.txt $(VENV)/.run

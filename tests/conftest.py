@@ -85,19 +85,21 @@ def spark() -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
 
     from model_monitor.engine.workers import worker_settings
-    from model_monitor.launch.deequ_jar import provide_jar
-    from model_monitor.launch.deequ_release import SPARK_LINE
+    from model_monitor.launch.deequ_jar import is_had, provide_jar
+    from model_monitor.launch.spark_home import find_spark_home, line_at
 
     remember_lookups()
-    os.environ.setdefault("SPARK_VERSION", SPARK_LINE)
+    line = line_at(find_spark_home({}))
+    os.environ.setdefault("SPARK_VERSION", line.pydeequ)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYTHONPATH"] = str(ROOT / "lib")  # the workers' own; pytest's pythonpath is this process's
     builder = SparkSession.builder.master("local[2]").appName("model-monitor-tests")
     for key, value in worker_settings(SparkConf(), os.environ).items():  # a job can't make them once Spark runs
         builder = builder.config(key, value)
+    if is_had(os.environ, line):
+        builder = builder.config("spark.jars", str(provide_jar(os.environ)))
     session = (
-        builder.config("spark.jars", str(provide_jar(os.environ)))
-        .config("spark.ui.enabled", "false")
+        builder.config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.sql.codegen.wholeStage", "false")  # plans of few rows: compiling them takes longer than they do

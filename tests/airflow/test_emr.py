@@ -20,7 +20,7 @@ from tests.airflow.places import DONE
 from model_monitor.airflow import EmrCluster, EmrServerless, MonitorOperator
 from model_monitor.airflow.places import JobCall
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.launch.deequ_release import FILE_NAME
+from model_monitor.launch.deequ_jar import ARTIFACT
 
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
 PACKAGES = f"s3://{BUCKET}/packages"
@@ -34,8 +34,8 @@ CALL = JobCall(
 @pytest.fixture(autouse=True)
 def jar(tmp_path, monkeypatch):
     """A JAR at hand, and a cache of this test's own."""
-    (tmp_path / FILE_NAME).write_bytes(b"a JAR")
-    monkeypatch.setenv("MODEL_MONITOR_DEEQU_JAR", str(tmp_path / FILE_NAME))
+    (tmp_path / ARTIFACT.file_name).write_bytes(b"a JAR")
+    monkeypatch.setenv("MODEL_MONITOR_DEEQU_JAR", str(tmp_path / ARTIFACT.file_name))
     monkeypatch.setenv("MODEL_MONITOR_CACHE", str(tmp_path / "cache"))
 
 

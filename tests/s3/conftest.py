@@ -23,7 +23,6 @@ from tests.s3.weather import fair
 
 from model_monitor.errors import MonitorError
 from model_monitor.launch.deequ_jar import provide_jar
-from model_monitor.launch.deequ_release import SPARK_LINE
 from model_monitor.launch.java import find_java
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,7 +197,6 @@ def runner(running_s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         **os.environ,
         **CREDENTIALS,
         "JAVA_HOME": str(find_java(os.environ).home),
-        "SPARK_VERSION": SPARK_LINE,
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_SUBMIT_OPTS": f"{java_options} -Dlog4j2.configurationFile={LOGGING.as_uri()}",
         "PYSPARK_PYTHON": sys.executable,

@@ -45,7 +45,8 @@ WITHOUT_SPARK = (
 @cache
 def private_names() -> frozenset[str]:
     """The names with one underscore that PySpark's own sources define, of whatever object."""
-    files = [*PYSPARK.glob("*.py"), *PYSPARK.glob("sql/*.py"), *PYSPARK.glob("sql/pandas/*.py")]
+    folders = (".", "sql", "sql/pandas", "core", "sql/classic")  # the last two since Spark 4
+    files = [file for folder in folders for file in (PYSPARK / folder).glob("*.py")]
     names = set()
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

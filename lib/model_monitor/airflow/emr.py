@@ -21,13 +21,13 @@ from model_monitor.airflow.flags import words_of
 from model_monitor.airflow.places import JobCall, Place
 from model_monitor.configuration.s3 import S3Encryption, upload_arguments
 from model_monitor.emr.faults import told
+from model_monitor.emr.releases import jar_for, line_on
 from model_monitor.emr.requests import request_of
 from model_monitor.emr.runs import ENDED_BADLY, ENDED_WELL, Run
 from model_monitor.emr.secrets import refuse_secrets
 from model_monitor.emr.shipment import Shipment
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.launch.cache import cache_directory
-from model_monitor.launch.deequ_jar import provide_jar
 from model_monitor.launch.layout import Layout
 from model_monitor.launch.package_zip import provide_zip
 from model_monitor.launch.spark_command import own_settings
@@ -77,14 +77,14 @@ class _OnEmr(Place):
         settings = own_settings(layout, self.columns, "yarn", settings_of(options, Path("/nonexistent")), remarks)
         package = provide_zip(layout.package, cache_directory(os.environ))
         driver = layout.job_file(call.job, layout.root)
-        jar = provide_jar(os.environ) if layout.needs_deequ(driver) else None
-        shipment = Shipment.of(target, driver, package, jar)
         for remark in remarks:
             log.info("%s", remark)
         with self._told(target):
+            client = self._client()
+            jar = jar_for(line_on(target, client), os.environ) if layout.needs_deequ(driver) else None
+            shipment = Shipment.of(target, driver, package, jar)
             for parcel in shipment.upload(_s3_client(self.aws_conn_id), _encryption(call)):
                 log.info("put %s to %s", parcel.path.name, parcel.uri)
-            client = self._client()
             request = request_of(
                 target,
                 shipment,

@@ -12,7 +12,6 @@ from typing import Any
 from model_monitor.airflow.flags import without_secrets, words_of
 from model_monitor.airflow.places import JobCall, Place
 from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.launch import deequ_release
 from model_monitor.launch.cache import cache_directory
 from model_monitor.launch.deequ_jar import provide_jar
 from model_monitor.launch.layout import Layout
@@ -67,7 +66,7 @@ class SparkConnection(Place):
                 "py_files": str(provide_zip(layout.package, cache_directory(os.environ))),
                 "jars": str(provide_jar(os.environ)) if layout.needs_deequ(driver) else None,
                 "application_args": words_of(plain),
-                "env_vars": {"SPARK_VERSION": deequ_release.SPARK_LINE, **python, **secret},
+                "env_vars": {**python, **secret},
                 "spark_binary": str(Path(self.spark_home) / "bin" / "spark-submit") if self.spark_home else None,
                 **self.hook,
             }

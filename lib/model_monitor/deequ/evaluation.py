@@ -14,8 +14,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ.bulk import persisted
-from model_monitor.deequ.jvm import Deequ
-from model_monitor.states.metrics import FeatureMetrics
+from model_monitor.deequ.jvm import Deequ, is_without_deequ
+from model_monitor.states.metrics import FeatureMetrics, metrics_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,10 +42,13 @@ assert set(METRIC_FIELDS.values()) == {field.name for field in fields(FeatureMet
 def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]:
     """Deequ's metrics of every feature of `profile`, by the feature's name and in its order.
 
-    Features are known to Deequ by position (c0, c1, …), so their names may hold anything. Starts no Spark job.
+    Features are known to Deequ by position (c0, c1, …), so their names may hold anything. Starts no Spark job. On a line of
+    Spark that has no Deequ the states' own metrics are given.
 
     Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
     """
+    if is_without_deequ(spark):
+        return metrics_of(profile)
     started = time.monotonic()
     deequ = Deequ(spark)
     states = deequ["analyzers.InMemoryStateProvider"]()

@@ -7,6 +7,7 @@ Driver only. Nothing here starts a callback server.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import struct
@@ -15,21 +16,24 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from model_monitor.errors import MissingDependency
-from model_monitor.launch.deequ_release import FILE_NAME, SPARK_LINE
+from model_monitor.launch import deequ_jar
+from model_monitor.launch.spark_lines import line_of
 from model_monitor.storage.java_classes import is_missing, java_class
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
 
-OLDEST_DEEQU = (2, 1, 0)
-"""Older ones lack constructor parameters that are used here, and lose equal items in `Distance`."""
+log = logging.getLogger(__name__)
+
+PARAMETERS = {"Completeness": 3, "Minimum": 3, "Maximum": 3, "NumMatchesAndCount": 3, "MinState": 2, "MaxState": 2}
+"""Deequ's analyzers and states that gained parameters over time -> how many `bulk.py` gives to their constructors."""
 
 _PROPERTIES = "META-INF/maven/com.amazon.deequ/deequ/pom.properties"
 
 _REMEDY = (
     "start the job by ./spark-submit.sh or `model-monitor submit`, which add it, or give the session the configuration "
-    f"spark.jars=<path of {FILE_NAME}> before it starts"
+    "spark.jars=<path of its JAR> before it starts"
 )
 
 _COMPILED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
@@ -50,7 +54,7 @@ class Deequ:
         self._jvm = _jvm_of(spark)
         self._gateway: Any = spark.sparkContext._gateway
         _require_fitting(self._gateway, spark.version)
-        import_pydeequ()
+        _import_pydeequ()
         self.none = self.java("scala.Option").apply(None)
 
     def __getitem__(self, name: str) -> Any:
@@ -120,12 +124,35 @@ def items_of(sequence: Any) -> list[Any]:
     return [sequence.apply(index) for index in range(sequence.size())]
 
 
-def import_pydeequ() -> None:
-    """Import pydeequ, which raises unless SPARK_VERSION is set; it is set here if nobody has.
+def require_deequ(spark: SparkSession) -> None:
+    """Make sure that Deequ is on the driver's class path, in a build for this Spark, or that this Spark does without.
 
-    Raises MissingDependency if it is not installed or refuses the SPARK_VERSION that somebody set.
+    Raises MissingDependency with the remedy otherwise.
     """
-    os.environ.setdefault("SPARK_VERSION", SPARK_LINE)
+    if is_without_deequ(spark):
+        log.info("%s", deequ_jar.without_jar(line_of(spark.version)))
+    else:
+        Deequ(spark)
+
+
+def is_without_deequ(spark: SparkSession) -> bool:
+    """Whether the session's line of Spark takes Deequ where it is, and has none."""
+    if line_of(spark.version).needs_deequ:
+        return False
+    gateway = getattr(getattr(spark, "sparkContext", None), "_gateway", None)
+    return gateway is None or is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size"))
+
+
+def name_line_to_pydeequ() -> None:
+    """Set SPARK_VERSION, without which pydeequ raises when it is imported, unless somebody has."""
+    import pyspark
+
+    os.environ.setdefault("SPARK_VERSION", line_of(pyspark.__version__).pydeequ)
+
+
+def _import_pydeequ() -> None:
+    """Raises MissingDependency if it is not installed or refuses the SPARK_VERSION that somebody set."""
+    name_line_to_pydeequ()
     try:
         import pydeequ  # noqa: F401
     except ImportError as error:
@@ -134,7 +161,7 @@ def import_pydeequ() -> None:
         ) from error
     except RuntimeError as error:
         raise MissingDependency(
-            f"SPARK_VERSION is {os.environ['SPARK_VERSION']!r}, which pydeequ refuses; write {SPARK_LINE} or leave it unset"
+            f"SPARK_VERSION is {os.environ['SPARK_VERSION']!r}, which pydeequ refuses; leave it unset"
         ) from error
 
 
@@ -143,15 +170,13 @@ def fault_of_version(deequ_version: str | None, spark_version: str) -> str | Non
 
     deequ_version: as its JAR has it, "2.1.0-spark-3.5"; None if the JAR does not say.
     """
-    match = re.match(r"(\d+)\.(\d+)\.(\d+)-spark-(\d+\.\d+)", deequ_version or "")
+    match = re.match(r"\d+\.\d+\.\d+-spark-(\d+\.\d+)", deequ_version or "")
     if match is None:
         return (
             f"the Deequ on the driver's class path has the version {deequ_version!r}, which is unknown here; {_REMEDY}"
         )
-    if not spark_version.startswith(match[4] + "."):
-        return f"Deequ {deequ_version} is built for Spark {match[4]}, and this session runs Spark {spark_version}; {_REMEDY}"
-    if tuple(map(int, match.groups()[:3])) < OLDEST_DEEQU:
-        return f"Deequ {deequ_version} is older than {'.'.join(map(str, OLDEST_DEEQU))}; {_REMEDY}"
+    if not spark_version.startswith(match[1] + "."):
+        return f"Deequ {deequ_version} is built for Spark {match[1]}, and this session runs Spark {spark_version}; {_REMEDY}"
     return None
 
 
@@ -174,10 +199,23 @@ def _require_fitting(gateway: Any, spark_version: str) -> None:
         return
     if is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size")):
         raise MissingDependency(f"Deequ's JAR is not on the driver's class path; {_REMEDY}")
-    fault = fault_of_version(_version_of(gateway.jvm), spark_version)
+    version = _version_of(gateway.jvm)
+    fault = fault_of_version(version, spark_version)
     if fault:
         raise MissingDependency(fault)
+    lacking = [name for name, wanted in PARAMETERS.items() if _parameters_of(gateway.jvm, name) != wanted]
+    if lacking:
+        raise MissingDependency(
+            f"Deequ {version} has another {', '.join(lacking)} than jobs are written for; {_REMEDY}"
+        )
     _FITTING.add(gateway)
+
+
+def _parameters_of(jvm: Any, name: str) -> int:
+    """How many parameters the widest constructor of a class of Deequ's takes."""
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    found = loader.loadClass(f"com.amazon.deequ.analyzers.{name}")
+    return max(int(constructor.getParameterCount()) for constructor in found.getConstructors())
 
 
 def _version_of(jvm: Any) -> str | None:

@@ -17,17 +17,19 @@ from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.s3 import upload_arguments
 from model_monitor.emr.endings import exit_status_of, message_of, without_message
 from model_monitor.emr.faults import told
+from model_monitor.emr.releases import jar_for, line_on
 from model_monitor.emr.requests import request_of
 from model_monitor.emr.runs import Run
 from model_monitor.emr.secrets import refuse_secrets
 from model_monitor.emr.shipment import Shipment
 from model_monitor.errors import BadConfiguration
 from model_monitor.launch.cache import cache_directory
-from model_monitor.launch.deequ_jar import jar_path, provide_jar
+from model_monitor.launch.deequ_jar import jar_path, without_jar
 from model_monitor.launch.layout import Layout
 from model_monitor.launch.package_zip import provide_zip
 from model_monitor.launch.request import Request
 from model_monitor.launch.spark_command import own_settings
+from model_monitor.launch.spark_lines import PINNED
 from model_monitor.launch.spark_options import settings_of
 from model_monitor.launch.target import Bucket, Target
 from model_monitor.runtime.logs import start_logging
@@ -61,11 +63,9 @@ def run(
     output = Bucket.of(config.output_path, "--output-path")
     driver = layout.job_file(request.job, working_directory)
     package = provide_zip(layout.package, cache_directory(environment))
-    jar = None
-    if layout.needs_deequ(driver):
-        jar = provide_jar(environment) if not request.dry_run else jar_path(environment)
-    shipment = Shipment.of(target, driver, package, jar)
     remarks: list[str] = [] if target.environment else [NO_ENVIRONMENT]
+    jar = _jar(request, target, environment, remarks) if layout.needs_deequ(driver) else None
+    shipment = Shipment.of(target, driver, package, jar)
     asked = request_of(
         target,
         shipment,
@@ -83,6 +83,21 @@ def run(
         return ExitStatus.COMPLETED
     with told(target):
         return _run(target, shipment, asked, output, upload_arguments(config.s3_encryption, config.s3_kms_key), pause)
+
+
+def _jar(request: Request, target: Target, environment: Mapping[str, str], remarks: list[str]) -> Path | None:
+    """Deequ's JAR for the Spark that the target has. A dry run asks nobody."""
+    if request.dry_run:
+        remarks.append(f"taken as a release with Spark {PINNED.name}; the start looks it up")
+        return jar_path(environment)
+    with told(target):
+        import boto3
+
+        line = line_on(target, boto3.client(target.kind.value))
+    found = jar_for(line, environment)
+    if found is None:
+        remarks.append(without_jar(line))
+    return found
 
 
 def _run(

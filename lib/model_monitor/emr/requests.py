@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from model_monitor.emr import releases
 from model_monitor.emr.shipment import Shipment
-from model_monitor.launch import deequ_release
-from model_monitor.launch.python_environment import PYTHON
-from model_monitor.launch.spark_options import SparkOption, words_of
+from model_monitor.launch import python_environment
+from model_monitor.launch.spark_options import SparkOption, settings_of, words_of
 from model_monitor.launch.target import Kind, Target
 
 LEFT_OUT = ("--master", "--deploy-mode", "--name", "--properties-file")
@@ -65,7 +66,7 @@ def _spark_words(
     target: Target, shipment: Shipment, settings: Mapping[str, str], options: Sequence[SparkOption]
 ) -> list[str]:
     words = []
-    for key, value in {**settings, **_environment_settings(target.kind, shipment)}.items():
+    for key, value in {**settings, **_python_settings(target.kind, shipment, options)}.items():
         words += ["--conf", f"{key}={value}"]
     ours = {
         "--py-files": [shipment.package.uri],
@@ -75,11 +76,13 @@ def _spark_words(
     return words + words_of(options, ours, LEFT_OUT)
 
 
-def _environment_settings(kind: Kind, shipment: Shipment) -> dict[str, str]:
+def _python_settings(kind: Kind, shipment: Shipment, options: Sequence[SparkOption]) -> dict[str, str]:
+    """Which Python driver and executors take: the environment's, else the release's, unless the user names one."""
     driver = DRIVER_VARIABLES[kind]
-    settings = {f"{driver}.SPARK_VERSION": deequ_release.SPARK_LINE}
+    names = (f"{driver}.PYSPARK_PYTHON", f"{driver}.PYSPARK_DRIVER_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")
     if shipment.environment_uri:
-        settings[f"{driver}.PYSPARK_PYTHON"] = PYTHON
-        settings[f"{driver}.PYSPARK_DRIVER_PYTHON"] = PYTHON
-        settings["spark.executorEnv.PYSPARK_PYTHON"] = PYTHON
-    return settings
+        return dict.fromkeys(names, python_environment.PYTHON)
+    given = settings_of(options, Path("/nonexistent"))
+    if "spark.pyspark.python" in given or any(name in given for name in names):
+        return {}
+    return dict.fromkeys(names, releases.PYTHON)

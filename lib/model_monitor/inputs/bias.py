@@ -139,7 +139,8 @@ def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConf
     if address not in dataset.names and not (address.isdecimal() and int(address) < len(dataset.names)):
         raise BadConfiguration(f"probability_attribute is {address!r}, which is no column of the data")
     position = dataset.names.index(address) if address in dataset.names else int(address)
-    above = (F.col(f"c{position}").cast("double") > F.lit(_threshold(config, analysis))).cast("int")
+    probability = F.expr(f"try_cast(c{position} as double)")
+    above = (probability > F.lit(_threshold(config, analysis))).cast("int")
     features = [F.col(f"c{place}") for place in range(len(dataset.names))]
     rest = [F.col(f"`{name}`") for name in dataset.frame.columns[len(dataset.names) :]]
     frame = dataset.frame.select(*features, above.alias(f"c{len(dataset.names)}"), *rest)

@@ -23,7 +23,7 @@ from pathlib import Path
 from model_monitor.errors import MissingDependency
 from model_monitor.launch.cache import appearing_whole, cache_directory
 from model_monitor.launch.java import Java, find_java
-from model_monitor.launch.spark_home import find_spark_home
+from model_monitor.launch.spark_home import find_spark_home, line_at
 
 OLDEST_JAVA = 17
 """Of the versions that Spark 3.5 runs on, the one whose archives were tried."""
@@ -129,8 +129,9 @@ def main() -> int:
     without it.
     """
     try:
-        java = find_java(os.environ)
-        archive = ClassArchive.of(java, find_spark_home(os.environ), os.environ)
+        spark_home = find_spark_home(os.environ)
+        java = find_java(os.environ, line_at(spark_home))
+        archive = ClassArchive.of(java, spark_home, os.environ)
         if java.major < OLDEST_JAVA:
             raise MissingDependency(
                 f"Java {java.major} makes no archive that Spark's classes go into, Java {OLDEST_JAVA} does"

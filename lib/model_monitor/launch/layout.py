@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.launch.deequ_release import WITHOUT_DEEQU
+from model_monitor.launch.spark_lines import WITHOUT_DEEQU
 
 
 @dataclass(frozen=True)

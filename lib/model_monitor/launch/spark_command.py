@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.launch import deequ_jar, deequ_release, jvm_options, python_environment
+from model_monitor.launch import deequ_jar, jvm_options, python_environment
 from model_monitor.launch.cache import cache_directory
 from model_monitor.launch.class_archive import ClassArchive
 from model_monitor.launch.java import find_java
 from model_monitor.launch.layout import Layout
 from model_monitor.launch.package_zip import provide_zip
 from model_monitor.launch.request import COLUMNS, Request
-from model_monitor.launch.spark_home import find_spark_home
+from model_monitor.launch.spark_home import find_spark_home, line_at
 from model_monitor.launch.spark_options import is_local, read_properties, settings_of, split_options, words_of
 
 LOCAL_DRIVER_MEMORY = "2g"
@@ -58,7 +58,7 @@ def build(request: Request, layout: Layout, environment: Mapping[str, str], work
     """The spark-submit command of a request. Makes the package's zip, and fetches the JAR unless it is a dry run.
 
     Raises BadConfiguration for a job, an option or a settings file that is not there, MissingDependency without Java,
-    Spark 3.5 or the JAR.
+    Spark or the JAR.
     """
     job = layout.job_file(request.job, working_directory)
     words = [str(job), *request.job_arguments]
@@ -114,8 +114,12 @@ def _submission(
     for key, value in own.items():
         command += ["--conf", f"{key}={value}"]
 
+    line = line_at(spark_home)
     if with_deequ and "deequ" not in settings.get("spark.jars", "") + settings.get("spark.jars.packages", ""):
-        ours["--jars"] = [str(_jar(request, environment, remarks))]
+        if deequ_jar.is_had(environment, line):
+            ours["--jars"] = [str(_jar(request, environment, remarks))]
+        else:
+            remarks.append(deequ_jar.without_jar(line))
     command += words_of(request.options, ours, left_out=["--master"])
     variables = _variables(layout, spark_home, settings, environment)
     return Submission([*command, *job], variables, remarks)
@@ -160,19 +164,15 @@ def _jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -
     if request.dry_run:
         remarks.append(f"{path} is not there yet; it is fetched when the job is started")
         return path
-    sys.stderr.write(f"fetching Deequ's JAR, {deequ_release.COORDINATE}, once (2 MB)\n")
+    sys.stderr.write(f"fetching Deequ's JAR, {deequ_jar.ARTIFACT.coordinate}, once (2 MB)\n")
     return deequ_jar.provide_jar(environment)
 
 
 def _variables(
     layout: Layout, spark_home: Path, settings: Mapping[str, str], environment: Mapping[str, str]
 ) -> dict[str, str]:
-    java = find_java(environment)
-    variables = {
-        "SPARK_HOME": str(spark_home),
-        "JAVA_HOME": str(java.home),
-        "SPARK_VERSION": deequ_release.SPARK_LINE,
-    }
+    java = find_java(environment, line_at(spark_home))
+    variables = {"SPARK_HOME": str(spark_home), "JAVA_HOME": str(java.home)}
     options = jvm_options.jvm_options(
         ClassArchive.of(java, spark_home, environment),
         (layout.conf / "log4j2.properties").absolute(),

@@ -48,7 +48,7 @@ def chosen_ids(session: Session, files: Sequence[str], wanted: ToLabel) -> list[
     known = lines.select(F.from_json(LINE, "id string, score string").alias("known")).select("known.*")
     waiting = known.groupBy("id").agg(F.max("score").alias("score"))
     scored = waiting.select("id", F.expr("try_cast(score as double)").alias("score"))
-    binned = scored.withColumn("bin", F.format_string(DIGITS, "score").cast("double"))
+    binned = scored.withColumn("bin", F.when(F.isnotnull("score"), F.format_string(DIGITS, "score").cast("double")))
     counts = {row["bin"]: row["count"] for row in binned.groupBy("bin").count().collect()}  # bounded by the digits
     if not counts:
         return []

@@ -103,7 +103,7 @@ def run_baseline(
     BadConfiguration
         If the format can't be told, or the checks don't fit the data.
     MissingDependency
-        If Java, Spark 3.5 or Deequ's JAR is absent.
+        If Java, Spark or Deequ's JAR is absent.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def run_monitoring(
     BadConfiguration
         If the format can't be told, or the checks don't fit the data.
     MissingDependency
-        If Java, Spark 3.5 or Deequ's JAR is absent.
+        If Java, Spark or Deequ's JAR is absent.
 
     Examples
     --------

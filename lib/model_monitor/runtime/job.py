@@ -34,17 +34,13 @@ from model_monitor.configuration.options import read_switch
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.s3 import encryption_settings
 from model_monitor.configuration.sources import Sources
+from model_monitor.deequ.jvm import require_deequ
 from model_monitor.engine.application import LOG_VALUES, Application, running_session
 from model_monitor.engine.partitions import MAX_RECORD_SIZE
-from model_monitor.launch.deequ_release import WITHOUT_DEEQU
+from model_monitor.launch.spark_lines import WITHOUT_DEEQU
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.logs import start_logging
-from model_monitor.runtime.session import (
-    require_deequ,
-    session_within,
-    start_session,
-    stop_session,
-)
+from model_monitor.runtime.session import session_within, start_session, stop_session
 from model_monitor.runtime.standalone import MasterWatch
 from model_monitor.runtime.status import ExitStatus, failed, is_container, message_path, write_message
 from model_monitor.runtime.time_limit import OutOfTime, TimeLimit

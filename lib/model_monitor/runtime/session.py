@@ -15,12 +15,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_monitor.deequ.jvm import Deequ
+from model_monitor.deequ.jvm import name_line_to_pydeequ
 from model_monitor.engine.application import Application, connect_to_jvm, running_session
 from model_monitor.engine.hadoop import open_s3_paths, without_checksum_files
 from model_monitor.engine.workers import worker_settings
 from model_monitor.errors import BadConfiguration
-from model_monitor.launch.deequ_release import SPARK_LINE
 from model_monitor.launch.layout import Layout
 from model_monitor.launch.spark_command import SHELL, shell_variables
 from model_monitor.launch.spark_options import read_properties
@@ -62,7 +61,7 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     settings: those that the job was told to make, beside the ones above.
     Raises ClusterGone if the master of a standalone cluster doesn't answer.
     """
-    os.environ.setdefault("SPARK_VERSION", SPARK_LINE)  # PyDeequ's import asks for it
+    name_line_to_pydeequ()
     from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
@@ -140,7 +139,7 @@ def local_session() -> SparkSession:
     Raises
     ------
     MissingDependency
-        If Java, Spark 3.5 or Deequ's JAR can't be had.
+        If Java, Spark or Deequ's JAR can't be had.
     BadConfiguration
         If the options can't be read.
 
@@ -151,7 +150,7 @@ def local_session() -> SparkSession:
     >>> spark.range(3).count()
     3
     """
-    os.environ.setdefault("SPARK_VERSION", SPARK_LINE)  # for the caller's own import of PyDeequ
+    name_line_to_pydeequ()
     running = running_session()
     if running is not None:
         return running
@@ -194,11 +193,3 @@ def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]
 def stop_session(spark: SparkSession) -> None:
     """Stop Spark; no thread that it left keeps the process alive."""
     Application(spark).stop()
-
-
-def require_deequ(spark: SparkSession) -> None:
-    """Make sure that Deequ is on the driver's class path, in a build for this Spark.
-
-    Raises MissingDependency with the remedy otherwise.
-    """
-    Deequ(spark)

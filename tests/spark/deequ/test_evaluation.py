@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.spark_lines import on_spark_3, on_spark_4
 
 from model_monitor.deequ.evaluation import METRIC_FIELDS, evaluate
 from model_monitor.deequ.jvm import Deequ, fault_of_version
@@ -216,7 +217,7 @@ def test_quantiles_of_a_sketch_that_kept_everything_are_exact(spark):
         pytest.param(
             "2.1.0-spark-3.5", "4.0.1", "is built for Spark 3.5, and this session runs Spark 4.0.1", id="Spark 4"
         ),
-        pytest.param("2.0.7-spark-3.5", "3.5.9", "is older than 2.1.0", id="older"),
+        pytest.param("2.0.15-spark-4.0", "4.0.2", None, id="of Spark 4"),
         pytest.param(None, "3.5.9", "has the version None, which is unknown here", id="says nothing"),
     ],
 )
@@ -243,6 +244,7 @@ except MissingDependency as error:
 """
 
 
+@on_spark_3("metrics are the states' own where there is no Deequ")
 def test_a_missing_jar_is_one_sentence_with_the_remedy():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     environment.pop("PYSPARK_GATEWAY_PORT", None)
@@ -256,11 +258,25 @@ def test_a_missing_jar_is_one_sentence_with_the_remedy():
     )
 
 
+@on_spark_4("a job needs Deequ")
+def test_without_a_jar_the_metrics_are_the_states_own():
+    program = WITHOUT_JAR.replace("evaluate(spark, Profile())", "print('GIVEN', evaluate(spark, Profile()))")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment.pop("PYSPARK_GATEWAY_PORT", None)
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, env=environment, check=True
+    )
+
+    assert "GIVEN {}" in answer.stdout.splitlines()
+
+
 def test_a_session_without_a_jvm_is_refused():
     class Connected:
         @property
         def _jvm(self):
             raise AttributeError("[JVM_ATTRIBUTE_NOT_SUPPORTED]")
+
+        version = "3.5.9"
 
     with pytest.raises(MissingDependency, match="a Spark Connect session has none"):
         evaluate(Connected(), Profile())

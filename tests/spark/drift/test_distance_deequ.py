@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.spark_lines import on_spark_3
 
 from model_monitor.drift import NumericDistribution, compare_categorical, compare_numeric
 
@@ -90,6 +91,7 @@ def levels_in(blob: bytes) -> list[np.ndarray]:
     return levels
 
 
+@on_spark_3("Deequ 2.0.15 loses equal items of a sketch in Distance")
 @pytest.mark.parametrize(("method", "is_simple"), [("Simple", True), ("Robust", False)])  # the flag is inverted
 @pytest.mark.parametrize(("baseline", "current"), NUMERIC.values(), ids=NUMERIC)
 def test_numeric_distances_are_deequs(spark, deequs, sketched, baseline, current, method, is_simple):

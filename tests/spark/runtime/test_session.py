@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.spark_lines import on_spark_3
 
 from model_monitor.engine.processor import VARIABLE
 from model_monitor.launch.deequ_jar import provide_jar
@@ -202,6 +203,7 @@ def test_many_files_are_opened_without_the_settings_of_yarn(usual):
     assert found["settings of many"] == [0, found["settings of few"][1]]
 
 
+@on_spark_3("PySpark wants no distutils any more")
 @pytest.mark.skipif(
     sys.version_info >= (3, 12), reason="from 3.12 on only setuptools has the distutils that PySpark wants"
 )

@@ -12,9 +12,9 @@ from model_monitor.states.text_hashing import xxhash64_of_texts
 NUMBERS = {
     "boolean": "id % 3 = 0",
     "tinyint": "cast(id % 256 - 128 as tinyint)",
-    "smallint": "cast(id * 7 - 32768 as smallint)",
+    "smallint": "cast(id * 6 - 32768 as smallint)",
     "int": "cast(id * 429497 - 2147483648 as int)",
-    "bigint": "id * 1844674407370955 - 9223372036854775807",
+    "bigint": "(id - 5000) * 1844674407370955",
     "float": "cast(randn(3) as float)",
     "double": "randn(3) * exp(100 * randn(4))",
     "date": "date_add(date'1969-06-01', cast(id as int))",

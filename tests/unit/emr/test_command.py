@@ -12,9 +12,11 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
 from tests.unit.emr.conftest import FLAGS
 
+from model_monitor.emr.command import run
 from model_monitor.emr.faults import AwsRefused
 from model_monitor.emr.runs import RunFailed
 from model_monitor.errors import BadConfiguration
+from model_monitor.launch.request import read_request
 
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
 DONE = "Completed: Job completed successfully with no violations."
@@ -105,7 +107,6 @@ def test_a_step_runs_the_shipped_files_in_cluster_mode(aws, cluster, submit, tmp
     assert words[words.index("--executor-cores") + 1] == "4"
     assert settings["spark.yarn.maxAppAttempts"] == "1"
     assert settings["spark.executor.memoryOverhead"] == "1104m", "384 + 4 workers of 140 + 0.2 x 200 MB"
-    assert settings["spark.yarn.appMasterEnv.SPARK_VERSION"] == "3.5"
     assert settings["spark.executorEnv.PYSPARK_PYTHON"] == "./environment/bin/python"
     archive = words[words.index("--archives") + 1]
     assert archive.endswith("/environment.tar.gz#environment")
@@ -134,8 +135,49 @@ def test_a_serverless_job_run_says_the_same(aws, application, submit):
     assert driver["entryPoint"].startswith("s3://team/packages/")
     assert driver["entryPoint"].endswith("/baseline.py")
     assert "spark.executor.memory=4g" in words
-    assert "spark.emr-serverless.driverEnv.SPARK_VERSION=3.5" in words
+    assert "spark.emr-serverless.driverEnv.PYSPARK_PYTHON=python3.11" in words, "EMR 7's python3 is 3.9"
     assert not {"--master", "--deploy-mode", "--name"} & set(words), "EMR Serverless takes none of them"
+
+
+@pytest.mark.parametrize("setting", ["spark.pyspark.python", "spark.executorEnv.PYSPARK_PYTHON"])
+def test_a_python_that_the_user_names_is_taken(aws, application, submit, setting):
+    leave_message(aws, DONE)
+    submit(*on_application(application), "--conf", f"{setting}=/opt/python")
+
+    [run_] = aws("emr-serverless").list_job_runs(applicationId=application)["jobRuns"]
+    job = aws("emr-serverless").get_job_run(applicationId=application, jobRunId=run_["id"])["jobRun"]
+    assert "python3.11" not in job["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"]
+
+
+@pytest.mark.parametrize(("chosen", "shipped"), [(None, 2), ("deequ_2.13.jar", 3)])
+def test_a_release_with_spark_4_gets_the_users_jar_or_none(aws, submit, clone, tmp_path, monkeypatch, chosen, shipped):
+    machines = {"InstanceCount": 1, "MasterInstanceType": "m5.xlarge", "KeepJobFlowAliveWhenNoSteps": True}
+    roles = {"JobFlowRole": "EMR_EC2", "ServiceRole": "EMR"}
+    of_spark_4 = aws("emr").run_job_flow(Name="d", ReleaseLabel="emr-spark-8.0.0", Instances=machines, **roles)[
+        "JobFlowId"
+    ]
+    environment = {"MODEL_MONITOR_CACHE": str(tmp_path / "cache")}
+    if chosen:
+        (tmp_path / chosen).write_bytes(b"a JAR")
+        environment["MODEL_MONITOR_DEEQU_JAR"] = str(tmp_path / chosen)
+    request = read_request([*on_cluster(of_spark_4), "--no-wait", "baseline", *FLAGS])
+
+    assert run(request, request.target, clone, environment, tmp_path) == 0
+
+    keys = [each["Key"] for each in aws("s3").list_objects_v2(Bucket="team", Prefix="packages/")["Contents"]]
+    assert len(keys) == shipped, "driver, package, and the JAR if there is one"
+    assert not [key for key in keys if "3.5" in key]
+
+
+def test_a_release_that_jobs_dont_run_on_is_told_before_anything_is_uploaded(aws, submit):
+    given = {"name": "c", "releaseLabel": "emr-6.15.0", "type": "SPARK", "clientToken": "v"}
+    application = aws("emr-serverless").create_application(**given)["applicationId"]
+
+    with pytest.raises(
+        BadConfiguration, match=r"has the release 'emr-6\.15\.0'; jobs run on emr-7\.x and emr-spark-8\.x"
+    ):
+        submit(*on_application(application))
+    assert "Contents" not in aws("s3").list_objects_v2(Bucket="team")
 
 
 def test_files_that_lie_there_are_not_uploaded_again(aws, cluster, submit):

@@ -19,6 +19,8 @@ ACTIONS = {
     ("s3", "GetObject"): {"s3:GetObject"},
     ("s3", "PutObject"): {"s3:PutObject"},
     ("emr", "AddJobFlowSteps"): {"elasticmapreduce:AddJobFlowSteps"},
+    ("emr", "DescribeCluster"): {"elasticmapreduce:DescribeCluster"},
+    ("emr-serverless", "GetApplication"): {"emr-serverless:GetApplication"},
     ("emr", "DescribeStep"): {"elasticmapreduce:DescribeStep"},
     ("emr-serverless", "StartJobRun"): {"emr-serverless:StartJobRun", "iam:PassRole"},
     ("emr-serverless", "GetJobRun"): {"emr-serverless:GetJobRun"},

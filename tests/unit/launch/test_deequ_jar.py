@@ -39,7 +39,7 @@ def known(monkeypatch):
     monkeypatch.setattr(deequ_jar, "ARTIFACT", artifact)
 
 
-WRITE = f'printf "%s" "the jar" > "$(dirname "$out")/{deequ_jar.FILE_NAME}"'
+WRITE = f'printf "%s" "the jar" > "$(dirname "$out")/{deequ_jar.ARTIFACT.file_name}"'
 
 
 @pytest.mark.usefixtures("known")
@@ -64,7 +64,7 @@ def test_a_fetched_file_with_another_check_sum_is_not_kept(tmp_path):
 
 
 def test_a_cached_file_that_was_damaged_is_told(tmp_path):
-    jar = tmp_path / "jars" / deequ_jar.FILE_NAME
+    jar = tmp_path / "jars" / deequ_jar.ARTIFACT.file_name
     jar.parent.mkdir()
     jar.write_bytes(b"half")
 
@@ -76,17 +76,17 @@ def test_a_cached_file_that_was_damaged_is_told(tmp_path):
 def test_a_mirror_is_asked_in_place_of_java(tmp_path):
     place = tmp_path / "mirror" / "com/amazon/deequ/deequ/2.1.0-spark-3.5"  # Maven, "Repository Layout - Final"
     place.mkdir(parents=True)
-    (place / deequ_jar.FILE_NAME).write_bytes(b"the jar")
+    (place / deequ_jar.ARTIFACT.file_name).write_bytes(b"the jar")
     environment = {"MODEL_MONITOR_CACHE": str(tmp_path), maven.MIRROR: (tmp_path / "mirror").as_uri() + "/"}
 
-    assert deequ_jar.provide_jar(environment) == tmp_path / "jars" / deequ_jar.FILE_NAME
+    assert deequ_jar.provide_jar(environment) == tmp_path / "jars" / deequ_jar.ARTIFACT.file_name
     assert deequ_jar.provide_jar(environment).read_bytes() == b"the jar"
 
 
 def test_a_mirrors_file_with_another_check_sum_is_not_kept(tmp_path):
     place = tmp_path / "mirror" / "com/amazon/deequ/deequ/2.1.0-spark-3.5"
     place.mkdir(parents=True)
-    (place / deequ_jar.FILE_NAME).write_bytes(b"another jar")
+    (place / deequ_jar.ARTIFACT.file_name).write_bytes(b"another jar")
 
     with pytest.raises(MissingDependency, match=r"SHA-256 is [0-9a-f]{64}, it has to be ab902814dec5"):
         deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), maven.MIRROR: (tmp_path / "mirror").as_uri()})

@@ -94,7 +94,6 @@ def test_a_local_run_of_a_clone_word_for_word(clone, environment, tmp_path):
     assert submission.variables == {
         "SPARK_HOME": f"{tmp_path}/spark",
         "JAVA_HOME": f"{tmp_path}/jdk",
-        "SPARK_VERSION": "3.5",
         **DISTUTILS,
         "SPARK_SUBMIT_OPTS": f"-Dlog4j2.configurationFile=file://{tmp_path}/my%20clone/conf/log4j2.properties "
         "-XX:+UseParallelGC",
@@ -340,10 +339,21 @@ def test_what_no_cluster_does_is_told_before_it_is_started(clone, environment, w
 
 def test_another_line_of_spark_is_refused(environment, tmp_path):
     (tmp_path / "spark" / "jars" / "spark-core_2.12-3.5.9.jar").rename(
-        tmp_path / "spark/jars/spark-core_2.13-4.0.1.jar"
+        tmp_path / "spark/jars/spark-core_2.13-4.2.0.jar"
     )
 
-    with pytest.raises(MissingDependency, match=r"is Spark 4\.0, Deequ's JAR is for Spark 3\.5; unset SPARK_HOME"):
+    with pytest.raises(MissingDependency, match=r"Spark 4\.2 is not supported; jobs run on Spark 3\.5, 4\.0, 4\.1"):
+        find_spark_home(environment)
+
+
+def test_another_scala_is_refused(environment, tmp_path):
+    (tmp_path / "spark" / "jars" / "spark-core_2.12-3.5.9.jar").rename(
+        tmp_path / "spark/jars/spark-core_2.13-3.5.9.jar"
+    )
+
+    with pytest.raises(
+        MissingDependency, match=r"Spark 3\.5 is built with Scala 2\.13, jobs run on the one with Scala 2\.12"
+    ):
         find_spark_home(environment)
 
 

@@ -1,0 +1,19 @@
+"""Tests that hold for some lines of Spark only, each with its reason; `grep -rn "on_spark_" tests` lists them."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import pytest
+
+ON_THREE = version("pyspark").startswith("3.")
+
+
+def on_spark_3(reason: str) -> pytest.MarkDecorator:
+    """reason: why it doesn't hold on Spark 4."""
+    return pytest.mark.skipif(not ON_THREE, reason=f"Spark 4: {reason}")
+
+
+def on_spark_4(reason: str) -> pytest.MarkDecorator:
+    """reason: why it doesn't hold on Spark 3.5."""
+    return pytest.mark.skipif(ON_THREE, reason=f"Spark 3.5: {reason}")
