@@ -13,10 +13,12 @@ from model_monitor.airflow.flags import without_secrets, words_of
 from model_monitor.airflow.places import JobCall, Place
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.launch.cache import cache_directory
-from model_monitor.launch.deequ_jar import provide_jar
+from model_monitor.launch.deequ_jar import is_had, provide_jar
 from model_monitor.launch.layout import Layout
 from model_monitor.launch.package_zip import provide_zip
 from model_monitor.launch.spark_command import own_settings
+from model_monitor.launch.spark_home import line_at
+from model_monitor.launch.spark_lines import PINNED
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ SIZED_AS_ON = "yarn"
 class SparkConnection(Place):
     """Spark by a connection, which has master, deploy mode, queue, keytab.
 
-    spark_home: of the spark-submit to use, None for the one of the PATH; its Spark has to be 3.5. python: the interpreter of
+    spark_home: of the spark-submit to use, None for the one of the PATH; taken for a Spark 3.5. python: the interpreter of
     driver and executors. columns: how wide the data is, which sizes the executors' memory. conf: Spark's settings, above ours.
     hook: further arguments of the provider's SparkSubmitHook, such as executor_memory or archives.
     """
@@ -53,6 +55,7 @@ class SparkConnection(Place):
                 "instead"
             )
         layout = Layout.here()
+        line = line_at(Path(self.spark_home)) if self.spark_home else PINNED
         driver = layout.job_file(call.job, layout.root)
         plain, secret = without_secrets(call.flags)
         remarks: list[str] = []
@@ -64,7 +67,9 @@ class SparkConnection(Place):
                 "name": call.name,
                 "conf": settings,
                 "py_files": str(provide_zip(layout.package, cache_directory(os.environ))),
-                "jars": str(provide_jar(os.environ)) if layout.needs_deequ(driver) else None,
+                "jars": str(provide_jar(os.environ))
+                if layout.needs_deequ(driver) and is_had(os.environ, line)
+                else None,
                 "application_args": words_of(plain),
                 "env_vars": {**python, **secret},
                 "spark_binary": str(Path(self.spark_home) / "bin" / "spark-submit") if self.spark_home else None,
