@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "model_quality": {"errors", "registry", "documents", "states", "drift", "runs/protocol", "runs/judging"},
     "bias": {"errors", "registry", "documents", "states", "runs/protocol", "runs/judging"},
+    "explainability": {"errors", "registry", "documents", "states", "runs/protocol", "runs/judging"},
     "records": {"errors", "states"},
     "engine": {"errors", "states", "storage", "launch", "records"},
     "profiling": {"errors", "states", "engine"},

@@ -19,6 +19,8 @@ ON_EXECUTORS = (
     "engine/worker",
     "engine/state_rows",
     "engine/tables",
+    "explainability/kernel",
+    "explainability/partial_dependence",
     "profiling/partition",
     "profiling/block",
     "profiling/gathering",

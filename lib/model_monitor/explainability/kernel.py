@@ -1,0 +1,180 @@
+"""Kernel SHAP of many rows at once: synthetic rows of all of them in one buffer, one call of the model for each full buffer.
+
+A row plays with the features in which it differs from the baseline; the others have the value 0. What comes out for a row does
+not depend on the rows beside it, as long as the model's answers don't. Pure; runs on executors.
+
+Source: E3.1; E3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_monitor.errors import BadInput
+from model_monitor.explainability.coalitions import Design, Designs
+
+Cells = NDArray[np.generic]  # shape (rows, features): doubles, or objects with None where nothing is
+Answers = NDArray[np.float64]  # shape (rows, outputs)
+
+BUFFER_ROWS = 100_000
+BUFFER_BYTES = 64 * 2**20
+CLIP = 1e-12
+"""As near to 0 and 1 as a probability may come before it has log-odds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attributed:
+    """Local values of rows, shape (rows, outputs, features), and how many rows had all coalitions tried."""
+
+    values: NDArray[np.float64]
+    exact: int
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What rows are explained with.
+
+    predict: the model's answers to rows. baseline: the rows that stand for a feature's absence. samples, seed: of the designs.
+    with_logit: whether attributions are of log-odds.
+    """
+
+    predict: Callable[[Cells], Answers]
+    baseline: Cells
+    samples: int
+    seed: int = 0
+    with_logit: bool = False
+
+    @cached_property
+    def designs(self) -> Designs:
+        return Designs(self.samples, self.seed)
+
+    @cached_property
+    def expected(self) -> NDArray[np.float64]:
+        """What nobody's coalition is worth: the mean answer to the baseline rows behind the link, shape (outputs,)."""
+        return self._linked(self.predict(self.baseline).mean(axis=0))
+
+    def explained(self, rows: Cells) -> Attributed:
+        """The attributions of all features of some rows.
+
+        Raises BadInput if log-odds are wanted of answers outside of 0 to 1.
+        """
+        totals = self._linked(self.predict(rows)) - self.expected
+        differs = np.any([_differs(rows, other) for other in self.baseline], axis=0)
+        values = np.zeros((len(rows), len(self.expected), rows.shape[1]))
+        waiting: list[_Piece] = []
+        size = 0
+        for piece in self._pieces(differs):
+            if size + piece.size(self.baseline) > self._room and waiting:
+                self._play(rows, waiting, values)
+                waiting, size = [], 0
+            waiting.append(piece)
+            size += piece.size(self.baseline)
+        self._play(rows, waiting, values)
+        players = differs.sum(axis=1)
+        for count in np.unique(players[players > 0]):
+            of_all = self.designs.of(int(count)).of_all
+            alike = np.flatnonzero(players == count)
+            places = np.nonzero(differs[alike])[1].reshape(len(alike), -1)
+            shares = totals[alike][:, :, None] * of_all
+            values[alike[:, None], :, places] += shares.transpose(0, 2, 1)
+        exact = sum(int((players == count).sum()) for count in np.unique(players) if self._is_exact(int(count)))
+        return Attributed(values, exact)
+
+    def _is_exact(self, players: int) -> bool:
+        return players < 2 or 2**players - 2 <= self.samples
+
+    @property
+    def _room(self) -> int:
+        """Synthetic rows of a buffer."""
+        return max(1, min(BUFFER_ROWS, BUFFER_BYTES // (8 * max(1, self.baseline.shape[1]))))
+
+    def _pieces(self, differs: NDArray[np.bool_]) -> Iterator[_Piece]:
+        """Rows that differ in the same features together, those of few features first; cut where a buffer is full.
+
+        A row that needs more than a buffer is cut between its coalitions, at the same places whatever stands beside it.
+        """
+        packed = np.hstack(
+            [differs.sum(axis=1).astype(">u4").view(np.uint8).reshape(-1, 4), np.packbits(differs, axis=1)]
+        )
+        place = np.unique(packed, axis=0, return_inverse=True)[1].reshape(-1)
+        order = np.argsort(place, kind="stable")
+        for rows in filter(len, np.split(order, np.cumsum(np.bincount(place))[:-1])):
+            columns = np.flatnonzero(differs[rows[0]])
+            if len(columns) < 2:
+                continue
+            design = self.designs.of(len(columns))
+            coalitions = len(design.masks)
+            at_once = max(1, self._room // len(self.baseline))
+            if coalitions > at_once:
+                for row in rows:
+                    for start in range(0, coalitions, at_once):
+                        yield _Piece(np.array([row]), columns, design, start, min(start + at_once, coalitions))
+                continue
+            step = max(1, at_once // coalitions)
+            for start in range(0, len(rows), step):
+                yield _Piece(rows[start : start + step], columns, design, 0, coalitions)
+
+    def _play(self, rows: Cells, pieces: list[_Piece], values: NDArray[np.float64]) -> None:
+        """Add to the values what the coalitions of some pieces are worth. One call of the model."""
+        if not pieces:
+            return
+        synthetic = np.concatenate([piece.synthetic(rows, self.baseline) for piece in pieces])
+        answers = self.predict(synthetic)
+        answers = answers.reshape(-1, len(self.baseline), answers.shape[1]).mean(axis=1)
+        worth = self._linked(answers) - self.expected
+        start = 0
+        for piece in pieces:
+            end = start + len(piece.rows) * (piece.stop - piece.start)
+            piece.add(worth[start:end], values)
+            start = end
+
+    def _linked(self, answers: Answers) -> Answers:
+        if not self.with_logit:
+            return answers
+        if answers.size and not (answers.min() >= 0 and answers.max() <= 1):
+            raise BadInput(
+                "use_logit asks for probabilities, and the model's answers lie outside of 0 to 1; leave use_logit out"
+            )
+        inside = np.clip(answers, CLIP, 1 - CLIP)
+        return np.log(inside / (1 - inside))
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Rows that play with the same columns, and the coalitions of a design that they play here."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    design: Design
+    start: int
+    stop: int
+
+    def size(self, baseline: Cells) -> int:
+        return len(self.rows) * (self.stop - self.start) * len(baseline)
+
+    def synthetic(self, rows: Cells, baseline: Cells) -> Cells:
+        """Each row with the baseline's cells where a coalition lacks a player: by row, by coalition, by baseline row."""
+        absent = np.zeros((self.stop - self.start, rows.shape[1]), bool)
+        absent[:, self.columns] = ~self.design.masks[self.start : self.stop]
+        filled = np.where(absent[None, :, None, :], baseline[None, None], rows[self.rows][:, None, None, :])
+        return filled.reshape(-1, rows.shape[1])
+
+    def add(self, worth: Answers, values: NDArray[np.float64]) -> None:
+        """Each row by itself, so that a row's sums are made in one way whatever is beside it."""
+        of_coalitions = self.design.of_coalitions[:, self.start : self.stop]
+        by_row = worth.reshape(len(self.rows), self.stop - self.start, -1)
+        found = np.matmul(of_coalitions, by_row)  # rows, players, outputs
+        values[self.rows[:, None], :, self.columns[None, :]] += found
+
+
+def _differs(rows: Cells, other: Cells) -> NDArray[np.bool_]:
+    """Where cells are not those of another row; a missing cell is like a missing one."""
+    apart: NDArray[np.bool_] = np.asarray(rows != other, dtype=bool)
+    if rows.dtype == np.float64:
+        apart &= ~(np.isnan(rows) & np.isnan(other))
+    return apart
