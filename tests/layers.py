@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schedules": {"errors"},
     "launch": {"errors"},
     "storage": {"errors"},
+    "predictors": {"errors", "registry"},
     "states": {"errors", "registry"},
     "drift": {"errors", "registry", "states"},
     "verdicts": {"drift"},

@@ -21,6 +21,7 @@ ON_EXECUTORS = (
     "engine/tables",
     "explainability/kernel",
     "explainability/partial_dependence",
+    "predictors/loading",
     "profiling/partition",
     "profiling/block",
     "profiling/gathering",

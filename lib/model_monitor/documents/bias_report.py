@@ -8,14 +8,14 @@ Source: B3; C7.3, C7.4; G21, G22 and G23.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
 
-from model_monitor.documents.document import Document, Section
+from model_monitor.documents.clarify_document import ClarifyDocument
+from model_monitor.documents.document import Section
 from model_monitor.documents.values import Expected, Name
 
 INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
@@ -36,14 +36,6 @@ MetricNumber = Annotated[
     BeforeValidator(_metric_value),
     Expected('a number, "Infinity", "-Infinity", or null if it is not defined'),
 ]
-
-
-class ClarifyDocument(Document):
-    """A file that the service's Clarify container writes."""
-
-    def to_json(self) -> str:
-        """The file's text, as Python's json module writes it with an indent of 4."""
-        return json.dumps(self.plain(), indent=4, allow_nan=False)
 
 
 class BiasMetric(Section):

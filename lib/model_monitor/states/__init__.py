@@ -13,6 +13,7 @@ from typing import cast
 
 from model_monitor.registry import import_all
 from model_monitor.states import columns
+from model_monitor.states.attributions import Attributions, AttributionsBuilder
 from model_monitor.states.blocks import BlockSums
 from model_monitor.states.confusion import ConfusionCounts
 from model_monitor.states.contingency import Contingency
@@ -38,6 +39,8 @@ __all__ = [
     "sum_of",
     "Profile",
     "Contingency",
+    "Attributions",
+    "AttributionsBuilder",
     "FeatureProfile",
     "ColumnType",
     "DataTypeCounts",

@@ -17,6 +17,8 @@ import pytest
 from model_monitor.errors import BadState
 from model_monitor.states import (
     STATES,
+    Attributions,
+    AttributionsBuilder,
     BlockSums,
     ColumnType,
     ConfusionCounts,
@@ -150,6 +152,14 @@ def contingency_of(rows: np.ndarray) -> Contingency:
     return Contingency((table,), (ColumnFacts(kinds, min(numbers), max(numbers), 1, None),), "a plan")
 
 
+def attributions_of(rows: np.ndarray) -> Attributions:
+    numbers = finite(rows)
+    builder = AttributionsBuilder(("Day Mins", "ключ"), ("label0",), "mean_abs", "Day Mins,ключ\r\n", np.array([0.25]))
+    values = np.stack([numbers, numbers / 2], axis=1)[:, None, :]
+    builder.update(values, np.abs(numbers).astype(np.uint64), exact=len(numbers))
+    return builder.state()
+
+
 def feature_of(rows: np.ndarray, name: str = "Day Mins") -> FeatureProfile:
     states = [data_types_of(rows), moments_of(rows), kll_of(rows), distinct_of(rows), frequencies_of(rows)]
     return FeatureProfile.of(name, ColumnType.TEXT, states)
@@ -194,6 +204,7 @@ CASES = {
         Outcomes.zero(OutcomePlan(ProblemType.REGRESSION)),
     ),
     "contingency": Case(contingency_of, Contingency(), Contingency(({(1, 0, None, None): 1},), plan="another")),
+    "attributions": Case(attributions_of, Attributions(), Attributions(("other",), ("label0",))),
     "feature": Case(feature_of, FeatureProfile("Day Mins"), FeatureProfile("Eve Mins")),
     "profile": Case(profile_of, Profile(), Profile(1, (FeatureProfile("c"),))),
 }

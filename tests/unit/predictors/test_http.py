@@ -1,0 +1,123 @@
+"""A model behind an address: a real server on this machine that answers well, late, half, or not at all."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.servers import http_server
+
+from model_monitor.errors import BadInput
+from model_monitor.predictors.http import TRIES, Endpoint
+
+FRAME = pd.DataFrame({"a": np.arange(2500.0), "b": 0.5})
+
+
+def scoring(handler):
+    """Answers CSV: for each line the sum of its numbers."""
+    lines = handler.server.requests[-1][2].decode().splitlines()
+    reply(handler, "".join(f"{sum(map(float, line.split(',')))}\n" for line in lines))
+
+
+def reply(handler, text, *, announced=None, status=200):
+    body = text.encode()
+    handler.send_response(status)
+    handler.send_header("Content-Length", str(len(body) if announced is None else announced))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def endpoint(server, **members):
+    return Endpoint(f"{server.url}/invocations?token=secret", members, waits=0, reads=0.3)
+
+
+def test_rows_are_sent_by_the_thousand_and_scored_in_their_order():
+    with http_server(scoring) as server:
+        scores = endpoint(server).predict(FRAME)
+
+    np.testing.assert_array_equal(scores[:, 0], FRAME["a"] + 0.5)
+    assert [len(body.splitlines()) for _, _, body in server.requests] == [1000, 1000, 500]
+    assert server.requests[0][1]["Content-Type"] == "text/csv"
+
+
+def half(handler):
+    reply(handler, "1\n", announced=1000)
+    handler.close_connection = True
+
+
+def late(handler):
+    time.sleep(0.6)
+
+
+@pytest.mark.parametrize("fault", [429, 500, 503, 408, half, late], ids=str)
+def test_what_may_pass_is_tried_again(fault):
+    with http_server(fault, fault, scoring) as server:
+        scores = endpoint(server).predict(FRAME[:2])
+
+    assert scores.tolist() == [[0.5], [1.5]]
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [(500, "status 500"), (429, "status 429"), (half, "ProtocolError")], ids=str
+)
+def test_what_does_not_pass_ends_after_five_tries_and_says_so_without_the_query(fault, told):
+    with (
+        http_server(fault) as server,
+        pytest.raises(BadInput, match=rf"did not answer in 5 tries \({told}\)") as raised,
+    ):
+        endpoint(server).predict(FRAME[:2])
+
+    assert len(server.requests) == TRIES
+    assert "secret" not in str(raised.value)
+
+
+def test_nobody_there_is_one_sentence():
+    with http_server(200) as server:
+        gone = endpoint(server)
+
+    with pytest.raises(BadInput, match="did not answer in 5 tries"):
+        gone.predict(FRAME[:1])
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 302])
+def test_a_refusal_is_not_tried_again(status):
+    with http_server(status) as server, pytest.raises(BadInput, match=f"answered with status {status}"):
+        endpoint(server).predict(FRAME[:2])
+
+    assert len(server.requests) == 1
+
+
+def picky(handler):
+    """Takes at most 300 rows."""
+    if len(handler.server.requests[-1][2].splitlines()) > 300:
+        reply(handler, "", status=413)
+    else:
+        scoring(handler)
+
+
+def test_a_request_that_is_too_large_is_halved():
+    with http_server(picky) as server:
+        scores = endpoint(server).predict(FRAME[:1000])
+
+    np.testing.assert_array_equal(scores[:, 0], FRAME["a"][:1000] + 0.5)
+
+
+def test_one_row_that_is_too_large_is_one_sentence():
+    with http_server(413) as server, pytest.raises(BadInput, match="takes no request of 6 bytes, which is one row"):
+        endpoint(server).predict(FRAME[:1])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1\n", "gave 1 answers for 2 rows"),
+        ("<html>", "something else than scores"),
+        ("1\n2,3\n", "something else than scores"),
+    ],
+)
+def test_an_answer_that_is_no_scores_is_one_sentence(text, told):
+    with http_server(lambda handler: reply(handler, text)) as server, pytest.raises(BadInput, match=told):
+        endpoint(server).predict(FRAME[:2])

@@ -1,0 +1,128 @@
+"""Models by name, loaded once, and answers that are no scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
+from model_monitor.predictors import PREDICTORS, Model
+from model_monitor.predictors.loading import Caller, flavour_of, loaded
+
+ROWS = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+
+def caller_of(function, **options):
+    return Caller(Model("callable", "models:score", function=function), ("a", "b"), (True, True), **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "flavour"),
+    [
+        ("s3://bucket/churn.json", "xgboost"),
+        ("model.tar.gz", "xgboost"),
+        ("/models/churn.UBJ", "xgboost"),
+        ("churn.skops", "sklearn"),
+        ("churn.pkl", "sklearn"),
+        ("http://127.0.0.1:8080/invocations", "http"),
+        ("scoring.churn:predict", "callable"),
+    ],
+)
+def test_the_name_tells_the_flavour(name, flavour):
+    assert flavour_of(name) == flavour
+
+
+@pytest.mark.parametrize("name", ["churn.h5", "models/churn", "s3://bucket/churn"])
+def test_a_name_that_tells_nothing_is_refused_with_what_to_write(name):
+    with pytest.raises(BadConfiguration, match=r"nobody can tell the flavour; .*--model-flavour callable\|"):
+        flavour_of(name)
+
+
+def test_a_model_is_loaded_once():
+    made = []
+
+    def factory():
+        made.append(1)
+        return lambda frame: frame["a"]
+
+    caller = caller_of(factory)
+
+    assert caller(ROWS).tolist() == [[1.0], [3.0]]
+    assert caller(ROWS[:1]).tolist() == [[1.0]]
+    assert (made, caller.rows, caller.outputs) == ([1], 3, 1)
+
+
+def test_a_model_gets_columns_by_name_numbers_as_doubles_and_texts_as_they_are():
+    seen = []
+    cells = np.array([[1.0, "x"], [None, None]], dtype=object)
+
+    Caller(Model("callable", "m:f", function=lambda frame: seen.append(frame) or [0, 0]), ("n", "t"), (True, False))(
+        cells
+    )
+
+    assert seen[0]["n"].dtype == np.float64
+    assert np.isnan(seen[0]["n"][1])
+    assert seen[0]["t"].tolist() == ["x", None]
+
+
+@pytest.mark.parametrize(
+    ("answers", "sentence"),
+    [
+        ([1.0], "gave 1 answers for 2 rows"),
+        (["a", "b"], "where scores are wanted"),
+        ([object(), object()], "where scores are wanted"),
+        ([1j, 2j], "gives complex128 where scores"),
+        ([[[1.0]], [[2.0]]], r"shape \(2, 1, 1\)"),
+        (0.5, r"shape \(\)"),
+        ([np.nan, 1.0], "NaN or infinity for 1 of 2 rows"),
+        ([np.inf, -np.inf], "NaN or infinity for 2 of 2 rows"),
+        (np.zeros((2, 0)), r"shape \(2, 0\)"),
+    ],
+)
+def test_answers_that_are_no_scores_are_refused(answers, sentence):
+    with pytest.raises(BadInput, match=rf"the model models:score \(callable\) .*{sentence}"):
+        caller_of(lambda frame: answers)(ROWS)
+
+
+def test_another_number_of_scores_than_before_is_refused():
+    caller = caller_of(lambda frame: np.zeros((len(frame), 3 - len(frame))))
+    caller(ROWS)
+
+    with pytest.raises(BadInput, match="gives 2 scores a row, and gave 1 before"):
+        caller(ROWS[:1])
+
+
+def failing(frame):
+    raise ValueError(f"could not convert {frame['a'][0]}" + "!" * 500)
+
+
+def test_what_a_model_raises_is_named_without_its_words_which_may_repeat_a_value():
+    with pytest.raises(BadInput, match=r"raised ValueError, called with 2 rows$"):
+        caller_of(failing)(ROWS)
+
+
+def test_of_baseline_rows_the_models_first_words_are_repeated():
+    with pytest.raises(BadInput, match=r"raised ValueError: could not convert 1.0!+, called") as raised:
+        caller_of(failing, says_why=True)(ROWS)
+
+    assert len(str(raised.value)) < 300
+
+
+@pytest.mark.parametrize("flavour", [name for name in PREDICTORS if name != "callable"])
+def test_a_missing_library_is_one_sentence_that_says_what_to_install(flavour, monkeypatch):
+    entry = PREDICTORS.get(flavour)
+
+    def absent(model):
+        raise ModuleNotFoundError("No module named 'absent'", name="absent")
+
+    monkeypatch.setitem(PREDICTORS._entries, flavour, type(entry)(flavour, absent, entry.facts))
+
+    with pytest.raises(MissingDependency, match=r"needs absent, .*; install spark-model-monitor\["):
+        loaded(Model(flavour, f"model of {flavour}", b"x"))
+
+
+def test_a_file_that_is_no_model_is_one_sentence():
+    pytest.importorskip("xgboost", reason="xgboost-cpu is not installed")
+
+    with pytest.raises(BadConfiguration, match=r"broken.json can't be loaded as xgboost \(XGBoostError"):
+        loaded(Model("xgboost", "broken.json", b"not a model"))

@@ -1,0 +1,135 @@
+"""Requests and answers in the forms of the service's configuration; expected texts are those of its guide's examples."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain
+
+import pytest
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.predictors.requests import Request
+
+NAMES, ROWS = ("Age", "Town"), ((41.0, "Bonn"), (float("nan"), None))
+
+
+@pytest.mark.parametrize(
+    ("members", "body"),
+    [
+        ({}, "41,Bonn\n,\n"),
+        ({"content_type": "application/jsonlines"}, '{"features":[41,"Bonn"]}\n{"features":[null,null]}'),
+        (
+            {"content_type": "application/jsonlines", "content_template": '{"data":{"row":$features}}'},
+            '{"data":{"row":[41,"Bonn"]}}\n{"data":{"row":[null,null]}}',
+        ),
+        (
+            {
+                "content_type": "application/json",
+                "content_template": '{"instances":$records}',
+                "record_template": '{"features":$features}',
+            },
+            '{"instances":[{"features":[41,"Bonn"]},{"features":[null,null]}]}',
+        ),
+        (
+            {"content_type": "application/json", "content_template": "$records", "record_template": "$features_kvp"},
+            '[{"Age":41,"Town":"Bonn"},{"Age":null,"Town":null}]',
+        ),
+        (
+            {
+                "content_type": "application/json",
+                "content_template": {"rows": "$records"},
+                "record_template": '{"names":$feature_names,"values":$features}',
+            },
+            '{"rows":[{"names":["Age","Town"],"values":[41,"Bonn"]},{"names":["Age","Town"],"values":[null,null]}]}',
+        ),
+        (
+            {
+                "content_type": "application/json",
+                "content_template": "$records",
+                "record_template": '{"a":"${Age}","t":"${Town}"}',
+            },
+            '[{"a":41,"t":"Bonn"},{"a":null,"t":null}]',
+        ),
+    ],
+)
+def test_rows_are_sent_as_the_templates_say(members, body):
+    assert Request(members).body(NAMES, ROWS).decode() == body
+
+
+def test_a_template_of_one_record_sends_one():
+    request = Request(
+        {"content_type": "application/json", "content_template": '{"row":$record}', "record_template": "$features"}
+    )
+
+    assert request.one_at_a_time
+    assert request.body(NAMES, ROWS[:1]) == b'{"row":[41,"Bonn"]}'
+
+
+def test_fractions_and_large_numbers_lose_nothing():
+    assert Request({}).body(("a",), [(0.1,), (1e300,), (-0.25,)]) == b"0.1\n1e+300\n-0.25\n"
+
+
+@pytest.mark.parametrize(
+    ("members", "answer", "scores"),
+    [
+        ({}, "0.25\n0.5\n", [[0.25], [0.5]]),
+        ({}, "0.25,0.75\r\n0.5,0.5\r\n", [[0.25, 0.75], [0.5, 0.5]]),
+        ({"probability": 1}, "1,0.25\n0,0.5\n", [0.25, 0.5]),
+        (
+            {"accept_type": "application/jsonlines", "probability": "score"},
+            '{"score":0.25}\n{"score":0.5}\n',
+            [0.25, 0.5],
+        ),
+        (
+            {"accept_type": "application/json", "label": "predictions[*].score"},
+            json.dumps({"predictions": [{"score": 0.25}, {"score": 0.5}]}),
+            [0.25, 0.5],
+        ),
+        (
+            {"accept_type": "application/json", "probability": "p"},
+            '{"p":[[0.1,0.9],[0.2,0.8]]}',
+            [[0.1, 0.9], [0.2, 0.8]],
+        ),
+    ],
+)
+def test_scores_are_found_as_the_configuration_says(members, answer, scores):
+    assert Request(members).scores(answer.encode()) == scores
+
+
+@pytest.mark.parametrize(
+    ("members", "answer"),
+    [
+        ({}, "many\n"),
+        ({"probability": 3}, "1,2\n"),
+        ({"accept_type": "application/json", "probability": "p"}, '{"q":[1]}'),
+        ({"accept_type": "application/json", "probability": "p"}, '{"p":[1'),
+        ({"accept_type": "application/jsonlines", "probability": "p"}, "\xff"),
+    ],
+)
+def test_an_answer_without_scores_is_an_error_of_its_reader(members, answer):
+    with pytest.raises((ValueError, IndexError)):
+        Request(members).scores(answer.encode("latin-1"))
+
+
+FAULTS = [
+    ({"content_type": "image/png"}, "content_type is 'image/png'"),
+    ({"content_type": "application/json"}, "content_template is missing"),
+    ({"content_type": "application/json", "content_template": "$records"}, "record_template is missing"),
+    ({"content_type": "application/jsonlines", "content_template": "{}"}, r"\$features once"),
+    ({"probability": "p"}, "index of the column"),
+]
+
+
+@pytest.mark.parametrize(("members", "sentence"), FAULTS)
+def test_templates_that_are_none_are_refused(members, sentence):
+    with pytest.raises(BadConfiguration, match=sentence):
+        Request(members)
+
+
+def test_all_faults_of_a_configuration_are_told_together():
+    members = dict(chain.from_iterable(members.items() for members, _ in FAULTS[:2])) | {"accept_type": "text/html"}
+
+    with pytest.raises(BadConfiguration) as raised:
+        Request(members)
+
+    assert len(str(raised.value).splitlines()) == 3
