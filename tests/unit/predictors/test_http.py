@@ -51,7 +51,7 @@ def late(handler):
     time.sleep(0.6)
 
 
-@pytest.mark.parametrize("fault", [429, 500, 503, 408, half, late], ids=str)
+@pytest.mark.parametrize("fault", [429, 500, 503, 408, half, late], ids=("429", "500", "503", "408", "half", "late"))
 def test_what_may_pass_is_tried_again(fault):
     with http_server(fault, fault, scoring) as server:
         scores = endpoint(server).predict(FRAME[:2])
