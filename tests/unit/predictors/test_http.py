@@ -61,7 +61,7 @@ def test_what_may_pass_is_tried_again(fault):
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"), [(500, "status 500"), (429, "status 429"), (half, "ProtocolError")], ids=str
+    ("fault", "told"), [(500, "status 500"), (429, "status 429"), (half, "ProtocolError")], ids=("500", "429", "half")
 )
 def test_what_does_not_pass_ends_after_five_tries_and_says_so_without_the_query(fault, told):
     with (
