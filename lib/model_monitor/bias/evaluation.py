@@ -14,6 +14,7 @@ from model_monitor.bias.checks import CHECKS
 from model_monitor.bias.comparison import MetricComparison, Tolerances, comparisons_of
 from model_monitor.documents.bias_report import BiasViolation, BiasViolations
 from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.summary import FACET_VALUE
 from model_monitor.registry import import_all
 from model_monitor.runs.judging import Finding, violated
 
@@ -21,8 +22,8 @@ import_all(checks)
 
 log = logging.getLogger(__name__)
 
-FACET_VALUE, STAGE = "facet_value", "stage"
-"""Members of a bias check's result beside those that all checks have."""
+STAGE = "stage"
+"""A member of a bias check's result beside `FACET_VALUE` and those that all checks have."""
 
 
 def check_all(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tolerances) -> tuple[CheckResult, ...]:

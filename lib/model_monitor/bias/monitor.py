@@ -11,13 +11,14 @@ from model_monitor.bias.comparison import Tolerances
 from model_monitor.bias.evaluation import check_all, violations_of
 from model_monitor.bias.measures import BiasMeasures
 from model_monitor.bias.page import TITLE, page_of
-from model_monitor.bias.published import published_metrics
+from model_monitor.bias.published import published_metrics, summary_of
 from model_monitor.bias.report import report_of
 from model_monitor.bias.tables import table_of
 from model_monitor.documents.bias_report import BiasReport, BiasViolations
 from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
+from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table
 from model_monitor.errors import BadState
 from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric
@@ -100,6 +101,9 @@ class BiasMonitor:
         if asked is None or asked.report is None:
             return page_of(analysis, results)
         return page_of(analysis, results, title=asked.report.title or TITLE, name=asked.report.name)
+
+    def summary(self, counts: Contingency, analysis: BiasAnalysis, *_: object) -> Summary:
+        return summary_of(analysis)
 
     def table(self, documents: tuple[BiasReport]) -> Table:
         return table_of(documents[0])

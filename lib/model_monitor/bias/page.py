@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from model_monitor.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
-from model_monitor.bias.evaluation import FACET_VALUE, STAGE
+from model_monitor.bias.evaluation import STAGE
 from model_monitor.bias.performance import performance_of
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.page import (
@@ -23,6 +23,7 @@ from model_monitor.documents.page import (
     number_text,
     table_of,
 )
+from model_monitor.documents.summary import FACET_VALUE
 
 TITLE, NAME = "Analysis Report", "report"
 """What the service's SDK calls the report and its files."""

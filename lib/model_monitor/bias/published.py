@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from model_monitor.bias.analysis import BiasAnalysis
 from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.summary import Summary, SummaryRow, part_of
 from model_monitor.runs.protocol import PublishedMetric
 
 LARGEST_VALUE = 2.0**360
@@ -34,6 +35,17 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
                     yield PublishedMetric(f"bias_metric_{metric.name}", _finite(metric.value), dimensions=dimensions)
     violated = sum(result.status is CheckStatus.VIOLATED for result in results)
     yield PublishedMetric("total_number_of_violations", violated, "Count")
+
+
+def summary_of(analysis: BiasAnalysis) -> Summary:
+    """A row for each metric of each sensitive group."""
+    return Summary(
+        tuple(
+            SummaryRow(metric.name, part_of(group.facet, group.choice.configured), "bias", value=metric.value)
+            for group in analysis.groups
+            for metric in group.metrics
+        )
+    )
 
 
 def _finite(value: float) -> float:

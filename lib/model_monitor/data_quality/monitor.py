@@ -16,11 +16,13 @@ from model_monitor.data_quality.page import page_of
 from model_monitor.data_quality.published import published_metrics
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.data_quality.suggestion import CALIBRATED_SETTINGS, suggest
+from model_monitor.data_quality.summary import summary_of
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.statistics import Statistics
+from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table, as_rows
 from model_monitor.documents.violations import Violations
 from model_monitor.drift import Ties
@@ -171,6 +173,9 @@ class DataQualityMonitor:
         self, _: object, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline | None
     ) -> Page:
         return page_of(profile, results, known, max_domain_size=self.max_domain_size)
+
+    def summary(self, profile: Profile, _: object, known: QualityBaseline | None) -> Summary:
+        return summary_of(profile, known.distributions if known is not None else None, self.max_domain_size)
 
     def table(self, documents: tuple[Statistics, Constraints]) -> Table:
         return Table("features", "name", tuple(as_rows(documents[0])))

@@ -6,6 +6,9 @@ baseline's 20 most frequent ones, its others, and those that it has not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
 from model_monitor.data_quality.distributions import FeatureDistribution
@@ -16,50 +19,78 @@ BINS = 20
 TAIL = 0.005
 
 
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """A baseline's bins of a feature. ends: of numbers. names: of categories, the most frequent first."""
+
+    ends: tuple[float, float] | None = None
+    names: tuple[str, ...] = ()
+
+    def shares(self, side: FeatureDistribution) -> Values | None:
+        """The 22 shares of a distribution's values; None if they are not known one by one, or there are none."""
+        if self.ends is not None and side.numbers is not None:
+            cdf = side.numbers.step_cdf()
+            return np.diff(cdf.shares_at(self._edges), prepend=0.0, append=1.0) if cdf.total else None
+        if self.ends is None and side.categories:
+            return self._of_categories(side.categories)
+        return None
+
+    @property
+    def _edges(self) -> Values:
+        low, high = self.ends or (0.0, 0.0)
+        halves = np.linspace(low / 2, high / 2, BINS + 1)  # the whole width may be no double
+        edges = halves.astype(np.float64) * 2
+        edges[0], edges[-1] = np.nextafter(low, -np.inf), high  # a bin has its upper edge, the first has both
+        return edges
+
+    def _of_categories(self, counts: Mapping[str, int]) -> Values:
+        total = sum(counts.values())
+        shares = np.zeros(BINS + 2)
+        first = [counts.get(name, 0) / total for name in self.names[:BINS]]
+        known = sum(counts.get(name, 0) for name in self.names) / total
+        shares[: len(first)] = first
+        shares[BINS:] = known - sum(first), 1 - known
+        return np.clip(shares, 0.0, 1.0)
+
+
+def bins_of(baseline: FeatureDistribution) -> Bins | None:
+    """None if its values are not known one by one."""
+    if baseline.numbers is not None:
+        finite = baseline.numbers.step_cdf().finite()
+        if not finite.total:
+            return None
+        low, high = quantiles(finite, (TAIL, 1 - TAIL))
+        return Bins((low, high))
+    counts = baseline.categories
+    return Bins(names=tuple(sorted(counts, key=lambda name: (-counts[name], name)))) if counts else None
+
+
 def overlay_of(baseline: FeatureDistribution, current: FeatureDistribution | None) -> Overlay | None:
     """None if either side's values are not known one by one. current: None shows the baseline alone."""
     sides = [baseline] if current is None else [baseline, current]
-    if all(side.numbers is not None for side in sides):
-        return _of_numbers([side.numbers.step_cdf() for side in sides if side.numbers is not None])
-    if all(side.categories is not None for side in sides):
-        return _of_categories([dict(side.categories or {}) for side in sides])
-    return None
-
-
-def _of_numbers(sides: list[StepCdf]) -> Overlay | None:
-    finite = sides[0].finite()
-    if not all(side.total for side in sides) or not finite.total:
+    bins = bins_of(baseline)
+    found = [bins.shares(side) if bins is not None else None for side in sides]
+    shares = [each for each in found if each is not None]
+    if bins is None or len(shares) < len(sides):
         return None
-    low, high = _quantiles(finite, (TAIL, 1 - TAIL))
-    halves = np.linspace(low / 2, high / 2, BINS + 1 if low < high else 2)  # the whole width may be no double
-    edges = halves.astype(np.float64) * 2
-    edges[0], edges[-1] = np.nextafter(low, -np.inf), high  # a bin has its upper edge, the first has both
-    shares = [np.diff(side.shares_at(edges), prepend=0.0, append=1.0) for side in sides]
-    medians = [number_text(_quantiles(side, (0.5,))[0]) for side in sides]
+    if bins.ends is None:
+        words = f"{len(bins.names):,} values in the baseline"
+        words += f", {shares[1][-1]:.1%} now are others" if len(sides) > 1 else ""
+        kept = [*range(min(len(bins.names), BINS)), *([BINS] if len(bins.names) > BINS else []), BINS + 1]
+        return _overlay([each[kept] for each in shares], words, ("most frequent", "new"))
+    low, high = bins.ends
+    medians = [number_text(quantiles(side.numbers.step_cdf(), (0.5,))[0]) for side in sides if side.numbers is not None]
     words = f"median {medians[0]}" if len(sides) == 1 else f"median {medians[0]} in the baseline, {medians[1]} now"
-    return _overlay(shares, words, (number_text(low, 3), number_text(high, 3)))
+    kept = [*range(BINS + 2)] if low < high else [0, 1, BINS + 1]
+    return _overlay([each[kept] for each in shares], words, (number_text(low, 3), number_text(high, 3)))
 
 
-def _of_categories(sides: list[dict[str, int]]) -> Overlay | None:
-    totals = [sum(side.values()) for side in sides]
-    if not all(totals):
-        return None
-    names = sorted(sides[0], key=lambda name: (-sides[0][name], name))
-    shares = []
-    for side, total in zip(sides, totals, strict=True):
-        first = [side.get(name, 0) / total for name in names[:BINS]]
-        known = sum(side.get(name, 0) for name in names) / total
-        shares.append(np.array([*first, *([known - sum(first)] if len(names) > BINS else ()), 1 - known]))
-    new = shares[-1][-1]
-    words = f"{len(names):,} values in the baseline" + (f", {new:.1%} now are others" if len(sides) > 1 else "")
-    return _overlay(shares, words, ("most frequent", "new"))
+def quantiles(cdf: StepCdf, shares: tuple[float, ...]) -> list[float]:
+    """The smallest values with at least these shares of all at or below them."""
+    places = np.searchsorted(cdf.cumulative, np.array(shares) * cdf.total, side="left")
+    return [float(value) for value in cdf.values[np.minimum(places, len(cdf.values) - 1)]]
 
 
 def _overlay(shares: list[Values], words: str, ends: tuple[str, str]) -> Overlay:
     baseline, *current = (tuple(np.clip(side, 0.0, 1.0).tolist()) for side in shares)
     return Overlay(baseline, current[0] if current else (), words, ends)
-
-
-def _quantiles(cdf: StepCdf, shares: tuple[float, ...]) -> list[float]:
-    places = np.searchsorted(cdf.cumulative, np.array(shares) * cdf.total, side="left")
-    return [float(value) for value in cdf.values[np.minimum(places, len(cdf.values) - 1)]]

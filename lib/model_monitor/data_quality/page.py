@@ -12,7 +12,7 @@ from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile
 from model_monitor.data_quality.overlays import overlay_of
 from model_monitor.data_quality.statistics import domain_of
-from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckStatus
 from model_monitor.documents.page import VERDICTS, Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
 from model_monitor.documents.statistics import InferredType
 from model_monitor.runs.judging import violated
@@ -24,7 +24,6 @@ MOST_ROWS = 12
 MOST_NEW_VALUES = 5
 
 DRIFT, DOMAIN = "baseline_drift_check", "categorical_values_check"
-WORST_FIRST = (CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL, CheckStatus.PASSED, CheckStatus.NOT_JUDGED)
 COLUMNS = (
     *(Column("verdict"), Column("feature", is_name=True), Column("type"), Column("what")),
     *(Column(title, is_number=True) for title in ("distance", "mean", "present")),

@@ -25,6 +25,9 @@ class CheckStatus(Enum):
     """Nothing broke a limit, and something may have changed that so few rows, or so little history, can't show."""
 
 
+WORST_FIRST = (CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL, CheckStatus.PASSED, CheckStatus.NOT_JUDGED)
+
+
 class CheckResult(Section):
     """One check of one feature or metric.
 

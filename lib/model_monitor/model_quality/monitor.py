@@ -11,6 +11,7 @@ from model_monitor.documents.metrics import Metrics
 from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
 from model_monitor.documents.model_quality_statistics import ModelQualityStatistics
 from model_monitor.documents.page import Page
+from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table
 from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadConfiguration, BadState
@@ -20,7 +21,7 @@ from model_monitor.model_quality.evidence import evidence_of
 from model_monitor.model_quality.measurement import SEED, Measurement, measure
 from model_monitor.model_quality.metrics import METRICS
 from model_monitor.model_quality.page import page_of
-from model_monitor.model_quality.published import published_metrics
+from model_monitor.model_quality.published import published_metrics, summary_of
 from model_monitor.model_quality.statistics import metrics_of, statistics_of
 from model_monitor.model_quality.suggestion import suggest
 from model_monitor.model_quality.tolerance import BARE, INTERVAL, Tolerance
@@ -124,6 +125,9 @@ class ModelQualityMonitor:
 
     def page(self, measurement: Measurement, results: tuple[CheckResult, ...], *_: object) -> Page:
         return page_of(measurement, results)
+
+    def summary(self, outcomes: Outcomes, measurement: Measurement, *_: object) -> Summary:
+        return summary_of(measurement)
 
     def table(self, documents: Documents) -> Table:
         columns = ("name", "value", "standard_deviation", "interval", "n")

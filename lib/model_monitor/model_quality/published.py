@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.summary import Summary, SummaryRow
+from model_monitor.model_quality.estimates import interval_of
 from model_monitor.model_quality.measurement import Measurement
 from model_monitor.runs.protocol import PublishedMetric
 
@@ -19,3 +21,12 @@ def published_metrics(measurement: Measurement, results: Iterable[CheckResult]) 
             yield PublishedMetric(name, measured.value)
     violated = sum(result.status is CheckStatus.VIOLATED for result in results)
     yield PublishedMetric("total_number_of_violations", violated, unit="Count")
+
+
+def summary_of(measurement: Measurement) -> Summary:
+    """A row for each metric."""
+    rows = []
+    for name, measured in measurement.metrics.items():
+        low, high = interval_of(measured.estimate) or (None, None)
+        rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
+    return Summary(tuple(rows))

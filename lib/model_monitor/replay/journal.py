@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from model_monitor import __version__
@@ -54,12 +54,16 @@ class Journal:
             log.warning("%s is no entry of a journal; the window is run again", path)
             return None
 
-    def write(self, window: Window, inputs: str, service: Verdict, default: Verdict) -> None:
-        """Enter the verdicts of a window.
+    def write(
+        self, window: Window, inputs: str, service: Verdict, default: Verdict, tables: Mapping[str, bytes]
+    ) -> None:
+        """Enter the verdicts of a window, after the tables of its run by default, which are called as in a run.
 
         Raises OutputFailed if they can't be written.
         """
         entry = {"inputs": inputs, "compat_service": service.plain(), "default": default.plain()}
+        for name, content in tables.items():
+            self.storage.write(f"{self._path(window).removesuffix('.json')}/{name}", content)
         self.storage.write(self._path(window), (json.dumps(entry, ensure_ascii=False) + "\n").encode())
 
     def _path(self, window: Window) -> str:

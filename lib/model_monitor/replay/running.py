@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pyspark.sql import SparkSession
 
@@ -106,17 +106,19 @@ def _verdicts(
     if known is not None:
         return known
     bounded = config.model_copy(update={"start_time": window.start, "end_time": window.end})
-    service, default = (
+    (service, _), (default, tables) = (
         _verdict(spark, bounded.model_copy(update={"compat": compat}), baseline)
         for compat in (Compatibility.SERVICE, Compatibility.NONE)
     )
     if service.failure is None and default.failure is None:
-        journal.write(window, inputs, service, default)
+        journal.write(window, inputs, service, default, tables)
     return service, default
 
 
-def _verdict(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None) -> Verdict:
-    """What one monitoring run says; the sentence of its error if it fails."""
+def _verdict(
+    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None
+) -> tuple[Verdict, Mapping[str, bytes]]:
+    """What one monitoring run says, and its tables; the sentence of its error if it fails."""
     try:
         with read_source(spark, config, baseline) as data:
             findings = run_monitoring(
@@ -126,8 +128,8 @@ def _verdict(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | 
                 max_quarantined_share=config.max_quarantined_share,
             )
     except MonitorError as fault:
-        return Verdict(failure=str(fault))
-    return Verdict.of(violation.plain() for violation in findings.violations.violations)
+        return Verdict(failure=str(fault)), {}
+    return Verdict.of(violation.plain() for violation in findings.violations.violations), findings.tables()
 
 
 def _types(baseline: StoredBaseline | None) -> dict[str, InferredType]:

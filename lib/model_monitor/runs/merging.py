@@ -18,6 +18,7 @@ from model_monitor.errors import BadConfiguration, BadInput, BadState
 from model_monitor.history.archive import FOLDER, from_parquet, path_of, to_parquet
 from model_monitor.history.requests import request_files, sum_of_requests
 from model_monitor.outputs.files import current_run, publish
+from model_monitor.outputs.result_tables import summary_file
 from model_monitor.runs.kind import Kind
 from model_monitor.runs.kinds import KINDS
 from model_monitor.states import Profile, State
@@ -64,9 +65,10 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
     state: State = _sum(paths)
     monitor = _kind_of(state).of_state(paths[0], state)
-    documents = monitor.documents(state, monitor.metrics(state))
+    metrics = monitor.metrics(state)
+    documents = monitor.documents(state, metrics)
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
-    files |= {path_of(type(state)): to_parquet(state)}
+    files |= {path_of(type(state)): to_parquet(state), **summary_file(monitor.summary(state, metrics, None))}
     requests = sum_of_requests(paths)
     if requests.count:
         files |= request_files(requests)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
+from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table
 from model_monitor.states import State
 
@@ -119,6 +120,9 @@ class Monitor(Protocol):
         """The report of a run; its last section says how to read it. results: of its checks. known: its baseline; a baseline has
         neither.
         """
+
+    def summary(self, state: Any, metrics: Any, known: Any, /) -> Summary:
+        """What every feature or metric is like. known: the baseline; None without one."""
 
     def table(self, documents: Any, /) -> Table:
         """The documents for people: one row for each feature or metric."""

@@ -20,6 +20,7 @@ from model_monitor.history.requests import request_files
 from model_monitor.outputs.files import Run, publish
 from model_monitor.outputs.report.files import report_files
 from model_monitor.outputs.report.report import Report
+from model_monitor.outputs.result_tables import checks_file, summary_file
 from model_monitor.reading.ledger import Ledger
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.pages import page_of_run
@@ -73,7 +74,7 @@ class Baseline:
     >>> baseline.statistics.feature("items").numerical_statistics.mean
     2.0
     >>> sorted(baseline.write("items-baseline").digests)
-    ['constraints.json', 'ledger.json', 'report.html', 'run.json', 'states/profile.parquet', 'statistics.json']
+    ['constraints.json', 'ledger.json', 'report.html', 'run.json', 'states/profile.parquet', 'statistics.json', 'summary.parquet']
     """
 
     monitor: Monitor
@@ -135,6 +136,7 @@ class Baseline:
         files[LEDGER] = _json(self.ledger.to_json_dict())
         files[RunDescription.FILE_NAME] = self.described("baseline", self.constraints).to_json().encode()
         files[path_of(type(self.state))] = to_parquet(self.state)
+        files |= summary_file(self.monitor.summary(self.state, self.metrics, None))
         if self.checks is not None:
             files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
         if self.requests is not None:
@@ -291,6 +293,7 @@ class Findings:
         described = self._described(baseline)
         files = {**self.current.files_of_data(), CHECKS: checks.to_json().encode()}
         files[described.FILE_NAME] = described.to_json().encode()
+        files |= self.tables()
         if self.current.context.report:
             files |= report_files(self._page(described))
         if baseline is not None:
@@ -298,6 +301,12 @@ class Findings:
         if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):
             files[self.violations.FILE_NAME] = self.violations.to_json().encode()
         return files
+
+    def tables(self) -> dict[str, bytes]:
+        """summary.parquet and checks.parquet by their names."""
+        current = self.current
+        summary = current.monitor.summary(current.state, current.metrics, self.known)
+        return summary_file(summary, self.results) | checks_file(self.results)
 
     def write(
         self,

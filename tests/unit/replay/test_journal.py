@@ -21,9 +21,13 @@ FOUND = Verdict(frozenset({Reported("age", "data_type_check", "Value: 0.5"), Rep
 def entry(tmp_path):
     """A journal, the path of its one entry, and what that says."""
     journal = Journal(LocalStorage(), str(tmp_path))
-    journal.write(WINDOW, "ab", FOUND, Verdict(failure="no data"))
-    path = next(tmp_path.iterdir())
+    journal.write(WINDOW, "ab", FOUND, Verdict(failure="no data"), {"checks.parquet": b"a"})
+    path = next(tmp_path.glob("*.json"))
     return journal, path, json.loads(path.read_text())
+
+
+def test_the_tables_of_a_window_stand_beside_its_entry(entry):
+    assert (entry[1].with_suffix("") / "checks.parquet").read_bytes() == b"a"
 
 
 def test_an_entry_is_read_as_it_was_written(entry):

@@ -1,0 +1,116 @@
+"""A run's results as Parquet: `summary.parquet`, a row for each feature or metric, and `checks.parquet`, one for each check.
+
+The same results give the same bytes. Layout: docs/files.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckStatus
+from model_monitor.documents.summary import Bins, Summary, whose
+
+SUMMARY, CHECKS = "summary.parquet", "checks.parquet"
+VERSION = "1"
+FULL_SHARE = 65_535
+"""What a share of 1 is written as."""
+
+_SUMMARY = pa.schema(
+    [
+        *((name, pa.string()) for name in ("name", "part", "kind")),
+        *((name, pa.int64()) for name in ("present", "missing", "distinct")),
+        *((name, pa.float64()) for name in ("mean", "sd", "min", "max")),
+        ("quantiles", pa.list_(pa.float32())),
+        ("shares", pa.list_(pa.uint16())),
+        *((name, pa.float64()) for name in ("value", "low", "high", "distance", "threshold")),
+        ("status", pa.string()),
+        ("violated", pa.list_(pa.string())),
+    ]
+)
+_CHECKS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("name", "part", "check", "against", "method")),
+        *((name, pa.float64()) for name in ("observed", "threshold")),
+        *((name, pa.int64()) for name in ("n", "m")),
+        *((name, pa.float64()) for name in ("p", "adjusted_p")),
+        ("component", pa.string()),
+        *((name, pa.float64()) for name in ("effect", "distance", "distance_low", "distance_high", "low", "high")),
+        ("smallest_change", pa.float64()),
+        *((name, pa.string()) for name in ("status", "reason")),
+    ]
+)
+
+
+def summary_file(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[str, bytes]:
+    """summary.parquet by its name. results: those of the run's checks, none of a baseline's."""
+    found: dict[tuple[str, str], list[CheckResult]] = {}
+    for result in results:
+        found.setdefault(whose(result), []).append(result)
+    rows = []
+    for row in summary.rows:
+        members = asdict(row)
+        members["shares"] = None if row.shares is None else np.rint(np.array(row.shares) * FULL_SHARE).tolist()
+        rows.append(members | _judged(found.get((row.name, row.part), []), members))
+    return {SUMMARY: _parquet(rows, _SUMMARY, {"bins": _packed(summary.bins)})}
+
+
+def checks_file(results: Sequence[CheckResult]) -> dict[str, bytes]:
+    """checks.parquet by its name."""
+    rows = []
+    for result in results:
+        low, high = result.interval or (None, None)
+        name, part = whose(result)
+        known = result.model_dump() | {"name": name, "part": part, "low": low, "high": high}
+        rows.append(known | {"status": result.status.value})
+    return {CHECKS: _parquet(rows, _CHECKS, {})}
+
+
+def bins_of(content: bytes) -> dict[str, list[Any]]:
+    """What the shares of a summary.parquet are counted in, by feature."""
+    metadata = pq.read_schema(pa.BufferReader(content)).metadata
+    found: dict[str, list[Any]] = json.loads(zlib.decompress(base64.b64decode(metadata[b"bins"])))
+    return found
+
+
+def _judged(results: Sequence[CheckResult], row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the checks say of a row: the worst status, and the distance that goes with it."""
+    ordered = sorted(results, key=lambda each: WORST_FIRST.index(each.status))
+    if not ordered:
+        return {}
+    of_distance = [each for each in ordered if each.method is not None or each.distance is not None]
+    measured = next((each for each in (*of_distance, *ordered) if each.status is not CheckStatus.NOT_JUDGED), None)
+    low, high = next((each.interval for each in ordered if each.interval), (None, None))
+    found: dict[str, Any] = {
+        "status": ordered[0].status.value,
+        "violated": [each.check for each in ordered if each.status is CheckStatus.VIOLATED],
+        "low": low if row["low"] is None else row["low"],
+        "high": high if row["high"] is None else row["high"],
+    }
+    if of_distance and measured in of_distance and measured is not None:
+        distance = measured.observed if measured.statistic is None else measured.distance
+        return found | {"distance": distance, "threshold": measured.threshold}
+    if row["value"] is not None and measured is not None:
+        return found | {"threshold": measured.threshold}
+    return found
+
+
+def _parquet(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, told: Mapping[str, str]) -> bytes:
+    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
+    sink = pa.BufferOutputStream()
+    table = pa.Table.from_arrays(columns, schema=schema.with_metadata({"version": VERSION, **told}))
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _packed(bins: Bins) -> str:
+    text = json.dumps({name: list(found) for name, found in bins.items()}, ensure_ascii=False, allow_nan=False)
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()

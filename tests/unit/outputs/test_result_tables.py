@@ -1,0 +1,133 @@
+"""summary.parquet and checks.parquet: every number is one of checks.json, of the metrics, or of the rows themselves."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+from tests.unit.data_quality.comparisons import number_feature, profile_of, text_feature
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.summary import Summary, SummaryRow
+from model_monitor.outputs.result_tables import CHECKS, SUMMARY, bins_of, checks_file, summary_file
+from model_monitor.runs.results import CheckResults
+
+MONITOR = DataQualityMonitor()
+
+
+def rows_of(content):
+    return pq.read_table(io.BytesIO(content)).to_pylist()
+
+
+def compared(before, after):
+    known = MONITOR.known(MONITOR.constraints(before), None, before)
+    results = MONITOR.check(after, MONITOR.metrics(after), known)
+    return summary_file(MONITOR.summary(after, None, known), results)[SUMMARY], results
+
+
+def test_shares_are_those_of_the_rows_in_the_baselines_bins():
+    random = np.random.default_rng(1)
+    before, after = random.normal(0, 1, 1000), random.normal(0.5, 2, 900)
+    content, _ = compared(
+        profile_of(number_feature("x", before.tolist())), profile_of(number_feature("x", after.tolist()))
+    )
+
+    [row] = rows_of(content)
+    low, high = bins_of(content)["x"]
+    edges = np.concatenate(([-np.inf], np.linspace(low, high, 21), [np.inf]))
+    counted = [np.mean((after > a) & (after <= b)) for a, b in itertools.pairwise(edges)]
+    assert (low, high) == tuple(np.quantile(before, (0.005, 0.995), method="inverted_cdf"))
+    np.testing.assert_allclose(np.array(row["shares"]) / 65_535, counted, atol=1e-5)
+    quantiles = np.quantile(after, [0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99], method="inverted_cdf")
+    np.testing.assert_allclose(row["quantiles"], quantiles, rtol=1e-6)
+    np.testing.assert_allclose((row["mean"], row["sd"]), (after.mean(), after.std()), rtol=1e-12)
+
+
+def test_texts_have_the_baselines_frequent_values_its_others_and_new_ones():
+    before = [f"c{place:02}" for place in range(30) for _ in range(30 - place)]
+    after = ["c00"] * 6 + ["c29"] * 3 + ["new"]
+    content, _ = compared(profile_of(text_feature("t", before)), profile_of(text_feature("t", after)))
+
+    [row] = rows_of(content)
+    assert bins_of(content)["t"] == [f"c{place:02}" for place in range(20)]
+    assert [round(share / 65_535, 3) for share in row["shares"]] == [0.6, *[0.0] * 19, 0.3, 0.1]
+
+
+def test_values_that_statistics_json_would_not_list_have_no_name():
+    keys = [f"secret{place}" for place in range(500)]
+    content, _ = compared(profile_of(text_feature("id", keys)), profile_of(text_feature("id", keys)))
+
+    assert bins_of(content)["id"][:2] == ["value 1", "value 2"]
+    assert b"secret" not in content
+
+
+def test_a_row_has_the_worst_of_its_checks():
+    before = profile_of(number_feature("x", [float(n) for n in range(300)]))
+    content, results = compared(before, profile_of(number_feature("x", [1e3 + n for n in range(200)] + [None] * 99)))
+
+    [row] = rows_of(content)
+    drift = next(each for each in results if each.check == "baseline_drift_check")
+    assert row["status"] == "violated"
+    assert sorted(row["violated"]) == sorted(each.check for each in results if each.status is CheckStatus.VIOLATED)
+    assert (row["distance"], row["threshold"]) == (drift.observed, 0.1)
+    assert (row["present"], row["missing"]) == (200, 99)
+
+
+def test_checks_are_those_of_checks_json():
+    _, results = compared(
+        profile_of(number_feature("x", [1.0, 2.0] * 50), text_feature("t", ["a", "b"] * 50)),
+        profile_of(number_feature("x", [5.0] * 30), text_feature("t", ["a"] * 30)),
+    )
+    results = (*results, CheckResult(metric="auc", check="LessThanThreshold", status="violated", threshold=0.9))
+    results = (
+        *results,
+        results[-1].model_copy(update={"interval": (0.7, 0.8), "observed": 0.75, "against": "previous:8"}),
+    )
+    bias = CheckResult.model_validate(
+        {"feature": "sex", "metric": "DI", "facet_value": "f", "check": "bias", "status": "passed", "threshold": None}
+    )
+
+    rows = rows_of(checks_file((*results, bias))[CHECKS])
+
+    told = CheckResults(checks=results).plain()["checks"]
+    assert (rows[-1]["name"], rows[-1]["part"]) == ("DI", "sex=f")
+    assert (rows[-2]["low"], rows[-2]["high"], rows[-2]["against"]) == (0.7, 0.8, "previous:8")
+    for row, check in zip(rows, told, strict=False):
+        assert row["name"] == check.get("metric", check.get("feature"))
+        for member in ("check", "status", "observed", "threshold", "n", "m", "distance", "smallest_change", "reason"):
+            assert row[member] == check.get(member), member
+
+
+def test_a_metric_has_its_value_its_interval_and_its_own_threshold():
+    row = SummaryRow("auc", value=0.75)
+    check = CheckResult(
+        metric="auc", check="c", status=CheckStatus.VIOLATED, observed=0.75, interval=(0.7, 0.8), threshold=0.9
+    )
+
+    [found] = rows_of(summary_file(Summary((row,)), (check,))[SUMMARY])
+    [alone] = rows_of(summary_file(Summary((replace(row, low=0.6, high=0.9),)))[SUMMARY])
+
+    assert (found["value"], found["low"], found["high"], found["threshold"]) == (0.75, 0.7, 0.8, 0.9)
+    assert found["distance"] is None
+    assert (alone["low"], alone["high"], alone["status"]) == (0.6, 0.9, None)
+
+
+def test_extremes_and_constants_are_rows_too():
+    huge = number_feature("huge", [1e308, -1e308, 5e307, 0.0])
+    columns = (
+        huge,
+        number_feature("constant", [3.0] * 9),
+        number_feature("empty", [None] * 4),
+        text_feature("none", []),
+    )
+    content, _ = compared(profile_of(*columns), profile_of(*columns))
+
+    by_name = {row["name"]: row for row in rows_of(content)}
+    constant = by_name["constant"]["shares"]
+    assert (constant[1], sum(constant)) == (65_535, 65_535)
+    assert by_name["empty"]["shares"] is by_name["none"]["shares"] is None
+    assert sum(by_name["huge"]["shares"]) == 65_535 or abs(sum(by_name["huge"]["shares"]) - 65_535) < 12
