@@ -111,6 +111,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "emr": {"errors", "launch", "configuration", "runtime"},
     "launch/submission": {"errors", "launch", "outputs", "emr"},
+    "reports": {"errors", "documents", "storage", "records", "outputs"},
     "runtime/container": {"errors", "configuration", "runtime", "launch/submission"},
     "derivation": {
         "errors",
@@ -135,8 +136,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "airflow": {"errors", "documents", "storage", "launch", "records", "outputs", "configuration", "runtime", "emr"},
     "cli": {
-        *("errors", "schedules", "outputs", "history", "runs", "derivation", "demo", "imports", "replay", "scheduling"),
-        *("runtime", "launch/submission", "runtime/session"),
+        *("errors", "schedules", "outputs", "history", "runs", "derivation", "demo", "imports", "replay", "reports"),
+        *("scheduling", "runtime", "launch/submission", "runtime/session"),
     },
 }
 """Layer -> those that it may import beside itself, each of which stands above it here or is a module of its own."""

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     )
     from model_monitor.reading.outcomes import outcomes
     from model_monitor.records.windows import Window
+    from model_monitor.reports.command import report
     from model_monitor.runs.merging import merge_runs, read_state
     from model_monitor.runs.results import Baseline, Findings
     from model_monitor.runs.run import run_baseline, run_monitoring
@@ -75,6 +76,7 @@ else:
             *("MissingDependency", "NoData", "OutputFailed", "OutputHeld", "ScriptFailed", "SinkFailed"),
         ],
         "model_monitor.history.baselines": ["read_baseline"],
+        "model_monitor.reports.command": ["report"],
         "model_monitor.runs.merging": ["merge_runs", "read_state"],
         "model_monitor.model_quality.monitor": ["ModelQualityMonitor"],
         "model_monitor.model_quality.tolerance": ["Tolerance"],
@@ -121,6 +123,7 @@ __all__ = [
     "Findings",
     "read_baseline",
     "merge_runs",
+    "report",
     "read_state",
     "decode_state",
     "MonitorError",

@@ -80,6 +80,15 @@ def explain(given: argparse.Namespace) -> int:
     return 0
 
 
+def report(given: argparse.Namespace) -> int:
+    """Write the page of many runs: what is wrong and since when, over time, feature by window. One file that asks for nothing."""
+    from model_monitor.reports import command
+
+    names = tuple(name for each in given.features or () for name in each.split(","))
+    request = command.Request(given.folders, given.since, given.until, given.last, names, given.title, given.max_size)
+    return command.main(request, given.output, sys.stdout, shown=given.open)
+
+
 def import_schedules(given: argparse.Namespace) -> int:
     """Turn descriptions of the service's schedules into env files and schedule entries, and into DAGs of Airflow."""
     from pathlib import Path
@@ -240,6 +249,25 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--json", action="store_true", help="list as JSON, as the service's API does")
     running.add_argument("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
     running.set_defaults(run=run_due)
+
+    reporting = commands.add_parser("report", help=report.__doc__, description=report.__doc__)
+    reporting.add_argument(
+        "folders",
+        nargs="+",
+        metavar="DIR",
+        help="output paths of runs, or folders above, ours or the service's",
+    )
+    reporting.add_argument("--since", metavar="TIME", help="windows from this time on, such as 2026-03-01")
+    reporting.add_argument("--until", metavar="TIME", help="windows that start before this time")
+    reporting.add_argument("--last", type=int, metavar="N", help="the last N windows")
+    reporting.add_argument(
+        "--features", action="append", metavar="PATTERN,…", help="only names that match, such as 'age*'"
+    )
+    reporting.add_argument("--title", metavar="TEXT", help="what the page is called (default: the model)")
+    reporting.add_argument("--max-size", default="5MB", metavar="SIZE", help="of the page (default: 5MB)")
+    reporting.add_argument("--output", metavar="FILE", help="the page (default: history.html in the first DIR)")
+    reporting.add_argument("--open", action="store_true", help="open it in a browser")
+    reporting.set_defaults(run=report)
 
     explaining = commands.add_parser("explain", help=explain.__doc__, description=explain.__doc__)
     explaining.add_argument("feature", metavar="FEATURE", help="a feature or metric that the run checked")

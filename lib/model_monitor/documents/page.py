@@ -6,10 +6,10 @@ called, it is shown as it is written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from model_monitor.documents.check_results import CheckStatus
 
@@ -48,7 +48,19 @@ class Overlay:
         return self.words
 
 
-Cell: TypeAlias = str | Overlay
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """A number over time, small enough for a cell. values: None where there is none. threshold: a line. words: a sentence."""
+
+    values: tuple[float | None, ...]
+    threshold: float | None
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+Cell: TypeAlias = str | Overlay | Spark
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,46 @@ class CurveChart:
         return f"{self.title}: {self.words}"
 
 
-Block: TypeAlias = str | PageTable | PointChart | CurveChart
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A number over the windows of a page. values: None where there is no run. marks: how each stands out, of cells; empty for a
+    line. low, high: of its interval. threshold: drawn as a line.
+    """
+
+    title: str
+    note: str
+    values: tuple[float | None, ...]
+    marks: tuple[Mark, ...] = ()
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """Numbers over the same windows. times: what the windows are called. changes: windows before which the baseline changed."""
+
+    title: str
+    times: tuple[str, ...]
+    tracks: tuple[Track, ...]
+    changes: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.title}: {len(self.times)} windows, {', '.join(track.title for track in self.tracks)}"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMap:
+    """What was looked at × windows, for a script of the page. data: plain values of JSON (`assets/map.js` says which)."""
+
+    title: str
+    data: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+Block: TypeAlias = str | PageTable | PointChart | CurveChart | Tracks | FeatureMap
 """A part of a section; a text is a paragraph."""
 
 
@@ -145,6 +196,11 @@ class Page:
     sections: tuple[PageSection, ...]
     tiles: tuple[Tile, ...] = ()
     html_only: bool = False
+
+    @property
+    def has_map(self) -> bool:
+        """Whether a script has something to draw on it."""
+        return any(isinstance(block, FeatureMap) for section in self.sections for block in section.blocks)
 
 
 VERDICTS = {

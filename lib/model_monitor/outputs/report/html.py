@@ -6,19 +6,24 @@ get in anyway.
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from model_monitor.documents.page import Block, Page, PageTable, PointChart, number_text
+from model_monitor.documents.page import Block, FeatureMap, Page, PageTable, PointChart, Tracks, number_text
 from model_monitor.outputs.printable import printable
 from model_monitor.outputs.report import svg
 
 
 def html_of(page: Page) -> str:
     """The page's HTML, the same for the same page."""
-    return _TEMPLATES.get_template("page.html").render(page=page) + "\n"
+    script = _SCRIPT if page.has_map else ""
+    allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; " if script else ""
+    return _TEMPLATES.get_template("page.html").render(page=page, script=script, allowed=Markup(allowed)) + "\n"
 
 
 def part_of(page: Page) -> str:
@@ -34,6 +39,11 @@ def block_html(block: Block) -> Markup:
         return Markup(_MACROS.paragraph(block))
     if isinstance(block, PointChart):
         return Markup(_MACROS.chart(block.title, svg.description_of(block), points_svg(block), _MACROS.legend(block)))
+    if isinstance(block, Tracks):
+        return Markup(_MACROS.tracks(block))
+    if isinstance(block, FeatureMap):
+        island = json.dumps(block.data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+        return Markup(_MACROS.map(block, Markup(island)))
     return Markup(_MACROS.chart(block.title, block.words, _MACROS.curve(block), ""))
 
 
@@ -48,7 +58,10 @@ _TEMPLATES = Environment(
     undefined=StrictUndefined,
     finalize=lambda value: printable(value) if type(value) is str else value,  # not what is markup already
 )
-_STYLE = Markup(_TEMPLATES.loader.get_source(_TEMPLATES, "page.css")[0])  # type: ignore[union-attr]
+_STYLE, _SCRIPT = (
+    Markup(_TEMPLATES.loader.get_source(_TEMPLATES, name)[0])  # type: ignore[union-attr]
+    for name in ("page.css", "map.js")
+)
 _TEMPLATES.globals |= {
     "style": _STYLE,
     "rendered": block_html,

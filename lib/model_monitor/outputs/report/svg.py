@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from model_monitor.documents.page import Mark, Point, PointChart, number_text
+from model_monitor.documents.page import Mark, Point, PointChart, Spark, Track, number_text
 
 WIDTH, HEIGHT = 110, 36  # of an overlay
 SIDE = 200  # of a curve's square
 AXIS, LINE = (140, 520), 26  # where the axis of a chart of points begins and ends, and the height of each
+
+TRACK = 720  # width of what is drawn along time
+MOST_NUMBERS = 36  # windows whose cells have a number in them
+MOST_TICKS = 8
 
 SHAPES = {Mark.BAD: "■", Mark.UNSURE: "◆"}
 """Told apart by shape as well as by colour."""
@@ -54,3 +59,96 @@ def _in_words(point: Point, chart: PointChart) -> str:
     if point.reference is not None:
         words += f", {chart.reference_label} {number_text(point.reference)}"
     return f"{words}, {point.mark.value}" if point.mark.value else words
+
+
+class Drawn(NamedTuple):
+    """A number along time: its path, its interval's, and the height of its threshold."""
+
+    path: str
+    band: str
+    limit: float | None
+
+
+def trend(of: Spark) -> Drawn:
+    """A number over time in a cell."""
+    return _along(of.values, (), (), of.threshold, WIDTH)
+
+
+def line_of(track: Track, count: int) -> Drawn:
+    """A line over the windows."""
+    return _along(track.values, track.low, track.high, track.threshold, TRACK)
+
+
+def column(place: int, count: int) -> float:
+    """Where a window begins."""
+    return round(place * TRACK / count, 2)
+
+
+def cells(track: Track, count: int) -> Iterator[tuple[Mark, str]]:
+    """The cells of each mark as one path. Those without a mark are as high as their number."""
+    width, top = TRACK / count, max((value or 0 for value in track.values), default=0) or 1
+    gap = min(1.0, width / 8)
+    for mark in dict.fromkeys(track.marks):
+        path = ""
+        for place, (value, of_cell) in enumerate(zip(track.values, track.marks, strict=True)):
+            if of_cell is mark and value is not None:
+                height = HEIGHT * value / top if mark is Mark.NONE else HEIGHT
+                path += f"M{place * width + gap / 2:.2f} {HEIGHT}v-{height:.4g}h{width - gap:.4g}v{height:.4g}z"
+        yield mark, path
+
+
+def numbers(track: Track, count: int) -> Iterator[tuple[float, str]]:
+    """The numbers in cells that have a mark."""
+    for place, (value, mark) in enumerate(zip(track.values, track.marks, strict=True)):
+        if value is not None and mark is not Mark.NONE:
+            yield round((place + 0.5) * TRACK / count, 1), f"{value:.0f}" if value else "✓"
+
+
+def ticks(times: Sequence[str]) -> list[str]:
+    """Some of the windows' names, evenly spread, without the day if that is one."""
+    step = max(1, -(-len(times) // MOST_TICKS))
+    days = {time.rpartition(" ")[0] for time in times}
+    return [time.rpartition(" ")[2] if len(days) == 1 else time for time in times[::step]]
+
+
+def words_of(track: Track, times: Sequence[str]) -> str:
+    """A track in words."""
+    known = [(value, time) for value, time in zip(track.values, times, strict=True) if value is not None]
+    if not known:
+        return f"{track.title}: nothing"
+    (least, at_least), (most, at_most) = min(known), max(known)
+    span = f"{number_text(least)} ({at_least}) to {number_text(most)} ({at_most})"
+    return f"{track.title}: {span}, last {number_text(known[-1][0])}"
+
+
+def _along(
+    values: Sequence[float | None],
+    low: Sequence[float | None],
+    high: Sequence[float | None],
+    threshold: float | None,
+    width: int,
+) -> Drawn:
+    known = [value for value in (*values, *low, *high, threshold) if value is not None]
+    bottom, top = (min(known), max(known)) if known else (0.0, 1.0)
+    span = (top - bottom) or 1.0
+    step = width / max(1, len(values))
+
+    def height(value: float) -> float:
+        return round(HEIGHT - 2 - (HEIGHT - 4) * (value - bottom) / span, 1)
+
+    def at(place: int) -> str:
+        return f"{(place + 0.5) * step:.4g}"
+
+    path, pen = "", "M"
+    for place, value in enumerate(values):
+        if value is None:
+            pen = "M"
+            continue
+        alone = pen == "M" and (place + 1 == len(values) or values[place + 1] is None)
+        path += f"{pen}{at(place)} {height(value)}" + ("h.1" if alone else "")
+        pen = "L"
+    ends = [
+        (place, a, b) for place, (a, b) in enumerate(zip(low, high, strict=True)) if a is not None and b is not None
+    ]
+    band = "".join(f"M{place * step:.4g} {height(b)}h{step:.4g}V{height(a)}h-{step:.4g}z" for place, a, b in ends)
+    return Drawn(path, band, None if threshold is None else height(threshold))

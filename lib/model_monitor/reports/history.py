@@ -1,0 +1,186 @@
+"""The runs below some folders side by side: windows along time, and everything that was looked at in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_monitor.errors import BadDocument, BadInput
+from model_monitor.reports.past_run import COLUMNS, NONE, VIOLATED, PastRun, is_run, read_run
+from model_monitor.storage import join, storage_of
+
+MOST_GAPS = 5_000
+"""Windows that are filled in between runs at most, where some are missing."""
+
+Window = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A run that can't be read. problem: a sentence without the values of records."""
+
+    folder: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """The runs of one kind of monitor. runs: by the place of their window."""
+
+    analysis_type: str
+    windows: tuple[Window, ...]
+    runs: Mapping[int, PastRun]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All that any run looked at, in the order in which it first came."""
+        return tuple(dict.fromkeys(name for place in sorted(self.runs) for name in self.runs[place].names))
+
+    @cached_property
+    def _columns(self) -> dict[str, NDArray[np.float64]]:
+        """Of COLUMNS and "status", each names × windows."""
+        shape = (len(self.names), len(self.windows))
+        rows = {name: row for row, name in enumerate(self.names)}
+        found: dict[str, NDArray[np.float64]] = {name: np.full(shape, np.nan) for name in COLUMNS}
+        found["status"] = np.full(shape, NONE + 1.0)
+        for column, run in self.runs.items():
+            places = [rows[name] for name in run.names]
+            for name in COLUMNS:
+                found[name][places, column] = run.numbers[name]
+            found["status"][places, column] = run.statuses
+        return found
+
+    def of(self, column: str) -> NDArray[np.float64]:
+        """A column of the runs, names × windows: NaN where there is no number; as "status" NONE + 1 where there is no run."""
+        return self._columns[column]
+
+    @property
+    def is_violated(self) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = self.of("status") == VIOLATED
+        return found
+
+    @property
+    def last(self) -> tuple[int, PastRun]:
+        """The latest run and the place of its window."""
+        place = max(self.runs)
+        return place, self.runs[place]
+
+    @cached_property
+    def is_metric(self) -> NDArray[np.bool_]:
+        metrics = {
+            name for run in self.runs.values() for name, yes in zip(run.names, run.is_metric, strict=True) if yes
+        }
+        return np.array([name in metrics for name in self.names], bool)
+
+    @property
+    def violations(self) -> list[int | None]:
+        """By window; None without a run."""
+        return [run.violations if (run := self.runs.get(place)) else None for place in range(len(self.windows))]
+
+    def since(self, row: int) -> int | None:
+        """The first of the windows without a pause up to the last run in which a name was violated; None if it is not now."""
+        return trailing([bool(self.is_violated[row, place]) for place in sorted(self.runs)], sorted(self.runs))
+
+
+@dataclass(frozen=True)
+class History:
+    """windows: by time, those between runs without one filled in. labels: what each is called: its start in UTC, or the run's
+    folder where no run names its window. series: by kind of monitor.
+    """
+
+    windows: tuple[Window, ...]
+    labels: tuple[str, ...]
+    series: tuple[Series, ...]
+    unread: tuple[Unread, ...] = field(default=())
+
+    def run_violations(self) -> list[int | None]:
+        """By window, of all monitors together; None without a run."""
+        columns = [series.violations for series in self.series]
+        return [
+            None if all(n is None for n in each) else sum(n or 0 for n in each) for each in zip(*columns, strict=True)
+        ]
+
+    def alert_since(self) -> int | None:
+        """The first window of those with violations up to the last one; None if that has none."""
+        counts = [(place, count) for place, count in enumerate(self.run_violations()) if count is not None]
+        return trailing([bool(count) for _, count in counts], [place for place, _ in counts])
+
+
+def trailing(flags: Sequence[bool], places: Sequence[int]) -> int | None:
+    """The place of the first flag of those that are set up to the end; None if the last is not."""
+    found = None
+    for flag, place in zip(reversed(flags), reversed(places), strict=True):
+        if not flag:
+            break
+        found = place
+    return found
+
+
+def read_history(
+    folders: Sequence[str], since: datetime | None = None, until: datetime | None = None, last: int | None = None
+) -> History:
+    """The runs at and below the folders. since, until: of the windows' starts. last: how many windows, the latest ones.
+
+    Raises BadInput if there is none.
+    """
+    runs, unread = [], []
+    for folder in dict.fromkeys(place for top in folders for place in run_folders(top)):
+        try:
+            run = read_run(folder)
+        except (BadDocument, BadInput) as fault:
+            unread.append(Unread(folder, str(fault).splitlines()[0]))
+            continue
+        if run.start is None or ((since is None or run.start >= since) and (until is None or run.start < until)):
+            runs.append(run)
+    if not runs:
+        damaged = f"; {len(unread)} can't be read, the first: {unread[0].problem}" if unread else ""
+        raise BadInput(f"{', '.join(folders)}: no run here{damaged}")
+    timed = {(run.start, run.end, run.analysis_type): run for run in runs if run.start and run.end}
+    labels = None
+    if not timed:
+        labels = {_made_up(place): run.folder.rpartition("/")[2] for place, run in enumerate(runs)}
+        timed = {(*_made_up(place), run.analysis_type): run for place, run in enumerate(runs)}
+    windows = _filled(sorted({(start, end) for start, end, _ in timed}))[-(last or 0) :]
+    places = {window: place for place, window in enumerate(windows)}
+    kinds: dict[str, dict[int, PastRun]] = {}
+    for (start, end, kind), run in timed.items():
+        if (start, end) in places:
+            kinds.setdefault(kind, {})[places[start, end]] = run
+    series = [Series(kind, tuple(windows), found) for kind, found in kinds.items()]
+    named = tuple(labels[window] if labels else f"{window[0]:%Y-%m-%d %H:%M}" for window in windows)
+    return History(tuple(windows), named, tuple(series), tuple(unread))
+
+
+def _made_up(place: int) -> Window:
+    """A window for a run that names none, where no run does."""
+    start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(hours=place)
+    return start, start + timedelta(hours=1)
+
+
+def run_folders(top: str) -> Iterator[str]:
+    """The folders at and below `top` in which a run was published.
+
+    Raises BadInput if there is nothing at `top`.
+    """
+    if is_run(top):
+        yield top
+        return
+    for name in storage_of(top).list_folders(top):
+        yield from run_folders(join(top, name))
+
+
+def _filled(windows: Sequence[Window]) -> list[Window]:
+    """With the windows between them in which no run is, if all are equally long and none overlaps another."""
+    lengths = {end - start for start, end in windows}
+    if len(lengths) != 1 or not (length := lengths.pop()) > timedelta(0):
+        return list(windows)
+    steps = [(start - windows[0][0]) / length for start, _ in windows]
+    if any(step != round(step) for step in steps) or steps[-1] >= MOST_GAPS:
+        return list(windows)
+    first = windows[0][0]
+    return [(first + place * length, first + (place + 1) * length) for place in range(round(steps[-1]) + 1)]

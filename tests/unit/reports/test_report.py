@@ -1,0 +1,247 @@
+"""The page of many runs says what their files say: what is wrong now, since when, and nothing of what is not there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import zlib
+from datetime import datetime, timedelta, timezone
+from html import unescape
+
+import numpy as np
+import pytest
+
+from model_monitor.cli import main as cli
+from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus
+from model_monitor.documents.constraints import MonitoringConfig
+from model_monitor.documents.run_description import RunDescription, RunWindow, moment
+from model_monitor.documents.summary import Summary, SummaryRow
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.outputs.files import publish
+from model_monitor.outputs.result_tables import summary_file
+from model_monitor.reports.command import Request, main, report_of
+from model_monitor.reports.history import read_history, trailing
+
+MIDNIGHT = datetime(2026, 3, 4, tzinfo=timezone.utc)
+HOUR = timedelta(hours=1)
+HOSTILE = "</script><script>alert(1)</script>"
+
+
+def shares(place: int) -> list[float]:
+    found = [0.0] * 22
+    found[place] = 1.0
+    return found
+
+
+def drift(name: str, distance: float) -> CheckResult:
+    status = CheckStatus.VIOLATED if distance > 0.1 else CheckStatus.PASSED
+    return CheckResult(
+        feature=name, check="baseline_drift_check", status=status, observed=distance, threshold=0.1, method="Robust"
+    )
+
+
+def put(top, hour: int, distances: dict[str, float], *, baseline: str = "b1", window: bool = True, rows: int = 200):
+    """Publish a run of data quality of an hour; a feature's mean is 100 × its distance."""
+    start = MIDNIGHT + hour * HOUR
+    results = [drift(name, distance) for name, distance in distances.items()]
+    summary = Summary(
+        tuple(
+            SummaryRow(name, kind="number", present=rows - 5, missing=5, mean=100 * distance, shares=shares(3))
+            for name, distance in distances.items()
+        ),
+        {name: [0.0, 10.0] for name in distances},
+    )
+    described = RunDescription(
+        job="monitor",
+        analysis_type="DATA_QUALITY",
+        window=RunWindow(start=moment(start), end=moment(start + HOUR)) if window else None,
+        model="churn",
+        schedule=None,
+        baseline_run_id=baseline,
+        product="0",
+        settings=MonitoringConfig(),
+        rows=rows,
+        violations=sum(result.status is CheckStatus.VIOLATED for result in results),
+    )
+    files = {
+        RunDescription.FILE_NAME: described.to_json().encode(),
+        CheckResults.FILE_NAME: CheckResults(checks=tuple(results)).to_json().encode(),
+        **summary_file(summary, results),
+    }
+    folder = top / f"{start:%Y/%m/%d/%H}"
+    publish(files, str(folder))
+    return folder
+
+
+@pytest.fixture
+def day(tmp_path):
+    """Four hours with a run, one without: `charge` drifts from the third on, `age` did in the first."""
+    put(tmp_path, 0, {"age": 0.3, "charge": 0.0})
+    put(tmp_path, 1, {"age": 0.0, "charge": 0.02})
+    put(tmp_path, 3, {"age": 0.01, "charge": 0.5})
+    put(tmp_path, 4, {"age": 0.0, "charge": 0.75})
+    return tmp_path
+
+
+def words(html: str) -> str:
+    shown = re.sub(r"<[^>]*>", " ", re.sub(r"<(script|style).*?</\1>", " ", html, flags=re.S))
+    return re.sub(r"\s+", " ", unescape(shown))
+
+
+def island(html: str) -> dict[str, object]:
+    return json.loads(re.search(r'class="map-data">(.*?)</script>', html, re.S)[1])
+
+
+def unpacked(text: object) -> np.ndarray:
+    return np.frombuffer(zlib.decompress(base64.b64decode(str(text))), np.uint8)
+
+
+def test_the_page_begins_with_what_is_wrong_since_when_and_by_how_much(day):
+    said = words(report_of(Request([str(day)])).html)
+
+    first = said[said.index("what is wrong") : said.index("Over time")]
+    assert "alert since 2026-03-04 03:00" in said
+    assert "windows violated 3 of 4" in said
+    assert "violated now 1 of 2" in said
+    assert "records 800" in said
+    assert re.search(r"✗ violated 2026-03-04 03:00 charge baseline drift 0\.75 \(threshold 0\.1\) 2 → 75", first)
+    assert first.index("charge") < first.index("age"), "violated ones first"
+
+
+def test_an_hour_without_a_run_is_an_empty_column(day):
+    history = read_history([str(day)])
+
+    assert history.labels[2] == "2026-03-04 02:00"
+    assert history.run_violations() == [1, 0, None, 1, 1]
+    assert "2026-03-04 02:00 – – no run" in words(report_of(Request([str(day)])).html)
+
+
+def test_the_map_has_every_distance_and_status(day):
+    data = island(report_of(Request([str(day)])).html)
+
+    assert data["names"] == ["charge", "age"], "the worst first"
+    assert unpacked(data["distances"]).reshape(2, 5).tolist() == [[0, 5, 255, 125, 188], [75, 0, 255, 2, 0]]
+    assert unpacked(data["statuses"]).reshape(2, 5).tolist() == [[2, 2, 5, 0, 0], [0, 2, 5, 2, 2]]
+    assert unpacked(data["shares"]).reshape(-1, 22)[:, 3].tolist() == [255] * 8
+    assert data["bins"] == [["0", "10"]] * 2
+
+
+def test_a_page_that_may_not_be_larger_says_what_it_leaves_out(day):
+    small = report_of(Request([str(day)], most_bytes="100B")).html
+
+    assert "Distributions of 6 windows of features are left out" in words(small)
+    assert unpacked(island(small)["cells"]).sum() == 2
+
+
+def test_only_the_windows_and_features_that_are_asked_for(day):
+    said = words(
+        report_of(Request([str(day)], since="2026-03-04T01:00:00Z", until="2026-03-04T04:00", features=["ch*"])).html
+    )
+
+    assert "windows violated 1 of 2" in said
+    assert "age" not in said.replace("pages", "")
+    assert read_history([str(day)], last=2).labels == ("2026-03-04 03:00", "2026-03-04 04:00")
+
+
+@pytest.mark.parametrize(
+    ("request_of", "sentence"),
+    [
+        ({"since": "yesterday"}, "--since is 'yesterday'; write a time such as"),
+        ({"last": 0}, "--last is 0; write how many windows"),
+        ({"most_bytes": "much"}, "--max-size is 'much'; write a size such as 5MB"),
+    ],
+)
+def test_a_flag_that_cant_be_read_is_one_sentence(day, request_of, sentence):
+    with pytest.raises(BadConfiguration, match=re.escape(sentence)):
+        report_of(Request([str(day)], **request_of))
+
+
+def test_a_name_that_nothing_matches_is_told(day):
+    with pytest.raises(BadInput, match="'incme', which no feature or metric matches"):
+        report_of(Request([str(day)], features=["incme"]))
+
+
+def test_a_folder_without_runs_ends_with_a_sentence(tmp_path, capsys):
+    status = cli(["report", str(tmp_path)])
+
+    assert status == BadInput("x").exit_status
+    assert f"{tmp_path}: no run here" in capsys.readouterr().err
+
+
+def test_a_damaged_run_is_named_and_the_others_are_shown(day):
+    folder = put(day, 5, {"age": 0.0, "charge": 0.0})
+    published = json.loads((folder / "_current.json").read_text())["folder"]
+    (folder / published / "summary.parquet").write_bytes(b"PAR1")
+
+    said = words(report_of(Request([str(day)])).html)
+
+    assert "Runs that can't be read" in said
+    assert "summary.parquet: is no summary of a run" in said
+    assert "windows violated 3 of 4" in said
+
+
+def test_nothing_but_the_packaged_script_may_run_and_names_stay_text(day):
+    put(day, 5, {HOSTILE: 0.9, "\u202egnp.exe": 0.9})
+
+    html = report_of(Request([str(day)])).html
+
+    [script] = re.findall(r"<script>(.*?)</script>", html, re.S)
+    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{allowed}'" in html
+    assert HOSTILE not in html
+    assert "\u202e" not in html
+    assert island(html)["names"][0] in (HOSTILE, "\u202egnp.exe"), "as data, which the script writes as text"
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Function\(", script)
+
+
+def test_a_change_of_the_baseline_is_drawn(day):
+    put(day, 5, {"age": 0.0, "charge": 0.0}, baseline="b2")
+
+    assert "A grey line is where the baseline changed" in words(report_of(Request([str(day)])).html)
+
+
+def test_runs_that_name_no_window_are_called_by_their_folders(tmp_path):
+    for name in ("first", "second"):
+        run = put(tmp_path / "made", 0, {"age": 0.0 if name == "first" else 0.4}, window=False)
+        run.rename(tmp_path / name)
+        for file in (tmp_path / name).rglob("_current.json"):
+            file.write_text(file.read_text().replace(str(run), str(tmp_path / name)))
+
+    assert read_history([str(tmp_path / "first"), str(tmp_path / "second")]).labels == ("first", "second")
+
+
+def test_the_same_runs_give_the_same_bytes(day):
+    assert report_of(Request([str(day)])).html == report_of(Request([str(day)])).html
+
+
+def test_the_command_says_where_the_page_is(day):
+    out = io.StringIO()
+
+    assert main(Request([str(day)]), None, out) == 0
+
+    assert out.getvalue().startswith(f"{day}/history.html: 4 runs in 5 windows, ")
+    assert (day / "history.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("flags", "since"),
+    [([], None), ([True], 0), ([False, True, True], 1), ([True, False], None), ([True, False, True], 2)],
+)
+def test_an_alert_begins_with_the_first_of_the_last_violated_windows(flags, since):
+    assert trailing(flags, range(len(flags))) == since
+
+
+def test_a_folder_of_the_service_is_a_page(golden):
+    """What the service left: statistics, violations, no distances but those in its texts."""
+    said = words(report_of(Request([str(golden / "dq-cookbook" / "run")])).html)
+
+    violations = json.loads((golden / "dq-cookbook" / "run" / "constraint_violations.json").read_text())["violations"]
+    names = {each["feature_name"] for each in violations}
+    assert f"violated now {len(names)} of 5" in said
+    first = said[said.index("what is wrong") : said.index("Over time")]
+    for each in violations:
+        check = each["constraint_check_type"].removesuffix("_check").replace("_", " ")
+        assert re.search(rf"✗ violated run {each['feature_name']} {check}", first)
