@@ -19,7 +19,7 @@ from model_monitor.runtime.status import completed
 def main(argv: list[str]) -> int:
     with started("baseline", argv) as job:
         monitor = monitor_for(job.config)
-        with read_source(job.spark, job.config) as data:
+        with read_source(job.session, job.config) as data:
             checks = planned_checks(job.config, data)
             baseline = run_baseline(
                 data,

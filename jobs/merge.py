@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
+from model_monitor.engine import engine_of
 from model_monitor.engine.partitions import batch_by_bytes
 from model_monitor.merging.run import merge
 from model_monitor.runtime.job import started
@@ -18,9 +19,10 @@ from model_monitor.runtime.status import completed
 def main(argv: list[str]) -> int:
     with started("merge", argv) as job:
         request = merge_request(job.config)
-        batches = partial(batch_by_bytes, job.spark)
-        merged = merge(job.spark, request, before_reading=batches, before_publishing=job.lift_time_limit)
-        publish_coverage(merged.ledger, job.config, job.spark)
+        spark = engine_of(job.session).spark
+        batches = partial(batch_by_bytes, spark)
+        merged = merge(spark, request, before_reading=batches, before_publishing=job.lift_time_limit)
+        publish_coverage(merged.ledger, job.config, spark)
         job.finish(completed())
     return job.exit_status
 

@@ -24,7 +24,7 @@ def main(argv: list[str]) -> int:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
         baseline = read_baseline(job.spark, job.config, monitor)
-        with read_source(job.spark, job.config, baseline) as data:
+        with read_source(job.session, job.config, baseline) as data:
             checks = planned_checks(job.config, data)
             findings = run_monitoring(
                 data,

@@ -31,6 +31,13 @@ class MissingDependency(BadConfiguration):
     """A library or JAR that this run needs is not there, or has the wrong version."""
 
 
+class NeedsSpark(BadConfiguration):
+    """Something that only the engine of Spark reads or makes, while the one without a JVM runs."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} needs Spark; write --engine spark, in Python engine='spark'")
+
+
 NO_DATA = "Job inputs had no data"
 """How the service says it, and each `NoData` begins (C1.6)."""
 

@@ -13,15 +13,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyspark.sql.functions as F
-from pyspark.sql import Column
 
 from model_monitor.bias.analysis import BiasAnalysis, Chosen, Methods, analysis_of, chosen_of, tests_flips
 from model_monitor.bias.choices import Choice
 from model_monitor.bias.counts import FlipTest
 from model_monitor.bias.measures import BiasMeasures, plan_of
 from model_monitor.bias.value_types import hangs_on_distinct_values
-from model_monitor.profiling.contingency import ContingencyColumns, count_distinct, count_rows
+from model_monitor.profiling.contingency import count_distinct, count_rows
+from model_monitor.profiling.flip_partition import RowsOfKeys
 from model_monitor.profiling.flip_test import FlipCounts, SensitiveGroup, flip_test
 from model_monitor.reading.dataset import Dataset
 from model_monitor.records.refusals import Refusal
@@ -50,7 +49,7 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
     """
     dataset = dataset.of_features([name for name in dataset.names if name in plan.columns])
     state, rows = count_rows(
-        dataset.frame,
+        dataset.table,
         dataset.names,
         plan,
         reason=dataset.reason,
@@ -63,7 +62,7 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
         if hangs_on_distinct_values(column, facts)
     ]
     if hanging:
-        counted = count_distinct(dataset.frame, dataset.names, plan, hanging, dataset.reason)
+        counted = count_distinct(dataset.table, dataset.names, plan, hanging, dataset.reason)
         facts = tuple(
             replace(fact, at_least=counted[place], at_most=counted[place]) if place in counted else fact
             for place, fact in enumerate(state.facts)
@@ -94,9 +93,8 @@ def _flip_tests(
     dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: Chosen
 ) -> Mapping[tuple[int, int], FlipTest | str]:
     """The flip test of every group that has rows on both sides, by the places of facet and group."""
-    columns = ContingencyColumns(dataset.frame, dataset.names, plan)
     tested = {
-        (facet, place): _sensitive(dataset, columns, plan.facets[facet], choice, state.tables[facet])
+        (facet, place): _sensitive(dataset, plan, plan.facets[facet], choice, state.tables[facet])
         for facet, choices in enumerate(chosen.groups)
         for place, choice in enumerate(choices)
     }
@@ -104,12 +102,11 @@ def _flip_tests(
     if not tested or plan.prediction is None or chosen.predicted is None:
         return {}
     found = flip_test(
-        dataset.frame,
+        dataset.table,
         dataset.names,
-        _is_chosen(columns, plan.prediction, chosen.predicted),
+        plan,
+        _rows_of(plan.prediction, chosen.predicted),
         list(tested.values()),
-        untyped_texts=plan.untyped_texts,
-        rows=plan.flip_rows,
         reason=dataset.reason,
     )
     if isinstance(found, str):
@@ -132,18 +129,16 @@ def _outcome(facet: str, counts: FlipCounts, group: SensitiveGroup) -> FlipTest:
 
 
 def _sensitive(
-    dataset: Dataset, columns: ContingencyColumns, facet: ValuedColumn, choice: Choice, table: Mapping[Cell, int]
+    dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn, choice: Choice, table: Mapping[Cell, int]
 ) -> SensitiveGroup:
     size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
-    plan = columns.plan
     left_out = {facet.name, plan.label.name, *plan.not_features}
     if plan.prediction is not None:
         left_out.add(plan.prediction.name)
     features = tuple(name for name in dataset.names if name not in left_out)
-    return SensitiveGroup(_is_chosen(columns, facet, choice), features, size, sum(table.values()) - size)
+    return SensitiveGroup(_rows_of(facet, choice), features, size, sum(table.values()) - size)
 
 
-def _is_chosen(columns: ContingencyColumns, column: ValuedColumn, choice: Choice) -> Column:
-    """Whether a row's key in a column is one of the chosen."""
-    keys = sorted(choice.keys, key=str)
-    return columns.key(column).isin(keys) if keys else F.lit(False)
+def _rows_of(column: ValuedColumn, choice: Choice) -> RowsOfKeys:
+    """The rows whose key in a column is one of the chosen."""
+    return RowsOfKeys(column, tuple(sorted(choice.keys, key=str)))

@@ -56,6 +56,7 @@ from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPA
 from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.model_quality.tolerance import Tolerance
 from model_monitor.outputs.notices.destinations import SPELLINGS, Destination
+from model_monitor.reading.engines import EngineName
 from model_monitor.reading.formats import DatasetFormat
 from model_monitor.records.places import MAX_RECORD_BYTES
 from model_monitor.states.contingency_plan import ValueKind
@@ -869,6 +870,18 @@ class JobConfig(BaseModel):
             default="name, but exact with --compat service",
         ),
     ] = None
+
+    engine: Annotated[
+        EngineName,
+        member_of(EngineName),
+        Option(
+            "What reads and counts: spark, local (this machine's processes, without a JVM), or auto: Spark within spark-submit, "
+            "for what is not on this machine, and above 1 GB.",
+            "ENGINE",
+            ours=True,
+            jobs=_ANALYSER,
+        ),
+    ] = EngineName.AUTO
 
     progress: Annotated[
         bool | None,

@@ -17,10 +17,9 @@ from model_monitor.states import Profile
 from model_monitor.states.measures import Measures
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from model_monitor.configuration.contract import JobConfig
     from model_monitor.deequ.checks import CheckPlan
+    from model_monitor.engine import Session
     from model_monitor.reading.dataset import Dataset
 
 
@@ -48,10 +47,10 @@ def _monitor(config: JobConfig) -> Monitor:
     )
 
 
-def _read(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
+def _read(session: Session, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
     from model_monitor.inputs.features import read_features
 
-    return read_features(spark, config, baseline)
+    return read_features(session, config, baseline)
 
 
 def _scan(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame
-
-from model_monitor.deequ import evaluation as deequ
+from model_monitor.engine import is_of_spark
+from model_monitor.engine.protocol import Partitions
 from model_monitor.profiling.plan import LineMetadata
 from model_monitor.profiling.scan import Scan, scan
 from model_monitor.reading.dataset import Dataset
@@ -17,8 +15,11 @@ from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import request_metadata
 from model_monitor.runs.kind import Scanned
 from model_monitor.states.measures import Measures
+from model_monitor.states.metrics import FeatureMetrics
 
 if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
     from model_monitor.deequ.checks import CheckPlan, SuiteResults
 
 
@@ -42,13 +43,16 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         metadata=LineMetadata(LINE, request_metadata) if dataset.carries_metadata else None,
         column_metrics=measures.column_metrics,
     )
-    return Scanned(
-        found.profile,
-        found.rows,
-        lambda: deequ.evaluate(dataset.engine.spark, found.profile),
-        (lambda: _check_results(checks, found, dataset)) if checks else None,
-        found.requests,
-    )
+    checked = (lambda: _check_results(checks, found, dataset)) if checks else None
+    metrics = (lambda: _evaluated(found, dataset)) if is_of_spark(dataset.table) else None
+    return Scanned(found.profile, found.rows, metrics, checked, found.requests)
+
+
+def _evaluated(found: Scan, dataset: Dataset) -> dict[str, FeatureMetrics]:
+    """Deequ's metrics of the states; without a JVM the monitor's own, which are equal, stand in their place."""
+    from model_monitor.deequ.evaluation import evaluate
+
+    return evaluate(dataset.engine.spark, found.profile)
 
 
 def _check_results(plan: CheckPlan, found: Scan, dataset: Dataset) -> SuiteResults:
@@ -58,10 +62,14 @@ def _check_results(plan: CheckPlan, found: Scan, dataset: Dataset) -> SuiteResul
     return run_checks(dataset.engine.spark, plan, found.profile, found.matches, dataset.named_frame())
 
 
-def _with_predicates(dataset: Dataset, predicates: Mapping[str, str]) -> tuple[DataFrame, dict[str, Column]]:
+def _with_predicates(
+    dataset: Dataset, predicates: Mapping[str, str]
+) -> tuple[DataFrame | Partitions, dict[str, Column]]:
     """The frame with a boolean column for each SQL expression over the features' names, and those columns by name."""
     if not predicates:
-        return dataset.frame, {}
+        return dataset.table, {}
+    import pyspark.sql.functions as F
+
     names = [f"__predicate{index}" for index in range(len(predicates))]
     named = dataset.named_frame()
     with_predicates = named.select(

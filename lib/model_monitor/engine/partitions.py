@@ -101,9 +101,14 @@ def batch_by_width(spark: SparkSession, columns: int, line_bytes: int = 0) -> in
 
 def batch_by_bytes(spark: SparkSession, row_bytes: int) -> int:
     """Set the rows of an Arrow batch so that it takes about `LINES_BYTES`; returns them. row_bytes: of a long row."""
-    rows = min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, LINES_BYTES // max(1, row_bytes)))
+    rows = rows_of_lines(row_bytes)
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(rows))
     return rows
+
+
+def rows_of_lines(row_bytes: int) -> int:
+    """The rows of an Arrow batch that takes about `LINES_BYTES`. row_bytes: of a long row."""
+    return min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, LINES_BYTES // max(1, row_bytes)))
 
 
 def read_lines_by_size(spark: SparkSession, total_bytes: int, line_bytes: int) -> int:

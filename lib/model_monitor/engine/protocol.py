@@ -4,15 +4,15 @@ An engine lists and reads files, cuts them by their sizes alone, maps pure funct
 they made. What a line means, what is gathered of a column, how states add and what the documents say is decided elsewhere,
 in plain Python over Arrow batches, so every engine that keeps to this page gives the same states and the same documents.
 
-`engine/spark.py` is the engine there is; `engine_of` gives it for a session of Spark. An engine on local processes has these
-classes to write, and no second way of reading (docs/decisions/0034-the-seam-to-the-engine.md).
+`engine/spark.py` is the engine of a session of Spark, which `engine_of` gives; `engine/local.py` is that of this machine,
+without a JVM (docs/decisions/0034-the-seam-to-the-engine.md, docs/engines.md).
 
 Nothing is read before `batches()` or `rows()` is called. Pure: imported on the driver and on executors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
@@ -70,11 +70,28 @@ class Partitions(Protocol):
     def engine(self) -> Engine: ...
 
     @property
+    def schema(self) -> pa.Schema:
+        """The columns with their types, as Arrow has them."""
+
+    @property
     def frame(self) -> DataFrame:
-        """The same rows as a frame of Spark, for what is said in SQL."""
+        """The same rows as a frame of Spark, for what is said in SQL. Raises NeedsSpark where there is none."""
 
     def numbered(self) -> Partitions:
         """The same with the column PARTITION in front."""
+
+    def selected(self, names: Sequence[str], called: Sequence[str]) -> Partitions:
+        """Some of the columns, by other names."""
+
+    def above(self, name: str, threshold: float, called: str) -> Partitions:
+        """With a column behind the others: 1 where the column is a number, or the text of one, above the threshold, 0 where it
+        is another, else null."""
+
+    def kept(self) -> Partitions:
+        """The same rows, made once and held until `release`, however often they are looked at."""
+
+    def release(self) -> None:
+        """Give back what `kept` holds."""
 
     def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
         """What the task makes of every partition: batches of this schema."""
@@ -107,7 +124,7 @@ class Engine(Protocol):
 
     @property
     def spark(self) -> SparkSession:
-        """The session, for what is said in SQL or read by Spark alone."""
+        """The session, for what is said in SQL or read by Spark alone. Raises NeedsSpark where there is none."""
 
     def storage(self, path: str) -> Storage:
         """The storage that holds `path`. Raises BadInput if nothing here opens it."""
@@ -122,6 +139,32 @@ class Engine(Protocol):
         """The lines of the files at or below these places, with no partition that spans a line.
 
         in_order: one partition, sorted by file and place. with_blank: blank lines, too. whole_files: each file is one line.
+        """
+
+    def table(
+        self,
+        places: Sequence[str],
+        reader: str,
+        options: Mapping[str, str],
+        *,
+        by_folders: bool = False,
+        in_order: bool = False,
+    ) -> tuple[tuple[str, ...], Partitions]:
+        """The files at or below these places as the reader of a format (`parquet`, `orc`, …) reads them: what the columns are
+        called there, and their rows with the columns c0, c1, ….
+
+        by_folders: whether folders called `day=2026-01-01` are columns. in_order: as in `lines`.
+        Raises BadInput if they can't be read so.
+        """
+
+    def json(
+        self, places: Sequence[str], *, lines: bool = True, flatten: bool = False, in_order: bool = False
+    ) -> tuple[tuple[str, ...], Partitions]:
+        """The same of JSON objects, typed by all of them. flatten: make a column of each member of nested objects.
+
+        lines: whether there is one object a line; REASON and `places.PLACES` stand behind the features then. Else a file is one
+        object or an array of them.
+        Raises BadInput for a file that is not JSON at all.
         """
 
     def is_readable(self, path: str) -> bool:

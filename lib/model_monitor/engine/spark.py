@@ -5,7 +5,7 @@ Partitions are those of a DataFrame, tasks are mapped by `mapInArrow`, and what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pyarrow as pa
 import pyspark.sql.functions as F
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 from model_monitor.engine import packing, partitions
 from model_monitor.engine.application import LOG_VALUES
@@ -25,9 +26,6 @@ from model_monitor.engine.worker import in_worker, without_texts
 from model_monitor.storage import Storage, storage_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrameReader
-    from pyspark.sql.types import StructType
-
     from model_monitor.records.files_by_key import FilesByKey
 
 Value = TypeVar("Value")
@@ -54,6 +52,28 @@ class SparkEngine:
     @property
     def max_line_bytes(self) -> int:
         return max_record_bytes(self.spark)
+
+    def table(
+        self,
+        places: Sequence[str],
+        reader: str,
+        options: Mapping[str, str],
+        *,
+        by_folders: bool = False,
+        in_order: bool = False,
+    ) -> tuple[tuple[str, ...], SparkPartitions]:
+        from model_monitor.engine.tables_of_spark import table_of_files
+
+        frame = table_of_files(self.spark, places, reader, options, by_folders=by_folders, in_order=in_order)
+        return tuple(frame.columns), SparkPartitions(frame.toDF(*[f"c{place}" for place in range(len(frame.columns))]))
+
+    def json(
+        self, places: Sequence[str], *, lines: bool = True, flatten: bool = False, in_order: bool = False
+    ) -> tuple[tuple[str, ...], SparkPartitions]:
+        from model_monitor.engine.json_frames import read_json
+
+        frame, names = read_json(self.spark, places, lines=lines, flatten=flatten, in_order=in_order)
+        return names, SparkPartitions(frame)
 
     def is_readable(self, path: str) -> bool:
         try:
@@ -108,8 +128,27 @@ class SparkPartitions:
     def engine(self) -> SparkEngine:
         return SparkEngine(self.frame.sparkSession)
 
+    @property
+    def schema(self) -> pa.Schema:
+        return to_arrow_schema(self.frame.schema)
+
     def numbered(self) -> SparkPartitions:
         return SparkPartitions(self.frame.select(F.spark_partition_id().alias(PARTITION), "*"))
+
+    def selected(self, names: Sequence[str], called: Sequence[str]) -> SparkPartitions:
+        return SparkPartitions(
+            self.frame.select(*[F.col(f"`{name}`").alias(new) for name, new in zip(names, called, strict=True)])
+        )
+
+    def above(self, name: str, threshold: float, called: str) -> SparkPartitions:
+        is_above = F.expr(f"try_cast(`{name}` as double)") > F.lit(threshold)
+        return SparkPartitions(self.frame.withColumn(called, is_above.cast("int")))
+
+    def kept(self) -> SparkPartitions:
+        return SparkPartitions(self.frame.persist(StorageLevel.MEMORY_AND_DISK))
+
+    def release(self) -> None:
+        self.frame.unpersist()
 
     def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
         return SparkPartitions(self.frame.mapInArrow(_logged(task, self.frame), from_arrow_schema(schema)))
@@ -156,8 +195,3 @@ def collected(frame: DataFrame) -> list[pa.RecordBatch]:
     """The rows as Arrow has them, which is what `toPandas` does: pickled, a sketch's bytes would be made a text and back."""
     batches: list[pa.RecordBatch] = frame._collect_as_arrow()
     return batches
-
-
-def schema_of_objects(texts: DataFrame, mended: Callable[[Any], str], reader: DataFrameReader) -> StructType:
-    """The schema that a reader of Spark infers for JSON texts, each of them mended by a function first. One Spark job."""
-    return reader.json(texts.rdd.map(mended)).schema

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
-
-from pyspark.sql import SparkSession
+from typing import TYPE_CHECKING
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.data_quality.baseline import QualityBaseline
@@ -17,6 +16,9 @@ from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.history import baselines, references
 from model_monitor.runs.protocol import Monitor, StoredBaseline
 from model_monitor.storage import storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredB
     )
 
 
-def read_baseline(spark: SparkSession, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+def read_baseline(spark: SparkSession | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
 
     None only for `--baseline previous` when there is no earlier run: then this one can only be the first.
@@ -49,7 +51,7 @@ def read_baseline(spark: SparkSession, config: JobConfig, monitor: Monitor) -> S
     return _with_thresholds(known, spark, config) if isinstance(known, QualityBaseline) else known
 
 
-def _with_thresholds(known: QualityBaseline, spark: SparkSession, config: JobConfig) -> QualityBaseline:
+def _with_thresholds(known: QualityBaseline, spark: SparkSession | None, config: JobConfig) -> QualityBaseline:
     """The baseline with the thresholds of `--thresholds` and, over them, of `--threshold`."""
     constraints, path, where = known.constraints, config.thresholds, "--thresholds"
     try:
@@ -62,7 +64,7 @@ def _with_thresholds(known: QualityBaseline, spark: SparkSession, config: JobCon
     return replace(known, constraints=constraints)
 
 
-def reference_to_baseline(spark: SparkSession, config: JobConfig, monitor: Monitor) -> BaselineReference | None:
+def reference_to_baseline(spark: SparkSession | None, config: JobConfig, monitor: Monitor) -> BaselineReference | None:
     """Where the baseline that `read_baseline` reads lies; None if there is none. To be asked before the run is published."""
     if config.baseline == PREVIOUS:
         return references.to_previous(config.output_path, spark, monitor)
@@ -73,7 +75,7 @@ def reference_to_baseline(spark: SparkSession, config: JobConfig, monitor: Monit
     return None
 
 
-def _named(spark: SparkSession, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+def _named(spark: SparkSession | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     known: StoredBaseline | None
     if config.baseline == PREVIOUS:
         known = baselines.previous(config.output_path, spark, monitor)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pyspark.sql.functions as F
-from pyspark.sql import SparkSession
-
 from model_monitor.configuration.bias_options import read_analysis_config
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.engine import engine_of
+from model_monitor.engine import Session, engine_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.bias_measures import features_path, has_predictions, has_records
 from model_monitor.inputs.features import read_columns, without
@@ -32,7 +29,7 @@ WHOLE_OUTPUT = "0"
 """With neither attribute the output is one numeric score (C7.2a)."""
 
 
-def read_bias(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+def read_bias(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The data set that the configuration names, with its label and, if there are any, its predictions as columns.
 
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format, BadConfiguration if the
@@ -40,20 +37,20 @@ def read_bias(spark: SparkSession, config: JobConfig, baseline: StoredBaseline |
     """
     analysis = read_analysis_config(config.analysis_config or "")
     if has_records(config, analysis):
-        dataset = _records(spark, config, analysis)
+        dataset = _records(session, config, analysis)
     elif isinstance(config.dataset_format, CsvFormat):
-        dataset = _csv(spark, config, config.dataset_format, analysis)
+        dataset = _csv(session, config, config.dataset_format, analysis)
     else:
-        dataset = read_columns(spark, config.model_copy(update={"flatten_json": True}))
+        dataset = read_columns(session, config.model_copy(update={"flatten_json": True}))
     return without(_with_prediction(dataset, config, analysis), config.exclude_features_attribute)
 
 
-def _csv(spark: SparkSession, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
+def _csv(session: Session, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
     """CSV files, called by the configuration's headers. A first line that has most of them is a header; else it is data."""
     if analysis.headers is None:
-        return read_columns(spark, config)
-    first = list_dataset(spark, config.dataset_source).files[0]
-    cells = first_cells(first, head_of(engine_of(spark).storage(config.dataset_source), first))
+        return read_columns(session, config)
+    first = list_dataset(session, config.dataset_source).files[0]
+    cells = first_cells(first, head_of(engine_of(session).storage(config.dataset_source), first))
     if len(cells) != len(analysis.headers):
         raise BadConfiguration(
             f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "
@@ -62,7 +59,7 @@ def _csv(spark: SparkSession, config: JobConfig, csv_format: CsvFormat, analysis
     found = [cell.strip() for cell in cells]
     has_names = 2 * len(set(found) & set(analysis.headers)) > len(found)  # most of the first line
     is_header = found == list(analysis.headers) or (has_names and not config.replays_service)
-    dataset = read_columns(spark, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
+    dataset = read_columns(session, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
     absent = [name for name in analysis.headers if name not in found] if is_header else []
     if absent:
         raise BadConfiguration(
@@ -73,14 +70,14 @@ def _csv(spark: SparkSession, config: JobConfig, csv_format: CsvFormat, analysis
     return named.of_features(analysis.headers)
 
 
-def _records(spark: SparkSession, config: JobConfig, analysis: AnalysisConfig) -> Dataset:
+def _records(session: Session, config: JobConfig, analysis: AnalysisConfig) -> Dataset:
     """Captured or merged records, JSON Lines or JSON documents, in which paths say where everything is."""
     window = window_of(config)
     is_json = isinstance(config.dataset_format, JsonFormat)
     source = (
-        list_dataset(spark, config.dataset_source)
+        list_dataset(session, config.dataset_source)
         if is_json
-        else list_captures(spark, config.dataset_source, window, lenient_window=config.lenient_window)
+        else list_captures(session, config.dataset_source, window, lenient_window=config.lenient_window)
     )
     records = NO_RECORDS
     if not is_json:
@@ -92,7 +89,7 @@ def _records(spark: SparkSession, config: JobConfig, analysis: AnalysisConfig) -
             escape=SPARK_ESCAPE if config.replays_service else RFC_4180_ESCAPE,
         )
     whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
-    engine = engine_of(spark)
+    engine = engine_of(session)
     files, storage = source.files, engine.storage(source.path)
     line_bytes = max(file.size_bytes for file in files) if whole_files else longest_line(storage, files[0])
     return read_labelled(
@@ -139,12 +136,10 @@ def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConf
     if address not in dataset.names and not (address.isdecimal() and int(address) < len(dataset.names)):
         raise BadConfiguration(f"probability_attribute is {address!r}, which is no column of the data")
     position = dataset.names.index(address) if address in dataset.names else int(address)
-    probability = F.expr(f"try_cast(c{position} as double)")
-    above = (probability > F.lit(_threshold(config, analysis))).cast("int")
-    features = [F.col(f"c{place}") for place in range(len(dataset.names))]
-    rest = [F.col(f"`{name}`") for name in dataset.frame.columns[len(dataset.names) :]]
-    frame = dataset.frame.select(*features, above.alias(f"c{len(dataset.names)}"), *rest)
-    return replace(dataset, rows=frame, names=(*dataset.names, PREDICTION))
+    rows = dataset.table.above(f"c{position}", _threshold(config, analysis), f"c{len(dataset.names)}")
+    rest = rows.columns[len(dataset.names) : -1]
+    columns = [*(f"c{place}" for place in range(len(dataset.names) + 1)), *rest]
+    return replace(dataset, rows=rows.selected(columns, columns), names=(*dataset.names, PREDICTION))
 
 
 def _threshold(config: JobConfig, analysis: AnalysisConfig) -> float:

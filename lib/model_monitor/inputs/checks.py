@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.deequ import loading
 from model_monitor.deequ.checks import CheckPlan
 from model_monitor.reading.dataset import Dataset
 
@@ -15,5 +14,7 @@ def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:
     """
     if config.checks is None:
         return None
+    from model_monitor.deequ import loading  # and with it Spark
+
     allowed = config.allow_second_scan
     return loading.planned_checks(config.checks, data.named_frame(), data.names, second_scan_allowed=allowed)

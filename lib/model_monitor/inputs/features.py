@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pyspark.sql import SparkSession
-
 from model_monitor.configuration.contract import JobConfig
+from model_monitor.engine import Session
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.window import window_of
 from model_monitor.reading.dataset import Dataset
@@ -14,29 +13,29 @@ from model_monitor.reading.scripts import read_script
 from model_monitor.runs.protocol import StoredBaseline
 
 
-def read_features(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+def read_features(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The data set that `dataset_source` and `dataset_format` name, without the features that are to be left out.
 
     baseline: whose features the columns of captures are, by position; without one they are called `_c0`, `_c1`, ….
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
-    dataset = read_columns(spark, config, baseline.names if baseline else None)
-    return set_for_width(spark, without(dataset, config.exclude_features_attribute))
+    dataset = read_columns(session, config, baseline.names if baseline else None)
+    return set_for_width(session, without(dataset, config.exclude_features_attribute))
 
 
-def read_columns(spark: SparkSession, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:
+def read_columns(session: Session, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:
     """The data set with all of its columns. names: as the baseline calls them, for captured records and transforms."""
     captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
     transformed = names is not None and isinstance(config.dataset_format, (CsvFormat, JsonFormat))
     return read_path(
-        spark,
+        session,
         config.dataset_source,
         config.dataset_format,
         names,
         window=window_of(config) if captured or transformed else None,
         lenient_window=config.lenient_window,
         sample=config.sample,
-        script=read_script(config.record_preprocessor_script, spark) if config.record_preprocessor_script else None,
+        script=read_script(config.record_preprocessor_script, session) if config.record_preprocessor_script else None,
         as_service=config.replays_service,
         flatten_json=config.flatten_json,
         allow_mixed_encodings=config.allow_mixed_encodings,

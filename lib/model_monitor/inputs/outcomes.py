@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyspark.sql import SparkSession
-
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.engine import engine_of
+from model_monitor.engine import Session, engine_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.features import read_columns
 from model_monitor.inputs.outcome_plan import outcome_plan
@@ -26,7 +24,7 @@ from model_monitor.records.outcome_decoders import DocumentDecoder, LineDecoder
 from model_monitor.runs.protocol import StoredBaseline
 
 
-def read_outcomes(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+def read_outcomes(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The outcomes in the data set that `dataset_source` and `dataset_format` name.
 
     Raises BadConfiguration if the data has no labels or the configuration does not say where they are, NoData if there is
@@ -39,23 +37,23 @@ def read_outcomes(spark: SparkSession, config: JobConfig, baseline: StoredBaseli
             "for what it leaves"
         )
     if isinstance(data_format, MergedFormat) and not config.record_preprocessor_script:
-        return _merged(spark, config, data_format)
+        return _merged(session, config, data_format)
     if config.ground_truth_attribute is None:
         raise BadConfiguration("ground_truth_attribute is missing; name the column of the label")
     if isinstance(data_format, JsonFormat) and data_format.lines and not config.record_preprocessor_script:
-        return _json_lines(spark, config)
-    table = read_columns(spark, config.model_copy(update={"flatten_json": True}))
+        return _json_lines(session, config)
+    table = read_columns(session, config.model_copy(update={"flatten_json": True}))
     return outcomes(table, outcome_plan(config), metrics=load_metrics(config.metrics), **_addresses(config))
 
 
-def _merged(spark: SparkSession, config: JobConfig, merged_format: MergedFormat) -> Dataset:
+def _merged(session: Session, config: JobConfig, merged_format: MergedFormat) -> Dataset:
     halves = tuple(half for half in OUTPUTS if half in merged_format.index_names)
     if not halves:
         raise BadConfiguration(
             f"dataset_format: captureIndexNames names none of {', '.join(OUTPUTS)}, which hold the predictions"
         )
     window = window_of(config)
-    source = list_captures(spark, config.dataset_source, window, lenient_window=config.lenient_window)
+    source = list_captures(session, config.dataset_source, window, lenient_window=config.lenient_window)
     reading = reading_of(
         outcome_plan(config),
         config.ground_truth_attribute,
@@ -68,21 +66,19 @@ def _merged(spark: SparkSession, config: JobConfig, merged_format: MergedFormat)
             escape=SPARK_ESCAPE if config.replays_service else RFC_4180_ESCAPE,
         ),
     )
-    return _of_lines(spark, config, source, LineDecoder(reading))
+    return _of_lines(session, config, source, LineDecoder(reading))
 
 
-def _json_lines(spark: SparkSession, config: JobConfig) -> Dataset:
-    listing = list_dataset(spark, config.dataset_source)
+def _json_lines(session: Session, config: JobConfig) -> Dataset:
+    listing = list_dataset(session, config.dataset_source)
     reading = reading_of(
         outcome_plan(config), config.ground_truth_attribute, config.inference_attribute, config.probability_attribute
     )
-    return _of_lines(spark, config, listing, DocumentDecoder(reading))
+    return _of_lines(session, config, listing, DocumentDecoder(reading))
 
 
-def _of_lines(
-    spark: SparkSession, config: JobConfig, source: Listing, decoder: LineDecoder | DocumentDecoder
-) -> Dataset:
-    engine = engine_of(spark)
+def _of_lines(session: Session, config: JobConfig, source: Listing, decoder: LineDecoder | DocumentDecoder) -> Dataset:
+    engine = engine_of(session)
     line_bytes = longest_line(engine.storage(source.path), source.files[0])
     return read_line_outcomes(
         engine,

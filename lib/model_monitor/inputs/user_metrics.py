@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pyspark import cloudpickle
-
 from model_monitor.deequ.functions import function_of
 
 
@@ -24,5 +22,7 @@ def load_metrics(references: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
     """
     functions = {metric_name(reference): function_of(reference, "--metrics") for reference in references}
     for function in functions.values():
+        from pyspark import cloudpickle  # takes 0.2 s to import; it starts nothing
+
         cloudpickle.register_pickle_by_value(sys.modules[function.__module__])  # type: ignore[no-untyped-call]
     return functions

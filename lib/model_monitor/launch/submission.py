@@ -48,8 +48,12 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh") -> int:
             return 0 if {"--help", "-h"} & set(arguments) else 2
         if request.asks_for_help:
             job = layout.job_file(request.job, Path.cwd())
-            path = os.pathsep.join([str(layout.package.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-            return _become([sys.executable, str(job), "--help"], {"PYTHONPATH": path})
+            return _become([sys.executable, str(job), "--help"], _path_of(layout))
+        if runs_without_spark(request.job_arguments, os.environ):
+            _become(
+                [sys.executable, str(layout.job_file(request.job, Path.cwd())), *request.job_arguments],
+                _path_of(layout),
+            )
         if request.target:
             from model_monitor.emr import command
 
@@ -64,6 +68,24 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh") -> int:
         sys.stdout.write(f"{submission}\n")
         return 0
     return _become(submission.command, submission.variables)
+
+
+def runs_without_spark(job_arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether `--engine local` is among a job's flags, or its variable says so."""
+    words = iter(job_arguments)
+    chosen = environment.get("MODEL_MONITOR_ENGINE", "")
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name == "--engine":
+            chosen = value if equals else next(words, "")
+    return chosen.lower() == "local"
+
+
+def _path_of(layout: Layout) -> dict[str, str]:
+    """Where a job that Python starts finds the package."""
+    return {
+        "PYTHONPATH": os.pathsep.join([str(layout.package.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    }
 
 
 def _become(command: Sequence[str], variables: Mapping[str, str]) -> NoReturn:

@@ -18,7 +18,9 @@ from model_monitor.merging.staging import Side, mapped
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.listing import Listing
 from model_monitor.reading.long_lines import LongLine
-from model_monitor.reading.quarantine import NUMBER, refused_texts, write_quarantine
+from model_monitor.reading.quarantine import write_quarantine
+from model_monitor.reading.refused_frames import refused_texts
+from model_monitor.reading.refused_lines import NUMBER
 from model_monitor.records.places import BLOCK_START, FILE, LINE
 from model_monitor.records.refusals import REASON
 

@@ -14,10 +14,9 @@ from model_monitor.runs.protocol import Monitor, StoredBaseline
 from model_monitor.states import OutcomePlan, Outcomes
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from model_monitor.configuration.contract import JobConfig
     from model_monitor.deequ.checks import CheckPlan
+    from model_monitor.engine import Session
     from model_monitor.reading.dataset import Dataset
 
 
@@ -34,10 +33,10 @@ def _monitor(config: JobConfig) -> Monitor:
     )
 
 
-def _read(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
+def _read(session: Session, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
     from model_monitor.inputs.outcomes import read_outcomes
 
-    return read_outcomes(spark, config, baseline)
+    return read_outcomes(session, config, baseline)
 
 
 def _scan(plan: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:

@@ -1,41 +1,26 @@
-"""The count of rows by kind: one Spark aggregation for all facets, labels, predictions, groups and segments together.
-
-Every column that has configured values becomes a number of a few bits, so the rows are grouped by one packed number, the
-subgroup, and the texts of facets without values. What else has to be known of a column (minimum, maximum, kinds of cells)
-comes from the same aggregation.
-"""
+"""The count of rows by kind, for all facets, labels, predictions, groups and segments together, in one pass."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from functools import reduce
+from typing import TYPE_CHECKING
 
-import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame
+import pyarrow as pa
 
+from model_monitor.engine import is_of_spark, partitions_of
+from model_monitor.engine.protocol import Partitions
 from model_monitor.errors import BadInput
-from model_monitor.profiling.contingency_columns import TypedColumn, key_of, segment_of, typed_column
-from model_monitor.profiling.contingency_tables import (
-    CODE,
-    COLUMN_BITS,
-    COLUMNS_PER_NUMBER,
-    GROUP,
-    MAXIMUM,
-    MINIMUM,
-    REFUSED,
-    ROWS,
-    SEGMENT,
-    STANDING_BITS,
-    TEXT,
-    WIDTH,
-    contingency_of,
-    row_counts,
-)
+from model_monitor.profiling.contingency_cells import CountTask, IdentityTask
+from model_monitor.profiling.contingency_cells import counted as by_kind
+from model_monitor.profiling.contingency_tables import REFUSED, contingency_of, row_counts
 from model_monitor.states import RowCounts
-from model_monitor.states.contingency import CellKind, Contingency
-from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn
+from model_monitor.states.contingency import Contingency
+from model_monitor.states.contingency_plan import ContingencyPlan
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 log = logging.getLogger(__name__)
 
@@ -43,54 +28,8 @@ MOST_CELLS = 1_000_000
 """Kinds of rows up to which they are counted: more means that a group variable or a facet is close to an identifier."""
 
 
-class ContingencyColumns:
-    """The columns of a plan as expressions over a frame whose columns are c0, c1, …, called `names` on the driver."""
-
-    def __init__(self, frame: DataFrame, names: Sequence[str], plan: ContingencyPlan) -> None:
-        self.plan = plan
-        self._frame = frame
-        self._places = {name: place for place, name in enumerate(names)}
-        self.cells = {name: self._typed(name) for name in plan.columns}
-
-    def key(self, column: ValuedColumn) -> Column:
-        """What a row is counted by in a facet, label or prediction."""
-        return key_of(self.cells[column.name], column)
-
-    def packed(self) -> list[Column]:
-        """Kinds and standings of the facets, label and prediction, some to a number."""
-        codes = [self._code(column) for column in self.plan.valued]
-        parts = [codes[start : start + COLUMNS_PER_NUMBER] for start in range(0, len(codes), COLUMNS_PER_NUMBER)]
-        return [
-            reduce(
-                lambda low, high: low + high,
-                (F.shiftleft(code, COLUMN_BITS * place) for place, code in enumerate(part)),
-            )
-            for part in parts
-        ]
-
-    def value(self, name: str) -> Column:
-        return F.col(f"c{self._places[name]}")
-
-    def _typed(self, name: str) -> TypedColumn:
-        field = self._frame.schema.fields[self._places[name]]
-        # one text that is no number is a category, whatever the column holds
-        asked = [column for column in self.plan.valued if column.name == name]
-        may_be_integers = any(not column.values or column.threshold is not None for column in asked)
-        return typed_column(
-            self.value(name),
-            field.dataType,
-            untyped_texts=self.plan.untyped_texts,
-            may_be_integers=may_be_integers,
-        )
-
-    def _code(self, column: ValuedColumn) -> Column:
-        kind = F.shiftleft(self.cells[column.name].kind, STANDING_BITS)
-        code = kind + self.key(column) if column.values else kind
-        return code.cast("long")
-
-
 def count_rows(
-    frame: DataFrame,
+    rows: DataFrame | Partitions,
     names: Sequence[str],
     plan: ContingencyPlan,
     *,
@@ -98,78 +37,48 @@ def count_rows(
     reasons: int = 0,
     cells: str | None = None,
 ) -> tuple[Contingency, RowCounts]:
-    """The rows of `frame` by kind, and the account of them. One Spark job.
+    """The rows by kind, and the account of them. On Spark one job.
 
-    names: of the first columns of `frame`, by position. reason, reasons, cells: as in `profiling.scan`.
+    names: of the first columns, by position. reason, reasons, cells: as in `profiling.scan`.
 
     Raises BadInput if there are too many kinds of rows.
     """
     started = time.monotonic()
-    columns = ContingencyColumns(frame, names, plan)
-    # behind a filter the limit is one job; at the end of a plan Spark tries partition after partition
-    found = _grouped(frame, columns, reason, cells).limit(MOST_CELLS + 1).where(F.col(ROWS) > 0).collect()
-    counted = [row.asDict() for row in found]  # a Row looks for each name among all of its names
+    if is_of_spark(rows):
+        from model_monitor.profiling.contingency_frames import counted_by_spark
+
+        counted = counted_by_spark(partitions_of(rows).frame, names, plan, reason, cells, MOST_CELLS + 1)
+    else:
+        task = CountTask(plan, tuple(names), reason, cells)
+        parts = partitions_of(rows).mapped(task, pa.schema([])).batches()
+        counted = by_kind(pa.Table.from_batches(parts)).to_pylist() if parts else []
     if len(counted) > MOST_CELLS:
         raise BadInput(_sentence_on_cells(plan))
-    rows = row_counts(counted, reasons)
+    account = row_counts(counted, reasons)
     kept = [row for row in counted if row[REFUSED] == 0]
     state = contingency_of(kept, plan)
-    log.info("counted %s rows by %s kinds, %.1f s", f"{rows.kept:,}", f"{len(kept):,}", time.monotonic() - started)
-    return state, rows
+    log.info("counted %s rows by %s kinds, %.1f s", f"{account.kept:,}", f"{len(kept):,}", time.monotonic() - started)
+    return state, account
 
 
 def count_distinct(
-    frame: DataFrame, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None = None
+    rows: DataFrame | Partitions,
+    names: Sequence[str],
+    plan: ContingencyPlan,
+    wanted: Sequence[int],
+    reason: str | None = None,
 ) -> Mapping[int, int]:
-    """How many distinct values some of `plan.valued` have, by their places. One Spark job."""
-    columns = ContingencyColumns(frame, names, plan)
-    kept = F.col(reason) == 0 if reason else F.lit(True)
-    counts = [
-        F.count_distinct(F.when(kept, _identity(columns.cells[plan.valued[place].name]))).alias(str(place))
-        for place in wanted
-    ]
-    found = frame.agg(*counts).collect()[0]
-    return {place: found[str(place)] for place in wanted}
+    """How many distinct values some of `plan.valued` have, by their places. On Spark one job."""
+    if is_of_spark(rows):
+        from model_monitor.profiling.contingency_frames import distinct_by_spark
 
-
-def _identity(cell: TypedColumn) -> Column:
-    """What tells values apart: the number of an integer, however it is written, and the text of a text."""
-    return F.when(
-        cell.kind == CellKind.INTEGRAL, cell.number.cast("string") if cell.number is not None else cell.text
-    ).otherwise(cell.text)
-
-
-def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, cells: str | None) -> DataFrame:
-    plan = columns.plan
-    refused = F.col(reason) if reason else F.lit(0)
-
-    def kept(value: Column) -> Column:
-        return F.when(refused == 0, value) if reason else value
-
-    keys = [kept(code).alias(CODE.format(place)) for place, code in enumerate(columns.packed())]
-    keys += [
-        kept(columns.key(column)).alias(TEXT.format(place))
-        for place, column in enumerate(plan.valued)
-        if not column.values
-    ]
-    keys += [
-        kept(segment_of(columns.cells[part.column], part)).alias(SEGMENT.format(place))
-        for place, part in enumerate(plan.segmentations)
-    ]
-    if plan.group is not None:
-        keys.append(kept(columns.cells[plan.group].text).alias(GROUP))
-    keys += [refused.alias(REFUSED), (F.col(cells) if cells else F.lit(0)).alias(WIDTH)]
-    numbers = [
-        (place, kept(number))
-        for place, column in enumerate(plan.valued)
-        if (number := columns.cells[column.name].number) is not None
-    ]
-    extremes = [
-        extreme(number).alias(name.format(place))
-        for place, number in numbers
-        for extreme, name in ((F.min, MINIMUM), (F.max, MAXIMUM))
-    ]
-    return frame.groupBy(*keys).agg(F.count(F.lit(1)).alias(ROWS), *extremes)
+        return distinct_by_spark(partitions_of(rows).frame, names, plan, wanted, reason)
+    task = IdentityTask(CountTask(plan, tuple(names), reason, None), tuple(wanted))
+    parts = partitions_of(rows).mapped(task, pa.schema([])).batches()
+    values = {
+        (place, text) for part in parts for place, text in zip(*map(pa.Array.to_pylist, part.columns), strict=True)
+    }
+    return {place: sum(of == place for of, _ in values) for place in wanted}
 
 
 def _sentence_on_cells(plan: ContingencyPlan) -> str:

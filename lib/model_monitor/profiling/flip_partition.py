@@ -14,6 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_monitor.engine.protocol import PARTITION, Sent
+from model_monitor.states.contingency import CellKind, Key
+from model_monitor.states.contingency_plan import ValuedColumn
 
 FEATURES, POSITIVE, SENSITIVE, DRAW, TEXTS = "features", "positive", "sensitive", "draw", "texts"
 
@@ -34,6 +36,20 @@ ROW_SCHEMA = pa.schema(
 FLIP_SCHEMA = pa.schema(
     [("group", pa.int32()), ("to_negative", pa.int64()), ("to_positive", pa.int64()), ("tested", pa.int64())]
 )
+
+
+NUMERIC = (CellKind.INTEGRAL, CellKind.FRACTIONAL, CellKind.BOOLEAN)
+
+DRAWS = 2**31
+"""Resolution of the numbers that rows are sampled by."""
+
+
+@dataclass(frozen=True)
+class RowsOfKeys:
+    """Rows whose key in a column is one of these (`contingency_columns.key_of`)."""
+
+    column: ValuedColumn
+    keys: tuple[Key, ...]
 
 
 @dataclass(frozen=True, slots=True)

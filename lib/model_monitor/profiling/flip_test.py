@@ -12,31 +12,24 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
-import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame
 
-from model_monitor.engine import partitions_of
+from model_monitor.engine import is_of_spark
 from model_monitor.engine.protocol import Partitions
-from model_monitor.profiling.contingency_columns import typed_column
 from model_monitor.profiling.flip_partition import (
-    DRAW,
-    FEATURES,
     FLIP_SCHEMA,
-    POSITIVE,
     ROW_SCHEMA,
-    SENSITIVE,
-    TEXTS,
     FlipGroup,
     FlipRows,
+    RowsOfKeys,
     count_flips,
     pack_rows,
 )
-from model_monitor.states.contingency import CellKind
+from model_monitor.states.contingency_plan import ContingencyPlan
 
 log = logging.getLogger(__name__)
 
@@ -47,20 +40,15 @@ NO_LIBRARY = "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
 SUMMED = ("to_negative", "to_positive", "tested")
 """Columns of `FLIP_SCHEMA` that add over the partitions."""
 
-NUMERIC = (CellKind.INTEGRAL, CellKind.FRACTIONAL, CellKind.BOOLEAN)
-
-DRAWS = 2**31
-"""Resolution of the numbers that rows are sampled by."""
-
 
 @dataclass(frozen=True)
 class SensitiveGroup:
-    """A group to test. sensitive: whether a row is in it. features: the columns that neighbours are told by.
+    """A group to test. sensitive: the rows in it. features: the columns that neighbours are told by.
 
     size, rest: rows of the group and of the others.
     """
 
-    sensitive: Column
+    sensitive: RowsOfKeys
     features: tuple[str, ...]
     size: int
     rest: int
@@ -77,31 +65,32 @@ class FlipCounts:
 
 
 def flip_test(
-    frame: DataFrame,
+    table: Partitions,
     names: Sequence[str],
-    positive: Column,
+    plan: ContingencyPlan,
+    positive: RowsOfKeys,
     groups: Sequence[SensitiveGroup],
     *,
-    untyped_texts: bool,
-    rows: int,
     reason: str | None = None,
 ) -> Sequence[FlipCounts] | str:
     """What becomes of each group when its neighbours decide, or why it can't be told. Two Spark jobs.
 
-    names: of the first columns of `frame`. positive: whether a row is predicted positive. rows: most rows of a side that are
-    looked at.
+    names: of the first columns of the table. positive: the rows that are predicted positive.
     """
     if importlib.util.find_spec("sklearn") is None:
         log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
         return NO_LIBRARY
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
-    numbers = _Numbers(frame, names, features, untyped_texts=untyped_texts)
-    if numbers.fault:
-        return numbers.fault
+    if is_of_spark(table):
+        from model_monitor.profiling.flip_frames import prepared_by_spark as prepared_rows
+    else:
+        from model_monitor.profiling.flip_rows import prepared_by_arrow as prepared_rows
+    prepared = prepared_rows(table, names, plan, features, positive, [group.sensitive for group in groups], reason)
+    if prepared is None:
+        return NOT_NUMERIC
     started = time.monotonic()
-    kept = frame.where(F.col(reason) == 0) if reason else frame
-    prepared = _prepared(kept, numbers, positive, groups)
-    plan = tuple(
+    rows = plan.flip_rows
+    tested = tuple(
         FlipGroup(
             tuple(features.index(name) for name in group.features),
             min(1.0, rows / max(group.rest, 1)),
@@ -109,47 +98,14 @@ def flip_test(
         )
         for group in groups
     )
-    neighbours = _collected(prepared, plan, len(features))
+    neighbours = _collected(prepared, tested, len(features))
     if isinstance(neighbours, str):
         return neighbours
-    found = _tested(prepared, plan, neighbours)
+    found = _tested(prepared, tested, neighbours)
     log.info(
         "tested %s rows for flips, %.1f s", f"{sum(counts.tested for counts in found):,}", time.monotonic() - started
     )
     return found
-
-
-class _Numbers:
-    """The features as numbers; fault says why one can't be, as far as the types tell."""
-
-    def __init__(self, frame: DataFrame, names: Sequence[str], features: Sequence[str], *, untyped_texts: bool) -> None:
-        places = {name: place for place, name in enumerate(names)}
-        fields = frame.schema.fields
-        cells = [
-            typed_column(F.col(f"c{places[name]}"), fields[places[name]].dataType, untyped_texts=untyped_texts)
-            for name in features
-        ]
-        untyped = [cell.declared is None and untyped_texts for cell in cells]
-        numeric = all(loose or cell.declared in NUMERIC for cell, loose in zip(cells, untyped, strict=True))
-        self.fault = None if numeric and features else NOT_NUMERIC
-        self.values = [
-            F.lit(None).cast("double") if cell.number is None else cell.number.cast("double") for cell in cells
-        ]
-        self.texts = [
-            (cell.kind == CellKind.TEXT).cast("int") for cell, loose in zip(cells, untyped, strict=True) if loose
-        ]
-
-
-def _prepared(frame: DataFrame, numbers: _Numbers, positive: Column, groups: Sequence[SensitiveGroup]) -> Partitions:
-    draw = F.pmod(F.xxhash64(*numbers.values), F.lit(DRAWS)) / F.lit(float(DRAWS))
-    rows = frame.select(
-        F.array(*numbers.values).alias(FEATURES),
-        F.coalesce(positive, F.lit(False)).alias(POSITIVE),
-        F.array(*[F.coalesce(group.sensitive, F.lit(False)) for group in groups]).alias(SENSITIVE),
-        draw.alias(DRAW),
-        reduce(lambda total, text: total + text, numbers.texts, F.lit(0)).cast("long").alias(TEXTS),
-    )
-    return partitions_of(rows).numbered()
 
 
 def _collected(prepared: Partitions, plan: tuple[FlipGroup, ...], features: int) -> FlipRows | str:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import groupby
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from model_monitor.engine import partitions_of
+import pyarrow as pa
+
+from model_monitor.engine import is_of_spark, partitions_of
 from model_monitor.engine.protocol import Partitions, States
 from model_monitor.engine.state_rows import StateRow, added
 from model_monitor.profiling.partition import Decode, states_of_partition
@@ -98,28 +100,25 @@ def scan(
         column_metrics=column_metrics,
     )
     if decode is None:
-        from model_monitor.profiling.columns import columns_of, prepared  # Spark's SQL, for frames alone
-
-        frame = cast("DataFrame", data)
+        columns_of, states = _typed(data, predicates, reason, cells)
         groups = positions_of_groups(len(names), column_groups)
-        plans = [plan(columns_of(frame, names, counted, positions)) for positions in groups]
+        plans = [plan(columns_of(names, counted, positions)) for positions in groups]
         plans[1:] = [each.without_rows() for each in plans[1:]]
-        sources: list[DataFrame | Partitions] = [prepared(frame, each, predicates, reason, cells) for each in plans]
     else:
         plans = [plan(decoded_columns(names, counted))]
-        sources = [data]
-    states_of = [_states_of(source, each, decode) for source, each in zip(sources, plans, strict=True)]
+        states = partial(_states_of, data, decode)
+    states_of = [states(each) for each in plans]
     partials = reduce(lambda some, others: some.beside(others), states_of)
     few = partitions_at_most is not None and len(names) * partitions_at_most <= STATES_ON_THE_DRIVER
-    states = _sums(partials.rows(adders=0 if few else folds(len(names), partitions_at_most or UNKNOWN_PARTITIONS)))
-    of_rows = {type(state): state for state in states.get(FEATURE_OF_ROWS, [])}
+    sums = _sums(partials.rows(adders=0 if few else folds(len(names), partitions_at_most or UNKNOWN_PARTITIONS)))
+    of_rows = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
     rows = of_rows.get(RowCounts, RowCounts.zero(reasons=reasons, predicates=len(predicates)))
     requests = of_rows.get(Requests)
     assert isinstance(rows, RowCounts)
     assert isinstance(requests, (Requests, type(None)))
     columns = [column for each in plans for column in each.columns]
     features = tuple(
-        FeatureProfile.of(name, column.column_type, states.get(column.position, []))
+        FeatureProfile.of(name, column.column_type, sums.get(column.position, []))
         for name, column in zip(names, columns, strict=True)
     )
     log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", len(names), time.monotonic() - started)
@@ -151,8 +150,35 @@ def positions_of_groups(columns: int, groups: int) -> list[range]:
     return [range(start, min(start + size, columns)) for start in range(0, max(1, columns), size)]
 
 
-def _states_of(source: DataFrame | Partitions, plan: ScanPlan, decode: Decode | None) -> States:
+def _typed(
+    data: DataFrame | Partitions, predicates: Mapping[str, Column], reason: str | None, cells: str | None
+) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
+    """What makes the plans of typed columns, and the states of a plan: by Spark's SQL of frames, else by Arrow."""
+    if is_of_spark(data):
+        from model_monitor.profiling import columns
+
+        frame = partitions_of(data).frame
+        return partial(columns.columns_of, frame), lambda plan: _states_of(
+            columns.prepared(frame, plan, predicates, reason, cells), None, plan
+        )
+    from model_monitor.profiling import arrow_columns
+
+    table = partitions_of(data)
+    return partial(arrow_columns.columns_of, table.schema), lambda plan: table.numbered().states(
+        partial(_states_of_typed, plan, reason, cells)
+    )
+
+
+def _states_of(source: DataFrame | Partitions, decode: Decode | None, plan: ScanPlan) -> States:
     return partitions_of(source).numbered().states(partial(states_of_partition, plan, decode))
+
+
+def _states_of_typed(
+    plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    from model_monitor.profiling.arrow_columns import prepared
+
+    return states_of_partition(plan, None, prepared(plan, reason, cells, batches))
 
 
 def _sums(partials: Iterable[StateRow]) -> dict[int, list[State]]:

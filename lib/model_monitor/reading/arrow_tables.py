@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import SparkSession
 
+from model_monitor.engine import Session, engine_of
+from model_monitor.engine.local import LocalEngine, LocalPartitions
+from model_monitor.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
 from model_monitor.engine.tables import frame_of_table, is_on_this_machine, slices
 from model_monitor.errors import BadInput, OutputFailed
 from model_monitor.reading.dataset import NO_FILES, Dataset
@@ -51,7 +53,7 @@ NO_TYPE_OF_SPARK = {
 """Types without a column of Spark, by how their names begin, and what to write in their place."""
 
 
-def read_arrow(spark: SparkSession, table: pa.Table, *, by_tasks: bool | None = None) -> Dataset:
+def read_arrow(session: Session, table: pa.Table, *, by_tasks: bool | None = None) -> Dataset:
     """The rows of a table as a data set; what it takes is given back with the data set.
 
     by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
@@ -63,12 +65,27 @@ def read_arrow(spark: SparkSession, table: pa.Table, *, by_tasks: bool | None = 
     columns = [_stored(name, column) for name, column in zip(names, table.columns, strict=True)]
     # `Age` beside `age` is none of Spark's business
     stored = pa.table(columns, [f"c{place}" for place in range(len(names))])
-    if not is_on_this_machine(spark) if by_tasks is None else by_tasks:
-        return replace(Dataset.of(frame_of_table(spark, stored)), names=names, partitions_at_most=len(slices(stored)))
+    engine = engine_of(session)
+    if isinstance(engine, LocalEngine):
+        if stored.nbytes <= FILE_BYTES_OF_A_GROUP:  # a file of it would be read as one partition
+            return Dataset(_in_memory(engine, stored), names, partitions_at_most=1)
+    elif not is_on_this_machine(engine.spark) if by_tasks is None else by_tasks:
+        frame = frame_of_table(engine.spark, stored)
+        return replace(Dataset.of(frame), names=names, partitions_at_most=len(slices(stored)))
     folder = TemporaryFolder()
     _write(stored, folder.path / "rows.parquet")
-    dataset = set_for_width(spark, read_path(spark, folder.path.as_uri(), ParquetFormat()))
+    dataset = set_for_width(session, read_path(session, folder.path.as_uri(), ParquetFormat()))
     return replace(dataset, names=names, listing=NO_FILES, folder=folder)
+
+
+def _in_memory(engine: LocalEngine, table: pa.Table) -> LocalPartitions:
+    """The rows as one partition, in the types that a file of them is read in."""
+    from model_monitor.engine.local_tables import type_of_spark, typed
+
+    types = [type_of_spark(field.type, f"column {place}") for place, field in enumerate(table.schema, start=1)]
+    schema = pa.schema([(name, data_type) for name, data_type in zip(table.column_names, types, strict=True)])
+    batches = [typed(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
+    return LocalPartitions.of_batches(engine, schema, [batches])
 
 
 def _require_columns(names: tuple[str, ...]) -> None:

@@ -11,12 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-import pyspark.sql.functions as F
-from pyspark.sql import DataFrame
-
 from model_monitor.engine import Session, engine_of
-from model_monitor.engine.protocol import Engine
-from model_monitor.engine.text_lines import read_lines
+from model_monitor.engine.protocol import Engine, Partitions
 from model_monitor.errors import NO_DATA, NoData
 from model_monitor.reading.capture_handlers import run_capture_handler
 from model_monitor.reading.coverage import coverage_of
@@ -197,15 +193,15 @@ def _reread(
 def _dataset_of_script(
     engine: Engine, source: CaptureSource, reading: Reading, script: Script, *, as_service: bool
 ) -> Dataset:
-    lines = read_lines(engine.spark, source.places, in_order=as_service)
+    lines = engine.lines(source.places, in_order=as_service)
     runner = partial(run_capture_handler, script, reading)
     result = processed(lines, script, first_error_fails=as_service, runner=runner)
     if not result.names:
-        result.persisted.unpersist()
+        result.persisted.release()
         raise NoData(f"{NO_DATA}: the preprocessor script gave no row for any of {result.records:,} records")
-    frame, names = _in_order_of(reading.names, result.frame, result.names, as_service=as_service)
+    rows, names = _in_order_of(reading.names, result.rows, result.names, as_service=as_service)
     return Dataset(
-        frame,
+        rows,
         names,
         source,
         refusable=True,
@@ -217,18 +213,19 @@ def _dataset_of_script(
 
 
 def _in_order_of(
-    baseline: tuple[str, ...], frame: DataFrame, keys: tuple[str, ...], *, as_service: bool
-) -> tuple[DataFrame, tuple[str, ...]]:
+    baseline: tuple[str, ...], rows: Partitions, keys: tuple[str, ...], *, as_service: bool
+) -> tuple[Partitions, tuple[str, ...]]:
     """A script's columns as the baseline's: by name if keys are its names, by position if none is and there are as many.
 
     Then they only order the columns, as the service's guide has it.
     """
     if not baseline or len(baseline) != len(keys):
-        return frame, keys
+        return rows, keys
     if set(baseline) != set(keys):
-        return frame, baseline if as_service or set(baseline).isdisjoint(keys) else keys
-    cells = [F.col(f"c{keys.index(name)}").alias(f"c{position}") for position, name in enumerate(baseline)]
-    return frame.select(*cells, *frame.columns[len(keys) :]), baseline
+        return rows, baseline if as_service or set(baseline).isdisjoint(keys) else keys
+    cells, rest = [f"c{keys.index(name)}" for name in baseline], rows.columns[len(keys) :]
+    called = [f"c{position}" for position in range(len(baseline))]
+    return rows.selected([*cells, *rest], [*called, *rest]), baseline
 
 
 def names_of_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
 
+from model_monitor.engine import Session, is_of_spark
 from model_monitor.errors import BadConfiguration
 from model_monitor.reading.arrow_tables import read_arrow
 from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.engines import session_for
 from model_monitor.reading.formats import DatasetFormat, TableFormat
 from model_monitor.reading.pandas_frames import table_of_pandas
 from model_monitor.reading.paths import format_named, format_of_files, read_path, set_for_width
 from model_monitor.records.windows import Window
-from model_monitor.runtime.session import beside, local_session
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 Data: TypeAlias = "DataFrame | pd.DataFrame | pa.Table | str | os.PathLike[str] | Dataset"
 """What a run takes."""
@@ -33,6 +33,7 @@ def read_data(
     names: Sequence[str] | None = None,
     window: Window | None = None,
     spark: SparkSession | None = None,
+    engine: str = "auto",
 ) -> Dataset:
     """Whatever is at hand as a data set, which several runs can take. The runs call it themselves.
 
@@ -50,7 +51,11 @@ def read_data(
     window : Window, optional
         Of captured records: the times to take. By default all.
     spark : pyspark.sql.SparkSession, optional
-        By default the session at hand; if there is none, `local_session` starts one, which stays. No setting of it changes.
+        Where Spark reads: by default the session at hand; if there is none, `local_session` starts one, which stays. No
+        setting of it changes.
+    engine : str, default "auto"
+        `"spark"`, `"local"` for this machine's processes without a JVM, or `"auto"`: local for files of this machine, frames
+        of pandas and tables up to 1 GB where no session is at hand.
 
     Returns
     -------
@@ -84,30 +89,30 @@ def read_data(
     if not is_path and (dataset_format is not None or window is not None):
         given = "dataset_format" if dataset_format is not None else "window"
         raise BadConfiguration(f"{given} is for paths, and the data is of type {_type(data)}; leave it out")
-    if isinstance(data, DataFrame):
-        return Dataset.of(data)
-    if isinstance(data, pd.DataFrame):
-        return read_arrow(beside(spark or local_session()), table_of_pandas(data))
-    if isinstance(data, pa.Table):
-        return read_arrow(beside(spark or local_session()), data)
-    if is_path:
-        return _read_path(beside(spark or local_session()), os.fspath(data), dataset_format, names, window)
+    if is_of_spark(data):
+        return Dataset.of(cast("DataFrame", data))
+    if isinstance(data, (pd.DataFrame, pa.Table)):
+        table = table_of_pandas(data) if isinstance(data, pd.DataFrame) else data
+        return read_arrow(session_for(engine, spark, size_bytes=table.nbytes), table)
+    if isinstance(data, (str, os.PathLike)):
+        data_format, path = None if dataset_format is None else format_named(dataset_format), os.fspath(data)
+        return _read_path(session_for(engine, spark, path, data_format), path, data_format, names, window)
     raise TypeError(
         f"the data is of type {_type(data)}; pass a DataFrame of pandas or of Spark, a Table of pyarrow, or the path of files"
     )
 
 
 def _read_path(
-    spark: SparkSession,
+    session: Session,
     path: str,
-    dataset_format: str | DatasetFormat | None,
+    dataset_format: DatasetFormat | None,
     names: Sequence[str] | None,
     window: Window | None,
 ) -> Dataset:
-    given = format_of_files(spark, path) if dataset_format is None else format_named(dataset_format)
+    given = dataset_format or format_of_files(session, path)
     if isinstance(given, TableFormat):
         raise BadConfiguration(f"dataset_format names a table, and {path} is a path; pass spark.table({given.name!r})")
-    return set_for_width(spark, read_path(spark, path, given, names, window=window))
+    return set_for_width(session, read_path(session, path, given, names, window=window))
 
 
 def _type(thing: object) -> str:

@@ -7,15 +7,16 @@ number of the reason for which a row is refused and where the row is from.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
-import pyspark.sql.functions as F
-from pyspark.sql import DataFrame
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from model_monitor.engine import engine_of
-from model_monitor.engine.protocol import Engine, Partitions
+from model_monitor.engine import partitions_of
+from model_monitor.engine.protocol import PARTITION, Engine, Partitions
 from model_monitor.errors import BadInput
 from model_monitor.reading.coverage import Coverage
 from model_monitor.reading.decoded_lines import DecodedLines
@@ -29,6 +30,9 @@ from model_monitor.records.refusals import CELLS, REASON, Refusal
 from model_monitor.states import RowCounts
 from model_monitor.storage import StoredFile
 from model_monitor.storage.temporary import TemporaryFolder
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +64,8 @@ class Dataset:
 
     Notes
     -----
-    rows: a frame of Spark, or lines that executors decode. listing: what was read. refusable: whether the columns of
+    rows: a frame of Spark, lines that executors decode, or partitions of typed columns. listing: what was read.
+    refusable: whether the columns of
     `refusals` and `places` stand behind the features. partitions_at_most: an upper bound of the partitions, None if it isn't
     known. header_lines: how many header lines the files should have. dropped_by_script: records that a script dropped.
     persisted: to be given back. record_cells: how many cells a record has, of captured records, whose numbers of cells the
@@ -78,7 +83,7 @@ class Dataset:
     partitions_at_most: int | None = None
     header_lines: int = 0
     dropped_by_script: int = 0
-    persisted: DataFrame | None = field(default=None, repr=False)
+    persisted: Partitions | None = field(default=None, repr=False)
     record_cells: int | None = None
     reread: Callable[[int], Dataset] | None = field(default=None, repr=False)
     carries_metadata: bool = False
@@ -95,16 +100,19 @@ class Dataset:
         return cls(_by_position(frame), tuple(frame.columns))
 
     @cached_property
+    def table(self) -> Partitions:
+        """The rows in their partitions, those of lines decoded."""
+        return self.rows.rows if isinstance(self.rows, DecodedLines) else partitions_of(self.rows)
+
+    @property
     def frame(self) -> DataFrame:
-        """The rows as a frame of Spark, for what is said in SQL."""
-        if isinstance(self.rows, DecodedLines):
-            return self.rows.rows.frame
-        return self.rows if isinstance(self.rows, DataFrame) else self.rows.frame
+        """The rows as a frame of Spark, for what is said in SQL. Raises NeedsSpark where there is none."""
+        return self.table.frame
 
     @property
     def engine(self) -> Engine:
         """What has cut the rows into partitions."""
-        return engine_of(self.rows.sparkSession) if isinstance(self.rows, DataFrame) else self.rows.engine
+        return self.rows.engine if isinstance(self.rows, DecodedLines) else self.table.engine
 
     @property
     def files(self) -> tuple[StoredFile, ...]:
@@ -167,9 +175,9 @@ class Dataset:
         some = replace(self, names=tuple(names), header=header, reread=reread)
         if self.lines is not None:
             return replace(some, rows=self.lines.of_features(places))
-        kept = [F.col(f"c{place}").alias(f"c{position}") for position, place in enumerate(places)]
-        rest = [F.col(f"`{name}`") for name in self.frame.columns[len(self.names) :]]
-        return replace(some, rows=self.frame.select(*kept, *rest))
+        rest = self.table.columns[len(self.names) :]
+        kept, called = [f"c{place}" for place in places], [f"c{position}" for position in range(len(places))]
+        return replace(some, rows=self.table.selected([*kept, *rest], [*called, *rest]))
 
     def matching(self, names: Sequence[str], *, exact: bool = False) -> Dataset:
         """The data set beside a baseline of these features: by name if both have names, else called as those by position.
@@ -233,8 +241,10 @@ class Dataset:
             )
 
     def _first_refused(self, reason: Refusal, column: str) -> str:
-        found = self.frame.where(F.col(REASON) == int(reason)).select(column).first()
-        return found[0] if found else ""
+        schema = pa.schema([(PARTITION, pa.int32()), (column, pa.string())])
+        found = self.table.numbered().mapped(partial(_first_with, int(reason), column), schema).batches()
+        rows = [row for batch in found for row in batch.to_pylist()]
+        return str(min(rows, key=lambda row: row[PARTITION])[column]) if rows else ""
 
     def ledger(self, rows: RowCounts) -> Ledger:
         """The account of all records, from the counts that the scan brought back. Reads nothing."""
@@ -279,7 +289,7 @@ class Dataset:
     def __exit__(self, *_: object) -> None:
         """Give back what reading kept in memory, or in a folder of its own."""
         if self.persisted is not None:
-            self.persisted.unpersist()
+            self.persisted.release()
         if self.folder is not None:
             self.folder.delete()
 
@@ -290,6 +300,15 @@ def _reread_without(reread: Callable[[int], Dataset], left_out: Collection[str],
     if found.matched_by is None:
         return found
     return found.of_features([name for name in found.names if name not in left_out])
+
+
+def _first_with(reason: int, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What stands in a column of the first row of a partition that is refused for this reason."""
+    for batch in batches:
+        refused = batch.filter(pc.equal(batch.column(REASON), reason))
+        if refused.num_rows:
+            yield refused.slice(0, 1).select([PARTITION, column])
+            return
 
 
 def _by_position(frame: DataFrame) -> DataFrame:

@@ -9,17 +9,16 @@ What is read stays as it is until the scan: values are looked at by the executor
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
-import pyspark.sql.functions as F
-from pyspark.sql import Column
-from pyspark.sql import types as T
 
-from model_monitor.engine import Session, engine_of, partitions_of
+from model_monitor.engine import Session, engine_of, is_of_spark
+from model_monitor.engine.casts import double_of, is_number, text_of, without_nan
 from model_monitor.engine.protocol import LINE_KEY, Partitions
 from model_monitor.errors import BadConfiguration
 from model_monitor.reading.data import Data, read_data
@@ -79,6 +78,7 @@ def outcomes(
     metrics: Mapping[str, OutcomeMetric] | None = None,
     dataset_format: str | DatasetFormat | None = None,
     spark: SparkSession | None = None,
+    engine: str = "auto",
 ) -> OutcomeDataset:
     """Labels beside predictions, as `ModelQualityMonitor` looks at them. Starts no Spark job.
 
@@ -97,6 +97,8 @@ def outcomes(
     dataset_format : str or format, optional
         Of a path, as in `read_data`.
     spark : pyspark.sql.SparkSession, optional
+        As in `read_data`.
+    engine : str, default "auto"
         As in `read_data`.
 
     Returns
@@ -122,26 +124,23 @@ def outcomes(
     >>> float(baseline.to_pandas().loc["recall", "value"])
     0.5
     """
-    dataset = read_data(data, dataset_format, spark=spark)
+    dataset = read_data(data, dataset_format, spark=spark, engine=engine)
     reading = reading_of(plan, label, prediction, probability)
     asked = {LABEL: ("ground_truth_attribute", label)}
     if reading.prediction is not None:
         asked[PREDICTION] = ("inference_attribute", prediction)
     if reading.probability is not None:
         asked[PROBABILITY] = ("probability_attribute", probability)
-    columns = [
-        _prepared(dataset, _position(dataset, option, address), as_number=reading.numeric or name == PROBABILITY).alias(
-            name
-        )
+    columns = {
+        name: (_position(dataset, option, address), reading.numeric or name == PROBABILITY)
         for name, (option, address) in asked.items()
-    ]
-    reason = F.col(REASON) if dataset.refusable else F.lit(0).alias(REASON)
-    places = [name for name in PLACES if name in dataset.frame.columns]
-    raw = dataset.frame.select(*columns, reason)
-    placed = dataset.frame.select(*columns, reason, *places)
+    }
+    reason = REASON if dataset.refusable else None
+    raw = _prepared(dataset.table, columns, reason, [])
+    placed = _prepared(dataset.table, columns, reason, [name for name in PLACES if name in dataset.table.columns])
     decoder = ColumnDecoder(reading, (*asked, REASON))
     table = replace(dataset, record_cells=None)  # each row is a record of its own
-    return _dataset(table, partitions_of(raw), partitions_of(placed), decoder, metrics)
+    return _dataset(table, raw, placed, decoder, metrics)
 
 
 def reading_of(
@@ -227,15 +226,45 @@ def _names_listed(names: tuple[str, ...]) -> str:
     return f"the columns are {', '.join(names[:20])}{' …' if len(names) > 20 else ''}"
 
 
-def _prepared(dataset: Dataset, position: int, *, as_number: bool) -> Column:
-    """A column as executors want it: texts as they are, numbers as doubles or as texts, lists as lists; NaN is missing."""
-    column, data_type = F.col(f"c{position}"), dataset.frame.schema.fields[position].dataType
-    if isinstance(data_type, T.StringType):
-        return column
-    if isinstance(data_type, T.ArrayType):
-        return column.cast("array<double>" if as_number else "array<string>")
-    if isinstance(data_type, (T.FloatType, T.DoubleType)):
-        column = F.when(~F.isnan(column), column)
-    if as_number and isinstance(data_type, T.NumericType):
-        return column.cast("double")
-    return column.cast("string")
+def _prepared(
+    table: Partitions, columns: Mapping[str, tuple[int, bool]], reason: str | None, places: Sequence[str]
+) -> Partitions:
+    """Columns as executors want them: texts as they are, numbers as doubles or as texts, lists as lists; NaN is missing.
+
+    columns: by what they are called then, the place of each, and whether numbers are wanted.
+    """
+    if is_of_spark(table):
+        from model_monitor.reading.outcome_frames import prepared_by_spark
+
+        return prepared_by_spark(table, columns, reason, places)
+    kept = [table.schema.field(name) for name in ([reason] if reason else []) + list(places)]
+    account = [] if reason else [pa.field(REASON, pa.int32())]
+    types = {name: _type_of(table.schema.field(f"c{place}").type, number) for name, (place, number) in columns.items()}
+    schema = pa.schema([*types.items(), *account, *kept])
+    return table.mapped(partial(_as_wanted, dict(columns), schema), schema)
+
+
+def _type_of(data_type: pa.DataType, as_number: bool) -> pa.DataType:
+    wanted = pa.float64() if as_number else pa.string()
+    if pa.types.is_list(data_type):
+        return pa.list_(wanted)
+    return wanted if is_number(data_type) else pa.string()
+
+
+def _as_wanted(
+    columns: dict[str, tuple[int, bool]], schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        found = [_cells(batch.column(f"c{place}"), as_number=as_number) for place, as_number in columns.values()]
+        for name in schema.names[len(found) :]:
+            known = name in batch.schema.names
+            found.append(batch.column(name) if known else pa.array(np.zeros(batch.num_rows, np.int32)))
+        yield pa.RecordBatch.from_arrays(found, schema=schema)
+
+
+def _cells(values: pa.Array, *, as_number: bool) -> pa.Array:
+    if pa.types.is_list(values.type):
+        elements = (double_of if as_number else text_of)(values.values)
+        return pa.ListArray.from_arrays(values.offsets, elements, mask=values.is_null() if values.null_count else None)
+    present = without_nan(values)
+    return double_of(present) if as_number and is_number(values.type) else text_of(present)

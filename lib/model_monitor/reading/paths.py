@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from pyspark.sql import SparkSession
-
-from model_monitor.engine import engine_of
+from model_monitor.engine import Session, engine_of
 from model_monitor.engine.partitions import column_groups
 from model_monitor.errors import BadConfiguration
 from model_monitor.reading.captures import list_captures, read_captures
@@ -55,12 +53,12 @@ def format_named(dataset_format: str | DatasetFormat) -> DatasetFormat:
         raise BadConfiguration(f"dataset_format {fault}") from fault
 
 
-def format_of_files(spark: SparkSession, path: str) -> DatasetFormat:
+def format_of_files(session: Session, path: str) -> DatasetFormat:
     """The format that the names of the files at or below `path` end in.
 
     Raises BadConfiguration if they end in something else, or in several.
     """
-    suffixes = {_suffix(file.path) for file in list_dataset(spark, path).files}
+    suffixes = {_suffix(file.path) for file in list_dataset(session, path).files}
     formats = [FORMATS_BY_SUFFIX.get(suffix) for suffix in sorted(suffixes)]
     if formats[0] is None or any(other != formats[0] for other in formats):
         found = ", ".join(sorted(suffix or "nothing" for suffix in suffixes))
@@ -79,7 +77,7 @@ def _suffix(path: str) -> str:
 
 
 def read_path(
-    spark: SparkSession,
+    session: Session,
     path: str,
     dataset_format: DatasetFormat,
     names: Sequence[str] | None = None,
@@ -100,14 +98,14 @@ def read_path(
     """
     if isinstance(dataset_format, TableFormat):
         _refuse_script(script, "a table")
-        return read_table(spark, dataset_format, as_service=as_service)
+        return read_table(session, dataset_format, as_service=as_service)
     if isinstance(dataset_format, SparkFormat) and not path:
         _refuse_script(script, "what a reader of Spark finds by itself")
-        return read_source(spark, dataset_format, as_service=as_service)
+        return read_source(session, dataset_format, as_service=as_service)
     if isinstance(dataset_format, (CaptureFormat, MergedFormat)):
-        source = list_captures(spark, path, window, lenient_window=lenient_window)
+        source = list_captures(session, path, window, lenient_window=lenient_window)
         return read_captures(
-            spark,
+            session,
             source,
             names,
             capture_format=dataset_format,
@@ -118,29 +116,29 @@ def read_path(
             flatten_json=flatten_json,
             lenient_window=lenient_window,
             allow_mixed_encodings=allow_mixed_encodings,
-            partition_bytes=engine_of(spark).partition_by_size(source.size_bytes),
+            partition_bytes=engine_of(session).partition_by_size(source.size_bytes),
         )
-    listing = list_dataset(spark, path)
+    listing = list_dataset(session, path)
     if names is not None and script is None and isinstance(dataset_format, (CsvFormat, JsonFormat)):
-        listing = listed_outputs(spark, listing)  # of a batch transform, if that left the files
+        listing = listed_outputs(session, listing)  # of a batch transform, if that left the files
         return read_transform(
-            spark,
+            session,
             listing,
             dataset_format,
             names,
             window=None if lenient_window else window,
             as_service=as_service,
             flatten_json=flatten_json,
-            partition_bytes=engine_of(spark).partition_by_size(listing.size_bytes),
+            partition_bytes=engine_of(session).partition_by_size(listing.size_bytes),
         )
     return read_dataset(
-        spark,
+        session,
         listing,
         dataset_format,
         as_service=as_service,
         script=script,
         flatten_json=flatten_json,
-        partition_bytes=engine_of(spark).partition_by_size(listing.size_bytes),
+        partition_bytes=engine_of(session).partition_by_size(listing.size_bytes),
     )
 
 
@@ -151,11 +149,11 @@ def _refuse_script(script: Script | None, source: str) -> None:
         )
 
 
-def set_for_width(spark: SparkSession, dataset: Dataset) -> Dataset:
+def set_for_width(session: Session, dataset: Dataset) -> Dataset:
     """The data set as its width is best read: in batches of fewer rows, a wide table some columns at a time."""
     if dataset.by_columns:
         dataset = _in_column_groups(dataset)
-    engine_of(spark).batch_by_width(-(-len(dataset.names) // dataset.column_groups), _line_bytes(dataset))
+    engine_of(session).batch_by_width(-(-len(dataset.names) // dataset.column_groups), _line_bytes(dataset))
     return dataset
 
 

@@ -10,22 +10,21 @@ import heapq
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyspark.sql.functions as F
-from pyspark.sql import DataFrame, Row
-
-from model_monitor.engine import Session, engine_of
-from model_monitor.engine.text_lines import is_utf_8, numbered, read_lines
+from model_monitor.engine import Session, engine_of, is_of_spark
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.long_lines import LongLine
+from model_monitor.reading.refused_lines import NUMBER, refused_lines
 from model_monitor.records.files_by_key import uri_of
-from model_monitor.records.places import BLOCK_START, FILE, LINE
-from model_monitor.records.refusals import LEFT_OUT, REASON, Refusal
+from model_monitor.records.places import BLOCK_START, FILE
+from model_monitor.records.refusals import REASON, Refusal
 from model_monitor.storage import join
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
 QUARANTINE = "quarantine"
-NUMBER = "__number"
 CHUNK_BYTES = 16 * 2**20
 """Size of one file of the quarantine, so that the driver never holds more than that."""
 
@@ -43,10 +42,7 @@ def write_quarantine(
     folder = join(output_path, QUARANTINE)
     storage = dataset.engine.storage(output_path)
     storage.delete(folder)
-    records = None if only_long_lines else refused_records(dataset)
-    if records is not None and also is not None:
-        records = records.unionByName(also)
-    found = _as_dicts(records, dataset.long_lines)
+    found = _as_dicts(() if only_long_lines else _refused(dataset, also), dataset.long_lines)
     for index, chunk in enumerate(_chunks(map(_as_line, found))):
         storage.write(join(folder, f"{index:05d}.jsonl"), chunk, private=True)
     return folder
@@ -57,46 +53,25 @@ def clear_quarantine(session: Session, output_path: str) -> None:
     engine_of(session).storage(output_path).delete(join(output_path, QUARANTINE))
 
 
-def refused_records(dataset: Dataset) -> DataFrame:
-    """One row for each refused line, by file and line number. A file's first line, its header, is none of them.
+def _refused(dataset: Dataset, also: DataFrame | None) -> Iterator[Mapping[str, Any]]:
+    """The refused records as the quarantine keeps them, by file and line number."""
+    if not is_of_spark(dataset.table):
+        return refused_lines(dataset)
+    from model_monitor.reading.refused_frames import refused_rows
 
-    A record that is a whole file is no line of it; it stands under line 1.
-    """
-    is_fault = (F.col(REASON) > 0) & ~F.col(REASON).isin(*(int(reason) for reason in LEFT_OUT))
-    lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
-    files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most as many as there are files
-    everything = read_lines(dataset.engine.spark, dataset.listing.places, with_blank=True)
-    found = lines.join(numbered(everything, files, NUMBER), on=[FILE, LINE], how="left").fillna(
-        {NUMBER: 1, BLOCK_START: 0}
-    )
-    is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) == 1)
-    return refused_texts(found.where(~is_header))
-
-
-def refused_texts(records: DataFrame) -> DataFrame:
-    """Records with their text in `LINE`, their place and their `REASON` as the quarantine keeps them."""
-    return records.select(
-        FILE,
-        NUMBER,
-        BLOCK_START,
-        REASON,
-        F.sha2(F.col(LINE).cast("binary"), 256).alias("sha256"),
-        F.when(is_utf_8(F.col(LINE)), F.col(LINE)).alias("line"),
-        F.when(~is_utf_8(F.col(LINE)), F.base64(F.col(LINE).cast("binary"))).alias("line_base64"),
-    )
+    return refused_rows(dataset, also)
 
 
 def _as_line(record: Mapping[str, object]) -> bytes:
     return (json.dumps(record, ensure_ascii=False) + "\n").encode()
 
 
-def _as_dicts(records: DataFrame | None, passed_over: Sequence[LongLine]) -> Iterator[dict[str, Any]]:
+def _as_dicts(rows: Iterable[Mapping[str, Any]], passed_over: Sequence[LongLine]) -> Iterator[dict[str, Any]]:
     """What the quarantine says of the records and of the lines that no reader has seen, by file and line number."""
     long_lines = [_of_long_line(line) for line in passed_over]
     numbers = defaultdict(list)
     for line in long_lines:
         numbers[line["file"]].append(line["line_number"])
-    rows = () if records is None else records.orderBy(FILE, NUMBER).toLocalIterator()
     seen = map(_as_json, rows)
     counted = ({**row, "line_number": _with_those(numbers[row["file"]], row["line_number"])} for row in seen)
     return heapq.merge(sorted(long_lines, key=_place), counted, key=_place)
@@ -125,7 +100,7 @@ def _of_long_line(line: LongLine) -> dict[str, Any]:
     }
 
 
-def _as_json(row: Row) -> dict[str, Any]:
+def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
     content = {"line": row["line"]} if row["line_base64"] is None else {"line_base64": row["line_base64"]}
     return {
         "reason": Refusal(row[REASON]).text,

@@ -1,4 +1,7 @@
-"""Readers by format: `read_dataset` for listed files, `read_table` for a table, `read_source` for what needs no path."""
+"""Readers by format: `read_dataset` for listed files, `read_table` for a table, `read_source` for what needs no path.
+
+What the engine's own reader reads (Parquet, ORC, JSON) comes as typed columns, everything else as lines.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,9 @@ import logging
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from py4j.protocol import Py4JError
-from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
-
 from model_monitor.engine import Session, engine_of
 from model_monitor.engine.protocol import Engine
-from model_monitor.engine.text_lines import in_file_order, read_lines, with_places, without_globs
-from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
-from model_monitor.reading import json_lines
+from model_monitor.errors import NO_DATA, BadConfiguration, NoData
 from model_monitor.reading.csv_lines import CsvLines
 from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.dataset import Dataset
@@ -26,7 +23,6 @@ from model_monitor.reading.listing import Listing
 from model_monitor.reading.long_lines import long_lines_of
 from model_monitor.reading.scripts import processed
 from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from model_monitor.records.places import BLOCK_START, FILE
 
 log = logging.getLogger(__name__)
 
@@ -71,41 +67,32 @@ def _read_as(
     if isinstance(dataset_format, JsonFormat):
         return _read_json(engine, listing, dataset_format, as_service=as_service, flatten=flatten_json)
     if isinstance(dataset_format, ParquetFormat):
-        return _read_by_spark(engine.spark, listing, SparkFormat("parquet"), in_order=as_service)
+        return _read_table(engine, listing, SparkFormat("parquet"), in_order=as_service)
     if isinstance(dataset_format, SparkFormat):
-        return _read_by_spark(engine.spark, listing, dataset_format, in_order=as_service)
+        return _read_table(engine, listing, dataset_format, in_order=as_service)
     raise BadConfiguration(
         f"dataset_format: {type(dataset_format).__name__} is no format of a baseline's data set; "
         'write csv, csv-without-header, jsonl, json, parquet, table:NAME or {"spark": {…}}'
     )
 
 
-def read_table(spark: SparkSession, table: TableFormat, *, as_service: bool = False) -> Dataset:
+def read_table(session: Session, table: TableFormat, *, as_service: bool = False) -> Dataset:
     """A table of the session's catalog as a data set.
 
     Raises BadConfiguration if there is no such table.
     """
-    if not spark.catalog.tableExists(table.name):
-        raise BadConfiguration(
-            f"dataset_format: Spark's catalog has no table {table.name!r}; SHOW TABLES lists what it has"
-        )
-    frame = spark.table(table.name)
-    return Dataset.of(_in_one_partition(frame) if as_service else frame)
+    spark = engine_of(session).spark
+    from model_monitor.engine.tables_of_spark import catalog_table
+
+    return Dataset.of(catalog_table(spark, table.name, in_order=as_service))
 
 
-def read_source(spark: SparkSession, source: SparkFormat, *, as_service: bool = False) -> Dataset:
+def read_source(session: Session, source: SparkFormat, *, as_service: bool = False) -> Dataset:
     """What a reader of Spark finds by its options alone, as in a database. Raises what that reader raises."""
-    frame = spark.read.format(source.reader).options(**source.options).load()
-    return Dataset.of(_in_one_partition(frame) if as_service else frame)
+    spark = engine_of(session).spark
+    from model_monitor.engine.tables_of_spark import loaded
 
-
-def _in_one_partition(frame: DataFrame) -> DataFrame:
-    """The rows in the order of their files; those of which Spark knows no files, a view's for instance, as they come."""
-    try:
-        return in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
-    except AnalysisException:
-        log.warning("Spark doesn't know of which files the rows are; they are read in the order in which they come")
-        return frame.coalesce(1)
+    return Dataset.of(loaded(spark, source.reader, source.options, in_order=as_service))
 
 
 def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as_service: bool) -> Dataset:
@@ -127,40 +114,22 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as
 def _read_json(
     engine: Engine, listing: Listing, dataset_format: JsonFormat, *, as_service: bool, flatten: bool
 ) -> Dataset:
-    spark = engine.spark
     head_of(engine.storage(listing.path), listing.files[0])
-    if not dataset_format.lines:
-        documents = json_lines.read_documents(spark, listing.places)
-        names = tuple(documents.columns[:-2])
-        by_position = documents.toDF(*[f"c{position}" for position in range(len(names))], FILE, BLOCK_START)
-        frame, names = json_lines.flattened(by_position, names, allow=flatten, where=listing.path)
-        return Dataset((in_file_order(frame) if as_service else frame).drop(FILE, BLOCK_START), names)
-    schema = json_lines.inferred_schema(spark, listing.places, lines=True)
-    frame = json_lines.parsed_json(read_lines(spark, listing.places, in_order=as_service), schema)
-    frame, names = json_lines.flattened(frame, tuple(schema.fieldNames()), allow=flatten, where=listing.path)
-    return Dataset(frame, names, refusable=True)
+    names, table = engine.json(listing.places, lines=dataset_format.lines, flatten=flatten, in_order=as_service)
+    return Dataset(table, names, refusable=dataset_format.lines)
 
 
-def _read_by_spark(spark: SparkSession, listing: Listing, dataset_format: SparkFormat, *, in_order: bool) -> Dataset:
-    """Parquet, or whatever format the user names for Spark's own reader."""
-    reader = spark.read.format(dataset_format.reader).options(**dataset_format.options)
-    if not _has_partition_folders(listing):
-        reader = reader.option("recursiveFileLookup", "true")
-    try:
-        frame = reader.load([without_globs(place) for place in listing.places])
-    except Exception as fault:
-        if "COLUMN_ALREADY_EXISTS" in str(fault):
-            raise BadInput(
-                f"{listing.path}: two columns have names that differ by case only; start the job with "
-                "--conf spark.sql.caseSensitive=true"
-            ) from fault
-        raise BadInput(
-            f"{listing.path}: can't be read as {dataset_format.reader}{_sentence(fault)}; "
-            "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
-        ) from fault
-    if in_order:
-        return Dataset.of(_in_one_partition(frame))
-    return replace(Dataset.of(frame), by_columns=dataset_format.reader.lower() in READ_BY_COLUMNS)
+def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, *, in_order: bool) -> Dataset:
+    """Parquet, or whatever format the user names for the engine's own reader."""
+    names, table = engine.table(
+        listing.places,
+        dataset_format.reader,
+        dataset_format.options,
+        by_folders=_has_partition_folders(listing),
+        in_order=in_order,
+    )
+    by_columns = dataset_format.reader.lower() in READ_BY_COLUMNS and not in_order
+    return Dataset(table, names, by_columns=by_columns)
 
 
 def _read_with_script(
@@ -177,14 +146,12 @@ def _read_with_script(
             f"the format here is {dataset_format}"
         )
     head_of(engine.storage(listing.path), listing.files[0])
-    result = processed(
-        read_lines(engine.spark, listing.places, in_order=as_service), script, first_error_fails=as_service
-    )
+    result = processed(engine.lines(listing.places, in_order=as_service), script, first_error_fails=as_service)
     if not result.names:
-        result.persisted.unpersist()
+        result.persisted.release()
         raise NoData(f"{NO_DATA}: the preprocessor script dropped all {result.records:,} records")
     return Dataset(
-        result.frame,
+        result.rows,
         result.names,
         listing,
         refusable=True,
@@ -197,9 +164,3 @@ def _read_with_script(
 def _has_partition_folders(listing: Listing) -> bool:
     """Whether files lie in folders like `day=2026-01-01`, which Spark reads as columns."""
     return any("=" in part for file in listing.files for part in PurePosixPath(file.path).parts[:-1])
-
-
-def _sentence(fault: Exception) -> str:
-    """What Spark says, in brackets; nothing if it says no more than that a call failed."""
-    text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
-    return "" if isinstance(fault, Py4JError) else f" ({text})"

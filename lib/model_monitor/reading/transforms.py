@@ -12,9 +12,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
-import pyspark.sql.functions as F
-from pyspark.sql import Column
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from model_monitor.engine import Session, engine_of
 from model_monitor.engine.protocol import Engine
@@ -24,10 +25,10 @@ from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat
 from model_monitor.reading.heads import first_cells, head_of
 from model_monitor.reading.listing import Listing
 from model_monitor.reading.readers import read_dataset
-from model_monitor.reading.times import time_of
 from model_monitor.records.matching import can_be_told, matching_of
+from model_monitor.records.places import FILE
 from model_monitor.records.refusals import REASON, Refusal
-from model_monitor.records.windows import Window, parse_time
+from model_monitor.records.windows import Window, hour_of_path, parse_time
 from model_monitor.storage import StoredFile
 
 INFERENCE_ID, INFERENCE_TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"
@@ -148,18 +149,31 @@ def _appended(engine: Engine, listing: Listing, dataset: Dataset, dataset_format
 
 
 def _within(dataset: Dataset, window: Window, time_name: str) -> Dataset:
-    text = F.trim(F.col(f"c{dataset.names.index(time_name)}").cast("string"))
-    read = "__time"
-    # the generator keeps Spark from reading the time once for each use
-    timed = dataset.frame.select("*", F.inline(F.array(F.struct(time_of(text).alias(read)))))
-    reason: Column = (
-        F.when(F.col(REASON) > 0, F.col(REASON))
-        .when(F.col(read).isNull(), Refusal.UNREADABLE_TIME)
-        .when((F.col(read) < F.lit(window.start)) | (F.col(read) >= F.lit(window.end)), Refusal.OUTSIDE_WINDOW)
-        .otherwise(0)
-    )
-    columns = [reason.alias(REASON) if name == REASON else F.col(name) for name in dataset.frame.columns]
-    return replace(dataset, rows=timed.select(*columns))
+    table = dataset.table
+    place = dataset.names.index(time_name)
+    return replace(dataset, rows=table.mapped(partial(_outside_refused, window, place), table.schema))
+
+
+def _outside_refused(window: Window, place: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows, of which those are refused whose time is outside of the window. place: of the column with the times.
+
+    A row without a time is of its file's hour.
+    """
+    for batch in batches:
+        texts, files = pc.cast(batch.column(place), pa.string()).to_pylist(), batch.column(FILE).to_pylist()
+        of_file = {file: hour_of_path(file) for file in set(files)}
+        times = [
+            of_file[file] if text is None else parse_time(text.strip(" "))
+            for text, file in zip(texts, files, strict=True)
+        ]
+        reasons = [
+            reason or (Refusal.UNREADABLE_TIME if time is None else 0 if time in window else Refusal.OUTSIDE_WINDOW)
+            for reason, time in zip(batch.column(REASON).to_pylist(), times, strict=True)
+        ]
+        position = batch.schema.get_field_index(REASON)
+        columns = [*batch.columns]
+        columns[position] = pa.array(map(int, reasons), batch.schema.field(position).type)
+        yield pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _called(dataset: Dataset, names: Sequence[str] | None, *, as_service: bool) -> Dataset:

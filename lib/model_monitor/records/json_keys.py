@@ -21,3 +21,11 @@ def with_keys_once(row: Sequence[str]) -> str:
         return row[0]
     except RecursionError:
         return "null"
+
+
+def nested_object(name: str, where: str) -> str:
+    """Why a feature that is an object can't be read."""
+    return (
+        f"{where}: feature {name!r} is a nested object; write --flatten-json to make a feature of each of its "
+        f"members ({name}.…), or use a preprocessor script"
+    )

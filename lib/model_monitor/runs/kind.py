@@ -13,11 +13,10 @@ from model_monitor.runs.protocol import Monitor, StoredBaseline
 from model_monitor.states import Requests, RowCounts, State
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from model_monitor.configuration.contract import JobConfig
     from model_monitor.configuration.options import AnalysisType
     from model_monitor.deequ.checks import CheckPlan, SuiteResults
+    from model_monitor.engine import Session
     from model_monitor.reading.dataset import Dataset
 
 
@@ -52,6 +51,6 @@ class Kind:
     namespace: str
     state: type[State]
     monitor: Callable[[JobConfig], Monitor]
-    read: Callable[[SparkSession, JobConfig, StoredBaseline | None], Dataset]
+    read: Callable[[Session, JobConfig, StoredBaseline | None], Dataset]
     scan: Callable[[Any, Dataset, CheckPlan | None], Scanned]
     of_state: Callable[[str, Any], Monitor]

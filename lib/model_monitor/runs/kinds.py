@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from model_monitor.bias.kind import BIAS
 from model_monitor.data_quality.kind import DATA_QUALITY
+from model_monitor.engine import Session, is_of_spark
 from model_monitor.engine.hadoop import leave_out_yarn
 from model_monitor.errors import BadConfiguration
 from model_monitor.model_quality.kind import MODEL_QUALITY
@@ -15,8 +16,6 @@ from model_monitor.runs.kind import Kind
 from model_monitor.runs.protocol import Monitor, StoredBaseline
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from model_monitor.configuration.contract import JobConfig
     from model_monitor.reading.dataset import Dataset
 
@@ -57,15 +56,16 @@ def monitor_for(config: JobConfig) -> Monitor:
     return kind_for(config).monitor(config)
 
 
-def read_source(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+def read_source(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The data set that `dataset_source` and `dataset_format` name, as the monitor of `analysis_type` looks at it.
 
     baseline: what the data is compared with, if there is one.
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
     started = time.monotonic()
-    dataset = kind_for(config).read(spark, config, baseline)
-    leave_out_yarn(spark, len(dataset.files))
+    dataset = kind_for(config).read(session, config, baseline)
+    if is_of_spark(dataset.table):
+        leave_out_yarn(dataset.engine.spark, len(dataset.files))
     size = sum(file.size_bytes for file in dataset.files)
     log.info(
         "found %d features in %d files, %s bytes, %.1f s",

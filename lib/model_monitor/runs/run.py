@@ -13,18 +13,18 @@ The same functions are behind the jobs. In a session of the caller's nothing is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from model_monitor.deequ.loading import planned_checks
 from model_monitor.documents.check_results import CheckResult, Hint
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
-from model_monitor.errors import NO_DATA, BadInput, NoData, ScriptFailed
+from model_monitor.errors import NO_DATA, BadInput, NeedsSpark, NoData, ScriptFailed
 from model_monitor.history.request_statistics import published_requests, request_statistics
 from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.data import Data, read_data
 from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.engines import EngineName
 from model_monitor.reading.formats import DatasetFormat
 from model_monitor.reading.ledger import Ledger
 from model_monitor.reading.quarantine import clear_quarantine, write_quarantine
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
 MAX_QUARANTINED_SHARE = 0.01
 """Most records, as a share of those read, that may be refused before a run fails (C11b)."""
 
@@ -57,6 +59,7 @@ def run_baseline(
     dataset_format: str | DatasetFormat | None = None,
     window: Window | None = None,
     spark: SparkSession | None = None,
+    engine: str = "auto",
     checks: str | CheckPlan | None = None,
     max_quarantined_share: float = MAX_QUARANTINED_SHARE,
     output_path: str | None = None,
@@ -78,8 +81,11 @@ def run_baseline(
     window : Window, optional
         Of a path with captured records: the times to take. By default all.
     spark : pyspark.sql.SparkSession, optional
-        Where the run takes place, unless `data` is a frame of Spark. By default the session at hand; if there is none,
-        `local_session` starts one, which stays. No setting of the session changes.
+        Where Spark runs, unless `data` is a frame of it. By default the session at hand; if there is none, `local_session`
+        starts one, which stays. No setting of the session changes.
+    engine : str, default "auto"
+        `"spark"`, `"local"` for this machine's processes without a JVM, or `"auto"`: Spark where a session is at hand or
+        given, for its frames and tables, for paths of other machines and above 1 GB; else local. Both write the same bytes.
     checks : str, optional
         Deequ checks of your own, as `--checks` takes them: a JSON file or `module:function`. They run on the same scan.
     max_quarantined_share : float, default 0.01
@@ -115,10 +121,14 @@ def run_baseline(
     {'age': 1, 'cabin': 2}
     """
     told = context or _context(window)
-    with _opened(data, dataset_format, None, window, spark) as dataset:
-        baseline = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told)
-        _hinted(monitor, baseline, dataset, None)
-        return baseline
+
+    def run(session: SparkSession | None, engine: str) -> Baseline:
+        with _opened(data, dataset_format, None, window, session, engine) as dataset:
+            baseline = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told)
+            _hinted(monitor, baseline, dataset, None)
+            return baseline
+
+    return _on_an_engine(run, data, spark, engine)
 
 
 def run_monitoring(
@@ -129,6 +139,7 @@ def run_monitoring(
     dataset_format: str | DatasetFormat | None = None,
     window: Window | None = None,
     spark: SparkSession | None = None,
+    engine: str = "auto",
     checks: str | CheckPlan | None = None,
     max_quarantined_share: float = MAX_QUARANTINED_SHARE,
     output_path: str | None = None,
@@ -149,6 +160,8 @@ def run_monitoring(
     window : Window, optional
         Of a path with captured records: the times to take. By default all.
     spark : pyspark.sql.SparkSession, optional
+        As in `run_baseline`.
+    engine : str, default "auto"
         As in `run_baseline`.
     checks : str, optional
         As in `run_baseline`.
@@ -188,15 +201,32 @@ def run_monitoring(
     known = _known(monitor, baseline) if isinstance(baseline, Baseline) else baseline
     names = known.names if known is not None else ()
     told = context or _context(window)
-    with _opened(data, dataset_format, names or None, window, spark) as dataset:
-        if known is None:
-            first = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told)
-            return _findings(monitor, first, (), None, _hinted(monitor, first, dataset, None))
-        matched = dataset.matching(names, exact=isinstance(monitor, Columned) and monitor.exact_columns)
-        current = _profiled(matched, monitor, checks, max_quarantined_share, output_path, told)
-        _log_matching(current.ledger)
-        results = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
-        return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known))
+
+    def run(session: SparkSession | None, engine: str) -> Findings:
+        with _opened(data, dataset_format, names or None, window, session, engine) as dataset:
+            if known is None:
+                first = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told)
+                return _findings(monitor, first, (), None, _hinted(monitor, first, dataset, None))
+            matched = dataset.matching(names, exact=isinstance(monitor, Columned) and monitor.exact_columns)
+            current = _profiled(matched, monitor, checks, max_quarantined_share, output_path, told)
+            _log_matching(current.ledger)
+            results = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
+            return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known))
+
+    return _on_an_engine(run, data, spark, engine)
+
+
+def _on_an_engine(
+    run: Callable[[SparkSession | None, str], Result], data: Data, spark: SparkSession | None, engine: str
+) -> Result:
+    """The run, on Spark if it turns out to need that and nobody chose an engine."""
+    try:
+        return run(spark, engine)
+    except NeedsSpark as fault:
+        if engine != EngineName.AUTO or isinstance(data, Dataset):
+            raise
+        log.info("%s", fault)
+        return run(spark, EngineName.SPARK)
 
 
 def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
@@ -222,9 +252,10 @@ def _opened(
     names: Sequence[str] | None,
     window: Window | None,
     spark: SparkSession | None,
+    engine: str,
 ) -> Iterator[Dataset]:
     """The data as a data set. What reading it takes is given back afterwards, but for a data set of the caller's."""
-    dataset = read_data(data, dataset_format, names=names, window=window, spark=spark)
+    dataset = read_data(data, dataset_format, names=names, window=window, spark=spark, engine=engine)
     if dataset is data:
         yield dataset
         return
@@ -241,11 +272,17 @@ def _profiled(
     context: RunContext,
 ) -> Baseline:
     """What a data set is like."""
-    plan = planned_checks(checks, dataset.named_frame(), dataset.names) if isinstance(checks, str) else checks
+    plan = _planned(checks, dataset) if isinstance(checks, str) else checks
     found, ledger = _read(dataset, monitor, plan, max_quarantined_share, output_path)
     if dataset.is_frame and isinstance(found.state, Profile):
         warn_of_nan_texts(found.state)
     return _described(monitor, found, ledger, context)
+
+
+def _planned(checks: str, dataset: Dataset) -> CheckPlan:
+    from model_monitor.deequ.loading import planned_checks  # Deequ's, of a frame of Spark
+
+    return planned_checks(checks, dataset.named_frame(), dataset.names)
 
 
 def _read(

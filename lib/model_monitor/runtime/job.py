@@ -35,9 +35,13 @@ from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.s3 import encryption_settings
 from model_monitor.configuration.sources import Sources
 from model_monitor.deequ.jvm import require_deequ
+from model_monitor.engine import Session
 from model_monitor.engine.application import LOG_VALUES, Application, running_session
+from model_monitor.engine.local import LocalEngine
 from model_monitor.engine.partitions import MAX_RECORD_SIZE
+from model_monitor.inputs.engine import why_spark_runs
 from model_monitor.launch.spark_lines import WITHOUT_DEEQU
+from model_monitor.reading.engines import EngineName
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.session import session_within, start_session, stop_session
@@ -111,28 +115,48 @@ class Job:
         return config
 
     @property
-    def spark(self) -> SparkSession:
-        """The run's Spark session, with Deequ on the driver's class path if the job may ask it for something.
+    def spark(self) -> SparkSession | None:
+        """The run's Spark session, None if it needs none. With it opens what is not on this machine."""
+        self.session  # noqa: B018 -- which starts it
+        return self._session
+
+    @cached_property
+    def session(self) -> Session:
+        """What the run reads by: the engine of this machine, or the run's Spark session, with Deequ on the driver's class path
+        if the job may ask it for something.
 
         With it the run holds its output, which is tried out by that before hours are spent on what goes there.
         Raises MissingDependency if Deequ is not there, OutputFailed if the output can't be written, OutputHeld if another run
         is at it for longer than `--lease-wait`.
         """
-        if self._session is None:
-            encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
-            if self._host is None:
-                self._session = self._start(encryption)
-            else:
-                self._session = self._visit.enter_context(session_within(self._host, encryption))
-            self._session.conf.set(MAX_RECORD_SIZE, str(self.config.max_record_size))
-            Application(self._session).tag_jobs(self._tag)
-            self._session.conf.set(LOG_VALUES, str(self._logs_values).lower())
-            if self.name not in WITHOUT_DEEQU:
-                require_deequ(self._session)
-            self._forget_message()
-            output = self.config.output_path
-            held = holding(storage_of(output, self._session), output, self.config.lease_wait)
-            self._visit.enter_context(held)
+        session = self._engine() or self._spark()
+        self._forget_message()
+        output = self.config.output_path
+        self._visit.enter_context(holding(storage_of(output, self._session), output, self.config.lease_wait))
+        return session
+
+    def _engine(self) -> LocalEngine | None:
+        """The engine of this machine, if it is the one; the log says which is, and why."""
+        asked, why = self.config.engine, why_spark_runs(self.config, self._host)
+        if asked is EngineName.SPARK or (asked is EngineName.AUTO and why):
+            log.info("engine: Spark, %s", why if asked is EngineName.AUTO else "it was asked for")
+            return None
+        log.info(
+            "engine: local, %s", "it was asked for" if asked is EngineName.LOCAL else "all of it is on this machine"
+        )
+        return LocalEngine(self.config.max_record_size)
+
+    def _spark(self) -> SparkSession:
+        encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
+        if self._host is None:
+            self._session = self._start(encryption)
+        else:
+            self._session = self._visit.enter_context(session_within(self._host, encryption))
+        self._session.conf.set(MAX_RECORD_SIZE, str(self.config.max_record_size))
+        Application(self._session).tag_jobs(self._tag)
+        self._session.conf.set(LOG_VALUES, str(self._logs_values).lower())
+        if self.name not in WITHOUT_DEEQU:
+            require_deequ(self._session)
         return self._session
 
     def _start(self, settings: Mapping[str, str]) -> SparkSession:
@@ -234,6 +258,7 @@ class Job:
 
     def _stop(self) -> None:
         if self._session is None:
+            self._visit.close()
             return
         if self._watch is not None:
             self._watch.end()

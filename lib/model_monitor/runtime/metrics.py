@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import Any
-
-from pyspark.sql import SparkSession
+from typing import TYPE_CHECKING, Any
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.inputs.window import window_of
@@ -17,13 +15,16 @@ from model_monitor.runs.results import Findings
 from model_monitor.runtime.status import is_container
 from model_monitor.storage import join, storage_of
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 log = logging.getLogger(__name__)
 
 IN_A_CONTAINER = "opt/ml/output/metrics/cloudwatch"
 ELSEWHERE = "metrics"
 
 
-def write_metrics(findings: Findings, config: JobConfig, spark: SparkSession) -> None:
+def write_metrics(findings: Findings, config: JobConfig, spark: SparkSession | None) -> None:
     """Write the metrics, if `publish_cloudwatch_metrics` is Enabled.
 
     Raises OutputFailed if they can't be written.
@@ -32,13 +33,15 @@ def write_metrics(findings: Findings, config: JobConfig, spark: SparkSession) ->
         _write(metrics_of(findings, config), config, spark)
 
 
-def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, spark: SparkSession, time: datetime) -> None:
+def write_published(
+    metrics: Iterable[PublishedMetric], config: JobConfig, spark: SparkSession | None, time: datetime
+) -> None:
     """The same of single metrics with their time."""
     if config.publish_cloudwatch_metrics:
         _write(cloudwatch_metrics(metrics, _context(config, time)), config, spark)
 
 
-def _write(metrics: list[dict[str, Any]], config: JobConfig, spark: SparkSession) -> None:
+def _write(metrics: list[dict[str, Any]], config: JobConfig, spark: SparkSession | None) -> None:
     in_container = is_container(config.container_root)
     folder = join(config.container_root, IN_A_CONTAINER) if in_container else join(config.output_path, ELSEWHERE)
     storage_of(folder, spark).write(join(folder, METRICS_FILE), metric_lines(metrics))

@@ -14,9 +14,7 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timezone
-from typing import TypeVar
-
-from pyspark.sql import SparkSession
+from typing import TYPE_CHECKING, TypeVar
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
@@ -57,6 +55,9 @@ from model_monitor.runtime.failures import failure_of
 from model_monitor.runtime.metrics import metrics_of
 from model_monitor.storage import join, storage_of
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -78,7 +79,7 @@ def require_sinks(config: JobConfig, environment: Environment | None = None) -> 
 
 
 def notify(
-    findings: Findings, run: Run, config: JobConfig, spark: SparkSession, environment: Environment | None = None
+    findings: Findings, run: Run, config: JobConfig, spark: SparkSession | None, environment: Environment | None = None
 ) -> None:
     """Enter the window into the history of alerts, and send a report to every sink that is due.
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-
-from pyspark.sql import SparkSession
+from typing import TYPE_CHECKING
 
 from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed
 from model_monitor.storage import storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
 
 HANDLER = "postprocess_handler"
 
 
-def run_postprocessor(path: str | None, spark: SparkSession) -> None:
+def run_postprocessor(path: str | None, spark: SparkSession | None) -> None:
     """Run the script's handler; nothing happens without a script.
 
     Raises BadConfiguration if the script can't be read or has no handler, ScriptFailed if it raises. The run's files are in

@@ -170,6 +170,8 @@ def beside(spark: SparkSession) -> SparkSession:
 
 def session_at_hand() -> SparkSession | None:
     """The session that somebody has started in this process; None if there is none."""
+    if "pyspark" not in sys.modules:  # what has not been loaded has started nothing
+        return None
     from pyspark.sql import SparkSession
 
     return SparkSession.getActiveSession()

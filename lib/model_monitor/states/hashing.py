@@ -7,6 +7,7 @@ Source: XXH64 and XxHash64Function of Spark 3.5 (Apache-2.0), seed 42, of Yann C
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +23,9 @@ PRIME_2 = np.uint64(0xC2B2AE3D27D4EB4F)
 PRIME_3 = np.uint64(0x165667B19E3779F9)
 PRIME_4 = np.uint64(0x85EBCA77C2B2AE63)
 PRIME_5 = np.uint64(0x27D4EB2F165667C5)
+
+_SEEDED = np.array([SEED], np.uint64)
+_PRIME_AND_WORD = np.uint64(int(PRIME_5) + 8)
 
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
@@ -44,6 +48,18 @@ def xxhash64_of(values: pa.Array | NDArray[Any]) -> Hashes:
     if numbers.dtype.kind in "bi":
         return _hash_ints(numbers.astype(np.int32, copy=False).view(np.uint32).astype(np.uint64))
     raise TypeError(f"values of type {numbers.dtype} have no hash here; hash them with Spark's xxhash64")
+
+
+def chained_hashes(columns: Sequence[NDArray[np.float64]], known: Sequence[NDArray[np.bool_]]) -> Hashes:
+    """The hash of each row of doubles, as xxhash64 of several columns has it: the hash of one is the seed of the next.
+
+    known: where there is a value; what is null leaves the hash as it was.
+    """
+    hashes: Hashes = np.full(len(known[0]), SEED, np.uint64)
+    for numbers, is_known in zip(columns, known, strict=True):
+        words = _canonical(numbers).view(np.uint64)
+        hashes = np.where(is_known, _hash_longs(words, hashes), hashes)
+    return hashes
 
 
 def _present_numbers(values: pa.Array) -> NDArray[Any]:
@@ -69,12 +85,12 @@ def _canonical(numbers: NDArray[Any]) -> NDArray[Any]:
     return canonical
 
 
-def _hash_longs(bits: Hashes) -> Hashes:
+def _hash_longs(bits: Hashes, seeds: Hashes = _SEEDED) -> Hashes:
     """Source: XXH64.hashLong of Spark 3.5."""
     hashes = bits * PRIME_2
     hashes = rotated(hashes, 31)
     hashes *= PRIME_1
-    hashes ^= np.uint64((SEED + int(PRIME_5) + 8) % 2**64)
+    hashes ^= seeds + _PRIME_AND_WORD
     hashes = rotated(hashes, 27)
     hashes *= PRIME_1
     hashes += PRIME_4

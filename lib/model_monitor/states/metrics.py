@@ -44,7 +44,7 @@ def metrics_of(profile: Profile) -> dict[str, FeatureMetrics]:
 def _metrics(feature: FeatureProfile) -> FeatureMetrics:
     rows = feature.num_present + feature.num_missing
     completeness = feature.num_present / rows if rows else None
-    approx_count_distinct = feature.distinct.estimate() if feature.distinct is not None else None
+    approx_count_distinct = feature.distinct.estimate_of_deequ() if feature.distinct is not None else None
     moments = feature.moments
     if moments is None or not feature.is_numeric or not moments.count:
         return FeatureMetrics(completeness, approx_count_distinct=approx_count_distinct)

@@ -7,8 +7,11 @@ import pyspark.sql.functions as F
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
+from model_monitor.engine import partitions_of
 from model_monitor.profiling import flip_test as flips
+from model_monitor.profiling.flip_partition import RowsOfKeys
 from model_monitor.profiling.flip_test import FlipCounts, SensitiveGroup, flip_test
+from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn
 
 ROWS = 400
 RNG = np.random.default_rng(5)
@@ -25,12 +28,14 @@ def frame(spark):
 
 def group(value, features=("a", "b", "c")):
     size = int((value == FACET).sum())
-    return SensitiveGroup(F.col("c3") == value, features, size, ROWS - size)
+    return SensitiveGroup(RowsOfKeys(ValuedColumn("facet"), (str(value),)), features, size, ROWS - size)
 
 
 def flips_of(frame, *groups, rows=ROWS, untyped=False, reason=None):
     names = ("a", "b", "c", "facet", "p")
-    return flip_test(frame, names, F.col("c4") == 1, groups, untyped_texts=untyped, rows=rows, reason=reason)
+    facet, label = ValuedColumn("facet"), ValuedColumn("p")
+    plan = ContingencyPlan((facet,), label, label, untyped_texts=untyped, flip_rows=rows)
+    return flip_test(partitions_of(frame), names, plan, RowsOfKeys(label, ("1",)), groups, reason=reason)
 
 
 def expected(value, features=(0, 1, 2)):

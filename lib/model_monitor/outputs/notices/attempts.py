@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from typing import TYPE_CHECKING
 
 from model_monitor.errors import SinkFailed
 from model_monitor.outputs.notices.environment import Environment
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,13 @@ def attempt(send: Callable[[], None], environment: Environment) -> None:
 
     Raises what `send` raised last.
     """
+    from tenacity import (  # takes 0.1 s to import
+        Retrying,
+        retry_if_exception_type,
+        stop_after_attempt,
+        wait_exponential,
+    )
+
     # The library's own retries of HTTP (urllib3, requests) log the whole URL, whose path may be a secret.
     Retrying(
         retry=retry_if_exception_type(PassingFailure),

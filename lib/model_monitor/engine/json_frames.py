@@ -1,4 +1,4 @@
-"""JSON Lines as typed columns.
+"""JSON as typed columns, read by Spark.
 
 The schema is Spark's inference over all lines, one pass of its own: a key that only occurs in the last record is a feature,
 too. Then every line has to be one object and nothing else.
@@ -14,11 +14,17 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import types as T
 
-from model_monitor.engine.spark import schema_of_objects
-from model_monitor.engine.text_lines import bounded_lines, is_utf_8, with_places, without_globs
+from model_monitor.engine.text_lines import (
+    bounded_lines,
+    in_file_order,
+    is_utf_8,
+    read_lines,
+    with_places,
+    without_globs,
+)
 from model_monitor.errors import BadInput
-from model_monitor.records.json_keys import with_keys_once
-from model_monitor.records.places import FILE, LINE
+from model_monitor.records.json_keys import nested_object, with_keys_once
+from model_monitor.records.places import BLOCK_START, FILE, LINE
 from model_monitor.records.refusals import REASON, Refusal
 
 CASE_SENSITIVE = "spark.sql.caseSensitive"
@@ -31,6 +37,21 @@ OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": CORRUPT, "
 
 DEEPEST = 100
 """Objects and arrays inside each other that a record may have: Spark's inference of a schema calls itself for each."""
+
+
+def read_json(
+    spark: SparkSession, places: Sequence[str], *, lines: bool, flatten: bool, in_order: bool
+) -> tuple[DataFrame, tuple[str, ...]]:
+    """The objects at or below the places as columns c0, c1, …, and what these are called, as `Engine.json` has it."""
+    if not lines:
+        documents = read_documents(spark, places)
+        names = tuple(documents.columns[:-2])
+        by_position = documents.toDF(*[f"c{position}" for position in range(len(names))], FILE, BLOCK_START)
+        frame, names = flattened(by_position, names, allow=flatten, where=places[0])
+        return (in_file_order(frame) if in_order else frame).drop(FILE, BLOCK_START), names
+    schema = inferred_schema(spark, places, lines=True)
+    frame = parsed_json(read_lines(spark, places, in_order=in_order), schema)
+    return flattened(frame, tuple(schema.fieldNames()), allow=flatten, where=places[0])
 
 
 def inferred_schema(spark: SparkSession, places: Sequence[str], *, lines: bool) -> T.StructType:
@@ -50,7 +71,7 @@ def inferred_schema(spark: SparkSession, places: Sequence[str], *, lines: bool) 
                 raise
             bounded = spark.read.options(**bounded_lines(spark))
             texts = bounded.text(paths, wholetext=not lines, recursiveFileLookup=True)
-            schema = schema_of_objects(texts, with_keys_once, reader)
+            schema = reader.json(texts.rdd.map(with_keys_once)).schema
     features = T.StructType([field for field in schema.fields if field.name != CORRUPT])
     if not features:
         raise BadInput(
@@ -158,10 +179,7 @@ def flattened(
             for name, field in zip(names, frame.schema.fields, strict=False)
             if isinstance(field.dataType, T.StructType)
         )
-        raise BadInput(
-            f"{where}: feature {nested!r} is a nested object; write --flatten-json to make a feature of each of its "
-            f"members ({nested}.…), or use a preprocessor script"
-        )
+        raise BadInput(nested_object(nested, where))
     rest = [F.col(f"`{name}`") for name in frame.columns[len(names) :]]
     with _keys_by_case(frame.sparkSession):  # members may differ by case only; once they are found, they stay
         return frame.select(*features, *rest), tuple(flat_names)

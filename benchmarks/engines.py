@@ -1,0 +1,147 @@
+"""How long does a run take without a JVM? Eight rows to a verdict; 1 M rows beside our engine of Spark, DuckDB and polars.
+
+python benchmarks/engines.py [--quick]
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from data_sets import mixed_parquet, size_bytes
+from ours import whole_profile
+from session import benchmark_session
+from side_by_side import QUICK_SHARE, Contestant, own_process, quick_asked, race, report
+
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON_VARIABLE = "MODEL_MONITOR_DATAFRAMES_PYTHON"
+ENVIRONMENT = ROOT / ".venv-dataframes"
+SCRIPT = Path(__file__).with_name("dataframes_describe.py")
+
+FEW_ROWS, ROWS, ROUNDS = 8, 1_000_000, 5
+COMMAND_SECONDS, VERDICT_SECONDS, PAGE_SECONDS = 1.0, 0.3, 0.8
+"""From eight rows in a file to a verdict: as a command, in a warm Python without its page, and with it."""
+
+OF_DUCKDB, OF_POLARS = 0.8, 2.5
+"""Core seconds at most, as a share of DuckDB's and of polars'."""
+
+
+def eight_rows(folder: Path) -> Path:
+    """A file of a few rows and columns."""
+    random = np.random.default_rng(1)
+    ages, plans = random.integers(18, 90, FEW_ROWS), random.choice(["basic", "plus"], FEW_ROWS)
+    path = folder / "rows.csv"
+    pd.DataFrame({"age": ages, "charge": random.random(FEW_ROWS).round(2), "plan": plans}).to_csv(path, index=False)
+    return path
+
+
+def command_seconds(folder: Path) -> tuple[float, float]:
+    """Seconds on the clock, and of processor cores, of a monitoring job of eight rows."""
+    source, words = eight_rows(folder), [sys.executable, "-m", "model_monitor.launch.submission"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
+    flags = ["--engine", "local", "--dataset-source", str(source), "--dataset-format", "csv", "--output-path"]
+    baseline, output = str(folder / "baseline"), str(folder / "report")
+    subprocess.run([*words, "baseline", *flags, baseline], env=environment, check=True, capture_output=True)
+    took = []
+    for _ in range(ROUNDS):
+        began, before = time.perf_counter(), os.times()
+        subprocess.run(
+            [*words, "monitor", *flags, output, "--baseline", baseline],
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
+        after = os.times()
+        cores = after.children_user + after.children_system - before.children_user - before.children_system
+        took.append((time.perf_counter() - began, cores))
+    seconds, core_seconds = zip(*took, strict=True)
+    return statistics.median(seconds), statistics.median(core_seconds)
+
+
+def warm_seconds(folder: Path, *, with_page: bool) -> float:
+    """Seconds from a file of eight rows to the violations beside a baseline, in a Python that has done it before."""
+    source, monitor = str(eight_rows(folder)), DataQualityMonitor()
+    baseline = run_baseline(source, monitor, engine="local")
+    took = []
+    for _ in range(ROUNDS + 1):
+        began = time.perf_counter()
+        findings = run_monitoring(source, monitor, baseline, engine="local")
+        assert not findings.violations.violations
+        if with_page:
+            findings.report()
+        took.append(time.perf_counter() - began)
+    return statistics.median(took[1:])
+
+
+def profile_locally(folder: Path) -> None:
+    """A whole baseline: read, scanned, constraints suggested, all files written."""
+    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as output:
+        run_baseline(str(folder), DataQualityMonitor(), engine="local").write(output)
+
+
+def dataframes_python() -> Path | None:
+    """The Python that has DuckDB and polars, None if there is none."""
+    chosen = Path(os.environ.get(PYTHON_VARIABLE) or ENVIRONMENT / "bin" / "python")
+    return chosen if chosen.is_file() else None
+
+
+def compare_few_rows() -> None:
+    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+        seconds, core_seconds = command_seconds(Path(name))
+        lines = [
+            ("as a command", seconds, COMMAND_SECONDS),
+            ("in a warm Python", warm_seconds(Path(name), with_page=False), VERDICT_SECONDS),
+            ("in a warm Python, with its page", warm_seconds(Path(name), with_page=True), PAGE_SECONDS),
+        ]
+    print(f"\n{FEW_ROWS} rows of CSV to a verdict, median of {ROUNDS}\n")
+    for what, took, wanted in lines:
+        print(f"{what}: {took:.2f} s, wanted at most {wanted}: {'reached' if took <= wanted else 'missed'}")
+    print(f"the command took {core_seconds:.2f} core s", flush=True)
+
+
+def compare_many_rows(rows: int) -> None:
+    folder = mixed_parquet(rows)
+    ours = Contestant(
+        "ours: local engine, documents and states written", partial(profile_locally, folder), rounds=ROUNDS
+    )
+    peers = []
+    python = dataframes_python()
+    if python is None:
+        print(f"without DuckDB and polars: {ENVIRONMENT} is absent, README.md says how to make it", file=sys.stderr)
+    for name, what in (("duckdb", "DuckDB 2.0's SUMMARIZE"), ("polars", "polars 2.1's describe")) if python else ():
+        run = partial(own_process, [str(python), str(SCRIPT), name, str(folder)])
+        peers.append(Contestant(what, run, rounds=ROUNDS))
+    profile_locally(folder)
+    race([ours, *peers])
+    with benchmark_session() as spark:
+        for _ in range(ROUNDS):
+            whole_profile(spark, folder)
+        of_spark = Contestant("ours: engine of Spark, warm", partial(whole_profile, spark, folder), 1.0, rounds=ROUNDS)
+        race([of_spark])
+    report(
+        f"{rows:,} rows x (10 doubles + 3 texts), Parquet, {size_bytes(folder) / 1e6:,.0f} MB", ours, [of_spark, *peers]
+    )
+    for peer, most in zip(peers, (OF_DUCKDB, OF_POLARS), strict=False):
+        share = ours.core_seconds / peer.core_seconds
+        verdict = "reached" if share <= most else "missed"
+        print(f"{share:.2f} times the core seconds of {peer.name}, wanted at most {most}: {verdict}")
+
+
+def main() -> None:
+    share = QUICK_SHARE if quick_asked(__doc__) else 1
+    compare_few_rows()
+    compare_many_rows(ROWS // share)
+
+
+if __name__ == "__main__":
+    main()

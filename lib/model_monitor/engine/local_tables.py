@@ -1,0 +1,140 @@
+"""Parquet, ORC and tables in memory as typed batches, with the types that Spark's readers give them and cut as they cut. Pure.
+
+A row group belongs to the piece of its file in which its middle lies (ParquetMetadataConverter of Parquet 1.13). What Spark
+reads in a way of its own raises NeedsSpark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.orc as orc
+import pyarrow.parquet as pq
+
+from model_monitor.engine.local_files import File, Piece
+from model_monitor.errors import BadInput, NeedsSpark
+from model_monitor.storage import local_path
+
+SAME = {
+    *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
+    *("date32[day]", "timestamp[us]"),
+}
+"""Types that Spark has, by their names; decimals and nested types beside them."""
+
+CAST = {
+    "uint8": pa.int16(),
+    "uint16": pa.int32(),
+    "uint32": pa.int64(),
+    "uint64": pa.decimal128(20, 0),
+    "large_string": pa.string(),
+    "large_binary": pa.binary(),
+    "date64[ms]": pa.date32(),
+}
+
+Table = tuple[tuple[str, ...], pa.Schema]
+"""What the columns are called, and their types by position."""
+
+
+def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:
+    """The type in which Spark holds what Arrow reads in this one."""
+    if pa.types.is_dictionary(data_type):
+        return type_of_spark(data_type.value_type, where)
+    if str(data_type) in SAME or pa.types.is_decimal128(data_type):
+        return data_type
+    if str(data_type) in CAST:
+        return CAST[str(data_type)]
+    if pa.types.is_timestamp(data_type):
+        return pa.timestamp("us", data_type.tz)
+    if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
+        return pa.list_(type_of_spark(data_type.value_type, where))
+    if pa.types.is_map(data_type) or pa.types.is_struct(data_type):
+        return data_type
+    raise NeedsSpark(f"{where}: a column of {data_type}")
+
+
+def table_of_files(files: Sequence[File], reader: str) -> Table:
+    """The names and types of Parquet or ORC files: those of the first one by its path, as Spark has it.
+
+    Raises BadInput if it can't be read as that, or if names differ by case only.
+    """
+    first = min(files, key=lambda file: file.path)
+    schema = _schema(first.path, reader)
+    names = tuple(schema.names)
+    if len({name.lower() for name in names}) < len(names):
+        raise NeedsSpark(f"{first.path}: a table with names of columns that differ by case only")
+    for file in files:
+        if file is not first and not _schema(file.path, reader).equals(schema):
+            raise NeedsSpark(f"{file.path}: a table of other columns, or types, than {first.path}")
+    types = [type_of_spark(field.type, f"{first.path}: {field.name!r}") for field in schema]
+    return names, pa.schema([(f"c{place}", data_type) for place, data_type in enumerate(types)])
+
+
+def pieces(reader: str) -> Callable[[File, int], list[Piece]]:
+    """How files of a reader are cut."""
+    return partial(_pieces, reader)
+
+
+def _pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
+    if reader == "orc" and file.size_bytes > piece_bytes:
+        raise NeedsSpark(
+            f"{file.path}: an ORC file of more than {piece_bytes:,} bytes"
+        )  # whose stripes Arrow can't place
+    return [
+        Piece(file.path, start, min(piece_bytes, file.size_bytes - start), start + piece_bytes >= file.size_bytes)
+        for start in range(0, file.size_bytes, piece_bytes)
+    ]
+
+
+def batches_of_piece(piece: Piece, *, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a piece, in batches of at most `rows`."""
+    if reader == "orc":
+        found: Iterator[Any] = iter(orc.ORCFile(local_path(piece.path)).read().to_batches(max_chunksize=rows))
+    else:
+        file = pq.ParquetFile(local_path(piece.path))
+        groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
+        found = file.iter_batches(rows, row_groups=groups) if groups else iter(())
+    for batch in found:
+        yield typed(batch, schema)
+
+
+def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch in the types of a schema, by position. Digits of a time below microseconds are cut off."""
+    columns = [
+        column if column.type == field.type else pc.cast(column, field.type, safe=False)
+        for column, field in zip(batch.columns, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _schema(path: str, reader: str) -> pa.Schema:
+    try:
+        if reader == "orc":
+            schema = orc.ORCFile(local_path(path)).schema
+            if any(pa.types.is_timestamp(field.type) for field in schema):
+                raise NeedsSpark(f"{path}: an ORC file with times")
+            return schema
+        file = pq.ParquetFile(local_path(path))
+    except (pa.ArrowException, OSError) as fault:
+        raise BadInput(
+            f"{path}: can't be read as {reader} ({str(fault).strip().splitlines()[0]}); "
+            "write the --dataset-format that the files have"
+        ) from fault
+    for place in range(len(file.schema)):
+        column = file.schema.column(place)
+        if "Nanoseconds" in str(column.logical_type) or "nanoseconds" in str(column.logical_type):
+            raise NeedsSpark(f"{path}: column {column.name!r} of nanoseconds")
+    return file.schema_arrow.remove_metadata()
+
+
+def _lies_in(group: Any, piece: Piece) -> bool:
+    first = group.column(0)
+    offsets = [first.data_page_offset]
+    if first.has_dictionary_page and first.dictionary_page_offset:
+        offsets.append(first.dictionary_page_offset)
+    size = sum(group.column(place).total_compressed_size for place in range(group.num_columns))
+    middle = min(offsets) + size // 2
+    return bool(piece.start <= middle < piece.start + piece.size_bytes)

@@ -1,0 +1,28 @@
+"""Which engine a job has, where its configuration leaves that to us."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+from model_monitor.configuration.contract import JobConfig
+from model_monitor.reading.engines import why_spark
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
+    """Why a job runs on Spark; None if it needs none.
+
+    host: the session of the Spark that it is a guest of.
+    """
+    if config.job not in ("baseline", "monitor"):
+        return f"the {config.job} job is made of its frames"
+    if config.checks is not None:
+        return "--checks are Deequ's"
+    for name in ("output_path", "baseline", "baseline_constraints", "baseline_statistics"):
+        path = getattr(config, name)
+        if path and urlparse(path).scheme not in ("", "file"):
+            return f"{path} is not on this machine"
+    return why_spark(host, config.dataset_source or None, config.dataset_format)

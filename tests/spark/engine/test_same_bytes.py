@@ -1,0 +1,275 @@
+"""The engine without a JVM and Spark's write the same bytes: documents, states and all."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.orc
+import pyarrow.parquet as pq
+import pytest
+
+from model_monitor import (
+    AnalysisConfig,
+    BiasMeasures,
+    BiasMonitor,
+    DataQualityMonitor,
+    ModelQualityMonitor,
+    OutcomePlan,
+    ProblemType,
+    outcomes,
+    run_baseline,
+    run_monitoring,
+)
+from model_monitor.engine.packing import OPEN_COST_BYTES
+from model_monitor.errors import BadInput
+from model_monitor.runtime.session import SETTINGS
+
+
+@pytest.fixture(autouse=True)
+def packed_as_in_jobs(monkeypatch):
+    """A job's cost of opening a file (conf/spark-defaults.conf), which the tests' session was not started with."""
+    monkeypatch.setitem(SETTINGS, "spark.sql.files.openCostInBytes", str(OPEN_COST_BYTES))
+
+
+def made(data, spark, **given):
+    """What both engines write of a baseline of the data, and of monitoring it."""
+    both = []
+    for engine in ("local", "spark"):
+        where = {"spark": spark} if engine == "spark" else {}
+        baseline = run_baseline(data, DataQualityMonitor(), engine=engine, **where, **given)
+        findings = run_monitoring(data, DataQualityMonitor(), baseline, engine=engine, **where, **given)
+        both.append({**baseline.files(), **{f"monitor/{name}": content for name, content in findings.files().items()}})
+    return both
+
+
+def require_same(local, of_spark):
+    assert local.keys() == of_spark.keys()
+    for name in local:
+        assert local[name] == of_spark[name], name
+
+
+def frame_of(rows, seed=7):
+    """Columns of many kinds, with missing cells."""
+    random = np.random.default_rng(seed)
+    numbers = random.normal(size=rows) * 10.0 ** random.integers(-5, 15, rows)
+    some = random.random(rows) < 0.1
+    frame = pd.DataFrame(
+        {
+            "number": np.where(some, np.nan, numbers),
+            "single": random.normal(size=rows).astype(np.float32),
+            "count": random.integers(-(2**40), 2**40, rows),
+            "small": random.integers(0, 9, rows).astype(np.int8),
+            "unsigned": random.integers(0, 2**63, rows).astype(np.uint64) * 2,
+            "word": random.choice(["né", "x y", "", "long " * 80], rows),
+            "digits": [str(number) for number in random.integers(0, 50, rows)],
+            "flag": random.choice(np.array([True, False, None], object), rows),
+            "time": pd.Timestamp("1999-12-31 23:59:59.123456")
+            + pd.to_timedelta(random.integers(0, 10**6, rows) * 250, "ms"),
+            "zoned": pd.Timestamp("2020-02-29", tz="Europe/Vienna")
+            + pd.to_timedelta(random.integers(0, 400, rows), "D"),
+        }
+    )
+    frame["kind"] = pd.Categorical(frame["word"])
+    frame["day"] = frame["time"].dt.date
+    frame["price"] = [Decimal(int(number)).scaleb(-2) for number in random.integers(-(10**9), 10**9, rows)]
+    frame["vector"] = [None if missing else [number, None, 3.0] for missing, number in zip(some, numbers, strict=True)]
+    return frame
+
+
+def test_of_a_frame_of_pandas(spark):
+    require_same(*made(frame_of(500), spark))
+
+
+def test_of_a_table_of_many_partitions(spark, tmp_path, monkeypatch):
+    """More than a partition of rows: a file of them is cut at its row groups, and sketches depend on where."""
+    frame = pd.concat([frame_of(60_000).drop(columns=["unsigned", "price", "vector"])] * 3)
+    monkeypatch.setattr("model_monitor.engine.partitions.MIN_PARTITION_BYTES", 2**20)
+    require_same(*made(frame, spark))
+
+
+def table_of(rows):
+    table = pa.Table.from_pandas(frame_of(rows).drop(columns=["kind"]))
+    return table.append_column("nested", pa.array([{"a": row} if row % 2 else None for row in range(rows)]))
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_of_parquet(spark, tmp_path, files, monkeypatch):
+    monkeypatch.setattr("model_monitor.engine.partitions.MIN_PARTITION_BYTES", 2**19)
+    for number in range(files):
+        table = table_of(6_000 + number)
+        pq.write_table(table, tmp_path / f"{number}.parquet", row_group_size=1_000, coerce_timestamps="us")
+    require_same(*made(str(tmp_path), spark))
+
+
+def test_of_orc(spark, tmp_path):
+    columns = ["number", "single", "count", "small", "word", "flag", "day", "price", "vector"]
+    table = pa.Table.from_pandas(frame_of(3_000)[columns])
+    pa.orc.write_table(table, tmp_path / "rows.orc")
+    require_same(*made(str(tmp_path), spark))
+
+
+def csv_of(rows):
+    frame = frame_of(rows).drop(columns=["vector", "kind"])
+    return frame.to_csv(index=False, lineterminator="\r\n").encode() + b"1,2\r\n\r\n   \r\nno,\xff,utf\r\n"
+
+
+@pytest.mark.parametrize(
+    "kept_as", [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)], ids=lambda kept: kept[0]
+)
+def test_of_csv(spark, tmp_path, monkeypatch, kept_as):
+    monkeypatch.setattr("model_monitor.engine.partitions.MIN_PARTITION_BYTES", 2**20)
+    suffix, packed = kept_as
+    for number in range(3):
+        (tmp_path / f"{number}.csv{suffix}").write_bytes(packed(csv_of(1_500)))
+    outputs = [tmp_path / "out-local", tmp_path / "out-spark"]
+    require_same(*made(str(tmp_path), spark))
+    for engine, output in zip(("local", "spark"), outputs, strict=True):
+        where = {"spark": spark} if engine == "spark" else {}
+        data = f"{tmp_path}/0.csv{suffix}"
+        run_baseline(data, DataQualityMonitor(), engine=engine, output_path=str(output), **where)
+    require_same(*({file.name: file.read_bytes() for file in (output / "quarantine").iterdir()} for output in outputs))
+
+
+def json_lines_of(rows):
+    """Objects with all kinds of values, faults among them."""
+    random = np.random.default_rng(3)
+    lines = []
+    for number in range(rows):
+        record = {
+            "count": int(random.integers(-(2**50), 2**50)),
+            "price": float(random.normal() * 100) if number % 3 else number,
+            "word": str(random.choice(["né", "", "a\\b", "x" * 300])),
+            "mixed": [1, -0.5, 1e-5, 123456789.25, True, "text", None][number % 7],
+            "flag": bool(number % 2),
+            "Flag": None,
+            "vector": [1, 2.5, None][: number % 4],
+            "words": ["a", None],
+            "nobody": None,
+        }
+        lines.append(json.dumps({name: value for name, value in record.items() if number % 11 or name != "word"}))
+    faults = [
+        b"",
+        b"  ",
+        b"5",
+        b"null",
+        b'{"count": 1',
+        b'{"count": 1} {"late": 2}',
+        b'{"count": 1}, {"word": "w"}',
+        b'{"a": "\xff"}',
+    ]
+    return b"\n".join([line.encode() for line in lines] + faults + [b'  {"last": NaN, "count": -0, "mixed": 1.50}  '])
+
+
+def test_of_json_lines(spark, tmp_path):
+    for number in range(2):
+        (tmp_path / f"{number}.jsonl").write_bytes(json_lines_of(900 + number))
+    require_same(*made(str(tmp_path), spark, max_quarantined_share=0.1))
+
+
+def test_of_json_documents(spark, tmp_path):
+    records = [{"a": number, "b": {"c": [number / 7], "d": "x"}, "e": [{"f": 1}]} for number in range(300)]
+    for number in range(2):
+        (tmp_path / f"{number}.json").write_text(json.dumps(records[number:]), encoding="utf-8")
+    config = {"dataset_format": '{"json": {"lines": false}}'}
+    faults = []
+    for engine in ("local", "spark"):
+        with pytest.raises(BadInput) as fault:
+            run_baseline(str(tmp_path), DataQualityMonitor(), engine=engine, **config)
+        faults.append(str(fault.value))
+    assert faults[0] == faults[1]
+    for number in range(2):
+        flat = [{"a": record["a"], "e": record["e"]} for record in records]
+        (tmp_path / f"{number}.json").write_text(json.dumps(flat if number else flat[0]), encoding="utf-8")
+    require_same(*made(str(tmp_path), spark, **config))
+
+
+PEOPLE = 700
+
+
+def people(kind):
+    """Rows with facets, labels, predictions and features, in all the types that a facet may have."""
+    random = np.random.default_rng(11)
+    age = random.integers(18, 80, PEOPLE)
+    score = random.random(PEOPLE)
+    columns = {
+        "age": age,
+        "income": (random.normal(size=PEOPLE) * 1e5).round(2),
+        "small": random.random(PEOPLE).astype(np.float32),
+        "sex": random.choice(np.array(["F", "M", None, " 1"], object), PEOPLE),
+        "member": random.random(PEOPLE) < 0.4,
+        "since": pd.to_datetime("2020-01-01") + pd.to_timedelta(age, "D"),
+        "price": [Decimal(int(number)).scaleb(-2) for number in age * 7],
+        "label": (score + random.random(PEOPLE) > 1).astype(int),
+        "predicted": (score > 0.5).astype(int),
+        "score": score,
+    }
+    frame = pd.DataFrame(columns)
+    return frame if kind == "frame" else frame.astype({"member": str}).drop(columns=["since"])
+
+
+ANALYSES = {
+    "values": [
+        {"name_or_index": "sex", "value_or_threshold": ["F"]},
+        {"name_or_index": "age", "value_or_threshold": [40]},
+    ],
+    "each value": [{"name_or_index": "sex"}, {"name_or_index": "member"}],
+    "numbers": [{"name_or_index": "income", "value_or_threshold": [0.5]}, {"name_or_index": "price"}],
+}
+
+
+@pytest.mark.parametrize("facets", [*ANALYSES, "flips"])
+@pytest.mark.parametrize("kind", ["frame", "csv"])
+def test_of_bias(spark, tmp_path, facets, kind):
+    """flips: all features are numbers, so that neighbours are looked for."""
+    data = people(kind)
+    if facets == "flips":
+        data = data[["age", "income", "small", "label", "predicted", "score"]]
+    config = AnalysisConfig.from_json(
+        json.dumps(
+            {
+                "label": "label",
+                "label_values_or_threshold": [1],
+                "predicted_label": "predicted",
+                "facet": ANALYSES.get(facets) or [{"name_or_index": "age", "value_or_threshold": [40]}],
+                "group_variable": "age",
+                "methods": {"pre_training_bias": {"methods": "all"}, "post_training_bias": {"methods": "all"}},
+            }
+        )
+    )
+    if kind == "csv":
+        data.to_csv(tmp_path / "people.csv", index=False)
+        data = str(tmp_path / "people.csv")
+    monitor = BiasMonitor(replace(BiasMeasures.of(config), untyped_texts=kind == "csv"))
+    both = []
+    for engine in ("local", "spark"):
+        where = {"spark": spark} if engine == "spark" else {}
+        both.append(run_baseline(data, monitor, engine=engine, **where).files())
+    require_same(*both)
+    assert (b"FlipTest" in both[0]["analysis.json"]) == (facets != "flips")
+
+
+@pytest.mark.parametrize("kind", ["frame", "csv"])
+@pytest.mark.parametrize("problem", ["BINARY_CLASSIFICATION", "REGRESSION", "MULTICLASS_CLASSIFICATION"])
+def test_of_model_quality(spark, tmp_path, problem, kind):
+    data = people(kind)
+    if kind == "csv":
+        data.to_csv(tmp_path / "people.csv", index=False)
+        data = str(tmp_path / "people.csv")
+    plan = OutcomePlan(ProblemType[problem], with_scores=problem == "BINARY_CLASSIFICATION")
+    label = "income" if problem == "REGRESSION" else "label"
+    predicted = "score" if problem == "REGRESSION" else "predicted"
+    both = []
+    for engine in ("local", "spark"):
+        where = {"spark": spark} if engine == "spark" else {}
+        with outcomes(
+            data, plan, label=label, prediction=predicted, probability="score", engine=engine, **where
+        ) as found:
+            both.append(run_baseline(found, ModelQualityMonitor(plan)).files())
+    require_same(*both)

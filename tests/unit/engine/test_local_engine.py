@@ -1,0 +1,220 @@
+"""The engine of this machine: no JVM, lines and partitions as Hadoop and Spark cut them, and sentences on what needs Spark."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from model_monitor import BadConfiguration, DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor.engine.local import LocalEngine
+from model_monitor.engine.packing import OPEN_COST_BYTES, packed
+from model_monitor.errors import NeedsSpark
+from model_monitor.records.places import BLOCK_START, FILE, LINE
+
+ROOT = Path(__file__).parents[3]
+
+
+def lines_of(folder, piece_bytes=2**20, **how):
+    engine = LocalEngine()
+    engine.piece_bytes = piece_bytes
+    found = engine.lines([str(folder)], **how).partitions(LINE, FILE, BLOCK_START).numbered().batches()
+    return [row for batch in found for row in batch.to_pylist()]
+
+
+def test_jobs_start_no_java(tmp_path):
+    """Neither a Java nor a Spark can be found, and both jobs end well."""
+    (tmp_path / "data.csv").write_text("age,city\n" + "31,Wien\n42,Graz\n" * 4)
+    flags = ["--engine", "local", "--dataset-source", "data.csv", "--dataset-format", "csv", "--output-path"]
+    nowhere = {
+        "PATH": "/usr/bin:/bin",
+        "JAVA_HOME": "/nowhere",
+        "SPARK_HOME": "/nowhere",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    submit = [sys.executable, "-m", "model_monitor.launch.submission"]
+    of_both = [["baseline", *flags, "baseline"], ["monitor", *flags, "report", "--baseline", "baseline"]]
+    for command in of_both:
+        ended = subprocess.run(
+            [*submit, *command],
+            cwd=tmp_path,
+            env={**os.environ, **nowhere, "PYTHONPATH": str(ROOT / "lib")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+    assert "engine: local, it was asked for" in ended.stderr
+    assert json.loads((tmp_path / "baseline" / "statistics.json").read_text())["dataset"]["item_count"] == 8
+
+
+def test_a_run_loads_no_pyspark(tmp_path):
+    (tmp_path / "data.csv").write_text("age,city\n" + "31,Wien\n42,Graz\n" * 4)
+    program = (
+        "import sys; from model_monitor import DataQualityMonitor, run_baseline\n"
+        f"run_baseline({str(tmp_path / 'data.csv')!r}, DataQualityMonitor()).write({str(tmp_path / 'out')!r})\n"
+        "print('pyspark' in sys.modules, 'py4j' in sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ended.stdout == "False False\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("a\nb\r\nc\rd", ["a", "b", "c", "d"]),
+        ("\ufeffa\n\n  \nb\n", ["a", "b"]),
+        ("a\r\n\r\nb", ["a", "b"]),
+        ("", []),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_lines_end_at_feeds_and_returns(tmp_path, content, expected, suffix):
+    raw = content.encode()
+    (tmp_path / f"data.txt{suffix}").write_bytes(gzip.compress(raw) if suffix and raw else raw)
+
+    assert [row[LINE] for row in lines_of(tmp_path)] == expected
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 2, 3, 5, 7, 10, 11, 64])
+def test_every_line_is_in_one_piece(tmp_path, monkeypatch, piece_bytes):
+    """The piece in which it begins, or right behind which."""
+    monkeypatch.setattr("model_monitor.engine.packing.OPEN_COST_BYTES", 0)
+    texts = [f"{number:0{number % 7}}" for number in range(60)]
+    (tmp_path / "data.txt").write_bytes("\r\n".join(texts).encode())
+
+    rows = lines_of(tmp_path, piece_bytes)
+
+    assert sorted(row[LINE] for row in rows) == sorted(texts)
+    assert [row[LINE] for row in lines_of(tmp_path, piece_bytes, in_order=True)] == texts
+    place = 0
+    for text in texts:
+        found = next(row for row in rows if row[LINE] == text)
+        assert found[BLOCK_START] == max(0, (place - 1) // piece_bytes * piece_bytes)
+        place += len(text) + 2
+
+
+def test_lines_over_the_edge_of_what_is_read_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("model_monitor.engine.local_files.READ_BYTES", 4)
+    (tmp_path / "data.txt").write_bytes(b"abc\r\nd\rlonger than that\r\n\nend")
+
+    assert [row[LINE] for row in lines_of(tmp_path)] == ["abc", "d", "longer than that", "end"]
+
+
+def test_files_are_packed_as_spark_packs_them():
+    """By hand: pieces by size, the next partition begins where one does not fit with what files cost beside their bytes."""
+
+    class Piece:
+        def __init__(self, size_bytes):
+            self.size_bytes = size_bytes
+
+    cost = OPEN_COST_BYTES
+    found = packed(map(Piece, [10, 3 * cost, 2 * cost, 4 * cost]), 4 * cost)
+
+    assert [[piece.size_bytes for piece in part] for part in found] == [[4 * cost], [3 * cost], [2 * cost, 10]]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_partitions_are_worked_on_side_by_side(tmp_path, processes):
+    engine = LocalEngine(processes=processes)
+    engine.piece_bytes = 100_000
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_text(f"{number}\n" * 50_000)
+
+    numbered = engine.lines([str(tmp_path)]).partitions(LINE).numbered()
+    found = [(batch.column(0)[0].as_py(), batch.column(1)[0].as_py()) for batch in numbered.batches()]
+
+    assert [number for number, _ in found] == sorted(number for number, _ in found)
+    assert {line for _, line in found} == {"0", "1", "2"}
+
+
+def test_what_a_partition_raises_elsewhere_is_raised_here(tmp_path):
+    engine = LocalEngine(processes=2)
+    engine.piece_bytes = 20_000
+    (tmp_path / "data.txt").write_text("1\n" * 50_000)
+    failing = engine.lines([str(tmp_path)]).partitions(LINE).mapped(_failing, pa.schema([]))
+
+    with pytest.raises(BadConfiguration, match="as it was meant"):
+        failing.batches()
+
+
+def _failing(batches):
+    raise BadConfiguration("as it was meant")
+    yield from batches
+
+
+@pytest.mark.parametrize(
+    "needs_spark",
+    [
+        pytest.param(lambda folder: (folder / "day=1").mkdir(), id="folders that are columns"),
+        pytest.param(lambda folder: write(folder, x=pa.array([1], pa.time64("us"))), id="times of a day"),
+        pytest.param(lambda folder: write(folder, x=pa.array([1], pa.timestamp("ns"))), id="nanoseconds"),
+        pytest.param(lambda folder: write(folder, x=pa.array([1]), X=pa.array([1])), id="names that differ by case"),
+        pytest.param(lambda folder: write(folder, "0.parquet", y=pa.array([1])), id="files of other columns"),
+    ],
+)
+def test_what_only_spark_reads_is_one_sentence(tmp_path, needs_spark):
+    needs_spark(tmp_path)
+    folder = next(tmp_path.glob("day=*"), tmp_path)
+    if not (folder / "data.parquet").exists():
+        write(folder, x=pa.array([1]))
+
+    with pytest.raises(NeedsSpark, match="needs Spark; write --engine spark"):
+        run_baseline(str(tmp_path), DataQualityMonitor(), engine="local")
+
+
+def write(folder, name="data.parquet", **columns):
+    pq.write_table(pa.table(columns), folder / name)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param(['{"a": 9223372036854775808}'], id="integers above 64 bits"),
+        pytest.param(['{"a": {"b": 1}}', '{"a": 1}'], id="objects beside plain values"),
+        pytest.param(['{"a": ""}', '{"a": 1}'], id="empty texts beside numbers"),
+        pytest.param(['{"a": 1e300}', '{"a": "x"}'], id="huge numbers beside texts"),
+    ],
+)
+def test_json_that_only_spark_reads_is_one_sentence(tmp_path, lines):
+    (tmp_path / "data.jsonl").write_text("\n".join(lines))
+
+    with pytest.raises(NeedsSpark, match="write --engine spark"):
+        run_baseline(str(tmp_path), DataQualityMonitor(), engine="local")
+
+
+def test_checks_of_deequ_need_spark():
+    with pytest.raises(NeedsSpark, match="write --engine spark"):
+        run_baseline(pd.DataFrame({"a": [1]}), DataQualityMonitor(), engine="local", checks="checks.json")
+
+
+def test_an_unknown_engine_is_named():
+    with pytest.raises(BadConfiguration, match="engine is 'duck'; write one of: auto, local, spark"):
+        run_baseline(pd.DataFrame({"a": [1]}), DataQualityMonitor(), engine="duck")
+
+
+def test_a_frame_is_monitored_from_memory(caplog):
+    caplog.set_level("INFO")
+    frame = pd.DataFrame({"age": [31.0, 42.0, None] * 20, "city": ["Wien", "Graz", None] * 20})
+
+    baseline = run_baseline(frame, DataQualityMonitor(), engine="local")
+    findings = run_monitoring(frame.assign(city="Linz"), DataQualityMonitor(), baseline, engine="local")
+
+    assert baseline.statistics.feature("age").numerical_statistics.mean == 36.5
+    assert {violation.feature_name for violation in findings.violations.violations} == {"city"}
+    assert "engine: local, it was asked for" in caplog.text
