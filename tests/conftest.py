@@ -15,6 +15,7 @@ import pytest
 from tests.jvms import SHORT_LIVED, class_archive_options
 from tests.lookups import remember_lookups
 from tests.running_jobs import JobProcesses, JobsHere
+from tests.spark_lines import has_deequ
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -52,6 +53,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(folder)
         if folder in REST:
             item.add_marker("rest")
+        if item.get_closest_marker("deequ") and not has_deequ():
+            item.add_marker(
+                pytest.mark.skip(reason="no JAR of Deequ for this Spark; MODEL_MONITOR_DEEQU_JAR names one")
+            )
     ranks = {piece: rank for rank, piece in enumerate(LONG)}
     items.sort(key=lambda item: ranks.get(piece_of(item.nodeid), len(LONG)))
 

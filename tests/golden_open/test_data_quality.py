@@ -48,6 +48,7 @@ def test_a_baselines_documents_are_those_worked_out_by_hand(baseline, name):
     assert baseline.files()[name].decode() == expected(name)
 
 
+@pytest.mark.deequ
 def test_deequs_own_scan_of_the_table_gives_the_same_statistics(spark, folder, baseline):
     """Of the cells as texts it counts present and distinct ones (G7), and computes with the numbers that Spark makes of them."""
     features = {feature["name"]: feature for feature in json.loads(expected("statistics.json"))["features"]}

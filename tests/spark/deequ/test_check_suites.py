@@ -23,6 +23,8 @@ from model_monitor.deequ.predicates import require_conditions
 from model_monitor.errors import BadConfiguration
 from model_monitor.profiling.scan import scan
 
+pytestmark = pytest.mark.deequ
+
 HERE = Path(__file__).parent
 NAN, INFINITY = math.nan, math.inf
 

@@ -59,6 +59,7 @@ FINITE = st.floats(-1e150, 1e150, allow_subnormal=False)
 WHOLE = st.integers(-(2**53), 2**53)
 
 
+@pytest.mark.deequ
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
@@ -163,6 +164,7 @@ def test_a_profile_without_features_has_no_metrics(spark):
     assert evaluate(spark, Profile()) == {}
 
 
+@pytest.mark.deequ
 @pytest.mark.parametrize("count", [0, 3, 100_000])
 def test_a_sketch_handed_over_is_read_back_bit_by_bit(spark, count):
     values = np.random.default_rng(5).normal(size=count)
@@ -177,6 +179,7 @@ def test_a_sketch_handed_over_is_read_back_bit_by_bit(spark, count):
     assert bytes(serializer.serialize(state.qSketch())) == kll_state_bytes(sketch, -9.5, 8.25)[16:]
 
 
+@pytest.mark.deequ
 def test_a_sketch_handed_over_is_the_one_deequ_makes(spark):
     values = np.random.default_rng(6).normal(size=50_000)
     frame = spark.createDataFrame([(float(value),) for value in values], "x double").coalesce(1).cache()
@@ -195,6 +198,7 @@ def test_a_sketch_handed_over_is_the_one_deequ_makes(spark):
     frame.unpersist()
 
 
+@pytest.mark.deequ
 def test_quantiles_of_a_sketch_that_kept_everything_are_exact(spark):
     values = np.arange(1.0, 102.0)
     builder, moments = KllBuilder(), MomentsBuilder()

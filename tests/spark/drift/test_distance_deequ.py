@@ -11,6 +11,8 @@ from tests.spark_lines import on_spark_3
 
 from model_monitor.drift import NumericDistribution, compare_categorical, compare_numeric
 
+pytestmark = pytest.mark.deequ
+
 NUMERIC = {
     "a shifted normal": ("randn(1)", "0.3 + randn(2)"),
     "a flag": ("int(rand(1) < 0.1)", "int(rand(2) < 0.9)"),

@@ -300,6 +300,7 @@ def test_labels_and_predictions_may_be_a_frame_of_pandas(spark):
     assert run_monitoring(data, ModelQualityMonitor(plan), baseline, max_quarantined_share=1).count == 0
 
 
+@pytest.mark.deequ
 def test_checks_of_the_users_own_run_on_the_same_scan(spark, tmp_path):
     checks = [{"analyzer": "Completeness", "column": "x", "assertion": ">= 0.5"}]
     (tmp_path / "checks.json").write_text(json.dumps(checks))

@@ -9,6 +9,8 @@ import pytest
 
 from model_monitor.states import DataTypeCounts
 
+pytestmark = pytest.mark.deequ
+
 
 @pytest.fixture
 def counted_by_deequ(spark):

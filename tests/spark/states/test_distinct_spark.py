@@ -61,6 +61,7 @@ def test_any_column_is_estimated_as_by_spark(spark, registers_of, expression):
         frame.unpersist()
 
 
+@pytest.mark.deequ
 @pytest.mark.parametrize("rows", [0, 10, 400, 500, 800, 1300, 100_000])
 def test_words_are_what_deequ_computes_its_metric_from(spark, registers_of, rows):
     registers = registers_of(spark.range(rows).selectExpr("id as value"))

@@ -10,6 +10,8 @@ import pytest
 
 from model_monitor.states import KllBuilder, KllSketch
 
+pytestmark = pytest.mark.deequ
+
 COLUMNS = {
     "normal": "randn(7)",
     "few distinct values": "floor(rand(7) * 5)",
