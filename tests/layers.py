@@ -131,7 +131,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "emr": {"errors", "launch", "configuration", "runtime"},
     "launch/submission": {"errors", "launch", "outputs", "emr"},
-    "reports": {"errors", "documents", "storage", "records", "outputs"},
+    "reports": {
+        *("errors", "documents", "states", "storage", "drift", "data_quality", "records", "outputs", "history"),
+        *("runs/judging",),
+    },
     "runtime/container": {"errors", "configuration", "runtime", "launch/submission"},
     "derivation": {
         "errors",

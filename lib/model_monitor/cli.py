@@ -89,6 +89,13 @@ def report(given: argparse.Namespace) -> int:
     return command.main(request, given.output, sys.stdout, shown=given.open)
 
 
+def compare(given: argparse.Namespace) -> int:
+    """Say what changed between two runs, baselines or statistics.json files, the largest change first. No data, no JVM."""
+    from model_monitor.reports.compare import main
+
+    return main(given.before, given.after, sys.stdout, as_json=given.json, judge=given.judge, output=given.output)
+
+
 def import_schedules(given: argparse.Namespace) -> int:
     """Turn descriptions of the service's schedules into env files and schedule entries, and into DAGs of Airflow."""
     from pathlib import Path
@@ -268,6 +275,16 @@ def _parser() -> argparse.ArgumentParser:
     reporting.add_argument("--output", metavar="FILE", help="the page (default: history.html in the first DIR)")
     reporting.add_argument("--open", action="store_true", help="open it in a browser")
     reporting.set_defaults(run=report)
+
+    comparing = commands.add_parser("compare", help=compare.__doc__, description=compare.__doc__)
+    for name in ("before", "after"):
+        comparing.add_argument(
+            name, metavar=name.upper(), help="output path of a run, folder of the service, or statistics.json"
+        )
+    comparing.add_argument("--judge", action="store_true", help="end with 4 if AFTER breaks the constraints of BEFORE")
+    comparing.add_argument("--json", action="store_true", help="print a JSON object")
+    comparing.add_argument("--output", metavar="FILE", help="write it as a page, too")
+    comparing.set_defaults(run=compare)
 
     explaining = commands.add_parser("explain", help=explain.__doc__, description=explain.__doc__)
     explaining.add_argument("feature", metavar="FEATURE", help="a feature or metric that the run checked")

@@ -56,7 +56,7 @@ import_all(checks)
 
 WITHOUT_A_JOB = (
     *("demo", "explain", "import", "merge-states", "replay"),
-    *("run-due", "promote", "rollback", "prune", "report"),
+    *("run-due", "promote", "rollback", "prune", "report", "compare"),
 )
 """Commands that are none of `submit`."""
 
@@ -150,7 +150,8 @@ def test_every_other_command_of_ours_is_understood(page, monkeypatch):
     monkeypatch.setattr(
         "model_monitor.history.promotions.roll_back", lambda *given: understood.append(given) or version
     )
-    monkeypatch.setattr("model_monitor.reports.command.main", lambda *given, **named: understood.append(given) or 0)
+    for name in ("model_monitor.reports.command.main", "model_monitor.reports.compare.main"):
+        monkeypatch.setattr(name, lambda *given, **named: understood.append(given) or 0)
     monkeypatch.setattr("model_monitor.history.pruning.prunable", lambda *given: understood.append(given) or [])
     others = [command.words for command in commands_of(page) if not command.starts_a_job]
     for words in others:

@@ -1,0 +1,113 @@
+"""What changed between two sets of documents, worked out by hand; and a verdict from two folders alone."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from tests.unit.outputs.test_result_tables import number_feature, profile_of, text_feature
+
+from model_monitor.cli import main as cli
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.errors import BadInput
+from model_monitor.history.archive import path_of, to_parquet
+from model_monitor.outputs.files import publish
+from model_monitor.reports.compare import VIOLATED_STATUS, compare, main
+from model_monitor.states import Profile
+
+
+def put(folder, *features) -> str:
+    monitor, profile = DataQualityMonitor(), profile_of(*features)
+    documents = monitor.documents(profile, monitor.metrics(profile))
+    files = {document.FILE_NAME: document.to_json().encode() for document in documents}
+    publish({**files, path_of(Profile): to_parquet(profile)}, str(folder))
+    return str(folder)
+
+
+@pytest.fixture
+def sides(tmp_path):
+    """`a` moves by half of its values, `b` keeps all, `kind` swaps two values, `old` goes, `new` comes."""
+    numbers = [float(value) for value in range(100)]
+    before = put(
+        tmp_path / "before",
+        number_feature("b", numbers),
+        number_feature("a", numbers),
+        text_feature("kind", ["x"] * 60 + ["y"] * 40),
+        number_feature("old", numbers),
+    )
+    after = put(
+        tmp_path / "after",
+        number_feature("b", numbers),
+        number_feature("a", [value + 50 for value in numbers]),
+        text_feature("kind", ["x"] * 40 + ["y"] * 60),
+        number_feature("new", numbers),
+    )
+    return before, after
+
+
+def test_what_changed_comes_by_how_much_it_changed(sides):
+    changes = compare(*sides).changes
+
+    assert [(each.name, each.kind) for each in changes] == [
+        ("new", "added"),
+        ("old", "removed"),
+        ("a", "changed"),
+        ("kind", "changed"),
+        ("b", "same"),
+    ]
+    moved = changes[2]
+    assert moved.distance == pytest.approx(0.5)
+    assert moved.changes == {"mean": (49.5, 99.5), "min": (0.0, 50.0), "max": (99.0, 149.0)}
+    assert changes[3].distance == pytest.approx(0.2)
+
+
+def test_the_text_says_it_in_words(sides, capsys):
+    assert cli(["compare", *sides]) == 0
+
+    said = capsys.readouterr().out
+    assert "100 rows before, 100 after; 4 of 5 features or metrics differ" in said
+    assert "mean 49.5 → 99.5; min 0 → 50; max 99 → 149" in said
+    assert "\nb " not in said
+
+
+def test_a_verdict_from_two_folders_alone(sides, capsys):
+    assert cli(["compare", *sides, "--judge"]) == VIOLATED_STATUS
+    said = capsys.readouterr().out
+    assert "  a: Baseline drift distance: 0." in said
+
+    assert cli(["compare", sides[0], sides[0], "--judge"]) == 0
+    assert "0 violations of the constraints of" in capsys.readouterr().out
+
+
+def test_json_and_the_page_have_the_same(sides, tmp_path):
+    out = io.StringIO()
+    main(*sides, out, as_json=True, output=str(tmp_path / "c.html"))
+
+    plain = json.loads(out.getvalue())
+    assert [change["name"] for change in plain["changes"]] == ["new", "old", "a", "kind", "b"]
+    page = (tmp_path / "c.html").read_text()
+    assert page.index(">new<") < page.index(">old<") < page.index(">a<")
+    assert "mean 49.5 → 99.5" in page
+
+
+def test_files_of_the_service_are_compared_with_runs_of_ours(golden, tmp_path):
+    ours = put(tmp_path / "ours", number_feature("a", list(np.arange(9.0))))
+
+    changes = compare(str(golden / "dq-cookbook" / "run" / "statistics.json"), ours).changes
+
+    assert {each.name: each.kind for each in changes} == {
+        **dict.fromkeys(("label", "b", "c", "d"), "removed"),
+        "a": "changed",
+    }
+
+
+def test_documents_alone_are_not_judged(sides):
+    with pytest.raises(BadInput, match="has no states of features, which constraints are held against"):
+        compare(sides[0], f"{sides[1]}/statistics.json").judged()
+
+
+def test_a_folder_with_nothing_to_compare_is_one_sentence(tmp_path):
+    with pytest.raises(BadInput, match="there is neither a run nor a statistics.json to compare"):
+        compare(str(tmp_path), str(tmp_path))
