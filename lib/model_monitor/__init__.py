@@ -38,6 +38,8 @@ if TYPE_CHECKING:
         ScriptFailed,
         SinkFailed,
     )
+    from model_monitor.explainability.measures import AttributionMeasures
+    from model_monitor.explainability.monitor import ExplainabilityMonitor
     from model_monitor.history.baselines import read_baseline
     from model_monitor.model_quality.monitor import ModelQualityMonitor
     from model_monitor.model_quality.tolerance import Tolerance
@@ -75,6 +77,8 @@ else:
             *("MonitorError", "BadConfiguration", "BadDocument", "BadInput", "BadState", "ClusterGone"),
             *("MissingDependency", "NoData", "OutputFailed", "OutputHeld", "ScriptFailed", "SinkFailed"),
         ],
+        "model_monitor.explainability.measures": ["AttributionMeasures"],
+        "model_monitor.explainability.monitor": ["ExplainabilityMonitor"],
         "model_monitor.history.baselines": ["read_baseline"],
         "model_monitor.reports.command": ["report"],
         "model_monitor.runs.merging": ["merge_runs", "read_state"],
@@ -107,6 +111,8 @@ __all__ = [
     "Tolerance",
     "BiasMonitor",
     "BiasMeasures",
+    "ExplainabilityMonitor",
+    "AttributionMeasures",
     "AnalysisConfig",
     "Tolerances",
     "read_data",

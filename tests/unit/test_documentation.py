@@ -217,6 +217,13 @@ def test_the_options_of_bias_are_those_of_the_code():
     assert table in page, f"docs/bias.md has to have this table:\n\n{table}"
 
 
+def test_the_options_of_explainability_are_those_of_the_code():
+    page = (ROOT / "docs" / "explainability.md").read_text(encoding="utf-8")
+    table = option_table(AnalysisType.MODEL_EXPLAINABILITY)
+
+    assert table in page, f"docs/explainability.md has to have this table:\n\n{table}"
+
+
 def merge_option_table() -> str:
     """The table of docs/merge.md: every option that the merge uses, as its own help says it."""
     rows = ["| flag | variable | default | meaning |", "|---|---|---|---|"]
@@ -357,7 +364,7 @@ def test_every_documented_file_is_written_by_the_code():
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "lib").rglob("*.py"))
     unknown = [name for name in names if f'"{name.partition("/")[0]}"' not in code and f'"{name}"' not in code]
 
-    assert len(names) == 22
+    assert len(names) == 23
     assert unknown == []
 
 

@@ -8,7 +8,6 @@ Columns are given by name or by 0-based index, so a plan can only be made when t
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from model_monitor.bias.analysis import ALL_METHODS, Methods
 from model_monitor.bias.configuration import methods_of
 from model_monitor.documents.analysis_config import AnalysisConfig, SegmentConfig
+from model_monitor.documents.named_columns import NamedColumns
 from model_monitor.errors import BadConfiguration
 from model_monitor.states.contingency_plan import (
     ContingencyPlan,
@@ -35,8 +35,6 @@ FLIP_TEST_ROWS = 200_000
 """Rows of group a that neighbours are looked for among: 22 MB of 14 columns (B2.3)."""
 
 _INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
-_NEAREST = 3
-_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
 
     Raises BadConfiguration with one line for each column that is not there, each with the nearest names.
     """
-    columns = _Columns(tuple(names), measures.where)
+    columns = NamedColumns(tuple(names), measures.where)
     config = measures.config
     label = columns.named("label", measures.label)
     prediction = None if measures.prediction is None else columns.named("predicted_label", measures.prediction)
@@ -136,48 +134,6 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
         tuple(excluded),
         measures.flip_rows,
     )
-
-
-class _Columns:
-    """The names of a data set, by which columns are found; what is not found is gathered."""
-
-    def __init__(self, names: tuple[str, ...], where: str) -> None:
-        self._names = names
-        self._where = where
-        self._faults: list[str] = []
-
-    def named(self, member: str, name_or_index: str | int) -> str:
-        """The column's name; what was given if there is no such column."""
-        if isinstance(name_or_index, str):
-            if name_or_index not in self._names:
-                self._faults.append(
-                    f"{self._where}: {member} is {name_or_index!r}, which is no column of the data; {self._near(name_or_index)}"
-                )
-            return name_or_index
-        if not -len(self._names) <= name_or_index < len(self._names):
-            self._faults.append(
-                f"{self._where}: {member} is {name_or_index}; the data has {len(self._names)} columns, "
-                f"so an index is at most {len(self._names) - 1}"
-            )
-            return str(name_or_index)
-        return self._names[name_or_index]
-
-    def require_all_found(self, column_types: Mapping[str, ValueKind]) -> None:
-        """Raises BadConfiguration with every column that was not found."""
-        faults = self._faults + [
-            f"--column-types names {name!r}, which is no column of the data; {self._near(name)}"
-            for name in column_types
-            if name not in self._names
-        ]
-        if faults:
-            raise BadConfiguration.gathered(faults)
-
-    def _near(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self._names, n=_NEAREST)
-        if near:
-            return f"did you mean {' or '.join(map(repr, near))}?"
-        rest = " …" if len(self._names) > _LISTED else ""
-        return f"the columns are {', '.join(self._names[:_LISTED])}{rest}"
 
 
 def _segmentation(config: SegmentConfig, column: str, place: int) -> Segmentation:

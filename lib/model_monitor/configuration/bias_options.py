@@ -26,7 +26,10 @@ FORMATS = {
 """What `dataset_type` of a configuration stands for where `dataset_format` is not given."""
 
 
-ANALYSES = ("MODEL_BIAS", "MODEL_EXPLAINABILITY")
+WITHOUT_TYPE = {"MODEL_BIAS": "merged", "MODEL_EXPLAINABILITY": "capture"}
+"""What a monitor's configuration stands for, which does not say what its data is."""
+
+ANALYSES = tuple(WITHOUT_TYPE)
 """The analyses that have such a configuration."""
 
 
@@ -48,7 +51,8 @@ def read_analysis_config(path: str) -> AnalysisConfig:
 def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
     """Options that an analysis configuration stands for, where they are not given: where its data lies, and what it is.
 
-    Its `dataset_uri` wins over everything but a flag. A monitor's configuration does not say what its data is: merged records.
+    Its `dataset_uri` wins over everything but a flag. A monitor's configuration does not say what its data is:
+    merged records, or for attributions captured ones.
     Source: B1 and B5.1.
     """
     if "analysis_type" not in given or given["analysis_type"].text.upper() not in ANALYSES:
@@ -61,7 +65,7 @@ def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
     if config.dataset_type in FORMATS:
         found["dataset_format"] = FORMATS[config.dataset_type]
     elif config.dataset_type is None and job == "monitor":
-        found["dataset_format"] = "merged"
+        found["dataset_format"] = WITHOUT_TYPE[given["analysis_type"].text.upper()]
     found = {name: text for name, text in found.items() if name not in given}
     source = given.get("dataset_source")
     if config.dataset_uri is not None and not (source and source.place.startswith("--")):

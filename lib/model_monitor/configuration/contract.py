@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+import model_monitor.predictors.loading  # noqa: F401 - registers the flavours
 from model_monitor.configuration.bias_options import (
     IntervalMethod,
     local_analysis_config,
@@ -56,6 +57,7 @@ from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPA
 from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.model_quality.tolerance import Tolerance
 from model_monitor.outputs.notices.destinations import SPELLINGS, Destination
+from model_monitor.predictors.loading import FLAVOURS
 from model_monitor.reading.engines import EngineName
 from model_monitor.reading.formats import DatasetFormat
 from model_monitor.records.places import MAX_RECORD_BYTES
@@ -68,6 +70,7 @@ ANALYSES_OF_MODELS = (AnalysisType.MODEL_QUALITY, AnalysisType.MODEL_BIAS, Analy
 _DATA_QUALITY = (AnalysisType.DATA_QUALITY,)
 _MODEL_QUALITY = (AnalysisType.MODEL_QUALITY,)
 _BIAS = (AnalysisType.MODEL_BIAS,)
+_EXPLAINABILITY = (AnalysisType.MODEL_EXPLAINABILITY,)
 _BASELINE = ("baseline",)
 _MONITOR = ("monitor",)
 _ANALYSER = ("baseline", "monitor")
@@ -78,6 +81,7 @@ _USUAL = "the method's usual one"
 
 _suggestion = partial(Option, ours=True, jobs=_BASELINE, analyses=_DATA_QUALITY)
 _of_model = partial(Option, analyses=ANALYSES_OF_MODELS)
+_of_explained = partial(Option, ours=True, jobs=_ANALYSER, analyses=_EXPLAINABILITY)
 
 
 class JobConfig(BaseModel):
@@ -740,6 +744,80 @@ class JobConfig(BaseModel):
             default="none",
         ),
     ] = {}
+
+    model: Annotated[
+        str | None,
+        _of_explained("The model: its file, its address (http, https), or module:function.", "MODEL"),
+    ] = None
+
+    model_flavour: Annotated[
+        str | None,
+        _of_explained(
+            "What the model is, where its name does not tell.", "|".join(FLAVOURS), default="told by the name"
+        ),
+    ] = None
+
+    allow_pickle: Annotated[
+        bool,
+        switch,
+        _of_explained("Whether a model may be a pickle, which runs code when it is loaded."),
+    ] = False
+
+    trust_type: Annotated[
+        tuple[str, ...],
+        names,
+        _of_explained(
+            "Types of a skops file that may be loaded beside those that are known, with commas.",
+            "TYPES",
+            default="none",
+        ),
+    ] = ()
+
+    shap_sampled_rows: Annotated[
+        int | None,
+        whole,
+        _of_explained(
+            "Rows that baseline rows are made of, and partial dependence is computed from.", "NUMBER", default="10,000"
+        ),
+    ] = None
+
+    attribution_threshold: Annotated[
+        float | None,
+        share,
+        Option(
+            "Normalised discounted cumulative gain below which attributions have drifted.",
+            "SHARE",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_EXPLAINABILITY,
+            default="0.9",
+        ),
+    ] = None
+
+    attribution_min_rows: Annotated[
+        int | None,
+        whole,
+        Option(
+            "Rows that a window has to have for its attributions to be judged; with --compat service every window is.",
+            "NUMBER",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_EXPLAINABILITY,
+            default="100",
+        ),
+    ] = None
+
+    attribution_ci: Annotated[
+        IntervalMethod,
+        member_of(IntervalMethod),
+        Option(
+            "bootstrap: each feature's attribution is judged, too, by the 95 % interval of its change.",
+            "none|bootstrap",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_EXPLAINABILITY,
+        ),
+    ] = IntervalMethod.NONE
 
     max_quarantined_share: Annotated[
         float, share, Option("Share of unreadable records above which the job fails.", "SHARE", ours=True)

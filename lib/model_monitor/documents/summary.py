@@ -14,6 +14,9 @@ from model_monitor.documents.check_results import CheckResult
 FACET_VALUE = "facet_value"
 """The member of a bias check's result that says whose it is, beside the facet."""
 
+LABEL = "label"
+"""The member of an attribution check's result that says which of the model's outputs it is about."""
+
 QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 
 Bins = Mapping[str, Sequence[Any]]
@@ -22,10 +25,11 @@ Bins = Mapping[str, Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
-    """A feature, a metric, or a metric of a group.
+    """A feature, a metric, a metric of a group, or a feature's attribution.
 
-    part: whose metric it is, as `facet=value`; else empty. kind: `number`, `category`, `metric` or `bias`. quantiles, shares: of
-    `QUANTILES`, and in the baseline's bins; None where they are not known. value, low, high: of a metric.
+    part: whose metric it is, as `facet=value`, or the output; else empty. kind: `number`, `category`, `metric`, `bias` or
+    `attribution`. quantiles, shares: of `QUANTILES`, and in the baseline's bins; None where they are not known. value, low,
+    high: of a metric.
     """
 
     name: str
@@ -55,8 +59,9 @@ class Summary:
 
 def whose(result: CheckResult) -> tuple[str, str]:
     """The name and the part that a check's result is of, as summaries have them."""
-    value = (result.model_extra or {}).get(FACET_VALUE)
-    part = "" if value is None else part_of(result.feature or "", str(value))
+    members = result.model_extra or {}
+    value = members.get(FACET_VALUE)
+    part = str(members.get(LABEL, "")) if value is None else part_of(result.feature or "", str(value))
     return result.metric or result.feature or "", part
 
 

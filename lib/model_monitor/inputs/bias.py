@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from model_monitor.configuration.bias_options import read_analysis_config
 from model_monitor.configuration.contract import JobConfig
@@ -37,15 +39,15 @@ def read_bias(session: Session, config: JobConfig, baseline: StoredBaseline | No
     """
     analysis = read_analysis_config(config.analysis_config or "")
     if has_records(config, analysis):
-        dataset = _records(session, config, analysis)
+        dataset = read_records(session, config, analysis, partial(_reading, config, analysis), (INPUT, *OUTPUTS))
     elif isinstance(config.dataset_format, CsvFormat):
-        dataset = _csv(session, config, config.dataset_format, analysis)
+        dataset = read_headed_csv(session, config, config.dataset_format, analysis)
     else:
         dataset = read_columns(session, config.model_copy(update={"flatten_json": True}))
     return without(_with_prediction(dataset, config, analysis), config.exclude_features_attribute)
 
 
-def _csv(session: Session, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
+def read_headed_csv(session: Session, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
     """CSV files, called by the configuration's headers. A first line that has most of them is a header; else it is data."""
     if analysis.headers is None:
         return read_columns(session, config)
@@ -70,8 +72,17 @@ def _csv(session: Session, config: JobConfig, csv_format: CsvFormat, analysis: A
     return named.of_features(analysis.headers)
 
 
-def _records(session: Session, config: JobConfig, analysis: AnalysisConfig) -> Dataset:
-    """Captured or merged records, JSON Lines or JSON documents, in which paths say where everything is."""
+def read_records(
+    session: Session,
+    config: JobConfig,
+    analysis: AnalysisConfig,
+    reading: Callable[[Reading], OutcomeReading],
+    halves: tuple[str, ...],
+) -> Dataset:
+    """Captured or merged records, JSON Lines or JSON documents, in which paths say where everything is.
+
+    reading: what is read of records of a kind. halves: the members of `captureData` that hold it.
+    """
     window = window_of(config)
     is_json = isinstance(config.dataset_format, JsonFormat)
     source = (
@@ -81,7 +92,6 @@ def _records(session: Session, config: JobConfig, analysis: AnalysisConfig) -> D
     )
     records = NO_RECORDS
     if not is_json:
-        halves = (INPUT, *OUTPUTS)
         records = Reading(
             halves,
             window=None if config.lenient_window else window,
@@ -95,7 +105,7 @@ def _records(session: Session, config: JobConfig, analysis: AnalysisConfig) -> D
     return read_labelled(
         engine,
         source,
-        _reading(config, analysis, records, is_json=is_json),
+        reading(records),
         analysis.headers,
         threshold=_threshold(config, analysis),
         documents=is_json,
@@ -105,7 +115,8 @@ def _records(session: Session, config: JobConfig, analysis: AnalysisConfig) -> D
     )
 
 
-def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading, *, is_json: bool) -> OutcomeReading:
+def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> OutcomeReading:
+    is_json = isinstance(config.dataset_format, JsonFormat)
     prediction = config.inference_attribute
     if prediction is None and analysis.predicted_label is not None:
         prediction = str(analysis.predicted_label)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 import_all(model_monitor.predictors)
 
+FLAVOURS = tuple(PREDICTORS)
+"""What a model may be."""
+
 WORDS_OF_A_MODEL = 200
 """Characters of a model's own message that are repeated."""
 

@@ -13,8 +13,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jmespath
-
 from model_monitor.errors import BadConfiguration
 
 CSV, JSON_LINES, JSON = "text/csv", "application/jsonlines", "application/json"
@@ -78,6 +76,8 @@ class Request:
         return found if isinstance(found, list) and not self.one_at_a_time else [found]
 
     def _found(self, document: Any) -> Any:
+        import jmespath
+
         found = document if self._scores is None else jmespath.search(str(self._scores), document)
         if found is None:
             raise ValueError(f"nothing is at {self._scores}")

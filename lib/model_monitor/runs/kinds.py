@@ -10,7 +10,7 @@ from model_monitor.bias.kind import BIAS
 from model_monitor.data_quality.kind import DATA_QUALITY
 from model_monitor.engine import Session, is_of_spark
 from model_monitor.engine.hadoop import leave_out_yarn
-from model_monitor.errors import BadConfiguration
+from model_monitor.explainability.kind import EXPLAINABILITY
 from model_monitor.model_quality.kind import MODEL_QUALITY
 from model_monitor.runs.kind import Kind
 from model_monitor.runs.protocol import Monitor, StoredBaseline
@@ -21,20 +21,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KINDS: tuple[Kind, ...] = (DATA_QUALITY, MODEL_QUALITY, BIAS)
+KINDS: tuple[Kind, ...] = (DATA_QUALITY, MODEL_QUALITY, BIAS, EXPLAINABILITY)
 
 
 def kind_for(config: JobConfig) -> Kind:
-    """The kind that a configuration asks for by `analysis_type`.
-
-    Raises BadConfiguration if there is none.
-    """
-    asked = config.analysis_type
-    found = next((kind for kind in KINDS if kind.analysis_type is asked), None)
-    if found is None:
-        names = ", ".join(kind.analysis_type.value for kind in KINDS)
-        raise BadConfiguration(f"there is no analysis_type called {asked.value!r}; write one of: {names}")
-    return found
+    """The kind that a configuration asks for by `analysis_type`."""
+    return next(kind for kind in KINDS if kind.analysis_type is config.analysis_type)
 
 
 def kind_of(monitor: Monitor) -> Kind:

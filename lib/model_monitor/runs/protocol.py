@@ -154,6 +154,14 @@ class Budgeting(Protocol):
 
 
 @runtime_checkable
+class Filing(Protocol):
+    """A monitor that keeps files beside its documents."""
+
+    def files(self, metrics: Any, /) -> Mapping[str, bytes]:
+        """Their content by name below the output path."""
+
+
+@runtime_checkable
 class Meaning(Protocol):
     """A monitor that knows how the means of features moved."""
 

@@ -24,7 +24,7 @@ from model_monitor.outputs.result_tables import checks_file, summary_file
 from model_monitor.reading.ledger import Ledger
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.pages import page_of_run
-from model_monitor.runs.protocol import Monitor, PublishedMetric, StoredBaseline
+from model_monitor.runs.protocol import Filing, Monitor, PublishedMetric, StoredBaseline
 from model_monitor.runtime.session import session_at_hand
 from model_monitor.states import Requests
 
@@ -137,6 +137,8 @@ class Baseline:
         files[RunDescription.FILE_NAME] = self.described("baseline", self.constraints).to_json().encode()
         files[path_of(type(self.state))] = to_parquet(self.state)
         files |= summary_file(self.monitor.summary(self.state, self.metrics, None))
+        if isinstance(self.monitor, Filing):
+            files |= self.monitor.files(self.metrics)
         if self.checks is not None:
             files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
         if self.requests is not None:

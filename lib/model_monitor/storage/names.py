@@ -17,8 +17,8 @@ class Named(Enum):
 
     WORD = _WORD
     """One folder or file: a version, a schedule, the id of a run."""
-    FILE = rf"(?:states/)?{_WORD}\.[A-Za-z0-9]+"
-    """A file of a run, below its output path: `statistics.json`, `states/profile.parquet`."""
+    FILE = rf"(?:(?:states|explanations_shap)/)?{_WORD}\.[A-Za-z0-9]+"
+    """A file of a run, below its output path: `statistics.json`, `states/profile.parquet`, `explanations_shap/baseline.csv`."""
     FOLDER = rf"(?:{_WORD}/)?_runs/{_WORD}"
     """The folder of a run, below its output path or the folder of its version: `_runs/1f0c`, `7/_runs/1f0c`."""
     BELOW = r"[^\x00-\x1f\x7f]+"

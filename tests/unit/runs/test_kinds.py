@@ -7,7 +7,6 @@ import pytest
 from model_monitor.configuration.options import AnalysisType
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.errors import BadConfiguration
 from model_monitor.runs.kinds import KINDS, kind_for, kind_of
 from model_monitor.states import STATES
 
@@ -27,12 +26,8 @@ def test_a_configuration_gets_the_kind_that_its_analysis_type_names():
     assert kind is kind_of(DataQualityMonitor())
 
 
-def test_an_analysis_that_no_kind_does_is_refused_with_those_that_there_are():
-    config = config_of("baseline", sources_of([*REQUIRED], {}), in_container=False)
-    asked = config.model_copy(update={"analysis_type": AnalysisType.MODEL_EXPLAINABILITY})
-
-    with pytest.raises(BadConfiguration, match=r"'MODEL_EXPLAINABILITY'; write one of: DATA_QUALITY, MODEL_QUALITY"):
-        kind_for(asked)
+def test_every_analysis_has_its_kind():
+    assert [kind.analysis_type for kind in KINDS] == list(AnalysisType)
 
 
 def test_a_monitor_of_a_state_that_no_kind_makes_is_a_fault_of_its_author():

@@ -59,7 +59,9 @@ def test_unpack_names_what_is_wrong(blob, text):
 
 
 def test_decode_names_the_kinds_it_knows():
-    with pytest.raises(BadState, match=r"'reservoir' is no kind of state here; the kinds are attributions, block_sums, "):
+    with pytest.raises(
+        BadState, match=r"'reservoir' is no kind of state here; the kinds are attributions, block_sums, "
+    ):
         decode(pack("reservoir", 1, {}, b""))
 
 

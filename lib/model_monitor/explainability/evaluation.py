@@ -1,0 +1,67 @@
+"""All checks over the attributions of a window, and the violations among their results. Pure."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from model_monitor.documents.attribution_report import AttributionViolation, AttributionViolations
+from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.summary import LABEL
+from model_monitor.explainability import checks
+from model_monitor.explainability.analysis import AttributionAnalysis
+from model_monitor.explainability.baseline import AttributionBaseline
+from model_monitor.explainability.checks import CHECKS
+from model_monitor.explainability.comparison import Tolerances, comparisons_of
+from model_monitor.registry import import_all
+from model_monitor.runs.judging import violated
+from model_monitor.states import Attributions
+
+import_all(checks)
+
+log = logging.getLogger(__name__)
+
+METRIC, NDCG = "shap", "ndcg"
+"""What the service's violations name, and what is checked of all features together."""
+
+
+def check_all(
+    state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, tolerances: Tolerances
+) -> tuple[CheckResult, ...]:
+    """The result of every check of every output."""
+    results = tuple(
+        finding.result(check.name, feature=feature, metric=None if feature else NDCG, **{LABEL: output.current.name})
+        for output in comparisons_of(state, analysis, known, tolerances)
+        for check in sorted(CHECKS.values(), key=lambda check: check.name, reverse=True)
+        for feature, finding in check(output)
+    )
+    _warn_of_other_features(analysis, known)
+    unsure = sum(result.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL) for result in results)
+    if unsure:
+        log.warning("%d of %d checks could not be judged; checks.json says why", unsure, len(results))
+    return results
+
+
+def violations_of(results: Iterable[CheckResult]) -> AttributionViolations:
+    """The violations among the results, in their order."""
+    return AttributionViolations(
+        version="1.0",
+        violations=tuple(
+            AttributionViolation(
+                label=(result.model_extra or {})[LABEL],
+                metric_name=METRIC,
+                constraint_check_type=result.check,
+                description=result.description or "",
+            )
+            for result in violated(results)
+        ),
+    )
+
+
+def _warn_of_other_features(analysis: AttributionAnalysis, known: AttributionBaseline) -> None:
+    for output in analysis.outputs:
+        before = known.constraints.values.get(output.name, {})
+        apart = sorted(set(before) ^ set(output.values))
+        if before and apart:
+            log.warning("%d features are in the baseline or in the window only; the first is %r", len(apart), apart[0])
+            return

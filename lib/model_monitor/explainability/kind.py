@@ -1,0 +1,56 @@
+"""Explainability as a kind of monitoring: what moves the answers of a model, row by row and on the whole.
+
+What loads Spark is imported when it is called, so that commands without a JVM know the kinds as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model_monitor.configuration.options import AnalysisType
+from model_monitor.explainability.measures import AttributionMeasures
+from model_monitor.explainability.monitor import ExplainabilityMonitor
+from model_monitor.runs.kind import Kind, Scanned
+from model_monitor.runs.protocol import Monitor, StoredBaseline
+from model_monitor.states import Attributions
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from model_monitor.configuration.contract import JobConfig
+    from model_monitor.deequ.checks import CheckPlan
+    from model_monitor.reading.dataset import Dataset
+
+
+def _monitor(config: JobConfig) -> Monitor:
+    """Which features move a model's answers, and whether that changes."""
+    from model_monitor.inputs.attribution_measures import attribution_measures, tolerances_of
+
+    return ExplainabilityMonitor(attribution_measures(config), tolerances_of(config))
+
+
+def _read(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
+    from model_monitor.inputs.explainability import read_explained
+
+    return read_explained(spark, config, baseline)
+
+
+def _scan(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    from model_monitor.explainability.scan import scanned
+
+    return scanned(measures, dataset, checks)
+
+
+def _of_state(path: str, state: Attributions) -> Monitor:
+    return ExplainabilityMonitor()
+
+
+EXPLAINABILITY = Kind(
+    AnalysisType.MODEL_EXPLAINABILITY,
+    namespace="explainability-metrics",
+    state=Attributions,
+    monitor=_monitor,
+    read=_read,
+    scan=_scan,
+    of_state=_of_state,
+)

@@ -1,0 +1,182 @@
+"""What an executor does for attributions: calls the model for its partition's rows, and makes states of them. No pyspark."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from model_monitor.engine.protocol import PARTITION, Sent
+from model_monitor.engine.state_rows import StateRow, batch_of_states
+from model_monitor.explainability.cells import cells_of
+from model_monitor.explainability.kernel import Cells, Kernel
+from model_monitor.explainability.partial_dependence import Grid, answers_over
+from model_monitor.predictors import Model
+from model_monitor.predictors.loading import Caller
+from model_monitor.profiling.partition import MOST_BLOCK_ROWS, blocks
+from model_monitor.profiling.plan import FEATURE_OF_ROWS
+from model_monitor.states import AttributionsBuilder, RowCounts
+
+REASON, CELLS, KEY, JOIN, FEATURE = "reason", "cells", "key", "join", "f{}"
+"""Columns: why a row is refused (0: it isn't), its number of cells, its key, what tells it apart, the cells of a feature."""
+
+LOCAL_VALUES = "local_values"
+"""Lines of a file on their way to the driver, in the place of a state."""
+
+BLOCK_BYTES = 2**25
+"""Of the local values of a block."""
+
+PROBE_SCHEMA = pa.schema(
+    [
+        ("expected", pa.list_(pa.float64())),
+        ("seconds", pa.float64()),
+        ("is_deterministic", pa.bool_()),
+        ("exact", pa.bool_()),
+    ]
+)
+SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A model and what its answers are held against.
+
+    names, numeric: of the features. model: without its bytes, which are sent apart: content. baseline, samples, seed,
+    with_logit: as in `Kernel`.
+    """
+
+    names: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    model: Model
+    content: Sent[bytes]
+    baseline: Cells
+    samples: int
+    seed: int
+    with_logit: bool
+
+    def caller(self, *, says_why: bool = False) -> Caller:
+        return Caller(replace(self.model, content=self.content.value), self.names, self.numeric, says_why)
+
+    def kernel(self, *, says_why: bool = False) -> Kernel:
+        return Kernel(self.caller(says_why=says_why), self.baseline, self.samples, self.seed, self.with_logit)
+
+
+@dataclass(frozen=True)
+class AttributionTask:
+    """What is made of a partition.
+
+    outputs: what they are called. written: places of the features whose attributions are kept. aggregation, baseline: for the
+    state. reasons: how many reasons there are for refusing a row. with_local: whether local values go to the driver as well.
+    """
+
+    explained: Explained
+    outputs: tuple[str, ...]
+    written: tuple[int, ...]
+    aggregation: str
+    baseline: str
+    reasons: int
+    with_local: bool
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return tuple(self.explained.names[place] for place in self.written)
+
+
+def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The state of one partition's attributions, its local values if they are wanted, and the account of its rows."""
+    counted = RowCounts.zero(reasons=task.reasons, predicates=0)
+    builder: AttributionsBuilder | None = None
+    partition = chunk = 0
+    kernel = task.explained.kernel()
+    rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(task.outputs))
+    for block in blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
+        partition = block.column(PARTITION)[0].as_py()
+        if builder is None:
+            builder = AttributionsBuilder(task.features, task.outputs, task.aggregation, task.baseline, kernel.expected)
+        reasons = block.column(REASON).to_numpy(zero_copy_only=False)
+        counted += _counts(block, reasons, task.reasons)
+        kept = block.filter(pa.array(reasons == 0))
+        if not kept.num_rows:
+            continue
+        found = kernel.explained(_cells(kept, task.explained))
+        values = found.values[:, :, list(task.written)]
+        builder.update(values, kept.column(KEY).to_numpy().view(np.uint64), found.exact)
+        if task.with_local:
+            yield batch_of_states([StateRow(chunk, LOCAL_VALUES, partition, _lines(values, kept))])
+            chunk += 1
+    if builder is None:
+        return
+    state = builder.state()
+    yield batch_of_states(
+        [
+            StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted.to_bytes()),
+            StateRow(0, state.KIND, partition, state.to_bytes()),
+        ]
+    )
+
+
+def probe(explained: Explained, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What the model answers to the baseline rows, and how quickly; called twice to see whether it answers the same."""
+    for _ in batches:
+        kernel = explained.kernel(says_why=True)
+        expected = kernel.expected
+        rows = np.repeat(explained.baseline, max(1, 1000 // len(explained.baseline)), axis=0)
+        began = time.monotonic()
+        again = explained.caller(says_why=True)(rows)
+        seconds = (time.monotonic() - began) / len(rows)
+        first = kernel.predict(explained.baseline)
+        is_deterministic = bool((first == again[:: max(1, 1000 // len(explained.baseline))]).all())
+        singular = kernel.designs.of(len(explained.names)).is_singular
+        yield pa.RecordBatch.from_pylist(
+            [
+                {
+                    "expected": expected.tolist(),
+                    "seconds": seconds,
+                    "is_deterministic": is_deterministic,
+                    "exact": not singular,
+                }
+            ],
+            PROBE_SCHEMA,
+        )
+
+
+def dependence_of_features(
+    explained: Explained, grids: tuple[tuple[int, Grid], ...], rows: Sent[Cells], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The sums of the model's answers over each feature's grid. batches: the places in `grids` of those to look at."""
+    for batch in batches:
+        for place in batch.column(0).to_pylist():
+            feature, grid = grids[place]
+            sums = answers_over(explained.caller(), rows.value, feature, grid.values)
+            yield pa.RecordBatch.from_pylist([{"feature": feature, "sums": sums.tobytes()}], SUMS_SCHEMA)
+
+
+def _cells(block: pa.RecordBatch, explained: Explained) -> Cells:
+    columns = [block.column(FEATURE.format(place)) for place in range(len(explained.names))]
+    return cells_of(columns, explained.names, explained.numeric)
+
+
+def _counts(block: pa.RecordBatch, reasons: Any, known: int) -> RowCounts:
+    counts = np.bincount(reasons, minlength=known + 1)
+    widths: tuple[tuple[int, int], ...] = ()
+    if CELLS in block.schema.names:
+        cells, records = np.unique(block.column(CELLS).to_numpy(zero_copy_only=False), return_counts=True)
+        widths = tuple((int(cell), int(count)) for cell, count in zip(cells, records, strict=True) if cell > 0)
+    return RowCounts(kept=int(counts[0]), refused=tuple(map(int, counts[1 : known + 1])), widths=widths)
+
+
+def _lines(values: Any, block: pa.RecordBatch) -> bytes:
+    """Local values as lines of CSV: by output, then by feature; what tells rows apart comes first."""
+    flat = values.reshape(len(values), -1).tolist()
+    text = io.StringIO()
+    writer = csv.writer(text)
+    if JOIN in block.schema.names:
+        flat = [[name, *row] for name, row in zip(block.column(JOIN).to_pylist(), flat, strict=True)]
+    writer.writerows(flat)
+    return text.getvalue().encode()

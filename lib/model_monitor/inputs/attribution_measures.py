@@ -1,0 +1,88 @@
+"""What an explainability job is told of its data and its model: the measures of its scan, and how it judges."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from model_monitor.configuration.bias_options import IntervalMethod, read_analysis_config
+from model_monitor.configuration.contract import JobConfig
+from model_monitor.deequ.functions import function_of
+from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.errors import BadConfiguration
+from model_monitor.explainability.comparison import Tolerances
+from model_monitor.explainability.measures import SAMPLED_ROWS, AttributionMeasures, model_of, require_in_scope
+from model_monitor.inputs.baselines import PREVIOUS
+from model_monitor.inputs.bias_measures import LAST, has_records
+from model_monitor.predictors import PREDICTORS, Model
+from model_monitor.predictors.loading import flavour_of
+from model_monitor.predictors.requests import Request
+from model_monitor.reading.formats import JsonFormat
+
+
+def attribution_measures(config: JobConfig) -> AttributionMeasures:
+    """The measures of an explainability job.
+
+    Raises BadConfiguration with all that its configuration lacks, or asks for in vain.
+    """
+    if config.analysis_config is None:
+        raise BadConfiguration(
+            "analysis_config is missing; write --analysis-config FILE, the configuration of the analysis"
+        )
+    analysis = read_analysis_config(config.analysis_config)
+    where = PurePosixPath(config.analysis_config).name
+    require_in_scope(analysis, where)
+    return AttributionMeasures(
+        analysis,
+        _model(config, analysis, where),
+        _others(config, analysis),
+        baseline=config.output_path if config.baseline == PREVIOUS else config.baseline,
+        sampled_rows=config.shap_sampled_rows or SAMPLED_ROWS,
+        where=where,
+    )
+
+
+def reads_label(config: JobConfig, analysis: AnalysisConfig) -> bool:
+    """Whether records bring a label that is no feature: of JSON, where the configuration says where it is."""
+    return isinstance(config.dataset_format, JsonFormat) and analysis.label is not None
+
+
+def _others(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | int, ...]:
+    """The columns that are no features: of records the label alone, behind the features."""
+    if has_records(config, analysis):
+        return (LAST,) if reads_label(config, analysis) else ()
+    label = config.ground_truth_attribute if analysis.label is None else analysis.label
+    named = (label, analysis.predicted_label, config.inference_attribute, config.probability_attribute)
+    return tuple(name for name in named if name is not None)
+
+
+def tolerances_of(config: JobConfig) -> Tolerances:
+    """How attributions are judged."""
+    usual = Tolerances()
+    least = usual.min_rows if config.attribution_min_rows is None else config.attribution_min_rows
+    return Tolerances(
+        threshold=usual.threshold if config.attribution_threshold is None else config.attribution_threshold,
+        min_rows=0 if config.replays_service else least,
+        with_changes=config.attribution_ci is IntervalMethod.BOOTSTRAP,
+    )
+
+
+def _model(config: JobConfig, analysis: AnalysisConfig, where: str) -> Model:
+    if config.model is None:
+        named = analysis.predictor and (analysis.predictor.model_name or analysis.predictor.endpoint_name)
+        raise BadConfiguration(
+            f"model is missing; write --model with the file of the model{f' {named}' if named else ''}, its address or "
+            "module:function"
+        )
+    flavour = PREDICTORS.get(config.model_flavour).name if config.model_flavour else flavour_of(config.model)
+    function = function_of(config.model, "--model") if flavour == "callable" else None
+    model = model_of(
+        config.model,
+        analysis,
+        flavour=flavour,
+        function=function,
+        allows_pickle=config.allow_pickle,
+        trusted=config.trust_type,
+    )
+    if flavour == "http":
+        Request(model.request)
+    return model

@@ -1,0 +1,213 @@
+"""The monitor on attributions that are built by hand: documents, checks, violations, metrics, page."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from model_monitor.documents.analysis_config import Aggregation, AnalysisConfig
+from model_monitor.documents.attribution_report import AttributionReport
+from model_monitor.documents.bias_report import BiasReport
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.errors import BadState
+from model_monitor.explainability.analysis import analysis_of
+from model_monitor.explainability.comparison import Tolerances
+from model_monitor.explainability.monitor import ExplainabilityMonitor
+from model_monitor.outputs.report.html import html_of
+from model_monitor.states import AttributionsBuilder, Profile
+
+FEATURES = ("a", "b", "c")
+MONITOR = ExplainabilityMonitor()
+
+
+def state_of(scales, *, rows=2000, aggregation="mean_abs", baseline="a,b,c\r\n0,0,0\r\n", seed=0, outputs=("label0",)):
+    """Rows whose attributions are normal, each feature's with its own spread."""
+    values = np.random.default_rng(seed).normal(size=(rows, len(outputs), len(scales))) * scales
+    builder = AttributionsBuilder(FEATURES[: len(scales)], outputs, aggregation, baseline, np.full(len(outputs), 0.25))
+    builder.update(values, np.arange(rows, dtype=np.uint64), exact=rows)
+    return builder.state(), values
+
+
+def judged(state, baseline, *, monitor=MONITOR, with_state=True):
+    known = monitor.known(monitor.documents(baseline, analysis_of(baseline))[0], None, baseline if with_state else None)
+    return monitor.check(state, monitor.metrics(state), known)
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "by_numpy"),
+    [
+        ("mean_abs", lambda values: np.abs(values).mean(axis=0)),
+        ("mean_sq", lambda values: (values**2).mean(axis=0)),
+        ("median", lambda values: np.median(values, axis=0)),
+    ],
+)
+def test_global_values_are_numpys(aggregation, by_numpy):
+    state, values = state_of([3.0, 1.0, 0.1], aggregation=aggregation)
+
+    found = analysis_of(state)
+
+    assert found.aggregation is Aggregation(aggregation)
+    np.testing.assert_allclose(list(found.outputs[0].values.values()), by_numpy(values[:, 0]), rtol=1e-12)
+
+
+def test_the_standard_error_is_that_of_a_mean():
+    state, values = state_of([3.0, 1.0, 0.1], rows=6400)
+    expected = np.abs(values[:, 0]).std(axis=0) / np.sqrt(6400)
+
+    errors = list(analysis_of(state).outputs[0].errors.values())
+
+    np.testing.assert_allclose(errors, expected, rtol=0.3)  # of 64 blocks: within 9 % in two cases of three
+    assert set(analysis_of(state_of([1.0], aggregation="median")[0]).outputs[0].errors.values()) == {None}
+
+
+def test_the_document_is_the_services():
+    state, _ = state_of([2.0, 1.0])
+    text = MONITOR.documents(state, analysis_of(state))[0].to_json()
+
+    document = json.loads(text)
+    values = document["explanations"]["kernel_shap"]["label0"]
+    assert list(document) == ["version", "explanations"]
+    assert list(values) == ["global_shap_values", "expected_value"]
+    assert values["expected_value"] == 0.25
+    assert text.startswith('{\n    "version": "1.0",\n    "explanations": {\n        "kernel_shap": {\n')
+
+
+def test_a_file_with_bias_and_explanations_keeps_both_whoever_reads_it():
+    state, _ = state_of([2.0])
+    both = json.loads(MONITOR.documents(state, analysis_of(state))[0].to_json())
+    both["pre_training_bias_metrics"] = {"label": "hired", "facets": {}, "label_value_or_threshold": "1"}
+
+    for kind in (AttributionReport, BiasReport):
+        assert json.loads(kind.from_json(json.dumps(both)).to_json()) == both
+
+
+def test_the_same_ranking_passes_and_another_one_is_the_services_violation():
+    baseline, _ = state_of([3.0, 1.0, 0.1])
+
+    (same,) = judged(state_of([3.0, 1.0, 0.1], seed=1)[0], baseline)
+    (other,) = judged(state_of([0.1, 1.0, 3.0], seed=1)[0], baseline)
+
+    assert same.status is CheckStatus.PASSED
+    assert same.interval[0] <= same.observed <= same.interval[1] <= 1
+    assert other.status is CheckStatus.VIOLATED
+    (violation,) = MONITOR.violations((same, other)).violations
+    assert violation.plain() == {
+        "label": "label0",
+        "metric_name": "shap",
+        "constraint_check_type": "feature_attribution_drift_check",
+        "description": f"Feature attribution drift {other.observed} exceeds threshold 0.9",
+    }
+
+
+def test_few_rows_another_output_other_baseline_rows_and_one_feature_are_not_judged():
+    baseline, _ = state_of([3.0, 1.0])
+
+    assert judged(state_of([3.0, 1.0], rows=99)[0], baseline)[0].status is CheckStatus.CANNOT_TELL
+    for state, reason in (
+        (state_of([1.0, 3.0], outputs=("other",))[0], "does not have this output"),
+        (state_of([1.0, 3.0], baseline="a,b\r\n1,1\r\n")[0], "other baseline rows"),
+    ):
+        (result,) = judged(state, baseline)
+        assert result.status is CheckStatus.NOT_JUDGED
+        assert reason in result.reason
+    alone, _ = state_of([3.0])
+    assert judged(alone, alone)[0].reason == "one feature alone has no ranking"
+
+
+def changes(state, baseline, **options):
+    monitor = ExplainabilityMonitor(tolerances=Tolerances(with_changes=True))
+    results = judged(state, baseline, monitor=monitor, **options)
+    return {result.feature: result for result in results if result.check == "attribution_change_check"}
+
+
+@pytest.mark.parametrize("with_state", [True, False])
+def test_a_feature_that_lost_its_attribution_is_found_though_the_ranking_is_the_same(with_state):
+    baseline, _ = state_of([3.0, 1.0, 0.1])
+
+    found = changes(state_of([1.2, 1.0, 0.1], seed=1)[0], baseline, with_state=with_state)
+
+    assert [found[name].status for name in FEATURES] == [CheckStatus.VIOLATED, CheckStatus.PASSED, CheckStatus.PASSED]
+    low, high = found["a"].interval
+    assert low < found["a"].observed < high < -0.25 * 2.39  # a quarter of 3 * sqrt(2 / pi)
+    assert found["a"].description.startswith("Attribution of a is 0.9")
+
+
+def test_a_change_near_the_limit_in_few_rows_can_not_be_told():
+    baseline, _ = state_of([3.0, 1.0, 0.1])
+
+    found = changes(state_of([2.3, 1.0, 0.1], rows=120, seed=1)[0], baseline)
+
+    assert found["a"].status is CheckStatus.CANNOT_TELL
+
+
+def test_healthy_windows_are_hardly_ever_blamed():
+    baseline, _ = state_of([3.0, 1.0, 0.1], rows=5000)
+
+    blamed = sum(
+        result.status is CheckStatus.VIOLATED
+        for seed in range(1, 101)
+        for result in changes(state_of([3.0, 1.0, 0.1], rows=200, seed=seed)[0], baseline).values()
+    )
+
+    assert blamed == 0
+
+
+def test_medians_have_no_intervals():
+    state, _ = state_of([3.0, 1.0], aggregation="median")
+
+    assert judged(state, state)[0].interval is None
+    assert {result.reason for result in changes(state, state).values()} == {"medians have no intervals"}
+
+
+def test_metrics_are_those_of_the_service_and_the_gain():
+    state, _ = state_of([2.0, 1.0])
+    results = judged(state, state)
+
+    published = MONITOR.published(state, analysis_of(state), results, None)
+
+    by_name = {metric.name: metric for metric in published}
+    assert list(by_name) == ["feature_a", "feature_b", "ExpectedValue", "ndcg", "total_number_of_violations"]
+    assert by_name["feature_a"].dimensions == {
+        "ExplainabilityMethod": "KernelShap",
+        "Label": "label0",
+        "ValueType": "GlobalShapValues",
+    }
+    assert (by_name["ndcg"].value, by_name["total_number_of_violations"].value) == (1.0, 0)
+
+
+def test_the_page_names_the_largest_feature_first_and_every_verdict():
+    state, _ = state_of([1.0, 3.0, 0.1])
+    known = MONITOR.known(MONITOR.documents(state, analysis_of(state))[0], None, state)
+
+    page = MONITOR.page(analysis_of(state), judged(state, state), state, known)
+
+    table = page.sections[1].blocks[1]
+    assert [line.cells[0] for line in table.lines] == ["b", "a", "c"]
+    assert "✓ passed" in html_of(page)
+
+
+def test_a_baseline_of_another_monitor_is_refused():
+    with pytest.raises(BadState, match="kind 'profile'; name a baseline of explainability"):
+        MONITOR.known(AttributionReport.from_json('{"explanations": {}}'), None, Profile())
+
+
+def test_features_can_be_left_out_of_a_baseline():
+    state, _ = state_of([3.0, 1.0])
+    known = MONITOR.known(MONITOR.documents(state, analysis_of(state))[0], None, state)
+
+    assert list(known.without({"a"}).constraints.values["label0"]) == ["b"]
+    assert known.names == ()
+
+
+def test_the_report_is_called_as_the_configuration_says():
+    from model_monitor.explainability.measures import AttributionMeasures
+
+    config = AnalysisConfig.from_json('{"methods": {"shap": {}, "report": {"name": "churn", "title": "Churn"}}}')
+    state, _ = state_of([1.0])
+    monitor = ExplainabilityMonitor(AttributionMeasures.of(config, len))
+
+    page = monitor.page(analysis_of(state), (), state, None)
+
+    assert (page.name, page.title) == ("churn", "Churn")
