@@ -14,6 +14,7 @@ if __name__ == "__main__":
         folder / "merge.py",
         folder / "quality.py",
         folder / "bias.py",
+        folder / "attributions.py",
         folder / "false_alarms.py",
         folder / "dag_import.py",
         folder / "start_up.py",

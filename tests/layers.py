@@ -162,7 +162,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "demo": {"errors", "documents", "outputs"},
     "imports": {"errors", "schedules", "documents", "storage", "configuration"},
-    "sagemaker": {"errors", "schedules", "documents", "storage", "outputs", "history", "configuration", "imports"},
+    "sagemaker": {
+        *(
+            "errors",
+            "schedules",
+            "documents",
+            "storage",
+            "predictors",
+            "outputs",
+            "history",
+            "configuration",
+            "imports",
+        ),
+    },
     "replay": {
         *("errors", "schedules", "documents", "storage", "launch", "runs/protocol", "records", "reading", "outputs"),
         *("runs", "runs/kinds", "configuration", "inputs", "runtime"),

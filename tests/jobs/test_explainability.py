@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.running_jobs import JobProcesses, JobsHere
+from tests.running_jobs import JobsHere
+
+from model_monitor.sagemaker import DataConfig, ModelConfig, PDPConfig, SageMakerClarifyProcessor, SHAPConfig
 
 NAMES = ("age", "income", "visits")
 CONFIG = {
@@ -121,7 +123,7 @@ def test_captured_rows_like_the_baselines_leave_no_file_of_violations(jobs):
 
 
 def test_a_model_that_looks_at_another_feature_is_the_services_violation(jobs):
-    finished, report = monitored(jobs, "scoring:other", "other", "--fail-on-violations", run=JobProcesses(jobs.folder))
+    finished, report = monitored(jobs, "scoring:other", "other", "--fail-on-violations")
 
     assert finished.status == 4, finished.said
     (violation,) = json.loads((report / "constraint_violations.json").read_text())["violations"]
@@ -243,3 +245,27 @@ def score(frame):
     assert found["expected_value"] == pytest.approx(service["expected_value"], abs=1e-6)
     assert list(found["global_shap_values"]) == list(service["global_shap_values"])
     assert Path(jobs.folder / "adult" / "explanations_shap" / "out.csv").exists() is False
+
+
+def test_the_notebooks_call_runs_a_job_of_its_own(jobs, monkeypatch, tmp_path):
+    monkeypatch.chdir(jobs.folder)
+    monkeypatch.setenv("MODEL_MONITOR_HOME", str(tmp_path))
+    data = DataConfig(
+        "train.csv", str(tmp_path / "results"), label="bought", headers=[*NAMES, "bought"], dataset_type="text/csv"
+    )
+    shap = SHAPConfig(baseline=[[30, 20, 1]], num_samples=100, agg_method="mean_abs")
+
+    job = SageMakerClarifyProcessor("role", 1, "ml.m5.xlarge").run_explainability(
+        data,
+        ModelConfig(model_name="scoring:score", instance_type="ml.m5.xlarge", instance_count=1),
+        [shap, PDPConfig(["age"], 4)],
+    )
+
+    assert job.describe()["ProcessingJobStatus"] == "Completed"
+    explanations = json.loads((tmp_path / "results" / "analysis.json").read_text())["explanations"]
+    by_hand = json.loads((jobs.folder / "baseline" / "analysis.json").read_text())["explanations"]["kernel_shap"][
+        "buys"
+    ]
+    assert explanations["kernel_shap"]["label0"] == by_hand
+    assert [found["feature_name"] for found in explanations["pdp"]] == ["age"]
+    assert (tmp_path / "results" / "explanations_shap" / "out.csv").exists()

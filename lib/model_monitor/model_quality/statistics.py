@@ -81,11 +81,11 @@ def _confusion_matrix(evidence: BinaryEvidence | MulticlassEvidence) -> dict[str
 
 
 def _curves(evidence: BinaryEvidence) -> dict[str, RocCurve | PrecisionRecallCurve]:
-    """Both curves, where there are probabilities and rows of both classes."""
+    """Both curves, where there are probabilities; of one class alone, too, as the service writes them."""
     if evidence.scores is None:
         return {}
     curve = Curve.of(evidence.scores)
-    if not (curve.positives and curve.negatives):
+    if not len(curve.true_positives):
         return {}
     thinned = curve.thinned(CURVE_POINTS)
     false_positive_rates, true_positive_rates = thinned.roc()

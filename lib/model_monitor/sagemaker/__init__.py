@@ -17,6 +17,7 @@ from model_monitor.sagemaker.clarify import (
     SageMakerClarifyProcessor,
 )
 from model_monitor.sagemaker.data_quality import DefaultModelMonitor
+from model_monitor.sagemaker.explanations import ModelConfig, PDPConfig, SHAPConfig
 from model_monitor.sagemaker.formats import CronExpressionGenerator, DatasetFormat, MonitoringDatasetFormat
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput, MonitoringOutput
 from model_monitor.sagemaker.local_jobs import JobFailed
@@ -36,6 +37,9 @@ __all__ = [
     "BiasConfig",
     "ModelPredictedLabelConfig",
     "ClarifyBaseliningJob",
+    "ModelConfig",
+    "SHAPConfig",
+    "PDPConfig",
     "DatasetFormat",
     "MonitoringDatasetFormat",
     "EndpointInput",

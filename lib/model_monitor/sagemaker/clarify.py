@@ -1,4 +1,4 @@
-"""The SDK's classes of bias analyses: what is analysed, and a processor that runs it as our baselining job.
+"""The SDK's classes of analyses: what is analysed, and a processor that runs it as our baselining job.
 
 The configurations become Clarify's `analysis_config.json`, member for member as the SDK writes it.
 """
@@ -15,6 +15,7 @@ from model_monitor.configuration.options import AnalysisType
 from model_monitor.outputs.files import CONSTRAINTS
 from model_monitor.sagemaker.baselining import BaselinedMonitor, named_after
 from model_monitor.sagemaker.definitions import given
+from model_monitor.sagemaker.explanations import Explained, ModelConfig, methods_of, model_variables
 from model_monitor.sagemaker.locations import default_prefix, located, write_text
 from model_monitor.sagemaker.monitoring_files import Constraints, Statistics
 from model_monitor.sagemaker.processing import BaseliningJob, ProcessingJob
@@ -192,7 +193,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         Raises NotImplementedError.
         """
         raise NotImplementedError(
-            "Please choose a method of run_pre_training_bias, run_post_training_bias or run_bias."
+            "Please choose a method of run_pre_training_bias, run_post_training_bias, run_bias or run_explainability."
         )
 
     def run_pre_training_bias(
@@ -265,15 +266,46 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         )
         return self._analyse(data_config, config, job_name or named_after("Clarify-Bias"), wait, logs)
 
+    def run_explainability(
+        self,
+        data_config: DataConfig,
+        model_config: ModelConfig,
+        explainability_config: Explained | list[Explained],
+        model_scores: ModelPredictedLabelConfig | str | int | None = None,
+        wait: bool = True,
+        logs: bool = True,
+        job_name: str | None = None,
+        kms_key: str | None = None,
+        experiment_config: dict[str, str] | None = None,
+    ) -> ProcessingJob:
+        """Explain a model by what it answers to the rows of a data set.
+
+        Raises JobFailed if it was waited for and did not complete.
+        """
+        config = {
+            **data_config.get_config(),
+            "methods": {**methods_of(explainability_config), "report": dict(REPORT)},
+            "predictor": model_config.get_predictor_config(),
+        }
+        _add_answer(config, model_scores)
+        name = job_name or named_after("Clarify-Explainability")
+        return self._analyse(data_config, config, name, wait, logs, AnalysisType.MODEL_EXPLAINABILITY)
+
     def _analyse(
-        self, data_config: DataConfig, config: Mapping[str, Any], name: str, wait: bool, logs: bool
+        self,
+        data_config: DataConfig,
+        config: Mapping[str, Any],
+        name: str,
+        wait: bool,
+        logs: bool,
+        analysis: AnalysisType = AnalysisType.MODEL_BIAS,
     ) -> ProcessingJob:
         if self.job_name_prefix:
             name = f"{self.job_name_prefix}-{name}"
         self.latest_job = self._baseline(
             name,
             data_config.s3_output_path,
-            analysis_variables(config, data_config, name, self.sagemaker_session),
+            analysis_variables(config, data_config, name, self.sagemaker_session, analysis),
             wait=wait,
             logs=logs,
         )
@@ -301,6 +333,12 @@ def analysis_of(
     config = {**data_config.get_config(), **bias_config.get_config(), "methods": methods}
     if model_config is not None:
         config["predictor"] = dict(model_config.get_predictor_config())
+    _add_answer(config, predicted)
+    return config
+
+
+def _add_answer(config: dict[str, Any], predicted: ModelPredictedLabelConfig | str | int | None) -> None:
+    """Say where in the model's answer the prediction is."""
     if isinstance(predicted, ModelPredictedLabelConfig):
         threshold, members = predicted.get_predictor_config()
         if members and "predictor" in config:
@@ -309,18 +347,22 @@ def analysis_of(
             config["probability_threshold"] = threshold
     elif predicted is not None and "predictor" in config:
         config["predictor"]["label"] = predicted
-    return config
 
 
 def analysis_variables(
-    config: Mapping[str, Any], data_config: DataConfig, name: str, session: Any
+    config: Mapping[str, Any],
+    data_config: DataConfig,
+    name: str,
+    session: Any,
+    analysis: AnalysisType = AnalysisType.MODEL_BIAS,
 ) -> dict[str, str | None]:
-    """A bias job's variables; the configuration is written to where the data configuration has it, else below the home."""
+    """A job's variables; the configuration is written to where the data configuration has it, else below the home."""
     folder = data_config.s3_analysis_config_output_path or join(default_prefix(session), "analysis-configs", name)
     return {
-        "analysis_type": AnalysisType.MODEL_BIAS.value,
+        "analysis_type": analysis.value,
         "MODEL_MONITOR_ANALYSIS_CONFIG": located(write_config(config, folder, session)),
         "dataset_source": located(data_config.s3_data_input_path),
+        **(model_variables(config["predictor"]) if analysis is AnalysisType.MODEL_EXPLAINABILITY else {}),
     }
 
 

@@ -253,3 +253,18 @@ def test_the_monitor_publishes_every_number_and_how_many_are_violated():
     assert values["recall"] == 0.5
     assert values["total_number_of_violations"] == 0
     assert "false_positive_rate" not in values  # it is not defined
+
+
+@pytest.mark.parametrize("label", ["0", "1"])
+def test_curves_of_one_class_alone_are_written_and_have_no_area(label):
+    """A class without rows has rate 0 at every threshold, as in MLlib's BinaryClassificationMetrics; both ends are added."""
+    statistics = statistics_of(measured(BY_THRESHOLD, [label] * 3, None, [0.9, 0.2, 0.6])).binary_classification_metrics
+
+    roc, curve = statistics.receiver_operating_characteristic_curve, statistics.precision_recall_curve
+    rates = [0.0, 1 / 3, 2 / 3, 1.0, 1.0]
+    none = [0.0, 0.0, 0.0, 0.0, 1.0]
+    expected = (none, rates) if label == "1" else (rates, none)
+    for found, rates_by_hand in zip((roc.false_positive_rates, roc.true_positive_rates), expected, strict=True):
+        assert found == pytest.approx(rates_by_hand)
+    assert set(curve.precisions) == {float(label)}
+    assert statistics.auc.value is None

@@ -1,0 +1,110 @@
+"""How long do attributions of a row take, beside shap's KernelExplainer and beside the model's own answers to as many rows?
+
+python benchmarks/attributions.py [--quick]
+
+14 features that all differ from one baseline row, one core: a logistic model, and XGBoost with 100 trees of depth 6, at 100 and
+at 2,076 coalitions. shap explains row by row; it gets a few rows, and its time for each row is what counts.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from data_sets import SEED, kept
+from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+from model_monitor.explainability.kernel import Kernel
+from model_monitor.predictors import Model
+from model_monitor.predictors.loading import Caller
+
+FEATURES, TREES, DEPTH = 14, 100, 6
+NAMES = tuple(f"f{place}" for place in range(FEATURES))
+ROWS = {100: 20_000, 2076: 1_000}
+"""Explained by ours, by coalitions."""
+
+PEER_ROWS = {100: 100, 2076: 20}
+FASTER_THAN_SHAP = {("xgboost", 100): 20, ("xgboost", 2076): 10, ("logistic", 100): 100, ("logistic", 2076): 100}
+OF_THE_MODEL = 0.75
+"""Share of the rows that XGBoost answers on its own in the same time."""
+
+SHAP_VARIABLE = "MODEL_MONITOR_SHAP_PYTHON"
+SHAP_ENVIRONMENT = Path(__file__).parent.parent / ".venv-shap"
+SHAP_SCRIPT = Path(__file__).with_name("kernel_explainer.py")
+
+
+def models() -> Path:
+    """The folder with rows, the weights of a logistic model, and a model of XGBoost."""
+
+    def fill(folder: Path) -> None:
+        import xgboost
+
+        random = np.random.default_rng(SEED)
+        rows = random.normal(size=(max(ROWS.values()) + 1, FEATURES))
+        weights = random.normal(size=FEATURES)
+        target = (rows @ weights + rows[:, 0] * rows[:, 1] > 0).astype(int)
+        parameters = {"objective": "binary:logistic", "max_depth": DEPTH}
+        xgboost.train(parameters, xgboost.DMatrix(rows, target), TREES).save_model(folder / "model.ubj")
+        np.save(folder / "rows.npy", rows)
+        np.save(folder / "weights.npy", weights)
+
+    return kept("attributions", fill)
+
+
+def model_of(folder: Path, flavour: str) -> Callable[[Any], Any]:
+    if flavour == "xgboost":
+        model = Model("xgboost", "model.ubj", (folder / "model.ubj").read_bytes())
+    else:
+        weights = np.load(folder / "weights.npy")
+        model = Model("callable", "logistic", function=lambda frame: 1 / (1 + np.exp(-(frame.to_numpy() @ weights))))
+    return Caller(model, NAMES, (True,) * FEATURES)
+
+
+def shap(python: Path, folder: Path, flavour: str, samples: int, rows: int) -> Took:
+    """What shap takes for as many rows as ours explains, told from a few, in a process of its own."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    few = PEER_ROWS[samples]
+    took = own_process([str(python), str(SHAP_SCRIPT), str(folder), flavour, str(samples), str(few)], environment)
+    return Took(took.seconds * rows / few, took.core_seconds * rows / few)
+
+
+def main() -> None:
+    quick, folder = quick_asked(__doc__), models()
+    data = np.load(folder / "rows.npy")
+    python = Path(os.environ.get(SHAP_VARIABLE) or SHAP_ENVIRONMENT / "bin" / "python")
+    if not python.is_file():
+        print(f"without shap: {SHAP_ENVIRONMENT} is absent, README.md says how to make it", file=sys.stderr)
+    for (flavour, samples), faster in FASTER_THAN_SHAP.items():
+        rows = ROWS[samples] // (QUICK_SHARE if quick else 1)
+        model = model_of(folder, flavour)
+        kernel = Kernel(model, data[:1], samples)
+        explained, asked = data[1 : rows + 1], np.tile(data[:1000], (100, 1))
+        kernel.explained(explained[:100])
+        calls = rows * samples / len(asked)
+
+        def answers(model: Any = model, asked: Any = asked, calls: float = calls) -> None:
+            for _ in range(round(calls)):
+                model(asked)
+
+        def ours(kernel: Kernel = kernel, explained: Any = explained) -> None:
+            kernel.explained(explained)
+
+        us = Contestant("ours: attributions of every row", ours)
+        wanted = OF_THE_MODEL if flavour == "xgboost" else None
+        peers = [Contestant("(a) the model's own answers to as many rows, 100,000 at once", answers, wanted)]
+        if python.is_file():
+            name = f"(b) shap 0.51's KernelExplainer, told from {PEER_ROWS[samples]} rows"
+            peers.append(Contestant(name, partial(shap, python, folder, flavour, samples, rows), faster))
+        race([us, *peers])
+        report(f"{flavour}, {samples:,} coalitions, {rows:,} rows x {FEATURES} features", us, peers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The SDK's classes of explanations, member for member as the SDK writes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.sagemaker import ModelConfig, PDPConfig, SHAPConfig
+from model_monitor.sagemaker.explanations import MODEL, methods_of, model_variables
+
+
+def test_members_are_those_of_the_sdk():
+    model = ModelConfig("churn", 1, "ml.m5.xlarge", accept_type="text/csv", content_type="text/csv")
+
+    assert model.get_predictor_config() == {
+        "model_name": "churn",
+        "instance_type": "ml.m5.xlarge",
+        "initial_instance_count": 1,
+        "accept_type": "text/csv",
+        "content_type": "text/csv",
+    }
+    assert methods_of([SHAPConfig([[1]], 5, "mean_abs"), PDPConfig(["age"])]) == {
+        "shap": {
+            "use_logit": False,
+            "save_local_shap_values": True,
+            "baseline": [[1]],
+            "num_samples": 5,
+            "agg_method": "mean_abs",
+        },
+        "pdp": {"grid_resolution": 15, "top_k_features": 10, "features": ["age"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"), [([], "at least one"), ([PDPConfig(), PDPConfig()], "Duplicate")], ids=("none", "twice")
+)
+def test_none_and_the_same_twice_are_the_sdks_errors(asked, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        methods_of(asked)
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda: SHAPConfig(text_config=object()),
+        lambda: SHAPConfig(image_config=object()),
+        lambda: ModelConfig("churn", time_series_model_config=object()),
+    ],
+)
+def test_texts_images_and_time_series_are_refused_by_a_sentence(refused):
+    with pytest.raises(BadConfiguration, match="explained by this package"):
+        refused()
+
+
+def test_baseline_and_clusters_together_are_the_sdks_error():
+    with pytest.raises(ValueError, match="cannot be provided together"):
+        SHAPConfig(baseline=[[1]], num_clusters=3)
+
+
+@pytest.mark.parametrize(
+    ("predictor", "variables"),
+    [
+        ({"model_name": "models/churn.json"}, {MODEL: "models/churn.json"}),
+        (
+            {"model_name": "churn", "endpoint_name": "http://127.0.0.1:8080/invocations"},
+            {MODEL: "http://127.0.0.1:8080/invocations"},
+        ),
+        ({"model_name": "DEMO-xgb-churn-pred"}, {}),
+    ],
+)
+def test_a_model_that_our_jobs_load_is_meant_by_its_name(predictor, variables):
+    assert model_variables(predictor) == variables
