@@ -15,10 +15,9 @@ from model_monitor.runs.protocol import Monitor, StoredBaseline
 from model_monitor.states import Attributions
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from model_monitor.configuration.contract import JobConfig
     from model_monitor.deequ.checks import CheckPlan
+    from model_monitor.engine import Session
     from model_monitor.reading.dataset import Dataset
 
 
@@ -29,10 +28,10 @@ def _monitor(config: JobConfig) -> Monitor:
     return ExplainabilityMonitor(attribution_measures(config), tolerances_of(config))
 
 
-def _read(spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
+def _read(session: Session, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
     from model_monitor.inputs.explainability import read_explained
 
-    return read_explained(spark, config, baseline)
+    return read_explained(session, config, baseline)
 
 
 def _scan(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:

@@ -35,9 +35,7 @@ def read_explained(session: Session, config: JobConfig, baseline: StoredBaseline
     return without(dataset, config.exclude_features_attribute)
 
 
-def _records(
-    session: Session, config: JobConfig, analysis: AnalysisConfig, baseline: StoredBaseline | None
-) -> Dataset:
+def _records(session: Session, config: JobConfig, analysis: AnalysisConfig, baseline: StoredBaseline | None) -> Dataset:
     label = analysis.label if reads_label(config, analysis) else None
 
     def reading(records: Reading) -> OutcomeReading:
