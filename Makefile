@@ -77,8 +77,9 @@ types: $(VENV)/.test ## check types
 bench: $(VENV)/.test classes ## run the benchmarks; each prints a ratio against a peer
 	@$(PY) benchmarks/__main__.py $(ARGS)
 
-docs: $(VENV)/.test ## draw the picture of the layers, and check the links and the commands of the documentation
+docs: $(VENV)/.test ## draw the pictures of the layers and of the demo's day, and check the links and the commands of the documentation
 	@$(PY) -m tests.layers_picture docs/layers.svg
+	@$(PY) -m tests.history_picture docs/history.png
 	@$(PY) -m pytest --quiet tests/unit/test_documentation.py tests/unit/test_sources.py
 
 package: $(VENV)/.run dist/environment.tar.gz ## build into dist/: the wheel, the zip for --py-files, an environment for clusters

@@ -160,7 +160,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "outputs",
         "history",
     },
-    "demo": {"errors", "documents", "outputs"},
+    "demo": {
+        *("errors", "documents", "outputs", "data_quality", "history", "reading", "records", "reports", "runs"),
+    },
     "imports": {"errors", "schedules", "documents", "storage", "configuration"},
     "sagemaker": {
         *(

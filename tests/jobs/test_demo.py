@@ -44,6 +44,14 @@ def test_the_last_line_names_the_feature_that_was_tampered_with(shown):
     )
 
 
+def test_the_page_of_the_day_begins_with_the_fault_and_since_when(shown, folder):
+    [place] = [line.removeprefix("See the day: file://") for line in shown if line.startswith("See the day: ")]
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", Path(place).read_text(encoding="utf-8")))
+
+    assert "alert since 2024-03-04 18:00 windows violated 6 of 24" in page
+    assert re.search(rf"✗ violated 2024-03-04 18:00 {FAULT.feature} baseline drift 0\.\d+ \(threshold 0\.1\)", page)
+
+
 def test_only_what_the_fault_touches_is_violated(shown, folder):
     document = json.loads((folder / "model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text())
 
@@ -64,7 +72,7 @@ def test_the_tour_shows_what_the_demo_says(shown):
 
 def test_the_readme_has_the_demos_last_command_and_what_it_found(shown, folder):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    [started] = [line for line in shown if line.startswith("3/3 ")]
+    [started] = [line for line in shown if line.startswith("3/4 ")]
     blocks = re.findall(r"^```json\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
     [excerpt] = [json.loads(text) for text in blocks if "baseline_drift_check" in text]
     found = json.loads((folder / "model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text())

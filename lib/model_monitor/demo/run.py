@@ -43,16 +43,26 @@ SHOWN = {  # heading -> the key of `as_rows`
 }
 
 StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
+WatchDay = Callable[
+    [Path, Path, Traffic], Path
+]  # the demo's folder, the baseline's, and the traffic -> the page of its hours
 
 
-def main(argv: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None) -> int:
+def main(
+    argv: Sequence[str],
+    *,
+    out: TextIO | None = None,
+    start_job: StartJob | None = None,
+    watch: WatchDay | None = None,
+) -> int:
     """Runs the demo and returns its exit status: 0, the failed job's own, or that of our error.
 
     out: where the report goes, by default standard output. start_job: starts a job and waits for it, by default `submit`.
+    watch: monitors the whole day, by default `day.watch_day`.
     """
     options = _parser().parse_args(argv)
     try:
-        return _run(options.output, options.rows, out or sys.stdout, start_job or submit)
+        return _run(options.output, options.rows, out or sys.stdout, start_job or submit, watch or _watch)
     except MonitorError as error:
         sys.stderr.write(error_lines(error))
         return error.exit_status
@@ -87,14 +97,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(output: Path, rows: int, out: TextIO, start_job: StartJob) -> int:
+def _watch(output: Path, baseline: Path, traffic: Traffic) -> Path:
+    from model_monitor.demo.day import watch_day
+
+    return watch_day(output, baseline, traffic)
+
+
+def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: WatchDay) -> int:
     if rows < 1:
         raise BadConfiguration(f"--rows is {rows}; a baseline needs at least 1 row, and 1000 or more to tell something")
     traffic = Traffic()
     start = traffic.start + timedelta(hours=MONITORED_HOUR)
     end = start + timedelta(hours=1)
 
-    _step(out, f"1/3 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
+    _step(out, f"1/4 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
     started = time.monotonic()
     write_data_set(output, rows=rows, traffic=traffic)
     _step(out, f"    done in {time.monotonic() - started:.1f} s")
@@ -112,7 +128,7 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob) -> int:
         "--end-time": f"{end:%Y-%m-%dT%H:%M:%SZ}",
         "--output-path": str(output / REPORT),
     }
-    for step, job, flags in (("2/3", "baseline", baseline), ("3/3", "monitor", monitoring)):
+    for step, job, flags in (("2/4", "baseline", baseline), ("3/4", "monitor", monitoring)):
         words = [word for pair in flags.items() for word in pair]
         _step(out, f"{step} running the job: model-monitor submit {job} {shlex.join(words)}")
         started = time.monotonic()
@@ -122,13 +138,16 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob) -> int:
             return status
         _step(out, f"    done in {time.monotonic() - started:.1f} s")
 
+    _step(out, f"4/4 monitoring all {traffic.hours} hours of the day, in this process and without a JVM")
+    started = time.monotonic()
+    day = watch(output, output / RESULTS, traffic)
+    _step(out, f"    done in {time.monotonic() - started:.1f} s")
+
     before, after = (_statistics(output / folder) for folder in (RESULTS, REPORT))
     outcomes_file = output / REPORT / CheckResults.FILE_NAME
     outcomes = CheckResults.from_json(outcomes_file.read_text(encoding="utf-8"), str(outcomes_file))
-    page = (output / REPORT / PAGE).resolve().as_uri()
-    out.write(
-        f"\n{_found(before)}\n{_places(output)}\nSee it: {page}\n{conclusion(start, end, outcomes.checks, before, after)}\n"
-    )
+    said = conclusion(start, end, outcomes.checks, before, after)
+    out.write(f"\n{_found(before)}\n{_places(output)}\nSee the day: {day.resolve().as_uri()}\n{said}\n")
     return 0
 
 
@@ -153,6 +172,7 @@ def _places(output: Path) -> str:
         [str(output / CAPTURES), "a day of requests, as an endpoint captures them"],
         [str(report / Violations.FILE_NAME), "what an hour of them does not keep to"],
         [str(report / CheckResults.FILE_NAME), "every check of that hour, with its numbers"],
+        [str(report / PAGE), "that hour as a page"],
         [str(output / GROUND_TRUTH), "the labels that came in later"],
         [str(output / FAULT), "what was made to go wrong with that day"],
     ]

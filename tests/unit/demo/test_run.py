@@ -40,6 +40,11 @@ CHECKS = """{
 }"""
 
 
+def no_day(output, baseline, traffic):
+    """Stands for monitoring the day; tests/jobs does it."""
+    return output / "history.html"
+
+
 class Jobs:
     """Stands for submitted jobs: notes their flags, writes small documents; the job `failing` ends with `status`."""
 
@@ -62,7 +67,7 @@ class Jobs:
 def test_the_jobs_get_the_generated_files_as_a_user_would_name_them(tmp_path):
     jobs = Jobs()
 
-    assert main(["--output", str(tmp_path), "--rows", "40"], out=io.StringIO(), start_job=jobs) == 0
+    assert main(["--output", str(tmp_path), "--rows", "40"], out=io.StringIO(), start_job=jobs, watch=no_day) == 0
     assert list(jobs.flags) == ["baseline", "monitor"]
     assert jobs.flags["baseline"] == {
         "--dataset-source": str(tmp_path / "baseline.csv"),
@@ -87,7 +92,7 @@ def test_the_monitored_hour_lies_behind_the_planted_fault():
 def test_the_last_line_says_what_is_wrong_with_the_hour(tmp_path):
     out = io.StringIO()
 
-    main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs())
+    main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs(), watch=no_day)
 
     assert out.getvalue().splitlines()[-1] == (
         "The window 2024-03-04T20:00Z to 21:00Z has 1 violation; the largest: day_minutes drifted, distance 0.5 "
@@ -98,7 +103,7 @@ def test_the_last_line_says_what_is_wrong_with_the_hour(tmp_path):
 def test_the_report_has_a_table_of_the_features_and_the_places_of_the_files(tmp_path):
     out = io.StringIO()
 
-    main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs())
+    main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs(), watch=no_day)
 
     found = out.getvalue().partition("40 rows, 2 features\n\n")[2]
     assert found.splitlines()[:4] == [
@@ -123,7 +128,7 @@ def test_a_rerun_says_and_leaves_the_same(tmp_path):
     tables = []
     for _ in range(2):
         out = io.StringIO()
-        assert main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs()) == 0
+        assert main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs(), watch=no_day) == 0
         tables.append(out.getvalue().partition("40 rows")[2])
 
     assert tables[0] == tables[1]
@@ -133,7 +138,7 @@ def test_a_rerun_says_and_leaves_the_same(tmp_path):
 def test_a_job_that_fails_gives_the_demo_its_exit_status_and_no_table(job, tmp_path, capsys):
     out, jobs = io.StringIO(), Jobs(failing=job)
 
-    assert main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=jobs) == 255
+    assert main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=jobs, watch=no_day) == 255
     assert f"The job {job} ended with exit status 255" in capsys.readouterr().err
     assert list(jobs.flags)[-1] == job
     assert "features" not in out.getvalue()
@@ -142,7 +147,9 @@ def test_a_job_that_fails_gives_the_demo_its_exit_status_and_no_table(job, tmp_p
 def test_no_rows_are_refused_before_anything_is_written(tmp_path, capsys):
     jobs = Jobs()
 
-    assert main(["--output", str(tmp_path / "demo"), "--rows", "0"], out=io.StringIO(), start_job=jobs) == 2
+    assert (
+        main(["--output", str(tmp_path / "demo"), "--rows", "0"], out=io.StringIO(), start_job=jobs, watch=no_day) == 2
+    )
     assert capsys.readouterr().err.startswith("Error: --rows is 0; a baseline needs at least 1 row")
     assert not (tmp_path / "demo").exists()
     assert not jobs.flags
@@ -151,7 +158,7 @@ def test_no_rows_are_refused_before_anything_is_written(tmp_path, capsys):
 @pytest.mark.parametrize("rows", ["many", "1.5"])
 def test_rows_that_are_no_whole_number_are_refused(rows, capsys):
     with pytest.raises(SystemExit) as ended:
-        main(["--rows", rows], out=io.StringIO(), start_job=Jobs())
+        main(["--rows", rows], out=io.StringIO(), start_job=Jobs(), watch=no_day)
 
     assert ended.value.code == 2
     assert f"argument --rows: invalid int value: '{rows}'" in capsys.readouterr().err
