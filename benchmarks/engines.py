@@ -19,7 +19,7 @@ import pandas as pd
 from data_sets import mixed_parquet, size_bytes
 from ours import whole_profile
 from session import benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, own_process, quick_asked, race, report
+from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
 
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 
@@ -83,10 +83,12 @@ def warm_seconds(folder: Path, *, with_page: bool) -> float:
     return statistics.median(took[1:])
 
 
-def profile_locally(folder: Path) -> None:
-    """A whole baseline: read, scanned, constraints suggested, all files written."""
+def profile_locally(folder: Path) -> Took:
+    """A whole baseline: read, scanned, constraints suggested, all files written. Its processes have ended then."""
+    began, before = time.perf_counter(), sum(os.times()[:4])
     with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as output:
         run_baseline(str(folder), DataQualityMonitor(), engine="local").write(output)
+    return Took(time.perf_counter() - began, sum(os.times()[:4]) - before)
 
 
 def dataframes_python() -> Path | None:

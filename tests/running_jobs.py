@@ -11,13 +11,14 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
 import pytest
+from tests import both_engines
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 240
@@ -42,11 +43,17 @@ class JobsHere:
     folder: Path
 
     def __call__(self, job: str, *flags: object, **variables: str) -> Finished:
+        words = [str(flag) for flag in flags]
+        if both_engines.are_asked_for(job, words):
+            return both_engines.run_on_both(lambda given: self._run(job, given, variables), self.folder, words)
+        return self._run(job, words, variables)
+
+    def _run(self, job: str, flags: Sequence[str], variables: Mapping[str, str]) -> Finished:
         with pytest.MonkeyPatch.context() as patch, logged() as said, forgetting_modules_of(self.folder):
             patch.chdir(self.folder)
             for name, value in variables.items():
                 patch.setenv(name, value)
-            status = importlib.import_module(f"jobs.{job}").main([str(flag) for flag in flags])
+            status = importlib.import_module(f"jobs.{job}").main(list(flags))
         return Finished(status, said.getvalue())
 
 

@@ -14,7 +14,6 @@ from typing import NoReturn
 from model_monitor.errors import MonitorError
 from model_monitor.launch.layout import Layout
 from model_monitor.launch.request import read_request
-from model_monitor.launch.spark_command import build
 from model_monitor.outputs.printable import error_lines
 
 HELP = """\
@@ -58,6 +57,8 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh") -> int:
             from model_monitor.emr import command
 
             return command.run(request, request.target, layout, os.environ, Path.cwd())
+        from model_monitor.launch.spark_command import build
+
         submission = build(request, layout, os.environ, Path.cwd())
     except MonitorError as error:
         sys.stderr.write(error_lines(error))

@@ -116,7 +116,7 @@ def test_of_orc(spark, tmp_path):
 
 
 def csv_of(rows):
-    frame = frame_of(rows).drop(columns=["vector", "kind"])
+    frame = frame_of(rows).drop(columns=["vector", "kind", "unsigned"])
     return frame.to_csv(index=False, lineterminator="\r\n").encode() + b"1,2\r\n\r\n   \r\nno,\xff,utf\r\n"
 
 
@@ -273,3 +273,90 @@ def test_of_model_quality(spark, tmp_path, problem, kind):
         ) as found:
             both.append(run_baseline(found, ModelQualityMonitor(plan)).files())
     require_same(*both)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(200))
+def test_of_generated_data(spark, tmp_path, seed):
+    """Some columns of some rows, in one format or another, in one file or several."""
+    random = np.random.default_rng(seed)
+    frame = frame_of(int(random.integers(1, 400)), seed).drop(columns=["vector", "kind", "unsigned"])
+    frame = frame[list(random.choice(frame.columns, random.integers(1, len(frame.columns)), replace=False))]
+    for number in range(random.integers(1, 4)):
+        if seed % 3 == 0:
+            frame.to_csv(tmp_path / f"{number}.csv", index=False)
+        elif seed % 3 == 1:
+            frame.astype({name: str for name in frame.columns if frame[name].dtype.kind not in "iufb"}).to_json(
+                tmp_path / f"{number}.jsonl", orient="records", lines=True
+            )
+        else:
+            pq.write_table(pa.Table.from_pandas(frame), tmp_path / f"{number}.parquet", coerce_timestamps="us")
+    require_same(*made(str(tmp_path), spark, max_quarantined_share=1))
+
+
+SCRIPT = """
+def preprocess_handler(record):
+    values = record.endpoint_input.data.split(",")
+    if values[0] == "3":
+        return []
+    if values[0] == "4":
+        raise ValueError(values[0])
+    rows = [{"b": values[1], "a": values[0]}, {"a": values[0], "only here": "x"}]
+    return rows[: 1 + int(values[0]) % 2]
+"""
+
+
+def captures(folder):
+    """Captured records of three hours in files of two folders, some of them at fault, all of CSV."""
+    random = np.random.default_rng(5)
+    for hour in range(3):
+        lines = []
+        for number in range(400):
+            minute = f"2026-01-01T{hour + 8:02}:{number % 60:02}:00Z" if number % 50 else "soon"
+            content = f"{random.integers(1, 9)},{random.normal():.6f}" + (",extra" if number == 7 else "")
+            lines.append(
+                {
+                    "captureData": {
+                        "endpointInput": {"observedContentType": "text/csv", "encoding": "CSV", "data": content},
+                        "endpointOutput": {
+                            "observedContentType": "text/csv",
+                            "encoding": "CSV",
+                            "data": f"{number / 7}",
+                        },
+                    },
+                    "eventMetadata": {"eventId": f"{hour}-{number}", "inferenceTime": minute},
+                    "eventVersion": "0",
+                }
+            )
+        texts = [json.dumps(line) for line in lines] + ["no capture", ""]
+        (folder / f"2026/01/01/{hour + 8:02}").mkdir(parents=True)
+        (folder / f"2026/01/01/{hour + 8:02}/part-{hour}.jsonl").write_text("\n".join(texts))
+
+
+@pytest.mark.parametrize("how", ["window", "script", "as service"])
+def test_of_captures(jobs_here, tmp_path, monkeypatch, how):
+    """By jobs, whose output folders are held against each other, the quarantine among them."""
+    monkeypatch.setenv("ENGINES", "both")
+    captures(tmp_path / "captures")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    source = (
+        "--dataset-source",
+        tmp_path / "captures",
+        "--dataset-format",
+        "capture",
+        "--max-quarantined-share",
+        "0.3",
+    )
+    window = ("--start-time", "2026-01-01T08:30:00Z", "--end-time", "2026-01-01T10:00:00Z")
+    more = {
+        "script": ("--record-preprocessor-script", tmp_path / "script.py"),
+        "as service": ("--compat", "service", "--sample", "0.5"),
+        "window": window,
+    }.get(how, ())
+    ended = jobs_here("baseline", *source, *(more if how != "window" else ()), "--output-path", tmp_path / "baseline")
+    assert ended.status == 0, ended.said
+    ended = jobs_here(
+        "monitor", *source, *more, "--baseline", tmp_path / "baseline", "--output-path", tmp_path / "report"
+    )
+    assert ended.status == 0, ended.said
+    assert (tmp_path / "report-local" / "statistics.json").is_file()

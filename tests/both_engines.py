@@ -1,0 +1,69 @@
+"""Jobs on both engines, compared: `ENGINES=both make test ARGS=tests/golden` runs every job of these tests a second time, without
+a JVM, and holds what it writes against what Spark's wrote, byte for byte.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+ANALYSERS = ("baseline", "monitor")
+
+NEEDS_SPARK = "needs Spark; write --engine spark"
+
+OF_A_MOMENT = ("message", "_lease", "_alerts")
+"""Beginnings of files' names that are no results, or that say where and when a run was."""
+
+Ended = TypeVar("Ended")
+
+
+def are_asked_for(job: str, flags: Sequence[str]) -> bool:
+    """Whether a job with these flags is to run on both engines."""
+    output = _output(flags)
+    return (
+        os.environ.get("ENGINES") == "both"
+        and job in ANALYSERS
+        and "--engine" not in flags
+        and output is not None
+        and "://" not in output
+    )
+
+
+def run_on_both(run: Callable[[Sequence[str]], Ended], folder: Path, flags: Sequence[str]) -> Ended:
+    """What the job came to on Spark. run: the job with some flags; folder: where relative paths begin.
+
+    Raises AssertionError for a file that the other engine writes otherwise, or for another end.
+    """
+    output = folder / str(_output(flags))
+    beside = output.with_name(f"{output.name}-local")
+    shutil.rmtree(beside, ignore_errors=True)
+    if output.is_dir():
+        shutil.copytree(output, beside)
+    ended = run([*flags, "--engine", "spark"])
+    other = run([*_without_output(flags), "--output-path", str(beside), "--engine", "local"])
+    if NEEDS_SPARK not in str(other):
+        assert getattr(other, "status", None) == getattr(ended, "status", None), f"local: {other}\nSpark: {ended}"
+        of_spark, local = files_below(output), files_below(beside)
+        assert local.keys() == of_spark.keys()
+        for name in of_spark:
+            assert local[name] == of_spark[name], f"{name} of {beside} is not that of {output}"
+    return ended
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """The results below a folder, by their paths there."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(OF_A_MOMENT)]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(files)}
+
+
+def _output(flags: Sequence[str]) -> str | None:
+    places = [place for place, word in enumerate(flags) if word == "--output-path"]
+    return flags[places[-1] + 1] if places else None
+
+
+def _without_output(flags: Sequence[str]) -> list[str]:
+    place = flags.index("--output-path")
+    return [*flags[:place], *flags[place + 2 :]]
