@@ -14,7 +14,7 @@ ANALYSERS = ("baseline", "monitor")
 
 NEEDS_SPARK = "needs Spark; write --engine spark"
 
-OF_A_MOMENT = ("message", "_lease", "_alerts")
+OF_A_MOMENT = ("message", "_lease", "_alerts", "cloudwatch_metrics")
 """Beginnings of files' names that are no results, or that say where and when a run was."""
 
 Ended = TypeVar("Ended")
@@ -38,12 +38,22 @@ def run_on_both(run: Callable[[Sequence[str]], Ended], folder: Path, flags: Sequ
     Raises AssertionError for a file that the other engine writes otherwise, or for another end.
     """
     output = folder / str(_output(flags))
-    beside = output.with_name(f"{output.name}-local")
-    shutil.rmtree(beside, ignore_errors=True)
+    before, of_spark_alone, beside = (
+        output.with_name(f"{output.name}-{name}") for name in ("before", "spark", "local")
+    )
+    for left in (before, beside):
+        shutil.rmtree(left, ignore_errors=True)
     if output.is_dir():
-        shutil.copytree(output, beside)
+        shutil.copytree(output, before)
     ended = run([*flags, "--engine", "spark"])
-    other = run([*_without_output(flags), "--output-path", str(beside), "--engine", "local"])
+    if output.is_dir():
+        output.rename(of_spark_alone)
+    if before.is_dir():
+        before.rename(output)
+    other = run([*flags, "--engine", "local"])  # to the same place, which files name
+    for found, place in ((output, beside), (of_spark_alone, output)):
+        if found.is_dir():
+            found.rename(place)
     if NEEDS_SPARK not in str(other):
         assert getattr(other, "status", None) == getattr(ended, "status", None), f"local: {other}\nSpark: {ended}"
         of_spark, local = files_below(output), files_below(beside)
@@ -62,8 +72,3 @@ def files_below(folder: Path) -> dict[str, bytes]:
 def _output(flags: Sequence[str]) -> str | None:
     places = [place for place, word in enumerate(flags) if word == "--output-path"]
     return flags[places[-1] + 1] if places else None
-
-
-def _without_output(flags: Sequence[str]) -> list[str]:
-    place = flags.index("--output-path")
-    return [*flags[:place], *flags[place + 2 :]]

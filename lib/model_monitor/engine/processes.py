@@ -18,13 +18,18 @@ Part = Callable[[], Iterable[pa.RecordBatch]]
 PROGRAM = "from model_monitor.engine.processes import work; work()"
 LENGTH_BYTES = 8
 
+WORTH_PROCESSES = 4
+"""Partitions from which on processes are started: each takes as long to load its libraries as two partitions of 32 MiB do
+(benchmarks/engines.py)."""
+
 
 def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[list[pa.RecordBatch]]:
-    """The batches of every partition, in their order. One partition is made in this process.
+    """The batches of every partition, in their order. A few are made in this process.
 
-    processes: how many work at most; None for one a core. What a partition raises is raised here.
+    processes: how many work at most; None for one a core, where it is worth it. What a partition raises is raised here.
     """
-    most = min(len(parts), processes or len(os.sched_getaffinity(0)))
+    cores = len(os.sched_getaffinity(0)) if len(parts) >= WORTH_PROCESSES else 1
+    most = min(len(parts), processes or cores)
     if most < 2:
         return [list(part()) for part in parts]
     from pyspark import cloudpickle  # of users' functions, too; it starts nothing
