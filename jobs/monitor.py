@@ -16,6 +16,7 @@ from model_monitor.runtime.job import started
 from model_monitor.runtime.metrics import write_metrics
 from model_monitor.runtime.notify import notify, require_sinks
 from model_monitor.runtime.postprocessing import run_postprocessor
+from model_monitor.runtime.remember import remember
 from model_monitor.runtime.status import outcome_of
 
 
@@ -36,12 +37,10 @@ def main(argv: list[str]) -> int:
                 context=context_of(job.config),
             )
         job.lift_time_limit()
-        run = findings.write(
-            job.config.output_path,
-            job.spark,
-            omit_empty=job.config.omit_empty_violations,
-            baseline=reference_to_baseline(job.spark, job.config, monitor),
-        )
+        reference = reference_to_baseline(job.spark, job.config, monitor)
+        omit_empty = job.config.omit_empty_violations
+        run = findings.write(job.config.output_path, job.spark, omit_empty=omit_empty, baseline=reference)
+        remember(findings, run, job.config, job.spark, reference)
         write_metrics(findings, job.config, job.spark)
         notify(findings, run, job.config, job.spark)
         run_postprocessor(job.config.post_analytics_processor_script, job.spark)

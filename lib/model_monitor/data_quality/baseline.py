@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
+from model_monitor.data_quality.variation import BASELINE, PREVIOUS, Past, Variation, of_windows, together
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import Statistics
 from model_monitor.states import Profile
@@ -16,13 +17,16 @@ class QualityBaseline:
     """What later data is held against. distributions: by feature; a feature without one has its drift not judged.
 
     suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
-    profile: its states, None if they are not at hand.
+    profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
+    history: how earlier windows varied beside each reference.
     """
 
     constraints: Constraints
     distributions: Mapping[str, FeatureDistribution]
     suggested: Constraints | None = None
     profile: Profile | None = None
+    references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
+    history: Mapping[str, Variation] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -33,6 +37,35 @@ class QualityBaseline:
         """The baseline without some of its features."""
         kept = tuple(feature for feature in self.constraints.features if feature.name not in excluded)
         return replace(self, constraints=self.constraints.model_copy(update={"features": kept}))
+
+    @property
+    def wanted_references(self) -> tuple[str, ...]:
+        """What a window is to be compared with beside the baseline."""
+        told = [self.constraints.monitoring, *(self.constraints.monitoring_of(name) for name in self.names)]
+        found = dict.fromkeys(each.against for settings in told for each in settings.comparators or ())
+        if self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None:
+            found |= {PREVIOUS: None}
+        return tuple(name for name in found if name != BASELINE)
+
+    def with_history(
+        self, references: Mapping[str, Mapping[str, FeatureDistribution]], past: Mapping[str, Past]
+    ) -> QualityBaseline:
+        """The same with earlier windows. past: their raw statistics, by reference."""
+        history = dict(self.history)
+        for reference, found in past.items():
+            before = history.get(reference, Variation())
+            history[reference] = replace(before, past=together(before.past, found))
+        return replace(self, references=references, history=history)
+
+    def raw_statistics(self, profile: Profile) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
+        """What a window leaves to later ones: reference, feature, and its raw statistics beside that."""
+        now = from_profile(profile)
+        sides = {BASELINE: self.distributions, **self.references}
+        return tuple((name, feature, raw) for name, side in sides.items() for feature, raw in of_windows(side, now))
+
+    def with_parts(self, variation: Variation | None) -> QualityBaseline:
+        """The same with how its parts vary."""
+        return self if variation is None else replace(self, history={**self.history, BASELINE: variation})
 
     @classmethod
     def made_of(

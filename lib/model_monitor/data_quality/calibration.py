@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from model_monitor.data_quality.distributions import FeatureDistribution
+from model_monitor.data_quality.variation import of_window
 from model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from model_monitor.documents.constraints import Rows
 from model_monitor.drift.distances import l_infinity_categorical, l_infinity_numeric
@@ -14,6 +16,7 @@ from model_monitor.runs.judging import Finding
 from model_monitor.verdicts.components import Component, Samples, of_categories, of_missing, of_numbers
 from model_monitor.verdicts.multiplicity import adjusted, combined
 from model_monitor.verdicts.tails import chance_of_more, fewest_beyond_chance
+from model_monitor.verdicts.variation import Raw, allowed_for, phi, unseen
 
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
@@ -23,7 +26,8 @@ NEVER_ENOUGH = "so few can't show it"
 @dataclass(frozen=True, slots=True)
 class Column:
     """What two samples of a feature say of its drift. samples, distance: None if a side has no values. share: of the baseline's
-    most frequent value, for texts and flags.
+    most frequent value, for texts and flags. windows: earlier ones, or parts of the baseline, that say how much the column
+    varies; phi: by how much more than independent rows do. unfit: why there are none.
     """
 
     components: tuple[Component, ...]
@@ -31,6 +35,9 @@ class Column:
     distance: float | None = None
     share: float | None = None
     adjusted_p: float = 1.0
+    windows: int = 0
+    phi: float = 1.0
+    unfit: str | None = None
 
     @property
     def p(self) -> float:
@@ -44,10 +51,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """ledger: of the budget. columns: by the name of the feature, those whose drift is tested."""
+    """ledger: of the budget. columns: by reference and the name of the feature, those whose drift is tested."""
 
     ledger: BudgetLedger
-    columns: Mapping[str, Column] = field(default_factory=dict)
+    columns: Mapping[tuple[str, str], Column] = field(default_factory=dict)
 
     @property
     def rows_are_independent(self) -> bool:
@@ -74,8 +81,28 @@ class Calibration:
         return replace(found, status=CheckStatus.CANNOT_TELL, p=p, reason=reason, description=None)
 
 
-def column_of(baseline: FeatureDistribution, current: FeatureDistribution, *, tested: bool) -> Column | None:
-    """One feature's column; None if a side is not known, or one is numbers and the other texts. tested: whether tests count."""
+def column_of(
+    baseline: FeatureDistribution, current: FeatureDistribution, *, tested: bool, past: Raw | None = None
+) -> Column | None:
+    """One feature's column; None if a side is not known, or one is numbers and the other texts. tested: whether tests count.
+
+    past: the raw statistics of earlier windows, if there are enough; the tests allow for them then, where rows are not
+    independent.
+    """
+    column = _tested(baseline, current, tested=tested or past is not None)
+    if tested or past is None or column is None:
+        return column
+    now = of_window(baseline, current)
+    if now is None or column.samples is None:
+        return replace(column, components=())
+    components = [allowed_for(component, now, past) for component in column.components]
+    if not math.isnan(now["unseen"]):
+        components.append(unseen(now, past, column.samples.share))
+    widest = phi("cell" if math.isnan(now["ks"]) else "ks", now, past)
+    return replace(column, components=tuple(components), windows=len(past["rows"]), phi=widest)
+
+
+def _tested(baseline: FeatureDistribution, current: FeatureDistribution, *, tested: bool) -> Column | None:
     if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
     missing: tuple[Component, ...] = ()
@@ -101,7 +128,7 @@ def column_of(baseline: FeatureDistribution, current: FeatureDistribution, *, te
     return None
 
 
-def with_adjusted(columns: Mapping[str, Column]) -> dict[str, Column]:
+def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:
     """The columns with their p-values adjusted for each other."""
     p_values = adjusted([column.p for column in columns.values()])
-    return {name: replace(column, adjusted_p=p) for (name, column), p in zip(columns.items(), p_values, strict=True)}
+    return {of: replace(column, adjusted_p=p) for (of, column), p in zip(columns.items(), p_values, strict=True)}

@@ -14,6 +14,7 @@ from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks.baseline_drift import SWITCHED_OFF, compared_by, judged, why_not_compared
 from model_monitor.data_quality.comparison import NOT_IN_BASELINE, FeatureComparison
 from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
+from model_monitor.data_quality.variation import BASELINE
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import Comparator, Constraints
 from model_monitor.documents.statistics import InferredType
@@ -24,6 +25,7 @@ from model_monitor.runs.judging import Finding
 CONTROL_DATA_MISSING = "COMPARATOR_CONTROL_DATA_MISSING"
 DRIFT = "baseline_drift_check"
 NO_COUNTS_OF_NUMBERS = "numbers have no counts by value, so that TFDV finds no distance"
+NO_SUCH_WINDOWS = "there are no earlier windows for {reference}"
 NUMBERS_ONLY = "the distance takes numbers only"
 
 _TFDV = {
@@ -61,13 +63,20 @@ def compared(feature: FeatureComparison) -> Iterator[tuple[str, Finding]]:
     one violation in place of all.
     """
     comparators = feature.settings.comparators or ()
-    if comparators and feature.settings.perform_comparison and feature.baseline.reason == NOT_IN_BASELINE:
-        text = messages.CONTROL_DATA_MISSING
-        yield CONTROL_DATA_MISSING, Finding(CheckStatus.VIOLATED, None, against="baseline", description=text)
-        return
+    missing = set()
     order = list(_TFDV)
     for comparator in sorted(comparators, key=lambda each: (*order, each.distance).index(each.distance)):
-        found = _found(feature, comparator)
+        reference = comparator.against
+        before = feature.baseline if reference == BASELINE else feature.references.get(reference)
+        if before is not None and before.reason == NOT_IN_BASELINE and feature.settings.perform_comparison:
+            if reference not in missing:
+                text = messages.control_data_missing(reference)
+                yield CONTROL_DATA_MISSING, Finding(CheckStatus.VIOLATED, None, against=reference, description=text)
+            missing.add(reference)
+            continue
+        found = Finding.not_judged(comparator.threshold, NO_SUCH_WINDOWS.format(reference=reference))
+        if before is not None:
+            found = _found(replace(feature, baseline=before, against=reference), comparator)
         yield check_of(comparator.distance), replace(found, against=comparator.against, method=comparator.distance)
 
 
@@ -89,7 +98,8 @@ def _found(feature: FeatureComparison, comparator: Comparator) -> Finding:
     if found.status is not CheckStatus.VIOLATED or distance not in _TFDV or found.observed is None:
         return found
     value = None if takes_numbers else _most_different(distance, baseline, current)
-    return replace(found, description=messages.comparator_high(_TFDV[distance][1], found.observed, threshold, value))
+    text = messages.comparator_high(_TFDV[distance][1], found.observed, threshold, value, reference=comparator.against)
+    return replace(found, description=text)
 
 
 def _most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 from model_monitor.data_quality.calibration import Calibration
 from model_monitor.data_quality.distributions import FeatureDistribution
+from model_monitor.data_quality.variation import BASELINE, Variation
 from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings
 from model_monitor.drift import Ties
 from model_monitor.states import FeatureProfile, Profile
+from model_monitor.verdicts.variation import FEWEST_WINDOWS, Raw
 
 COLUMNS = ("name", "exact")
 """How the columns of data and baseline are held against each other, if both have names."""
@@ -35,7 +37,8 @@ class FeatureComparison:
     settings: the ones in force for it. current: a profile of no rows if the current data has no such feature; then
     unmatched says why. ties, exact_classes: as in `Comparison`. suggested: the constraints that the baseline's run suggested.
     calibration: what chance may do to this run; None where it is not allowed for. before: the baseline's states of it; None if
-    they are not at hand.
+    they are not at hand. references: what else it is compared with, by name, as `previous:8`. history: of each reference how the
+    feature varied beside it. against: the reference that stands as `baseline`, if not the baseline.
     """
 
     constraints: FeatureConstraints
@@ -48,6 +51,22 @@ class FeatureComparison:
     suggested: FeatureConstraints | None = None
     calibration: Calibration | None = None
     before: FeatureProfile | None = None
+    references: Mapping[str, FeatureDistribution] = field(default_factory=dict)
+    against: str | None = None
+    history: Mapping[str, Variation] = field(default_factory=dict)
+
+    @property
+    def judged_references(self) -> tuple[str, ...]:
+        """What drift that allows for chance is judged against: beside the baseline references whose past is known."""
+        if not self.is_drift_calibrated:
+            return ()
+        return (BASELINE, *(name for name in self.references if self.past(name) is not None))
+
+    def past(self, reference: str) -> Raw | None:
+        """The raw statistics of enough earlier windows beside a reference; None if there are fewer."""
+        variation = self.history.get(reference)
+        found = variation.past.get(self.constraints.name) if variation is not None else None
+        return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
 
     @property
     def is_compared(self) -> bool:
@@ -85,7 +104,7 @@ class Comparison:
     `current`. are_told: whether it is known which column is which; if not, and there is another number of them, no feature is
     judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
     type holds what fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows.
-    before: the baseline's states, for the guard.
+    before: the baseline's states, for the guard. references, history: as in `FeatureComparison`, of all features.
     """
 
     constraints: Constraints
@@ -97,6 +116,8 @@ class Comparison:
     exact_classes: bool = False
     suggested: Constraints | None = None
     before: Profile | None = None
+    references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
+    history: Mapping[str, Variation] = field(default_factory=dict)
 
     @property
     def num_current_columns(self) -> int:
@@ -133,6 +154,10 @@ class Comparison:
                 self.exact_classes,
                 suggested.get(constraints.name),
                 before=before.get(constraints.name),
+                references={
+                    name: side[constraints.name] for name, side in self.references.items() if constraints.name in side
+                },
+                history=self.history,
             )
 
     def _unknown(self, constraints: FeatureConstraints) -> FeatureDistribution:

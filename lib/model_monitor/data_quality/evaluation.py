@@ -12,6 +12,7 @@ from dataclasses import replace
 from model_monitor.data_quality import checks
 from model_monitor.data_quality.calibration import Calibration, column_of, with_adjusted
 from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, guard
+from model_monitor.data_quality.checks.baseline_drift import against
 from model_monitor.data_quality.comparators import compared
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.data_quality.distributions import from_feature_profile
@@ -65,12 +66,16 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
     if ledger is None:
         return None
     tested = comparison.constraints.monitoring.rows_are_independent
-    columns = {
-        feature.constraints.name: column_of(feature.baseline, from_feature_profile(feature.current), tested=tested)
-        for feature in comparison.features()
-        if feature.is_drift_calibrated
-    }
-    return Calibration(ledger, with_adjusted({name: column for name, column in columns.items() if column is not None}))
+    columns = {}
+    for feature in comparison.features():
+        name, current = feature.constraints.name, from_feature_profile(feature.current)
+        for reference in feature.judged_references:
+            before = feature.references.get(reference, feature.baseline)
+            column = column_of(before, current, tested=tested, past=feature.past(reference))
+            if column is not None:
+                unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
+                columns[reference, name] = replace(column, unfit=unfit)
+    return Calibration(ledger, with_adjusted(columns))
 
 
 def ledger_of(comparison: Comparison) -> BudgetLedger | None:
@@ -83,7 +88,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     if not settings.is_calibrated or comparison.exact_classes:
         return None
     features = list(comparison.features())
-    tests = {DRIFT: sum(feature.is_drift_calibrated for feature in features)}
+    tests = {DRIFT: sum(len(feature.judged_references) for feature in features)}
     for family, limits in LIMITS.items():
         tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
@@ -117,11 +122,17 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             found = _if_switched_on(check(feature, threshold), feature.settings)
         has_drifted |= check.name == DRIFT_CHECK and found.status is CheckStatus.VIOLATED
         yield found.result(check.name, feature=feature.constraints.name)
+    for reference in feature.judged_references[1:] if feature.calibration is not None else ():
+        found = against(feature, reference)
+        if has_drifted and found.status is CheckStatus.VIOLATED:  # one change is one violation
+            found = found.unjudged(DRIFT_SAYS_IT)
+        has_drifted |= found.status is CheckStatus.VIOLATED
+        yield found.result(DRIFT_CHECK, feature=feature.constraints.name)
     if feature.calibration is not None:
         for name, evidence in sorted(guard.evidence_of(feature).items()):
             found = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
             sees_drift = guard.GUARDS.get(name).facts.get("is_drift", False)
-            if sees_drift and has_drifted and found.status is CheckStatus.VIOLATED:  # one change is one violation
+            if sees_drift and has_drifted and found.status is CheckStatus.VIOLATED:
                 found = found.unjudged(DRIFT_SAYS_IT)
             yield found.result(name, feature=feature.constraints.name)
 

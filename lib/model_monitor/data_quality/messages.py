@@ -21,11 +21,12 @@ COLUMNS = (
 )
 REQUIREMENT_NOT_MET = "Value: {value} does not meet the constraint requirement! "  # the blank at the end is real
 COMPARATOR = (
-    "The {distance} between serving and training is {found:.6g} (up to six significant digits), above the threshold "
-    "{threshold:.6g}."
+    "The {distance} between {sides} is {found:.6g} (up to six significant digits), above the threshold {threshold:.6g}."
 )
 COMPARATOR_VALUE = " The feature value with maximum difference is: {value}"
-CONTROL_DATA_MISSING = "training data missing"
+CONTROL_DATA_MISSING = "{control} data missing"
+SIDES = {"training": "serving and training", "previous": "previous and current"}
+"""What TFDV calls both sides, by the one that is compared with. Source: D3.6."""
 NEGATIVE = "Non-negative requirement is not met. Observed minimum: {minimum}"  # ours: the service has no such check
 CHANGED = "{what} is not the baseline's. Observed: {observed}, in the baseline: {expected}"  # ours, of the guard
 
@@ -49,10 +50,21 @@ def drift_p_value(p_value: float, threshold: float) -> str:
     return DRIFT_P_VALUE.format(p_value=java_double(p_value), threshold=java_double(threshold))
 
 
-def comparator_high(distance: str, found: float, threshold: float, value: str | None = None) -> str:
+def control_data_missing(reference: str) -> str:
+    """What a comparator compares with has no such feature, in TFDV's words."""
+    return CONTROL_DATA_MISSING.format(control=_control(reference))
+
+
+def comparator_high(
+    distance: str, found: float, threshold: float, value: str | None = None, *, reference: str = "baseline"
+) -> str:
     """A comparator's distance is above its threshold, in TFDV's words. value: the text that differs most. Source: D3.6."""
-    text = COMPARATOR.format(distance=distance, found=found, threshold=threshold)
+    text = COMPARATOR.format(distance=distance, found=found, threshold=threshold, sides=SIDES[_control(reference)])
     return text if value is None else text + COMPARATOR_VALUE.format(value=value)
+
+
+def _control(reference: str) -> str:
+    return "training" if reference == "baseline" else "previous"
 
 
 def missing_columns(current: int, baseline: int) -> str:

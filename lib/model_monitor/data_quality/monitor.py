@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from model_monitor.data_quality.published import published_metrics
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.data_quality.suggestion import CALIBRATED_SETTINGS, suggest
 from model_monitor.data_quality.summary import summary_of
+from model_monitor.data_quality.variation import Variation, of_parts
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
 from model_monitor.documents.document import Document
@@ -28,7 +29,7 @@ from model_monitor.documents.violations import Violations
 from model_monitor.drift import Ties
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric
-from model_monitor.states import Profile, State
+from model_monitor.states import Profile, RowRuns, State
 from model_monitor.states.column_metrics import chosen
 from model_monitor.states.measures import Measures
 from model_monitor.states.metrics import FeatureMetrics, metrics_of
@@ -94,6 +95,13 @@ class DataQualityMonitor:
         """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
         return Measures(accept_exponents=self.accept_exponents, column_metrics=chosen(self.column_metrics))
 
+    def measures_of_baseline(self) -> Measures:
+        """The same, with runs of rows, which say how much data varies."""
+        return replace(self.measures(), keeps_runs=not self.as_service)
+
+    def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
+        return of_parts(profile, runs)
+
     def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
         return metrics_of(profile)
 
@@ -147,6 +155,8 @@ class DataQualityMonitor:
             exact_classes=self.as_service,
             suggested=known.suggested,
             before=known.profile,
+            references=known.references,
+            history=known.history,
         )
 
     def means(self, profile: Profile, known: QualityBaseline) -> dict[str, tuple[float, float]]:

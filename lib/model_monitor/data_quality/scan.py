@@ -42,10 +42,11 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         decode=lines.decoding if lines else None,
         metadata=LineMetadata(LINE, request_metadata) if dataset.carries_metadata else None,
         column_metrics=measures.column_metrics,
+        keeps_runs=measures.keeps_runs,
     )
     checked = (lambda: _check_results(checks, found, dataset)) if checks else None
     metrics = (lambda: _evaluated(found, dataset)) if is_of_spark(dataset.table) else None
-    return Scanned(found.profile, found.rows, metrics, checked, found.requests)
+    return Scanned(found.profile, found.rows, metrics, checked, found.requests, found.runs)
 
 
 def _evaluated(found: Scan, dataset: Dataset) -> dict[str, FeatureMetrics]:

@@ -77,6 +77,9 @@ class Rows(Enum):
     INDEPENDENT = "independent"
 
 
+REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"
+"""What a window is compared with."""
+
 ComparisonMethod = Annotated[str, Strict(), named_in(COMPARISON_METHODS), Expected.one_of(COMPARISON_METHODS)]
 """How two distributions of numbers are compared."""
 
@@ -92,8 +95,10 @@ class Comparator(Section):
     against: Annotated[
         str,
         Strict(),
-        named_in(("baseline",)),
-        Expected('"baseline", the one reference that a run has: previous, previous:K and seasonal:P need a history'),
+        Field(pattern=REFERENCE),
+        Expected(
+            '"baseline", "previous", "previous:8" (the 8 windows before) or "seasonal:24" (each 24th window before)'
+        ),
     ]
     distance: Annotated[str, Strict(), named_in(tuple(DISTANCES)), Expected.one_of(tuple(DISTANCES))]
     threshold: Threshold

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.document import Document
 from model_monitor.errors import BadInput
 from model_monitor.history.archive import from_parquet, path_of
+from model_monitor.history.parts import PARTS, parts_of
 from model_monitor.outputs.files import Run, current_run, run_before
 from model_monitor.runs.protocol import Monitor
 from model_monitor.states import State
@@ -109,7 +111,8 @@ def of_files(
     storage = storage_of(statistics_path, spark)
     statistics = _document(monitor.STATISTICS, storage, statistics_path)
     folder = statistics_path.rpartition("/")[0] or "."
-    return monitor.known(constraints, statistics, _state_below(folder, storage, monitor), suggested)
+    known = monitor.known(constraints, statistics, _state_below(folder, storage, monitor), suggested)
+    return _with_parts(known, run, spark) if run is not None else known
 
 
 def previous(output_path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY) -> Any:
@@ -134,7 +137,16 @@ def _of_published(path: str, run: Run, spark: SparkSession | None, monitor: Moni
         )
     edited = _edited(name, path, run, spark) if edits else None
     constraints = _document(monitor.CONSTRAINTS, storage_of(edited, spark), edited) if edited else suggested
-    return monitor.known(constraints, None, _state_below(run.folder, storage, monitor), suggested)
+    known = monitor.known(constraints, None, _state_below(run.folder, storage, monitor), suggested)
+    return _with_parts(known, run, spark)
+
+
+def _with_parts(known: Any, run: Run, spark: SparkSession | None) -> Any:
+    """The baseline with how its parts vary, if the run left that."""
+    if PARTS not in run.digests or not isinstance(known, QualityBaseline):
+        return known
+    path = join(run.folder, PARTS)
+    return known.with_parts(parts_of(storage_of(path, spark).read(path), path))
 
 
 def _suggested(run: Run, spark: SparkSession | None, monitor: Monitor) -> Document | None:

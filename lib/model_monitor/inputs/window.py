@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.documents.run_description import RunContext
+from model_monitor.documents.run_description import RunContext, moment
 from model_monitor.errors import BadConfiguration
-from model_monitor.records.windows import Window
+from model_monitor.records.windows import Window, hour_of_path
+from model_monitor.storage import join
 
 
 def window_of(config: JobConfig) -> Window | None:
@@ -23,6 +24,16 @@ def window_of(config: JobConfig) -> Window | None:
         missing = "start_time" if config.start_time is None else "end_time"
         raise BadConfiguration(f"{missing} is missing; a window has a start_time and an end_time, or neither of them")
     return Window(config.start_time, config.end_time)
+
+
+def window_told(config: JobConfig) -> tuple[str, datetime] | None:
+    """What tells the window from others, and when it ended: by its times, else by the hour folder of the output, which tells when
+    it began; None if nobody said.
+    """
+    given, hour = window_of(config), hour_of_path(join(config.output_path, ""))
+    if given is not None:
+        return f"{moment(given.start)}/{moment(given.end)}", given.end
+    return (moment(hour), hour) if hour is not None else None
 
 
 def context_of(config: JobConfig) -> RunContext:

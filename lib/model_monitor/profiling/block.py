@@ -29,6 +29,10 @@ class Block:
         self._pieces = pieces
         self._lists: dict[str, _Texts | _Numbers] = {}
 
+    @property
+    def rows(self) -> int:
+        return sum(piece.num_rows for piece in self._pieces)
+
     def cells(self, column: ColumnPlan) -> pa.Array:
         """The column's cells, null where one is missing."""
         if column.listed is None:

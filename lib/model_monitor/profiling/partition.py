@@ -29,6 +29,7 @@ from model_monitor.profiling.plan import (
     ColumnPlan,
     ScanPlan,
 )
+from model_monitor.profiling.row_runs import RowRunsGatherer
 from model_monitor.states import RequestsBuilder, RowCounts
 
 Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
@@ -52,12 +53,13 @@ def states_of_partition(
     """
     requests = RequestsBuilder()
     batches = (_rows_of_batch(batch, plan, decode, requests) for batch in batches)
-    gatherers: list[Gatherer] = [gatherer_of(column, plan) for column in plan.columns]
+    gatherers: list[tuple[int, Gatherer]] = [(column.position, gatherer_of(column, plan)) for column in plan.columns]
     rows = RowCounts.zero(reasons=plan.reasons, predicates=plan.predicates)
     partition: int | None = None
     for pieces in pieces_of_blocks(batches, rows_of_block(plan.columns)):
         if partition is None:
             partition = pieces[0].column(PARTITION)[0].as_py()
+            gatherers += [(column.position, RowRunsGatherer(column, plan, partition)) for column in plan.run_columns]
         kept = []
         for piece in pieces:
             of_piece, counted = _without_refused_rows(piece, plan)
@@ -66,7 +68,7 @@ def states_of_partition(
                 kept.append(of_piece)
         if kept:
             block = Block(kept)
-            for gatherer in gatherers:
+            for _, gatherer in gatherers:
                 gatherer.update(block)
     if partition is None:
         return
@@ -76,8 +78,8 @@ def states_of_partition(
     if plan.metadata is not None:
         state = requests.state()
         found.append(StateRow(FEATURE_OF_ROWS, state.KIND, partition, state.to_bytes()))
-    for column, gatherer in zip(plan.columns, gatherers, strict=True):
-        found += [StateRow(column.position, state.KIND, partition, state.to_bytes()) for state in gatherer.states()]
+    for position, gatherer in gatherers:
+        found += [StateRow(position, state.KIND, partition, state.to_bytes()) for state in gatherer.states()]
         if len(found) >= STATES_PER_BATCH:
             yield batch_of_states(found)
             found = []

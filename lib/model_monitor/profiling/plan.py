@@ -70,6 +70,7 @@ class ScanPlan:
     many boolean columns are counted. counts_cells: whether a column says how many cells a record has, to be counted by
     number. metadata: how to tell the requests behind the lines; None if nobody asks for them. counts_rows: whether the rows
     themselves are counted; another plan for the same rows does so else. column_metrics: names of those that are asked for.
+    keeps_runs: whether runs of rows are kept. all_columns: how many columns all plans for the rows have.
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -81,6 +82,14 @@ class ScanPlan:
     metadata: LineMetadata | None = None
     counts_rows: bool = True
     column_metrics: tuple[str, ...] = ()
+    keeps_runs: bool = False
+    all_columns: int = 1
+
+    @property
+    def run_columns(self) -> tuple[ColumnPlan, ...]:
+        """Those of whose rows runs are kept."""
+        of_values = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
+        return tuple(column for column in self.columns if self.keeps_runs and column.column_type in of_values)
 
     def without_rows(self) -> ScanPlan:
         """The same plan where another one counts what is to be counted of the rows."""

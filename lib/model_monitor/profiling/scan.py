@@ -21,7 +21,7 @@ from model_monitor.engine.protocol import Partitions, States
 from model_monitor.engine.state_rows import StateRow, added
 from model_monitor.profiling.partition import Decode, states_of_partition
 from model_monitor.profiling.plan import FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
-from model_monitor.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, State
+from model_monitor.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, RowRuns, State
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -49,13 +49,14 @@ class Scan:
     """What one pass found: the profile of the rows that were kept, and the counts of all rows.
 
     matches: rows for which each predicate was true, by its name. requests: those behind captured records; None if nothing is
-    known of them.
+    known of them. runs: of every feature, empty ones if none were kept.
     """
 
     profile: Profile
     rows: RowCounts
     matches: Mapping[str, int]
     requests: Requests | None = None
+    runs: Sequence[RowRuns] = ()
 
 
 def scan(
@@ -73,6 +74,7 @@ def scan(
     decode: Decode | None = None,
     metadata: LineMetadata | None = None,
     column_metrics: tuple[str, ...] = (),
+    keeps_runs: bool = False,
 ) -> Scan:
     """Profile the first `len(names)` columns of a frame, or lines, in one pass. Of Spark that is one job (two when the states
     are added on executors).
@@ -85,7 +87,8 @@ def scan(
     often, so it should be files that have their data column by column.
     decode: what makes the features, `reason` and `cells` of lines on the executors; None if they are columns of a frame. There
     are no predicates then. metadata: how to tell the requests behind captured lines, whose cells are counted.
-    column_metrics: names of the metrics of numeric columns to gather beside what is always gathered.
+    column_metrics: names of the metrics of numeric columns to gather beside what is always gathered. keeps_runs: whether runs of
+    neighbouring rows are kept.
     """
     started = time.monotonic()
     predicates = predicates or {}
@@ -98,6 +101,8 @@ def scan(
         counts_cells=cells is not None,
         metadata=metadata,
         column_metrics=column_metrics,
+        keeps_runs=keeps_runs,
+        all_columns=len(names),
     )
     if decode is None:
         columns_of, states = _typed(data, predicates, reason, cells)
@@ -117,13 +122,21 @@ def scan(
     assert isinstance(rows, RowCounts)
     assert isinstance(requests, (Requests, type(None)))
     columns = [column for each in plans for column in each.columns]
+    runs = [_taken(states.get(column.position, [])) for column in columns]
     features = tuple(
         FeatureProfile.of(name, column.column_type, sums.get(column.position, []))
         for name, column in zip(names, columns, strict=True)
     )
     log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", len(names), time.monotonic() - started)
     matches = dict(zip(predicates, rows.matches, strict=True))
-    return Scan(Profile(rows.kept, features), rows, matches, requests if requests and requests.count else None)
+    return Scan(Profile(rows.kept, features), rows, matches, requests if requests and requests.count else None, runs)
+
+
+def _taken(states: list[State]) -> RowRuns:
+    """The runs of rows, taken out of a feature's states: they are no part of its profile."""
+    runs = [state for state in states if isinstance(state, RowRuns)]
+    states[:] = [state for state in states if not isinstance(state, RowRuns)]
+    return runs[0] if runs else RowRuns()
 
 
 def decoded_columns(names: Sequence[str], counted: frozenset[str]) -> tuple[ColumnPlan, ...]:

@@ -5,12 +5,12 @@ Each kind has its record in its own package (`data_quality/kind.py`), and `kinds
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.runs.protocol import Monitor, StoredBaseline
-from model_monitor.states import Requests, RowCounts, State
+from model_monitor.states import Requests, RowCounts, RowRuns, State
 
 if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig
@@ -26,7 +26,7 @@ class Scanned:
 
     metrics: an engine's own metrics of the state, in the place of the monitor's; checks: the results of the user's checks.
     Both are asked for when the rows have turned out to be enough; None if there are none. requests: those behind captured
-    records; None if nothing is known of them.
+    records; None if nothing is known of them. runs: of neighbouring rows of every column, if they were asked for.
     """
 
     state: Any
@@ -34,6 +34,7 @@ class Scanned:
     metrics: Callable[[], Any] | None = None
     checks: Callable[[], SuiteResults] | None = None
     requests: Requests | None = None
+    runs: Sequence[RowRuns] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ package: a class that fits the protocol, and a `kind.py` with the record that sa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -16,7 +16,7 @@ from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table
-from model_monitor.states import State
+from model_monitor.states import RowRuns, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,25 @@ class Columned(Protocol):
     @property
     def exact_columns(self) -> bool:
         """Whether columns of other names go by position, and another number of columns leaves nothing judged."""
+
+
+@runtime_checkable
+class Varying(Protocol):
+    """A monitor that learns from a baseline's parts how much data varies."""
+
+    def measures_of_baseline(self) -> Any:
+        """What the scan of a baseline has to gather."""
+
+    def variation(self, state: Any, runs: Sequence[RowRuns], /) -> Any:
+        """How the data varies. runs: of its rows, of every feature."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A baseline of a monitor that learns from earlier windows."""
+
+    def raw_statistics(self, state: Any, /) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
+        """What a window leaves to later ones: reference, feature, and its raw statistics beside that."""
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext, RunDescription
 from model_monitor.history.archive import path_of, to_parquet
+from model_monitor.history.parts import parts_file
 from model_monitor.history.requests import request_files
 from model_monitor.outputs.files import Run, publish
 from model_monitor.outputs.report.files import report_files
@@ -63,6 +64,8 @@ class Baseline:
         Those behind captured records. None if nothing is known of them.
     context : RunContext
         The window, the model and the schedule, as far as somebody named them.
+    variation : object, optional
+        How the parts of the data vary. None if nobody looked.
 
     Examples
     --------
@@ -85,6 +88,7 @@ class Baseline:
     checks: SuiteResults | None = None
     requests: Requests | None = None
     context: RunContext = NOBODY_SAID
+    variation: Any = None
 
     @property
     def statistics(self) -> Any:
@@ -139,6 +143,8 @@ class Baseline:
         files |= summary_file(self.monitor.summary(self.state, self.metrics, None))
         if isinstance(self.monitor, Filing):
             files |= self.monitor.files(self.metrics)
+        if self.variation is not None:
+            files |= parts_file(self.variation)
         if self.checks is not None:
             files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
         if self.requests is not None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.documents.check_results import CheckResult, Hint
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
@@ -35,7 +35,7 @@ from model_monitor.records.windows import Window
 from model_monitor.runs.kind import Scanned
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.nan_texts import warn_of_nan_texts
-from model_monitor.runs.protocol import Budgeting, Columned, Hinting, Layout, Meaning, Monitor, StoredBaseline
+from model_monitor.runs.protocol import Budgeting, Columned, Hinting, Layout, Meaning, Monitor, StoredBaseline, Varying
 from model_monitor.runs.results import Baseline, Findings
 from model_monitor.states import Profile
 
@@ -124,7 +124,7 @@ def run_baseline(
 
     def run(session: SparkSession | None, engine: str) -> Baseline:
         with _opened(data, dataset_format, None, window, session, engine) as dataset:
-            baseline = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told)
+            baseline = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told, is_baseline=True)
             _hinted(monitor, baseline, dataset, None)
             return baseline
 
@@ -236,8 +236,9 @@ def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
 
 def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:
     """What the monitor knows of a baseline that was just made: its constraints are as they were suggested."""
-    known: StoredBaseline = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
-    return known
+    known: Any = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    found: StoredBaseline = known.with_parts(baseline.variation) if baseline.variation is not None else known
+    return found
 
 
 def _log_matching(ledger: Ledger) -> None:
@@ -270,10 +271,13 @@ def _profiled(
     max_quarantined_share: float,
     output_path: str | None,
     context: RunContext,
+    *,
+    is_baseline: bool = False,
 ) -> Baseline:
     """What a data set is like."""
+    measures = monitor.measures_of_baseline() if is_baseline and isinstance(monitor, Varying) else monitor.measures()
     plan = _planned(checks, dataset) if isinstance(checks, str) else checks
-    found, ledger = _read(dataset, monitor, plan, max_quarantined_share, output_path)
+    found, ledger = _read(dataset, monitor, measures, plan, max_quarantined_share, output_path)
     if dataset.is_frame and isinstance(found.state, Profile):
         warn_of_nan_texts(found.state)
     return _described(monitor, found, ledger, context)
@@ -288,19 +292,20 @@ def _planned(checks: str, dataset: Dataset) -> CheckPlan:
 def _read(
     dataset: Dataset,
     monitor: Monitor,
+    measures: Any,
     checks: CheckPlan | None,
     max_quarantined_share: float,
     output_path: str | None,
 ) -> tuple[Scanned, Ledger]:
     """The scan of a data set and the account of its records, of which there are enough."""
     with damaged_files_named(dataset.engine, dataset.files):
-        found = kind_of(monitor).scan(monitor.measures(), dataset, checks)
+        found = kind_of(monitor).scan(measures, dataset, checks)
     columns = dataset.column_count(found.rows)
     reread = dataset.with_column_count(columns)
     if reread is not dataset:
         without = ", without the Deequ checks" if checks else ""
         log.warning("most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without)
-        return _read(reread, monitor, None, max_quarantined_share, output_path)
+        return _read(reread, monitor, measures, None, max_quarantined_share, output_path)
     dataset.require_one_layout(found.rows)
     ledger = dataset.ledger(found.rows)
     quarantine = _put_aside(dataset, ledger, output_path) if output_path else None
@@ -317,7 +322,9 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunCon
     metrics = found.metrics() if found.metrics else monitor.metrics(found.state)
     documents = monitor.documents(found.state, metrics)
     checks = found.checks() if found.checks else None
-    return Baseline(monitor, documents, found.state, metrics, ledger, checks, found.requests, context)
+    varying = isinstance(monitor, Varying) and any(each.runs for each in found.runs)
+    variation = monitor.variation(found.state, found.runs) if varying and isinstance(monitor, Varying) else None
+    return Baseline(monitor, documents, found.state, metrics, ledger, checks, found.requests, context, variation)
 
 
 def _hinted(monitor: Monitor, current: Baseline, dataset: Dataset, known: StoredBaseline | None) -> tuple[Hint, ...]:

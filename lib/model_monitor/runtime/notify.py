@@ -32,7 +32,7 @@ from model_monitor.history.alerts import (
     write_alerts,
 )
 from model_monitor.history.traffic import traffic_status, usual_records
-from model_monitor.inputs.window import window_of
+from model_monitor.inputs.window import window_of, window_told
 from model_monitor.outputs.files import Run
 from model_monitor.outputs.notices.delivery import deliver
 from model_monitor.outputs.notices.environment import Environment
@@ -48,7 +48,6 @@ from model_monitor.outputs.notices.reports import (
     worst_results,
 )
 from model_monitor.outputs.printable import printable
-from model_monitor.records.windows import hour_of_path
 from model_monitor.runs.kinds import kind_for
 from model_monitor.runs.results import CHECKS, Findings
 from model_monitor.runtime.failures import failure_of
@@ -139,14 +138,7 @@ def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: Alert
 
 def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
     """The window as the history of alerts has it: by its times, else by the hour folder of the output, else by the run."""
-    hour = hour_of_path(join(config.output_path, CHECKS))
-    given = window_of(config)
-    if given is not None:
-        name, time = f"{moment(given.start)}/{moment(given.end)}", given.end
-    elif hour is not None:
-        name, time = f"{moment(hour)}", hour
-    else:
-        name, time = f"run {run.run_id}", now
+    name, time = window_told(config) or (f"run {run.run_id}", now)
     return MonitoredWindow(
         window=name,
         time=moment(time),

@@ -27,6 +27,7 @@ from model_monitor.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes,
 from model_monitor.states.profile import ColumnType, FeatureProfile, Profile
 from model_monitor.states.regression import RegressionSums
 from model_monitor.states.requests import Requests, RequestsBuilder
+from model_monitor.states.row_runs import RowRuns, Run
 from model_monitor.states.rows import RowCounts
 from model_monitor.states.scores import ScoreCounts, ScoreCountsBuilder
 from model_monitor.states.state import State
@@ -57,6 +58,8 @@ __all__ = [
     "FrequenciesBuilder",
     "VectorCounts",
     "RowCounts",
+    "RowRuns",
+    "Run",
     "Requests",
     "RequestsBuilder",
     "Outcomes",

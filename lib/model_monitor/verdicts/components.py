@@ -137,15 +137,15 @@ class _Cells:
     def chi_square(self) -> Component:
         """The test of equal shares of all cells, small ones joined, with a guard for those that are still rare."""
         samples, gaps = self.samples, self.gaps()
-        groups = _joined(self.totals, LEAST_EXPECTED * (samples.n + samples.m) / samples.smaller)
+        groups = joined(self.totals, LEAST_EXPECTED * (samples.n + samples.m) / samples.smaller)
         totals = np.bincount(groups, self.totals)
-        joined = np.bincount(groups, gaps)
+        moved = np.bincount(groups, gaps)
         freedom = len(totals) - 1
         if not freedom:
             return Component("chi2", 1.0, 0.0)
-        statistic = float(samples.effective * ((joined**2) / (totals / totals.sum())).sum())
+        statistic = float(samples.effective * ((moved**2) / (totals / totals.sum())).sum())
         by_chance = 0.4 * math.sqrt(freedom / samples.effective)
-        effect = float(np.abs(joined).sum()) / 2 - by_chance
+        effect = float(np.abs(moved).sum()) / 2 - by_chance
         if effect < LEAST_EFFECT:
             return Component("chi2", 1.0, max(effect, 0.0))
         p = chi_square_above(statistic, freedom)
@@ -230,7 +230,7 @@ def _ends(side: NumericDistribution, values: Counts) -> tuple[float, float]:
     )
 
 
-def _joined(totals: Counts, least: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def joined(totals: Counts, least: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """The number of each cell's group: cells from the smallest up, together until they have `least`."""
     groups = np.zeros(len(totals), dtype=np.int64)
     group, held = 0, 0.0

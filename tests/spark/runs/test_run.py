@@ -79,7 +79,7 @@ def test_a_baseline_is_written_and_read_again(churn, tmp_path):
     assert json.loads((tmp_path / "ledger.json").read_text())["records"]["kept"] == 4_000
     assert set(run.digests) == {
         *("statistics.json", "constraints.json", "ledger.json", "run.json", "report.html", "states/profile.parquet"),
-        "summary.parquet",
+        *("summary.parquet", "parts.parquet"),
     }
 
 

@@ -42,6 +42,8 @@ from model_monitor.states import (
     Requests,
     RequestsBuilder,
     RowCounts,
+    RowRuns,
+    Run,
     ScoreCounts,
     State,
     VectorCounts,
@@ -165,6 +167,12 @@ def feature_of(rows: np.ndarray, name: str = "Day Mins") -> FeatureProfile:
     return FeatureProfile.of(name, ColumnType.TEXT, states)
 
 
+def row_runs_of(rows: np.ndarray) -> RowRuns:
+    """Each value is a run, whose lot is itself; a sum keeps those with the smallest lots."""
+    runs = (RowRuns((Run(value, 1, np.float64(value).tobytes(), b""),)) for value in finite(rows).tolist())
+    return sum(runs, RowRuns())
+
+
 def column_metric_of(name: str, rows: np.ndarray) -> State:
     builder = ColumnMetricBuilder(name)
     builder.update(finite(rows))
@@ -193,6 +201,7 @@ CASES = {
     "data_types": Case(data_types_of, DataTypeCounts()),
     "vectors": Case(vectors_of, VectorCounts()),
     "rows": Case(rows_of, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
+    "row_runs": Case(row_runs_of, RowRuns()),
     "requests": Case(requests_of, Requests()),
     "confusion": Case(confusion_of, ConfusionCounts(), ConfusionCounts(limit=10)),
     "scores": Case(scores_of, ScoreCounts(), ScoreCounts(limit=10)),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
 from model_monitor.data_quality.drift_verdict import verdict
+from model_monitor.data_quality.variation import BASELINE
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.statistics import InferredType
 from model_monitor.drift import Comparison as DriftComparison
@@ -46,8 +49,16 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     settings, calibration = feature.settings, feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
     found = judged(compared_by(baseline, current, *methods, feature.ties), threshold, baseline, current)
-    column = calibration.columns.get(feature.constraints.name) if calibration is not None else None
-    return verdict(found, threshold, column, calibration) if calibration is not None and column is not None else found
+    if calibration is None:
+        return found
+    column = calibration.columns.get((feature.against or BASELINE, feature.constraints.name))
+    return verdict(found, threshold, column, calibration) if column is not None else found
+
+
+def against(feature: FeatureComparison, reference: str) -> Finding:
+    """The same check against another reference of the feature."""
+    other = replace(feature, baseline=feature.references[reference], against=reference)
+    return replace(baseline_drift(other, threshold_of(other) or 0.0), against=reference)
 
 
 def judged(

@@ -1,0 +1,241 @@
+"""How much a column varies from window to window, learnt from healthy ones; p-values that allow for it. Pure.
+
+Rows depend on each other and windows wobble, so that p-values of independent rows alarm in every window. Each earlier window
+leaves the raw statistics of its tests, a few numbers; those of a window are held against them. A window that is part of the
+reference is compared with the others.
+
+Source: D4.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_monitor.drift.distributions import Counts, Values
+from model_monitor.drift.special_functions import kolmogorov_above, normal_quantile
+from model_monitor.verdicts.components import CUTS, LEAST_EFFECT, LEAST_EXPECTED, Component, joined
+
+Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
+Raw: TypeAlias = Mapping[str, Values]
+"""Raw statistics by name, each of shape (windows,); NaN where there is none."""
+
+FEWEST_WINDOWS = 8
+"""So many earlier windows say how much a column varies. Source: D4.2."""
+
+FIELDS = (
+    *("rows", "effective", "missing", "ks", "location", "spread", "beyond", "far"),
+    *("chi2", "freedom", "cell", "cells", "unseen"),
+)
+"""rows: of a window. effective: n m / (n + m). missing, ks, location, spread, cell: normal scores, of cell the largest of so many
+cells. beyond, far: shares outside the reference's range, and further than half its width. chi2, freedom: of the chi-square test.
+unseen: the share of categories that the reference has not.
+"""
+
+_NODES = np.logspace(-2, 3, 81)
+_SHARE_OF_LARGEST = 0.28
+"""The square of the largest of K normal scores is on average that of the quantile above which 0.28 / K lie. Source: D4.2."""
+
+
+def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: float) -> Raw:
+    """missing, rows: of each window."""
+    windows = np.column_stack((missing, rows - missing))
+    return {"missing": _scores(np.array([total_missing, total_rows - total_missing]), windows)[:, 0]}
+
+
+def of_numbers(values: Values, totals: Counts, windows: Windows) -> Raw:
+    """values: distinct, ascending. totals: how often each of them is in all windows and their reference."""
+    sizes, others, effective = _sizes(totals, windows)
+    total, ranks = totals.sum(), np.cumsum(totals)
+    upto = np.cumsum(windows, axis=1)
+    gaps = np.abs(upto / sizes - (ranks - upto) / others).max(axis=1)
+    root = np.sqrt(effective)
+    scores = (ranks - totals / 2) / total
+    places = np.unique(np.searchsorted(ranks, np.array(CUTS) * total, side="left"))
+    cut = _cut(ranks[None, :], places)[0]
+    filled = cut > 0
+    return {
+        "rows": sizes[:, 0],
+        "effective": effective,
+        "ks": np.array([_ks_score(float(number)) for number in (root + 0.12 + 0.11 / root) * gaps]),
+        "location": _mean_score(scores, totals, windows),
+        "spread": _mean_score((scores - 0.5) ** 2, totals, windows),
+        **_outside(values, totals, windows),
+        **_of_cells(cut[filled], _cut(upto, places)[:, filled]),
+    }
+
+
+def of_categories(totals: Counts, windows: Windows) -> Raw:
+    """totals: of each category in all windows and their reference."""
+    sizes, _, effective = _sizes(totals, windows)
+    new = np.where(totals - windows <= 0, windows, 0).sum(axis=1) / sizes[:, 0]
+    return {"rows": sizes[:, 0], "effective": effective, "unseen": new, **_of_cells(totals, windows)}
+
+
+def allowed_for(component: Component, now: Mapping[str, float], past: Raw) -> Component:
+    """The component with the p-value that it has if the window varies as the past ones did. now: its own raw statistics."""
+    name = component.name
+    if component.p >= 1:
+        return component
+    if name == "range":
+        p = _of_range(now, past)
+    elif name == "chi2":
+        p = _of_chi_square(now, past)
+    else:
+        tests = now["cells"] if name == "cell" and now["cells"] > 2 else 1
+        factor = phi(name, now, past)
+        p = tests * _student_above(now[name] / math.sqrt(factor), len(past[name]) - 1) * 2 if factor > 1 else 0.0
+    return replace(component, p=min(1.0, max(component.p, p)))
+
+
+def unseen(now: Mapping[str, float], past: Raw, share: float) -> Component:
+    """The test of categories that the reference has not: without it a wobbling share of one hides a new one.
+
+    share: the window's share of all values.
+    """
+    found = now["unseen"]
+    if found < LEAST_EFFECT:
+        return Component("unseen", 1.0, found)
+    by_chance = share ** (found * now["rows"])
+    return Component("unseen", max(by_chance, _lomax(found, past["unseen"], now["rows"])), found)
+
+
+def phi(name: str, now: Mapping[str, float], past: Raw) -> float:
+    """By how much a score's variance is larger than that of independent rows; 1 or more.
+
+    A variance that belongs to windows grows with their rows, one that belongs to groups of rows does not: whichever is larger
+    counts.
+    """
+    expected: Values = np.ones(len(past[name]))
+    if name == "cell":
+        expected = np.array([_largest_squared(cells) for cells in past["cells"].tolist()])
+    return 1 + max(0.0, float(np.mean((past[name] ** 2 - expected) * _growth(now, past))))
+
+
+def between_share(parts: list[Values]) -> float:
+    """What share of a column's variance lies between parts in row order, beyond what groups of rows within them explain.
+
+    parts: of each its values in their order, ranks or 0 and 1. The halves of a part tell what groups of rows do.
+    """
+    halves = [(part[: len(part) // 2], part[len(part) // 2 :]) for part in parts if len(part) >= 2]
+    if len(halves) < 2:
+        return 0.0
+    means = np.array([(first.mean() + second.mean()) / 2 for first, second in halves])
+    within = np.mean([(first.mean() - second.mean()) ** 2 / 4 for first, second in halves])
+    variance = np.concatenate(parts).var()
+    return float(max(0.0, means.var(ddof=1) - within) / variance) if variance else 0.0
+
+
+def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:
+    sizes = windows.sum(axis=1, keepdims=True)
+    others = totals.sum() - sizes
+    return sizes, others, (sizes * others / totals.sum())[:, 0]
+
+
+def _cut(upto: Windows, places: NDArray[np.int64]) -> Windows:
+    """Counts between the values at these places; each of these is a cell of its own. upto: counts up to each value."""
+    padded = np.concatenate((np.zeros((len(upto), 1)), upto), axis=1)
+    edges = np.stack((padded[:, places], padded[:, places + 1]), axis=2).reshape(len(upto), -1)
+    return np.diff(edges, prepend=0, append=padded[:, -1:], axis=1)
+
+
+def _ks_score(reached: float) -> float:
+    return 2 * reached - 0.2 if reached > 5 else -normal_quantile(max(kolmogorov_above(reached), 1e-300) / 2)
+
+
+def _mean_score(scores: Values, totals: Counts, windows: Windows) -> Values:
+    sizes, others, _ = _sizes(totals, windows)
+    total = totals.sum()
+    differences = windows @ scores / sizes[:, 0] - (totals - windows) @ scores / others[:, 0]
+    variance = float(totals @ (scores - totals @ scores / total) ** 2) / max(total - 1, 1)
+    found: Values = (
+        np.abs(differences) / np.sqrt(variance * (1 / sizes + 1 / others)[:, 0]) if variance else differences * 0
+    )
+    return found
+
+
+def _outside(values: Values, totals: Counts, windows: Windows) -> dict[str, Values]:
+    """The shares beyond the range of the others, and further out than half its width."""
+    found = []
+    for window in windows:
+        theirs = values[totals - window > 0]
+        low, high = (theirs[0], theirs[-1]) if len(theirs) else (math.inf, -math.inf)
+        half = (high - low) / 2 if math.isfinite(high - low) else 0.0
+        shares = [max(window[values > high + by].sum(), window[values < low - by].sum()) for by in (0, half)]
+        found.append(np.array(shares) / window.sum())
+    return {"beyond": np.array(found)[:, 0], "far": np.array(found)[:, 1]}
+
+
+def _of_cells(totals: Counts, windows: Windows) -> dict[str, Values]:
+    sizes, others, effective = _sizes(totals, windows)
+    gaps = windows / sizes - (totals - windows) / others
+    smaller = float(np.minimum(sizes, others).min())
+    groups = joined(totals, LEAST_EXPECTED * totals.sum() / smaller)
+    shares = np.bincount(groups, totals) / totals.sum()
+    together = np.zeros((len(windows), len(shares)))
+    np.add.at(together.T, groups, gaps.T)
+    cells = np.full(len(windows), float(len(totals)))
+    return {
+        "chi2": effective * (together**2 / shares).sum(axis=1),
+        "freedom": np.full(len(windows), float(len(shares) - 1)),
+        "cell": _scores(totals, windows).max(axis=1),
+        "cells": cells,
+    }
+
+
+def _scores(totals: Counts, windows: Windows) -> Windows:
+    """How unusual each count is, about as a normal number is. Source: Freeman and Tukey 1950."""
+    share = windows.sum(axis=1, keepdims=True) / totals.sum()
+    expected = totals * share
+    moved = np.sqrt(windows) + np.sqrt(windows + 1) - np.sqrt(4 * expected + 1)
+    narrower = np.sqrt(np.maximum((1 - share) * (1 - totals / totals.sum()), 1e-9))
+    scores: Windows = np.where(totals > 0, np.abs(moved) / narrower, 0.0)
+    scores[:, totals >= totals.sum()] = 0.0
+    return scores
+
+
+def _growth(now: Mapping[str, float], past: Raw) -> Values:
+    growth: Values = np.maximum(1.0, now["effective"] / past["effective"])
+    return growth
+
+
+def _largest_squared(cells: float) -> float:
+    return 1.0 if cells <= 2 else normal_quantile(_SHARE_OF_LARGEST / cells) ** 2
+
+
+def _student_above(value: float, freedom: int) -> float:
+    from scipy.special import stdtr
+
+    return float(stdtr(freedom, -value))
+
+
+def _of_range(now: Mapping[str, float], past: Raw) -> float:
+    windows = len(past["beyond"])
+    rank = (1 + int((past["beyond"] >= now["beyond"]).sum())) / (windows + 1)
+    return min(rank, _lomax(now["far"], past["far"], now["rows"])) if now["far"] else rank
+
+
+def _lomax(found: float, past: Values, rows: float) -> float:
+    return float((1 + found / (past.sum() + 1 / rows)) ** -len(past))
+
+
+def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
+    """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
+    from scipy.special import gammaln, ndtr
+
+    statistic, freedom = now["chi2"], now["freedom"]
+    noncentral = max(0.0, float(np.mean((past["chi2"] - past["freedom"]) * _growth(now, past))))
+    if not noncentral or not freedom:
+        return 0.0
+    n = len(past["chi2"]) - 1
+    logs = gammaln((n + 1) / 2) - gammaln(n / 2) - np.log(n * np.pi) / 2 - (n + 1) / 2 * np.log1p(_NODES**2 / n)
+    weights = 2 * np.exp(logs) * np.gradient(_NODES)
+    shift = noncentral * _NODES**2
+    width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)
+    tails = ndtr((1 - width - np.cbrt(statistic / (freedom + shift))) / np.sqrt(width))
+    return min(1.0, float(weights @ tails))

@@ -1,0 +1,147 @@
+"""history.parquet and parts.parquet: what windows leave, which windows a reference names, and what damage does."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.unit.data_quality.comparisons import number_feature, profile_of
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.data_quality.variation import STATISTICS, Variation
+from model_monitor.errors import BadState
+from model_monitor.history.parts import PARTS, parts_file, parts_of
+from model_monitor.history.variation import HISTORY, MOST_WINDOWS, Entry, read_history, write_history
+from model_monitor.outputs.files import publish
+from model_monitor.reading.ledger import Ledger
+from model_monitor.runs.results import Baseline
+
+RAW = dict.fromkeys(STATISTICS, 1.5)
+
+
+def entry(hour, *, baseline="b", alarmed=False):
+    day, rest = divmod(hour, 24)
+    time = f"2026-03-{day + 1:02}T{rest:02}:00:00Z"
+    return Entry(time, time, f"{hour:04}", f"x/_runs/{hour:04}", baseline, alarmed)
+
+
+def history_of(tmp_path, *entries):
+    history = read_history(str(tmp_path / "2026/03/01/00"))
+    for each in entries:
+        history = history.with_window(each, [("baseline", "age", RAW | {"rows": float(each.run_id)})])
+    return history
+
+
+def rows(past):
+    return past["age"]["rows"].tolist() if past else []
+
+
+def test_a_window_is_what_its_last_run_said(tmp_path):
+    history = history_of(tmp_path, entry(1), entry(2), Entry(**{**vars_of(entry(1)), "run_id": "0009"}))
+
+    write_history(history)
+    again = read_history(str(tmp_path / "2026/03/01/07"))
+
+    assert (tmp_path / HISTORY).is_file()
+    assert sorted(rows(again.past("baseline"))) == [2.0, 9.0]
+    assert [each.run_id for each in again.entries()] == ["0009", "0002"]
+
+
+def vars_of(each):
+    return {name: getattr(each, name) for name in Entry.__dataclass_fields__}
+
+
+def test_only_windows_without_an_alarm_count_until_somebody_accepts_one(tmp_path):
+    history = history_of(tmp_path, entry(1), entry(2, alarmed=True))
+
+    assert rows(history.past("baseline")) == [1.0]
+    assert sorted(rows(history.accepted(entry(2).window).past("baseline"))) == [1.0, 2.0]
+
+
+def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):
+    history = history_of(tmp_path, entry(1), entry(2, baseline="other"), entry(5))
+
+    assert rows(history.before(entry(5).time).past("baseline", "b")) == [1.0]
+    assert rows(history.past("previous:8")) == []
+
+
+def test_it_keeps_the_last_windows(tmp_path):
+    history = history_of(tmp_path, *(entry(hour) for hour in range(MOST_WINDOWS + 3)))
+
+    assert len(history.entries()) == MOST_WINDOWS
+    assert history.entries()[0].run_id == "0003"
+
+
+def published(tmp_path, hour, value):
+    state, monitor = profile_of(number_feature("age", [value])), DataQualityMonitor()
+    metrics = monitor.metrics(state)
+    folder = f"2026/03/{hour // 24 + 1:02}/{hour % 24:02}"
+    baseline = Baseline(monitor, monitor.documents(state, metrics), state, metrics, Ledger((), read=1, kept=1))
+    run = publish(baseline.files(), str(tmp_path / folder))
+    return Entry(entry(hour).time, entry(hour).window, run.run_id, f"{folder}/_runs/{run.run_id}")
+
+
+@pytest.fixture(scope="module")
+def hours(tmp_path_factory):
+    """Thirty hours, each with its number as its one value."""
+    tmp_path = tmp_path_factory.mktemp("hours")
+    history = read_history(str(tmp_path / "2026/03/01/00"))
+    for hour in range(30):
+        history = history.with_window(published(tmp_path, hour, float(hour)), [("baseline", "age", RAW)])
+    return history
+
+
+@pytest.mark.parametrize(
+    ("reference", "now", "values"),
+    [
+        ("previous", 30, [29]),
+        ("previous:3", 30, [27, 28, 29]),
+        ("previous:3", 5, [2, 3, 4]),
+        ("previous:8", 5, None),
+        ("seasonal:10", 30, [0, 10, 20]),
+        ("seasonal:24", 30, [6]),
+        ("seasonal:24", 20, None),
+    ],
+)
+def test_a_reference_is_the_sum_of_the_windows_that_it_names(hours, reference, now, values):
+    found = hours.profile(reference, entry(now).time)
+
+    kept = None if found is None else sorted(found.feature("age").kll.levels[0].tolist())
+    assert kept == values
+
+
+def test_a_window_whose_states_are_gone_leaves_no_reference(hours, tmp_path):
+    some = replace(hours, folder=str(tmp_path / "some"))
+    shutil.copytree(hours.folder, some.folder)
+    shutil.rmtree(tmp_path / "some/2026/03/02/04")
+
+    assert some.profile("previous:2", entry(30).time) is None
+
+
+def test_a_damaged_history_begins_anew_and_says_so(tmp_path, caplog):
+    write_history(history_of(tmp_path, entry(1)))
+    (tmp_path / HISTORY).write_bytes(b"PAR1 and no more")
+
+    assert read_history(str(tmp_path / "2026/03/01/00")).entries() == []
+    assert "the history of windows begins anew" in caplog.text
+
+
+def test_parts_are_read_as_they_were_written():
+    random = np.random.default_rng(1)
+    past = {name: {field: random.random(9).astype(np.float32) for field in STATISTICS} for name in ("b", "a")}
+
+    [(name, content)] = parts_file(Variation(past, {"s": "sorted"})).items()
+    found = parts_of(content, "here")
+
+    assert (name, found.unfit) == (PARTS, {"s": "sorted"})
+    for feature, raw in past.items():
+        for field in STATISTICS:
+            np.testing.assert_array_equal(found.past[feature][field], raw[field])
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"{}"])
+def test_damaged_parts_are_a_sentence(content):
+    with pytest.raises(BadState, match="here: is no such file of ours"):
+        parts_of(content, "here")

@@ -1,0 +1,77 @@
+"""Runs of rows: neighbours, spread over partitions, the same rows of every column, and none of a monitoring run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from model_monitor.engine.protocol import PARTITION
+from model_monitor.profiling.partition import states_of_partition
+from model_monitor.profiling.plan import VALUE, ColumnPlan, ScanPlan
+from model_monitor.states import ColumnType, RowRuns, decode
+
+NUMBERS = ColumnPlan(0, ColumnType.INTEGRAL, hashed_by_spark=False)
+TEXTS = ColumnPlan(1, ColumnType.TEXT, hashed_by_spark=False)
+
+
+def runs_of(rows, partition=0, *, columns=(NUMBERS, TEXTS), keeps_runs=True, texts=str):
+    """The runs of a partition whose cells are the numbers of its rows. texts: what the text column has of each."""
+    plan = ScanPlan(columns, 10, keeps_runs=keeps_runs, all_columns=len(columns))
+    cells = [np.full(len(rows), partition, np.int32), np.array(rows, dtype=np.int64), pa.array(list(map(texts, rows)))]
+    batch = pa.RecordBatch.from_arrays([pa.array(each) for each in cells], names=[PARTITION, f"{VALUE}0", f"{VALUE}1"])
+    found = [row for out in states_of_partition(plan, None, [batch]) for row in out.to_pylist()]
+    return {row["feature"]: decode(row["state"]) for row in found if row["kind"] == RowRuns.KIND}
+
+
+def numbers(state, *, numeric=True):
+    return [run.values(numeric=numeric).astype(int).tolist() for run in state.runs]
+
+
+def test_runs_are_neighbours_and_the_same_rows_of_every_column():
+    found = runs_of(range(1000))
+
+    runs = numbers(found[0])
+    assert (len(runs), {len(run) for run in runs}) == (32, {31})
+    assert all(run == list(range(run[0], run[0] + 31)) for run in runs)
+    assert numbers(found[1]) == runs
+
+
+@pytest.mark.parametrize(("rows", "runs"), [(7, 0), (8, 1), (64, 8), (100, 12), (255, 31), (256, 32)])
+def test_a_run_has_eight_rows_at_least(rows, runs):
+    assert len(runs_of(range(rows))[0].runs) == runs
+
+
+def test_partitions_have_their_parts_of_the_sum():
+    states = [runs_of(range(1000 * number, 1000 * number + 1000), number)[0] for number in range(5)]
+    total = sum(states, RowRuns())
+
+    by_partition = np.bincount([run[0] // 1000 for run in numbers(total)])
+    assert len(total.runs) == 32
+    assert by_partition.tolist() == [7, 7, 7, 7, 4]  # the last one has four only
+    assert sum(reversed(states), RowRuns()) == total
+
+
+def test_of_many_partitions_few_send_runs():
+    kept = [len(runs_of(range(100), number)[0].runs) for number in range(0, 2000, 7)]
+
+    assert 0 < sum(kept[10:]) < 60
+
+
+def test_texts_that_are_no_numbers_are_told_apart_by_hashes():
+    found = runs_of(range(800), texts=lambda row: "abc"[row % 3])[1]
+
+    assert numbers(found) == [[]] * 32
+    assert {len(set(run.values(numeric=False).tolist())) for run in found.runs} == {3}
+
+
+def test_missing_cells_are_rows_without_a_value():
+    found = runs_of(range(800), texts=lambda row: None if row % 5 == 0 else "1.5")[1]
+
+    assert {(run.rows, len(run.values(numeric=True))) for run in found.runs} == {(25, 20)}
+
+
+def test_nobody_else_keeps_runs():
+    assert runs_of(range(1000), keeps_runs=False) == {}
+    vector = ColumnPlan(0, ColumnType.NESTED, hashed_by_spark=False)
+    assert ScanPlan((vector,), 10, keeps_runs=True).run_columns == ()

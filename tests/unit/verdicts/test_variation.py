@@ -1,0 +1,139 @@
+"""What is learnt from windows: rows that belong together and windows that wobble raise no alarm, a real change does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from model_monitor.drift import NumericDistribution
+from model_monitor.verdicts.components import Component, of_numbers
+from model_monitor.verdicts.multiplicity import combined
+from model_monitor.verdicts.variation import allowed_for, between_share, of_categories, phi, unseen
+from model_monitor.verdicts.variation import of_missing as raw_of_missing
+from model_monitor.verdicts.variation import of_numbers as raw_of_numbers
+
+LEVEL = 1 / 720
+
+
+def raw(reference, windows):
+    """The raw statistics of windows beside one reference."""
+    values, places = np.unique(np.concatenate([reference, *windows]), return_inverse=True)
+    ends = np.cumsum([len(reference), *map(len, windows)])
+    counts = [np.bincount(part, minlength=len(values)).astype(float) for part in np.split(places, ends[:-1])]
+    found = [raw_of_numbers(values, counts[0] + window, window[None, :]) for window in counts[1:]]
+    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+
+def p_beside(reference, window, past):
+    now = {name: float(each[0]) for name, each in raw(reference, [window]).items()}
+    sides = [NumericDistribution((np.sort(side),)) for side in (reference, window)]
+    return combined(allowed_for(component, now, past) for component in of_numbers(*sides))
+
+
+def sessions(random, rows):
+    return np.repeat(random.standard_normal(rows), random.integers(1, 41, rows))[:rows]
+
+
+def independent(random, rows):
+    return random.standard_normal(rows)
+
+
+def wobbling(random, rows):
+    return random.standard_normal(rows) + random.normal(0, 0.08)
+
+
+@pytest.mark.parametrize("law", [sessions, independent, wobbling])
+def test_healthy_windows_of_any_size_are_silent(law):
+    random = np.random.default_rng(7)
+    alarms = 0
+    for _ in range(3):
+        reference = np.concatenate([law(random, 250) for _ in range(16)])
+        past = raw(reference, [law(random, 250) for _ in range(16)])
+        alarms += sum(p_beside(reference, law(random, rows), past) <= LEVEL for rows in (150, 1000) for _ in range(6))
+
+    assert alarms <= 1  # of 36 windows, each with a chance of 1/720
+
+
+def test_bare_p_values_of_sessions_alarm_in_every_window():
+    random = np.random.default_rng(7)
+    sides = [NumericDistribution((np.sort(sessions(random, rows)),)) for rows in (20_000, 1000)]
+
+    assert combined(of_numbers(*sides)) <= LEVEL
+
+
+@pytest.mark.parametrize(("law", "shift"), [(independent, 0.3), (wobbling, 0.8)])
+def test_a_change_that_no_earlier_window_had_is_found(law, shift):
+    random = np.random.default_rng(8)
+    reference = np.concatenate([law(random, 500) for _ in range(16)])
+    past = raw(reference, [law(random, 500) for _ in range(16)])
+
+    found = [p_beside(reference, law(random, 1000) + shift, past) <= LEVEL / 20 for _ in range(10)]
+
+    assert sum(found) >= 9
+
+
+def test_the_spread_of_scores_is_that_of_the_windows():
+    past = {"location": np.array([2.0, -2.0] * 8), "effective": np.full(16, 100.0)}
+
+    assert phi("location", {"effective": 100.0}, past) == pytest.approx(4.0)
+    assert phi("location", {"effective": 300.0}, past) == pytest.approx(1 + 3 * 3.0)  # of windows, if it is
+    assert phi("location", {"effective": 10.0}, past) == pytest.approx(4.0)  # of groups of rows, if it is
+
+
+def test_a_p_value_is_students_and_never_smaller_than_before():
+    past = {"location": np.array([2.0, -2.0] * 8), "effective": np.full(16, 100.0)}
+    now = {"location": 6.0, "effective": 100.0}
+
+    assert allowed_for(Component("location", 1e-9, 0.1), now, past).p == pytest.approx(2 * stats.t.sf(3.0, 15))
+    assert allowed_for(Component("location", 0.5, 0.1), now, past).p == 0.5
+    assert allowed_for(Component("location", 1.0, 0.0), now, past).p == 1.0
+
+
+def test_a_chi_square_statistic_is_held_against_a_noncentral_one():
+    past = {"chi2": np.full(20, 40.0), "freedom": np.full(20, 10.0), "effective": np.full(20, 100.0)}
+    now = {"chi2": 300.0, "freedom": 10.0, "effective": 100.0}
+    random = np.random.default_rng(1)
+    noncentral = 30.0 * random.standard_t(19, 400_000) ** 2
+
+    found = allowed_for(Component("chi2", 0.0, 0.5), now, past).p
+
+    assert found == pytest.approx(stats.ncx2.sf(300.0, 10, noncentral).mean(), rel=0.05)
+
+
+def test_scores_of_a_cell_are_about_normal():
+    random = np.random.default_rng(2)
+    for share in (0.003, 0.1, 0.5):
+        counts = random.binomial(1000, share, 4000).astype(float)
+        totals = random.binomial(20_000, share) + counts.mean()
+        scores = raw_of_missing(counts, np.full(4000, 1000.0), totals, 21_000.0)["missing"]
+        assert np.mean(scores**2) == pytest.approx(1, abs=0.25)
+        assert np.mean(scores > 3.3) < 0.005
+
+
+def test_a_new_category_is_seen_and_a_wobbling_one_is_not():
+    counts = np.array([[0.0, 100.0]] * 10)
+    past = of_categories(counts.sum(axis=0), counts)
+    new = {"unseen": 0.05, "rows": 1000.0}
+
+    assert past["unseen"].tolist() == [0.0] * 10
+    assert unseen(new, past, 0.05).p < 1e-6
+    assert unseen(new, {"unseen": np.full(10, 0.04)}, 0.05).p > 0.1
+    assert unseen({"unseen": 0.01, "rows": 1000.0}, past, 0.05).p == 1.0  # too few to be worth a word
+
+
+def test_the_rows_beyond_what_the_others_have_are_ranked():
+    past = {"beyond": np.zeros(20), "far": np.zeros(20)}
+    now = {"beyond": 0.01, "far": 0.0, "rows": 1000.0}
+
+    assert allowed_for(Component("range", 1e-9, 0.01), now, past).p == pytest.approx(1 / 21)
+    assert allowed_for(Component("range", 1e-9, 0.01), {**now, "far": 0.01}, past).p == 1e-9  # 11 ** -20 is less
+
+
+def test_sorted_rows_differ_between_parts_and_sessions_do_not():
+    random = np.random.default_rng(3)
+    ordered, grouped = np.sort(random.random(16_384)), sessions(random, 16_384)
+
+    assert between_share(np.split(ordered, 32)) > 0.9
+    assert between_share(np.split(grouped, 32)) < 0.05
+    assert between_share([np.ones(10)] * 9) == 0.0
