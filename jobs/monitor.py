@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from model_monitor.inputs.baselines import compared_with, read_baseline, reference_to_baseline
+from model_monitor.inputs.baselines import compared_with, read_baseline, reference_to_baseline, with_history
 from model_monitor.inputs.checks import planned_checks
 from model_monitor.inputs.window import context_of
 from model_monitor.runs.kinds import monitor_for, read_source
@@ -24,7 +24,7 @@ def main(argv: list[str]) -> int:
     with started("monitor", argv) as job:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
-        baseline = read_baseline(job.spark, job.config, monitor)
+        baseline = with_history(read_baseline(job.spark, job.config, monitor), job.spark, job.config, monitor)
         with read_source(job.session, job.config, baseline) as data:
             checks = planned_checks(job.config, data)
             findings = run_monitoring(

@@ -58,7 +58,20 @@ def replay(arguments: Sequence[str]) -> int:
 
 
 def merge_states(given: argparse.Namespace) -> int:
-    """Merge the states of several runs into one run's documents, without the data and without a JVM."""
+    """Merge the states of several runs into one run's documents, or make the history of monitored windows again of their states;
+    without the data.
+    """
+    from model_monitor.errors import BadConfiguration
+
+    if bool(given.history) == bool(given.runs or given.output):
+        raise BadConfiguration("merge-states takes either runs and --output, or --history")
+    if given.history:
+        from model_monitor.history.rebuilding import rebuild_history
+
+        rebuild_history(given.history, _session_for([given.history]))
+        return 0
+    if not given.output:
+        raise BadConfiguration("--output is missing; write the folder where the merged documents go")
     from model_monitor.runs.merging import merge_runs
 
     merge_runs(given.runs, given.output)
@@ -200,8 +213,11 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("replay", help=replay.__doc__)
 
     merging = commands.add_parser("merge-states", help=merge_states.__doc__, description=merge_states.__doc__)
-    merging.add_argument("runs", nargs="+", metavar="RUN", help="output path of a run, or its states directory")
-    merging.add_argument("--output", required=True, metavar="DIRECTORY", help="where the merged documents go")
+    merging.add_argument("runs", nargs="*", metavar="RUN", help="output path of a run, or its states directory")
+    merging.add_argument("--output", metavar="DIRECTORY", help="where the merged documents go")
+    merging.add_argument(
+        "--history", metavar="DIRECTORY", help="folder above hour folders, whose history.parquet is made again"
+    )
     merging.set_defaults(run=merge_states)
 
     moving = commands.add_parser("import", help=import_schedules.__doc__, description=import_schedules.__doc__)

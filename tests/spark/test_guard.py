@@ -66,7 +66,6 @@ def baseline(spark):
     [
         (lambda window: None, set()),
         (with_infinities, {("charge", "infinity_check")}),
-        (with_old_ages, {("age", "range_check")}),
         (with_negative_ages, {("age", "sign_check")}),
         (with_a_new_text, {("order", "frequent_value_check")}),
         (with_repeated_sessions, {("session", "distinct_share_check")}),
@@ -81,3 +80,17 @@ def test_a_fault_is_found_by_its_check_alone(spark, baseline, plant, where):
     findings = run_monitoring(window, DataQualityMonitor(), baseline, spark=spark)
 
     assert {(found.feature, found.check) for found in violated(findings.results) if found.check in GUARDS} == where
+
+
+def test_ages_that_nobody_has_are_a_drift_and_no_second_violation_beside_it(spark, baseline):
+    window = frame(99)
+    with_old_ages(window)
+
+    findings = run_monitoring(window, DataQualityMonitor(), baseline, spark=spark)
+
+    found = {result.check: result for result in findings.results if result.feature == "age"}
+    assert (found["baseline_drift_check"].status.value, found["baseline_drift_check"].component) == (
+        "violated",
+        "range",
+    )
+    assert found["range_check"].reason == "baseline_drift_check is violated, and this is the same change"

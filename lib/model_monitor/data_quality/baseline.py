@@ -47,15 +47,14 @@ class QualityBaseline:
             found |= {PREVIOUS: None}
         return tuple(name for name in found if name != BASELINE)
 
-    def with_history(
-        self, references: Mapping[str, Mapping[str, FeatureDistribution]], past: Mapping[str, Past]
-    ) -> QualityBaseline:
-        """The same with earlier windows. past: their raw statistics, by reference."""
+    def with_history(self, references: Mapping[str, Profile], past: Mapping[str, Past]) -> QualityBaseline:
+        """The same with earlier windows. references: sums of their states. past: their raw statistics, by reference."""
         history = dict(self.history)
         for reference, found in past.items():
             before = history.get(reference, Variation())
             history[reference] = replace(before, past=together(before.past, found))
-        return replace(self, references=references, history=history)
+        distributions = {name: from_profile(profile) for name, profile in references.items()}
+        return replace(self, references=distributions, history=history)
 
     def raw_statistics(self, profile: Profile) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
         """What a window leaves to later ones: reference, feature, and its raw statistics beside that."""

@@ -13,7 +13,7 @@ import numpy as np
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks.baseline_drift import SWITCHED_OFF, compared_by, judged, why_not_compared
 from model_monitor.data_quality.comparison import NOT_IN_BASELINE, FeatureComparison
-from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
+from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.data_quality.variation import BASELINE
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import Comparator, Constraints
@@ -84,7 +84,7 @@ def _found(feature: FeatureComparison, comparator: Comparator) -> Finding:
     distance, threshold = comparator.distance, comparator.threshold
     if not feature.settings.perform_comparison:
         return Finding.not_judged(threshold, SWITCHED_OFF)
-    baseline, current = feature.baseline, from_feature_profile(feature.current)
+    baseline, current = feature.baseline, feature.now
     reason = why_not_compared(baseline, current)
     if reason:
         return Finding.not_judged(threshold, reason)

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from model_monitor.data_quality.calibration import Calibration
-from model_monitor.data_quality.distributions import FeatureDistribution
+from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
 from model_monitor.data_quality.variation import BASELINE, Variation
 from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings
+from model_monitor.documents.statistics import InferredType
 from model_monitor.drift import Ties
 from model_monitor.states import FeatureProfile, Profile
 from model_monitor.verdicts.variation import FEWEST_WINDOWS, Raw
@@ -39,6 +40,7 @@ class FeatureComparison:
     calibration: what chance may do to this run; None where it is not allowed for. before: the baseline's states of it; None if
     they are not at hand. references: what else it is compared with, by name, as `previous:8`. history: of each reference how the
     feature varied beside it. against: the reference that stands as `baseline`, if not the baseline.
+    now: the distribution of `current`.
     """
 
     constraints: FeatureConstraints
@@ -53,6 +55,7 @@ class FeatureComparison:
     before: FeatureProfile | None = None
     references: Mapping[str, FeatureDistribution] = field(default_factory=dict)
     against: str | None = None
+    now: FeatureDistribution = field(default_factory=lambda: FeatureDistribution(InferredType.UNKNOWN))
     history: Mapping[str, Variation] = field(default_factory=dict)
 
     @property
@@ -158,6 +161,7 @@ class Comparison:
                     name: side[constraints.name] for name, side in self.references.items() if constraints.name in side
                 },
                 history=self.history,
+                now=from_feature_profile(profile or FeatureProfile(constraints.name)),
             )
 
     def _unknown(self, constraints: FeatureConstraints) -> FeatureDistribution:

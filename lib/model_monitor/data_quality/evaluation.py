@@ -6,7 +6,7 @@ violations_of(results).to_json()
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from model_monitor.data_quality import checks
@@ -15,7 +15,6 @@ from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, g
 from model_monitor.data_quality.checks.baseline_drift import against
 from model_monitor.data_quality.comparators import compared
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
-from model_monitor.data_quality.distributions import from_feature_profile
 from model_monitor.data_quality.room import COMPLETENESS, CONTENTS, DRIFT
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
 from model_monitor.documents.constraints import MonitoringSettings, Rows
@@ -43,9 +42,10 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     where a column can't be told, neither is.
     Source: C11.4, C11.20.
     """
-    calibration = _calibration_of(comparison)
-    features = (replace(feature, calibration=calibration) for feature in comparison.features())
-    return (*_of_data_set(comparison), *(result for feature in features for result in _of(feature)))
+    features = list(comparison.features())
+    calibration = _calibration_of(comparison, features)
+    judged = (replace(feature, calibration=calibration) for feature in features)
+    return (*_of_data_set(comparison), *(result for feature in judged for result in _of(feature)))
 
 
 def violations_of(results: Iterable[CheckResult]) -> Violations:
@@ -60,25 +60,25 @@ def violations_of(results: Iterable[CheckResult]) -> Violations:
     )
 
 
-def _calibration_of(comparison: Comparison) -> Calibration | None:
+def _calibration_of(comparison: Comparison, features: Sequence[FeatureComparison]) -> Calibration | None:
     """What chance may do to a run; None where it is not allowed for."""
-    ledger = ledger_of(comparison)
+    ledger = ledger_of(comparison, features)
     if ledger is None:
         return None
     tested = comparison.constraints.monitoring.rows_are_independent
     columns = {}
-    for feature in comparison.features():
-        name, current = feature.constraints.name, from_feature_profile(feature.current)
+    for feature in features:
+        name = feature.constraints.name
         for reference in feature.judged_references:
             before = feature.references.get(reference, feature.baseline)
-            column = column_of(before, current, tested=tested, past=feature.past(reference))
+            column = column_of(before, feature.now, tested=tested, past=feature.past(reference))
             if column is not None:
                 unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
                 columns[reference, name] = replace(column, unfit=unfit)
     return Calibration(ledger, with_adjusted(columns))
 
 
-def ledger_of(comparison: Comparison) -> BudgetLedger | None:
+def ledger_of(comparison: Comparison, features: Sequence[FeatureComparison] | None = None) -> BudgetLedger | None:
     """How the families of checks that run share the budget; None where chance is not allowed for.
 
     A limit that a person wrote or edited is judged as written and takes no part.
@@ -87,7 +87,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     settings = comparison.constraints.monitoring
     if not settings.is_calibrated or comparison.exact_classes:
         return None
-    features = list(comparison.features())
+    features = list(comparison.features()) if features is None else features
     tests = {DRIFT: sum(len(feature.judged_references) for feature in features)}
     for family, limits in LIMITS.items():
         tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -94,6 +94,7 @@ class NumericDistribution:
     minimum: float | None = None
     maximum: float | None = None
     deviation: float | None = None
+    _cdf: list[StepCdf] = field(default_factory=list, init=False, repr=False)
 
     @property
     def total(self) -> int:
@@ -114,15 +115,15 @@ class NumericDistribution:
 
     def step_cdf(self) -> StepCdf:
         """The sketch with the weights of equal items added up, infinities at its ends."""
+        if self._cdf:
+            return self._cdf[0]
         values, cumulative = self._sketch().step_cdf()
         weights = np.diff(cumulative, prepend=0)
         counts = np.concatenate(([self.negative_infinite], weights, [self.positive_infinite]))
         present = counts > 0
-        return StepCdf(
-            np.concatenate(([-math.inf], values, [math.inf]))[present],
-            np.cumsum(counts[present]),
-            self.deviation,
-        )
+        values = np.concatenate(([-math.inf], values, [math.inf]))[present]
+        self._cdf.append(StepCdf(values, np.cumsum(counts[present]), self.deviation))
+        return self._cdf[0]
 
     def histogram(self) -> Histogram:
         """The ten buckets of statistics.json, and a point for each infinity that occurs."""

@@ -193,17 +193,17 @@ def earlier_hour(output_path: str, spark: SparkSession | None) -> str | None:
     now = output_path.rstrip("/")[len(top) :]
     if not storage.exists(top):
         return None
-    for hour in _hours_from_the_latest(storage, top):
+    for hour in hours_from_the_latest(storage, top):
         if hour < now and run_before(top + hour, spark) is not None:
             return top + hour
     return None
 
 
-def _hours_from_the_latest(storage: Storage, top: str, below: str = "") -> Iterator[str]:
+def hours_from_the_latest(storage: Storage, top: str, below: str = "") -> Iterator[str]:
     """`/yyyy/mm/dd/hh` of the hour folders below `top`, the latest first; only as many folders are listed as are asked for."""
     if below.count("/") == HOUR_LEVELS:
         yield below
         return
     for name in reversed(storage.list_folders(top + below)):
         if name.isdecimal():
-            yield from _hours_from_the_latest(storage, top, f"{below}/{name}")
+            yield from hours_from_the_latest(storage, top, f"{below}/{name}")

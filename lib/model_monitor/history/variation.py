@@ -98,6 +98,11 @@ class History:
         place = self.table.schema.get_field_index("alarmed")
         return replace(self, table=self.table.set_column(place, "alarmed", alarmed))
 
+    def profiles(self, references: Iterable[str], time: str, spark: SparkSession | None = None) -> dict[str, Profile]:
+        """What `profile` gives of each reference, but for those whose windows are not there."""
+        found = {name: self.profile(name, time, spark) for name in references}
+        return {name: profile for name, profile in found.items() if profile is not None}
+
     def profile(self, reference: str, time: str, spark: SparkSession | None = None) -> Profile | None:
         """The sum of the states of the windows that a reference names of the window that ends at `time`, the latest first; None
         if they are not all there.
@@ -132,6 +137,11 @@ class History:
         return replace(self, table=table.sort_by([(name, "ascending") for name in ("time", "reference")]))
 
 
+def new_history(folder: str) -> History:
+    """One without a window."""
+    return History(folder, _HISTORY.empty_table())
+
+
 def read_history(output_path: str, spark: SparkSession | None = None) -> History:
     """The history of the runs that `output_path` belongs to; a new one if there is none, or with a warning if it is damaged."""
     folder = path_of(output_path).rpartition("/")[0] or "."
@@ -144,7 +154,7 @@ def read_history(output_path: str, spark: SparkSession | None = None) -> History
             log.warning(
                 "%s; the history of windows begins anew; merge-states --history makes it of their states", fault
             )
-    return History(folder, _HISTORY.empty_table())
+    return new_history(folder)
 
 
 def write_history(history: History, spark: SparkSession | None = None) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.comparators import DRIFT
-from model_monitor.data_quality.distributions import from_profile
 from model_monitor.data_quality.thresholds import with_thresholds
 from model_monitor.data_quality.variation import BASELINE
 from model_monitor.documents.baseline_reference import BaselineReference
@@ -53,20 +52,19 @@ def read_baseline(spark: SparkSession | None, config: JobConfig, monitor: Monito
         raise BadConfiguration(f"the baseline can't be read: {fault}") from fault
     if known is None:
         log.warning("there is no earlier run at %s; this one is the first, and nothing is checked", config.output_path)
-    if not isinstance(known, QualityBaseline):
-        return known
-    return _with_history(_with_thresholds(known, spark, config), spark, config, monitor)
+    return _with_thresholds(known, spark, config) if isinstance(known, QualityBaseline) else known
 
 
-def _with_history(known: QualityBaseline, spark: SparkSession, config: JobConfig, monitor: Monitor) -> QualityBaseline:
+def with_history(
+    known: StoredBaseline | None, spark: SparkSession, config: JobConfig, monitor: Monitor
+) -> StoredBaseline | None:
     """The baseline with what earlier windows say, and with the references that are made of their states."""
     told = window_told(config)
-    if told is None or config.replays_service:
+    if told is None or not isinstance(known, QualityBaseline) or config.replays_service:
         return known
     time = moment(told[1])
     history = read_history(config.output_path, spark).before(time)
-    sums = {name: history.profile(name, time, spark) for name in known.wanted_references}
-    references = {name: from_profile(profile) for name, profile in sums.items() if profile is not None}
+    references = history.profiles(known.wanted_references, time, spark)
     past = {name: history.past(name) for name in references}
     past[BASELINE] = history.past(BASELINE, baseline_id(reference_to_baseline(spark, config, monitor)))
     return known.with_history(references, past)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
-from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
+from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.data_quality.drift_verdict import verdict
 from model_monitor.data_quality.variation import BASELINE
 from model_monitor.documents.check_results import CheckStatus
@@ -42,7 +42,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     """
     if not feature.settings.perform_comparison:
         return Finding.not_judged(threshold, feature.settings.left_out or SWITCHED_OFF)
-    baseline, current = feature.baseline, from_feature_profile(feature.current)
+    baseline, current = feature.baseline, feature.now
     reason = why_not_compared(baseline, current)
     if reason:
         return Finding.not_judged(threshold, reason)

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
+from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.data_quality.hints import HINTS, Seen
 from model_monitor.documents.check_results import Hint
 from model_monitor.documents.statistics import InferredType
@@ -122,7 +122,7 @@ def _columns(seen: Seen) -> Iterator[Column]:
         return
     for number, feature in enumerate(seen.compared.features(), start=1):
         if feature.unmatched is None:
-            sides = Values.of(feature.baseline), Values.of(from_feature_profile(feature.current))
+            sides = Values.of(feature.baseline), Values.of(feature.now)
             if sides[0] is not None and sides[1] is not None:
                 yield Column(number, feature.constraints.name, sides[0], sides[1])
 
