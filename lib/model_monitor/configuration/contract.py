@@ -560,6 +560,19 @@ class JobConfig(BaseModel):
         ),
     ] = ()
 
+    predictions: Annotated[
+        tuple[str, ...],
+        names,
+        Option(
+            "Columns that the model puts out, by name, with commas: their drift has its own part of the budget.",
+            "FEATURES",
+            ours=True,
+            jobs=_BASELINE,
+            analyses=_DATA_QUALITY,
+            default="none",
+        ),
+    ] = ()
+
     checks: Annotated[
         str | None,
         Option(

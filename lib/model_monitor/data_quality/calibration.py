@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from model_monitor.data_quality.distributions import FeatureDistribution
+from model_monitor.data_quality.room import DRIFT
 from model_monitor.data_quality.variation import of_window
 from model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from model_monitor.documents.constraints import Rows
@@ -16,7 +17,7 @@ from model_monitor.runs.judging import Finding
 from model_monitor.verdicts.components import Component, Samples, of_categories, of_missing, of_numbers
 from model_monitor.verdicts.multiplicity import adjusted, combined
 from model_monitor.verdicts.tails import chance_of_more, fewest_beyond_chance
-from model_monitor.verdicts.variation import Raw, allowed_for, phi, unseen
+from model_monitor.verdicts.variation import Raw, allowed_for, comparable, phi, unseen
 
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
@@ -27,7 +28,7 @@ NEVER_ENOUGH = "so few can't show it"
 class Column:
     """What two samples of a feature say of its drift. samples, distance: None if a side has no values. share: of the baseline's
     most frequent value, for texts and flags. windows: earlier ones, or parts of the baseline, that say how much the column
-    varies; phi: by how much more than independent rows do. unfit: why there are none.
+    varies; phi: by how much more than independent rows do. unfit: why there are none. family: whose level it shares.
     """
 
     components: tuple[Component, ...]
@@ -38,6 +39,7 @@ class Column:
     windows: int = 0
     phi: float = 1.0
     unfit: str | None = None
+    family: str = DRIFT
 
     @property
     def p(self) -> float:
@@ -95,6 +97,7 @@ def column_of(
     now = of_window(baseline, current)
     if now is None or column.samples is None:
         return replace(column, components=())
+    past = comparable(now, past)
     components = [allowed_for(component, now, past) for component in column.components]
     if not math.isnan(now["unseen"]):
         components.append(unseen(now, past, column.samples.share))
@@ -129,6 +132,10 @@ def _tested(baseline: FeatureDistribution, current: FeatureDistribution, *, test
 
 
 def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:
-    """The columns with their p-values adjusted for each other."""
-    p_values = adjusted([column.p for column in columns.values()])
-    return {of: replace(column, adjusted_p=p) for (of, column), p in zip(columns.items(), p_values, strict=True)}
+    """The columns with their p-values adjusted for the others of their family."""
+    found = dict(columns)
+    for family in {column.family for column in columns.values()}:
+        members = {of: column for of, column in columns.items() if column.family == family}
+        p_values = adjusted([column.p for column in members.values()])
+        found |= {of: replace(column, adjusted_p=p) for (of, column), p in zip(members.items(), p_values, strict=True)}
+    return found

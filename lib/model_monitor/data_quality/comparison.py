@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from model_monitor.data_quality.calibration import Calibration
 from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
+from model_monitor.data_quality.room import DRIFT, PREDICTIONS
 from model_monitor.data_quality.variation import BASELINE, Variation
-from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings
+from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings, Role
 from model_monitor.documents.statistics import InferredType
 from model_monitor.drift import Ties
 from model_monitor.states import FeatureProfile, Profile
@@ -70,6 +71,11 @@ class FeatureComparison:
         variation = self.history.get(reference)
         found = variation.past.get(self.constraints.name) if variation is not None else None
         return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
+
+    @property
+    def family(self) -> str:
+        """The family of its drift."""
+        return PREDICTIONS if self.constraints.role is Role.PREDICTION else DRIFT
 
     @property
     def is_compared(self) -> bool:

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.calibration import Calibration, Column
-from model_monitor.data_quality.room import DRIFT
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.runs.judging import Finding
 from model_monitor.verdicts.sensitivity import (
@@ -47,7 +46,7 @@ def verdict(found: Finding, threshold: float, column: Column, calibration: Calib
 
 def _by_tests(known: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
     """By the column's own tests, which rows that are independent allow, or earlier windows."""
-    level, _ = calibration.share_of(DRIFT)
+    level, _ = calibration.share_of(column.family)
     rarest, distance, samples = column.rarest, column.distance, column.samples
     why = LEARNT.format(windows=column.windows) if column.windows else INDEPENDENT
     tested = replace(known, p=column.p, adjusted_p=column.adjusted_p, reason=why)
@@ -78,7 +77,7 @@ def _smallest(threshold: float, column: Column, calibration: Calibration) -> flo
     if not (calibration.rows_are_independent or column.windows):
         gap = smallest_gap(threshold, samples)
         return shift_of_gap(gap) if column.share is None else gap if gap < 1 else math.inf
-    level, columns = calibration.share_of(DRIFT)
+    level, columns = calibration.share_of(column.family)
     if column.share is None:
         return smallest_shift(samples, level, columns, phi=column.phi)
     share = max(min(column.share, 1 - column.share), RARE)

@@ -6,7 +6,7 @@ violations_of(results).to_json()
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from model_monitor.data_quality import checks
@@ -15,7 +15,7 @@ from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, g
 from model_monitor.data_quality.checks.baseline_drift import against
 from model_monitor.data_quality.comparators import compared
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
-from model_monitor.data_quality.room import COMPLETENESS, CONTENTS, DRIFT
+from model_monitor.data_quality.room import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
 from model_monitor.documents.constraints import MonitoringSettings, Rows
 from model_monitor.documents.violations import Violation, Violations
@@ -32,7 +32,13 @@ LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold"
 SWITCHED_OFF = "evaluate_constraints is Disabled"
 
 DRIFT_CHECK = "baseline_drift_check"
-DRIFT_SAYS_IT = "baseline_drift_check is violated, and this is the same change"
+SAID = "{check} is violated, and this is the same change"
+DRIFT_SAYS_IT = SAID.format(check=DRIFT_CHECK)
+SAME_CHANGE = {
+    "missing": "completeness_check",
+    **dict.fromkeys(("unseen", "cell", "chi2"), "categorical_values_check"),
+}
+"""Components of drift, and the check that tells the same change in plainer words."""
 
 
 def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
@@ -74,7 +80,7 @@ def _calibration_of(comparison: Comparison, features: Sequence[FeatureComparison
             column = column_of(before, feature.now, tested=tested, past=feature.past(reference))
             if column is not None:
                 unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
-                columns[reference, name] = replace(column, unfit=unfit)
+                columns[reference, name] = replace(column, unfit=unfit, family=feature.family)
     return Calibration(ledger, with_adjusted(columns))
 
 
@@ -88,7 +94,10 @@ def ledger_of(comparison: Comparison, features: Sequence[FeatureComparison] | No
     if not settings.is_calibrated or comparison.exact_classes:
         return None
     features = list(comparison.features()) if features is None else features
-    tests = {DRIFT: sum(len(feature.judged_references) for feature in features)}
+    tests = {
+        family: sum(len(each.judged_references) for each in features if each.family == family)
+        for family in (DRIFT, PREDICTIONS)
+    }
     for family, limits in LIMITS.items():
         tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
@@ -111,7 +120,7 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
         if feature.unmatched:
             found = replace(found.unjudged(feature.unmatched), observed=None)
         yield _if_switched_on(found, feature.settings).result(name, feature=feature.constraints.name)
-    has_drifted = False
+    found_by: dict[str, Finding] = {}
     for check in sorted(FEATURE_CHECKS.values(), key=lambda check: check.name):
         threshold = check.facts["threshold"](feature)
         if threshold is None:
@@ -120,8 +129,12 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             found = Finding.not_judged(threshold, feature.unmatched)
         else:
             found = _if_switched_on(check(feature, threshold), feature.settings)
-        has_drifted |= check.name == DRIFT_CHECK and found.status is CheckStatus.VIOLATED
-        yield found.result(check.name, feature=feature.constraints.name)
+        found_by[check.name] = found
+    if DRIFT_CHECK in found_by:
+        found_by[DRIFT_CHECK] = _unless_said(found_by[DRIFT_CHECK], found_by)
+    for name, found in found_by.items():
+        yield found.result(name, feature=feature.constraints.name)
+    has_drifted = DRIFT_CHECK in found_by and found_by[DRIFT_CHECK].status is CheckStatus.VIOLATED
     for reference in feature.judged_references[1:] if feature.calibration is not None else ():
         found = against(feature, reference)
         if has_drifted and found.status is CheckStatus.VIOLATED:  # one change is one violation
@@ -135,6 +148,16 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             if sees_drift and has_drifted and found.status is CheckStatus.VIOLATED:
                 found = found.unjudged(DRIFT_SAYS_IT)
             yield found.result(name, feature=feature.constraints.name)
+
+
+def _unless_said(drift: Finding, others: Mapping[str, Finding]) -> Finding:
+    """The drift check's finding, without a verdict if another violated check says the same; not beyond the asked distance."""
+    check = SAME_CHANGE.get(drift.component or "", "")
+    said = others.get(check)
+    is_far = drift.distance is None or drift.threshold is None or drift.distance > drift.threshold
+    if drift.status is not CheckStatus.VIOLATED or is_far or said is None or said.status is not CheckStatus.VIOLATED:
+        return drift
+    return drift.unjudged(SAID.format(check=check))
 
 
 def _if_switched_on(found: Finding, settings: MonitoringSettings) -> Finding:

@@ -44,6 +44,7 @@ def _monitor(config: JobConfig) -> Monitor:
         window_rows=config.window_rows,
         column_metrics=config.column_metrics,
         columns=config.columns or "name",
+        predictions=config.predictions,
     )
 
 

@@ -62,6 +62,8 @@ class DataQualityMonitor:
     columns : {"name", "exact"}
         Whether a column that only one side has is a violation beside the others, or, as at the service and with `as_service`,
         another number of columns leaves nothing judged and other names go by position.
+    predictions : tuple of str, optional
+        Features that the model puts out: their drift is a family of its own, with its own part of the budget.
 
     Examples
     --------
@@ -82,6 +84,7 @@ class DataQualityMonitor:
     window_rows: int | None = None
     column_metrics: tuple[str, ...] = ()
     columns: str = "name"
+    predictions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.columns not in COLUMNS:
@@ -116,7 +119,13 @@ class DataQualityMonitor:
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
-        return suggest(profile, settings, max_domain_size=self.max_domain_size, window_rows=self.window_rows)
+        return suggest(
+            profile,
+            settings,
+            max_domain_size=self.max_domain_size,
+            window_rows=self.window_rows,
+            predictions=self.predictions,
+        )
 
     def known(
         self,

@@ -17,14 +17,21 @@ from model_monitor.documents.constraints import (
     FeatureConstraints,
     MonitoringConfig,
     MonitoringSettings,
+    Role,
     Switch,
 )
 from model_monitor.states import FeatureProfile
 from model_monitor.verdicts.multiplicity import shared
 from model_monitor.verdicts.tails import fewest_beyond_chance
 
-DRIFT, COMPLETENESS, CONTENTS = FAMILIES = ("drift", "completeness", "contents")
-"""The families of checks that share a run's budget."""
+DRIFT, PREDICTIONS, COMPLETENESS, CONTENTS = "drift", "prediction drift", "completeness", "contents"
+
+
+def families_of(features: Iterable[FeatureConstraints]) -> tuple[str, ...]:
+    """The families of checks that share the budget of a run with these features."""
+    told = any(feature.role is Role.PREDICTION for feature in features)
+    return (DRIFT, *((PREDICTIONS,) if told else ()), COMPLETENESS, CONTENTS)
+
 
 LEAST_SHARE = 0.98
 """No suggested limit of a domain or a type is below it: what a window lacks beyond that is a matter for its own test."""
@@ -40,7 +47,7 @@ def with_room(
 ) -> tuple[FeatureConstraints, ...]:
     """Suggested constraints with room for chance. window_rows: of a later window; None: as many as here."""
     pairs = [(*_by_nature(constraints, profile), profile) for constraints, profile in features]
-    levels = shared(settings.false_alarm_budget, FAMILIES)
+    levels = shared(settings.false_alarm_budget, families_of(constraints for constraints, _, _ in pairs))
     contents = sum((constraints.domains is not None) + profile.is_numeric for constraints, _, profile in pairs)
     for_completeness, for_contents = levels[COMPLETENESS] / max(len(pairs), 1), levels[CONTENTS] / max(contents, 1)
     made = []

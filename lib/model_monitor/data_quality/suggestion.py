@@ -5,22 +5,24 @@ Every rule is made so that a data set passes the constraints suggested from it. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from model_monitor.data_quality.room import DRIFT, FAMILIES, with_room
+from model_monitor.data_quality.room import DRIFT, families_of, with_room
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, domain_of
 from model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
     MonitoringSettings,
     NumConstraints,
+    Role,
     StringConstraints,
     Verdicts,
 )
 from model_monitor.documents.statistics import InferredType
 from model_monitor.drift import CATEGORICAL_METHODS
+from model_monitor.errors import BadConfiguration
 from model_monitor.registry import Registry
 from model_monitor.states import FeatureProfile, Profile
 from model_monitor.verdicts.multiplicity import shared
@@ -46,31 +48,40 @@ def suggest(
     *,
     max_domain_size: int = MAX_DOMAIN_SIZE,
     window_rows: int | None = None,
+    predictions: Collection[str] = (),
 ) -> Constraints:
     """The constraints that a data set with this profile passes, and other healthy ones if the settings are calibrated.
 
-    window_rows: of a later window; None: as many as here.
+    window_rows: of a later window; None: as many as here. predictions: features that the model puts out.
+    Raises BadConfiguration if one of them is not there.
     Source: C4.2, G11 and G12; D4.6.
     """
+    names = [feature.name for feature in profile.features]
+    if unknown := [name for name in predictions if name not in names]:
+        raise BadConfiguration(
+            f"--predictions: {unknown[0]!r} is no feature of the data; they are {', '.join(names[:20])}"
+        )
     features = []
     for feature in profile.features:
         members: dict[str, Any] = {}
         for rule in SUGGESTIONS.values():
             members |= rule(feature, max_domain_size)
+        if feature.name in predictions:
+            members["role"] = Role.PREDICTION
         features.append(FeatureConstraints(name=feature.name, **members))
     if settings.is_calibrated:
         features = list(with_room(zip(features, profile.features, strict=True), settings, window_rows))
-        settings = _with_level(settings, len(features))
+        settings = _with_level(settings, features)
     return Constraints(features=tuple(features), monitoring_config=settings.as_config())
 
 
-def _with_level(settings: MonitoringSettings, features: int) -> MonitoringSettings:
+def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstraints]) -> MonitoringSettings:
     """The limit of a p-value is the level of the family, for each feature, unless the caller chose another one."""
     method = CATEGORICAL_METHODS.get(settings.categorical_drift_method)
     usual = settings.categorical_comparison_threshold == method.facts["threshold"]
     if method.facts["higher_is_more"] or not usual:
         return settings
-    level = shared(settings.false_alarm_budget, FAMILIES)[DRIFT] / max(features, 1)
+    level = shared(settings.false_alarm_budget, families_of(features))[DRIFT] / max(len(features), 1)
     return replace(settings, categorical_comparison_threshold=level)
 
 

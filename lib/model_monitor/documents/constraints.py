@@ -80,6 +80,13 @@ class Rows(Enum):
 REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"
 """What a window is compared with."""
 
+
+class Role(Enum):
+    """What a feature is to the model, if it is no input."""
+
+    PREDICTION = "prediction"
+
+
 ComparisonMethod = Annotated[str, Strict(), named_in(COMPARISON_METHODS), Expected.one_of(COMPARISON_METHODS)]
 """How two distributions of numbers are compared."""
 
@@ -154,7 +161,7 @@ class StringConstraints(Section):
 
 
 class FeatureConstraints(Section):
-    """One feature. completeness: the share of values that has to be present; None: not checked."""
+    """One feature. completeness: the share of values that has to be present; None: not checked. role: ours; None of an input."""
 
     name: Name
     inferred_type: InferredType
@@ -163,6 +170,7 @@ class FeatureConstraints(Section):
     string_constraints: StringConstraints | None = None
     monitoring_config_overrides: MonitoringConfig | None = None
     monitoringConfigOverrides: MonitoringConfig | None = None  # noqa: N815 - the guide's spelling
+    role: Role | None = None
 
     @property
     def domains(self) -> tuple[str, ...] | None:

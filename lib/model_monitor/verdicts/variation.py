@@ -28,6 +28,9 @@ Raw: TypeAlias = Mapping[str, Values]
 FEWEST_WINDOWS = 8
 """So many earlier windows say how much a column varies. Source: D4.2."""
 
+MANY_WINDOWS, LARGEST_GROWTH = 32, 1.5
+"""So many past windows say enough for smaller ones to be left aside, of which a variance has to be guessed. Source: D4.2."""
+
 FIELDS = (
     *("rows", "effective", "missing", "ks", "location", "spread", "beyond", "far"),
     *("chi2", "freedom", "cell", "cells", "unseen"),
@@ -105,6 +108,12 @@ def unseen(now: Mapping[str, float], past: Raw, share: float) -> Component:
     return Component("unseen", max(by_chance, _lomax(found, past["unseen"], now["rows"])), found)
 
 
+def comparable(now: Mapping[str, float], past: Raw) -> Raw:
+    """The past windows that are about as large, or larger, if there are many of them; else all."""
+    alike = _growth(now, past) <= LARGEST_GROWTH
+    return {field: each[alike] for field, each in past.items()} if alike.sum() >= MANY_WINDOWS else past
+
+
 def phi(name: str, now: Mapping[str, float], past: Raw) -> float:
     """By how much a score's variance is larger than that of independent rows; 1 or more.
 
@@ -113,7 +122,7 @@ def phi(name: str, now: Mapping[str, float], past: Raw) -> float:
     """
     expected: Values = np.ones(len(past[name]))
     if name == "cell":
-        expected = np.array([_largest_squared(cells) for cells in past["cells"].tolist()])
+        expected = _largest_squared(past["cells"])
     return 1 + max(0.0, float(np.mean((past[name] ** 2 - expected) * _growth(now, past))))
 
 
@@ -204,8 +213,11 @@ def _growth(now: Mapping[str, float], past: Raw) -> Values:
     return growth
 
 
-def _largest_squared(cells: float) -> float:
-    return 1.0 if cells <= 2 else normal_quantile(_SHARE_OF_LARGEST / cells) ** 2
+def _largest_squared(cells: Values) -> Values:
+    from scipy.special import ndtri
+
+    found: Values = np.where(cells <= 2, 1.0, ndtri(_SHARE_OF_LARGEST / cells) ** 2)
+    return found
 
 
 def _student_above(value: float, freedom: int) -> float:

@@ -1,0 +1,201 @@
+"""Drift beside what parts of the baseline and earlier windows say: who is judged by what, and at which level."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.unit.data_quality.comparisons import number_feature, profile_of, text_feature
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.data_quality.variation import LOOKS_SORTED, of_parts
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.constraints import Comparator, DistributionConstraints, MonitoringConfig
+from model_monitor.errors import BadConfiguration
+from model_monitor.states import FeatureProfile, RowRuns, Run
+
+MONITOR = DataQualityMonitor()
+SHIFT = 0.3
+
+
+def runs_of(values):
+    """32 stretches of a column, one after the other."""
+    return RowRuns(
+        tuple(
+            Run(float(lot), len(part), part.tobytes())
+            for lot, part in enumerate(np.split(values[: len(values) // 32 * 32], 32))
+        )
+    )
+
+
+def normal(seed, rows=6400):
+    return np.random.default_rng(seed).standard_normal(rows)
+
+
+def baseline_of(monitor=MONITOR, *, edited=lambda constraints: constraints, **columns):
+    before = profile_of(*[number_feature(name, values.tolist()) for name, values in columns.items()])
+    constraints = edited(monitor.constraints(before))
+    known = monitor.known(constraints, None, before, constraints)
+    return known.with_parts(of_parts(before, [runs_of(values) for values in columns.values()]))
+
+
+def drift(known, monitor=MONITOR, **columns):
+    after = profile_of(*[number_feature(name, values.tolist()) for name, values in columns.items()])
+    results = monitor.check(after, monitor.metrics(after), known)
+    return {(each.feature, each.against): each for each in results if each.check == "baseline_drift_check"}
+
+
+def test_a_small_change_is_violated_beside_the_parts_and_unseen_without_them():
+    known, window = baseline_of(x=normal(1)), normal(2, 1000) * 1.4
+
+    found = drift(known, x=window)["x", None]
+    assert (found.status, found.observed < found.threshold) == (CheckStatus.VIOLATED, True)
+    assert found.description.startswith("Baseline drift p-value: ")
+    assert found.description.endswith(" is below threshold: 4.62962962962963E-4")  # 1/720 for three families
+    assert found.reason == "as 32 earlier windows or parts of the baseline vary"
+    assert drift(replace(known, history={}), x=window)["x", None].status is CheckStatus.CANNOT_TELL
+
+
+def test_a_column_by_which_the_rows_look_sorted_is_judged_as_without_history():
+    ordered = np.sort(normal(1))
+    random = np.random.default_rng(3)
+    known = baseline_of(x=ordered)
+
+    healthy, moved = (drift(known, x=random.permutation(ordered)[:1000] + by)["x", None] for by in (0, 0.5))
+    assert healthy.status is CheckStatus.CANNOT_TELL
+    assert healthy.reason.startswith(LOOKS_SORTED)
+    assert moved.status is CheckStatus.VIOLATED  # half a standard deviation is not hidden
+
+
+def test_texts_vary_by_the_shares_of_their_values():
+    random = np.random.default_rng(4)
+    codes = random.integers(0, 3, 3200)
+    cells = [f"v{code}" for code in codes]
+    hashes = codes.astype(np.uint64) * np.uint64(2**61 + 7)
+    runs = RowRuns(tuple(Run(float(lot), 100, b"", part.tobytes()) for lot, part in enumerate(np.split(hashes, 32))))
+    before = profile_of(text_feature("t", cells))
+    constraints = MONITOR.constraints(before)
+    known = MONITOR.known(constraints, None, before, constraints).with_parts(of_parts(before, [runs]))
+
+    def found(cells):
+        after = profile_of(text_feature("t", cells))
+        results = MONITOR.check(after, MONITOR.metrics(after), known)
+        return next(each for each in results if each.check == "baseline_drift_check")
+
+    assert found(cells[:900]).status is not CheckStatus.VIOLATED
+    left = found([cell for cell in cells if cell != "v2"][:900])
+    assert left.status is CheckStatus.VIOLATED
+    assert found(cells[:800] + ["new"] * 100).status is CheckStatus.VIOLATED
+
+
+@pytest.mark.parametrize("runs", [0, 7])
+def test_fewer_than_eight_parts_say_nothing(runs):
+    kept = RowRuns(runs_of(normal(1)).runs[:runs])
+
+    assert of_parts(profile_of(FeatureProfile("x")), [kept]).past == {}
+
+
+def test_predictions_have_a_level_that_no_number_of_inputs_lowers():
+    monitor = DataQualityMonitor(predictions=("score",))
+    inputs = {f"x{place}": normal(place) for place in range(40)}
+    known = baseline_of(monitor, score=normal(99), **inputs)
+    window = {name: normal(100 + place, 1000) for place, name in enumerate(inputs)}
+
+    after = profile_of(
+        *[number_feature(name, each.tolist()) for name, each in {"score": normal(7, 1000), **window}.items()]
+    )
+    ledger = monitor.budget(after, known)
+    assert {each.family: each.tests for each in ledger.families if "drift" in each.family} == {
+        "drift": 40,
+        "prediction drift": 1,
+    }
+    assert sum(each.level for each in ledger.families) == pytest.approx(1 / 720)
+    found = drift(known, monitor, score=normal(7, 1000), **window)
+    assert found["score", None].adjusted_p == found["score", None].p  # alone in its family
+
+
+def test_a_prediction_that_is_no_feature_is_a_sentence():
+    with pytest.raises(BadConfiguration, match="--predictions: 'score' is no feature of the data; they are x"):
+        DataQualityMonitor(predictions=("score",)).constraints(profile_of(number_feature("x", [1.0])))
+
+
+def asked(*comparators):
+    """The constraints with these comparators: reference, distance, threshold."""
+    told = tuple(Comparator(against=a, distance=d, threshold=t) for a, d, t in comparators)
+
+    def edited(constraints):
+        config = constraints.monitoring_config.model_copy(
+            update={"distribution_constraints": DistributionConstraints(comparators=told)}
+        )
+        assert isinstance(config, MonitoringConfig)
+        return constraints.model_copy(update={"monitoring_config": config})
+
+    return edited
+
+
+def test_skew_against_training_and_drift_against_the_window_before_are_judged_in_one_run():
+    js = "js_divergence"
+    known = baseline_of(edited=asked(("baseline", js, 0.3), ("previous", js, 0.3)), x=normal(1))
+    assert known.wanted_references == ("previous",)
+    moved = profile_of(number_feature("x", (normal(5, 1000) + 9).tolist()))
+
+    after = profile_of(number_feature("x", (normal(2, 1000) + 9).tolist()))
+    results = MONITOR.check(after, {}, known.with_history({"previous": moved}, {}))
+
+    told = [(each.against, each.status, each.description) for each in results if each.method == js]
+    assert [each[:2] for each in told] == [("baseline", CheckStatus.VIOLATED), ("previous", CheckStatus.PASSED)]
+    assert "between serving and training is" in told[0][2]
+    back = MONITOR.check(
+        profile_of(number_feature("x", normal(2, 1000).tolist())), {}, known.with_history({"previous": moved}, {})
+    )
+    [text] = [each.description for each in back if each.status is CheckStatus.VIOLATED and each.against == "previous"]
+    assert text.startswith("The approximate Jensen-Shannon divergence between previous and current is ")
+
+
+def test_a_reference_without_earlier_windows_is_not_judged():
+    known = baseline_of(edited=asked(("previous:3", "js_divergence", 0.3)), x=normal(1))
+
+    after = profile_of(number_feature("x", normal(2, 1000).tolist()))
+    [found] = [each for each in MONITOR.check(after, {}, known) if each.against == "previous:3"]
+
+    assert (found.status, found.reason) == (CheckStatus.NOT_JUDGED, "there are no earlier windows for previous:3")
+
+
+def test_a_change_within_the_baselines_range_is_seen_beside_the_windows_before():
+    season = np.sin(np.arange(6400) / 6400 * 2 * np.pi) * 0.25
+    known = baseline_of(x=normal(1) + season)
+    history = {}
+    windows = [profile_of(number_feature("x", normal(20 + place, 1000).tolist())) for place in range(17)]
+    for place in range(8, 16):
+        before = sum(windows[place - 8 : place][1:], windows[place - 8])
+        raw = {
+            name: each
+            for _, name, each in known.with_history({"previous:8": before}, {}).raw_statistics(windows[place])
+        }
+        for field, value in raw["x"].items():
+            history.setdefault(field, []).append(value)
+    past = {"x": {field: np.array(values) for field, values in history.items()}}
+    learnt = known.with_history({"previous:8": sum(windows[9:16], windows[8])}, {"previous:8": past})
+
+    found = drift(learnt, x=normal(60, 1000) + SHIFT)
+
+    assert found["x", None].status is not CheckStatus.VIOLATED
+    assert found["x", "previous:8"].status is CheckStatus.VIOLATED
+    quiet = drift(learnt, x=normal(61, 1000))
+    assert quiet["x", "previous:8"].status is not CheckStatus.VIOLATED
+
+
+def test_what_another_check_says_in_plainer_words_is_one_violation():
+    before = profile_of(number_feature("x", normal(1).tolist()))
+    constraints = MONITOR.constraints(before)
+    known = MONITOR.known(constraints, None, before, constraints).with_parts(of_parts(before, [runs_of(normal(1))]))
+    after = profile_of(number_feature("x", [*normal(2, 900).tolist(), *[None] * 100]))
+
+    found = {each.check: each for each in MONITOR.check(after, MONITOR.metrics(after), known) if each.feature == "x"}
+
+    assert found["completeness_check"].status is CheckStatus.VIOLATED
+    assert (found["baseline_drift_check"].status, found["baseline_drift_check"].reason) == (
+        CheckStatus.NOT_JUDGED,
+        "completeness_check is violated, and this is the same change",
+    )
