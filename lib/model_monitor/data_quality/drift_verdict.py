@@ -58,7 +58,9 @@ def _by_tests(known: Finding, threshold: float, column: Column, calibration: Cal
     tested = replace(tested, distance_low=low, distance_high=high)
     if column.adjusted_p <= level:
         text = messages.drift_p_value(column.adjusted_p, level)
-        if distance is not None and distance > threshold:
+        if known.description is not None:  # by the file's own method
+            text = known.description
+        elif distance is not None and distance > threshold:
             text = messages.drift(distance, threshold)
         return replace(tested, status=CheckStatus.VIOLATED, description=text)
     if high is None:

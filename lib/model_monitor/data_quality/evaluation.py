@@ -154,7 +154,7 @@ def _unless_said(drift: Finding, others: Mapping[str, Finding]) -> Finding:
     """The drift check's finding, without a verdict if another violated check says the same; not beyond the asked distance."""
     check = SAME_CHANGE.get(drift.component or "", "")
     said = others.get(check)
-    is_far = drift.distance is None or drift.threshold is None or drift.distance > drift.threshold
+    is_far = drift.distance is None or drift.observed is None or drift.observed > (drift.threshold or 0.0)
     if drift.status is not CheckStatus.VIOLATED or is_far or said is None or said.status is not CheckStatus.VIOLATED:
         return drift
     return drift.unjudged(SAID.format(check=check))
