@@ -56,7 +56,7 @@ def read_baseline(spark: SparkSession | None, config: JobConfig, monitor: Monito
 
 
 def with_history(
-    known: StoredBaseline | None, spark: SparkSession, config: JobConfig, monitor: Monitor
+    known: StoredBaseline | None, spark: SparkSession | None, config: JobConfig, monitor: Monitor
 ) -> StoredBaseline | None:
     """The baseline with what earlier windows say, and with the references that are made of their states."""
     told = window_told(config)

@@ -122,7 +122,7 @@ def scan(
     assert isinstance(rows, RowCounts)
     assert isinstance(requests, (Requests, type(None)))
     columns = [column for each in plans for column in each.columns]
-    runs = [_taken(states.get(column.position, [])) for column in columns]
+    runs = [_taken(sums.get(column.position, [])) for column in columns]
     features = tuple(
         FeatureProfile.of(name, column.column_type, sums.get(column.position, []))
         for name, column in zip(names, columns, strict=True)

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def remember(
-    findings: Findings, run: Run, config: JobConfig, spark: SparkSession, reference: BaselineReference | None
+    findings: Findings, run: Run, config: JobConfig, spark: SparkSession | None, reference: BaselineReference | None
 ) -> None:
     """Enter the window into the history. A fault is a warning: the run's files stand in any case.
 
