@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import sys
 
-from model_monitor.inputs.baselines import compared_with, read_baseline, reference_to_baseline, with_history
+from model_monitor.inputs.baselines import (
+    compared_with,
+    decisions_for,
+    read_baseline,
+    reference_to_baseline,
+    with_history,
+)
 from model_monitor.inputs.checks import planned_checks
 from model_monitor.inputs.window import context_of
 from model_monitor.runs.kinds import monitor_for, read_source
@@ -35,6 +41,7 @@ def main(argv: list[str]) -> int:
                 max_quarantined_share=job.config.max_quarantined_share,
                 output_path=job.config.output_path,
                 context=context_of(job.config),
+                decisions=decisions_for(job.config, job.spark),
             )
         job.lift_time_limit()
         reference = reference_to_baseline(job.spark, job.config, monitor)

@@ -144,6 +144,18 @@ def promote(given: argparse.Namespace) -> int:
     return 0
 
 
+def accept(given: argparse.Namespace) -> int:
+    """Say that the alarms of a run were fine: its window counts as healthy, and the same alarm stays silent."""
+    from datetime import datetime, timezone
+
+    from model_monitor.history.decisions import accept
+
+    now, spark = datetime.now(timezone.utc), _session_for([given.accepted_run])
+    done = accept(given.accepted_run, given.features, now=now, by=given.by, why=given.why, spark=spark)
+    sys.stdout.write(f"{given.accepted_run}: accepted {len(done.alarms)} of the violations of run {done.run_id}\n")
+    return 0
+
+
 def rollback(given: argparse.Namespace) -> int:
     """Take back the version that was promoted last; the one before it counts again."""
     from datetime import datetime, timezone
@@ -246,6 +258,13 @@ def _parser() -> argparse.ArgumentParser:
     promoting.add_argument("--to", required=True, metavar="DIRECTORY", help="where the versions are")
     promoting.add_argument("--replace", action="store_true", help="write over a version that is there already")
     promoting.set_defaults(run=promote)
+
+    accepting = commands.add_parser("accept", help=accept.__doc__, description=accept.__doc__)
+    accepting.add_argument("accepted_run", metavar="RUN", help="output path of the monitoring run")
+    accepting.add_argument("features", nargs="*", metavar="FEATURE", help="features or metrics (default: all)")
+    accepting.add_argument("--by", metavar="NAME", help="who says so")
+    accepting.add_argument("--why", metavar="TEXT", help="the reason")
+    accepting.set_defaults(run=accept)
 
     rolling = commands.add_parser("rollback", help=rollback.__doc__, description=rollback.__doc__)
     rolling.add_argument("baselines", metavar="DIRECTORY", help="where the versions are")

@@ -24,6 +24,7 @@ from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.demo.traffic import Traffic, captures
 from model_monitor.derivation.explanations import Explanation
+from model_monitor.documents.decisions import Decision
 from model_monitor.documents.model_quality_constraints import ComparisonOperator
 from model_monitor.documents.promotions import Promotion
 from model_monitor.drift import DISTANCES
@@ -56,7 +57,7 @@ import_all(checks)
 
 WITHOUT_A_JOB = (
     *("demo", "explain", "import", "merge-states", "replay"),
-    *("run-due", "promote", "rollback", "prune", "report", "compare"),
+    *("run-due", "promote", "rollback", "prune", "report", "compare", "accept"),
 )
 """Commands that are none of `submit`."""
 
@@ -152,6 +153,10 @@ def test_every_other_command_of_ours_is_understood(page, monkeypatch):
     )
     for name in ("model_monitor.reports.command.main", "model_monitor.reports.compare.main"):
         monkeypatch.setattr(name, lambda *given, **named: understood.append(given) or 0)
+    decision = Decision(run_id="0", time="", alarms=())
+    monkeypatch.setattr(
+        "model_monitor.history.decisions.accept", lambda *given, **named: understood.append(given) or decision
+    )
     monkeypatch.setattr("model_monitor.history.pruning.prunable", lambda *given: understood.append(given) or [])
     others = [command.words for command in commands_of(page) if not command.starts_a_job]
     for words in others:

@@ -40,7 +40,8 @@ class CheckResult(Section):
     status. description: the violation's text, None unless violated. against: of a comparator, what it compares with.
 
     Where chance is allowed for: p: of the check's own test; adjusted_p: for the columns that were tested with it. component: the
-    test of a column that is least likely by chance; effect: how large what it saw is, as a share. distance: the largest gap
+    test of a column that is least likely by chance; effect: how large what it saw is, as a share. direction: whether the mean
+    of numbers went `up` or `down`. distance: the largest gap
     between both distributions; distance_low, distance_high: of the interval that has the true one. smallest_change: what is
     found nine times in ten, of numbers a shift in standard deviations, of texts a difference of shares.
     """
@@ -63,6 +64,7 @@ class CheckResult(Section):
     adjusted_p: UndefinableNumber = None
     component: Name | None = None
     effect: UndefinableNumber = None
+    direction: Name | None = None
     distance: UndefinableNumber = None
     distance_low: UndefinableNumber = None
     distance_high: UndefinableNumber = None

@@ -12,6 +12,7 @@ from model_monitor.errors import BadInput, MonitorError
 from model_monitor.history import baselines
 from model_monitor.history.archive import PROFILE, from_parquet
 from model_monitor.history.baselines import hours_from_the_latest
+from model_monitor.history.decisions import read_decisions
 from model_monitor.history.variation import Entry, History, new_history, write_history
 from model_monitor.outputs.files import Run, run_before
 from model_monitor.records.windows import hour_of_path
@@ -46,6 +47,8 @@ def rebuild_history(folder: str, spark: SparkSession | None = None) -> History:
                 log.warning("%s: is left out of the history: %s", path, fault)
         if not history.table.num_rows:
             raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
+        for decision in read_decisions(folder, spark):
+            history = history.accepted(decision.window or "", decision.features)
         write_history(history, spark)
     log.info("the history of %s has %d windows", folder, len(history.entries()))
     return history

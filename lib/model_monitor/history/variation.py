@@ -69,7 +69,8 @@ class History:
     def entries(self) -> list[Entry]:
         """Every window, by its time."""
         names = list(Entry.__dataclass_fields__)
-        told = self.table.select(names).group_by(names).aggregate([]) if self.table.num_rows else self.table
+        told = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")]) if self.table.num_rows else self.table
+        told = told.rename_columns([name.removesuffix("_max") for name in told.column_names])
         return sorted(Entry(**{name: row[name] for name in names}) for row in told.select(names).to_pylist())
 
     def before(self, time: str) -> History:
@@ -92,9 +93,12 @@ class History:
             others = pa.concat_tables([others, pa.Table.from_pylist(rows, schema=_HISTORY)])
         return replace(self, table=others)._bounded()
 
-    def accepted(self, window: str) -> History:
-        """The history in which a window had no alarm."""
-        alarmed = pc.and_(self.table["alarmed"], pc.not_equal(self.table["window"], window))
+    def accepted(self, window: str, features: Iterable[str] = ()) -> History:
+        """The history in which a window, or some features of it, had no alarm."""
+        fine = pc.equal(self.table["window"], window)
+        if named := [*features]:
+            fine = pc.and_(fine, pc.is_in(self.table["feature"], pa.array(named, pa.string())))
+        alarmed = pc.and_(self.table["alarmed"], pc.invert(fine))
         place = self.table.schema.get_field_index("alarmed")
         return replace(self, table=self.table.set_column(place, "alarmed", alarmed))
 

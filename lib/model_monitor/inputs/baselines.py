@@ -13,9 +13,11 @@ from model_monitor.data_quality.comparators import DRIFT
 from model_monitor.data_quality.thresholds import with_thresholds
 from model_monitor.data_quality.variation import BASELINE
 from model_monitor.documents.baseline_reference import BaselineReference
+from model_monitor.documents.decisions import Decision
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.history import baselines, references
+from model_monitor.history.decisions import read_decisions
 from model_monitor.history.variation import read_history
 from model_monitor.inputs.window import window_told
 from model_monitor.runs.protocol import Monitor, StoredBaseline
@@ -68,6 +70,11 @@ def with_history(
     past = {name: history.past(name) for name in references}
     past[BASELINE] = history.past(BASELINE, baseline_id(reference_to_baseline(spark, config, monitor)))
     return known.with_history(references, past)
+
+
+def decisions_for(config: JobConfig, spark: SparkSession | None) -> list[Decision]:
+    """What somebody said of earlier alarms; nothing where the service is replayed."""
+    return [] if config.replays_service else read_decisions(config.output_path, spark)
 
 
 def baseline_id(reference: BaselineReference | None) -> str:

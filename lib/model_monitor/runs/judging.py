@@ -29,6 +29,7 @@ class Finding:
     adjusted_p: float | None = None
     component: str | None = None
     effect: float | None = None
+    direction: str | None = None
     distance: float | None = None
     distance_low: float | None = None
     distance_high: float | None = None

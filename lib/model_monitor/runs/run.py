@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.documents.check_results import CheckResult, Hint
+from model_monitor.documents.decisions import Decision, accepted
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
 from model_monitor.errors import NO_DATA, BadInput, NeedsSpark, NoData, ScriptFailed
 from model_monitor.history.request_statistics import published_requests, request_statistics
@@ -144,6 +145,7 @@ def run_monitoring(
     max_quarantined_share: float = MAX_QUARANTINED_SHARE,
     output_path: str | None = None,
     context: RunContext | None = None,
+    decisions: Sequence[Decision] = (),
 ) -> Findings:
     """Compare data with a baseline. One scan; a second one only for captures with another number of columns.
 
@@ -171,6 +173,8 @@ def run_monitoring(
         As in `run_baseline`.
     context : RunContext, optional
         As in `run_baseline`.
+    decisions : sequence of Decision, optional
+        Alarms that somebody accepted; the same ones are no violations.
 
     Returns
     -------
@@ -210,7 +214,8 @@ def run_monitoring(
             matched = dataset.matching(names, exact=isinstance(monitor, Columned) and monitor.exact_columns)
             current = _profiled(matched, monitor, checks, max_quarantined_share, output_path, told)
             _log_matching(current.ledger)
-            results = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
+            found = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
+            results = accepted(found, decisions)
             return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known))
 
     return _on_an_engine(run, data, spark, engine)

@@ -49,10 +49,17 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     settings, calibration = feature.settings, feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
     found = judged(compared_by(baseline, current, *methods, feature.ties), threshold, baseline, current)
+    found = replace(found, direction=_direction(baseline.mean, current.mean))
     if calibration is None:
         return found
     column = calibration.columns.get((feature.against or BASELINE, feature.constraints.name))
     return verdict(found, threshold, column, calibration) if column is not None else found
+
+
+def _direction(before: float | None, after: float | None) -> str | None:
+    if before is None or after is None or before == after:
+        return None
+    return "up" if after > before else "down"
 
 
 def against(feature: FeatureComparison, reference: str) -> Finding:

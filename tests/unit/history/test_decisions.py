@@ -1,0 +1,126 @@
+"""Accepted alarms: the window counts as healthy, the same alarm stays silent, and a larger or another one does not."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+import numpy as np
+import pytest
+from tests.unit.data_quality.comparisons import number_feature, profile_of
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.data_quality.variation import STATISTICS
+from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.decisions import Decision, accepted
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.history.decisions import accept, read_decisions
+from model_monitor.history.variation import Entry, read_history, write_history
+from model_monitor.outputs.files import publish
+from model_monitor.reading.ledger import Ledger
+from model_monitor.runs.results import Baseline, Findings
+
+NOW = datetime(2026, 3, 5, 9, 30, tzinfo=timezone.utc)
+MONITOR = DataQualityMonitor()
+HOUR = "2026-03-04T20:00:00Z"
+
+
+def state(shift, missing=0):
+    values = (np.random.default_rng(1).standard_normal(1000) + shift).tolist()
+    return profile_of(number_feature("age", [*values, *[None] * missing]), number_feature("fare", values))
+
+
+def findings(shift, missing=0):
+    before, after = state(0), state(shift, missing)
+    known = MONITOR.known(MONITOR.constraints(before), None, before)
+    metrics = MONITOR.metrics(after)
+    current = Baseline(MONITOR, MONITOR.documents(after, metrics), after, metrics, Ledger((), read=1000, kept=1000))
+    results = MONITOR.check(after, metrics, known)
+    return Findings(MONITOR.violations(results), results, current, known.constraints, known=known)
+
+
+@pytest.fixture
+def run_path(tmp_path):
+    """An hour whose two columns have drifted, and which the history has."""
+    path = str(tmp_path / "2026/03/04/20")
+    run = publish(findings(2.0).files(), path)
+    raw = dict.fromkeys(STATISTICS, 1.0)
+    entry = Entry(HOUR, HOUR, run.run_id, f"2026/03/04/20/_runs/{run.run_id}", "b", True)
+    write_history(read_history(path).with_window(entry, [("baseline", name, raw) for name in ("age", "fare")]))
+    return path
+
+
+def violated(results):
+    return [(each.feature, each.check) for each in results if each.status is CheckStatus.VIOLATED]
+
+
+def test_a_decision_is_a_file_above_the_hours_and_the_window_joins_the_history(run_path, tmp_path):
+    decision = accept(run_path, now=NOW, by="anna", why="prices rose")
+
+    [file] = (tmp_path / "_decisions").iterdir()
+    assert file.name == f"20260305T093000Z-{decision.run_id}.json"
+    told = json.loads(file.read_text())
+    assert (told["window"], told["by"], told["why"], told["time"]) == (
+        HOUR,
+        "anna",
+        "prices rose",
+        "2026-03-05T09:30:00Z",
+    )
+    assert [alarm["feature"] for alarm in told["alarms"]] == ["age", "fare"]
+    assert set(read_history(run_path).past("baseline")) == {"age", "fare"}
+    assert read_decisions(run_path) == [decision]
+
+
+def test_only_the_features_that_are_named_are_fine(run_path):
+    accept(run_path, ["fare"], now=NOW)
+
+    assert set(read_history(run_path).past("baseline")) == {"fare"}
+    assert violated(accepted(findings(2.0).results, read_decisions(run_path))) == [("age", "baseline_drift_check")]
+
+
+def test_the_same_alarm_stays_silent_with_its_reason_and_others_do_not(run_path):
+    accept(run_path, now=NOW, by="anna", why="prices rose")
+    decisions = read_decisions(run_path)
+
+    silent = accepted(findings(2.0).results, decisions)
+    assert violated(silent) == []
+    [age] = [each for each in silent if (each.feature, each.check) == ("age", "baseline_drift_check")]
+    assert (age.status, age.description) == (CheckStatus.NOT_JUDGED, None)
+    assert age.reason == "accepted at 2026-03-05T09:30:00Z by anna: prices rose"
+    assert violated(accepted(findings(1.0).results, decisions)) == []  # smaller
+    assert len(violated(accepted(findings(3.5).results, decisions))) == 2  # larger
+    assert len(violated(accepted(findings(-2.0).results, decisions))) == 2  # the other way
+    assert ("age", "completeness_check") in violated(accepted(findings(2.0, missing=100).results, decisions))
+
+
+@pytest.mark.parametrize(("observed", "silent"), [(0.90, True), (0.95, True), (0.885, True), (0.88, False)])
+def test_a_share_is_the_same_within_the_interval_that_its_values_leave(observed, silent):
+    def share(observed):
+        return CheckResult(
+            feature="x", check="completeness_check", status="violated", observed=observed, threshold=0.99, m=1000
+        )
+
+    decision = Decision(run_id="r", time="t", alarms=(share(0.90),))
+
+    assert decision.covers(share(observed)) is silent
+    assert 0.90 - 1.96 * np.sqrt(0.09 / 1000) == pytest.approx(0.8814, abs=1e-4)
+
+
+def test_what_can_not_be_accepted_is_a_sentence(run_path, tmp_path):
+    with pytest.raises(BadInput, match="no monitoring run was published here"):
+        accept(str(tmp_path / "nothing"), now=NOW)
+    with pytest.raises(BadConfiguration, match="has no violation of 'name'"):
+        accept(run_path, ["name"], now=NOW)
+    healthy = str(tmp_path / "2026/03/04/21")
+    publish(findings(0.0).files(), healthy)
+    with pytest.raises(BadConfiguration, match="has no violation$"):
+        accept(healthy, now=NOW)
+
+
+def test_a_damaged_decision_does_not_count(run_path, tmp_path, caplog):
+    accept(run_path, now=NOW)
+    [file] = (tmp_path / "_decisions").iterdir()
+    file.write_text("{")
+
+    assert read_decisions(run_path) == []
+    assert "the decision does not count" in caplog.text
