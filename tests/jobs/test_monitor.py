@@ -198,7 +198,7 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_an_edited_li
     guards = sum(check in GUARDS for _, check in suggested)
     assert families == {"drift": 3, "completeness": 3, "contents": 3 + guards}
     assert fewer_families == {"drift": 3, "contents": 3 + guards}
-    assert suggested["age", "baseline_drift_check"]["reason"].endswith("; rows assumed independent")
+    assert suggested["age", "baseline_drift_check"]["reason"].endswith("rows assumed independent")
     said = "categorical_values_check is violated, and this is the same change"
     assert suggested["plan", "baseline_drift_check"]["reason"] == said
     assert suggested["plan", "baseline_drift_check"]["adjusted_p"] < 1e-8
