@@ -18,6 +18,8 @@ from model_monitor.documents.values import Name, Number
 
 TWO_SIDED_95 = 1.96
 
+OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell"})
+
 
 class Decision(Document):
     """One decision. window: the name that the history has for it, None without one. features: those that were named; none of
@@ -58,14 +60,19 @@ def _unless_accepted(result: CheckResult, decisions: Sequence[Decision]) -> Chec
 
 
 def _is_again(result: CheckResult, alarm: CheckResult) -> bool:
-    same = ("check", "against", "component", "direction")
-    if whose(result) != whose(alarm) or any(getattr(result, name) != getattr(alarm, name) for name in same):
+    if whose(result) != whose(alarm) or _kind(result) != _kind(alarm):
         return False
     now, then, limit = _size(result), _size(alarm), 0.0 if alarm.distance is not None else alarm.threshold
     if now is None or then is None or limit is None:
         return now == then
     low, high = _interval(alarm, then)
     return (limit <= now <= high) if then >= limit else (low <= now <= limit)
+
+
+def _kind(result: CheckResult) -> tuple[str | None, ...]:
+    """What is the same in the same alarm. Which test of the values sees a change first is a matter of chance."""
+    component = OF_VALUES if result.component in _TESTS_OF_VALUES else result.component
+    return result.check, result.against, component, result.direction
 
 
 def _size(result: CheckResult) -> float | None:

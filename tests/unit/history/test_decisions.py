@@ -124,3 +124,22 @@ def test_a_damaged_decision_does_not_count(run_path, tmp_path, caplog):
 
     assert read_decisions(run_path) == []
     assert "the decision does not count" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("component", "silent"), [("location", True), ("chi2", True), ("missing", False), ("range", False)]
+)
+def test_which_test_of_the_values_saw_it_first_is_no_other_alarm(component, silent):
+    def drift(component):
+        return CheckResult(
+            feature="x",
+            check="baseline_drift_check",
+            status="violated",
+            threshold=0.1,
+            component=component,
+            distance=0.15,
+            distance_low=0.08,
+            distance_high=0.21,
+        )
+
+    assert Decision(run_id="r", time="t", alarms=(drift("location"),)).covers(drift(component)) is silent
