@@ -344,17 +344,19 @@ def clustered(full: bool) -> Iterator[Mark]:
             )
 
 
-def parts_of(values: Values, of: int = 32, longest: int = 512) -> Raw:
-    """The raw statistics of stretches of a baseline, as its scan keeps them."""
+def parts_of(values: Values, of: int = 32, longest: int = 512) -> Raw | None:
+    """The raw statistics of stretches of a baseline, as its scan keeps them; None if it looks sorted."""
     step = len(values) // of
     kept = [values[start : start + min(step, longest)] for start in range(0, of * step, step)]
     runs = RowRuns(tuple(Run(float(lot), len(part), part.tobytes()) for lot, part in enumerate(kept)))
     feature = FeatureProfile("x", ColumnType.FRACTIONAL)
-    return of_parts(Profile(len(values), (feature,)), [runs]).past["x"]
+    return of_parts(Profile(len(values), (feature,)), [runs]).past.get("x")
 
 
-def beside(past: Raw, baseline: Column, window: Column) -> float:
-    """The p-value of a window, beside how others varied."""
+def beside(past: Raw | None, baseline: Column, window: Column) -> float:
+    """The p-value of a window, beside how others varied; without them 0 if `Robust` alarms, else 1."""
+    if past is None:
+        return float(gap(baseline, window) - 1.8 * math.sqrt(1 / baseline.present + 1 / window.present) <= 0.1)
     found = column_of(distribution(baseline), distribution(window), tested=False, past=past)
     return found.p if found is not None else 1.0
 
