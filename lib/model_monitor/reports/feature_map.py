@@ -101,23 +101,27 @@ def _cells(
     shares = np.zeros((len(cells), BINS), np.uint8)
     numbers = np.full((len(cells), 2), np.nan, np.float32)
     places = {place: run.places for place, run in series.runs.items()}
+    parts = {place: _of_255(run.shares) for place, run in series.runs.items() if run.shares is not None}
     present, missing, mean = (series.of(name) for name in ("present", "missing", "mean"))
     for cell, (line, place) in enumerate(cells):
         row = int(rows[line])
-        run, of_row = series.runs[place], places[place].get(series.names[row])
-        if of_row is not None and run.shares is not None:
-            shares[cell] = _of_baseline(run.shares[of_row])
+        of_row = places[place].get(series.names[row])
+        if of_row is not None:
+            shares[cell, : parts[place].shape[1]] = parts[place][of_row]
         total = present[row, place] + missing[row, place]
         numbers[cell] = mean[row, place], missing[row, place] / total if total else np.nan
     return shares, numbers
 
 
-def _of_baseline(shares: Sequence[float] | NDArray[np.float32] | None) -> NDArray[np.uint8]:
+def _of_baseline(shares: Sequence[float] | None) -> NDArray[np.uint8]:
     found = np.zeros(BINS, np.uint8)
-    if shares is not None and len(shares):
-        given = np.nan_to_num(np.asarray(shares, np.float32))[:BINS]
-        found[: len(given)] = np.rint(np.clip(given, 0, 1) * 255)
+    if shares:
+        found[: len(shares)] = _of_255(np.array(shares[:BINS], np.float32))
     return found
+
+
+def _of_255(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(np.nan_to_num(shares), 0, 1) * 255).astype(np.uint8)
 
 
 def _ends(bins: Sequence[object] | None) -> list[str]:

@@ -59,7 +59,7 @@ class Series:
         """A column of the runs, names × windows: NaN where there is no number; as "status" NONE + 1 where there is no run."""
         return self._columns[column]
 
-    @property
+    @cached_property
     def is_violated(self) -> NDArray[np.bool_]:
         found: NDArray[np.bool_] = self.of("status") == VIOLATED
         return found
@@ -84,7 +84,12 @@ class Series:
 
     def since(self, row: int) -> int | None:
         """The first of the windows without a pause up to the last run in which a name was violated; None if it is not now."""
-        return trailing([bool(self.is_violated[row, place]) for place in sorted(self.runs)], sorted(self.runs))
+        return trailing(self.is_violated[row, self.ran].tolist(), self.ran)
+
+    @cached_property
+    def ran(self) -> list[int]:
+        """The windows with a run."""
+        return sorted(self.runs)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from model_monitor.documents.page import (
 )
 from model_monitor.reports.feature_map import feature_map
 from model_monitor.reports.history import History, Series
-from model_monitor.reports.past_run import NONE, PastRun
+from model_monitor.reports.past_run import NONE, VIOLATED, PastRun
 
 MOST_ROWS = 12
 """Features and metrics that are shown first."""
@@ -59,11 +59,11 @@ Shares = Mapping[str, Mapping[str, Sequence[float]]]
 def page_of(history: History, title: str, baselines: Shares, most_bytes: int) -> Page:
     """baselines: as far as their folders could be read. most_bytes: of the page's map; what is left out is said there."""
     times = history.labels
-    rows = sorted((row for series in history.series for row in _rows(series, times, baselines)), key=itemgetter(0))
-    lines = [line for _, line in rows]
-    bad = sum(line.mark is Mark.BAD for line in lines)
+    ranked = sorted((rank, series, row) for series in enumerate(history.series) for rank, row in _ranked(series[1]))
+    bad = sum(rank[0] == VIOLATED for rank, *_ in ranked)
+    lines = [_line(series, row, times, baselines) for _, (_, series), row in ranked[:MOST_ROWS]]
     since = history.alert_since()
-    wrong = PageTable(FIRST, tuple(lines[: max(MOST_ROWS, 0)]), _caption(len(lines), bad))
+    wrong = PageTable(FIRST, tuple(lines), _caption(len(ranked), bad))
     sections = [
         PageSection(f"{times[-1]}: what is wrong" if bad else f"{times[-1]}: nothing is violated", (wrong,)),
         PageSection("Over time", (_tracks(history, times),)),
@@ -126,39 +126,43 @@ def _records(history: History) -> list[float | None]:
     return []
 
 
-def _rows(series: Series, times: Sequence[str], baselines: Shares) -> list[tuple[tuple[int, bool, float], Line]]:
-    """The lines of what the last run looked at, each with its place among all."""
+def _ranked(series: Series) -> list[tuple[tuple[int, bool, float], int]]:
+    """The rows that the last run looked at, each with its place: violated ones first, then features by their distance."""
+    column, _ = series.last
+    status = series.of("status")[:, column]
+    distances = np.where(series.is_metric, 0.0, np.nan_to_num(series.of("distance")[:, column]))
+    return [
+        ((int(status[row]), bool(series.is_metric[row]), -float(distances[row])), int(row))
+        for row in np.flatnonzero(status <= NONE)
+    ]
+
+
+def _line(series: Series, row: int, times: Sequence[str], baselines: Shares) -> Line:
     column, run = series.last
-    found = []
-    for row, name in enumerate(series.names):
-        status = int(series.of("status")[row, column])
-        if status > NONE:
-            continue
-        is_metric = bool(series.is_metric[row])
-        drawn = series.of("value" if is_metric else "distance")[row]
-        threshold = _or_none(series.of("threshold")[row, column])
-        since = series.since(row)
-        mark, verdict = VERDICTS[WORST_FIRST[status]] if status < NONE else (Mark.NONE, "– no check")
-        what = ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
-        number = number_text(_or_none(drawn[column]))
-        told = f"{number} (threshold {number_text(threshold)})" if threshold is not None else number
-        known = drawn[~np.isnan(drawn)]
-        trend = f"{number_text(float(known.min()))} to {number_text(float(known.max()))}" if known.size else "no number"
-        cells = (
-            *(verdict, "" if since is None else times[since], name, what, told, _moved(series, row, column, is_metric)),
-            Spark(_values(drawn), threshold, trend),
-            overlay_of(run, name, baselines) or "–",
-        )
-        worst = np.nan_to_num(drawn[column]) if not is_metric else 0.0
-        found.append(((status, is_metric, -float(worst)), Line(cells, mark)))
-    return found
+    name, is_metric = series.names[row], bool(series.is_metric[row])
+    status = int(series.of("status")[row, column])
+    drawn = series.of("value" if is_metric else "distance")[row]
+    threshold = _or_none(series.of("threshold")[row, column])
+    since = series.since(row)
+    mark, verdict = VERDICTS[WORST_FIRST[status]] if status < NONE else (Mark.NONE, "– no check")
+    what = ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
+    number = number_text(_or_none(drawn[column]))
+    told = f"{number} (threshold {number_text(threshold)})" if threshold is not None else number
+    known = drawn[~np.isnan(drawn)]
+    trend = f"{number_text(float(known.min()))} to {number_text(float(known.max()))}" if known.size else "no number"
+    cells = (
+        *(verdict, "" if since is None else times[since], name, what, told, _moved(series, row, column, is_metric)),
+        Spark(_values(drawn), threshold, trend),
+        overlay_of(run, name, baselines) or "–",
+    )
+    return Line(cells, mark)
 
 
 def _moved(series: Series, row: int, column: int, is_metric: bool) -> str:
     numbers = series.of("value" if is_metric else "mean")[row]
     good = [
         place
-        for place in sorted(series.runs)
+        for place in series.ran
         if place < column and not series.is_violated[row, place] and not np.isnan(numbers[place])
     ]
     now = number_text(_or_none(numbers[column]))

@@ -122,7 +122,7 @@ def _of_tables(folder: str, place: str, run_id: str) -> PastRun:
         described.schedule,
         run_id,
         described.baseline_run_id,
-        _shares(table.column("shares").to_pylist()),
+        _shares(table.column("shares").combine_chunks()),
         bins,
     )
 
@@ -215,14 +215,14 @@ def _results(violations: Violations) -> list[CheckResult]:
     return found
 
 
-def _shares(rows: Sequence[Sequence[int] | None]) -> NDArray[np.float32] | None:
-    width = max((len(row) for row in rows if row), default=0)
-    if not width:
+def _shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
+    """A row of shares for each feature, NaN where they are not known."""
+    lengths = lists.value_lengths().fill_null(0).to_numpy()
+    known = lengths > 0
+    if not known.any():
         return None
-    found = np.full((len(rows), width), np.nan, np.float32)
-    for place, row in enumerate(rows):
-        if row:
-            found[place, : len(row)] = np.array(row) / FULL_SHARE
+    found = np.full((len(lists), int(lengths.max())), np.nan, np.float32)
+    found[known] = lists.flatten().to_numpy().reshape(int(known.sum()), -1) / np.float32(FULL_SHARE)
     return found
 
 
