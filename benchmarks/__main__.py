@@ -18,6 +18,7 @@ if __name__ == "__main__":
         folder / "false_alarms.py",
         folder / "dag_import.py",
         folder / "start_up.py",
+        folder / "engines.py",
         folder / "commands.py",
         folder / "documents.py",
         folder / "long_lines.py",
