@@ -119,8 +119,9 @@ def test_baseline_rows_are_made_once_and_given_to_later_windows(spark, tmp_path)
     assert {result.status.value for result in later.results} == {"passed"}
 
 
-def clustered(*, baseline=None):
-    config = AnalysisConfig.from_json('{"methods": {"shap": {"num_clusters": 2}}}')
+def clustered(*, baseline=None, pdp=False):
+    methods = {"shap": {"num_clusters": 2}} | ({"pdp": {"grid_resolution": 3}} if pdp else {})
+    config = AnalysisConfig.from_json(json.dumps({"methods": methods}))
     return ExplainabilityMonitor(AttributionMeasures.of(config, crossed, baseline=baseline))
 
 
@@ -220,7 +221,7 @@ def test_no_rows_of_baseline_and_none_of_data_is_no_data(spark):
 def test_columns_that_hold_lists_are_refused_by_name(spark):
     rows = pd.DataFrame({"age": [1.0], "tags": [["a"]]})
 
-    with pytest.raises(BadConfiguration, match=r"feature 'tags' holds array<string>.*excluded_columns"):
+    with pytest.raises(BadConfiguration, match=r"feature 'tags' holds list<.*excluded_columns"):
         run_baseline(rows, monitor_of(len))
 
 
@@ -243,3 +244,12 @@ def test_a_model_behind_an_address_is_asked_by_the_executors(spark):
 def test_a_missing_model_is_one_sentence(spark, tmp_path):
     with pytest.raises(MonitorError, match=r"absent\.json"):
         run_baseline(table(5), monitor_of(Model("xgboost", str(tmp_path / "absent.json"))))
+
+
+@pytest.mark.parametrize("given", [True, False], ids=("baseline rows", "clusters and dependence"))
+def test_both_engines_leave_the_same_bytes(spark, given):
+    monitor = monitor_of(crossed, save_local_shap_values=True) if given else clustered(pdp=True)
+
+    found = [run_baseline(table(300), monitor, engine=engine).files_of_data() for engine in ("local", "spark")]
+
+    assert found[0] == found[1]

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from model_monitor.errors import BadInput
 from model_monitor.explainability.kernel import Cells
+from model_monitor.states.hashing import chained_hashes
+from model_monitor.states.text_hashing import xxhash64_of_texts
 
 
 def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> Cells:
@@ -43,6 +45,14 @@ def are_numbers(column: pa.Array) -> bool:
     except BadInput:
         return False
     return True
+
+
+def keys_of(cells: Cells) -> NDArray[np.uint64]:
+    """A hash of each row, by which it is drawn and put into a block: the same wherever the row lies."""
+    if cells.dtype == np.float64:
+        return chained_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
+    rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
+    return xxhash64_of_texts(pa.array(rows, pa.string()))
 
 
 def texts_of(cells: NDArray[Any]) -> list[str | None]:

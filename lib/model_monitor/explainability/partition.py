@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from model_monitor.engine.protocol import PARTITION, Sent
 from model_monitor.engine.state_rows import StateRow, batch_of_states
-from model_monitor.explainability.cells import cells_of
+from model_monitor.explainability.cells import cells_of, keys_of
 from model_monitor.explainability.kernel import Cells, Kernel
 from model_monitor.explainability.partial_dependence import Grid, answers_over
 from model_monitor.predictors import Model
@@ -23,8 +24,11 @@ from model_monitor.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.states import AttributionsBuilder, RowCounts
 
-REASON, CELLS, KEY, JOIN, FEATURE = "reason", "cells", "key", "join", "f{}"
-"""Columns: why a row is refused (0: it isn't), its number of cells, its key, what tells it apart, the cells of a feature."""
+REASON, CELLS, JOIN, FEATURE = "reason", "cells", "join", "f{}"
+"""Columns: why a row is refused (0: it isn't), its number of cells, what tells it apart, the cells of a feature."""
+
+KEY = "key"
+"""Of a sampled row: what it is drawn by."""
 
 LOCAL_VALUES = "local_values"
 """Lines of a file on their way to the driver, in the place of a state."""
@@ -99,14 +103,14 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
         partition = block.column(PARTITION)[0].as_py()
         if builder is None:
             builder = AttributionsBuilder(task.features, task.outputs, task.aggregation, task.baseline, kernel.expected)
-        reasons = block.column(REASON).to_numpy(zero_copy_only=False)
-        counted += _counts(block, reasons, task.reasons)
-        kept = block.filter(pa.array(reasons == 0))
+        counted += _counts(block, task.reasons)
+        kept = kept_of(block)
         if not kept.num_rows:
             continue
-        found = kernel.explained(_cells(kept, task.explained))
+        cells = _cells(kept, task.explained)
+        found = kernel.explained(cells)
         values = found.values[:, :, list(task.written)]
-        builder.update(values, kept.column(KEY).to_numpy().view(np.uint64), found.exact)
+        builder.update(values, keys_of(cells), found.exact)
         if task.with_local:
             yield batch_of_states([StateRow(chunk, LOCAL_VALUES, partition, _lines(values, kept))])
             chunk += 1
@@ -119,6 +123,23 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
             StateRow(0, state.KIND, partition, state.to_bytes()),
         ]
     )
+
+
+def sample_of_partition(
+    features: int, rows: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Of one partition the rows with the smallest keys, which are the same ones in every run, at most so many."""
+    held: pa.Table | None = None
+    for block in blocks(batches, MOST_BLOCK_ROWS):
+        kept = kept_of(block)
+        columns = [plain(kept.column(FEATURE.format(place))) for place in range(features)]
+        numeric = [not pa.types.is_string(column.type) for column in columns]
+        keys = keys_of(cells_of(columns, [""] * features, numeric)) if kept.num_rows else np.zeros(0, np.uint64)
+        found = pa.Table.from_arrays([pa.array(keys.view(np.int64), pa.int64()), *columns], schema=schema)
+        held = pa.concat_tables([held, found]) if held is not None else found
+        held = held.take(pc.sort_indices(held, [(KEY, "ascending")])[:rows])
+    if held is not None:
+        yield from held.combine_chunks().to_batches()
 
 
 def probe(explained: Explained, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -157,13 +178,33 @@ def dependence_of_features(
             yield pa.RecordBatch.from_pylist([{"feature": feature, "sums": sums.tobytes()}], SUMS_SCHEMA)
 
 
+def kept_of(block: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows that are not refused."""
+    return block.filter(pc.equal(block.column(REASON), 0)) if REASON in block.schema.names else block
+
+
+def plain(column: pa.Array) -> pa.Array:
+    """Cells as doubles or texts."""
+    kind = column.type
+    if (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+    ):
+        return pc.cast(column, pa.float64(), safe=False)
+    return column if pa.types.is_string(kind) else pc.cast(column, pa.string())
+
+
 def _cells(block: pa.RecordBatch, explained: Explained) -> Cells:
-    columns = [block.column(FEATURE.format(place)) for place in range(len(explained.names))]
+    columns = [plain(block.column(FEATURE.format(place))) for place in range(len(explained.names))]
     return cells_of(columns, explained.names, explained.numeric)
 
 
-def _counts(block: pa.RecordBatch, reasons: Any, known: int) -> RowCounts:
-    counts = np.bincount(reasons, minlength=known + 1)
+def _counts(block: pa.RecordBatch, known: int) -> RowCounts:
+    if REASON not in block.schema.names:
+        return RowCounts(kept=block.num_rows, refused=(0,) * known)
+    counts = np.bincount(block.column(REASON).to_numpy(zero_copy_only=False), minlength=known + 1)
     widths: tuple[tuple[int, int], ...] = ()
     if CELLS in block.schema.names:
         cells, records = np.unique(block.column(CELLS).to_numpy(zero_copy_only=False), return_counts=True)
@@ -177,6 +218,8 @@ def _lines(values: Any, block: pa.RecordBatch) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
     if JOIN in block.schema.names:
-        flat = [[name, *row] for name, row in zip(block.column(JOIN).to_pylist(), flat, strict=True)]
+        flat = [
+            [name, *row] for name, row in zip(pc.cast(block.column(JOIN), pa.string()).to_pylist(), flat, strict=True)
+        ]
     writer.writerows(flat)
     return text.getvalue().encode()

@@ -15,17 +15,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
-import pyspark.sql.functions as F
+import pyarrow.compute as pc
 from pyspark import cloudpickle
-from pyspark.sql import Column, DataFrame
-from pyspark.sql.types import ArrayType, BooleanType, MapType, NumericType, StringType, StructType
 
-from model_monitor.engine import partitions_of
-from model_monitor.engine.protocol import Sent
+from model_monitor.engine import is_of_spark, partitions_of
+from model_monitor.engine.local import LocalEngine, LocalPartitions
+from model_monitor.engine.protocol import Partitions, Sent
 from model_monitor.engine.state_rows import StateRow, added
 from model_monitor.errors import BadConfiguration, NoData
 from model_monitor.explainability.analysis import Dependent, analysis_of
@@ -54,7 +53,9 @@ from model_monitor.explainability.partition import (
     Explained,
     attributions_of_partition,
     dependence_of_features,
+    plain,
     probe,
+    sample_of_partition,
 )
 from model_monitor.predictors import Model
 from model_monitor.reading.dataset import Dataset
@@ -68,6 +69,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SHARES_OF_SAMPLE = 8
+"""Times its share of the sampled rows that a partition gives, so that uneven ones make up for each other."""
+
 
 def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
     """The attributions of a data set. Partial dependence looks at rows again, so it is made when the rows are enough."""
@@ -75,9 +79,8 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
     rows = _Rows(dataset, plan)
     sample = rows.sample(measures.sampled_rows) if _needs_sample(measures) else None
     names, numeric, cells = _baseline(measures, dataset, rows, sample)
-    engine = partitions_of(rows.frame)
     shap = measures.shap
-    with engine.sent(_content(measures.model, dataset)) as content:
+    with rows.partitions.sent(_content(measures.model, dataset)) as content:
         explained = Explained(
             *(
                 names,
@@ -107,42 +110,43 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
 
 
 class _Rows:
-    """The rows of a data set as executors get them: features as doubles and texts, and what else is known of each."""
+    """The rows of a data set as executors get them: the features' cells, and what else is known of each row."""
 
     def __init__(self, dataset: Dataset, plan: AttributionPlan) -> None:
-        places = {name: place for place, name in enumerate(dataset.names)}
-        fields = dataset.frame.schema.fields
-        features = [
-            _cell(F.col(f"c{places[name]}"), fields[places[name]].dataType, name).alias(FEATURE.format(place))
-            for place, name in enumerate(plan.features)
-        ]
-        keys = [F.col(f"c{places[name]}").cast("string") for name in plan.features]
-        others = [F.col(dataset.reason).alias(REASON) if dataset.reason else F.lit(0).alias(REASON)]
-        if dataset.cells:
-            others.append(F.col(dataset.cells).alias(CELLS))
-        if plan.join is not None:
-            others.append(F.col(f"c{places[plan.join]}").cast("string").alias(JOIN))
-        self.names = plan.features
-        self.frame: DataFrame = dataset.frame.select(*others, F.xxhash64(*keys).alias(KEY), *features)
+        table, places = dataset.table, {name: f"c{place}" for place, name in enumerate(dataset.names)}
+        self.names, self.engine = plan.features, dataset.engine
+        self._parts = dataset.partitions_at_most or 1
+        types = [table.schema.field(places[name]).type for name in self.names]
+        for name, kind in zip(self.names, types, strict=True):
+            if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+                raise BadConfiguration(
+                    f"feature {name!r} holds {kind}, which is not explained; name it in excluded_columns"
+                )
+        self.are_texts = [pa.types.is_string(plain(pa.array([], kind)).type) for kind in types]
+        chosen = {places[name]: FEATURE.format(place) for place, name in enumerate(self.names)}
+        others = ((dataset.reason, REASON), (dataset.cells, CELLS), (plan.join and places[plan.join], JOIN))
+        chosen |= {column: called for column, called in others if column}
+        self.partitions = table.selected(list(chosen), list(chosen.values()))
 
     def sample(self, rows: int) -> list[pa.Array]:
-        """The columns of the rows with the smallest keys: the same ones in every run."""
-        names = [FEATURE.format(place) for place in range(len(self.names))]
-        found = self.frame.where(F.col(REASON) == 0).orderBy(KEY, *names).limit(rows).select(*names)
-        batches = partitions_of(found).batches()
-        if not sum(batch.num_rows for batch in batches):
+        """The columns of rows that are drawn by their keys, the same ones in every run."""
+        kinds = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
+        features = [pa.field(FEATURE.format(place), kind) for place, kind in enumerate(kinds)]
+        schema = pa.schema([pa.field(KEY, pa.int64()), *features])
+        quota = max(1, min(rows, SHARES_OF_SAMPLE * rows // self._parts))
+        task = partial(sample_of_partition, len(features), quota, schema)
+        found = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
+        if not found.num_rows:
             raise NoData("no row is left to make baseline rows of")
-        return [column.combine_chunks() for column in pa.Table.from_batches(batches).columns]
+        found = found.take(pc.sort_indices(found, [(field.name, "ascending") for field in schema])[:rows])
+        return [column.combine_chunks() for column in found.columns[1:]]
 
-
-def _cell(column: Column, data_type: Any, name: str) -> Column:
-    if isinstance(data_type, NumericType | BooleanType):
-        return column.cast("double")
-    if isinstance(data_type, ArrayType | MapType | StructType):
-        raise BadConfiguration(
-            f"feature {name!r} holds {data_type.simpleString()}, which is not explained; name it in excluded_columns"
-        )
-    return column if isinstance(data_type, StringType) else column.cast("string")
+    def tasks(self, count: int) -> Partitions:
+        """So many partitions of one row, its number, for what is no row of the data."""
+        if is_of_spark(self.partitions):
+            return partitions_of(self.engine.spark.range(0, count, 1, count))
+        batches = [[pa.RecordBatch.from_pydict({"id": [number]})] for number in range(count)]
+        return LocalPartitions.of_batches(cast("LocalEngine", self.engine), pa.schema([("id", pa.int64())]), batches)
 
 
 def _needs_sample(measures: AttributionMeasures) -> bool:
@@ -154,10 +158,10 @@ def _baseline(
 ) -> tuple[tuple[str, ...], tuple[bool, ...], Cells]:
     """The features, which of them are numbers, and the baseline rows."""
     given = _given(measures, dataset, rows.names)
-    typed = [not isinstance(field.dataType, StringType) for field in rows.frame.schema.fields[-len(rows.names) :]]
     known = [columns for columns in (given, sample) if columns is not None]
     numeric = tuple(
-        is_number or all(are_numbers(columns[place]) for columns in known) for place, is_number in enumerate(typed)
+        not is_text or all(are_numbers(columns[place]) for columns in known)
+        for place, is_text in enumerate(rows.are_texts)
     )
     if given is not None:
         return rows.names, numeric, cells_of(given, rows.names, numeric)
@@ -230,8 +234,7 @@ def _outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
 
 def _probed(rows: _Rows, explained: Explained) -> list[float]:
     """What the baseline rows get, by output. One task."""
-    one = partitions_of(rows.frame.sparkSession.range(0, 1, 1, 1))
-    found = one.mapped(partial(probe, explained), PROBE_SCHEMA).batches()[0].to_pylist()[0]
+    found = rows.tasks(1).mapped(partial(probe, explained), PROBE_SCHEMA).batches()[0].to_pylist()[0]
     if not found["is_deterministic"]:
         log.warning("the model answered the same rows otherwise when it was asked again; attributions will not repeat")
     if not found["exact"]:
@@ -251,7 +254,7 @@ def _probed(rows: _Rows, explained: Explained) -> list[float]:
 def _explained(rows: _Rows, task: AttributionTask, plan: AttributionPlan) -> tuple[Attributions, RowCounts, bytes]:
     """The attributions of all rows, the account of them, and the file of local values. One Spark job."""
     began = time.monotonic()
-    found = partitions_of(rows.frame).numbered().states(partial(attributions_of_partition, task)).rows()
+    found = rows.partitions.numbered().states(partial(attributions_of_partition, task)).rows()
     state = _sum(found, Attributions(task.features, task.outputs, task.aggregation, task.baseline), Attributions.KIND)
     counted = _sum(found, RowCounts.zero(reasons=task.reasons, predicates=0), RowCounts.KIND)
     log.info(
@@ -293,7 +296,7 @@ def _dependence(
     places = [explained.names.index(name) for name in names]
     resolution = measures.pdp.grid_resolution or RESOLUTION
     grids = tuple((place, grid_of(_column(cells, explained, place), resolution)) for place in places)
-    each = partitions_of(rows.frame.sparkSession.range(0, len(grids), 1, len(grids)))
+    each = rows.tasks(len(grids))
     with each.sent(cells) as sent:
         found = _sums(each, explained, grids, sent)
     for place, grid in grids:
