@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.configuration.options import AnalysisType
 from model_monitor.reading.engines import why_spark
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     """
     if config.job not in ("baseline", "monitor"):
         return f"the {config.job} job is made of its frames"
-    if config.analysis_type is AnalysisType.MODEL_EXPLAINABILITY:
-        return "attributions are made of its frames"
     if config.checks is not None:
         return "--checks are Deequ's"
     for name in ("output_path", "baseline", "baseline_constraints", "baseline_statistics"):
