@@ -200,10 +200,15 @@ class JackknifeEstimate:
             return self.value
         distance = -student_quantile(self.degrees_of_freedom, level) * error
         if not self.scale.is_even(self.value, error):
-            return self.scale.clipped(self.value + side.value * distance)
+            return _told(self.scale.clipped(self.value + side.value * distance))
         distance *= self.scale.steepness(self.value)
         downward = -1 if self.scale is Scale.COMPLEMENT else 1  # the scale falls where the value rises
-        return self.scale.back(self.scale.to(self.value) + side.value * downward * distance)
+        return _told(self.scale.back(self.scale.to(self.value) + side.value * downward * distance))
+
+
+def _told(end: float) -> float | None:
+    """An end of an interval; none where huge or tiny values leave no double for it."""
+    return end if math.isfinite(end) else None
 
 
 def jackknifed(
