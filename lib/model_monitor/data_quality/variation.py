@@ -30,7 +30,7 @@ BASELINE = "baseline"
 PREVIOUS = "previous:8"
 """Beside the baseline what drift is judged against, if nobody chose. Source: D4.2."""
 
-LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
+LOOKS_SORTED = "the rows look sorted by this column; put them in the order of time, or give --rows independent"
 MOST_BETWEEN = 0.05
 """The share of a column's variance between parts from which on its rows look sorted. Source: D4.8."""
 
