@@ -21,6 +21,7 @@ if __name__ == "__main__":
         folder / "engines.py",
         folder / "commands.py",
         folder / "documents.py",
+        folder / "report.py",
         folder / "long_lines.py",
         folder / "limits.py",
         folder / "cores.py",

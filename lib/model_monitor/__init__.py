@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         OutputHeld,
         ScriptFailed,
         SinkFailed,
+        ViolationsFound,
     )
     from model_monitor.explainability.measures import AttributionMeasures
     from model_monitor.explainability.monitor import ExplainabilityMonitor
@@ -76,6 +77,7 @@ else:
         "model_monitor.errors": [
             *("MonitorError", "BadConfiguration", "BadDocument", "BadInput", "BadState", "ClusterGone"),
             *("MissingDependency", "NoData", "OutputFailed", "OutputHeld", "ScriptFailed", "SinkFailed"),
+            "ViolationsFound",
         ],
         "model_monitor.explainability.measures": ["AttributionMeasures"],
         "model_monitor.explainability.monitor": ["ExplainabilityMonitor"],
@@ -144,5 +146,6 @@ __all__ = [
     "OutputHeld",
     "ScriptFailed",
     "SinkFailed",
+    "ViolationsFound",
     "demo",
 ]

@@ -80,3 +80,9 @@ class ClusterGone(MonitorError):
 
 class SinkFailed(MonitorError):
     """A sink could not be told what a run found; the run's files are in place."""
+
+
+class ViolationsFound(MonitorError):
+    """`Findings.raise_for_violations` found some."""
+
+    exit_status = 4

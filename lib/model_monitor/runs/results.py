@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from model_monitor import __version__
 from model_monitor.documents.baseline_reference import BaselineReference
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, CheckStatus, Hint
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext, RunDescription
+from model_monitor.errors import ViolationsFound
 from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.history.parts import parts_file
 from model_monitor.history.requests import request_files
@@ -256,13 +257,28 @@ class Findings:
         return len(self.violations.violations)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row for each check of each feature: status, observed number, threshold, counts, formula, reason."""
+        """One row for each check of each feature: status, observed number, threshold, counts, formula, reason; of bias the
+        group and the stage as well."""
         import pandas as pd
 
-        columns = [name for name in CheckResult.model_fields if name != "description"]
-        rows = [{name: getattr(result, name) for name in columns} for result in self.results]
+        further = dict.fromkeys(name for result in self.results for name in result.model_extra or {})
+        columns = [*(name for name in CheckResult.model_fields if name != "description"), *further]
+        rows = [{name: getattr(result, name, None) for name in columns} for result in self.results]
         table = pd.DataFrame(rows, columns=columns)
         return table.assign(status=[result.status.value for result in self.results])
+
+    def raise_for_violations(self) -> None:
+        """Go on only if there are none: for tests and for the gates of a build.
+
+        Raises
+        ------
+        ViolationsFound
+            If there is one or more. Its text has a line for each.
+        """
+        found = [each for each in self.results if each.status is CheckStatus.VIOLATED]
+        if found:
+            lines = [f"  {each.metric or each.feature}: {each.description or each.check}" for each in found]
+            raise ViolationsFound("\n".join([f"{self._counted()}:", *lines]))
 
     def __repr__(self) -> str:
         return f"<Findings: {self._counted()}>"

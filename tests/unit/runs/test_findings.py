@@ -1,0 +1,49 @@
+"""What findings give to a test, a build, and a notebook. Without a JVM."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from model_monitor.bias.measures import BiasMeasures
+from model_monitor.bias.monitor import BiasMonitor
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.errors import ViolationsFound
+from model_monitor.runs.run import run_baseline, run_monitoring
+
+ORDERS = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20, "items": [1, 2, 3] * 20})
+
+
+def findings_of(later: pd.DataFrame):
+    baseline = run_baseline(ORDERS, DataQualityMonitor(), engine="local")
+    return run_monitoring(later, DataQualityMonitor(), baseline, engine="local")
+
+
+def test_a_gate_lets_healthy_data_pass():
+    findings_of(ORDERS).raise_for_violations()
+
+
+def test_a_gate_stops_with_a_line_for_each_violation():
+    findings = findings_of(ORDERS.replace("FR", "ES"))
+
+    with pytest.raises(ViolationsFound) as caught:
+        findings.raise_for_violations()
+
+    first, *lines = str(caught.value).splitlines()
+    assert first == f"60 records, {findings.count} violation{'s' * (findings.count > 1)}:"
+    assert len(lines) == findings.count
+    assert lines[0].startswith("  country: ")
+    assert caught.value.exit_status == 4
+
+
+def test_bias_says_of_which_group_a_row_is():
+    facet = '{"name_or_index": "sex", "value_or_threshold": ["f"]}'
+    config = AnalysisConfig.from_json(f'{{"label": "paid", "label_values_or_threshold": [1], "facet": [{facet}]}}')
+    data = pd.DataFrame({"sex": ["f", "m"] * 50, "paid": [1, 0, 1, 1] * 25})
+    monitor = BiasMonitor(BiasMeasures.of(config))
+    baseline = run_baseline(data, monitor, engine="local")
+
+    table = run_monitoring(data, monitor, baseline, engine="local").to_pandas()
+
+    assert set(table["facet_value"]) == {"f"}
