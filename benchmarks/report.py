@@ -1,6 +1,6 @@
 """How large is the page of a month, how long does it take, and how soon can one use it?
 
-python benchmarks/report.py [--windows 720] [--features 1000] [--rows 10000]
+python benchmarks/report.py [--quick] [--windows 720] [--features 1000] [--rows 10000]
 
 Makes summaries of so many hourly runs, 3 % of whose features drift in the last quarter, and measures `model-monitor report` in a
 process of its own: bytes, processor time, memory; and in Chromium, where there is one, the time until the map can be used and
@@ -125,7 +125,10 @@ def main() -> int:
     parser.add_argument("--windows", type=int, default=720)
     parser.add_argument("--features", type=int, default=1000)
     parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--quick", action="store_true", help="48 windows of 100 features")
     given = parser.parse_args()
+    if given.quick:
+        given.windows, given.features = 48, 100
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_runs(folder / "runs", given.windows, given.features, given.rows)

@@ -186,7 +186,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "airflow": {"errors", "documents", "storage", "launch", "records", "outputs", "configuration", "runtime", "emr"},
     "cli": {
-        *("errors", "schedules", "outputs", "history", "runs", "derivation", "demo", "imports", "replay", "reports"),
+        *(
+            "errors",
+            "schedules",
+            "storage",
+            "outputs",
+            "history",
+            "runs",
+            "derivation",
+            "demo",
+            "imports",
+            "replay",
+            "reports",
+        ),
         *("scheduling", "runtime", "launch/submission", "runtime/session"),
     },
 }

@@ -1,5 +1,5 @@
-"""The `model-monitor` command: thin, each subcommand one call. Only `submit`, `demo` and `replay` start a JVM; `promote`,
-`rollback` and `prune` do for paths that are not of this machine.
+"""The `model-monitor` command: thin, each subcommand one call. Only `submit`, `demo` and `replay` start a JVM; the others do for
+paths that are not of this machine.
 
 What a subcommand needs is imported when it is called, so that `model-monitor --help` takes no time.
 """
@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
@@ -74,7 +75,8 @@ def merge_states(given: argparse.Namespace) -> int:
         raise BadConfiguration("--output is missing; write the folder where the merged documents go")
     from model_monitor.runs.merging import merge_runs
 
-    merge_runs(given.runs, given.output)
+    with _opened([*given.runs, given.output]):
+        merge_runs(given.runs, given.output)
     return 0
 
 
@@ -83,7 +85,8 @@ def explain(given: argparse.Namespace) -> int:
     from model_monitor.derivation import text
     from model_monitor.derivation.runs import explain
 
-    explanation = explain(given.feature, given.run_path, given.baseline)
+    with _opened([given.run_path, given.baseline or ""]):
+        explanation = explain(given.feature, given.run_path, given.baseline)
     shown = (
         json.dumps(explanation.plain(), indent=2, ensure_ascii=False) + "\n"
         if given.json
@@ -99,14 +102,16 @@ def report(given: argparse.Namespace) -> int:
 
     names = tuple(name for each in given.features or () for name in each.split(","))
     request = command.Request(given.folders, given.since, given.until, given.last, names, given.title, given.max_size)
-    return command.main(request, given.output, sys.stdout, shown=given.open)
+    with _opened([*given.folders, given.output or ""]):
+        return command.main(request, given.output, sys.stdout, shown=given.open)
 
 
 def compare(given: argparse.Namespace) -> int:
     """Say what changed between two runs, baselines or statistics.json files, the largest change first. No data, no JVM."""
     from model_monitor.reports.compare import main
 
-    return main(given.before, given.after, sys.stdout, as_json=given.json, judge=given.judge, output=given.output)
+    with _opened([given.before, given.after, given.output or ""]):
+        return main(given.before, given.after, sys.stdout, as_json=given.json, judge=given.judge, output=given.output)
 
 
 def import_schedules(given: argparse.Namespace) -> int:
@@ -204,6 +209,16 @@ def run_due(given: argparse.Namespace) -> int:
         most=given.max_results,
     )
     return command.main(request, sys.stdout)
+
+
+def _opened(paths: Sequence[str]) -> AbstractContextManager[None]:
+    """What opens these paths: a session if one of them is not of this machine."""
+    session = _session_for(paths)
+    if session is None:
+        return nullcontext()
+    from model_monitor.storage import opened_by
+
+    return opened_by(session)
 
 
 def _session_for(paths: Sequence[str]) -> SparkSession | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 
 from pyspark.sql import SparkSession
 
@@ -12,8 +13,9 @@ from model_monitor.engine.text_lines import read_lines
 from model_monitor.outputs.files import current_run
 from model_monitor.reading.long_lines import long_lines_of
 from model_monitor.records.places import LINE
+from model_monitor.reports import command, compare
 from model_monitor.runtime.session import beside
-from model_monitor.storage import holding, join, storage_of
+from model_monitor.storage import holding, join, opened_by, storage_of
 from model_monitor.storage.lease import PREFIX, Lease
 
 MIB = 2**20
@@ -34,6 +36,15 @@ def write_large(spark: SparkSession, path: str, mebibytes: int) -> None:
 def assemble(spark: SparkSession, sources: list[str], target: str) -> bool:
     """Put several files in place of one; whether that changed it."""
     return storage_of(target, spark).assemble(sources, target)
+
+
+def compared(spark: SparkSession, before: str, after: str, folders: list[str], page: str) -> str:
+    """What `compare` prints of two runs, and `report` of folders; the page goes where it is told."""
+    out = StringIO()
+    with opened_by(spark):
+        compare.main(before, after, out)
+        command.main(command.Request(folders), page, out)
+    return out.getvalue()
 
 
 def files_below(spark: SparkSession, path: str) -> list[str]:

@@ -99,6 +99,21 @@ def test_a_run_is_published_under_its_id_and_by_its_names(outputs):
         assert outputs["report"][f"{current['folder']}/{name}"] == outputs["report"][name]
 
 
+def test_two_runs_are_compared_and_shown_where_they_lie(running_s3, runner, finished):
+    said = runner.call(
+        steps.compared,
+        before=f"{BUCKET}/baseline",
+        after=f"{BUCKET}/report",
+        folders=[f"{BUCKET}/report"],
+        page=f"{BUCKET}/pages/history.html",
+    )
+
+    assert re.search(r"\d+ rows before, \d+ after; \d+ of \d+ features or metrics differ", said)
+    assert f"{BUCKET}/pages/history.html: 1 runs in 1 windows" in said
+    [page] = running_s3.contents("storm", "pages/").values()
+    assert page.startswith(b"<!doctype html>")
+
+
 def test_a_merged_hour_is_one_object_and_no_draft_is_left(outputs):
     merged = outputs["merged"]
     [part] = [name for name in merged if name.startswith(f"{HOUR}/part-")]

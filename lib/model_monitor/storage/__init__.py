@@ -7,6 +7,9 @@ Spark reads data sets.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
@@ -19,16 +22,40 @@ from model_monitor.storage.local import LocalStorage, local_path
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["storage_of", "Storage", "StoredFile", "join", "holding", "LocalStorage", "HadoopStorage", "local_path"]
+__all__ = [
+    "storage_of",
+    "opened_by",
+    "Storage",
+    "StoredFile",
+    "join",
+    "holding",
+    "LocalStorage",
+    "HadoopStorage",
+    "local_path",
+]
+
+
+_OPENER: ContextVar[SparkSession | None] = ContextVar("opener", default=None)
+
+
+@contextmanager
+def opened_by(spark: SparkSession | None) -> Iterator[None]:
+    """While this is open, `storage_of` without a session takes this one: for commands that read whatever somebody names."""
+    token = _OPENER.set(spark)
+    try:
+        yield
+    finally:
+        _OPENER.reset(token)
 
 
 def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
     """The storage that holds `path`.
 
-    Without a session only local paths can be opened (`/data`, `file:/data`).
+    Without a session, of its own or of `opened_by`, only local paths can be opened (`/data`, `file:/data`).
 
     Raises BadInput for another scheme without a session, or for one that Hadoop has no file system for.
     """
+    spark = spark or _OPENER.get()
     if spark is None:
         scheme = urlparse(path).scheme
         if scheme not in ("", "file"):
