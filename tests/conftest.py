@@ -15,7 +15,6 @@ import pytest
 from tests.jvms import SHORT_LIVED, class_archive_options
 from tests.lookups import remember_lookups
 from tests.running_jobs import JobProcesses, JobsHere
-from tests.spark_lines import has_deequ
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -40,6 +39,12 @@ LONG = ("jobs/test_in_airflow.py", "clusters", "s3", "jobs/test_fresh_clone.py",
 """What takes minutes in one process. It begins first, so that nothing waits for it in the end; a folder's servers start once."""
 
 
+def _has_deequ() -> bool:
+    from tests.spark_lines import has_deequ  # the environment of Airflow has no Spark
+
+    return has_deequ()
+
+
 def piece_of(nodeid: str) -> str:
     """What one process runs in one go: an entry of LONG, else a file."""
     file = nodeid.partition("::")[0].removeprefix("tests/")
@@ -53,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(folder)
         if folder in REST:
             item.add_marker("rest")
-        if item.get_closest_marker("deequ") and not has_deequ():
+        if item.get_closest_marker("deequ") and not _has_deequ():
             item.add_marker(
                 pytest.mark.skip(reason="no JAR of Deequ for this Spark; MODEL_MONITOR_DEEQU_JAR names one")
             )
