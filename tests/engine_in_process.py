@@ -16,3 +16,11 @@ class InProcess(LocalEngine):
     def partition_by_size(self, total_bytes, groups=1):
         self.piece_bytes = self.of_bytes or super().partition_by_size(total_bytes, groups)
         return self.piece_bytes
+
+
+class InOrder(InProcess):
+    """Each piece of a file is a partition, in the order of the files' names and of their pieces: rows come as they lie there."""
+
+    def packed(self, files, cut):
+        in_order = sorted(files, key=lambda file: file.path)
+        return [[piece] for file in in_order for piece in cut(file, self.of_bytes or file.size_bytes)]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-from tests.engine_in_process import InProcess
+from tests.engine_in_process import InOrder
 from tests.fuzz.reference import OUTSIDE, REFUSED, SAMPLED_OUT, UNCLAIMED, WITHOUT_DATA, same
 from tests.fuzz.windows import Window
 
@@ -118,7 +118,7 @@ class Found:
 
 def found_in(window: Window, pieces: int, *, with_rows: bool) -> Found:
     """What a scan makes of a window whose files are cut into so many pieces each. with_rows: ask for them as well."""
-    engine = InProcess(-(-window.largest_file // pieces))
+    engine = InOrder(-(-window.largest_file // pieces))
     with window.kind.read(engine, str(window.folder)) as dataset:
         scanned = window.kind.scanned(dataset)
         ledger = dataset.ledger(scanned.rows).to_json_dict()
@@ -142,7 +142,7 @@ def rows_in(batch: pa.RecordBatch, features: int) -> list[Any]:
 
 def alone(window: Window, line: bytes, path: str) -> list[Any]:
     """The rows of a line that stands alone."""
-    engine = InProcess()
+    engine = InOrder()
     dataset = window.kind.read(engine, str(window.folder))
     columns = [pa.array([line], pa.binary()).view(pa.string()), pa.array(keys_of([f"file://{path}"]), pa.int64())]
     batch = pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from tests.engine_in_process import InProcess
+from tests.engine_in_process import InOrder
 from tests.fuzz import reference
 from tests.fuzz.damage import file_of
 from tests.fuzz.law import PARTITIONS, UNFORESEEN_TEXTS, Tally
@@ -93,13 +93,13 @@ class Source:
 
     @property
     def places(self) -> FilePlaces:
-        listed = list_hours(InProcess(), str(self.folder), None)
+        listed = list_hours(InOrder(), str(self.folder), None)
         return FilePlaces.of(listed.files, listed.branches)
 
     def rows(self, task: Any, pieces: int) -> list[pa.RecordBatch]:
         """What a task makes of the files, each cut into so many pieces."""
         largest = max(file.stat().st_size for file in (self.folder / HOUR).iterdir())
-        engine = InProcess(-(-largest // pieces))
+        engine = InOrder(-(-largest // pieces))
         lines = engine.lines([str(self.folder)])
         return lines.partitions(*task.inputs).mapped(task, SCHEMA).batches()
 
@@ -188,7 +188,7 @@ def hold_merge(seed: int, tally: Tally, folder: Path) -> None:
 
 def require_merged(rows: list[pa.RecordBatch], source: Source, expected: Expected, where: str) -> Counts:
     """The counts of a merge, whose merged lines are what they should be."""
-    branches = list_hours(InProcess(), str(source.folder), None).branches
+    branches = list_hours(InOrder(), str(source.folder), None).branches
     lines, counts = joined(rows, Parts(branches, 1))
     found: Counter[Any] = Counter()
     for text in (text for (kind, _), texts in lines.items() if kind is Kind.MERGED for text in texts):

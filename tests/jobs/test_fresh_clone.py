@@ -162,9 +162,9 @@ def test_the_emr_page_ships_the_clone_to_an_emulator_of_aws(clone, tested):
         )
         s3.create_bucket(Bucket="bucket")
         s3.put_object(Bucket="bucket", Key="baseline/message", Body=b"Completed: Job completed successfully.")
-        cluster = emr.run_job_flow(Name="c", Instances={"InstanceCount": 1, "KeepJobFlowAliveWhenNoSteps": True})[
-            "JobFlowId"
-        ]
+        cluster = emr.run_job_flow(
+            Name="c", ReleaseLabel="emr-7.1.0", Instances={"InstanceCount": 1, "KeepJobFlowAliveWhenNoSteps": True}
+        )["JobFlowId"]
         application = applications.create_application(name="a", releaseLabel="emr-7.1.0", type="SPARK", clientToken="t")
         variables = {name.upper(): value for name, value in key.items() if name != "region_name"}
         variables |= {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": key["region_name"]}

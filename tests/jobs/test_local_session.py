@@ -23,7 +23,7 @@ PROGRAM = """
 import json, os
 import pandas
 from model_monitor import local_session
-from model_monitor.runtime.session import require_deequ
+from model_monitor.deequ.jvm import require_deequ
 
 before = dict(os.environ)
 spark = local_session()

@@ -184,15 +184,18 @@ def _texts(piece: Piece) -> Iterator[pa.Array]:
         while True:
             read = file.read(READ_BYTES)
             held += read
-            if first:
-                held = held.removeprefix(BYTE_ORDER_MARK)
-                place, first = place, False
+            if first and held.startswith(
+                BYTE_ORDER_MARK
+            ):  # its bytes are none of the first line, and count for where others begin
+                held, place = held[len(BYTE_ORDER_MARK) :], len(BYTE_ORDER_MARK)
             ended = not read
             # a return at the end may be half of a line's end
             end = len(held) if ended else max(held.rfind(b"\n"), held.rfind(b"\r", 0, len(held) - 1)) + 1
             if end:
                 lines, starts = _split(held[:end])
                 starts = starts + place
+                if first:
+                    starts[0], first = 0, False
                 if skips_first and len(lines):
                     lines, starts, skips_first = lines.slice(1), starts[1:], False
                 if last is not None:

@@ -16,6 +16,7 @@ import pytest
 
 from model_monitor import BadConfiguration, DataQualityMonitor, run_baseline, run_monitoring
 from model_monitor.engine.local import LocalEngine
+from model_monitor.engine.local_files import File, lines_of_piece, pieces
 from model_monitor.engine.packing import OPEN_COST_BYTES, packed
 from model_monitor.errors import NeedsSpark
 from model_monitor.records.places import BLOCK_START, FILE, LINE
@@ -218,3 +219,22 @@ def test_a_frame_is_monitored_from_memory(caplog):
     assert baseline.statistics.feature("age").numerical_statistics.mean == 36.5
     assert {violation.feature_name for violation in findings.violations.violations} == {"city"}
     assert "engine: local, it was asked for" in caplog.text
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "with the mark of UTF-8"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["feed", "both", "return"])
+def test_wherever_a_file_is_cut_every_line_is_in_one_piece(tmp_path, mark, end):
+    """A line belongs to the piece in which it begins; the mark's bytes count for where that is."""
+    lines = [b"first", b"2", b"third line", b"", b"five"]
+    path = tmp_path / "a.txt"
+    path.write_bytes(mark + end.join(lines) + end)
+    file = File(f"file:{path}", path.stat().st_size)
+
+    for piece_bytes in range(len(mark) + 1, file.size_bytes + 1):
+        found = [
+            line
+            for piece in pieces(file, piece_bytes)
+            for batch in lines_of_piece(piece, names=(LINE,), rows=2, with_blank=True)
+            for line in batch.column(0).cast(pa.binary()).to_pylist()
+        ]
+        assert found == lines, piece_bytes
