@@ -111,9 +111,13 @@ def in_browser(page: Path) -> dict[str, float]:
         ready = time.perf_counter() - began
         click = shown.evaluate(
             """() => {
-                const canvas = document.querySelector(".map canvas"), began = performance.now();
-                canvas.dispatchEvent(new MouseEvent("click", {clientX: 400, clientY: 8, bubbles: true}));
-                return (performance.now() - began) / 1000;
+                const canvas = document.querySelector(".map canvas"), place = canvas.getBoundingClientRect();
+                const where = {clientX: place.left + 400, clientY: place.top + 8, bubbles: true};
+                const before = document.querySelector(".map .detail h3").textContent, began = performance.now();
+                canvas.dispatchEvent(new MouseEvent("click", where));
+                const spent = (performance.now() - began) / 1000;
+                if (document.querySelector(".map .detail h3").textContent === before) throw new Error("nothing was chosen");
+                return spent;
             }"""
         )
         browser.close()

@@ -17,7 +17,8 @@
   const at = new Int32Array(cells.length).fill(-1);
   for (let place = 0, next = 0; place < cells.length; place++) if (cells[place]) at[place] = next++;
 
-  const canvas = root.querySelector("canvas"), pen = canvas.getContext("2d");
+  const canvas = root.querySelector("canvas"), seen = canvas.getContext("2d");
+  const map = document.createElement("canvas"), pen = map.getContext("2d"); // drawn once, so that a choice only marks a cell
   const [search, only] = root.querySelectorAll("input");
   const told = root.querySelector(".found"), detail = root.querySelector(".detail");
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -40,7 +41,7 @@
     high = lines <= 60 ? 18 : lines <= 200 ? 10 : 5;
     wide = Math.max(1, Math.floor((Math.max(root.clientWidth, 320) - LABELS - 4) / columns));
     const scale = window.devicePixelRatio || 1, width = LABELS + wide * columns, height = Math.max(1, high * lines);
-    canvas.width = width * scale; canvas.height = height * scale;
+    canvas.width = map.width = width * scale; canvas.height = map.height = height * scale;
     canvas.style.width = `${width}px`; canvas.style.height = `${height}px`;
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     const style = getComputedStyle(root.closest(".mm-report"));
@@ -71,11 +72,19 @@
         }
       }
     });
-    const chosen = shown.indexOf(row);
-    if (chosen >= 0) {
-      pen.strokeStyle = ink; pen.lineWidth = 2;
-      pen.strokeRect(LABELS + column * wide, chosen * high, Math.max(wide, 3), high);
-    }
+    mark();
+  };
+
+  const mark = () => {
+    seen.setTransform(1, 0, 0, 1, 0, 0);
+    seen.clearRect(0, 0, canvas.width, canvas.height);
+    seen.drawImage(map, 0, 0);
+    const chosen = shown.indexOf(row), scale = window.devicePixelRatio || 1;
+    if (chosen < 0) return;
+    seen.setTransform(scale, 0, 0, scale, 0, 0);
+    seen.strokeStyle = getComputedStyle(root.closest(".mm-report")).getPropertyValue("--ink");
+    seen.lineWidth = 2;
+    seen.strokeRect(LABELS + column * wide, chosen * high, Math.max(wide, 3), high);
   };
 
   const made = (name, text) => {
@@ -121,7 +130,7 @@
 
   const choose = (of, window) => {
     row = of; column = Math.min(Math.max(window, 0), columns - 1);
-    draw(); show();
+    mark(); show();
   };
   const sift = () => {
     const wanted = search.value.toLowerCase();
