@@ -60,9 +60,9 @@ def by_feature(table: pa.Table) -> Past:
 
 
 def to_parquet(table: pa.Table) -> bytes:
-    """The table as a file."""
+    """The table as a file: the same bytes for the same table, whether it was read from one or made."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table.replace_schema_metadata(table.schema.metadata or None), sink, compression="zstd")
     return bytes(sink.getvalue().to_pybytes())
 
 

@@ -49,6 +49,15 @@ def test_a_window_is_what_its_last_run_said(tmp_path):
     assert [each.run_id for each in again.entries()] == ["0009", "0002"]
 
 
+def test_a_rerun_of_a_window_leaves_the_same_bytes(tmp_path):
+    write_history(history_of(tmp_path, entry(1), entry(2)))
+    once = (tmp_path / HISTORY).read_bytes()
+
+    write_history(history_of(tmp_path, entry(1)))
+
+    assert (tmp_path / HISTORY).read_bytes() == once
+
+
 def vars_of(each):
     return {name: getattr(each, name) for name in Entry.__dataclass_fields__}
 
