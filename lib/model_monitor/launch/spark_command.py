@@ -114,12 +114,9 @@ def _submission(
     for key, value in own.items():
         command += ["--conf", f"{key}={value}"]
 
-    line = line_at(spark_home)
-    if with_deequ and "deequ" not in settings.get("spark.jars", "") + settings.get("spark.jars.packages", ""):
-        if deequ_jar.is_had(environment, line):
-            ours["--jars"] = [str(_jar(request, environment, remarks))]
-        else:
-            remarks.append(deequ_jar.without_jar(line))
+    is_given = "deequ" in settings.get("spark.jars", "") + settings.get("spark.jars.packages", "")
+    if with_deequ and not is_given and deequ_jar.is_had(environment, line_at(spark_home)):
+        ours["--jars"] = [str(_jar(request, environment, remarks))]
     command += words_of(request.options, ours, left_out=["--master"])
     variables = _variables(layout, spark_home, settings, environment)
     return Submission([*command, *job], variables, remarks)

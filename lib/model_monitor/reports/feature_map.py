@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from model_monitor.documents.page import Block, FeatureMap, number_text
 from model_monitor.reports.history import Series
-from model_monitor.reports.past_run import NONE
 
 MOST_ROWS = 2_000
 LAST = 24
 """Windows at the end whose distributions are there of all features."""
 BINS = 22
-NO_VALUE, NO_RUN = 255, NONE + 1
+NO_VALUE = 255
 
 
 def feature_map(
@@ -47,7 +46,7 @@ def feature_map(
         "numbers": _packed(means),
         "baseline": _packed(np.array([_of_baseline(known.get(series.names[row])) for row in rows], np.uint8)),
         "bins": [_ends(last.bins.get(series.names[row])) for row in rows],
-        "folders": [_short(run.folder) if (run := series.runs.get(place)) else "" for place in range(len(times))],
+        "folders": [run.place if (run := series.runs.get(place)) else "" for place in range(len(times))],
     }
     said = (
         [f"{len(order) - MOST_ROWS:,} more features, which were violated less, stand in the tables."]
@@ -139,7 +138,3 @@ def _quantised(distances: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 def _packed(numbers: NDArray[np.generic]) -> str:
     return base64.b64encode(zlib.compress(np.ascontiguousarray(numbers).tobytes(), 9)).decode()
-
-
-def _short(folder: str) -> str:
-    return "…/" + "/".join(folder.rstrip("/").split("/")[-4:])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadDocument, BadInput
-from model_monitor.reports.past_run import COLUMNS, NONE, VIOLATED, PastRun, is_run, read_run
+from model_monitor.reports.past_run import COLUMNS, NONE, VIOLATED, PastRun, is_run, place_of, read_run
 from model_monitor.storage import join, storage_of
 
 MOST_GAPS = 5_000
@@ -26,6 +26,10 @@ class Unread:
 
     folder: str
     problem: str
+
+    @property
+    def place(self) -> str:
+        return place_of(self.folder)
 
 
 @dataclass(frozen=True)

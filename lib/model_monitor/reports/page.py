@@ -74,7 +74,7 @@ def page_of(history: History, title: str, baselines: Shares, most_bytes: int) ->
     if history.unread:
         table = PageTable(
             (Column("folder", is_name=True), Column("problem")),
-            tuple(Line((_short(each.folder), each.problem)) for each in history.unread),
+            tuple(Line((each.place, each.problem.replace(each.folder, each.place))) for each in history.unread),
         )
         sections.append(PageSection("Runs that can't be read", (table,)))
     sections.append(PageSection("How to read this", READING))
@@ -196,7 +196,7 @@ def _tracks(history: History, times: Sequence[str]) -> Tracks:
         Track(
             "violations",
             f"in {sum(map(bool, counts)):,} of {sum(count is not None for count in counts):,} windows",
-            _plain(counts),
+            tuple(counts),
             marks,
         )
     ]
@@ -206,7 +206,7 @@ def _tracks(history: History, times: Sequence[str]) -> Tracks:
             Track(
                 "records",
                 f"{count_text(sum(count or 0 for count in records))} in all",
-                _plain(records),
+                tuple(records),
                 (Mark.NONE,) * len(records),
             )
         )
@@ -308,18 +308,9 @@ def _caption(names: int, bad: int) -> str:
     return f"{min(MOST_ROWS, names)} of {names:,}, {bad:,} of them violated; violated ones first, then the largest distances"
 
 
-def _short(folder: str) -> str:
-    """The end of a path, which says the window."""
-    return "…/" + "/".join(folder.rstrip("/").split("/")[-4:])
-
-
 def _or_none(number: float) -> float | None:
     return None if np.isnan(number) else float(number)
 
 
 def _values(numbers: Sequence[float] | np.ndarray) -> tuple[float | None, ...]:  # type: ignore[type-arg]
     return tuple(_or_none(number) for number in numbers)
-
-
-def _plain(counts: Sequence[float | None]) -> tuple[float | None, ...]:
-    return tuple(counts)

@@ -69,9 +69,19 @@ class PastRun:
     bins: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @property
+    def place(self) -> str:
+        """The end of its folder, which says the window and nothing of the machine."""
+        return place_of(self.folder)
+
+    @property
     def places(self) -> dict[str, int]:
         """Where a name stands in the columns."""
         return {name: place for place, name in enumerate(self.names)}
+
+
+def place_of(folder: str) -> str:
+    """The end of a path, for pages that leave the machine."""
+    return "…/" + "/".join(folder.rstrip("/").split("/")[-4:])
 
 
 def is_run(folder: str) -> bool:

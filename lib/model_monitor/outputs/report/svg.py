@@ -74,7 +74,7 @@ def trend(of: Spark) -> Drawn:
     return _along(of.values, (), (), of.threshold, WIDTH)
 
 
-def line_of(track: Track, count: int) -> Drawn:
+def line_of(track: Track) -> Drawn:
     """A line over the windows."""
     return _along(track.values, track.low, track.high, track.threshold, TRACK)
 
