@@ -12,6 +12,7 @@ from model_monitor.inputs.baselines import (
     decisions_for,
     read_baseline,
     reference_to_baseline,
+    violated_since,
     with_history,
 )
 from model_monitor.inputs.checks import planned_checks
@@ -42,6 +43,7 @@ def main(argv: list[str]) -> int:
                 output_path=job.config.output_path,
                 context=context_of(job.config),
                 decisions=decisions_for(job.config, job.spark),
+                since=violated_since(job.config, job.spark),
             )
         job.lift_time_limit()
         reference = reference_to_baseline(job.spark, job.config, monitor)

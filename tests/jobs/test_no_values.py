@@ -240,7 +240,7 @@ RUNS = {
 
 
 def told_in(output, name):
-    """Files of a run that hold a value although they are not made of values."""
+    """Files of a run that hold a value although they are not made of values: `--hide-values` keeps them out of checks.json."""
     return [
         path.relative_to(output).as_posix()
         for path in sorted(output.rglob("*"))
@@ -264,6 +264,7 @@ def test_what_a_run_says_has_no_value_of_a_record(folder, tmp_path, capfd, name)
     job, *flags = RUNS[name]
     with http_server(200) as server:
         sink = ("--sink", f"webhook:{server.url}", "--every", "--fail-on-violations") if job == "monitor" else ()
+        sink += ("--hide-values",) if job == "monitor" and not {"MODEL_QUALITY", "MODEL_BIAS"} & set(flags) else ()
         where = ("--output-path", tmp_path / "out")
         finished = JobsHere(folder)(job, *flags, *where, *sink, publish_cloudwatch_metrics="Enabled")
     written = capfd.readouterr()
@@ -271,6 +272,19 @@ def test_what_a_run_says_has_no_value_of_a_record(folder, tmp_path, capfd, name)
     require_no_value(finished, tmp_path / "out", name)
     assert MARKER not in written.out + written.err
     assert [body for _, _, body in server.requests if MARKER.encode() in body] == []
+
+
+def test_new_categories_are_named_to_people_and_never_in_the_log(folder, tmp_path, capfd):
+    (tmp_path / "new.csv").write_text((folder / "good.csv").read_text().replace("b\n", f"{MARKER}\n"))
+    flags = ("--baseline", "baseline", "--dataset-source", tmp_path / "new.csv", "--dataset-format", "csv")
+    with http_server(200) as server:
+        sink = ("--sink", f"webhook:{server.url}", "--output-path", tmp_path / "out")
+        finished = JobsHere(folder)("monitor", *flags, *sink)
+
+    assert MARKER not in finished.said + "".join(capfd.readouterr())
+    [(_, _, body)] = server.requests
+    assert MARKER.encode() in body
+    assert {path.rpartition("/")[2] for path in told_in(tmp_path / "out", "")} == {"checks.json"}
 
 
 @pytest.mark.parametrize("name", ["monitor of captures", "script that exits"])

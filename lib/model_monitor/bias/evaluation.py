@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 STAGE = "stage"
 """A member of a bias check's result beside `FACET_VALUE` and those that all checks have."""
 
+SAME_AS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
+"""Metrics that compare the same two shares of labels as another one does."""
+
 
 def check_all(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tolerances) -> tuple[CheckResult, ...]:
     """The result of every check of every metric, in the order of analysis.json: post-training metrics first."""
@@ -64,4 +67,5 @@ def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResu
     n, m = metric.rows
     whole = replace(finding, observed=value, interval=ends, n=n, m=m, reason=finding.reason or infinite)
     whose = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
-    return whole.result(check, feature=metric.facet, metric=metric.current.name, **whose)
+    name = metric.current.name
+    return whole.result(check, feature=metric.facet, metric=name, same_as=SAME_AS.get(name), **whose)

@@ -359,6 +359,18 @@ class JobConfig(BaseModel):
         ),
     ] = False
 
+    hide_values: Annotated[
+        bool,
+        switch,
+        Option(
+            "Whether alarms are told without values of the data: no names of categories in mails, pages and documents of checks.",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_DATA_QUALITY,
+            opposite="show_values",
+        ),
+    ] = False
+
     report: Annotated[
         bool,
         switch,

@@ -45,6 +45,7 @@ def _monitor(config: JobConfig) -> Monitor:
         column_metrics=config.column_metrics,
         columns=config.columns or "name",
         predictions=config.predictions,
+        hide_values=config.hide_values,
     )
 
 

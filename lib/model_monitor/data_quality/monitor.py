@@ -18,6 +18,7 @@ from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.data_quality.suggestion import CALIBRATED_SETTINGS, suggest
 from model_monitor.data_quality.summary import summary_of
 from model_monitor.data_quality.variation import Variation, of_parts
+from model_monitor.data_quality.words import with_words
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
 from model_monitor.documents.document import Document
@@ -64,6 +65,8 @@ class DataQualityMonitor:
         another number of columns leaves nothing judged and other names go by position.
     predictions : tuple of str, optional
         Features that the model puts out: their drift is a family of its own, with its own part of the budget.
+    hide_values : bool, default False
+        Whether alarms are told without the names of categories.
 
     Examples
     --------
@@ -85,6 +88,7 @@ class DataQualityMonitor:
     column_metrics: tuple[str, ...] = ()
     columns: str = "name"
     predictions: tuple[str, ...] = ()
+    hide_values: bool = False
 
     def __post_init__(self) -> None:
         if self.columns not in COLUMNS:
@@ -168,13 +172,11 @@ class DataQualityMonitor:
             history=known.history,
         )
 
-    def means(self, profile: Profile, known: QualityBaseline) -> dict[str, tuple[float, float]]:
-        found = {feature.name: feature.moments for feature in profile.features}
-        return {
-            name: (distribution.mean, moments.average)
-            for name, distribution in known.distributions.items()
-            if distribution.mean is not None and (moments := found.get(name)) is not None and moments.count
-        }
+    def told(
+        self, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline
+    ) -> tuple[CheckResult, ...]:
+        size, hide = self.max_domain_size, self.hide_values
+        return with_words(results, profile, known, max_domain_size=size, hide_values=hide)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)
@@ -191,7 +193,7 @@ class DataQualityMonitor:
     def page(
         self, _: object, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline | None
     ) -> Page:
-        return page_of(profile, results, known, max_domain_size=self.max_domain_size)
+        return page_of(profile, results, known)
 
     def summary(self, profile: Profile, _: object, known: QualityBaseline | None) -> Summary:
         return summary_of(profile, known.distributions if known is not None else None, self.max_domain_size)

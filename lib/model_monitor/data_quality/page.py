@@ -1,7 +1,4 @@
-"""A run of data quality as a page to read: what is wrong now, then every feature beside its baseline. Pure.
-
-Names of categories are on it only where statistics.json lists them, too.
-"""
+"""A run of data quality as a page to read: what is wrong now, then every feature beside its baseline. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from operator import itemgetter
 from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile
 from model_monitor.data_quality.overlays import overlay_of
-from model_monitor.data_quality.statistics import domain_of
+from model_monitor.documents.alarms import check_in_words
 from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckStatus
 from model_monitor.documents.page import VERDICTS, Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
 from model_monitor.documents.statistics import InferredType
@@ -21,9 +18,7 @@ from model_monitor.states import Profile
 MOST_ROWS = 12
 """Features that are shown first."""
 
-MOST_NEW_VALUES = 5
-
-DRIFT, DOMAIN = "baseline_drift_check", "categorical_values_check"
+DRIFT = "baseline_drift_check"
 COLUMNS = (
     *(Column("verdict"), Column("feature", is_name=True), Column("type"), Column("what")),
     *(Column(title, is_number=True) for title in ("distance", "mean", "present")),
@@ -40,9 +35,7 @@ READING = (
 Side = FeatureDistribution | None
 
 
-def page_of(
-    profile: Profile, results: Sequence[CheckResult], known: QualityBaseline | None, *, max_domain_size: int
-) -> Page:
+def page_of(profile: Profile, results: Sequence[CheckResult], known: QualityBaseline | None) -> Page:
     """The page of a run. known: what it was held against; None for a baseline."""
     now = from_profile(profile)
     if known is None:
@@ -50,10 +43,9 @@ def page_of(
     by_name: dict[str, list[CheckResult]] = {}
     for result in results:
         by_name.setdefault(result.feature or "", []).append(result)
-    new = _new_values(profile, known, max_domain_size)
     names = dict.fromkeys((*known.names, *now))
     before = known.distributions
-    found = [_ranked(name, before.get(name), now.get(name), by_name.pop(name, []), new.get(name)) for name in names]
+    found = [_ranked(name, before.get(name), now.get(name), by_name.pop(name, [])) for name in names]
     lines = [line for _, line in sorted(found, key=itemgetter(0))]
     of_all = [f"{each.feature}: {each.description}" for rest in by_name.values() for each in violated(rest)]
     bad = sum(line.mark is Mark.BAD for line in lines)
@@ -86,9 +78,7 @@ def _of_baseline(found: Mapping[str, FeatureDistribution]) -> PageSection:
     return PageSection("Features", (PageTable(columns, lines, f"{len(lines):,} features"),))
 
 
-def _ranked(
-    name: str, before: Side, now: Side, results: list[CheckResult], new: str | None
-) -> tuple[tuple[int, float], Line]:
+def _ranked(name: str, before: Side, now: Side, results: list[CheckResult]) -> tuple[tuple[int, float], Line]:
     """The line of a feature, and its place: violated ones first, then those with the largest distance in their threshold."""
     status = min((result.status for result in results), key=WORST_FIRST.index, default=CheckStatus.NOT_JUDGED)
     drift = next((result for result in results if result.check == DRIFT and result.observed is not None), None)
@@ -98,15 +88,13 @@ def _ranked(
     overlay = (overlay_of(before, now) if before and now else None) or "–"
     return (
         (WORST_FIRST.index(status), -_excess(drift)),
-        Line((verdict, name, type_now, _why(results, status, new), _distance(drift), *moved, overlay), mark),
+        Line((verdict, name, type_now, _why(results, status), _distance(drift), *moved, overlay), mark),
     )
 
 
-def _why(results: list[CheckResult], status: CheckStatus, new: str | None) -> str:
+def _why(results: list[CheckResult], status: CheckStatus) -> str:
     """The checks that are violated, else why nobody can tell or judge."""
-    names = [result.check for result in violated(results)]
-    told = [name.removesuffix("_check").replace("_", " ") for name in names]
-    told += [f"new: {new}"] if new and DOMAIN in names else []
+    told = [check_in_words(result) for result in violated(results)]
     reasons = (result.reason or "" for result in results if result.status is status)
     return "; ".join(told) or next(filter(None, reasons), "")
 
@@ -125,17 +113,6 @@ def _distance(drift: CheckResult | None) -> str:
         return "–"
     kind = "" if drift.statistic is None else "p "
     return f"{kind}{number_text(drift.observed)} (threshold {number_text(drift.threshold)})"
-
-
-def _new_values(profile: Profile, known: QualityBaseline, max_domain_size: int) -> dict[str, str]:
-    """By feature the values that its domain has not, as far as statistics.json lists them."""
-    domains = {feature.name: feature.domains for feature in known.constraints.features}
-    found = {}
-    for feature in profile.features:
-        listed = domain_of(feature, max_domain_size) or ()
-        new = [value for value in listed if value not in (domains.get(feature.name) or ())]
-        found[feature.name] = ", ".join((*new[:MOST_NEW_VALUES], *(("…",) if len(new) > MOST_NEW_VALUES else ())))
-    return found
 
 
 def _mean(side: Side) -> str:

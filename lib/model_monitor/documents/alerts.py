@@ -28,7 +28,8 @@ class MonitoredWindow(Section):
 
     window: what tells it from others: its times, its hour folder, or the run's id; a rerun has the same. time: when it ended,
     by which windows are ordered. violations: how many the run found. records: how many the run kept; None of a run before they
-    were noted. told: sinks that have this run's numbers and must not get them twice.
+    were noted. told: sinks that have this run's numbers and must not get them twice. since: by an alarm's cause when the first
+    of the windows in a row that had it ended.
     """
 
     window: Name
@@ -37,6 +38,7 @@ class MonitoredWindow(Section):
     run_id: Name
     records: Count | None = None
     told: tuple[Name, ...] = ()
+    since: Mapping[str, Name] | None = None
 
 
 class Transition(Section):
@@ -66,6 +68,10 @@ class Alerts(Document):
     windows: tuple[MonitoredWindow, ...] = ()
     transitions: tuple[Transition, ...] = ()
     told: tuple[Told, ...] = ()
+
+    def since_before(self, time: str) -> Mapping[str, str]:
+        """The alarms of the last window that ended before a time, and since when there were."""
+        return next((window.since or {} for window in reversed(self.windows) if window.time < time), {})
 
     def told_of(self, sink: str) -> AlertStatus:
         """What `sink` was last told; OK if it never was told anything."""

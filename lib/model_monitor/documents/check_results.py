@@ -44,6 +44,11 @@ class CheckResult(Section):
     of numbers went `up` or `down`. distance: the largest gap
     between both distributions; distance_low, distance_high: of the interval that has the true one. smallest_change: what is
     found nine times in ten, of numbers a shift in standard deviations, of texts a difference of shares.
+    same_as: of a metric that is another one in other units, the name of that.
+
+    Of a violated one: alarm: the number of its alarm, which other results of the same cause share; 1 is the largest. words: what
+    was and what is, without a value of any record. values: categories that these are about, most frequent first. since: when the
+    first of the windows in a row that had it ended; None if that is this one.
     """
 
     feature: Name | None = None
@@ -72,6 +77,11 @@ class CheckResult(Section):
     reason: Name | None = None
     description: Name | None = None
     against: Name | None = None
+    same_as: Name | None = None
+    alarm: Count | None = None
+    words: Name | None = None
+    values: tuple[Name, ...] | None = None
+    since: Name | None = None
 
 
 class Hint(Section):

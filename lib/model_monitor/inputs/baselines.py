@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from model_monitor.configuration.contract import JobConfig
@@ -17,6 +19,7 @@ from model_monitor.documents.decisions import Decision
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.history import baselines, references
+from model_monitor.history.alerts import read_alerts
 from model_monitor.history.decisions import read_decisions
 from model_monitor.history.variation import read_history
 from model_monitor.inputs.window import window_told
@@ -75,6 +78,13 @@ def with_history(
 def decisions_for(config: JobConfig, spark: SparkSession | None) -> list[Decision]:
     """What somebody said of earlier alarms; nothing where the service is replayed."""
     return [] if config.replays_service else read_decisions(config.output_path, spark)
+
+
+def violated_since(config: JobConfig, spark: SparkSession | None) -> Mapping[str, str]:
+    """What was violated in the window before this one, and since when; nothing where the service is replayed."""
+    told = window_told(config)
+    time = moment(told[1] if told else datetime.now(timezone.utc))
+    return {} if config.replays_service else read_alerts(config.output_path, spark).since_before(time)
 
 
 def baseline_id(reference: BaselineReference | None) -> str:

@@ -22,6 +22,7 @@ from model_monitor.model_quality.estimates import interval_of
 from model_monitor.model_quality.evidence import RegressionEvidence
 from model_monitor.model_quality.labels import shown
 from model_monitor.model_quality.measurement import Measured, Measurement
+from model_monitor.model_quality.metrics import METRICS
 from model_monitor.model_quality.tolerance import FALSE_ALARMS, level_of_each, worse_side
 from model_monitor.runs.judging import Finding, violated
 from model_monitor.states.labels import class_key
@@ -108,7 +109,10 @@ class _Judge:
             reason=reason,
             description=description,
         )
-        return finding.result(constraint.comparison_operator.value, metric=name)
+        known = METRICS[self._measurement.problem_type]
+        family = known.get(name).facts["family"] if name in known else name
+        same_as = family if family != name else None
+        return finding.result(constraint.comparison_operator.value, metric=name, same_as=same_as)
 
     def _verdict(
         self, name: str, measured: Measured | None, constraint: MetricConstraint

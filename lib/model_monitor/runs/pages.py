@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from model_monitor.documents.alarms import Alarm
 from model_monitor.documents.check_results import Hint
 from model_monitor.documents.page import Mark, Page, PageSection, PageTable, Tile, count_text, table_of
 from model_monitor.documents.run_description import RunDescription
 from model_monitor.reading.ledger import Ledger
 
+MOST_ALARMS = 12
 
-def page_of_run(page: Page, described: RunDescription, ledger: Ledger, hints: tuple[Hint, ...] = ()) -> Page:
-    """page: the monitor's own. hints: what looks wrong with the data and breaks no constraint."""
+
+def page_of_run(
+    page: Page,
+    described: RunDescription,
+    ledger: Ledger,
+    hints: tuple[Hint, ...] = (),
+    alarms: Sequence[Alarm] = (),
+) -> Page:
+    """page: the monitor's own. hints: what looks wrong with the data and breaks no constraint. alarms: the largest first."""
     *said, last = page.sections
+    if alarms:
+        sentences = [f"{number}. {alarm.sentence()}." for number, alarm in enumerate(alarms[:MOST_ALARMS], start=1)]
+        more = [f"{len(alarms) - MOST_ALARMS:,} more are in checks.json."] if len(alarms) > MOST_ALARMS else []
+        said.insert(0, PageSection("What happened, the largest first", (*sentences, *more)))
     if hints:
         said.insert(0, PageSection("What looks wrong with the data", tuple(hint.description for hint in hints)))
     account = PageSection("What was read", (_account(ledger),))
     return replace(
         page,
         facts=tuple((dict(_facts(described)) | dict(page.facts)).items()),
-        tiles=(*_tiles(described, ledger), *page.tiles),
+        tiles=(*_tiles(described, ledger, alarms), *page.tiles),
         sections=(*said, account, last),
     )
 
@@ -31,14 +44,15 @@ def _facts(described: RunDescription) -> Iterator[tuple[str, str]]:
     return ((word, value) for word, value in named.items() if value)
 
 
-def _tiles(described: RunDescription, ledger: Ledger) -> Iterator[Tile]:
+def _tiles(described: RunDescription, ledger: Ledger, alarms: Sequence[Alarm]) -> Iterator[Tile]:
     found = described.violations
     if found is not None:
         many = "1 violation" if found == 1 else f"{found:,} violations"
         yield Tile("verdict", f"✗ {many}" if found else "✓ no violation", Mark.BAD if found else Mark.GOOD)
     if found:
-        window = _window(described)
-        yield Tile("violated since", f"this window, {window}" if window else "this run", Mark.BAD)
+        window, since = _window(described), min((each.since for each in alarms if each.since), default=None)
+        this = f"this window, {window}" if window else "this run"
+        yield Tile("violated since", since.replace("T", " ").replace(":00Z", " UTC") if since else this, Mark.BAD)
     refused = f", {ledger.quarantined:,} refused" if ledger.quarantined else ""
     yield Tile("records", f"{ledger.kept:,} kept{refused}")
 

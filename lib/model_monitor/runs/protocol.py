@@ -181,8 +181,8 @@ class Filing(Protocol):
 
 
 @runtime_checkable
-class Meaning(Protocol):
-    """A monitor that knows how the means of features moved."""
+class Telling(Protocol):
+    """A monitor that says in words what its checks found."""
 
-    def means(self, state: Any, known: Any, /) -> Mapping[str, tuple[float, float]]:
-        """By feature: its mean in the baseline and in the window, where both have one."""
+    def told(self, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> tuple[CheckResult, ...]:
+        """The results of a window, violated ones in words."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_monitor import __version__
+from model_monitor.documents.alarms import alarms_of
 from model_monitor.documents.baseline_reference import BaselineReference
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, CheckStatus, Hint
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
@@ -221,8 +222,6 @@ class Findings:
         The numbers for a metrics platform.
     hints : tuple of Hint
         What looks wrong with the data and breaks no constraint, such as two columns that changed places.
-    means : mapping of str to (float, float)
-        By feature its mean in the baseline and in the window, where both are known.
     budget : BudgetLedger, optional
         How the checks share the budget of false alarms. None where chance is not allowed for.
     known : StoredBaseline, optional
@@ -247,7 +246,6 @@ class Findings:
     constraints: Any
     published: tuple[PublishedMetric, ...] = ()
     hints: tuple[Hint, ...] = ()
-    means: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     budget: BudgetLedger | None = None
     known: StoredBaseline | None = None
 
@@ -257,8 +255,8 @@ class Findings:
         return len(self.violations.violations)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row for each check of each feature: status, observed number, threshold, counts, formula, reason; of bias the
-        group and the stage as well."""
+        """One row for each check of each feature: status, observed number, threshold, counts, formula, reason, and of violated
+        ones the alarm, its words, and since when; of bias the group and the stage as well."""
         import pandas as pd
 
         further = dict.fromkeys(name for result in self.results for name in result.model_extra or {})
@@ -273,11 +271,10 @@ class Findings:
         Raises
         ------
         ViolationsFound
-            If there is one or more. Its text has a line for each.
+            If there is one or more. Its text has a line for each alarm.
         """
-        found = [each for each in self.results if each.status is CheckStatus.VIOLATED]
-        if found:
-            lines = [f"  {each.metric or each.feature}: {each.description or each.check}" for each in found]
+        if self.count:
+            lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
             raise ViolationsFound("\n".join([f"{self._counted()}:", *lines]))
 
     def __repr__(self) -> str:
@@ -306,7 +303,7 @@ class Findings:
     def _page(self, described: RunDescription) -> Page:
         current = self.current
         page = current.monitor.page(current.metrics, self.results, current.state, self.known)
-        return page_of_run(page, described, current.ledger, self.hints)
+        return page_of_run(page, described, current.ledger, self.hints, alarms_of(self.results))
 
     def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
         """Every file of the run by its name below the output path.

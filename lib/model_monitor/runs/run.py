@@ -13,10 +13,11 @@ The same functions are behind the jobs. In a session of the caller's nothing is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from model_monitor.documents.alarms import in_alarms
 from model_monitor.documents.check_results import CheckResult, Hint
 from model_monitor.documents.decisions import Decision, accepted
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
@@ -36,7 +37,7 @@ from model_monitor.records.windows import Window
 from model_monitor.runs.kind import Scanned
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.nan_texts import warn_of_nan_texts
-from model_monitor.runs.protocol import Budgeting, Columned, Hinting, Layout, Meaning, Monitor, StoredBaseline, Varying
+from model_monitor.runs.protocol import Budgeting, Columned, Hinting, Layout, Monitor, StoredBaseline, Telling, Varying
 from model_monitor.runs.results import Baseline, Findings
 from model_monitor.states import Profile
 
@@ -146,6 +147,7 @@ def run_monitoring(
     output_path: str | None = None,
     context: RunContext | None = None,
     decisions: Sequence[Decision] = (),
+    since: Mapping[str, str] | None = None,
 ) -> Findings:
     """Compare data with a baseline. One scan; a second one only for captures with another number of columns.
 
@@ -175,6 +177,8 @@ def run_monitoring(
         As in `run_baseline`.
     decisions : sequence of Decision, optional
         Alarms that somebody accepted; the same ones are no violations.
+    since : mapping of str to str, optional
+        What was violated in the window before, and since when, for the words of alarms that go on.
 
     Returns
     -------
@@ -216,6 +220,7 @@ def run_monitoring(
             _log_matching(current.ledger)
             found = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
             results = accepted(found, decisions)
+            results = _in_words(monitor, current, results, known, since or {})
             return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known))
 
     return _on_an_engine(run, data, spark, engine)
@@ -342,6 +347,17 @@ def _hinted(monitor: Monitor, current: Baseline, dataset: Dataset, known: Stored
     return hints
 
 
+def _in_words(
+    monitor: Monitor,
+    current: Baseline,
+    results: tuple[CheckResult, ...],
+    known: StoredBaseline,
+    since: Mapping[str, str],
+) -> tuple[CheckResult, ...]:
+    told = monitor.told(results, current.state, known) if isinstance(monitor, Telling) else results
+    return in_alarms(told, since)
+
+
 def _findings(
     monitor: Monitor,
     current: Baseline,
@@ -355,8 +371,7 @@ def _findings(
     if current.requests is not None:
         published += published_requests(request_statistics(current.requests))
     budget = monitor.budget(current.state, known) if known is not None and isinstance(monitor, Budgeting) else None
-    means = monitor.means(current.state, known) if known is not None and isinstance(monitor, Meaning) else {}
-    return Findings(monitor.violations(results), results, current, constraints, published, hints, means, budget, known)
+    return Findings(monitor.violations(results), results, current, constraints, published, hints, budget, known)
 
 
 def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:

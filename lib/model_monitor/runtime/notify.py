@@ -11,14 +11,14 @@ only.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
 from model_monitor.configuration.contract import JobConfig
+from model_monitor.documents.alarms import Alarm, alarms_of, cause
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.history.alerts import (
@@ -36,16 +36,15 @@ from model_monitor.inputs.window import window_of, window_told
 from model_monitor.outputs.files import Run
 from model_monitor.outputs.notices.delivery import deliver
 from model_monitor.outputs.notices.environment import Environment
-from model_monitor.outputs.notices.findings import largest
 from model_monitor.outputs.notices.reports import (
     DATA_HINT,
+    MOST_VIOLATIONS,
     TRAFFIC_FELL,
     TRAFFIC_IS_BACK,
     AlertReport,
     Notice,
     Report,
     worst_of,
-    worst_results,
 )
 from model_monitor.outputs.printable import printable
 from model_monitor.runs.kinds import kind_for
@@ -61,8 +60,11 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-VIOLATIONS_NAMED = 10
+ALARMS_NAMED = 10
 """In the log; the rest are counted."""
+
+MOST_KEPT = 100
+"""Alarms of a window that the next one is told of."""
 
 
 def require_sinks(config: JobConfig, environment: Environment | None = None) -> None:
@@ -86,7 +88,7 @@ def notify(
 
     Raises SinkFailed if a sink fails and `--sink-required` is set.
     """
-    _log_violations(findings)
+    _log_alarms(alarms_of(findings.results))
     failures: list[str] = []
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
@@ -120,13 +122,11 @@ def notify(
     _settle(failures, required=config.sink_required)
 
 
-def _log_violations(findings: Findings) -> None:
-    violated = [result for result in findings.results if result.status is CheckStatus.VIOLATED]
-    if not violated:
-        return
-    named = [f"{printable(each.feature or each.metric or '')} ({each.check})" for each in violated[:VIOLATIONS_NAMED]]
-    more = f" and {len(violated) - len(named):,} more" if len(violated) > len(named) else ""
-    log.info("violated: %s%s; %s has their numbers", ", ".join(named), more, CHECKS)
+def _log_alarms(alarms: Sequence[Alarm]) -> None:
+    for alarm in alarms[:ALARMS_NAMED]:
+        log.info("violated: %s", printable(alarm.sentence(with_values=False)))
+    if len(alarms) > ALARMS_NAMED:
+        log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CHECKS)
 
 
 def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: AlertStatus) -> Notice:
@@ -139,12 +139,14 @@ def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: Alert
 def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
     """The window as the history of alerts has it: by its times, else by the hour folder of the output, else by the run."""
     name, time = window_told(config) or (f"run {run.run_id}", now)
+    kept = [each for alarm in alarms_of(findings.results) for each in alarm.results][:MOST_KEPT]
     return MonitoredWindow(
         window=name,
         time=moment(time),
         violations=findings.count,
         run_id=run.run_id,
         records=findings.current.ledger.kept,
+        since={cause(each): each.since or moment(time) for each in kept} or None,
     )
 
 
@@ -160,6 +162,7 @@ def report_of(
     """What the run has to tell."""
     window = window_of(config)
     violations = [violation.plain() for violation in findings.violations.violations]
+    alarms = alarms_of(findings.results)
     return Report(
         analysis_type=config.analysis_type.value,
         namespace=kind_for(config).namespace,
@@ -173,7 +176,8 @@ def report_of(
         start=window.start if window else None,
         end=window.end if window else None,
         paths=_paths(run, config, spark),
-        largest=largest(worst_results(findings.results), findings.means),
+        alarms=tuple(alarm.sentence() for alarm in alarms[:MOST_VIOLATIONS]),
+        alarm_count=len(alarms),
         metrics=tuple(metrics_of(findings, config)),
         notices=notices,
     )

@@ -83,7 +83,7 @@ def report():
         endpoint=NAME,
         schedule=NAME,
         paths={"output": NAME},
-        largest=f"{NAME} drifted",
+        alarms=(f"{NAME} drifted",),
     )
 
 

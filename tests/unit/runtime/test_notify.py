@@ -11,10 +11,12 @@ import pytest
 from tests.servers import http_server
 
 from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.documents.alarms import in_alarms
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint
 from model_monitor.documents.violations import Violation, Violations
 from model_monitor.errors import BadConfiguration, SinkFailed
+from model_monitor.inputs.baselines import violated_since
 from model_monitor.outputs.files import publish
 from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.reports import AlertReport
@@ -40,8 +42,7 @@ def findings(violations, records=100, hints=()):
                 Violation(feature_name=name, constraint_check_type="data_type_check", description="…") for name in names
             )
         ),
-        results=tuple(CheckResult(feature=name, **check) for name in names),
-        means={},
+        results=in_alarms([CheckResult(feature=name, **check) for name in names], {}),
         current=SimpleNamespace(ledger=SimpleNamespace(kept=records)),
         hints=tuple(Hint(hint="swapped_columns", features=("a", "b"), description=text) for text in hints),
         published=(PublishedMetric("total_number_of_violations", violations, unit="Count"),),
@@ -54,8 +55,8 @@ def telling(tmp_path):
 
     def run(violations, *flags, hour=22, records=100, hints=(), **outside):
         given = config(tmp_path, *flags, hour=hour)
-        found = findings(violations, records, hints)
-        published = publish({"checks.json": str(violations).encode()}, given.output_path)
+        found = findings(violations, records, hints) if isinstance(violations, int) else violations
+        published = publish({"checks.json": str(found.count).encode()}, given.output_path)
         notify(found, published, given, None, Environment({}, pause=lambda seconds: None, **outside))
 
     run.folder = tmp_path
@@ -78,8 +79,22 @@ def test_the_log_names_what_was_violated(telling, caplog):
     caplog.set_level("INFO")
     telling(12)
 
-    assert "violated: feature 0 (data_type_check), feature 1 (data_type_check)," in caplog.text
-    assert "feature 9 (data_type_check) and 2 more; checks.json has their numbers" in caplog.text
+    assert "violated: feature 0: data type, 0.5 where the baseline asks for 1" in caplog.text
+    assert "violated: feature 9: data type" in caplog.text
+    assert "violated: feature 10" not in caplog.text
+    assert "and 2 more; checks.json has them all" in caplog.text
+
+
+def test_an_alarm_that_goes_on_is_known_since_its_first_window(telling):
+    for hour, violations in ((9, 0), (10, 1), (11, 2)):
+        found = findings(violations)
+        since = violated_since(config(telling.folder, hour=hour), None)
+        found.results = in_alarms(found.results, since)
+        telling(found, hour=hour)
+
+    later, earlier = (violated_since(config(telling.folder, hour=hour), None) for hour in (12, 10))
+    assert later == {"feature 0": "2026-01-31T11:00:00Z", "feature 1": "2026-01-31T12:00:00Z"}
+    assert earlier == {}
 
 
 def test_a_report_has_the_hints_and_none_is_sent_for_them_alone(telling):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from model_monitor.documents.run_description import moment
@@ -25,7 +24,7 @@ def headline(report: Report) -> str:
 
 
 def text(report: Report) -> str:
-    """The report for people: headline, alert, the worst violations, paths."""
+    """The report for people: headline, alert, what happened, paths."""
     places = [f"{what}: {printable(path)}" for what, path in report.paths.items()]
     if not report.is_of_a_run:
         return "\n".join([headline(report), "", *places]) + "\n"
@@ -35,12 +34,11 @@ def text(report: Report) -> str:
         headline(report),
         f"The alert is {alert.status.value}, {turned}: {alert.violated} of the last {alert.evaluation_period} windows had "
         f"violations, {alert.datapoints_to_alert} make an alert.",
-        *([f"The largest: {printable(report.largest)}."] if report.largest else []),
         "",
-        *(_violation_line(violation) for violation in report.worst),
+        *(f"- {_in_one_line(alarm)}" for alarm in report.alarms),
     ]
-    if report.violations > len(report.worst):
-        lines.append(f"and {report.violations - len(report.worst):,} more")
+    if report.alarm_count > len(report.alarms):
+        lines.append(f"and {report.alarm_count - len(report.alarms):,} more")
     lines += ["", *places, f"run: {report.run_id}"]
     return "\n".join(lines) + "\n"
 
@@ -65,6 +63,7 @@ def document(report: Report) -> dict[str, Any]:
         },
         "violations": {"count": report.violations, "worst": [dict(violation) for violation in report.worst]},
         "largest": report.largest,
+        "alarms": {"count": report.alarm_count, "largest": list(report.alarms)},
         "paths": dict(report.paths),
         "run_id": report.run_id or None,
     }
@@ -82,10 +81,6 @@ def _whose(report: Report) -> str:
 
 def _window(report: Report) -> str:
     return f" from {moment(report.start)} to {moment(report.end)}" if report.start and report.end else ""
-
-
-def _violation_line(violation: Mapping[str, Any]) -> str:
-    return "- " + _in_one_line(", ".join(str(value) for value in violation.values() if value is not None))
 
 
 def _in_one_line(words: str) -> str:

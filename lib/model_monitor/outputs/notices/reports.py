@@ -9,6 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from model_monitor.documents.alarms import excess
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 
@@ -57,8 +58,8 @@ class Report:
     analysis_type: which monitor. namespace: the last part of the service's own namespace for its metrics; None if there is
     none. endpoint, schedule: None outside one. start, end: the window; None if the whole source was read. violations: how
     many. worst: at most `MOST_VIOLATIONS` of them as constraint_violations.json has them, the worst first. paths: where the
-    run's files are, by what they are, whole ones. largest: the largest finding in words, None if there is none. metrics: as
-    CloudWatch's objects (C9.1). time: when the run told. notices: what there is to say beside the alert.
+    run's files are, by what they are, whole ones. alarms: at most `MOST_VIOLATIONS` in words, the largest first. alarm_count: how
+    many there are. metrics: as CloudWatch's objects (C9.1). time: when the run told. notices: what to say beside the alert.
     """
 
     analysis_type: str
@@ -75,7 +76,13 @@ class Report:
     paths: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[Mapping[str, Any], ...] = ()
     notices: tuple[Notice, ...] = ()
-    largest: str | None = None
+    alarms: tuple[str, ...] = ()
+    alarm_count: int = 0
+
+    @property
+    def largest(self) -> str | None:
+        """The largest alarm in words; None if there is none."""
+        return self.alarms[0] if self.alarms else None
 
     @property
     def is_of_a_run(self) -> bool:
@@ -99,24 +106,15 @@ class Report:
         return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:32]
 
 
-def worst_results(results: Iterable[CheckResult]) -> list[CheckResult]:
-    """The violated ones, the worst first, as `worst_of` has it."""
-    return sorted(
-        (result for result in results if result.status is CheckStatus.VIOLATED), key=lambda each: -_excess(each)
-    )
-
-
 def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckResult]) -> tuple[Mapping[str, Any], ...]:
     """The worst violations first, at most `MOST_VIOLATIONS`; equally bad ones in their order.
 
-    How bad: how far the observed number is beyond its threshold, in units of the threshold where that is above 1, and at most 1.
-    So shares, distances and p-values are comparable as they are. A violation without a number, or of a monitor that has no
-    outcome for each, counts as bad as can be.
+    How bad is said by `documents.alarms.excess`; violations of a monitor that has no outcome for each keep their order.
     """
     violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
     if len(violated) != len(violations):
         return tuple(violations[:MOST_VIOLATIONS])
-    places = sorted(range(len(violations)), key=lambda place: -_excess(violated[place]))
+    places = sorted(range(len(violations)), key=lambda place: -excess(violated[place]))
     return tuple(violations[place] for place in places[:MOST_VIOLATIONS])
 
 
@@ -125,12 +123,6 @@ def sendable(metrics: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, An
     given = list(metrics)
     kept = [metric for metric in given if all(math.isfinite(number) for number in _numbers(metric))]
     return kept, len(given) - len(kept)
-
-
-def _excess(outcome: CheckResult) -> float:
-    if outcome.observed is None or outcome.threshold is None:
-        return 1.0
-    return min(abs(outcome.observed - outcome.threshold) / max(1.0, abs(outcome.threshold)), 1.0)
 
 
 def _numbers(metric: Mapping[str, Any]) -> list[float]:

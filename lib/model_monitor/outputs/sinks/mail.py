@@ -90,7 +90,7 @@ def _ready(address: str, environment: Environment) -> None:
 
 @SINKS.register("email", spelling="email:ADDRESS", examined=_examined, ready=_ready, every_run=False, adds_up=False)
 def email(report: Report, address: str, environment: Environment) -> None:
-    """A mail in plain text: alert, the five worst violations, where the files are.
+    """A mail in plain text: alert, the five largest alarms in words, where the files are.
 
     The server is the one of the variable MODEL_MONITOR_SMTP_HOST, by STARTTLS unless MODEL_MONITOR_SMTP_SECURITY says else.
     Tried again when the server is away or answers with a passing refusal (4xx).

@@ -43,6 +43,8 @@ def report():
                     "description": "Only 0.0% of data",
                 },
             ),
+            "alarms": ("plan: 100 % are not Integral any more",),
+            "alarm_count": 1,
             "endpoint": "churn",
             "schedule": "hourly",
             "start": datetime(2026, 1, 31, 22, tzinfo=timezone.utc),

@@ -27,7 +27,7 @@ def plain(port, **variables):
 def test_a_mail_arrives_with_alert_violations_and_paths(report, environment):
     mailbox = Mailbox()
     with smtp_server(mailbox) as port:
-        email(report(violations=7), "team@example.org", environment(**plain(port)))
+        email(report(violations=7, alarm_count=4), "team@example.org", environment(**plain(port)))
 
     [envelope], [message] = mailbox.envelopes, mailbox.mails
     assert (envelope.mail_from, envelope.rcpt_tos) == ("monitor@example.org", ["team@example.org"])
@@ -38,8 +38,8 @@ def test_a_mail_arrives_with_alert_violations_and_paths(report, environment):
     assert message.get_content().splitlines()[1:] == [
         "The alert is InAlert, changed by this run: 1 of the last 1 windows had violations, 1 make an alert.",
         "",
-        "- plan, data_type_check, Only 0.0% of data",
-        "and 6 more",
+        "- plan: 100 % are not Integral any more",
+        "and 3 more",
         "",
         "output: reports/2026/01/31/22",
         "run: 0123456789abcdef",
@@ -47,12 +47,12 @@ def test_a_mail_arrives_with_alert_violations_and_paths(report, environment):
 
 
 def test_names_with_line_breaks_stay_one_line(report):
-    violation = {"feature_name": "a\nBcc: someone@example.org", "description": "größer"}
-    message = mail(report(endpoint="x\r\nBcc: y@example.org", worst=(violation,)), "a@example.org", "b@example.org")
+    alarms = ("a\nBcc: someone@example.org drifted, größer",)
+    message = mail(report(endpoint="x\r\nBcc: y@example.org", alarms=alarms), "a@example.org", "b@example.org")
 
     assert message["Bcc"] is None
     assert "x\\r\\nBcc: y@example.org" in message["Subject"]
-    assert "- a\\nBcc: someone@example.org, größer" in message.get_content()
+    assert "- a\\nBcc: someone@example.org drifted, größer" in message.get_content()
 
 
 @pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])

@@ -54,7 +54,7 @@ def test_people_get_words_and_programs_the_document(report, environment):
     assert regions == ["eu-west-1"]
     assert message["MessageStructure"] == "json"
     assert json.loads(bodies["default"])["model"] == "churn"
-    assert "- plan, data_type_check, Only 0.0% of data" in bodies["email"]
+    assert "- plan: 100 % are not Integral any more" in bodies["email"]
     assert bodies["sms"].startswith("InAlert: DATA_QUALITY of churn / hourly, 1 violation")
 
 

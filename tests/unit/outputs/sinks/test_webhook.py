@@ -27,7 +27,8 @@ def test_one_document_arrives_with_model_window_status_violations_and_paths(repo
     assert headers["Content-Type"] == "application/json; charset=utf-8"
     assert json.loads(body) == {
         "version": 1,
-        "text": "InAlert: DATA_QUALITY of churn / hourly, 1 violation from 2026-01-31T22:00:00Z to 2026-01-31T23:00:00Z",
+        "text": "InAlert: DATA_QUALITY of churn / hourly, 1 violation from 2026-01-31T22:00:00Z to 2026-01-31T23:00:00Z; "
+        "the largest: plan: 100 % are not Integral any more",
         "analysis_type": "DATA_QUALITY",
         "model": "churn",
         "schedule": "hourly",
@@ -47,7 +48,8 @@ def test_one_document_arrives_with_model_window_status_violations_and_paths(repo
                 {"feature_name": "plan", "constraint_check_type": "data_type_check", "description": "Only 0.0% of data"}
             ],
         },
-        "largest": None,
+        "largest": "plan: 100 % are not Integral any more",
+        "alarms": {"count": 1, "largest": ["plan: 100 % are not Integral any more"]},
         "paths": {"output": "reports/2026/01/31/22"},
         "run_id": "0123456789abcdef",
     }

@@ -1,0 +1,136 @@
+"""What a violated check says to people: what was, what is, and which categories are new. Pure.
+
+The words hold means and shares of many rows, never a value of one; categories stand apart from them, so that who must not show
+any leaves those out. They are named where statistics.json lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from model_monitor.data_quality.baseline import QualityBaseline
+from model_monitor.data_quality.distributions import FeatureDistribution, as_counted, from_feature_profile
+from model_monitor.data_quality.messages import COMPARATOR_VALUE, NEGATIVE
+from model_monitor.data_quality.statistics import domain_of
+from model_monitor.documents.alarms import COMPLETENESS, plain_words
+from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.page import number_text
+from model_monitor.drift.distributions import category_cells
+from model_monitor.states import FeatureProfile, Profile
+
+MOST_VALUES, LONGEST = 5, 60
+
+DRIFT, DOMAIN, HIDDEN = "baseline_drift_check", "categorical_values_check", "(hidden)"
+_PLAIN = {
+    "missing_column_check": "{name} is not in the data any more",
+    "extra_column_check": "{name} is in the data, and was not in the baseline",
+    "non_negative_check": "{name} has negative numbers, it had none",
+}
+
+Said = tuple[str, Sequence[str]]
+
+
+def with_words(
+    results: Sequence[CheckResult],
+    profile: Profile,
+    known: QualityBaseline,
+    *,
+    max_domain_size: int,
+    hide_values: bool,
+) -> tuple[CheckResult, ...]:
+    """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
+    features = {feature.name: feature for feature in reversed(profile.features)}
+    domains = {feature.name: feature.domains or () for feature in known.constraints.features}
+
+    def told(result: CheckResult) -> CheckResult:
+        name = result.feature or ""
+        reference = known.references.get(result.against or "", known.distributions)
+        words, values = _said(result, reference.get(name), features.get(name), domains.get(name, ()), max_domain_size)
+        shown = tuple(value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in values[:MOST_VALUES])
+        members = {"words": words, "values": None if hide_values else shown or None}
+        if hide_values and result.description:
+            members["description"] = _without_values(result.description)
+        return result.model_copy(update=members)
+
+    return tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
+
+
+def _said(
+    result: CheckResult,
+    before: FeatureDistribution | None,
+    current: FeatureProfile | None,
+    domain: Collection[str],
+    max_domain_size: int,
+) -> Said:
+    name = result.feature or ""
+    if result.check in _PLAIN:
+        return _PLAIN[result.check].format(name=name), ()
+    if current is None or before is None or result.observed is None:
+        return plain_words(result), ()
+    now = from_feature_profile(current)
+    if result.check == COMPLETENESS:
+        return _missing(name, before, now), ()
+    if result.check == DOMAIN:
+        known = as_counted(domain)
+        new = [value for value in domain_of(current, max_domain_size) or () if value not in known]
+        return f"{name}: {_percent(1 - result.observed)} are values that the baseline has not", new
+    if result.check == "data_type_check":
+        return f"{name}: {_percent(1 - result.observed)} are not {before.inferred_type.value} any more", ()
+    if result.check == DRIFT or result.method is not None:
+        moved, values = _moved(result, before, now, max_domain_size)
+        return f"{name} {_drifted(result)}{moved and f': {moved}'}", values
+    if result.threshold is None or result.formula is None:
+        return plain_words(result), ()
+    is_share = result.formula.startswith("share")
+    was, found = ((_percent if is_share else number_text)(number) for number in (result.threshold, result.observed))
+    return f"{name}: its {result.formula} went from {was} to {found}", ()
+
+
+def _drifted(result: CheckResult) -> str:
+    against = f" from {result.against}" if result.against not in (None, "baseline") else ""
+    observed, threshold = result.observed or 0.0, result.threshold or 0.0
+    if result.statistic is None and result.adjusted_p is not None and observed <= threshold:
+        return f"drifted{against}, p-value {result.adjusted_p:,.4g}"
+    what = "p-value" if result.statistic is not None else "distance"
+    return f"drifted{against}, {what} {observed:,.4g} (threshold {threshold:,.4g})"
+
+
+def _moved(
+    result: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
+) -> tuple[str, Sequence[str]]:
+    if result.component == "missing" and before.rows and now.rows:
+        return _missing("", before, now), ()
+    if before.numbers is not None and now.numbers is not None:
+        pairs = {
+            "mean": (before.mean, now.mean),
+            "standard deviation": (before.numbers.step_cdf().deviation, now.numbers.step_cdf().deviation),
+        }
+        shown = {what: (f"{b:,.4g}", f"{c:,.4g}") for what, (b, c) in pairs.items() if b is not None and c is not None}
+        told = (f"its {what} went from {b} to {c}" for what, (b, c) in shown.items() if b != c)
+        return next(told, ""), ()
+    if not before.categories or not now.categories:
+        return "", ()
+    b, c = category_cells(before.categories, now.categories)
+    shares = b / b.sum(), c / c.sum()
+    place = int(abs(shares[0] - shares[1]).argmax())
+    value = sorted({*before.categories, *now.categories})[place]
+    is_listed = len(before.categories if b[place] else now.categories) <= max_domain_size
+    was, found = (_percent(float(side[place])) for side in shares)
+    return f"the share of one value went from {was} to {found}", [value] if is_listed else ()
+
+
+def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> str:
+    was, found = (_percent(1 - side.present / side.rows if side.rows else 0.0) for side in (before, now))
+    return f"{name}{name and ': '}{found} are missing, {was} were"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _without_values(description: str) -> str:
+    for text in (COMPARATOR_VALUE, NEGATIVE):
+        said, mark, value = description.partition(text.partition("{")[0])
+        if value:
+            return said + mark + HIDDEN
+    return description

@@ -1,0 +1,117 @@
+"""What a violated check says: what was, what is, new categories by name, and none of that where values are hidden."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.constraints import Comparator
+
+from .comparisons import number_feature, profile_of, text_feature
+
+MONITOR = DataQualityMonitor()
+
+
+def told(before, after, *, monitor=MONITOR, **settings):
+    """The violated results in words, by feature and check."""
+    monitor = replace(monitor, settings=replace(monitor.settings, **settings))
+    _, constraints = monitor.documents(before, monitor.metrics(before))
+    known = monitor.known(constraints, None, before, constraints)
+    results = monitor.check(after, monitor.metrics(after), known)
+    return {(each.feature, each.check): each for each in monitor.told(results, after, known) if each.words}
+
+
+def one(before, after, **settings):
+    [result] = told(profile_of(before), profile_of(after), **settings).values()
+    return result
+
+
+def test_a_drift_of_numbers_says_how_the_mean_moved():
+    found = one(number_feature("x", [1.0, 3.0] * 50), number_feature("x", [101.0, 103.0] * 50))
+
+    assert found.words == f"x drifted, distance {found.observed:,.4g} (threshold 0.1): its mean went from 2 to 102"
+
+
+def test_a_drift_around_the_same_mean_says_how_the_spread_moved():
+    """The deviation of -1 and 1 is 1, that of -9 and 9 is 9."""
+    found = one(number_feature("x", [-1.0, 1.0] * 50), number_feature("x", [-9.0, 9.0] * 50))
+
+    assert found.words.endswith(": its standard deviation went from 1 to 9")
+
+
+def test_a_drift_of_texts_names_the_value_whose_share_moved_most():
+    before, after = ["a"] * 50 + ["b"] * 50, ["a"] * 90 + ["b"] * 10
+    found = one(text_feature("t", before), text_feature("t", after))
+
+    assert found.words.endswith(": the share of one value went from 50 % to 90 %")
+    assert found.values == ("a",)
+
+
+def test_new_categories_are_named_the_most_frequent_first():
+    after = ["DE"] * 160 + ["IT"] * 10 + ["ES"] * 30
+    found = told(profile_of(text_feature("c", ["DE", "FR"] * 200)), profile_of(text_feature("c", after)))
+    domain = found["c", "categorical_values_check"]
+
+    assert domain.words == "c: 20 % are values that the baseline has not"
+    assert domain.values == ("ES", "IT")
+
+
+def test_categories_that_statistics_do_not_list_are_not_named_either():
+    new = [f"v{number}" for number in range(60)]
+    monitor = replace(MONITOR, max_domain_size=50)
+    found = told(
+        profile_of(text_feature("c", ["a", "b"] * 100)), profile_of(text_feature("c", new * 4)), monitor=monitor
+    )
+
+    assert found["c", "categorical_values_check"].values is None
+    assert not {value for each in found.values() for value in each.values or ()} & set(new)
+
+
+def test_missing_values_columns_and_types_say_what_was():
+    before = profile_of(
+        text_feature("gone", ["1"] * 100), text_feature("n", ["1", "2"] * 50), text_feature("t", ["1", "2"] * 50)
+    )
+    after = profile_of(
+        text_feature("new", ["1"] * 100), text_feature("n", ["1", "2", None, None] * 25), text_feature("t", ["x"] * 100)
+    )
+    found = told(before, after)
+
+    assert found["n", "completeness_check"].words == "n: 50 % are missing, 0 % were"
+    assert found["t", "data_type_check"].words == "t: 100 % are not Integral any more"
+    assert found["gone", "missing_column_check"].words == "gone is not in the data any more"
+    assert found["new", "extra_column_check"].words == "new is in the data, and was not in the baseline"
+
+
+def test_a_guard_says_from_what_to_what():
+    before, after = [float(x) for x in range(1_000)], [float(x) for x in range(980)] + [float("inf")] * 20
+    found = told(profile_of(number_feature("x", before)), profile_of(number_feature("x", after)))
+
+    assert found["x", "infinity_check"].words == "x: its share of infinities went from 0 % to 2 %"
+
+
+@pytest.mark.parametrize("hide", [False, True])
+def test_whoever_hides_values_has_none_in_words_nor_texts(hide):
+    monitor = replace(MONITOR, hide_values=hide)
+    distant = (Comparator(against="baseline", distance="l_infinity_categorical", threshold=0.3),)
+    found = told(
+        profile_of(text_feature("c", ["DE"] * 100)),
+        profile_of(text_feature("c", ["secret"] * 100)),
+        monitor=monitor,
+        comparators=distant,
+    ) | told(
+        profile_of(number_feature("x", [0.0, 7.0] * 50)),
+        profile_of(number_feature("x", [-1234.5, 7.0] * 50)),
+        monitor=monitor,
+        non_negative_check=True,
+    )
+    text = str([each.plain() for each in found.values()])
+
+    assert {check for _, check in found} >= {
+        "COMPARATOR_L_INFTY_HIGH",
+        "categorical_values_check",
+        "non_negative_check",
+    }
+    assert ("secret" in text) is not hide
+    assert ("minimum: -1234.5" in text) is not hide

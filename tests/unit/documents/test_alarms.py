@@ -1,0 +1,87 @@
+"""One change is one alarm: what is grouped, which is the largest, and what a sentence says."""
+
+from __future__ import annotations
+
+from model_monitor.documents.alarms import alarms_of, in_alarms
+from model_monitor.documents.check_results import CheckResult, CheckStatus
+
+
+def violated(feature=None, check="baseline_drift_check", observed=0.5, threshold=0.1, **members):
+    return CheckResult(
+        feature=feature, check=check, status=CheckStatus.VIOLATED, observed=observed, threshold=threshold, **members
+    )
+
+
+def sentences(*results, since=None):
+    return [alarm.sentence() for alarm in alarms_of(in_alarms(results, since or {}))]
+
+
+def test_checks_of_one_column_are_one_alarm_and_the_largest_alarm_comes_first():
+    small, drift = violated("b", observed=0.2), violated("a", observed=0.9, words="a drifted")
+    also = violated("a", "completeness_check", 0.8, 0.9)
+    passed = drift.model_copy(update={"status": CheckStatus.PASSED})
+
+    told = in_alarms((small, also, drift, passed), {})
+
+    assert [result.alarm for result in told] == [2, 1, 1, None]
+    assert sentences(small, also, drift)[0] == "a drifted; also completeness"
+
+
+def test_recall_and_the_rates_that_follow_from_it_are_one_alarm():
+    """Recall is the true positive rate, and 1 less the false negative rate."""
+    recall = violated(check="LessThanThreshold", observed=0.6, threshold=0.8, metric="recall")
+    tpr = violated(
+        check="LessThanThreshold", observed=0.6, threshold=0.8, metric="true_positive_rate", same_as="recall"
+    )
+    fnr = violated(
+        check="GreaterThanThreshold", observed=0.4, threshold=0.2, metric="false_negative_rate", same_as="recall"
+    )
+
+    assert sentences(recall, tpr, fnr) == [
+        "recall is 0.6, the baseline asks for at least 0.8; also true_positive_rate, false_negative_rate"
+    ]
+
+
+def test_columns_that_lack_the_same_number_of_values_are_one_alarm():
+    lacking = [violated(name, "completeness_check", 0.7, 1.0, m=1_000, words=f"{name}: gone") for name in "abcde"]
+    other = violated("z", "completeness_check", 0.6, 1.0, m=1_000)
+
+    first, second = sentences(*lacking, other)
+
+    assert first.startswith("z: completeness")
+    assert second == "a: gone; the same of b, c, d and 1 more"
+
+
+def test_groups_and_outputs_of_one_name_are_alarms_of_their_own():
+    of_women = violated("sex", "bias_drift_check", 0.3, 0.1, metric="DPL", facet_value="f")
+    of_the_old = violated("age", "bias_drift_check", 0.2, 0.1, metric="DPL", facet_value="65")
+
+    assert sentences(of_women, of_the_old) == [
+        "DPL of sex=f is 0.3, it was 0.1 in the baseline",
+        "DPL of age=65 is 0.2, it was 0.1 in the baseline",
+    ]
+
+
+def test_a_change_that_a_test_saw_is_as_large_as_what_it_saw_and_not_as_its_threshold_is_far():
+    seen = violated("a", observed=0.0, threshold=0.1, adjusted_p=1e-9, distance=0.04, effect=0.03)
+    far = violated("b", observed=0.2, threshold=0.1)
+
+    assert [result.alarm for result in in_alarms((seen, far), {})] == [2, 1]
+
+
+def test_an_alarm_that_goes_on_says_since_when_and_a_new_one_does_not():
+    told = sentences(violated("a", words="a drifted"), since={"a": "2026-03-04T20:00:00Z"})
+
+    assert told == ["a drifted; since 2026-03-04T20:00:00Z"]
+    assert sentences(violated("a", words="a drifted"), since={"b": "2026-03-04T20:00:00Z"}) == ["a drifted"]
+
+
+def test_values_are_named_but_where_they_may_not_be():
+    [alarm] = alarms_of(in_alarms([violated("a", words="a: 8 % are new", values=("ES", "x\ny"))], {}))
+
+    assert alarm.sentence() == "a: 8 % are new ('ES', 'x\\ny')"
+    assert alarm.sentence(with_values=False) == "a: 8 % are new"
+
+
+def test_a_check_without_numbers_is_named():
+    assert sentences(violated("c", "missing_column_check", None, None)) == ["c: missing column"]
