@@ -22,16 +22,17 @@ CLASSES = (
     *("DatasetFormat", "MonitoringDatasetFormat", "CronExpressionGenerator"),
     *("DataQualityMonitoringConfig", "DataQualityDistributionConstraints"),
     *("MonitoringExecution", "BaseliningJob", "Statistics", "Constraints", "ConstraintViolations"),
-    *("ModelBiasMonitor", "BiasAnalysisConfig"),
+    *("ModelBiasMonitor", "BiasAnalysisConfig", "ModelExplainabilityMonitor", "ExplainabilityAnalysisConfig"),
 )
-CLASSES_OF_CLARIFY = ("DataConfig", "BiasConfig", "ModelPredictedLabelConfig", "SageMakerClarifyProcessor")
+CLASSES_OF_CLARIFY = (
+    *("DataConfig", "BiasConfig", "ModelPredictedLabelConfig", "SageMakerClarifyProcessor"),
+    *("ModelConfig", "SHAPConfig", "PDPConfig"),
+)
 
 NOT_OFFERED = {
     # parts of requests to the API, static methods that the SDK calls itself
     *("prepare_app_specification", "prepare_output_config", "prepare_processing_resources"),
     *("prepare_stopping_condition", "start_new"),
-    # analyses of attributions
-    *("run_explainability", "run_bias_and_explainability"),
 }
 
 

@@ -15,7 +15,7 @@ _NAMED = "write all, or some of {names}"
 def methods_of(config: AnalysisConfig, *, has_predictions: bool, where: str) -> Methods:
     """The metrics that are asked for; of a monitor's file, which has no `methods`, all that the data allows.
 
-    has_predictions: whether the data brings the model's predictions. where: what errors call the file.
+    has_predictions: whether the data brings the model's predictions, or the model can be asked. where: what errors call the file.
 
     Raises BadConfiguration with a line for each fault, among them whatever is outside of what this package does.
     """
@@ -37,10 +37,12 @@ def methods_of(config: AnalysisConfig, *, has_predictions: bool, where: str) -> 
 
 
 def _remedy(config: AnalysisConfig) -> str:
-    column = "name their column as predicted_label, or --inference-attribute for captured data"
-    if config.predictor is None:
-        return column
-    return f"a predictor is not called by this analysis: let the model predict first, and {column}"
+    predictor = config.predictor
+    named = predictor and (predictor.model_name or predictor.endpoint_name)
+    return (
+        "name their column as predicted_label, or --inference-attribute for captured data, or write --model with the file of the "
+        f"model{f' {named}' if named else ''}, its address or module:function"
+    )
 
 
 def _listed(

@@ -12,12 +12,15 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from model_monitor.bias.analysis import ALL_METHODS, Methods
 from model_monitor.bias.configuration import methods_of
 from model_monitor.documents.analysis_config import AnalysisConfig, SegmentConfig
 from model_monitor.documents.named_columns import NamedColumns
 from model_monitor.errors import BadConfiguration
+from model_monitor.predictors import Model
+from model_monitor.predictors.loading import model_of
 from model_monitor.states.contingency_plan import (
     ContingencyPlan,
     Interval,
@@ -59,6 +62,10 @@ class BiasMeasures:
         Rows of a side above which the flip test looks at a sample.
     where : str
         What errors call the configuration.
+    model : Model, optional
+        What is asked for predictions, where the data brings none.
+    threshold : float, default 0.5
+        A single score of the model above it is label 1.
 
     Examples
     --------
@@ -79,17 +86,25 @@ class BiasMeasures:
     with_flip_test: bool = True
     flip_rows: int = FLIP_TEST_ROWS
     where: str = AnalysisConfig.FILE_NAME
+    model: Model | None = None
+    threshold: float = 0.5
 
     @classmethod
-    def of(cls, config: AnalysisConfig) -> BiasMeasures:
+    def of(cls, config: AnalysisConfig, model: Any = None) -> BiasMeasures:
         """The measures of a table that has the configuration's own columns.
 
+        model: as in `AttributionMeasures.of`; what is asked where the configuration names no predictions.
         Raises BadConfiguration if the configuration asks for what can't be done.
         """
-        methods = methods_of(config, has_predictions=config.predicted_label is not None, where=config.FILE_NAME)
+        predicts = config.predicted_label is not None or model is not None
+        methods = methods_of(config, has_predictions=predicts, where=config.FILE_NAME)
         if config.label is None:
             raise BadConfiguration(f"{config.FILE_NAME}: label is missing; name the label's column")
-        return cls(config, config.label, config.predicted_label, methods)
+        asked = None
+        if model is not None and config.predicted_label is None and methods.post_training is not None:
+            asked = model_of(model, {} if config.predictor is None else config.predictor.plain())
+        threshold = cls.threshold if config.probability_threshold is None else config.probability_threshold
+        return cls(config, config.label, config.predicted_label, methods, model=asked, threshold=threshold)
 
 
 def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:

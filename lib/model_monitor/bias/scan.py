@@ -7,7 +7,8 @@ don't settle it; the flip test is two more, whatever the number of groups.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,10 +20,13 @@ from model_monitor.bias.choices import Choice
 from model_monitor.bias.counts import FlipTest
 from model_monitor.bias.measures import BiasMeasures, plan_of
 from model_monitor.bias.value_types import hangs_on_distinct_values
+from model_monitor.predictors import Model
 from model_monitor.profiling.contingency import count_distinct, count_rows
 from model_monitor.profiling.flip_partition import RowsOfKeys
 from model_monitor.profiling.flip_test import FlipCounts, SensitiveGroup, flip_test
+from model_monitor.profiling.predictions import Labelling, with_predictions
 from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.labelled import PREDICTION
 from model_monitor.records.refusals import Refusal
 from model_monitor.runs.kind import Scanned
 from model_monitor.states import RowCounts
@@ -36,10 +40,48 @@ log = logging.getLogger(__name__)
 
 
 def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-    """The rows by kind. The flip test looks at rows again, so the metrics are made here."""
-    plan = plan_of(measures, dataset.names)
-    state, rows = scan_contingency(dataset, plan)
-    return Scanned(state, rows, partial(analysed, dataset, plan, state, measures.methods))
+    """The rows by kind. The flip test looks at rows again, so the metrics are made here.
+
+    Where the model is asked for predictions, they are made once for all passes, and given back with the metrics.
+    """
+    plan, opened = plan_of(measures, dataset.names), ExitStack()
+    with opened:
+        if measures.model is not None:
+            dataset, plan = opened.enter_context(_predicted(measures, dataset, plan, measures.model))
+        state, rows = scan_contingency(dataset, plan)
+        held = opened.pop_all()
+    return Scanned(state, rows, partial(_analysed, held, dataset, plan, state, measures.methods))
+
+
+@contextmanager
+def _predicted(
+    measures: BiasMeasures, dataset: Dataset, plan: ContingencyPlan, model: Model
+) -> Iterator[tuple[Dataset, ContingencyPlan]]:
+    """The data set with the model's predictions as its last feature, and the plan for it.
+
+    Source: B1.1.
+    """
+    names, label = dataset.names, plan.label.name
+    features = [name for name in names if name not in (label, *plan.not_features)]
+    predictor = measures.config.predictor
+    how = Labelling(
+        measures.threshold,
+        None if predictor is None else predictor.label_headers,
+        predictor is not None and predictor.label is not None and predictor.probability is None,
+    )
+    extra = [name for name in (dataset.reason, dataset.cells) if name is not None]
+    columns = [*(f"c{place}" for place in range(len(names))), *extra]
+    table = dataset.table.selected(columns, columns)
+    asked = replace(measures, label=label, prediction=len(names))
+    with with_predictions(table, names, features, label, model, how, dataset.reason) as rows:
+        yield replace(dataset, rows=rows, names=(*names, PREDICTION)), plan_of(asked, (*names, PREDICTION))
+
+
+def _analysed(
+    held: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
+) -> BiasAnalysis:
+    with held:
+        return analysed(dataset, plan, state, methods)
 
 
 def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:

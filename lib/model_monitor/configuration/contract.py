@@ -81,7 +81,7 @@ _USUAL = "the method's usual one"
 
 _suggestion = partial(Option, ours=True, jobs=_BASELINE, analyses=_DATA_QUALITY)
 _of_model = partial(Option, analyses=ANALYSES_OF_MODELS)
-_of_explained = partial(Option, ours=True, jobs=_ANALYSER, analyses=_EXPLAINABILITY)
+_of_called = partial(Option, ours=True, jobs=_ANALYSER, analyses=_WITH_FEATURES)
 
 
 class JobConfig(BaseModel):
@@ -772,26 +772,24 @@ class JobConfig(BaseModel):
 
     model: Annotated[
         str | None,
-        _of_explained("The model: its file, its address (http, https), or module:function.", "MODEL"),
+        _of_called("The model: its file, its address (http, https), or module:function.", "MODEL"),
     ] = None
 
     model_flavour: Annotated[
         str | None,
-        _of_explained(
-            "What the model is, where its name does not tell.", "|".join(FLAVOURS), default="told by the name"
-        ),
+        _of_called("What the model is, where its name does not tell.", "|".join(FLAVOURS), default="told by the name"),
     ] = None
 
     allow_pickle: Annotated[
         bool,
         switch,
-        _of_explained("Whether a model may be a pickle, which runs code when it is loaded."),
+        _of_called("Whether a model may be a pickle, which runs code when it is loaded."),
     ] = False
 
     trust_type: Annotated[
         tuple[str, ...],
         names,
-        _of_explained(
+        _of_called(
             "Types of a skops file that may be loaded beside those that are known, with commas.",
             "TYPES",
             default="none",
@@ -801,8 +799,11 @@ class JobConfig(BaseModel):
     shap_sampled_rows: Annotated[
         int | None,
         whole,
-        _of_explained(
-            "Rows that baseline rows are made of, and partial dependence is computed from.", "NUMBER", default="10,000"
+        _of_called(
+            "Rows that baseline rows are made of, and partial dependence is computed from.",
+            "NUMBER",
+            analyses=_EXPLAINABILITY,
+            default="10,000",
         ),
     ] = None
 

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.explainability.cells import texts_of
 from model_monitor.explainability.kernel import Cells
 from model_monitor.explainability.measures import MOST_BASELINE_ROWS
+from model_monitor.predictors.cells import texts_of
 
 FILE = "explanations_shap/baseline.csv"
 LOCAL = "explanations_shap/out.csv"

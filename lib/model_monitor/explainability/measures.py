@@ -15,7 +15,7 @@ from model_monitor.documents.named_columns import NamedColumns
 from model_monitor.errors import BadConfiguration
 from model_monitor.explainability.coalitions import samples_of
 from model_monitor.predictors import Model
-from model_monitor.predictors.loading import flavour_of
+from model_monitor.predictors.loading import model_of
 
 SAMPLED_ROWS = 10_000
 """Rows that baseline rows are made of, and that partial dependence is computed from."""
@@ -70,7 +70,8 @@ class AttributionMeasures:
         """
         require_in_scope(config, config.FILE_NAME)
         named = (config.label, config.predicted_label)
-        return cls(config, model_of(model, config), tuple(name for name in named if name is not None), baseline)
+        request = {} if config.predictor is None else config.predictor.plain()
+        return cls(config, model_of(model, request), tuple(name for name in named if name is not None), baseline)
 
     @property
     def shap(self) -> ShapMethod:
@@ -84,16 +85,6 @@ class AttributionMeasures:
     @property
     def aggregation(self) -> Aggregation:
         return self.shap.agg_method or Aggregation.MEAN_ABS
-
-
-def model_of(model: Any, config: AnalysisConfig, **facts: Any) -> Model:
-    """A model by whatever names it. facts: further members of `Model`."""
-    if isinstance(model, Model):
-        return model
-    request = {} if config.predictor is None else config.predictor.plain()
-    if callable(model):
-        return Model("callable", getattr(model, "__name__", "callable"), function=model, **facts)
-    return Model(facts.pop("flavour", None) or flavour_of(str(model)), str(model), request=request, **facts)
 
 
 def require_in_scope(config: AnalysisConfig, where: str) -> None:

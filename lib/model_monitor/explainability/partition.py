@@ -12,17 +12,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from model_monitor.engine.protocol import PARTITION, Sent
 from model_monitor.engine.state_rows import StateRow, batch_of_states
-from model_monitor.explainability.cells import cells_of, keys_of
 from model_monitor.explainability.kernel import Cells, Kernel
 from model_monitor.explainability.partial_dependence import Grid, answers_over
 from model_monitor.predictors import Model
+from model_monitor.predictors.cells import cells_of, plain
 from model_monitor.predictors.loading import Caller
 from model_monitor.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.states import AttributionsBuilder, RowCounts
+from model_monitor.states.hashing import chained_hashes
+from model_monitor.states.text_hashing import xxhash64_of_texts
 
 REASON, CELLS, JOIN, FEATURE = "reason", "cells", "join", "f{}"
 """Columns: why a row is refused (0: it isn't), its number of cells, what tells it apart, the cells of a feature."""
@@ -183,17 +186,12 @@ def kept_of(block: pa.RecordBatch) -> pa.RecordBatch:
     return block.filter(pc.equal(block.column(REASON), 0)) if REASON in block.schema.names else block
 
 
-def plain(column: pa.Array) -> pa.Array:
-    """Cells as doubles or texts."""
-    kind = column.type
-    if (
-        pa.types.is_boolean(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-    ):
-        return pc.cast(column, pa.float64(), safe=False)
-    return column if pa.types.is_string(kind) else pc.cast(column, pa.string())
+def keys_of(cells: Cells) -> NDArray[np.uint64]:
+    """A hash of each row, by which it is drawn and put into a block: the same wherever the row lies."""
+    if cells.dtype == np.float64:
+        return chained_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
+    rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
+    return xxhash64_of_texts(pa.array(rows, pa.string()))
 
 
 def _cells(block: pa.RecordBatch, explained: Explained) -> Cells:

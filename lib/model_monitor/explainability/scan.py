@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import logging
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +19,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark import cloudpickle
 
 from model_monitor.engine import is_of_spark, partitions_of
 from model_monitor.engine.local import LocalEngine, LocalPartitions
@@ -29,7 +27,6 @@ from model_monitor.engine.state_rows import StateRow, added
 from model_monitor.errors import BadConfiguration, NoData
 from model_monitor.explainability.analysis import Dependent, analysis_of
 from model_monitor.explainability.baseline_rows import FILE, LOCAL, columns_of, rows_given, rows_in, to_csv
-from model_monitor.explainability.cells import are_numbers, cells_of
 from model_monitor.explainability.clustering import baseline_rows
 from model_monitor.explainability.kernel import Cells
 from model_monitor.explainability.measures import (
@@ -53,11 +50,11 @@ from model_monitor.explainability.partition import (
     Explained,
     attributions_of_partition,
     dependence_of_features,
-    plain,
     probe,
     sample_of_partition,
 )
-from model_monitor.predictors import Model
+from model_monitor.predictors.cells import are_numbers, cells_of, plain
+from model_monitor.predictors.loading import content_of, shipped
 from model_monitor.reading.dataset import Dataset
 from model_monitor.records.refusals import Refusal
 from model_monitor.runs.kind import Scanned
@@ -80,12 +77,12 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
     sample = rows.sample(measures.sampled_rows) if _needs_sample(measures) else None
     names, numeric, cells = _baseline(measures, dataset, rows, sample)
     shap = measures.shap
-    with rows.partitions.sent(_content(measures.model, dataset)) as content:
+    with rows.partitions.sent(content_of(measures.model, dataset.engine.storage)) as content:
         explained = Explained(
             *(
                 names,
                 numeric,
-                _shipped(measures.model),
+                shipped(measures.model),
                 content,
                 cells,
                 plan.samples,
@@ -201,21 +198,6 @@ def _require_same(found: list[pa.Array], asked: list[pa.Array], names: Sequence[
             f"methods.shap.baseline has other rows than {place}, so attributions could not be compared; leave it out, or make "
             "the baseline again"
         )
-
-
-def _content(model: Model, dataset: Dataset) -> bytes:
-    """The bytes of a model's file, which is opened on the driver only."""
-    if model.flavour in ("callable", "http") or model.content:
-        return model.content
-    return dataset.engine.storage(model.name).read(model.name)
-
-
-def _shipped(model: Model) -> Model:
-    """The model as it travels with tasks: a function's module goes along, so that it needs to lie on the driver only."""
-    module = sys.modules.get(getattr(model.function, "__module__", ""))
-    if module is not None and not module.__name__.startswith("model_monitor."):
-        cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
-    return replace(model, content=b"")
 
 
 def _outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ _ANALYSES = {
     "ModelBias": AnalysisType.MODEL_BIAS,
     "ModelExplainability": AnalysisType.MODEL_EXPLAINABILITY,
 }
+MODEL = variable_of("model", OPTIONS["model"])
 _WITH_GROUND_TRUTH = ("ModelQuality", "ModelBias")
 _HALVES = {"ModelQuality": ["endpointOutput"], "ModelBias": ["endpointInput", "endpointOutput"]}
 _TRANSFORM_OUTPUT = "batchTransformOutput"
@@ -77,6 +78,8 @@ def jobs_of(
         **_of_baseline(definition, missing),
         **_of_definition(definition, schedule),
     }
+    if definition.monitoring_type == "ModelExplainability" and MODEL not in definition.environment:
+        missing[MODEL] = "the model that is explained: its file, its address or module:function"
     if definition.monitoring_type not in _WITH_GROUND_TRUTH:
         return (_job("monitor", monitoring, missing, definition),)
     merged = f"{definition.output_uri}/merge/{source.endpoint or schedule}"

@@ -6,16 +6,13 @@ from pathlib import PurePosixPath
 
 from model_monitor.configuration.bias_options import IntervalMethod, read_analysis_config
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.deequ.functions import function_of
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.explainability.comparison import Tolerances
-from model_monitor.explainability.measures import SAMPLED_ROWS, AttributionMeasures, model_of, require_in_scope
+from model_monitor.explainability.measures import SAMPLED_ROWS, AttributionMeasures, require_in_scope
 from model_monitor.inputs.baselines import PREVIOUS
 from model_monitor.inputs.bias_measures import LAST, has_records
-from model_monitor.predictors import PREDICTORS, Model
-from model_monitor.predictors.loading import flavour_of
-from model_monitor.predictors.requests import Request
+from model_monitor.inputs.models import model_asked
 from model_monitor.reading.formats import JsonFormat
 
 
@@ -33,7 +30,7 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
     require_in_scope(analysis, where)
     return AttributionMeasures(
         analysis,
-        _model(config, analysis, where),
+        model_asked(config, analysis),
         _others(config, analysis),
         baseline=config.output_path if config.baseline == PREVIOUS else config.baseline,
         sampled_rows=config.shap_sampled_rows or SAMPLED_ROWS,
@@ -64,25 +61,3 @@ def tolerances_of(config: JobConfig) -> Tolerances:
         min_rows=0 if config.replays_service else least,
         with_changes=config.attribution_ci is IntervalMethod.BOOTSTRAP,
     )
-
-
-def _model(config: JobConfig, analysis: AnalysisConfig, where: str) -> Model:
-    if config.model is None:
-        named = analysis.predictor and (analysis.predictor.model_name or analysis.predictor.endpoint_name)
-        raise BadConfiguration(
-            f"model is missing; write --model with the file of the model{f' {named}' if named else ''}, its address or "
-            "module:function"
-        )
-    flavour = PREDICTORS.get(config.model_flavour).name if config.model_flavour else flavour_of(config.model)
-    function = function_of(config.model, "--model") if flavour == "callable" else None
-    model = model_of(
-        config.model,
-        analysis,
-        flavour=flavour,
-        function=function,
-        allows_pickle=config.allow_pickle,
-        trusted=config.trust_type,
-    )
-    if flavour == "http":
-        Request(model.request)
-    return model

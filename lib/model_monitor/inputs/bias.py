@@ -11,7 +11,7 @@ from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.engine import Session, engine_of
 from model_monitor.errors import BadConfiguration
-from model_monitor.inputs.bias_measures import features_path, has_predictions, has_records
+from model_monitor.inputs.bias_measures import features_path, has_predictions, has_records, threshold_of
 from model_monitor.inputs.features import read_columns, without
 from model_monitor.inputs.window import window_of
 from model_monitor.reading.captures import list_captures
@@ -25,7 +25,6 @@ from model_monitor.records.decoding import Reading
 from model_monitor.records.feature_payloads import INPUT, OUTPUTS
 from model_monitor.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
 from model_monitor.runs.protocol import StoredBaseline
-from model_monitor.states.outcomes import THRESHOLD
 
 WHOLE_OUTPUT = "0"
 """With neither attribute the output is one numeric score (C7.2a)."""
@@ -107,7 +106,7 @@ def read_records(
         source,
         reading(records),
         analysis.headers,
-        threshold=_threshold(config, analysis),
+        threshold=threshold_of(config, analysis),
         documents=is_json,
         whole_files=whole_files,
         as_service=config.replays_service,
@@ -147,14 +146,7 @@ def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConf
     if address not in dataset.names and not (address.isdecimal() and int(address) < len(dataset.names)):
         raise BadConfiguration(f"probability_attribute is {address!r}, which is no column of the data")
     position = dataset.names.index(address) if address in dataset.names else int(address)
-    rows = dataset.table.above(f"c{position}", _threshold(config, analysis), f"c{len(dataset.names)}")
+    rows = dataset.table.above(f"c{position}", threshold_of(config, analysis), f"c{len(dataset.names)}")
     rest = rows.columns[len(dataset.names) : -1]
     columns = [*(f"c{place}" for place in range(len(dataset.names) + 1)), *rest]
     return replace(dataset, rows=rows.selected(columns, columns), names=(*dataset.names, PREDICTION))
-
-
-def _threshold(config: JobConfig, analysis: AnalysisConfig) -> float:
-    for given in (config.probability_threshold_attribute, analysis.probability_threshold):
-        if given is not None:
-            return given
-    return THRESHOLD

@@ -11,7 +11,9 @@ from model_monitor.configuration.bias_options import IntervalMethod, read_analys
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
+from model_monitor.inputs.models import model_asked
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
+from model_monitor.states.outcomes import THRESHOLD
 
 LAST, LAST_BUT_ONE = -1, -2
 """Where records have label and prediction: behind the features."""
@@ -29,7 +31,8 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
     analysis = read_analysis_config(config.analysis_config)
     where = PurePosixPath(config.analysis_config).name
     predicted = has_predictions(config, analysis)
-    methods = methods_of(analysis, has_predictions=predicted, where=where)
+    asks = config.model is not None and not predicted
+    methods = methods_of(analysis, has_predictions=predicted or asks, where=where)
     label, prediction = _places(config, analysis, predicted)
     if label is None:
         raise BadConfiguration(f"{where}: label is missing; name the label's column, or --ground-truth-attribute")
@@ -43,7 +46,15 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
         with_flip_test=config.flip_test,
         flip_rows=config.flip_test_rows or FLIP_TEST_ROWS,
         where=where,
+        model=model_asked(config, analysis) if asks and methods.post_training is not None else None,
+        threshold=threshold_of(config, analysis),
     )
+
+
+def threshold_of(config: JobConfig, analysis: AnalysisConfig) -> float:
+    """The probability above which a prediction is 1."""
+    given = (config.probability_threshold_attribute, analysis.probability_threshold, THRESHOLD)
+    return next(threshold for threshold in given if threshold is not None)
 
 
 def tolerances_of(config: JobConfig) -> Tolerances:

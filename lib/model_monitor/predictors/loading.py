@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from model_monitor.registry import import_all
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from model_monitor.storage import Storage
 
 import_all(model_monitor.predictors)
 
@@ -73,6 +76,32 @@ def loaded(model: Model) -> Predict:
         _loaded.clear()  # one model at a time: they may be large
         _loaded[key] = found
     return _loaded[key]
+
+
+def model_of(model: Any, request: Mapping[str, Any], **facts: Any) -> Model:
+    """A model by whatever names it. request: the members of `predictor`; facts: further members of `Model`."""
+    if isinstance(model, Model):
+        return model
+    if callable(model):
+        return Model("callable", getattr(model, "__name__", "callable"), function=model, **facts)
+    return Model(facts.pop("flavour", None) or flavour_of(str(model)), str(model), request=request, **facts)
+
+
+def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
+    """The bytes of a model's file, which is opened on the driver only."""
+    if model.flavour in ("callable", "http") or model.content:
+        return model.content
+    return storage(model.name).read(model.name)
+
+
+def shipped(model: Model) -> Model:
+    """The model as it travels with tasks: a function's module goes along, so that it needs to lie on the driver only."""
+    module = sys.modules.get(getattr(model.function, "__module__", ""))
+    if module is not None and not module.__name__.startswith("model_monitor."):
+        from pyspark import cloudpickle
+
+        cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
+    return replace(model, content=b"")
 
 
 def said_by(fault: BaseException) -> str:

@@ -22,16 +22,22 @@ from model_monitor.sagemaker.formats import CronExpressionGenerator, DatasetForm
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput, MonitoringOutput
 from model_monitor.sagemaker.local_jobs import JobFailed
 from model_monitor.sagemaker.model_bias import BiasAnalysisConfig, ModelBiasMonitor
+from model_monitor.sagemaker.model_explainability import ExplainabilityAnalysisConfig, ModelExplainabilityMonitor
 from model_monitor.sagemaker.model_quality import ModelQualityMonitor
 from model_monitor.sagemaker.monitoring_config import DataQualityDistributionConstraints, DataQualityMonitoringConfig
 from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
 from model_monitor.sagemaker.processing import BaseliningJob, MonitoringExecution, ProcessingJob
+from model_monitor.sagemaker.refused import CLASSES
+
+globals().update(CLASSES)
 
 __all__ = [
     "DefaultModelMonitor",
     "ModelQualityMonitor",
     "ModelBiasMonitor",
     "BiasAnalysisConfig",
+    "ModelExplainabilityMonitor",
+    "ExplainabilityAnalysisConfig",
     "SageMakerClarifyProcessor",
     "DataConfig",
     "BiasConfig",
@@ -56,4 +62,5 @@ __all__ = [
     "Statistics",
     "Constraints",
     "ConstraintViolations",
+    *CLASSES,
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,12 @@ from model_monitor.outputs.files import CONSTRAINTS
 from model_monitor.sagemaker.baselining import BaselinedMonitor, named_after
 from model_monitor.sagemaker.definitions import given
 from model_monitor.sagemaker.explanations import Explained, ModelConfig, methods_of, model_variables
-from model_monitor.sagemaker.locations import default_prefix, located, write_text
+from model_monitor.sagemaker.locations import default_prefix, located, read_text, write_text
 from model_monitor.sagemaker.monitoring_files import Constraints, Statistics
 from model_monitor.sagemaker.processing import BaseliningJob, ProcessingJob
 from model_monitor.storage import join
+
+log = logging.getLogger(__name__)
 
 ANALYSIS = "analysis.json"
 ANALYSIS_CONFIG = "analysis_config.json"
@@ -193,7 +196,8 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         Raises NotImplementedError.
         """
         raise NotImplementedError(
-            "Please choose a method of run_pre_training_bias, run_post_training_bias, run_bias or run_explainability."
+            "Please choose a method of run_pre_training_bias, run_post_training_bias, run_bias, run_explainability or "
+            "run_bias_and_explainability."
         )
 
     def run_pre_training_bias(
@@ -224,8 +228,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         kms_key: str | None = None,
         experiment_config: dict[str, str] | None = None,
     ) -> ProcessingJob:
-        """Analyse what the predictions in a data set say. The model itself is not called: `data_config.predicted_label` has to
-        name them.
+        """Analyse what the predictions in a data set say; without `data_config.predicted_label` the model's own.
 
         Raises JobFailed if it was waited for and did not complete.
         """
@@ -282,14 +285,45 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
 
         Raises JobFailed if it was waited for and did not complete.
         """
-        config = {
-            **data_config.get_config(),
-            "methods": {**methods_of(explainability_config), "report": dict(REPORT)},
-            "predictor": model_config.get_predictor_config(),
-        }
-        _add_answer(config, model_scores)
-        name = job_name or named_after("Clarify-Explainability")
-        return self._analyse(data_config, config, name, wait, logs, AnalysisType.MODEL_EXPLAINABILITY)
+        config = explained_of(data_config, model_config, explainability_config, model_scores)
+        return self._analyse(data_config, config, job_name or named_after("Clarify-Explainability"), wait, logs)
+
+    def run_bias_and_explainability(
+        self,
+        data_config: DataConfig,
+        model_config: ModelConfig,
+        explainability_config: Explained | list[Explained],
+        bias_config: BiasConfig,
+        pre_training_methods: str | list[str] = "all",
+        post_training_methods: str | list[str] = "all",
+        model_predicted_label_config: ModelPredictedLabelConfig | str | int | None = None,
+        wait: bool = True,
+        logs: bool = True,
+        job_name: str | None = None,
+        kms_key: str | None = None,
+        experiment_config: dict[str, str] | None = None,
+    ) -> ProcessingJob:
+        """Analyse the bias of a model and explain it: two jobs, the bias one with its results in the folder `bias`.
+
+        Both are waited for, whatever `wait` says, since the analysis.json of the second gets the metrics of the first.
+        Raises JobFailed if one did not complete.
+        """
+        if not wait:
+            log.info("wait=False is without effect: analysis.json is made of two jobs")
+        name = job_name or named_after("Clarify-Bias-And-Explainability")
+        asked = (data_config, bias_config, model_config, model_predicted_label_config)
+        config = analysis_of(
+            *asked, pre_training_methods=pre_training_methods, post_training_methods=post_training_methods
+        )
+        beside = copy.copy(data_config)
+        beside.s3_output_path = join(data_config.s3_output_path, "bias")
+        bias = self._analyse(beside, config, f"{name}-bias", True, logs)
+        config = explained_of(data_config, model_config, explainability_config, model_predicted_label_config)
+        explained = self._analyse(data_config, config, name, True, logs)
+        found = [json.loads(read_text(each.file(ANALYSIS), self.sagemaker_session)) for each in (bias, explained)]
+        text = json.dumps({**found[0], **found[1]}, indent=4)
+        write_text(explained.file(ANALYSIS), text, self.sagemaker_session)
+        return explained
 
     def _analyse(
         self,
@@ -298,14 +332,13 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         name: str,
         wait: bool,
         logs: bool,
-        analysis: AnalysisType = AnalysisType.MODEL_BIAS,
     ) -> ProcessingJob:
         if self.job_name_prefix:
             name = f"{self.job_name_prefix}-{name}"
         self.latest_job = self._baseline(
             name,
             data_config.s3_output_path,
-            analysis_variables(config, data_config, name, self.sagemaker_session, analysis),
+            analysis_variables(config, data_config, name, self.sagemaker_session),
             wait=wait,
             logs=logs,
         )
@@ -337,6 +370,22 @@ def analysis_of(
     return config
 
 
+def explained_of(
+    data_config: DataConfig,
+    model_config: ModelConfig,
+    asked: Explained | list[Explained],
+    scores: ModelPredictedLabelConfig | str | int | None,
+) -> dict[str, Any]:
+    """Clarify's configuration of an explanation."""
+    config = {
+        **data_config.get_config(),
+        "methods": {**methods_of(asked), "report": dict(REPORT)},
+        "predictor": model_config.get_predictor_config(),
+    }
+    _add_answer(config, scores)
+    return config
+
+
 def _add_answer(config: dict[str, Any], predicted: ModelPredictedLabelConfig | str | int | None) -> None:
     """Say where in the model's answer the prediction is."""
     if isinstance(predicted, ModelPredictedLabelConfig):
@@ -350,19 +399,16 @@ def _add_answer(config: dict[str, Any], predicted: ModelPredictedLabelConfig | s
 
 
 def analysis_variables(
-    config: Mapping[str, Any],
-    data_config: DataConfig,
-    name: str,
-    session: Any,
-    analysis: AnalysisType = AnalysisType.MODEL_BIAS,
+    config: Mapping[str, Any], data_config: DataConfig, name: str, session: Any
 ) -> dict[str, str | None]:
     """A job's variables; the configuration is written to where the data configuration has it, else below the home."""
     folder = data_config.s3_analysis_config_output_path or join(default_prefix(session), "analysis-configs", name)
+    explains = {"shap", "pdp"} & set(config["methods"])
     return {
-        "analysis_type": analysis.value,
+        "analysis_type": (AnalysisType.MODEL_EXPLAINABILITY if explains else AnalysisType.MODEL_BIAS).value,
         "MODEL_MONITOR_ANALYSIS_CONFIG": located(write_config(config, folder, session)),
         "dataset_source": located(data_config.s3_data_input_path),
-        **(model_variables(config["predictor"]) if analysis is AnalysisType.MODEL_EXPLAINABILITY else {}),
+        **model_variables(config),
     }
 
 

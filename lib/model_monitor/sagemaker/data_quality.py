@@ -5,13 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
-from model_monitor.sagemaker.definitions import (
-    app_specification,
-    baseline_config,
-    job_input,
-    job_output,
-    schedule_config,
-)
+from model_monitor.sagemaker.definitions import app_specification, baseline_config
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
 from model_monitor.sagemaker.locations import located
 from model_monitor.sagemaker.monitoring_config import DataQualityMonitoringConfig
@@ -86,22 +80,16 @@ class DefaultModelMonitor(ScheduledMonitor):
         Raises ValueError unless one input is given, and for a second schedule of one monitor; BadConfiguration for a name
         that is taken.
         """
-        name = self._new_name(monitor_schedule_name)
-        read, captures = job_input(endpoint_input, batch_transform_input, self.env or {}, self.sagemaker_session)
         baseline = baseline_config(ConstraintsResource=constraints, StatisticsResource=statistics)
-        parts = {
-            "BaselineConfig": baseline or self._latest_baseline(),
-            "AppSpecification": app_specification(
-                record_preprocessor_script,
-                post_analytics_processor_script,
-                publishes=enable_cloudwatch_metrics,
-                environment=self.env,
-            ),
-            "JobInput": read,
-            "JobOutputConfig": job_output(name, output_s3_uri, self.sagemaker_session),
-        }
-        times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
-        self._create(name, parts, times=times, captures=captures)
+        scripts = record_preprocessor_script, post_analytics_processor_script
+        self._create(
+            monitor_schedule_name,
+            (endpoint_input, batch_transform_input),
+            output_s3_uri,
+            baseline=baseline or self._latest_baseline(),
+            application=app_specification(*scripts, publishes=enable_cloudwatch_metrics, environment=self.env),
+            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
+        )
 
     def update_monitoring_schedule(
         self,
@@ -130,12 +118,14 @@ class DefaultModelMonitor(ScheduledMonitor):
 
         Raises ValueError if both inputs are given.
         """
-        parts, captures = self._changed(endpoint_input, batch_transform_input, output_s3_uri)
-        parts["BaselineConfig"] = baseline_config(ConstraintsResource=constraints, StatisticsResource=statistics)
         scripts = record_preprocessor_script, post_analytics_processor_script
-        parts["AppSpecification"] = self._changed_application(env, enable_cloudwatch_metrics, *scripts)
-        times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
-        self._update(parts, times=times, captures=captures)
+        self._update(
+            (endpoint_input, batch_transform_input),
+            output_s3_uri,
+            baseline=baseline_config(ConstraintsResource=constraints, StatisticsResource=statistics),
+            application=self._changed_application(env, enable_cloudwatch_metrics, *scripts),
+            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
+        )
 
     def latest_monitoring_statistics(self) -> Statistics | None:
         """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""

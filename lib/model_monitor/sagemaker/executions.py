@@ -34,6 +34,7 @@ _JOB_NAMES = {
     "DataQuality": "model-monitoring",
     "ModelQuality": "model-quality-monitoring",
     "ModelBias": "model-bias-monitoring",
+    "ModelExplainability": "model-explainability-monitoring",
 }
 _MERGE_JOB = "groundtruth-merge"
 """What the names of processing jobs begin with (C1.5)."""

@@ -9,6 +9,7 @@ from typing import Any
 from model_monitor.errors import BadConfiguration
 from model_monitor.predictors.loading import flavour_of
 from model_monitor.sagemaker.definitions import given
+from model_monitor.sagemaker.locations import located
 
 MODEL = "MODEL_MONITOR_MODEL"
 """The variable that names a job's model."""
@@ -130,11 +131,12 @@ def methods_of(asked: Explained | Sequence[Explained]) -> dict[str, Any]:
     return methods
 
 
-def model_variables(predictor: Mapping[str, Any]) -> dict[str, str]:
-    """The variable of the model, if its name is of one that our jobs load."""
+def model_variables(config: Mapping[str, Any]) -> dict[str, str]:
+    """The variable of a configuration's model, if its name is of one that our jobs load."""
+    predictor = config.get("predictor") or {}
     name = predictor.get("endpoint_name") or predictor.get("model_name") or ""
     try:
-        flavour_of(name)
+        is_file = flavour_of(name) not in ("callable", "http")
     except BadConfiguration:
         return {}
-    return {MODEL: name}
+    return {MODEL: located(name) if is_file else name}

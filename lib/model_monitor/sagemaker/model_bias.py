@@ -5,37 +5,14 @@ A run of its schedule is two jobs, the merge with the ground truth and the monit
 
 from __future__ import annotations
 
-import copy
-import uuid
 from typing import Any, ClassVar
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.outputs.files import VIOLATIONS
-from model_monitor.sagemaker.baselining import BASELINING_JOB, named_after
-from model_monitor.sagemaker.clarify import (
-    BiasConfig,
-    ClarifyBaseliningJob,
-    DataConfig,
-    ModelPredictedLabelConfig,
-    analysis_of,
-    analysis_variables,
-    write_config,
-)
-from model_monitor.sagemaker.definitions import (
-    app_specification,
-    baseline_config,
-    given,
-    ground_truth,
-    job_input,
-    job_output,
-    schedule_config,
-)
+from model_monitor.sagemaker.clarify import BiasConfig, DataConfig, ModelPredictedLabelConfig, analysis_of
+from model_monitor.sagemaker.clarify_monitor import ClarifyMonitor
+from model_monitor.sagemaker.definitions import baseline_config, given
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
-from model_monitor.sagemaker.locations import absolute, default_prefix
-from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations
+from model_monitor.sagemaker.monitoring_files import Constraints
 from model_monitor.sagemaker.processing import ProcessingJob
-from model_monitor.sagemaker.schedules import ScheduledMonitor
-from model_monitor.storage import join
 
 
 class BiasAnalysisConfig:
@@ -45,14 +22,11 @@ class BiasAnalysisConfig:
         self.analysis_config = {**bias_config.get_config(), **given(headers=headers, label=label)}
 
 
-class ModelBiasMonitor(ScheduledMonitor):
+class ModelBiasMonitor(ClarifyMonitor):
     """Watches Clarify's bias metrics."""
 
     MONITORING_TYPE: ClassVar[str] = "ModelBias"
     JOB_DEFINITION_BASE_NAME = "model-bias-job-definition"
-
-    _attributes: dict[str, str] | None = None
-    _config: BiasAnalysisConfig | None = None
 
     def suggest_baseline(
         self,
@@ -67,11 +41,10 @@ class ModelBiasMonitor(ScheduledMonitor):
     ) -> ProcessingJob:
         """Analyse a data set with labels and predictions; its metrics are what later windows are held against.
 
-        The model is not called: `data_config.predicted_label` has to name the predictions. What says here where label and
-        prediction are, a schedule takes from here if it is not told.
+        Without `data_config.predicted_label` the model is called. What says here where label and prediction are, a schedule
+        takes from here if it is not told.
         Raises JobFailed if it was waited for and did not complete.
         """
-        name = job_name or named_after(self.base_job_name or BASELINING_JOB)
         config = analysis_of(
             data_config,
             bias_config,
@@ -80,22 +53,15 @@ class ModelBiasMonitor(ScheduledMonitor):
             pre_training_methods="all",
             post_training_methods="all",
         )
-        variables = analysis_variables(config, data_config, name, self.sagemaker_session)
-        job = self._baseline(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
-        self.latest_baselining_job = ClarifyBaseliningJob(
-            self.sagemaker_session, name, job.inputs, job.outputs, self.output_kms_key
+        return self._analysed(
+            data_config,
+            config,
+            BiasAnalysisConfig(bias_config, headers=data_config.headers, label=data_config.label),
+            _attributes_of(data_config, model_predicted_label_config),
+            job_name,
+            wait=wait,
+            logs=logs,
         )
-        self.baselining_jobs[-1] = self.latest_baselining_job
-        self._config = BiasAnalysisConfig(bias_config, headers=data_config.headers, label=data_config.label)
-        self._attributes = _attributes_of(data_config, model_predicted_label_config)
-        return job
-
-    def run_baseline(self, **_: Any) -> None:
-        """Not here, as in the SDK.
-
-        Raises NotImplementedError.
-        """
-        raise NotImplementedError("'.run_baseline()' is only allowed for ModelMonitor objects.")
 
     def create_monitoring_schedule(
         self,
@@ -117,21 +83,15 @@ class ModelBiasMonitor(ScheduledMonitor):
         Raises ValueError unless one input is given, and for a second schedule of one monitor; BadConfiguration for a name
         that is taken, or without a configuration.
         """
-        name = self._new_name(monitor_schedule_name)
-        read, captures = job_input(endpoint_input, batch_transform_input, self.env or {}, self.sagemaker_session)
-        parts = {
-            "BaselineConfig": baseline_config(
-                ConstraintsResource=self.suggested_constraints() if constraints is None else constraints
-            ),
-            "AppSpecification": {
-                **app_specification(publishes=enable_cloudwatch_metrics, environment=self.env),
-                "ConfigUri": self._config_uri(analysis_config, name),
-            },
-            "JobInput": {**self._with_attributes(read), **ground_truth(ground_truth_input)},
-            "JobOutputConfig": job_output(name, output_s3_uri, self.sagemaker_session),
-        }
-        times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
-        self._create(name, parts, times=times, captures=captures)
+        self._create(
+            monitor_schedule_name,
+            (endpoint_input, batch_transform_input),
+            output_s3_uri,
+            baseline=self._baseline_of(constraints),
+            application=self._analysing(analysis_config or self._latest_config(), enable_cloudwatch_metrics, self.env),
+            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
+            labels=ground_truth_input,
+        )
 
     def update_monitoring_schedule(
         self,
@@ -159,41 +119,14 @@ class ModelBiasMonitor(ScheduledMonitor):
 
         Raises ValueError if both inputs are given.
         """
-        parts, captures = self._changed(endpoint_input, batch_transform_input, output_s3_uri, ground_truth_input)
-        parts["BaselineConfig"] = baseline_config(ConstraintsResource=constraints)
-        parts["AppSpecification"] = self._changed_application(env, enable_cloudwatch_metrics)
-        if analysis_config is not None:
-            parts["AppSpecification"]["ConfigUri"] = self._config_uri(analysis_config, self._schedule_name())
-        times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
-        self._update(parts, times=times, captures=captures)
-
-    def latest_monitoring_statistics(self, **_: Any) -> None:
-        """Not here: an analysis has no statistics.
-
-        Raises NotImplementedError.
-        """
-        raise NotImplementedError("analysis.json is all that an analysis leaves")
-
-    def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
-        """constraint_violations.json of the latest run; None, with a warning, if there is no run. Runs what is due.
-
-        Raises BadInput after a run without violations, which leaves no such file.
-        """
-        return self._latest_violations(file_name)
-
-    def _config_uri(self, told: str | BiasAnalysisConfig | None, schedule: str) -> str:
-        """The place of the configuration, written there if an object is given."""
-        if isinstance(told, str):
-            return absolute(told)
-        config = told or self._config
-        if config is None:
-            raise BadConfiguration("analysis_config is missing; give one, or make a baseline by suggest_baseline first")
-        folder = join(default_prefix(self.sagemaker_session), "analysis-configs", schedule, str(uuid.uuid4()))
-        return absolute(write_config(config.analysis_config, folder, self.sagemaker_session))
-
-    def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
-        """An input that says where features and prediction are, from the baseline where it does not say it itself."""
-        return {kind: {**(self._attributes or {}), **members} for kind, members in copy.deepcopy(read).items()}
+        self._update(
+            (endpoint_input, batch_transform_input),
+            output_s3_uri,
+            baseline=baseline_config(ConstraintsResource=constraints),
+            application=self._analysing(analysis_config, enable_cloudwatch_metrics, env),
+            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
+            labels=ground_truth_input,
+        )
 
 
 def _attributes_of(data_config: DataConfig, predicted: ModelPredictedLabelConfig | None) -> dict[str, str]:

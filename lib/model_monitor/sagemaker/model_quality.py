@@ -10,15 +10,7 @@ from typing import Any, ClassVar
 
 from model_monitor.configuration.options import AnalysisType
 from model_monitor.outputs.files import STATISTICS, VIOLATIONS
-from model_monitor.sagemaker.definitions import (
-    app_specification,
-    baseline_config,
-    given,
-    ground_truth,
-    job_input,
-    job_output,
-    schedule_config,
-)
+from model_monitor.sagemaker.definitions import app_specification, baseline_config, given
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
 from model_monitor.sagemaker.locations import located
 from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
@@ -106,26 +98,17 @@ class ModelQualityMonitor(ScheduledMonitor):
         Raises ValueError unless one input is given, and for a second schedule of one monitor; BadConfiguration for a name
         that is taken.
         """
-        name = self._new_name(monitor_schedule_name)
-        read, captures = job_input(endpoint_input, batch_transform_input, self.env or {}, self.sagemaker_session)
-        parts = {
-            "BaselineConfig": baseline_config(
-                ConstraintsResource=self.suggested_constraints() if constraints is None else constraints
-            ),
-            "AppSpecification": {
-                **app_specification(
-                    record_preprocessor_script,
-                    post_analytics_processor_script,
-                    publishes=enable_cloudwatch_metrics,
-                    environment=self.env,
-                ),
-                **given(ProblemType=problem_type),
-            },
-            "JobInput": {**read, **ground_truth(ground_truth_input)},
-            "JobOutputConfig": job_output(name, output_s3_uri, self.sagemaker_session),
-        }
-        times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
-        self._create(name, parts, times=times, captures=captures)
+        scripts = record_preprocessor_script, post_analytics_processor_script
+        application = app_specification(*scripts, publishes=enable_cloudwatch_metrics, environment=self.env)
+        self._create(
+            monitor_schedule_name,
+            (endpoint_input, batch_transform_input),
+            output_s3_uri,
+            baseline=self._baseline_of(constraints),
+            application={**application, **given(ProblemType=problem_type)},
+            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
+            labels=ground_truth_input,
+        )
 
     def update_monitoring_schedule(
         self,
@@ -155,15 +138,16 @@ class ModelQualityMonitor(ScheduledMonitor):
 
         Raises ValueError if both inputs are given.
         """
-        parts, captures = self._changed(endpoint_input, batch_transform_input, output_s3_uri, ground_truth_input)
-        parts["BaselineConfig"] = baseline_config(ConstraintsResource=constraints)
         scripts = record_preprocessor_script, post_analytics_processor_script
-        parts["AppSpecification"] = {
-            **self._changed_application(env, enable_cloudwatch_metrics, *scripts),
-            **given(ProblemType=problem_type),
-        }
-        times = schedule_config(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time)
-        self._update(parts, times=times, captures=captures)
+        application = self._changed_application(env, enable_cloudwatch_metrics, *scripts)
+        self._update(
+            (endpoint_input, batch_transform_input),
+            output_s3_uri,
+            baseline=baseline_config(ConstraintsResource=constraints),
+            application={**application, **given(ProblemType=problem_type)},
+            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
+            labels=ground_truth_input,
+        )
 
     def latest_monitoring_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
         """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""

@@ -73,7 +73,8 @@ class ProcessingJob:
         """
         return cls.from_processing_name(sagemaker_session, local_jobs.job_of_arn(processing_job_arn))
 
-    def _file(self, name: str) -> str:
+    def file(self, name: str) -> str:
+        """The place of one of its files."""
         return join(self.outputs[0].destination, name)
 
 
@@ -93,11 +94,11 @@ class BaseliningJob(ProcessingJob):
 
     def baseline_statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
         """statistics.json of the baseline. Raises BadInput if it is not there, as before the job has completed."""
-        return Statistics.from_s3_uri(self._file(file_name), kms_key, self.sagemaker_session)
+        return Statistics.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
 
     def suggested_constraints(self, file_name: str = CONSTRAINTS, kms_key: str | None = None) -> Constraints:
         """constraints.json of the baseline. Raises BadInput if it is not there, as before the job has completed."""
-        return Constraints.from_s3_uri(self._file(file_name), kms_key, self.sagemaker_session)
+        return Constraints.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
 
 
 class MonitoringExecution(ProcessingJob):
@@ -125,11 +126,11 @@ class MonitoringExecution(ProcessingJob):
 
     def statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
         """statistics.json of the window. Raises BadInput if it is not there, as after a run that failed."""
-        return Statistics.from_s3_uri(self._file(file_name), kms_key, self.sagemaker_session)
+        return Statistics.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
 
     def constraint_violations(self, file_name: str = VIOLATIONS, kms_key: str | None = None) -> ConstraintViolations:
         """constraint_violations.json of the window. Raises BadInput if it is not there, as after a run that failed."""
-        return ConstraintViolations.from_s3_uri(self._file(file_name), kms_key, self.sagemaker_session)
+        return ConstraintViolations.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
 
 
 def _inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:

@@ -10,16 +10,24 @@ import logging
 import sys
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.outputs.files import STATISTICS, VIOLATIONS
 from model_monitor.sagemaker import alerts, local_jobs, records
 from model_monitor.sagemaker.baselining import BaselinedMonitor, named_after
-from model_monitor.sagemaker.definitions import PUBLISH, app_specification, ground_truth, job_input, job_output
+from model_monitor.sagemaker.definitions import (
+    PUBLISH,
+    app_specification,
+    baseline_config,
+    ground_truth,
+    job_input,
+    job_output,
+    schedule_config,
+)
 from model_monitor.sagemaker.executions import SCHEDULED, results_of, run_due, run_summary
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
-from model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics
+from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
 from model_monitor.sagemaker.processing import MonitoringExecution
 
 log = logging.getLogger(__name__)
@@ -32,6 +40,12 @@ SOURCES = {"EndpointInput", "BatchTransformInput"}
 
 STOPPED = "Stopped"
 NO_ROLE = "arn:aws:iam::000000000000:role/none"
+
+Source: TypeAlias = tuple[str | EndpointInput | None, BatchTransformInput | None]
+"""Where a monitor looks: one of the two."""
+
+Times: TypeAlias = tuple[str | None, str | None, str | None]
+"""When: an expression, and both ends of the window of NOW."""
 
 
 class ScheduledMonitor(BaselinedMonitor):
@@ -215,17 +229,28 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def _create(
         self,
-        name: str,
-        parts: Mapping[str, Any],
+        given: str | None,
+        source: Source,
+        output: str | None,
         *,
-        times: Mapping[str, str],
-        captures: str,
+        baseline: Mapping[str, Any],
+        application: Mapping[str, Any],
+        times: Times,
+        labels: str | None = None,
     ) -> None:
-        """Keep a new schedule.
+        """Keep a new schedule. given: its name, if there is one. labels: the prefix of the ground truth.
 
-        parts: the members of the job definition that begin with the kind of monitoring, without that: `JobInput`, …. times:
-        the API's ScheduleConfig.
+        Raises ValueError for a second schedule of one monitor, unless one input is given, and for times that are none;
+        BadConfiguration for a name that is taken.
         """
+        name = self._new_name(given)
+        read, captures = job_input(*source, self.env or {}, self.sagemaker_session)
+        parts = {
+            "BaselineConfig": baseline,
+            "AppSpecification": application,
+            "JobInput": {**self._with_attributes(read), **ground_truth(labels)},
+            "JobOutputConfig": job_output(name, output, self.sagemaker_session),
+        }
         created = records.now()
         whole = {
             "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{name}",
@@ -242,7 +267,7 @@ class ScheduledMonitor(BaselinedMonitor):
             **{f"{self.MONITORING_TYPE}{part}": content for part, content in parts.items()},
         }
         record = {
-            "Schedule": self._description(name, created, times),
+            "Schedule": self._description(name, created, schedule_config(*times)),
             "Definition": whole,
             "CapturePrefix": captures,
             "Executions": [],
@@ -250,22 +275,41 @@ class ScheduledMonitor(BaselinedMonitor):
         records.write(records.SCHEDULES, name, record)
         self.monitoring_schedule_name = self.job_definition_name = name
 
-    def _changed(
+    def _update(
         self,
-        endpoint: str | EndpointInput | None,
-        transform: BatchTransformInput | None,
+        source: Source,
         output: str | None,
+        *,
+        baseline: Mapping[str, Any],
+        application: Mapping[str, Any],
+        times: Times,
         labels: str | None = None,
-    ) -> tuple[dict[str, Any], str | None]:
-        """The parts of input and output that an update changes, and the prefix of the captures; None if that stays."""
-        parts: dict[str, Any] = {"JobInput": ground_truth(labels)}
-        captures = None
-        if endpoint is not None or transform is not None:
-            read, captures = job_input(endpoint, transform, self.env or {}, self.sagemaker_session)
-            parts["JobInput"] |= self._with_attributes(read)
+    ) -> None:
+        """Change what is given of the schedule. Raises ValueError if both inputs are given, and for times that are none."""
+        name = self._schedule_name()
+        record = records.read(records.SCHEDULES, name)
+        parts = {"BaselineConfig": baseline, "AppSpecification": application, "JobInput": ground_truth(labels)}
+        if source != (None, None):
+            read, record["CapturePrefix"] = job_input(*source, self.env or {}, self.sagemaker_session)
+            parts["JobInput"] = {**parts["JobInput"], **self._with_attributes(read)}
         if output is not None:
             parts["JobOutputConfig"] = job_output("", output, self.sagemaker_session)
-        return parts, captures
+        for part, change in parts.items():
+            content = record["Definition"][f"{self.MONITORING_TYPE}{part}"]
+            if SOURCES & change.keys():  # one source takes the place of the other
+                content = {name: member for name, member in content.items() if name not in SOURCES}
+            if PUBLISH in content.get("Environment", {}) and "Environment" in change:
+                published = {PUBLISH: content["Environment"][PUBLISH]}
+                change = {**change, "Environment": {**published, **change["Environment"]}}
+            record["Definition"][f"{self.MONITORING_TYPE}{part}"] = {**content, **change}
+        if changed := schedule_config(*times):
+            record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = changed
+        record["Schedule"]["LastModifiedTime"] = records.now()
+        records.write(records.SCHEDULES, name, record)
+
+    def _baseline_of(self, constraints: Constraints | str | None) -> dict[str, Any]:
+        """The baseline of a schedule: the latest baselining job's constraints if none are given."""
+        return baseline_config(ConstraintsResource=self.suggested_constraints() if constraints is None else constraints)
 
     def _changed_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: str | None) -> Any:
         """The part of the application that an update changes. env: the monitor's from now on."""
@@ -276,28 +320,6 @@ class ScheduledMonitor(BaselinedMonitor):
     def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
         """An input with what the monitor adds to it."""
         return read
-
-    def _update(
-        self,
-        parts: Mapping[str, Any],
-        *,
-        times: Mapping[str, str],
-        captures: str | None,
-    ) -> None:
-        """Change what is given of the schedule. parts: as in `_create`, with the members that change."""
-        name = self._schedule_name()
-        record = records.read(records.SCHEDULES, name)
-        for part, change in parts.items():
-            content = record["Definition"][f"{self.MONITORING_TYPE}{part}"]
-            if SOURCES & change.keys():  # one source takes the place of the other
-                content = {name: member for name, member in content.items() if name not in SOURCES}
-            record["Definition"][f"{self.MONITORING_TYPE}{part}"] = {**content, **change}
-        if times:
-            record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = dict(times)
-        if captures is not None:
-            record["CapturePrefix"] = captures
-        record["Schedule"]["LastModifiedTime"] = records.now()
-        records.write(records.SCHEDULES, name, record)
 
     def _description(self, name: str, created: datetime, times: Mapping[str, str]) -> dict[str, Any]:
         return {

@@ -71,7 +71,7 @@ def test_what_is_missing_or_out_of_scope_is_a_sentence(members, sentence):
     ("predictor", "remedy"),
     [
         (None, "needs the model's predictions; name their column as predicted_label"),
-        ({"model_name": "m"}, "a predictor is not called by this analysis: let the model predict first"),
+        ({"model_name": "m"}, "or write --model with the file of the model m, its address or module:function"),
     ],
 )
 def test_post_training_metrics_without_predictions_are_refused(predictor, remedy):

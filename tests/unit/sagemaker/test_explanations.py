@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from model_monitor import sagemaker
 from model_monitor.errors import BadConfiguration
 from model_monitor.sagemaker import ModelConfig, PDPConfig, SHAPConfig
 from model_monitor.sagemaker.explanations import MODEL, methods_of, model_variables
+from model_monitor.sagemaker.refused import REFUSED
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_members_are_those_of_the_sdk():
@@ -52,6 +58,13 @@ def test_texts_images_and_time_series_are_refused_by_a_sentence(refused):
         refused()
 
 
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_class_that_nothing_stands_for_says_so_when_it_is_made(name):
+    with pytest.raises(BadConfiguration, match=f"^{name}: .* "):
+        getattr(sagemaker, name)(image_uri="image")
+    assert f"`{name}`" in (ROOT / "docs" / "from-sagemaker.md").read_text(encoding="utf-8")
+
+
 def test_baseline_and_clusters_together_are_the_sdks_error():
     with pytest.raises(ValueError, match="cannot be provided together"):
         SHAPConfig(baseline=[[1]], num_clusters=3)
@@ -60,7 +73,8 @@ def test_baseline_and_clusters_together_are_the_sdks_error():
 @pytest.mark.parametrize(
     ("predictor", "variables"),
     [
-        ({"model_name": "models/churn.json"}, {MODEL: "models/churn.json"}),
+        ({"model_name": "models/churn.json"}, {MODEL: str(Path.cwd() / "models" / "churn.json")}),
+        ({"model_name": "scoring:score"}, {MODEL: "scoring:score"}),
         (
             {"model_name": "churn", "endpoint_name": "http://127.0.0.1:8080/invocations"},
             {MODEL: "http://127.0.0.1:8080/invocations"},
@@ -69,4 +83,4 @@ def test_baseline_and_clusters_together_are_the_sdks_error():
     ],
 )
 def test_a_model_that_our_jobs_load_is_meant_by_its_name(predictor, variables):
-    assert model_variables(predictor) == variables
+    assert model_variables({"predictor": predictor}) == variables

@@ -14,12 +14,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadInput
-from model_monitor.explainability.kernel import Cells
-from model_monitor.states.hashing import chained_hashes
-from model_monitor.states.text_hashing import xxhash64_of_texts
 
 
-def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> Cells:
+def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> NDArray[Any]:
     """The cells of some columns of numbers or texts, shape (rows, columns). numeric: which are taken as numbers.
 
     Raises BadInput naming the feature whose cell is no number and has to be.
@@ -47,12 +44,17 @@ def are_numbers(column: pa.Array) -> bool:
     return True
 
 
-def keys_of(cells: Cells) -> NDArray[np.uint64]:
-    """A hash of each row, by which it is drawn and put into a block: the same wherever the row lies."""
-    if cells.dtype == np.float64:
-        return chained_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
-    rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
-    return xxhash64_of_texts(pa.array(rows, pa.string()))
+def plain(column: pa.Array) -> pa.Array:
+    """Cells as doubles or texts."""
+    kind = column.type
+    if (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+    ):
+        return pc.cast(column, pa.float64(), safe=False)
+    return column if pa.types.is_string(kind) else pc.cast(column, pa.string())
 
 
 def texts_of(cells: NDArray[Any]) -> list[str | None]:

@@ -1,0 +1,137 @@
+"""Bias of a model that is asked for its predictions: the same as of the same predictions in the data, on both engines."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.servers import http_server
+
+from model_monitor.bias.measures import BiasMeasures
+from model_monitor.bias.monitor import BiasMonitor
+from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from model_monitor.runs.run import run_baseline
+
+ENGINES = ("local", "spark")
+
+
+def table(rows=400, seed=0):
+    random = np.random.default_rng(seed)
+    columns = {"sex": random.integers(0, 2, rows), "age": random.integers(18, 90, rows) + 0.5}
+    return pd.DataFrame({**columns, "id": range(rows), "bought": random.integers(0, 2, rows)})
+
+
+def scores(frame):
+    assert list(frame.columns) == ["sex", "age"]  # neither the label nor what is excluded
+    return frame["age"] / 100 + 0.1 * frame["sex"]
+
+
+def config_of(**members):
+    facet = [{"name_or_index": "sex", "value_or_threshold": [0]}]
+    whole = {"label": "bought", "label_values_or_threshold": [1], "facet": facet, "excluded_columns": ["id"]}
+    return AnalysisConfig.from_json(json.dumps({**whole, **members}))
+
+
+def analysed(rows, config, model=None, engine="auto", spark=None):
+    monitor = BiasMonitor(BiasMeasures.of(config, model))
+    return run_baseline(rows, monitor, engine=engine, spark=spark if engine == "spark" else None).constraints
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("threshold", [None, 0.7])
+def test_a_model_that_is_asked_is_as_biased_as_its_predictions(spark, engine, threshold):
+    rows = table()
+    told = {} if threshold is None else {"probability_threshold": threshold}
+    predicted = rows.assign(p=(rows["age"] / 100 + 0.1 * rows["sex"] > (threshold or 0.5)).astype(int))
+
+    asked = analysed(rows, config_of(**told), scores, engine, spark)
+
+    assert asked.to_json() == analysed(predicted, config_of(predicted_label="p")).to_json()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_classes_are_called_as_label_headers_says(spark, engine):
+    rows = table().replace({"bought": {0: "no", 1: "yes"}})
+    config = {"label_values_or_threshold": ["yes"], "predictor": {"label_headers": ["no", "yes"]}}
+    predicted = rows.assign(p=np.where(rows["age"] / 100 + 0.1 * rows["sex"] > 0.5, "yes", "no"))
+
+    def of_two(frame):
+        score = scores(frame)
+        return np.stack([1 - score, score], axis=1)
+
+    wanted = analysed(predicted, config_of(**config, predicted_label="p")).to_json()
+    assert analysed(rows, config_of(**config), of_two, engine, spark).to_json() == wanted
+    assert analysed(rows, config_of(**config), scores, engine, spark).to_json() == wanted
+
+
+def test_a_model_that_answers_labels_is_taken_at_its_word():
+    rows = table().assign(bought=lambda frame: frame["age"] * 2 + 0.25)
+    config = {"label_values_or_threshold": [100], "predictor": {"label": 0}}
+
+    asked = analysed(rows, config_of(**config), lambda frame: frame["age"] * 2 + 0.25)
+
+    facet = json.loads(asked.to_json())["post_training_bias_metrics"]["facets"]["sex"][0]
+    values = {metric["name"]: metric["value"] for metric in facet["metrics"]}
+    assert (values["AD"], values["RD"]) == (0, 0)  # it is always right
+
+
+def test_texts_of_numbers_are_numbers_to_the_model_and_words_stay_words(tmp_path):
+    rows = table(60)
+    rows["town"] = np.where(rows["sex"] == 0, "7", "Ulm")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    seen = {}
+
+    def model(frame):
+        seen.update({name: kind.kind for name, kind in frame.dtypes.items()})
+        assert seen == {"sex": "f", "age": "f", "town": "O"}, seen
+        return (frame["town"] == "Ulm").astype(float)
+
+    asked = analysed(str(tmp_path / "rows.csv"), config_of(), model, "local")
+
+    facet = json.loads(asked.to_json())["post_training_bias_metrics"]["facets"]["sex"][0]
+    assert {metric["name"]: metric["value"] for metric in facet["metrics"]}["DPPL"] == 1  # all of Ulm, none of 7
+
+
+def test_an_endpoint_is_asked_for_the_rows_that_are_kept():
+    def scoring(handler):
+        rows = [line.split(",") for line in handler.server.requests[-1][2].decode().splitlines()]
+        body = "".join("0.9\n" if float(age) > 50 else "0.1\n" for _, age in rows).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    rows = table(80)
+    predicted = rows.assign(p=(rows["age"] > 50).astype(int))
+    with http_server(503, scoring) as server:
+        asked = analysed(rows, config_of(), f"{server.url}/invocations", "local")
+
+    assert len(server.requests) == 2  # once for all passes over the rows
+    assert asked.to_json() == analysed(predicted, config_of(predicted_label="p")).to_json()
+
+
+def test_a_model_that_raises_ends_the_run_without_a_value_of_its_rows():
+    def broken(frame):
+        raise ValueError(f"secret {frame['age'].iloc[0]}")
+
+    with pytest.raises(MonitorError) as fault:
+        analysed(table(), config_of(), broken, "local")
+
+    assert "broken (callable) raised ValueError" in str(fault.value)
+    assert "secret" not in str(fault.value)
+
+
+def test_labels_and_scores_have_to_be_as_many():
+    with pytest.raises(BadInput, match="label_headers has 3 names, and the model gives 1 scores"):
+        analysed(table(), config_of(predictor={"label_headers": ["a", "b", "c"]}), scores, "local")
+
+
+def test_without_predictions_and_without_a_model_the_sentence_says_what_to_write():
+    methods = {"post_training_bias": {"methods": "all"}}
+    with pytest.raises(
+        BadConfiguration, match=r"needs the model's predictions; .* or write --model with the file of the model churn"
+    ):
+        BiasMeasures.of(config_of(methods=methods, predictor={"model_name": "churn"}))

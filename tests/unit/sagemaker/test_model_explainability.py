@@ -1,0 +1,98 @@
+"""The SDK's explainability monitor: what its schedule tells the jobs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.errors import BadConfiguration
+from model_monitor.imports.descriptions import definition_of
+from model_monitor.imports.variables import jobs_of
+from model_monitor.runs.kinds import monitor_for
+from model_monitor.sagemaker import (
+    EndpointInput,
+    ExplainabilityAnalysisConfig,
+    ModelConfig,
+    ModelExplainabilityMonitor,
+    SHAPConfig,
+    records,
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODEL_MONITOR_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def config_of_model(home, name):
+    shap = SHAPConfig(baseline=[[1, 2]], num_samples=50, agg_method="mean_sq", save_local_shap_values=False)
+    model = ModelConfig(str(home / name), 1, "ml.m5.xlarge", content_type="text/csv")
+    return ExplainabilityAnalysisConfig(shap, model, headers=["age", "income"], label_headers=["buys"])
+
+
+def job_of(name="hourly"):
+    record = records.read(records.SCHEDULES, name)
+    [job] = jobs_of(definition_of(record["Definition"]), name, record["CapturePrefix"])
+    return job
+
+
+def scheduled(home):
+    monitor = ModelExplainabilityMonitor(env={"MODEL_MONITOR_COMPAT": "none"})
+    monitor.create_monitoring_schedule(
+        endpoint_input=EndpointInput("endpoint", "/opt/ml/processing/input/endpoint", inference_attribute="0"),
+        analysis_config=config_of_model(home, "churn.json"),
+        constraints=str(home / "analysis.json"),
+        output_s3_uri=str(home / "reports"),
+        monitor_schedule_name="hourly",
+    )
+    return monitor
+
+
+def test_a_run_is_one_job_over_the_captures_with_the_model_of_the_configuration(home):
+    scheduled(home)
+    job = job_of()
+
+    assert job.job == "monitor"
+    assert job.variables["analysis_type"] == "MODEL_EXPLAINABILITY"
+    assert job.variables["dataset_format"] == '{"sagemakerCaptureJson": {}}'
+    assert job.variables["MODEL_MONITOR_MODEL"] == str(home / "churn.json")
+    assert job.variables["MODEL_MONITOR_COMPAT"] == "none"
+    assert not job.missing
+
+
+def test_the_job_understands_the_configuration_that_the_sdk_writes(home):
+    scheduled(home)
+    variables = job_of().variables
+    written = json.loads(Path(variables["MODEL_MONITOR_ANALYSIS_CONFIG"]).read_text())
+
+    measures = monitor_for(config_of("monitor", sources_of([], variables), in_container=False)).measures()
+
+    assert written["headers"] == ["age", "income"]
+    assert written["predictor"]["label_headers"] == ["buys"]
+    assert (measures.shap.num_samples, measures.aggregation.value, measures.model.flavour) == (50, "mean_sq", "xgboost")
+
+
+def test_a_schedule_that_gets_another_configuration_gets_its_model_and_goes_on_publishing(home):
+    monitor = scheduled(home)
+    monitor.update_monitoring_schedule(analysis_config=config_of_model(home, "other.ubj"))
+
+    variables = job_of().variables
+    assert variables["MODEL_MONITOR_MODEL"] == str(home / "other.ubj")
+    assert variables["publish_cloudwatch_metrics"] == "Enabled"
+
+
+def test_without_a_baseline_a_schedule_needs_a_configuration(home):
+    with pytest.raises(BadConfiguration, match="analysis_config is missing"):
+        ModelExplainabilityMonitor().create_monitoring_schedule("endpoint", constraints=str(home / "analysis.json"))
+
+
+def test_an_imported_schedule_names_its_model_as_what_is_to_be_filled_in(home):
+    monitor = ModelExplainabilityMonitor()
+    place = home / "analysis_config.json"
+    monitor.create_monitoring_schedule("churn", str(place), constraints=str(home / "analysis.json"))
+
+    assert "module:function" in job_of(monitor.monitoring_schedule_name).missing["MODEL_MONITOR_MODEL"]
