@@ -92,7 +92,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "bias",
             "predictors",
         ),
-        *("records", "reading", "outputs"),
+        *("engine", "records", "reading", "outputs"),
     },
     "inputs": {
         *(
@@ -199,7 +199,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "replay",
             "reports",
         ),
-        *("scheduling", "runtime", "launch/submission", "runtime/session"),
+        *("scheduling", "runtime", "configuration", "launch/submission", "runtime/session"),
     },
 }
 """Layer -> those that it may import beside itself, each of which stands above it here or is a module of its own."""

@@ -1,5 +1,5 @@
-"""The `model-monitor` command: thin, each subcommand one call. Only `submit`, `demo` and `replay` start a JVM; the others do for
-paths that are not of this machine.
+"""The `model-monitor` command: thin, each subcommand one call. Jobs start a JVM if they need Spark, the others for paths that are
+not of this machine.
 
 What a subcommand needs is imported when it is called, so that `model-monitor --help` takes no time.
 """
@@ -7,9 +7,12 @@ What a subcommand needs is imported when it is called, so that `model-monitor --
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
+import re
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
@@ -24,17 +27,46 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; the exit status is its own, 2 for a wrong command line."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    read_their_own_flags = {"submit": submit, "demo": demo, "replay": replay}  # those of jobs stand in any order
     try:
-        if words and words[0] in read_their_own_flags:
-            return read_their_own_flags[words[0]](words[1:])
-        given = _parser().parse_args(words)
+        if words and words[0] in READ_THEIR_OWN_FLAGS:
+            return READ_THEIR_OWN_FLAGS[words[0]](words[1:])
+        given = _parser().parsed(words)
         return int(given.run(given))
     except MonitorError as error:
         from model_monitor.outputs.printable import error_lines
 
         sys.stderr.write(error_lines(error))
         return error.exit_status
+
+
+def baseline(arguments: Sequence[str]) -> int:
+    """Profile a data set and suggest what later data should be like: model-monitor baseline FILE."""
+    return _job("baseline", arguments)
+
+
+def monitor(arguments: Sequence[str]) -> int:
+    """Say what is wrong with later data: model-monitor monitor FILE --baseline DIRECTORY."""
+    return _job("monitor", arguments)
+
+
+def merge(arguments: Sequence[str]) -> int:
+    """Join captures with their labels: model-monitor merge CAPTURES --ground-truth-source LABELS."""
+    return _job("merge", arguments)
+
+
+def _job(name: str, arguments: Sequence[str]) -> int:
+    from model_monitor.launch import submission
+
+    return submission.main([name, *arguments], program="model-monitor", is_verb=True)
+
+
+def completion(given: argparse.Namespace) -> int:
+    """Print what bash or zsh need to complete commands and flags: eval "$(model-monitor completion bash)"."""
+    from model_monitor.configuration.completion import script
+
+    flags = {name: parser.flags for name, parser in _parser().commands.items()}
+    sys.stdout.write(script(given.shell, flags))
+    return 0
 
 
 def submit(arguments: Sequence[str]) -> int:
@@ -230,16 +262,77 @@ def _session_for(paths: Sequence[str]) -> SparkSession | None:
     return local_session()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="model-monitor", description="Monitoring of models in production, on Spark.")
+READ_THEIR_OWN_FLAGS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "baseline": baseline,
+    "monitor": monitor,
+    "merge": merge,
+    "submit": submit,
+    "demo": demo,
+    "replay": replay,
+}
+"""Commands whose flags are those of jobs, in any order."""
+
+GROUPS = {
+    "run": ("baseline", "monitor", "merge", "submit", "run-due"),
+    "look": ("report", "compare", "explain"),
+    "decide": ("accept", "promote", "rollback"),
+    "keep": ("merge-states", "prune"),
+    "move over": ("import", "replay"),
+    "begin": ("demo", "completion"),
+}
+"""The commands, as --help lists them."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One command, or all of them: those it lists in groups, and names what is nearest to an unknown word."""
+
+    commands: Mapping[str, _Parser] = {}
+
+    @property
+    def flags(self) -> list[str]:
+        return sorted(set(re.findall(r"--[a-z-]+", super().format_help())))
+
+    def format_help(self) -> str:
+        if not self.commands:
+            return super().format_help()
+        lines = ["usage: model-monitor COMMAND …    (COMMAND --help says more)", "", str(self.description)]
+        for heading, names in GROUPS.items():
+            meant = ((name, str(self.commands[name].description).partition(": ")[0].split(". ")[0]) for name in names)
+            entries = (f"  {name:14}{' '.join(text.split()).rstrip('.')}" for name, text in meant)
+            wrapped = (textwrap.wrap(entry, 80, subsequent_indent=" " * 16) for entry in entries)
+            lines += ["", f"{heading}:", *(line for each in wrapped for line in each)]
+        return "\n".join([*lines, ""])
+
+    def parsed(self, words: Sequence[str]) -> argparse.Namespace:
+        """What the words say; for words that say nothing the command ends with 2."""
+        command = words[0] if words else "--help"
+        if not command.startswith("-") and command not in self.commands:
+            self.error(f"{command!r} is no command; {_nearest(command, self.commands)}")
+        given, unknown = self.parse_known_args(words or ["--help"])
+        if unknown:
+            parser = self.commands[command]
+            parser.error(f"{unknown[0]} is unknown here; {_nearest(unknown[0], parser.flags)}")
+        return given
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word.partition("=")[0], list(known), n=1)
+    return f"did you mean {near[0]}?" if near else "--help lists what there is"
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="model-monitor", description="Monitors machine-learning models in production.")
     parser.add_argument("--version", action="version", version=f"spark-model-monitor {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    commands.add_parser("submit", help=submit.__doc__)
-    commands.add_parser("demo", help=demo.__doc__)
-    commands.add_parser("replay", help=replay.__doc__)
+    for name, reader in READ_THEIR_OWN_FLAGS.items():
+        commands.add_parser(name, description=reader.__doc__)
 
-    merging = commands.add_parser("merge-states", help=merge_states.__doc__, description=merge_states.__doc__)
+    completing = commands.add_parser("completion", description=completion.__doc__)
+    completing.add_argument("shell", choices=("bash", "zsh"), help="the shell that you use")
+    completing.set_defaults(run=completion)
+
+    merging = commands.add_parser("merge-states", description=merge_states.__doc__)
     merging.add_argument("runs", nargs="*", metavar="RUN", help="output path of a run, or its states directory")
     merging.add_argument("--output", metavar="DIRECTORY", help="where the merged documents go")
     merging.add_argument(
@@ -247,7 +340,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     merging.set_defaults(run=merge_states)
 
-    moving = commands.add_parser("import", help=import_schedules.__doc__, description=import_schedules.__doc__)
+    moving = commands.add_parser("import", description=import_schedules.__doc__)
     moving.add_argument(
         "files",
         nargs="*",
@@ -267,32 +360,32 @@ def _parser() -> argparse.ArgumentParser:
     moving.add_argument("--airflow", action="store_true", help="write a DAG of Airflow for each schedule, too")
     moving.set_defaults(run=import_schedules)
 
-    promoting = commands.add_parser("promote", help=promote.__doc__, description=promote.__doc__)
+    promoting = commands.add_parser("promote", description=promote.__doc__)
     promoting.add_argument("baseline_run", metavar="RUN", help="output path of the run")
     promoting.add_argument("--model-version", required=True, metavar="VERSION", help="what it is called")
     promoting.add_argument("--to", required=True, metavar="DIRECTORY", help="where the versions are")
     promoting.add_argument("--replace", action="store_true", help="write over a version that is there already")
     promoting.set_defaults(run=promote)
 
-    accepting = commands.add_parser("accept", help=accept.__doc__, description=accept.__doc__)
+    accepting = commands.add_parser("accept", description=accept.__doc__)
     accepting.add_argument("accepted_run", metavar="RUN", help="output path of the monitoring run")
     accepting.add_argument("features", nargs="*", metavar="FEATURE", help="features or metrics (default: all)")
     accepting.add_argument("--by", metavar="NAME", help="who says so")
     accepting.add_argument("--why", metavar="TEXT", help="the reason")
     accepting.set_defaults(run=accept)
 
-    rolling = commands.add_parser("rollback", help=rollback.__doc__, description=rollback.__doc__)
+    rolling = commands.add_parser("rollback", description=rollback.__doc__)
     rolling.add_argument("baselines", metavar="DIRECTORY", help="where the versions are")
     rolling.set_defaults(run=rollback)
 
-    pruning = commands.add_parser("prune", help=prune.__doc__, description=prune.__doc__)
+    pruning = commands.add_parser("prune", description=prune.__doc__)
     pruning.add_argument("--older-than", required=True, metavar="DURATION", help="ISO 8601, such as P90D")
     for name, meant in (("captures", "captures"), ("merged", "output paths of merges"), ("reports", "reports of runs")):
         pruning.add_argument(f"--{name}", nargs="+", default=[], metavar="DIRECTORY", help=f"folders of {meant}")
     pruning.add_argument("--dry-run", action="store_true", help="delete nothing, print what would go")
     pruning.set_defaults(run=prune)
 
-    running = commands.add_parser("run-due", help=run_due.__doc__, description=run_due.__doc__)
+    running = commands.add_parser("run-due", description=run_due.__doc__)
     running.add_argument(
         "--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)"
     )
@@ -307,7 +400,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
     running.set_defaults(run=run_due)
 
-    reporting = commands.add_parser("report", help=report.__doc__, description=report.__doc__)
+    reporting = commands.add_parser("report", description=report.__doc__)
     reporting.add_argument(
         "folders",
         nargs="+",
@@ -326,7 +419,7 @@ def _parser() -> argparse.ArgumentParser:
     reporting.add_argument("--open", action="store_true", help="open it in a browser")
     reporting.set_defaults(run=report)
 
-    comparing = commands.add_parser("compare", help=compare.__doc__, description=compare.__doc__)
+    comparing = commands.add_parser("compare", description=compare.__doc__)
     for name in ("before", "after"):
         comparing.add_argument(
             name, metavar=name.upper(), help="output path of a run, folder of the service, or statistics.json"
@@ -336,7 +429,7 @@ def _parser() -> argparse.ArgumentParser:
     comparing.add_argument("--output", metavar="FILE", help="write it as a page, too")
     comparing.set_defaults(run=compare)
 
-    explaining = commands.add_parser("explain", help=explain.__doc__, description=explain.__doc__)
+    explaining = commands.add_parser("explain", description=explain.__doc__)
     explaining.add_argument("feature", metavar="FEATURE", help="a feature or metric that the run checked")
     explaining.add_argument("--run", required=True, dest="run_path", metavar="DIRECTORY", help="the run's output path")
     explaining.add_argument(
@@ -344,6 +437,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     explaining.add_argument("--json", action="store_true", help="print a JSON object")
     explaining.set_defaults(run=explain)
+    parser.commands = commands.choices
     return parser
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+
 import pytest
 from tests.programs import printed_by
 
@@ -16,12 +19,48 @@ def test_version_is_the_packages(capsys):
     assert capsys.readouterr().out == f"spark-model-monitor {__version__}\n"
 
 
-def test_help_lists_the_commands(capsys):
+def test_help_fits_a_screen_and_groups_all_commands(capsys):
     with pytest.raises(SystemExit):
-        cli.main(["--help"])
+        cli.main([])
 
-    text = capsys.readouterr().out
-    assert all(command in text for command in ("submit", "demo", "merge-states"))
+    lines = capsys.readouterr().out.splitlines()
+    parser = cli._parser()
+    assert {line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "} == set(parser.commands)
+    assert len(lines) <= 48
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [(["basline"], "did you mean baseline?"), (["compare", "a", "b", "--jugde"], "did you mean --judge?")],
+)
+def test_the_nearest_command_or_flag_is_named(words, hint, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.rstrip().endswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["model-monitor", "mon"], ["monitor"]),
+        (["model-monitor", "monitor", "--fail"], ["--fail-on-violations"]),
+        (["model-monitor", "submit", "monitor", "--fail"], ["--fail-on-violations"]),
+        (["model-monitor", "baseline", "--compat", ""], ["none", "service"]),
+        (["model-monitor", "compare", "--j"], ["--json", "--judge"]),
+        (["model-monitor", "baseline", "ord"], []),
+    ],
+)
+def test_bash_completes_what_the_table_of_flags_has(typed, words, capsys):
+    cli.main(["completion", "bash"])
+    asked = f"COMP_WORDS=({shlex.join(typed)}); COMP_CWORD={len(typed) - 1}; _model_monitor; echo ${{COMPREPLY[@]}}"
+    bash = subprocess.run(
+        ["bash", "-c", f"{capsys.readouterr().out}\n{asked}"], capture_output=True, text=True, check=True
+    )
+
+    assert (bash.stdout.split(), bash.stderr) == (words, "")
 
 
 def test_submit_without_a_job_tells_how(capsys):

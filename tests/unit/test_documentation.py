@@ -56,12 +56,15 @@ STARTS = re.compile(r"^(.*?)(?:\./spark-submit\.sh|(?:\.venv/bin/)?model-monitor
 import_all(checks)
 
 WITHOUT_A_JOB = (
-    *("demo", "explain", "import", "merge-states", "replay"),
+    *("demo", "completion", "explain", "import", "merge-states", "replay"),
     *("run-due", "promote", "rollback", "prune", "report", "compare", "accept"),
 )
 """Commands that are none of `submit`."""
 
-REQUIRED = ["--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out"]
+FOUND_OUT = ["--dataset-format", "csv", "--output-path", "out"]
+"""What a command need not say of data that lies here."""
+
+REQUIRED = ["--dataset-source", "data", *FOUND_OUT]
 """What a command with `…` in it leaves to the reader."""
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -73,6 +76,7 @@ class Command:
 
     words: list[str]
     variables: dict[str, str]
+    is_verb: bool = False
 
     @property
     def starts_a_job(self) -> bool:
@@ -90,7 +94,8 @@ def commands_of(page: Path) -> list[Command]:
             if starting:
                 words = shlex.split(starting.group(2))
                 assignments = [word.split("=", 1) for word in shlex.split(starting.group(1)) if "=" in word]
-                found.append(Command(words[1:] if words[0] == "submit" else words, dict(assignments)))
+                is_verb = words[0] in layout.Layout.here().job_names()
+                found.append(Command(words[words[0] == "submit" :], dict(assignments), is_verb))
     return found
 
 
@@ -118,7 +123,8 @@ def test_every_job_in_a_command_takes_its_flags(page, monkeypatch):
         if request is None or request.asks_for_help:
             continue
         job = layout.Layout.here().job_file(request.job, ROOT).stem
-        given = request.job_arguments + (REQUIRED if "…" in command.words else [])
+        given = (FOUND_OUT if command.is_verb else []) + request.job_arguments
+        given += REQUIRED if "…" in command.words else []
         try:
             config_of(job, sources_of(given, command.variables), in_container=False)
         except MonitorError as error:

@@ -101,7 +101,10 @@ class JobConfig(BaseModel):
     doubtful: tuple[str, ...] = ()
     """Variables that look like ours but are not, each with the nearest name."""
 
-    dataset_source: Annotated[str, Option("File or directory with the data; directories are searched.", "PATH")] = ""
+    dataset_source: Annotated[
+        str,
+        Option("File or directory with the data, which is searched; PATH alone does.", "PATH", free=True),
+    ] = ""
     """Empty only if the format names the data itself (a table, a Spark reader without paths)."""
 
     dataset_format: Annotated[
@@ -111,11 +114,19 @@ class JobConfig(BaseModel):
             "What the data is: csv, csv-without-header, jsonl, json, parquet, capture, merged, table:NAME, the "
             'contract\'s JSON, or any reader of Spark as {"spark": {"format": "orc", "options": {}}}.',
             "FORMAT",
+            default="what local files look like",
             presets={"merge": "capture"},
         ),
     ]
 
-    output_path: Annotated[str, Option("Directory that the results are written to.", "DIRECTORY")]
+    output_path: Annotated[
+        str,
+        Option(
+            "Directory that the results are written to.",
+            "DIRECTORY",
+            default="for a local data.csv data-baseline, data-report, data-merged",
+        ),
+    ]
 
     analysis_type: Annotated[
         AnalysisType,

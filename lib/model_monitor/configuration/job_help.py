@@ -1,4 +1,4 @@
-"""The text of a job's --help, from the table of options in `contract.py`."""
+"""The texts of a job's --help and --help-all, from the table of options in `contract.py`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,98 @@ Every flag is also a variable. The first of these that has it counts: the flag, 
 """
 
 UNUSED = "Accepted, because the container's contract has them, and without effect on this job:"
+
+SCREEN = 80
+"""Columns of --help."""
+
+SHORT = """\
+usage: model-monitor {job} PATH{needed} [FLAGS]
+
+{first}
+
+Other flags{scope}:
+{groups}
+
+Example: {example}
+--help-all explains these and more
+{others}"""
+
+FIRST = {
+    "baseline": ("dataset_source", "output_path", "dataset_format", "analysis_type", "exclude_features_attribute"),
+    "monitor": ("dataset_source", "baseline", "output_path", "dataset_format", "fail_on_violations"),
+    "merge": ("dataset_source", "ground_truth_source", "output_path", "scheduled_time", "late_labels"),
+}
+"""What people need first, by job."""
+
+EXAMPLES = {
+    "baseline": "model-monitor baseline march.csv",
+    "monitor": "model-monitor monitor april.csv --baseline march-baseline",
+    "merge": "model-monitor merge captures/ --ground-truth-source labels/",
+}
+
+GROUPS = {
+    "window": ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset"),
+    "baseline": ("baseline_constraints", "baseline_statistics", "threshold", "thresholds", "columns"),
+    "data": (
+        *("exclude_features_attribute", "record_preprocessor_script", "flatten_json", "accept_exponents", "sample"),
+        *("lenient_window", "max_quarantined_share", "features_attribute", "inference_attribute"),
+        *("probability_attribute", "ground_truth_attribute", "probability_threshold_attribute"),
+    ),
+    "alerts": ("sink", "sink_required", "every", "datapoints_to_alert", "evaluation_period", "min_traffic"),
+    "run": (
+        *("analysis_type", "engine", "compat", "report", "post_analytics_processor_script", "max_runtime"),
+        *("s3_encryption", "s3_kms_key", "progress", "env_file"),
+    ),
+}
+"""Flags that belong together; all others are of the analysis, or of the merge."""
+
+RARE = (
+    *("metric_time", "publish_cloudwatch_metrics", "sagemaker_endpoint_name", "sagemaker_monitoring_schedule_name"),
+    *(
+        "allow_mixed_encodings",
+        "max_record_size",
+        "omit_empty_violations",
+        "log_values",
+        "lease_wait",
+        "container_root",
+    ),
+)
+"""Flags that only --help-all names."""
+
+
+def short_help(job: str, analysis: AnalysisType) -> str:
+    """A screen of help: the flags that people need first, and the names of the others that the analysis has."""
+    used = {name: option for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
+    others = [name for name in used if name not in (*FIRST[job], *RARE)]
+    grouped = {heading: [name for name in others if name in names] for heading, names in GROUPS.items()}
+    rest = [name for name in others if not any(name in names for names in GROUPS.values())]
+    groups = {**grouped, "labels" if job == "merge" else "analysis": rest}
+    return SHORT.format(
+        job=job,
+        needed=" --baseline DIRECTORY" if job == "monitor" else "",
+        first="\n".join(
+            _wrapped(f"  {flag_of(name)} {used[name].placeholder}\n      {_meaning(used[name])}", 6)
+            for name in FIRST[job]
+        ),
+        scope="" if job == "merge" else f" of {analysis.value}",
+        others="" if job == "merge" else "--analysis-type TYPE --help lists those of another analysis\n",
+        groups="\n".join(
+            _wrapped(f"  {heading:9}{', '.join(map(flag_of, names))}", 11) for heading, names in groups.items() if names
+        ),
+        example=EXAMPLES[job],
+    )
+
+
+def _meaning(option: Option) -> str:
+    return f"{option.help} Default: {option.default}." if option.default else option.help
+
+
+def _wrapped(text: str, indent: int) -> str:
+    """Lines of a screen's width, what goes on indented."""
+    return "\n".join(
+        "\n".join(textwrap.wrap(line, SCREEN, subsequent_indent=" " * indent, break_on_hyphens=False))
+        for line in text.splitlines()
+    )
 
 
 def help_text(job: str) -> str:

@@ -58,6 +58,7 @@ class Option:
     opposite: the flag that says no to a switch. default: the default in words, where the value does not say it.
     repeatable: of a flag given several times all count, as if their values stood in one with commas.
     required_by: jobs that can't do without it. presets: by job, the text that counts where none is given.
+    free: whether a word that belongs to no flag is its value.
     """
 
     help: str
@@ -70,6 +71,7 @@ class Option:
     repeatable: bool = False
     required_by: tuple[str, ...] = ()
     presets: Mapping[str, str] = field(default_factory=dict)
+    free: bool = False
 
     def is_used_by(self, job: str, analysis: AnalysisType) -> bool:
         """Whether a job of this analysis looks at the option."""

@@ -43,12 +43,14 @@ class Given:
 class Sources:
     """The highest text of each option; faults of the sources themselves; names that are nearly ours.
 
-    faults: text -> the option that it is about, None if it is about no single one.
+    faults: text -> the option that it is about, None if it is about no single one. chosen: sentences on what was given by nobody
+    and found out.
     """
 
     values: Mapping[str, Given]
     faults: Mapping[str, str | None] = field(default_factory=dict)
     doubtful: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
 
     def text(self, name: str) -> str | None:
         """The text of an option, None if no source has it."""
@@ -95,10 +97,14 @@ def _of_flags(
     """The flags of a command line: `--flag value` or `--flag=value`; of a flag given twice the last counts, or both do."""
     flags = {flag_of(name): (name, "true") for name in options}
     flags.update({flag_of(option.opposite): (name, "false") for name, option in options.items() if option.opposite})
+    free = next((name for name, option in options.items() if option.free), "")
     given: dict[str, Given] = {}
     words = list(arguments)
     while words:
         flag, equals, text = words.pop(0).partition("=")
+        if free and free not in given and not flag.startswith("-"):
+            given[free] = Given(flag + equals + text, flag_of(free))
+            continue
         if flag not in flags:
             near = difflib.get_close_matches(flag.replace("_", "-"), flags, n=1)
             faults[_unknown(flag, near)] = flags[near[0]][0] if near else None

@@ -31,7 +31,7 @@ class Request:
 
     @property
     def asks_for_help(self) -> bool:
-        return any(word in ("--help", "-h") for word in self.job_arguments)
+        return any(word in ("--help", "-h", "--help-all") for word in self.job_arguments)
 
 
 def read_request(arguments: Sequence[str]) -> Request | None:

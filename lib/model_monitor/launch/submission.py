@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,8 +14,12 @@ from typing import NoReturn
 
 from model_monitor.errors import MonitorError
 from model_monitor.launch.layout import Layout
-from model_monitor.launch.request import read_request
+from model_monitor.launch.places import require_places
+from model_monitor.launch.request import Request, read_request
 from model_monitor.outputs.printable import error_lines
+
+LOCALLY = ("baseline", "monitor")
+"""Jobs that may run without Spark."""
 
 HELP = """\
 usage: {program} [--dry-run] JOB [OPTIONS OF SPARK] [FLAGS OF THE JOB]
@@ -37,22 +42,26 @@ MODEL_MONITOR_MAVEN_MIRROR (where to fetch it), MODEL_MONITOR_CACHE (where the J
 """
 
 
-def main(arguments: Sequence[str], program: str = "./spark-submit.sh") -> int:
-    """Become the job's spark-submit; returns only for help, a dry run or a wrong command line (2)."""
+def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_verb: bool = False) -> int:
+    """Become the job's spark-submit; returns only for help, a dry run or a wrong command line (2).
+
+    is_verb: whether the job says itself what it needs: Python starts it, unless options of Spark or a target are given.
+    """
     layout = Layout.here()
     try:
         request = read_request(arguments)
         if request is None:
             sys.stdout.write(HELP.format(program=program, jobs=", ".join(layout.job_names())))
             return 0 if {"--help", "-h"} & set(arguments) else 2
-        if request.asks_for_help:
-            job = layout.job_file(request.job, Path.cwd())
-            return _become([sys.executable, str(job), "--help"], _path_of(layout))
-        if runs_without_spark(request.job_arguments, os.environ):
-            _become(
-                [sys.executable, str(layout.job_file(request.job, Path.cwd())), *request.job_arguments],
-                _path_of(layout),
-            )
+        if is_verb and not request.asks_for_help:
+            require_places(request.job_arguments)
+        if request.asks_for_help or _starts_python(request, is_verb=is_verb):
+            job = str(layout.job_file(request.job, Path.cwd()))
+            words = [sys.executable, job, *request.job_arguments]
+            if request.dry_run:
+                sys.stdout.write(f"{shlex.join(words)}\n")
+                return 0
+            return _become(words, _path_of(layout))
         if request.target:
             from model_monitor.emr import command
 
@@ -71,15 +80,25 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh") -> int:
     return _become(submission.command, submission.variables)
 
 
-def runs_without_spark(job_arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Whether `--engine local` is among a job's flags, or its variable says so."""
+def _starts_python(request: Request, *, is_verb: bool) -> bool:
+    """Whether Python starts the job, which then starts a Spark only if it needs one."""
+    engine = engine_asked(request.job_arguments, os.environ)
+    if engine == "local" or not is_verb:
+        return engine == "local"
+    return (
+        request.job in LOCALLY and engine != "spark" and not (request.options or request.target or request.environment)
+    )
+
+
+def engine_asked(job_arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """What `--engine` among a job's flags says, or its variable; nothing if neither does."""
     words = iter(job_arguments)
     chosen = environment.get("MODEL_MONITOR_ENGINE", "")
     for word in words:
         name, equals, value = word.partition("=")
         if name == "--engine":
             chosen = value if equals else next(words, "")
-    return chosen.lower() == "local"
+    return chosen.lower()
 
 
 def _path_of(layout: Layout) -> dict[str, str]:

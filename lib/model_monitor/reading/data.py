@@ -15,7 +15,8 @@ from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.engines import session_for
 from model_monitor.reading.formats import DatasetFormat, TableFormat
 from model_monitor.reading.pandas_frames import table_of_pandas
-from model_monitor.reading.paths import format_named, format_of_files, read_path, set_for_width
+from model_monitor.reading.paths import format_named, read_path, set_for_width
+from model_monitor.reading.recognition import format_word_of
 from model_monitor.records.windows import Window
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def read_data(
         tables go through a temporary file of their size, which is deleted with the data set; on a cluster through the memory
         of the driver.
     dataset_format : str or format, optional
-        Of a path: a format, or what `--dataset-format` takes. By default what the names of the files end in.
+        Of a path: a format, or what `--dataset-format` takes. By default what the files look like.
     names : sequence of str, optional
         What to call the columns of captured records, by position.
     window : Window, optional
@@ -109,7 +110,7 @@ def _read_path(
     names: Sequence[str] | None,
     window: Window | None,
 ) -> Dataset:
-    given = dataset_format or format_of_files(session, path)
+    given = dataset_format or format_named(format_word_of(session, path))
     if isinstance(given, TableFormat):
         raise BadConfiguration(f"dataset_format names a table, and {path} is a path; pass spark.table({given.name!r})")
     return set_for_width(session, read_path(session, path, given, names, window=window))

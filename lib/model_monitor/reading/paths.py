@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from model_monitor.engine import Session, engine_of
 from model_monitor.engine.partitions import column_groups
@@ -17,7 +16,6 @@ from model_monitor.reading.formats import (
     DatasetFormat,
     JsonFormat,
     MergedFormat,
-    ParquetFormat,
     SparkFormat,
     TableFormat,
     parse_dataset_format,
@@ -28,16 +26,6 @@ from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.readers import read_dataset, read_source, read_table
 from model_monitor.reading.transforms import listed_outputs, read_transform
 from model_monitor.records.windows import Window
-
-FORMATS_BY_SUFFIX: dict[str, DatasetFormat] = {
-    ".csv": CsvFormat(header=True),
-    ".jsonl": JsonFormat(),
-    ".ndjson": JsonFormat(),
-    ".json": JsonFormat(),
-    ".parquet": ParquetFormat(),
-    ".orc": SparkFormat("orc"),
-}
-COMPRESSED = frozenset({".gz", ".bz2"})
 
 
 def format_named(dataset_format: str | DatasetFormat) -> DatasetFormat:
@@ -51,29 +39,6 @@ def format_named(dataset_format: str | DatasetFormat) -> DatasetFormat:
         return parse_dataset_format(dataset_format)
     except BadConfiguration as fault:
         raise BadConfiguration(f"dataset_format {fault}") from fault
-
-
-def format_of_files(session: Session, path: str) -> DatasetFormat:
-    """The format that the names of the files at or below `path` end in.
-
-    Raises BadConfiguration if they end in something else, or in several.
-    """
-    suffixes = {_suffix(file.path) for file in list_dataset(session, path).files}
-    formats = [FORMATS_BY_SUFFIX.get(suffix) for suffix in sorted(suffixes)]
-    if formats[0] is None or any(other != formats[0] for other in formats):
-        found = ", ".join(sorted(suffix or "nothing" for suffix in suffixes))
-        raise BadConfiguration(
-            f"{path}: names of files end in {found}, which doesn't tell their format; write dataset_format=, such as 'csv', "
-            "'jsonl', 'parquet' or 'capture'"
-        )
-    return formats[0]
-
-
-def _suffix(path: str) -> str:
-    suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
-    while suffixes and suffixes[-1] in COMPRESSED:
-        suffixes.pop()
-    return suffixes[-1] if suffixes else ""
 
 
 def read_path(

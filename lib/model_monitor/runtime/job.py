@@ -29,8 +29,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.configuration.job_help import help_text
-from model_monitor.configuration.options import read_switch
+from model_monitor.configuration.defaults import with_default_output, with_recognised_format
+from model_monitor.configuration.job_help import help_text, short_help
+from model_monitor.configuration.options import AnalysisType, read_switch
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.s3 import encryption_settings
 from model_monitor.configuration.sources import Sources
@@ -65,10 +66,13 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
 
     Exits at once, with the help text, if the arguments ask for it.
     """
-    if {"--help", "-h"} & set(arguments):
-        sys.stdout.write(help_text(name))
+    variables = os.environ if environment is None else environment
+    if {"--help", "-h", "--help-all"} & set(arguments):
+        asked = (sources_of(arguments, variables).text("analysis_type") or "").upper()
+        analysis = next((each for each in AnalysisType if each.value == asked), AnalysisType.DATA_QUALITY)
+        sys.stdout.write(help_text(name) if "--help-all" in arguments else short_help(name, analysis))
         raise SystemExit(0)
-    return Job(name, arguments, os.environ if environment is None else environment, running_session())
+    return Job(name, arguments, variables, running_session())
 
 
 class Job:
@@ -101,11 +105,10 @@ class Job:
 
         Raises BadConfiguration with all faults of it.
         """
-        config = config_of(
-            self.name,
-            self._sources,
-            in_container=is_container(self._container_root),
-        )
+        sources = with_recognised_format(self.name, self._sources)
+        config = config_of(self.name, sources, in_container=is_container(self._container_root))
+        for sentence in sources.chosen:
+            log.info("%s", sentence)
         if config.ignored:
             log.info("without effect on this job: %s", ", ".join(config.ignored))
         if config.doubtful:
@@ -179,7 +182,7 @@ class Job:
 
     @cached_property
     def _sources(self) -> Sources:
-        return sources_of(self._arguments, self._environment)
+        return with_default_output(self.name, sources_of(self._arguments, self._environment))
 
     @property
     def _container_root(self) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from model_monitor.configuration.contract import OPTIONS
-from model_monitor.configuration.job_help import help_text
-from model_monitor.configuration.options import JOBS
+from model_monitor.configuration.job_help import RARE, help_text, short_help
+from model_monitor.configuration.options import JOBS, AnalysisType
 from model_monitor.configuration.sources import flag_of, variable_of
 
 
@@ -31,8 +33,20 @@ def test_help_names_what_has_no_effect_on_the_job(job):
 def test_help_tells_defaults_and_what_is_required():
     text = " ".join(help_text("baseline").split())
 
-    assert "Variable output_path; required." in text
     assert "Variable dataset_source; required." in text
     assert "Variable MODEL_MONITOR_MAX_QUARANTINED_SHARE; default: 0.01." in text
     assert "Variable MODEL_MONITOR_COMPARISON_METHOD; default: Robust." in text
     assert "Variable MODEL_MONITOR_FLATTEN_JSON; default: no." in text
+
+
+@pytest.mark.parametrize("analysis", AnalysisType)
+@pytest.mark.parametrize("job", JOBS)
+def test_the_short_help_fits_a_screen_and_names_no_flag_of_another_analysis(job, analysis):
+    text = short_help(job, analysis)
+    named = set(re.findall(r"--[a-z0-9-]+", text)) - {"--help", "--help-all"}
+    used = {flag_of(name) for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
+
+    assert 24 <= len(text.splitlines()) <= 40
+    assert max(map(len, text.splitlines())) <= 80
+    assert named <= used | {"--analysis-type"}
+    assert used - named <= {flag_of(name) for name in RARE}

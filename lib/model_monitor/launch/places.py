@@ -1,0 +1,55 @@
+"""Whether the files that a job's flags name are there, looked up before anything is started. Standard library only.
+
+Only what can be told without the table of flags: of a word behind a switch the job itself says whether it is a path.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+from model_monitor.errors import BadConfiguration
+
+DATA, BASELINE, PREVIOUS = "--dataset-source", "--baseline", "previous"
+NAMING = (DATA, BASELINE, "--ground-truth-source", "--baseline-constraints", "--baseline-statistics")
+"""Flags whose values are paths that have to be there."""
+
+OF_A_BASELINE = ("_current.json", "constraints.json", "analysis.json")
+
+
+def require_places(arguments: Sequence[str]) -> None:
+    """Raises BadConfiguration with a line for each path of this machine that is not there, or is no baseline."""
+    faults = [fault for flag, path in _named(arguments) for fault in _faults(flag, path)]
+    if faults:
+        raise BadConfiguration.gathered(faults)
+
+
+def _named(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The flags that name paths, with these; a word at the beginning or behind a value is the data."""
+    words, is_free = iter(arguments), True
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            if is_free:
+                yield DATA, word
+            is_free = True
+        elif flag in NAMING:
+            yield flag, value if equals else next(words, "")
+            is_free = True
+        else:
+            is_free = bool(equals)
+
+
+def _faults(flag: str, text: str) -> Iterator[str]:
+    if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE and text == PREVIOUS):
+        return
+    path = "/" + text.removeprefix("file:").lstrip("/") if text.startswith("file:") else text
+    if not os.path.exists(path):
+        above, name = os.path.split(path.rstrip("/"))
+        near = difflib.get_close_matches(name, os.listdir(above or ".") if os.path.isdir(above or ".") else (), n=1)
+        hint = f"; did you mean {os.path.join(above, near[0])}?" if near else ""
+        yield f"{flag} is {text!r}, where there is no file or directory{hint}"
+    elif flag == BASELINE and not any(os.path.isfile(os.path.join(path, name)) for name in OF_A_BASELINE):
+        yield f"{flag} is {text!r}, where there is no baseline; write the output path of a baselining job"

@@ -1,0 +1,49 @@
+"""`model-monitor baseline FILE` and `monitor FILE --baseline DIR`, as processes that find no Java on the machine."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from tests.programs import LIB
+
+ORDERS = "country,items\n" + "DE,1\nFR,3\nPL,2\n" * 40
+
+
+@pytest.fixture
+def command(tmp_path):
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "model_monitor.cli", *words],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(LIB), "PATH": os.defpath, "JAVA_HOME": str(tmp_path / "no java")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    (tmp_path / "march.csv").write_text(ORDERS)
+    return run
+
+
+def test_a_file_becomes_a_baseline_and_the_next_one_is_held_against_it(command, tmp_path):
+    first = command("baseline", "march.csv")
+    assert (first.returncode, "format: csv, by what march.csv looks like" in first.stderr) == (0, True), first.stderr
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "march-baseline").rglob("*")}
+
+    again = command("baseline", "march.csv")
+    assert again.returncode == 2
+    assert (
+        "march-baseline is there already; write --output-path march-baseline to replace that baseline" in again.stderr
+    )
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "march-baseline").rglob("*")} == written
+
+    (tmp_path / "april.csv.gz").write_bytes(gzip.compress(ORDERS.replace("FR", "ES").encode()))
+    second = command("monitor", "april.csv.gz", "--fail-on-violations", "--baseline", "march-baseline")
+    assert second.returncode == 4, second.stderr
+    violations = json.loads((tmp_path / "april-report" / "constraint_violations.json").read_text())["violations"]
+    assert {violation["feature_name"] for violation in violations} == {"country"}

@@ -1,0 +1,70 @@
+"""What nobody has to say of data on this machine: its format and a place for the results, below everything that is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.configuration.defaults import with_default_output, with_recognised_format
+from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.errors import BadConfiguration
+from model_monitor.reading.formats import CsvFormat, ParquetFormat
+
+
+@pytest.fixture
+def orders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "orders.csv").write_text("country,items\nDE,3\n")
+    return "orders.csv"
+
+
+def found_out(job, words, variables=None):
+    return with_recognised_format(job, with_default_output(job, sources_of(words, variables or {})))
+
+
+@pytest.mark.parametrize(
+    ("job", "output"), [("baseline", "orders-baseline"), ("monitor", "orders-report"), ("merge", "orders-merged")]
+)
+def test_a_path_alone_is_the_data_and_the_rest_is_found_out(orders, job, output):
+    sources = found_out(job, [orders, "--ground-truth-source", "labels"])
+    config = config_of(job, sources, in_container=False)
+
+    assert (config.dataset_source, config.output_path) == (orders, output)
+    assert job == "merge" or config.dataset_format == CsvFormat(header=True)
+    assert any(output in sentence for sentence in sources.chosen)
+
+
+def test_what_is_said_anywhere_counts(orders, tmp_path):
+    (tmp_path / "a.env").write_text("output_path=results\ndataset_format=parquet\n")
+    config = config_of("baseline", found_out("baseline", [orders, "--env-file", "a.env"]), in_container=False)
+
+    assert (config.output_path, config.dataset_format) == ("results", ParquetFormat())
+
+
+def test_a_baseline_in_the_usual_place_is_not_written_over(orders, tmp_path):
+    (tmp_path / "orders-baseline").mkdir()
+
+    with pytest.raises(BadConfiguration) as caught:
+        config_of("baseline", found_out("baseline", [orders]), in_container=False)
+    assert str(caught.value) == (
+        "orders-baseline is there already; write --output-path orders-baseline to replace that baseline, or another directory"
+    )
+
+
+def test_a_report_in_the_usual_place_is_the_next_run_of_it(orders, tmp_path):
+    (tmp_path / "orders-report").mkdir()
+
+    assert found_out("monitor", [orders]).text("output_path") == "orders-report"
+
+
+def test_data_elsewhere_and_data_that_is_not_there_have_no_defaults(orders):
+    for path in ("s3://bucket/orders.csv", "nowhere.csv"):
+        sources = found_out("baseline", [path])
+        assert (sources.text("dataset_format"), sources.text("output_path")) == (None, None)
+
+
+def test_the_folder_where_one_is_has_a_name(orders):
+    assert found_out("monitor", ["."]).text("output_path").endswith("-report")
+
+
+def test_a_second_path_is_a_fault(orders):
+    assert any("'more.csv' belongs to no flag" in fault for fault in found_out("baseline", [orders, "more.csv"]).faults)

@@ -1,0 +1,72 @@
+"""Files that are not there are found before a job is started, by the standard library alone."""
+
+from __future__ import annotations
+
+import pytest
+from tests.programs import printed_by
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.launch.places import require_places
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "orders.csv").write_text("items\n3\n")
+    (tmp_path / "march").mkdir()
+    (tmp_path / "march" / "constraints.json").write_text("{}")
+    (tmp_path / "empty").mkdir()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["orders.csv"],
+        ["orders.csv", "--baseline", "march"],
+        ["--baseline", "march", "orders.csv"],
+        ["--baseline=march", "--dataset-source=orders.csv", "--fail-on-violations"],
+        ["orders.csv", "--baseline", "previous"],
+        ["orders.csv", "--baseline", "s3://bucket/march"],
+        ["s3://bucket/orders.csv"],
+        ["--dataset-format", "table:orders"],
+        ["--fail-on-violations", "true"],
+    ],
+)
+def test_what_is_there_or_not_of_this_machine_passes(folder, words):
+    require_places(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (
+            ["oders.csv"],
+            "--dataset-source is 'oders.csv', where there is no file or directory; did you mean orders.csv?",
+        ),
+        (["--fail-on-violations=true", "x"], "--dataset-source is 'x', where there is no file or directory"),
+        (
+            ["orders.csv", "--baseline", "mrch"],
+            "--baseline is 'mrch', where there is no file or directory; did you mean march?",
+        ),
+        (
+            ["orders.csv", "--baseline", "empty"],
+            "--baseline is 'empty', where there is no baseline; write the output path of a baselining job",
+        ),
+        (["file:/nowhere/at/all"], "--dataset-source is 'file:/nowhere/at/all', where there is no file or directory"),
+    ],
+)
+def test_what_is_missing_is_told_with_the_nearest_name(folder, words, fault):
+    with pytest.raises(BadConfiguration) as caught:
+        require_places(words)
+    assert str(caught.value) == fault
+
+
+def test_it_is_told_before_a_library_is_loaded():
+    program = """
+        import sys
+        from model_monitor import cli
+        status = cli.main(["monitor", "nowhere.csv", "--baseline", "nowhere"])
+        print(status, sorted({"pyarrow", "numpy", "pydantic", "pyspark"} & set(sys.modules)))
+    """
+
+    assert printed_by(program) == "2 []\n"

@@ -1,0 +1,101 @@
+"""What files hold is recognised by their names and their beginnings, without a flag."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+
+import pyarrow as pa
+import pytest
+from pyarrow import orc, parquet
+
+from model_monitor.engine.local import LocalEngine
+from model_monitor.errors import BadConfiguration, BadInput, NoData
+from model_monitor.reading.recognition import format_word_of
+
+CAPTURE = {"captureData": {"endpointInput": {"data": "1,2", "encoding": "CSV"}}, "eventMetadata": {"eventId": "a"}}
+MERGED = {**CAPTURE, "groundTruthData": {"data": "1", "encoding": "CSV"}}
+ORC = '{"spark": {"format": "orc"}}'
+
+
+def recognised(path):
+    return format_word_of(LocalEngine(), str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "word"),
+    [
+        ("a.csv", "age,plan\n31,basic\n", "csv"),
+        ("a.txt", "age,plan\n31,basic\n", "csv"),
+        ("a", "age,plan\n31,basic\n", "csv"),
+        ("names only.csv", "city,plan\nParis,basic\n", "csv"),
+        ("frame of numpy.csv", ",0,1\n0,1.5,2.5\n", "csv"),
+        ("years.csv", "country,2019,2020\nDE,3,4\n", "csv"),
+        ("abalone.csv", "M,0.455,0.365,15\nF,0.35,0.265,7\n", "csv-without-header"),
+        ("adult.csv", "39,State-gov,77516,13\n50,Private,83311,9\n", "csv-without-header"),
+        ("small.csv", "1,a\n2,b\n", "csv-without-header"),
+        ("a.jsonl", '{"age": 31}\n{"age": 32}\n', "jsonl"),
+        ("a.json", '{"age": 31}\n{"age": 32}\n', "jsonl"),
+        ("document.json", '[\n  {"age": 31}\n]\n', "json"),
+        ("records", '{"age": 31}\n', "jsonl"),
+        ("captures.jsonl", json.dumps(CAPTURE), "capture"),
+        ("captures", json.dumps(CAPTURE), "capture"),
+        ("merged.jsonl", json.dumps(MERGED), "merged"),
+    ],
+)
+def test_text_is_recognised(tmp_path, name, text, word):
+    (tmp_path / name).write_text(text)
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / f"{name}.bz2").write_bytes(bz2.compress(text.encode()))
+
+    assert [recognised(tmp_path / f"{name}{end}") for end in ("", ".gz", ".bz2")] == [word] * 3
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "part-0"])
+def test_parquet_and_orc_are_recognised_by_name_or_by_their_first_bytes(tmp_path, name):
+    table = pa.table({"age": [31]})
+    (tmp_path / "p").mkdir()
+    (tmp_path / "o").mkdir()
+    parquet.write_table(table, tmp_path / "p" / name)
+    orc.write_table(table, tmp_path / "o" / name.replace("parquet", "orc"))
+
+    assert (recognised(tmp_path / "p"), recognised(tmp_path / "o")) == ("parquet", ORC)
+
+
+def test_a_folder_is_what_its_first_file_is_without_what_is_hidden(tmp_path):
+    hour = tmp_path / "2026" / "03" / "01" / "10"
+    hour.mkdir(parents=True)
+    (tmp_path / "_SUCCESS").write_text("")
+    (hour / "x.jsonl").write_text(json.dumps(CAPTURE))
+
+    assert recognised(tmp_path) == "capture"
+
+
+def test_names_of_several_formats_tell_nothing(tmp_path):
+    (tmp_path / "a.csv").write_text("age\n31\n")
+    (tmp_path / "b.parquet").write_bytes(b"PAR1")
+
+    with pytest.raises(BadConfiguration, match=r"names of files end in \.csv, \.parquet, which doesn't tell"):
+        recognised(tmp_path)
+
+
+def test_prose_is_no_data_set(tmp_path):
+    (tmp_path / "README").write_text("Read me first.\n")
+
+    with pytest.raises(BadConfiguration, match="end in nothing, which doesn't tell their format"):
+        recognised(tmp_path)
+
+
+def test_another_separator_is_named(tmp_path):
+    (tmp_path / "a.csv").write_text("age;plan\n31;basic\n")
+
+    with pytest.raises(BadInput, match="has no comma but ';'"):
+        recognised(tmp_path)
+
+
+def test_an_empty_file_is_no_data(tmp_path):
+    (tmp_path / "a.csv").write_text("")
+
+    with pytest.raises(NoData):
+        recognised(tmp_path)
