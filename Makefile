@@ -61,6 +61,7 @@ test-wide: $(WIDE:%=build/wide/%/.made) classes ## run unit tests and some of Sp
 		echo "testing in build/wide/$$name"; \
 		build/wide/$$name/bin/python -m pytest -n $(PROCESSES) --dist loadfile $(or $(ARGS),$(WIDE_TESTS)); done
 	@$(MAKE) test SPARK=4.0
+	@$(MAKE) test SPARK=4.0 REMOTE=1 ARGS=tests/spark
 	@$(MAKE) test SPARK=4.1
 
 airflow: .venv-airflow/.made ## make .venv-airflow, where `make test-all` finds the Airflow that the operators are tested in
@@ -104,9 +105,9 @@ dist/environment.tar.gz: $(HASHED)/run.txt $(VENV)/.pack $(if $(NODE_PREFIX),alw
 	@chmod 644 $@
 
 pins: build/pins/.made ## write requirements/hashed/ again: the hashes of all files that requirements/*.txt may install
-	@for name in run pack java test airflow pins; do \
+	@for name in run pack java test airflow connect pins; do \
 		build/pins/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
-			$$(test $$name = airflow && echo --no-deps) requirements/$$name.txt --output-file $(HASHED)/$$name.txt || exit; done
+			$$(case $$name in airflow|connect) echo --no-deps;; esac) requirements/$$name.txt --output-file $(HASHED)/$$name.txt || exit; done
 
 advisories: build/pins/.made ## look up known vulnerabilities of what a job installs (asks the public database of advisories)
 	@build/pins/bin/pip-audit --require-hashes --disable-pip --requirement $(HASHED)/run.txt --requirement $(HASHED)/java.txt
@@ -155,10 +156,11 @@ build/wide/%/.made: $(HASHED)/test.txt
 	@touch $@
 
 # All of .venv, below a Spark of its own.
-.venv-4.%/.made: $(VENV)/.test
+.venv-4.%/.made: $(VENV)/.test $(HASHED)/connect.txt
 	@echo "installing Spark $(RELEASE_4.$*) into $(@D) (about 430 MB to download, once)"
 	@rm -rf $(@D) && $(PY) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps pyspark==$(RELEASE_4.$*) py4j==0.10.9.9
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(HASHED)/connect.txt
 	@echo "import site; site.addsitedir('$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
 		> $$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/below.pth
 	@touch $@

@@ -93,19 +93,27 @@ def spark() -> Iterator[SparkSession]:
     """One small local session for the whole run; two cores, so that partial states really get merged."""
     from pyspark import SparkConf
     from pyspark.sql import SparkSession
+    from tests.spark_lines import IS_REMOTE
 
     from model_monitor.engine.workers import worker_settings
     from model_monitor.launch.deequ_jar import is_had, provide_jar
     from model_monitor.launch.spark_home import find_spark_home, line_at
 
-    remember_lookups()
+    if not IS_REMOTE:
+        remember_lookups()
     line = line_at(find_spark_home({}))
     os.environ.setdefault("SPARK_VERSION", line.pydeequ)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYTHONPATH"] = str(ROOT / "lib")  # the workers' own; pytest's pythonpath is this process's
-    builder = SparkSession.builder.master("local[2]").appName("model-monitor-tests")
-    for key, value in worker_settings(SparkConf(), os.environ).items():  # a job can't make them once Spark runs
-        builder = builder.config(key, value)
+    builder = SparkSession.builder.appName("model-monitor-tests")
+    if IS_REMOTE:
+        os.environ["SPARK_TESTING"] = "1"  # a free port, so that several processes may have a server each
+        builder = builder.remote("local[2]")
+        del os.environ["PYTHONPATH"]  # the package comes to the workers as an artifact
+    else:
+        builder = builder.master("local[2]")
+        for key, value in worker_settings(SparkConf(), os.environ).items():  # a job can't make them once Spark runs
+            builder = builder.config(key, value)
     if is_had(os.environ, line):
         builder = builder.config("spark.jars", str(provide_jar(os.environ)))
     session = (
@@ -118,7 +126,8 @@ def spark() -> Iterator[SparkSession]:
         .config("spark.sql.warehouse.dir", "/tmp/model-monitor-tests/warehouse")
         .getOrCreate()
     )
-    session.sparkContext.setLogLevel("ERROR")
+    if not IS_REMOTE:
+        session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
 
@@ -154,6 +163,10 @@ def file_size_limit() -> Callable[[int], AbstractContextManager[None]]:
 @pytest.fixture
 def jobs_of(spark: SparkSession) -> Callable[[], AbstractContextManager[list[int]]]:
     """`with jobs_of() as jobs: …` fills `jobs` with the ids of the Spark jobs that the body started."""
+    from tests.spark_lines import IS_REMOTE
+
+    if IS_REMOTE:
+        pytest.skip("Spark Connect does not tell a session's jobs")
 
     @contextmanager
     def counting() -> Iterator[list[int]]:

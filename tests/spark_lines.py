@@ -8,6 +8,9 @@ from importlib.metadata import version
 
 import pytest
 
+IS_REMOTE = os.environ.get("REMOTE") == "1"
+"""Whether the session of the tests is one of Spark Connect, of a server that this process starts."""
+
 ON_THREE = version("pyspark").startswith("3.")
 
 
@@ -28,3 +31,8 @@ def on_spark_3(reason: str) -> pytest.MarkDecorator:
 def on_spark_4(reason: str) -> pytest.MarkDecorator:
     """reason: why it doesn't hold on Spark 3.5."""
     return pytest.mark.skipif(ON_THREE, reason=f"Spark 3.5: {reason}")
+
+
+def on_a_jvm(reason: str) -> pytest.MarkDecorator:
+    """reason: why it doesn't hold on Spark Connect."""
+    return pytest.mark.skipif(IS_REMOTE, reason=f"Spark Connect: {reason}")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.servers import http_server
+from tests.spark_lines import on_a_jvm
 
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration, MonitorError, NoData
@@ -64,6 +65,7 @@ def test_a_linear_models_attributions_by_hand(spark):
     assert run.files()[FILE] == b"age,income,visits,noise\r\n1,1,1,1\r\n"
 
 
+@on_a_jvm("cuts the data by RDDs")
 @pytest.mark.parametrize("samples", [6, 14])
 def test_local_values_have_the_same_bytes_however_the_data_is_cut(spark, samples):
     rows = [tuple(map(float, row)) for row in table(300).itertuples(index=False)]

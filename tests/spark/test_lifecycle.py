@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
+from tests.spark_lines import on_a_jvm
 
 from model_monitor.history.promotions import promote, roll_back
 from model_monitor.history.pruning import Trees, prunable, prune
@@ -22,6 +23,7 @@ def elsewhere(spark, tmp_path):
     return f"viewfs://{name}/data"
 
 
+@on_a_jvm("looks into the JVM")
 def test_a_baseline_is_promoted_and_rolled_back(spark, elsewhere):
     for version in ("1", "2"):
         publish({"constraints.json": version.encode()}, f"{elsewhere}/run-{version}", spark)
@@ -34,6 +36,7 @@ def test_a_baseline_is_promoted_and_rolled_back(spark, elsewhere):
     assert counts.folder.startswith(f"{elsewhere}/baselines/1/_runs/")
 
 
+@on_a_jvm("looks into the JVM")
 def test_old_hours_and_quarantines_go(spark, elsewhere, tmp_path):
     for path in (
         "captures/churn/2026/01/31/10/a.jsonl",

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from tests.spark_lines import on_a_jvm
 
 from model_monitor.errors import BadConfiguration, BadInput, BadState, ScriptFailed
 from model_monitor.history import baselines
@@ -131,6 +132,7 @@ def gain(rows):
     return np.where(called, np.where(rows["label"] == "1", 10.0, -1.0), np.nan)
 
 
+@on_a_jvm("a user's module has to be sent as an artifact")
 def test_a_metric_of_the_users_own_is_the_mean_of_its_values(spark):
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, values=("gain",))
     frame = spark.createDataFrame([(1, 1), (0, 1), (0, 1), (0, 0)], "label int, prediction int")

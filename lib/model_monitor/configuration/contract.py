@@ -27,6 +27,7 @@ from model_monitor.configuration.options import (
     Option,
     as_compatible,
     at_least_the_datapoints,
+    connect_address,
     data_format,
     destinations,
     duration,
@@ -997,6 +998,17 @@ class JobConfig(BaseModel):
             jobs=_ANALYSER,
         ),
     ] = EngineName.AUTO
+
+    remote: Annotated[
+        str | None,
+        AfterValidator(connect_address),
+        Option(
+            "Spark Connect server that reads and counts; documents are written here.",
+            "sc://HOST:PORT",
+            ours=True,
+            jobs=_ANALYSER,
+        ),
+    ] = None
 
     progress: Annotated[
         bool | None,

@@ -153,6 +153,17 @@ def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
     return period
 
 
+def connect_address(url: str | None, info: ValidationInfo) -> str | None:
+    """The address of a Spark Connect server, whose engine is Spark."""
+    if url is None:
+        return None
+    if not re.fullmatch(r"sc://[^/\s]+(/.*)?", url):
+        raise ValueError(f"is {url.partition(';')[0]!r}; it has to be an address like sc://HOST:15002")
+    if info.data.get("engine") == "local":
+        raise ValueError("names a server, and engine is 'local'; leave one of them out")
+    return url
+
+
 def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
     """How columns are found, which the service's behaviour decides where it is wanted."""
     if columns == "name" and info.data.get("compat") is Compatibility.SERVICE:

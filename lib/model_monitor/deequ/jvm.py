@@ -19,6 +19,7 @@ from model_monitor.errors import MissingDependency
 from model_monitor.launch import deequ_jar
 from model_monitor.launch.spark_lines import line_of
 from model_monitor.storage.java_classes import is_missing, java_class
+from model_monitor.storage.server import is_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -137,10 +138,12 @@ def require_deequ(spark: SparkSession) -> None:
 
 def is_without_deequ(spark: SparkSession) -> bool:
     """Whether the session's line of Spark takes Deequ where it is, and has none."""
+    if is_connect(spark):
+        return True
     if line_of(spark.version).needs_deequ:
         return False
-    gateway = getattr(getattr(spark, "sparkContext", None), "_gateway", None)
-    return gateway is None or is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size"))
+    gateway: Any = spark.sparkContext._gateway
+    return is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size"))
 
 
 def name_line_to_pydeequ() -> None:

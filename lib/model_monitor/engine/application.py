@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from model_monitor.engine.connect import ConnectApplication
+from model_monitor.storage.server import is_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LOG_VALUES = "spark.modelMonitor.logValues"
 """A session's setting: `true` where exceptions of workers may be logged with their texts."""
+
+
+def application_of(spark: SparkSession) -> Application | ConnectApplication:
+    """The application behind a session."""
+    return ConnectApplication(spark) if is_connect(spark) else Application(spark)
 
 
 class Application:
@@ -80,6 +88,9 @@ def connect_to_jvm() -> None:
 
 def running_session() -> SparkSession | None:
     """The session of this process, if there is one."""
+    connect: Any = sys.modules.get("pyspark.sql.connect.session")
+    if connect is not None and (remote := connect.SparkSession.getActiveSession()) is not None:
+        return cast("SparkSession", remote)
     pyspark = sys.modules.get("pyspark")  # not imported here: what has not been loaded has started nothing
     if pyspark is None or pyspark.SparkContext._active_spark_context is None:
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from model_monitor.storage.server import is_connect
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -15,6 +17,8 @@ MANY_FILES = 1000
 
 def open_s3_paths(spark: SparkSession) -> None:
     """Let S3A open `s3://` paths where the cluster names no file system for them; EMR names its own."""
+    if is_connect(spark):
+        return
     context: Any = spark.sparkContext
     configuration = context._jsc.hadoopConfiguration()
     if configuration.get("fs.s3.impl") is None:
@@ -26,6 +30,8 @@ def without_checksum_files(spark: SparkSession) -> None:
 
     Of the file system at hand, which spark-submit may have opened before: a setting would come too late.
     """
+    if is_connect(spark):
+        return
     context: Any = spark.sparkContext
     local = context._jvm.org.apache.hadoop.fs.FileSystem.getLocal(context._jsc.hadoopConfiguration())
     local.setVerifyChecksum(False)
@@ -37,6 +43,8 @@ def leave_out_yarn(spark: SparkSession, files: int) -> None:
 
     Hadoop copies all settings that it has for every file it opens, and YARN has hundreds. files: how many are to be read.
     """
+    if is_connect(spark):
+        return
     context: Any = spark.sparkContext
     if files < MANY_FILES or not context._jsc.isLocal():
         return

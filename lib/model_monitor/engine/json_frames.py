@@ -26,6 +26,7 @@ from model_monitor.errors import BadInput
 from model_monitor.records.json_keys import nested_object, with_keys_once
 from model_monitor.records.places import BLOCK_START, FILE, LINE
 from model_monitor.records.refusals import REASON, Refusal
+from model_monitor.storage.server import is_connect
 
 CASE_SENSITIVE = "spark.sql.caseSensitive"
 
@@ -69,6 +70,11 @@ def inferred_schema(spark: SparkSession, places: Sequence[str], *, lines: bool) 
         except AnalysisException as fault:
             if "COLUMN_ALREADY_EXISTS" not in str(fault):
                 raise
+            if is_connect(spark):
+                raise BadInput(
+                    f"{places[0]}: an object has a key twice, or two keys that differ by case only, which Spark Connect can't "
+                    "read; run the job on a Spark with a JVM, or with engine 'local'"
+                ) from fault
             bounded = spark.read.options(**bounded_lines(spark))
             texts = bounded.text(paths, wholetext=not lines, recursiveFileLookup=True)
             schema = reader.json(texts.rdd.map(with_keys_once)).schema
@@ -150,7 +156,8 @@ def _keys_by_case(spark: SparkSession) -> Iterator[None]:
     try:
         yield
     finally:
-        spark.conf.set(CASE_SENSITIVE, str(before))
+        if not is_connect(spark):  # whose plans are looked at when they run; the session is the run's own
+            spark.conf.set(CASE_SENSITIVE, str(before))
 
 
 def _differ_by_case_only(names: Sequence[str]) -> bool:

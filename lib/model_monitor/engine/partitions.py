@@ -5,8 +5,11 @@ Spark's own sizes depend on the cores of the cluster, and so would the bytes of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from model_monitor.errors import BadConfiguration
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -61,6 +64,14 @@ def partition_bytes(total_bytes: int, groups: int = 1) -> int:
     """
     share = -(-total_bytes // _partitions(total_bytes))
     return max(MIN_PARTITION_BYTES // 2, share + share // PACKING_SLACK) * groups
+
+
+def bytes_of(size: str | None) -> int:
+    """What a session's setting of a size says, "128MB" or "4194304b". Source: JavaUtils.byteStringAs of Spark 3.5."""
+    found = re.fullmatch(r"(\d+)([kmgtp]?)b?", (size or "").strip().lower())
+    if found is None:
+        raise BadConfiguration(f"a size of the session is {size!r}; write it like 128MB")
+    return int(found[1]) << 10 * " kmgtp".index(found[2] or " ")
 
 
 def partition_by_size(spark: SparkSession, total_bytes: int, groups: int = 1) -> int:

@@ -19,13 +19,17 @@ from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 from model_monitor.engine import packing, partitions
 from model_monitor.engine.application import LOG_VALUES
+from model_monitor.engine.connect import WithTasks, send_package
 from model_monitor.engine.protocol import PARTITION, Sent, States, Task
 from model_monitor.engine.state_rows import STATE_SCHEMA, StateRow, fold, rows_of_states
 from model_monitor.engine.text_lines import TextLines, bounded_lines, max_record_bytes, text_lines, without_globs
 from model_monitor.engine.worker import in_worker, without_texts
 from model_monitor.storage import Storage, storage_of
+from model_monitor.storage.server import is_connect
 
 if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
+
     from model_monitor.records.files_by_key import FilesByKey
 
 Value = TypeVar("Value")
@@ -83,8 +87,7 @@ class SparkEngine:
         return True
 
     def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
-        session: Any = self.spark._jsparkSession
-        open_cost_bytes = int(session.sessionState().conf().filesOpenCostInBytes())
+        open_cost_bytes = partitions.bytes_of(self.spark.conf.get("spark.sql.files.openCostInBytes"))
         return packing.partitions_at_most(file_bytes, partition_bytes, open_cost_bytes)
 
     def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
@@ -151,16 +154,19 @@ class SparkPartitions:
         self.frame.unpersist()
 
     def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
-        return SparkPartitions(self.frame.mapInArrow(_logged(task, self.frame), from_arrow_schema(schema)))
+        return SparkPartitions(_mapped(self.frame, task, from_arrow_schema(schema)))
 
     def states(self, task: Task) -> SparkStates:
-        return SparkStates(self.frame.mapInArrow(partial(in_worker, _logged(task, self.frame)), STATE_TYPE))
+        return SparkStates(_mapped(self.frame, partial(in_worker, task), STATE_TYPE))
 
     def batches(self) -> list[pa.RecordBatch]:
         return collected(self.frame)
 
     @contextmanager
     def sent(self, value: Value) -> Iterator[Sent[Value]]:
+        if is_connect(self.frame):
+            yield WithTasks(value)
+            return
         sent = self.frame.sparkSession.sparkContext.broadcast(value)
         try:
             yield sent
@@ -182,16 +188,21 @@ class SparkStates:
         states = self.frame
         if adders:
             in_order = states.repartition(adders, "feature").sortWithinPartitions("feature", "kind", "partition")
-            states = in_order.mapInArrow(partial(in_worker, _logged(fold, states)), STATE_TYPE)
+            states = _mapped(in_order, partial(in_worker, fold), STATE_TYPE)
         return sorted(rows_of_states(collected(states)), key=lambda row: (row.feature, row.kind, row.partition))
 
 
-def _logged(task: Task, frame: DataFrame) -> Task:
-    """The task, whose exceptions have no texts unless the session's LOG_VALUES says so."""
-    return task if frame.sparkSession.conf.get(LOG_VALUES, None) == "true" else partial(without_texts, task)
+def _mapped(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
+    """What the task makes of a frame. Its exceptions have no texts unless the session's LOG_VALUES says so."""
+    spark = frame.sparkSession
+    if is_connect(spark):
+        send_package(spark)
+    logged = task if spark.conf.get(LOG_VALUES, None) == "true" else partial(without_texts, task)
+    return frame.mapInArrow(logged, schema)
 
 
 def collected(frame: DataFrame) -> list[pa.RecordBatch]:
     """The rows as Arrow has them, which is what `toPandas` does: pickled, a sketch's bytes would be made a text and back."""
-    batches: list[pa.RecordBatch] = frame._collect_as_arrow()
+    asked: Any = frame
+    batches: list[pa.RecordBatch] = asked.toArrow().to_batches() if is_connect(frame) else asked._collect_as_arrow()
     return batches

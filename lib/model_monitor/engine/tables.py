@@ -7,9 +7,13 @@ meanwhile. What executors import: no pyspark.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+
+from model_monitor.engine.connect import send_package
+from model_monitor.storage.server import is_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -23,6 +27,8 @@ NARROW = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
 
 def is_on_this_machine(spark: SparkSession) -> bool:
     """Whether executors open the files that the driver opens: there are none but the driver's own."""
+    if is_connect(spark):
+        return False
     context: Any = spark.sparkContext
     return bool(context._jsc.isLocal())
 
@@ -35,11 +41,16 @@ def slices(table: pa.Table) -> list[pa.Table]:
 
 def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
     """The table as a frame of one partition for each of its `slices`. The types are those that Spark has."""
+    from pyspark.sql import DataFrame
     from pyspark.sql.pandas.types import from_arrow_schema
 
     narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
     packed = [(_packed(piece.cast(narrow)),) for piece in slices(table)]
-    rows = spark.createDataFrame(spark.sparkContext.parallelize(packed, len(packed)), "slice binary")
+    if is_connect(spark):
+        send_package(spark)
+        rows = reduce(DataFrame.union, [spark.createDataFrame([piece], "slice binary") for piece in packed])
+    else:
+        rows = spark.createDataFrame(spark.sparkContext.parallelize(packed, len(packed)), "slice binary")
     return rows.mapInArrow(unpacked, from_arrow_schema(narrow, prefer_timestamp_ntz=True))
 
 

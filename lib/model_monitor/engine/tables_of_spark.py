@@ -45,6 +45,7 @@ def table_of_files(
         opened = opened.option("recursiveFileLookup", "true")
     try:
         frame = opened.load([without_globs(place) for place in places])
+        frame.schema  # noqa: B018 -- a session of Spark Connect looks at nothing before
     except Exception as fault:
         if "COLUMN_ALREADY_EXISTS" in str(fault):
             raise BadInput(
@@ -61,7 +62,9 @@ def table_of_files(
 def _in_one_partition(frame: DataFrame) -> DataFrame:
     """The rows in the order of their files; those of which Spark knows no files, a view's for instance, as they come."""
     try:
-        return in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
+        ordered = in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
+        ordered.schema  # noqa: B018 -- as above
+        return ordered
     except AnalysisException:
         log.warning("Spark doesn't know of which files the rows are; they are read in the order in which they come")
         return frame.coalesce(1)

@@ -13,10 +13,11 @@ from typing import Any
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 
-from model_monitor.engine.partitions import MAX_RECORD_SIZE
+from model_monitor.engine.partitions import MAX_RECORD_SIZE, bytes_of
 from model_monitor.engine.protocol import LINE_KEY
 from model_monitor.records.files_by_key import FilesByKey
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, PLACES
+from model_monitor.storage.server import is_connect
 
 HADOOP_MAX_LINE = "mapreduce.input.linerecordreader.line.maxlength"
 """Hadoop's reader passes over longer lines; it holds so much of one, and says nothing."""
@@ -50,6 +51,8 @@ class TextLines:
 
     def files_by_key(self) -> FilesByKey:
         """The files by their FILE_KEY."""
+        if is_connect(self.text):
+            return FilesByKey.of(self.text.inputFiles())
         spark: Any = self.text.sparkSession
         joined = spark._jvm.org.apache.hadoop.util.StringUtils.join  # in one call, and not in one for each file
         listed = joined("\n", self.text._jdf.inputFiles())
@@ -97,8 +100,7 @@ def bounded_lines(spark: SparkSession) -> dict[str, str]:
     Where a line reaches over the end of a partition and the limit within it, Hadoop takes the rest of the line for a line of
     its own; so Hadoop's limit is above a partition's bytes, and `TextLines` leaves out what is between the two.
     """
-    settings: Any = spark._jsparkSession
-    partition_bytes = int(settings.sessionState().conf().filesMaxPartitionBytes())
+    partition_bytes = bytes_of(spark.conf.get("spark.sql.files.maxPartitionBytes"))
     return {HADOOP_MAX_LINE: str(min(max(max_record_bytes(spark), partition_bytes) + LINE_END_BYTES, 2**31 - 1))}
 
 

@@ -19,6 +19,8 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     """
     if config.job not in ("baseline", "monitor"):
         return f"the {config.job} job is made of its frames"
+    if config.remote is not None:
+        return f"{config.remote.partition(';')[0]} was named"
     if config.checks is not None:
         return "--checks are Deequ's"
     for name in ("output_path", "baseline", "baseline_constraints", "baseline_statistics"):

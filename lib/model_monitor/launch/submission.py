@@ -82,6 +82,8 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
 
 def _starts_python(request: Request, *, is_verb: bool) -> bool:
     """Whether Python starts the job, which then starts a Spark only if it needs one."""
+    if flag_or_variable("remote", request.job_arguments, os.environ):
+        return True
     engine = engine_asked(request.job_arguments, os.environ)
     if engine == "local" or not is_verb:
         return engine == "local"
@@ -92,13 +94,18 @@ def _starts_python(request: Request, *, is_verb: bool) -> bool:
 
 def engine_asked(job_arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """What `--engine` among a job's flags says, or its variable; nothing if neither does."""
+    return flag_or_variable("engine", job_arguments, environment).lower()
+
+
+def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """What a flag of a job says, or else its variable."""
     words = iter(job_arguments)
-    chosen = environment.get("MODEL_MONITOR_ENGINE", "")
+    chosen = environment.get(f"MODEL_MONITOR_{name.upper()}", "")
     for word in words:
-        name, equals, value = word.partition("=")
-        if name == "--engine":
+        flag, equals, value = word.partition("=")
+        if flag == f"--{name}":
             chosen = value if equals else next(words, "")
-    return chosen.lower()
+    return chosen
 
 
 def _path_of(layout: Layout) -> dict[str, str]:

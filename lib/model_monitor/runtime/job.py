@@ -37,7 +37,7 @@ from model_monitor.configuration.s3 import encryption_settings
 from model_monitor.configuration.sources import Sources
 from model_monitor.deequ.jvm import require_deequ
 from model_monitor.engine import Session
-from model_monitor.engine.application import LOG_VALUES, Application, running_session
+from model_monitor.engine.application import LOG_VALUES, application_of, running_session
 from model_monitor.engine.local import LocalEngine
 from model_monitor.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.inputs.engine import why_spark_runs
@@ -45,7 +45,7 @@ from model_monitor.launch.spark_lines import WITHOUT_DEEQU
 from model_monitor.reading.engines import EngineName
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.logs import start_logging
-from model_monitor.runtime.session import session_within, start_session, stop_session
+from model_monitor.runtime.session import remote_session, session_within, start_session, stop_session
 from model_monitor.runtime.standalone import MasterWatch
 from model_monitor.runtime.status import ExitStatus, failed, is_container, message_path, write_message
 from model_monitor.runtime.time_limit import OutOfTime, TimeLimit
@@ -156,7 +156,7 @@ class Job:
         else:
             self._session = self._visit.enter_context(session_within(self._host, encryption))
         self._session.conf.set(MAX_RECORD_SIZE, str(self.config.max_record_size))
-        Application(self._session).tag_jobs(self._tag)
+        application_of(self._session).tag_jobs(self._tag)
         self._session.conf.set(LOG_VALUES, str(self._logs_values).lower())
         if self.name not in WITHOUT_DEEQU:
             require_deequ(self._session)
@@ -164,8 +164,13 @@ class Job:
 
     def _start(self, settings: Mapping[str, str]) -> SparkSession:
         began = time.monotonic()
-        spark = start_session(self.name, progress=self.config.progress, settings=settings)
-        log.info("started Spark %s on %s, %.1f s", spark.version, Application(spark).master, time.monotonic() - began)
+        if self.config.remote is not None:
+            spark = remote_session(self.config.remote)
+        else:
+            spark = start_session(self.name, progress=self.config.progress, settings=settings)
+        log.info(
+            "started Spark %s on %s, %.1f s", spark.version, application_of(spark).master, time.monotonic() - began
+        )
         self._watch = MasterWatch(spark)
         return spark
 
@@ -213,7 +218,7 @@ class Job:
             if self._host is None:
                 signal.signal(signal.SIGTERM, self._terminate)
             elif interrupted:
-                Application(self._host).reconnect()
+                application_of(self._host).reconnect()
         return self._host is None or error is None or isinstance(error, (Exception, OutOfTime))
 
     def _fail(self, failure: Failure, error: BaseException | None) -> None:
@@ -256,7 +261,7 @@ class Job:
     def _cancel(self) -> None:
         """End what Spark is doing, by another connection than the one that waits for it."""
         if self._session is not None:
-            application = Application(self._session)
+            application = application_of(self._session)
             _in_a_thread(lambda: application.cancel_jobs(self._tag))
 
     def _stop(self) -> None:
@@ -267,7 +272,7 @@ class Job:
             self._watch.end()
         try:
             if self._host is not None:
-                application = Application(self._session)
+                application = application_of(self._session)
                 application.cancel_jobs(self._tag)  # those that an interruption has left behind
                 application.untag_jobs(self._tag)
             self._visit.close()

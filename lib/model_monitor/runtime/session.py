@@ -14,16 +14,18 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from model_monitor.deequ.jvm import name_line_to_pydeequ
-from model_monitor.engine.application import Application, connect_to_jvm, running_session
+from model_monitor.engine.application import application_of, connect_to_jvm, running_session
+from model_monitor.engine.connect import connected, new_session
 from model_monitor.engine.hadoop import open_s3_paths, without_checksum_files
 from model_monitor.engine.workers import worker_settings
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, ClusterGone
 from model_monitor.launch.layout import Layout
 from model_monitor.launch.spark_command import SHELL, shell_variables
 from model_monitor.launch.spark_options import read_properties
-from model_monitor.runtime.standalone import require_master
+from model_monitor.runtime.standalone import answers_soon, require_master
 
 if TYPE_CHECKING:
     from pyspark import SparkConf
@@ -49,6 +51,8 @@ WITH_ARROW = {"spark.sql.execution.arrow.pyspark.enabled": "true"}
 
 IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions")
 """What a job imports after Spark has started, PySpark's own wish for pandas among it (benchmarks/start_up.py)."""
+
+CONNECT_PORT = 15002  # Spark 4.0, spark.connect.grpc.binding.port
 
 GATEWAY = "PYSPARK_GATEWAY_PORT"
 """Set where spark-submit has started a JVM for this Python already."""
@@ -81,6 +85,22 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     return spark
 
 
+def remote_session(url: str) -> SparkSession:
+    """The session of a job at a Spark Connect server, `sc://HOST:PORT`.
+
+    Raises ClusterGone if no server answers there, MissingDependency without Connect's libraries.
+    """
+    host, port = urlsplit(url).hostname, urlsplit(url).port or CONNECT_PORT
+    if not answers_soon(f"{host}:{port}"):
+        raise ClusterGone(
+            f"--remote is {url.partition(';')[0]!r}, where no server answers; check the address, or start it"
+        )
+    spark = connected(url)
+    for key, value in SETTINGS.items():
+        spark.conf.set(key, value)
+    return spark
+
+
 @contextmanager
 def session_within(host: SparkSession, settings: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
     """A job's session in the Spark of `host`, whose own settings and whose Spark stay as they are.
@@ -90,7 +110,7 @@ def session_within(host: SparkSession, settings: Mapping[str, str] | None = None
     """
     from pyspark.sql import SparkSession
 
-    application = Application(host)
+    application = application_of(host)
     for key, value in (settings or {}).items():
         if application.setting(key) != value:
             raise BadConfiguration(f"{key} has to be {value!r} before Spark starts; set it where the session is made")
@@ -100,17 +120,17 @@ def session_within(host: SparkSession, settings: Mapping[str, str] | None = None
         for key, value in defaults.items()
         if key.startswith("spark.sql.") and application.setting(key) is None
     }
-    spark = host.newSession()
+    spark = new_session(host)
     for key, value in {**SETTINGS, **of_sessions}.items():
         spark.conf.set(key, value)
     open_s3_paths(spark)
     without_checksum_files(spark)
     before = SparkSession.getActiveSession()
-    Application(spark).activate()
+    application_of(spark).activate()
     try:
         yield spark
     finally:
-        Application(before or host).activate()
+        application_of(before or host).activate()
 
 
 def _is_named(given: SparkConf) -> bool:
@@ -162,7 +182,7 @@ def local_session() -> SparkSession:
 
 def beside(spark: SparkSession) -> SparkSession:
     """A session in the same Spark that is set as a job's; what is set in `spark` itself stays as it is."""
-    session = spark.newSession()
+    session = new_session(spark)
     for key, value in SETTINGS.items():
         session.conf.set(key, value)
     return session
@@ -194,4 +214,4 @@ def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]
 
 def stop_session(spark: SparkSession) -> None:
     """Stop Spark; no thread that it left keeps the process alive."""
-    Application(spark).stop()
+    application_of(spark).stop()

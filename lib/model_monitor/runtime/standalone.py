@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from model_monitor.engine.application import Application
+from model_monitor.engine.application import application_of
 from model_monitor.errors import ClusterGone
 
 if TYPE_CHECKING:
@@ -37,15 +37,18 @@ def require_master(master: str, patience_seconds: float = PATIENCE_SECONDS) -> N
 
     Raises ClusterGone if none does.
     """
-    if not master.startswith(SCHEME):
-        return
+    if master.startswith(SCHEME) and not answers_soon(master, patience_seconds):
+        raise ClusterGone(f"--master is {master!r}, where no master answers; check the address, or start the cluster")
+
+
+def answers_soon(address: str, patience_seconds: float = PATIENCE_SECONDS) -> bool:
+    """Whether somebody takes connections there before patience ends."""
     until = time.monotonic() + patience_seconds
-    while not answers(master):
+    while not answers(address):
         if time.monotonic() > until:
-            raise ClusterGone(
-                f"--master is {master!r}, where no master answers; check the address, or start the cluster"
-            )
+            return False
         time.sleep(min(1.0, patience_seconds))
+    return True
 
 
 def answers(master: str) -> bool:
@@ -71,7 +74,7 @@ class MasterWatch:
     def __init__(
         self, spark: SparkSession, *, look_seconds: float = LOOK_SECONDS, gone_seconds: float = GONE_SECONDS
     ) -> None:
-        self._application = Application(spark)
+        self._application = application_of(spark)
         self._look_seconds, self._gone_seconds = look_seconds, gone_seconds
         self._over = threading.Event()
         if self._application.master.startswith(SCHEME):

@@ -18,6 +18,7 @@ from model_monitor.storage.files import Storage, StoredFile, join
 from model_monitor.storage.hadoop import HadoopStorage
 from model_monitor.storage.lease import holding
 from model_monitor.storage.local import LocalStorage, local_path
+from model_monitor.storage.server import ServerStorage, is_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -61,5 +62,7 @@ def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
         if scheme not in ("", "file"):
             raise BadInput(f"{path}: this command opens local paths only; copy the files here, or start it as a job")
         return LocalStorage()
+    if is_connect(spark):
+        return LocalStorage() if urlparse(path).scheme in ("", "file") else ServerStorage(spark)
     hadoop = HadoopStorage.at(path, spark)
     return LocalStorage() if hadoop.scheme == "file" else hadoop

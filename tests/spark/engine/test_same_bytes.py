@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
+from tests.spark_lines import on_a_jvm
 
 from model_monitor import (
     AnalysisConfig,
@@ -87,6 +88,7 @@ def test_of_a_frame_of_pandas(spark):
     require_same(*made(frame_of(500), spark))
 
 
+@on_a_jvm("rows go with the tasks, in slices of 16 MB")
 def test_of_a_table_of_many_partitions(spark, tmp_path, monkeypatch):
     """More than a partition of rows: a file of them is cut at its row groups, and sketches depend on where."""
     frame = pd.concat([frame_of(40_000)[["number", "count", "word"]]] * 3)

@@ -10,9 +10,12 @@ import json
 import numpy as np
 import pytest
 from pyspark.mllib.evaluation import BinaryClassificationMetrics
+from tests.spark_lines import on_a_jvm
 
 from model_monitor.model_quality.ranking import Curve, trapezoids
 from model_monitor.states.scores import UNLIMITED, ScoreCountsBuilder
+
+pytestmark = on_a_jvm("MLlib's are RDDs")
 
 BINS = 1000
 """MLlib's default for data frames, which the service takes (G20)."""

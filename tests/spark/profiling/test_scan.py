@@ -14,6 +14,7 @@ import pyarrow.parquet
 import pyspark.sql.functions as F
 import pytest
 from pyspark.ml.linalg import Vectors
+from tests.spark_lines import on_a_jvm
 
 from model_monitor.engine.spark import collected
 from model_monitor.profiling.partition import MOST_BLOCK_ROWS
@@ -55,6 +56,7 @@ def test_exact_states_do_not_depend_on_the_partitioning(mixed, partitions):
     assert profile.feature("amount").moments.mean == pytest.approx(mixed.select(F.mean("amount")).first()[0], rel=1e-12)
 
 
+@on_a_jvm("looks into the JVM")
 @pytest.mark.usefixtures("sorts_that_spill")
 @pytest.mark.parametrize(("at_most", "tasks"), [(None, 1), (500, 4), (10_000, 9)])
 def test_states_added_on_executors_are_the_bytes_that_the_driver_adds(spark, at_most, tasks):

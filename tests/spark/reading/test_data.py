@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from tests.spark_lines import on_a_jvm
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, BadInput, NoData, OutputFailed
@@ -108,6 +109,7 @@ def test_missing_texts_that_became_the_text_nan_are_warned_of(spark, passengers,
     assert told.endswith("pass the pandas frame itself")
 
 
+@on_a_jvm("createDataFrame of pandas goes by Arrow")
 def test_nobody_is_warned_of_nan_in_files_and_in_numbers(spark, tmp_path, caplog):
     (tmp_path / "t.csv").write_text("word\nNaN\n")
     run_monitoring(tmp_path / "t.csv", MONITOR, run_baseline(tmp_path / "t.csv", MONITOR))
@@ -204,6 +206,7 @@ def test_a_frame_without_rows_is_no_baseline(spark):
         run_baseline(pd.DataFrame({"x": pd.Series([], dtype=float)}), MONITOR)
 
 
+@on_a_jvm("no file is written")
 def test_a_run_leaves_nothing_behind(spark, passengers, temporary):
     settings = {row["key"]: row["value"] for row in spark.sql("SET").collect()}
     run_baseline(passengers, MONITOR)
@@ -218,6 +221,7 @@ def test_a_run_leaves_nothing_behind(spark, passengers, temporary):
     assert {row["key"]: row["value"] for row in spark.sql("SET").collect()} == settings
 
 
+@on_a_jvm("no file is written")
 def test_a_disk_without_room_for_a_frame_is_told_with_what_to_do(spark, passengers, file_size_limit, temporary):
     with (
         file_size_limit(1000),
@@ -228,6 +232,7 @@ def test_a_disk_without_room_for_a_frame_is_told_with_what_to_do(spark, passenge
     assert count_of(temporary) == 0
 
 
+@on_a_jvm("no file is written")
 def test_a_data_set_that_nobody_closes_goes_with_its_last_user(spark, temporary):
     data = read_data(pd.DataFrame({"x": [1]})).of_features(["x"])
     assert count_of(temporary) == 1

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyspark.sql.functions as F
 import pytest
+from tests.spark_lines import on_a_jvm
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, BadInput
@@ -236,6 +237,7 @@ def test_a_line_that_is_nested_too_deep_is_refused_and_no_other(read, tmp_path, 
     assert ledger.refused == {"not a JSON object": 1}
 
 
+@on_a_jvm("a plan may be nested a hundred times less")
 def test_a_line_may_be_nested_a_hundred_times(read, tmp_path):
     (tmp_path / "data.jsonl").write_text('{"age": 6, "deep": ' + "[" * 99 + "]" * 99 + "}\n" + '{"age": 7}\n')
     profile, ledger = account(read(JsonFormat()))
@@ -268,6 +270,7 @@ def test_nested_objects_are_refused_by_name_unless_they_may_be_flattened(read, t
     assert [feature.name for feature in profile.features] == ["id", "who.age", "who.home.city"]
 
 
+@on_a_jvm("looks into the plan")
 @pytest.mark.parametrize("flatten_json", [False, True])
 def test_json_is_parsed_once_for_all_that_is_asked_of_it(read, tmp_path, flatten_json):
     """By a filter, too: Spark would parse for it, and again for the columns (P4)."""
@@ -280,6 +283,7 @@ def test_json_is_parsed_once_for_all_that_is_asked_of_it(read, tmp_path, flatten
         assert asked._jdf.queryExecution().executedPlan().toString().count("from_json(") == 1
 
 
+@on_a_jvm("the session of the run tells names by case from then on")
 def test_members_that_differ_by_case_are_features_of_their_own(spark, read, tmp_path):
     """Also within objects in others, and the session stays as it was."""
     records = [{"x": {"A": 1, "a": 2.5, "b": {"é": "u", "É": "v"}}}, {"x": {"a": 3.5}}, {"x": None}]
@@ -308,6 +312,7 @@ def test_keys_that_differ_by_case_are_features_of_their_own(read, tmp_path):
     assert [profile.feature(name).moments.sum for name in ("Age", "age")] == [5, 1]
 
 
+@on_a_jvm("needs RDDs")
 @pytest.mark.parametrize("dataset_format", [JsonFormat(), JsonFormat(lines=False)], ids=["lines", "documents"])
 def test_of_a_key_that_an_object_has_twice_the_last_one_counts(read, tmp_path, dataset_format):
     (tmp_path / "data.json").write_text('{"age": 1, "age": 2.5, "plan": "a"}\n')
@@ -328,6 +333,7 @@ def test_json_is_refused_line_by_line_in_a_session_of_ansi_sql_too(spark, read, 
     assert ledger.refused == {"not a JSON object": 2}
 
 
+@on_a_jvm("looks into the JVM")
 def test_json_documents_are_in_file_order_as_the_service_reads(read, tmp_path):
     rows = {"a": range(10), "b": range(10, 4_010), "c": range(4_010, 4_080)}
     for name, numbers in rows.items():
@@ -375,6 +381,7 @@ def test_epoch_milliseconds_are_whole_numbers_and_none_is_rounded(read, tmp_path
     assert feature.distinct.estimate() == 3
 
 
+@on_a_jvm("the session of the run tells names by case from then on")
 def test_parquet_columns_that_differ_by_case_only_need_a_case_sensitive_session(spark, read, tmp_path):
     pd.DataFrame({"age": [1], "Age": [0.5]}).to_parquet(tmp_path / "data.parquet")
 
@@ -444,6 +451,7 @@ def test_a_table_of_the_catalog(spark):
         read_table(spark, TableFormat("nobody"))
 
 
+@on_a_jvm("looks into the JVM")
 def test_a_table_of_files_is_in_their_order_and_a_view_in_one_partition_as_the_service_reads(spark, tmp_path):
     for name, numbers in {"a": range(10), "b": range(10, 4_010), "c": range(4_010, 4_080)}.items():
         pd.DataFrame({"row": list(numbers)}).to_parquet(tmp_path / f"{name}.parquet")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+from tests.spark_lines import on_a_jvm
 
 from model_monitor.engine.text_lines import text_lines
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
@@ -30,6 +31,7 @@ def test_every_line_has_the_key_of_its_own_file_whatever_the_file_is_called(spar
         assert len(batch) == 6
 
 
+@on_a_jvm("looks into the JVM")
 @pytest.mark.usefixtures("sorts_that_spill")
 def test_lines_stay_in_order_when_their_sort_does_not_fit_into_memory(spark, tmp_path):
     lines = [f"line {number}" for number in range(5_000)]
@@ -41,6 +43,7 @@ def test_lines_stay_in_order_when_their_sort_does_not_fit_into_memory(spark, tmp
     assert found == lines + ["last"] * 10
 
 
+@on_a_jvm("looks into the plan")
 def test_places_that_nobody_wants_are_not_read(spark, tmp_path):
     lines = text_lines(spark, str(written(tmp_path)))
 

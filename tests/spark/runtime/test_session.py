@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.spark_lines import on_spark_3
+from tests.spark_lines import on_a_jvm, on_spark_3
 
 from model_monitor.engine.processor import VARIABLE
 from model_monitor.launch.deequ_jar import provide_jar
@@ -183,6 +183,7 @@ def otherwise(tmp_path_factory):
 
 
 # with a file to look at, such as a JAR, spark-submit opens the file system itself
+@on_a_jvm("starts a session with a JVM")
 @pytest.mark.parametrize("process", ["usual", "otherwise"])
 def test_an_edited_file_is_read_though_the_checksum_beside_it_is_of_what_was_there_before(process, request):
     folder, found = request.getfixturevalue(process)
@@ -191,11 +192,13 @@ def test_an_edited_file_is_read_though_the_checksum_beside_it_is_of_what_was_the
     assert list((folder / "written").glob(".*")) == []
 
 
+@on_a_jvm("starts a session with a JVM")
 @pytest.mark.parametrize(("process", "name"), [("usual", "model-monitor test"), ("otherwise", "mine")])
 def test_an_application_is_called_as_the_user_says_else_as_the_job(process, name, request):
     assert request.getfixturevalue(process)[1]["name"] == name
 
 
+@on_a_jvm("looks into the JVM")
 def test_many_files_are_opened_without_the_settings_of_yarn(usual):
     _, found = usual
 
@@ -215,11 +218,13 @@ def test_a_worker_does_not_load_setuptools_to_compare_versions(process, request)
     assert not {"setuptools", "pkg_resources"} & loaded
 
 
+@on_a_jvm("starts a session with a JVM")
 @pytest.mark.parametrize(("process", "wanted"), [("usual", "AVX512F"), ("otherwise", "AVX2")])
 def test_workers_are_told_what_the_processor_is_slow_at_unless_the_user_told_them(process, wanted, request):
     assert request.getfixturevalue(process)[1]["after"]["features"] == wanted
 
 
+@on_a_jvm("the workers are the server's")
 def test_on_one_machine_workers_begin_with_their_libraries_loaded_and_keep_memory(usual):
     _, found = usual
 
@@ -228,6 +233,7 @@ def test_on_one_machine_workers_begin_with_their_libraries_loaded_and_keep_memor
     assert found["after"]["trim"] == str(64 * 2**20)
 
 
+@on_a_jvm("the workers are the server's")
 def test_the_users_own_daemon_and_memory_stay(otherwise):
     _, found = otherwise
 
@@ -236,6 +242,7 @@ def test_the_users_own_daemon_and_memory_stay(otherwise):
     assert found["after"]["trim"] == "1000"
 
 
+@on_a_jvm("looks into the JVM")
 def test_a_job_reads_the_same_whatever_the_user_has_set(otherwise):
     """Of each of these settings the results depend on, or a run's time and memory; the user's are all the other way."""
     _, found = otherwise

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from model_monitor.engine.spark import collected
 from model_monitor.states.hashing import xxhash64_of
 from model_monitor.states.text_hashing import xxhash64_of_texts
 
@@ -29,7 +30,7 @@ def hashed_by_spark(spark):
 
     def hashed(expression: str, rows: int = 10_000) -> tuple[pa.Array, np.ndarray]:
         frame = spark.range(0, rows, 1, 1).selectExpr(f"{expression} as value")
-        table = pa.Table.from_batches(frame.selectExpr("value", "xxhash64(value) as hash")._collect_as_arrow())
+        table = pa.Table.from_batches(collected(frame.selectExpr("value", "xxhash64(value) as hash")))
         values, hashes = table.column("value").combine_chunks(), table.column("hash").combine_chunks()
         return values, hashes.filter(values.is_valid()).to_numpy().view(np.uint64)
 

@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from tests.spark_lines import on_a_jvm
 
 from model_monitor.errors import BadInput, OutputFailed, OutputHeld
 from model_monitor.storage import HadoopStorage, LocalStorage, holding, storage_of
+
+pytestmark = on_a_jvm("Hadoop's file systems are in the server's JVM")
 
 
 @pytest.fixture

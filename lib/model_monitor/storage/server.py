@@ -1,0 +1,75 @@
+"""Files that a Spark Connect server opens and this machine doesn't: they are listed and read by it. Driver only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from model_monitor.errors import BadInput, OutputFailed
+from model_monitor.storage.files import StoredFile
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def is_connect(thing: object) -> bool:
+    """Whether this is a session, or a frame, of Spark Connect. Loads nothing."""
+    return type(thing).__module__.startswith("pyspark.sql.connect.")
+
+
+class ServerStorage:
+    """What the server's file systems hold (`files.Storage`), to be read only."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+
+    def resolved(self, path: str) -> str:
+        return path
+
+    def exists(self, path: str) -> bool:
+        try:
+            return bool(self.list_files(path))
+        except BadInput:
+            return False
+
+    def list_files(self, path: str) -> list[StoredFile]:
+        rows = self._rows(path, "path", "length", "unix_millis(modificationTime)")
+        return sorted(StoredFile(*row) for row in rows)
+
+    def list_folders(self, path: str) -> list[str]:
+        below = path.rstrip("/") + "/"
+        rest = [file.path.partition(below)[2] for file in self.list_files(path)]
+        return sorted({name.partition("/")[0] for name in rest if "/" in name})
+
+    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+        below = folder.rstrip("/") + "/"
+        names = ((file, file.path.partition(below)[2]) for file in self.list_files(folder))
+        return [file for file, name in names if name.startswith(start) and "/" not in name]
+
+    def list_hidden(self, folder: str) -> list[StoredFile]:
+        return []
+
+    def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
+        length = "" if at_most is None else f", {at_most}"
+        return b"".join(bytes(content) for (content,) in self._rows(path, f"substring(content, {start + 1}{length})"))
+
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        self._refuse(path)
+
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        self._refuse(target)
+
+    def delete(self, path: str) -> None:
+        self._refuse(path)
+
+    def _rows(self, path: str, *expressions: str) -> list[Any]:
+        reader = self._spark.read.format("binaryFile").option("recursiveFileLookup", "true")
+        try:
+            return list(reader.load(path).selectExpr(*expressions).collect())
+        except Exception as fault:
+            raise BadInput(f"{path}: the Spark Connect server can't read it ({type(fault).__name__})") from fault
+
+    def _refuse(self, path: str) -> NoReturn:
+        raise OutputFailed(
+            f"{path}: a session of Spark Connect writes to local paths only; choose one, and copy the files from there"
+        )

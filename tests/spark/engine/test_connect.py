@@ -1,0 +1,76 @@
+"""Spark Connect (docs/decisions/0051-spark-connect.md): `REMOTE=1 make test SPARK=4.0 ARGS=tests/spark` runs on a server."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from tests.spark_lines import IS_REMOTE
+
+from model_monitor.errors import BadInput, OutputFailed
+from model_monitor.storage.local import LocalStorage
+
+pytestmark = pytest.mark.skipif(not IS_REMOTE, reason="the tests' session is no Spark Connect: REMOTE=1 makes it one")
+
+ROWS = "age,plan\n" + "".join(f"{age},{'basic' if age % 3 else 'plus'}\n" for age in range(20, 60))
+
+
+@pytest.fixture
+def rows(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text(ROWS)
+    return path
+
+
+@pytest.fixture
+def address(spark):
+    """Of the server that the tests' session talks to; its token is in the environment."""
+    return f"sc://{spark.client._builder.endpoint}"
+
+
+def contents(folder):
+    """Every file of an output."""
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_job_on_a_server_writes_the_bytes_of_one_without_a_jvm(job_processes, address, rows, tmp_path):
+    there, here = tmp_path / "there", tmp_path / "here"
+    flags = ["--dataset-source", rows, "--dataset-format", "csv"]
+    assert job_processes("baseline", *flags, "--output-path", there, "--remote", address).status == 0
+    assert job_processes("baseline", *flags, "--output-path", here, "--engine", "local").status == 0
+    assert contents(there) == contents(here)
+
+
+def test_the_server_lists_and_reads_files_as_this_machine_does(spark, rows, tmp_path):
+    from model_monitor.storage.server import ServerStorage
+
+    (tmp_path / "2026" / "01").mkdir(parents=True)
+    (tmp_path / "2026" / "01" / "late.csv").write_text("a\n1\n")
+    (tmp_path / "_hidden.csv").write_text("no")
+    server, local = ServerStorage(spark), LocalStorage()
+    listed = [(file.path.removeprefix("file:"), file.size_bytes) for file in server.list_files(str(tmp_path))]
+    assert listed == [(file.path, file.size_bytes) for file in local.list_files(str(tmp_path))]
+    assert server.list_folders(str(tmp_path)) == ["2026"]
+    assert server.read(str(rows), at_most=8) == b"age,plan"
+    assert server.read(str(rows), start=4, at_most=4) == b"plan"
+    assert not server.exists(str(tmp_path / "absent"))
+    with pytest.raises(BadInput, match="absent"):
+        server.list_files(str(tmp_path / "absent"))
+    with pytest.raises(OutputFailed, match="local paths only"):
+        server.write(str(tmp_path / "new"), b"")
+
+
+def test_where_no_server_answers_the_job_says_so(job_processes, rows, tmp_path):
+    flags = ["--dataset-source", rows, "--dataset-format", "csv", "--output-path", tmp_path / "out"]
+    ended = job_processes("baseline", *flags, "--remote", "sc://localhost:1")
+    assert ended.status == 255
+    assert "--remote is 'sc://localhost:1', where no server answers" in ended.said
+    assert not (tmp_path / "out" / "statistics.json").exists()
+
+
+def test_the_token_of_an_address_is_in_no_log(job_processes, address, rows, tmp_path):
+    flags = ["--dataset-source", rows, "--dataset-format", "csv", "--output-path", tmp_path / "out"]
+    token = os.environ["SPARK_CONNECT_AUTHENTICATE_TOKEN"]
+    ended = job_processes("baseline", *flags, "--remote", f"{address}/;token={token}")
+    assert ended.status == 0
+    assert token not in ended.said
