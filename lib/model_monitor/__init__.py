@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from model_monitor.explainability.measures import AttributionMeasures
     from model_monitor.explainability.monitor import ExplainabilityMonitor
     from model_monitor.history.baselines import read_baseline
+    from model_monitor.history.decisions import accept
     from model_monitor.model_quality.monitor import ModelQualityMonitor
     from model_monitor.model_quality.tolerance import Tolerance
     from model_monitor.reading.data import read_data
@@ -82,6 +83,7 @@ else:
         "model_monitor.explainability.measures": ["AttributionMeasures"],
         "model_monitor.explainability.monitor": ["ExplainabilityMonitor"],
         "model_monitor.history.baselines": ["read_baseline"],
+        "model_monitor.history.decisions": ["accept"],
         "model_monitor.reports.command": ["report"],
         "model_monitor.runs.merging": ["merge_runs", "read_state"],
         "model_monitor.model_quality.monitor": ["ModelQualityMonitor"],
@@ -131,6 +133,7 @@ __all__ = [
     "Findings",
     "read_baseline",
     "merge_runs",
+    "accept",
     "report",
     "read_state",
     "decode_state",

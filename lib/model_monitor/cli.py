@@ -183,12 +183,10 @@ def promote(given: argparse.Namespace) -> int:
 
 def accept(given: argparse.Namespace) -> int:
     """Say that the alarms of a run were fine: its window counts as healthy, and the same alarm stays silent."""
-    from datetime import datetime, timezone
-
     from model_monitor.history.decisions import accept
 
-    now, spark = datetime.now(timezone.utc), _session_for([given.accepted_run])
-    done = accept(given.accepted_run, given.features, now=now, by=given.by, why=given.why, spark=spark)
+    spark = _session_for([given.accepted_run])
+    done = accept(given.accepted_run, given.features, by=given.by, why=given.why, spark=spark)
     sys.stdout.write(f"{given.accepted_run}: accepted {len(done.alarms)} of the violations of run {done.run_id}\n")
     return 0
 

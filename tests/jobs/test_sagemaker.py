@@ -14,6 +14,7 @@ from botocore.validate import ParamValidator
 from model_monitor.demo.data_set import write_data_set
 from model_monitor.demo.traffic import FAULT, Traffic
 from model_monitor.errors import BadInput
+from model_monitor.history.decisions import read_decisions
 from model_monitor.sagemaker import (
     CronExpressionGenerator,
     DatasetFormat,
@@ -192,3 +193,12 @@ def test_a_model_quality_schedule_merges_the_labels_and_holds_the_metrics_agains
     merged = list((folder / "s3/bucket/reports/merge/churn").rglob("*.jsonl"))
     assert merged
     assert "binary_classification_metrics" in monitor.latest_monitoring_statistics().body_dict
+
+
+def test_alarms_of_an_execution_are_accepted(monitored):
+    _, [execution] = monitored
+
+    decision = execution.accept(["monthly_charge_eur"], by="anna")
+
+    assert {alarm.feature for alarm in decision.alarms} == {"monthly_charge_eur"}
+    assert [each.by for each in read_decisions(execution.output.destination)] == ["anna"]

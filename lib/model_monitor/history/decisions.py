@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from model_monitor.documents.check_results import CheckResults, CheckStatus
@@ -25,12 +26,12 @@ FOLDER, CHECKS = "_decisions", "checks.json"
 
 
 def accept(
-    run_path: str,
+    run: str | os.PathLike[str],
     features: Sequence[str] = (),
     *,
-    now: datetime,
     by: str | None = None,
     why: str | None = None,
+    now: datetime | None = None,
     spark: SparkSession | None = None,
 ) -> Decision:
     """Say that the alarms of a run are fine: all of them, or those of some features or metrics.
@@ -38,13 +39,47 @@ def accept(
     The window joins the history that later ones are held against, and what was violated is no violation again as long as it
     goes the same way and is no larger.
 
-    run_path: the output path of a monitoring run. by, why: who says so, and the reason.
-    Raises BadInput if no monitoring run was published there, BadConfiguration if it has no such alarm.
+    Parameters
+    ----------
+    run : path
+        The output path of a monitoring run.
+    features : sequence of str, optional
+        Features or metrics whose alarms are meant; by default all.
+    by, why : str, optional
+        Who says so, and the reason.
+    now : datetime, optional
+        When, with its time zone; by default now.
+    spark : pyspark.sql.SparkSession, optional
+        What opens the path; without one it has to be local.
+
+    Returns
+    -------
+    Decision
+        What was decided; its member ``alarms`` has the violations.
+
+    Raises
+    ------
+    BadInput
+        If no monitoring run was published there.
+    BadConfiguration
+        If it has no such violation.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, accept, run_baseline, run_monitoring
+    >>> orders = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20})
+    >>> baseline = run_baseline(orders, DataQualityMonitor())
+    >>> findings = run_monitoring(orders.replace("FR", "ES"), DataQualityMonitor(), baseline)
+    >>> _ = findings.write("reports/2026/03/04/20")
+    >>> [alarm.feature for alarm in accept("reports/2026/03/04/20", by="anna", why="a new market").alarms]
+    ['country']
     """
-    run = current_run(run_path, spark)
-    if run is None or CHECKS not in run.digests:
+    run_path, now = os.fspath(run), now or datetime.now(timezone.utc)
+    published = current_run(run_path, spark)
+    if published is None or CHECKS not in published.digests:
         raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
-    where = join(run.folder, CHECKS)
+    where = join(published.folder, CHECKS)
     found = CheckResults.from_json(storage_of(where, spark).read(where), where).checks
     violated = [result for result in found if result.status is CheckStatus.VIOLATED]
     names = {result.metric or result.feature or "" for result in violated} | {
@@ -52,15 +87,23 @@ def accept(
     }
     if not violated or set(features) - names:
         wrong = sorted(set(features) - names)
-        raise BadConfiguration(f"{run_path}: run {run.run_id} has no violation{f' of {wrong[0]!r}' if wrong else ''}")
+        raise BadConfiguration(
+            f"{run_path}: run {published.run_id} has no violation{f' of {wrong[0]!r}' if wrong else ''}"
+        )
     alarms = tuple(each for each in violated if not features or {each.metric, each.feature} & set(features))
     with holding_alerts(run_path, spark):
         history = read_history(run_path, spark)
-        window = next((entry.window for entry in history.entries() if entry.run_id == run.run_id), None)
+        window = next((entry.window for entry in history.entries() if entry.run_id == published.run_id), None)
         decision = Decision(
-            run_id=run.run_id, window=window, features=tuple(features), time=moment(now), by=by, why=why, alarms=alarms
+            run_id=published.run_id,
+            window=window,
+            features=tuple(features),
+            time=moment(now),
+            by=by,
+            why=why,
+            alarms=alarms,
         )
-        path = join(_folder_of(run_path), f"{now:%Y%m%dT%H%M%SZ}-{run.run_id}.json")
+        path = join(_folder_of(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
         storage_of(path, spark).write(path, decision.to_json().encode())
         if window is not None:
             write_history(history.accepted(window, features), spark)

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from model_monitor.documents.decisions import Decision
+from model_monitor.history.decisions import accept
 from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
 from model_monitor.sagemaker import local_jobs
 from model_monitor.sagemaker.inputs import ProcessingInput, ProcessingOutput
+from model_monitor.sagemaker.locations import located
 from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
 from model_monitor.storage import join
 
@@ -131,6 +134,13 @@ class MonitoringExecution(ProcessingJob):
     def constraint_violations(self, file_name: str = VIOLATIONS, kms_key: str | None = None) -> ConstraintViolations:
         """constraint_violations.json of the window. Raises BadInput if it is not there, as after a run that failed."""
         return ConstraintViolations.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
+
+    def accept(self, features: Sequence[str] = (), by: str | None = None, why: str | None = None) -> Decision:
+        """Say that its alarms are fine, or those of some features; not in the SDK. by, why: who says so, and the reason.
+
+        Raises BadInput if its results are not there, BadConfiguration if it has no such violation.
+        """
+        return accept(located(self.output.destination), features, by=by, why=why)
 
 
 def _inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:

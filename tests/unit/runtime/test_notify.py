@@ -86,14 +86,14 @@ def test_the_log_names_what_was_violated(telling, caplog):
 
 
 def test_an_alarm_that_goes_on_is_known_since_its_first_window(telling):
-    for hour, violations in ((9, 0), (10, 1), (11, 2)):
+    for hour, violations in ((10, 0), (11, 1), (12, 2)):
         found = findings(violations)
         since = violated_since(config(telling.folder, hour=hour), None)
         found.results = in_alarms(found.results, since)
         telling(found, hour=hour)
 
-    later, earlier = (violated_since(config(telling.folder, hour=hour), None) for hour in (12, 10))
-    assert later == {"feature 0": "2026-01-31T11:00:00Z", "feature 1": "2026-01-31T12:00:00Z"}
+    later, earlier = (violated_since(config(telling.folder, hour=hour), None) for hour in (13, 11))
+    assert later == {"feature 0": "2026-01-31T12:00:00Z", "feature 1": "2026-01-31T13:00:00Z"}
     assert earlier == {}
 
 
