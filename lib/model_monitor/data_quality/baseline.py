@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
-from model_monitor.data_quality.variation import BASELINE, PREVIOUS, Past, Variation, of_windows, together
+from model_monitor.data_quality.messages import NUMBER_OF_ROWS
+from model_monitor.data_quality.variation import BASELINE, PREVIOUS, WINDOW, Past, Variation, of_windows, together
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import Statistics
 from model_monitor.states import Profile
+from model_monitor.verdicts.volume import Volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class QualityBaseline:
 
     suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
     profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
-    history: how earlier windows varied beside each reference.
+    history: how earlier windows varied beside each reference. volume: how many rows they had.
     """
 
     constraints: Constraints
@@ -27,6 +30,7 @@ class QualityBaseline:
     profile: Profile | None = None
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
+    volume: Volume | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,11 +60,19 @@ class QualityBaseline:
         distributions = {name: from_profile(profile) for name, profile in references.items()}
         return replace(self, references=distributions, history=history)
 
-    def raw_statistics(self, profile: Profile) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
-        """What a window leaves to later ones: reference, feature, and its raw statistics beside that."""
+    def with_volume(self, time: datetime, earlier: tuple[tuple[datetime, float], ...]) -> QualityBaseline:
+        """The same with the rows of earlier windows. time: when the window ends. earlier: when those did, and their rows."""
+        return replace(self, volume=Volume(time, earlier))
+
+    def raw_statistics(
+        self, profile: Profile, violated: Collection[str] | None = None
+    ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
+        """What a window leaves to later ones: reference, feature, and its raw statistics beside that; at last its rows."""
         now = from_profile(profile)
         sides = {BASELINE: self.distributions, **self.references}
-        return tuple((name, feature, raw) for name, side in sides.items() for feature, raw in of_windows(side, now))
+        beside = ((name, feature, raw) for name, side in sides.items() for feature, raw in of_windows(side, now))
+        told = {} if violated is None else {"alarmed": NUMBER_OF_ROWS in violated}
+        return (*beside, (WINDOW, NUMBER_OF_ROWS, {"rows": float(profile.item_count), **told}))
 
     def with_parts(self, variation: Variation | None) -> QualityBaseline:
         """The same with how its parts vary."""

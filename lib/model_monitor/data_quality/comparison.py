@@ -18,6 +18,7 @@ from model_monitor.documents.statistics import InferredType
 from model_monitor.drift import Ties
 from model_monitor.states import FeatureProfile, Profile
 from model_monitor.verdicts.variation import FEWEST_WINDOWS, Raw
+from model_monitor.verdicts.volume import Volume
 
 COLUMNS = ("name", "exact")
 """How the columns of data and baseline are held against each other, if both have names."""
@@ -113,7 +114,8 @@ class Comparison:
     `current`. are_told: whether it is known which column is which; if not, and there is another number of them, no feature is
     judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
     type holds what fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows.
-    before: the baseline's states, for the guard. references, history: as in `FeatureComparison`, of all features.
+    before: the baseline's states, for the guard. references, history: as in `FeatureComparison`, of all features. volume: rows of
+    earlier windows; None if nobody knows.
     """
 
     constraints: Constraints
@@ -127,6 +129,7 @@ class Comparison:
     before: Profile | None = None
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
+    volume: Volume | None = None
 
     @property
     def num_current_columns(self) -> int:

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from model_monitor.data_quality import checks
+from model_monitor.data_quality import checks, messages
 from model_monitor.data_quality.calibration import Calibration, column_of, with_adjusted
 from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, guard
 from model_monitor.data_quality.checks.baseline_drift import against
 from model_monitor.data_quality.comparators import compared
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
-from model_monitor.data_quality.room import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS
+from model_monitor.data_quality.room import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
 from model_monitor.documents.constraints import MonitoringSettings, Rows
 from model_monitor.documents.violations import Violation, Violations
 from model_monitor.registry import import_all
 from model_monitor.runs.judging import Finding, violated
 from model_monitor.verdicts.multiplicity import shared
+from model_monitor.verdicts.volume import chance_of_rows, usual
 
 import_all(checks)
 import_all(guard)
@@ -31,7 +32,7 @@ LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold"
 
 SWITCHED_OFF = "evaluate_constraints is Disabled"
 
-DRIFT_CHECK = "baseline_drift_check"
+DRIFT_CHECK, ROW_COUNT = "baseline_drift_check", "row_count_check"
 SAID = "{check} is violated, and this is the same change"
 DRIFT_SAYS_IT = SAID.format(check=DRIFT_CHECK)
 SAME_CHANGE = {
@@ -51,7 +52,11 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     features = list(comparison.features())
     calibration = _calibration_of(comparison, features)
     judged = (replace(feature, calibration=calibration) for feature in features)
-    return (*_of_data_set(comparison), *(result for feature in judged for result in _of(feature)))
+    return (
+        *_of_data_set(comparison),
+        *_of_volume(comparison, calibration),
+        *(result for feature in judged for result in _of(feature)),
+    )
 
 
 def violations_of(results: Iterable[CheckResult]) -> Violations:
@@ -101,6 +106,7 @@ def ledger_of(comparison: Comparison, features: Sequence[FeatureComparison] | No
     for family, limits in LIMITS.items():
         tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
+    tests[VOLUME] = int(comparison.volume is not None and comparison.volume.alike is not None)
     running = {family: count for family, count in tests.items() if count}
     levels = shared(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
@@ -113,6 +119,19 @@ def _of_data_set(comparison: Comparison) -> Iterator[CheckResult]:
     for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
         for called, found in check(comparison):
             yield _if_switched_on(found, comparison.constraints.monitoring).result(check.name, feature=called)
+
+
+def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:
+    alike = comparison.volume.alike if comparison.volume is not None else None
+    if alike is None or calibration is None:
+        return
+    rows, expected = float(comparison.current.item_count), usual(alike)
+    p, (level, _) = min(chance_of_rows(rows, alike), 1.0), calibration.share_of(VOLUME)
+    found = Finding(CheckStatus.PASSED, expected, rows, n=len(alike), formula="rows beside those of n windows", p=p)
+    if p <= level:
+        found = replace(found, status=CheckStatus.VIOLATED, description=messages.unusual(rows, expected))
+    settings = comparison.constraints.monitoring
+    yield _if_switched_on(found, settings).result(ROW_COUNT, feature=messages.NUMBER_OF_ROWS)
 
 
 def _of(feature: FeatureComparison) -> Iterator[CheckResult]:

@@ -29,7 +29,9 @@ SIDES = {"training": "serving and training", "previous": "previous and current"}
 """What TFDV calls both sides, by the one that is compared with. Source: D3.6."""
 NEGATIVE = "Non-negative requirement is not met. Observed minimum: {minimum}"  # ours: the service has no such check
 CHANGED = "{what} is not the baseline's. Observed: {observed}, in the baseline: {expected}"  # ours, of the guard
+UNUSUAL = "Number of rows is unusual. Observed: {observed}, usual: {usual}"  # ours, of the volume
 
+NUMBER_OF_ROWS = "Number of rows"
 MISSING_COLUMNS = "Missing columns"
 EXTRA_COLUMNS = "Extra columns"
 """What violations of the whole data set have for a `feature_name`."""
@@ -90,3 +92,8 @@ def negative(minimum: float) -> str:
 def changed(what: str, observed: float, expected: float) -> str:
     """A guard saw another share, or another mean, than the baseline's."""
     return CHANGED.format(what=what.capitalize(), observed=java_double(observed), expected=java_double(expected))
+
+
+def unusual(observed: float, usual: float) -> str:
+    """A window has many more rows, or fewer, than is usual."""
+    return UNUSUAL.format(observed=java_double(observed), usual=java_double(usual))

@@ -170,6 +170,7 @@ class DataQualityMonitor:
             before=known.profile,
             references=known.references,
             history=known.history,
+            volume=known.volume,
         )
 
     def told(

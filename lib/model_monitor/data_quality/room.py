@@ -25,6 +25,7 @@ from model_monitor.verdicts.multiplicity import shared
 from model_monitor.verdicts.tails import fewest_beyond_chance
 
 DRIFT, PREDICTIONS, COMPLETENESS, CONTENTS = "drift", "prediction drift", "completeness", "contents"
+VOLUME = "volume"
 
 
 def families_of(features: Iterable[FeatureConstraints]) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ from model_monitor.verdicts.variation import (
 )
 
 BASELINE = "baseline"
+WINDOW = "window"
+"""The reference of what a window leaves of itself alone."""
 PREVIOUS = "previous:8"
 """Beside the baseline what drift is judged against, if nobody chose. Source: D4.2."""
 

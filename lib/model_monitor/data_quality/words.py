@@ -24,6 +24,7 @@ DRIFT, DOMAIN, HIDDEN = "baseline_drift_check", "categorical_values_check", "(hi
 _PLAIN = {
     "missing_column_check": "{name} is not in the data any more",
     "extra_column_check": "{name} is in the data, and was not in the baseline",
+    "row_count_check": "there are {observed:,.0f} rows, about {threshold:,.0f} are usual at that time",
     "non_negative_check": "{name} has negative numbers, it had none",
 }
 
@@ -64,7 +65,9 @@ def _said(
 ) -> Said:
     name = result.feature or ""
     if result.check in _PLAIN:
-        return _PLAIN[result.check].format(name=name), ()
+        return _PLAIN[result.check].format(
+            name=name, observed=result.observed or 0, threshold=result.threshold or 0
+        ), ()
     if current is None or before is None or result.observed is None:
         return plain_words(result), ()
     now = from_feature_profile(current)

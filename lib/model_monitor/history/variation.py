@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.data_quality.variation import Past
+from model_monitor.data_quality.variation import WINDOW, Past
 from model_monitor.errors import BadState
 from model_monitor.history.alerts import path_of
 from model_monitor.history.archive import PROFILE, from_parquet
@@ -84,8 +84,16 @@ class History:
             kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
         return by_feature(self.table.filter(kept))
 
+    def rows(self) -> tuple[tuple[datetime, float], ...]:
+        """When each window ended and how many rows it had, but for those of which that was an alarm."""
+        kept = pc.and_(pc.equal(self.table["reference"], WINDOW), pc.invert(self.table["alarmed"]))
+        table = self.table.filter(kept)
+        return tuple(zip(map(_moment, table["time"].to_pylist()), table["rows"].to_pylist(), strict=True))
+
     def with_window(self, entry: Entry, found: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:
-        """The history with a window, in the place of what it said of that. found: reference, feature, its raw statistics."""
+        """The history with a window, in the place of what it said of that. found: reference, feature, its raw statistics, and
+        whether it was an alarm if not as the window.
+        """
         whole = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
         rows = [{**whole, "reference": reference, "feature": name, **raw} for reference, name, raw in found]
         others = self.table.filter(pc.not_equal(self.table["window"], entry.window))
@@ -180,8 +188,12 @@ def _named(reference: str, entries: list[Entry], time: str) -> list[Entry]:
     count = int(number or 1)
     if kind == "previous":
         return entries[: -count - 1 : -1] if len(entries) >= count else []
-    by_time = {datetime.fromisoformat(entry.time): entry for entry in entries}
-    times = [*sorted(by_time), datetime.fromisoformat(time)]
+    by_time = {_moment(entry.time): entry for entry in entries}
+    times = [*sorted(by_time), _moment(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
     wanted = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
     return [by_time[each] for each in dict.fromkeys(wanted) if each in by_time]
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 knows no Z

@@ -72,7 +72,7 @@ def with_history(
     references = history.profiles(known.wanted_references, time, spark)
     past = {name: history.past(name) for name in references}
     past[BASELINE] = history.past(BASELINE, baseline_id(reference_to_baseline(spark, config, monitor)))
-    return known.with_history(references, past)
+    return known.with_history(references, past).with_volume(told[1], history.rows())
 
 
 def decisions_for(config: JobConfig, spark: SparkSession | None) -> list[Decision]:

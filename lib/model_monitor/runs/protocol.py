@@ -160,8 +160,12 @@ class Varying(Protocol):
 class Remembering(Protocol):
     """A baseline of a monitor that learns from earlier windows."""
 
-    def raw_statistics(self, state: Any, /) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
-        """What a window leaves to later ones: reference, feature, and its raw statistics beside that."""
+    def raw_statistics(
+        self, state: Any, violated: Collection[str] | None = None, /
+    ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
+        """What a window leaves to later ones: reference, feature, and its raw statistics beside that. violated: features with a
+        violation, if it is known.
+        """
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.baseline_reference import BaselineReference
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.run_description import moment
 from model_monitor.history.alerts import holding_alerts
 from model_monitor.history.variation import Entry, read_history, write_history
@@ -34,7 +35,8 @@ def remember(
     told, known = window_told(config), findings.known
     if told is None or not isinstance(known, Remembering) or config.replays_service:
         return
-    found = known.raw_statistics(findings.current.state)
+    violated = {each.feature or "" for each in findings.results if each.status is CheckStatus.VIOLATED}
+    found = known.raw_statistics(findings.current.state, violated)
     try:
         with holding_alerts(config.output_path, spark, config.lease_wait):
             history = read_history(config.output_path, spark)

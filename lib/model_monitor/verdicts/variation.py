@@ -92,7 +92,7 @@ def allowed_for(component: Component, now: Mapping[str, float], past: Raw) -> Co
     else:
         tests = now["cells"] if name == "cell" and now["cells"] > 2 else 1
         factor = phi(name, now, past)
-        p = tests * _student_above(now[name] / math.sqrt(factor), len(past[name]) - 1) * 2 if factor > 1 else 0.0
+        p = tests * student_above(now[name] / math.sqrt(factor), len(past[name]) - 1) * 2 if factor > 1 else 0.0
     return replace(component, p=min(1.0, max(component.p, p)))
 
 
@@ -220,7 +220,7 @@ def _largest_squared(cells: Values) -> Values:
     return found
 
 
-def _student_above(value: float, freedom: int) -> float:
+def student_above(value: float, freedom: int) -> float:
     from scipy.special import stdtr
 
     return float(stdtr(freedom, -value))

@@ -1,0 +1,68 @@
+"""row_count_check: a family of its own, judged where enough earlier windows are known."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.history.variation import Entry, new_history
+
+from .comparisons import number_feature, profile_of
+
+MONITOR = DataQualityMonitor()
+NOW = datetime(2026, 3, 20, tzinfo=timezone.utc)
+CHECK = "row_count_check"
+
+
+def table(rows):
+    return profile_of(number_feature("x", list(np.random.default_rng(7).standard_normal(rows))))
+
+
+BASELINE = table(1_000)
+
+
+def known(windows):
+    found = MONITOR.known(MONITOR.constraints(BASELINE), None, BASELINE, MONITOR.constraints(BASELINE))
+    rows = np.random.default_rng(8).poisson(1_000, windows)
+    earlier = tuple((NOW - timedelta(days=day + 1), float(count)) for day, count in enumerate(rows))
+    return found.with_volume(NOW, earlier)
+
+
+def check(rows, windows=16, monitor=MONITOR):
+    current, before = table(rows), known(windows)
+    found = monitor.told(monitor.check(current, monitor.metrics(current), before), current, before)
+    return {result.check: result for result in found}, monitor.budget(current, before)
+
+
+def test_half_the_usual_rows_are_one_violation_in_words():
+    found, budget = check(500)
+    [violation] = MONITOR.violations(tuple(found.values())).violations
+
+    assert (violation.feature_name, violation.constraint_check_type) == ("Number of rows", CHECK)
+    assert violation.description.startswith("Number of rows is unusual. Observed: 500.0, usual: ")
+    assert found[CHECK].words == f"there are 500 rows, about {found[CHECK].threshold:,.0f} are usual at that time"
+    assert found[CHECK].threshold == pytest.approx(1_000, rel=0.02)
+    assert sum(family.level for family in budget.families) == pytest.approx(1 / 720)
+    assert [family.tests for family in budget.families if family.family == "volume"] == [1]
+
+
+def test_as_many_rows_as_usual_pass_and_too_few_windows_say_nothing():
+    assert check(1_000)[0][CHECK].status is CheckStatus.PASSED
+    assert CHECK not in check(500, windows=7)[0]
+    assert CHECK not in check(500, monitor=DataQualityMonitor(as_service=True))[0]
+
+
+def test_a_window_of_unusual_rows_is_usual_for_later_ones_once_it_was_accepted():
+    history = new_history("somewhere")
+    for day, alarmed in ((1, False), (2, True)):
+        time = f"2026-03-0{day}T00:00:00Z"
+        found = known(0).raw_statistics(table(100 * day), ["Number of rows"] if alarmed else ["x"])
+        history = history.with_window(Entry(time, time, f"{day}", "x/_runs/1", "b", True), found)
+
+    assert [rows for _, rows in history.rows()] == [100]
+    assert [rows for _, rows in history.accepted("2026-03-02T00:00:00Z", ["Number of rows"]).rows()] == [100, 200]
+    assert history.rows()[0][0] == datetime(2026, 3, 1, tzinfo=timezone.utc)
