@@ -32,14 +32,12 @@ class Alarm:
     def sentence(self, *, with_values: bool = True) -> str:
         """What was, what is, since when, without a full stop. with_values: whether values of records are named, too."""
         first, *others = self.results
-        said = first.words or plain_words(first)
-        if with_values and first.values:
-            said += f" ({', '.join(map(repr, first.values))})"
+        said = (first.words or plain_words(first)) + (_values(first) if with_values else "")
         alike = [name for name in dict.fromkeys(map(cause, others)) if name != cause(first)]
-        also = dict.fromkeys(each.metric or check_in_words(each) for each in others)
+        also = {each.metric or check_in_words(each): _values(each) if with_values else "" for each in others}
         also.pop(first.metric or check_in_words(first), None)
         said += f"; the same of {_some(alike)}" if alike else ""
-        said += f"; also {_some([*also])}" if also else ""
+        said += f"; also {_some([name + values for name, values in also.items()])}" if also else ""
         return said + (f"; since {self.since}" if self.since else "")
 
 
@@ -128,6 +126,10 @@ def _first_said_first(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
     """What several features have in common, else the largest."""
     common = len({*map(cause, alarm)}) > 1
     return tuple(sorted(alarm, key=lambda each: (common and each.check != COMPLETENESS, -excess(each))))
+
+
+def _values(result: CheckResult) -> str:
+    return f" ({', '.join(map(repr, result.values))})" if result.values else ""
 
 
 def _some(names: list[str]) -> str:

@@ -82,6 +82,11 @@ def test_values_are_named_but_where_they_may_not_be():
     assert alarm.sentence() == "a: 8 % are new ('ES', 'x\\ny')"
     assert alarm.sentence(with_values=False) == "a: 8 % are new"
 
+    gone = violated("a", words="a drifted", values=("FR",))
+    [alarm] = alarms_of(in_alarms([gone, violated("a", "categorical_values_check", 0.9, 1.0, values=("ES",))], {}))
+    assert alarm.sentence() == "a drifted ('FR'); also categorical values ('ES')"
+    assert alarm.sentence(with_values=False) == "a drifted; also categorical values"
+
 
 def test_a_check_without_numbers_is_named():
     assert sentences(violated("c", "missing_column_check", None, None)) == ["c: missing column"]
