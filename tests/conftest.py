@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pytest
 from tests.jvms import SHORT_LIVED, class_archive_options
@@ -163,19 +162,20 @@ def file_size_limit() -> Callable[[int], AbstractContextManager[None]]:
 @pytest.fixture
 def jobs_of(spark: SparkSession) -> Callable[[], AbstractContextManager[list[int]]]:
     """`with jobs_of() as jobs: …` fills `jobs` with the ids of the Spark jobs that the body started."""
-    from tests.spark_lines import IS_REMOTE
+    from pyspark import SparkContext
 
-    if IS_REMOTE:
-        pytest.skip("Spark Connect does not tell a session's jobs")
+    context = SparkContext._active_spark_context  # that of the server, too, which this process started
+
+    def all_jobs() -> set[int]:
+        listed = context._jsc.sc().statusStore().jobsList(None)
+        return {listed.apply(place).jobId() for place in range(listed.size())}
 
     @contextmanager
     def counting() -> Iterator[list[int]]:
-        group, jobs = uuid4().hex, []
-        spark.sparkContext.setJobGroup(group, "counted by a test")
+        before, jobs = all_jobs(), []
         try:
             yield jobs
         finally:
-            jobs += spark.sparkContext.statusTracker().getJobIdsForGroup(group)
-            spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+            jobs += sorted(all_jobs() - before)
 
     return counting

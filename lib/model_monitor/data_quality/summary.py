@@ -33,7 +33,7 @@ def _row(feature: FeatureProfile, found: FeatureDistribution, bins: Bins | None)
         kind="number" if feature.is_numeric else "category",
         present=feature.num_present,
         missing=feature.num_missing,
-        distinct=None if feature.distinct is None else round(feature.distinct.estimate()),
+        distinct=None if feature.distinct is None else min(round(feature.distinct.estimate()), feature.num_present),
         mean=_finite(moments.average) if moments is not None and has_numbers else None,
         sd=_finite(moments.standard_deviation) if moments is not None and has_numbers else None,
         min=moments.minimum if moments is not None and has_numbers else None,

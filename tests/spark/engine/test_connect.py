@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
+from tests.running_jobs import ROOT, SECONDS, Finished
 from tests.spark_lines import IS_REMOTE
 
 from model_monitor.errors import BadInput, OutputFailed
@@ -28,16 +31,36 @@ def address(spark):
     return f"sc://{spark.client._builder.endpoint}"
 
 
+@pytest.fixture
+def job(tmp_path):
+    """`job("baseline", …)` runs it with the tests' own Python, whose PySpark is another than that of `.venv`."""
+
+    def run(name, *flags):
+        ended = subprocess.run(
+            [sys.executable, ROOT / "jobs" / f"{name}.py", *map(str, flags)],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return Finished(ended.returncode, ended.stdout)
+
+    return run
+
+
 def contents(folder):
     """Every file of an output."""
     return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_a_job_on_a_server_writes_the_bytes_of_one_without_a_jvm(job_processes, address, rows, tmp_path):
+def test_a_job_on_a_server_writes_the_bytes_of_one_without_a_jvm(job, address, rows, tmp_path):
     there, here = tmp_path / "there", tmp_path / "here"
     flags = ["--dataset-source", rows, "--dataset-format", "csv"]
-    assert job_processes("baseline", *flags, "--output-path", there, "--remote", address).status == 0
-    assert job_processes("baseline", *flags, "--output-path", here, "--engine", "local").status == 0
+    assert job("baseline", *flags, "--output-path", there, "--remote", address).status == 0
+    assert job("baseline", *flags, "--output-path", here, "--engine", "local").status == 0
     assert contents(there) == contents(here)
 
 
@@ -48,7 +71,7 @@ def test_the_server_lists_and_reads_files_as_this_machine_does(spark, rows, tmp_
     (tmp_path / "2026" / "01" / "late.csv").write_text("a\n1\n")
     (tmp_path / "_hidden.csv").write_text("no")
     server, local = ServerStorage(spark), LocalStorage()
-    listed = [(file.path.removeprefix("file:"), file.size_bytes) for file in server.list_files(str(tmp_path))]
+    listed = [(file.path, file.size_bytes) for file in server.list_files(str(tmp_path))]
     assert listed == [(file.path, file.size_bytes) for file in local.list_files(str(tmp_path))]
     assert server.list_folders(str(tmp_path)) == ["2026"]
     assert server.read(str(rows), at_most=8) == b"age,plan"
@@ -60,17 +83,17 @@ def test_the_server_lists_and_reads_files_as_this_machine_does(spark, rows, tmp_
         server.write(str(tmp_path / "new"), b"")
 
 
-def test_where_no_server_answers_the_job_says_so(job_processes, rows, tmp_path):
+def test_where_no_server_answers_the_job_says_so(job, rows, tmp_path):
     flags = ["--dataset-source", rows, "--dataset-format", "csv", "--output-path", tmp_path / "out"]
-    ended = job_processes("baseline", *flags, "--remote", "sc://localhost:1")
+    ended = job("baseline", *flags, "--remote", "sc://localhost:1")
     assert ended.status == 255
     assert "--remote is 'sc://localhost:1', where no server answers" in ended.said
     assert not (tmp_path / "out" / "statistics.json").exists()
 
 
-def test_the_token_of_an_address_is_in_no_log(job_processes, address, rows, tmp_path):
+def test_the_token_of_an_address_is_in_no_log(job, address, rows, tmp_path):
     flags = ["--dataset-source", rows, "--dataset-format", "csv", "--output-path", tmp_path / "out"]
     token = os.environ["SPARK_CONNECT_AUTHENTICATE_TOKEN"]
-    ended = job_processes("baseline", *flags, "--remote", f"{address}/;token={token}")
+    ended = job("baseline", *flags, "--remote", f"{address}/;token={token}")
     assert ended.status == 0
     assert token not in ended.said

@@ -87,6 +87,7 @@ def test_arrow_batches_of_any_size_give_the_same_bytes(spark):
     assert len(found) == 1
 
 
+@on_a_jvm("the server looks at the file when the plan runs")
 @pytest.mark.parametrize("columns", [3, 120])
 def test_a_scan_is_one_job_whatever_the_width(spark, jobs_of, tmp_path, columns):
     values = np.random.default_rng(1).normal(size=(200, columns))
@@ -136,6 +137,7 @@ def test_rows_and_predicates_are_counted_once_however_many_groups_there_are(spar
     assert [feature.num_present for feature in found.profile.features] == [2, 2, 3]
 
 
+@on_a_jvm("looks into the plan")
 def test_each_group_reads_its_own_columns_and_all_of_them_are_one_job(spark, jobs_of, tmp_path, monkeypatch):
     columns = {f"x{number}": np.arange(5.0) for number in range(6)}
     pd.DataFrame(columns).to_parquet(tmp_path / "wide.parquet")

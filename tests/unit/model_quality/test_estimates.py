@@ -165,7 +165,7 @@ def numbers(random, rows):
         pytest.param(
             MULTICLASS,
             many_classes,
-            ("accuracy", "weighted_precision", "weighted_f1", "weighted_f2"),
+            ("accuracy", "weighted_precision", "weighted_f1", "weighted_f2", "macro_f1"),
             id="many classes",
         ),
         pytest.param(REGRESSION, numbers, ("mae", "mse", "rmse", "r2", "wape"), id="numbers"),

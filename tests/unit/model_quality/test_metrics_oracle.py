@@ -124,6 +124,8 @@ def test_weighted_metrics_of_many_classes_are_those_of_scikit_learn(rows):
         for name, beta in BETAS.items():
             score = oracle.fbeta_score(truth, predictions, beta=beta, **weighted)
             assert found[f"weighted_{name}"] == pytest.approx(score, **CLOSE)
+        macro = oracle.f1_score(truth, predictions, average="macro", zero_division=0.0)
+        assert found["macro_f1"] == pytest.approx(macro, **CLOSE)
 
 
 @settings(max_examples=80, deadline=None)

@@ -69,6 +69,24 @@ def weighted_f2(evidence: MulticlassEvidence) -> ShareEstimate:
     return _weighted_f_score(evidence, 2.0)
 
 
+@MULTICLASS.register("macro_f1", operator=LESS, family="macro_f1", ours=True)
+def macro_f1(evidence: MulticlassEvidence) -> ShareEstimate:
+    """Mean of the F1 of each class that is a label or a prediction, however rare."""
+    hits, labels, predictions = _shares(evidence)
+    whole = labels + predictions
+    weights = (whole > 0) / max(np.count_nonzero(whole), 1)
+    of_class = _divided(2 * hits, whole)
+    at_either = -_divided(weights * of_class, whole)
+    return _weighted(
+        evidence,
+        weights,
+        of_class,
+        at_label=at_either,
+        at_hit=_divided(2 * weights, whole),
+        at_prediction=at_either,
+    )
+
+
 def _weighted_f_score(evidence: MulticlassEvidence, beta: float) -> ShareEstimate:
     hits, labels, predictions = _shares(evidence)
     square = beta * beta
@@ -87,7 +105,7 @@ def _weighted_f_score(evidence: MulticlassEvidence, beta: float) -> ShareEstimat
 
 def _weighted(
     evidence: MulticlassEvidence,
-    labels: Numbers,
+    weights: Numbers,
     of_class: Numbers,
     *,
     at_label: Numbers,
@@ -102,7 +120,7 @@ def _weighted(
     rows = evidence.rows
     if not rows:
         return ShareEstimate(math.nan, 0, 0, "delta method")
-    value = float(np.sum(labels * of_class))
+    value = float(np.sum(weights * of_class))
     left, right = np.nonzero(evidence.matrix)
     shares = evidence.matrix[left, right] / rows
     influence = at_label[left] + at_prediction[right] + np.where(left == right, at_hit[left], 0.0)
