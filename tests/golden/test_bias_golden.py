@@ -29,7 +29,7 @@ def run(spark, tmp_path_factory):
     jobs = JobsHere(tmp_path_factory.mktemp("jobs"))
 
     def running(job, *flags):
-        finished = jobs(job, "--analysis-type", "MODEL_BIAS", *flags)
+        finished = jobs(job, "--analysis-type", "MODEL_BIAS", "--compat", "service", *flags)
         assert finished.status == 0, finished.said
 
     return running

@@ -68,7 +68,7 @@ TEXT = re.compile(r"Metric value (\S+) doesn't meet the baseline constraint requ
 
 @pytest.fixture(scope="module")
 def flags(folder):
-    return ("--analysis-type", "MODEL_BIAS", "--analysis-config", inputs.analysis_config(folder))
+    return ("--analysis-type", "MODEL_BIAS", "--analysis-config", inputs.analysis_config(folder), "--compat", "service")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from model_monitor.bias.analysis import GroupAnalysis
 from model_monitor.bias.choices import Choice
 from model_monitor.documents.bias_report import BiasPart, BiasReport, GroupMetrics
 from model_monitor.states.contingency_plan import number_of
@@ -15,9 +16,10 @@ _ENDS = re.compile(r"\((.+), (.+)\]")
 
 @dataclass(frozen=True)
 class BiasBaseline:
-    """What later data is held against."""
+    """What later data is held against. groups: those of its counts, none if these are not at hand."""
 
     constraints: BiasReport
+    groups: tuple[GroupAnalysis, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -37,7 +39,7 @@ class BiasBaseline:
                 ("pre_training_bias_metrics", self.constraints.pre_training_bias_metrics),
             )
         }
-        return BiasBaseline(self.constraints.model_copy(update=parts))
+        return BiasBaseline(self.constraints.model_copy(update=parts), self.groups)
 
     def values(self, part: BiasPart | None, facet: str, choice: Choice) -> Mapping[str, float | None] | None:
         """The values of a group's metrics by name, None for one that was undefined; None if the baseline has no such group."""

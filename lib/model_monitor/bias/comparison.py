@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 
 from model_monitor.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
 from model_monitor.bias.baseline import BiasBaseline
-from model_monitor.bias.intervals import Interval, intervals_of
+from model_monitor.bias.intervals import LEVEL, Interval, intervals_of
 from model_monitor.bias.metrics import POST_TRAINING, PRE_TRAINING
 from model_monitor.documents.bias_report import BiasPart
 
@@ -16,18 +18,20 @@ DISPARATE_IMPACT = "DI"
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
-    """How bias metrics are judged; by default as the service judges them.
+    """How bias metrics are judged; by default so that chance is no bias.
 
     Parameters
     ----------
-    with_intervals : bool, default False
-        Only what the interval of a metric tells for certain is a verdict.
+    with_intervals : bool, default True
+        Whether a metric has drifted only if chance can't explain it. The service judges the value alone.
     min_rows : int, default 0
         Fewer rows on either side are too few to tell.
-    neutral_di : bool, default False
-        Distances of disparate impact are measured from 1, where it is neutral.
+    neutral_di : bool, default True
+        Distances of disparate impact are measured from 1, where it is neutral. The service measures from 0.
     ranges : mapping of str to (float, float)
         What a metric has to lie in, whatever the baseline says.
+    false_alarm_budget : float, default 1/720
+        With intervals: the share of the healthy runs in which any metric may have drifted.
 
     Examples
     --------
@@ -36,10 +40,11 @@ class Tolerances:
     100
     """
 
-    with_intervals: bool = False
+    with_intervals: bool = True
     min_rows: int = 0
-    neutral_di: bool = False
+    neutral_di: bool = True
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    false_alarm_budget: float = 1 / 720
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class MetricComparison:
 
     baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric at all.
     neutral: the value that distances are measured from. interval: None if there is none, or if it was not asked for.
+    of_baseline: that of the baseline's value, None if its counts are not at hand. tests: how many metrics share the budget.
     """
 
     stage: str
@@ -60,6 +66,26 @@ class MetricComparison:
     rows: tuple[int, int]
     interval: Interval | None
     tolerances: Tolerances
+    of_baseline: Interval | None = None
+    tests: int = 1
+
+    @property
+    def beyond_chance(self) -> Interval | None:
+        """Ends within which the value may be by chance, both errors counted, at the level of one of so many metrics.
+
+        Source: B5.3.
+        """
+        value = self.current.value
+        if value is None or self.interval is None:
+            return None
+        if math.isinf(value):  # how large it might be else, nobody knows
+            low, high = self.interval
+            return (low if math.isinf(low) else -math.inf), (high if math.isinf(high) else math.inf)
+        width = self.of_baseline[1] - self.of_baseline[0] if self.of_baseline else 0.0
+        level = self.tolerances.false_alarm_budget / self.tests / 2
+        wider = NormalDist().inv_cdf(1 - level) / NormalDist().inv_cdf((1 + LEVEL) / 2)
+        below, above = (wider * math.hypot(end - value, width / 2) for end in self.interval)
+        return value - below, value + above
 
     @property
     def fewest_rows(self) -> int:
@@ -70,6 +96,9 @@ class MetricComparison:
 def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tolerances) -> Iterator[MetricComparison]:
     """Every metric of the window, post-training ones first, by facet, group and name."""
     intervals = {id(group): _intervals(group, tolerances) for group in analysis.groups}
+    before = known.groups if tolerances.with_intervals else ()
+    past = {(group.facet, group.choice.configured): _intervals(group, tolerances) for group in before}
+    tests = max(1, sum(interval is not None for found in intervals.values() for interval in found.values()))
     constraints = known.constraints
     parts = (
         ("post_training", constraints.post_training_bias_metrics),
@@ -77,7 +106,9 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
     )
     for stage, part in parts:
         for group in analysis.groups:
-            yield from _of_group(stage, part, group, known, intervals[id(group)], tolerances)
+            of_baseline = past.get((group.facet, group.choice.configured), {})
+            for metric in _of_group(stage, part, group, known, intervals[id(group)], tolerances):
+                yield replace(metric, of_baseline=of_baseline.get(metric.current.name), tests=tests)
 
 
 def _of_group(

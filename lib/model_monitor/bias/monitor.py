@@ -77,7 +77,8 @@ class BiasMonitor:
     ) -> BiasBaseline:
         if state is not None and not isinstance(state, Contingency):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
-        return BiasBaseline(constraints)
+        groups = self.metrics(state).groups if state is not None and self.tolerances.with_intervals else ()
+        return BiasBaseline(constraints, tuple(groups))
 
     def check(
         self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline, _: Layout = TOLD

@@ -734,16 +734,17 @@ class JobConfig(BaseModel):
     ] = None
 
     bias_ci: Annotated[
-        IntervalMethod,
+        IntervalMethod | None,
         member_of(IntervalMethod),
         Option(
-            "bootstrap: a metric has drifted only if its whole 95 % interval has; none: if its value has.",
+            "bootstrap: a metric has drifted only if chance can't explain it; none: if its value has.",
             "none|bootstrap",
             ours=True,
             jobs=_MONITOR,
             analyses=_BIAS,
+            default="bootstrap, but none with --compat service",
         ),
-    ] = IntervalMethod.NONE
+    ] = None
 
     bias_min_rows: Annotated[
         int | None,
@@ -758,7 +759,7 @@ class JobConfig(BaseModel):
     ] = None
 
     bias_di_neutral: Annotated[
-        int,
+        int | None,
         neutral_value,
         Option(
             "Value that disparate impact is measured from: 0 as the service does, or 1, where it is neutral.",
@@ -766,8 +767,9 @@ class JobConfig(BaseModel):
             ours=True,
             jobs=_MONITOR,
             analyses=_BIAS,
+            default="1, but 0 with --compat service",
         ),
-    ] = 0
+    ] = None
 
     bias_ranges: Annotated[
         Mapping[str, tuple[float, float]],

@@ -59,10 +59,11 @@ def threshold_of(config: JobConfig, analysis: AnalysisConfig) -> float:
 
 def tolerances_of(config: JobConfig) -> Tolerances:
     """How metrics are judged."""
+    ours = not config.replays_service
     return Tolerances(
-        with_intervals=config.bias_ci is IntervalMethod.BOOTSTRAP,
+        with_intervals=ours if config.bias_ci is None else config.bias_ci is IntervalMethod.BOOTSTRAP,
         min_rows=config.bias_min_rows or 0,
-        neutral_di=bool(config.bias_di_neutral),
+        neutral_di=ours if config.bias_di_neutral is None else bool(config.bias_di_neutral),
         ranges=dict(config.bias_ranges),
     )
 

@@ -38,7 +38,7 @@ def counts_of(rest, group):
 
 def checked(baseline, current, **tolerances):
     """The outcomes by metric, of the drift check and then of the range check."""
-    monitor = BiasMonitor(tolerances=Tolerances(**tolerances))
+    monitor = BiasMonitor(tolerances=Tolerances(**{"with_intervals": False, "neutral_di": False, **tolerances}))
     report = monitor.documents(baseline, monitor.metrics(baseline))[0]
     outcomes = monitor.check(current, monitor.metrics(current), monitor.known(report, None, None))
     return {outcome.metric: outcome for outcome in outcomes}, monitor.violations(outcomes)
@@ -137,6 +137,29 @@ class TestWithIntervals:
 
         assert alarms[True] <= 4
         assert alarms[False] >= 10
+
+    def test_two_samples_of_one_population_have_no_violation_and_less_bias_is_none(self):
+        """At 1/720 two of 100 runs with a violation would be a chance of 1 in 120."""
+        rng = np.random.default_rng(4)
+        shares = np.array([200, 50, 100, 150, 10, 5, 50, 35]) / 600
+
+        def drawn(rows, shares=shares):
+            cells = tuple(map(int, rng.multinomial(rows, shares)))
+            return counts_of(cells[:4], cells[4:])
+
+        monitor = BiasMonitor()
+
+        def violated(baseline, window):
+            report = monitor.documents(baseline, monitor.metrics(baseline))[0]
+            known = monitor.known(report, None, baseline)
+            found = monitor.check(window, monitor.metrics(window), known)
+            return {each.metric for each in found if each.status is CheckStatus.VIOLATED}
+
+        assert sum(bool(violated(drawn(3_000), drawn(1_500))) for _ in range(100)) <= 1
+        worse = np.array([200, 50, 100, 150, 2, 1, 60, 37]) / 600
+        assert violated(drawn(3_000), drawn(1_500, worse)) >= {"DI"}  # it was .3 and is .06
+        fair = np.array([200, 50, 100, 150, 40, 10, 20, 30]) / 600
+        assert not violated(drawn(3_000), drawn(1_500, fair))
 
 
 def test_few_rows_can_not_be_told():

@@ -12,7 +12,7 @@ from .test_checks import BASELINE, WORSE
 
 
 def page(**tolerances):
-    monitor = BiasMonitor(tolerances=Tolerances(**tolerances))
+    monitor = BiasMonitor(tolerances=Tolerances(**{"with_intervals": False, "neutral_di": False, **tolerances}))
     report = monitor.documents(BASELINE, monitor.metrics(BASELINE))[0]
     analysis = monitor.metrics(WORSE)
     return monitor.page(analysis, monitor.check(WORSE, analysis, monitor.known(report, None, None)))

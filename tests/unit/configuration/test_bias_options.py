@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from model_monitor.bias.comparison import Tolerances
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.bias_measures import bias_measures, tolerances_of
@@ -76,7 +77,11 @@ def test_how_metrics_are_judged(configured):
     assert tolerances.with_intervals
     assert tolerances.neutral_di
     assert (tolerances.min_rows, tolerances.ranges) == (50, {"DPL": (-0.1, 0.1)})
-    assert not tolerances_of(configured(*SOURCE)).with_intervals
+    assert tolerances_of(configured(*SOURCE)) == Tolerances()
+    as_service = tolerances_of(configured(*SOURCE, "--compat", "service"))
+    assert (as_service.with_intervals, as_service.neutral_di) == (False, False)
+    off = tolerances_of(configured(*SOURCE, "--bias-ci", "none", "--bias-di-neutral", "0", job="monitor"))
+    assert (off.with_intervals, off.neutral_di) == (False, False)
 
 
 def test_ranges_may_be_open(configured):

@@ -19,9 +19,9 @@ def drift(metric: MetricComparison) -> Finding | None:
     """The metric's distance from 0 is at most the baseline's, whichever side it is on, for all metrics alike.
 
     The service measures disparate impact from 0, too; with `neutral_di` it is measured from 1. With intervals a metric has
-    drifted if its whole interval is farther away than the baseline, and has not if its whole interval is as near; between the
+    drifted if it is farther away than the baseline beyond chance, and has not if its whole interval is as near; between the
     two it can't be told.
-    Source: B5.2; G23.
+    Source: B5.2, B5.3; G23.
     """
     if not metric.in_baseline:
         return Finding.not_judged(None, NO_GROUP)
@@ -49,11 +49,12 @@ def _status(metric: MetricComparison, allowed: float) -> tuple[CheckStatus, str 
     if not metric.tolerances.with_intervals:
         drifted = value is not None and abs(value - metric.neutral) > allowed
         return (CheckStatus.VIOLATED if drifted else CheckStatus.PASSED), None
-    if metric.interval is None:
+    if metric.interval is None or metric.beyond_chance is None:
         return CheckStatus.CANNOT_TELL, NO_INTERVAL
-    low, high = (end - metric.neutral for end in metric.interval)
+    low, high = (end - metric.neutral for end in metric.beyond_chance)
     if low > allowed or high < -allowed:
         return CheckStatus.VIOLATED, None
+    low, high = (end - metric.neutral for end in metric.interval)
     if -allowed <= low and high <= allowed:
         return CheckStatus.PASSED, None
     return CheckStatus.CANNOT_TELL, OVERLAPS
