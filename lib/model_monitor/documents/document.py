@@ -51,7 +51,7 @@ class Section(BaseModel):
     Two sections are equal if they are of one class and write the same content.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True, defer_build=True)
 
     NULLABLE: ClassVar[frozenset[str]] = frozenset()
     """Members that are written as null, not left out, when they are set to None."""

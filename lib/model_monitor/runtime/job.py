@@ -15,6 +15,7 @@ and leaves Spark, logging and signals to the host; what interrupts the host goes
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -194,6 +195,7 @@ class Job:
         return self._sources.text("container_root") or "/"
 
     def __enter__(self) -> Job:
+        gc.enable()
         if self._host is None:
             start_logging()
             self._terminate = signal.signal(signal.SIGTERM, _exit_by_signal)

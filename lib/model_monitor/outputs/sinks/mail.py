@@ -6,7 +6,6 @@ import smtplib
 import ssl
 from dataclasses import dataclass
 from email.errors import MessageError
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from enum import Enum
@@ -75,6 +74,8 @@ class MailServer:
 
 
 def _examined(address: str) -> str:
+    from email.headerregistry import Address  # 30 ms that a run without mails has no use for
+
     try:
         found = Address(addr_spec=address)
     except (ValueError, IndexError, MessageError):
