@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "lib" / "model_monitor"
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "lazy": set(),
+    "progress": set(),
     "java_text": set(),
     "capture": set(),
     "registry": {"errors"},
@@ -55,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "registry", "documents", "states", "runs/protocol", "runs/judging", "predictors"),
     },
     "records": {"errors", "states"},
-    "engine": {"errors", "java_text", "states", "storage", "launch", "records"},
+    "engine": {"errors", "progress", "java_text", "states", "storage", "launch", "records"},
     "profiling": {"errors", "states", "engine", "predictors"},
     "deequ": {"errors", "java_text", "documents", "states", "storage", "launch"},
     "runtime/standalone": {"errors", "engine"},
@@ -135,18 +136,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "runs": {
         *("errors", "documents", "states", "storage", "runs/protocol", "engine", "records", "reading", "outputs"),
-        *("history", "runs/kind", "runs/kinds", "deequ", "runtime/session"),
+        *("history", "runs/kind", "runs/kinds", "deequ", "runtime/session", "progress"),
     },
     "runtime": {
         *("errors", "documents", "storage", "launch", "runs/protocol", "engine", "records", "reading", "deequ"),
         *("outputs", "merging", "history", "runs", "runs/kinds", "configuration", "inputs"),
-        *("runtime/standalone", "runtime/session"),
+        *("runtime/standalone", "runtime/session", "progress"),
     },
     "emr": {"errors", "launch", "configuration", "runtime"},
     "launch/submission": {"errors", "launch", "outputs", "emr"},
     "reports": {
         *("errors", "documents", "states", "storage", "drift", "data_quality", "records", "outputs", "history"),
-        *("runs/judging",),
+        *("runs/judging", "progress"),
     },
     "runtime/container": {"errors", "configuration", "runtime", "launch/submission"},
     "derivation": {
@@ -199,7 +200,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "replay",
             "reports",
         ),
-        *("scheduling", "runtime", "configuration", "launch/submission", "runtime/session"),
+        *("scheduling", "runtime", "configuration", "launch/submission", "runtime/session", "progress"),
     },
 }
 """Layer -> those that it may import beside itself, each of which stands above it here or is a module of its own."""

@@ -19,6 +19,7 @@ from urllib.parse import urlparse
 
 from model_monitor import __version__
 from model_monitor.errors import MonitorError
+from model_monitor.progress import progress_shown
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words and words[0] in READ_THEIR_OWN_FLAGS:
             return READ_THEIR_OWN_FLAGS[words[0]](words[1:])
         given = _parser().parsed(words)
-        return int(given.run(given))
+        with progress_shown():
+            return int(given.run(given))
     except MonitorError as error:
         from model_monitor.outputs.printable import error_lines
 

@@ -13,10 +13,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from model_monitor.progress import counted
+
 Part = Callable[[], Iterable[pa.RecordBatch]]
 
 PROGRAM = "from model_monitor.engine.processes import work; work()"
 LENGTH_BYTES = 8
+PARTITIONS = "partitions"
 
 WORTH_PROCESSES = 4
 """Partitions from which on processes are started: each takes as long to load its libraries as two partitions of 32 MiB do
@@ -31,7 +34,7 @@ def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[li
     cores = len(os.sched_getaffinity(0)) if len(parts) >= WORTH_PROCESSES else 1
     most = min(len(parts), processes or cores)
     if most < 2:
-        return [list(part()) for part in parts]
+        return list(counted((list(part()) for part in parts), len(parts), PARTITIONS))
     from pyspark import cloudpickle  # of users' functions, too; it starts nothing
 
     pickled: Callable[[Part], bytes] = vars(cloudpickle)["dumps"]
@@ -55,7 +58,7 @@ def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[li
 
     try:
         with ThreadPoolExecutor(most) as threads:
-            return list(threads.map(done, jobs))
+            return list(counted(threads.map(done, jobs), len(jobs), PARTITIONS))
     finally:
         for worker in workers:
             worker.kill()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadDocument, BadInput
+from model_monitor.progress import counted
 from model_monitor.reports.past_run import COLUMNS, NONE, VIOLATED, PastRun, is_run, place_of, read_run
 from model_monitor.storage import join, storage_of
 
@@ -138,7 +139,8 @@ def read_history(
     Raises BadInput if there is none.
     """
     runs, unread = [], []
-    for folder in dict.fromkeys(place for top in folders for place in run_folders(top)):
+    places_of_runs = dict.fromkeys(place for top in folders for place in run_folders(top))
+    for folder in counted(places_of_runs, len(places_of_runs), "runs"):
         try:
             run = read_run(folder)
         except (BadDocument, BadInput) as fault:

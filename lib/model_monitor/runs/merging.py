@@ -19,6 +19,7 @@ from model_monitor.history.archive import FOLDER, from_parquet, path_of, to_parq
 from model_monitor.history.requests import request_files, sum_of_requests
 from model_monitor.outputs.files import current_run, publish
 from model_monitor.outputs.result_tables import summary_file
+from model_monitor.progress import counted
 from model_monitor.runs.kind import Kind
 from model_monitor.runs.kinds import KINDS
 from model_monitor.states import Profile, State
@@ -157,7 +158,7 @@ def _sum(paths: Sequence[str]) -> Any:
     Raises BadState naming the path of the first one that can't be added to those before it.
     """
     total: Any = read_state(paths[0])
-    for path in paths[1:]:
+    for path in counted(paths[1:], len(paths) - 1, "runs"):
         other = read_state(path)
         if type(other) is not type(total):
             raise BadState(f"{path} can't be added to {paths[0]}: it has a {other.KIND!r} and not a {total.KIND!r}")

@@ -43,6 +43,7 @@ from model_monitor.engine.local import LocalEngine
 from model_monitor.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.inputs.engine import why_spark_runs
 from model_monitor.launch.spark_lines import WITHOUT_DEEQU
+from model_monitor.progress import progress_shown
 from model_monitor.reading.engines import EngineName
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.logs import start_logging
@@ -110,6 +111,7 @@ class Job:
         config = config_of(self.name, sources, in_container=is_container(self._container_root))
         for sentence in sources.chosen:
             log.info("%s", sentence)
+        self._visit.enter_context(progress_shown(config.progress))
         if config.ignored:
             log.info("without effect on this job: %s", ", ".join(config.ignored))
         if config.doubtful:

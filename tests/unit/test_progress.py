@@ -1,0 +1,53 @@
+"""A line of progress: on a terminal or if asked for, after two seconds, gone at the end; a plain log has none."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor import progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Each look at the clock is a second later."""
+    seconds = iter(range(1_000))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(seconds)))
+
+
+def test_after_two_seconds_a_line_says_what_is_done_and_what_is_left(clock, capsys):
+    with progress.progress_shown(True):
+        assert list(progress.counted("abcd", 4, "partitions")) == ["a", "b", "c", "d"]
+
+    lines = capsys.readouterr().err.split("\r\033[K")
+    assert lines == [
+        "",
+        "2 of 4 partitions, 0:02 left",
+        "3 of 4 partitions, 0:01 left",
+        "4 of 4 partitions, 0:00 left",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("asked", [False, None])
+def test_a_plain_log_has_no_line(clock, capsys, asked):
+    with progress.progress_shown(asked):
+        assert list(progress.counted("abcd", 4, "partitions")) == ["a", "b", "c", "d"]
+
+    assert capsys.readouterr().err == ""
+
+
+def test_a_library_writes_nothing(clock, capsys, monkeypatch):
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True)
+
+    assert list(progress.counted("abcd", 4, "partitions")) == ["a", "b", "c", "d"]
+    assert capsys.readouterr().err == ""
+
+
+def test_the_line_is_gone_when_something_fails(clock, capsys):
+    def failing():
+        yield from "abc"
+        raise KeyError
+
+    with progress.progress_shown(True), pytest.raises(KeyError):
+        list(progress.counted(failing(), 4, "partitions"))
+    assert capsys.readouterr().err.endswith("left\r\033[K")
