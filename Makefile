@@ -37,7 +37,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories setup demo test test-all test-slow test-wide airflow lint types bench docs package clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo test test-all test-slow test-wide airflow lint types bench docs package clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -111,6 +111,13 @@ pins: build/pins/.made ## write requirements/hashed/ again: the hashes of all fi
 
 advisories: build/pins/.made ## look up known vulnerabilities of what a job installs (asks the public database of advisories)
 	@build/pins/bin/pip-audit --require-hashes --disable-pip --requirement $(HASHED)/run.txt --requirement $(HASHED)/java.txt
+
+# Where the wheel is tried; Pythons that aren't here are left out.
+PUBLISH ?= 3.10 3.11 3.12 3.13
+publish-check: build/pins/.made $(VENV)/.test ## build what a registry gets, check it, and try the wheel in empty environments: PUBLISH='3.12'
+	@rm -rf build/publish && build/pins/bin/uv build --quiet --out-dir build/publish/dist .
+	@build/pins/bin/twine check --strict build/publish/dist/*.whl build/publish/dist/*.tar.gz
+	@$(PY) -m tests.publish build/publish/dist/*.whl $(PUBLISH)
 
 build/pins/.made: $(HASHED)/pins.txt
 	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)

@@ -47,9 +47,9 @@ def eight_rows(folder: Path) -> Path:
 
 def command_seconds(folder: Path) -> tuple[float, float]:
     """Seconds on the clock, and of processor cores, of a monitoring job of eight rows."""
-    source, words = eight_rows(folder), [sys.executable, "-m", "model_monitor.launch.submission"]
+    source, words = eight_rows(folder), [sys.executable, "-m", "model_monitor.cli"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
-    flags = ["--engine", "local", "--dataset-source", str(source), "--dataset-format", "csv", "--output-path"]
+    flags = [str(source), "--output-path"]
     baseline, output = str(folder / "baseline"), str(folder / "report")
     subprocess.run([*words, "baseline", *flags, baseline], env=environment, check=True, capture_output=True)
     took = []

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TypeVar
 
 Thing = TypeVar("Thing")
@@ -19,22 +18,23 @@ SILENT_SECONDS = 2.0
 
 CLEARED = "\r\033[K"
 
-_SHOWN: ContextVar[bool] = ContextVar("shown", default=False)
+_ASKED: list[bool] = []
+"""What the program that runs asked for, which another thread may take back."""
 
 
 @contextmanager
 def progress_shown(asked: bool | None = None) -> Iterator[None]:
     """While this is open `counted` writes to the standard error: if asked, or on a terminal if nobody said."""
-    token = _SHOWN.set(sys.stderr.isatty() if asked is None else asked)
+    _ASKED.append(sys.stderr.isatty() if asked is None else asked)
     try:
         yield
     finally:
-        _SHOWN.reset(token)
+        _ASKED.pop()
 
 
 def counted(things: Iterable[Thing], total: int, what: str) -> Iterator[Thing]:
     """The things as they come, the work being what makes them come. what: they are called, "partitions"."""
-    if not _SHOWN.get():
+    if not _ASKED or not _ASKED[-1]:
         yield from things
         return
     began, written = time.monotonic(), False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from configparser import ConfigParser
 from itertools import groupby
 from pathlib import Path
 
@@ -50,3 +51,26 @@ def test_the_image_and_the_environments_are_made_of_hashed_pins_alone():
 def test_the_page_of_licences_is_that_of_what_is_installed():
     page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
     assert page == licences.page(), "python -m tests.licences docs/licences.md"
+
+
+def extras():
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    return set(setup["options.extras_require"])
+
+
+def test_the_table_of_extras_has_all_of_them():
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| ([^|]+) \|", page.partition("| extra | for |")[2].partition("\n\n")[0], re.MULTILINE)
+
+    assert set(re.findall(r"`([a-z]+)`", "".join(cells))) == extras()
+
+
+def test_every_extra_that_a_page_or_a_message_names_is_there():
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("lib/**/*.py"), *ROOT.glob("examples/**/*.md")]
+    named = re.findall(
+        r"(?:spark-model-monitor|\.whl|')\[([a-z,]+)\]", "".join(map(Path.read_text, texts)).replace("'.[", "'[")
+    )
+
+    assert len(named) > 5
+    assert {extra for names in named for extra in names.split(",")} <= extras()

@@ -49,7 +49,15 @@ from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.session import remote_session, session_within, start_session, stop_session
 from model_monitor.runtime.standalone import MasterWatch
-from model_monitor.runtime.status import ExitStatus, failed, is_container, message_path, write_message
+from model_monitor.runtime.status import (
+    COMPLETED,
+    WITHOUT_CHECKS,
+    ExitStatus,
+    failed,
+    is_container,
+    message_path,
+    write_message,
+)
 from model_monitor.runtime.time_limit import OutOfTime, TimeLimit
 from model_monitor.runtime.traces import trace_of
 from model_monitor.storage import holding, storage_of
@@ -259,7 +267,8 @@ class Job:
         except Exception as fault:
             log.error("the exit message could not be written: %s", failure_of(fault).reason)
             self.exit_status = self.exit_status or ExitStatus.FAILED
-        outcome = "failed" if self._has_failed else message
+        said = WITHOUT_CHECKS if message == COMPLETED and self.name != "monitor" else message
+        outcome = "failed" if self._has_failed else said
         log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, time.monotonic() - self._began)
 
     def _cancel(self) -> None:

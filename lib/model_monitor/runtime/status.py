@@ -31,6 +31,8 @@ class ExitStatus(IntEnum):
 
 COMPLETED = "Completed: Job completed successfully with no violations."
 VIOLATIONS = "CompletedWithViolations: Job completed successfully with {count} violations."
+WITHOUT_CHECKS = "Completed: Job completed successfully."
+"""What the log says of a job that looks for no violations, where the message file keeps to the contract."""
 FAILURE = "Error: {reason}"
 SCRIPT_FAILED = "Exception while invoking preprocessor script."
 
