@@ -54,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bias": {"errors", "registry", "documents", "states", "runs/protocol", "runs/judging", "predictors"},
     "explainability": {
         *("errors", "registry", "documents", "states", "runs/protocol", "runs/judging", "predictors"),
+        *("drift", "verdicts"),
     },
     "records": {"errors", "states"},
     "engine": {"errors", "progress", "java_text", "states", "storage", "launch", "records"},

@@ -137,13 +137,29 @@ def test_a_model_that_looks_at_another_feature_is_the_services_violation(jobs):
     assert float(words[3]) == pytest.approx(ndcg)
 
 
-def test_the_changes_of_single_features_are_judged_if_somebody_asks(jobs):
-    finished, report = monitored(jobs, "scoring:other", "changes", "--attribution-ci", "bootstrap")
+def test_the_changes_of_single_features_stand_in_the_checks_and_are_no_violations(jobs):
+    finished, report = monitored(jobs, "scoring:other", "changes")
 
     assert finished.status == 0, finished.said
-    checks = json.loads((report / "checks.json").read_text())["checks"]
-    found = {check["feature"]: check["status"] for check in checks if check["check"] == "attribution_change_check"}
-    assert found == {"age": "violated", "income": "violated", "visits": "passed"}
+    written = json.loads((report / "checks.json").read_text())
+    changed = [check for check in written["checks"] if check["check"] == "attribution_change_check"]
+    assert {check["feature"]: check["status"] for check in changed} == {
+        "age": "violated",
+        "income": "violated",
+        "visits": "cannot tell",
+    }
+    assert written["budget"]["families"] == [{"family": "attributions", "level": 1 / 720, "tests": 3}]
+    (violation,) = json.loads((report / "constraint_violations.json").read_text())["violations"]
+    assert violation["constraint_check_type"] == "feature_attribution_drift_check"
+
+
+@pytest.mark.parametrize("flags", [("--compat", "service"), ("--attribution-ci", "none")])
+def test_the_service_does_not_judge_single_features(jobs, flags):
+    _, report = monitored(jobs, "scoring:other", "as-service", *flags)
+
+    written = json.loads((report / "checks.json").read_text())
+    assert [check["check"] for check in written["checks"]] == ["feature_attribution_drift_check"]
+    assert "budget" not in written
 
 
 def test_a_window_of_few_rows_is_judged_as_told(jobs):

@@ -848,16 +848,17 @@ class JobConfig(BaseModel):
     ] = None
 
     attribution_ci: Annotated[
-        IntervalMethod,
+        IntervalMethod | None,
         member_of(IntervalMethod),
         Option(
-            "bootstrap: each feature's attribution is judged, too, by the 95 % interval of its change.",
+            "bootstrap: each feature's attribution is judged, too, by the interval of its change, in checks.json alone.",
             "none|bootstrap",
             ours=True,
             jobs=_MONITOR,
             analyses=_EXPLAINABILITY,
+            default="bootstrap; none with --compat service",
         ),
-    ] = IntervalMethod.NONE
+    ] = None
 
     max_quarantined_share: Annotated[
         float, share, Option("Share of unreadable records above which the job fails.", "SHARE", ours=True)

@@ -80,14 +80,14 @@ def aggregated(state: Attributions, output: int, weights: Numbers | None = None)
 
 
 def _output(state: Attributions, place: int, aggregation: Aggregation) -> OutputAnalysis:
-    values, errors = aggregated(state, place), _errors(state, place)
+    values, errors = aggregated(state, place), errors_of(state, place)
     if values is None:
         sketches = state.sketches[place * len(state.features) : (place + 1) * len(state.features)]
         values = np.array([_median(sketch) for sketch in sketches])
     means = state.sums[SIGNED, place].sum(axis=1) / max(1, state.count)
     expected = float(state.expected[place]) if len(state.expected) else 0.0
-    by_name = [dict(zip(state.features, found, strict=True)) for found in (values.tolist(), errors, means.tolist())]
-    return OutputAnalysis(state.outputs[place], expected, *by_name)
+    by_name = [dict(zip(state.features, found.tolist(), strict=True)) for found in (values, means)]
+    return OutputAnalysis(state.outputs[place], expected, by_name[0], errors, by_name[1])
 
 
 def _median(sketch: KllSketch) -> float:
@@ -99,14 +99,14 @@ def _median(sketch: KllSketch) -> float:
     return float(values[np.searchsorted(cumulative, middle)].mean())
 
 
-def _errors(state: Attributions, place: int) -> list[float | None]:
-    """Standard errors by leaving out one block at a time.
+def errors_of(state: Attributions, place: int) -> Mapping[str, float | None]:
+    """Standard errors of an output's global values by leaving out one block at a time.
 
     Source: P17; Efron and Tibshirani 1993, "An introduction to the bootstrap".
     """
     filled = np.flatnonzero(state.rows)
     without = aggregated(state, place, 1 - np.eye(len(state.rows))[filled])
     if without is None or len(filled) < 2:
-        return [None] * len(state.features)
+        return dict.fromkeys(state.features)
     spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0) * (len(filled) - 1) / len(filled)
-    return [float(error) for error in np.sqrt(spread)]
+    return dict(zip(state.features, np.sqrt(spread).tolist(), strict=True))

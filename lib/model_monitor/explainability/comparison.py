@@ -5,6 +5,7 @@ Source: E6.2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,11 +13,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.explainability.analysis import AttributionAnalysis, OutputAnalysis, aggregated
+from model_monitor.drift.special_functions import student_quantile
+from model_monitor.explainability.analysis import AttributionAnalysis, OutputAnalysis, aggregated, errors_of
 from model_monitor.explainability.baseline import AttributionBaseline
 from model_monitor.explainability.ranking import ndcg
 from model_monitor.states import Attributions
 from model_monitor.states.blocks import BLOCKS
+from model_monitor.verdicts.multiplicity import BUDGET
 
 RESAMPLES = 1000
 LEVEL = (2.5, 97.5)
@@ -29,12 +32,13 @@ class Tolerances:
 
     threshold: of the normalised discounted cumulative gain. min_rows: with fewer nobody can tell. with_changes: whether each
     feature's attribution is judged by itself: violated where the interval of its change lies wholly beyond `relative` of its
-    baseline value and `absolute` of the sum of all.
+    baseline value and `absolute` of the sum of all. budget: the share of healthy runs in which any may be.
     """
 
     threshold: float = 0.9
     min_rows: int = 100
-    with_changes: bool = False
+    with_changes: bool = True
+    budget: float = BUDGET
     relative: float = 0.25
     absolute: float = 0.02
 
@@ -76,12 +80,33 @@ class OutputComparison:
 
     @cached_property
     def changes(self) -> Mapping[str, tuple[float, float]] | None:
-        """By feature the 95 % interval of what its value is above the baseline's; None of medians."""
-        drawn = self._drawn
-        if drawn is None:
+        """By feature the interval of what its value is above the baseline's, at the family's level; None of medians.
+
+        Source: E6.2; Dunn 1961, "Multiple comparisons among means".
+        """
+        errors = [self.current.errors, *([errors_of(*self._before)] if self._before else [])]
+        if any(error is None for by_name in errors for error in by_name.values()):
             return None
-        low, high = np.percentile(drawn[1] - drawn[0], LEVEL, axis=0)
-        return dict(zip(self.state.features, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+        reach = -student_quantile(BLOCKS - 1, self.tolerances.budget / self.tests / 2)
+        found = {}
+        for name in self.state.features:
+            change = self.current.values[name] - self.before.get(name, 0.0)
+            slack = reach * math.hypot(*(by_name[name] or 0.0 for by_name in errors))
+            found[name] = (change - slack, change + slack)
+        return found
+
+    @property
+    def tests(self) -> int:
+        """The changes that are judged in a run."""
+        return len(self.state.outputs) * len(self.state.features)
+
+    @property
+    def _before(self) -> tuple[Attributions, int] | None:
+        """The baseline's state and the output's place in it, None if it does not have it, or has other features."""
+        known = self.known
+        if known is None or self.current.name not in known.outputs or known.features != self.state.features:
+            return None
+        return known, known.outputs.index(self.current.name)
 
     @cached_property
     def _drawn(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -90,13 +115,8 @@ class OutputComparison:
         even = np.full(BLOCKS, 1 / BLOCKS)
         now = aggregated(self.state, self.place, random.multinomial(BLOCKS, even, RESAMPLES).astype(float))
         before = None
-        if (
-            self.known is not None
-            and self.current.name in self.known.outputs
-            and self.known.features == self.state.features
-        ):
-            place = self.known.outputs.index(self.current.name)
-            before = aggregated(self.known, place, random.multinomial(BLOCKS, even, RESAMPLES).astype(float))
+        if self._before is not None:
+            before = aggregated(*self._before, random.multinomial(BLOCKS, even, RESAMPLES).astype(float))
         if before is None:
             before = np.tile([self.before.get(name, 0.0) for name in self.state.features], (RESAMPLES, 1))
         return None if now is None else (before, now)

@@ -6,21 +6,22 @@ import logging
 from collections.abc import Iterable
 
 from model_monitor.documents.attribution_report import AttributionViolation, AttributionViolations
-from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
+from model_monitor.documents.constraints import Rows
 from model_monitor.documents.summary import LABEL
 from model_monitor.explainability import checks
 from model_monitor.explainability.analysis import AttributionAnalysis
 from model_monitor.explainability.baseline import AttributionBaseline
-from model_monitor.explainability.checks import CHECKS
+from model_monitor.explainability.checks import CHECKS, alarming
 from model_monitor.explainability.comparison import Tolerances, comparisons_of
 from model_monitor.registry import import_all
-from model_monitor.runs.judging import violated
 from model_monitor.states import Attributions
 
 import_all(checks)
 
 log = logging.getLogger(__name__)
 
+ATTRIBUTIONS = "attributions"
 METRIC, NDCG = "shap", "ndcg"
 """What the service's violations name, and what is checked of all features together."""
 
@@ -42,8 +43,19 @@ def check_all(
     return results
 
 
+def ledger_of(state: Attributions, tolerances: Tolerances) -> BudgetLedger | None:
+    """How the changes share the budget; None where they are not judged.
+
+    Source: D4.6; E6.2.
+    """
+    if not tolerances.with_changes:
+        return None
+    family = Family(family=ATTRIBUTIONS, level=tolerances.budget, tests=len(state.outputs) * len(state.features))
+    return BudgetLedger(false_alarm_budget=tolerances.budget, rows=Rows.INDEPENDENT.value, families=(family,))
+
+
 def violations_of(results: Iterable[CheckResult]) -> AttributionViolations:
-    """The violations among the results, in their order."""
+    """The violations among the results, in their order, without those that stand in checks.json alone."""
     return AttributionViolations(
         version="1.0",
         violations=tuple(
@@ -53,7 +65,7 @@ def violations_of(results: Iterable[CheckResult]) -> AttributionViolations:
                 constraint_check_type=result.check,
                 description=result.description or "",
             )
-            for result in violated(results)
+            for result in alarming(results)
         ),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from model_monitor.documents.attribution_report import AttributionReport, AttributionViolations
-from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.check_results import BudgetLedger, CheckResult
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.summary import Summary
@@ -16,7 +16,7 @@ from model_monitor.errors import BadState
 from model_monitor.explainability.analysis import AttributionAnalysis, analysis_of
 from model_monitor.explainability.baseline import AttributionBaseline
 from model_monitor.explainability.comparison import Tolerances
-from model_monitor.explainability.evaluation import check_all, violations_of
+from model_monitor.explainability.evaluation import check_all, ledger_of, violations_of
 from model_monitor.explainability.measures import AttributionMeasures
 from model_monitor.explainability.page import TITLE, page_of
 from model_monitor.explainability.published import published_metrics, summary_of
@@ -85,6 +85,9 @@ class ExplainabilityMonitor:
         self, state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
         return check_all(state, analysis, known, self.tolerances)
+
+    def budget(self, state: Attributions, known: AttributionBaseline) -> BudgetLedger | None:
+        return ledger_of(state, self.tolerances)
 
     def violations(self, results: tuple[CheckResult, ...]) -> AttributionViolations:
         return violations_of(results)

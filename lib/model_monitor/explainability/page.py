@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.page import (
     VERDICTS,
     Column,
@@ -22,6 +22,7 @@ from model_monitor.documents.page import (
 from model_monitor.documents.summary import LABEL
 from model_monitor.explainability.analysis import AttributionAnalysis, Dependent, OutputAnalysis
 from model_monitor.explainability.baseline import AttributionBaseline
+from model_monitor.explainability.checks import alarming
 
 TITLE, NAME = "Analysis Report", "report"
 """What the service's SDK calls the report and its files."""
@@ -65,7 +66,7 @@ def how(analysis: AttributionAnalysis) -> str:
 
 def _tiles(results: Sequence[CheckResult]) -> Iterator[Tile]:
     if results:
-        found = sum(result.status is CheckStatus.VIOLATED for result in results)
+        found = len(list(alarming(results)))
         yield Tile("violations", count_text(found), Mark.BAD if found else Mark.GOOD)
 
 
@@ -83,7 +84,7 @@ def _sections(
 
 
 def _verdicts(results: Sequence[CheckResult]) -> PageTable:
-    columns = tuple(Column(title) for title in ("Output", "Feature", "Check", "Verdict", "Observed", "95 % interval"))
+    columns = tuple(Column(title) for title in ("Output", "Feature", "Check", "Verdict", "Observed", "Interval"))
     lines = []
     for result in results:
         mark, word = VERDICTS[result.status]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.summary import LABEL, Summary, SummaryRow
 from model_monitor.explainability.analysis import AttributionAnalysis
+from model_monitor.explainability.checks import alarming
 from model_monitor.runs.protocol import PublishedMetric
 
 METHOD = "KernelShap"
@@ -28,8 +29,7 @@ def published_metrics(analysis: AttributionAnalysis, results: Iterable[CheckResu
             yield PublishedMetric(
                 result.metric, result.observed, dimensions={"Label": (result.model_extra or {})[LABEL]}
             )
-    violated = sum(result.status is CheckStatus.VIOLATED for result in found)
-    yield PublishedMetric("total_number_of_violations", violated, "Count")
+    yield PublishedMetric("total_number_of_violations", len(list(alarming(found))), "Count")
 
 
 def summary_of(analysis: AttributionAnalysis) -> Summary:

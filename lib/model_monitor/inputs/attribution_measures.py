@@ -54,10 +54,10 @@ def _others(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | int, ...
 
 def tolerances_of(config: JobConfig) -> Tolerances:
     """How attributions are judged."""
-    usual = Tolerances()
+    usual, asked = Tolerances(), config.attribution_ci
     least = usual.min_rows if config.attribution_min_rows is None else config.attribution_min_rows
     return Tolerances(
         threshold=usual.threshold if config.attribution_threshold is None else config.attribution_threshold,
         min_rows=0 if config.replays_service else least,
-        with_changes=config.attribution_ci is IntervalMethod.BOOTSTRAP,
+        with_changes=not config.replays_service if asked is None else asked is IntervalMethod.BOOTSTRAP,
     )

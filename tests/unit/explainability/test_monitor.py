@@ -86,8 +86,8 @@ def test_a_file_with_bias_and_explanations_keeps_both_whoever_reads_it():
 def test_the_same_ranking_passes_and_another_one_is_the_services_violation():
     baseline, _ = state_of([3.0, 1.0, 0.1])
 
-    (same,) = judged(state_of([3.0, 1.0, 0.1], seed=1)[0], baseline)
-    (other,) = judged(state_of([0.1, 1.0, 3.0], seed=1)[0], baseline)
+    (same, *_) = judged(state_of([3.0, 1.0, 0.1], seed=1)[0], baseline)
+    (other, *_) = judged(state_of([0.1, 1.0, 3.0], seed=1)[0], baseline)
 
     assert same.status is CheckStatus.PASSED
     assert same.interval[0] <= same.observed <= same.interval[1] <= 1
@@ -109,7 +109,7 @@ def test_few_rows_another_output_other_baseline_rows_and_one_feature_are_not_jud
         (state_of([1.0, 3.0], outputs=("other",))[0], "does not have this output"),
         (state_of([1.0, 3.0], baseline="a,b\r\n1,1\r\n")[0], "other baseline rows"),
     ):
-        (result,) = judged(state, baseline)
+        (result, *_) = judged(state, baseline)
         assert result.status is CheckStatus.NOT_JUDGED
         assert reason in result.reason
     alone, _ = state_of([3.0])
@@ -117,8 +117,7 @@ def test_few_rows_another_output_other_baseline_rows_and_one_feature_are_not_jud
 
 
 def changes(state, baseline, **options):
-    monitor = ExplainabilityMonitor(tolerances=Tolerances(with_changes=True))
-    results = judged(state, baseline, monitor=monitor, **options)
+    results = judged(state, baseline, **options)
     return {result.feature: result for result in results if result.check == "attribution_change_check"}
 
 
@@ -132,6 +131,29 @@ def test_a_feature_that_lost_its_attribution_is_found_though_the_ranking_is_the_
     low, high = found["a"].interval
     assert low < found["a"].observed < high < -0.25 * 2.39  # a quarter of 3 * sqrt(2 / pi)
     assert found["a"].description.startswith("Attribution of a is 0.9")
+    assert not MONITOR.violations(tuple(found.values())).violations  # they stand in checks.json alone
+
+
+def test_intervals_of_changes_have_the_level_of_the_family_by_students_t():
+    baseline, _ = state_of([3.0, 1.0, 0.1], rows=4000)
+    window, _ = state_of([3.0, 1.0, 0.1], seed=1)
+    errors = [analysis_of(state).outputs[0].errors["a"] for state in (baseline, window)]
+
+    low, high = changes(window, baseline)["a"].interval
+
+    assert (high - low) / 2 == pytest.approx(
+        3.6945996804 * np.hypot(*errors), rel=1e-9
+    )  # scipy.stats.t.isf(1 / 720 / 3 / 2, 63)
+
+
+def test_the_ledger_says_what_share_of_healthy_runs_may_blame_a_feature():
+    state, _ = state_of([3.0, 1.0], outputs=("no", "yes"))
+    known = MONITOR.known(MONITOR.documents(state, analysis_of(state))[0], None, state)
+
+    ledger = MONITOR.budget(state, known)
+
+    assert [family.plain() for family in ledger.families] == [{"family": "attributions", "level": 1 / 720, "tests": 4}]
+    assert ExplainabilityMonitor(tolerances=Tolerances(with_changes=False)).budget(state, known) is None
 
 
 def test_a_change_near_the_limit_in_few_rows_can_not_be_told():

@@ -15,11 +15,12 @@ FORMULA = (
 )
 
 
-@CHECKS.register("attribution_change_check")
+@CHECKS.register("attribution_change_check", alarms=False)
 def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     """The change of each feature's global value is small, as far as chance lets one tell.
 
-    Violated if its whole interval lies beyond the limit, passed if it lies within it, and in between nobody can tell.
+    Violated if its whole interval, at the level of the family, lies beyond the limit, passed if it lies within it, and in
+    between nobody can tell.
     Source: E6.2.
     """
     tolerances = output.tolerances
