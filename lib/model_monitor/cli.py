@@ -144,8 +144,9 @@ def compare(given: argparse.Namespace) -> int:
     """Say what changed between two runs, baselines or statistics.json files, the largest change first. No data, no JVM."""
     from model_monitor.reports.compare import main
 
-    with _opened([given.before, given.after, given.output or ""]):
-        return main(given.before, given.after, sys.stdout, as_json=given.json, judge=given.judge, output=given.output)
+    told = {"as_json": given.json, "judge": given.judge, "output": given.output, "attributions": given.attributions}
+    with _opened([given.before, given.after, given.output or "", given.attributions or ""]):
+        return main(given.before, given.after, sys.stdout, **told)
 
 
 def import_schedules(given: argparse.Namespace) -> int:
@@ -427,6 +428,9 @@ def _parser() -> _Parser:
     comparing.add_argument("--judge", action="store_true", help="end with 4 if AFTER breaks the constraints of BEFORE")
     comparing.add_argument("--json", action="store_true", help="print a JSON object")
     comparing.add_argument("--output", metavar="FILE", help="write it as a page, too")
+    comparing.add_argument(
+        "--attributions", metavar="PATH", help="analysis.json of the model: what moves it more stands first"
+    )
     comparing.set_defaults(run=compare)
 
     explaining = commands.add_parser("explain", description=explain.__doc__)

@@ -61,6 +61,21 @@ def monitored(jobs, source, output, *flags, **how):
     return finished, jobs.folder / output
 
 
+def test_a_model_that_is_asked_is_as_biased_as_the_predictions_in_the_data(jobs):
+    scoring = "def score(frame):\n    turn = frame.reset_index(drop=True).index // 2 % 10\n    return (turn < 6).astype(float)\n"
+    (jobs.folder / "buying.py").write_text(scoring)
+    labels = {"predictor": {"label_headers": ["no", "yes"]}, "excluded_columns": ["predicted"]}
+    asking = {name: member for name, member in CONFIG.items() if name != "predicted_label"} | labels
+    (jobs.folder / "asking.json").write_text(json.dumps(asking))
+    flags = ("--dataset-source", "fair.csv", "--model", "buying:score", "--output-path", "asked")
+
+    finished = jobs("baseline", *flags, config="asking.json")
+
+    assert finished.status == 0, finished.said
+    named = json.loads((jobs.folder / "baseline" / "analysis.json").read_text())
+    assert json.loads((jobs.folder / "asked" / "analysis.json").read_text()) == named
+
+
 def test_a_window_like_the_baseline_leaves_no_file_of_violations(jobs):
     finished, report = monitored(jobs, "fair.csv", "same")
 

@@ -153,6 +153,26 @@ def test_the_changes_of_single_features_stand_in_the_checks_and_are_no_violation
     assert violation["constraint_check_type"] == "feature_attribution_drift_check"
 
 
+def test_data_quality_says_the_impact_of_what_it_finds_with_the_attributions_of_the_model(jobs):
+    run, of = JobsHere(jobs.folder), ("--dataset-format", "csv", "--dataset-source")
+    moved = table(3).assign(age=lambda rows: rows["age"] + 20, income=lambda rows: rows["income"] + 60)
+    moved.to_csv(jobs.folder / "moved.csv", index=False)
+    assert run("baseline", *of, "train.csv", "--output-path", "quality-baseline").status == 0
+    flags = ("--baseline", "quality-baseline", "--attributions", "baseline", "--output-path", "quality")
+    finished = run("monitor", *of, "moved.csv", *flags)
+
+    assert finished.status == 0, finished.said
+    checks = json.loads((jobs.folder / "quality" / "checks.json").read_text())["checks"]
+    drifts = {check["feature"]: check for check in checks if check["check"] == "baseline_drift_check"}
+    values = json.loads((jobs.folder / "baseline" / "analysis.json").read_text())["explanations"]["kernel_shap"]["buys"]
+    shares = pd.Series(values["global_shap_values"]) / sum(values["global_shap_values"].values())
+    assert drifts["age"]["impact"] == pytest.approx(drifts["age"]["distance"] * shares["age"])
+    assert drifts["income"]["status"] == "violated"
+    assert drifts["income"]["impact"] == pytest.approx(0, abs=1e-12)  # the model does not look at it
+    page = (jobs.folder / "quality" / "report.html").read_text()
+    assert page.index(">age<") < page.index(">income<")
+
+
 @pytest.mark.parametrize("flags", [("--compat", "service"), ("--attribution-ci", "none")])
 def test_the_service_does_not_judge_single_features(jobs, flags):
     _, report = monitored(jobs, "scoring:other", "as-service", *flags)

@@ -965,6 +965,17 @@ class JobConfig(BaseModel):
         ),
     ] = None
 
+    attributions: Annotated[
+        str | None,
+        Option(
+            "analysis.json of explainability, or its output path: what moves the model more stands first on pages and in mails.",
+            "PATH",
+            ours=True,
+            jobs=_MONITOR,
+            analyses=_DATA_QUALITY,
+        ),
+    ] = None
+
     compat: Annotated[
         Compatibility,
         member_of(Compatibility),

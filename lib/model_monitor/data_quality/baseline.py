@@ -22,6 +22,7 @@ class QualityBaseline:
     suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
     profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
     history: how earlier windows varied beside each reference. volume: how many rows they had.
+    attributions: the share of each feature in what moves the model.
     """
 
     constraints: Constraints
@@ -31,6 +32,7 @@ class QualityBaseline:
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
+    attributions: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,6 +75,10 @@ class QualityBaseline:
         beside = ((name, feature, raw) for name, side in sides.items() for feature, raw in of_windows(side, now))
         told = {} if violated is None else {"alarmed": NUMBER_OF_ROWS in violated}
         return (*beside, (WINDOW, NUMBER_OF_ROWS, {"rows": float(profile.item_count), **told}))
+
+    def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
+        """The same with the share of each feature in what moves the model."""
+        return replace(self, attributions=shares)
 
     def with_parts(self, variation: Variation | None) -> QualityBaseline:
         """The same with how its parts vary."""

@@ -16,6 +16,7 @@ from model_monitor.data_quality.checks.baseline_drift import against
 from model_monitor.data_quality.comparators import compared
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.data_quality.room import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
+from model_monitor.documents.alarms import excess
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
 from model_monitor.documents.constraints import MonitoringSettings, Rows
 from model_monitor.documents.violations import Violation, Violations
@@ -57,6 +58,28 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
         *_of_volume(comparison, calibration),
         *(result for feature in judged for result in _of(feature)),
     )
+
+
+def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
+    """The same results, drifts and violations of features with their impact. shares: of the features in what moves the model.
+
+    Source: E6.5.
+    """
+    if not shares:
+        return results
+    return tuple(
+        result.model_copy(update={"impact": _size(result) * shares.get(result.feature or "", 0.0)})
+        if result.check == DRIFT_CHECK or (result.status is CheckStatus.VIOLATED and result.feature in shares)
+        else result
+        for result in results
+    )
+
+
+def _size(result: CheckResult) -> float:
+    """How large what a check saw is: of a drift that no test looked at the distance itself, below its threshold, too."""
+    if result.check == DRIFT_CHECK and result.adjusted_p is None and result.statistic is None:
+        return result.observed or 0.0
+    return excess(result)
 
 
 def violations_of(results: Iterable[CheckResult]) -> Violations:

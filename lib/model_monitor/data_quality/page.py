@@ -49,8 +49,8 @@ def page_of(profile: Profile, results: Sequence[CheckResult], known: QualityBase
     lines = [line for _, line in sorted(found, key=itemgetter(0))]
     of_all = [f"{each.feature}: {each.description}" for rest in by_name.values() for each in violated(rest)]
     bad = sum(line.mark is Mark.BAD for line in lines)
-    caption = (
-        f"{min(MOST_ROWS, len(lines))} of {len(lines):,} features, violated ones first, then the largest distances"
+    caption = f"{min(MOST_ROWS, len(lines))} of {len(lines):,} features, violated ones first, then the largest " + (
+        "impact: distance times share in what moves the model" if known.attributions else "distances"
     )
     first = PageTable(COLUMNS, tuple(lines[:MOST_ROWS]), caption)
     sections = [PageSection("What is wrong now" if bad or of_all else "Nothing is violated", (*of_all, first))]
@@ -79,15 +79,17 @@ def _of_baseline(found: Mapping[str, FeatureDistribution]) -> PageSection:
 
 
 def _ranked(name: str, before: Side, now: Side, results: list[CheckResult]) -> tuple[tuple[int, float], Line]:
-    """The line of a feature, and its place: violated ones first, then those with the largest distance in their threshold."""
+    """The line of a feature, and its place: violated ones first, then those with the largest impact, else distance in their
+    threshold."""
     status = min((result.status for result in results), key=WORST_FIRST.index, default=CheckStatus.NOT_JUDGED)
     drift = next((result for result in results if result.check == DRIFT and result.observed is not None), None)
     type_now = (now or before or FeatureDistribution(InferredType.UNKNOWN)).inferred_type.value
+    impacts = [result.impact for result in results if result.impact is not None]
     mark, verdict = VERDICTS[status]
     moved = (_moved(before, now, _mean), _moved(before, now, _present))
     overlay = (overlay_of(before, now) if before and now else None) or "–"
     return (
-        (WORST_FIRST.index(status), -_excess(drift)),
+        (WORST_FIRST.index(status), -max(impacts, default=_excess(drift))),
         Line((verdict, name, type_now, _why(results, status), _distance(drift), *moved, overlay), mark),
     )
 

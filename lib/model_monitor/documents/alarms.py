@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.summary import whose
 
 COMPLETENESS = "completeness_check"
@@ -49,7 +49,7 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
     results = tuple(results)
     causes: dict[str, list[CheckResult]] = {}
     for result in results:
-        if result.status is CheckStatus.VIOLATED:
+        if result.is_violation:
             causes.setdefault(cause(result), []).append(result)
     alarms: dict[Hashable, list[CheckResult]] = {}
     for name, found in causes.items():
@@ -91,8 +91,10 @@ def cause(result: CheckResult) -> str:
 def excess(result: CheckResult) -> float:
     """How bad it is: how far the observed number is beyond its threshold, in units of the threshold where that is above 1, and
     at most 1. So shares, distances and p-values are comparable as they are. Without a number it is as bad as can be; what a test
-    saw is as large as its distance or effect.
+    saw is as large as its distance or effect. Where attributions are at hand, by impact.
     """
+    if result.impact is not None:
+        return result.impact
     if result.adjusted_p is not None:
         return max(result.distance or 0.0, min(result.effect or 0.0, 1.0))
     if result.observed is None or result.threshold is None:

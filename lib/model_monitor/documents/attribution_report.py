@@ -62,6 +62,16 @@ class AttributionReport(ClarifyDocument):
         found = self.explanations.kernel_shap or {}
         return {output: attributions.global_shap_values for output, attributions in found.items()}
 
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """The share of each feature in all global values, over all outputs."""
+        sums: dict[str, float] = {}
+        for values in self.values.values():
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + abs(value)
+        total = sum(sums.values()) or 1.0
+        return {name: value / total for name, value in sums.items()}
+
 
 class AttributionViolation(Section):
     """One output whose attributions have drifted."""

@@ -28,6 +28,10 @@ class CheckStatus(Enum):
 WORST_FIRST = (CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL, CheckStatus.PASSED, CheckStatus.NOT_JUDGED)
 
 
+BESIDE = frozenset({"attribution_change_check"})
+"""Checks whose findings are no violations of a run and alarm nobody. Source: E6.2."""
+
+
 class CheckResult(Section):
     """One check of one feature or metric.
 
@@ -49,6 +53,8 @@ class CheckResult(Section):
     Of a violated one: alarm: the number of its alarm, which other results of the same cause share; 1 is the largest. words: what
     was and what is, without a value of any record. values: categories that these are about, most frequent first. since: when the
     first of the windows in a row that had it ended; None if that is this one.
+
+    impact: how bad it is, times the feature's share in what moves the model; None where nobody gave attributions.
     """
 
     feature: Name | None = None
@@ -82,6 +88,12 @@ class CheckResult(Section):
     words: Name | None = None
     values: tuple[Name, ...] | None = None
     since: Name | None = None
+    impact: UndefinableNumber = None
+
+    @property
+    def is_violation(self) -> bool:
+        """Whether it counts as one: what a check beside the others finds stands in checks.json alone."""
+        return self.status is CheckStatus.VIOLATED and self.check not in BESIDE
 
 
 class Hint(Section):

@@ -12,9 +12,10 @@ from model_monitor.documents.summary import LABEL
 from model_monitor.explainability import checks
 from model_monitor.explainability.analysis import AttributionAnalysis
 from model_monitor.explainability.baseline import AttributionBaseline
-from model_monitor.explainability.checks import CHECKS, alarming
+from model_monitor.explainability.checks import CHECKS
 from model_monitor.explainability.comparison import Tolerances, comparisons_of
 from model_monitor.registry import import_all
+from model_monitor.runs.judging import violated
 from model_monitor.states import Attributions
 
 import_all(checks)
@@ -55,7 +56,7 @@ def ledger_of(state: Attributions, tolerances: Tolerances) -> BudgetLedger | Non
 
 
 def violations_of(results: Iterable[CheckResult]) -> AttributionViolations:
-    """The violations among the results, in their order, without those that stand in checks.json alone."""
+    """The violations among the results, in their order."""
     return AttributionViolations(
         version="1.0",
         violations=tuple(
@@ -65,7 +66,7 @@ def violations_of(results: Iterable[CheckResult]) -> AttributionViolations:
                 constraint_check_type=result.check,
                 description=result.description or "",
             )
-            for result in alarming(results)
+            for result in violated(results)
         ),
     )
 

@@ -22,7 +22,7 @@ from model_monitor.documents.page import (
 from model_monitor.documents.summary import LABEL
 from model_monitor.explainability.analysis import AttributionAnalysis, Dependent, OutputAnalysis
 from model_monitor.explainability.baseline import AttributionBaseline
-from model_monitor.explainability.checks import alarming
+from model_monitor.runs.judging import violated
 
 TITLE, NAME = "Analysis Report", "report"
 """What the service's SDK calls the report and its files."""
@@ -66,7 +66,7 @@ def how(analysis: AttributionAnalysis) -> str:
 
 def _tiles(results: Sequence[CheckResult]) -> Iterator[Tile]:
     if results:
-        found = len(list(alarming(results)))
+        found = len(list(violated(results)))
         yield Tile("violations", count_text(found), Mark.BAD if found else Mark.GOOD)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.summary import LABEL, Summary, SummaryRow
 from model_monitor.explainability.analysis import AttributionAnalysis
-from model_monitor.explainability.checks import alarming
+from model_monitor.runs.judging import violated
 from model_monitor.runs.protocol import PublishedMetric
 
 METHOD = "KernelShap"
@@ -29,7 +29,7 @@ def published_metrics(analysis: AttributionAnalysis, results: Iterable[CheckResu
             yield PublishedMetric(
                 result.metric, result.observed, dimensions={"Label": (result.model_extra or {})[LABEL]}
             )
-    yield PublishedMetric("total_number_of_violations", len(list(alarming(found))), "Count")
+    yield PublishedMetric("total_number_of_violations", len(list(violated(found))), "Count")
 
 
 def summary_of(analysis: AttributionAnalysis) -> Summary:

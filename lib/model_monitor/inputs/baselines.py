@@ -20,6 +20,7 @@ from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.history import baselines, references
 from model_monitor.history.alerts import read_alerts
+from model_monitor.history.attributions import shares_at
 from model_monitor.history.decisions import read_decisions
 from model_monitor.history.variation import read_history
 from model_monitor.inputs.window import window_told
@@ -57,7 +58,10 @@ def read_baseline(spark: SparkSession | None, config: JobConfig, monitor: Monito
         raise BadConfiguration(f"the baseline can't be read: {fault}") from fault
     if known is None:
         log.warning("there is no earlier run at %s; this one is the first, and nothing is checked", config.output_path)
-    return _with_thresholds(known, spark, config) if isinstance(known, QualityBaseline) else known
+    if not isinstance(known, QualityBaseline):
+        return known
+    shares = shares_at(config.attributions, spark) if config.attributions else {}
+    return _with_thresholds(known, spark, config).with_attributions(shares)
 
 
 def with_history(

@@ -18,6 +18,7 @@ from model_monitor.documents.tables import as_rows
 from model_monitor.drift import compare_categorical, compare_numeric
 from model_monitor.errors import BadInput
 from model_monitor.history.archive import from_parquet, path_of
+from model_monitor.history.attributions import shares_at
 from model_monitor.history.baselines import of_files, of_run
 from model_monitor.outputs.files import current_run
 from model_monitor.outputs.printable import printable
@@ -60,14 +61,16 @@ class Change:
     kind: str
     distance: float | None = None
     changes: Mapping[str, tuple[Number, Number]] = field(default_factory=dict)
+    impact: float | None = None
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What changed from one to the other, the largest change first."""
+    """What changed from one to the other, the largest change first. shares: of the features in what moves the model."""
 
     before: Side
     after: Side
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
@@ -81,7 +84,8 @@ class Compared:
         pairs = {key: (before.get(key), after.get(key)) for key in SHOWN}
         different = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
         distance = _distance(self.before.distributions.get(name), self.after.distributions.get(name))
-        return Change(name, "changed" if different or distance else "same", distance, different)
+        impact = (distance or 0.0) * self.shares.get(name, 0.0) if self.shares else None
+        return Change(name, "changed" if different or distance else "same", distance, different, impact)
 
     def judged(self) -> tuple[CheckResult, ...]:
         """The results of A's constraints on B, from their files alone.
@@ -101,23 +105,31 @@ class Compared:
             "before": self.before.path,
             "after": self.after.path,
             "rows": [self.before.item_count, self.after.item_count],
-            "changes": [asdict(change) for change in self.changes],
+            "changes": [_plain(change) for change in self.changes],
         }
 
 
-def compare(before: str, after: str) -> Compared:
-    """before, after: output paths of runs of one kind, folders of the service, or statistics.json files.
+def compare(before: str, after: str, attributions: str | None = None) -> Compared:
+    """before, after: output paths of runs of one kind, folders of the service, or statistics.json files. attributions: of the
+    model, to have what moves it more first.
 
     Raises BadInput if there is nothing to compare, BadDocument if a file is damaged.
     """
-    return Compared(_side(before), _side(after))
+    return Compared(_side(before), _side(after), shares_at(attributions) if attributions else {})
 
 
 def main(
-    before: str, after: str, out: TextIO, *, as_json: bool = False, judge: bool = False, output: str | None = None
+    before: str,
+    after: str,
+    out: TextIO,
+    *,
+    as_json: bool = False,
+    judge: bool = False,
+    output: str | None = None,
+    attributions: str | None = None,
 ) -> int:
     """Print what changed; write it as a page if `output` names a file. judge: end with 4 if B breaks the constraints of A."""
-    found = compare(before, after)
+    found = compare(before, after, attributions)
     results = list(violated(found.judged())) if judge else []
     if output is not None:
         Report(page_of(found, results)).save(output)
@@ -143,7 +155,13 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
         mark = Mark.BAD if change.name in broken else Mark.UNSURE if change.kind in ("added", "removed") else Mark.NONE
         lines.append(Line((change.kind, change.name, number_text(change.distance), _words(change), overlay), mark))
     different = sum(change.kind != "same" for change in found.changes)
-    sections = [PageSection("What changed", (PageTable(columns, tuple(lines), "the largest change first"),))]
+    order = f"the largest {'impact' if found.shares else 'change'} first"
+    sections = [
+        PageSection(
+            "What changed",
+            (PageTable(columns, tuple(lines), order),),
+        )
+    ]
     if results:
         told = tuple(f"{each.feature}: {each.description}" for each in results)
         sections.insert(0, PageSection("What breaks the constraints", told))
@@ -201,9 +219,13 @@ def _distance(before: FeatureDistribution | None, after: FeatureDistribution | N
     return None
 
 
-def _rank(change: Change) -> tuple[int, float, str]:
+def _plain(change: Change) -> dict[str, Any]:
+    return {name: value for name, value in asdict(change).items() if name != "impact" or value is not None}
+
+
+def _rank(change: Change) -> tuple[int, float, float, str]:
     order = ("added", "removed", "changed", "same")
-    return order.index(change.kind), -(change.distance or 0.0), change.name
+    return order.index(change.kind), -(change.impact or 0.0), -(change.distance or 0.0), change.name
 
 
 def _text(found: Compared, results: Sequence[CheckResult], *, judge: bool) -> str:

@@ -74,4 +74,4 @@ def of_share(
 
 def violated(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
     """Those that are violations, in their order."""
-    return (result for result in results if result.status is CheckStatus.VIOLATED)
+    return (result for result in results if result.is_violation)

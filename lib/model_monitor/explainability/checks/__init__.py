@@ -1,27 +1,22 @@
 """The checks of attributions: each a registered function in the file named after it. Pure.
 
-Registered under its `constraint_check_type`; what one with the fact `alarms=False` finds stands in checks.json alone. A check
-takes one output beside its baseline and gives a `Finding` for each feature that it is about, None for all of them together. It
-never logs and never raises for data; a new file in this folder is found by being there.
+Registered under its `constraint_check_type`. A check takes one output beside its baseline and gives a `Finding` for each feature
+that it is about, None for all of them together. It never logs and never raises for data; a new file in this folder is found by
+being there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.explainability.comparison import OutputComparison
 from model_monitor.registry import Registry
-from model_monitor.runs.judging import Finding, violated
+from model_monitor.runs.judging import Finding
 
 AttributionCheck = Callable[[OutputComparison], Iterator[tuple[str | None, Finding]]]
 
 CHECKS: Registry[AttributionCheck] = Registry("attribution check")
-
-
-def alarming(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
-    """The violations among the results, in their order, without those that stand in checks.json alone."""
-    return (result for result in violated(results) if CHECKS.get(result.check).facts.get("alarms", True))
 
 
 def unknown(output: OutputComparison, threshold: float | None) -> Finding | None:

@@ -15,7 +15,7 @@ FORMULA = (
 )
 
 
-@CHECKS.register("attribution_change_check", alarms=False)
+@CHECKS.register("attribution_change_check")
 def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     """The change of each feature's global value is small, as far as chance lets one tell.
 
