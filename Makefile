@@ -37,7 +37,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories publish-check setup demo test test-all test-slow test-wide airflow lint types bench docs package clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo test test-all test-slow test-wide airflow lint types bench docs site package release-notes release clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -78,15 +78,31 @@ types: $(VENV)/.test ## check types
 bench: $(VENV)/.test classes ## run the benchmarks; each prints a ratio against a peer
 	@$(PY) benchmarks/__main__.py $(ARGS)
 
-docs: $(VENV)/.test ## draw the pictures of the layers and of the demo's day, and check the links and the commands of the documentation
+docs: $(VENV)/.test ## draw the pictures, run the notebooks, build the site, and check the links and the commands of the documentation
 	@$(PY) -m tests.layers_picture docs/layers.svg
 	@$(PY) -m tests.history_picture docs/history.png
+	@$(PY) -m tests.notebooks
+	@$(MAKE) site
 	@$(PY) -m pytest --quiet tests/unit/test_documentation.py tests/unit/test_sources.py
+
+site: .venv-docs/.made ## build the documentation into build/site, where a warning is an error
+	@.venv-docs/bin/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d build/site-state . build/site
+	@echo "the site begins at build/site/docs/index.html"
 
 package: $(VENV)/.run dist/environment.tar.gz ## build into dist/: the wheel, the zip for --py-files, an environment for clusters
 	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@$(PY) -m model_monitor.launch.package_zip dist
 	@ls dist/*.whl dist/*.zip dist/*.tar.gz
+
+# What a release is of, as its heading in CHANGELOG.md names it.
+VERSION ?= Unreleased
+
+release-notes: ## print what CHANGELOG.md says of VERSION, by default of what is not released yet
+	@awk -v version='$(VERSION)' '/^## / {inside = ($$2 == version); next} inside {print; found = 1} END {exit !found}' CHANGELOG.md
+
+release: package ## publish VERSION on GitHub, by its command gh: the wheel, the zip, the release notes
+	@$(MAKE) --silent release-notes > dist/release-notes.md
+	@gh release create 'v$(VERSION)' --notes-file dist/release-notes.md dist/*.whl dist/*.zip
 
 # Python's libraries for nodes that have none: a job's own, without Spark's, which the nodes have. In the archive Python is a
 # link to this one's place, or into NODE_PREFIX: make package NODE_PREFIX=/usr
@@ -105,7 +121,7 @@ dist/environment.tar.gz: $(HASHED)/run.txt $(VENV)/.pack $(if $(NODE_PREFIX),alw
 	@chmod 644 $@
 
 pins: build/pins/.made ## write requirements/hashed/ again: the hashes of all files that requirements/*.txt may install
-	@for name in run pack java test airflow connect pins; do \
+	@for name in run pack java test airflow connect docs pins; do \
 		build/pins/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
 			$$(case $$name in airflow|connect) echo --no-deps;; esac) requirements/$$name.txt --output-file $(HASHED)/$$name.txt || exit; done
 
@@ -162,14 +178,24 @@ build/wide/%/.made: $(HASHED)/test.txt
 	@$(if $(findstring +,$*),$(@D)/bin/python -m pip install --disable-pip-version-check pyspark==$(lastword $(subst +, ,$*)))
 	@touch $@
 
+# An environment finds in .venv what it lacks itself.
+LIBRARIES = $$($(1) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+ABOVE_VENV = echo "import site; site.addsitedir('$(call LIBRARIES,$(PY))')" > $(call LIBRARIES,$(@D)/bin/python)/below.pth
+
 # All of .venv, below a Spark of its own.
 .venv-4.%/.made: $(VENV)/.test $(HASHED)/connect.txt
 	@echo "installing Spark $(RELEASE_4.$*) into $(@D) (about 430 MB to download, once)"
 	@rm -rf $(@D) && $(PY) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps pyspark==$(RELEASE_4.$*) py4j==0.10.9.9
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(HASHED)/connect.txt
-	@echo "import site; site.addsitedir('$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
-		> $$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/below.pth
+	@$(ABOVE_VENV)
+	@touch $@
+
+.venv-docs/.made: $(HASHED)/docs.txt $(VENV)/.run
+	@echo "installing the site's generator into .venv-docs (about 30 MB to download, once)"
+	@rm -rf $(@D) && $(PY) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $(HASHED)/docs.txt
+	@$(ABOVE_VENV)
 	@touch $@
 
 $(VENV)/.pack: $(HASHED)/pack.txt $(VENV)/.run

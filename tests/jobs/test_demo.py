@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from tests.running_jobs import JobsHere
 
+from model_monitor import cli
 from model_monitor.demo import run
 from model_monitor.demo.traffic import FAULT
 
@@ -70,14 +72,14 @@ def test_the_tour_shows_what_the_demo_says(shown):
     assert all(f"    {line}\n" in tour for line in [*table, shown[-1]])
 
 
-def test_the_readme_has_the_demos_last_command_and_what_it_found(shown, folder):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_tutorial_has_the_demos_last_command_and_what_it_found(shown, folder):
+    page = (ROOT / "docs" / "captures-to-alarm.md").read_text(encoding="utf-8")
     [started] = [line for line in shown if line.startswith("3/4 ")]
-    blocks = re.findall(r"^```json\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     [excerpt] = [json.loads(text) for text in blocks if "baseline_drift_check" in text]
     found = json.loads((folder / "model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text())
 
-    assert f"./spark-submit.sh jobs/monitor.py {started.partition(' submit monitor ')[2]}\n" in readme
+    assert f"./spark-submit.sh jobs/monitor.py {started.partition(' submit monitor ')[2]}\n" in page
     assert excerpt in found["violations"]
 
 
@@ -109,3 +111,24 @@ def test_an_hour_before_the_fault_keeps_to_the_baseline_by_the_command_of_the_to
 
     assert done.status == 0, done.said
     assert "Completed: Job completed successfully with no violations." in done.said
+
+
+def test_the_tutorial_on_late_labels_ends_with_alarms_since_the_fault_moves_the_answers(shown, jobs, folder):
+    """demo/traffic.py: from the fault on, the model answers to a charge in cents; who really leaves does not change."""
+    page = (ROOT / "docs" / "late-labels.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\./spark-submit\.sh jobs/(\w+)\.py (.*)$", page, re.MULTILINE)
+    ended = [jobs(job, *words.split()) for job, words in commands]
+    metrics = json.loads((folder / "model-monitor-demo" / "quality" / "checks.json").read_text())["checks"]
+
+    assert [job for job, _ in commands] == ["baseline", "merge", "monitor"]
+    assert [done.status for done in ended] == [0, 0, 0], "\n".join(done.said for done in ended)
+    assert {"accuracy", "auc"} <= {check["metric"] for check in metrics if check["status"] == "violated"}
+
+
+def test_the_commands_of_the_page_on_alarms_lead_from_the_hour_to_a_decision(shown, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    page = (ROOT / "docs" / "alarm.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^model-monitor (.*)$", page, re.MULTILINE)
+
+    assert [shlex.split(words)[0] for words in commands] == ["explain", "report", "compare", "accept"]
+    assert [cli.main(shlex.split(words)) for words in commands] == [0] * 4

@@ -1,4 +1,4 @@
-"""The README's five minutes with a CSV, word for word: its commands run in its order, and what it shows comes out."""
+"""The tutorials, word for word: their commands run in their order, and what they show comes out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests.running_jobs import Finished, JobsHere
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+PAGE = (ROOT / "docs" / "first-data-set.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 OF_THE_WHEEL = ("pip install ", "model-monitor demo")
 """Not run here: the network, and a second run of what test_fresh_clone.py sees."""
@@ -29,7 +30,7 @@ def block(language: str, part: str) -> str:
 
 
 def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a block of the README in a folder that looks like a clone, with the clone's commands on the PATH."""
+    """Run a block of the page in a folder that looks like a clone, with the clone's commands on the PATH."""
     path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT / "lib"), "SPARK_LOCAL_IP": "127.0.0.1"}
     return subprocess.run(
@@ -96,14 +97,14 @@ def features(path: Path) -> dict[str, dict[str, object]]:
     return {feature["name"]: feature for feature in json.loads(path.read_text())["features"]}
 
 
-def test_a_csv_of_ones_own_is_baselined_with_the_message_that_the_readme_tells(baselined, clone):
+def test_a_csv_of_ones_own_is_baselined_with_the_message_that_the_page_tells(baselined, clone):
     message = (clone / "orders-baseline" / "message").read_text()
     assert message == "Completed: Job completed successfully with no violations.\n"
     assert "Completed: Job completed successfully. (exit status 0" in baselined
     assert (clone / "orders-baseline" / "constraints.json").is_file()
 
 
-def test_the_readmes_excerpt_of_the_statistics_is_what_comes_out(baselined, clone):
+def test_the_pages_excerpt_of_the_statistics_is_what_comes_out(baselined, clone):
     shown = json.loads(block("json", "numerical_statistics"))
     found = features(clone / "orders-baseline" / "statistics.json")["amount"]
     del found["numerical_statistics"]["distribution"]
@@ -111,7 +112,7 @@ def test_the_readmes_excerpt_of_the_statistics_is_what_comes_out(baselined, clon
     assert found == shown
 
 
-def test_the_readmes_excerpt_of_the_constraints_is_what_comes_out(baselined, clone):
+def test_the_pages_excerpt_of_the_constraints_is_what_comes_out(baselined, clone):
     shown = json.loads(block("json", "string_constraints"))
 
     assert features(clone / "orders-baseline" / "constraints.json")["country"] == shown
@@ -120,7 +121,7 @@ def test_the_readmes_excerpt_of_the_constraints_is_what_comes_out(baselined, clo
 @pytest.mark.parametrize(
     ("name", "why"), [("order_id", "most of its values occur once"), ("day", "its values are dates")]
 )
-def test_keys_and_dates_get_no_domain_and_a_reason_as_the_readme_says(baselined, clone, name, why):
+def test_keys_and_dates_get_no_domain_and_a_reason_as_the_page_says(baselined, clone, name, why):
     feature = features(clone / "orders-baseline" / "constraints.json")[name]
 
     assert "string_constraints" not in feature
@@ -137,7 +138,7 @@ def test_every_file_that_came_out_is_documented(baselined, clone):
     assert [name for name in sorted(names) if not name.startswith("_runs/") and f"| `{name}` |" not in page] == []
 
 
-def test_features_are_left_out_as_the_readme_says(spark, baselined, clone, tmp_path):
+def test_features_are_left_out_as_the_page_says(spark, baselined, clone, tmp_path):
     done = here(block("sh", "--exclude-features-attribute").replace("orders-baseline", str(tmp_path)), clone)
 
     assert done.status == 0, done.said
@@ -156,7 +157,20 @@ def test_python_finds_the_country_that_was_not_there(from_python):
 
     assert violation["feature_name"] == "country"
     assert violation["constraint_check_type"] == "categorical_values_check"
-    assert f'"{violation["description"]}"' in README
+    assert f'"{violation["description"]}"' in PAGE
+
+
+def test_the_readmes_two_commands_say_what_is_wrong_with_tomorrow(baselined, clone, tmp_path):
+    [script] = re.findall(r"^```sh\n(\./spark-submit.*?)^```", README, re.DOTALL | re.MULTILINE)
+    header, *rows = (clone / "orders.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "orders.csv").write_text(header + "".join(rows) * 20)
+    (tmp_path / "tomorrow.csv").write_text(header + "".join(rows).replace("FR", "ES") * 20)
+    baseline, monitor = [here(line, tmp_path) for line in script.splitlines()]
+    found = json.loads((tmp_path / "orders-tomorrow" / "constraint_violations.json").read_text())["violations"]
+
+    assert [baseline.status, monitor.status] == [0, 0], baseline.said + monitor.said
+    assert [violation["feature_name"] for violation in found] == ["country"]
+    assert (tmp_path / "orders-tomorrow" / "report.html").is_file()
 
 
 def test_a_data_set_that_is_monitored_against_itself_has_no_violation(of_march, clone):
@@ -168,7 +182,7 @@ def test_the_command_of_the_wheel_gives_the_same_documents(of_march, clone):
         assert (of_march / name).read_bytes() == (clone / "orders-baseline" / name).read_bytes()
 
 
-def test_runs_are_merged_by_the_command_that_the_readme_has(of_march, from_python, clone):
+def test_runs_are_merged_by_the_command_that_the_page_has(of_march, from_python, clone):
     done = shell(block("sh", "merge-states"), clone)
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -6,12 +6,14 @@ import inspect
 import json
 import re
 import shlex
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import model_monitor
 from model_monitor import __version__, cli
 from model_monitor.bias.analysis import POST_TRAINING, PRE_TRAINING
 from model_monitor.configuration.contract import OPTIONS
@@ -99,6 +101,51 @@ def commands_of(page: Path) -> list[Command]:
     return found
 
 
+README_WORDS = 900
+SIDEBAR_ITEM = re.compile(r"^- \[[^\]]+\]\(([^)#]+)\)", re.MULTILINE)
+IN_DOCS = [page for pattern in ("*.md", "*/README.md", "notebooks/*.ipynb") for page in (ROOT / "docs").glob(pattern)]
+"""Pages that the navigation names; those of a folder with a README are found by being there."""
+
+
+def test_the_navigation_names_every_page_exactly_once():
+    index = ROOT / "docs" / "index.md"
+    links = SIDEBAR_ITEM.findall(index.read_text(encoding="utf-8").partition("\n## ")[2])
+    named = [(index.parent / link).resolve().relative_to(ROOT).as_posix() for link in links]
+    outside = [page for page in PAGES if "docs" not in page.relative_to(ROOT).parts]
+
+    assert sorted(named) == sorted(page.relative_to(ROOT).as_posix() for page in {*IN_DOCS, *outside} - {index})
+
+
+def test_no_page_is_in_a_folder_without_a_readme_that_lists_it():
+    folders = {page.parent for page in (ROOT / "docs").glob("*/**/*.md")}
+
+    assert [folder for folder in folders if not (folder / "README.md").is_file()] == []
+
+
+def test_every_promise_of_security_names_tests_that_are_there():
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    rows = [row.split(" | ")[-1] for row in page.splitlines() if row.startswith("| ") and "---" not in row][1:]
+    named = [re.findall(r"`(tests/[^`]+)`", row) for row in rows]
+
+    assert all(named)
+    assert [name for names in named for name in names if not (ROOT / name).exists()] == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= README_WORDS
+
+
+def test_numbers_beside_other_tools_are_those_of_the_benchmarks():
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Beside other tools")[2].partition("\n## ")[0]
+    measured = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    numbers = re.findall(r"\*\*([\d.]+%?)\*\*", table)
+
+    assert numbers
+    assert [
+        number for number in numbers if not re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.]*\d)", measured)
+    ] == []
+
+
 @every_page
 def test_every_relative_link_leads_to_a_file(page):
     missing = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
@@ -112,7 +159,31 @@ def test_every_make_target_and_job_in_a_command_exists(page):
     code = "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
 
     assert set(re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)\b", code)) <= targets
-    assert all((ROOT / job).is_file() for job in re.findall(r"\bjobs/\w+\.py\b", code))
+    assert all((ROOT / job).is_file() for job in re.findall(r"(?<!/)\bjobs/\w+\.py\b", code))
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_only_calls_make(path):
+    targets = set(TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
+    commands = [line.split() for line in re.findall(r"\brun: (.*)", path.read_text(encoding="utf-8"))]
+    words = [word for _, *rest in commands for word in rest if "=" not in word]
+
+    assert {command[0] for command in commands} == {"make"}
+    assert set(words) <= targets
+
+
+def test_the_release_notes_are_what_the_changelog_says():
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    said = subprocess.run(["make", "--silent", "release-notes"], cwd=ROOT, capture_output=True, text=True, check=True)
+    unknown = subprocess.run(
+        ["make", "--silent", "release-notes", "VERSION=9"], cwd=ROOT, capture_output=True, check=False
+    )
+
+    assert said.stdout.strip() == changelog.partition("## Unreleased")[2].partition("\n## ")[0].strip()
+    assert unknown.returncode != 0
 
 
 @every_page
@@ -409,8 +480,58 @@ def test_every_reason_for_a_refusal_is_documented_and_no_other():
     assert set(listed) == {refusal.text for refusal in Refusal if refusal.is_fault and refusal not in fatal}
 
 
-def test_the_wheel_that_the_readme_installs_has_this_version():
-    [wheel] = re.findall(r"dist/\S+?\.whl", (ROOT / "README.md").read_text(encoding="utf-8"))
+def api_table() -> str:
+    """The table of docs/api.md: every name of the face, as its docstring's first line says it."""
+    rows = ["| name | what it is |", "|---|---|"]
+    for name in model_monitor.__all__:
+        summary = (inspect.getdoc(getattr(model_monitor, name)) or "").splitlines()[0]
+        rows.append(f"| `{name}` | {summary} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_table_of_the_api_is_that_of_the_face():
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+    assert api_table() in page, f"docs/api.md has to have this table:\n\n{api_table()}"
+
+
+def test_the_documented_guard_passes_the_tests_beside_it(monkeypatch):
+    page = (ROOT / "docs" / "check-in-ten-minutes.md").read_text(encoding="utf-8")
+    guard, tests = [text for language, text, _ in BLOCK.findall(page) if language == "python"]
+    monkeypatch.setattr(GUARDS, "_entries", {**GUARDS._entries})
+    exec(compile(guard, "docs/check-in-ten-minutes.md", "exec"), {})
+    program: dict[str, Any] = {"__package__": "tests.unit.data_quality"}
+    exec(compile(tests, "docs/check-in-ten-minutes.md", "exec"), program)
+    found = [value for name, value in program.items() if name.startswith("test_")]
+
+    assert len(found) == 2
+    for test in found:
+        test()
+
+
+def test_the_documented_test_of_a_data_set_passes():
+    page = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
+    [source] = [text for language, text, _ in BLOCK.findall(page) if language == "python"]
+    program: dict[str, Any] = {}
+    exec(compile(source, "docs/gates.md", "exec"), program)
+
+    program["test_todays_orders_look_like_the_reference"]()
+
+
+def test_the_readmes_frame_ends_in_one_verdict_and_a_page(tmp_path, monkeypatch, capsys):
+    [source] = [text for language, text, _ in BLOCK.findall((ROOT / "README.md").read_text()) if language == "python"]
+    monkeypatch.chdir(tmp_path)
+    exec(compile(source, "README.md", "exec"), {})
+    violated = [line.split()[1:] for line in capsys.readouterr().out.splitlines() if "violated" in line]
+
+    assert violated == [["country", "categorical_values_check", "violated"]]
+    assert (tmp_path / "orders.html").is_file()
+    assert len([line for line in source.splitlines() if line]) <= 10
+
+
+def test_the_wheel_that_a_page_installs_has_this_version():
+    page = (ROOT / "docs" / "first-data-set.md").read_text(encoding="utf-8")
+    [wheel] = re.findall(r"dist/\S+?\.whl", page)
 
     assert wheel == f"dist/spark_model_monitor-{__version__}-py3-none-any.whl"
 

@@ -1,0 +1,73 @@
+"""The documentation as a site, by Sphinx: `make site`. Its pages are the repository's, so that links hold here and there.
+
+docs/index.md is the navigation: the list below each of its headings becomes a part of the sidebar.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "lib"))
+
+import model_monitor  # noqa: E402 - the clone's own
+
+project = "spark-model-monitor"
+author = "its contributors"
+release = model_monitor.__version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+include_patterns = ["*.md", "docs/**.md", "docs/**.ipynb", "benchmarks/README.md", "examples/*/README.md"]
+root_doc = "docs/index"
+nitpicky = False
+
+html_theme = "furo"
+html_title = f"{project} {release}"
+html_copy_source = False
+
+myst_heading_anchors = 4
+nb_execution_mode = "off"  # tests run the notebooks; their outputs are in the files
+default_role = "literal"  # of docstrings, which write names as Markdown does
+napoleon_google_docstring = False
+autodoc_typehints = "none"  # numpydoc says the types
+
+PART = re.compile(r"^## (.+)\n((?:(?!## ).*\n)*)", re.MULTILINE)
+PAGE = re.compile(r"^- \[[^\]]+\]\(([^)#]+)\.(?:md|ipynb)\)", re.MULTILINE)
+API = "docs/api"
+
+
+def sidebar(page: str) -> str:
+    """The parts of a page of lists as tables of contents."""
+    parts = ((heading, "\n".join(PAGE.findall(text))) for heading, text in PART.findall(page))
+    return "\n".join(f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{pages}\n```" for heading, pages in parts)
+
+
+def docstrings() -> str:
+    """The docstrings of what users import."""
+    directives = (_directive(name, getattr(model_monitor, name)) for name in model_monitor.__all__)
+    return "\n## Docstrings\n\n```{eval-rst}\n.. currentmodule:: model_monitor\n\n" + "\n".join(directives) + "\n```\n"
+
+
+def _directive(name: str, thing: Any) -> str:
+    if inspect.ismodule(thing):
+        return ""
+    return f".. autofunction:: {name}\n" if inspect.isfunction(thing) else f".. autoclass:: {name}\n   :members:\n"
+
+
+def add_what_the_site_has(app: Any, page: str, source: list[str]) -> None:
+    """The sidebar to the first page, its pages to a folder's README, docstrings to the API."""
+    if page == root_doc:
+        source[0] += sidebar(source[0])
+    elif page == API:
+        source[0] += docstrings()
+    elif page.startswith("docs/") and page.endswith("/README"):
+        source[0] += "\n```{toctree}\n:glob:\n:titlesonly:\n\n*\n```\n"
+
+
+def setup(app: Any) -> None:
+    """Sphinx calls it."""
+    app.connect("source-read", add_what_the_site_has)
