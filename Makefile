@@ -191,7 +191,7 @@ ABOVE_VENV = echo "import site; site.addsitedir('$(call LIBRARIES,$(PY))')" > $(
 	@$(ABOVE_VENV)
 	@touch $@
 
-.venv-docs/.made: $(HASHED)/docs.txt $(VENV)/.run
+.venv-docs/.made: $(HASHED)/docs.txt | $(VENV)/.run
 	@echo "installing the site's generator into .venv-docs (about 30 MB to download, once)"
 	@rm -rf $(@D) && $(PY) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $(HASHED)/docs.txt

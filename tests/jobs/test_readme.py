@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from tests.running_jobs import Finished, JobsHere
 
+from model_monitor import cli
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "first-data-set.md").read_text(encoding="utf-8")
@@ -87,7 +89,7 @@ def from_python(clone, baselined):
 @pytest.fixture(scope="module")
 def of_march(clone, baselined):
     """The wheel's commands, those aside that fetch or show."""
-    lines = block("sh", "model-monitor submit").splitlines()
+    lines = block("sh", "pip install").splitlines()
     done = shell("\n".join(line for line in lines if not line.startswith(OF_THE_WHEEL)), clone)
     assert done.returncode == 0, done.stdout + done.stderr
     return clone / "orders-of-march"
@@ -138,11 +140,12 @@ def test_every_file_that_came_out_is_documented(baselined, clone):
     assert [name for name in sorted(names) if not name.startswith("_runs/") and f"| `{name}` |" not in page] == []
 
 
-def test_features_are_left_out_as_the_page_says(spark, baselined, clone, tmp_path):
-    done = here(block("sh", "--exclude-features-attribute").replace("orders-baseline", str(tmp_path)), clone)
+def test_features_are_left_out_as_the_page_says(baselined, clone, tmp_path):
+    command = block("sh", "--exclude-features-attribute").replace("orders-baseline", str(tmp_path / "without"))
+    done = shell(command, clone)
 
-    assert done.status == 0, done.said
-    assert list(features(tmp_path / "constraints.json")) == ["amount", "items", "country", "express"]
+    assert done.returncode == 0, done.stderr
+    assert list(features(tmp_path / "without" / "constraints.json")) == ["amount", "items", "country", "express"]
 
 
 def test_python_gives_the_same_documents_as_the_job(from_python, clone):
@@ -160,17 +163,25 @@ def test_python_finds_the_country_that_was_not_there(from_python):
     assert f'"{violation["description"]}"' in PAGE
 
 
-def test_the_readmes_two_commands_say_what_is_wrong_with_tomorrow(baselined, clone, tmp_path):
-    [script] = re.findall(r"^```sh\n(\./spark-submit.*?)^```", README, re.DOTALL | re.MULTILINE)
+def test_the_readmes_two_commands_say_what_is_wrong_with_tomorrow(baselined, clone, tmp_path, monkeypatch):
+    commands = re.findall(r"^\.venv/bin/model-monitor (.*)$", README, re.MULTILINE)
     header, *rows = (clone / "orders.csv").read_text().splitlines(keepends=True)
     (tmp_path / "orders.csv").write_text(header + "".join(rows) * 20)
     (tmp_path / "tomorrow.csv").write_text(header + "".join(rows).replace("FR", "ES") * 20)
-    baseline, monitor = [here(line, tmp_path) for line in script.splitlines()]
-    found = json.loads((tmp_path / "orders-tomorrow" / "constraint_violations.json").read_text())["violations"]
+    monkeypatch.chdir(tmp_path)
 
-    assert [baseline.status, monitor.status] == [0, 0], baseline.said + monitor.said
+    assert [shlex.split(words)[0] for words in commands] == ["baseline", "monitor"]
+    assert [cli.main(shlex.split(words)) for words in commands] == [0, 0]
+    found = json.loads((tmp_path / "tomorrow-report" / "constraint_violations.json").read_text())["violations"]
     assert [violation["feature_name"] for violation in found] == ["country"]
-    assert (tmp_path / "orders-tomorrow" / "report.html").is_file()
+    assert (tmp_path / "tomorrow-report" / "report.html").is_file()
+
+
+def test_the_page_checks_a_file_against_its_baseline(baselined, clone):
+    done = shell(block("sh", "--baseline orders-baseline\n"), clone)
+
+    assert done.returncode == 0, done.stderr
+    assert (clone / "orders-report" / "report.html").is_file()
 
 
 def test_a_data_set_that_is_monitored_against_itself_has_no_violation(of_march, clone):
