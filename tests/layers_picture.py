@@ -1,4 +1,4 @@
-"""The picture of the layers in docs/concepts.md: `python -m tests.layers_picture docs/layers.svg`, which `make docs` calls.
+"""The picture of the layers in CONTRIBUTING.md: `python -m tests.layers_picture docs/layers.svg`, which `make docs` calls.
 
 A layer stands above all that it may import, so arrows would all point down and are left out; hovering over a box names them.
 """

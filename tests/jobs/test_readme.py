@@ -216,8 +216,8 @@ def test_the_example_in_docs_files_reads_the_states(of_march, clone):
     ]
 
 
-def test_the_script_in_docs_jobs_makes_the_features_that_it_says(spark, baselined, clone):
-    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+def test_the_script_in_docs_data_makes_the_features_that_it_says(spark, baselined, clone):
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     [script] = [text for kind, text in blocks if kind == "python" and "preprocess_handler(line)" in text]
     [command] = [text for kind, text in blocks if kind == "sh" and "amounts.py" in text]

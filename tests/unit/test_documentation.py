@@ -551,11 +551,11 @@ def test_every_block_of_python_compiles():
 
 
 def test_the_documented_script_makes_of_a_captured_record_what_is_read_without_it():
-    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     [source] = [text for _, text, _ in BLOCK.findall(page) if "preprocess_handler(record)" in text]
     line = next(iter(captures(Traffic(hours=1, per_hour=4)).values())).splitlines()[0]
     script: dict[str, Any] = {}
-    exec(compile(source, "docs/jobs.md", "exec"), script)
+    exec(compile(source, "docs/data.md", "exec"), script)
     made = script["preprocess_handler"](InferenceRecord(json.loads(line)))
 
     [row] = decode(line.encode(), Reading(ENDPOINT_INDEXES)).rows

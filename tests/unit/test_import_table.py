@@ -1,4 +1,4 @@
-"""Imports go one way (docs/concepts.md): who may import whom, and which libraries a module may load."""
+"""Imports go one way (CONTRIBUTING.md): who may import whom, and which libraries a module may load."""
 
 from __future__ import annotations
 
