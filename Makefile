@@ -192,7 +192,7 @@ ABOVE_VENV = echo "import site; site.addsitedir('$(call LIBRARIES,$(PY))')" > $(
 	@touch $@
 
 .venv-docs/.made: $(HASHED)/docs.txt | $(VENV)/.run
-	@echo "installing the site's generator into .venv-docs (about 30 MB to download, once)"
+	@echo "installing the site's generator into .venv-docs (250 MB on disk)"
 	@rm -rf $(@D) && $(PY) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $(HASHED)/docs.txt
 	@$(ABOVE_VENV)

@@ -153,6 +153,22 @@ def test_every_relative_link_leads_to_a_file(page):
     assert missing == []
 
 
+def headings_of(page: Path) -> set[str]:
+    """What a link to a part of the page may name: its headings as GitHub and the site write them, and ids of its own."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    slugs = (re.sub(r"[^\w\- ]", "", re.sub(r"<[^>]*>", "", heading)).lower().replace(" ", "-") for heading in headings)
+    return {*slugs, *re.findall(r' id="([^"]+)"', text)}
+
+
+@every_page
+def test_every_link_to_a_part_of_a_page_leads_to_a_heading(page):
+    links = re.findall(r"\]\((?!\w+:)([^)#\s]*)#([^)\s]+)\)", CODE.sub("", page.read_text(encoding="utf-8")))
+    named = {(page.parent / name if name else page, part) for name, part in links if not name or name.endswith(".md")}
+
+    assert [(str(where), part) for where, part in named if part not in headings_of(where)] == []
+
+
 @every_page
 def test_every_make_target_and_job_in_a_command_exists(page):
     targets = set(TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
