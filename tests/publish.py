@@ -2,7 +2,7 @@
 
 python -m tests.publish WHEEL 3.10 3.11 …
 
-It ends with the sizes of what the first environment holds, and with which of it a run without Spark loads; the quickstart is run
+It ends with the sizes of what the last environment holds, and with which of it a run without Spark loads; the quickstart is run
 once more without the rest.
 """
 
@@ -39,7 +39,7 @@ LEAST_MB = 1
 
 
 def main(wheel: str, versions: list[str]) -> None:
-    first = None
+    last = None
     for version in versions:
         python = shutil.which(f"python{version}")
         runs = python and subprocess.run([python, "-V"], env=_named(version), capture_output=True, check=False)
@@ -52,9 +52,9 @@ def main(wheel: str, versions: list[str]) -> None:
         _pip(environment, "install", "--quiet", "--use-pep517", wheel)
         _quickstart(environment)
         print(f"Python {version}: the quickstart runs", flush=True)
-        first = first or environment
-    if first is not None:
-        _report_sizes(first)
+        last = environment
+    if last is not None:
+        _report_sizes(last)
 
 
 def _quickstart(environment: Path) -> set[str]:
