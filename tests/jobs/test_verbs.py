@@ -48,3 +48,19 @@ def test_a_file_becomes_a_baseline_and_the_next_one_is_held_against_it(command, 
     assert second.returncode == 4, second.stderr
     violations = json.loads((tmp_path / "april-report" / "constraint_violations.json").read_text())["violations"]
     assert {violation["feature_name"] for violation in violations} == {"country"}
+
+
+def test_what_needs_spark_gets_one_as_spark_submit_starts_it(command, tmp_path):
+    reader = '{"spark": {"format": "csv", "options": {"header": true}}}'
+    done = subprocess.run(
+        [sys.executable, "-m", "model_monitor.cli", "baseline", "march.csv", "--dataset-format", reader],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(LIB)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "engine: Spark, the reader 'csv' is Spark's" in done.stderr
+    assert (tmp_path / "march-baseline" / "constraints.json").is_file()

@@ -55,7 +55,8 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
         if request is None:
             sys.stdout.write(HELP.format(program=program, jobs=", ".join(layout.job_names())))
             return 0 if {"--help", "-h"} & set(arguments) else 2
-        if is_verb and not request.asks_for_help:
+        remote = flag_or_variable("remote", request.job_arguments, os.environ)
+        if is_verb and not (request.asks_for_help or request.options or request.target or remote):
             require_places(request.job_arguments)
         if request.asks_for_help or _starts_python(request, is_verb=is_verb):
             words = [str(layout.job_file(request.job, Path.cwd())), *request.job_arguments]

@@ -47,7 +47,7 @@ from model_monitor.progress import progress_shown
 from model_monitor.reading.engines import EngineName
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.logs import start_logging
-from model_monitor.runtime.session import remote_session, session_within, start_session, stop_session
+from model_monitor.runtime.session import as_submitted, remote_session, session_within, start_session, stop_session
 from model_monitor.runtime.standalone import MasterWatch
 from model_monitor.runtime.status import (
     COMPLETED,
@@ -178,7 +178,8 @@ class Job:
         if self.config.remote is not None:
             spark = remote_session(self.config.remote)
         else:
-            spark = start_session(self.name, progress=self.config.progress, settings=settings)
+            with as_submitted():
+                spark = start_session(self.name, progress=self.config.progress, settings=settings)
         log.info(
             "started Spark %s on %s, %.1f s", spark.version, application_of(spark).master, time.monotonic() - began
         )

@@ -174,10 +174,15 @@ def local_session() -> SparkSession:
     running = running_session()
     if running is not None:
         return running
-    if GATEWAY in os.environ:
+    with as_submitted():
         return start_session("session", progress=False, settings=WITH_ARROW)
-    with _changed(os.environ, shell_variables(Layout.here(), os.environ)):
-        return start_session("session", progress=False, settings=WITH_ARROW)
+
+
+@contextmanager
+def as_submitted() -> Iterator[None]:
+    """While this is open a JVM that is started gets what spark-submit would have given it, in a Python that it did not start."""
+    with _changed(os.environ, {} if GATEWAY in os.environ else shell_variables(Layout.here(), os.environ)):
+        yield
 
 
 def beside(spark: SparkSession) -> SparkSession:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.programs import printed_by
 
+from model_monitor import cli
 from model_monitor.errors import BadConfiguration
 from model_monitor.launch.places import require_places
 
@@ -59,6 +60,13 @@ def test_what_is_missing_is_told_with_the_nearest_name(folder, words, fault):
     with pytest.raises(BadConfiguration) as caught:
         require_places(words)
     assert str(caught.value) == fault
+
+
+@pytest.mark.parametrize("option", ["--master=yarn", "--remote=sc://host"])
+def test_paths_of_a_cluster_are_not_looked_up_here(option, folder, capsys):
+    cli.main(["merge", "/data/on/hdfs", "--ground-truth-source", "/labels/on/hdfs", option, "--dry-run"])
+
+    assert "where there is no file" not in capsys.readouterr().err
 
 
 def test_it_is_told_before_a_library_is_loaded():
