@@ -11,7 +11,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.explainability.comparison import Tolerances
 from model_monitor.explainability.measures import SAMPLED_ROWS, AttributionMeasures, require_in_scope
 from model_monitor.inputs.baselines import PREVIOUS
-from model_monitor.inputs.bias_measures import LAST, has_records
+from model_monitor.inputs.bias_measures import LAST, features_path, has_records
 from model_monitor.inputs.models import model_asked
 from model_monitor.reading.formats import JsonFormat
 
@@ -29,7 +29,7 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
     where = PurePosixPath(config.analysis_config).name
     require_in_scope(analysis, where)
     return AttributionMeasures(
-        analysis,
+        analysis.model_copy(update={"features": features_path(config, analysis)}),
         model_asked(config, analysis),
         _others(config, analysis),
         baseline=config.output_path if config.baseline == PREVIOUS else config.baseline,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.deequ.functions import function_of
 from model_monitor.documents.analysis_config import AnalysisConfig
@@ -26,7 +28,7 @@ def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
     function = function_of(config.model, "--model") if flavour == "callable" else None
     model = model_of(
         config.model,
-        {} if analysis.predictor is None else analysis.predictor.plain(),
+        _request(config, analysis),
         flavour=flavour,
         function=function,
         allows_pickle=config.allow_pickle,
@@ -35,3 +37,12 @@ def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
     if flavour == "http":
         Request(model.request)
     return model
+
+
+def _request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Any]:
+    """What the model is sent and answers; a monitor's configuration leaves it to the attributes where the scores are."""
+    members = {} if analysis.predictor is None else analysis.predictor.plain()
+    told = config.probability_attribute or config.inference_attribute
+    if told is not None and not members.keys() & {"probability", "label"}:
+        members["probability"] = int(told) if told.isdecimal() else told
+    return members

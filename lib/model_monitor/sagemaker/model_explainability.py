@@ -54,13 +54,15 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
         Raises JobFailed if it was waited for and did not complete.
         """
         labelled = model_scores if isinstance(model_scores, ModelPredictedLabelConfig) else None
-        headers = data_config.headers and [name for name in data_config.headers if name != data_config.label]
         scores = labelled.label if labelled else model_scores
         return self._analysed(
             data_config,
             explained_of(data_config, model_config, explainability_config, model_scores),
             ExplainabilityAnalysisConfig(
-                explainability_config, model_config, headers, labelled.label_headers if labelled else None
+                explainability_config,
+                model_config,
+                _features_of(data_config),
+                labelled.label_headers if labelled else None,
             ),
             given(FeaturesAttribute=data_config.features, InferenceAttribute=None if scores is None else str(scores)),
             job_name,
@@ -128,3 +130,14 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
             application=self._analysing(analysis_config, enable_cloudwatch_metrics, env),
             times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
         )
+
+
+def _features_of(data_config: DataConfig) -> list[str] | None:
+    """The headers without the label: of JSON, whose label is a path, those behind the features are the label's and prediction's.
+
+    Source: B1.
+    """
+    headers, label = data_config.headers, data_config.label
+    if headers is None or label in headers or data_config.features is None:
+        return headers and [name for name in headers if name != label]
+    return headers[: len(headers) - sum(each is not None for each in (label, data_config.predicted_label))]
