@@ -15,6 +15,7 @@ if __name__ == "__main__":
         folder / "quality.py",
         folder / "bias.py",
         folder / "attributions.py",
+        folder / "attributions_memory.py",
         folder / "false_alarms.py",
         folder / "dag_import.py",
         folder / "start_up.py",

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.page import (
     VERDICTS,
+    Block,
     Column,
+    CurveChart,
     Line,
     Mark,
     Page,
@@ -79,7 +81,8 @@ def _sections(
         before = known.constraints.values.get(output.name, {}) if known else {}
         yield PageSection(f"Attributions of {output.name}", (_chart(output, before), _table(output, before)))
     for dependent in analysis.dependence:
-        yield PageSection(f"Partial dependence on {dependent.feature}", (_dependence(dependent),), folded=True)
+        blocks: tuple[Block, ...] = (*_curves(dependent), _dependence(dependent))
+        yield PageSection(f"Partial dependence on {dependent.feature}", blocks, folded=True)
     yield PageSection("How to read this", (HOW_TO_READ,))
 
 
@@ -129,6 +132,29 @@ def _table(output: OutputAnalysis, known: Mapping[str, float]) -> PageTable:
         for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1]))
     ]
     return PageTable(columns, tuple(lines), f"Baseline rows get {number_text(output.expected)}.")
+
+
+def _curves(found: Dependent) -> Iterator[CurveChart]:
+    """The mean answer over the values of a number, for each output, both axes from the least to the largest."""
+    values = found.grid.values
+    if not found.grid.is_numeric or len(values) < 2:
+        return
+    for output, answers in zip(found.outputs, found.answers.tolist(), strict=True):
+        x, y = (_scaled(numbers) for numbers in (values, answers))
+        axes = (_ends_of(found.feature, values), _ends_of(output, answers))
+        yield CurveChart(
+            f"{output} over {found.feature}", tuple(zip(x, y, strict=True)), axes, f"{axes[1]} over {axes[0]}"
+        )
+
+
+def _scaled(numbers: Sequence[float]) -> list[float]:
+    """Numbers from 0 for the least to 1 for the largest; all alike in the middle."""
+    low, width = min(numbers), max(numbers) - min(numbers)
+    return [(number - low) / width if width else 0.5 for number in numbers]
+
+
+def _ends_of(name: str, numbers: Sequence[float]) -> str:
+    return f"{name}, {number_text(min(numbers))} to {number_text(max(numbers))}"
 
 
 def _dependence(found: Dependent) -> PageTable:

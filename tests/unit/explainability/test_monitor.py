@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from model_monitor.documents.attribution_report import AttributionReport
 from model_monitor.documents.bias_report import BiasReport
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.errors import BadState
-from model_monitor.explainability.analysis import analysis_of
+from model_monitor.explainability.analysis import Dependent, analysis_of
 from model_monitor.explainability.comparison import Tolerances
 from model_monitor.explainability.monitor import ExplainabilityMonitor
+from model_monitor.explainability.partial_dependence import Grid
 from model_monitor.outputs.report.html import html_of
 from model_monitor.states import AttributionsBuilder, Profile
 
@@ -208,6 +210,24 @@ def test_the_page_names_the_largest_feature_first_and_every_verdict():
     table = page.sections[1].blocks[1]
     assert [line.cells[0] for line in table.lines] == ["b", "a", "c"]
     assert "✓ passed" in html_of(page)
+
+
+def test_partial_dependence_on_a_number_is_a_curve_from_the_least_to_the_largest():
+    state, _ = state_of([1.0, 3.0])
+    grid = Grid(True, (10.0, 20.0, 40.0), (0.2, 0.5, 0.3))
+    words = Grid(False, ("no", "yes"), (0.5, 0.5))
+    dependence = (
+        Dependent("a", grid, np.array([[0.5, 0.75, 0.25]]), ("label0",)),
+        Dependent("b", words, np.array([[0.1, 0.2]]), ("label0",)),
+    )
+
+    page = MONITOR.page(replace(analysis_of(state), dependence=dependence), (), state, None)
+
+    of_number, of_words = (section.blocks for section in page.sections if "dependence" in section.heading)
+    assert of_number[0].points == ((0.0, 0.5), (pytest.approx(1 / 3), 1.0), (1.0, 0.0))
+    assert of_number[0].axes == ("a, 10 to 40", "label0, 0.25 to 0.75")
+    assert len(of_words) == 1
+    assert "label0 over a" in html_of(page)
 
 
 def test_a_baseline_of_another_monitor_is_refused():

@@ -1,0 +1,53 @@
+"""How much memory does a worker take that explains rows of 1,000 features?
+
+python benchmarks/attributions_memory.py [--quick]
+
+One baseline row, the default number of coalitions, rows that differ from it in 1,000, 995, 990, … features: each row wants
+a design of its own. The peak of a process of its own, numpy's and the model's memory included; wanted: less than 1,000 MB.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+from data_sets import SEED
+from side_by_side import QUICK_SHARE, quick_asked
+
+from model_monitor.explainability.coalitions import samples_of
+from model_monitor.explainability.kernel import Kernel
+
+FEATURES, ROWS, STEP = 1000, 100, 5
+MOST_MEGABYTES = 1000
+
+
+def explain(rows: int) -> None:
+    """What the process does: explain so many rows and print its peak."""
+    random = np.random.default_rng(SEED)
+    data, weights = random.normal(size=(rows + 1, FEATURES)), random.normal(size=FEATURES)
+    for place, row in enumerate(data[1:]):
+        same = random.permutation(FEATURES)[: STEP * place]
+        row[same] = data[0, same]
+    kernel = Kernel(lambda cells: (cells @ weights)[:, None], data[:1], samples_of(None, FEATURES))
+    kernel.explained(data[1:])
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+def main() -> None:
+    rows = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    command = [sys.executable, __file__, "--one", str(rows)]
+    peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+    reached = "reached" if peak < MOST_MEGABYTES else "missed"
+    print(f"{rows} rows of {FEATURES:,} features: peak {peak} MB, less than {MOST_MEGABYTES:,} wanted: {reached}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        explain(int(sys.argv[2]))
+    else:
+        main()
