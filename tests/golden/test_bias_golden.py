@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -12,12 +13,16 @@ from tests.running_jobs import JobsHere
 
 from model_monitor.bias.messages import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.engine.local import LocalEngine
 from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 EXPECTED = GOLDEN / "bias-oracle" / "synthetic" / "expected.json"
 CASES = json.loads(EXPECTED.read_text())["cases"] if EXPECTED.exists() else []
+
+ONE_ON_SPARK = 1 if os.environ.get("ENGINES") == "both" else 8
+"""Of so many cases; `ENGINES=both` has all of them there, too."""
 
 WHOLE_PART = {"cont_no_threshold": NO_THRESHOLD}
 """smclarify raises for a whole part; ours says it in every metric (B2.1)."""
@@ -159,8 +164,8 @@ def test_german_credit_has_the_metrics_of_the_service_but_for_its_older_js(run, 
             assert mine[value] == approximately(metrics)
 
 
-def analysed(spark, folder, case, source):
-    """What the baselining job makes of a case's table, in this session."""
+def analysed(session, folder, case, source):
+    """What the baselining job makes of a case's table. session: of Spark, or an engine."""
     config = {key: value for key, value in case["config"].items() if key != "feature_columns" and value is not None}
     table = source / case["csv"]
     data, kind = folder / "data.csv", "text/csv"
@@ -178,14 +183,13 @@ def analysed(spark, folder, case, source):
     flags += ["--dataset-source", str(data), "--output-path", str(folder / "out")]
     given = config_of("baseline", sources_of(flags, {}), in_container=False)
     monitor = monitor_for(given)
-    with read_source(spark, given) as dataset:
+    with read_source(session, given) as dataset:
         return run_baseline(dataset, monitor).constraints.body_dict
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_the_job_gives_the_metrics_of_smclarify(golden, spark, tmp_path, case):
+def require_metrics_of_smclarify(session, folder, case):
     """Entries are matched by value: without an order in the data, ours are sorted by it (B2.1)."""
-    found = analysed(spark, tmp_path, case, golden / "bias-oracle" / "synthetic")
+    found = analysed(session, folder, case, EXPECTED.parent)
 
     for part in ("pre_training", "post_training"):
         mine = metrics_in(found, f"{part}_bias_metrics", case["config"]["facet"][0]["name_or_index"])
@@ -201,3 +205,15 @@ def test_the_job_gives_the_metrics_of_smclarify(golden, spark, tmp_path, case):
         assert {value: dict(metrics) for value, metrics in mine.items()} == {
             value: approximately(metrics) for value, metrics in theirs.items()
         }
+
+
+@pytest.mark.usefixtures("golden")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_the_job_gives_the_metrics_of_smclarify(tmp_path, case):
+    require_metrics_of_smclarify(LocalEngine(), tmp_path, case)
+
+
+@pytest.mark.usefixtures("golden")
+@pytest.mark.parametrize("case", CASES[::ONE_ON_SPARK], ids=lambda case: case["name"])
+def test_the_job_gives_the_metrics_of_smclarify_on_spark(spark, tmp_path, case):
+    require_metrics_of_smclarify(spark, tmp_path, case)
