@@ -9,6 +9,7 @@ import pytest
 
 from model_monitor.bias.analysis import analysis_of
 from model_monitor.bias.baseline import BiasBaseline
+from model_monitor.bias.comparison import Tolerances
 from model_monitor.bias.messages import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.bias.performance import performance_of
@@ -153,7 +154,7 @@ def test_the_violations_of_the_real_run_are_those_of_the_service(golden):
     folder = golden / "bias-oracle" / "adult"
     baseline = BiasReport.from_json((folder / "aws_baseline_analysis.json").read_text())
     analysis, _ = adult(golden, "monitor.csv")
-    monitor = BiasMonitor()
+    monitor = BiasMonitor(tolerances=Tolerances(with_intervals=False, neutral_di=False))
 
     violations = monitor.violations(monitor.check(None, analysis, monitor.known(baseline, None, None)))
 

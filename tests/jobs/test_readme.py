@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 from tests.running_jobs import Finished, JobsHere
 
-from model_monitor import cli
-
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "first-data-set.md").read_text(encoding="utf-8")
@@ -102,7 +100,6 @@ def features(path: Path) -> dict[str, dict[str, object]]:
 def test_a_csv_of_ones_own_is_baselined_with_the_message_that_the_page_tells(baselined, clone):
     message = (clone / "orders-baseline" / "message").read_text()
     assert message == "Completed: Job completed successfully with no violations.\n"
-    assert "Completed: Job completed successfully. (exit status 0" in baselined
     assert (clone / "orders-baseline" / "constraints.json").is_file()
 
 
@@ -163,15 +160,16 @@ def test_python_finds_the_country_that_was_not_there(from_python):
     assert f'"{violation["description"]}"' in PAGE
 
 
-def test_the_readmes_two_commands_say_what_is_wrong_with_tomorrow(baselined, clone, tmp_path, monkeypatch):
+def test_the_readmes_two_commands_say_what_is_wrong_with_tomorrow(baselined, clone, tmp_path):
     commands = re.findall(r"^\.venv/bin/model-monitor (.*)$", README, re.MULTILINE)
     header, *rows = (clone / "orders.csv").read_text().splitlines(keepends=True)
     (tmp_path / "orders.csv").write_text(header + "".join(rows) * 20)
     (tmp_path / "tomorrow.csv").write_text(header + "".join(rows).replace("FR", "ES") * 20)
-    monkeypatch.chdir(tmp_path)
 
     assert [shlex.split(words)[0] for words in commands] == ["baseline", "monitor"]
-    assert [cli.main(shlex.split(words)) for words in commands] == [0, 0]
+    for words in commands:
+        done = shell(f"{clone}/bin/model-monitor {words}", tmp_path)
+        assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "tomorrow-report" / "constraint_violations.json").read_text())["violations"]
     assert [violation["feature_name"] for violation in found] == ["country"]
     assert (tmp_path / "tomorrow-report" / "report.html").is_file()

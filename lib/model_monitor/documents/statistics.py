@@ -181,12 +181,11 @@ class FeatureStatistics(Section):
 
     @property
     def num_distinct(self) -> int | None:
-        """Distinct values, approximately, of which there are no more than values; None if the file does not tell."""
+        """Distinct values, approximately; None if the file does not tell."""
         if self.numerical_statistics:
-            distinct: float | None = self.numerical_statistics.approximate_num_distinct_values
-        else:
-            distinct = self.string_statistics.distinct_count if self.string_statistics else None
-        return None if distinct is None or self.common is None else min(round(distinct), self.common.num_present)
+            return self.numerical_statistics.approximate_num_distinct_values
+        distinct = self.string_statistics.distinct_count if self.string_statistics else None
+        return None if distinct is None else round(distinct)
 
 
 class Statistics(Document):

@@ -189,7 +189,10 @@ def _side(path: str) -> Side:
 
 def _of_statistics(path: str, file: str, profile: Profile | None) -> Side:
     statistics = Statistics.from_json(storage_of(file).read(file), file)
-    rows = {str(row["name"]): row for row in as_rows(statistics)}
+    rows = {
+        str(row["name"]): row | {"distinct": _at_most(row["distinct"], row["num_present"])}
+        for row in as_rows(statistics)
+    }
     distributions = from_statistics(statistics) | (from_profile(profile) if profile else {})
     return Side(path, statistics.dataset.item_count, rows, distributions, profile)
 
@@ -255,3 +258,8 @@ def _shown(value: Number) -> str:
 
 def _rounded(distance: float | None) -> float | None:
     return None if distance is None else round(distance, 4)
+
+
+def _at_most(distinct: Number, present: Number) -> Number:
+    """An estimate of distinct values, of which there are no more than values."""
+    return distinct if distinct is None or present is None else min(distinct, present)
