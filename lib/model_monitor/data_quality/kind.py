@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from model_monitor.configuration.options import AnalysisType
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.documents.constraints import MonitoringSettings, Verdicts
+from model_monitor.documents.constraints import MonitoringSettings, Role, Verdicts
 from model_monitor.history import baselines
 from model_monitor.runs.kind import Kind, Scanned
 from model_monitor.runs.protocol import Monitor, StoredBaseline
@@ -62,7 +62,9 @@ def _scan(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Sca
 
 
 def _of_state(path: str, profile: Profile) -> Monitor:
-    return DataQualityMonitor(settings=baselines.of_run(path).constraints.monitoring)
+    known = baselines.of_run(path).constraints
+    told = tuple(feature.name for feature in known.features if feature.role is Role.PREDICTION)
+    return DataQualityMonitor(settings=known.monitoring, predictions=told)
 
 
 DATA_QUALITY = Kind(

@@ -135,7 +135,7 @@ def _of_published(path: str, run: Run, spark: SparkSession | None, monitor: Moni
         raise BadInput(
             f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
         )
-    edited = _edited(name, path, run, spark) if edits else None
+    edited = edited_file(name, path, run, spark) if edits else None
     constraints = _document(monitor.CONSTRAINTS, storage_of(edited, spark), edited) if edited else suggested
     known = monitor.known(constraints, None, _state_below(run.folder, storage, monitor), suggested)
     return _with_parts(known, run, spark)
@@ -158,7 +158,7 @@ def _suggested(run: Run, spark: SparkSession | None, monitor: Monitor) -> Docume
     )
 
 
-def _edited(name: str, path: str, run: Run, spark: SparkSession | None) -> str | None:
+def edited_file(name: str, path: str, run: Run, spark: SparkSession | None = None) -> str | None:
     """The file at `path` if somebody changed it after the run was published."""
     storage, copy = storage_of(path, spark), join(path, name)
     if not storage.exists(copy) or sha256(storage.read(copy)).hexdigest() == run.digests.get(name):

@@ -5,6 +5,7 @@ A day of hours, or a rolling baseline, is the sum of the states that its runs le
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from model_monitor.documents.document import Document
 from model_monitor.documents.run_description import RunDescription, RunWindow
 from model_monitor.errors import BadConfiguration, BadInput, BadState
 from model_monitor.history.archive import FOLDER, from_parquet, path_of, to_parquet
+from model_monitor.history.baselines import edited_file
 from model_monitor.history.requests import request_files, sum_of_requests
 from model_monitor.outputs.files import current_run, publish
 from model_monitor.outputs.result_tables import summary_file
@@ -35,7 +37,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     ----------
     paths : sequence of str
         Output paths of two or more runs, or merges, on this machine, which are added in this order. The settings of the
-        first one are those of the merge.
+        first one are those of the merge, and so is what somebody edited in its constraints.
     output_path : str
         The folder that gets the documents and the sum.
 
@@ -76,6 +78,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     described = _described(paths, _kind_of(state), documents)
     files[described.FILE_NAME] = described.to_json().encode()
     publish(files, output_path)
+    _keep_edits(paths[0], output_path, next(each for each in documents if isinstance(each, monitor.CONSTRAINTS)))
     log.info("merged the states of %d runs", len(paths))
     return state
 
@@ -150,6 +153,37 @@ def _description(path: str) -> RunDescription | None:
 
 def _kind_of(state: State) -> Kind:
     return next(kind for kind in KINDS if kind.state is type(state))
+
+
+def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
+    """Edit the constraints of the merge as those at `path` were. As there, the run's own copy stays what was suggested."""
+    run, name = current_run(path), suggested.FILE_NAME
+    edited = edited_file(name, path, run) if run is not None and name in run.digests else None
+    if run is None or edited is None:
+        return
+    before, after = (json.loads(storage_of(each).read(each)) for each in (join(run.folder, name), edited))
+    kept = type(suggested).from_json(json.dumps(_with_edits(suggested.plain(), before, after)), edited)
+    where = join(output_path, name)
+    storage_of(where).write(where, kept.to_json().encode())
+    log.info("%s: has the edits of %s", where, edited)
+
+
+def _with_edits(new: Any, before: Any, after: Any) -> Any:
+    """What becomes of a JSON value if it is changed as `before` was to become `after`; entries with names are told by these."""
+    if before == after:
+        return new
+    if all(isinstance(each, dict) for each in (new, before, after)):
+        kept = {name: _with_edits(new[name], before.get(name), after.get(name)) for name in new}
+        added = {name: after[name] for name in after if name not in before}
+        return {name: value for name, value in (kept | added).items() if name in after or name not in before}
+    if all(map(_has_names, (new, before, after))):
+        by_name = ({entry["name"]: entry for entry in each} for each in (new, before, after))
+        return [*_with_edits(*by_name).values()]
+    return after
+
+
+def _has_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) and "name" in entry for entry in value)
 
 
 def _sum(paths: Sequence[str]) -> Any:

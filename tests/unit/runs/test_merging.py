@@ -13,6 +13,7 @@ from tests.unit.derivation.runs_on_disk import numbers, profile, publish_baselin
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.run_description import RunContext
+from model_monitor.history.baselines import read_baseline
 from model_monitor.outputs.files import publish
 from model_monitor.reading.ledger import Ledger
 from model_monitor.runs.merging import merge_runs
@@ -101,3 +102,38 @@ def test_a_merge_says_the_window_from_its_first_hour_to_its_last(tmp_path):
     assert told["settings"] == json.loads((tmp_path / "both" / "constraints.json").read_text())["monitoring_config"]
     told = described("20", "old")  # a run of a release without run.json
     assert (told["window"], told["rows"], told["model"]) == (None, None, None)
+
+
+def test_a_merge_keeps_what_somebody_edited_and_suggests_the_rest_anew(tmp_path):
+    for name, ages in (("one", [20.0, 30.0, None]), ("two", [40.0, -1.0, 2.0])):
+        publish_baseline(tmp_path / name, profile(numbers("age", ages), numbers("fare", ages), numbers("id", ages)))
+    path = tmp_path / "one" / "constraints.json"
+    edited = json.loads(path.read_text())
+    edited["features"][0]["completeness"] = 0.125
+    edited["features"][0]["monitoring_config_overrides"] = {"evaluate_constraints": "Disabled"}
+    del edited["features"][1]["completeness"]
+    del edited["features"][2]
+    edited["monitoring_config"]["domain_content_threshold"] = 0.75
+    path.write_text(json.dumps(edited))
+
+    merge_runs([str(tmp_path / "one"), str(tmp_path / "two")], str(tmp_path / "both"))
+
+    merged = json.loads((tmp_path / "both" / "constraints.json").read_text())
+    age, fare = merged["features"]
+    assert (age["name"], age["completeness"]) == ("age", 0.125)
+    assert age["monitoring_config_overrides"]["evaluate_constraints"] == "Disabled"
+    assert age["num_constraints"] == {"is_non_negative": False}  # as of the second run
+    assert (fare["name"], "completeness" in fare) == ("fare", False)
+    assert merged["monitoring_config"]["domain_content_threshold"] == 0.75
+    known = read_baseline(tmp_path / "both")
+    assert [feature.completeness for feature in known.suggested.features] != [0.125, None]
+    assert len(known.suggested.features) == 3
+
+
+def test_a_merge_of_what_nobody_edited_is_what_it_suggests(tmp_path):
+    for name in ("one", "two"):
+        publish_baseline(tmp_path / name, profile(numbers("age", [20.0, 30.0])))
+    merge_runs([str(tmp_path / "one"), str(tmp_path / "two")], str(tmp_path / "both"))
+
+    [copy] = (tmp_path / "both" / "_runs").glob("*/constraints.json")
+    assert (tmp_path / "both" / "constraints.json").read_bytes() == copy.read_bytes()
