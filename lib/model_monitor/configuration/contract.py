@@ -597,6 +597,17 @@ class JobConfig(BaseModel):
         ),
     ] = ()
 
+    time_column: Annotated[
+        str | None,
+        Option(
+            "Column with the times of the rows (ISO 8601, times, numbers): parts that say how data varies are neighbours by it.",
+            "COLUMN",
+            ours=True,
+            jobs=_BASELINE,
+            analyses=_DATA_QUALITY,
+        ),
+    ] = None
+
     checks: Annotated[
         str | None,
         Option(

@@ -46,6 +46,7 @@ def _monitor(config: JobConfig) -> Monitor:
         columns=config.columns or "name",
         predictions=config.predictions,
         hide_values=config.hide_values,
+        time_column=config.time_column,
     )
 
 

@@ -67,6 +67,9 @@ class DataQualityMonitor:
         Features that the model puts out: their drift is a family of its own, with its own part of the budget.
     hide_values : bool, default False
         Whether alarms are told without the names of categories.
+    time_column : str, optional
+        The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is told from neighbours in time.
+        By default from neighbours as they stand.
 
     Examples
     --------
@@ -89,6 +92,7 @@ class DataQualityMonitor:
     columns: str = "name"
     predictions: tuple[str, ...] = ()
     hide_values: bool = False
+    time_column: str | None = None
 
     def __post_init__(self) -> None:
         if self.columns not in COLUMNS:
@@ -104,10 +108,10 @@ class DataQualityMonitor:
 
     def measures_of_baseline(self) -> Measures:
         """The same, with runs of rows, which say how much data varies."""
-        return replace(self.measures(), keeps_runs=not self.as_service)
+        return replace(self.measures(), keeps_runs=not self.as_service, time_column=self.time_column)
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
-        return of_parts(profile, runs)
+        return of_parts(profile, runs, are_by_time=self.time_column is not None)
 
     def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
         return metrics_of(profile)

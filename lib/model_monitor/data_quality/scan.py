@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
     """The profile of every feature. Deequ turns its states into metrics and answers the checks."""
-    asked = dict(checks.predicates) if checks else {}
+    asked, time = dict(checks.predicates) if checks else {}, measures.time_column
     lines = None if asked else dataset.lines
     frame, predicates = (lines.raw, {}) if lines else _with_predicates(dataset, asked)
     found = scan(
@@ -38,11 +38,12 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
         accept_exponents=measures.accept_exponents,
         partitions_at_most=dataset.partitions_at_most,
-        column_groups=dataset.column_groups,
+        column_groups=dataset.column_groups if time is None else 1,
         decode=lines.decoding if lines else None,
         metadata=LineMetadata(LINE, request_metadata) if dataset.carries_metadata else None,
         column_metrics=measures.column_metrics,
         keeps_runs=measures.keeps_runs,
+        time_column=time,
     )
     checked = (lambda: _check_results(checks, found, dataset)) if checks else None
     metrics = (lambda: _evaluated(found, dataset)) if is_of_spark(dataset.table) else None

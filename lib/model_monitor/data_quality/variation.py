@@ -32,7 +32,7 @@ WINDOW = "window"
 PREVIOUS = "previous:8"
 """Beside the baseline what drift is judged against, if nobody chose. Source: D4.2."""
 
-LOOKS_SORTED = "the rows look sorted by this column; put them in the order of time, or give --rows independent"
+LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
 MOST_BETWEEN = 0.05
 """The share of a column's variance between parts from which on its rows look sorted. Source: D4.8."""
 
@@ -60,8 +60,10 @@ class Variation:
     unfit: Mapping[str, str] = field(default_factory=dict)
 
 
-def of_parts(profile: Profile, runs: Sequence[RowRuns]) -> Variation:
-    """The variation within a data set, from runs of its rows. runs: of every feature."""
+def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:
+    """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of a run are
+    neighbours in time, so that a column by which they look sorted is one that changes with it.
+    """
     past, unfit = {}, {}
     for feature, kept in zip(profile.features, runs, strict=False):
         if len(kept.runs) < FEWEST_WINDOWS:
@@ -75,7 +77,7 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         if len(values) > LARGEST_DOMAIN:
             continue
         totals = windows.sum(axis=0)
-        if _between([parts[place] for place in filled], values, totals, feature) > MOST_BETWEEN:
+        if not are_by_time and _between([parts[place] for place in filled], values, totals, feature) > MOST_BETWEEN:
             unfit[feature.name] = LOOKS_SORTED
             continue
         present = np.array([len(parts[place]) for place in filled], dtype=float)

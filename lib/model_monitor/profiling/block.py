@@ -11,9 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.profiling.plan import HASH, VALUE, ColumnPlan
+from model_monitor.states.data_types import parse_numbers
 
 Cell = TypeVar("Cell", bound=np.generic)
 
@@ -28,6 +30,7 @@ class Block:
     def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
         self._pieces = pieces
         self._lists: dict[str, _Texts | _Numbers] = {}
+        self._order: pa.Array | None = None
 
     @property
     def rows(self) -> int:
@@ -42,6 +45,15 @@ class Block:
             kind = _Texts if pa.types.is_string(values[0].type) else _Numbers
             self._lists[column.listed] = kind(values, [piece.num_rows for piece in self._pieces])
         return self._lists[column.listed].column(column.slot)
+
+    def order_by(self, time: ColumnPlan) -> pa.Array:
+        """The places of the rows in the order of a column, those without a value last; found once for all columns."""
+        if self._order is None:
+            cells = self.cells(time)
+            if time.is_text and np.isnan(numbers := parse_numbers(cells)).sum() == cells.null_count:
+                cells = pa.array(numbers)
+            self._order = pc.array_sort_indices(cells)
+        return self._order
 
     def hashes(self, column: ColumnPlan) -> NDArray[np.uint64]:
         """Spark's hashes of the column's present cells, where they came along."""

@@ -70,7 +70,8 @@ class ScanPlan:
     many boolean columns are counted. counts_cells: whether a column says how many cells a record has, to be counted by
     number. metadata: how to tell the requests behind the lines; None if nobody asks for them. counts_rows: whether the rows
     themselves are counted; another plan for the same rows does so else. column_metrics: names of those that are asked for.
-    keeps_runs: whether runs of rows are kept. all_columns: how many columns all plans for the rows have.
+    keeps_runs: whether runs of rows are kept. time_position: of the column that orders the rows of a block for them, None for the
+    order as it is. all_columns: how many columns all plans for the rows have.
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -83,6 +84,7 @@ class ScanPlan:
     counts_rows: bool = True
     column_metrics: tuple[str, ...] = ()
     keeps_runs: bool = False
+    time_position: int | None = None
     all_columns: int = 1
 
     @property
@@ -90,6 +92,11 @@ class ScanPlan:
         """Those of whose rows runs are kept."""
         of_values = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
         return tuple(column for column in self.columns if self.keeps_runs and column.column_type in of_values)
+
+    @property
+    def time_column(self) -> ColumnPlan | None:
+        """The column that orders the rows for their runs."""
+        return next((column for column in self.columns if column.position == self.time_position), None)
 
     def without_rows(self) -> ScanPlan:
         """The same plan where another one counts what is to be counted of the rows."""

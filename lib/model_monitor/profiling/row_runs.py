@@ -29,6 +29,7 @@ class RowRunsGatherer:
     def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int) -> None:
         self._column = column
         self._accept_exponents = plan.accept_exponents
+        self._time = plan.time_column
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
         self._random = np.random.default_rng(partition)
         self._most = max(1, MOST_RUNS >> partition.bit_length())
@@ -45,6 +46,8 @@ class RowRunsGatherer:
         new = [(lot, start) for lot, start in drawn if lot in kept]
         if new:
             cells = block.cells(self._column)
+            if self._time is not None:
+                cells = cells.take(block.order_by(self._time))
             found = [self._run(lot, cells.slice(start, min(step, self._longest))) for lot, start in new]
             self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
 

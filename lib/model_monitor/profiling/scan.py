@@ -19,6 +19,7 @@ import pyarrow as pa
 from model_monitor.engine import is_of_spark, partitions_of
 from model_monitor.engine.protocol import Partitions, States
 from model_monitor.engine.state_rows import StateRow, added
+from model_monitor.errors import BadConfiguration
 from model_monitor.profiling.partition import Decode, states_of_partition
 from model_monitor.profiling.plan import FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
 from model_monitor.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, RowRuns, State
@@ -75,6 +76,7 @@ def scan(
     metadata: LineMetadata | None = None,
     column_metrics: tuple[str, ...] = (),
     keeps_runs: bool = False,
+    time_column: str | None = None,
 ) -> Scan:
     """Profile the first `len(names)` columns of a frame, or lines, in one pass. Of Spark that is one job (two when the states
     are added on executors).
@@ -88,8 +90,10 @@ def scan(
     decode: what makes the features, `reason` and `cells` of lines on the executors; None if they are columns of a frame. There
     are no predicates then. metadata: how to tell the requests behind captured lines, whose cells are counted.
     column_metrics: names of the metrics of numeric columns to gather beside what is always gathered. keeps_runs: whether runs of
-    neighbouring rows are kept.
+    neighbouring rows are kept; time_column: by which they are neighbours. None: as they stand.
     """
+    if time_column is not None and time_column not in names:
+        raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
     started = time.monotonic()
     predicates = predicates or {}
     plan = partial(
@@ -102,6 +106,7 @@ def scan(
         metadata=metadata,
         column_metrics=column_metrics,
         keeps_runs=keeps_runs,
+        time_position=None if time_column is None else list(names).index(time_column),
         all_columns=len(names),
     )
     if decode is None:

@@ -1,0 +1,30 @@
+"""--time-column on both engines: the same parts of the same files, from texts and from times."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.history.parts import parts_file
+from model_monitor.runs.run import run_baseline
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_both_engines_put_rows_in_the_same_order(spark, tmp_path, kind):
+    hours = np.random.default_rng(3).permutation(4_000)
+    frame = pd.DataFrame(
+        {"x": np.sin(hours / 300), "at": pd.Timestamp("2026-03-01") + pd.to_timedelta(hours, unit="h")}
+    )
+    path = tmp_path / f"rows.{kind}"
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path, coerce_timestamps="us")
+    monitor = DataQualityMonitor(time_column="at")
+
+    found = [run_baseline(path, monitor, spark=spark, engine=engine) for engine in ("spark", "local")]
+
+    assert parts_file(found[0].variation) == parts_file(found[1].variation)
+    assert np.mean(found[0].variation.past["x"]["location"] ** 2) > 10  # of parts in no order it would be 1

@@ -1,0 +1,66 @@
+"""--time-column: how a baseline varies is told from neighbours in time, whatever the order of its rows. Without a JVM."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.errors import BadConfiguration
+from model_monitor.runs.run import run_baseline, run_monitoring
+
+ROWS = 16_000
+RANDOM = np.random.default_rng(5)
+HOURS = RANDOM.permutation(ROWS) / ROWS * 240  # ten days in no order
+WOBBLING = 0.4 * np.sin(HOURS / 24 * 2 * np.pi) + RANDOM.standard_normal(ROWS)
+"""Higher by day than by night: a window of six hours is off by up to 0.4."""
+
+TIMES = {
+    "times": pd.Timestamp("2026-03-01") + pd.to_timedelta(HOURS, unit="h"),
+    "ISO 8601": (pd.Timestamp("2026-03-01") + pd.to_timedelta(HOURS, unit="h")).strftime("%Y-%m-%dT%H:%M:%S"),
+    "numbers": HOURS * 3600,
+    "texts of numbers": [f"{hours * 3600:.0f}" for hours in HOURS],
+}
+
+
+def baseline_of(at, **options):
+    frame = pd.DataFrame({"at": at, "x": WOBBLING})
+    return run_baseline(frame, DataQualityMonitor(**options), engine="local")
+
+
+def x_drift(baseline, values):
+    window = pd.DataFrame({"at": TIMES["numbers"][: len(values)], "x": values})
+    findings = run_monitoring(window, baseline.monitor, baseline, engine="local")
+    return next(each for each in findings.results if (each.feature, each.check) == ("x", "baseline_drift_check"))
+
+
+def varies(baseline):
+    return float(np.mean(baseline.variation.past["x"]["location"] ** 2))
+
+
+@pytest.mark.parametrize("kind", TIMES)
+def test_parts_are_neighbours_in_time_however_times_are_written(kind):
+    """Squared scores of parts of rows in no order have mean 1; 512 rows of eight hours are off by up to 9 standard errors."""
+    assert varies(baseline_of(TIMES[kind])) < 3
+    assert varies(baseline_of(TIMES[kind], time_column="at")) > 10
+
+
+def test_a_healthy_quarter_of_a_day_alarms_beside_shuffled_parts_and_not_beside_those_in_time():
+    quarter = 0.4 + np.random.default_rng(6).standard_normal(1_000)
+
+    assert x_drift(baseline_of(TIMES["numbers"]), quarter).status.value == "violated"
+    assert x_drift(baseline_of(TIMES["numbers"], time_column="at"), quarter).status.value != "violated"
+
+
+def test_a_column_that_changes_with_time_is_no_sorted_one():
+    baseline = baseline_of(TIMES["numbers"], time_column="at")
+
+    assert dict(baseline.variation.unfit) == {}
+    in_order = pd.DataFrame({"x": np.sort(WOBBLING)})
+    assert set(run_baseline(in_order, DataQualityMonitor(), engine="local").variation.unfit) == {"x"}
+
+
+def test_a_column_that_is_not_there_is_named():
+    with pytest.raises(BadConfiguration, match="--time-column: 'when' is no column; they are at, x"):
+        baseline_of(TIMES["numbers"], time_column="when")
