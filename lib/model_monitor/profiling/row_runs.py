@@ -45,10 +45,12 @@ class RowRunsGatherer:
         kept = sorted([*(run.lot for run in self._runs), *(lot for lot, _ in drawn)])[: self._most]
         new = [(lot, start) for lot, start in drawn if lot in kept]
         if new:
-            cells = block.cells(self._column)
-            if self._time is not None:
-                cells = cells.take(block.order_by(self._time))
-            found = [self._run(lot, cells.slice(start, min(step, self._longest))) for lot, start in new]
+            cells, rows = block.cells(self._column), min(step, self._longest)
+            order = None if self._time is None else block.order_by(self._time)
+            stretches = (
+                cells.slice(start, rows) if order is None else cells.take(order.slice(start, rows)) for _, start in new
+            )
+            found = [self._run(lot, stretch) for (lot, _), stretch in zip(new, stretches, strict=True)]
             self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
 
     def states(self) -> Iterator[RowRuns]:
