@@ -81,7 +81,8 @@ def test_a_month_is_silent_until_the_day_of_the_change_and_violated_from_there_o
 
 
 def test_a_model_that_grows_old_is_silent_before_it_does(fresh):
-    counts = shown_by(fresh("model-quality"), "pd.DataFrame(counts")["text/plain"].splitlines()[-1].split()[1:]
+    found = shown_by(fresh("model-quality"), 'pd.DataFrame({"violations": counts})')["text/plain"]
+    counts = [line.split()[-1] for line in found.splitlines()[1:]]
 
     assert counts[:4] == ["0"] * 4
     assert int(counts[-1]) > 0
