@@ -188,6 +188,21 @@ def test_the_page_checks_a_file_against_its_baseline(baselined, clone):
     assert (clone / "orders-report" / "report.html").is_file()
 
 
+@pytest.mark.parametrize("name", ["thresholds", "gates"])
+def test_the_commands_of_a_how_to_pass_a_file_that_is_its_own_baseline(baselined, clone, name):
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (clone / "limits.json").write_text(
+        next(iter(re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)), "")
+    )
+    if name == "thresholds":
+        commands.append(commands[0].strip() + " --thresholds limits.json")
+    done = shell("".join(commands), clone)
+
+    assert commands
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_data_set_that_is_monitored_against_itself_has_no_violation(of_march, clone):
     assert json.loads((clone / "orders-of-april" / "constraint_violations.json").read_text()) == {"violations": []}
 

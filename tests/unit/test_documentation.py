@@ -26,6 +26,7 @@ from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.demo.traffic import Traffic, captures
 from model_monitor.derivation.explanations import Explanation
+from model_monitor.documents.constraints import DistributionConstraints, MonitoringConfig
 from model_monitor.documents.decisions import Decision
 from model_monitor.documents.model_quality_constraints import ComparisonOperator
 from model_monitor.documents.promotions import Promotion
@@ -523,6 +524,17 @@ def test_the_documented_guard_passes_the_tests_beside_it(monkeypatch):
     assert len(found) == 2
     for test in found:
         test()
+
+
+def test_the_documented_seasons_are_comparators_of_a_file():
+    page = (ROOT / "docs" / "thresholds.md").read_text(encoding="utf-8")
+    [config] = [text for language, text, _ in BLOCK.findall(page) if language == "json" and "seasonal" in text]
+    table = re.findall(r"^\| `((?:baseline|previous|seasonal)[^`]*)` \|", page, re.MULTILINE)
+    found = MonitoringConfig.model_validate_json(config).distribution_constraints
+    every = [{"against": against, "distance": "psi", "threshold": 0.2} for against in table]
+
+    assert [each.against for each in found.comparators] == ["baseline", "seasonal:24"]
+    assert len(DistributionConstraints.model_validate({"comparators": every}).comparators) == 5
 
 
 def test_the_documented_test_of_a_data_set_passes():
