@@ -23,11 +23,12 @@ release = model_monitor.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 include_patterns = ["*.md", "docs/**.md", "docs/**.ipynb", "benchmarks/README.md", "examples/*/README.md"]
 root_doc = "docs/index"
-nitpicky = False
 
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 
 myst_heading_anchors = 4
 nb_execution_mode = "off"  # tests run the notebooks; their outputs are in the files
