@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import model_monitor
 from model_monitor import __version__, cli
@@ -569,6 +570,21 @@ def test_every_block_of_json_is_json():
 
     assert blocks
     assert all(isinstance(json.loads(block), (dict, list)) for block in blocks)
+
+
+def test_the_documented_cron_job_of_kubernetes_calls_run_due():
+    [manifest] = [
+        text for language, text, _ in BLOCK.findall((ROOT / "docs" / "schedules.md").read_text()) if language == "yaml"
+    ]
+    pod = yaml.safe_load(manifest)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    program, verb, *flags = container["command"]
+    places = [flag.partition("=")[2] for flag in flags]
+
+    assert (program, verb) == ("model-monitor", "run-due")
+    assert [flag.partition("=")[0] for flag in flags] == ["--schedule", "--state"]
+    assert all(any(place.startswith(mount["mountPath"]) for mount in container["volumeMounts"]) for place in places)
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
 
 
 def test_every_block_of_python_compiles():
