@@ -86,7 +86,7 @@ docs: $(VENV)/.test ## draw the pictures, run the notebooks, build the site, and
 	@$(PY) -m pytest --quiet tests/unit/test_documentation.py tests/unit/test_sources.py
 
 site: .venv-docs/.made ## build the documentation into build/site, where a warning is an error
-	@.venv-docs/bin/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d build/site-state . build/site
+	@.venv-docs/bin/python -m sphinx -q -W -c docs -d build/site-state . build/site
 	@echo "the site begins at build/site/docs/index.html"
 
 package: $(VENV)/.run dist/environment.tar.gz ## build into dist/: the wheel, the zip for --py-files, an environment for clusters
