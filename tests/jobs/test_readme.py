@@ -104,7 +104,6 @@ def features(path: Path) -> dict[str, dict[str, object]]:
 def test_a_csv_of_ones_own_is_baselined_with_the_message_that_the_page_tells(baselined, clone):
     message = (clone / "orders-baseline" / "message").read_text()
     assert message == "Completed: Job completed successfully with no violations.\n"
-    assert "Completed: Job completed successfully. (exit status 0" in baselined
     assert (clone / "orders-baseline" / "constraints.json").is_file()
 
 
