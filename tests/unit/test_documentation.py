@@ -31,6 +31,7 @@ from model_monitor.documents.constraints import DistributionConstraints, Monitor
 from model_monitor.documents.decisions import Decision
 from model_monitor.documents.model_quality_constraints import ComparisonOperator
 from model_monitor.documents.promotions import Promotion
+from model_monitor.documents.schedule import Schedule
 from model_monitor.drift import DISTANCES
 from model_monitor.errors import MonitorError
 from model_monitor.launch import layout, submission
@@ -570,6 +571,19 @@ def test_every_block_of_json_is_json():
 
     assert blocks
     assert all(isinstance(json.loads(block), (dict, list)) for block in blocks)
+
+
+@pytest.mark.parametrize("name", ["schedules", "captures-to-alarm"])
+def test_a_documented_schedule_is_one_and_its_variables_start_its_job(name, tmp_path):
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    [entry] = [text for language, text, _ in BLOCK.findall(page) if language == "json" and '"env_file"' in text]
+    variables, *_ = re.findall(r"(?:^    \w+=.*\n)+", page, re.MULTILINE)
+    [job] = Schedule.from_json(entry).jobs
+    (tmp_path / job.env_file).write_text("".join(line.strip() + "\n" for line in variables.splitlines()))
+    smtp = {"MODEL_MONITOR_SMTP_HOST": "smtp.example.org", "MODEL_MONITOR_SMTP_FROM": "monitor@example.org"}
+    sources = sources_of(["--env-file", str(tmp_path / job.env_file)], smtp)
+
+    assert config_of(job.job, sources, in_container=False).output_path == "/data/reports/churn"
 
 
 def test_the_documented_cron_job_of_kubernetes_calls_run_due():
