@@ -59,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": {"errors", "states"},
     "engine": {"errors", "progress", "java_text", "states", "storage", "launch", "records"},
     "profiling": {"errors", "states", "engine", "predictors"},
-    "deequ": {"errors", "java_text", "documents", "states", "storage", "launch"},
+    "deequ": {"errors", "registry", "java_text", "documents", "states", "storage", "launch"},
     "runtime/standalone": {"errors", "engine"},
     "runtime/session": {"errors", "launch", "engine", "deequ", "runtime/standalone"},
     "explainability/partition": {"states", "engine", "explainability", "predictors", "profiling"},

@@ -1,7 +1,8 @@
 """The one registry type: things of one kind, found by name, each declared beside its function.
 
 A check, distance, metric, rule or sink is one decorated function; its docstring feeds the reference pages, its facts feed
-the tests. `import_all` imports every module of a package, so that a new file is found by being there, also inside a zip.
+the tests. `import_all` imports every module of a package, so that a new file is found by being there, also inside a zip;
+`function_of` is a function of the user by its name.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import os
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -84,3 +87,29 @@ def import_all(package: ModuleType) -> None:
     """Import every module directly inside `package`."""
     for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
+
+
+def function_of(reference: str, option: str, *, wanted: str = "module:function") -> Callable[..., Any]:
+    """The function that `module:function` names, its module looked for in the working directory, too.
+
+    option: the flag that it was given with. wanted: what to write instead.
+    Raises BadConfiguration if there is none.
+    """
+    module_name, _, function_name = reference.partition(":")
+    if not module_name or not function_name:
+        raise BadConfiguration(f"{option} is {reference!r}; it has to be {wanted}")
+    directory = os.getcwd()
+    sys.path.insert(0, directory)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise BadConfiguration(
+            f"{option}: the module {module_name!r} can't be imported: {type(error).__name__}: {error}; "
+            "it is looked for in the working directory and on PYTHONPATH"
+        ) from error
+    finally:
+        sys.path.remove(directory)
+    function: Callable[..., Any] | None = getattr(module, function_name, None)
+    if not callable(function):
+        raise BadConfiguration(f"{option}: the module {module_name!r} has no function {function_name!r}")
+    return function

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.deequ.analyzers import description_of
 from model_monitor.deequ.checks import Analyzer, CheckPlan, Checks, plan
 from model_monitor.deequ.checks_json import read_checks
-from model_monitor.deequ.functions import function_of
 from model_monitor.deequ.jvm import Deequ, items_of
 from model_monitor.deequ.predicates import require_conditions
 from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.registry import function_of
 from model_monitor.storage import storage_of
 
 if TYPE_CHECKING:

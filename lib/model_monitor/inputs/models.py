@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.deequ.functions import function_of
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.predictors import PREDICTORS, Model
@@ -25,12 +24,10 @@ def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
             "module:function"
         )
     flavour = PREDICTORS.get(config.model_flavour).name if config.model_flavour else flavour_of(config.model)
-    function = function_of(config.model, "--model") if flavour == "callable" else None
     model = model_of(
         config.model,
         _request(config, analysis),
         flavour=flavour,
-        function=function,
         allows_pickle=config.allow_pickle,
         trusted=config.trust_type,
     )

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from model_monitor.deequ.functions import function_of
+from model_monitor.registry import function_of
 
 
 def metric_name(reference: str) -> str:

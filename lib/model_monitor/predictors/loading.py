@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import model_monitor.predictors
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
 from model_monitor.predictors import PREDICTORS, Model, Predict
-from model_monitor.registry import import_all
+from model_monitor.registry import function_of, import_all
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,10 @@ def model_of(model: Any, request: Mapping[str, Any], **facts: Any) -> Model:
         return model
     if callable(model):
         return Model("callable", getattr(model, "__name__", "callable"), function=model, **facts)
-    return Model(facts.pop("flavour", None) or flavour_of(str(model)), str(model), request=request, **facts)
+    flavour = facts.pop("flavour", None) or flavour_of(str(model))
+    if flavour == "callable":
+        facts["function"] = function_of(str(model), "--model")
+    return Model(flavour, str(model), request=request, **facts)
 
 
 def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,12 +187,13 @@ def run_folders(top: str) -> Iterator[str]:
 
 
 def _filled(windows: Sequence[Window]) -> list[Window]:
-    """With the windows between them in which no run is, if all are equally long and none overlaps another."""
+    """With the windows between them in which no run is, if all are equally long, begin in one rhythm and none overlaps."""
     lengths = {end - start for start, end in windows}
-    if len(lengths) != 1 or not (length := lengths.pop()) > timedelta(0):
-        return list(windows)
-    steps = [(start - windows[0][0]) / length for start, _ in windows]
-    if any(step != round(step) for step in steps) or steps[-1] >= MOST_GAPS:
+    rhythm = min((later - start for (start, _), (later, _) in pairwise(windows)), default=timedelta(0))
+    if len(lengths) != 1 or not rhythm >= (length := lengths.pop()) > timedelta(0):
         return list(windows)
     first = windows[0][0]
-    return [(first + place * length, first + (place + 1) * length) for place in range(round(steps[-1]) + 1)]
+    steps = [(start - first) / rhythm for start, _ in windows]
+    if any(step != round(step) for step in steps) or steps[-1] >= MOST_GAPS:
+        return list(windows)
+    return [(first + place * rhythm, first + place * rhythm + length) for place in range(round(steps[-1]) + 1)]

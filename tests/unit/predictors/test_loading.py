@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 import pytest
 
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
 from model_monitor.predictors import PREDICTORS, Model
-from model_monitor.predictors.loading import Caller, flavour_of, loaded
+from model_monitor.predictors.loading import Caller, flavour_of, loaded, model_of
 
 ROWS = np.array([[1.0, 2.0], [3.0, 4.0]])
 
@@ -30,6 +32,10 @@ def caller_of(function, **options):
 )
 def test_the_name_tells_the_flavour(name, flavour):
     assert flavour_of(name) == flavour
+
+
+def test_a_function_may_be_named_where_it_can_be_imported():
+    assert model_of("operator:neg", {}).function is operator.neg
 
 
 @pytest.mark.parametrize("name", ["churn.h5", "models/churn", "s3://bucket/churn"])

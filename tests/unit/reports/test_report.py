@@ -119,6 +119,16 @@ def test_an_hour_without_a_run_is_an_empty_column(day):
     assert "2026-03-04 02:00 – – no run" in words(report_of(Request([str(day)])).html)
 
 
+def test_daily_runs_of_an_hour_are_a_column_a_day_and_a_day_without_one_is_empty(tmp_path):
+    for day_of_run in (0, 1, 3):
+        put(tmp_path, 24 * day_of_run, {"age": 0.05})
+
+    found = read_history([str(tmp_path)], None, None, None)
+
+    assert [start for start, _ in found.windows] == [MIDNIGHT + timedelta(days=day_of_run) for day_of_run in range(4)]
+    assert {end - start for start, end in found.windows} == {HOUR}
+
+
 def test_the_map_has_every_distance_and_status(day):
     data = island(report_of(Request([str(day)])).html)
 
