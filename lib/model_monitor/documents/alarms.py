@@ -6,7 +6,7 @@ told = in_alarms(results, {"age": "2026-03-04T20:00:00Z"})
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from model_monitor.documents.check_results import CheckResult
@@ -16,6 +16,7 @@ COMPLETENESS = "completeness_check"
 
 OF_THE_WINDOW = "the window"
 NAMED = 3
+MOST_SAID = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Alarm:
 
     @property
     def since(self) -> str | None:
-        """When the first of the windows in a row that have it ended; None if that is this one."""
+        """When the first of the windows in a row that have it began; None if that is this one."""
         return min((result.since for result in self.results if result.since), default=None)
 
     def sentence(self, *, with_values: bool = True) -> str:
@@ -39,6 +40,13 @@ class Alarm:
         said += f"; the same of {_some(alike)}" if alike else ""
         said += f"; also {_some([name + values for name, values in also.items()])}" if also else ""
         return said + (f"; since {self.since}" if self.since else "")
+
+
+def in_sentences(alarms: Sequence[Alarm]) -> tuple[str, ...]:
+    """The first alarms with their numbers, for pages."""
+    said = [f"{number}. {alarm.sentence()}." for number, alarm in enumerate(alarms[:MOST_SAID], start=1)]
+    more = len(alarms) - MOST_SAID
+    return (*said, f"{more:,} more are in checks.json.") if more > 0 else tuple(said)
 
 
 def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple[CheckResult, ...]:

@@ -29,7 +29,7 @@ class MonitoredWindow(Section):
     window: what tells it from others: its times, its hour folder, or the run's id; a rerun has the same. time: when it ended,
     by which windows are ordered. violations: how many the run found. records: how many the run kept; None of a run before they
     were noted. told: sinks that have this run's numbers and must not get them twice. since: by an alarm's cause when the first
-    of the windows in a row that had it ended.
+    of the windows in a row that had it began.
     """
 
     window: Name

@@ -52,7 +52,7 @@ class CheckResult(Section):
 
     Of a violated one: alarm: the number of its alarm, which other results of the same cause share; 1 is the largest. words: what
     was and what is, without a value of any record. values: categories that these are about, most frequent first. since: when the
-    first of the windows in a row that had it ended; None if that is this one.
+    first of the windows in a row that had it began; None if that is this one.
 
     impact: how bad it is, times the feature's share in what moves the model; None where nobody gave attributions.
     """

@@ -13,7 +13,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TextIO
 
+from model_monitor.documents.alarms import Alarm, alarms_of
 from model_monitor.documents.baseline_reference import BaselineReference
+from model_monitor.documents.check_results import CheckResults
+from model_monitor.documents.summary import whose
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.outputs.files import current_run
 from model_monitor.outputs.report.report import Report
@@ -136,7 +139,22 @@ def _history(request: Request) -> History:
 def _report(history: History, request: Request) -> Report:
     models = dict.fromkeys(run.model for series in history.series for run in series.runs.values() if run.model)
     title = request.title or (next(iter(models)) if len(models) == 1 else "Model monitoring")
-    return Report(page_of(history, title, _baselines(history), _bytes(request.most_bytes)))
+    alarms = [_alarms(series, request.features) for series in history.series]
+    return Report(page_of(history, title, _baselines(history), _bytes(request.most_bytes), alarms))
+
+
+def _alarms(series: Series, patterns: Sequence[str]) -> list[Alarm]:
+    """What the last run says in words; nothing of runs that have no checks.json, or an older one."""
+    published = current_run(series.last[1].folder)
+    if published is None or CheckResults.FILE_NAME not in published.digests:
+        return []
+    path = join(published.folder, CheckResults.FILE_NAME)
+    try:
+        results = CheckResults.from_json(storage_of(path).read(path), path).checks
+    except (BadDocument, BadInput):
+        return []
+    asked = (any(fnmatch.fnmatchcase(whose(each)[0], pattern) for pattern in patterns or ("*",)) for each in results)
+    return alarms_of(each for each, is_asked in zip(results, asked, strict=True) if is_asked)
 
 
 def _only(series: Series, patterns: Sequence[str]) -> Series:

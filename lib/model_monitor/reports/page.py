@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from model_monitor.documents.alarms import Alarm, in_sentences
 from model_monitor.documents.check_results import WORST_FIRST
 from model_monitor.documents.page import (
     VERDICTS,
@@ -55,16 +56,21 @@ Shares = Mapping[str, Mapping[str, Sequence[float]]]
 """Of baselines, by the run's id and the feature: how its values lie in its own bins."""
 
 
-def page_of(history: History, title: str, baselines: Shares, most_bytes: int) -> Page:
-    """baselines: as far as their folders could be read. most_bytes: of the page's map; what is left out is said there."""
+def page_of(
+    history: History, title: str, baselines: Shares, most_bytes: int, alarms: Sequence[Sequence[Alarm]] = ()
+) -> Page:
+    """baselines: as far as their folders could be read. most_bytes: of the page's map; what is left out is said there. alarms: of
+    the last run of each monitor.
+    """
     times = history.labels
     ranked = sorted((rank, series, row) for series in enumerate(history.series) for rank, row in _ranked(series[1]))
     bad = sum(rank[0] == VIOLATED for rank, *_ in ranked)
     lines = [_line(series, row, times, baselines) for _, (_, series), row in ranked[:MOST_ROWS]]
     since = history.alert_since()
     wrong = PageTable(FIRST, tuple(lines), _caption(len(ranked), bad))
+    said = [sentence for found in alarms for sentence in in_sentences(found)]
     sections = [
-        PageSection(f"{times[-1]}: what is wrong" if bad else f"{times[-1]}: nothing is violated", (wrong,)),
+        PageSection(f"{times[-1]}: what is wrong" if bad else f"{times[-1]}: nothing is violated", (*said, wrong)),
         PageSection("Over time", (_tracks(history, times),)),
     ]
     shown = feature_map(history.series, times, baselines, most_bytes)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from model_monitor.documents.alarms import Alarm
+from model_monitor.documents.alarms import Alarm, in_sentences
 from model_monitor.documents.check_results import Hint
 from model_monitor.documents.page import Mark, Page, PageSection, PageTable, Tile, count_text, table_of
 from model_monitor.documents.run_description import RunDescription
 from model_monitor.reading.ledger import Ledger
-
-MOST_ALARMS = 12
 
 
 def page_of_run(
@@ -24,9 +22,7 @@ def page_of_run(
     """page: the monitor's own. hints: what looks wrong with the data and breaks no constraint. alarms: the largest first."""
     *said, last = page.sections
     if alarms:
-        sentences = [f"{number}. {alarm.sentence()}." for number, alarm in enumerate(alarms[:MOST_ALARMS], start=1)]
-        more = [f"{len(alarms) - MOST_ALARMS:,} more are in checks.json."] if len(alarms) > MOST_ALARMS else []
-        said.insert(0, PageSection("What happened, the largest first", (*sentences, *more)))
+        said.insert(0, PageSection("What happened, the largest first", in_sentences(alarms)))
     if hints:
         said.insert(0, PageSection("What looks wrong with the data", tuple(hint.description for hint in hints)))
     account = PageSection("What was read", (_account(ledger),))

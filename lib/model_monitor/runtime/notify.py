@@ -139,6 +139,8 @@ def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: Alert
 def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
     """The window as the history of alerts has it: by its times, else by the hour folder of the output, else by the run."""
     name, time = window_told(config) or (f"run {run.run_id}", now)
+    given = window_of(config)
+    began = moment(given.start if given is not None else time)
     kept = [each for alarm in alarms_of(findings.results) for each in alarm.results][:MOST_KEPT]
     return MonitoredWindow(
         window=name,
@@ -146,7 +148,7 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
         violations=findings.count,
         run_id=run.run_id,
         records=findings.current.ledger.kept,
-        since={cause(each): each.since or moment(time) for each in kept} or None,
+        since={cause(each): each.since or began for each in kept} or None,
     )
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import re
 import zlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from html import unescape
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from model_monitor.cli import main as cli
+from model_monitor.documents.alarms import in_alarms
 from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.run_description import RunDescription, RunWindow, moment
@@ -43,10 +45,19 @@ def drift(name: str, distance: float) -> CheckResult:
     )
 
 
-def put(top, hour: int, distances: dict[str, float], *, baseline: str = "b1", window: bool = True, rows: int = 200):
+def put(
+    top,
+    hour: int,
+    distances: dict[str, float],
+    *,
+    baseline: str = "b1",
+    window: bool = True,
+    rows: int = 200,
+    results: Sequence[CheckResult] = (),
+):
     """Publish a run of data quality of an hour; a feature's mean is 100 × its distance."""
     start = MIDNIGHT + hour * HOUR
-    results = [drift(name, distance) for name, distance in distances.items()]
+    results = results or [drift(name, distance) for name, distance in distances.items()]
     summary = Summary(
         tuple(
             SummaryRow(name, kind="number", present=rows - 5, missing=5, mean=100 * distance, shares=shares(3))
@@ -117,6 +128,24 @@ def test_an_hour_without_a_run_is_an_empty_column(day):
     assert history.labels[2] == "2026-03-04 02:00"
     assert history.run_violations() == [1, 0, None, 1, 1]
     assert "2026-03-04 02:00 – – no run" in words(report_of(Request([str(day)])).html)
+
+
+def test_the_page_says_the_last_runs_alarms_in_words(tmp_path):
+    lacking = CheckResult(
+        feature="device", check="completeness_check", status=CheckStatus.VIOLATED, observed=0.6, threshold=1.0, m=200
+    )
+    results = in_alarms(
+        [
+            lacking.model_copy(update={"words": "device: 40 % are missing, 0 % were"}),
+            lacking.model_copy(update={"feature": "os"}),
+        ],
+        {"device": "2026-03-04T01:00:00Z"},
+    )
+    put(tmp_path, 3, {"device": 0.0, "os": 0.0}, results=results)
+
+    text = words(report_of(Request([str(tmp_path)])).html)
+
+    assert "1. device: 40 % are missing, 0 % were; the same of os; since 2026-03-04T01:00:00Z." in text
 
 
 def test_daily_runs_of_an_hour_are_a_column_a_day_and_a_day_without_one_is_empty(tmp_path):

@@ -93,7 +93,7 @@ def test_an_alarm_that_goes_on_is_known_since_its_first_window(telling):
         telling(found, hour=hour)
 
     later, earlier = (violated_since(config(telling.folder, hour=hour), None) for hour in (13, 11))
-    assert later == {"feature 0": "2026-01-31T12:00:00Z", "feature 1": "2026-01-31T13:00:00Z"}
+    assert later == {"feature 0": "2026-01-31T11:00:00Z", "feature 1": "2026-01-31T12:00:00Z"}  # when these began
     assert earlier == {}
 
 
