@@ -62,7 +62,7 @@ def test_the_housing_statistics_as_rows(golden):
     rows = as_rows(Statistics.from_json((golden / "dq-housing-full/statistics.json").read_text()))
 
     assert rows[0] | {"completeness": 1.0} == {
-        "name": "id",
+        "feature": "id",
         "inferred_type": "String",
         "num_present": 23432,
         "num_missing": 0,
@@ -73,7 +73,7 @@ def test_the_housing_statistics_as_rows(golden):
         "min": None,
         "max": None,
     }
-    assert (rows[3]["name"], rows[3]["std_dev"], rows[3]["max"]) == ("price", 974816.9090171932, 3.8e7)
+    assert (rows[3]["feature"], rows[3]["std_dev"], rows[3]["max"]) == ("price", 974816.9090171932, 3.8e7)
 
 
 def test_the_housing_constraints_hold_the_defaults_for_every_feature(golden):  # G12

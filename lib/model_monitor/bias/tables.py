@@ -11,8 +11,8 @@ def table_of(report: BiasReport) -> Table:
     rows = tuple(
         {
             "metric": metric.name,
-            "facet": facet,
-            "value_or_threshold": group.value_or_threshold,
+            "feature": facet,
+            "facet_value": group.value_or_threshold,
             "value": metric.value,
             "error": metric.error,
             "description": metric.description,

@@ -204,4 +204,4 @@ class DataQualityMonitor:
         return summary_of(profile, known.distributions if known is not None else None, self.max_domain_size)
 
     def table(self, documents: tuple[Statistics, Constraints]) -> Table:
-        return Table("features", "name", tuple(as_rows(documents[0])))
+        return Table("features", "feature", tuple(as_rows(documents[0])))

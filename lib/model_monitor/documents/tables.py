@@ -29,7 +29,7 @@ def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
         common, numbers = feature.common, feature.numerical_statistics
         rows.append(
             {
-                "name": feature.name,
+                "feature": feature.name,
                 "inferred_type": feature.inferred_type.value,
                 "num_present": common and common.num_present,
                 "num_missing": common and common.num_missing,

@@ -130,6 +130,9 @@ class ModelQualityMonitor:
         return summary_of(measurement)
 
     def table(self, documents: Documents) -> Table:
-        columns = ("name", "value", "standard_deviation", "interval", "n")
-        rows = tuple({name: getattr(metric, name) for name in columns} for metric in documents[2].metrics)
-        return Table("metrics", "name", rows)
+        columns = ("value", "standard_deviation", "interval", "n")
+        rows = tuple(
+            {"metric": metric.name, **{name: getattr(metric, name) for name in columns}}
+            for metric in documents[2].metrics
+        )
+        return Table("metrics", "metric", rows)

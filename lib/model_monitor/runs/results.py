@@ -108,7 +108,8 @@ class Baseline:
         return self.state
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row for each feature (type, completeness, distinct values, mean, …) or for each metric."""
+        """One row for each feature (type, completeness, distinct values, mean, …) or for each metric,
+        in columns that `Findings.to_pandas` names alike."""
         import pandas as pd
 
         table = self.monitor.table(self.documents)

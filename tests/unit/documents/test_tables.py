@@ -43,7 +43,7 @@ def test_rows_are_flat_and_in_the_order_of_the_features():
 
     assert as_rows(STATISTICS) == [
         {
-            "name": "Age",
+            "feature": "Age",
             "inferred_type": "Integral",
             "num_present": 4,
             "num_missing": 0,
@@ -55,7 +55,7 @@ def test_rows_are_flat_and_in_the_order_of_the_features():
             "max": 1.0,
         },
         {
-            "name": "State",
+            "feature": "State",
             "inferred_type": "String",
             "num_present": 3,
             "num_missing": 1,
@@ -64,7 +64,7 @@ def test_rows_are_flat_and_in_the_order_of_the_features():
             **nothing,
         },
         {
-            "name": "Empty",
+            "feature": "Empty",
             "inferred_type": "Unknown",
             "num_present": None,
             "num_missing": None,
@@ -76,7 +76,7 @@ def test_rows_are_flat_and_in_the_order_of_the_features():
 
 
 def test_rows_make_a_data_frame():
-    frame = pd.DataFrame(as_rows(STATISTICS)).set_index("name")
+    frame = pd.DataFrame(as_rows(STATISTICS)).set_index("feature")
 
     assert frame.loc["State", "completeness"] == 0.75
     assert frame["mean"].notna().tolist() == [True, False, False]

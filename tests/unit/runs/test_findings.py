@@ -10,7 +10,9 @@ from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import ViolationsFound
+from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.states.outcomes import OutcomePlan, ProblemType
 
 ORDERS = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20, "items": [1, 2, 3] * 20})
 
@@ -46,3 +48,18 @@ def test_bias_says_of_which_group_a_row_is():
     table = run_monitoring(data, monitor, baseline, engine="local").to_pandas()
 
     assert set(table["facet_value"]) == {"f"}
+    named = ["feature", "facet_value", "metric"]
+    assert table[named].values.tolist() == baseline.to_pandas().reset_index()[named].values.tolist()
+
+
+def test_the_tables_of_a_baseline_and_of_findings_name_alike():
+    answers = pd.DataFrame({"label": [1, 0] * 50, "prediction": [1, 0, 0, 0] * 25})
+    plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+    monitor = ModelQualityMonitor(plan)
+    baseline = run_baseline(answers, monitor, engine="local")
+    checked = run_monitoring(answers, monitor, baseline, engine="local").to_pandas()
+    assert set(checked["metric"]) <= set(baseline.to_pandas().reset_index()["metric"])
+
+    baseline = run_baseline(answers, DataQualityMonitor(), engine="local")
+    checked = run_monitoring(answers, DataQualityMonitor(), baseline, engine="local").to_pandas()
+    assert set(baseline.to_pandas().reset_index()["feature"]) < set(checked["feature"])  # the others are of all columns
