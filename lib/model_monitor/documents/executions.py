@@ -62,7 +62,8 @@ class Execution(Section):
 class Executions(Document):
     """The file. executions: by their scheduled times, the oldest first. since: when the schedule was looked at first.
 
-    overdue: whether the sinks were last told that runs don't come.
+    without_data: the last time whose run found no data, while there was none before it either. overdue: whether the
+    sinks were last told that runs don't come.
     """
 
     FILE_NAME: ClassVar[str] = "executions.json"
@@ -71,5 +72,6 @@ class Executions(Document):
 
     version: Number = Field(default=1.0)
     since: Name
+    without_data: Name | None = None
     overdue: Flag = False
     executions: tuple[Execution, ...] = ()

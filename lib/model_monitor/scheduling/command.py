@@ -156,7 +156,7 @@ def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) 
         out.write(json.dumps({"MonitoringExecutionSummaries": summaries}, indent=2) + "\n")
         return
     for plan, record in listed:
-        out.write(as_table(plan.name, record.latest_first[: request.most]))
+        out.write(as_table(plan.name, record.latest_first[: request.most], record.executions.without_data))
 
 
 def _of_process(status: int) -> int:

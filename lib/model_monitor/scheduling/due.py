@@ -26,9 +26,9 @@ class Due:
 def due_runs(plan: Plan, known: Executions, now: datetime, *, retry_failed: bool = False) -> Due:
     """Every time since the schedule began whose run was not begun, up to `now` less the plan's delay.
 
-    A schedule begins at `starts`, else with the time before it was looked at first, whose window was over then. At most
-    `catch_up` runs are due at once, the latest; those before them are given up for good. A run that was interrupted is due
-    again; one that failed or was stopped is if `retry_failed` says so.
+    A schedule begins at `starts`, else with the time before it was looked at first, whose window was over then; runs that found
+    no data before there was any are behind it. At most `catch_up` runs are due at once, the latest; those before them are given
+    up for good. A run that was interrupted is due again; one that failed or was stopped is if `retry_failed` says so.
     """
     if not plan.is_running:
         return Due()
@@ -61,7 +61,8 @@ def _not_begun(plan: Plan, known: Executions, now: datetime) -> Iterator[datetim
         if not known.executions:
             yield plan.starts or _time(known.since)
         return
-    after = max(times_of(known.executions), default=_beginning(plan, plan.clock, known) - A_MOMENT)
+    begun = times_of(known.executions) + [_time(time) for time in (known.without_data,) if time]
+    after = max(begun, default=_beginning(plan, plan.clock, known) - A_MOMENT)
     yield from plan.clock.times(after, latest)
 
 

@@ -95,7 +95,10 @@ def launch(command: JobCommand, note: Note) -> int:
 
 
 def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch = launch) -> tuple[Execution, int]:
-    """Run the jobs of one time until the last, or until one does not complete; gives the run and that job's exit status."""
+    """Run the jobs of one time until the last, or until one does not complete; gives the run and that job's exit status.
+
+    A run without data, before there was any, is no run.
+    """
     execution = record.begin(scheduled, plan.window(scheduled))
     log.info("%s: the run of %s begins", plan.name, execution.scheduled_time)
     violated, status, outcome = False, int(ExitStatus.COMPLETED), ExecutionStatus.COMPLETED
@@ -113,6 +116,10 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch = l
         if outcome.is_of_a_whole_run:
             outcome = ExecutionStatus.COMPLETED_WITH_VIOLATIONS if violated else ExecutionStatus.COMPLETED
             status = int(ExitStatus.COMPLETED)
+        if status == ExitStatus.NO_DATA and plan.clock and len(record.executions.executions) == 1:
+            record.withdraw(execution)
+            log.info("%s: there is no data yet; runs are due from the first on", plan.name)
+            return execution, int(ExitStatus.COMPLETED)
         execution = record.put(execution, status=outcome)
     except MonitorError as fault:
         status = fault.exit_status

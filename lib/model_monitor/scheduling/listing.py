@@ -15,10 +15,10 @@ MOST_LISTED = 100
 LONGEST_MESSAGE = 60
 
 
-def as_table(name: str, latest_first: Sequence[Execution]) -> str:
-    """A table, the latest run first."""
+def as_table(name: str, latest_first: Sequence[Execution], without_data: str | None = None) -> str:
+    """A table, the latest run first. without_data: the time until which there was no data."""
     if not latest_first:
-        return f"{name}: no run yet\n"
+        return f"{name}: no run yet{f', since there was no data until {without_data}' if without_data else ''}\n"
     rows = [[each.scheduled_time, each.status.value, _window(each), _shortened(each)] for each in latest_first]
     return f"{name}\n{text_table(['scheduled', 'status', 'window', 'message'], rows, width=10_000)}"
 

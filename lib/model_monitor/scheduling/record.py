@@ -58,7 +58,8 @@ class Record:
         if not path.exists():
             return cls(path, Executions(since=moment(now())), now)
         executions = Executions.from_json(LocalStorage().read(str(path)), str(path))
-        for time in (executions.since, *(each.scheduled_time for each in executions.executions)):
+        further = filter(None, (executions.without_data,))
+        for time in (executions.since, *further, *(each.scheduled_time for each in executions.executions)):
             if (found := parse_time(time)) is None or not YEARS.start <= found.year < YEARS.stop:
                 raise BadDocument(
                     f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file "
@@ -114,6 +115,13 @@ class Record:
         self.executions = self.executions.model_copy(update={"executions": tuple(ordered)})
         self.write()
         return changed
+
+    def withdraw(self, execution: Execution) -> None:
+        """Note of the first run only that there was no data for it yet."""
+        self.executions = self.executions.model_copy(
+            update={"executions": (), "without_data": execution.scheduled_time}
+        )
+        self.write()
 
     def tell_overdue(self, overdue: bool) -> None:
         """Note what the sinks were told."""

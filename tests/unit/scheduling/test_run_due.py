@@ -104,10 +104,43 @@ def test_a_stopped_schedule_runs_nothing(schedule):
     ],
 )
 def test_an_execution_has_the_services_status(schedule, ended, status, exit_status):
-    schedule.jobs.statuses = [ended]
+    schedule.jobs.statuses = [0, ended]
+    schedule.run(at(4, 21, 7))
 
     assert schedule.run(at(4, 22, 7))[0] == exit_status
-    assert schedule.executions == {"2024-03-04T22:00:00Z": status}
+    assert schedule.executions == {"2024-03-04T21:00:00Z": "Completed", "2024-03-04T22:00:00Z": status}
+
+
+def test_nothing_is_due_before_there_was_data(schedule):
+    schedule.jobs.statuses = [3, 3, 0, 3]
+
+    assert schedule.run(at(4, 20, 7)) == (
+        0,
+        "churn-hourly: no run yet, since there was no data until 2024-03-04T20:00:00Z\n",
+    )
+    assert schedule.run(at(4, 20, 17)) == (0, "")
+    assert schedule.run(at(4, 21, 7))[0] == 0
+    assert schedule.executions == {}
+    assert schedule.run(at(4, 22, 7))[0] == 0
+    assert schedule.run(at(4, 23, 7))[0] == 3
+    assert schedule.executions == {"2024-03-04T22:00:00Z": "Completed", "2024-03-04T23:00:00Z": "Failed"}
+    assert [time[11:13] for time in schedule.jobs.times] == ["20", "21", "22", "23"]
+
+
+def test_a_schedule_whose_data_never_comes_is_overdue(schedule, caplog):
+    schedule.jobs.statuses = [3, 3, 3, 3]
+    for hour in (19, 20, 21, 22):
+        schedule.run(at(4, hour, 7))
+
+    assert "no run has completed since that of 2024-03-04T19:00:00Z" in caplog.text
+
+
+def test_a_run_at_once_that_finds_no_data_has_failed(schedule):
+    schedule.write(cron=None, schedule_expression="NOW", window={"start_offset": "-PT5H", "end_offset": "-PT0H"})
+    schedule.jobs.statuses = [3]
+
+    assert schedule.run(at(4, 22, 7))[0] == 3
+    assert list(schedule.executions.values()) == ["Failed"]
 
 
 def test_the_jobs_of_a_run_follow_each_other_until_one_fails(schedule):
