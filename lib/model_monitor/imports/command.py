@@ -25,6 +25,9 @@ from model_monitor.imports.variables import JobVariables, jobs_of
 from model_monitor.storage import LocalStorage
 
 STOPPED = "Stopped"
+S3_ELSEWHERE = (
+    "without EMR, spark_options of the schedule entry have to open that (docs/s3.md), or name another output_path"
+)
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,8 @@ def _remarks(
             yield f"to fill in: {name} in {env_files[job.job]}; {where}"
         for name in job.unused:
             yield f"no job of ours reads the variable {name}"
+    if schedule is not None and definition.output_uri.startswith("s3://"):
+        yield f"results go to {definition.output_uri}; {S3_ELSEWHERE}"
     if schedule is None:
         yield "no describe-monitoring-schedule names it, so its hours and its window are not known"
     elif schedule.status == STOPPED:

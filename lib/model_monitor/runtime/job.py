@@ -266,7 +266,9 @@ class Job:
             if path is not None:
                 write_message(message, path, self._session)
         except Exception as fault:
-            log.error("the exit message could not be written: %s", failure_of(fault).reason)
+            reason = failure_of(fault).reason
+            known = message.endswith(reason.partition(": ")[2])  # of the output path itself, which is told already
+            log.error("the exit message could not be written%s", " there" if known else f": {reason}")
             self.exit_status = self.exit_status or ExitStatus.FAILED
         said = WITHOUT_CHECKS if message == COMPLETED and self.name != "monitor" else message
         outcome = "failed" if self._has_failed else said

@@ -175,6 +175,9 @@ def test_what_the_description_does_not_say_is_said(moved):
 
     assert "to fill in: dataset_source in churn-hourly.env; the captures of the endpoint churn" in said
     assert "the results of the baselining job baseline-suggestion-job-1" in said
+    assert (
+        "results go to s3://bucket/reports; without EMR, spark_options of the schedule entry have to open that" in said
+    )
     assert "dataset_source" not in variables["churn-hourly.env"]
     assert "# dataset_source=\n" in (folder / "churn-hourly.env").read_text()
 
