@@ -168,6 +168,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "imports": {"errors", "schedules", "documents", "storage", "configuration"},
     "sagemaker": {
         *(
+            "capture",
             "errors",
             "schedules",
             "documents",

@@ -31,7 +31,8 @@ class CaptureOptions:
 
     endpoint, variant: the two folders above the years. sampling_percentage: 0 to 100; the same requests for the same
     `sampling_seed`. capture_options: "REQUEST", "RESPONSE" or both. csv_content_types, json_content_types: bodies of these
-    types are captured as text, all others as BASE64. with_metadata: latency and status of every request go along, also of
+    types are captured as text, all others as BASE64. enable_capture: whether anything is; `switch` names a file that says so
+    instead while the server runs, `on` or `off`. with_metadata: latency and status of every request go along, also of
     those that failed.
 
     Raises ValueError if an option can't be; all faults are in its text.
@@ -45,6 +46,8 @@ class CaptureOptions:
     capture_options: Collection[str] = (REQUEST, RESPONSE)
     csv_content_types: Collection[str] = ("text/csv",)
     json_content_types: Collection[str] = ("application/json",)
+    enable_capture: bool = True
+    switch: str | None = None
     with_metadata: bool = False
     max_payload_bytes: int = LARGEST_PAYLOAD
     encodings: dict[str, str] = field(init=False, repr=False, compare=False)

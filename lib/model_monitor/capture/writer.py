@@ -27,6 +27,7 @@ from model_monitor.capture.outbox import Outbox
 from model_monitor.capture.records import captured_halves, is_failure, record_line, request_metadata
 from model_monitor.capture.sampling import is_sampled
 from model_monitor.capture.spool import Spool
+from model_monitor.capture.switch import Switch
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +66,15 @@ class CaptureWriter:
         _WRITERS.add(self)
 
     def begin(self, inference_id: str | None = None, custom_attributes: Sequence[str] = ()) -> Exchange | None:
-        """A request that arrives now; None if it is not in the sample, which `end` takes as well. Never raises.
+        """A request that arrives now; None if it is not captured, which `end` takes as well. Never raises.
 
         inference_id: by which ground truth will know the request; requests with the same one are sampled alike.
         """
         try:
             self._tally.add("begun")
+            if not self._switch.is_on():
+                self._tally.add("switched_off")
+                return None
             event_id = str(uuid.uuid4())
             key = event_id if inference_id is None else inference_id
             if not is_sampled(key, self.options.sampling_percentage, self.options.sampling_seed):
@@ -141,6 +145,10 @@ class CaptureWriter:
         """What every process has for itself."""
         self._tally = Tally()
         self._faults = FaultLog(log, self._clock.seconds)
+        options, seconds_between = self.options, self._limits.flush_seconds
+        self._switch = Switch(
+            options.enable_capture, options.switch, self._clock.seconds, self._faults, seconds_between
+        )
         self._wake = Event()
         self._buffer = Buffer(self._limits.buffer_bytes, half_full=self._wake.set)
         self._spool = Spool(self._destination.spool)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from model_monitor.capture import CaptureOptions
 from model_monitor.sagemaker.locations import capture_prefix
 
 
@@ -34,3 +35,15 @@ class DataCaptureConfig:
         self.capture_options = capture_options or ["REQUEST", "RESPONSE"]
         self.csv_content_types = csv_content_types or ["text/csv"]
         self.json_content_types = json_content_types or ["application/json"]
+
+    def options(self, endpoint: str, variant: str = "AllTraffic") -> CaptureOptions:
+        """Ours: what a `CaptureWriter` is made with, `enable_capture` among it. Raises ValueError if an option can't be."""
+        return CaptureOptions(
+            endpoint=endpoint,
+            variant=variant,
+            enable_capture=self.enable_capture,
+            sampling_percentage=self.sampling_percentage,
+            capture_options=self.capture_options,
+            csv_content_types=self.csv_content_types,
+            json_content_types=self.json_content_types,
+        )

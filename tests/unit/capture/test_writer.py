@@ -10,6 +10,7 @@ import pytest
 from tests.programs import printed_by
 
 from model_monitor.capture import CaptureCounts, CaptureLimits, CaptureWriter, LocalFolder, Payload
+from model_monitor.sagemaker import DataCaptureConfig
 
 from .capturing import HandClock, RefusingFolder, files_below, inputs_below, options, records_below
 
@@ -203,3 +204,38 @@ def test_capturing_loads_nothing_but_the_standard_library():
 
     # -S: without site, whose .pth files import what they like
     assert printed_by(program, options=["-S"]) == "[]\n['model_monitor.lazy']\n"
+
+
+def test_capturing_is_switched_while_the_server_runs(tmp_path):
+    hand, switch = HandClock(), tmp_path / "switch"
+    asked = options(switch=str(switch))
+    with CaptureWriter(LocalFolder(tmp_path / "captures"), asked, ONLY_AT_THE_END, hand.clock) as writer:
+        for number, text in enumerate(["on", "off\n", "nonsense", None, "OFF", "on"]):
+            switch.write_text(text) if text else switch.unlink()
+            hand.pass_seconds(ONLY_AT_THE_END.flush_seconds)
+            serve(writer, 1, first=number)
+
+    assert inputs_below(tmp_path / "captures") == ["0", "3", "5"]
+    assert (writer.counts.begun, writer.counts.switched_off, writer.counts.recorded) == (6, 3, 3)
+
+
+def test_a_server_that_captures_nothing_can_be_switched_on(tmp_path):
+    hand, switch = HandClock(), tmp_path / "switch"
+    asked = options(enable_capture=False, switch=str(switch))
+    with CaptureWriter(LocalFolder(tmp_path / "captures"), asked, ONLY_AT_THE_END, hand.clock) as writer:
+        serve(writer, 1)
+        switch.write_text("on")
+        serve(writer, 1, first=1)  # not looked at yet
+        hand.pass_seconds(ONLY_AT_THE_END.flush_seconds)
+        serve(writer, 1, first=2)
+
+    assert inputs_below(tmp_path / "captures") == ["2"]
+
+
+@pytest.mark.parametrize(("enabled", "captured"), [(True, ["0"]), (False, [])])
+def test_the_sdks_class_says_whether_anything_is_captured(tmp_path, enabled, captured):
+    config = DataCaptureConfig(enabled, 100, "s3://bucket/captures", capture_options=["REQUEST"])
+    with CaptureWriter(LocalFolder(tmp_path), config.options("churn")) as writer:
+        serve(writer, 1)
+
+    assert inputs_below(tmp_path) == captured
