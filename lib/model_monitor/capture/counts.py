@@ -10,8 +10,8 @@ from threading import Lock
 class CaptureCounts:
     """Requests by what became of them.
 
-    begun = switched_off + sampled_out + failed_requests + recorded + dropped + faults + those that are being answered. Of the recorded
-    ones, `delivered` are in files that jobs see; without_data: recorded for their metadata alone, since they failed or
+    begun = switched_off + sampled_out + failed_requests + recorded + dropped + faults + those that are being answered. Of the
+    recorded ones, `delivered` are in files that jobs see; without_data: recorded for their metadata alone, since they failed or
     were too large. delivered_files: among them those that a killed process had left behind, whose records are not counted.
     """
 

@@ -19,7 +19,6 @@ NOT_NEEDED = {
     "MonitoringResources": "where a job runs is told to spark-submit",
     "NetworkConfig": "the network is the cluster's",
     "RoleArn": "jobs use the cluster's credentials",
-    "KmsKeyId": "what is written is encrypted as its bucket says",
     "ContainerEntrypoint": "a container of your own runs other code than ours",
     "ContainerArguments": "a container of your own runs other code than ours",
 }
@@ -58,6 +57,7 @@ class Definition:
     preprocessor: str | None = None
     postprocessor: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    kms_key: str | None = None
     max_runtime_seconds: int | None = None
     not_needed: tuple[str, ...] = ()
 
@@ -159,6 +159,7 @@ def _definition(
         preprocessor=application.get("RecordPreprocessorSourceUri"),
         postprocessor=application.get("PostAnalyticsProcessorSourceUri"),
         environment=dict(environment),
+        kms_key=output.get("KmsKeyId"),
         max_runtime_seconds=whole.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
         not_needed=tuple(member for member in NOT_NEEDED if member in {*whole, *application, *output}),
     )

@@ -55,9 +55,9 @@ def jobs_of(
     Source: C1.1, C1.2, C1.3, C1.5, C2, C3.2.
     """
     source = definition.source
-    offsets = {}
+    common = {"s3_encryption": "SSE-KMS", "s3_kms_key": definition.kms_key} if definition.kms_key else {}
     if window is not None:
-        offsets = {"start_time_offset": window.start_offset, "end_time_offset": window.end_offset}
+        common |= {"start_time_offset": window.start_offset, "end_time_offset": window.end_offset}
     place = f"{source.endpoint}/{schedule}" if source.endpoint else schedule
     missing: dict[str, str] = {}
     if source.transform_prefix:
@@ -74,7 +74,7 @@ def jobs_of(
         "dataset_source": read,
         "dataset_format": dataset_format,
         "output_path": f"{definition.output_uri}/{place}",
-        **offsets,
+        **common,
         **_of_baseline(definition, missing),
         **_of_definition(definition, schedule),
     }
@@ -85,7 +85,7 @@ def jobs_of(
     merged = f"{definition.output_uri}/merge/{source.endpoint or schedule}"
     halves = [_TRANSFORM_OUTPUT] if source.transform_prefix else _HALVES[definition.monitoring_type]
     labels = definition.ground_truth or ""
-    merging = {"dataset_source": read, "ground_truth_source": labels, "output_path": merged, **offsets}
+    merging = {"dataset_source": read, "ground_truth_source": labels, "output_path": merged, **common}
     monitoring |= {
         "dataset_source": merged,
         "dataset_format": json.dumps({"sagemakerMergeJson": {"captureIndexNames": halves}}),

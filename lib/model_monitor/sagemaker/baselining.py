@@ -22,8 +22,10 @@ log = logging.getLogger(__name__)
 
 BASELINING_JOB = "baseline-suggestion-job"
 
+ENCRYPTION = "MODEL_MONITOR_S3_ENCRYPTION"
+
 WITHOUT_EFFECT = (
-    *("role", "instance_count", "instance_type", "volume_size_in_gb", "volume_kms_key", "output_kms_key"),
+    *("role", "instance_count", "instance_type", "volume_size_in_gb", "volume_kms_key"),
     *("max_runtime_in_seconds", "tags", "network_config"),
 )
 """What a managed service alone has a use for."""
@@ -33,8 +35,9 @@ WITHOUT_EFFECT = (
 class BaselinedMonitor:
     """A monitor with its baselining jobs.
 
-    env: variables for every job, those of ours too (`MODEL_MONITOR_COMPAT`). role, instances, keys, tags, network and the
-    longest run time are accepted; no job of ours has a use for them, which is logged once.
+    env: variables for every job, those of ours too (`MODEL_MONITOR_COMPAT`). output_kms_key: what jobs write to S3 is encrypted
+    with it, unless `env` says how. role, instances, the volume's key, tags, network and the longest run time are accepted; no
+    job of ours has a use for them, which is logged once.
     """
 
     role: str | None = None
@@ -54,6 +57,9 @@ class BaselinedMonitor:
         self.baselining_jobs: list[BaseliningJob] = []
         self.latest_baselining_job: BaseliningJob | None = None
         self.latest_baselining_job_name: str | None = None
+        if self.output_kms_key:
+            encryption = {ENCRYPTION: "SSE-KMS", "MODEL_MONITOR_S3_KMS_KEY": self.output_kms_key}
+            self.env = self.env if ENCRYPTION in (self.env or {}) else {**(self.env or {}), **encryption}
         given = [f"{name}={value!r}" for name in WITHOUT_EFFECT if (value := getattr(self, name)) is not None]
         if given:
             log.info("without effect on jobs of ours: %s", ", ".join(given))

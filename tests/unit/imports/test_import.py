@@ -168,6 +168,21 @@ def test_an_old_schedule_has_its_job_definition_inside(moved):
     assert told["publish_cloudwatch_metrics"] == "Disabled"
 
 
+def test_the_key_of_the_outputs_goes_to_every_job(moved):
+    schedule = answers.schedule("ModelQuality")
+    definition = answers.definition(
+        "ModelQuality",
+        AppSpecification={"ImageUri": "image", "ProblemType": "BinaryClassification"},
+        JobInput={"EndpointInput": answers.ENDPOINT_INPUT, "GroundTruthS3Input": GROUND_TRUTH},
+        JobOutputConfig={**answers.OUTPUT, "KmsKeyId": "key-1"},
+    )
+
+    _, variables, _ = moved(schedule, definition)
+
+    for told in (variables["churn-hourly.env"], variables["churn-hourly.merge.env"]):
+        assert (told["s3_encryption"], told["s3_kms_key"]) == ("SSE-KMS", "key-1")
+
+
 def test_what_the_description_does_not_say_is_said(moved):
     definition = answers.definition(BaselineConfig={"BaseliningJobName": "baseline-suggestion-job-1"})
 

@@ -190,6 +190,17 @@ def test_one_monitor_has_one_schedule_and_a_name_is_taken_once():
         DefaultModelMonitor().create_monitoring_schedule("churn", monitor_schedule_name="hourly", **BASELINE)
 
 
+def test_the_key_of_outputs_encrypts_what_jobs_write_to_s3():
+    key = {"MODEL_MONITOR_S3_ENCRYPTION": "SSE-KMS", "MODEL_MONITOR_S3_KMS_KEY": "arn:aws:kms:eu-west-1:1:key/2"}
+    monitor = DefaultModelMonitor(output_kms_key="arn:aws:kms:eu-west-1:1:key/2", env={"a": "b"})
+    monitor.create_monitoring_schedule("churn", monitor_schedule_name="hourly", **BASELINE)
+
+    assert monitor.env == {"a": "b", **key}
+    assert DefaultModelMonitor.attach("hourly").env == monitor.env
+    chosen = {"MODEL_MONITOR_S3_ENCRYPTION": "SSE-S3"}
+    assert DefaultModelMonitor(output_kms_key="2", env=chosen).env == chosen
+
+
 def test_what_only_a_managed_service_needs_is_logged_as_without_effect(caplog):
     with caplog.at_level(logging.INFO, "model_monitor"):
         DefaultModelMonitor(role="role", instance_count=2, instance_type="ml.m5.xlarge", volume_size_in_gb=20)
