@@ -18,7 +18,8 @@ from model_monitor.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.data_quality.room import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
 from model_monitor.documents.alarms import excess
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
-from model_monitor.documents.constraints import MonitoringSettings, Rows
+from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
+from model_monitor.documents.statistics import InferredType
 from model_monitor.documents.violations import Violation, Violations
 from model_monitor.registry import import_all
 from model_monitor.runs.judging import Finding, violated
@@ -80,6 +81,26 @@ def _size(result: CheckResult) -> float:
     if result.check == DRIFT_CHECK and result.adjusted_p is None and result.statistic is None:
         return result.observed or 0.0
     return excess(result)
+
+
+def in_words_of_2019(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
+    """The same results, violations as the container of 2019 put them; of texts that drift its words are not known.
+
+    Source: C4.4a.
+    """
+    texts = {feature.name for feature in constraints.features if feature.inferred_type is InferredType.STRING}
+
+    def put(result: CheckResult) -> CheckResult:
+        observed, threshold = result.observed, result.threshold
+        if result.status is not CheckStatus.VIOLATED or observed is None or threshold is None:
+            return result
+        if result.check == "data_type_check":
+            return result.model_copy(update={"description": messages.requirement_not_met(observed)})
+        if result.check == DRIFT_CHECK and result.feature not in texts:
+            return result.model_copy(update={"description": messages.numbers_drift_2019(observed, threshold)})
+        return result
+
+    return tuple(put(result) for result in results)
 
 
 def violations_of(results: Iterable[CheckResult]) -> Violations:

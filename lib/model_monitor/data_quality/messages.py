@@ -14,6 +14,7 @@ DATA_TYPE = (
     "Observed: Only {observed}% of data is {expected}."
 )
 DRIFT = "Baseline drift distance: {distance} exceeds threshold: {threshold}"
+NUMBERS_DRIFT_2019 = "Numerical distance: {distance} exceeds numerical threshold: {threshold}"
 DRIFT_P_VALUE = "Baseline drift p-value: {p_value} is below threshold: {threshold}"
 COLUMNS = (
     "There are {kind} columns in current dataset. Number of columns in current dataset: {current}, "
@@ -50,6 +51,12 @@ def drift(distance: float, threshold: float) -> str:
 def drift_p_value(p_value: float, threshold: float) -> str:
     """A distribution would be too unlikely if it were the baseline's."""
     return DRIFT_P_VALUE.format(p_value=java_double(p_value), threshold=java_double(threshold))
+
+
+def numbers_drift_2019(distance: float, threshold: float) -> str:
+    """The same of numbers, in the words of 2019; a whole threshold had no fraction. Source: C4.4a."""
+    required = f"{threshold:.0f}" if threshold.is_integer() else java_double(threshold)
+    return NUMBERS_DRIFT_2019.format(distance=java_double(distance), threshold=required)
 
 
 def control_data_missing(reference: str) -> str:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.comparators import unfit_comparators
 from model_monitor.data_quality.comparison import COLUMNS, Comparison
-from model_monitor.data_quality.evaluation import check_all, ledger_of, violations_of, with_impact
+from model_monitor.data_quality.evaluation import check_all, in_words_of_2019, ledger_of, violations_of, with_impact
 from model_monitor.data_quality.hinting import all_hints
 from model_monitor.data_quality.hints import Seen
 from model_monitor.data_quality.page import page_of
@@ -151,7 +151,10 @@ class DataQualityMonitor:
     def check(
         self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: QualityBaseline, layout: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
-        return with_impact(check_all(self._comparison(profile, known, layout)), known.attributions)
+        results = check_all(self._comparison(profile, known, layout))
+        if self.as_service and known.constraints.is_of_2019:
+            results = in_words_of_2019(results, known.constraints)
+        return with_impact(results, known.attributions)
 
     def budget(self, profile: Profile, known: QualityBaseline) -> BudgetLedger | None:
         return ledger_of(self._comparison(profile, known))

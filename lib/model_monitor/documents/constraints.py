@@ -361,6 +361,13 @@ class Constraints(Document):
         raise BadDocument(no_such_feature(self.FILE_NAME, name, [feature.name for feature in self.features]))
 
     @property
+    def is_of_2019(self) -> bool:
+        """Whether the file has the layout of November 2019 (C4.2a)."""
+        config = self.monitoring_config
+        drift = config.distribution_constraints if config else None
+        return drift is not None and drift.enable_comparisons is not None
+
+    @property
     def monitoring(self) -> MonitoringSettings:
         """The settings of the whole file; for a member that it does not have, the default."""
         return _settings([self.monitoring_config])

@@ -1,0 +1,38 @@
+"""`--compat service` of a baseline of 2019: texts as a blog post and the test data of the service's SDK had them then."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+
+from .comparisons import compared, texts
+
+BEFORE = texts(fare=["1", "2", "3", "4", "5"], code=["1", "2", "3", "4", "5"], kind=["a", "b", "a", "b", "a"])
+LATER = texts(fare=["7", "8", "9", "7", "9"], code=["1", "2", "x", "4", "5"], kind=["c", "c", "c", "c", "a"])
+OF_2019 = {"enable_comparisons": True, "min_domain_mass": 1.0, "comparison_threshold": 0}
+OF_TODAY = {"perform_comparison": "Enabled", "comparison_threshold": 0}
+
+
+def said(drift, *, as_service=True):
+    monitor = DataQualityMonitor(as_service=as_service)
+    constraints = compared(BEFORE, LATER, config={"distribution_constraints": drift}).constraints
+    results = monitor.check(LATER, {}, monitor.known(constraints, None, BEFORE))
+    return {(each.feature, each.check): each.description for each in results if each.description}
+
+
+def test_a_baseline_of_2019_is_judged_in_its_words():
+    """Of five codes four are numbers as before; all fares are larger than before; of five kinds one was there before."""
+    found = said({**OF_2019, "comparison_method": "Simple"})
+
+    assert found["code", "data_type_check"] == "Value: 0.8 does not meet the constraint requirement! "
+    assert found["fare", "baseline_drift_check"] == "Numerical distance: 1.0 exceeds numerical threshold: 0"
+    assert found["kind", "categorical_values_check"] == "Value: 0.2 does not meet the constraint requirement! "
+
+
+@pytest.mark.parametrize(("drift", "as_service"), [(OF_TODAY, True), (OF_2019, False)])
+def test_other_runs_say_what_the_service_says_today(drift, as_service):
+    found = said({**drift, "comparison_method": "Simple"}, as_service=as_service)
+
+    assert found["code", "data_type_check"].startswith("Data type match requirement is not met.")
+    assert found["fare", "baseline_drift_check"] == "Baseline drift distance: 1.0 exceeds threshold: 0.0"
