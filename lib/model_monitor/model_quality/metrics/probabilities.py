@@ -41,9 +41,9 @@ def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
     "normalized_entropy", operator=GREATER, family="normalized_entropy", ours=True, given=has_probabilities
 )
 def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
-    """Log loss over that of always saying the share of positives: below 1 the model knows more than that.
+    """Log loss over that of always saying the share of positives: 1 less the relative information gain.
 
-    Not defined if all rows are of one class.
+    Below 1 the model knows more than the share. Not defined if all rows are of one class.
     Source: He et al. 2014, "Practical lessons from predicting clicks on ads at Facebook".
     """
     sums = _sums(evidence)
