@@ -13,6 +13,7 @@ from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline
 from model_monitor.runtime.job import started
 from model_monitor.runtime.postprocessing import run_postprocessor
+from model_monitor.runtime.results_table import write_results_table
 from model_monitor.runtime.status import completed
 
 
@@ -30,7 +31,8 @@ def main(argv: list[str]) -> int:
                 context=context_of(job.config),
             )
         job.lift_time_limit()
-        baseline.write(job.config.output_path, job.spark)
+        run = baseline.write(job.config.output_path, job.spark)
+        write_results_table(run, job.config, job.spark)
         run_postprocessor(job.config.post_analytics_processor_script, job.spark)
         job.finish(completed())
     return job.exit_status

@@ -24,6 +24,7 @@ from model_monitor.runtime.metrics import write_metrics
 from model_monitor.runtime.notify import notify, require_sinks
 from model_monitor.runtime.postprocessing import run_postprocessor
 from model_monitor.runtime.remember import remember
+from model_monitor.runtime.results_table import write_results_table
 from model_monitor.runtime.status import outcome_of
 
 
@@ -50,6 +51,7 @@ def main(argv: list[str]) -> int:
         omit_empty = job.config.omit_empty_violations
         run = findings.write(job.config.output_path, job.spark, omit_empty=omit_empty, baseline=reference)
         remember(findings, run, job.config, job.spark, reference)
+        write_results_table(run, job.config, job.spark)
         write_metrics(findings, job.config, job.spark)
         notify(findings, run, job.config, job.spark)
         run_postprocessor(job.config.post_analytics_processor_script, job.spark)

@@ -43,6 +43,7 @@ from model_monitor.configuration.options import (
     share,
     size,
     switch,
+    table_or_folder,
     threshold_of,
     thresholds_by_feature,
     tolerance_rule,
@@ -1030,6 +1031,17 @@ class JobConfig(BaseModel):
         Option(
             "Spark Connect server that reads and counts; documents are written here.",
             "sc://HOST:PORT",
+            ours=True,
+            jobs=_ANALYSER,
+        ),
+    ] = None
+
+    results_table: Annotated[
+        str | None,
+        AfterValidator(table_or_folder),
+        Option(
+            "Where summary and checks go as tables for SQL: a folder, or NAME_summary and NAME_checks of Spark's catalog.",
+            "NAME|PATH",
             ours=True,
             jobs=_ANALYSER,
         ),

@@ -164,6 +164,18 @@ def connect_address(url: str | None, info: ValidationInfo) -> str | None:
     return url
 
 
+def is_of_catalog(place: str) -> bool:
+    """Whether it is the name of a table, such as `churn` or `quality.churn`, and no path."""
+    return re.fullmatch(r"\w+(\.\w+){0,2}", place, re.ASCII) is not None
+
+
+def table_or_folder(place: str | None, info: ValidationInfo) -> str | None:
+    """Where results go as tables; one of the catalog takes the engine that has a catalog."""
+    if place is not None and is_of_catalog(place) and info.data.get("engine") == "local":
+        raise ValueError(f"is {place!r}, a table of Spark's catalog; write --engine spark, or a path such as ./{place}")
+    return place
+
+
 def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
     """How columns are found, which the service's behaviour decides where it is wanted."""
     if columns == "name" and info.data.get("compat") is Compatibility.SERVICE:

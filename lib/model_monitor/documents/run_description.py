@@ -32,6 +32,8 @@ class RunContext:
         return RunWindow(start=moment(self.start), end=moment(self.end))
 
 
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+
 NOBODY_SAID = RunContext()
 
 
@@ -73,4 +75,4 @@ class RunDescription(Document):
 
 def moment(time: datetime) -> str:
     """A time as the contract's files have it: 2021-05-06T22:00:00Z."""
-    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.astimezone(timezone.utc).strftime(MOMENT)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 from model_monitor.configuration.contract import JobConfig
+from model_monitor.configuration.options import is_of_catalog
 from model_monitor.reading.engines import why_spark
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
         return f"{config.remote.partition(';')[0]} was named"
     if config.checks is not None:
         return "--checks are Deequ's"
-    for name in ("output_path", "baseline", "baseline_constraints", "baseline_statistics"):
+    if config.results_table and is_of_catalog(config.results_table):
+        return f"--results-table {config.results_table} is a table of its catalog"
+    for name in ("output_path", "results_table", "baseline", "baseline_constraints", "baseline_statistics"):
         path = getattr(config, name)
         if path and urlparse(path).scheme not in ("", "file"):
             return f"{path} is not on this machine"

@@ -14,7 +14,7 @@ import json
 import logging
 from collections.abc import Mapping, Set
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from model_monitor.documents import json_text
@@ -43,11 +43,15 @@ COPIED_LAST = (STATISTICS, CONSTRAINTS, VIOLATIONS)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A published run: its id, the folder where its files never change, and their sha256 by name."""
+    """A published run: its id, the folder where its files never change, and their sha256 by name.
+
+    before: the run that counted there until this one was published.
+    """
 
     run_id: str
     folder: str
     digests: Mapping[str, str]
+    before: Run | None = field(default=None, compare=False)
 
 
 def publish(files: Mapping[str, bytes], output_path: str, spark: SparkSession | None = None) -> Run:
@@ -80,7 +84,7 @@ def publish(files: Mapping[str, bytes], output_path: str, spark: SparkSession | 
         for note in notes:
             storage.delete(note)
     log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
-    return run
+    return replace(run, before=before)
 
 
 def _put_files(files: Mapping[str, bytes], stale: Set[str], run: Run, output_path: str, storage: Storage) -> None:

@@ -10,6 +10,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckStatus
+from model_monitor.documents.run_description import MOMENT, RunDescription
 from model_monitor.documents.summary import Bins, Summary, whose
 
 SUMMARY, CHECKS = "summary.parquet", "checks.parquet"
 VERSION = "1"
 FULL_SHARE = 65_535
 """What a share of 1 is written as."""
+
+_OF_RUN = ("job", "analysis_type", "model", "schedule", "baseline_run_id")
+_SHARES = pa.list_(pa.int32())
 
 _SUMMARY = pa.schema(
     [
@@ -74,6 +79,29 @@ def checks_file(results: Sequence[CheckResult]) -> dict[str, bytes]:
     return {CHECKS: _parquet(rows, _CHECKS, {})}
 
 
+def rows_of_run(content: bytes, run: RunDescription) -> pa.Table:
+    """The rows of a summary.parquet or a checks.parquet, each with whose it is: job, model, window, …
+
+    Times are in UTC, without a zone. The types are those that every engine reads.
+    """
+    rows, window = pq.read_table(pa.BufferReader(content)), run.window
+    told: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
+    for end in ("start", "end"):
+        time = window and datetime.strptime(getattr(window, end), MOMENT)
+        told[f"window_{end}"] = time, pa.timestamp("us")
+    columns = {name: pa.repeat(pa.scalar(value, kind), rows.num_rows) for name, (value, kind) in told.items()}
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        columns[name] = column.cast(_SHARES) if name == "shares" else column
+    return pa.table(columns)
+
+
+def parquet_of(table: pa.Table) -> bytes:
+    """The table as a Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue().to_pybytes())
+
+
 def bins_of(content: bytes) -> dict[str, list[Any]]:
     """What the shares of a summary.parquet are counted in, by feature."""
     metadata = pq.read_schema(pa.BufferReader(content)).metadata
@@ -105,10 +133,7 @@ def _judged(results: Sequence[CheckResult], row: Mapping[str, Any]) -> dict[str,
 
 def _parquet(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, told: Mapping[str, str]) -> bytes:
     columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
-    sink = pa.BufferOutputStream()
-    table = pa.Table.from_arrays(columns, schema=schema.with_metadata({"version": VERSION, **told}))
-    pq.write_table(table, sink, compression="zstd")
-    return bytes(sink.getvalue().to_pybytes())
+    return parquet_of(pa.Table.from_arrays(columns, schema=schema.with_metadata({"version": VERSION, **told})))
 
 
 def _packed(bins: Bins) -> str:

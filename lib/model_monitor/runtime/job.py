@@ -47,6 +47,7 @@ from model_monitor.progress import progress_shown
 from model_monitor.reading.engines import EngineName
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.logs import start_logging
+from model_monitor.runtime.results_table import catalog_settings
 from model_monitor.runtime.session import as_submitted, remote_session, session_within, start_session, stop_session
 from model_monitor.runtime.standalone import MasterWatch
 from model_monitor.runtime.status import (
@@ -178,6 +179,7 @@ class Job:
         if self.config.remote is not None:
             spark = remote_session(self.config.remote)
         else:
+            settings = {**settings, **catalog_settings(self.config.results_table)}
             with as_submitted():
                 spark = start_session(self.name, progress=self.config.progress, settings=settings)
         log.info(

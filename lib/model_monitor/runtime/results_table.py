@@ -1,0 +1,103 @@
+"""The results of runs as tables for SQL, partitioned by run: `--results-table`. docs/sql.md. Driver only."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from model_monitor.configuration.contract import JobConfig
+from model_monitor.configuration.options import is_of_catalog
+from model_monitor.documents.run_description import RunDescription
+from model_monitor.engine.tables import frame_of_table
+from model_monitor.outputs.files import Run
+from model_monitor.outputs.result_tables import CHECKS, SUMMARY, parquet_of, rows_of_run
+from model_monitor.storage import join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+_VIEW = "model_monitor_rows_of_a_run"
+
+
+def catalog_settings(place: str | None) -> dict[str, str]:
+    """What a Spark of a job's own is started with, so that a table of its catalog lasts; nothing for a folder."""
+    of_hive = place is not None and is_of_catalog(place) and place.count(".") < 2
+    return {"spark.sql.catalogImplementation": "hive"} if of_hive else {}
+
+
+def write_results_table(run: Run, config: JobConfig, spark: SparkSession | None) -> None:
+    """Put the summary and the checks of a published run into the tables, in place of its earlier results of the same window.
+
+    Raises OutputFailed if a folder can't be written.
+    """
+    if config.results_table is None:
+        return
+    described = _described(run, spark)
+    superseded = _superseded(run, described, spark)
+    for file in (SUMMARY, CHECKS):
+        if file in run.digests:
+            table = _table(config.results_table, file.removesuffix(".parquet"), spark)
+            table.put(run.run_id, rows_of_run(storage_of(run.folder, spark).read(join(run.folder, file)), described))
+            if superseded is not None:
+                table.drop(superseded)
+    log.info("wrote the results of run %s to the tables of %s", run.run_id, config.results_table)
+
+
+def _superseded(run: Run, described: RunDescription, spark: SparkSession | None) -> str | None:
+    """The run that this one takes the place of: the one before it, if it is of the same window."""
+    before = run.before
+    if before is None or before.run_id == run.run_id or described.window is None:
+        return None
+    if RunDescription.FILE_NAME not in before.digests:
+        return None
+    known = _described(before, spark)
+    same = ("job", "analysis_type", "window", "model", "schedule")
+    return before.run_id if all(getattr(known, name) == getattr(described, name) for name in same) else None
+
+
+def _described(run: Run, spark: SparkSession | None) -> RunDescription:
+    path = join(run.folder, RunDescription.FILE_NAME)
+    return RunDescription.from_json(storage_of(path, spark).read(path), path)
+
+
+def _table(place: str, what: str, spark: SparkSession | None) -> _Folder | _Catalog:
+    if spark is not None and is_of_catalog(place):
+        return _Catalog(f"{place}_{what}", spark)
+    return _Folder(join(place, what), f"{what}.parquet", spark)
+
+
+class _Folder:
+    """A folder of Parquet files: `PATH/checks/run_id=…/checks.parquet`, each put in place whole."""
+
+    def __init__(self, path: str, file: str, spark: SparkSession | None) -> None:
+        self._storage, self._path, self._file = storage_of(path, spark), path, file
+
+    def put(self, run_id: str, rows: pa.Table) -> None:
+        self._storage.write(join(self._path, f"run_id={run_id}", self._file), parquet_of(rows))
+
+    def drop(self, run_id: str) -> None:
+        self._storage.delete(join(self._path, f"run_id={run_id}"))
+
+
+class _Catalog:
+    """A table of Spark's catalog: `NAME_checks`."""
+
+    def __init__(self, name: str, spark: SparkSession) -> None:
+        self._spark, self._name = spark, name
+
+    def put(self, run_id: str, rows: pa.Table) -> None:
+        frame = frame_of_table(self._spark, rows)
+        columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema)
+        self._spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {self._name} ({columns}, run_id string) USING parquet PARTITIONED BY (run_id)"
+        )
+        frame.createOrReplaceTempView(_VIEW)
+        self._spark.sql(f"INSERT OVERWRITE {self._name} PARTITION (run_id = '{run_id}') SELECT * FROM {_VIEW}")
+        self._spark.catalog.dropTempView(_VIEW)
+
+    def drop(self, run_id: str) -> None:
+        self._spark.sql(f"ALTER TABLE {self._name} DROP IF EXISTS PARTITION (run_id = '{run_id}')")
