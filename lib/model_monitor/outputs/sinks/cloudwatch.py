@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -24,6 +25,8 @@ LONGEST_NAME = 255
 """Characters of a metric's name or a namespace. Source: CloudWatch's API model."""
 
 NUMBER_OF_VIOLATIONS = "total_number_of_violations"
+LAST_RUN = "last_run_timestamp_seconds"
+"""When the last run ended, as Prometheus gets it."""
 
 
 def _examined(namespace: str) -> str:
@@ -46,7 +49,7 @@ def _ready(namespace: str, environment: Environment) -> None:
     "cloudwatch", spelling="cloudwatch[:NAMESPACE]", examined=_examined, ready=_ready, every_run=True, adds_up=True
 )
 def cloudwatch(report: Report, namespace: str, environment: Environment) -> None:
-    """The run's metrics to CloudWatch, in the service's names and dimensions; the number of violations always, 0 included.
+    """The run's metrics to CloudWatch, in the service's names and dimensions; its violations, 0 included, and its time always.
 
     Without a namespace it is the service's own, so that alarms that exist go on. Numbers that CloudWatch does not take (NaN,
     infinite) and metrics whose name or dimensions it refuses are left out and counted in the log.
@@ -93,20 +96,25 @@ def batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, 
 
 
 def _complete(report: Report) -> list[Mapping[str, Any]]:
-    """The number of violations in front, made if the run's metrics don't have it (`emit_metrics` may be Disabled)."""
+    """The number of violations in front, made if the run's metrics don't have it (`emit_metrics` may be Disabled).
+
+    Behind it when the run was, at that very time: its absence is an alarm, whatever window a run looks at.
+    """
     names = {metric["MetricName"]: metric for metric in report.metrics}
-    total = names.get(NUMBER_OF_VIOLATIONS) or _number_of_violations(report)
-    return [total, *(metric for metric in report.metrics if metric is not total)]
+    violations = _of_run(report, NUMBER_OF_VIOLATIONS, report.start or report.time, report.violations, "Count")
+    total = names.get(NUMBER_OF_VIOLATIONS) or violations
+    last_run = _of_run(report, LAST_RUN, report.time, report.time.timestamp(), "Seconds")
+    return [total, last_run, *(metric for metric in report.metrics if metric is not total)]
 
 
-def _number_of_violations(report: Report) -> Mapping[str, Any]:
+def _of_run(report: Report, name: str, time: datetime, value: float, unit: str) -> Mapping[str, Any]:
     dimensions = (("Endpoint", report.endpoint), ("MonitoringSchedule", report.schedule))
     return {
-        "MetricName": NUMBER_OF_VIOLATIONS,
-        "Timestamp": moment(report.start or report.time),
+        "MetricName": name,
+        "Timestamp": moment(time),
         "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions if value is not None],
-        "Value": float(report.violations),
-        "Unit": "Count",
+        "Value": float(value),
+        "Unit": unit,
     }
 
 

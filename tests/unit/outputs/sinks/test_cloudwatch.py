@@ -45,7 +45,8 @@ def test_metrics_arrive_in_the_services_namespace_names_and_dimensions(emulator,
 
     client = emulator.client("cloudwatch")
     listed = client.list_metrics(Namespace=NAMESPACE)["Metrics"]
-    assert {found["MetricName"] for found in listed} == {"total_number_of_violations", "feature_baseline_drift_plan"}
+    names = {"total_number_of_violations", "last_run_timestamp_seconds", "feature_baseline_drift_plan"}
+    assert {found["MetricName"] for found in listed} == names
     for found in listed:
         assert {dimension["Name"]: dimension["Value"] for dimension in found["Dimensions"]} == DIMENSIONS
     [point] = client.get_metric_statistics(
@@ -63,16 +64,24 @@ def test_metrics_arrive_in_the_services_namespace_names_and_dimensions(emulator,
 def test_no_violation_is_a_number_too(report, environment):
     [request] = sent(report(violations=0), environment)
 
-    assert [(found["MetricName"], found["Value"]) for found in request["MetricData"]] == [
-        ("total_number_of_violations", 0.0)
-    ]
+    total = request["MetricData"][0]
+    assert (total["MetricName"], total["Value"]) == ("total_number_of_violations", 0.0)
 
 
 def test_the_number_of_violations_is_sent_once_and_first(report, environment):
     metrics = (metric("a", 1.0), metric("total_number_of_violations", 3.0))
     [request] = sent(report(violations=3, metrics=metrics), environment)
 
-    assert [found["MetricName"] for found in request["MetricData"]] == ["total_number_of_violations", "a"]
+    names = ["total_number_of_violations", "last_run_timestamp_seconds", "a"]
+    assert [found["MetricName"] for found in request["MetricData"]] == names
+
+
+def test_the_last_run_stands_at_its_own_time_whatever_its_window(report, environment):
+    [request] = sent(report(), environment)
+
+    [last] = [found for found in request["MetricData"] if found["MetricName"] == "last_run_timestamp_seconds"]
+    assert (last["Timestamp"], last["Value"]) == ("2026-01-31T23:05:00Z", 1769900700)  # `date -u +%s`
+    assert {found["Name"]: found["Value"] for found in last["Dimensions"]} == DIMENSIONS
 
 
 @pytest.mark.parametrize(
@@ -105,7 +114,9 @@ def test_numbers_and_names_that_cloudwatch_refuses_are_left_out_and_counted(repo
     )
     [request] = sent(report(metrics=metrics), environment)
 
-    assert [found["MetricName"] for found in request["MetricData"]] == ["total_number_of_violations", "good"]
+    assert [found["MetricName"] for found in request["MetricData"]] == [
+        *("total_number_of_violations", "last_run_timestamp_seconds", "good")
+    ]
     assert "left out 2 metrics that are no finite numbers" in caplog.text
     assert "left out 2 metrics whose names CloudWatch does not take" in caplog.text
 
@@ -113,7 +124,7 @@ def test_numbers_and_names_that_cloudwatch_refuses_are_left_out_and_counted(repo
 def test_a_request_has_at_most_a_thousand_metrics(report, environment):
     requests = sent(report(metrics=tuple(metric(f"m{index}", 1.0) for index in range(2_500))), environment)
 
-    assert [len(request["MetricData"]) for request in requests] == [1_000, 1_000, 501]
+    assert [len(request["MetricData"]) for request in requests] == [1_000, 1_000, 502]
 
 
 def test_a_request_has_at_most_a_megabyte_however_long_the_names_are():
