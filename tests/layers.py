@@ -186,6 +186,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "scheduling": {
         *("errors", "schedules", "documents", "storage", "launch", "records", "outputs", "configuration", "runtime"),
+        "reports",
     },
     "airflow": {"errors", "documents", "storage", "launch", "records", "outputs", "configuration", "runtime", "emr"},
     "cli": {

@@ -238,6 +238,7 @@ def run_due(given: argparse.Namespace) -> int:
         state=Path(given.state) if given.state else None,
         does=command.Doing.LIST if given.list else command.Doing.CHECK if given.check else command.Doing.RUN,
         retry_failed=given.retry_failed,
+        history=given.history,
         as_json=given.json,
         most=given.max_results,
     )
@@ -397,6 +398,7 @@ def _parser() -> _Parser:
         "--check", action="store_true", help="run nothing; end with 1, and tell the sinks, if runs are overdue"
     )
     looking.add_argument("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
+    running.add_argument("--history", action="store_true", help="after a run, write history.html above the runs, too")
     running.add_argument("--json", action="store_true", help="list as JSON, as the service's API does")
     running.add_argument("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
     running.set_defaults(run=run_due)

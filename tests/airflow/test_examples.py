@@ -70,6 +70,9 @@ def test_the_links_lead_to_the_documents(hour, churn):
     assert link.startswith("file:///")
     with open(link.removeprefix("file://"), encoding="utf-8") as document:
         assert len(json.load(document)["violations"]) == hour.result(f"{GROUP}.data_quality")["violations"]
+    page = hour.xcoms[f"{GROUP}.data_quality", "_link_report.html"]
+    with open(page.removeprefix("file://"), encoding="utf-8") as report:
+        assert report.read().startswith("<!doctype html>")
 
 
 def test_model_quality_judges_the_predictions_that_were_merged_with_labels(hour, churn):

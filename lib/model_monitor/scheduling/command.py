@@ -14,16 +14,22 @@ from typing import Any, TextIO
 
 from model_monitor.errors import BadConfiguration, BadDocument, MonitorError
 from model_monitor.outputs.notices.environment import Environment
+from model_monitor.reports import command as reports
+from model_monitor.runtime.failures import failure_of
 from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.scheduling.due import due_runs, overdue_since
-from model_monitor.scheduling.jobs import Launch, launch, run_jobs
+from model_monitor.scheduling.jobs import Launch, folder_of_runs, launch, run_jobs
 from model_monitor.scheduling.listing import LISTED, MOST_LISTED, as_summaries, as_table
 from model_monitor.scheduling.plan import Plan, read_plan
 from model_monitor.scheduling.record import Now, Record, held, utc_now
 from model_monitor.scheduling.watching import watch
+from model_monitor.storage import join
 
 log = logging.getLogger(__name__)
+
+MOST_WINDOWS = 720
+"""On the page of a schedule's runs: a month of hours."""
 
 OVERDUE_STATUS = 1
 """What `--check` ends with if runs are overdue."""
@@ -41,14 +47,15 @@ class Doing(Enum):
 class Request:
     """What a call asks for. files: schedule entries. state: folder of the records, None for each entry's own.
 
-    retry_failed: whether what failed or was stopped is run again. as_json, most: how runs are listed, and how many of each
-    schedule. Runs are listed if some began, or if a program reads them.
+    retry_failed: whether what failed or was stopped is run again. history: whether the page of all runs is written after one.
+    as_json, most: how runs are listed, and how many of each schedule. Runs are listed if some began, or if a program reads them.
     """
 
     files: tuple[Path, ...]
     state: Path | None = None
     does: Doing = Doing.RUN
     retry_failed: bool = False
+    history: bool = False
     as_json: bool = False
     most: int = LISTED
 
@@ -117,6 +124,8 @@ def _of_schedule(
         record.write()
         record.settle()
         statuses = _run_all(plan, record, request, launch, now)
+        if statuses and request.history:
+            _write_history(plan)
         watch(plan, record, now(), environment)
     failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
     return _of_process(failed), record if statuses or request.as_json else None
@@ -146,6 +155,15 @@ def _run_all(plan: Plan, record: Record, request: Request, launch: Launch, now: 
             statuses.append(run_jobs(plan, record, scheduled, launch)[1])
         due = due_runs(plan, record.executions, now())
     return statuses
+
+
+def _write_history(plan: Plan) -> None:
+    """Put the page of the schedule's runs above them. A fault is a warning: the runs stand in any case."""
+    try:
+        folder = folder_of_runs(plan)
+        reports.report_of(reports.Request([folder], last=MOST_WINDOWS)).save(join(folder, reports.OUTPUT))
+    except Exception as fault:
+        log.warning("%s: the history of runs: %s", plan.name, failure_of(fault).reason)
 
 
 def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:

@@ -136,13 +136,7 @@ def command_of(plan: Plan, job: ScheduledJob, scheduled: datetime) -> JobCommand
 
     Raises BadConfiguration if the env file can't be read or names no output path.
     """
-    path = str(plan.env_file(job))
-    sources = sources_of(["--env-file", path], {})
-    if sources.faults:
-        raise BadConfiguration.gathered(list(sources.faults))
-    given = {name: text.text for name, text in sources.values.items() if text.place.startswith(f"{path}: ")}
-    if "output_path" not in given:
-        raise BadConfiguration(f"{path}: output_path is missing; write output_path=DIRECTORY")
+    given = _given(plan, job)
     if job.output_folder is not None:
         given["output_path"] = join(given["output_path"], scheduled.strftime(job.output_folder))
     hour, window = full_hour(scheduled), plan.window(scheduled)
@@ -164,6 +158,27 @@ def command_of(plan: Plan, job: ScheduledJob, scheduled: datetime) -> JobCommand
         given["output_path"],
         None if longest is None else longest + GRACE_SECONDS,
     )
+
+
+def folder_of_runs(plan: Plan) -> str:
+    """The folder above the outputs of a schedule's last job, the one that monitors.
+
+    Raises BadConfiguration as `command_of` does.
+    """
+    path = _given(plan, plan.entry.jobs[-1])["output_path"]
+    return path if urlparse(path).scheme else str(plan.folder / path)
+
+
+def _given(plan: Plan, job: ScheduledJob) -> dict[str, str]:
+    """What the env file of a job says."""
+    path = str(plan.env_file(job))
+    sources = sources_of(["--env-file", path], {})
+    if sources.faults:
+        raise BadConfiguration.gathered(list(sources.faults))
+    given = {name: text.text for name, text in sources.values.items() if text.place.startswith(f"{path}: ")}
+    if "output_path" not in given:
+        raise BadConfiguration(f"{path}: output_path is missing; write output_path=DIRECTORY")
+    return given
 
 
 def model_of(plan: Plan) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,11 +26,13 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
 class Jobs:
     """Stands for spark-submit: notes the commands, and ends each with the next of `statuses`, 0 when there are no more.
 
-    A status that is an exception is raised. message: what each job leaves in its message file.
+    A status that is an exception is raised. message: what each job leaves in its message file. leaves: writes what else it
+    leaves in its output path.
     """
 
     statuses: list[object] = field(default_factory=list)
     message: str = "Completed: Job completed successfully with no violations."
+    leaves: Callable[[Path], object] = lambda output: None
     commands: list[SimpleNamespace] = field(default_factory=list)
 
     def __call__(self, command, note):
@@ -41,6 +44,7 @@ class Jobs:
         output = command.folder / command.output_path
         output.mkdir(parents=True, exist_ok=True)
         (output / "message").write_text(f"{self.message}\n")
+        self.leaves(output)
         return status
 
     @property

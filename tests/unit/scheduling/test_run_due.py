@@ -9,10 +9,12 @@ import signal
 import sys
 from datetime import timedelta
 
+import pandas as pd
 import pytest
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import at
 
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from model_monitor.scheduling.command import Doing, Request, run_due
 from model_monitor.scheduling.jobs import KILLED, JobCommand, launch
 from model_monitor.scheduling.record import held
@@ -411,3 +413,30 @@ def test_a_notice_of_runs_that_do_not_come_names_the_model(schedule):
 
     [(_, _, body)] = server.requests
     assert (json.loads(body)["model"], json.loads(body)["schedule"]) == ("churn", "churn-hourly")
+
+
+def a_run(output):
+    orders = pd.DataFrame({"items": [1.0, 2.0, 3.0] * 20})
+    monitor = DataQualityMonitor()
+    known = run_baseline(orders, monitor, engine="local")
+    run_monitoring(orders + 90, monitor, known, engine="local").write(output)
+
+
+def test_the_page_of_all_runs_lies_above_them_after_each_run(schedule):
+    schedule.jobs.leaves = a_run
+    page = schedule.folder / "reports" / "history.html"
+    schedule.run(at(4, 21, 7))
+    assert not page.exists()
+    schedule.run(at(4, 22, 7), history=True)
+    of_two = page.read_text()
+    assert "2024-03-04 21:00" in of_two
+    assert "2024-03-04 22:00" in of_two
+    schedule.run(at(4, 23, 7), history=True)
+    assert "2024-03-04 23:00" in page.read_text()
+
+
+def test_a_page_that_cant_be_written_is_a_warning(schedule, caplog):
+    status, _ = schedule.run(at(4, 22, 7), history=True)  # whose job leaves a message and no run
+    assert status == 0
+    assert schedule.executions == {"2024-03-04T22:00:00Z": "Completed"}
+    assert "churn-hourly: the history of runs: " in caplog.text
