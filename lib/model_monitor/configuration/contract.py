@@ -38,6 +38,7 @@ from model_monitor.configuration.options import (
     named_in,
     names,
     number,
+    of_a_table,
     period,
     script,
     share,
@@ -48,6 +49,7 @@ from model_monitor.configuration.options import (
     thresholds_by_feature,
     tolerance_rule,
     up_to_100,
+    version,
     wait,
     whole,
 )
@@ -57,6 +59,7 @@ from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS
 from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS, Rows
 from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
+from model_monitor.engine.table_versions import Version
 from model_monitor.model_quality.tolerance import Tolerance
 from model_monitor.outputs.notices.destinations import SPELLINGS, Destination
 from model_monitor.predictors.loading import FLAVOURS
@@ -113,7 +116,7 @@ class JobConfig(BaseModel):
         DatasetFormat,
         data_format,
         Option(
-            "What the data is: csv, csv-without-header, jsonl, json, parquet, capture, merged, table:NAME, the "
+            "What the data is: csv, csv-without-header, jsonl, json, parquet, capture, merged, delta, table:NAME, the "
             'contract\'s JSON, or any reader of Spark as {"spark": {"format": "orc", "options": {}}}.',
             "FORMAT",
             default="what local files look like",
@@ -318,6 +321,31 @@ class JobConfig(BaseModel):
         datetime | None,
         moment,
         Option("Time stamp of the metrics.", "TIME", jobs=_IN_A_WINDOW, default="start_time, or the start of the run"),
+    ] = None
+
+    as_of: Annotated[
+        Version | None,
+        version,
+        AfterValidator(of_a_table),
+        Option(
+            "Version of a Delta table, or snapshot of an Iceberg one, that is read: its number, or a time when it was current.",
+            "VERSION|TIME",
+            ours=True,
+            jobs=_ANALYSER,
+            default="the newest",
+        ),
+    ] = None
+
+    since: Annotated[
+        Version | None,
+        version,
+        AfterValidator(of_a_table),
+        Option(
+            "Only the rows that were appended to such a table after this version, or this time.",
+            "VERSION|TIME",
+            ours=True,
+            jobs=_ANALYSER,
+        ),
     ] = None
 
     lenient_window: Annotated[
@@ -601,11 +629,11 @@ class JobConfig(BaseModel):
     time_column: Annotated[
         str | None,
         Option(
-            "Column with the times of the rows (ISO 8601, times, numbers): parts that say how data varies are neighbours by it.",
+            "Column with the times of the rows: the parts of a baseline that say how data varies are neighbours by it, and a "
+            "window's rows of a table are told by it.",
             "COLUMN",
             ours=True,
-            jobs=_BASELINE,
-            analyses=_DATA_QUALITY,
+            jobs=_ANALYSER,
         ),
     ] = None
 

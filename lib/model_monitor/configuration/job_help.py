@@ -55,7 +55,7 @@ GROUPS = {
     "baseline": ("baseline_constraints", "baseline_statistics", "threshold", "thresholds", "columns"),
     "data": (
         *("exclude_features_attribute", "record_preprocessor_script", "flatten_json", "accept_exponents", "sample"),
-        *("lenient_window", "max_quarantined_share", "features_attribute", "inference_attribute"),
+        *("as_of", "since", "lenient_window", "max_quarantined_share", "features_attribute", "inference_attribute"),
         *("probability_attribute", "ground_truth_attribute", "probability_threshold_attribute"),
     ),
     "alerts": ("sink", "sink_required", "every", "datapoints_to_alert", "evaluation_period", "min_traffic"),

@@ -19,10 +19,11 @@ from urllib.parse import urlparse
 from pydantic import BeforeValidator, ValidationInfo
 
 from model_monitor.drift.distances import Distance
+from model_monitor.engine.table_versions import Version
 from model_monitor.errors import BadConfiguration
 from model_monitor.model_quality.tolerance import Tolerance
 from model_monitor.outputs.notices.destinations import read_destinations
-from model_monitor.reading.formats import parse_dataset_format
+from model_monitor.reading.formats import DELTA, TableFormat, parse_dataset_format
 from model_monitor.records.windows import parse_time
 from model_monitor.registry import Registry
 from model_monitor.schedules import read_offset
@@ -176,6 +177,14 @@ def table_or_folder(place: str | None, info: ValidationInfo) -> str | None:
     return place
 
 
+def of_a_table(asked: Version | None, info: ValidationInfo) -> Version | None:
+    """A version, which tables alone have."""
+    data_format = info.data.get("dataset_format", DELTA)
+    if asked is not None and data_format != DELTA and not isinstance(data_format, TableFormat):
+        raise ValueError("asks for a version, which tables have; write --dataset-format delta or table:NAME")
+    return asked
+
+
 def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
     """How columns are found, which the service's behaviour decides where it is wanted."""
     if columns == "name" and info.data.get("compat") is Compatibility.SERVICE:
@@ -251,12 +260,22 @@ def _moment(value: Any) -> Any:
     return time
 
 
+def _version(value: Any) -> Any:
+    try:
+        return int(value) if isinstance(value, str) and value.strip().isdecimal() else _moment(value)
+    except ValueError:
+        raise ValueError(
+            f"is {value!r}; it has to be the number of a version, or a time such as 2021-05-06T22:00:00Z"
+        ) from None
+
+
 switch = BeforeValidator(read_switch)
 enabled = BeforeValidator(_enabled)
 number = BeforeValidator(_number)
 share = BeforeValidator(_share)
 whole = BeforeValidator(_whole)
 moment = BeforeValidator(_moment)
+version = BeforeValidator(_version)
 duration = BeforeValidator(_duration)
 period = BeforeValidator(_period)
 wait = BeforeValidator(_wait)

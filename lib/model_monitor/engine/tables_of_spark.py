@@ -9,6 +9,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
+from model_monitor.engine.table_versions import TableVersion, Version, rows_of_table
 from model_monitor.engine.text_lines import in_file_order, with_places, without_globs
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.records.places import BLOCK_START, FILE
@@ -16,12 +17,18 @@ from model_monitor.records.places import BLOCK_START, FILE
 log = logging.getLogger(__name__)
 
 
-def catalog_table(spark: SparkSession, name: str, *, in_order: bool) -> DataFrame:
-    """A table of the session's catalog. Raises BadConfiguration if there is none of that name."""
-    if not spark.catalog.tableExists(name):
-        raise BadConfiguration(f"dataset_format: Spark's catalog has no table {name!r}; SHOW TABLES lists what it has")
-    frame = spark.table(name)
-    return _in_one_partition(frame) if in_order else frame
+def catalog_table(
+    spark: SparkSession, name: str, as_of: Version | None = None, since: Version | None = None, *, in_order: bool
+) -> tuple[DataFrame, TableVersion | None]:
+    """A table of the session's catalog, as `rows_of_table` has it. Raises BadConfiguration if there is none of that name."""
+    try:
+        frame, version = rows_of_table(spark, name, as_of, since)
+    except AnalysisException as fault:
+        raise BadConfiguration(
+            f"dataset_format: Spark's catalog has no table {name!r}{_sentence(fault)}; SHOW TABLES lists what it has, and Delta "
+            "needs its JAR and settings (docs/data.md)"
+        ) from fault
+    return _in_one_partition(frame) if in_order else frame, version
 
 
 def loaded(spark: SparkSession, reader: str, options: Mapping[str, str], *, in_order: bool) -> DataFrame:

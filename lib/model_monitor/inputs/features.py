@@ -10,6 +10,7 @@ from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
 from model_monitor.reading.paths import read_path, set_for_width
 from model_monitor.reading.scripts import read_script
+from model_monitor.reading.time_column import within
 from model_monitor.runs.protocol import StoredBaseline
 
 
@@ -27,19 +28,25 @@ def read_columns(session: Session, config: JobConfig, names: tuple[str, ...] | N
     """The data set with all of its columns. names: as the baseline calls them, for captured records and transforms."""
     captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
     transformed = names is not None and isinstance(config.dataset_format, (CsvFormat, JsonFormat))
-    return read_path(
+    window = window_of(config)
+    dataset = read_path(
         session,
         config.dataset_source,
         config.dataset_format,
         names,
-        window=window_of(config) if captured or transformed else None,
+        window=window if captured or transformed else None,
         lenient_window=config.lenient_window,
         sample=config.sample,
         script=read_script(config.record_preprocessor_script, session) if config.record_preprocessor_script else None,
         as_service=config.replays_service,
         flatten_json=config.flatten_json,
         allow_mixed_encodings=config.allow_mixed_encodings,
+        as_of=config.as_of,
+        since=config.since,
     )
+    if window is None or config.time_column is None or captured:
+        return dataset
+    return within(dataset, config.time_column, window)
 
 
 def without(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from model_monitor.engine import partitions_of
 from model_monitor.engine.protocol import PARTITION, Engine, Partitions
+from model_monitor.engine.table_versions import TableVersion
 from model_monitor.errors import BadInput
 from model_monitor.reading.coverage import Coverage
 from model_monitor.reading.decoded_lines import DecodedLines
@@ -74,6 +75,7 @@ class Dataset:
     as of Parquet. column_groups: in how many groups a scan reads them, one after the other. folder: where the rows lie for as
     long as somebody has the data set. header: what the header line of CSV calls each feature. matched_by: how the features were
     found among the baseline's; None where they were not. long_lines: records that have no row, as they are longer than is taken.
+    version: of a table that keeps versions.
     """
 
     rows: DataFrame | DecodedLines | Partitions
@@ -93,6 +95,7 @@ class Dataset:
     header: tuple[str, ...] = ()
     matched_by: Matching | None = None
     long_lines: tuple[LongLine, ...] = field(default=(), repr=False)
+    version: TableVersion | None = None
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
@@ -281,6 +284,7 @@ class Dataset:
             without_data=refused.get(Refusal.WITHOUT_DATA, 0),
             coverage=self.coverage,
             matched_by=self.matched_by,
+            table=self.version,
         )
 
     def __enter__(self) -> Dataset:

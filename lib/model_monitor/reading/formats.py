@@ -22,6 +22,7 @@ SHORT_WORDS: Mapping[str, str] = {
     "parquet": '{"parquet": {}}',
     "capture": '{"sagemakerCaptureJson": {}}',
     "merged": '{"sagemakerMergeJson": {}}',
+    "delta": '{"spark": {"format": "delta"}}',
 }
 """The words that stand for a JSON text; `table:NAME` is one more."""
 
@@ -145,6 +146,9 @@ class SparkFormat:
     reader: str
     options: Mapping[str, str] = field(default_factory=dict)
 
+
+DELTA = SparkFormat("delta")
+"""A table at a path, of which Spark's catalog makes a name."""
 
 DatasetFormat: TypeAlias = (
     CsvFormat | JsonFormat | ParquetFormat | CaptureFormat | MergedFormat | TableFormat | SparkFormat

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from model_monitor.engine.table_versions import TableVersion
 from model_monitor.reading.coverage import Coverage
 from model_monitor.records.matching import Matching
 from model_monitor.storage import StoredFile
@@ -23,6 +24,7 @@ class Ledger:
     without_data: records of requests that failed, which were captured for their metadata alone. rows: rows of the kept
     records, None where each of them is one row. coverage: of merged records, how many of their captures have a label.
     matched_by: how the columns of the kept records were found among the baseline's; None where they were not matched.
+    table: what was read in place of files, if it keeps versions.
     """
 
     files: tuple[StoredFile, ...]
@@ -36,6 +38,7 @@ class Ledger:
     rows: int | None = None
     coverage: Coverage | None = None
     matched_by: Matching | None = None
+    table: TableVersion | None = None
 
     @property
     def kept_rows(self) -> int:
@@ -57,6 +60,7 @@ class Ledger:
                 {"path": file.path, "size_bytes": file.size_bytes, "modified_ms": file.modified_ms}
                 for file in self.files
             ],
+            **({} if self.table is None else {"table": self.table.to_json_dict()}),
             "records": {
                 "read": self.read,
                 "kept": self.kept,

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from model_monitor.engine import Session, engine_of
 from model_monitor.engine.partitions import column_groups
+from model_monitor.engine.table_versions import Version
 from model_monitor.errors import BadConfiguration
 from model_monitor.reading.captures import list_captures, read_captures
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.formats import (
+    DELTA,
     CaptureFormat,
     CsvFormat,
     DatasetFormat,
@@ -54,16 +56,21 @@ def read_path(
     as_service: bool = False,
     flatten_json: bool = False,
     allow_mixed_encodings: bool = False,
+    as_of: Version | None = None,
+    since: Version | None = None,
 ) -> Dataset:
     """The data set at `path`, with all of its columns; without a path that of a format that needs none.
 
     names: the baseline's features, which later data is called by. window, lenient_window, sample, allow_mixed_encodings: of
-    captured records, as in `read_captures`. script, as_service, flatten_json: as in `read_dataset`.
+    captured records, as in `read_captures`. script, as_service, flatten_json: as in `read_dataset`. as_of, since: of a table,
+    as in `read_table`.
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
+    if dataset_format == DELTA and path:
+        dataset_format = TableFormat(f"delta.`{engine_of(session).storage(path).resolved(path)}`")
     if isinstance(dataset_format, TableFormat):
         _refuse_script(script, "a table")
-        return read_table(session, dataset_format, as_service=as_service)
+        return read_table(session, dataset_format, as_of=as_of, since=since, as_service=as_service)
     if isinstance(dataset_format, SparkFormat) and not path:
         _refuse_script(script, "what a reader of Spark finds by itself")
         return read_source(session, dataset_format, as_service=as_service)

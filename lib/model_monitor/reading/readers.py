@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 from model_monitor.engine import Session, engine_of
 from model_monitor.engine.protocol import Engine
+from model_monitor.engine.table_versions import Version
 from model_monitor.errors import NO_DATA, BadConfiguration, NoData
 from model_monitor.reading.csv_lines import CsvLines
 from model_monitor.reading.damaged_files import damaged_files_named
@@ -76,15 +77,24 @@ def _read_as(
     )
 
 
-def read_table(session: Session, table: TableFormat, *, as_service: bool = False) -> Dataset:
+def read_table(
+    session: Session,
+    table: TableFormat,
+    *,
+    as_of: Version | None = None,
+    since: Version | None = None,
+    as_service: bool = False,
+) -> Dataset:
     """A table of the session's catalog as a data set.
 
-    Raises BadConfiguration if there is no such table.
+    as_of: the version that is read, the newest by default. since: only what was appended after this one.
+    Raises BadConfiguration if there is no such table, or not that version of it; NoData if nothing was appended to it.
     """
     spark = engine_of(session).spark
     from model_monitor.engine.tables_of_spark import catalog_table
 
-    return Dataset.of(catalog_table(spark, table.name, in_order=as_service))
+    frame, version = catalog_table(spark, table.name, as_of, since, in_order=as_service)
+    return replace(Dataset.of(frame), version=version)
 
 
 def read_source(session: Session, source: SparkFormat, *, as_service: bool = False) -> Dataset:

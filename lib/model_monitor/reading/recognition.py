@@ -14,7 +14,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.reading.heads import FOREIGN_BEGINNINGS, LINE_END, first_cells, head_of
 from model_monitor.reading.listing import list_dataset
 from model_monitor.records.csv_rows import cells_of
-from model_monitor.storage import Storage, StoredFile
+from model_monitor.storage import Storage, StoredFile, join
 
 WORDS_BY_SUFFIX = {
     ".csv": "csv",
@@ -35,13 +35,16 @@ def format_word_of(session: Session, path: str) -> str:
 
     Raises BadConfiguration if they don't tell it, or are of several.
     """
+    storage = engine_of(session).storage(path)
+    if storage.exists(join(path, "_delta_log")):  # the files beside it hold deleted rows as well
+        return "delta"
     listing = list_dataset(session, path)
     suffixes = sorted({_suffix(file.path) for file in listing.files})
     words = {WORDS_BY_SUFFIX.get(suffix, "") for suffix in suffixes}
     word = words.pop()
     if not words and word not in ("", "csv", "json", "jsonl"):
         return word
-    found = None if words else _word_by_beginning(engine_of(session).storage(path), listing.files[0], word)
+    found = None if words else _word_by_beginning(storage, listing.files[0], word)
     if found is None:
         ends = ", ".join(suffix or "nothing" for suffix in suffixes)
         raise BadConfiguration(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -206,6 +206,39 @@ def test_a_table_needs_no_dataset_source():
 
     assert config.dataset_format == TableFormat("sales.orders")
     assert config.dataset_source == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [("0", 0), (" 17 ", 17), ("2026-01-31T22:00:00+01:00", datetime(2026, 1, 31, 21, tzinfo=timezone.utc))],
+)
+def test_a_version_is_a_number_or_a_time(text, version):
+    config = read("--dataset-format", "delta", "--as-of", text, "--since", text)
+
+    assert (config.as_of, config.since) == (version, version)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (
+            ["--dataset-format", "table:x", "--as-of", "newest"],
+            "--as-of is 'newest'; it has to be the number of a version",
+        ),
+        (["--dataset-format", "table:x", "--as-of", "-1"], "--as-of is '-1'; it has to be the number of a version"),
+        (
+            ["--dataset-format", "csv", "--since", "3"],
+            "--since asks for a version, which tables have; write --dataset-f",
+        ),
+        (
+            ["--dataset-format", '{"spark": {"format": "orc"}}', "--since", "3"],
+            "--since asks for a version, which tables",
+        ),
+    ],
+)
+def test_a_version_that_no_data_can_have_is_told(flags, sentence):
+    with pytest.raises(BadConfiguration, match=sentence):
+        read(*flags)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ BOTH = ("endpointInput", "endpointOutput")
             SparkFormat("orc", {"mergeSchema": "true", "x": "1"}),
         ),
         ('{"spark": {"format": "delta"}}', SparkFormat("delta")),
+        ("delta", SparkFormat("delta")),
     ],
 )
 def test_a_spelling_means_its_format(text, expected):

@@ -72,6 +72,13 @@ def test_a_folder_is_what_its_first_file_is_without_what_is_hidden(tmp_path):
     assert recognised(tmp_path) == "capture"
 
 
+def test_a_table_of_delta_is_none_of_parquet(tmp_path):
+    (tmp_path / "part-0.parquet").write_bytes(b"PAR1")
+    (tmp_path / "_delta_log").mkdir()
+
+    assert recognised(tmp_path) == "delta"
+
+
 def test_names_of_several_formats_tell_nothing(tmp_path):
     (tmp_path / "a.csv").write_text("age\n31\n")
     (tmp_path / "b.parquet").write_bytes(b"PAR1")

@@ -1,0 +1,135 @@
+"""Tables of Delta, and of Iceberg on the Spark that is pinned: which rows are read, and what the ledger says of them.
+
+The expected rows are counted by hand from what tables_of_delta.py writes, commit by commit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from tests.jvms import SHORT_LIVED
+from tests.running_jobs import ROOT
+from tests.s3.jars import provide
+from tests.spark_lines import IS_REMOTE, ON_THREE, has_deequ, on_spark_3
+
+from model_monitor.launch.deequ_jar import provide_jar
+from model_monitor.launch.maven import Artifact
+
+pytestmark = [
+    pytest.mark.rest,
+    pytest.mark.skipif(IS_REMOTE, reason="Spark Connect: the server of the tests has no Delta"),
+]
+
+JARS = {
+    True: (
+        Artifact(
+            "io.delta",
+            "delta-spark_2.12",
+            "3.3.2",
+            "4e92085d5d794cf949c50bb665b91384857cad58680c2d0bfc9c7ad353e98e85",
+        ),
+        Artifact(
+            "io.delta", "delta-storage", "3.3.2", "c096975a2ca97ccc9b4005aa5cce16c9ac3903139d340da6665b66ace67d7c36"
+        ),
+        Artifact(
+            "org.apache.iceberg",
+            "iceberg-spark-runtime-3.5_2.12",
+            "1.10.0",
+            "70f9471870b2d456167d703c829f098a446b86bb1379eee338c0efa03a341026",
+        ),
+    ),
+    False: (
+        Artifact(
+            "io.delta",
+            "delta-spark_2.13",
+            "4.0.0",
+            "538511702aae0ef6973a6a70af3d4543c9009f8edbed786a00737e2d3cd7f04e",
+        ),
+        Artifact(
+            "io.delta", "delta-storage", "4.0.0", "9bdb9fb450f1e119eba53feb427f331b0d09072d26485b8273883ad72c9a2e1d"
+        ),
+    ),
+}
+"""By whether the Spark is 3.5; else it is 4.0."""
+
+SECONDS = 300
+EVENTS = "delta.`file:{}/events`"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("tables")
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    """What became of each case."""
+    jars = [*provide(*JARS[ON_THREE]), *([provide_jar(os.environ)] if has_deequ() else [])]
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "tests/jobs/tables_of_delta.py"), str(folder), ",".join(map(str, jars))],
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{ROOT / 'lib'}:{ROOT}",
+            "PYSPARK_PYTHON": sys.executable,
+            "SPARK_SUBMIT_OPTS": SHORT_LIVED,
+        },
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        timeout=SECONDS,
+        check=True,
+    )
+    return json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize(
+    ("case", "rows", "version"),
+    [
+        ("newest", 59, {"version": 5}),
+        ("recognised", 59, {"version": 5}),
+        ("as of 2", 50, {"version": 2}),
+        ("as of a time", 50, {"version": 2}),
+        # 20 rows of version 2 and 10 of version 3, whatever was deleted and compacted since
+        ("since 1", 30, {"version": 5, "since": 1}),
+        ("since a time", 10, {"version": 4, "since": 2}),
+        # two hours of ten rows
+        ("window", 20, {"version": 5}),
+    ],
+)
+def test_the_rows_of_a_version_are_read_and_the_ledger_names_it(found, folder, case, rows, version):
+    name = f"delta.`{folder}/events`" if case == "as of a time" else EVENTS.format(folder)
+    assert found[case]["status"] == 0, found[case]["said"]
+    assert (found[case]["rows"], found[case]["table"]) == (rows, {"name": name, **version})
+
+
+@pytest.mark.parametrize(
+    ("case", "status", "sentence"),
+    [
+        ("nothing new", 3, "nothing was appended to {} after version 5 up to version 5"),
+        ("no such version", 2, "as_of: {} has no version 9; its versions are 0, of "),
+        ("wrong order", 2, "since: {} had version 2 after version 1"),
+        ("not recorded", 2, "Delta records it while the table's property delta.enableChangeDataFeed is true"),
+        ("no table", 2, "dataset_format: Spark's catalog has no table 'delta.`file:"),
+        ("no versions", 2, "as_of: plain keeps no versions; it has to be a table of Delta or Iceberg"),
+    ],
+)
+def test_what_a_table_has_not_is_told_in_a_sentence(found, folder, case, status, sentence):
+    assert found[case]["status"] == status
+    assert sentence.format(EVENTS.format(folder)) in found[case]["said"]
+    assert "Traceback" not in found[case]["said"]
+
+
+def test_a_table_without_versions_is_read_as_it_is(found):
+    assert (found["plain"]["rows"], found["plain"]["table"]) == (3, None)
+
+
+@on_spark_3("no Iceberg is tried there")
+def test_snapshots_of_iceberg_are_versions(found):
+    first, second, third = found["snapshots"]
+    table = {"name": "ice.db.events"}
+    as_of, since = found["iceberg as of"], found["iceberg since"]
+    assert (as_of["rows"], as_of["table"]) == (50, {**table, "version": second})
+    assert (since["rows"], since["table"]) == (30, {**table, "version": third, "since": first})

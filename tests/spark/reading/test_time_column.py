@@ -1,0 +1,72 @@
+"""The window of a table by its time column. The rows are an hour apart, so those of a window can be counted by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from tests.spark_lines import on_a_jvm
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.reading.dataset import Dataset
+from model_monitor.reading.paths import format_named, read_path
+from model_monitor.reading.time_column import within
+from model_monitor.records.windows import Window
+
+DAY = datetime(2026, 3, 1, tzinfo=timezone.utc)
+HOURS = "SELECT id, TIMESTAMP_LTZ'2026-03-01 00:00:00Z' + make_interval(0, 0, 0, 0, id) AS at FROM range(72)"
+
+
+def rows_within(frame, start, end, column="at"):
+    return within(Dataset.of(frame), column, Window(start, end)).frame.count()
+
+
+@pytest.mark.parametrize("kind", ["timestamp_ltz", "timestamp_ntz"])
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_a_window_has_its_first_moment_and_not_its_last(spark, kind, zone):
+    before = spark.conf.get("spark.sql.session.timeZone")
+    at = "at" if kind == "timestamp_ltz" else "to_utc_timestamp(at, current_timezone())"
+    try:
+        spark.conf.set("spark.sql.session.timeZone", zone)
+        frame = spark.sql(f"SELECT id, CAST({at} AS {kind}) AS at FROM ({HOURS}) UNION ALL SELECT 100, NULL")
+        found = rows_within(frame, DAY + timedelta(hours=3), DAY + timedelta(hours=5, minutes=1))
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", before)
+
+    assert found == 3  # 03:00, 04:00 and 05:00
+
+
+def test_days_have_windows_of_days(spark):
+    frame = spark.sql(f"SELECT id, CAST(at AS date) AS at FROM ({HOURS})")
+
+    assert rows_within(frame, DAY + timedelta(days=1), DAY + timedelta(days=2)) == 24
+    with pytest.raises(BadConfiguration, match="'at' has days; a window of them begins and ends at 00:00 UTC"):
+        rows_within(frame, DAY, DAY + timedelta(hours=5))
+
+
+@on_a_jvm("looks into the JVM")
+def test_spark_reads_what_may_lie_in_the_window_alone(spark, tmp_path):
+    spark.sql(HOURS).write.parquet(str(tmp_path / "hours"))
+    dataset = read_path(spark, str(tmp_path / "hours"), format_named("parquet"))
+    found = within(dataset, "at", Window(DAY, DAY + timedelta(hours=1)))
+    plan = found.frame._jdf.queryExecution().executedPlan().toString()
+
+    assert found.frame.count() == 1
+    assert "GreaterThanOrEqual(at,2026-03-01 00:00:00.0), LessThan(at,2026-03-01 01:00:00.0)" in plan
+
+
+@pytest.mark.parametrize(
+    ("column", "sentence"),
+    [("when", "'when' is no column; they are id, at"), ("id", "'id' is of type bigint; a window needs a timestamp")],
+)
+def test_a_column_that_has_no_times_is_told(spark, column, sentence):
+    with pytest.raises(BadConfiguration, match=f"time_column: {sentence}"):
+        rows_within(spark.sql(HOURS), DAY, DAY + timedelta(hours=1), column)
+
+
+def test_texts_have_no_window(spark, tmp_path):
+    (tmp_path / "rows.csv").write_text("id,at\n1,2026-03-01T00:00:00Z\n")
+    dataset = read_path(spark, str(tmp_path / "rows.csv"), format_named("csv"))
+
+    with pytest.raises(BadConfiguration, match="time_column: 'at' is text, as all of CSV"):
+        within(dataset, "at", Window(DAY, DAY + timedelta(hours=1)))
