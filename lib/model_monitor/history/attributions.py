@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from model_monitor.documents.attribution_report import AttributionReport
-from model_monitor.storage import join, storage_of
+from model_monitor.outputs.files import file_at
+from model_monitor.storage import storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
 def shares_at(path: str, spark: SparkSession | None = None) -> Mapping[str, float]:
-    """The shares by feature. path: an analysis.json, or the output path of a run that has one.
+    """The shares by feature. path: an analysis.json, the output path of a run that has one, or a folder of promoted ones.
 
     Raises BadInput if it can't be read, BadDocument if it holds no attributions.
     """
-    file = path if path.endswith(".json") else join(path, AttributionReport.FILE_NAME)
+    file = path if path.endswith(".json") else file_at(path, AttributionReport.FILE_NAME, spark)
     return AttributionReport.from_json(storage_of(file, spark).read(file), file).shares

@@ -141,6 +141,13 @@ def run_before(output_path: str, spark: SparkSession | None = None) -> Run | Non
         return None
 
 
+def file_at(output_path: str, name: str, spark: SparkSession | None = None) -> str:
+    """Where a file is read from: its copy at the output path, which people may change, else the run that counts there."""
+    copy = join(output_path, name)
+    run = None if storage_of(copy, spark).exists(copy) else current_run(output_path, spark)
+    return copy if run is None else join(run.folder, name)
+
+
 def read_commit(content: bytes, path: str) -> Run:
     """What `_current.json` says, `folder` below the output path. path: the file, for errors.
 

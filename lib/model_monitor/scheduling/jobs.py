@@ -23,6 +23,7 @@ from model_monitor.documents.run_description import moment
 from model_monitor.documents.schedule import ScheduledJob
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.runtime.status import ExitStatus
+from model_monitor.scheduling.models import attributions_of
 from model_monitor.scheduling.plan import Plan, full_hour
 from model_monitor.scheduling.record import Record
 from model_monitor.storage import join, storage_of
@@ -34,8 +35,10 @@ MESSAGE = "message"
 SECRET_OPTIONS = ("sink",)
 """Go by the environment: everybody on the machine sees a program's arguments."""
 
-MODEL, SCHEDULE = "sagemaker_endpoint_name", "sagemaker_monitoring_schedule_name"
-"""Variables by which notices and metrics say of what they are."""
+SCHEDULE = "sagemaker_monitoring_schedule_name"
+"""The variable by which notices and metrics say of which schedule they are."""
+
+ATTRIBUTIONS = "attributions"
 
 GRACE_SECONDS = 300
 """After its longest run time, for a job that hangs before its own clock begins or while it ends."""
@@ -143,7 +146,7 @@ def command_of(plan: Plan, job: ScheduledJob, scheduled: datetime) -> JobCommand
     longest = plan.entry.max_runtime_seconds
     flags = {
         **given,
-        **_named(plan, job, given),
+        **_told_by(plan, job, given),
         "scheduled_time": moment(scheduled),
         "start_time_offset": _iso(window.start - hour),
         "end_time_offset": _iso(window.end - hour),
@@ -181,19 +184,11 @@ def _given(plan: Plan, job: ScheduledJob) -> dict[str, str]:
     return given
 
 
-def model_of(plan: Plan) -> str | None:
-    """The model that a schedule's jobs say they look at; None if none says so, or can be read."""
-    for job in plan.entry.jobs:
-        named = sources_of(["--env-file", str(plan.env_file(job))], {}).text(MODEL)
-        if named is not None:
-            return named
-    return None
-
-
-def _named(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
-    """The schedule's own name for jobs that tell of themselves, unless their env file has another one."""
-    takes_it = job.job in OPTIONS[SCHEDULE].jobs
-    return {SCHEDULE: plan.name} if takes_it and not given.get(SCHEDULE) else {}
+def _told_by(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
+    """What a schedule says to jobs that take it, unless their env file does: its name, and what moves its model."""
+    wanted = {name for name in (SCHEDULE, ATTRIBUTIONS) if job.job in OPTIONS[name].jobs and not given.get(name)}
+    told = {SCHEDULE: plan.name, ATTRIBUTIONS: attributions_of(plan) if ATTRIBUTIONS in wanted else None}
+    return {name: text for name, text in told.items() if name in wanted and text is not None}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -49,6 +50,11 @@ class Plan:
     @property
     def name(self) -> str:
         return self.entry.name
+
+    @property
+    def analysis_type(self) -> str:
+        """What it watches, as jobs call it: DATA_QUALITY for `DataQuality`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.entry.monitoring_type).upper()
 
     @property
     def is_running(self) -> bool:

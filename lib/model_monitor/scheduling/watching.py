@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from datetime import datetime
 
 from model_monitor.documents.alerts import AlertStatus
@@ -12,7 +11,7 @@ from model_monitor.outputs.notices.delivery import deliver
 from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.reports import ON_TIME, OVERDUE, AlertReport, Notice, Report
 from model_monitor.scheduling.due import PERIODS_UNTIL_OVERDUE, overdue_since
-from model_monitor.scheduling.jobs import model_of
+from model_monitor.scheduling.models import model_of
 from model_monitor.scheduling.plan import Plan
 from model_monitor.scheduling.record import Record
 
@@ -53,7 +52,7 @@ def _report(plan: Plan, record: Record, notice: Notice, now: datetime) -> Report
     latest = next(iter(record.latest_first), None)
     said = {"latest run": f"{latest.scheduled_time}, {latest.status.value}"} if latest else {}
     return Report(
-        analysis_type=re.sub(r"(?<=[a-z])(?=[A-Z])", "_", plan.entry.monitoring_type).upper(),
+        analysis_type=plan.analysis_type,
         run_id="",
         time=now,
         alert=AlertReport(AlertStatus.OK),

@@ -15,9 +15,15 @@ from tests.servers import http_server
 from tests.unit.scheduling.conftest import at
 
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor.history.attributions import shares_at
+from model_monitor.history.promotions import promote
 from model_monitor.scheduling.command import Doing, Request, run_due
 from model_monitor.scheduling.jobs import KILLED, JobCommand, launch
 from model_monitor.scheduling.record import held
+
+SHAP = json.dumps(
+    {"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"age": -1, "plan": 3}, "expected_value": 0}}}}
+)
 
 
 def test_the_first_call_runs_the_window_that_is_over(schedule):
@@ -440,3 +446,76 @@ def test_a_page_that_cant_be_written_is_a_warning(schedule, caplog):
     assert status == 0
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Completed"}
     assert "churn-hourly: the history of runs: " in caplog.text
+
+
+def explained(schedule, name="churn-shap", model="churn", baseline="shap-baseline"):
+    """An explainability schedule beside the other one, and the attributions of its baseline."""
+    named = {"sagemaker_endpoint_name": model, "MODEL_MONITOR_BASELINE": baseline}
+    schedule.env_file(f"{name}.env", dataset_source="c", dataset_format="capture", output_path="shap", **named)
+    entry = {
+        "name": name,
+        "monitoring_type": "ModelExplainability",
+        "jobs": [{"job": "monitor", "env_file": f"{name}.env"}],
+    }
+    (schedule.folder / f"{name}.schedule.json").write_text(json.dumps(entry))
+    (schedule.folder / baseline).mkdir()
+    (schedule.folder / baseline / "analysis.json").write_text(SHAP)
+
+
+def of_churn(schedule, **variables):
+    named = {"sagemaker_endpoint_name": "churn", **variables}
+    schedule.env_file("churn.env", dataset_source="c", dataset_format="capture", output_path="reports", **named)
+
+
+def test_impact_is_by_the_baseline_of_the_models_explainability_schedule(schedule, caplog):
+    caplog.set_level("INFO")
+    of_churn(schedule)
+    explained(schedule)
+    explained(schedule, "other-shap", model="other", baseline="other-baseline")
+    schedule.run(at(4, 22, 7))
+
+    assert schedule.jobs.commands[0].flags["--attributions"] == "shap-baseline"
+    assert "by shap-baseline, the baseline of churn-shap" in caplog.text
+
+
+def test_impact_is_by_the_version_of_the_baseline_that_counts(schedule):
+    of_churn(schedule)
+    explained(schedule)
+    promote(str(schedule.folder / "shap-baseline"), "7", str(schedule.folder / "versions"), at(4, 20))
+    schedule.env_file("churn-shap.env", sagemaker_endpoint_name="churn", MODEL_MONITOR_BASELINE="versions")
+    schedule.run(at(4, 22, 7))
+
+    assert schedule.jobs.commands[0].flags["--attributions"] == "versions"
+    assert shares_at(str(schedule.folder / "versions")) == {"age": 0.25, "plan": 0.75}
+
+
+def test_the_env_files_own_attributions_count(schedule):
+    of_churn(schedule, MODEL_MONITOR_ATTRIBUTIONS="mine.json")
+    explained(schedule)
+    schedule.run(at(4, 22, 7))
+
+    assert schedule.jobs.commands[0].flags["--attributions"] == "mine.json"
+
+
+def test_attributions_that_are_not_there_or_not_the_only_ones_keep_no_job_from_running(schedule, caplog):
+    caplog.set_level("INFO")
+    of_churn(schedule)
+    explained(schedule, baseline="gone")
+    (schedule.folder / "gone" / "analysis.json").unlink()
+    (schedule.folder / "damaged.schedule.json").write_text("{")
+    schedule.run(at(4, 22, 7))
+    explained(schedule, "one")
+    explained(schedule, "two", baseline="another-baseline")
+    schedule.run(at(4, 23, 7))
+
+    assert not any("--attributions" in job.flags for job in schedule.jobs.commands)
+    assert "one and two explain churn; write attributions=PATH" in caplog.text
+
+
+def test_only_data_quality_is_told_what_moves_the_model(schedule):
+    of_churn(schedule)
+    explained(schedule)
+    schedule.write(monitoring_type="ModelQuality")
+    schedule.run(at(4, 22, 7))
+
+    assert "--attributions" not in schedule.jobs.commands[0].flags
