@@ -63,6 +63,7 @@ from model_monitor.engine.table_versions import Version
 from model_monitor.model_quality.tolerance import Tolerance
 from model_monitor.outputs.notices.destinations import SPELLINGS, Destination
 from model_monitor.predictors.loading import FLAVOURS
+from model_monitor.predictors.sums import Algorithm
 from model_monitor.reading.engines import EngineName
 from model_monitor.reading.formats import DatasetFormat
 from model_monitor.records.places import MAX_RECORD_BYTES
@@ -860,6 +861,17 @@ class JobConfig(BaseModel):
             default="10,000",
         ),
     ] = None
+
+    shap_algorithm: Annotated[
+        Algorithm,
+        member_of(Algorithm),
+        _of_called(
+            "auto: without coalitions where a linear model or trees give the same values so; kernel: always with them.",
+            "auto|kernel",
+            analyses=_EXPLAINABILITY,
+            default="auto; kernel with --compat service",
+        ),
+    ] = Algorithm.AUTO
 
     attribution_threshold: Annotated[
         float | None,

@@ -16,6 +16,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.explainability.coalitions import samples_of
 from model_monitor.predictors import Model
 from model_monitor.predictors.loading import model_of
+from model_monitor.predictors.sums import Algorithm
 
 SAMPLED_ROWS = 10_000
 """Rows that baseline rows are made of, and that partial dependence is computed from."""
@@ -43,6 +44,8 @@ class AttributionMeasures:
         whose rows are taken. By default the configuration's, else clusters of the data.
     sampled_rows : int
         Rows that baseline rows are made of, and that partial dependence is computed from.
+    algorithm : Algorithm
+        How attributions are made: `auto` or `kernel`.
     where : str
         What errors call the configuration.
 
@@ -59,6 +62,7 @@ class AttributionMeasures:
     others: tuple[str | int, ...] = ()
     baseline: Any = None
     sampled_rows: int = SAMPLED_ROWS
+    algorithm: Algorithm = Algorithm.AUTO
     where: str = AnalysisConfig.FILE_NAME
 
     @classmethod

@@ -62,7 +62,7 @@ def _facts(analysis: AttributionAnalysis) -> Iterator[tuple[str, str]]:
 def how(analysis: AttributionAnalysis) -> str:
     """How the attributions were made."""
     if analysis.exact == analysis.rows:
-        return "exact: all coalitions"
+        return "exact"
     return f"sampled coalitions; {count_text(analysis.exact)} of {count_text(analysis.rows)} rows exact"
 
 

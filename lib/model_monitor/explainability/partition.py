@@ -21,6 +21,7 @@ from model_monitor.explainability.partial_dependence import Grid, answers_over
 from model_monitor.predictors import Model
 from model_monitor.predictors.cells import cells_of, plain
 from model_monitor.predictors.loading import Caller
+from model_monitor.predictors.sums import Algorithm
 from model_monitor.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.states import AttributionsBuilder, RowCounts
@@ -45,6 +46,7 @@ PROBE_SCHEMA = pa.schema(
         ("seconds", pa.float64()),
         ("is_deterministic", pa.bool_()),
         ("exact", pa.bool_()),
+        ("sums", pa.bool_()),
     ]
 )
 SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
@@ -55,7 +57,7 @@ class Explained:
     """A model and what its answers are held against.
 
     names, numeric: of the features. model: without its bytes, which are sent apart: content. baseline, samples, seed,
-    with_logit: as in `Kernel`.
+    with_logit: as in `Kernel`. algorithm: which way there.
     """
 
     names: tuple[str, ...]
@@ -66,12 +68,17 @@ class Explained:
     samples: int
     seed: int
     with_logit: bool
+    algorithm: Algorithm
 
     def caller(self, *, says_why: bool = False) -> Caller:
         return Caller(replace(self.model, content=self.content.value), self.names, self.numeric, says_why)
 
     def kernel(self, *, says_why: bool = False) -> Kernel:
-        return Kernel(self.caller(says_why=says_why), self.baseline, self.samples, self.seed, self.with_logit)
+        caller = self.caller(says_why=says_why)
+        exactly = (
+            caller.exactly(self.baseline, with_logit=self.with_logit) if self.algorithm is Algorithm.AUTO else None
+        )
+        return Kernel(caller, self.baseline, self.samples, self.seed, self.with_logit, exactly)
 
 
 @dataclass(frozen=True)
@@ -156,14 +163,15 @@ def probe(explained: Explained, batches: Iterable[pa.RecordBatch]) -> Iterator[p
         seconds = (time.monotonic() - began) / len(rows)
         first = kernel.predict(explained.baseline)
         is_deterministic = bool((first == again[:: max(1, 1000 // len(explained.baseline))]).all())
-        singular = kernel.designs.of(len(explained.names)).is_singular
+        sums = kernel.exactly is not None
         yield pa.RecordBatch.from_pylist(
             [
                 {
                     "expected": expected.tolist(),
                     "seconds": seconds,
                     "is_deterministic": is_deterministic,
-                    "exact": not singular,
+                    "exact": sums or not kernel.designs.of(len(explained.names)).is_singular,
+                    "sums": sums,
                 }
             ],
             PROBE_SCHEMA,

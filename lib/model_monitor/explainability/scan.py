@@ -88,6 +88,7 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
                 plan.samples,
                 shap.seed or 0,
                 bool(shap.use_logit),
+                measures.algorithm,
             )
         )
         expected = _probed(rows, explained)
@@ -224,7 +225,11 @@ def _probed(rows: _Rows, explained: Explained) -> list[float]:
             "num_samples %d is few for %d features, which can't all be told apart; take %d or more",
             *(explained.samples, len(explained.names), 2 * len(explained.names) + 1),
         )
-    calls = explained.samples * len(explained.baseline)
+    if found["sums"]:
+        log.info(
+            "the model is a sum of what its columns or leaves say: all rows are explained exactly, without coalitions"
+        )
+    calls = 0 if found["sums"] else explained.samples * len(explained.baseline)
     log.info(
         "the model (%s) answers %s rows a second on one core; up to %s rows are asked for each row, %.4f s",
         *(explained.model.flavour, f"{1 / max(found['seconds'], 1e-9):,.0f}", f"{calls:,}", calls * found["seconds"]),
@@ -240,7 +245,7 @@ def _explained(rows: _Rows, task: AttributionTask, plan: AttributionPlan) -> tup
     state = _sum(found, Attributions(task.features, task.outputs, task.aggregation, task.baseline), Attributions.KIND)
     counted = _sum(found, RowCounts.zero(reasons=task.reasons, predicates=0), RowCounts.KIND)
     log.info(
-        "explained %s rows, %s of them with all coalitions, %.1f s",
+        "explained %s rows, %s of them exactly, %.1f s",
         *(f"{state.count:,}", f"{state.exact:,}", time.monotonic() - began),
     )
     return state, counted, _local(found, task, plan.join)

@@ -13,6 +13,7 @@ from model_monitor.explainability.measures import SAMPLED_ROWS, AttributionMeasu
 from model_monitor.inputs.baselines import PREVIOUS
 from model_monitor.inputs.bias_measures import LAST, features_path, has_records
 from model_monitor.inputs.models import model_asked
+from model_monitor.predictors.sums import Algorithm
 from model_monitor.reading.formats import JsonFormat
 
 
@@ -34,6 +35,7 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
         _others(config, analysis),
         baseline=config.output_path if config.baseline == PREVIOUS else config.baseline,
         sampled_rows=config.shap_sampled_rows or SAMPLED_ROWS,
+        algorithm=Algorithm.KERNEL if config.replays_service else config.shap_algorithm,
         where=where,
     )
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from model_monitor.predictors.sums import Sum
 from model_monitor.registry import Registry
 
 if TYPE_CHECKING:
@@ -35,6 +37,21 @@ class Model:
     allows_pickle: bool = False
     trusted: tuple[str, ...] = ()
     request: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Summing:
+    """A model's function that knows how the model is a sum. found: says how, None if it is none."""
+
+    predict: Predict
+    found: Callable[[], Sum | None]
+
+    def __call__(self, frame: pd.DataFrame) -> Any:
+        return self.predict(frame)
+
+    @cached_property
+    def sum(self) -> Sum | None:
+        return self.found()
 
 
 PREDICTORS: Registry[Callable[[Model], Predict]] = Registry("flavour of models")

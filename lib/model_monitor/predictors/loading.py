@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import model_monitor.predictors
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
-from model_monitor.predictors import PREDICTORS, Model, Predict
+from model_monitor.predictors import PREDICTORS, Model, Predict, Summing
 from model_monitor.registry import function_of, import_all
 
 if TYPE_CHECKING:
@@ -146,6 +146,23 @@ class Caller:
         self.outputs = found.shape[1]
         self.rows += len(cells)
         return found
+
+    def exactly(
+        self, baseline: NDArray[Any], *, with_logit: bool
+    ) -> Callable[[NDArray[Any]], NDArray[np.float64]] | None:
+        """The local values of rows without coalitions, where they are the same ones: of a model that is a sum.
+
+        Of log-odds beside one baseline row alone; the mean of probabilities has other ones.
+        Source: E3.6.
+        """
+        model = loaded(self.model)
+        found = model.sum if isinstance(model, Summing) and baseline.dtype == np.float64 else None
+        if found is None or found.of_log_odds != with_logit or (with_logit and len(baseline) > 1):
+            return None
+        names, parts = list(self.names), found.parts
+        order = [names.index(name) for name in found.names] if set(found.names) == set(names) else [*range(len(names))]
+        back = np.argsort(order)
+        return lambda rows: parts.attributed(rows[:, order], baseline[:, order])[:, :, back]
 
     def _frame(self, cells: NDArray[Any]) -> pd.DataFrame:
         import pandas as pd

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.predictors import PREDICTORS, Model, Predict
+from model_monitor.predictors import PREDICTORS, Model, Predict, Summing
+from model_monitor.predictors.sums import Leaves, Sum, Tree
 
 MEMBER = "xgboost-model"
 """What the service's container calls the model in its archive."""
+
+
+SUMS = {"reg:squarederror": False, "binary:logistic": True}
+"""Objectives whose answers, or the log-odds of them (True), are the sum of the trees."""
 
 
 @PREDICTORS.register(
@@ -33,7 +40,27 @@ def of_xgboost(model: Model) -> Predict:
         wanted = frame[names] if names and set(names) == set(frame.columns) else frame
         return booster.inplace_predict(np.ascontiguousarray(wanted.to_numpy(), dtype=np.float32))
 
-    return predict
+    return Summing(predict, partial(_sum_of, booster))
+
+
+def _sum_of(booster: Any) -> Sum | None:
+    """The leaves of the trees where one number is predicted of numbers alone."""
+    learner = json.loads(booster.save_raw("json"))["learner"]
+    of_log_odds, grown = SUMS.get(learner["objective"]["name"]), learner["gradient_booster"]
+    if of_log_odds is None or grown["name"] != "gbtree" or learner["learner_model_param"]["num_target"] != "1":
+        return None
+    trees = grown["model"]["trees"]
+    if any(any(tree["split_type"]) for tree in trees):
+        return None
+    leaves = Leaves.of(map(_tree, trees))
+    return Sum(leaves, tuple(booster.feature_names or ()), of_log_odds) if leaves else None
+
+
+def _tree(tree: Any) -> Tree:
+    at = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)  # of a leaf, its value
+    goes_left = [bool(left) for left in tree["default_left"]]
+    left, right, columns = tree["left_children"], tree["right_children"], tree["split_indices"]
+    return Tree(left, right, columns, at.tolist(), goes_left, at[:, None])
 
 
 def _unpacked(model: Model) -> bytes:

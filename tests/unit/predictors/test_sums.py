@@ -1,0 +1,154 @@
+"""Shortcuts: the values that all coalitions give, where a model is a sum, and none elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.explainability.kernel import Kernel
+from model_monitor.explainability.measures import AttributionMeasures
+from model_monitor.explainability.monitor import ExplainabilityMonitor
+from model_monitor.predictors import Model, sums
+from model_monitor.predictors.loading import Caller
+from model_monitor.predictors.sums import Algorithm, Leaves, Tree
+from model_monitor.runs.run import run_baseline
+
+FEATURES = ("a", "b", "c", "d", "e")
+FOUR = np.array([[0.0], [0.0], [0.0], [0.0], [4.0]])
+EVERYTHING = 2 ** len(FEATURES)
+RANDOM = np.random.default_rng(5)
+ROWS = RANDOM.normal(size=(400, len(FEATURES))).round(2)
+SIZES = 2 * ROWS[:, 0] + ROWS[:, 1] * ROWS[:, 2] - np.abs(ROWS[:, 3])
+CLASSES = (SIZES > 0).astype(int)
+LACKING = np.where(RANDOM.random(ROWS.shape) < 0.1, np.nan, ROWS)
+
+
+def boosted(objective, rows=ROWS, names=None, **members):
+    xgboost = pytest.importorskip("xgboost")
+    labels = CLASSES + (SIZES > 2) if "multi" in objective else CLASSES if "logistic" in objective else SIZES
+    data = xgboost.DMatrix(rows, labels, feature_names=names)
+    booster = xgboost.train({"objective": objective, "max_depth": 4, "nthread": 1, **members}, data, 12)
+    return Model("xgboost", "model.json", content=bytes(booster.save_raw("json")))
+
+
+def fitted(name, labels=None, **members):
+    skops = pytest.importorskip("skops.io")
+    from sklearn import ensemble, linear_model, tree
+
+    kind = next(getattr(module, name) for module in (ensemble, linear_model, tree) if hasattr(module, name))
+    seeded = {} if name == "LinearRegression" else {"random_state": 1}
+    estimator = kind(**seeded, **members)
+    wanted = labels if labels is not None else SIZES if name.endswith(("Regressor", "Regression", "Ridge")) else CLASSES
+    estimator.fit(ROWS, CLASSES if name == "LogisticRegression" and labels is None else wanted)
+    trusted = tuple(skops.get_untrusted_types(data=(content := skops.dumps(estimator))))
+    return Model("sklearn", "model.skops", content=content, trusted=trusted)
+
+
+def shortcut(model, baselines, *, with_logit, rows=ROWS, names=FEATURES):
+    """The values of the shortcut, None where there is none, and those of all coalitions."""
+    caller = Caller(model, names, [True] * len(names))
+    baseline = rows[:baselines]
+    exactly = caller.exactly(baseline, with_logit=with_logit)
+    kernel = Kernel(caller, baseline, EVERYTHING, with_logit=with_logit)
+    return (exactly and exactly(rows[:40])), kernel.explained(rows[:40]).values
+
+
+SAME = {
+    "linear": (lambda: fitted("LinearRegression"), False, 7, 1e-9),
+    "ridge": (lambda: fitted("Ridge"), False, 7, 1e-9),
+    "logistic": (lambda: fitted("LogisticRegression"), True, 1, 1e-9),
+    "trees": (lambda: boosted("reg:squarederror"), False, 7, 1e-5),
+    "trees, missing cells": (lambda: boosted("reg:squarederror", LACKING), False, 7, 1e-5),
+    "trees of log-odds": (lambda: boosted("binary:logistic"), True, 1, 1e-5),
+    "a tree": (lambda: fitted("DecisionTreeRegressor", max_depth=5), False, 7, 1e-9),
+    "a forest": (lambda: fitted("RandomForestRegressor", n_estimators=5), False, 7, 1e-9),
+    "a forest of two classes": (lambda: fitted("RandomForestClassifier", n_estimators=5), False, 7, 1e-9),
+    "a forest of three": (
+        lambda: fitted("ExtraTreesClassifier", CLASSES + (SIZES > 2), n_estimators=5),
+        False,
+        7,
+        1e-9,
+    ),
+    "boosted sizes": (lambda: fitted("GradientBoostingRegressor", n_estimators=9), False, 7, 1e-9),
+    "boosted log-odds": (lambda: fitted("GradientBoostingClassifier", n_estimators=9), True, 1, 1e-9),
+}
+
+
+@pytest.mark.parametrize("what", SAME)
+def test_a_sum_has_the_values_of_all_coalitions(what):
+    made, with_logit, baselines, apart = SAME[what]
+    rows = LACKING if "missing" in what else ROWS
+
+    found, expected = shortcut(made(), baselines, with_logit=with_logit, rows=rows)
+
+    assert np.abs(expected).max() > 0.01
+    np.testing.assert_allclose(found, expected, atol=apart)
+
+
+OTHERS = {
+    "probabilities of trees": (lambda: boosted("binary:logistic"), False, 1),
+    "log-odds beside ten rows": (lambda: boosted("binary:logistic"), True, 10),
+    "log-odds of a size": (lambda: boosted("reg:squarederror"), True, 1),
+    "many classes": (lambda: boosted("multi:softprob", num_class=3), False, 1),
+    "another objective": (lambda: boosted("reg:logistic"), True, 1),
+    "trees that are left out by chance": (lambda: boosted("reg:squarederror", booster="dart"), False, 1),
+    "probabilities of a logistic regression": (lambda: fitted("LogisticRegression"), False, 1),
+    "log-odds of it beside ten rows": (lambda: fitted("LogisticRegression"), True, 10),
+    "log-odds of a forest": (lambda: fitted("RandomForestClassifier", n_estimators=5), True, 1),
+    "another loss": (lambda: fitted("GradientBoostingClassifier", loss="exponential", n_estimators=5), True, 1),
+    "probabilities of boosted trees": (lambda: fitted("GradientBoostingClassifier", n_estimators=5), False, 1),
+    "what we can't look into": (lambda: Model("callable", "f", function=lambda frame: frame["a"]), False, 1),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_what_is_no_sum_has_no_shortcut(what):
+    made, with_logit, baselines = OTHERS[what]
+
+    assert Caller(made(), FEATURES, [True] * 5).exactly(ROWS[:baselines], with_logit=with_logit) is None
+
+
+def test_columns_go_by_the_models_names():
+    model = boosted("reg:squarederror", ROWS[:, ::-1], list(FEATURES[::-1]))
+
+    found, expected = shortcut(model, 3, with_logit=False)
+
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_texts_have_no_shortcut():
+    caller = Caller(fitted("LinearRegression"), FEATURES, [False] * 5)
+
+    assert caller.exactly(ROWS[:1].astype(object), with_logit=False) is None
+
+
+def test_a_leaf_that_takes_two_columns_is_shared_by_them():
+    """By hand: 4 where both are at least 0.5, else 0. Two players that get 4 only together have 2 each."""
+    tree = Tree([1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0, 0, 1, 0, 0], [0.5, 0, 0.5, 0, 0], [True] * 5, FOUR)
+    leaves = Leaves.of([tree])
+
+    found = leaves.attributed(np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.5, 0.5]]), np.zeros((1, 2)))
+
+    assert found[:, 0, :].tolist() == [[2, 2], [0, 0], [0, 0], [2, 2]]
+
+
+def test_trees_of_too_many_leaves_have_none(monkeypatch):
+    monkeypatch.setattr(sums, "MOST_CONDITIONS", 10)
+
+    assert Caller(boosted("reg:squarederror"), FEATURES, [True] * 5).exactly(ROWS[:1], with_logit=False) is None
+
+
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_a_run_takes_the_shortcut_unless_it_is_told_not_to(algorithm, caplog):
+    caplog.set_level("INFO")
+    config = AnalysisConfig.from_json('{"methods": {"shap": {"num_samples": 4, "baseline": [[0, 0, 0, 0, 0]]}}}')
+    measures = replace(AttributionMeasures.of(config, fitted("Ridge")), algorithm=algorithm)
+    run = run_baseline(pd.DataFrame(ROWS, columns=FEATURES), ExplainabilityMonitor(measures), engine="local")
+
+    takes_it = algorithm is Algorithm.AUTO
+    assert (run.state.exact == len(ROWS)) is takes_it
+    assert ("all rows are explained exactly, without coalitions" in caplog.text) is takes_it
