@@ -27,7 +27,8 @@ COLUMNS = (
 READING = (
     "The bars are the baseline, the line is this run, over the baseline's bins: 20 of equal width, and one on each side for all "
     "beyond. Of texts they are the 20 most frequent values, the others, and those that the baseline has not.",
-    "A distance is 0 for equal distributions; above its threshold the feature has drifted. A p-value is the other way round.",
+    "A distance is 0 for equal distributions. Where the baseline has calibrated verdicts a test decides whether it is more than "
+    "chance, with the p in checks.json; elsewhere, as in the service's files, it has drifted above its threshold.",
     "Cannot tell: nothing broke a limit, and something may have changed that so few rows, or so little history, can't show. Not "
     "judged: the reason stands there. checks.json has all numbers; model-monitor explain derives them.",
 )

@@ -76,6 +76,8 @@ def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool
     if derivation.computed is not None and result.threshold is not None:
         more = result.threshold < derivation.computed
         yield f"{derivation.method}: {derivation.computed!r}, {'above' if more else 'not above'} {result.threshold!r}"
+    if result.adjusted_p is not None:
+        yield f"the verdict is its test's, whatever the threshold: p = {result.p!r}, {result.adjusted_p!r} among all features"
     if reproduced is False:
         yield f"checks.json says {result.observed!r}: the baseline has been changed since, or another one was named"
 
