@@ -18,6 +18,8 @@ from model_monitor.storage import LocalStorage
 SCHEDULES, JOBS = "schedules", "jobs"
 
 _OF_A_TIME = "Time"  # how the API's members that are times end
+_AS_GIVEN = ("DataAnalysisStartTime", "DataAnalysisEndTime")
+"""… but for these, which may be a time or how long before the run."""
 
 
 def now() -> datetime:
@@ -62,5 +64,9 @@ def delete(kind: str, name: str) -> None:
 
 
 def _with_times(members: dict[str, Any]) -> dict[str, Any]:
-    times = {name for name, value in members.items() if name.endswith(_OF_A_TIME) and isinstance(value, str)}
+    times = {name for name, value in members.items() if _is_time(name, value)}
     return {name: datetime.fromisoformat(value) if name in times else value for name, value in members.items()}
+
+
+def _is_time(name: str, value: Any) -> bool:
+    return name.endswith(_OF_A_TIME) and name not in _AS_GIVEN and isinstance(value, str)
