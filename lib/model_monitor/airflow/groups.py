@@ -37,7 +37,14 @@ class MonitorTask:
 
 
 def data_quality(*, baseline: str | None, flags: Mapping[str, Any] | None = None, **options: Any) -> MonitorTask:
-    """Data quality of what was captured."""
+    """Data quality of what was captured. Other data than captures takes a `MonitorOperator` of its own.
+
+    Raises BadConfiguration for another format.
+    """
+    if "dataset_format" in options:
+        raise BadConfiguration(
+            "hourly_monitoring reads captures; write a MonitorOperator for data of another dataset_format"
+        )
     return MonitorTask(
         task_id="data_quality", analysis_type="DATA_QUALITY", baseline=baseline, flags=flags or {}, options=options
     )

@@ -62,9 +62,20 @@ def read_request(arguments: Sequence[str]) -> Request | None:
             if "--dry-run" in job_arguments:
                 job_arguments.remove("--dry-run")
                 dry_run = True
+            _require_own_before(job_arguments)
             named = Target.of(target, waits=waits)
             return Request(word, job_arguments, options, dry_run, columns, named, target.get("--environment"))
     return None
+
+
+def _require_own_before(job_arguments: Sequence[str]) -> None:
+    """Raises BadConfiguration for an option of ours that stands behind the job."""
+    ours = {"--no-wait", *TARGET_OPTIONS}
+    late = next((word for word in job_arguments if word.partition("=")[0] in ours), None)
+    if late is not None:
+        raise BadConfiguration(
+            f"{late} stands behind the job; write it before: model-monitor submit {late} … JOB FLAGS"
+        )
 
 
 def _columns(text: str) -> int:

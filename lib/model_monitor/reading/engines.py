@@ -15,8 +15,8 @@ from model_monitor.engine import Session
 from model_monitor.engine.application import running_session
 from model_monitor.engine.local import TABLES, LocalEngine
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.reading.formats import DatasetFormat, SparkFormat, TableFormat
-from model_monitor.reading.listing import list_dataset
+from model_monitor.reading.formats import DatasetFormat, ParquetFormat, SparkFormat, TableFormat
+from model_monitor.reading.listing import Listing, list_dataset
 from model_monitor.runtime.session import GATEWAY, beside, local_session
 
 if TYPE_CHECKING:
@@ -79,12 +79,17 @@ def why_spark(
     if path is not None:
         if urlparse(path).scheme not in ("", "file"):
             return f"{path} is not on this machine"
-        size_bytes = _size_of(path)
+        listing = _listing(path)
+        if listing is None:
+            return None
+        if listing.has_partition_folders and isinstance(dataset_format, (ParquetFormat, SparkFormat)):
+            return "folders like day=1 are columns"
+        size_bytes = listing.size_bytes
     return f"there are {size_bytes:,} bytes, more than {LARGEST_BYTES:,}" if size_bytes > LARGEST_BYTES else None
 
 
-def _size_of(path: str) -> int:
+def _listing(path: str) -> Listing | None:
     try:
-        return list_dataset(LocalEngine(), path).size_bytes
+        return list_dataset(LocalEngine(), path)
     except MonitorError:  # whoever reads it says so
-        return 0
+        return None

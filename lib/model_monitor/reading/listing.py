@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from model_monitor.engine import Session, engine_of
 from model_monitor.errors import NO_DATA, NoData
@@ -30,6 +31,11 @@ class Listing:
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def has_partition_folders(self) -> bool:
+        """Whether files lie in folders like `day=2026-01-01`, which Spark reads as columns."""
+        return any("=" in part for file in self.files for part in PurePosixPath(file.path).parts[:-1])
 
     def partitions_at_most(
         self, session: Session, partition_bytes: int | None, *, in_order: bool = False

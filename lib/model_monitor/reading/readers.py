@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from model_monitor.engine import Session, engine_of
 from model_monitor.engine.protocol import Engine
@@ -135,7 +134,7 @@ def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, *
         listing.places,
         dataset_format.reader,
         dataset_format.options,
-        by_folders=_has_partition_folders(listing),
+        by_folders=listing.has_partition_folders,
         in_order=in_order,
     )
     by_columns = dataset_format.reader.lower() in READ_BY_COLUMNS and not in_order
@@ -169,8 +168,3 @@ def _read_with_script(
         persisted=result.persisted,
         record_cells=len(result.names),
     )
-
-
-def _has_partition_folders(listing: Listing) -> bool:
-    """Whether files lie in folders like `day=2026-01-01`, which Spark reads as columns."""
-    return any("=" in part for file in listing.files for part in PurePosixPath(file.path).parts[:-1])

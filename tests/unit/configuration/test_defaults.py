@@ -42,12 +42,20 @@ def test_what_is_said_anywhere_counts(orders, tmp_path):
 
 def test_a_baseline_in_the_usual_place_is_not_written_over(orders, tmp_path):
     (tmp_path / "orders-baseline").mkdir()
+    (tmp_path / "orders-baseline" / "constraints.json").write_text("{}")
 
     with pytest.raises(BadConfiguration) as caught:
         config_of("baseline", found_out("baseline", [orders]), in_container=False)
     assert str(caught.value) == (
         "orders-baseline is there already; write --output-path orders-baseline to replace that baseline, or another directory"
     )
+
+
+def test_what_a_failed_baseline_left_is_no_baseline(orders, tmp_path):
+    (tmp_path / "orders-baseline").mkdir()
+    (tmp_path / "orders-baseline" / "message").write_text("Error: …")
+
+    assert found_out("baseline", [orders]).text("output_path") == "orders-baseline"
 
 
 def test_a_report_in_the_usual_place_is_the_next_run_of_it(orders, tmp_path):
