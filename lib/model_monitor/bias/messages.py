@@ -24,7 +24,6 @@ ALL_FALSE_NEGATIVE = (
     "All predicted labels are false negatives. There should be at least one prediction that is not false negative."
 )
 NO_FLIP_TEST_OF_SUMS = "FlipTest can't be made from counts; it is left out of merged runs and of segments"
-NO_FLIP_TEST = "FlipTest was left out (--no-flip-test)"
 """Ours: what the service does not have."""
 
 DRIFT = "Metric value {current} doesn't meet the baseline constraint requirement {baseline}"
