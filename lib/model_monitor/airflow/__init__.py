@@ -14,6 +14,16 @@ providers where they are used. The jobs have a Python of their own.
 
 from __future__ import annotations
 
+try:
+    import airflow.sdk  # noqa: F401
+except ModuleNotFoundError as fault:
+    if fault.name != "airflow.sdk":
+        raise
+    raise ImportError(
+        "model_monitor.airflow needs Airflow 3; on Airflow 2 start jobs by "
+        "BashOperator(bash_command='model-monitor monitor …'), as docs/airflow.md has it"
+    ) from None
+
 from model_monitor.airflow.emr import EmrCluster, EmrServerless
 from model_monitor.airflow.groups import MonitorTask, bias, data_quality, hourly_monitoring, model_quality
 from model_monitor.airflow.local import LocalSpark
