@@ -15,10 +15,10 @@ from typing import Any
 from model_monitor.airflow.flags import moment
 from model_monitor.airflow.stored_files import StoredFiles
 from model_monitor.documents.alerts import Alerts
-from model_monitor.errors import NO_DATA, BadDocument
+from model_monitor.errors import BadDocument
 from model_monitor.outputs.files import CURRENT, VIOLATIONS, Run, read_commit
 from model_monitor.records.windows import Window, hour_of_path
-from model_monitor.runtime.status import COMPLETED, SCRIPT_FAILED, ExitStatus, failed
+from model_monitor.runtime.status import COMPLETED, ExitStatus, status_of
 from model_monitor.storage import join
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,6 @@ MOST_LISTED = 100
 
 _HOUR_LEVELS = 4
 _COUNT = re.compile(r"CompletedWithViolations: Job completed successfully with (\d+) violations\.")
-_STATUSES = {failed(NO_DATA): ExitStatus.NO_DATA, failed(SCRIPT_FAILED): ExitStatus.SCRIPT_FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def read_outcome(
     message = said.decode("utf-8", "replace").strip()
     counted = _COUNT.fullmatch(message)
     if counted is None and message != COMPLETED:
-        return Failure(message.removeprefix("Error: "), _status_of(message, exit_status))
+        return Failure(message.removeprefix("Error: "), exit_status or status_of(message))
     run = _published(files, output_path)
     folder = join(output_path, run.folder) if run else output_path
     documents = sorted(name for name in run.digests if "/" not in name) if run else []
@@ -97,12 +96,6 @@ def read_outcome(
         window=None if window is None else {"start": moment(window.start), "end": moment(window.end)},
         alert=_alert(files, output_path) if compares else None,
     )
-
-
-def _status_of(message: str, exit_status: int | None) -> int:
-    if exit_status:
-        return exit_status
-    return next((status for text, status in _STATUSES.items() if message.startswith(text)), ExitStatus.FAILED)
 
 
 def _published(files: StoredFiles, output_path: str) -> Run | None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from model_monitor.errors import BadConfiguration
+from model_monitor.records.windows import duration
 
 SECRETS = {"sink": "MODEL_MONITOR_SINK"}
 """Options whose text may hold a secret, with the variables that say the same: everybody on a machine sees the arguments of its
@@ -69,9 +70,3 @@ def _text(value: Any) -> str:
 def moment(time: datetime) -> str:
     """A time as jobs take it, `2026-01-31T22:00:00Z`."""
     return time.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
-
-
-def duration(span: timedelta) -> str:
-    """A time span as ISO 8601 has it, `PT3600S`."""
-    seconds = round(span.total_seconds())
-    return f"-PT{-seconds}S" if seconds < 0 else f"PT{seconds}S"

@@ -12,11 +12,11 @@ from typing import Any
 from airflow.sdk import BaseOperator, SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from model_monitor.airflow.flags import duration, moment
+from model_monitor.airflow.flags import moment
 from model_monitor.airflow.local import LocalProcess
 from model_monitor.airflow.windows import window_of
 from model_monitor.errors import BadConfiguration
-from model_monitor.records.windows import parse_time
+from model_monitor.records.windows import duration, parse_time
 from model_monitor.runtime.status import ExitStatus
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from model_monitor.emr.runs import ENDED_WELL, Run, RunFailed, State
-from model_monitor.errors import NO_DATA
 from model_monitor.launch.target import Bucket
-from model_monitor.runtime.status import COMPLETED, SCRIPT_FAILED, ExitStatus, failed
+from model_monitor.runtime.status import COMPLETED, ExitStatus, status_of
 
 MESSAGE = "message"
 
@@ -23,8 +22,7 @@ def exit_status_of(message: str, state: State, run: Run) -> int:
         return ExitStatus.COMPLETED if well else ExitStatus.VIOLATIONS
     if well:
         return ExitStatus.FAILED  # the message is an error's: something else wrote there after the job
-    known = {failed(NO_DATA): ExitStatus.NO_DATA, failed(SCRIPT_FAILED): ExitStatus.SCRIPT_FAILED}
-    return next((status for text, status in known.items() if message.startswith(text)), ExitStatus.FAILED)
+    return status_of(message)
 
 
 def message_of(s3: Any, output: Bucket, since: datetime) -> str | None:

@@ -88,6 +88,12 @@ def parse_time(text: str) -> datetime | None:
         return None
 
 
+def duration(span: timedelta) -> str:
+    """A time span as ISO 8601 has it, `PT3600S`."""
+    seconds = round(span.total_seconds())
+    return f"-PT{-seconds}S" if seconds < 0 else f"PT{seconds}S"
+
+
 def _zone(text: str | None) -> timezone:
     if text is None or text == "Z":
         return timezone.utc

@@ -9,6 +9,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_monitor.errors import NO_DATA
 from model_monitor.outputs.printable import printable
 from model_monitor.storage import join, storage_of
 
@@ -50,6 +51,12 @@ def outcome_of(violations: int, *, fails: bool) -> tuple[str, int]:
 def failed(reason: str) -> str:
     """The exit message of a failure: one line, whatever lines the reason has."""
     return FAILURE.format(reason=printable("; ".join(line.strip() for line in reason.split("\n") if line.strip())))
+
+
+def status_of(message: str) -> ExitStatus:
+    """The exit status of a job that failed, as far as its message tells it."""
+    known = {failed(NO_DATA): ExitStatus.NO_DATA, failed(SCRIPT_FAILED): ExitStatus.SCRIPT_FAILED}
+    return next((status for text, status in known.items() if message.startswith(text)), ExitStatus.FAILED)
 
 
 def is_container(root: str) -> bool:

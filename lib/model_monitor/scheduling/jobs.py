@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,7 @@ from model_monitor.documents.executions import Execution, ExecutionStatus
 from model_monitor.documents.run_description import moment
 from model_monitor.documents.schedule import ScheduledJob
 from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.records.windows import duration
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.scheduling.models import attributions_of
 from model_monitor.scheduling.plan import Plan, full_hour
@@ -148,8 +149,8 @@ def command_of(plan: Plan, job: ScheduledJob, scheduled: datetime) -> JobCommand
         **given,
         **_told_by(plan, job, given),
         "scheduled_time": moment(scheduled),
-        "start_time_offset": _iso(window.start - hour),
-        "end_time_offset": _iso(window.end - hour),
+        "start_time_offset": duration(window.start - hour),
+        "end_time_offset": duration(window.end - hour),
         "fail_on_violations": "true",  # so that the exit status tells of them
         **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
     }
@@ -198,12 +199,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _iso(span: timedelta) -> str:
-    """A time span as ISO 8601 has it."""
-    seconds = round(span.total_seconds())
-    return f"-PT{-seconds}S" if seconds < 0 else f"PT{seconds}S"
 
 
 def _forget_message(command: JobCommand) -> None:
