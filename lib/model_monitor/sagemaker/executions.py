@@ -9,9 +9,10 @@ import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from model_monitor.errors import OutputHeld
 from model_monitor.imports.descriptions import Definition, ScheduleDescription, definition_of, schedule_of
 from model_monitor.imports.entry import window_of
 from model_monitor.imports.variables import JobVariables, jobs_of
@@ -19,7 +20,8 @@ from model_monitor.sagemaker import local_jobs, records
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from model_monitor.sagemaker.locations import located
 from model_monitor.schedules import DAY_HOURS, Recurrence, read_offset
-from model_monitor.storage import join
+from model_monitor.storage import LocalStorage, join
+from model_monitor.storage.lease import holding
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +45,18 @@ _MERGE_JOB = "groundtruth-merge"
 def run_due(name: str) -> list[dict[str, Any]]:
     """Run what is due of a schedule, and give all of its executions, the oldest first, as the API lists them.
 
+    Of two processes that ask at the same time one runs it, and the other gets what there was.
     Raises BadInput if there is no such schedule.
     """
     record = records.read(records.SCHEDULES, name)
     schedule, definition = schedule_of(record["Schedule"]), definition_of(record["Definition"])
-    for scheduled in list(_due(record, schedule)):
-        job = _run(schedule, definition, record["CapturePrefix"], scheduled)
-        record["Executions"].append({"ScheduledTime": scheduled, "ProcessingJobName": job})
-        records.write(records.SCHEDULES, name, record)
+    place = str(records.path_of(records.SCHEDULES, name, ".running"))
+    with suppress(OutputHeld), holding(LocalStorage(), place, timedelta(0)):
+        for scheduled in list(_due(records.read(records.SCHEDULES, name), schedule)):
+            job = _run(schedule, definition, record["CapturePrefix"], scheduled)
+            record = records.read(records.SCHEDULES, name)  # the schedule may have been changed or stopped meanwhile
+            record["Executions"].append({"ScheduledTime": scheduled, "ProcessingJobName": job})
+            records.write(records.SCHEDULES, name, record)
     return [run_summary(each, record["Schedule"]) for each in record["Executions"]]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 
 import pytest
 from botocore.session import get_session
@@ -23,6 +24,8 @@ from model_monitor.sagemaker import (
     MonitoringDatasetFormat,
 )
 from model_monitor.schedules import Recurrence
+from model_monitor.storage import LocalStorage
+from model_monitor.storage.lease import holding
 
 BASELINE = {"constraints": "s3://bucket/constraints.json", "statistics": "s3://bucket/statistics.json"}
 ROLE = "arn:aws:iam::000000000000:role/monitoring"
@@ -283,3 +286,25 @@ def test_the_history_of_an_alert_is_that_of_the_jobs_beside_their_runs(home):
     )
     assert [each.creation_time.hour for each in later] == [15]
     assert monitor.list_monitoring_alerts()[0][0].alert_status == "InAlert"
+
+
+def test_what_another_process_is_running_is_not_run_again(home):
+    """A lease of another thread stands for one of another process."""
+    monitor = DefaultModelMonitor()
+    monitor.create_monitoring_schedule("churn", monitor_schedule_name="hourly", **BASELINE)
+    held, asked = threading.Event(), threading.Event()
+
+    def running():
+        with holding(LocalStorage(), str(home / "schedules" / "hourly.running")):
+            held.set()
+            asked.wait()
+
+    other = threading.Thread(target=running)
+    other.start()
+    held.wait()
+    try:
+        assert monitor.list_executions() == []
+    finally:
+        asked.set()
+        other.join()
+    assert list((home / "jobs").glob("*")) == []
