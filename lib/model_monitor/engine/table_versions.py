@@ -2,6 +2,8 @@
 
 A run resolves what is asked for to one version first and reads that, so that it sees the same rows however often it reads.
 Both keep a history, and both can tell what was appended between two versions; `_KEEPERS` says how each is asked.
+
+Source: M17; Delta Lake, "Change data feed"; Apache Iceberg, "Spark queries".
 """
 
 from __future__ import annotations

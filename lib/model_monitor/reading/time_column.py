@@ -18,9 +18,10 @@ _LITERALS = {
 
 
 def within(dataset: Dataset, column: str, window: Window) -> Dataset:
-    """The rows of the window. Spark skips files and row groups outside of it; rows without a time belong to none.
+    """The rows of the window. Spark skips files and row groups outside of it.
 
     Raises BadConfiguration if there is no such column of times, NeedsSpark without Spark.
+    Source: M18.
     """
     if column not in dataset.names:
         raise BadConfiguration(f"time_column: {column!r} is no column; they are {', '.join(dataset.names[:20])}")
