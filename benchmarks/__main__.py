@@ -26,6 +26,7 @@ if __name__ == "__main__":
         folder / "long_lines.py",
         folder / "limits.py",
         folder / "cores.py",
+        folder / "scale.py",
         folder / "s3_beside_disk.py",
     ]:
         print(f"== {script.name}", flush=True)

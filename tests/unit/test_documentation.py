@@ -138,6 +138,19 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= README_WORDS
 
 
+def test_the_figures_of_scale_are_those_of_its_benchmark():
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    readme = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    measured = readme.partition("## scale.py")[2].partition("\n## ")[0]
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    constants = re.findall(r"\*\*([\d.]+)\*\*", page)
+
+    assert len(rows) > 4
+    assert len(constants) == 4
+    assert [row for row in rows if row not in measured.splitlines()] == []
+    assert [constant for constant in constants if f" {constant} " not in measured] == []
+
+
 def test_numbers_beside_other_tools_are_those_of_the_benchmarks():
     table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Beside other tools")[2].partition("\n## ")[0]
     measured = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")

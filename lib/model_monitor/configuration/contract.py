@@ -38,7 +38,6 @@ from model_monitor.configuration.options import (
     named_in,
     names,
     number,
-    of_a_table,
     period,
     script,
     share,
@@ -327,7 +326,6 @@ class JobConfig(BaseModel):
     as_of: Annotated[
         Version | None,
         version,
-        AfterValidator(of_a_table),
         Option(
             "Version of a Delta table, or snapshot of an Iceberg one, that is read: its number, or a time when it was current.",
             "VERSION|TIME",
@@ -340,7 +338,6 @@ class JobConfig(BaseModel):
     since: Annotated[
         Version | None,
         version,
-        AfterValidator(of_a_table),
         Option(
             "Only the rows that were appended to such a table after this version, or this time.",
             "VERSION|TIME",

@@ -19,7 +19,6 @@ from urllib.parse import urlparse
 from pydantic import BeforeValidator, ValidationInfo
 
 from model_monitor.drift.distances import Distance
-from model_monitor.engine.table_versions import Version
 from model_monitor.errors import BadConfiguration
 from model_monitor.model_quality.tolerance import Tolerance
 from model_monitor.outputs.notices.destinations import read_destinations
@@ -177,14 +176,6 @@ def table_or_folder(place: str | None, info: ValidationInfo) -> str | None:
     return place
 
 
-def of_a_table(asked: Version | None, info: ValidationInfo) -> Version | None:
-    """A version, which tables alone have."""
-    data_format = info.data.get("dataset_format", DELTA)
-    if asked is not None and data_format != DELTA and not isinstance(data_format, TableFormat):
-        raise ValueError("asks for a version, which tables have; write --dataset-format delta or table:NAME")
-    return asked
-
-
 def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
     """How columns are found, which the service's behaviour decides where it is wanted."""
     if columns == "name" and info.data.get("compat") is Compatibility.SERVICE:
@@ -260,13 +251,14 @@ def _moment(value: Any) -> Any:
     return time
 
 
-def _version(value: Any) -> Any:
-    try:
-        return int(value) if isinstance(value, str) and value.strip().isdecimal() else _moment(value)
-    except ValueError:
-        raise ValueError(
-            f"is {value!r}; it has to be the number of a version, or a time such as 2021-05-06T22:00:00Z"
-        ) from None
+def _version(value: Any, info: ValidationInfo) -> Any:
+    data_format = info.data.get("dataset_format", DELTA)
+    if data_format != DELTA and not isinstance(data_format, TableFormat):
+        raise ValueError("asks for a version, which tables have; write --dataset-format delta or table:NAME")
+    time = parse_time(value.strip())
+    if time is None and not value.strip().isdecimal():
+        raise ValueError(f"is {value!r}; it has to be the number of a version, or a time such as 2021-05-06T22:00:00Z")
+    return time or int(value)
 
 
 switch = BeforeValidator(read_switch)

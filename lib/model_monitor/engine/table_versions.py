@@ -9,7 +9,7 @@ Source: M17; Delta Lake, "Change data feed"; Apache Iceberg, "Spark queries".
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -32,17 +32,18 @@ class TableVersion:
 
     def to_json_dict(self) -> dict[str, Any]:
         """The member `table` of `ledger.json`."""
-        since = {} if self.since is None else {"since": self.since}
-        return {"name": self.name, "version": self.version, **since}
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class _Keeper:
-    """history: the versions and their times, newest first. span: a reader's options for what follows one version up to another.
-    appended: which of these rows are new ones. marks: columns that such rows have beside their own.
+    """history: a query for the versions, newest first. version, moment: its columns. span: a reader's options for what follows
+    one version up to another. appended: which of these rows are new ones. marks: columns that such rows have beside their own.
     """
 
-    history: Callable[[SparkSession, str], DataFrame]
+    history: str
+    version: str
+    moment: str
     span: Callable[[int, int], Mapping[str, int | bool]]
     appended: str
     marks: tuple[str, ...] = ()
@@ -50,18 +51,14 @@ class _Keeper:
 
 _KEEPERS = {
     "delta": _Keeper(
-        lambda spark, name: spark.sql(f"DESCRIBE HISTORY {name}").selectExpr("version", "unix_micros(timestamp)"),
+        *("DESCRIBE HISTORY {}", "version", "timestamp"),
         lambda since, version: {"readChangeFeed": True, "startingVersion": since + 1, "endingVersion": version},
         "_change_type = 'insert'",
         ("_change_type", "_commit_version", "_commit_timestamp"),
     ),
     "iceberg": _Keeper(
-        lambda spark, name: (
-            spark.table(f"{name}.history")
-            .where("is_current_ancestor")
-            .orderBy("made_current_at", ascending=False)
-            .selectExpr("snapshot_id", "unix_micros(made_current_at)")
-        ),
+        "SELECT * FROM {}.history WHERE is_current_ancestor ORDER BY made_current_at DESC",
+        *("snapshot_id", "made_current_at"),
         lambda since, version: {"start-snapshot-id": since, "end-snapshot-id": version},
         "true",
     ),
@@ -76,17 +73,17 @@ def rows_of_table(
 
     Raises BadConfiguration if there is no such version, or if nobody recorded what was appended; NoData if nothing was.
     """
-    keeper = _KEEPERS.get(_provider(spark, name))
+    provider = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").where("col_name = 'Provider'").collect()
+    keeper = _KEEPERS.get(provider[-1]["data_type"].lower()) if provider else None
     if keeper is None:
         if as_of is not None or since is not None:
             raise BadConfiguration(
                 f"{'since' if as_of is None else 'as_of'}: {name} keeps no versions; it has to be a table of Delta or Iceberg"
             )
         return spark.table(name), None
-    history = keeper.history(spark, name)
-    versions = [
-        (row[0], row[1]) for row in (history.limit(1) if as_of is None and since is None else history).collect()
-    ]
+    asked = keeper.history.format(name) + (" LIMIT 1" if as_of is None and since is None else "")
+    history = spark.sql(asked).selectExpr(keeper.version, f"unix_micros({keeper.moment})")
+    versions = [(row[0], row[1]) for row in history.collect()]
     if not versions:
         return spark.table(name), None
     version = versions[0][0] if as_of is None else _version_at(as_of, versions, f"as_of: {name}")
@@ -103,12 +100,6 @@ def rows_of_table(
         if not _is_empty(rows, f"since: {name}, versions after {start}"):
             return rows, TableVersion(name, version, start)
     raise NoData(f"{NO_DATA}: nothing was appended to {name} after version {start} up to version {version}")
-
-
-def _provider(spark: SparkSession, name: str) -> str:
-    """What keeps a table, such as `delta`; empty of a view."""
-    described = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").where("col_name = 'Provider'").collect()
-    return str(described[-1]["data_type"]).lower() if described else ""
 
 
 def _version_at(asked: Version, versions: Sequence[tuple[int, int]], where: str) -> int:
