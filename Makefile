@@ -61,6 +61,7 @@ test-wide: $(WIDE:%=build/wide/%/.made) classes ## run unit tests and some of Sp
 		echo "testing in build/wide/$$name"; \
 		build/wide/$$name/bin/python -m pytest -n $(PROCESSES) --dist loadfile $(or $(ARGS),$(WIDE_TESTS)); done
 	@$(MAKE) test SPARK=4.0
+	@$(MAKE) test SPARK=4.0 ARGS=tests/jobs/test_tables.py
 	@$(MAKE) test SPARK=4.0 REMOTE=1 ARGS=tests/spark
 	@$(MAKE) test SPARK=4.1
 
