@@ -48,7 +48,7 @@ def _cases(words: Mapping[str, Sequence[str]]) -> str:
 
 
 def _names(job: str) -> list[str]:
-    used = {name: option for name, option in OPTIONS.items() if job in option.jobs}
+    used = {name: option for name, option in OPTIONS.items() if option.analyses_of(job)}
     return [*used, *(option.opposite for option in used.values() if option.opposite)]
 
 

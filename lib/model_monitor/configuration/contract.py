@@ -27,6 +27,7 @@ from model_monitor.configuration.options import (
     Option,
     as_compatible,
     at_least_the_datapoints,
+    chance,
     connect_address,
     data_format,
     destinations,
@@ -402,10 +403,10 @@ class JobConfig(BaseModel):
         bool,
         switch,
         Option(
-            "Whether alarms are told without values of the data: no names of categories in mails, pages and documents of checks.",
+            "Whether alarms are told without values of the data: no categories or classes in mails, pages, checks.json.",
             ours=True,
             jobs=_MONITOR,
-            analyses=_DATA_QUALITY,
+            analyses=(*_DATA_QUALITY, *_MODEL_QUALITY),
             opposite="show_values",
         ),
     ] = False
@@ -561,11 +562,12 @@ class JobConfig(BaseModel):
 
     false_alarm_budget: Annotated[
         float,
-        share,
+        chance,
         _suggestion(
-            "Share of the healthy runs that may have any violation; written into the suggested constraints.",
+            "Share of the healthy runs that may have any violation; data quality writes it into the suggested constraints.",
             "SHARE",
             default="1/720",
+            also=tuple(("monitor", analysis) for analysis in _WITH_FEATURES),
         ),
     ] = DEFAULT_SETTINGS.false_alarm_budget
 

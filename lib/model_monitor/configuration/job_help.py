@@ -117,7 +117,7 @@ def _wrapped(text: str, indent: int) -> str:
 
 def help_text(job: str) -> str:
     """Every flag of a job with its meaning, variable and default."""
-    used = {name: option for name, option in sorted(OPTIONS.items(), key=_of_few) if _is_used(option, job)}
+    used = {name: option for name, option in sorted(OPTIONS.items(), key=_of_few) if option.analyses_of(job)}
     unused = [flag_of(name) for name, option in OPTIONS.items() if name not in used and not option.ours]
     blocks = [HEADER.format(job=job), *(_block(name, option, job) for name, option in used.items())]
     if unused:
@@ -130,10 +130,6 @@ def _of_few(named: tuple[str, Option]) -> bool:
     return AnalysisType.DATA_QUALITY not in named[1].analyses
 
 
-def _is_used(option: Option, job: str) -> bool:
-    return any(option.is_used_by(job, analysis) for analysis in AnalysisType)
-
-
 def _block(name: str, option: Option, job: str) -> str:
     head = f"  {flag_of(name)} {option.placeholder}".rstrip()
     if option.opposite:
@@ -143,7 +139,8 @@ def _block(name: str, option: Option, job: str) -> str:
 
 def _lines(name: str, option: Option, job: str) -> Iterator[str]:
     yield from textwrap.wrap(option.help, WIDTH - 6)
-    scope = "" if len(option.analyses) == len(AnalysisType) else f" Only for {', '.join(option.analyses)}."
+    analyses = option.analyses_of(job)
+    scope = "" if len(analyses) == len(AnalysisType) else f" Only for {', '.join(analyses)}."
     yield from textwrap.wrap(f"Variable {variable_of(name, option)}; {_default(name, option, job)}.{scope}", WIDTH - 6)
 
 

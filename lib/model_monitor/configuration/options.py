@@ -54,7 +54,7 @@ class Option:
 
     help: one or two sentences for --help. placeholder: its value in --help ("DIRECTORY"), empty for a switch.
     ours: not in the service's contract; its variable is then MODEL_MONITOR_<FLAG>.
-    jobs, analyses: who uses it; elsewhere it is accepted and has no effect.
+    jobs, analyses: who uses it, and also: further pairs of both; elsewhere it is accepted and has no effect.
     opposite: the flag that says no to a switch. default: the default in words, where the value does not say it.
     repeatable: of a flag given several times all count, as if their values stood in one with commas.
     required_by: jobs that can't do without it. presets: by job, the text that counts where none is given.
@@ -72,10 +72,15 @@ class Option:
     required_by: tuple[str, ...] = ()
     presets: Mapping[str, str] = field(default_factory=dict)
     free: bool = False
+    also: tuple[tuple[str, AnalysisType], ...] = ()
 
     def is_used_by(self, job: str, analysis: AnalysisType) -> bool:
         """Whether a job of this analysis looks at the option."""
-        return job in self.jobs and analysis in self.analyses
+        return (job in self.jobs and analysis in self.analyses) or (job, analysis) in self.also
+
+    def analyses_of(self, job: str) -> list[AnalysisType]:
+        """The analyses for which a job looks at the option."""
+        return [analysis for analysis in AnalysisType if self.is_used_by(job, analysis)]
 
 
 E = TypeVar("E", bound=Enum)
@@ -118,6 +123,13 @@ def _share(value: Any) -> Any:
     if not 0 <= number <= 1:
         hint = f" ({number:g} % is {number / 100:g})" if 1 < number <= 100 else ""
         raise ValueError(f"is {value!r}; it has to be a number from 0 to 1{hint}")
+    return number
+
+
+def _chance(value: Any) -> Any:
+    number = _share(value)
+    if number in (0, 1):
+        raise ValueError(f"is {value!r}; it has to be above 0 and below 1 (1 in 720 is 0.0014)")
     return number
 
 
@@ -265,6 +277,7 @@ switch = BeforeValidator(read_switch)
 enabled = BeforeValidator(_enabled)
 number = BeforeValidator(_number)
 share = BeforeValidator(_share)
+chance = BeforeValidator(_chance)
 whole = BeforeValidator(_whole)
 moment = BeforeValidator(_moment)
 version = BeforeValidator(_version)

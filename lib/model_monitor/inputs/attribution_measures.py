@@ -61,5 +61,6 @@ def tolerances_of(config: JobConfig) -> Tolerances:
     return Tolerances(
         threshold=usual.threshold if config.attribution_threshold is None else config.attribution_threshold,
         min_rows=0 if config.replays_service else least,
+        budget=config.false_alarm_budget,
         with_changes=not config.replays_service if asked is None else asked is IntervalMethod.BOOTSTRAP,
     )

@@ -65,6 +65,7 @@ def tolerances_of(config: JobConfig) -> Tolerances:
         min_rows=config.bias_min_rows or 0,
         neutral_di=ours if config.bias_di_neutral is None else bool(config.bias_di_neutral),
         ranges=dict(config.bias_ranges),
+        false_alarm_budget=config.false_alarm_budget,
     )
 
 

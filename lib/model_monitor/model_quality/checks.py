@@ -46,11 +46,17 @@ NEVER_REPORTED = ("f0_5", "weighted_f0_5")
 
 
 def check_all(
-    measurement: Measurement, known: ModelBaseline, *, min_samples: int = 0, as_service: bool = False
+    measurement: Measurement,
+    known: ModelBaseline,
+    *,
+    min_samples: int = 0,
+    as_service: bool = False,
+    hide_values: bool = False,
 ) -> tuple[CheckResult, ...]:
     """The result of every constraint, in the order of constraints.json.
 
     min_samples: rows that a metric has to rest on to be judged. as_service: judge as the service does, by the value alone.
+    hide_values: name no class.
 
     Raises BadDocument if the constraints are of another type of problem.
     """
@@ -59,7 +65,7 @@ def check_all(
     if as_service:
         order = {name: place for place, name in enumerate(messages.SERVICE_ORDER)}
         results.sort(key=lambda result: order.get(result.metric or "", len(order)))
-    return (*results, *_unseen(measurement, known))
+    return (*results, *_unseen(measurement, known, hide_values=hide_values))
 
 
 def violations_of(results: Iterable[CheckResult]) -> Violations:
@@ -153,7 +159,7 @@ class _Judge:
         return f"{NO_SUCH_METRIC}; did you mean {near[0]!r}?" if near else NO_SUCH_METRIC
 
 
-def _unseen(measurement: Measurement, known: ModelBaseline) -> Iterator[CheckResult]:
+def _unseen(measurement: Measurement, known: ModelBaseline, *, hide_values: bool) -> Iterator[CheckResult]:
     """The classes of this run that the baseline had not, if there are any: metrics of the two are not alike."""
     evidence = measurement.evidence
     if isinstance(evidence, RegressionEvidence) or known.classes is None:
@@ -164,5 +170,6 @@ def _unseen(measurement: Measurement, known: ModelBaseline) -> Iterator[CheckRes
         name for name, there in zip(evidence.classes, occurred, strict=True) if there and class_key(name) not in before
     ]
     if unseen:
-        finding = Finding.not_judged(None, UNSEEN.format(classes=shown(unseen)))
+        told = f"{len(unseen)} of the classes" if hide_values else shown(unseen)
+        finding = Finding.not_judged(None, UNSEEN.format(classes=told))
         yield replace(finding, n=known.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")

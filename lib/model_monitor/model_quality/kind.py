@@ -30,6 +30,7 @@ def _monitor(config: JobConfig) -> Monitor:
         window_rows=config.window_rows,
         min_samples=config.min_samples or 0,
         as_service=config.replays_service,
+        hide_values=config.hide_values,
     )
 
 

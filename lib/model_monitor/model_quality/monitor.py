@@ -49,6 +49,8 @@ class ModelQualityMonitor:
         Rows that a metric has to rest on to be judged.
     as_service : bool, default False
         Compute and judge as the service did: area under a curve of 1,000 points, f0_5 never reported.
+    hide_values : bool, default False
+        Say nowhere but in the statistics what classes are called.
     seed : int
         Of the draws for standard deviations.
 
@@ -74,6 +76,7 @@ class ModelQualityMonitor:
     window_rows: int | None = None
     min_samples: int = 0
     as_service: bool = False
+    hide_values: bool = False
     seed: int = SEED
 
     def __post_init__(self) -> None:
@@ -109,7 +112,8 @@ class ModelQualityMonitor:
     def check(
         self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
-        return check_all(measurement, known, min_samples=self.min_samples, as_service=self.as_service)
+        least, hide = self.min_samples, self.hide_values
+        return check_all(measurement, known, min_samples=least, as_service=self.as_service, hide_values=hide)
 
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)
@@ -124,7 +128,7 @@ class ModelQualityMonitor:
         return tuple(published_metrics(measurement, checked))
 
     def page(self, measurement: Measurement, results: tuple[CheckResult, ...], *_: object) -> Page:
-        return page_of(measurement, results)
+        return page_of(measurement, results, hide_values=self.hide_values)
 
     def summary(self, outcomes: Outcomes, measurement: Measurement, *_: object) -> Summary:
         return summary_of(measurement)

@@ -45,8 +45,8 @@ READING = (
 )
 
 
-def page_of(measurement: Measurement, results: Sequence[CheckResult]) -> Page:
-    """The page of a run. results: of its checks, none for a baseline."""
+def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
+    """The page of a run. results: of its checks, none for a baseline. hide_values: whether classes go by their places."""
     judged = {result.metric or "": result for result in results}
     names = dict.fromkeys((*judged, *measurement.metrics))
     found = [_line(name, measurement.metrics.get(name), judged.get(name)) for name in names]
@@ -54,7 +54,7 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult]) -> Page:
     bad = [line for line in lines if line.mark is Mark.BAD]
     table = PageTable(COLUMNS, lines, f"{len(lines):,} metrics, violated ones first")
     sections = [PageSection("What is wrong now" if bad else "Metrics", (table,))]
-    if shown := tuple(_evidence(measurement)):
+    if shown := tuple(_evidence(measurement, hide_values=hide_values)):
         sections.append(PageSection("What they are made of", shown))
     tile = Tile("metrics violated", f"{len(bad):,} of {len(results):,}", Mark.BAD if bad else Mark.GOOD)
     tiles = (tile, *(Tile(str(line.cells[1]), f"{line.cells[2]}, {line.cells[4]}", Mark.BAD) for line in bad[:1]))
@@ -77,13 +77,15 @@ def _value(measured: Measured | None) -> str:
     return number_text(measured.value if measured else None)
 
 
-def _evidence(measurement: Measurement) -> Iterator[Block]:
+def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]:
     evidence = measurement.evidence
     if isinstance(evidence, RegressionEvidence):
         return
     if len(evidence.classes) <= MOST_CLASSES:
-        columns = (Column("label", is_name=True), *(Column(f"predicted {name}", True) for name in evidence.classes))
-        rows = zip(evidence.classes, evidence.matrix.tolist(), strict=True)
+        places = [f"class {place}" for place in range(1, len(evidence.classes) + 1)]
+        names = places if hide_values else evidence.classes
+        columns = (Column("label", is_name=True), *(Column(f"predicted {name}", True) for name in names))
+        rows = zip(names, evidence.matrix.tolist(), strict=True)
         lines = tuple(Line((name, *map(count_text, counts))) for name, counts in rows)
         yield PageTable(columns, lines, "Confusion matrix: rows by label, then by prediction")
     scores = evidence.scores if isinstance(evidence, BinaryEvidence) else None

@@ -10,6 +10,7 @@ import pytest
 from model_monitor.bias.comparison import Tolerances
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.errors import BadConfiguration
+from model_monitor.inputs.attribution_measures import tolerances_of as of_attributions
 from model_monitor.inputs.bias_measures import bias_measures, tolerances_of
 from model_monitor.reading.formats import CsvFormat, MergedFormat
 from model_monitor.runs.kinds import monitor_for
@@ -78,6 +79,9 @@ def test_how_metrics_are_judged(configured):
     assert tolerances.neutral_di
     assert (tolerances.min_rows, tolerances.ranges) == (50, {"DPL": (-0.1, 0.1)})
     assert tolerances_of(configured(*SOURCE)) == Tolerances()
+    other = configured(*SOURCE, "--false-alarm-budget", "0.01", job="monitor")
+    assert (tolerances_of(other).false_alarm_budget, of_attributions(other).budget) == (0.01, 0.01)
+    assert of_attributions(configured(*SOURCE)).budget == 1 / 720
     as_service = tolerances_of(configured(*SOURCE, "--compat", "service"))
     assert (as_service.with_intervals, as_service.neutral_di) == (False, False)
     off = tolerances_of(configured(*SOURCE, "--bias-ci", "none", "--bias-di-neutral", "0", job="monitor"))
@@ -103,6 +107,10 @@ def test_columns_may_be_said_to_be_something(configured):
         (("--bias-ranges", "DPL=0"), "--bias-ranges has 'DPL=0'; write METRIC=LOW:HIGH, such as DPL=-0.1:0.1"),
         (("--bias-ranges", "DPL=1:0"), "whose first number has to be the smaller one"),
         (("--bias-di-neutral", "2"), "--bias-di-neutral is '2'; write 0 as the service has it, or 1"),
+        (
+            ("--false-alarm-budget", "0"),
+            "--false-alarm-budget is '0'; it has to be above 0 and below 1 (1 in 720 is 0.0014)",
+        ),
         (("--bias-ci", "normal"), "--bias-ci is 'normal'; it is one of: none, bootstrap"),
         (("--analysis-config", "nowhere.json"), "--analysis-config is 'nowhere.json', where there is no file"),
     ],

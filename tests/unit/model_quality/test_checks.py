@@ -171,6 +171,9 @@ def test_classes_that_the_baseline_had_not_are_named_and_are_no_violation():
 
     assert (outcome.check, outcome.status) == ("unseen_classes", CheckStatus.NOT_JUDGED)
     assert outcome.reason == "not in the baseline: 'c'"
+    assert (
+        the_only(check_all(measurement, baseline, hide_values=True)).reason == "not in the baseline: 1 of the classes"
+    )
     assert violations_of([outcome]).violations == ()
 
 

@@ -52,6 +52,13 @@ def test_the_confusion_matrix_is_by_label_then_by_prediction():
     assert [line.cells for line in table.lines] == [("0", "90", "10"), ("1", "40", "60")]
 
 
+def test_whoever_hides_values_has_classes_by_their_places():
+    found = page_of(measured(MULTICLASS, ["secret", "a"], ["a", "a"]), (), hide_values=True)
+
+    assert "secret" not in repr(found)
+    assert "'class 2', '1', '0'" in repr(found)  # secret, predicted as a
+
+
 def test_curves_go_through_the_points_that_every_distinct_score_gives():
     # scores from the top: 0.9 positive, 0.8 negative, 0.3 positive
     found = page_of(measured(BY_THRESHOLD, [1, 0, 1], None, [0.9, 0.8, 0.3]), ())
