@@ -225,15 +225,14 @@ def _probed(rows: _Rows, explained: Explained) -> list[float]:
             "num_samples %d is few for %d features, which can't all be told apart; take %d or more",
             *(explained.samples, len(explained.names), 2 * len(explained.names) + 1),
         )
+    calls, flavour, seconds = explained.samples * len(explained.baseline), explained.model.flavour, found["seconds"]
     if found["sums"]:
+        log.info("the model (%s) is a sum: all rows are explained exactly, without coalitions", flavour)
+    else:
         log.info(
-            "the model is a sum of what its columns or leaves say: all rows are explained exactly, without coalitions"
+            "the model (%s) answers %s rows a second on one core; up to %s rows are asked for each row, %.4f s",
+            *(flavour, f"{1 / max(seconds, 1e-9):,.0f}", f"{calls:,}", calls * seconds),
         )
-    calls = 0 if found["sums"] else explained.samples * len(explained.baseline)
-    log.info(
-        "the model (%s) answers %s rows a second on one core; up to %s rows are asked for each row, %.4f s",
-        *(explained.model.flavour, f"{1 / max(found['seconds'], 1e-9):,.0f}", f"{calls:,}", calls * found["seconds"]),
-    )
     expected: list[float] = found["expected"]
     return expected
 

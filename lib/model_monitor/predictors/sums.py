@@ -72,9 +72,10 @@ class Leaves:
 
     @classmethod
     def of(cls, trees: Iterable[Tree]) -> Leaves | None:
-        """The leaves of all trees; None if they are too many."""
+        """The leaves of all trees; None if there are none, or too many."""
         ways: list[dict[int, tuple[float, float, bool]]] = []
         values: list[Numbers] = []
+        longest = 1
         for tree in trees:
             waiting: list[tuple[int, dict[int, tuple[float, float, bool]]]] = [(0, {})]
             while waiting:
@@ -82,13 +83,16 @@ class Leaves:
                 if tree.left[node] < 0:
                     ways.append(way)
                     values.append(tree.values[node])
+                    longest = max(longest, len(way))
                     continue
                 column, at, goes_left = tree.columns[node], tree.below[node], tree.missing_left[node]
                 low, high, missing = way.get(column, (-inf, inf, True))
                 waiting.append((tree.left[node], {**way, column: (low, min(high, at), missing and goes_left)}))
                 waiting.append((tree.right[node], {**way, column: (max(low, at), high, missing and not goes_left)}))
-            if len(ways) * (longest := max(1, *map(len, ways), 1)) > MOST_CONDITIONS:
+            if len(ways) * longest > MOST_CONDITIONS:
                 return None
+        if not ways:
+            return None
         filled = [
             [*((column, *way[column]) for column in way), *[(0, -inf, inf, True)] * (longest - len(way))]
             for way in ways

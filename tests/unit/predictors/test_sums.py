@@ -136,6 +136,13 @@ def test_a_leaf_that_takes_two_columns_is_shared_by_them():
     assert found[:, 0, :].tolist() == [[2, 2], [0, 0], [0, 0], [2, 2]]
 
 
+def test_a_single_leaf_gives_nobody_anything():
+    leaves = Leaves.of([Tree([-1], [-1], [0], [0], [False], np.array([[3.0]]))])
+
+    assert Leaves.of([]) is None
+    assert (leaves.attributed(ROWS[:3], ROWS[3:5]) == 0).all()
+
+
 def test_trees_of_too_many_leaves_have_none(monkeypatch):
     monkeypatch.setattr(sums, "MOST_CONDITIONS", 10)
 
