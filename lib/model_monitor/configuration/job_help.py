@@ -75,6 +75,7 @@ RARE = (
         "log_values",
         "lease_wait",
         "container_root",
+        "trust_type",
     ),
 )
 """Flags that only --help-all names."""
