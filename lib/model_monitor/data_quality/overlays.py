@@ -13,7 +13,7 @@ import numpy as np
 
 from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.documents.page import Overlay, number_text
-from model_monitor.drift.distributions import StepCdf, Values
+from model_monitor.drift.distributions import Values
 
 BINS = 20
 TAIL = 0.005
@@ -59,7 +59,7 @@ def bins_of(baseline: FeatureDistribution) -> Bins | None:
         finite = baseline.numbers.step_cdf().finite()
         if not finite.total:
             return None
-        low, high = quantiles(finite, (TAIL, 1 - TAIL))
+        low, high = finite.quantiles((TAIL, 1 - TAIL))
         return Bins((low, high))
     counts = baseline.categories
     return Bins(names=tuple(sorted(counts, key=lambda name: (-counts[name], name)))) if counts else None
@@ -79,16 +79,10 @@ def overlay_of(baseline: FeatureDistribution, current: FeatureDistribution | Non
         kept = [*range(min(len(bins.names), BINS)), *([BINS] if len(bins.names) > BINS else []), BINS + 1]
         return _overlay([each[kept] for each in shares], words, ("most frequent", "new"))
     low, high = bins.ends
-    medians = [number_text(quantiles(side.numbers.step_cdf(), (0.5,))[0]) for side in sides if side.numbers is not None]
+    medians = [number_text(side.numbers.step_cdf().quantiles((0.5,))[0]) for side in sides if side.numbers is not None]
     words = f"median {medians[0]}" if len(sides) == 1 else f"median {medians[0]} in the baseline, {medians[1]} now"
     kept = [*range(BINS + 2)] if low < high else [0, 1, BINS + 1]
     return _overlay([each[kept] for each in shares], words, (number_text(low, 3), number_text(high, 3)))
-
-
-def quantiles(cdf: StepCdf, shares: tuple[float, ...]) -> list[float]:
-    """The smallest values with at least these shares of all at or below them."""
-    places = np.searchsorted(cdf.cumulative, np.array(shares) * cdf.total, side="left")
-    return [float(value) for value in cdf.values[np.minimum(places, len(cdf.values) - 1)]]
 
 
 def _overlay(shares: list[Values], words: str, ends: tuple[str, str]) -> Overlay:

@@ -21,7 +21,7 @@ MOST_ROWS = 12
 DRIFT = "baseline_drift_check"
 COLUMNS = (
     *(Column("verdict"), Column("feature", is_name=True), Column("type"), Column("what")),
-    *(Column(title, is_number=True) for title in ("distance", "mean", "present")),
+    *(Column(title, is_number=True) for title in ("distance", "mean", "median (quartiles)", "present")),
     Column("distribution"),
 )
 READING = (
@@ -72,7 +72,14 @@ def _of_baseline(found: Mapping[str, FeatureDistribution]) -> PageSection:
     columns = tuple(column for column in COLUMNS if column.title not in ("verdict", "what", "distance"))
     lines = tuple(
         Line(
-            (name, each.inferred_type.value, _mean(each), _present(each), overlay_of(each, None) or each.reason or "–")
+            (
+                name,
+                each.inferred_type.value,
+                _mean(each),
+                _median(each),
+                _present(each),
+                overlay_of(each, None) or each.reason or "–",
+            )
         )
         for name, each in found.items()
     )
@@ -87,7 +94,7 @@ def _ranked(name: str, before: Side, now: Side, results: list[CheckResult]) -> t
     type_now = (now or before or FeatureDistribution(InferredType.UNKNOWN)).inferred_type.value
     impacts = [result.impact for result in results if result.impact is not None]
     mark, verdict = VERDICTS[status]
-    moved = (_moved(before, now, _mean), _moved(before, now, _present))
+    moved = tuple(_moved(before, now, shown) for shown in (_mean, _median, _present))
     overlay = (overlay_of(before, now) if before and now else None) or "–"
     return (
         (WORST_FIRST.index(status), -max(impacts, default=_excess(drift))),
@@ -120,6 +127,14 @@ def _distance(drift: CheckResult | None) -> str:
 
 def _mean(side: Side) -> str:
     return number_text(side.mean if side else None)
+
+
+def _median(side: Side) -> str:
+    cdf = side.numbers.step_cdf() if side and side.numbers else None
+    if cdf is None or not cdf.total:
+        return number_text(None)
+    low, middle, high = (number_text(value) for value in cdf.quantiles((0.25, 0.5, 0.75)))
+    return f"{middle} ({low} to {high})"
 
 
 def _present(side: Side) -> str:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile
-from model_monitor.data_quality.overlays import BINS, Bins, bins_of, quantiles
+from model_monitor.data_quality.overlays import BINS, Bins, bins_of
 from model_monitor.documents.summary import QUANTILES, Summary, SummaryRow
 from model_monitor.states import FeatureProfile, Profile
 
@@ -38,7 +38,7 @@ def _row(feature: FeatureProfile, found: FeatureDistribution, bins: Bins | None)
         sd=_finite(moments.standard_deviation) if moments is not None and has_numbers else None,
         min=moments.minimum if moments is not None and has_numbers else None,
         max=moments.maximum if moments is not None and has_numbers else None,
-        quantiles=quantiles(cdf, QUANTILES) if cdf is not None and cdf.total else None,
+        quantiles=cdf.quantiles(QUANTILES) if cdf is not None and cdf.total else None,
         shares=None if shares is None else shares.tolist(),
     )
 

@@ -6,7 +6,7 @@ A drift check is computed again from the two distributions; that it gives the nu
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.derivation import tables
 from model_monitor.derivation.tables import Row, Table
 from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.summary import QUANTILES
 from model_monitor.drift import (
     NumericDistribution,
     Ties,
@@ -34,13 +35,14 @@ class Derivation:
 
     method: as constraints.json calls it; None if the check compared nothing. computed: the distance made again from the two
     distributions; None if there is none. correction: what is taken off the largest gap for chance, 0 for a method that takes
-    nothing; None where the distance is no gap.
+    nothing; None where the distance is no gap. quantiles: of numbers, at `summary.QUANTILES`, by the side.
     """
 
     table: Table
     method: str | None = None
     computed: float | None = None
     correction: float | None = None
+    quantiles: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,12 @@ def _of_numbers(result: CheckResult, baseline: NumericDistribution, current: Num
     table = tables.of_numbers(baseline, current, ties_lost=ties is Ties.LOST)
     if table is None:
         return NO_VALUES
+    sides = {"baseline": baseline, "current": current}
+    quantiles = {name: side.step_cdf().quantiles(QUANTILES) for name, side in sides.items()}
     if result.method is None:
-        return Derivation(table)
+        return Derivation(table, quantiles=quantiles)
     distance = compare_numeric(baseline, current, method=result.method, ties=ties).distance
-    return Derivation(table, result.method, distance, _correction(result.method, table))
+    return Derivation(table, result.method, distance, _correction(result.method, table), quantiles)
 
 
 def _of_categories(result: CheckResult, baseline: CategoryCounts, current: CategoryCounts) -> Derivation | str:
@@ -136,6 +140,9 @@ def _plain(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Any]
         "n": table.n,
         "m": table.m,
         "table": [_plain_row(row) for row in table.rows],
+        "quantiles": {
+            name: dict(zip(map(str, QUANTILES), found, strict=True)) for name, found in derivation.quantiles.items()
+        },
         "largest_gap": {**_plain_row(table.largest), "gap": table.largest.gap},
         "correction": derivation.correction,
         "computed": derivation.computed,

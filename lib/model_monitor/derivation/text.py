@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from model_monitor.derivation.explanations import Derivation, Explanation
 from model_monitor.derivation.tables import Row, Table
 from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.summary import QUANTILES
 from model_monitor.outputs.printable import printable
 from model_monitor.outputs.text_table import text_table
 
@@ -63,6 +64,10 @@ def _check(result: CheckResult) -> Iterator[str]:
 def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool | None) -> Iterator[str]:
     table, numbers = derivation.table, derivation.table.kind == "numbers"
     shares = ("F_baseline", "F_current") if numbers else ("p_baseline", "p_current")
+    if derivation.quantiles:
+        sides: list[list[str | float]] = [[name, *found] for name, found in derivation.quantiles.items()]
+        yield from text_table(("quantile", *(f"{share:.0%}" for share in QUANTILES)), sides, width=WIDTH).splitlines()
+        yield ""
     header = ("value" if numbers else "category", "baseline", "current", *shares, "gap", "")
     rows = [_cells(row, _mark(row, table)) for row in table.rows]
     yield from text_table(header, rows, width=WIDTH).splitlines()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_monitor.documents.statistics import Statistics
+from model_monitor.documents.statistics import Distribution, Statistics
+from model_monitor.drift import NumericDistribution
+
+QUARTILES = {"p25": 0.25, "median": 0.5, "p75": 0.75}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +24,8 @@ class Table:
 def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
     """One row for each feature, in the document's order, all with the same keys; None where the document is silent.
 
-    completeness: a share; distinct: approximate; mean, std_dev (population form), min, max: of numeric features only, and so
-    are the column metrics behind them, if the document has some.
+    completeness: a share; distinct: approximate; mean, std_dev (population form), min, p25, median, p75 (of the sketch), max: of
+    numeric features only, and so are the column metrics behind them, if the document has some.
     """
     further = dict.fromkeys(name for feature in statistics.features for name in feature.column_metrics or {})
     rows = []
@@ -38,9 +42,16 @@ def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
                 "mean": numbers and numbers.mean,
                 "std_dev": numbers and numbers.std_dev,
                 "min": numbers and numbers.min,
+                **dict(zip(QUARTILES, _quartiles(feature.distribution), strict=True)),
                 "max": numbers and numbers.max,
                 **further,
                 **(feature.column_metrics or {}),
             }
         )
     return rows
+
+
+def _quartiles(distribution: Distribution | None) -> Sequence[float | None]:
+    sketch = distribution.kll.sketch if distribution and distribution.kll else None
+    cdf = NumericDistribution(sketch.data).step_cdf() if sketch else None
+    return cdf.quantiles(tuple(QUARTILES.values())) if cdf and cdf.total else [None] * len(QUARTILES)

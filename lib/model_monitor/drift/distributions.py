@@ -72,6 +72,11 @@ class StepCdf:
         ranks: Ranks = np.concatenate(([0], self.cumulative))[np.searchsorted(self.values, points, side="right")]
         return ranks
 
+    def quantiles(self, shares: Sequence[float]) -> list[float]:
+        """The smallest values with at least these shares of all at or below them; of no values nothing can be asked."""
+        places = np.searchsorted(self.cumulative, np.array(shares) * self.total, side="left")
+        return [float(value) for value in self.values[np.minimum(places, len(self.values) - 1)]]
+
     def finite(self) -> StepCdf:
         """The same without the infinite values."""
         kept = np.isfinite(self.values)

@@ -99,6 +99,22 @@ def _curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
     recall, fallout, precision = found / found[-1], wrong / wrong[-1], found / (found + wrong)
     yield _curve("ROC curve", [0, *fallout], [0, *recall], ("false positive rate", "recall"), auc)
     yield _curve("Precision and recall", recall, precision, ("recall", "precision"), au_prc)
+    yield _calibration(scores)
+
+
+def _calibration(scores: ScoreCounts) -> CurveChart:
+    """The share of positive labels in each tenth of the scores that has rows, at their mean score."""
+    tenths = np.searchsorted(np.linspace(0, 1, 11)[1:-1], scores.scores)
+    counts = scores.positives + scores.negatives
+    rows, positives, total = (
+        np.bincount(tenths, each, 10) for each in (counts, scores.positives, counts * scores.scores)
+    )
+    filled = rows > 0
+    mean, share = total[filled] / rows[filled], positives[filled] / rows[filled]
+    apart = number_text(float(np.average(np.abs(mean - share), weights=rows[filled])))
+    words = f"positive labels by tenths of the score, on average {apart} from the diagonal, where a calibrated model is"
+    axes = ("score", "share of positive labels")
+    return CurveChart("Calibration", tuple(zip(mean.tolist(), share.tolist(), strict=True)), axes, words)
 
 
 def _curve(title: str, x: Any, y: Any, axes: tuple[str, str], area: str) -> CurveChart:

@@ -14,7 +14,7 @@ from model_monitor.data_quality.overlays import overlay_of
 from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.page import Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
 from model_monitor.documents.statistics import Statistics
-from model_monitor.documents.tables import as_rows
+from model_monitor.documents.tables import QUARTILES, as_rows
 from model_monitor.drift import compare_categorical, compare_numeric
 from model_monitor.errors import BadInput
 from model_monitor.history.archive import from_parquet, path_of
@@ -32,7 +32,7 @@ from model_monitor.storage import join, storage_of
 VIOLATED_STATUS = 4
 """As of a job with --fail-on-violations. Source: C1.6."""
 
-SHOWN = ("inferred_type", "completeness", "mean", "std_dev", "min", "max", "distinct", "value")
+SHOWN = ("inferred_type", "completeness", "mean", "std_dev", "min", *QUARTILES, "max", "distinct", "value")
 HEADINGS = {"inferred_type": "type", "std_dev": "sd"}
 
 Number = Any

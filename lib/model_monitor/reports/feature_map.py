@@ -96,19 +96,20 @@ def _mask(cells: Sequence[tuple[int, int]], shape: tuple[int, int]) -> NDArray[n
 def _cells(
     series: Series, rows: NDArray[np.int64], cells: Sequence[tuple[int, int]]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Of each cell the shares, as 255 parts, and mean and share of missing values."""
+    """Of each cell the shares, as 255 parts, and mean, median and share of missing values."""
     shares = np.zeros((len(cells), BINS), np.uint8)
-    numbers = np.full((len(cells), 2), np.nan, np.float32)
+    numbers = np.full((len(cells), 3), np.nan, np.float32)
     places = {place: run.places for place, run in series.runs.items()}
     parts = {place: _of_255(run.shares) for place, run in series.runs.items() if run.shares is not None}
-    present, missing, mean = (series.of(name) for name in ("present", "missing", "mean"))
+    present, missing, mean, median = (series.of(name) for name in ("present", "missing", "mean", "median"))
     for cell, (line, place) in enumerate(cells):
         row = int(rows[line])
         of_row = places[place].get(series.names[row])
         if of_row is not None:
             shares[cell, : parts[place].shape[1]] = parts[place][of_row]
         total = present[row, place] + missing[row, place]
-        numbers[cell] = mean[row, place], missing[row, place] / total if total else np.nan
+        share = missing[row, place] / total if total else np.nan
+        numbers[cell] = mean[row, place], median[row, place], share
     return shares, numbers
 
 

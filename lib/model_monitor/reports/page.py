@@ -41,13 +41,13 @@ KINDS = {
 }
 FIRST = (
     *(Column("verdict"), Column("since"), Column("feature or metric", is_name=True), Column("what")),
-    *(Column(title, is_number=True) for title in ("distance or value", "before → now")),
+    *(Column(title, is_number=True) for title in ("distance or value", "before → now", "median")),
     *(Column(title) for title in ("over time", "distribution")),
 )
 READING = (
     "Each column of the drawings is a window; an empty one has no run. A distance is 0 for equal distributions, and of features "
     "the number that is drawn; of metrics it is their value, and the band is the 95 % interval.",
-    "Before → now: the mean, of a metric its value; before is the latest window in which it was not violated. Of "
+    "Before → now: the mean and the median, of a metric its value; before is the latest window in which it was not violated. Of "
     "distributions the bars are the baseline, the line is the window, over the baseline's bins.",
     "For where a number comes from: model-monitor explain FEATURE --run FOLDER.",
 )
@@ -156,15 +156,23 @@ def _line(series: Series, row: int, times: Sequence[str], baselines: Shares) -> 
     known = drawn[~np.isnan(drawn)]
     trend = f"{number_text(float(known.min()))} to {number_text(float(known.max()))}" if known.size else "no number"
     cells = (
-        *(verdict, "" if since is None else times[since], name, what, told, _moved(series, row, column, is_metric)),
+        *(
+            verdict,
+            "" if since is None else times[since],
+            name,
+            what,
+            told,
+            _moved(series, row, column, "value" if is_metric else "mean"),
+        ),
+        _moved(series, row, column, "median"),
         Spark(_values(drawn), threshold, trend),
         overlay_of(run, name, baselines) or "–",
     )
     return Line(cells, mark)
 
 
-def _moved(series: Series, row: int, column: int, is_metric: bool) -> str:
-    numbers = series.of("value" if is_metric else "mean")[row]
+def _moved(series: Series, row: int, column: int, of: str) -> str:
+    numbers = series.of(of)[row]
     good = [
         place
         for place in series.ran

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckResults, CheckStatus
 from model_monitor.documents.run_description import RunDescription
 from model_monitor.documents.statistics import Statistics
-from model_monitor.documents.summary import whose
+from model_monitor.documents.summary import QUANTILES, whose
 from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadDocument
 from model_monitor.outputs.files import CURRENT, VIOLATIONS, current_run
@@ -35,7 +36,7 @@ NONE = len(WORST_FIRST)
 """The status of what no check looked at."""
 VIOLATED = WORST_FIRST.index(CheckStatus.VIOLATED)
 
-COLUMNS = ("distance", "threshold", "mean", "missing", "present", "value", "low", "high")
+COLUMNS = ("distance", "threshold", "mean", "median", "missing", "present", "value", "low", "high")
 
 _DISTANCE = re.compile(r"distance: (\S+) exceeds (\S+?) threshold")
 """Of a violation's text. Source: C8."""
@@ -109,6 +110,7 @@ def _of_tables(folder: str, place: str, run_id: str) -> PastRun:
     content = storage.read(path)
     try:
         table = pq.read_table(pa.BufferReader(content))
+        table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
         bins = bins_of(content)
     except (pa.ArrowException, KeyError, ValueError) as fault:
         raise BadDocument(f"{path}: is no summary of a run ({type(fault).__name__}); run the job again") from fault

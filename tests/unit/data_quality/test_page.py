@@ -59,6 +59,8 @@ def test_what_is_wrong_stands_first_with_the_old_and_the_new_value(churn):
     assert [tile.value for tile in churn.tiles] == ["3 of 16"]
     assert charge["verdict"] == "✗ violated"
     assert (charge["feature"], charge["mean"]) == ("charge", "43 → 4,300")
+    # The 100th, 200th and 300th of 400 values, 70 / 399 apart, and the 50th, 100th and 150th of 200, 7,000 / 199 apart.
+    assert charge["median (quartiles)"] == "42.91 (25.37 to 60.46) → 4,282 (2,524 to 6,041)"
     assert charge["distance"].endswith("(threshold 0.1)")
     assert {country["feature"], note["feature"]} == {"country", "note"}
     [new] = [row for row in (country, note) if row["feature"] == "country"]

@@ -131,6 +131,23 @@ def test_the_json_has_the_same_numbers(runs, capsys):
     assert shown["lacking"] == []
 
 
+def test_quantiles_of_both_sides_are_those_of_the_rows(tmp_path):
+    monitor, before, after = DataQualityMonitor(), np.arange(200.0), np.arange(100.0) ** 2
+    known = publish_baseline(tmp_path / "baseline", profile(numbers("x", before)), monitor)
+    publish_window(
+        tmp_path / "window", profile(numbers("x", after)), known, baseline=tmp_path / "baseline", monitor=monitor
+    )
+
+    explanation = explain("x", str(tmp_path / "window"))
+    shares = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+    for name, values in (("baseline", before), ("current", after)):
+        expected = np.quantile(values, shares, method="inverted_cdf").tolist()
+        assert list(explanation.derivation.quantiles[name]) == expected
+        assert explanation.plain()["derivation"]["quantiles"][name]["0.5"] == expected[3]
+    [line] = [line for line in as_text(explanation).splitlines() if line.startswith("current ")]
+    assert [float(word.replace(",", "")) for word in line.split()[1:]] == [0, 81, 576, 2401, 5476, 7921, 9604]
+
+
 def test_a_feature_that_did_not_move_has_a_table_too(runs):
     explanation = explain("id", str(runs / "window"))
 

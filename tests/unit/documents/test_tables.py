@@ -1,5 +1,8 @@
+import numpy as np
 import pandas as pd
+from tests.unit.data_quality.comparisons import number_feature, profile_of
 
+from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.statistics import (
     Common,
     Dataset,
@@ -39,7 +42,7 @@ STATISTICS = Statistics(
 
 
 def test_rows_are_flat_and_in_the_order_of_the_features():
-    nothing = {"mean": None, "std_dev": None, "min": None, "max": None}
+    nothing = dict.fromkeys(("mean", "std_dev", "min", "p25", "median", "p75", "max"))
 
     assert as_rows(STATISTICS) == [
         {
@@ -52,6 +55,9 @@ def test_rows_are_flat_and_in_the_order_of_the_features():
             "mean": 0.0,
             "std_dev": 0.5,
             "min": -1.0,
+            "p25": None,  # no sketch
+            "median": None,
+            "p75": None,
             "max": 1.0,
         },
         {
@@ -80,3 +86,13 @@ def test_rows_make_a_data_frame():
 
     assert frame.loc["State", "completeness"] == 0.75
     assert frame["mean"].notna().tolist() == [True, False, False]
+
+
+def test_quartiles_are_those_of_the_sketch():
+    values = np.random.default_rng(1).normal(size=501)
+    profile = profile_of(number_feature("x", values.tolist()))
+    monitor = DataQualityMonitor()
+    [statistics, *_] = monitor.documents(profile, monitor.metrics(profile))
+    [x] = as_rows(statistics)
+    expected = np.quantile(values, [0.25, 0.5, 0.75], method="inverted_cdf")  # the sketch keeps 501 values as they are
+    assert [x["p25"], x["median"], x["p75"]] == expected.tolist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.calibration import calibration_curve
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
 from model_monitor.documents.page import CurveChart, Mark, PageTable
@@ -62,7 +63,7 @@ def test_whoever_hides_values_has_classes_by_their_places():
 def test_curves_go_through_the_points_that_every_distinct_score_gives():
     # scores from the top: 0.9 positive, 0.8 negative, 0.3 positive
     found = page_of(measured(BY_THRESHOLD, [1, 0, 1], None, [0.9, 0.8, 0.3]), ())
-    roc, precision_and_recall = [block for block in found.sections[1].blocks if isinstance(block, CurveChart)]
+    roc, precision_and_recall, _ = [block for block in found.sections[1].blocks if isinstance(block, CurveChart)]
 
     assert roc.points == ((0, 0), (0, 0.5), (1, 0.5), (1, 1))
     assert roc.words.endswith("area 0.5")
@@ -76,6 +77,20 @@ def test_a_curve_of_many_scores_has_few_points():
 
     assert len(roc.points) <= 200
     assert (roc.points[0], roc.points[-1]) == ((0, 0), (1, 1))
+
+
+def test_calibration_is_that_of_scikit_learn():
+    random = np.random.default_rng(3)
+    scores = random.beta(2, 3, 4_000).round(3)
+    labels = random.random(4_000) < scores**2
+    found = page_of(measured(BY_THRESHOLD, labels.astype(int), None, scores), ())
+    *_, calibration = [block for block in found.sections[1].blocks if isinstance(block, CurveChart)]
+
+    shares, means = calibration_curve(labels, scores, n_bins=10)
+    np.testing.assert_allclose(calibration.points, np.column_stack([means, shares]), rtol=1e-12)
+    rows = np.histogram(scores, np.linspace(0, 1, 11) + 1e-9)[0]  # a tenth has its upper end
+    apart = np.average(np.abs(means - shares), weights=rows[rows > 0])
+    assert f"on average {apart:.4g} from the diagonal" in calibration.words
 
 
 def test_regression_has_metrics_alone():

@@ -59,7 +59,14 @@ def test_what_changed_comes_by_how_much_it_changed(sides):
     ]
     moved = changes[2]
     assert moved.distance == pytest.approx(0.5)
-    assert moved.changes == {"mean": (49.5, 99.5), "min": (0.0, 50.0), "max": (99.0, 149.0)}
+    assert moved.changes == {
+        "mean": (49.5, 99.5),
+        "min": (0.0, 50.0),
+        "p25": (24.0, 74.0),  # 25 of the 100 values are 24 or less
+        "median": (49.0, 99.0),
+        "p75": (74.0, 124.0),
+        "max": (99.0, 149.0),
+    }
     assert changes[3].distance == pytest.approx(0.2)
 
 
@@ -68,7 +75,9 @@ def test_the_text_says_it_in_words(sides, capsys):
 
     said = capsys.readouterr().out
     assert "100 rows before, 100 after; 4 of 5 features or metrics differ" in said
-    assert "mean 49.5 → 99.5; min 0 → 50; max 99 → 149" in said
+    assert "mean 49.5 → 99.5; min 0 → 50; p25 24 → 74; median 49 → 99; p75 74 → 124; max 99 → 149" in " ".join(
+        said.split()
+    )
     assert "\nb " not in said
 
 

@@ -113,8 +113,9 @@
     const facts = [`distance ${distance === NO_VALUE ? "–" : (distance / 250).toFixed(2)}`];
     const cell = at[place];
     if (cell >= 0) {
-      const mean = numbers[2 * cell], missing = numbers[2 * cell + 1];
+      const [mean, median, missing] = numbers.subarray(3 * cell, 3 * cell + 3);
       if (!Number.isNaN(mean)) facts.push(`mean ${text(mean)}`);
+      if (!Number.isNaN(median)) facts.push(`median ${text(median)}`);
       if (!Number.isNaN(missing)) facts.push(`missing ${(100 * missing).toFixed(1)} %`);
       const now = [...shares.subarray(cell * BINS, (cell + 1) * BINS)];
       const before = [...baseline.subarray(row * BINS, (row + 1) * BINS)];
