@@ -37,6 +37,7 @@ WANTED = {"bytes": 5e6, "seconds": 15, "gigabytes": 2, "ready": 3, "click": 0.05
 def write_runs(folder: Path, windows: int, features: int, rows: int) -> None:
     """rows: of a window; the fewer there are, the more its shares differ from those of the others."""
     rng = np.random.default_rng(0)
+    steps = np.linspace(-1.5, 1.5, 7)
     names = [f"feature_{place:04d}" for place in range(features)]
     usual = rng.dirichlet(np.full(BINS, 2.0), features)
     bad = set(range(0, features, 33))
@@ -49,7 +50,13 @@ def write_runs(folder: Path, windows: int, features: int, rows: int) -> None:
         means = rng.normal(50, 1, features)
         rows_of = tuple(
             SummaryRow(
-                name, kind="number", present=rows, missing=0, mean=float(means[place]), shares=shares[place].tolist()
+                name,
+                kind="number",
+                present=rows,
+                missing=0,
+                mean=float(means[place]),
+                quantiles=(means[place] + steps).tolist(),
+                shares=shares[place].tolist(),
             )
             for place, name in enumerate(names)
         )
