@@ -32,7 +32,7 @@ REPORT = "monitoring"
 PAGE = "report.html"
 MONITORED_HOUR = 20  # of the traffic, counted from 0; the fault began two hours before
 SHOWN = {  # heading -> the key of `as_rows`
-    "feature": "name",
+    "feature": "feature",
     "type": "inferred_type",
     "completeness": "completeness",
     "distinct": "distinct",

@@ -190,7 +190,7 @@ def _side(path: str) -> Side:
 def _of_statistics(path: str, file: str, profile: Profile | None) -> Side:
     statistics = Statistics.from_json(storage_of(file).read(file), file)
     rows = {
-        str(row["name"]): row | {"distinct": _at_most(row["distinct"], row["num_present"])}
+        str(row["feature"]): row | {"distinct": _at_most(row["distinct"], row["num_present"])}
         for row in as_rows(statistics)
     }
     distributions = from_statistics(statistics) | (from_profile(profile) if profile else {})
