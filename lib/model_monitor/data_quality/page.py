@@ -121,6 +121,8 @@ def _excess(drift: CheckResult | None) -> float:
 def _distance(drift: CheckResult | None) -> str:
     if drift is None:
         return "–"
+    if drift.adjusted_p is not None:  # a test decides, whatever the threshold
+        return f"{number_text(drift.observed)} (p {number_text(drift.adjusted_p)})"
     kind = "" if drift.statistic is None else "p "
     return f"{kind}{number_text(drift.observed)} (threshold {number_text(drift.threshold)})"
 

@@ -153,6 +153,8 @@ def _line(series: Series, row: int, times: Sequence[str], baselines: Shares) -> 
     what = ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
     number = number_text(_or_none(drawn[column]))
     told = f"{number} (threshold {number_text(threshold)})" if threshold is not None else number
+    if threshold is not None and not is_metric and status == VIOLATED and drawn[column] <= threshold:
+        told = f"{number}, by its test"
     known = drawn[~np.isnan(drawn)]
     trend = f"{number_text(float(known.min()))} to {number_text(float(known.max()))}" if known.size else "no number"
     cells = (
