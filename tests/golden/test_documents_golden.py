@@ -72,6 +72,9 @@ def test_the_housing_statistics_as_rows(golden):
         "std_dev": None,
         "min": None,
         "max": None,
+        "p25": None,
+        "median": None,
+        "p75": None,
     }
     assert (rows[3]["feature"], rows[3]["std_dev"], rows[3]["max"]) == ("price", 974816.9090171932, 3.8e7)
 

@@ -211,5 +211,5 @@ def test_a_budget_that_is_no_share_stops_the_job_before_it_reads(jobs, baseline)
     done = jobs("baseline", *flags, "--false-alarm-budget", "0")
 
     assert done.status != 0
-    assert "false_alarm_budget is 0.0; write a share above 0 and below 1" in done.said
+    assert "--false-alarm-budget is '0'; it has to be above 0 and below 1" in done.said
     assert "Traceback" not in done.said

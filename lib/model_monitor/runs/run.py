@@ -206,11 +206,11 @@ def run_monitoring(
     >>> [violation.feature_name for violation in findings.violations.violations]
     ['country']
     """
-    if baseline is not None and not hasattr(baseline, "with_parts") and not isinstance(baseline, Baseline):
-        raise TypeError(
-            f"the baseline is a {type(baseline).__name__}; pass run_baseline(…) of it, or read_baseline of a run"
-        )
     known = _known(monitor, baseline) if isinstance(baseline, Baseline) else baseline
+    if known is not None and not hasattr(known, "names"):
+        raise TypeError(
+            f"the baseline is a {type(known).__name__}; pass run_baseline(…) of it, or read_baseline of a run"
+        )
     names = known.names if known is not None else ()
     told = context or _context(window)
 
