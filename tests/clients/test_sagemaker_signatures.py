@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 READER = Path(__file__).with_name("sdk_signatures.py")
-NOTEBOOK = ROOT / "examples" / "notebooks" / "sagemaker.ipynb"
+NOTEBOOK = ROOT / "docs" / "notebooks" / "migration.ipynb"
 
 CLASSES = (
     *("DefaultModelMonitor", "ModelQualityMonitor"),
@@ -79,7 +79,11 @@ def test_the_notebook_imports_and_calls_what_the_sdk_has(theirs):
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     [line] = [each for each in ast.parse(code).body if getattr(each, "module", "") == "model_monitor.sagemaker"]
     imported = {alias.name for alias in line.names}
-    objects = {"monitor": "DefaultModelMonitor", "baselining_job": "BaseliningJob", "execution": "MonitoringExecution"}
+    objects = {
+        "my_default_monitor": "DefaultModelMonitor",
+        "baseline_job": "BaseliningJob",
+        "latest_execution": "MonitoringExecution",
+    }
 
     assert imported <= set(theirs)
     checked = 0
