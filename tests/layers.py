@@ -51,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "runs/protocol",
         "runs/judging",
     },
-    "bias": {"errors", "registry", "documents", "states", "runs/protocol", "runs/judging", "predictors"},
+    "bias": {"errors", "registry", "documents", "states", "verdicts", "runs/protocol", "runs/judging", "predictors"},
     "explainability": {
         *("errors", "registry", "documents", "states", "runs/protocol", "runs/judging", "predictors"),
         *("drift", "verdicts"),
@@ -94,7 +94,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "bias",
             "predictors",
         ),
-        *("engine", "records", "reading", "outputs"),
+        *("launch", "engine", "records", "reading", "outputs"),
     },
     "inputs": {
         *(

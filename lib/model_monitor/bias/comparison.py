@@ -12,6 +12,7 @@ from model_monitor.bias.baseline import BiasBaseline
 from model_monitor.bias.intervals import LEVEL, Interval, intervals_of
 from model_monitor.bias.metrics import POST_TRAINING, PRE_TRAINING
 from model_monitor.documents.bias_report import BiasPart
+from model_monitor.verdicts.multiplicity import BUDGET
 
 DISPARATE_IMPACT = "DI"
 
@@ -44,7 +45,7 @@ class Tolerances:
     min_rows: int = 0
     neutral_di: bool = True
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    false_alarm_budget: float = 1 / 720
+    false_alarm_budget: float = BUDGET
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,6 @@ from model_monitor.configuration.contract import OPTIONS, JobConfig
 from model_monitor.configuration.options import JOBS
 from model_monitor.configuration.sources import flag_of
 
-SHELLS = ("bash", "zsh")
-
 OF_ZSH = "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n"
 
 OF_BASH = """\

@@ -10,7 +10,7 @@ from model_monitor.configuration.bias_options import stood_for
 from model_monitor.configuration.sources import Given, Sources, flag_of
 from model_monitor.engine.local import LocalEngine
 from model_monitor.errors import BadConfiguration
-from model_monitor.outputs.files import CURRENT
+from model_monitor.launch.places import OF_A_BASELINE
 from model_monitor.reading.recognition import format_word_of
 from model_monitor.storage import local_path
 
@@ -27,9 +27,7 @@ def with_default_output(job: str, sources: Sources) -> Sources:
     if path is None or job not in ENDINGS or "output_path" in sources.values:
         return sources
     output = f"{path.resolve().name.partition('.')[0] or 'data'}-{ENDINGS[job]}"
-    if job == "baseline" and any(
-        Path(output, name).exists() for name in (CURRENT, "constraints.json", "analysis.json")
-    ):
+    if job == "baseline" and any(Path(output, name).exists() for name in OF_A_BASELINE):
         fault = (
             f"{output} is there already; write --output-path {output} to replace that baseline, or another directory"
         )

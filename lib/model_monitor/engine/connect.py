@@ -42,9 +42,6 @@ class ConnectApplication:
         self._spark: Any = spark
         self.master = f"sc://{self._spark.client.host}"
 
-    def has_executors(self) -> bool:
-        return True
-
     def setting(self, key: str) -> str | None:
         found: str | None = self._spark.conf.get(key, None)
         return found
@@ -63,9 +60,6 @@ class ConnectApplication:
 
     def reconnect(self) -> None:
         """Each call is a connection of its own."""
-
-    def abandon(self) -> None:
-        self._spark.interruptAll()
 
     def stop(self) -> None:
         self._spark.stop()

@@ -184,9 +184,8 @@ def _texts(piece: Piece) -> Iterator[pa.Array]:
         while True:
             read = file.read(READ_BYTES)
             held += read
-            if first and held.startswith(
-                BYTE_ORDER_MARK
-            ):  # its bytes are none of the first line, and count for where others begin
+            if first and held.startswith(BYTE_ORDER_MARK):
+                # its bytes are none of the first line, and count for where others begin
                 held, place = held[len(BYTE_ORDER_MARK) :], len(BYTE_ORDER_MARK)
             ended = not read
             # a return at the end may be half of a line's end

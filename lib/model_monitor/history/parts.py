@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from model_monitor.data_quality.variation import STATISTICS, Past, Variation
 from model_monitor.errors import BadState
+from model_monitor.outputs.result_tables import parquet_of
 from model_monitor.states.soundness import MALFORMED
 
 PARTS = "parts.parquet"
@@ -61,9 +62,7 @@ def by_feature(table: pa.Table) -> Past:
 
 def to_parquet(table: pa.Table) -> bytes:
     """The table as a file: the same bytes for the same table, whether it was read from one or made."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(table.schema.metadata or None), sink, compression="zstd")
-    return bytes(sink.getvalue().to_pybytes())
+    return parquet_of(table.replace_schema_metadata(table.schema.metadata or None))
 
 
 def read_table(content: bytes, where: str, schema: pa.Schema) -> pa.Table:

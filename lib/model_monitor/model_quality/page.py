@@ -25,6 +25,8 @@ from model_monitor.documents.page import (
 from model_monitor.model_quality.estimates import interval_of
 from model_monitor.model_quality.evidence import BinaryEvidence, RegressionEvidence
 from model_monitor.model_quality.measurement import Measured, Measurement
+from model_monitor.states.blocks import BlockSums
+from model_monitor.states.probabilities import calibration
 from model_monitor.states.scores import ScoreCounts
 
 MOST_CLASSES = 30
@@ -91,6 +93,8 @@ def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]
     scores = evidence.scores if isinstance(evidence, BinaryEvidence) else None
     if scores is not None and scores.positives.sum() and scores.negatives.sum():
         yield from _curves(scores, *(_value(measurement.metrics.get(area)) for area in ("auc", "au_prc")))
+        if evidence.probabilities is not None:
+            yield _calibration(evidence.probabilities, _value(measurement.metrics.get("calibration_error")))
 
 
 def _curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
@@ -99,19 +103,13 @@ def _curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
     recall, fallout, precision = found / found[-1], wrong / wrong[-1], found / (found + wrong)
     yield _curve("ROC curve", [0, *fallout], [0, *recall], ("false positive rate", "recall"), auc)
     yield _curve("Precision and recall", recall, precision, ("recall", "precision"), au_prc)
-    yield _calibration(scores)
 
 
-def _calibration(scores: ScoreCounts) -> CurveChart:
-    """The share of positive labels in each tenth of the scores that has rows, at their mean score."""
-    tenths = np.searchsorted(np.linspace(0, 1, 11)[1:-1], scores.scores)
-    counts = scores.positives + scores.negatives
-    rows, positives, total = (
-        np.bincount(tenths, each, 10) for each in (counts, scores.positives, counts * scores.scores)
-    )
+def _calibration(sums: BlockSums, apart: str) -> CurveChart:
+    """The share of positive labels in each tenth of the scores with rows, at their mean score. apart: the calibration error."""
+    rows, positives, total = (part.sum(axis=1) for part in calibration(sums))
     filled = rows > 0
     mean, share = total[filled] / rows[filled], positives[filled] / rows[filled]
-    apart = number_text(float(np.average(np.abs(mean - share), weights=rows[filled])))
     words = f"positive labels by tenths of the score, on average {apart} from the diagonal, where a calibrated model is"
     axes = ("score", "share of positive labels")
     return CurveChart("Calibration", tuple(zip(mean.tolist(), share.tolist(), strict=True)), axes, words)

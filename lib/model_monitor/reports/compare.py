@@ -156,12 +156,7 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
         lines.append(Line((change.kind, change.name, number_text(change.distance), _words(change), overlay), mark))
     different = sum(change.kind != "same" for change in found.changes)
     order = f"the largest {'impact' if found.shares else 'change'} first"
-    sections = [
-        PageSection(
-            "What changed",
-            (PageTable(columns, tuple(lines), order),),
-        )
-    ]
+    sections = [PageSection("What changed", (PageTable(columns, tuple(lines), order),))]
     if results:
         told = tuple(f"{each.feature}: {each.description}" for each in results)
         sections.insert(0, PageSection("What breaks the constraints", told))

@@ -158,15 +158,8 @@ def _line(series: Series, row: int, times: Sequence[str], baselines: Shares) -> 
     known = drawn[~np.isnan(drawn)]
     trend = f"{number_text(float(known.min()))} to {number_text(float(known.max()))}" if known.size else "no number"
     cells = (
-        *(
-            verdict,
-            "" if since is None else times[since],
-            name,
-            what,
-            told,
-            _moved(series, row, column, "value" if is_metric else "mean"),
-        ),
-        _moved(series, row, column, "median"),
+        *(verdict, "" if since is None else times[since], name, what, told),
+        *(_moved(series, row, column, of) for of in ("value" if is_metric else "mean", "median")),
         Spark(_values(drawn), threshold, trend),
         overlay_of(run, name, baselines) or "–",
     )

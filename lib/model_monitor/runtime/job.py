@@ -182,10 +182,10 @@ class Job:
             settings = {**settings, **catalog_settings(self.config.results_table)}
             with as_submitted():
                 spark = start_session(self.name, progress=self.config.progress, settings=settings)
+            self._watch = MasterWatch(spark)
         log.info(
             "started Spark %s on %s, %.1f s", spark.version, application_of(spark).master, time.monotonic() - began
         )
-        self._watch = MasterWatch(spark)
         return spark
 
     def lift_time_limit(self) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from model_monitor.engine.application import application_of
+from model_monitor.engine.application import Application
 from model_monitor.errors import ClusterGone
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class MasterWatch:
     def __init__(
         self, spark: SparkSession, *, look_seconds: float = LOOK_SECONDS, gone_seconds: float = GONE_SECONDS
     ) -> None:
-        self._application = application_of(spark)
+        self._application = Application(spark)
         self._look_seconds, self._gone_seconds = look_seconds, gone_seconds
         self._over = threading.Event()
         if self._application.master.startswith(SCHEME):

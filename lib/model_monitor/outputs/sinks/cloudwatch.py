@@ -112,7 +112,7 @@ def _of_run(report: Report, name: str, time: datetime, value: float, unit: str) 
     return {
         "MetricName": name,
         "Timestamp": moment(time),
-        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions if value is not None],
+        "Dimensions": [{"Name": which, "Value": whose} for which, whose in dimensions if whose is not None],
         "Value": float(value),
         "Unit": unit,
     }
