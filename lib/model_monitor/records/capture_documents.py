@@ -52,11 +52,12 @@ class Payloads:
         wanted = pa.array(mask)
         return Payloads(self.data.filter(wanted), self.encoding.filter(wanted))
 
-    def are_one_plain_row(self) -> Flags:
-        """Whether each is CSV, one row without quotes and lists."""
-        row = self.chomped()
-        there = pc.and_(pc.equal(self.encoding, CSV), pc.not_equal(row, ""))
-        return np.asarray(pc.fill_null(there, False)) & ~holding(row, b'"[\r\n')
+    def are_plain_rows(self) -> Flags:
+        """Whether each is CSV of rows without quotes and lists, none of them empty."""
+        rows = self.chomped()
+        empty = pc.or_(pc.or_(pc.equal(rows, ""), pc.starts_with(rows, "\n")), pc.match_substring(rows, "\n\n"))
+        there = pc.and_(pc.equal(self.encoding, CSV), pc.invert(empty))
+        return np.asarray(pc.fill_null(there, False)) & ~holding(rows, b'"[\r')
 
     def chomped(self) -> pa.StringArray:
         """The data without the line ends after its last row."""

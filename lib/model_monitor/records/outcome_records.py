@@ -1,7 +1,7 @@
 """Records as outcomes and features, as far as they are asked for, a block of lines at a time. Runs on executors: no pyspark.
 
-Most lines are plain: one JSON object, CSV in all halves, one row, no quotes. Arrow parses them, and they are taken apart by
-columns. Every other line goes through `record_of`, which is also what the tests hold the plain way against.
+Most lines are plain: one JSON object, CSV in all halves, as many rows in each, no quotes. Arrow parses them, and they are taken
+apart by columns. Every other line goes through `record_of`, which is also what the tests hold the plain way against.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from model_monitor.records.capture_documents import documents_of
 from model_monitor.records.csv_rows import Row, cell_of_rows, parsed_rows
 from model_monitor.records.decoded_rows import DecodedRows
 from model_monitor.records.decoding import GROUND_TRUTH, Decoded, asked_of, found_in
 from model_monitor.records.feature_payloads import INPUT, OUTPUTS, features_in, features_of
-from model_monitor.records.line_bytes import Flags
+from model_monitor.records.line_bytes import Flags, holding
 from model_monitor.records.outcome_payloads import (
     Outcome,
     half_in,
@@ -93,16 +94,30 @@ def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> Decoded
         asked.append(documents.halves[INPUT])
         plain = plain & (reading.features.path is None)
     for payloads in asked:
-        plain = plain & payloads.are_one_plain_row()
+        plain = plain & payloads.are_plain_rows()
     everything = plain.all()
-    sources = np.arange(len(lines)) if everything else np.flatnonzero(plain)
     halves = [(one if everything else one.where(plain)).chomped() for one in asked]
-    of_plain, fit = _of_plain(halves, sources, left_out[plain], reading)
-    if everything and fit.all():
-        return of_plain
+    rows, sources = _rows_of(halves, np.flatnonzero(plain))
+    del documents, asked, halves  # a long line is not held a second time
+    of_plain, fit = _of_plain(rows, sources, left_out[sources], reading)
+    plain[:] = False
+    plain[sources] = True  # unless the halves have different numbers of rows
     plain[sources[~fit]] = False
-    parts = [of_plain if fit.all() else of_plain.where(fit), _of_lines(~plain, lines, files, reading)]
+    if plain.all():
+        return of_plain
+    parts = [of_plain.where(plain[sources]), _of_lines(~plain, lines, files, reading)]
     return DecodedRows.in_order(parts, OUTCOMES + reading.columns)
+
+
+def _rows_of(halves: list[pa.StringArray], sources: Indices) -> tuple[list[pa.StringArray], Indices]:
+    """The rows of those records whose halves have equally many, and the source of each. sources: of each record."""
+    if not any(holding(half, b"\n").any() for half in halves):
+        return halves, sources
+    sides = [pc.split_pattern(half, "\n") for half in halves]
+    counts = [pc.list_value_length(side).to_numpy(zero_copy_only=False) for side in sides]
+    are_equal = np.all([count == counts[0] for count in counts], axis=0)
+    rows = [(side if are_equal.all() else side.filter(pa.array(are_equal))).flatten() for side in sides]
+    return rows, np.repeat(sources[are_equal], counts[0][are_equal])
 
 
 def _of_plain(

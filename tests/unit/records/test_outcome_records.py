@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timezone
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from tests.unit.records.merged_lines import line_of, merged
 
 from model_monitor.records.decoding import Reading
-from model_monitor.records.outcome_records import outcomes_of_documents, outcomes_of_lines, record_of
-from model_monitor.records.outcome_values import OutcomeReading
+from model_monitor.records.outcome_records import outcomes_of_documents, outcomes_of_lines, record_of, rows_of
+from model_monitor.records.outcome_values import FeatureReading, OutcomeReading, judged
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.windows import Window
 
@@ -166,6 +167,33 @@ def test_blocks_say_what_one_line_after_the_other_says(lines, reading):
             assert outcomes == [alone.reason]
         elif not any(isinstance(outcome, Refusal) for outcome in outcomes):
             assert [label for label, _ in outcomes] == [label.strip() for label, _, _ in alone.rows]
+
+
+def merged_rows(label, output, request):
+    halves = {"endpointInput": request, "endpointOutput": output}
+    return merged(label, captureData={name: {"data": data, "encoding": "CSV"} for name, data in halves.items()})
+
+
+several = st.lists(st.text(alphabet="01.,[ ", max_size=4), min_size=1, max_size=3).map("\n".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.builds(merged_rows, several, several, several), max_size=6), st.booleans())
+def test_rows_by_columns_are_those_of_one_record_after_the_other(records, keeps_missing):
+    records = [merged_rows("1\n0", "0.5\n0.25", "1,a\n2,b"), *records]
+    reading = replace(SCORES, records=Reading(("endpointInput", "endpointOutput")), features=FeatureReading(columns=2))
+    reading = replace(reading, keeps_missing=keeps_missing)
+    lines, files = as_spark_sends(map(line_of, records)), pa.array([PATH] * len(records))
+    by_columns = outcomes_of_lines(lines, files, reading)
+    alone = [record_of(line.as_py(), PATH, reading) for line in lines.cast(pa.binary())]
+    one_by_one = judged(rows_of(alone, np.arange(len(records)), reading), reading)
+
+    assert by_columns.reasons.tolist() == one_by_one.reasons.tolist()
+    assert by_columns.kept[:2].all()
+    assert by_columns.sources.tolist() == one_by_one.sources.tolist()
+    assert by_columns.where(by_columns.kept).features == one_by_one.where(one_by_one.kept).features
+    assert by_columns.where(by_columns.kept).labels == one_by_one.where(one_by_one.kept).labels
+    np.testing.assert_array_equal(by_columns.where(by_columns.kept).scores, one_by_one.where(one_by_one.kept).scores)
 
 
 def test_json_lines_with_labels_are_outcomes():
