@@ -1,17 +1,26 @@
 """Run by the SDK's interpreter: the analysis configurations that it writes for a list of calls, as JSON.
 
-python sdk_bias_config.py < CALLS      each call is [keywords of DataConfig, of BiasConfig, of ModelPredictedLabelConfig or null]
+python sdk_bias_config.py < CALLS      each call is [keywords of DataConfig, of BiasConfig, of ModelPredictedLabelConfig or null,
+                                       of each SegmentationConfig]
 """
 
 import json
 import sys
 
-from sagemaker.clarify import BiasConfig, DataConfig, ModelPredictedLabelConfig, _AnalysisConfigGenerator
+from sagemaker.clarify import (
+    BiasConfig,
+    DataConfig,
+    ModelPredictedLabelConfig,
+    SegmentationConfig,
+    _AnalysisConfigGenerator,
+)
 
 
-def config(data, bias, predicted):
+def config(data, bias, predicted, *segments):
     label = ModelPredictedLabelConfig(**predicted) if predicted is not None else None
-    return _AnalysisConfigGenerator.bias(DataConfig(**data), BiasConfig(**bias), None, label, "all", ["DI", "RD"])
+    parts = [SegmentationConfig(**each) for each in segments] or None
+    asked = DataConfig(**data, segmentation_config=parts)
+    return _AnalysisConfigGenerator.bias(asked, BiasConfig(**bias), None, label, "all", ["DI", "RD"])
 
 
 if __name__ == "__main__":

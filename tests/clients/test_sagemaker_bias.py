@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.sagemaker import BiasConfig, DataConfig, ModelPredictedLabelConfig
+from model_monitor.sagemaker import BiasConfig, DataConfig, ModelPredictedLabelConfig, SegmentationConfig
 from model_monitor.sagemaker.clarify import analysis_of
 
 WRITER = Path(__file__).with_name("sdk_bias_config.py")
@@ -27,6 +27,17 @@ CALLS = {
         {"label_values_or_threshold": ["x"], "facet_name": ["a", "b"], "facet_values_or_threshold": [[40], None]},
         {"label": "l", "probability": 1, "probability_threshold": 0.8, "label_headers": ["no", "yes"]},
     ],
+    "segments": [
+        {**PLACES, "label": "y"},
+        {"label_values_or_threshold": [1], "facet_name": "a"},
+        None,
+        {
+            "name_or_index": "b",
+            "segments": [["[1, 4]", "(5, 6]"], ["(7, 9)"]],
+            "display_aliases": ["low", "high", "rest"],
+        },
+        {"name_or_index": 2, "segments": [["x", 3]], "config_name": "kind"},
+    ],
     "several facets without values": [PLACES, {"label_values_or_threshold": [0], "facet_name": ["a", "b"]}, None],
 }
 
@@ -42,11 +53,11 @@ def theirs(sdk_python, tmp_path_factory):
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_configuration_is_the_sdks(theirs, name):
-    data, bias, predicted = CALLS[name]
+    data, bias, predicted, *segments = CALLS[name]
     label = None if predicted is None else ModelPredictedLabelConfig(**predicted)
 
     ours = analysis_of(
-        DataConfig(**data),
+        DataConfig(**data, segmentation_config=[SegmentationConfig(**each) for each in segments] or None),
         BiasConfig(**bias),
         None,
         label,
@@ -61,3 +72,20 @@ def test_a_configuration_is_the_sdks(theirs, name):
 def test_facets_and_values_of_different_numbers_are_refused_in_the_sdks_words():
     with pytest.raises(ValueError, match="The number of facet names doesn't match the number of facet values"):
         BiasConfig([1], ["a", "b"], [[1]])
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({"name_or_index": None, "segments": [["a"]]}, "`name_or_index` cannot be None"),
+        ({"name_or_index": 0, "segments": ["a"]}, "`segments` must be a list of lists of values or intervals."),
+        ({"name_or_index": 0, "segments": []}, "`segments` must be a list of lists of values or intervals."),
+        (
+            {"name_or_index": 0, "segments": [["a"]], "display_aliases": ["x", "y", "z"]},
+            "Number of `display_aliases` must",
+        ),
+    ],
+)
+def test_segments_that_are_none_are_refused_in_the_sdks_words(keywords, words):
+    with pytest.raises(ValueError, match=words):
+        SegmentationConfig(**keywords)

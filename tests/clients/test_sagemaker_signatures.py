@@ -26,7 +26,7 @@ CLASSES = (
 )
 CLASSES_OF_CLARIFY = (
     *("DataConfig", "BiasConfig", "ModelPredictedLabelConfig", "SageMakerClarifyProcessor"),
-    *("ModelConfig", "SHAPConfig", "PDPConfig"),
+    *("ModelConfig", "SHAPConfig", "PDPConfig", "SegmentationConfig"),
 )
 
 NOT_OFFERED = {

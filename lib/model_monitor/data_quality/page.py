@@ -8,7 +8,7 @@ from operator import itemgetter
 from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile
 from model_monitor.data_quality.overlays import overlay_of
-from model_monitor.documents.alarms import check_in_words
+from model_monitor.documents.alarms import check_in_words, reason_of
 from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckStatus
 from model_monitor.documents.page import VERDICTS, Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
 from model_monitor.documents.statistics import InferredType
@@ -105,8 +105,7 @@ def _ranked(name: str, before: Side, now: Side, results: list[CheckResult]) -> t
 def _why(results: list[CheckResult], status: CheckStatus) -> str:
     """The checks that are violated, else why nobody can tell or judge."""
     told = [check_in_words(result) for result in violated(results)]
-    reasons = (result.reason or "" for result in results if result.status is status)
-    return "; ".join(told) or next(filter(None, reasons), "")
+    return "; ".join(told) or reason_of(results, status)
 
 
 def _excess(drift: CheckResult | None) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.summary import whose
 
 COMPLETENESS = "completeness_check"
@@ -129,6 +129,11 @@ def plain_words(result: CheckResult) -> str:
 def check_in_words(result: CheckResult) -> str:
     """`completeness` of `completeness_check`."""
     return result.check.removesuffix("_check").replace("_", " ")
+
+
+def reason_of(results: Iterable[CheckResult], status: CheckStatus) -> str:
+    """Why one of the checks ends so: what the first that says a reason says."""
+    return next((result.reason for result in results if result.status is status and result.reason), "")
 
 
 _OPERATORS = {"LessThanThreshold": "at least", "GreaterThanThreshold": "at most"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import PurePosixPath
 
 from model_monitor.configuration.bias_options import IntervalMethod, read_analysis_config
@@ -16,6 +17,8 @@ from model_monitor.inputs.models import model_asked
 from model_monitor.predictors.sums import Algorithm
 from model_monitor.reading.formats import JsonFormat
 
+log = logging.getLogger(__name__)
+
 
 def attribution_measures(config: JobConfig) -> AttributionMeasures:
     """The measures of an explainability job.
@@ -29,6 +32,8 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
     analysis = read_analysis_config(config.analysis_config)
     where = PurePosixPath(config.analysis_config).name
     require_in_scope(analysis, where)
+    if analysis.segment_config:
+        log.warning("segment_config parts the metrics of bias alone; attributions are those of all rows")
     return AttributionMeasures(
         analysis.model_copy(update={"features": features_path(config, analysis)}),
         model_asked(config, analysis),

@@ -13,9 +13,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TextIO
 
-from model_monitor.documents.alarms import Alarm, alarms_of
 from model_monitor.documents.baseline_reference import BaselineReference
-from model_monitor.documents.check_results import CheckResults
+from model_monitor.documents.check_results import CheckResult, CheckResults
 from model_monitor.documents.summary import whose
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.outputs.files import current_run
@@ -139,12 +138,12 @@ def _history(request: Request) -> History:
 def _report(history: History, request: Request) -> Report:
     models = dict.fromkeys(run.model for series in history.series for run in series.runs.values() if run.model)
     title = request.title or (next(iter(models)) if len(models) == 1 else "Model monitoring")
-    alarms = [_alarms(series, request.features) for series in history.series]
-    return Report(page_of(history, title, _baselines(history), _bytes(request.most_bytes), alarms))
+    judged = [_judged(series, request.features) for series in history.series]
+    return Report(page_of(history, title, _baselines(history), _bytes(request.most_bytes), judged))
 
 
-def _alarms(series: Series, patterns: Sequence[str]) -> list[Alarm]:
-    """What the last run says in words; nothing of runs that have no checks.json, or an older one."""
+def _judged(series: Series, patterns: Sequence[str]) -> list[CheckResult]:
+    """What the checks of the last run say; nothing of runs that have no checks.json, or an older one."""
     published = current_run(series.last[1].folder)
     if published is None or CheckResults.FILE_NAME not in published.digests:
         return []
@@ -154,7 +153,7 @@ def _alarms(series: Series, patterns: Sequence[str]) -> list[Alarm]:
     except (BadDocument, BadInput):
         return []
     asked = (any(fnmatch.fnmatchcase(whose(each)[0], pattern) for pattern in patterns or ("*",)) for each in results)
-    return alarms_of(each for each, is_asked in zip(results, asked, strict=True) if is_asked)
+    return [each for each, is_asked in zip(results, asked, strict=True) if is_asked]
 
 
 def _only(series: Series, patterns: Sequence[str]) -> Series:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from model_monitor.documents.alarms import Alarm, in_sentences
-from model_monitor.documents.check_results import WORST_FIRST
+from model_monitor.documents.alarms import alarms_of, in_sentences, reason_of
+from model_monitor.documents.check_results import WORST_FIRST, CheckResult
 from model_monitor.documents.page import (
     VERDICTS,
     Column,
@@ -27,7 +28,7 @@ from model_monitor.documents.page import (
 )
 from model_monitor.reports.feature_map import feature_map
 from model_monitor.reports.history import History, Series
-from model_monitor.reports.past_run import NONE, VIOLATED, PastRun
+from model_monitor.reports.past_run import NONE, VIOLATED, PastRun, name_of
 
 MOST_ROWS = 12
 """Features and metrics that are shown first."""
@@ -57,18 +58,19 @@ Shares = Mapping[str, Mapping[str, Sequence[float]]]
 
 
 def page_of(
-    history: History, title: str, baselines: Shares, most_bytes: int, alarms: Sequence[Sequence[Alarm]] = ()
+    history: History, title: str, baselines: Shares, most_bytes: int, judged: Sequence[Sequence[CheckResult]]
 ) -> Page:
-    """baselines: as far as their folders could be read. most_bytes: of the page's map; what is left out is said there. alarms: of
-    the last run of each monitor.
+    """baselines: as far as their folders could be read. most_bytes: of the page's map; what is left out is said there. judged:
+    what the checks of the last run of each monitor say, nothing where no file tells it.
     """
     times = history.labels
     ranked = sorted((rank, series, row) for series in enumerate(history.series) for rank, row in _ranked(series[1]))
     bad = sum(rank[0] == VIOLATED for rank, *_ in ranked)
-    lines = [_line(series, row, times, baselines) for _, (_, series), row in ranked[:MOST_ROWS]]
+    by_name = [_by_name(results) for results in judged]
+    lines = [_line(series, row, times, baselines, by_name[place]) for _, (place, series), row in ranked[:MOST_ROWS]]
     since = history.alert_since()
     wrong = PageTable(FIRST, tuple(lines), _caption(len(ranked), bad))
-    said = [sentence for found in alarms for sentence in in_sentences(found)]
+    said = [sentence for results in judged for sentence in in_sentences(alarms_of(results))]
     sections = [
         PageSection(f"{times[-1]}: what is wrong" if bad else f"{times[-1]}: nothing is violated", (*said, wrong)),
         PageSection("Over time", (_tracks(history, times),)),
@@ -142,7 +144,16 @@ def _ranked(series: Series) -> list[tuple[tuple[int, bool, float], int]]:
     ]
 
 
-def _line(series: Series, row: int, times: Sequence[str], baselines: Shares) -> Line:
+def _by_name(results: Sequence[CheckResult]) -> Mapping[str, Sequence[CheckResult]]:
+    found: dict[str, list[CheckResult]] = defaultdict(list)
+    for result in results:
+        found[name_of(result)].append(result)
+    return found
+
+
+def _line(
+    series: Series, row: int, times: Sequence[str], baselines: Shares, judged: Mapping[str, Sequence[CheckResult]]
+) -> Line:
     column, run = series.last
     name, is_metric = series.names[row], bool(series.is_metric[row])
     status = int(series.of("status")[row, column])
@@ -151,6 +162,8 @@ def _line(series: Series, row: int, times: Sequence[str], baselines: Shares) -> 
     since = series.since(row)
     mark, verdict = VERDICTS[WORST_FIRST[status]] if status < NONE else (Mark.NONE, "– no check")
     what = ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
+    if status < NONE:
+        what = what or reason_of(judged.get(name, ()), WORST_FIRST[status])
     number = number_text(_or_none(drawn[column]))
     told = f"{number} (threshold {number_text(threshold)})" if threshold is not None else number
     if threshold is not None and not is_metric and status == VIOLATED and drawn[column] <= threshold:

@@ -155,7 +155,7 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
     statuses = dict.fromkeys(rows, NONE)
     violated: dict[str, tuple[str, ...]] = {}
     for result in results:
-        name = _shown(*whose(result))
+        name = name_of(result)
         row = rows.setdefault(name, {})
         statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(result.status))
         if result.status is CheckStatus.VIOLATED:
@@ -239,6 +239,11 @@ def _shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
 
 
 _STATUSES = {status.value: place for place, status in enumerate(WORST_FIRST)}
+
+
+def name_of(result: CheckResult) -> str:
+    """What a check's result is of, as runs have their names."""
+    return _shown(*whose(result))
 
 
 def _shown(name: str, part: str) -> str:

@@ -15,6 +15,7 @@ from model_monitor.sagemaker.clarify import (
     DataConfig,
     ModelPredictedLabelConfig,
     SageMakerClarifyProcessor,
+    SegmentationConfig,
 )
 from model_monitor.sagemaker.data_quality import DefaultModelMonitor
 from model_monitor.sagemaker.explanations import ModelConfig, PDPConfig, SHAPConfig
@@ -40,6 +41,7 @@ __all__ = [
     "ExplainabilityAnalysisConfig",
     "SageMakerClarifyProcessor",
     "DataConfig",
+    "SegmentationConfig",
     "BiasConfig",
     "ModelPredictedLabelConfig",
     "ClarifyBaseliningJob",

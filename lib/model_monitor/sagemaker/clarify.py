@@ -29,6 +29,36 @@ ANALYSIS_CONFIG = "analysis_config.json"
 REPORT = {"name": "report", "title": "Analysis Report"}
 
 
+@dataclass(eq=False)
+class SegmentationConfig:
+    """A column whose values part the rows, for metrics of each part. display_aliases: with or without one of the rest.
+
+    Raises ValueError, in the SDK's words, for segments that are none, or another number of aliases.
+    """
+
+    name_or_index: str | int
+    segments: list[list[str | int]]
+    config_name: str | None = None
+    display_aliases: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.name_or_index is None:
+            raise ValueError("`name_or_index` cannot be None")
+        listed = isinstance(self.segments, list) and all(isinstance(segment, list) for segment in self.segments)
+        if not self.segments or not listed:
+            raise ValueError("`segments` must be a list of lists of values or intervals.")
+        if self.display_aliases is not None and len(self.display_aliases) - len(self.segments) not in (0, 1):
+            raise ValueError(
+                "Number of `display_aliases` must equal the number of segments specified or with one additional default segment "
+                "display alias."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The member of the configuration."""
+        named = given(config_name=self.config_name or None, display_aliases=self.display_aliases or None)
+        return {"name_or_index": self.name_or_index, "segments": self.segments, **named}
+
+
 class DataConfig:
     """The data set of an analysis, and where its results go. s3_compression_type: accepted, files say by their names."""
 
@@ -49,7 +79,7 @@ class DataConfig:
         predicted_label_headers: list[str] | None = None,
         predicted_label: str | int | None = None,
         excluded_columns: list[int] | list[str] | None = None,
-        segmentation_config: list[Any] | None = None,
+        segmentation_config: list[SegmentationConfig] | None = None,
         time_series_data_config: Any = None,
     ) -> None:
         self.s3_data_input_path = s3_data_input_path

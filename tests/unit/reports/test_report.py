@@ -158,6 +158,17 @@ def test_the_page_says_the_last_runs_alarms_in_words(tmp_path):
     assert "1. device: 40 % are missing, 0 % were; the same of os; since 2026-03-04T01:00:00Z." in text
 
 
+def test_what_nobody_can_tell_has_its_reason(tmp_path):
+    few = drift("device", 0.0).model_copy(
+        update={"status": CheckStatus.CANNOT_TELL, "reason": "12 rows show no such change"}
+    )
+    put(tmp_path, 3, {"device": 0.0}, results=[drift("device", 0.0), few])
+
+    assert re.search(
+        r"\? cannot tell device 12 rows show no such change", words(report_of(Request([str(tmp_path)])).html)
+    )
+
+
 def test_daily_runs_of_an_hour_are_a_column_a_day_and_a_day_without_one_is_empty(tmp_path):
     for day_of_run in (0, 1, 3):
         put(tmp_path, 24 * day_of_run, {"age": 0.05})
