@@ -163,7 +163,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "history",
     },
     "demo": {
-        *("errors", "documents", "outputs", "data_quality", "history", "reading", "records", "reports", "runs"),
+        *(
+            "errors",
+            "documents",
+            "outputs",
+            "data_quality",
+            "explainability",
+            "history",
+            "reading",
+            "records",
+            "reports",
+        ),
+        *("runs", "runs/protocol"),
     },
     "imports": {"errors", "schedules", "documents", "storage", "configuration"},
     "sagemaker": {

@@ -1,4 +1,4 @@
-"""The demo: two jobs, and the planted fault named in the last line. `make demo` is in test_fresh_clone.py."""
+"""The demo: three jobs, and the planted fault named in the last lines. `make demo` is in test_fresh_clone.py."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.running_jobs import JobsHere
 
 from model_monitor import cli
 from model_monitor.demo import run
+from model_monitor.demo.churn import MODEL
 from model_monitor.demo.traffic import FAULT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,12 +39,16 @@ def shown(jobs):
     return out.getvalue().splitlines()
 
 
-def test_the_last_line_names_the_feature_that_was_tampered_with(shown):
+def test_the_last_lines_name_the_feature_that_was_tampered_with_which_moves_the_predictions_now(shown):
     assert re.fullmatch(
         rf"The window 2024-03-04T20:00Z to 21:00Z has \d+ violations; the largest: {FAULT.feature} drifted, "
         r"distance 0\.\d+ \(threshold 0\.1\): its mean went from \d\d\.\d+ to \d,\d{3}\.",
-        shown[-1],
+        shown[-2],
     )
+    [first, *others] = re.findall(r"(\w+) by (0\.\d{3}) \(in the baseline by (0\.\d{3})\)", shown[-1])
+    assert first[0] == FAULT.feature
+    assert float(first[1]) > 3 * float(first[2])
+    assert {name for name, *_ in others} <= {name.partition("=")[0] for name in MODEL.weights}
 
 
 def test_the_page_of_the_day_begins_with_the_fault_and_since_when(shown, folder):
@@ -52,6 +57,9 @@ def test_the_page_of_the_day_begins_with_the_fault_and_since_when(shown, folder)
 
     assert "alert since 2024-03-04 18:00 windows violated 6 of 24" in page
     assert re.search(rf"✗ violated 2024-03-04 18:00 {FAULT.feature} baseline drift 0\.\d+ \(threshold 0\.1\)", page)
+    assert re.search(
+        rf"✗ violated 2024-03-04 18:00 {FAULT.feature} \(churn_probability\) attribution change 0\.\d+", page
+    )
 
 
 def test_only_what_the_fault_touches_is_violated(shown, folder):
@@ -69,12 +77,12 @@ def test_the_tour_shows_what_the_demo_says(shown):
     table = [line for line in shown if line.startswith(("churned ", "payment_method "))]
 
     assert len(table) == 2
-    assert all(f"    {line}\n" in tour for line in [*table, shown[-1]])
+    assert all(f"    {line}\n" in tour for line in [*table, *shown[-2:]])
 
 
 def test_the_tutorial_has_the_demos_last_command_and_what_it_found(shown, folder):
     page = (ROOT / "docs" / "captures-to-alarm.md").read_text(encoding="utf-8")
-    [started] = [line for line in shown if line.startswith("3/4 ")]
+    [started] = [line for line in shown if line.startswith("3/5 ")]
     blocks = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     [excerpt] = [json.loads(text) for text in blocks if "baseline_drift_check" in text]
     found = json.loads((folder / "model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text())

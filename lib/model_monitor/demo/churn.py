@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -114,6 +115,27 @@ MODEL = Law(
 """What the deployed model believes: near `TRUTH`, with slightly wrong weights; roaming and families escaped it."""
 
 
+TYPICAL: Mapping[str, object] = MappingProxyType(
+    {
+        "customer_ref": "AA-000000",
+        "plan": "basic",
+        "payment_method": "direct debit",
+        "has_roaming": 0,
+        "tenure_months": 28,
+        "day_minutes": 180,
+        "evening_minutes": 200,
+        "international_minutes": 10,
+        "day_calls": 100,
+        "data_gigabytes": 3,
+        "voicemail_messages": 0,
+        "support_calls": 2,
+        "satisfaction": 7,
+        "monthly_charge_eur": 38,
+    }
+)
+"""A customer like many, whom the model's explanation compares the others with."""
+
+
 def baseline_table(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
     """The model's validation set: `LABEL`, `SCORE`, then `FEATURES`; `rows` customers whose outcome is known.
 
@@ -125,6 +147,13 @@ def baseline_table(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
     outcome = pd.DataFrame({LABEL: draw_labels(customers, rng), SCORE: score(customers)})
     table: pd.DataFrame = pd.concat([outcome, customers], axis="columns")
     return table
+
+
+def explanation() -> dict[str, Any]:
+    """What is asked of an explanation, as in an analysis_config.json: what moves the score away from that of `TYPICAL`."""
+    asked = {"baseline": [[TYPICAL[name] for name in FEATURES]], "num_samples": 100, "seed": 1}
+    answers = {"label_headers": [SCORE]}
+    return {"label": LABEL, "predicted_label": SCORE, "predictor": answers, "methods": {"shap": asked}}
 
 
 def validation_table(baseline: pd.DataFrame) -> pd.DataFrame:

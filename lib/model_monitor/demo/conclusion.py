@@ -1,6 +1,6 @@
-"""A monitored window in one sentence: how many violations, and which feature moved furthest from its baseline.
+"""A monitored window in two sentences: its violations and which feature moved furthest, and what moved the model.
 
-Made from the documents that the jobs wrote: `checks.json` of the window, `statistics.json` of both. Pure.
+Made from the documents that the runs wrote: `checks.json` of the window, `statistics.json` and `analysis.json` of both. Pure.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from model_monitor.documents.attribution_report import AttributionReport
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.statistics import Statistics
 
 DRIFT = "baseline_drift_check"
+NAMED = 3
 
 
 def conclusion(
@@ -42,3 +44,12 @@ def _means(name: str, baseline: Statistics, current: Statistics) -> str:
     means = [statistics.feature(name).numerical_statistics for statistics in (baseline, current)]
     before, after = (numbers and numbers.mean for numbers in means)
     return "" if before is None or after is None else f": its mean went from {before:,.4g} to {after:,.4g}"
+
+
+def moved(baseline: AttributionReport, current: AttributionReport) -> str:
+    """The sentence on the features that move the model's first output most in the window, without a line end."""
+    (_, now), *_ = current.values.items()
+    (_, before), *_ = baseline.values.items()
+    largest = sorted(now, key=lambda name: -now[name])[:NAMED]
+    told = ", ".join(f"{name} by {now[name]:.3f} (in the baseline by {before.get(name, 0.0):.3f})" for name in largest)
+    return f"What moved the predictions there, on average: {told}."

@@ -1,4 +1,5 @@
-"""The example's files in one directory: `baseline.csv`, `validation.csv`, `captures/`, `ground-truth/` and `fault.json`.
+"""The example's files in one directory: `baseline.csv`, `validation.csv`, `captures/`, `ground-truth/`, `fault.json`
+and `analysis_config.json`.
 
 Driver only; the content is `churn.py`'s and `traffic.py`'s. Writing again leaves files that are right already
 untouched.
@@ -18,11 +19,14 @@ BASELINE, VALIDATION = "baseline.csv", "validation.csv"
 CAPTURES = "captures"
 GROUND_TRUTH = "ground-truth"
 FAULT = "fault.json"
+ANALYSIS = "analysis_config.json"
+HOURS, EXPLAINED = "hours", "explained"
+"""What is found out later of each hour: of its data, and of what moves the model."""
 
 
 def write_data_set(directory: Path, *, rows: int, traffic: Traffic) -> None:
-    """Writes a baseline of `rows` customers with the model's answers to them, the captures and labels of `traffic`, and what
-    was planted in them.
+    """Writes a baseline of `rows` customers with the model's answers to them, the captures and labels of `traffic`, what was
+    planted in them, and what is asked of the model's explanation.
 
     Raises BadConfiguration if `captures/` or `ground-truth/` already holds other files, which a job would read along;
     OutputFailed if the directory can't be written.
@@ -32,6 +36,7 @@ def write_data_set(directory: Path, *, rows: int, traffic: Traffic) -> None:
     files[VALIDATION] = churn.to_csv(churn.validation_table(baseline), header=True)
     files |= {f"{CAPTURES}/{path}": text for path, text in captures(traffic).items()}
     files |= {f"{GROUND_TRUTH}/{path}": text for path, text in ground_truth(traffic).items()}
+    files[ANALYSIS] = json.dumps(churn.explanation(), indent=2) + "\n"
     files[FAULT] = json.dumps(planted(traffic), indent=2) + "\n"
     _refuse_others(directory, files)
     try:

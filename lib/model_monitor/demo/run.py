@@ -1,4 +1,4 @@
-"""`model-monitor demo`: generates the example, baselines it and monitors an hour of it as a user would, and says what is wrong.
+"""`model-monitor demo`: generates the example, baselines it and its model, monitors it, and says what is wrong.
 
 The jobs are started by `model_monitor.launch.submission` in processes of their own; this process has no JVM.
 """
@@ -15,11 +15,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
-from model_monitor.demo.conclusion import conclusion
-from model_monitor.demo.data_set import BASELINE, CAPTURES, FAULT, GROUND_TRUTH, write_data_set
+from model_monitor.demo.conclusion import conclusion, moved
+from model_monitor.demo.data_set import ANALYSIS, BASELINE, CAPTURES, EXPLAINED, FAULT, GROUND_TRUTH, write_data_set
 from model_monitor.demo.traffic import Traffic
+from model_monitor.documents.attribution_report import AttributionReport
 from model_monitor.documents.check_results import CheckResults
 from model_monitor.documents.constraints import Constraints
+from model_monitor.documents.document import DocumentType
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import as_rows
 from model_monitor.documents.violations import Violations
@@ -28,8 +30,10 @@ from model_monitor.outputs.printable import error_lines
 from model_monitor.outputs.text_table import text_table
 
 RESULTS = "baseline"  # the jobs' output directories, inside the demo's
+ATTRIBUTIONS = "attributions"
 REPORT = "monitoring"
 PAGE = "report.html"
+MODEL = "model_monitor.demo.churn:score"
 MONITORED_HOUR = 20  # of the traffic, counted from 0; the fault began two hours before
 SHOWN = {  # heading -> the key of `as_rows`
     "feature": "feature",
@@ -44,8 +48,8 @@ SHOWN = {  # heading -> the key of `as_rows`
 
 StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
 WatchDay = Callable[
-    [Path, Path, Traffic], Path
-]  # the demo's folder, the baseline's, and the traffic -> the page of its hours
+    [Path, Path, Path, Traffic], Path
+]  # the demo's folder, those of data's and model's baseline, and the traffic -> the page of its hours
 
 
 def main(
@@ -97,10 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _watch(output: Path, baseline: Path, traffic: Traffic) -> Path:
+def _watch(output: Path, baseline: Path, attributions: Path, traffic: Traffic) -> Path:
     from model_monitor.demo.day import watch_day
 
-    return watch_day(output, baseline, traffic)
+    return watch_day(output, baseline, attributions, traffic)
 
 
 def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: WatchDay) -> int:
@@ -110,7 +114,7 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
     start = traffic.start + timedelta(hours=MONITORED_HOUR)
     end = start + timedelta(hours=1)
 
-    _step(out, f"1/4 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
+    _step(out, f"1/5 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
     started = time.monotonic()
     write_data_set(output, rows=rows, traffic=traffic)
     _step(out, f"    done in {time.monotonic() - started:.1f} s")
@@ -128,7 +132,16 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
         "--end-time": f"{end:%Y-%m-%dT%H:%M:%SZ}",
         "--output-path": str(output / REPORT),
     }
-    for step, job, flags in (("2/4", "baseline", baseline), ("3/4", "monitor", monitoring)):
+    explaining = {
+        "--analysis-type": "MODEL_EXPLAINABILITY",
+        "--analysis-config": str(output / ANALYSIS),
+        "--model": MODEL,
+        "--engine": "local",
+        **baseline,
+        "--output-path": str(output / ATTRIBUTIONS),
+    }
+    jobs = (("2/5", "baseline", baseline), ("3/5", "monitor", monitoring), ("4/5", "baseline", explaining))
+    for step, job, flags in jobs:
         words = [word for pair in flags.items() for word in pair]
         _step(out, f"{step} running the job: model-monitor submit {job} {shlex.join(words)}")
         started = time.monotonic()
@@ -138,23 +151,27 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
             return status
         _step(out, f"    done in {time.monotonic() - started:.1f} s")
 
-    _step(out, f"4/4 monitoring all {traffic.hours} hours of the day, in this process and without a JVM")
+    _step(
+        out, f"5/5 monitoring all {traffic.hours} hours of the day, data and model, in this process and without a JVM"
+    )
     started = time.monotonic()
-    day = watch(output, output / RESULTS, traffic)
+    day = watch(output, output / RESULTS, output / ATTRIBUTIONS, traffic)
     _step(out, f"    done in {time.monotonic() - started:.1f} s")
 
-    before, after = (_statistics(output / folder) for folder in (RESULTS, REPORT))
-    outcomes_file = output / REPORT / CheckResults.FILE_NAME
-    outcomes = CheckResults.from_json(outcomes_file.read_text(encoding="utf-8"), str(outcomes_file))
+    before, after = (_read(output / folder, Statistics) for folder in (RESULTS, REPORT))
+    outcomes = _read(output / REPORT, CheckResults)
     said = conclusion(start, end, outcomes.checks, before, after)
-    out.write(f"\n{_found(before)}\n{_places(output)}\nSee the day: {day.resolve().as_uri()}\n{said}\n")
+    moving = moved(
+        *(_read(output / folder, AttributionReport) for folder in (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}"))
+    )
+    out.write(f"\n{_found(before)}\n{_places(output)}\nSee the day: {day.resolve().as_uri()}\n{said}\n{moving}\n")
     return 0
 
 
-def _statistics(folder: Path) -> Statistics:
-    """What a job has just written there."""
-    file = folder / Statistics.FILE_NAME
-    return Statistics.from_json(file.read_text(encoding="utf-8"), str(file))
+def _read(folder: Path, document: type[DocumentType]) -> DocumentType:
+    """What has just been written there."""
+    file = folder / document.FILE_NAME
+    return document.from_json(file.read_text(encoding="utf-8"), str(file))
 
 
 def _found(statistics: Statistics) -> str:
@@ -173,6 +190,7 @@ def _places(output: Path) -> str:
         [str(report / Violations.FILE_NAME), "what an hour of them does not keep to"],
         [str(report / CheckResults.FILE_NAME), "every check of that hour, with its numbers"],
         [str(report / PAGE), "that hour as a page"],
+        [str(output / ATTRIBUTIONS / PAGE), "what moves the model's predictions"],
         [str(output / GROUND_TRUTH), "the labels that came in later"],
         [str(output / FAULT), "what was made to go wrong with that day"],
     ]

@@ -38,9 +38,10 @@ def check_all(
         for feature, finding in check(output)
     )
     _warn_of_other_features(analysis, known)
-    unsure = sum(result.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL) for result in results)
+    alarming = [result for result in results if result.feature is None]
+    unsure = sum(result.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL) for result in alarming)
     if unsure:
-        log.warning("%d of %d checks could not be judged; checks.json says why", unsure, len(results))
+        log.warning("%d of %d rankings could not be judged; checks.json says why", unsure, len(alarming))
     return results
 
 

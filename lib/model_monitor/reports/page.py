@@ -93,7 +93,8 @@ def page_of(
 
 def _facts(history: History, times: Sequence[str]) -> tuple[tuple[str, str], ...]:
     runs = [run for series in history.series for run in series.runs.values()]
-    baselines = dict.fromkeys(run.baseline_run_id for run in runs if run.baseline_run_id)
+    known = [dict.fromkeys(run.baseline_run_id for run in series.runs.values()) for series in history.series]
+    baselines = [found for ids in known if (found := list(filter(None, ids)))]
     models = dict.fromkeys(run.model for run in runs if run.model)
     facts = [("model", ", ".join(models))] if models else []
     facts.append(
@@ -102,9 +103,8 @@ def _facts(history: History, times: Sequence[str]) -> tuple[tuple[str, str], ...
     windows = f"{len(times):,}, {times[0]} to {times[-1]} UTC" if len(times) > 1 else times[0]
     facts.append(("windows", windows))
     if baselines:
-        facts.append(
-            ("baseline", next(iter(baselines)) if len(baselines) == 1 else f"{len(baselines)} after each other")
-        )
+        told = (ids[0] if len(ids) == 1 else f"{len(ids)} after each other" for ids in baselines)
+        facts.append(("baseline", ", ".join(told)))
     return tuple(facts)
 
 

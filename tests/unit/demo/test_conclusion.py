@@ -6,7 +6,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from model_monitor.demo.conclusion import conclusion
+from model_monitor.demo.conclusion import conclusion, moved
+from model_monitor.documents.attribution_report import AttributionReport
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.statistics import Statistics
 
@@ -70,3 +71,17 @@ def outcome(feature: str, observed: float | None, *, check: str = "baseline_drif
 )
 def test_the_sentence_names_the_largest_distance(outcomes, said):
     assert conclusion(START, END, outcomes, statistics(48.25), statistics(4793.2)) == WINDOW + said
+
+
+def attributions(**values: float) -> AttributionReport:
+    found = {"score": {"global_shap_values": values, "expected_value": 0.2}}
+    return AttributionReport.model_validate({"version": "1.0", "explanations": {"kernel_shap": found}})
+
+
+def test_three_features_are_named_those_that_move_the_model_most_in_the_window_first():
+    said = moved(attributions(a=0.5, b=0.1, c=0.25), attributions(a=0.125, b=0.25, c=0.0625, new=0.5))
+
+    assert said == (
+        "What moved the predictions there, on average: new by 0.500 (in the baseline by 0.000), b by 0.250 (in the baseline by "
+        "0.100), a by 0.125 (in the baseline by 0.500)."
+    )

@@ -41,7 +41,7 @@ def test_the_directory_holds_a_baseline_captures_labels_and_the_fault(tmp_path):
     names = _content(tmp_path / "new" / "directory").keys()
     assert len(pd.read_csv(tmp_path / "new" / "directory" / "baseline.csv")) == 50
     assert {name.split("/")[0] for name in names} == {
-        *("baseline.csv", "validation.csv", "captures", "ground-truth", "fault.json")
+        *("baseline.csv", "validation.csv", "captures", "ground-truth", "fault.json", "analysis_config.json")
     }
     assert any(name.startswith("captures/churn/AllTraffic/2024/03/04/01/") for name in names)
     assert "ground-truth/2024/03/04/01/labels.jsonl" in names

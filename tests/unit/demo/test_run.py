@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,16 @@ CHECKS = """{
 }"""
 
 
-def no_day(output, baseline, traffic):
+def attributions(folder: Path, **values: float) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {"score": {"global_shap_values": values, "expected_value": 0.2}}
+    (folder / "analysis.json").write_text(json.dumps({"version": "1.0", "explanations": {"kernel_shap": found}}))
+
+
+def no_day(output, baseline, attributed, traffic):
     """Stands for monitoring the day; tests/jobs does it."""
+    assert (attributed / "analysis.json").is_file()
+    attributions(output / "explained/2024/03/04/20", plan=0.25, day_minutes=0.5)
     return output / "history.html"
 
 
@@ -53,10 +62,14 @@ class Jobs:
         self.flags: dict[str, dict[str, str]] = {}
 
     def __call__(self, job, flags):
-        self.flags[job] = dict(zip(flags[::2], flags[1::2], strict=True))
-        if job == self.failing:
+        told = dict(zip(flags[::2], flags[1::2], strict=True))
+        folder = Path(told["--output-path"])
+        self.flags[folder.name] = told
+        if folder.name == self.failing:
             return self.status
-        folder = Path(self.flags[job]["--output-path"])
+        if folder.name == "attributions":
+            attributions(folder, plan=0.25, day_minutes=0.125)
+            return 0
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "statistics.json").write_text(STATISTICS if job == "baseline" else STATISTICS.replace("180.25", "90"))
         if job == "monitor":
@@ -68,13 +81,22 @@ def test_the_jobs_get_the_generated_files_as_a_user_would_name_them(tmp_path):
     jobs = Jobs()
 
     assert main(["--output", str(tmp_path), "--rows", "40"], out=io.StringIO(), start_job=jobs, watch=no_day) == 0
-    assert list(jobs.flags) == ["baseline", "monitor"]
+    assert list(jobs.flags) == ["baseline", "monitoring", "attributions"]
     assert jobs.flags["baseline"] == {
         "--dataset-source": str(tmp_path / "baseline.csv"),
         "--dataset-format": "csv",
         "--output-path": str(tmp_path / "baseline"),
     }
-    assert jobs.flags["monitor"] == {
+    assert jobs.flags["attributions"] == {
+        "--analysis-type": "MODEL_EXPLAINABILITY",
+        "--analysis-config": str(tmp_path / "analysis_config.json"),
+        "--model": "model_monitor.demo.churn:score",
+        "--engine": "local",
+        "--dataset-source": str(tmp_path / "baseline.csv"),
+        "--dataset-format": "csv",
+        "--output-path": str(tmp_path / "attributions"),
+    }
+    assert jobs.flags["monitoring"] == {
         "--dataset-source": str(tmp_path / "captures"),
         "--dataset-format": "capture",
         "--baseline": str(tmp_path / "baseline"),
@@ -89,15 +111,17 @@ def test_the_monitored_hour_lies_behind_the_planted_fault():
     assert FAULT.first_hour < MONITORED_HOUR < Traffic().hours
 
 
-def test_the_last_line_says_what_is_wrong_with_the_hour(tmp_path):
+def test_the_last_lines_say_what_is_wrong_with_the_hour_and_what_moved_the_predictions(tmp_path):
     out = io.StringIO()
 
     main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs(), watch=no_day)
 
-    assert out.getvalue().splitlines()[-1] == (
+    assert out.getvalue().splitlines()[-2:] == [
         "The window 2024-03-04T20:00Z to 21:00Z has 1 violation; the largest: day_minutes drifted, distance 0.5 "
-        "(threshold 0.1): its mean went from 180.2 to 90."
-    )
+        "(threshold 0.1): its mean went from 180.2 to 90.",
+        "What moved the predictions there, on average: day_minutes by 0.500 (in the baseline by 0.125), "
+        "plan by 0.250 (in the baseline by 0.250).",
+    ]
 
 
 def test_the_report_has_a_table_of_the_features_and_the_places_of_the_files(tmp_path):
@@ -119,6 +143,7 @@ def test_the_report_has_a_table_of_the_features_and_the_places_of_the_files(tmp_
         "captures",
         "monitoring/constraint_violations.json",
         "monitoring/checks.json",
+        "attributions/report.html",
         "fault.json",
     ):
         assert f"{tmp_path / name} " in found
@@ -134,13 +159,15 @@ def test_a_rerun_says_and_leaves_the_same(tmp_path):
     assert tables[0] == tables[1]
 
 
-@pytest.mark.parametrize("job", ["baseline", "monitor"])
-def test_a_job_that_fails_gives_the_demo_its_exit_status_and_no_table(job, tmp_path, capsys):
-    out, jobs = io.StringIO(), Jobs(failing=job)
+@pytest.mark.parametrize(
+    ("folder", "job"), [("baseline", "baseline"), ("monitoring", "monitor"), ("attributions", "baseline")]
+)
+def test_a_job_that_fails_gives_the_demo_its_exit_status_and_no_table(folder, job, tmp_path, capsys):
+    out, jobs = io.StringIO(), Jobs(failing=folder)
 
     assert main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=jobs, watch=no_day) == 255
     assert f"The job {job} ended with exit status 255" in capsys.readouterr().err
-    assert list(jobs.flags)[-1] == job
+    assert list(jobs.flags)[-1] == folder
     assert "features" not in out.getvalue()
 
 
