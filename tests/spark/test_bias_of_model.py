@@ -78,6 +78,76 @@ def test_a_model_that_answers_labels_is_taken_at_its_word():
     assert (values["AD"], values["RD"]) == (0, 0)  # it is always right
 
 
+def answering(line):
+    """An endpoint that answers a line of text to each row's age."""
+
+    def answer(handler):
+        rows = [line.split(",") for line in handler.server.requests[-1][2].decode().splitlines()]
+        body = "".join(f"{line(float(age))}\n" for _, age in rows).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def of_three(age):
+    return json.dumps({"labels": ["yes", "no", "later"], "scores": [age / 100, 1 - age / 100, 0.25]})
+
+
+WORDS = {
+    "the label": ({"label": 0}, lambda age: "yes,0.9" if age > 50 else "no,0.1"),
+    "the label beside a score": ({"label": 0, "probability": 1}, lambda age: "yes,0.9" if age > 50 else "no,0.1"),
+    "the best of three": (
+        {"accept_type": "application/jsonlines", "label": "labels", "probability": "scores"},
+        of_three,
+    ),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("form", WORDS)
+def test_an_endpoint_that_answers_words_is_as_biased_as_these_words_in_the_data(spark, engine, form):
+    predictor, line = WORDS[form]
+    rows = table(80).replace({"bought": {0: "no", 1: "yes"}})
+    predicted = rows.assign(p=np.where(rows["age"] > 50, "yes", "no"))
+    words = {"label_values_or_threshold": ["yes"]}
+
+    with http_server(answering(line)) as server:
+        asked = analysed(rows, config_of(**words, predictor=predictor), server.url, engine, spark)
+
+    assert asked.to_json() == analysed(predicted, config_of(**words, predicted_label="p")).to_json()
+
+
+def test_a_model_of_ones_own_may_answer_words():
+    rows = table(80).replace({"bought": {0: "no", 1: "yes"}})
+    words = {"label_values_or_threshold": ["yes"]}
+    predicted = rows.assign(p=np.where(rows["age"] > 50, "yes", "no"))
+
+    asked = analysed(
+        rows,
+        config_of(**words, predictor={"label": 0}),
+        lambda frame: np.where(frame["age"] > 50, "yes", "no"),
+        "local",
+    )
+
+    assert asked.to_json() == analysed(predicted, config_of(**words, predicted_label="p")).to_json()
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (lambda frame: ["yes"] * len(frame), "answers words, and the labels of the data set are numbers"),
+        (lambda frame: [None, *[1] * (len(frame) - 1)], "gives no label for 1 of 80 rows"),
+        (lambda frame: np.ones((len(frame), 2)), r"gives an array of shape \(80, 2\) for 80 rows"),
+    ],
+)
+def test_labels_that_cant_be_held_against_those_of_the_data_are_one_sentence(answer, sentence):
+    with pytest.raises(BadInput, match=sentence):
+        analysed(table(80), config_of(predictor={"label": 0}), answer, "local")
+
+
 def test_texts_of_numbers_are_numbers_to_the_model_and_words_stay_words(tmp_path):
     rows = table(60)
     rows["town"] = np.where(rows["sex"] == 0, "7", "Ulm")
@@ -96,17 +166,9 @@ def test_texts_of_numbers_are_numbers_to_the_model_and_words_stay_words(tmp_path
 
 
 def test_an_endpoint_is_asked_for_the_rows_that_are_kept():
-    def scoring(handler):
-        rows = [line.split(",") for line in handler.server.requests[-1][2].decode().splitlines()]
-        body = "".join("0.9\n" if float(age) > 50 else "0.1\n" for _, age in rows).encode()
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-
     rows = table(80)
     predicted = rows.assign(p=(rows["age"] > 50).astype(int))
-    with http_server(503, scoring) as server:
+    with http_server(503, answering(lambda age: "0.9" if age > 50 else "0.1")) as server:
         asked = analysed(rows, config_of(), f"{server.url}/invocations", "local")
 
     assert len(server.requests) == 2  # once for all passes over the rows

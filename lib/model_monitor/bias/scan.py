@@ -64,11 +64,8 @@ def _predicted(
     names, label = dataset.names, plan.label.name
     features = [name for name in names if name not in (label, *plan.not_features)]
     predictor = measures.config.predictor
-    how = Labelling(
-        measures.threshold,
-        None if predictor is None else predictor.label_headers,
-        predictor is not None and predictor.label is not None and predictor.probability is None,
-    )
+    how = Labelling(measures.threshold, None if predictor is None else predictor.label_headers)
+    model = replace(model, labels=model.tells_labels)
     extra = [name for name in (dataset.reason, dataset.cells) if name is not None]
     columns = [*(f"c{place}" for place in range(len(names))), *extra]
     table = dataset.table.selected(columns, columns)

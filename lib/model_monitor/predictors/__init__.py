@@ -1,7 +1,8 @@
 """Models that are called without an endpoint of the service: each flavour a registered loader in a file of its own.
 
-A loader takes a `Model` and gives the function that answers: a frame of pandas in, one score or several for each row out. It is
-called once for each Python worker, and imports its library then. What executors import: neither pyspark nor pydantic.
+A loader takes a `Model` and gives the function that answers: a frame of pandas in, one score or several for each row out, or its
+label if that is asked for. It is called once for each Python worker, and imports its library then. What executors import:
+neither pyspark nor pydantic.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Model:
     flavour: its loader. name: its path, address or `module:function`, as it was given. content: the bytes of its file.
     function: that of the flavour `callable`. allows_pickle: whether a file may run code when it is loaded. trusted: types of a
     skops file that may be loaded beside those that we know. request: what an endpoint is sent and what it answers, by the
-    members of `predictor`.
+    members of `predictor`. labels: whether it is asked for labels in the place of scores.
     """
 
     flavour: str
@@ -37,6 +38,13 @@ class Model:
     allows_pickle: bool = False
     trusted: tuple[str, ...] = ()
     request: Mapping[str, Any] = field(default_factory=dict)
+    labels: bool = False
+
+    @property
+    def tells_labels(self) -> bool:
+        """Whether its answer has labels; those of an endpoint may stand beside scores."""
+        told = self.request.get("label") is not None
+        return told and (self.flavour == "http" or self.request.get("probability") is None)
 
 
 @dataclass

@@ -29,7 +29,7 @@ TOO_LARGE = 413
 @PREDICTORS.register("http", remedy="install spark-model-monitor[http]")
 def of_http(model: Model) -> Predict:
     """An endpoint; its answers as `predictor` of the configuration says."""
-    return Endpoint(model.name, model.request).predict
+    return Endpoint(model.name, model.request, labels=model.labels).predict
 
 
 class Unanswered(Exception):
@@ -39,11 +39,18 @@ class Unanswered(Exception):
 class Endpoint:
     """An address, its requests and its answers.
 
-    waits, reads: seconds before the second try, and that an answer may take.
+    labels: whether those are what is wanted of an answer, in the place of scores. waits, reads: seconds before the second try,
+    and that an answer may take.
     """
 
     def __init__(
-        self, address: str, members: Any, *, waits: float = FIRST_WAIT_SECONDS, reads: float = READ_SECONDS
+        self,
+        address: str,
+        members: Any,
+        *,
+        labels: bool = False,
+        waits: float = FIRST_WAIT_SECONDS,
+        reads: float = READ_SECONDS,
     ) -> None:
         import urllib3
 
@@ -51,6 +58,7 @@ class Endpoint:
         self._shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
         self._address = address
         self._request = Request(members)
+        self._read, self._kind = (self._request.labels, object) if labels else (self._request.scores, np.float64)
         self._waits = waits
         self._headers = {"Content-Type": self._request.content_type, "Accept": self._request.accept_type}
         if members.get("custom_attributes"):
@@ -58,7 +66,7 @@ class Endpoint:
         self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=reads))
 
     def predict(self, frame: Any) -> Any:
-        """The scores of all rows.
+        """The scores, or the labels, of all rows.
 
         Raises BadInput if the endpoint does not answer, or answers something else.
         """
@@ -67,7 +75,7 @@ class Endpoint:
         scores: list[Any] = []
         for start in range(0, len(rows), at_once):
             scores += self._scores(names, rows[start : start + at_once])
-        return np.array(scores, dtype=np.float64)
+        return np.array(scores, dtype=self._kind)
 
     def _scores(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Any]:
         body = self._request.body(names, rows)
@@ -78,11 +86,11 @@ class Endpoint:
             half = len(rows) // 2
             return [*self._scores(names, rows[:half]), *self._scores(names, rows[half:])]
         try:
-            found = self._request.scores(answer)
-            np.array(found, dtype=np.float64)
+            found = self._read(answer)
+            np.array(found, dtype=self._kind)
         except (ValueError, TypeError, IndexError) as fault:
             raise BadInput(
-                f"the model at {self._shown} answered something else than scores ({type(fault).__name__}); "
+                f"the model at {self._shown} answered something else than {self._read.__name__} ({type(fault).__name__}); "
                 "accept_type, probability and label of predictor say what its answer is"
             ) from None
         if len(found) != len(rows):

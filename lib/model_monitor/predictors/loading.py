@@ -56,7 +56,7 @@ def loaded(model: Model) -> Predict:
 
     Raises MissingDependency if its library is absent, BadConfiguration if it is no such model or may not be loaded.
     """
-    key = (model.flavour, model.name, model.content, model.function)
+    key = (model.flavour, model.name, model.content, model.function, repr(model.request), model.labels)
     if key not in _loaded:
         entry = PREDICTORS.get(model.flavour)
         try:
@@ -81,9 +81,9 @@ def loaded(model: Model) -> Predict:
 def model_of(model: Any, request: Mapping[str, Any], **facts: Any) -> Model:
     """A model by whatever names it. request: the members of `predictor`; facts: further members of `Model`."""
     if isinstance(model, Model):
-        return model
+        return replace(model, request=model.request or request)
     if callable(model):
-        return Model("callable", getattr(model, "__name__", "callable"), function=model, **facts)
+        return Model("callable", getattr(model, "__name__", "callable"), function=model, request=request, **facts)
     flavour = facts.pop("flavour", None) or flavour_of(str(model))
     if flavour == "callable":
         facts["function"] = function_of(str(model), "--model")
@@ -133,19 +133,37 @@ class Caller:
 
         Raises BadInput if the model raises, or answers anything but finite numbers for each row.
         """
-        try:
-            answers = loaded(self.model)(self._frame(cells))
-        except MonitorError:
-            raise
-        except Exception as fault:
-            told = said_by(fault) if self.says_why else type(fault).__name__
-            raise self._fault(f"raised {told}, called with {len(cells):,} rows") from None
-        found = self._numbers(answers, len(cells))
+        found = self._numbers(self._answers(cells), len(cells))
         if self.outputs not in (None, found.shape[1]):
             raise self._fault(f"gives {found.shape[1]} scores a row, and gave {self.outputs} before")
         self.outputs = found.shape[1]
         self.rows += len(cells)
         return found
+
+    def labels(self, cells: NDArray[Any]) -> NDArray[np.object_]:
+        """What the model calls some rows, as it answers it: numbers or texts.
+
+        Raises BadInput if the model raises, or does not answer a label for each row.
+        """
+        found = np.asarray(self._answers(cells), dtype=object)
+        if found.shape not in ((len(cells),), (len(cells), 1)):
+            raise self._fault(
+                f"gives an array of shape {found.shape} for {len(cells):,} rows; it has to give a label for each"
+            )
+        found = found.reshape(-1)
+        missing = sum(label is None or label != label for label in found.tolist())
+        if missing:
+            raise self._fault(f"gives no label for {missing:,} of {len(cells):,} rows")
+        return found
+
+    def _answers(self, cells: NDArray[Any]) -> Any:
+        try:
+            return loaded(self.model)(self._frame(cells))
+        except MonitorError:
+            raise
+        except Exception as fault:
+            told = said_by(fault) if self.says_why else type(fault).__name__
+            raise self._fault(f"raised {told}, called with {len(cells):,} rows") from None
 
     def exactly(
         self, baseline: NDArray[Any], *, with_logit: bool

@@ -1,4 +1,4 @@
-"""What an endpoint is sent for some rows, and which scores its answer has: the templates of the service's configuration. Pure.
+"""What an endpoint is sent for some rows, and which scores or labels it answers: the templates of the service. Pure.
 
 Source: E4.4.
 """
@@ -32,7 +32,8 @@ class Request:
         self.accept_type = members.get("accept_type") or self.content_type
         self._content = _text(members.get("content_template"))
         self._record = _text(members.get("record_template"))
-        self._scores = members["probability"] if members.get("probability") is not None else members.get("label")
+        self._label, self._probability = members.get("label"), members.get("probability")
+        self._scores = self._label if self._probability is None else self._probability
         faults = list(self._faults())
         if faults:
             raise BadConfiguration.gathered([f"predictor.{fault}" for fault in faults])
@@ -64,24 +65,30 @@ class Request:
 
         Raises ValueError if the answer is no such text, or has nothing where they should be.
         """
-        text = body.decode("utf-8")
+        if self.accept_type == CSV and not isinstance(self._scores, int):
+            return [[float(cell) for cell in row] for row in _rows(body)]
+        found = self._at(self._scores, body)
+        return [cell if isinstance(cell, list) else float(cell) for cell in found] if self.accept_type == CSV else found
+
+    def labels(self, body: bytes) -> list[Any]:
+        """The labels of an answer, an item for each row; where a row has a list of them, the one with the highest score.
+
+        Raises ValueError if the answer is no such text, has nothing where they should be, or no score for each of a list.
+        """
+        found = self._at(self._label, body)
+        if not any(isinstance(label, list) for label in found):
+            return found
+        return [_best(*pair) for pair in zip(found, self._at(self._probability, body), strict=True)]
+
+    def _at(self, place: Any, body: bytes) -> list[Any]:
+        """What is at a place of an answer, an item for each row."""
         if self.accept_type == CSV:
-            rows = [row for row in csv.reader(io.StringIO(text)) if row]
-            if isinstance(self._scores, int):
-                return [float(row[self._scores]) for row in rows]
-            return [[float(cell) for cell in row] for row in rows]
+            return [_cell(row[place]) for row in _rows(body)]
+        text = body.decode("utf-8")
         if self.accept_type == JSON_LINES:
-            return [self._found(json.loads(line)) for line in text.splitlines() if line.strip()]
-        found = self._found(json.loads(text))
+            return [_found(place, json.loads(line)) for line in text.splitlines() if line.strip()]
+        found = _found(place, json.loads(text))
         return found if isinstance(found, list) and not self.one_at_a_time else [found]
-
-    def _found(self, document: Any) -> Any:
-        import jmespath
-
-        found = document if self._scores is None else jmespath.search(str(self._scores), document)
-        if found is None:
-            raise ValueError(f"nothing is at {self._scores}")
-        return found
 
     def _faults(self) -> Any:
         known = (CSV, JSON_LINES, JSON)
@@ -94,8 +101,34 @@ class Request:
             yield 'content_template is missing; write "$records" where the list of records goes, such as {"instances":$records}'
         if self.content_type == JSON and "$" not in self._record:
             yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
-        if self.accept_type == CSV and isinstance(self._scores, str):
-            yield f"probability is {self._scores!r}; of CSV write the index of the column with the scores"
+        for member, place in (("label", self._label), ("probability", self._probability)):
+            if self.accept_type == CSV and isinstance(place, str):
+                yield f"{member} is {place!r}; of CSV write the index of its column"
+
+
+def _rows(body: bytes) -> list[list[str]]:
+    return [row for row in csv.reader(io.StringIO(body.decode("utf-8"))) if row]
+
+
+def _cell(text: str) -> Any:
+    """A cell of CSV; a list as JSON has it, in whichever quotes."""
+    return json.loads(text.replace("'", '"')) if text.startswith("[") else text
+
+
+def _found(place: Any, document: Any) -> Any:
+    import jmespath
+
+    found = document if place is None else jmespath.search(str(place), document)
+    if found is None:
+        raise ValueError(f"nothing is at {place}")
+    return found
+
+
+def _best(labels: Any, scores: Any) -> Any:
+    """The label with the highest score, the first of equal ones."""
+    if not isinstance(scores, list) or len(labels) != len(scores):
+        raise ValueError("a list of labels has no score for each")
+    return labels[scores.index(max(scores))]
 
 
 def _filled(template: str, names: Sequence[str], row: Sequence[Any]) -> str:

@@ -40,9 +40,12 @@ FORESTS = tuple(
     remedy="install spark-model-monitor[sklearn], and what else the model was made with",
 )
 def of_sklearn(model: Model) -> Predict:
-    """A model of scikit-learn; predict_proba, else decision_function, else predict. Of two classes the second one's score."""
+    """A model of scikit-learn; predict_proba, else decision_function, else predict. Of two classes the second one's score.
+
+    Its labels are what it predicts.
+    """
     estimator = _unpickled(model) if model.name.lower().endswith(PICKLES) else _opened(model)
-    for name in ("predict_proba", "decision_function", "predict"):
+    for name in ("predict",) if model.labels else ("predict_proba", "decision_function", "predict"):
         scores = getattr(estimator, name, None)
         if scores is not None:
             break

@@ -30,13 +30,11 @@ log = logging.getLogger(__name__)
 class Labelling:
     """How a model's scores become labels.
 
-    threshold: a single score above it is label 1. labels: what the classes are called, in the order of the scores. as_they_are:
-    whether the model answers labels.
+    threshold: a single score above it is label 1. labels: what the classes are called, in the order of the scores.
     """
 
     threshold: float
     labels: tuple[Any, ...] | None = None
-    as_they_are: bool = False
 
     def column(self, scores: NDArray[np.float64], kind: pa.DataType) -> pa.Array:
         """The labels of some rows as a column of this type.
@@ -44,8 +42,6 @@ class Labelling:
         Raises BadInput if there are other labels than scores.
         """
         count = scores.shape[1]
-        if self.as_they_are:
-            return _typed(scores[:, 0], kind)
         classes = scores.argmax(axis=1) if count > 1 else (scores[:, 0] > self.threshold).astype(np.intp)
         if self.labels is None:
             return _typed(classes.astype(np.float64), kind)
@@ -55,11 +51,11 @@ class Labelling:
             )
         return pa.array([self.labels[place] for place in classes], pa.string()).cast(kind)
 
-    def kind(self, label: pa.DataType) -> pa.DataType:
-        """The type of the predictions beside labels of a type."""
+    def kind(self, label: pa.DataType, *, as_they_are: bool) -> pa.DataType:
+        """The type of the predictions beside labels of a type. as_they_are: whether the model answers labels."""
         if pa.types.is_string(label) or any(isinstance(name, str) for name in self.labels or ()):
             return pa.string()
-        return pa.float64() if self.as_they_are or pa.types.is_floating(label) else pa.int64()
+        return pa.float64() if as_they_are or pa.types.is_floating(label) else pa.int64()
 
 
 @dataclass(frozen=True)
@@ -83,6 +79,11 @@ class PredictionTask:
     def caller(self) -> Caller:
         return Caller(replace(self.model, content=self.content.value), self.features, self.numeric)
 
+    def labels(self, caller: Caller, cells: NDArray[Any]) -> pa.Array:
+        """What the model predicts of some rows, as the new column has it."""
+        kind = self.schema.field(self.position).type
+        return _as_they_are(caller.labels(cells), kind) if self.model.labels else self.how.column(caller(cells), kind)
+
     def is_kept(self, batch: pa.RecordBatch) -> pa.Array:
         if self.reason is None:
             return pa.array(np.ones(batch.num_rows, bool))
@@ -105,7 +106,7 @@ def with_predictions(
     texts = [place for place in places if pa.types.is_string(plain(pa.array([], types[place])).type)]
     words = _columns_with_words(table, texts, reason) if texts else set()
     fields = list(table.schema)
-    added = pa.field(f"c{len(names)}", how.kind(types[names.index(label)]))
+    added = pa.field(f"c{len(names)}", how.kind(types[names.index(label)], as_they_are=model.labels))
     schema = pa.schema([*fields[: len(names)], added, *fields[len(names) :]])
     with table.sent(content_of(model, table.engine.storage)) as content:
         numeric = tuple(place not in words for place in places)
@@ -147,8 +148,9 @@ def predictions_of_partition(task: PredictionTask, batches: Iterable[pa.RecordBa
         if kept.num_rows:
             caller = caller or task.caller()
             columns = [plain(kept.column(f"c{place}")) for place in task.places]
-            scores = caller(cells_of(columns, task.features, task.numeric))
-            column = pc.replace_with_mask(column, is_kept, task.how.column(scores, column.type))
+            column = pc.replace_with_mask(
+                column, is_kept, task.labels(caller, cells_of(columns, task.features, task.numeric))
+            )
         columns = batch.columns
         yield pa.RecordBatch.from_arrays(
             [*columns[: task.position], column, *columns[task.position :]], schema=task.schema
@@ -159,3 +161,15 @@ def _typed(numbers: NDArray[np.float64], kind: pa.DataType) -> pa.Array:
     if pa.types.is_string(kind):
         return pa.array(texts_of(numbers), kind)
     return pa.array(numbers, pa.float64()).cast(kind)
+
+
+def _as_they_are(labels: NDArray[np.object_], kind: pa.DataType) -> pa.Array:
+    """What a model calls rows, as texts beside labels that are texts, else as numbers."""
+    if pa.types.is_string(kind):
+        return pa.array(texts_of(labels), kind)
+    try:
+        return _typed(labels.astype(np.float64), kind)
+    except ValueError:
+        raise BadInput(
+            "the model answers words, and the labels of the data set are numbers; give data whose labels are words"
+        ) from None

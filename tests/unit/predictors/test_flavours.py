@@ -98,6 +98,15 @@ def test_scikit_learn_by_skops(skops, estimator, target):
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
+def test_a_model_of_scikit_learn_that_is_asked_for_labels_says_its_own_words(skops):
+    words = np.where(BINARY == 1, "yes", "no")
+    fitted = LogisticRegression().fit(ROWS, words)
+
+    model = Model("sklearn", "model.skops", skops.dumps(fitted), labels=True)
+
+    assert Caller(model, NAMES, (True,) * 3).labels(ROWS).tolist() == fitted.predict(ROWS).tolist()
+
+
 def test_a_skops_file_with_types_of_elsewhere_needs_trust(skops):
     content = skops.dumps(Tripling().fit(ROWS))
     name = next(name for name in skops.get_untrusted_types(data=content) if name.endswith("Tripling"))

@@ -110,6 +110,14 @@ def test_one_row_that_is_too_large_is_one_sentence():
         endpoint(server).predict(FRAME[:1])
 
 
+def test_labels_that_are_not_there_are_one_sentence():
+    with http_server(lambda handler: reply(handler, "yes\nno\n")) as server:
+        named = Endpoint(server.url, {"label": 1}, labels=True)
+
+        with pytest.raises(BadInput, match=r"something else than labels \(IndexError\)"):
+            named.predict(FRAME[:2])
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -75,6 +75,7 @@ def test_fractions_and_large_numbers_lose_nothing():
         ({}, "0.25\n0.5\n", [[0.25], [0.5]]),
         ({}, "0.25,0.75\r\n0.5,0.5\r\n", [[0.25, 0.75], [0.5, 0.5]]),
         ({"probability": 1}, "1,0.25\n0,0.5\n", [0.25, 0.5]),
+        ({"probability": 1}, '"cat","[0.75,0.25]"\n', [[0.75, 0.25]]),
         (
             {"accept_type": "application/jsonlines", "probability": "score"},
             '{"score":0.25}\n{"score":0.5}\n',
@@ -94,6 +95,54 @@ def test_fractions_and_large_numbers_lose_nothing():
 )
 def test_scores_are_found_as_the_configuration_says(members, answer, scores):
     assert Request(members).scores(answer.encode()) == scores
+
+
+JSON_LINES = {"accept_type": "application/jsonlines"}
+JSON = {"accept_type": "application/json"}
+ANIMALS = {"labels": ["cat", "dog", "fish"], "probabilities": [0.35, 0.25, 0.4]}
+
+
+@pytest.mark.parametrize(
+    ("members", "answer", "labels"),
+    [
+        # the examples of the SDK's ModelPredictedLabelConfig
+        (JSON_LINES | {"label": "labels", "probability": "probabilities"}, json.dumps(ANIMALS), ["fish"]),
+        (
+            JSON_LINES | {"label": "predicted_label"},
+            '{"predicted_label":"fish","probabilities":[0.35,0.25,0.4]}',
+            ["fish"],
+        ),
+        ({"label": 0}, "yes,0.9\nno,0.2\n", ["yes", "no"]),
+        ({"label": 0, "probability": 1}, "yes,0.9\nno,0.2\n", ["yes", "no"]),
+        (
+            {"label": 0, "probability": 1},
+            "\"['cat','dog']\",\"[0.3,0.7]\"\n\"['cat','dog']\",\"[0.5,0.5]\"\n",
+            ["dog", "cat"],
+        ),
+        (JSON | {"label": "predictions[*].label"}, '{"predictions":[{"label":"a"},{"label":1}]}', ["a", 1]),
+        (
+            JSON | {"label": "[*].labels", "probability": "[*].probabilities"},
+            json.dumps([ANIMALS, ANIMALS]),
+            ["fish", "fish"],
+        ),
+    ],
+)
+def test_labels_are_found_as_the_configuration_says(members, answer, labels):
+    assert Request(members).labels(answer.encode()) == labels
+
+
+@pytest.mark.parametrize(
+    ("members", "answer"),
+    [
+        (JSON_LINES | {"label": "labels"}, json.dumps(ANIMALS)),
+        (JSON_LINES | {"label": "labels", "probability": "probabilities[:2]"}, json.dumps(ANIMALS)),
+        (JSON_LINES | {"label": "prediction"}, json.dumps(ANIMALS)),
+        ({"label": 2}, "yes,0.9\n"),
+    ],
+)
+def test_labels_without_a_score_each_and_labels_that_are_not_there_are_an_error_of_their_reader(members, answer):
+    with pytest.raises((ValueError, IndexError)):
+        Request(members).labels(answer.encode())
 
 
 @pytest.mark.parametrize(
@@ -116,7 +165,8 @@ FAULTS = [
     ({"content_type": "application/json"}, "content_template is missing"),
     ({"content_type": "application/json", "content_template": "$records"}, "record_template is missing"),
     ({"content_type": "application/jsonlines", "content_template": "{}"}, r"\$features once"),
-    ({"probability": "p"}, "index of the column"),
+    ({"probability": "p"}, "probability is 'p'; of CSV write the index"),
+    ({"label": "l", "probability": 1}, "label is 'l'; of CSV write the index"),
 ]
 
 
