@@ -96,6 +96,12 @@ class Kernel:
         """Synthetic rows of a buffer."""
         return max(1, min(BUFFER_ROWS, BUFFER_BYTES // (8 * max(1, self.baseline.shape[1]))))
 
+    @cached_property
+    def _buffer(self) -> Cells:
+        """Synthetic rows of one call of the model after the other: fresh memory for each would take longer than to fill it."""
+        kind = np.result_type(self.baseline, np.float64)
+        return np.empty((max(self._room, len(self.baseline)), self.baseline.shape[1]), kind)
+
     def _pieces(self, differs: NDArray[np.bool_]) -> Iterator[_Piece]:
         """Rows that differ in the same features together, those of few features first; cut where a buffer is full.
 
@@ -126,8 +132,11 @@ class Kernel:
         """Add to the values what the coalitions of some pieces are worth. One call of the model."""
         if not pieces:
             return
-        synthetic = np.concatenate([piece.synthetic(rows, self.baseline) for piece in pieces])
-        answers = self.predict(synthetic)
+        end = 0
+        for piece in pieces:
+            start, end = end, end + piece.size(self.baseline)
+            piece.fill(self._buffer[start:end], rows, self.baseline)
+        answers = self.predict(self._buffer[:end])
         answers = answers.reshape(-1, len(self.baseline), answers.shape[1]).mean(axis=1)
         worth = self._linked(answers) - self.expected
         start = 0
@@ -160,12 +169,19 @@ class _Piece:
     def size(self, baseline: Cells) -> int:
         return len(self.rows) * (self.stop - self.start) * len(baseline)
 
-    def synthetic(self, rows: Cells, baseline: Cells) -> Cells:
-        """Each row with the baseline's cells where a coalition lacks a player: by row, by coalition, by baseline row."""
-        absent = np.zeros((self.stop - self.start, rows.shape[1]), bool)
-        absent[:, self.columns] = ~self.design.masks[self.start : self.stop]
-        filled = np.where(absent[None, :, None, :], baseline[None, None], rows[self.rows][:, None, None, :])
-        return filled.reshape(-1, rows.shape[1])
+    def fill(self, synthetic: Cells, rows: Cells, baseline: Cells) -> None:
+        """Each row with the baseline's cells where a coalition lacks a player: by row, by coalition, by baseline row.
+
+        A row's own cells and all of the baseline's stand side by side, and are taken by their places.
+        """
+        width, count = rows.shape[1], len(self.rows)
+        absent = np.zeros((self.stop - self.start, 1, width), bool)
+        absent[:, 0, self.columns] = ~self.design.masks[self.start : self.stop]
+        own, of_others = np.arange(width), np.arange(width, width + baseline.size).reshape(baseline.shape)
+        places = np.where(absent, of_others, own)
+        others = np.broadcast_to(baseline.reshape(-1), (count, baseline.size))
+        cells = np.hstack([rows[self.rows], others]).astype(synthetic.dtype, copy=False)
+        np.take(cells, places.reshape(-1), axis=1, out=synthetic.reshape(count, -1), mode="clip")
 
     def add(self, worth: Answers, values: NDArray[np.float64]) -> None:
         """Each row by itself, so that a row's sums are made in one way whatever is beside it."""
