@@ -127,6 +127,14 @@ class CurveChart:
     axes: tuple[str, str]
     words: str
 
+    @classmethod
+    def of_numbers(
+        cls, title: str, names: tuple[str, str], x: Sequence[float], y: Sequence[float], words: str = ""
+    ) -> CurveChart:
+        """A curve of any numbers, both axes from the least to the largest. names: of the numbers. words: else the axes' own."""
+        axes = (_ends_of(names[0], x), _ends_of(names[1], y))
+        return cls(title, tuple(zip(_scaled(x), _scaled(y), strict=True)), axes, words or f"{axes[1]} over {axes[0]}")
+
     def __str__(self) -> str:
         return f"{self.title}: {self.words}"
 
@@ -230,3 +238,13 @@ def table_of(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: S
     """A plain table. numbers: titles of the columns that hold numbers."""
     columns = tuple(Column(title, title in numbers) for title in titles)
     return PageTable(columns, tuple(Line(tuple(row)) for row in rows))
+
+
+def _scaled(numbers: Sequence[float]) -> list[float]:
+    """Numbers from 0 for the least to 1 for the largest; all alike in the middle."""
+    low, width = min(numbers), max(numbers) - min(numbers)
+    return [(number - low) / width if width else 0.5 for number in numbers]
+
+
+def _ends_of(name: str, numbers: Sequence[float]) -> str:
+    return f"{name}, {number_text(min(numbers))} to {number_text(max(numbers))}"

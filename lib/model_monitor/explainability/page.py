@@ -140,21 +140,7 @@ def _curves(found: Dependent) -> Iterator[CurveChart]:
     if not found.grid.is_numeric or len(values) < 2:
         return
     for output, answers in zip(found.outputs, found.answers.tolist(), strict=True):
-        x, y = (_scaled(numbers) for numbers in (values, answers))
-        axes = (_ends_of(found.feature, values), _ends_of(output, answers))
-        yield CurveChart(
-            f"{output} over {found.feature}", tuple(zip(x, y, strict=True)), axes, f"{axes[1]} over {axes[0]}"
-        )
-
-
-def _scaled(numbers: Sequence[float]) -> list[float]:
-    """Numbers from 0 for the least to 1 for the largest; all alike in the middle."""
-    low, width = min(numbers), max(numbers) - min(numbers)
-    return [(number - low) / width if width else 0.5 for number in numbers]
-
-
-def _ends_of(name: str, numbers: Sequence[float]) -> str:
-    return f"{name}, {number_text(min(numbers))} to {number_text(max(numbers))}"
+        yield CurveChart.of_numbers(f"{output} over {found.feature}", (found.feature, output), values, answers)
 
 
 def _dependence(found: Dependent) -> PageTable:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from model_monitor.model_quality.estimates import Kept
 from model_monitor.model_quality.labels import Matrix, class_table, in_order
 from model_monitor.states.blocks import BLOCKS, BlockSums
+from model_monitor.states.kll import KllSketch
 from model_monitor.states.outcomes import Outcomes
 from model_monitor.states.regression import RegressionSums
 from model_monitor.states.scores import ScoreCounts
@@ -117,11 +118,12 @@ class MulticlassEvidence:
 
 @dataclass(frozen=True, slots=True)
 class RegressionEvidence:
-    """Of predicted numbers. kept: the blocks of rows that count."""
+    """Of predicted numbers. kept: the blocks of rows that count. residuals: None where not those of all rows are known."""
 
     sums: RegressionSums
     kept: Kept = field(default_factory=_all_blocks)
     values: BlockSums = field(default_factory=BlockSums)
+    residuals: KllSketch | None = None
 
     @property
     def rows(self) -> int:
@@ -145,7 +147,8 @@ def evidence_of(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
     """
     plan = outcomes.plan
     if plan.is_regression:
-        return RegressionEvidence(outcomes.regression, values=outcomes.values)
+        residuals = outcomes.residuals if outcomes.has_residuals else None
+        return RegressionEvidence(outcomes.regression, values=outcomes.values, residuals=residuals)
     table = class_table(outcomes.confusion, plan)
     probabilities = outcomes.probabilities if plan.with_scores else None
     if not plan.is_binary:

@@ -26,6 +26,7 @@ from model_monitor.model_quality.estimates import interval_of
 from model_monitor.model_quality.evidence import BinaryEvidence, RegressionEvidence
 from model_monitor.model_quality.measurement import Measured, Measurement
 from model_monitor.states.blocks import BlockSums
+from model_monitor.states.kll import KllSketch
 from model_monitor.states.probabilities import calibration
 from model_monitor.states.scores import ScoreCounts
 
@@ -82,6 +83,8 @@ def _value(measured: Measured | None) -> str:
 def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]:
     evidence = measurement.evidence
     if isinstance(evidence, RegressionEvidence):
+        if evidence.residuals is not None and evidence.residuals.count:
+            yield _residuals(evidence.residuals)
         return
     if len(evidence.classes) <= MOST_CLASSES:
         places = [f"class {place}" for place in range(1, len(evidence.classes) + 1)]
@@ -95,6 +98,15 @@ def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]
         yield from _curves(scores, *(_value(measurement.metrics.get(area)) for area in ("auc", "au_prc")))
         if evidence.probabilities is not None:
             yield _calibration(evidence.probabilities, _value(measurement.metrics.get("calibration_error")))
+
+
+def _residuals(sketch: KllSketch) -> CurveChart:
+    """The residual that each share of the rows lies below, in steps of 1 %."""
+    shares = [step / 100 for step in range(1, 100)]
+    found = [sketch.quantile(share) for share in shares]
+    least, low, middle, high, largest = (number_text(found[place - 1], 3) for place in (1, 25, 50, 75, 99))
+    words = f"label less prediction, median {middle}; of half the rows from {low} to {high}, of 98 % from {least} to {largest}"
+    return CurveChart.of_numbers("Residuals", ("share of rows", "residual"), shares, found, words)
 
 
 def _curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:

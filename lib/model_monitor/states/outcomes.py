@@ -20,6 +20,7 @@ from model_monitor.states.blocks import Blocks, BlockSums, Keys, Numbers, blocks
 from model_monitor.states.confusion import ConfusionCounts
 from model_monitor.states.encoding import pack, require_equal, unpack
 from model_monitor.states.kinds import registered
+from model_monitor.states.kll import KllBuilder, KllSketch
 from model_monitor.states.labels import class_key, is_positive
 from model_monitor.states.parts import joined, split
 from model_monitor.states.probabilities import NAMES as PROBABILITY_NAMES
@@ -118,11 +119,12 @@ class Outcomes:
     """The states of one scan.
 
     confusion: of classifications. regression: of regressions. scores: of binary problems with scores. probabilities: of
-    problems with scores. values: sum and number of each of the user's metrics, `name.sum` and `name.rows`.
+    problems with scores. values: sum and number of each of the user's metrics, `name.sum` and `name.rows`. residuals: of
+    regressions, label less prediction; of no rows where older releases scanned some.
     """
 
     KIND: ClassVar[str] = "outcomes"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     plan: OutcomePlan = field(default_factory=lambda: OutcomePlan(ProblemType.REGRESSION))
     item_count: int = 0
@@ -131,6 +133,7 @@ class Outcomes:
     regression: RegressionSums = field(default_factory=RegressionSums)
     probabilities: BlockSums = field(default_factory=BlockSums)
     values: BlockSums = field(default_factory=BlockSums)
+    residuals: KllSketch = field(default_factory=KllSketch)
 
     @classmethod
     def zero(cls, plan: OutcomePlan) -> Outcomes:
@@ -156,12 +159,19 @@ class Outcomes:
             self.regression + other.regression,
             self.probabilities + other.probabilities,
             self.values + other.values,
+            self.residuals + other.residuals if self.has_residuals and other.has_residuals else KllSketch(),
         )
+
+    @property
+    def has_residuals(self) -> bool:
+        """Whether the residuals are those of all rows."""
+        return self.residuals.count == int(self.regression.rows.sum())
 
     def to_bytes(self) -> bytes:
         """The state's bytes: those of its states, each after its length."""
         states = (self.confusion, self.scores, self.regression, self.probabilities, self.values)
-        payload = joined(state.to_bytes() for state in states)
+        residuals = self.residuals.to_bytes() if self.residuals.count else b""
+        payload = joined([*(state.to_bytes() for state in states), residuals])
         return pack(self.KIND, self.VERSION, {"plan": self.plan.to_json(), "item_count": self.item_count}, payload)
 
     @classmethod
@@ -172,9 +182,9 @@ class Outcomes:
         """
         parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
         blobs = split(cls.KIND, payload)
-        if len(blobs) != 5 or "plan" not in parameters:
+        if len(blobs) != 6 or "plan" not in parameters:
             raise BadState(
-                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no five states"
+                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no six states"
             )
         return cls(
             OutcomePlan.from_json(parameters["plan"]),
@@ -184,12 +194,14 @@ class Outcomes:
             RegressionSums.from_bytes(blobs[2]),
             BlockSums.from_bytes(blobs[3]),
             BlockSums.from_bytes(blobs[4]),
+            KllSketch.from_bytes(blobs[5]) if blobs[5] else KllSketch(),
         )
 
     def fault(self) -> str | None:
         """What keeps bytes from being outcomes, beyond their members' types."""
         scored = int(self.scores.negatives.sum() + self.scores.positives.sum())
-        counted = max(self.confusion.total, sum(self.confusion.counts.values()), scored, self.regression.rows.sum())
+        predicted = max(self.confusion.total, sum(self.confusion.counts.values()), self.regression.rows.sum())
+        counted = max(predicted, scored, self.residuals.count)
         return "it has fewer rows than its states" if counted > self.item_count else None
 
 
@@ -209,6 +221,7 @@ class OutcomeBuilder:
         self._first_key = part << _PARTS_OF_A_KEY
         self._state = Outcomes.zero(plan)
         self._scores = ScoreCountsBuilder(plan.score_limit)
+        self._residuals = KllBuilder()
         self._pending: list[_Rows] = []
         self._pending_rows = 0
         self._rows = 0
@@ -255,6 +268,7 @@ class OutcomeBuilder:
             state.regression,
             state.probabilities,
             state.values,
+            self._residuals.state(),
         )
 
     def _fold(self) -> None:
@@ -265,7 +279,10 @@ class OutcomeBuilder:
         part = Outcomes.zero(self._plan)
         regression, confusion, probabilities, values = part.regression, part.confusion, part.probabilities, part.values
         if self._plan.is_regression:
-            regression = RegressionSums.of(_numbers(chunk.labels), _numbers(chunk.predictions), chunk.blocks)
+            labels, predictions = _numbers(chunk.labels), _numbers(chunk.predictions)
+            regression = RegressionSums.of(labels, predictions, chunk.blocks)
+            with np.errstate(over="ignore"):
+                self._residuals.update(np.nan_to_num(labels - predictions))
         else:
             predictions = self._predictions(chunk)
             confusion = ConfusionCounts.of(chunk.labels, predictions)

@@ -56,3 +56,9 @@ def upgraded(kind: str, found: int, wanted: int, parameters: Parameters, payload
 def _without_empty_parts(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
     """Version 1 had six places, a state or nothing in each; since then a profile has the states that there are."""
     return parameters, joined(part for part in split("feature", payload) if part)
+
+
+@upgrades("outcomes", 1)
+def _without_residuals(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+    """Version 1 had no residuals."""
+    return parameters, payload + joined([b""])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
@@ -10,12 +12,15 @@ from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 from model_monitor.documents.page import CurveChart, Mark, PageTable
 from model_monitor.model_quality.baseline import ModelBaseline
 from model_monitor.model_quality.checks import check_all
+from model_monitor.model_quality.evidence import evidence_of
+from model_monitor.model_quality.measurement import measure
 from model_monitor.model_quality.page import page_of
 from model_monitor.model_quality.suggestion import suggest
 from model_monitor.model_quality.tolerance import BARE
 from model_monitor.outputs.report.html import html_of
+from model_monitor.states import KllSketch
 
-from .outcomes_made import BY_THRESHOLD, MULTICLASS, REGRESSION, measured, of_counts
+from .outcomes_made import BY_THRESHOLD, MULTICLASS, REGRESSION, measured, of_counts, outcomes_of
 
 
 def page(measurement, baseline):
@@ -70,6 +75,33 @@ def test_curves_go_through_the_points_that_every_distinct_score_gives():
     assert precision_and_recall.points == ((0.5, 1), (0.5, 0.5), (1, pytest.approx(2 / 3)))
 
 
+def test_residuals_are_the_quantiles_that_numpy_finds():
+    random = np.random.default_rng(2)
+    labels, predictions = random.normal(50, 9, 1_500), random.normal(50, 9, 1_500)
+    found = page_of(measured(REGRESSION, labels, predictions), ())
+    [curve] = [block for block in found.sections[1].blocks if isinstance(block, CurveChart)]
+
+    quantiles = np.quantile(labels - predictions, np.arange(1, 100) / 100, method="inverted_cdf")
+    low, high = quantiles[0], quantiles[-1]
+    np.testing.assert_allclose([y for _, y in curve.points], (quantiles - low) / (high - low), atol=1e-12)
+    assert curve.axes == ("share of rows, 0.01 to 0.99", f"residual, {low:.4g} to {high:.4g}".replace("-", "−"))
+    words = (
+        f"label less prediction, median {quantiles[49]:.3g}; of half the rows from {quantiles[24]:.3g} to {quantiles[74]:.3g}, "
+        f"of 98 % from {low:.3g} to {high:.3g}"
+    )
+    assert curve.words == words.replace("-", "−")
+
+
+def test_residuals_of_some_rows_alone_are_not_drawn():
+    older = replace(outcomes_of(REGRESSION, [1, 2], [0, 0]), residuals=KllSketch())
+    outcomes = older + outcomes_of(REGRESSION, [3], [4])
+
+    assert [section.heading for section in page_of(measure(evidence_of(outcomes)), ()).sections] == [
+        "Metrics",
+        "How to read this",
+    ]
+
+
 def test_a_curve_of_many_scores_has_few_points():
     random = np.random.default_rng(1)
     measurement = measured(BY_THRESHOLD, random.integers(0, 2, 5_000), None, random.random(5_000))
@@ -93,10 +125,11 @@ def test_calibration_is_that_of_scikit_learn():
     assert f"on average {apart:.4g} from the diagonal" in calibration.words
 
 
-def test_regression_has_metrics_alone():
+def test_regression_has_metrics_and_residuals():
     found = page_of(measured(REGRESSION, [1, 2, 3], [1.5, 2, 3]), ())
 
-    assert [section.heading for section in found.sections] == ["Metrics", "How to read this"]
+    assert [section.heading for section in found.sections] == ["Metrics", "What they are made of", "How to read this"]
+    assert [block.title for block in found.sections[1].blocks] == ["Residuals"]
 
 
 def test_hostile_names_of_classes_are_texts():

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.errors import BadState
-from model_monitor.states import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType, decode
+from model_monitor.states import KllSketch, OutcomeBuilder, OutcomePlan, Outcomes, ProblemType, decode
 from model_monitor.states.blocks import BLOCKS, blocks_of
 from model_monitor.states.outcomes import ABOVE, NOT_ABOVE
 
@@ -49,6 +49,19 @@ def test_regressions_do_not_depend_on_the_sizes_of_the_batches():
         states.append(builder.state())
 
     assert states[0].to_bytes() == states[1].to_bytes()
+    assert states[0].residuals.count == ROWS
+
+
+def test_a_sum_has_residuals_if_all_of_its_parts_have_them():
+    builder = OutcomeBuilder(REGRESSION)
+    builder.update(np.array([3.0, -1e308]), np.array([1.0, 1e308]))
+    state, none = builder.state(), Outcomes.zero(REGRESSION)
+    older = replace(state, residuals=KllSketch())
+
+    assert (state + state).residuals.step_cdf()[0].tolist() == [-np.finfo(float).max, 2.0]
+    assert (none + state, state + none) == (state, state)
+    assert (older + state) == (state + older) == (older + older)
+    assert not (older + state).has_residuals
 
 
 def test_the_parts_of_the_state_count_the_same_rows():
