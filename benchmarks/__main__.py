@@ -16,6 +16,7 @@ if __name__ == "__main__":
         folder / "bias.py",
         folder / "attributions.py",
         folder / "attributions_memory.py",
+        folder / "attributions_cores.py",
         folder / "false_alarms.py",
         folder / "dag_import.py",
         folder / "start_up.py",

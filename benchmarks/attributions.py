@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+
 import numpy as np
 from data_sets import SEED, kept
 from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
-
-os.environ["OMP_NUM_THREADS"] = "1"
 
 from model_monitor.explainability.kernel import Kernel
 from model_monitor.predictors import Model

@@ -1,0 +1,73 @@
+"""Does a second core halve the time in which rows are explained?
+
+python benchmarks/attributions_cores.py [--quick]
+
+XGBoost with 100 trees of depth 6, 14 features that all differ from one baseline row, 100 coalitions. Each run is a process of its
+own with a session of its own, warm when it is timed; the runs take turns.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+import pandas as pd
+from attributions import NAMES, models
+from session import MASTER, benchmark_session
+from side_by_side import QUICK_SHARE, ROUNDS, quick_asked, timed
+
+from model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline
+
+ONE_TASK = "local[1]"
+ROWS, PARTITIONS = 100_000, 8
+SPEED_UP_AT_LEAST = 1.7
+
+
+def one(master: str, rows: int) -> None:
+    """What such a process does: print the seconds of a warm run."""
+    folder = models()
+    data = np.load(folder / "rows.npy")
+    table = pd.DataFrame(np.resize(data[1:], (rows, len(NAMES))), columns=list(NAMES))
+    asked = {"methods": {"shap": {"baseline": [data[0].tolist()], "num_samples": 100}}}
+    monitor = ExplainabilityMonitor(
+        AttributionMeasures.of(AnalysisConfig.model_validate(asked), str(folder / "model.ubj"))
+    )
+    with benchmark_session(master=master) as spark:
+        frame = spark.createDataFrame(table).repartition(PARTITIONS).cache()
+        frame.count()
+        run_baseline(frame.limit(rows // QUICK_SHARE), monitor)
+
+        def explained() -> None:
+            run_baseline(frame, monitor)
+
+        print(timed(explained).seconds)
+
+
+def main() -> None:
+    rows = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    seconds: dict[str, list[float]] = {ONE_TASK: [], MASTER: []}
+    for _ in range(ROUNDS):
+        for master, took in seconds.items():
+            command = [sys.executable, __file__, "--one", master, str(rows)]
+            answer = subprocess.run(command, capture_output=True, text=True, check=True)
+            took.append(float(answer.stdout.split()[-1]))
+    median = {master: statistics.median(took) for master, took in seconds.items()}
+    print("\n| master   |    rows | seconds |")
+    print("| -------- | ------: | ------: |")
+    for master, took in median.items():
+        print(f"| {master:8} | {rows:7,} | {took:7.2f} |")
+    faster = median[ONE_TASK] / median[MASTER]
+    reached = "reached" if faster >= SPEED_UP_AT_LEAST else "missed"
+    print(f"\nspeed-up by a second task: {faster:.2f}, at least {SPEED_UP_AT_LEAST} wanted: {reached}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        one(sys.argv[2], int(sys.argv[3]))
+    else:
+        main()
