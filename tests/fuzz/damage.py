@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 from collections.abc import Callable
@@ -129,6 +130,8 @@ def _text_misspelled(rng: random.Random, container: Any, key: Any) -> None:
 def _encoded_otherwise(rng: random.Random, container: Any, key: Any) -> None:
     if isinstance(container, dict) and "encoding" in container:
         container["encoding"] = rng.choice(("JSON", "CSV", "BASE64", "csv", "Csv", "XML", "", None))
+        if container["encoding"] == "BASE64" and isinstance(container.get("data"), str) and rng.random() < 0.7:
+            container["data"] = base64.b64encode(container["data"].encode("utf-8", "replace")).decode()
 
 
 OF_DOCUMENTS = (

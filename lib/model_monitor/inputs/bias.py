@@ -96,6 +96,7 @@ def read_records(
             window=None if config.lenient_window else window,
             sample=config.sample,
             escape=SPARK_ESCAPE if config.replays_service else RFC_4180_ESCAPE,
+            opens_base64=not config.replays_service,
         )
     whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
     engine = engine_of(session)

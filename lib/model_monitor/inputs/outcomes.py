@@ -64,6 +64,7 @@ def _merged(session: Session, config: JobConfig, merged_format: MergedFormat) ->
             window=None if config.lenient_window else window,
             sample=config.sample,
             escape=SPARK_ESCAPE if config.replays_service else RFC_4180_ESCAPE,
+            opens_base64=not config.replays_service,
         ),
     )
     return _of_lines(session, config, source, LineDecoder(reading))

@@ -106,8 +106,8 @@ def read_captures(
 
     names: the baseline's features; None without one: the columns are then called by the keys of JSON, or `_c0`, `_c1`, ….
     sample: the share of the events to take, the same ones in every run. script: a preprocessor, run on every record in the
-    window and the sample. as_service: one partition in file order, Spark's own escape character, and the first script error
-    fails, as the service reads. flatten_json: take objects within JSON payloads apart, as `outer.inner`.
+    window and the sample. as_service: one partition in file order, Spark's own escape character, BASE64 by scripts only, and
+    the first script error fails, as the service reads. flatten_json: take objects within JSON payloads apart, as `outer.inner`.
     allow_mixed_encodings: take CSV beside JSON, in one window or in one record.
     Spark jobs: none; two for a script.
     Raises NoData if a script dropped every record.
@@ -121,6 +121,7 @@ def read_captures(
         flatten_json=flatten_json,
         exact_keys=as_service,
         escape=SPARK_ESCAPE if as_service else RFC_4180_ESCAPE,
+        opens_base64=not as_service,
     )
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     if script is not None:

@@ -18,6 +18,8 @@ MEND = "mend them"
 
 REMEDIES = {
     Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {read_by_spark({'multiLine': True})}",
+    Refusal.BASE64_WITHOUT_SCRIPT: "decode BASE64 of other content types than CSV and JSON, or all of it under --compat "
+    "service, by a --record-preprocessor-script",
     Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",
 }
 """By reason, where there is more to do than to mend the records."""

@@ -17,7 +17,7 @@ import pyarrow.json
 from numpy.typing import NDArray
 
 from model_monitor.records.alike_lines import alike_lines
-from model_monitor.records.decoding import CSV, GROUND_TRUTH, Reading
+from model_monitor.records.decoding import BASE64, CSV, GROUND_TRUTH, Reading, half_of
 from model_monitor.records.line_bytes import Flags, buffer_of, bytes_of, holding, starts_of, utf_8_flags
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.sampling import is_sampled
@@ -36,6 +36,7 @@ or it would depend on a line's neighbours whether it can be read."""
 TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 _HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
+_HALF_AND_ITS_TYPE = pa.struct([*_HALF, ("observedContentType", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,8 @@ def documents_of(lines: pa.StringArray, reading: Reading, *, with_truth: bool = 
     event = member_of(table, "eventMetadata") if reading.window is not None or reading.sample is not None else None
     return Documents(
         captured.is_valid().to_numpy(zero_copy_only=False).copy(),
-        {half: _payloads(pc.struct_field(captured, [half])) for half in reading.ordered_halves},
-        _payloads(member_of(table, GROUND_TRUTH)) if with_truth else Payloads(nothing, nothing),
+        {half: _payloads(pc.struct_field(captured, [half]), reading) for half in reading.ordered_halves},
+        _payloads(member_of(table, GROUND_TRUTH), reading) if with_truth else Payloads(nothing, nothing),
         nothing if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
         nothing if reading.sample is None else pc.struct_field(event, ["eventId"]),
     )
@@ -131,8 +132,17 @@ def _ends_in_line_end(texts: pa.StringArray) -> bool:
     return bool(pc.any(ends, min_count=0).as_py())
 
 
-def _payloads(half: pa.StructArray) -> Payloads:
-    return Payloads(pc.struct_field(half, ["data"]), pc.struct_field(half, ["encoding"]))
+def _payloads(half: pa.StructArray, reading: Reading) -> Payloads:
+    data, encoding = pc.struct_field(half, ["data"]), pc.struct_field(half, ["encoding"])
+    are_closed = pc.fill_null(pc.equal(encoding, BASE64), False)
+    if not reading.opens_base64 or not pc.any(are_closed, min_count=0).as_py():
+        return Payloads(data, encoding)
+    opened = [half_of(members, opens_base64=True) for members in half.filter(are_closed).to_pylist()]
+    texts = pa.array([each and each.data for each in opened], pa.string())
+    encodings = pa.array([each and each.encoding for each in opened], pa.string())
+    return Payloads(
+        pc.replace_with_mask(data, are_closed, texts), pc.replace_with_mask(encoding, are_closed, encodings)
+    )
 
 
 def table_of(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
@@ -180,9 +190,10 @@ def within_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
 
 def _schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
     """The members that the reading asks for; Arrow still reads the others, but keeps nothing of them."""
-    members = [("captureData", pa.struct([(half, _HALF) for half in reading.ordered_halves]))]
+    of_half = _HALF_AND_ITS_TYPE if reading.opens_base64 else _HALF
+    members = [("captureData", pa.struct([(half, of_half) for half in reading.ordered_halves]))]
     if with_truth:
-        members.append((GROUND_TRUTH, _HALF))
+        members.append((GROUND_TRUTH, of_half))
     asked = ["inferenceTime"] * (reading.window is not None) + ["eventId"] * (reading.sample is not None)
     if asked:
         members.append(("eventMetadata", pa.struct([(name, pa.string()) for name in asked])))

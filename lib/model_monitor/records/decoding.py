@@ -10,7 +10,6 @@ Source: C3, C11.4, C11.16, C11.17, C11.18, C11.25.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 import re
@@ -62,7 +61,8 @@ class Reading:
     halves: names of the members of `captureData` that become columns. names: the features' names. columns: how many cells
     a row has to have; None takes any number. encoding: what all payloads have to be in; None takes CSV beside JSON.
     exact_keys: whether a JSON object that lacks a feature is one of fewer cells, and not one with a missing value, and JSON
-    arrays are no rows. escape: what stands before a quote within quotes of CSV.
+    arrays are no rows. escape: what stands before a quote within quotes of CSV. opens_base64: whether BASE64 whose content
+    type is CSV or JSON is read as that.
     """
 
     halves: tuple[str, ...]
@@ -74,6 +74,7 @@ class Reading:
     flatten_json: bool = False
     exact_keys: bool = False
     escape: str = RFC_4180_ESCAPE
+    opens_base64: bool = True
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -156,18 +157,32 @@ def document_of(line: bytes) -> Any:
         raise RecordRefused(Refusal.NOT_A_JSON_OBJECT if is_utf_8(line) else Refusal.NOT_UTF_8) from None
 
 
-def halves_of(document: Any, names: Sequence[str] = INDEX_NAMES) -> dict[str, Half]:
+def halves_of(document: Any, names: Sequence[str] = INDEX_NAMES, *, opens_base64: bool = False) -> dict[str, Half]:
     """The members of `captureData` of these names that hold data."""
     captured = _object_in(document, "captureData")
     if captured is None:
         raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    halves = {}
-    for name in names:
-        half = _object_in(captured, name)
-        if half is not None and half.get("data") is not None:
-            encoding = half.get("encoding")
-            halves[name] = Half(json_text(half["data"]), None if encoding is None else json_text(encoding).upper())
-    return halves
+    found = ((name, half_of(_object_in(captured, name) or {}, opens_base64=opens_base64)) for name in names)
+    return {name: half for name, half in found if half is not None}
+
+
+def half_of(members: Mapping[str, Any], *, opens_base64: bool) -> Half | None:
+    """One half of a record, None if it holds no data. opens_base64: as in `Reading`."""
+    data, encoding = members.get("data"), members.get("encoding")
+    if data is None:
+        return None
+    half = Half(json_text(data), None if encoding is None else json_text(encoding).upper())
+    return _opened(half, str(members.get("observedContentType"))) if opens_base64 and half.encoding == BASE64 else half
+
+
+def _opened(half: Half, content_type: str) -> Half:
+    """BASE64 as the text that it stands for; as it is where that is neither CSV nor JSON in UTF-8 (M13)."""
+    media_type = content_type.partition(";")[0].upper()
+    encoding = next((each for each in (CSV, JSON) if each in media_type), None)
+    try:
+        return half if encoding is None else Half(_bytes_of(half.data).decode("utf-8"), encoding)
+    except ValueError:
+        return half
 
 
 def _object_in(document: Any, name: str) -> dict[str, Any] | None:
@@ -190,9 +205,13 @@ def json_text(value: object) -> str:
 
 def mismatch_of(line: str) -> str:
     """The service's sentence for a record whose halves have different encodings."""
-    halves = halves_of(document_of(line.encode()))
-    first, second = halves.get("endpointInput"), halves.get("endpointOutput")
-    return ENCODING_MISMATCH.format(first=first and first.encoding, second=second and second.encoding)
+    document = document_of(line.encode())
+    for opens_base64 in (False, True):
+        halves = halves_of(document, opens_base64=opens_base64)
+        first, second = (half and half.encoding for half in map(halves.get, ("endpointInput", "endpointOutput")))
+        if first != second:
+            break
+    return ENCODING_MISMATCH.format(first=first, second=second)
 
 
 def chomped(data: str) -> str:
@@ -291,25 +310,30 @@ def _require_encodings(present: Sequence[Half], reading: Reading) -> None:
     bad = [half for half in present if half.encoding == BASE64 and not is_base64(half.data)]
     if bad:
         raise RecordRefused(Refusal.BAD_BASE64)
-    if reading.encoding is not None and len(set(encodings)) > 1:
-        raise RecordRefused(Refusal.ENCODING_MISMATCH)
-    if BASE64 in encodings:
+    are_mixed = reading.encoding is not None and len(set(encodings)) > 1
+    if BASE64 in encodings and (reading.opens_base64 or not are_mixed):
         raise RecordRefused(Refusal.BASE64_WITHOUT_SCRIPT)
+    if are_mixed:
+        raise RecordRefused(Refusal.ENCODING_MISMATCH)
     if reading.encoding is not None and encodings[0] != reading.encoding:
         raise RecordRefused(Refusal.ANOTHER_ENCODING)
 
 
 def is_base64(data: str) -> bool:
     try:
-        base64.b64decode("".join(data.split()), validate=True)
-    except (binascii.Error, ValueError):
+        _bytes_of(data)
+    except ValueError:
         return False
     return True
 
 
+def _bytes_of(data: str) -> bytes:
+    return base64.b64decode("".join(data.split()), validate=True)
+
+
 def _side_by_side(document: Mapping[str, Any], reading: Reading) -> Decoded:
     """The rows of features of a record whose halves have as many each."""
-    halves = halves_of(document, reading.ordered_halves)
+    halves = halves_of(document, reading.ordered_halves, opens_base64=reading.opens_base64)
     _require_data(document, halves)
     present = list(halves.values())
     _require_encodings(present, reading)

@@ -29,6 +29,7 @@ from model_monitor.records.decoding import (
     Half,
     RecordRefused,
     csv_rows,
+    half_of,
     is_base64,
     json_text,
 )
@@ -108,7 +109,7 @@ def _side_by_side(
     ]
 
 
-def half_in(members: Mapping[str, Any], name: str) -> Half | None:
+def half_in(members: Mapping[str, Any], name: str, *, opens_base64: bool) -> Half | None:
     """One half of a record, None if it holds no data. Ground truth without an encoding is CSV.
 
     Raises RecordRefused if it is something else than an object.
@@ -118,10 +119,7 @@ def half_in(members: Mapping[str, Any], name: str) -> Half | None:
         return None
     if not isinstance(half, Mapping):
         raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    data, encoding = half.get("data"), half.get("encoding", CSV if name == GROUND_TRUTH else None)
-    if data is None:
-        return None
-    return Half(json_text(data), None if encoding is None else json_text(encoding).upper())
+    return half_of({"encoding": CSV, **half} if name == GROUND_TRUTH else half, opens_base64=opens_base64)
 
 
 def labels_of(truth: Half, reading: OutcomeReading) -> list[str | None]:

@@ -67,12 +67,13 @@ def record_of(line: bytes, path: str, reading: OutcomeReading) -> Decoded:
 
 
 def _of_record(document: Mapping[str, Any], reading: OutcomeReading) -> Decoded:
-    halves = {name: half_in(document["captureData"], name) for name in reading.records.halves}
+    half_named = partial(half_in, opens_base64=reading.records.opens_base64)
+    halves = {name: half_named(document["captureData"], name) for name in reading.records.halves}
     output = next((halves[name] for name in OUTPUTS if halves.get(name) is not None), None)
     features = None
     if reading.features is not None:
         features = features_of(halves.get(INPUT), output, reading.features, reading.records.escape)
-    truth = half_in(document, GROUND_TRUTH) if reading.with_label else None
+    truth = half_named(document, GROUND_TRUTH) if reading.with_label else None
     return _rows(outcomes_of(truth, output, reading, None if features is None else len(features)), features)
 
 

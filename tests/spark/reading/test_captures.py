@@ -190,7 +190,7 @@ def test_mixed_encodings_in_one_window_are_refused_beside_the_first(read):
             line_of(captured("1,2\n3,4", "5")), "input and output with different numbers of rows", id="a row more"
         ),
         pytest.param(
-            line_of(captured("MSwy", "NQ==", encoding="BASE64")),
+            line_of(captured("MSwy", "/w==", encoding="BASE64")),
             "BASE64 data without a preprocessor script",
             id="base64",
         ),

@@ -91,6 +91,16 @@ def _encodings(rng: random.Random) -> bytes:
     return line_of(record)
 
 
+def _closed(rng: random.Random) -> bytes:
+    """A good line whose halves, or one of them, are BASE64."""
+    record = json.loads(_good(rng))
+    for half in rng.sample(sorted(record["captureData"]), rng.choice([1, 2, 2])):
+        of_half = record["captureData"][half]
+        of_half["data"] = base64.b64encode(of_half["data"].encode()).decode()
+        of_half["encoding"] = rng.choice(["BASE64", "BASE64", "base64"])
+    return line_of(record)
+
+
 def _halves(rng: random.Random) -> bytes:
     data = [None, "", "\n", "1,2", "1,2,3", "1,2\n3,4", "1,2\r\n3,4\r\n"]
     return line_of(captured(rng.choice(data), rng.choice([None, "", "0.5", "0.5\n", "0.5\n0.6"])))
@@ -114,6 +124,7 @@ MAKERS = {
     "truncated": _cut,
     "single quotes": lambda rng: _good(rng).replace(b'"', b"'"),
     "wrong counts": lambda rng: line_of(captured(_rows(rng, rng.randint(1, 4), rng.randint(1, 3)), "0.5\n0.5")),
+    "base64": _closed,
     "halves": _halves,
     "times": _time,
     "shapes": _shape,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 from datetime import datetime, timezone
@@ -70,6 +71,16 @@ def test_payloads_of_several_rows_are_decoded_as_one_by_one(seed):
         lines.append(line_of(captured(data + "\n" * (number % 2), None if number % 7 == 0 else output)))
 
     assert decoded(lines, READING) == one_by_one(lines, READING)
+
+
+def test_a_window_of_base64_has_the_rows_of_its_csv():
+    texts = [(f"{number},x" + ",y\n3,4" * (number % 7 == 0), "0.5") for number in range(400)]
+    closed = [[base64.b64encode(text.encode()).decode() for text in pair] for pair in texts]
+
+    found = decoded([line_of(captured(*pair, encoding="BASE64")) for pair in closed], READING)
+
+    assert found == decoded([line_of(captured(*pair)) for pair in texts], READING)
+    assert [row for _, reason, _, row in found if not reason][:2] == [("0.5", "1", "x"), ("0.5", "2", "x")]
 
 
 @pytest.mark.parametrize("kind", MAKERS)

@@ -19,7 +19,15 @@ from model_monitor.records.windows import Window
 BOTH = ("endpointInput", "endpointOutput")
 READING = Reading(BOTH, ("p", "a", "b"), 3)
 JSON_READING = Reading(BOTH, ("p", "a", "b"), 3, encoding="JSON")
+AS_SERVICE = Reading(BOTH, ("p", "a", "b"), 3, opens_base64=False)
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
+
+
+def of_type(content_type, record):
+    """The record with both halves of a content type."""
+    for half in record["captureData"].values():
+        half["observedContentType"] = content_type
+    return record
 
 
 def of(record, reading=READING, path=""):
@@ -88,7 +96,7 @@ def test_rows_of_json(data, output, rows):
         (line_of(captured("1,2", "0.5", encoding="XML")), Refusal.UNKNOWN_ENCODING),
         (line_of(captured("1,2", "0.5", output_encoding="JSON")), Refusal.ENCODING_MISMATCH),
         (line_of(captured('{"a":1}', '{"p":1}', encoding="JSON")), Refusal.ANOTHER_ENCODING),
-        (line_of(captured("MSwy", "MC41", encoding="BASE64")), Refusal.BASE64_WITHOUT_SCRIPT),
+        (line_of(captured("MSwy", "/w==", encoding="BASE64")), Refusal.BASE64_WITHOUT_SCRIPT),
         (line_of(captured("MSwy", "%%%", encoding="base64")), Refusal.BAD_BASE64),
         (line_of(captured("1,2\n3,4", "0.5")), Refusal.UNEQUAL_NUMBERS_OF_ROWS),
         (line_of(captured("1", "0.5")), Refusal.WRONG_NUMBER_OF_CELLS),
@@ -175,6 +183,15 @@ def test_the_sentence_on_encodings_is_the_services_own():
     )
 
 
+def test_the_sentence_on_encodings_opens_base64_where_both_halves_have_it():
+    record = of_type("application/json", captured("MSwy", "eyJwIjogMX0=", encoding="BASE64"))
+    record["captureData"]["endpointInput"]["observedContentType"] = "text/csv"
+
+    assert "Encoding is CSV for endpointInput, but Encoding is JSON for endpointOutput." in mismatch_of(
+        line_of(record).decode()
+    )
+
+
 @pytest.mark.parametrize(
     ("time", "path", "reason"),
     [
@@ -255,7 +272,7 @@ def test_the_ledgers_law_over_generated_lines(window, sample, encoding):
 
 def test_the_generated_lines_hold_every_reason_a_capture_can_have():
     lines = [*some_lines(1, 8_000), *some_json_lines(2, 2_000)]
-    lines.append(line_of(captured("MSwy", "MC41", encoding="BASE64")))
+    lines.append(line_of(captured("/w==", "/w==", encoding="BASE64")))
     found = {decode(line, Reading(BOTH, ("p", "a", "b"), 3, window=WINDOW, sample=0.5)).reason for line in lines}
     found |= {decode(line, JSON_READING).reason for line in lines}
     of_files = {
@@ -275,10 +292,44 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
 
 
 def test_base64_is_judged_by_its_letters():
-    good = base64.b64encode(b"1,2").decode()
+    good = base64.b64encode(b"1,23").decode()
 
-    assert of(captured(good, good, encoding="BASE64")).reason is Refusal.BASE64_WITHOUT_SCRIPT
+    assert of(captured(good, good, encoding="BASE64"), AS_SERVICE).reason is Refusal.BASE64_WITHOUT_SCRIPT
+    assert of(captured(good[:-1], good, encoding="BASE64"), AS_SERVICE).reason is Refusal.BAD_BASE64
     assert of(captured(good[:-1], good, encoding="BASE64")).reason is Refusal.BAD_BASE64
+
+
+@pytest.mark.parametrize(
+    ("record", "reading", "row"),
+    [
+        # the texts by coreutils' base64
+        pytest.param(captured("MSwy", "MC41", encoding="BASE64"), READING, ("0.5", "1", "2"), id="csv"),
+        pytest.param(captured("MSwy", "MC41Cg==", encoding="base64"), READING, ("0.5", "1", "2"), id="with a line end"),
+        pytest.param(captured("1,2", "MC41", output_encoding="BASE64"), READING, ("0.5", "1", "2"), id="beside csv"),
+        pytest.param(captured("MSzDvA==", "MC41", encoding="BASE64"), READING, ("0.5", "1", "ü"), id="beyond ASCII"),
+        pytest.param(
+            of_type("application/json", captured("eyJhIjoxLCJiIjoyfQ==", "eyJwIjowLjV9", encoding="BASE64")),
+            JSON_READING,
+            ("0.5", "1", "2"),
+            id="json",
+        ),
+        pytest.param(
+            of_type("text/csv; charset=utf-8", captured("MSwy", "MC41", encoding="BASE64")),
+            READING,
+            ("0.5", "1", "2"),
+            id="a content type with a parameter",
+        ),
+    ],
+)
+def test_base64_of_csv_and_json_is_what_it_stands_for(record, reading, row):
+    assert of(record, reading).rows == (row,)
+
+
+@pytest.mark.parametrize("content_type", ["application/x-npy", "image/jpeg", None])
+def test_base64_of_another_content_type_needs_a_script(content_type):
+    record = of_type(content_type, captured("MSwy", "MC41", encoding="BASE64"))
+
+    assert of(record).reason is Refusal.BASE64_WITHOUT_SCRIPT
 
 
 def test_a_value_that_is_no_text_is_its_json():

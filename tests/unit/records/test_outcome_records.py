@@ -90,6 +90,15 @@ def test_what_a_merged_line_is(line, outcome):
     ]
 
 
+def test_a_models_answer_in_base64_is_read_unless_the_service_is_replayed():
+    record = merged("1", "MC4yNQ==", encoding="BASE64")  # 0.25, by coreutils' base64
+    record["captureData"]["endpointOutput"]["observedContentType"] = "text/csv; charset=utf-8"
+    as_service = replace(SCORES, records=replace(SCORES.records, opens_base64=False))
+
+    assert found([line_of(record)]) == [(0, ("1", 0.25))]
+    assert found([line_of(record)], as_service) == [(0, Refusal.BASE64_WITHOUT_SCRIPT)]
+
+
 @pytest.mark.parametrize(
     ("digits", "of_json", "of_csv"),
     [
