@@ -3,7 +3,7 @@
     from model_monitor.sagemaker import CronExpressionGenerator, DefaultModelMonitor
 
 Signatures are those of `sagemaker<3`; what only a managed service needs (roles, instances, networks, keys) is accepted and
-logged as ignored. Jobs run where `./spark-submit.sh` points. `docs/from-sagemaker.md` says what differs.
+logged as ignored. Jobs run as `model-monitor` starts them. `docs/from-sagemaker.md` says what differs.
 
 No pyspark in this package: jobs are processes of their own.
 """

@@ -1,6 +1,7 @@
 """Our jobs as processes that are started here, and what became of them.
 
-A job runs as `./spark-submit.sh` would start it, with its variables in its environment; its log lies beside its record.
+A job runs as `model-monitor` would start it, without a JVM where it needs none, with its variables in its environment; its log
+lies beside its record.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as lines:
         _running[name] = subprocess.Popen(
-            [sys.executable, "-m", "model_monitor.launch.submission", job],
+            [sys.executable, "-m", "model_monitor.cli", job],
             env={**os.environ, "PYTHONPATH": _python_path(), **variables},
             stdin=subprocess.DEVNULL,
             stdout=lines,
