@@ -48,8 +48,15 @@ def _faults(flag: str, text: str) -> Iterator[str]:
     path = "/" + text.removeprefix("file:").lstrip("/") if text.startswith("file:") else text
     if not os.path.exists(path):
         above, name = os.path.split(path.rstrip("/"))
-        near = difflib.get_close_matches(name, os.listdir(above or ".") if os.path.isdir(above or ".") else (), n=1)
+        there = os.listdir(above or ".") if os.path.isdir(above or ".") else []
+        if flag == BASELINE:
+            there = [each for each in there if _is_baseline(os.path.join(above, each))]
+        near = difflib.get_close_matches(name, there, n=1)
         hint = f"; did you mean {os.path.join(above, near[0])}?" if near else ""
         yield f"{flag} is {text!r}, where there is no file or directory{hint}"
-    elif flag == BASELINE and not any(os.path.isfile(os.path.join(path, name)) for name in OF_A_BASELINE):
+    elif flag == BASELINE and not _is_baseline(path):
         yield f"{flag} is {text!r}, where there is no baseline; write the output path of a baselining job"
+
+
+def _is_baseline(path: str) -> bool:
+    return any(os.path.isfile(os.path.join(path, name)) for name in OF_A_BASELINE)

@@ -17,6 +17,8 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "march").mkdir()
     (tmp_path / "march" / "constraints.json").write_text("{}")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "marhc").mkdir()
+    (tmp_path / "marhc" / "orders.csv").write_text("items\n3\n")
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,10 @@ def test_what_is_there_or_not_of_this_machine_passes(folder, words):
         (
             ["orders.csv", "--baseline", "mrch"],
             "--baseline is 'mrch', where there is no file or directory; did you mean march?",
+        ),
+        (
+            ["orders.csv", "--baseline", "marhcc"],  # marhc is nearer, and holds data
+            "--baseline is 'marhcc', where there is no file or directory; did you mean march?",
         ),
         (
             ["orders.csv", "--baseline", "empty"],
