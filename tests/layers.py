@@ -144,7 +144,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("outputs", "merging", "history", "runs", "runs/kinds", "configuration", "inputs"),
         *("runtime/standalone", "runtime/session", "progress"),
     },
-    "emr": {"errors", "launch", "configuration", "runtime"},
+    "emr": {"errors", "launch", "configuration", "inputs", "runtime"},
     "launch/submission": {"errors", "launch", "outputs", "emr"},
     "reports": {
         *("errors", "documents", "states", "storage", "drift", "data_quality", "records", "outputs", "history"),

@@ -7,10 +7,11 @@ import logging
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.configuration.reading import config_of, sources_of
@@ -23,10 +24,12 @@ from model_monitor.emr.runs import Run
 from model_monitor.emr.secrets import refuse_secrets
 from model_monitor.emr.shipment import Shipment
 from model_monitor.errors import BadConfiguration
+from model_monitor.inputs.window import unused_window, window_of
 from model_monitor.launch.cache import cache_directory
 from model_monitor.launch.deequ_jar import jar_path, without_jar
 from model_monitor.launch.layout import Layout
 from model_monitor.launch.package_zip import provide_zip
+from model_monitor.launch.places import NAMING, PREVIOUS
 from model_monitor.launch.request import Request
 from model_monitor.launch.spark_command import own_settings
 from model_monitor.launch.spark_lines import PINNED
@@ -39,6 +42,8 @@ log = logging.getLogger(__name__)
 
 CLOCKS_APART = timedelta(minutes=5)
 """By how much this machine's clock may be ahead of S3's."""
+
+SCRIPTS = ("--record-preprocessor-script", "--post-analytics-processor-script")
 
 NO_ENVIRONMENT = (
     "no --environment is given: driver and executors take the cluster's Python, which has to have the job's libraries"
@@ -63,7 +68,7 @@ def run(
     output = Bucket.of(config.output_path, "--output-path")
     driver = layout.job_file(request.job, working_directory)
     package = provide_zip(layout.package, cache_directory(environment))
-    remarks: list[str] = [] if target.environment else [NO_ENVIRONMENT]
+    remarks = [*_remarks(config), *([] if target.environment else [NO_ENVIRONMENT])]
     jar = _jar(request, target, environment, remarks) if layout.needs_deequ(driver) else None
     shipment = Shipment.of(target, driver, package, jar)
     asked = request_of(
@@ -132,11 +137,22 @@ def _examined(request: Request) -> JobConfig:
     sources = sources_of(request.job_arguments, {})
     name = Path(request.job).stem
     config = config_of(name, sources, in_container=False)
+    window_of(config)  # which may be half a one
     if sources.text("env_file"):
         raise BadConfiguration(
             "--env-file names a file of this machine, which the cluster has not; write its lines as flags"
         )
     return config
+
+
+def _remarks(config: JobConfig) -> Iterator[str]:
+    """What the job will do, and hardly anybody means."""
+    for flag in (*NAMING, *SCRIPTS):
+        path = getattr(config, flag.removeprefix("--").replace("-", "_")) or PREVIOUS
+        if path != PREVIOUS and urlsplit(path).scheme in ("", "file"):
+            yield f"{flag} is {path!r}, which is looked for on the cluster, not on this machine; write s3://…, or put it there"
+    if whole := unused_window(config):
+        yield whole
 
 
 def _settings(layout: Layout, request: Request, remarks: list[str]) -> dict[str, str]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.engine import Session
 from model_monitor.errors import BadConfiguration
-from model_monitor.inputs.window import window_of
+from model_monitor.inputs.window import unused_window, window_of
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
 from model_monitor.reading.paths import read_path, set_for_width
 from model_monitor.reading.scripts import read_script
 from model_monitor.reading.time_column import within
 from model_monitor.runs.protocol import StoredBaseline
+
+log = logging.getLogger(__name__)
 
 
 def read_features(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
@@ -44,6 +48,8 @@ def read_columns(session: Session, config: JobConfig, names: tuple[str, ...] | N
         as_of=config.as_of,
         since=config.since,
     )
+    if whole := unused_window(config):
+        log.warning("%s", whole)
     if window is None or config.time_column is None or captured:
         return dataset
     return within(dataset, config.time_column, window)

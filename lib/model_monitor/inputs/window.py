@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.run_description import RunContext, moment
 from model_monitor.errors import BadConfiguration
+from model_monitor.reading.formats import ParquetFormat, SparkFormat, TableFormat
 from model_monitor.records.windows import Window, hour_of_path
 from model_monitor.storage import join
 
@@ -24,6 +25,14 @@ def window_of(config: JobConfig) -> Window | None:
         missing = "start_time" if config.start_time is None else "end_time"
         raise BadConfiguration(f"{missing} is missing; a window has a start_time and an end_time, or neither of them")
     return Window(config.start_time, config.end_time)
+
+
+def unused_window(config: JobConfig) -> str | None:
+    """The sentence about a window that narrows nothing; None if there is none, or it does."""
+    is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))
+    if not is_table or config.time_column is not None or window_of(config) is None:
+        return None
+    return "the data is read whole: Parquet, ORC and tables have a window only with --time-column"
 
 
 def window_told(config: JobConfig) -> tuple[str, datetime] | None:

@@ -201,6 +201,24 @@ def test_a_dry_run_shows_the_request_and_asks_nobody(submit, capsys, monkeypatch
     )
 
 
+def test_paths_of_this_machine_and_a_window_that_narrows_nothing_are_told(submit, capsys):
+    words = ("--dataset-source", "/data/in", "--dataset-format", "parquet", "--output-path", "s3://team/report")
+    window = ("--start-time", "2026-03-04T00:00:00Z", "--end-time", "2026-03-05T00:00:00Z")
+
+    assert submit(*on_cluster("j-1", "--dry-run"), flags=(*words, *window)) == 0
+    said = capsys.readouterr().err
+    assert (
+        "--dataset-source is '/data/in', which is looked for on the cluster, not on this machine; write s3://" in said
+    )
+    assert "the data is read whole: Parquet, ORC and tables have a window only with --time-column" in said
+
+    in_order = ("--dataset-source", "s3://data/in", *words[2:], *window, "--time-column", "day")
+    assert submit(*on_cluster("j-1", "--dry-run"), flags=in_order) == 0
+    said = capsys.readouterr().err
+    assert "looked for" not in said
+    assert "read whole" not in said
+
+
 def test_an_earlier_runs_message_is_not_this_runs(aws, cluster, submit, monkeypatch):
     from datetime import timedelta
 
@@ -250,6 +268,7 @@ def test_missing_credentials_are_named(clone, submit, monkeypatch, aws, tmp_path
         (on_cluster("j-1"), (*FLAGS, "--sink", "webhook:https://h/s"), r"argument 8 \(the address of a webhook\)"),
         (on_cluster("j-1"), (*FLAGS, "--sink=webhook:https://h/s"), r"argument 7 \(the address of a webhook\)"),
         (on_cluster("j-1"), (*FLAGS, "--sink=log:,webhook:https://h/s"), r"argument 7 \(the address of a webhook\)"),
+        (on_cluster("j-1"), (*FLAGS, "--start-time", "2026-03-04T00:00:00Z"), "end_time is missing; a window has"),
         (on_cluster("j-1", "--conf", "spark.hadoop.fs.s3a.secret.key=x"), FLAGS, "holds a secret"),
     ],
 )
