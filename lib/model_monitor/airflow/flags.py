@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from model_monitor.configuration.option_names import option_names
 from model_monitor.errors import BadConfiguration
 from model_monitor.records.windows import duration
 
@@ -38,7 +40,7 @@ def without_secrets(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str,
 
 
 def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
-    """Let `flags` pass that say nothing that the task says itself.
+    """Let `flags` pass that are options of the jobs, and say nothing that the task says itself.
 
     taken: option -> the argument of the operator that it is said by. Raises BadConfiguration with a line for each that can't be.
     """
@@ -49,6 +51,10 @@ def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
             faults.append(f"flags has {name!r}; write the option as docs/jobs.md has it, with underscores: {likely!r}")
         elif name in taken:
             faults.append(f"flags has {name!r}, which the task says by {taken[name]}; write that instead")
+        elif name not in option_names():
+            near = difflib.get_close_matches(name, option_names(), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "docs/jobs.md lists them"
+            faults.append(f"flags has {name!r}, which is no option of the jobs; {hint}")
     if faults:
         raise BadConfiguration.gathered(faults)
 

@@ -1,0 +1,24 @@
+"""The names of the options without what declares them."""
+
+from __future__ import annotations
+
+from tests.programs import printed_by
+
+from model_monitor.configuration.contract import OPTIONS
+from model_monitor.configuration.option_names import option_names
+
+
+def test_they_are_those_of_the_contract():
+    opposites = {option.opposite for option in OPTIONS.values() if option.opposite}
+
+    assert sorted(option_names()) == sorted({*OPTIONS, *opposites})
+
+
+def test_reading_them_loads_no_library():
+    program = """
+        import sys
+        from model_monitor.configuration.option_names import option_names
+        print("sample" in option_names(), sorted({"pyarrow", "numpy", "pydantic"} & set(sys.modules)))
+    """
+
+    assert printed_by(program) == "True []\n"
