@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 from hashlib import sha256
 
 import pytest
-from tests.airflow.conftest import ROOT, at
+from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, at
 
+from model_monitor.airflow.flags import texts_of, words_of
 from model_monitor.airflow.retraining import LET_THROUGH
 from model_monitor.demo.traffic import FAULT
 
 GROUP = "hourly_monitoring"
+ROLE = "arn:aws:iam::123456789012:role/monitoring"
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +117,29 @@ with open(os.environ["CANDIDATE"], "w", encoding="utf-8") as training:
 END
 """
 """A retraining that learns what the hour's traffic is like."""
+
+
+def test_a_day_of_parquet_is_what_emr_serverless_would_be_asked_for(example):
+    """The command line of the same run, looked at by the jobs' own Python: a day of rows, all paths on S3."""
+    (monitor,) = example("orders_daily").tasks
+    times = dict.fromkeys(("data_interval_start", "data_interval_end"), at(0).replace(minute=30))
+    words = words_of(texts_of({**monitor.own_flags(monitor.window(times)), **monitor.flags}))
+    where = [*("--target", "emr-serverless", "--application-id", "00f"), "--execution-role", ROLE]
+    submit = [PRODUCT_PYTHON, "-m", "model_monitor.launch.submission", "--dry-run", *where]
+    shown = subprocess.run(
+        [*submit, "--package-location", "s3://team/packages", "--environment", "s3://team/e.tar.gz", "monitor", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "lib"), "MODEL_MONITOR_DEEQU_JAR": str(ROOT / "setup.cfg")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert shown.returncode == 0, shown.stderr
+    assert "looked for on the cluster" not in shown.stderr
+    assert "read whole" not in shown.stderr
+    assert "--start-time=2024-03-03T00:00:00Z" in shown.stdout
+    assert "--end-time=2024-03-04T00:00:00Z" in shown.stdout
+    assert "--output-path=s3://team/monitoring/orders/days/2024/03/04/00" in shown.stdout
 
 
 def test_two_hours_of_violations_of_three_retrain_and_promote(example, run, churn, baselines, monkeypatch):
