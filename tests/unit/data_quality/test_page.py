@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.page import Overlay, PageTable
 from model_monitor.outputs.report.html import html_of, part_of
+from model_monitor.states import ColumnType
 
 from .comparisons import number_feature, profile_of, text_feature
 
@@ -50,6 +52,19 @@ def churn():
             *(number_feature(name, list(values[::2])) for name, values in steady.items()),
         ),
     )
+
+
+def test_days_and_times_are_called_so_though_the_files_have_only_texts_for_them():
+    texts = text_feature("day", ["2026-03-04", "2026-03-05"] * 20)
+    typed = replace(text_feature("ordered_at", ["2026-03-04 05:00:00"] * 40), column_type=ColumnType.TIMESTAMP)
+    found = profile_of(texts, typed, text_feature("country", ["DE", "FR"] * 20))
+
+    assert [row["type"] for row in rows(MONITOR.page(MONITOR.metrics(found), [], found, None).sections[0])] == [
+        *("dates", "timestamp", "String"),
+    ]
+    assert {row["feature"]: row["type"] for row in rows(page(found, found).sections[0])} == {
+        **{"day": "dates", "ordered_at": "timestamp", "country": "String"},
+    }
 
 
 def test_what_is_wrong_stands_first_with_the_old_and_the_new_value(churn):
