@@ -108,7 +108,18 @@ def _ranked(
     overlay = (overlay_of(before, now) if before and now else None) or "–"
     return (
         (WORST_FIRST.index(status), -max(impacts, default=_excess(drift))),
-        Line((verdict, name, types.get(name, InferredType.UNKNOWN.value), _why(results, status), _distance(drift), *moved, overlay), mark),
+        Line(
+            (
+                verdict,
+                name,
+                types.get(name, InferredType.UNKNOWN.value),
+                _why(results, status),
+                _distance(drift),
+                *moved,
+                overlay,
+            ),
+            mark,
+        ),
     )
 
 

@@ -63,7 +63,9 @@ def test_days_and_times_are_called_so_though_the_files_have_only_texts_for_them(
         *("dates", "timestamp", "String"),
     ]
     assert {row["feature"]: row["type"] for row in rows(page(found, found).sections[0])} == {
-        **{"day": "dates", "ordered_at": "timestamp", "country": "String"},
+        "day": "dates",
+        "ordered_at": "timestamp",
+        "country": "String",
     }
 
 

@@ -15,12 +15,12 @@ def report_files(page: Page) -> dict[str, bytes]:
     files = {f"{page.name}.html": html_of(page).encode()}
     if page.html_only:
         return files
-    from model_monitor.outputs.report import pdf  # they load matplotlib, 0.9 s
+    from model_monitor.outputs.report import pdf
     from model_monitor.outputs.report.notebook import notebook_of
 
     files[f"{page.name}.ipynb"] = notebook_of(page).encode()
     if pdf.is_available():
         files[f"{page.name}.pdf"] = pdf.pdf_of(page)
     else:
-        log.info("%s.pdf is left out: reportlab is not installed (pip install spark-model-monitor[report])", page.name)
+        log.info("%s.pdf is left out: install its libraries by pip install 'spark-model-monitor[report]'", page.name)
     return files

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
-
-import nbformat
-from nbformat import v4
+from typing import Any
 
 from model_monitor.documents.page import Page, PageSection, PointChart
 from model_monitor.outputs.printable import printable
@@ -19,34 +18,36 @@ def notebook_of(page: Page) -> str:
     head = f"# {_escaped(page.title)}\n\n" + "  \n".join(
         f"{_escaped(word)}: **{_escaped(value)}**" for word, value in page.facts
     )
-    cells = [v4.new_markdown_cell(head), *(cell for section in page.sections for cell in _cells(section))]
+    cells = [_markdown(head), *(cell for section in page.sections for cell in _cells(section))]
     for place, cell in enumerate(cells):
-        # nbformat makes ids by chance; a rerun is to give the same bytes
         cell["id"] = hashlib.sha256(f"{place}".encode()).hexdigest()[:8]
-    notebook = v4.new_notebook(cells=cells, metadata={"language_info": {"name": "python"}})
-    nbformat.validate(notebook)
-    text: str = nbformat.writes(notebook)
-    return text
+    metadata = {"language_info": {"name": "python"}}
+    notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
 
 
-def _cells(section: PageSection) -> Iterator[nbformat.NotebookNode]:
+def _cells(section: PageSection) -> Iterator[dict[str, Any]]:
     text = [f"{'#' * section.level} {_escaped(section.heading)}"]
     for block in section.blocks:
         if isinstance(block, PointChart):
-            yield v4.new_markdown_cell("\n\n".join([*text, _escaped(block.title), _escaped(legend(block))]))
+            yield _markdown("\n\n".join([*text, _escaped(block.title), _escaped(legend(block))]))
             yield _chart(block)
             text = []
         else:
             text.append(_escaped(block) if isinstance(block, str) else str(block_html(block)))
     if text:
-        yield v4.new_markdown_cell("\n\n".join(text))
+        yield _markdown("\n\n".join(text))
 
 
-def _chart(chart: PointChart) -> nbformat.NotebookNode:
-    output = v4.new_output(
-        "display_data", {"image/svg+xml": points_svg(chart), "text/plain": printable(description_of(chart))}
-    )
-    return v4.new_code_cell("", outputs=[output])
+def _markdown(text: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)}
+
+
+def _chart(chart: PointChart) -> dict[str, Any]:
+    shown = {"image/svg+xml": points_svg(chart), "text/plain": printable(description_of(chart))}
+    data = {kind: text.splitlines(keepends=True) for kind, text in shown.items()}
+    output = {"output_type": "display_data", "data": data, "metadata": {}}
+    return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [output], "source": []}
 
 
 def _escaped(text: str) -> str:

@@ -26,8 +26,8 @@ FEWEST_LETTERS, MOST_LETTERS = 7, 44
 
 
 def is_available() -> bool:
-    """Whether reportlab is installed."""
-    return importlib.util.find_spec("reportlab") is not None
+    """Whether reportlab is installed, and matplotlib."""
+    return all(importlib.util.find_spec(name) is not None for name in ("reportlab", "matplotlib"))
 
 
 def pdf_of(page: Page) -> bytes:

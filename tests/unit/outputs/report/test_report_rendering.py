@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from html.parser import HTMLParser
 
 import nbformat
@@ -110,6 +111,15 @@ def test_values_beyond_the_axis_are_arrows_at_its_ends():
 
 def test_every_format_is_the_same_in_every_run():
     assert report_files(PAGE) == report_files(PAGE)
+
+
+def test_without_the_extra_a_page_is_html_and_a_notebook(monkeypatch, caplog):
+    for absent in ("matplotlib", "nbformat"):
+        monkeypatch.setitem(sys.modules, absent, None)
+    caplog.set_level("INFO")
+
+    assert set(report_files(PAGE)) == {"report.html", "report.ipynb"}
+    assert "report.pdf is left out: install its libraries by pip install 'spark-model-monitor[report]'" in caplog.text
 
 
 def test_the_notebook_is_valid_and_has_nothing_to_run():
