@@ -56,6 +56,19 @@ def merge(arguments: Sequence[str]) -> int:
     return _job("merge", arguments)
 
 
+def backfill(arguments: Sequence[str]) -> int:
+    """Monitor every hour of captures that are there: model-monitor backfill CAPTURES --baseline DIRECTORY."""
+    from model_monitor.replay import backfill
+    from model_monitor.reports import command
+
+    request = backfill.read_request(arguments)
+    with _opened([request.captures, request.output_path]):
+        status = backfill.backfill(request, sys.stdout)
+        if status not in backfill.OF_ALL_WINDOWS:
+            command.main(command.Request([request.output_path]), None, sys.stdout)
+    return status
+
+
 def _job(name: str, arguments: Sequence[str]) -> int:
     from model_monitor.launch import submission
 
@@ -268,6 +281,7 @@ READ_THEIR_OWN_FLAGS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "baseline": baseline,
     "monitor": monitor,
     "merge": merge,
+    "backfill": backfill,
     "submit": submit,
     "demo": demo,
     "replay": replay,
@@ -275,7 +289,7 @@ READ_THEIR_OWN_FLAGS: Mapping[str, Callable[[Sequence[str]], int]] = {
 """Commands whose flags are those of jobs, in any order."""
 
 GROUPS = {
-    "run": ("baseline", "monitor", "merge", "submit", "run-due"),
+    "run": ("baseline", "monitor", "backfill", "merge", "submit", "run-due"),
     "look": ("report", "compare", "explain"),
     "decide": ("accept", "promote", "rollback"),
     "keep": ("merge-states", "prune"),

@@ -66,6 +66,9 @@ WITHOUT_A_JOB = (
 )
 """Commands that are none of `submit`."""
 
+AS_A_JOB = {"backfill": "monitor"}
+"""Commands that take the flags of a job, and start it more than once."""
+
 FOUND_OUT = ["--dataset-format", "csv", "--output-path", "out"]
 """What a command need not say of data that lies here."""
 
@@ -99,7 +102,7 @@ def commands_of(page: Path) -> list[Command]:
             if starting:
                 words = shlex.split(starting.group(2))
                 assignments = [word.split("=", 1) for word in shlex.split(starting.group(1)) if "=" in word]
-                is_verb = words[0] in layout.Layout.here().job_names()
+                is_verb = words[0] in (*layout.Layout.here().job_names(), *AS_A_JOB)
                 found.append(Command(words[words[0] == "submit" :], dict(assignments), is_verb))
     return found
 
@@ -225,7 +228,7 @@ def test_every_job_in_a_command_takes_its_flags(page, monkeypatch):
         request = submission.read_request([word for word in command.words if word != "…"])
         if request is None or request.asks_for_help:
             continue
-        job = layout.Layout.here().job_file(request.job, ROOT).stem
+        job = layout.Layout.here().job_file(AS_A_JOB.get(request.job, request.job), ROOT).stem
         given = (FOUND_OUT if command.is_verb else []) + request.job_arguments
         given += REQUIRED if "…" in command.words else []
         try:

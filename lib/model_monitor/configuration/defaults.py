@@ -14,7 +14,7 @@ from model_monitor.launch.places import OF_A_BASELINE
 from model_monitor.reading.recognition import format_word_of
 from model_monitor.storage import local_path
 
-ENDINGS = {"baseline": "baseline", "monitor": "report", "merge": "merged"}
+ENDINGS = {"baseline": "baseline", "monitor": "report", "merge": "merged", "backfill": "history"}
 """What the name of a job's folder ends in where nobody named one: orders-baseline, beside where it is started."""
 
 

@@ -71,7 +71,7 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
         )
     if sources.text("dataset_format") is None:
         monitoring += [flag_of("dataset_format"), "capture"]
-    return Request(given.reports, _recurrence(given.schedule or HOURLY), output_path, monitoring)
+    return Request(given.reports, recurrence_of(given.schedule or HOURLY), output_path, monitoring)
 
 
 def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None) -> int:
@@ -141,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _recurrence(expression: str) -> Recurrence:
+def recurrence_of(expression: str) -> Recurrence:
     """Raises BadConfiguration for an expression that the service does not have, or that runs once only."""
     recurrence = Recurrence.of(expression)
     if recurrence is None:

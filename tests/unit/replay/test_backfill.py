@@ -1,0 +1,88 @@
+"""`model-monitor backfill`: every hour of captures, one after the other, and the page of all; no JVM."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from tests.programs import LIB
+
+from model_monitor import DataQualityMonitor, run_baseline
+from model_monitor.errors import BadConfiguration
+from model_monitor.replay.backfill import read_request
+
+HOURS = ("22", "23")
+
+
+def half(text, mode):
+    return {"observedContentType": "text/csv", "mode": mode, "data": text, "encoding": "CSV"}
+
+
+def record(hour, number, age):
+    halves = {"endpointInput": half(str(age), "INPUT"), "endpointOutput": half(str(number % 2), "OUTPUT")}
+    event = {"eventId": f"{hour}-{number}", "inferenceTime": f"2026-03-03T{hour}:{number % 60:02d}:00Z"}
+    return json.dumps({"captureData": halves, "eventMetadata": event, "eventVersion": "0"})
+
+
+@pytest.fixture
+def there(tmp_path, monkeypatch):
+    """A baseline of ages, an hour like it and one of ages a hundred times as large, a day apart."""
+    monkeypatch.chdir(tmp_path)
+    ages = [20 + number % 40 for number in range(400)]
+    frame = pd.DataFrame({"answer": [number % 2 for number in range(400)], "age": ages})
+    run_baseline(frame, DataQualityMonitor(), engine="local").write("known")
+    for hour, factor in zip(HOURS, (1, 100), strict=True):
+        folder = tmp_path / "captures" / "2026" / "03" / "03" / hour
+        folder.mkdir(parents=True)
+        lines = [record(hour, number, age * factor) for number, age in enumerate(ages)]
+        (folder / "a.jsonl").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def run(*words):
+    command = [sys.executable, "-m", "model_monitor.cli", "backfill", *words]
+    environment = {**os.environ, "PYTHONPATH": str(LIB)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_every_hour_is_monitored_and_the_page_has_all_of_them(there):
+    ended = run("captures", "--baseline", "known", "--fail-on-violations")
+
+    healthy, broken, page = ended.stdout.splitlines()
+    assert healthy == (
+        "2026-03-03T22:00:00Z/2026-03-03T23:00:00Z  Completed: Job completed successfully with no violations."
+    )
+    assert broken.startswith("2026-03-03T23:00:00Z/2026-03-04T00:00:00Z  CompletedWithViolations: ")
+    assert page.startswith("captures-history/history.html: 2 runs in 2 windows")
+    assert ended.returncode == 4
+    assert ended.stderr == ""
+    for folder, rows in (("2026/03/03/23", 400), ("2026/03/04/00", 400)):
+        statistics = json.loads((there / "captures-history" / folder / "statistics.json").read_text())
+        assert statistics["dataset"]["item_count"] == rows
+
+
+def test_what_every_hour_would_fail_by_ends_it_at_once(there):
+    ended = run("captures")
+
+    assert ended.returncode == 2
+    assert len(ended.stdout.splitlines()) == 1
+    assert "no baseline is named" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ([], "dataset_source is missing; write model-monitor backfill CAPTURES --baseline DIRECTORY"),
+        (["captures", "--baseline", "knwn"], "--baseline is 'knwn'.*did you mean known"),
+        (["captures", "--bseline", "known"], "--bseline is no flag of this job; did you mean --baseline"),
+        (["s3://bucket/captures"], "output_path is missing; write --output-path DIRECTORY"),
+        (["captures", "--schedule", "NOW"], "--schedule is 'NOW', which runs once"),
+    ],
+)
+def test_what_is_wrong_is_told_before_an_hour_is_looked_at(words, fault, there):
+    with pytest.raises(BadConfiguration, match=fault):
+        read_request(words)
