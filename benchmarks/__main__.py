@@ -24,6 +24,7 @@ if __name__ == "__main__":
         folder / "commands.py",
         folder / "documents.py",
         folder / "report.py",
+        folder / "page_of_a_window.py",
         folder / "long_lines.py",
         folder / "limits.py",
         folder / "cores.py",

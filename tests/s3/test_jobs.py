@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import subprocess
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from tests.s3 import jars, steps
 from tests.s3.conftest import ALGORITHM, CREDENTIALS, KMS_KEY, ROOT, s3a_settings
@@ -112,6 +114,26 @@ def test_two_runs_are_compared_and_shown_where_they_lie(running_s3, runner, fini
     assert f"{BUCKET}/pages/history.html: 1 runs in 1 windows" in said
     [page] = running_s3.contents("storm", "pages/").values()
     assert page.startswith(b"<!doctype html>")
+
+
+def test_the_tables_of_results_have_the_last_run_of_a_window(running_s3, runner, finished):
+    flags = (*monitor_flags(BUCKET, "tabled", "baseline"), "--results-table", f"{BUCKET}/tables", *ENCRYPTION)
+
+    assert runner.job("monitor", *flags) == 0, runner.last_words
+    first = running_s3.keys("storm", "tables/")
+    assert runner.job("monitor", *flags, "--sample", "0.5") == 0, runner.last_words  # something else of the same window
+
+    after = running_s3.contents("storm", "tables/")
+    run_id = json.loads(running_s3.read("storm", "tabled/_current.json"))["folder"].rpartition("/")[2]
+    assert sorted(after) == [f"{name}/run_id={run_id}/{name}.parquet" for name in ("checks", "summary")]
+    assert len(first) == 2
+    assert run_id not in "".join(first)
+    rows = pq.read_table(io.BytesIO(after[f"checks/run_id={run_id}/checks.parquet"])).to_pylist()
+    told = json.loads(running_s3.read("storm", "tabled/checks.json"))["checks"]
+    assert {(row["name"], row["check"], row["status"]) for row in rows} == {
+        (each.get("feature"), each["check"], each["status"]) for each in told
+    }
+    assert set(running_s3.encryptions("storm", "tables/").values()) == {("aws:kms", KEY)}
 
 
 def test_a_merged_hour_is_one_object_and_no_draft_is_left(outputs):

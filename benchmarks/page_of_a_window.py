@@ -1,0 +1,93 @@
+"""The page of one window beside Evidently's: bytes, seconds, and what is left of it without scripts.
+
+python benchmarks/page_of_a_window.py [--quick]
+
+Each reads the same two CSV files by pandas, compares them and writes its page, in a process of its own; Evidently
+(requirements-evidently.txt) in .venv-evidently. Twenty features, one of which has drifted. Scripts are off where pages are
+mailed, or shown by a wiki or a code host: counted are the features whose names are still there to read.
+"""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+from side_by_side import QUICK_SHARE, quick_asked
+
+HERE = Path(__file__).parent
+EVIDENTLY = HERE.parent / ".venv-evidently" / "bin" / "python"
+ROWS, FEATURES, ROUNDS = 100_000, 20, 3
+
+OURS = """
+import sys
+import pandas as pd
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+baseline, window, page = sys.argv[1:]
+known = run_baseline(pd.read_csv(baseline), DataQualityMonitor())
+run_monitoring(pd.read_csv(window), DataQualityMonitor(), known).report().save(page)
+"""
+
+
+def write_frames(folder: Path, rows: int) -> list[str]:
+    """The paths of baseline and window; a feature of the window is half as large again."""
+    rng, paths = np.random.default_rng(0), []
+    for name, factor in (("baseline", 1.0), ("window", 1.5)):
+        columns = {f"amount_{place:02d}": rng.lognormal(size=rows).round(4) for place in range(FEATURES)}
+        columns["amount_07"] *= factor
+        paths.append(str(folder / f"{name}.csv"))
+        pd.DataFrame(columns).to_csv(paths[-1], index=False)
+    return paths
+
+
+def core_seconds(command: list[str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def features_without_scripts(page: Path) -> int | str:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        return "no Chromium"
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        shown = browser.new_context(java_script_enabled=False).new_page()
+        shown.goto(page.as_uri())
+        text = shown.locator("body").text_content() or ""
+        browser.close()
+    return sum(f"amount_{place:02d}" in text for place in range(FEATURES))
+
+
+def main() -> int:
+    rows = ROWS // QUICK_SHARE if quick_asked(__doc__.partition("\n")[0]) else ROWS
+    makers = {"ours": [sys.executable, "-c", OURS]}
+    if EVIDENTLY.exists():
+        makers["Evidently"] = [str(EVIDENTLY), str(HERE / "evidently_page.py")]
+    else:
+        print("Evidently: no .venv-evidently")
+    with TemporaryDirectory() as name:
+        files, took = write_frames(Path(name), rows), {maker: [] for maker in makers}
+        for _ in range(ROUNDS):
+            for maker, command in makers.items():
+                took[maker].append(core_seconds([*command, *files, f"{name}/{maker}.html"]))
+        print(f"{rows:,} rows of {FEATURES} features on each side\n")
+        print("|           |      bytes | core s | features to read without scripts |")
+        print("| --------- | ---------: | -----: | -------------------------------: |")
+        for maker, seconds in took.items():
+            page = Path(name, f"{maker}.html")
+            left = features_without_scripts(page)
+            print(f"| {maker:9} | {page.stat().st_size:10,} | {sorted(seconds)[ROUNDS // 2]:6.2f} | {left:32} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
