@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import re
 import shlex
 import subprocess
@@ -562,6 +563,27 @@ def test_the_documented_test_of_a_data_set_passes():
     exec(compile(source, "docs/gates.md", "exec"), program)
 
     program["test_todays_orders_look_like_the_reference"]()
+
+
+def test_the_distances_beside_evidentlys_are_those_that_the_page_has(tmp_path, monkeypatch, capsys):
+    """Evidently 0.7.23 gave 0.8604068453541168 and 0.48067562886696097 for these frames, by natural logarithms."""
+    page = (ROOT / "docs" / "from-evidently.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    program: dict[str, Any] = {}
+    for source in [text for language, text, _ in BLOCK.findall(page) if language == "python"]:
+        exec(compile(source, "docs/from-evidently.md", "exec"), program)
+    found = program["again"].query("check == 'baseline_drift_check'").set_index("feature")
+    told = {
+        name: float(here)
+        for name, here in re.findall(r"^\| `(\w+)` \| [\d.]+, [^|]+ \| ([\d.]+) \|", page, re.MULTILINE)
+    }
+
+    assert found["observed"].to_dict() == pytest.approx(told, abs=1e-6)
+    assert found["observed"]["amount"] == pytest.approx(0.8604068453541168, abs=1e-9)
+    assert found["observed"]["country"] * math.sqrt(math.log(2)) == pytest.approx(0.48067562886696097, abs=1e-9)
+    assert set(found["status"]) == {"violated"}
+    assert {each.feature_name for each in program["findings"].violations.violations} == {"amount", "country"}
+    assert (tmp_path / "drift.html").is_file()
 
 
 def test_the_readmes_frame_ends_in_one_verdict_and_a_page(tmp_path, monkeypatch, capsys):
