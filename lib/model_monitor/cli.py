@@ -62,10 +62,11 @@ def backfill(arguments: Sequence[str]) -> int:
     from model_monitor.reports import command
 
     request = backfill.read_request(arguments)
-    with _opened([request.captures, request.output_path]):
+    output = request.config.output_path
+    with _opened([request.config.dataset_source, output]):
         status = backfill.backfill(request, sys.stdout)
         if status not in backfill.OF_ALL_WINDOWS:
-            command.main(command.Request([request.output_path]), None, sys.stdout)
+            command.main(command.Request([output]), None, sys.stdout)
     return status
 
 

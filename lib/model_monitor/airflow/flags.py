@@ -52,9 +52,10 @@ def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
         elif name in taken:
             faults.append(f"flags has {name!r}, which the task says by {taken[name]}; write that instead")
         elif name not in option_names():
-            near = difflib.get_close_matches(name, option_names(), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "docs/jobs.md lists them"
-            faults.append(f"flags has {name!r}, which is no option of the jobs; {hint}")
+            near = [f"did you mean {each!r}?" for each in difflib.get_close_matches(name, option_names(), n=1)]
+            faults.append(
+                f"flags has {name!r}, which is no option of the jobs; {(*near, 'docs/jobs.md lists them')[0]}"
+            )
     if faults:
         raise BadConfiguration.gathered(faults)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from model_monitor.data_quality.keys import name_of_times
 from model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
 from model_monitor.drift import NumericDistribution
 from model_monitor.states import (
@@ -42,7 +43,7 @@ class FeatureDistribution:
 
     rows, present: all rows and those with a value. numbers: of a numeric feature. categories: counts by value of a text
     feature. If there are values but no distribution of them, reason says why. text_share: of the present values those that are
-    no numbers, as far as states know it. mean: of a numeric feature, None if nobody knows.
+    no numbers, as far as states know it. mean: of a numeric feature, None if nobody knows. times: what days and times are called.
     """
 
     inferred_type: InferredType
@@ -53,6 +54,12 @@ class FeatureDistribution:
     reason: str | None = None
     text_share: float | None = None
     mean: float | None = None
+    times: str | None = None
+
+    @property
+    def type_name(self) -> str:
+        """The type; of days and times, which the service's files call texts, what they are."""
+        return self.times or self.inferred_type.value
 
     @property
     def is_numeric(self) -> bool:
@@ -68,7 +75,7 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     """The distribution that one feature's states hold."""
     types = feature.data_types
     share = (types.text + types.boolean) / types.present if types.present else None
-    return replace(_from_states(feature), text_share=share)
+    return replace(_from_states(feature), text_share=share, times=name_of_times(feature))
 
 
 def _from_states(feature: FeatureProfile) -> FeatureDistribution:

@@ -49,6 +49,13 @@ def has_dates(feature: FeatureProfile) -> bool:
     )
 
 
+def name_of_times(feature: FeatureProfile) -> str | None:
+    """What the values are called if they are days or times."""
+    if not has_dates(feature):
+        return None
+    return "dates" if feature.column_type is ColumnType.TEXT else feature.column_type.value
+
+
 def seen_once(counts: Mapping[str, int]) -> int:
     """How many values occur once."""
     return sum(count == 1 for count in counts.values())

@@ -7,14 +7,13 @@ from operator import itemgetter
 
 from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile
-from model_monitor.data_quality.keys import has_dates
 from model_monitor.data_quality.overlays import overlay_of
 from model_monitor.documents.alarms import check_in_words, reason_of
 from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckStatus
 from model_monitor.documents.page import VERDICTS, Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
 from model_monitor.documents.statistics import InferredType
 from model_monitor.runs.judging import violated
-from model_monitor.states import ColumnType, FeatureProfile, Profile
+from model_monitor.states import Profile
 
 MOST_ROWS = 12
 """Features that are shown first."""
@@ -39,16 +38,15 @@ Side = FeatureDistribution | None
 
 def page_of(profile: Profile, results: Sequence[CheckResult], known: QualityBaseline | None) -> Page:
     """The page of a run. known: what it was held against; None for a baseline."""
-    now, types = from_profile(profile), {feature.name: _type(feature) for feature in profile.features}
+    now = from_profile(profile)
     if known is None:
-        return _page([_of_baseline(now, types)], ())
+        return _page([_of_baseline(now)], ())
     by_name: dict[str, list[CheckResult]] = {}
     for result in results:
         by_name.setdefault(result.feature or "", []).append(result)
     names = dict.fromkeys((*known.names, *now))
     before = known.distributions
-    types = {**{name: each.inferred_type.value for name, each in before.items()}, **types}
-    found = [_ranked(name, types, before.get(name), now.get(name), by_name.pop(name, [])) for name in names]
+    found = [_ranked(name, before.get(name), now.get(name), by_name.pop(name, [])) for name in names]
     lines = [line for _, line in sorted(found, key=itemgetter(0))]
     of_all = [f"{each.feature}: {each.description}" for rest in by_name.values() for each in violated(rest)]
     bad = sum(line.mark is Mark.BAD for line in lines)
@@ -70,20 +68,13 @@ def _page(sections: list[PageSection], tiles: tuple[Tile, ...]) -> Page:
     )
 
 
-def _type(feature: FeatureProfile) -> str:
-    """The feature's type; of days and times, which the service's files call texts, what they are."""
-    if not has_dates(feature):
-        return feature.inferred_type
-    return "dates" if feature.column_type is ColumnType.TEXT else feature.column_type.value
-
-
-def _of_baseline(found: Mapping[str, FeatureDistribution], types: Mapping[str, str]) -> PageSection:
+def _of_baseline(found: Mapping[str, FeatureDistribution]) -> PageSection:
     columns = tuple(column for column in COLUMNS if column.title not in ("verdict", "what", "distance"))
     lines = tuple(
         Line(
             (
                 name,
-                types[name],
+                each.type_name,
                 _mean(each),
                 _median(each),
                 _present(each),
@@ -95,31 +86,19 @@ def _of_baseline(found: Mapping[str, FeatureDistribution], types: Mapping[str, s
     return PageSection("Features", (PageTable(columns, lines, f"{len(lines):,} features"),))
 
 
-def _ranked(
-    name: str, types: Mapping[str, str], before: Side, now: Side, results: list[CheckResult]
-) -> tuple[tuple[int, float], Line]:
+def _ranked(name: str, before: Side, now: Side, results: list[CheckResult]) -> tuple[tuple[int, float], Line]:
     """The line of a feature, and its place: violated ones first, then those with the largest impact, else distance in their
     threshold."""
     status = min((result.status for result in results), key=WORST_FIRST.index, default=CheckStatus.NOT_JUDGED)
     drift = next((result for result in results if result.check == DRIFT and result.observed is not None), None)
+    type_now = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
     impacts = [result.impact for result in results if result.impact is not None]
     mark, verdict = VERDICTS[status]
     moved = tuple(_moved(before, now, shown) for shown in (_mean, _median, _present))
     overlay = (overlay_of(before, now) if before and now else None) or "–"
     return (
         (WORST_FIRST.index(status), -max(impacts, default=_excess(drift))),
-        Line(
-            (
-                verdict,
-                name,
-                types.get(name, InferredType.UNKNOWN.value),
-                _why(results, status),
-                _distance(drift),
-                *moved,
-                overlay,
-            ),
-            mark,
-        ),
+        Line((verdict, name, type_now, _why(results, status), _distance(drift), *moved, overlay), mark),
     )
 
 

@@ -43,8 +43,6 @@ log = logging.getLogger(__name__)
 CLOCKS_APART = timedelta(minutes=5)
 """By how much this machine's clock may be ahead of S3's."""
 
-SCRIPTS = ("--record-preprocessor-script", "--post-analytics-processor-script")
-
 NO_ENVIRONMENT = (
     "no --environment is given: driver and executors take the cluster's Python, which has to have the job's libraries"
 )
@@ -147,7 +145,7 @@ def _examined(request: Request) -> JobConfig:
 
 def _remarks(config: JobConfig) -> Iterator[str]:
     """What the job will do, and hardly anybody means."""
-    for flag in (*NAMING, *SCRIPTS):
+    for flag in NAMING:
         path = getattr(config, flag.removeprefix("--").replace("-", "_")) or PREVIOUS
         if path != PREVIOUS and urlsplit(path).scheme in ("", "file"):
             yield f"{flag} is {path!r}, which is looked for on the cluster, not on this machine; write s3://…, or put it there"

@@ -13,7 +13,10 @@ from urllib.parse import urlsplit
 from model_monitor.errors import BadConfiguration
 
 DATA, BASELINE, PREVIOUS = "--dataset-source", "--baseline", "previous"
-NAMING = (DATA, BASELINE, "--ground-truth-source", "--baseline-constraints", "--baseline-statistics")
+NAMING = (
+    *(DATA, BASELINE, "--ground-truth-source", "--baseline-constraints", "--baseline-statistics"),
+    *("--record-preprocessor-script", "--post-analytics-processor-script"),
+)
 """Flags whose values are paths that have to be there."""
 
 OF_A_BASELINE = ("_current.json", "constraints.json", "analysis.json")

@@ -17,7 +17,7 @@ import pyarrow.json
 from numpy.typing import NDArray
 
 from model_monitor.records.alike_lines import alike_lines
-from model_monitor.records.decoding import BASE64, CSV, GROUND_TRUTH, Reading, half_of
+from model_monitor.records.decoding import BASE64, CSV, GROUND_TRUTH, Half, Reading, opened_half
 from model_monitor.records.line_bytes import Flags, buffer_of, bytes_of, holding, starts_of, utf_8_flags
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.sampling import is_sampled
@@ -35,8 +35,7 @@ or it would depend on a line's neighbours whether it can be read."""
 
 TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
-_HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
-_HALF_AND_ITS_TYPE = pa.struct([*_HALF, ("observedContentType", pa.string())])
+_HALF = pa.struct([(name, pa.string()) for name in ("data", "encoding", "observedContentType")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +133,15 @@ def _ends_in_line_end(texts: pa.StringArray) -> bool:
 
 def _payloads(half: pa.StructArray, reading: Reading) -> Payloads:
     data, encoding = pc.struct_field(half, ["data"]), pc.struct_field(half, ["encoding"])
-    are_closed = pc.fill_null(pc.equal(encoding, BASE64), False)
+    are_closed = pc.and_(pc.is_valid(data), pc.fill_null(pc.equal(encoding, BASE64), False))
     if not reading.opens_base64 or not pc.any(are_closed, min_count=0).as_py():
         return Payloads(data, encoding)
-    opened = [half_of(members, opens_base64=True) for members in half.filter(are_closed).to_pylist()]
-    texts = pa.array([each and each.data for each in opened], pa.string())
-    encodings = pa.array([each and each.encoding for each in opened], pa.string())
-    return Payloads(
-        pc.replace_with_mask(data, are_closed, texts), pc.replace_with_mask(encoding, are_closed, encodings)
-    )
+    closed = half.filter(are_closed).to_pylist()
+    opened = [opened_half(Half(each["data"], BASE64), each["observedContentType"]) for each in closed]
+    texts = pa.array([each.data for each in opened], pa.string())
+    encodings = pa.array([each.encoding for each in opened], pa.string())
+    data = pc.replace_with_mask(data, are_closed, texts)
+    return Payloads(data, pc.replace_with_mask(encoding, are_closed, encodings))
 
 
 def table_of(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
@@ -190,10 +189,9 @@ def within_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
 
 def _schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
     """The members that the reading asks for; Arrow still reads the others, but keeps nothing of them."""
-    of_half = _HALF_AND_ITS_TYPE if reading.opens_base64 else _HALF
-    members = [("captureData", pa.struct([(half, of_half) for half in reading.ordered_halves]))]
+    members = [("captureData", pa.struct([(half, _HALF) for half in reading.ordered_halves]))]
     if with_truth:
-        members.append((GROUND_TRUTH, of_half))
+        members.append((GROUND_TRUTH, _HALF))
     asked = ["inferenceTime"] * (reading.window is not None) + ["eventId"] * (reading.sample is not None)
     if asked:
         members.append(("eventMetadata", pa.struct([(name, pa.string()) for name in asked])))

@@ -162,22 +162,23 @@ def halves_of(document: Any, names: Sequence[str] = INDEX_NAMES, *, opens_base64
     captured = _object_in(document, "captureData")
     if captured is None:
         raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    found = ((name, half_of(_object_in(captured, name) or {}, opens_base64=opens_base64)) for name in names)
+    found = ((name, half_in(captured, name, opens_base64=opens_base64)) for name in names)
     return {name: half for name, half in found if half is not None}
 
 
-def half_of(members: Mapping[str, Any], *, opens_base64: bool) -> Half | None:
-    """One half of a record, None if it holds no data. opens_base64: as in `Reading`."""
-    data, encoding = members.get("data"), members.get("encoding")
+def half_in(document: Any, name: str, *, opens_base64: bool) -> Half | None:
+    """A half of a record, None if it holds no data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
+    members = _object_in(document, name) or {}
+    data, encoding = members.get("data"), members.get("encoding", CSV if name == GROUND_TRUTH else None)
     if data is None:
         return None
     half = Half(json_text(data), None if encoding is None else json_text(encoding).upper())
-    return _opened(half, str(members.get("observedContentType"))) if opens_base64 and half.encoding == BASE64 else half
+    return opened_half(half, members.get("observedContentType")) if opens_base64 and half.encoding == BASE64 else half
 
 
-def _opened(half: Half, content_type: str) -> Half:
+def opened_half(half: Half, content_type: object) -> Half:
     """BASE64 as the text that it stands for; as it is where that is neither CSV nor JSON in UTF-8 (M13)."""
-    media_type = content_type.partition(";")[0].upper()
+    media_type = str(content_type).partition(";")[0].upper()
     encoding = next((each for each in (CSV, JSON) if each in media_type), None)
     try:
         return half if encoding is None else Half(_bytes_of(half.data).decode("utf-8"), encoding)

@@ -24,12 +24,10 @@ from model_monitor.records.csv_rows import cells_of
 from model_monitor.records.decoding import (
     BASE64,
     CSV,
-    GROUND_TRUTH,
     JSON,
     Half,
     RecordRefused,
     csv_rows,
-    half_of,
     is_base64,
     json_text,
 )
@@ -107,19 +105,6 @@ def _side_by_side(
         (label, *chosen(prediction, probability, reading))
         for label, prediction, probability in zip(labels, predictions, probabilities, strict=True)
     ]
-
-
-def half_in(members: Mapping[str, Any], name: str, *, opens_base64: bool) -> Half | None:
-    """One half of a record, None if it holds no data. Ground truth without an encoding is CSV.
-
-    Raises RecordRefused if it is something else than an object.
-    """
-    half = members.get(name)
-    if half is None:
-        return None
-    if not isinstance(half, Mapping):
-        raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    return half_of({"encoding": CSV, **half} if name == GROUND_TRUTH else half, opens_base64=opens_base64)
 
 
 def labels_of(truth: Half, reading: OutcomeReading) -> list[str | None]:

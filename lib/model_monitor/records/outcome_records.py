@@ -18,12 +18,11 @@ import pyarrow.compute as pc
 from model_monitor.records.capture_documents import documents_of
 from model_monitor.records.csv_rows import Row, cell_of_rows, parsed_rows
 from model_monitor.records.decoded_rows import DecodedRows
-from model_monitor.records.decoding import GROUND_TRUTH, Decoded, asked_of, found_in
+from model_monitor.records.decoding import GROUND_TRUTH, Decoded, asked_of, found_in, half_in
 from model_monitor.records.feature_payloads import INPUT, OUTPUTS, features_in, features_of
 from model_monitor.records.line_bytes import Flags, holding
 from model_monitor.records.outcome_payloads import (
     Outcome,
-    half_in,
     index_of,
     outcomes_of,
     outcomes_of_document,

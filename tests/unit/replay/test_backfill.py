@@ -76,10 +76,14 @@ def test_what_every_hour_would_fail_by_ends_it_at_once(there):
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        ([], "dataset_source is missing; write model-monitor backfill CAPTURES --baseline DIRECTORY"),
+        ([], "dataset_source is missing; write --dataset-source PATH"),
+        (["captures", "--start-time", "yesterday"], "--start-time is 'yesterday'"),
         (["captures", "--baseline", "knwn"], "--baseline is 'knwn'.*did you mean known"),
         (["captures", "--bseline", "known"], "--bseline is no flag of this job; did you mean --baseline"),
-        (["s3://bucket/captures"], "output_path is missing; write --output-path DIRECTORY"),
+        (
+            ["s3://bucket/captures", "--dataset-format", "capture"],
+            "output_path is missing; write --output-path DIRECTORY",
+        ),
         (["captures", "--schedule", "NOW"], "--schedule is 'NOW', which runs once"),
     ],
 )
