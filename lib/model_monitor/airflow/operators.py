@@ -47,8 +47,7 @@ class JobOperator(BaseOperator, SkipMixin):
     option's name with underscores. documents_url: address at which `output_path` is served, for the links. skip_without_data:
     whether a window without records skips the task instead of failing it.
 
-    Gives an `JobEnd` as its XCom. Raises BadConfiguration, when the DAG is read, for flags that the task says itself, and for
-    those that no job has.
+    Gives an `JobEnd` as XCom. Raises BadConfiguration, when the DAG is read, for flags that the task says itself or no job has.
     """
 
     JOB: ClassVar[str]

@@ -52,8 +52,7 @@ def _faults(flag: str, text: str) -> Iterator[str]:
     if not os.path.exists(path):
         above, name = os.path.split(path.rstrip("/"))
         there = os.listdir(above or ".") if os.path.isdir(above or ".") else []
-        if flag == BASELINE:
-            there = [each for each in there if _is_baseline(os.path.join(above, each))]
+        there = [each for each in there if flag != BASELINE or _is_baseline(os.path.join(above, each))]
         near = difflib.get_close_matches(name, there, n=1)
         hint = f"; did you mean {os.path.join(above, near[0])}?" if near else ""
         yield f"{flag} is {text!r}, where there is no file or directory{hint}"

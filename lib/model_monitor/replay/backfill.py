@@ -64,8 +64,7 @@ def backfill(request: Request, out: TextIO) -> int:
                 monitor([*request.flags, "--start-time", start, "--end-time", end, "--output-path", output])
             )
             message = storage_of(output).read(join(output, "message")).decode()
-            out.write(f"{start}/{end}  {message}")
-            out.flush()
+            print(f"{start}/{end}  {message}", end="", file=out, flush=True)
             if statuses[-1] in OF_ALL_WINDOWS:
                 break
     finally:

@@ -1,7 +1,6 @@
 """Our jobs as processes that are started here, and what became of them.
 
-A job runs as `model-monitor` would start it, without a JVM where it needs none, with its variables in its environment; its log
-lies beside its record.
+A job runs as `model-monitor` starts it, with its variables in its environment; its log lies beside its record.
 """
 
 from __future__ import annotations
