@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
-from model_monitor.data_quality.messages import NUMBER_OF_ROWS
+from model_monitor.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from model_monitor.data_quality.variation import BASELINE, PREVIOUS, WINDOW, Past, Variation, of_windows, together
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import Statistics
 from model_monitor.states import Profile
-from model_monitor.verdicts.volume import Volume
+from model_monitor.verdicts.volume import Volume, in_minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class QualityBaseline:
 
     suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
     profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
-    history: how earlier windows varied beside each reference. volume: how many rows they had.
+    history: how earlier windows varied beside each reference. volume: how many rows they had, and how fresh.
     attributions: the share of each feature in what moves the model.
     """
 
@@ -62,19 +62,33 @@ class QualityBaseline:
         distributions = {name: from_profile(profile) for name, profile in references.items()}
         return replace(self, references=distributions, history=history)
 
-    def with_volume(self, time: datetime, earlier: tuple[tuple[datetime, float], ...]) -> QualityBaseline:
-        """The same with the rows of earlier windows. time: when the window ends. earlier: when those did, and their rows."""
-        return replace(self, volume=Volume(time, earlier))
+    def with_volume(
+        self,
+        time: datetime,
+        earlier: tuple[tuple[datetime, float], ...],
+        start: datetime | None = None,
+        gaps: tuple[tuple[datetime, tuple[float, float]], ...] = (),
+    ) -> QualityBaseline:
+        """The same with the rows of earlier windows, and how fresh they were: the members of `Volume`."""
+        return replace(self, volume=Volume(time, earlier, start, gaps))
 
     def raw_statistics(
-        self, profile: Profile, violated: Collection[str] | None = None
+        self, profile: Profile, violated: Collection[str] | None = None, age: timedelta | None = None
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
-        """What a window leaves to later ones: reference, feature, and its raw statistics beside that; at last its rows."""
+        """What a window leaves to later ones: reference, feature, and its raw statistics beside that; at last its rows, and the
+        age of the newest one at its end, if it is known.
+        """
         now = from_profile(profile)
         sides = {BASELINE: self.distributions, **self.references}
         beside = ((name, feature, raw) for name, side in sides.items() for feature, raw in of_windows(side, now))
-        told = {} if violated is None else {"alarmed": NUMBER_OF_ROWS in violated}
-        return (*beside, (WINDOW, NUMBER_OF_ROWS, {"rows": float(profile.item_count), **told}))
+        rows = {"rows": float(profile.item_count)}
+        own = (
+            {NUMBER_OF_ROWS: rows}
+            if age is None
+            else {NUMBER_OF_ROWS: rows, NEWEST_ROW: {**rows, "far": in_minutes(age)}}
+        )
+        told = {name: {} if violated is None else {"alarmed": name in violated} for name in own}
+        return (*beside, *((WINDOW, name, {**raw, **told[name]}) for name, raw in own.items()))
 
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same with the share of each feature in what moves the model."""

@@ -24,7 +24,7 @@ from model_monitor.documents.violations import Violation, Violations
 from model_monitor.registry import import_all
 from model_monitor.runs.judging import Finding, violated
 from model_monitor.verdicts.multiplicity import shared
-from model_monitor.verdicts.volume import chance_of_rows, usual
+from model_monitor.verdicts.volume import Volume, chance_of_gap, chance_of_rows, usual, usual_gap
 
 import_all(checks)
 import_all(guard)
@@ -34,7 +34,8 @@ LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold"
 
 SWITCHED_OFF = "evaluate_constraints is Disabled"
 
-DRIFT_CHECK, ROW_COUNT = "baseline_drift_check", "row_count_check"
+DRIFT_CHECK, ROW_COUNT, FRESHNESS = "baseline_drift_check", "row_count_check", "freshness_check"
+NO_TIME = "no row tells when it came"
 SAID = "{check} is violated, and this is the same change"
 DRIFT_SAYS_IT = SAID.format(check=DRIFT_CHECK)
 SAME_CHANGE = {
@@ -150,7 +151,8 @@ def ledger_of(comparison: Comparison, features: Sequence[FeatureComparison] | No
     for family, limits in LIMITS.items():
         tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
-    tests[VOLUME] = int(comparison.volume is not None and comparison.volume.alike is not None)
+    volume = comparison.volume
+    tests[VOLUME] = 0 if volume is None else (volume.alike is not None) + (volume.gaps_alike is not None)
     running = {family: count for family, count in tests.items() if count}
     levels = shared(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
@@ -166,16 +168,39 @@ def _of_data_set(comparison: Comparison) -> Iterator[CheckResult]:
 
 
 def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:
-    alike = comparison.volume.alike if comparison.volume is not None else None
-    if alike is None or calibration is None:
+    if comparison.volume is None or calibration is None:
         return
-    rows, expected = float(comparison.current.item_count), usual(alike)
-    p, (level, _) = min(chance_of_rows(rows, alike), 1.0), calibration.share_of(VOLUME)
+    rows = float(comparison.current.item_count)
+    found = {
+        (ROW_COUNT, messages.NUMBER_OF_ROWS): _of_rows(rows, comparison.volume),
+        (FRESHNESS, messages.NEWEST_ROW): _of_newest(rows, comparison.volume),
+    }
+    for (check, called), (each, description) in ((of, told) for of, told in found.items() if told is not None):
+        level, tests = calibration.share_of(VOLUME)
+        if each.p is not None and each.p <= level / tests:
+            each = replace(each, status=CheckStatus.VIOLATED, description=description)
+        yield _if_switched_on(each, comparison.constraints.monitoring).result(check, feature=called)
+
+
+def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
+    """What the number of rows is, and what to say if that is an alarm."""
+    if (alike := volume.alike) is None:
+        return None
+    expected, p = usual(alike), min(chance_of_rows(rows, alike), 1.0)
     found = Finding(CheckStatus.PASSED, expected, rows, n=len(alike), formula="rows beside those of n windows", p=p)
-    if p <= level:
-        found = replace(found, status=CheckStatus.VIOLATED, description=messages.unusual(rows, expected))
-    settings = comparison.constraints.monitoring
-    yield _if_switched_on(found, settings).result(ROW_COUNT, feature=messages.NUMBER_OF_ROWS)
+    return found, messages.unusual(rows, expected)
+
+
+def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
+    """How old the newest row is, and what to say if that is an alarm."""
+    if (alike := volume.gaps_alike) is None:
+        return None
+    expected, gap = usual_gap(alike, volume.minutes), volume.gap
+    if gap is None:
+        return Finding.not_judged(expected, NO_TIME), ""
+    p, formula = chance_of_gap(gap, rows, alike, volume.minutes), "minutes beside those of n windows"
+    found = Finding(CheckStatus.PASSED, expected, gap, n=alike.shape[1], formula=formula, p=p)
+    return found, messages.stale(gap, expected)
 
 
 def _of(feature: FeatureComparison) -> Iterator[CheckResult]:

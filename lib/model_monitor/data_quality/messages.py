@@ -32,7 +32,10 @@ NEGATIVE = "Non-negative requirement is not met. Observed minimum: {minimum}"  #
 CHANGED = "{what} is not the baseline's. Observed: {observed}, in the baseline: {expected}"  # ours, of the guard
 UNUSUAL = "Number of rows is unusual. Observed: {observed}, usual: {usual}"  # ours, of the volume
 
+STALE = "Newest row is too old. Minutes before the end of the window: {observed}, usual: {usual}"  # ours, of the volume
+
 NUMBER_OF_ROWS = "Number of rows"
+NEWEST_ROW = "Newest row"
 MISSING_COLUMNS = "Missing columns"
 EXTRA_COLUMNS = "Extra columns"
 """What violations of the whole data set have for a `feature_name`."""
@@ -104,3 +107,8 @@ def changed(what: str, observed: float, expected: float) -> str:
 def unusual(observed: float, usual: float) -> str:
     """A window has many more rows, or fewer, than is usual."""
     return UNUSUAL.format(observed=java_double(observed), usual=java_double(usual))
+
+
+def stale(observed: float, usual: float) -> str:
+    """The newest row of a window is older than is usual. In minutes."""
+    return STALE.format(observed=java_double(observed), usual=java_double(usual))

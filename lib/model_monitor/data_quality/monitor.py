@@ -104,11 +104,12 @@ class DataQualityMonitor:
 
     def measures(self) -> Measures:
         """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
-        return Measures(accept_exponents=self.accept_exponents, column_metrics=chosen(self.column_metrics))
+        metrics = chosen(self.column_metrics)
+        return Measures(accept_exponents=self.accept_exponents, column_metrics=metrics, time_column=self.time_column)
 
     def measures_of_baseline(self) -> Measures:
         """The same, with runs of rows, which say how much data varies."""
-        return replace(self.measures(), keeps_runs=not self.as_service, time_column=self.time_column)
+        return replace(self.measures(), keeps_runs=not self.as_service)
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         return of_parts(profile, runs, are_by_time=self.time_column is not None)
@@ -177,7 +178,7 @@ class DataQualityMonitor:
             before=known.profile,
             references=known.references,
             history=known.history,
-            volume=known.volume,
+            volume=known.volume and replace(known.volume, newest=layout.newest),
         )
 
     def told(

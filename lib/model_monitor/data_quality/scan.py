@@ -10,6 +10,7 @@ from model_monitor.engine.protocol import Partitions
 from model_monitor.profiling.plan import LineMetadata
 from model_monitor.profiling.scan import Scan, scan
 from model_monitor.reading.dataset import Dataset
+from model_monitor.records.event_times import newest_of_lines, newest_time
 from model_monitor.records.places import LINE
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import request_metadata
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
 def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
     """The profile of every feature. Deequ turns its states into metrics and answers the checks."""
-    asked, time = dict(checks.predicates) if checks else {}, measures.time_column
+    asked = dict(checks.predicates) if checks else {}
+    time = measures.time_column if measures.keeps_runs or measures.time_column in dataset.names else None
     lines = None if asked else dataset.lines
     frame, predicates = (lines.raw, {}) if lines else _with_predicates(dataset, asked)
+    of_lines = dataset.carries_metadata or dataset.tells_times
     found = scan(
         frame,
         dataset.names,
@@ -38,12 +41,13 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
         accept_exponents=measures.accept_exponents,
         partitions_at_most=dataset.partitions_at_most,
-        column_groups=dataset.column_groups if time is None else 1,
+        column_groups=dataset.column_groups if time is None or not measures.keeps_runs else 1,
         decode=lines.decoding if lines else None,
-        metadata=LineMetadata(LINE, request_metadata) if dataset.carries_metadata else None,
+        metadata=LineMetadata(LINE, request_metadata if dataset.carries_metadata else None) if of_lines else None,
         column_metrics=measures.column_metrics,
         keeps_runs=measures.keeps_runs,
         time_column=time,
+        newest=newest_of_lines if dataset.tells_times else None if of_lines or measures.keeps_runs else newest_time,
     )
     checked = (lambda: _check_results(checks, found, dataset)) if checks else None
     metrics = (lambda: _evaluated(found, dataset)) if is_of_spark(dataset.table) else None

@@ -25,6 +25,7 @@ _PLAIN = {
     "missing_column_check": "{name} is not in the data any more",
     "extra_column_check": "{name} is in the data, and was not in the baseline",
     "row_count_check": "there are {observed:,.0f} rows, about {threshold:,.0f} are usual at that time",
+    "freshness_check": "the newest row came {observed:,.3g} minutes before the window's end, about {threshold:,.2g} are usual",
     "non_negative_check": "{name} has negative numbers, it had none",
 }
 

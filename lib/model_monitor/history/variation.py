@@ -8,7 +8,7 @@ replaces what it says of its window. Layout: docs/files.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from model_monitor.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from model_monitor.data_quality.variation import WINDOW, Past
 from model_monitor.errors import BadState
 from model_monitor.history.alerts import path_of
@@ -86,9 +87,17 @@ class History:
 
     def rows(self) -> tuple[tuple[datetime, float], ...]:
         """When each window ended and how many rows it had, but for those of which that was an alarm."""
-        kept = pc.and_(pc.equal(self.table["reference"], WINDOW), pc.invert(self.table["alarmed"]))
-        table = self.table.filter(kept)
-        return tuple(zip(map(_moment, table["time"].to_pylist()), table["rows"].to_pylist(), strict=True))
+        return tuple((time, rows) for time, rows, _ in self._of_windows(NUMBER_OF_ROWS))
+
+    def gaps(self) -> tuple[tuple[datetime, tuple[float, float]], ...]:
+        """When each window ended, its newest row's age in minutes and its rows, but for those of which that was an alarm."""
+        return tuple((time, (minutes, rows)) for time, rows, minutes in self._of_windows(NEWEST_ROW))
+
+    def _of_windows(self, name: str) -> Iterator[tuple[datetime, float, float]]:
+        kept = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
+        table = self.table.filter(pc.and_(kept, pc.invert(self.table["alarmed"])))
+        times = map(_moment, table["time"].to_pylist())
+        return zip(times, table["rows"].to_pylist(), table["far"].to_pylist(), strict=True)
 
     def with_window(self, entry: Entry, found: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:
         """The history with a window, in the place of what it said of that. found: reference, feature, its raw statistics, and

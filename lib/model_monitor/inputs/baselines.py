@@ -23,7 +23,7 @@ from model_monitor.history.alerts import read_alerts
 from model_monitor.history.attributions import shares_at
 from model_monitor.history.decisions import read_decisions
 from model_monitor.history.variation import read_history
-from model_monitor.inputs.window import window_told
+from model_monitor.inputs.window import window_of, window_told
 from model_monitor.runs.protocol import Monitor, StoredBaseline
 from model_monitor.storage import storage_of
 
@@ -76,7 +76,9 @@ def with_history(
     references = history.profiles(known.wanted_references, time, spark)
     past = {name: history.past(name) for name in references}
     past[BASELINE] = history.past(BASELINE, baseline_id(reference_to_baseline(spark, config, monitor)))
-    return known.with_history(references, past).with_volume(told[1], history.rows())
+    window = window_of(config)
+    start = None if window is None else window.start
+    return known.with_history(references, past).with_volume(told[1], history.rows(), start, history.gaps())
 
 
 def decisions_for(config: JobConfig, spark: SparkSession | None) -> list[Decision]:

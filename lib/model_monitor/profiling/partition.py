@@ -8,6 +8,7 @@ batches, so that states depend on the partition's rows alone (P1).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -51,8 +52,8 @@ def states_of_partition(
 
     decode: what makes rows of the batches; None if they are rows, prepared by Spark.
     """
-    requests = RequestsBuilder()
-    batches = (_rows_of_batch(batch, plan, decode, requests) for batch in batches)
+    requests, times = RequestsBuilder(), list[int]()
+    batches = (_rows_of_batch(batch, plan, decode, requests, times) for batch in batches)
     gatherers: list[tuple[int, Gatherer]] = [(column.position, gatherer_of(column, plan)) for column in plan.columns]
     rows = RowCounts.zero(reasons=plan.reasons, predicates=plan.predicates)
     partition: int | None = None
@@ -68,12 +69,15 @@ def states_of_partition(
                 kept.append(of_piece)
         if kept:
             block = Block(kept)
+            if plan.newest is not None and plan.time_column is not None and plan.time_column.is_text:
+                times.append(plan.newest(block.cells(plan.time_column)))
             for _, gatherer in gatherers:
                 gatherer.update(block)
     if partition is None:
         return
     found = []
     if plan.counts_rows:
+        rows = replace(rows, newest=max(times, default=0))
         found.append(StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows.to_bytes()))
     if plan.metadata is not None:
         state = requests.state()
@@ -118,9 +122,11 @@ def pieces_of_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[l
 
 
 def _rows_of_batch(
-    batch: pa.RecordBatch, plan: ScanPlan, decode: Decode | None, requests: RequestsBuilder
+    batch: pa.RecordBatch, plan: ScanPlan, decode: Decode | None, requests: RequestsBuilder, times: list[int]
 ) -> pa.RecordBatch:
-    """The rows of a batch; the requests behind its lines are counted on the way, also those whose data is refused."""
+    """The rows of a batch; the requests behind its lines are counted on the way, also those whose data is refused, and the newest
+    time of those that are kept is noted.
+    """
     rows = batch if decode is None else _decoded(batch, decode, plan)
     if plan.metadata is None:
         return rows
@@ -131,7 +137,10 @@ def _rows_of_batch(
     if decode is None:
         lines = lines.filter(pa.array(is_first))
         rows = rows.drop_columns([plan.metadata.line])
-    requests.update(*plan.metadata.read(lines, reasons[is_first]))
+    if plan.metadata.read is not None:
+        requests.update(*plan.metadata.read(lines, reasons[is_first]))
+    if plan.newest is not None:
+        times.append(plan.newest(lines.filter(pa.array(reasons[is_first] == 0))))
     return rows
 
 

@@ -54,11 +54,11 @@ class LineMetadata:
     """What tells the requests behind captured lines.
 
     line: the column with the lines. read: from lines, and the reasons for refusing their records, to statuses, latencies and
-    percentages as `RequestsBuilder.update` takes them; shipped by name.
+    percentages as `RequestsBuilder.update` takes them; shipped by name. None if the lines are wanted for their times alone.
     """
 
     line: str
-    read: Callable[[pa.Array, NDArray[np.int32]], tuple[pa.Array, pa.Array, pa.Array]]
+    read: Callable[[pa.Array, NDArray[np.int32]], tuple[pa.Array, pa.Array, pa.Array]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ class ScanPlan:
     number. metadata: how to tell the requests behind the lines; None if nobody asks for them. counts_rows: whether the rows
     themselves are counted; another plan for the same rows does so else. column_metrics: names of those that are asked for.
     keeps_runs: whether runs of rows are kept. time_position: of the column that orders the rows of a block for them, None for the
-    order as it is. all_columns: how many columns all plans for the rows have.
+    order as it is. all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
+    since 1970, of the lines of kept records, or of texts of the time column; None if nobody asks.
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -86,6 +87,7 @@ class ScanPlan:
     keeps_runs: bool = False
     time_position: int | None = None
     all_columns: int = 1
+    newest: Callable[[pa.Array], int] | None = None
 
     @property
     def run_columns(self) -> tuple[ColumnPlan, ...]:

@@ -77,6 +77,7 @@ def scan(
     column_metrics: tuple[str, ...] = (),
     keeps_runs: bool = False,
     time_column: str | None = None,
+    newest: Callable[[pa.Array], int] | None = None,
 ) -> Scan:
     """Profile the first `len(names)` columns of a frame, or lines, in one pass. Of Spark that is one job (two when the states
     are added on executors).
@@ -90,7 +91,7 @@ def scan(
     decode: what makes the features, `reason` and `cells` of lines on the executors; None if they are columns of a frame. There
     are no predicates then. metadata: how to tell the requests behind captured lines, whose cells are counted.
     column_metrics: names of the metrics of numeric columns to gather beside what is always gathered. keeps_runs: whether runs of
-    neighbouring rows are kept; time_column: by which they are neighbours. None: as they stand.
+    neighbouring rows are kept; time_column: by which they are neighbours. None: as they stand. newest: as in `ScanPlan`.
     """
     if time_column is not None and time_column not in names:
         raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
@@ -108,12 +109,14 @@ def scan(
         keeps_runs=keeps_runs,
         time_position=None if time_column is None else list(names).index(time_column),
         all_columns=len(names),
+        newest=newest,
     )
     if decode is None:
         columns_of, states = _typed(data, predicates, reason, cells)
         groups = positions_of_groups(len(names), column_groups)
         plans = [plan(columns_of(names, counted, positions)) for positions in groups]
-        plans[1:] = [each.without_rows() for each in plans[1:]]
+        counting = next((each for each in plans if each.time_column), plans[0])
+        plans = [each if each is counting else each.without_rows() for each in plans]
     else:
         plans = [plan(decoded_columns(names, counted))]
         states = partial(_states_of, data, decode)

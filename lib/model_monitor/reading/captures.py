@@ -144,6 +144,7 @@ def read_captures(
         dataset,
         partitions_at_most=at_most,
         carries_metadata=_carries_metadata(storage, source),
+        tells_times=reading.window is not None and not as_service,
         long_lines=long_lines_of(engine, source.files),
     )
 

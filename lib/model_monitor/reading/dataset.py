@@ -25,6 +25,7 @@ from model_monitor.reading.ledger import Ledger
 from model_monitor.reading.listing import Listing
 from model_monitor.reading.long_lines import LongLine
 from model_monitor.records.decoding import mismatch_of
+from model_monitor.records.event_times import moment_of
 from model_monitor.records.matching import Matching, can_be_told, matching_of
 from model_monitor.records.places import FILE, LINE
 from model_monitor.records.refusals import CELLS, REASON, Refusal
@@ -65,17 +66,16 @@ class Dataset:
 
     Notes
     -----
-    rows: a frame of Spark, lines that executors decode, or partitions of typed columns. listing: what was read.
-    refusable: whether the columns of
-    `refusals` and `places` stand behind the features. partitions_at_most: an upper bound of the partitions, None if it isn't
-    known. header_lines: how many header lines the files should have. dropped_by_script: records that a script dropped.
-    persisted: to be given back. record_cells: how many cells a record has, of captured records, whose numbers of cells the
-    scan counts in the column `cells`. reread: the same records as if they had another number of cells. carries_metadata:
-    whether captured records say how their requests ended. by_columns: whether some columns can be read without the others,
-    as of Parquet. column_groups: in how many groups a scan reads them, one after the other. folder: where the rows lie for as
-    long as somebody has the data set. header: what the header line of CSV calls each feature. matched_by: how the features were
-    found among the baseline's; None where they were not. long_lines: records that have no row, as they are longer than is taken.
-    version: of a table that keeps versions.
+    rows: a frame of Spark, lines that executors decode, or partitions of typed columns. listing: what was read. refusable:
+    whether the columns of `refusals` and `places` stand behind the features. partitions_at_most: an upper bound of the
+    partitions, None if it isn't known. header_lines: how many header lines the files should have. dropped_by_script: records
+    that a script dropped. persisted: to be given back. record_cells: how many cells a record has, of captured records, whose
+    numbers of cells the scan counts in the column `cells`. reread: the same records as if they had another number of cells.
+    carries_metadata: whether captured records say how their requests ended. tells_times: whether all that are kept say when they
+    came. by_columns: whether some columns can be read without the others, as of Parquet. column_groups: in how many groups a
+    scan reads them, one after the other. folder: where the rows lie for as long as somebody has the data set. header: what the
+    header line of CSV calls each feature. matched_by: how the features were found among the baseline's; None where they were
+    not. long_lines: records that have no row, as they are longer than is taken. version: of a table that keeps versions.
     """
 
     rows: DataFrame | DecodedLines | Partitions
@@ -89,6 +89,7 @@ class Dataset:
     record_cells: int | None = None
     reread: Callable[[int], Dataset] | None = field(default=None, repr=False)
     carries_metadata: bool = False
+    tells_times: bool = False
     by_columns: bool = False
     column_groups: int = 1
     folder: TemporaryFolder | None = field(default=None, repr=False)
@@ -164,7 +165,8 @@ class Dataset:
         """The same captured records, read as records of so many cells: those with another number are the refused ones."""
         if self.reread is None or cells == self.record_cells:
             return self
-        return replace(self.reread(cells), carries_metadata=self.carries_metadata, long_lines=self.long_lines)
+        found = replace(self.reread(cells), carries_metadata=self.carries_metadata, tells_times=self.tells_times)
+        return replace(found, long_lines=self.long_lines)
 
     def of_features(self, names: Sequence[str]) -> Dataset:
         """The same data set with some of its features."""
@@ -251,6 +253,9 @@ class Dataset:
 
     def ledger(self, rows: RowCounts) -> Ledger:
         """The account of all records, from the counts that the scan brought back. Reads nothing."""
+        return replace(self._ledger(rows), newest=moment_of(rows.newest) if rows.newest else None)
+
+    def _ledger(self, rows: RowCounts) -> Ledger:
         refused = {Refusal(number): count for number, count in enumerate(rows.refused, start=1) if count}
         if self.long_lines:
             refused[Refusal.TOO_LONG] = len(self.long_lines)

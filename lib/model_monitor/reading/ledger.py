@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from model_monitor.engine.table_versions import TableVersion
@@ -24,7 +25,7 @@ class Ledger:
     without_data: records of requests that failed, which were captured for their metadata alone. rows: rows of the kept
     records, None where each of them is one row. coverage: of merged records, how many of their captures have a label.
     matched_by: how the columns of the kept records were found among the baseline's; None where they were not matched.
-    table: what was read in place of files, if it keeps versions.
+    table: what was read in place of files, if it keeps versions. newest: when the latest kept record came, if they say so.
     """
 
     files: tuple[StoredFile, ...]
@@ -39,6 +40,7 @@ class Ledger:
     coverage: Coverage | None = None
     matched_by: Matching | None = None
     table: TableVersion | None = None
+    newest: datetime | None = None
 
     @property
     def kept_rows(self) -> int:
@@ -71,6 +73,7 @@ class Ledger:
                 "quarantined": dict(sorted(self.refused.items())),
             },
             "rows": self.kept_rows,
+            **({} if self.newest is None else {"newest": self.newest.isoformat().replace("+00:00", "Z")}),
             **({} if self.matched_by is None else {"columns_matched_by": self.matched_by.value}),
             **({} if self.coverage is None else {"ground_truth": self.coverage.to_json_dict()}),
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
@@ -49,12 +50,13 @@ class Layout:
 
     header: what the header line of CSV calls them, by position; empty without one. by_position: whether some records carry no
     names, so that their columns are the baseline's by position alone. is_matched: whether it is known which column is which of
-    the baseline's.
+    the baseline's. newest: when the latest row came, if it is known.
     """
 
     header: tuple[str, ...] = ()
     by_position: bool = False
     is_matched: bool = True
+    newest: datetime | None = None
 
 
 TOLD = Layout()
@@ -161,10 +163,10 @@ class Remembering(Protocol):
     """A baseline of a monitor that learns from earlier windows."""
 
     def raw_statistics(
-        self, state: Any, violated: Collection[str] | None = None, /
+        self, state: Any, violated: Collection[str] | None = None, age: timedelta | None = None, /
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
         """What a window leaves to later ones: reference, feature, and its raw statistics beside that. violated: features with a
-        violation, if it is known.
+        violation, if it is known. age: of the newest row at the window's end, if it is.
         """
 
 

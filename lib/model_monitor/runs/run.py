@@ -245,7 +245,8 @@ def _on_an_engine(
 
 def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
     matched_by = ledger.matched_by
-    return Layout(dataset.header, matched_by is not None and matched_by.may_be_by_position, matched_by is not None)
+    by_position = matched_by is not None and matched_by.may_be_by_position
+    return Layout(dataset.header, by_position, matched_by is not None, ledger.newest)
 
 
 def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:

@@ -12,7 +12,7 @@ from model_monitor.documents.run_description import moment
 from model_monitor.history.alerts import holding_alerts
 from model_monitor.history.variation import Entry, read_history, write_history
 from model_monitor.inputs.baselines import baseline_id
-from model_monitor.inputs.window import window_told
+from model_monitor.inputs.window import window_of, window_told
 from model_monitor.outputs.files import Run
 from model_monitor.runs.protocol import Remembering
 from model_monitor.runs.results import Findings
@@ -36,7 +36,9 @@ def remember(
     if told is None or not isinstance(known, Remembering) or config.replays_service:
         return
     violated = {each.feature or "" for each in findings.results if each.status is CheckStatus.VIOLATED}
-    found = known.raw_statistics(findings.current.state, violated)
+    window, newest = window_of(config), findings.current.ledger.newest
+    age = None if window is None or newest is None else window.end - newest
+    found = known.raw_statistics(findings.current.state, violated, age)
     try:
         with holding_alerts(config.output_path, spark, config.lease_wait):
             history = read_history(config.output_path, spark)

@@ -12,7 +12,7 @@ class Measures:
     accept_exponents: whether a text like `1e-5` is a number. counted: numeric features whose values are counted one by one,
     as those of text features always are. column_metrics: names of the metrics of numeric columns to gather (column_metrics.py).
     keeps_runs: whether runs of neighbouring rows are kept, as of a baseline. time_column: the feature that tells who is a
-    neighbour; None: as they stand.
+    neighbour, and when the newest row came; None: as they stand.
     """
 
     accept_exponents: bool = True

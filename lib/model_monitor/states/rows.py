@@ -19,6 +19,7 @@ class RowCounts:
     """Rows of one scan. refused: rows not kept, by reason. matches: kept rows for which each predicate is true.
 
     widths: (number of cells, records with so many cells), by number of cells; empty unless the scan was asked for it.
+    newest: the latest time of a kept row, in microseconds since 1970; 0 if nobody knows.
     """
 
     KIND: ClassVar[str] = "rows"
@@ -28,6 +29,7 @@ class RowCounts:
     refused: tuple[int, ...] = ()
     matches: tuple[int, ...] = ()
     widths: tuple[tuple[int, int], ...] = ()
+    newest: int = 0
 
     @classmethod
     def zero(cls, *, reasons: int, predicates: int) -> RowCounts:
@@ -48,11 +50,14 @@ class RowCounts:
             tuple(mine + theirs for mine, theirs in zip(self.refused, other.refused, strict=True)),
             tuple(mine + theirs for mine, theirs in zip(self.matches, other.matches, strict=True)),
             _added(self.widths, other.widths),
+            max(self.newest, other.newest),
         )
 
     def to_bytes(self) -> bytes:
         """The state's bytes: 64-bit integers, kept rows first, pairs of widths last."""
         parameters = {"reasons": len(self.refused), "predicates": len(self.matches), "widths": len(self.widths)}
+        if self.newest:
+            parameters["newest"] = self.newest
         pairs = [number for pair in self.widths for number in pair]
         numbers = np.array([self.kept, *self.refused, *self.matches, *pairs], dtype="<i8")
         return pack(self.KIND, self.VERSION, parameters, numbers.tobytes())
@@ -70,7 +75,13 @@ class RowCounts:
             raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has to have {size}")
         kept, *counts = np.frombuffer(payload, "<i8").tolist()
         matches, pairs = counts[reasons : reasons + predicates], counts[reasons + predicates :]
-        return cls(kept, tuple(counts[:reasons]), tuple(matches), tuple(zip(pairs[::2], pairs[1::2], strict=True)))
+        return cls(
+            kept,
+            tuple(counts[:reasons]),
+            tuple(matches),
+            tuple(zip(pairs[::2], pairs[1::2], strict=True)),
+            parameters.get("newest", 0),
+        )
 
 
 def _added(mine: tuple[tuple[int, int], ...], theirs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:

@@ -105,7 +105,7 @@ def unseen(now: Mapping[str, float], past: Raw, share: float) -> Component:
     if found < LEAST_EFFECT:
         return Component("unseen", 1.0, found)
     by_chance = share ** (found * now["rows"])
-    return Component("unseen", max(by_chance, _lomax(found, past["unseen"], now["rows"])), found)
+    return Component("unseen", max(by_chance, lomax_above(found, past["unseen"], 1 / now["rows"])), found)
 
 
 def comparable(now: Mapping[str, float], past: Raw) -> Raw:
@@ -229,11 +229,12 @@ def student_above(value: float, freedom: int) -> float:
 def _of_range(now: Mapping[str, float], past: Raw) -> float:
     windows = len(past["beyond"])
     rank = (1 + int((past["beyond"] >= now["beyond"]).sum())) / (windows + 1)
-    return min(rank, _lomax(now["far"], past["far"], now["rows"])) if now["far"] else rank
+    return min(rank, lomax_above(now["far"], past["far"], 1 / now["rows"])) if now["far"] else rank
 
 
-def _lomax(found: float, past: Values, rows: float) -> float:
-    return float((1 + found / (past.sum() + 1 / rows)) ** -len(past))
+def lomax_above(value: float, past: Values, least: float) -> float:
+    """The tail of an exponential variable of which the past ones are known; their sum counts as so much at least more."""
+    return float((1 + value / (past.sum() + least)) ** -len(past))
 
 
 def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:

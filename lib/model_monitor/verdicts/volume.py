@@ -1,47 +1,85 @@
-"""Whether a window has as many rows as is usual at its time, learnt from earlier ones. Pure.
+"""Whether a window has as many rows, and as fresh ones, as is usual at its time, learnt from earlier ones. Pure.
 
-Source: D4.10.
+Source: D4.10, D4.11.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from model_monitor.drift.distributions import Values
-from model_monitor.verdicts.variation import FEWEST_WINDOWS, student_above
+from model_monitor.verdicts.variation import FEWEST_WINDOWS, lomax_above, student_above
 
 LEAST_CHANGE = math.log(1.25)
 """A change by less than a quarter is not worth a word."""
+
+LEAST_GAP, FINEST_GAP = 0.1, 1e-4
+"""Shares of a window's length: by how much the newest row has to be older than usual, and what is as good as nothing."""
+
+Known = TypeVar("Known")
 
 _SEASONS: tuple[Callable[[datetime], Any], ...] = (lambda time: (time.weekday(), time.hour), lambda time: time.hour)
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """How many rows earlier windows had. time: when the window ends. earlier: of each window when it ended, and its rows."""
+    """How many rows earlier windows had, and how fresh they were. start, time: when the window begins, if it is known, and ends.
+    earlier: of each window when it ended, and its rows. gaps: of each whose newest row is known when it ended, the minutes from
+    that row to its end, and its rows. newest: the window's own newest row.
+    """
 
     time: datetime
     earlier: tuple[tuple[datetime, float], ...]
+    start: datetime | None = None
+    gaps: tuple[tuple[datetime, tuple[float, float]], ...] = ()
+    newest: datetime | None = None
 
     @property
     def alike(self) -> Values | None:
-        """The rows of the windows that ended at the same hour of the same weekday, if there are enough of them; else of the same
-        hour; else of all, if they cover a day. None if too few do.
-        """
-        for season in _SEASONS:
-            found = [rows for time, rows in self.earlier if season(time) == season(self.time)]
-            if len(found) >= FEWEST_WINDOWS:
-                return np.array(found)
-        times = [time for time, _ in self.earlier]
-        if len(times) < FEWEST_WINDOWS or max(times) - min(times) < timedelta(days=1):
-            return None
-        return np.array([rows for _, rows in self.earlier])
+        """The rows of earlier windows as `_alike` chooses them."""
+        found = _alike(self.time, self.earlier)
+        return None if found is None else np.array(found)
+
+    @property
+    def gaps_alike(self) -> Values | None:
+        """Gaps and rows of earlier windows as `_alike` chooses them, shape (2, windows)."""
+        found = _alike(self.time, self.gaps) if self.start is not None else None
+        return None if found is None else np.array(found).T
+
+    @property
+    def gap(self) -> float | None:
+        """Minutes from the newest row to the end of the window."""
+        return None if self.newest is None else in_minutes(self.time - self.newest)
+
+    @property
+    def minutes(self) -> float:
+        """How long the window is."""
+        return 0.0 if self.start is None else in_minutes(self.time - self.start)
+
+
+def in_minutes(age: timedelta) -> float:
+    """How old a row is; 0 of one that came after the window."""
+    return max(0.0, age / timedelta(minutes=1))
+
+
+def _alike(now: datetime, earlier: Sequence[tuple[datetime, Known]]) -> list[Known] | None:
+    """What is known of the windows that ended at the same hour of the same weekday, if there are enough of them; else of the same
+    hour; else of all, if they cover a day. None if too few do.
+    """
+    for season in _SEASONS:
+        found = [known for time, known in earlier if season(time) == season(now)]
+        if len(found) >= FEWEST_WINDOWS:
+            return found
+    times = [time for time, _ in earlier]
+    if len(times) < FEWEST_WINDOWS or max(times) - min(times) < timedelta(days=1):
+        return None
+    return [known for _, known in earlier]
 
 
 def chance_of_rows(rows: float, alike: Values) -> float:
@@ -52,6 +90,25 @@ def chance_of_rows(rows: float, alike: Values) -> float:
         return 1.0
     variance = max(float(logs.var(ddof=1)), 1 / (usual(alike) + 0.5))  # of independent rows at least
     return 2 * student_above(abs(change) / math.sqrt(variance * (1 + 1 / len(logs))), len(logs) - 1)
+
+
+def chance_of_gap(gap: float, rows: float, alike: Values, minutes: float) -> float:
+    """The probability of so long a gap, if gaps vary as those of `gaps_alike` did, or the rows that would have come in them; 1
+    for a change that is too small. minutes: of the window.
+    """
+    gaps, rows_then = alike
+    if gap < usual_gap(alike, minutes) + LEAST_GAP * minutes:
+        return 1.0
+    finest = FINEST_GAP * minutes
+    logs = np.log(gaps + finest)
+    spread = math.sqrt(max(float(logs.var(ddof=1)), FINEST_GAP) * (1 + 1 / len(logs)))
+    by_gap = student_above((math.log(gap + finest) - float(logs.mean())) / spread, len(logs) - 1)
+    return max(by_gap, lomax_above(gap * rows, gaps * rows_then, minutes * FINEST_GAP))
+
+
+def usual_gap(alike: Values, minutes: float) -> float:
+    """How long a gap is usual: the geometric mean."""
+    return float(np.exp(np.log(alike[0] + FINEST_GAP * minutes).mean()) - FINEST_GAP * minutes)
 
 
 def usual(alike: Values) -> float:

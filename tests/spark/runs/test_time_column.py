@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.history.parts import parts_file
-from model_monitor.runs.run import run_baseline
+from model_monitor.runs.run import run_baseline, run_monitoring
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -28,3 +30,8 @@ def test_both_engines_put_rows_in_the_same_order(spark, tmp_path, kind):
 
     assert parts_file(found[0].variation) == parts_file(found[1].variation)
     assert np.mean(found[0].variation.past["x"]["location"] ** 2) > 10  # of parts in no order it would be 1
+    current = run_monitoring(path, monitor, found[0], spark=spark, engine="local").current
+
+    newest = datetime(2026, 3, 1, tzinfo=timezone.utc) + timedelta(hours=3_999)
+    assert current.ledger.newest == newest
+    assert run_monitoring(path, monitor, found[0], spark=spark, engine="spark").current.ledger.newest == newest

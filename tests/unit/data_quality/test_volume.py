@@ -1,4 +1,4 @@
-"""row_count_check: a family of its own, judged where enough earlier windows are known."""
+"""row_count_check and freshness_check: a family of its own, judged where enough earlier windows are known."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.history.variation import Entry, new_history
+from model_monitor.runs.protocol import Layout
 
 from .comparisons import number_feature, profile_of
 
@@ -66,3 +67,38 @@ def test_a_window_of_unusual_rows_is_usual_for_later_ones_once_it_was_accepted()
     assert [rows for _, rows in history.rows()] == [100]
     assert [rows for _, rows in history.accepted("2026-03-02T00:00:00Z", ["Number of rows"]).rows()] == [100, 200]
     assert history.rows()[0][0] == datetime(2026, 3, 1, tzinfo=timezone.utc)
+
+
+def check_age(age, windows=30):
+    """Of a daily window whose newest row is of so many minutes before its end; earlier ones had gaps of about a minute."""
+    gaps = np.random.default_rng(9).exponential(1.0, windows)
+    earlier = tuple((NOW - timedelta(days=day + 1), (float(gap), 1_000.0)) for day, gap in enumerate(gaps))
+    before = known(windows).with_volume(NOW, (), NOW - timedelta(days=1), earlier)
+    layout = Layout(newest=None if age is None else NOW - timedelta(minutes=age))
+    found = MONITOR.check(BASELINE, MONITOR.metrics(BASELINE), before, layout)
+    told = {result.check: result for result in MONITOR.told(found, BASELINE, before)}
+    return told.get("freshness_check"), MONITOR.budget(BASELINE, before)
+
+
+def test_a_newest_row_that_is_too_old_is_one_violation_in_words():
+    found, budget = check_age(480)
+
+    assert (found.feature, found.status, found.observed) == ("Newest row", CheckStatus.VIOLATED, 480)
+    assert found.words.startswith("the newest row came 480 minutes before the window's end, about 0.")
+    assert found.description.startswith("Newest row is too old. Minutes before the end of the window: 480.0, usual: 0.")
+    assert [family.tests for family in budget.families if family.family == "volume"] == [1]
+
+
+def test_fresh_rows_pass_and_rows_without_times_are_not_judged():
+    assert check_age(3)[0].status is CheckStatus.PASSED
+    assert check_age(None)[0].status is CheckStatus.NOT_JUDGED
+    assert check_age(480, windows=7)[0] is None
+
+
+def test_the_history_keeps_how_old_the_newest_row_was():
+    time = "2026-03-01T00:00:00Z"
+    found = known(0).raw_statistics(table(100), ["x"], timedelta(minutes=3))
+    history = new_history("somewhere").with_window(Entry(time, time, "1", "x/_runs/1", "b", True), found)
+
+    assert history.rows() == ((datetime(2026, 3, 1, tzinfo=timezone.utc), 100),)
+    assert history.gaps() == ((datetime(2026, 3, 1, tzinfo=timezone.utc), (3, 100)),)

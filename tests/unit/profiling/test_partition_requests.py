@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 
@@ -7,7 +9,7 @@ from model_monitor.profiling.partition import states_of_partition
 from model_monitor.profiling.plan import ColumnPlan, LineMetadata, ScanPlan
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import request_metadata
-from model_monitor.states import ColumnType, Requests, decode
+from model_monitor.states import ColumnType, Requests, RowCounts, decode
 
 LINE = "the line"
 PLAN = ScanPlan(
@@ -63,6 +65,21 @@ def decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
     """All rows of `lines_only`."""
     columns = [pa.array(CELLS), pa.array(REASONS, pa.int32()), pa.array(WIDTHS, pa.int32())]
     return pa.RecordBatch.from_arrays(columns, ["c0", "reason", "cells"])
+
+
+def test_the_newest_time_is_that_of_the_lines_of_kept_records():
+    """The first two lines, whichever way they are decoded; the largest of their lengths stands for it."""
+
+    def longest(lines):
+        return max(map(len, lines.to_pylist()), default=0)
+
+    plan = replace(PLAN, metadata=LineMetadata(LINE, None), newest=longest)
+    for batches, decoder in (([rows_with_lines(0, 2), rows_with_lines(2, len(ROWS))], None), ([lines_only()], decoded)):
+        states = [row["state"] for batch in states_of_partition(plan, decoder, batches) for row in batch.to_pylist()]
+        found = [state for state in map(decode, states) if isinstance(state, (RowCounts, Requests))]
+
+        assert [state.newest for state in found if isinstance(state, RowCounts)] == [len(LINES[0])]
+        assert [state.count for state in found if isinstance(state, Requests)] == [0]
 
 
 def test_a_request_is_counted_by_the_first_row_of_its_record():

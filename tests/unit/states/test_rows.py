@@ -21,3 +21,10 @@ def test_widths_add_by_number_of_cells_and_survive_their_bytes():
 
     assert total.widths == ((2, 1), (3, 6), (70, 1))
     assert RowCounts.from_bytes(total.to_bytes()) == total
+
+
+def test_the_newest_row_of_a_sum_is_the_newer_one():
+    total = RowCounts(5, newest=7) + RowCounts(2, newest=9) + RowCounts(1)
+
+    assert total == RowCounts(8, newest=9)
+    assert RowCounts.from_bytes(total.to_bytes()) == total

@@ -1,4 +1,4 @@
-"""How many rows are usual: healthy windows are silent whatever the season, half the rows are found."""
+"""How many rows are usual, and how fresh: healthy windows are silent, half the rows and a silent third are found."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from model_monitor.verdicts.volume import Volume, chance_of_rows, usual
+from model_monitor.verdicts.volume import Volume, chance_of_gap, chance_of_rows, in_minutes, usual, usual_gap
 
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)  # a Monday
 LEVEL = 1 / 720 / 4
@@ -78,3 +78,81 @@ def test_few_windows_and_those_of_less_than_a_day_tell_nothing():
 
 def test_windows_without_rows_among_the_earlier_ones_are_numbers_like_others():
     assert 0 < chance_of_rows(50, np.array([0.0, 10.0] * 8)) <= 1
+
+
+def stale(rows, gaps, judged):
+    """Which of the judged hours would alarm, each beside those before it. gaps: in minutes, of each hour; NaN without a row."""
+    times = [START + timedelta(hours=place + 1) for place in range(len(rows))]
+    known = [(time, (gap, count)) for time, gap, count in zip(times, gaps, rows, strict=True)]
+    found = []
+    for place in judged:
+        earlier = tuple(each for each in known[:place] if each[1][1])
+        alike = Volume(times[place], (), times[place] - timedelta(hours=1), earlier).gaps_alike
+        if rows[place] and alike is not None and chance_of_gap(gaps[place], rows[place], alike, 60) <= LEVEL / 2:
+            found.append(place)
+    return found
+
+
+def arrivals(random, days, per_hour, kind):
+    """Rows of each hour and the minutes from the last one to its end. sessions: up to 39 rows within nine minutes of each other.
+    closing: few rows at night and on Sundays, none in the half hour after 18:30, nor after 14:24 on Saturdays.
+    """
+    counts, gaps = [], []
+    for hour in range(days * 24):
+        of_day, of_week = hour % 24, hour // 24 % 7
+        rate = per_hour * (0.05 + np.sin(np.pi * of_day / 24) ** 2) * (0.5 if of_week >= 5 else 1.0)
+        times = random.uniform(0, 1, random.poisson(rate))
+        if kind == "sessions":
+            starts = random.uniform(-0.2, 1, random.poisson(rate / 10))
+            lasting = [start + random.uniform(0, 0.15, random.integers(1, 40)) for start in starts]
+            times = np.concatenate([*lasting, []])
+        elif kind == "closing":
+            saturday = of_week == 5 and of_day == 14
+            is_shut = of_day < 7 or of_day > 18 or (of_week == 5 and of_day > 14) or of_week == 6
+            times = random.uniform(0, 1, random.poisson(2)) if is_shut else times * (0.4 if saturday else 1.0)
+            times = times * 0.5 if of_day == 18 and not is_shut else times
+        times = times[(times >= 0) & (times < 1)]
+        counts.append(float(len(times)))
+        gaps.append(60 * (1 - times.max()) if len(times) else np.nan)
+    return counts, gaps
+
+
+@pytest.mark.parametrize("kind", ["seasonal", "sessions", "closing"])
+def test_healthy_hours_are_as_fresh_as_ever(kind):
+    """Of 3 x 3 x 480 hours 0.75 would be expected to alarm at half the level, 5 in one of 1,000 tries."""
+    random = np.random.default_rng(13)
+    found = 0
+    for per_hour in (5, 60, 1_000):
+        for _ in range(3):
+            found += len(stale(*arrivals(random, 21, per_hour, kind), range(24, 504)))
+
+    assert found <= 5
+
+
+def test_a_last_third_without_a_row_is_found_after_three_weeks():
+    random = np.random.default_rng(14)
+    found = 0
+    for _ in range(10):
+        rows, gaps = arrivals(random, 22, 1_000, "seasonal")
+        noon = 21 * 24 + 12
+        rows[noon], gaps[noon] = rows[noon] * 2 / 3, 20 + gaps[noon] * 2 / 3
+        found += bool(stale(rows, gaps, [noon]))
+
+    assert found == 10
+
+
+def test_the_chance_of_a_gap_is_the_larger_one_of_student_and_lomax():
+    """Of the logarithms of 8 gaps, mean 0 and standard deviation s, and 0.006 minutes more; of rows (1 + x / sum) ** -8."""
+    gaps, rows = np.exp([-0.2, 0.2] * 4) - 0.006, np.full(8, 100.0)
+    deviation = np.std([-0.2, 0.2] * 4, ddof=1) * np.sqrt(1 + 1 / 8)
+    lomax = (1 + 30 * 100 / ((gaps * 100).sum() + 0.006)) ** -8
+
+    assert usual_gap(np.array([gaps, rows]), 60) == pytest.approx(1 - 0.006)
+    assert chance_of_gap(30, 100, np.array([gaps, rows]), 60) == pytest.approx(lomax)
+    assert chance_of_gap(30, 1e6, np.array([gaps, rows]), 60) == pytest.approx(t.sf(np.log(30.006) / deviation, 7))
+    assert chance_of_gap(6.9, 100, np.array([gaps, rows]), 60) == 1.0
+
+
+def test_a_row_behind_the_window_is_no_older_than_its_end():
+    assert in_minutes(timedelta(seconds=-3)) == 0.0
+    assert in_minutes(timedelta(seconds=90)) == 1.5

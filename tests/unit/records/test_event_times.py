@@ -1,0 +1,51 @@
+"""The newest time of captured lines, wherever it stands in them and however it is written."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pyarrow as pa
+import pytest
+
+from model_monitor.records.event_times import LAST_BYTES, moment_of, newest_of_lines, newest_time
+
+from .captured_lines import captured, line_of
+
+
+def at(hour, minute, second=0, micro=0):
+    return datetime(2022, 4, 18, hour, minute, second, micro, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("texts", "newest"),
+    [
+        (["2022-04-18T00:10:00Z", "2022-04-18T00:50:00Z", "2022-04-18T00:20:00Z"], at(0, 50)),
+        (["2022-04-18T00:50:00Z", "2022-04-18T00:50:00.250Z"], at(0, 50, 0, 250_000)),
+        (["2022-04-18 00:10:00.5", "2022-04-18 00:10:00", None], at(0, 10, 0, 500_000)),
+        (["2022-04-18T02:10:00+02:00", "2022-04-18T00:20:00Z", "2022-04-17T22:30:00-02:00"], at(0, 30)),
+    ],
+)
+def test_the_newest_time_is_the_latest_moment(texts, newest):
+    assert moment_of(newest_time(pa.array(texts))) == newest
+
+
+def test_what_is_no_time_tells_nothing():
+    assert newest_time(pa.array(["2022-04-18"])) == 0
+    assert newest_time(pa.array([], pa.string())) == 0
+    assert newest_of_lines(pa.array([b"{}", line_of(captured(time=None))])) == 0
+
+
+@pytest.mark.parametrize("longer", [{}, {"customAttributes": ["x" * 2 * LAST_BYTES]}])
+def test_metadata_are_found_wherever_they_stand_in_a_line(longer):
+    late, early = captured(time="2022-04-18T00:59:00Z", **longer), captured(time="2022-04-18T00:01:00Z")
+    reversed_ = dict(reversed(late.items()))
+
+    for lines in ([line_of(early), line_of(late)], [line_of(reversed_), line_of(early)]):
+        assert moment_of(newest_of_lines(pa.array(lines))) == at(0, 59)
+
+
+def test_a_payload_that_spells_the_member_is_no_time():
+    """Quotes within data are escaped."""
+    line = line_of(captured(data='{"inferenceTime":"2029-01-01T00:00:00Z"}', encoding="JSON"))
+
+    assert moment_of(newest_of_lines(pa.array([line]))) == at(0, 10)
