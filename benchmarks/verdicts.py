@@ -1,6 +1,6 @@
 """Do the verdicts keep their promises? Healthy windows, every law of a column, and what changes have to be found.
 
-python benchmarks/verdicts.py [--full] [--only budget|limits|columns|coverage|found|clustered]
+python benchmarks/verdicts.py [--full] [--only budget|limits|columns|coverage|found|clustered|few]
 
 Columns are drawn, gathered by the states of a scan and judged by `model_monitor.verdicts`; no Spark. A mark is a bound of
 probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed. --full takes an hour.
@@ -347,12 +347,17 @@ def clustered(full: bool) -> Iterator[Mark]:
             )
 
 
-def parts_of(values: Values, of: int = 32, longest: int = 512) -> Raw | None:
+def parts_of(values: Values, of: int = 32, longest: int = 512, kind: ColumnType = ColumnType.FRACTIONAL) -> Raw | None:
     """The raw statistics of stretches of a baseline, as its scan keeps them; None if it looks sorted."""
     step = len(values) // of
     kept = [values[start : start + min(step, longest)] for start in range(0, of * step, step)]
-    runs = RowRuns(tuple(Run(float(lot), len(part), part.tobytes()) for lot, part in enumerate(kept)))
-    feature = FeatureProfile("x", ColumnType.FRACTIONAL)
+    runs = RowRuns(
+        tuple(
+            Run(float(lot), len(part), part.tobytes(), part.astype(np.uint64).tobytes())
+            for lot, part in enumerate(kept)
+        )
+    )
+    feature = FeatureProfile("x", kind)
     return of_parts(Profile(len(values), (feature,)), [runs]).past.get("x")
 
 
@@ -365,7 +370,42 @@ def beside(past: Raw | None, baseline: Column, window: Column) -> float:
 
 
 def distribution(column: Column) -> FeatureDistribution:
-    return FeatureDistribution(InferredType.FRACTIONAL, column.rows, column.present, column.numbers)
+    kind = InferredType.STRING if column.numbers is None else InferredType.FRACTIONAL
+    return FeatureDistribution(kind, column.rows, column.present, column.numbers, column.categories or None)
+
+
+def few(full: bool) -> Iterator[Mark]:
+    """A baseline of 1,500 rows beside windows of 800, twelve times as large as its parts: a text of 30 % of the rows has 45 %.
+    Healthy windows of one law have that share each time, of the other shares that vary by 0.03.
+    """
+    windows = 400 if full else 60
+    for wobble in (0.0, 0.03):
+        for earlier in (0, 16, 24):
+            random = np.random.default_rng(SEED)
+            alarms = found = 0
+            for _ in range(windows):
+                values = flags(random, 1_500, wobble, of=46)
+                baseline, past = column("2 categories", values), parts_of(values, kind=ColumnType.TEXT)
+                healthy = [column("2 categories", flags(random, 800, wobble)) for _ in range(earlier + 1)]
+                raws = [of_window(distribution(baseline), distribution(each)) for each in healthy[1:]]
+                if past is not None:
+                    past = {name: np.append(past[name], [raw[name] for raw in raws if raw]) for name in past}
+                moved = column("2 categories", flags(random, 800, wobble, share=0.45))
+                alarms += beside(past, baseline, healthy[0]) <= BUDGET / 3
+                found += beside(past, baseline, moved) <= BUDGET / 3
+            what = f"shares vary by {wobble}, {earlier} earlier windows: healthy ones that alarm of {windows}"
+            most = within(windows, BUDGET / 3)
+            if earlier or not wobble:
+                yield Mark(what, alarms, f"<= {most}", alarms <= most)
+            else:
+                print(f"        {what}: {alarms}")
+            print(f"        shares vary by {wobble}, {earlier} earlier windows: the change is found in {found}")
+
+
+def flags(random: np.random.Generator, rows: int, wobble: float, of: int = 800, share: float = 0.3) -> Values:
+    """Rows of which this share is 1; another one in every run of `of` rows."""
+    shares = np.repeat(share + random.normal(0, wobble, rows // of + 1), of)[:rows]
+    return (random.random(rows) < shares).astype(float)
 
 
 def speed(full: bool) -> Iterator[Mark]:
@@ -503,7 +543,9 @@ def sessions(random: np.random.Generator, rows: int, _: object = None) -> Values
     return np.repeat(random.standard_normal(rows), lengths)[:rows]
 
 
-PARTS = {part.__name__: part for part in (budget, limits, columns, coverage, found, clustered, elec2, speed, parts)}
+PARTS = {
+    part.__name__: part for part in (budget, limits, columns, coverage, found, clustered, few, elec2, speed, parts)
+}
 
 
 def main() -> int:

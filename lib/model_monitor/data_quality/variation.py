@@ -73,15 +73,15 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
         filled = [place for place, part in enumerate(parts) if len(part)]
         if len(filled) < FEWEST_WINDOWS:
             continue
-        values, windows = _counted([parts[place] for place in filled])
+        values, windows, places = _counted([parts[place] for place in filled])
         if len(values) > LARGEST_DOMAIN:
             continue
-        totals = windows.sum(axis=0)
-        if not are_by_time and _between([parts[place] for place in filled], values, totals, feature) > MOST_BETWEEN:
+        totals, sizes = windows.sum(axis=0), np.array([len(parts[place]) for place in filled])
+        if not are_by_time and _between(places, sizes, totals, feature) > MOST_BETWEEN:
             unfit[feature.name] = LOOKS_SORTED
             continue
-        present = np.array([len(parts[place]) for place in filled], dtype=float)
-        lacking = of_missing(rows[filled] - present, rows[filled], (rows[filled] - present).sum(), rows[filled].sum())
+        missing = rows[filled] - sizes
+        lacking = of_missing(missing, rows[filled], missing.sum(), rows[filled].sum())
         of_values = of_numbers(values, totals, windows) if feature.is_numeric else of_categories(totals, windows)
         past[feature.name] = _whole({**lacking, **of_values}, len(filled))
     return Variation(past, unfit)
@@ -134,8 +134,10 @@ def _whole(found: Raw, windows: int) -> dict[str, Values]:
     return {name: np.asarray(found.get(name, nothing), dtype=float) for name in FIELDS}
 
 
-def _counted(parts: Sequence[Part]) -> tuple[Values, Windows]:
-    """The distinct values, and how often each part has them. Of many numbers neighbours are one, but for the ends."""
+def _counted(parts: Sequence[Part]) -> tuple[Values, Windows, NDArray[np.int64]]:
+    """The distinct values, how often each part has them, and which of them each value is. Of many numbers neighbours are one, but
+    for the ends.
+    """
     values, places = np.unique(np.concatenate(parts), return_inverse=True)
     if len(values) > MOST_VALUES and values.dtype == np.float64:
         upto = np.cumsum(np.bincount(places))
@@ -145,13 +147,12 @@ def _counted(parts: Sequence[Part]) -> tuple[Values, Windows]:
         values, places = values[kept], np.searchsorted(kept, np.arange(len(values)))[places]
     windows = np.zeros((len(parts), len(values)))
     np.add.at(windows, (np.repeat(np.arange(len(parts)), [len(part) for part in parts]), places), 1)
-    return values, windows
+    return values, windows, places
 
 
-def _between(parts: Sequence[Part], values: Values, totals: Counts, feature: FeatureProfile) -> float:
-    """The share of variance between the parts: of ranks, or of the most frequent texts."""
+def _between(places: NDArray[np.int64], sizes: NDArray[np.int64], totals: Counts, feature: FeatureProfile) -> float:
+    """The share of variance between parts: of ranks, or of the most frequent texts. places: of values among the distinct ones."""
     if feature.is_numeric:
-        ranks = np.cumsum(totals) - totals / 2
-        return between_share([ranks[np.searchsorted(values, part)] for part in parts])
-    frequent = values[np.argsort(-totals, kind="stable")[:FREQUENT]]
-    return max(between_share([(part == value).astype(float) for part in parts]) for value in frequent)
+        return between_share((np.cumsum(totals) - totals / 2)[places], sizes)
+    frequent = np.argsort(-totals, kind="stable")[:FREQUENT]
+    return max(between_share((places == place).astype(float), sizes) for place in frequent)

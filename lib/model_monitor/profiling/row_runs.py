@@ -4,7 +4,7 @@ executors.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -47,10 +47,8 @@ class RowRunsGatherer:
         if new:
             cells, rows = block.cells(self._column), min(step, self._longest)
             order = None if self._time is None else block.order_by(self._time)
-            stretches = (
-                cells.slice(start, rows) if order is None else cells.take(order.slice(start, rows)) for _, start in new
-            )
-            found = [self._run(lot, stretch) for (lot, _), stretch in zip(new, stretches, strict=True)]
+            stretches = pa.concat_arrays([(cells if order is None else order).slice(start, rows) for _, start in new])
+            found = self._runs_of([lot for lot, _ in new], stretches if order is None else cells.take(stretches), rows)
             self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
 
     def states(self) -> Iterator[RowRuns]:
@@ -58,19 +56,28 @@ class RowRunsGatherer:
             tuple(Run(rank + run.lot, run.rows, run.numbers, run.hashes) for rank, run in enumerate(self._runs))
         )
 
-    def _run(self, lot: float, cells: pa.Array) -> Run:
+    def _runs_of(self, lots: Sequence[float], cells: pa.Array, rows: int) -> Iterator[Run]:
+        """Runs of so many rows each, one behind the other: what is done once for all of them is cheaper."""
         present = cells.drop_null()
-        if not self._column.is_text:
-            numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
-            return Run(lot, len(cells), numbers[~np.isnan(numbers)].tobytes())
-        return Run(lot, len(cells), self._numbers(present).tobytes(), _hashes(present).tobytes())
+        numbers, hashes = self._of_texts(present) if self._column.is_text else _of_numbers(present)
+        ends = np.cumsum(cells.is_valid().to_numpy(zero_copy_only=False).reshape(-1, rows).sum(axis=1))
+        for lot, end, count in zip(lots, ends, np.diff(ends, prepend=0), strict=True):
+            of_run = numbers[end - count : end]
+            is_number = ~np.isnan(of_run)
+            if hashes is None:
+                yield Run(lot, rows, of_run[is_number].tobytes())
+            else:  # texts are numbers if all of them are
+                yield Run(lot, rows, of_run[: count * is_number.all()].tobytes(), hashes[end - count : end].tobytes())
 
-    def _numbers(self, texts: pa.Array) -> NDArray[np.float64]:
-        """The texts as numbers, none if one of them is something else."""
+    def _of_texts(self, present: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
+        """Each text as a number, NaN if it is none, and its hash."""
+        encoded = present.dictionary_encode()
+        texts, codes = encoded.dictionary, encoded.indices.to_numpy()
+        if not len(texts):
+            return np.empty(0), np.empty(0, np.uint64)
         kinds = classify(texts, accept_exponents=self._accept_exponents)
-        numbers = parse_numbers(texts, kinds)
-        return numbers if not np.isnan(numbers).any() else numbers[:0]
+        return parse_numbers(texts, kinds)[codes], hashes_of(texts)[codes]
 
 
-def _hashes(texts: pa.Array) -> NDArray[np.uint64]:
-    return hashes_of(texts) if len(texts) else np.empty(0, np.uint64)
+def _of_numbers(present: pa.Array) -> tuple[NDArray[np.float64], None]:
+    return present.to_numpy(zero_copy_only=False).astype(np.float64), None

@@ -31,6 +31,9 @@ FEWEST_WINDOWS = 8
 MANY_WINDOWS, LARGEST_GROWTH = 32, 1.5
 """So many past windows say enough for smaller ones to be left aside, of which a variance has to be guessed. Source: D4.2."""
 
+ENOUGH_WINDOWS = 16
+"""From so many on, a smaller one counting by its part, windows count by how much they say. Source: D4.2."""
+
 FIELDS = (
     *("rows", "effective", "missing", "ks", "location", "spread", "beyond", "far"),
     *("chi2", "freedom", "cell", "cells", "unseen"),
@@ -92,7 +95,11 @@ def allowed_for(component: Component, now: Mapping[str, float], past: Raw) -> Co
     else:
         tests = now["cells"] if name == "cell" and now["cells"] > 2 else 1
         factor = phi(name, now, past)
-        p = tests * student_above(now[name] / math.sqrt(factor), len(past[name]) - 1) * 2 if factor > 1 else 0.0
+        p = (
+            tests * student_above(now[name] / math.sqrt(factor), _weights(now, past).sum() - 1) * 2
+            if factor > 1
+            else 0.0
+        )
     return replace(component, p=min(1.0, max(component.p, p)))
 
 
@@ -123,21 +130,24 @@ def phi(name: str, now: Mapping[str, float], past: Raw) -> float:
     expected: Values = np.ones(len(past[name]))
     if name == "cell":
         expected = _largest_squared(past["cells"])
-    return 1 + max(0.0, float(np.mean((past[name] ** 2 - expected) * _growth(now, past))))
+    return 1 + max(0.0, _mean(past[name] ** 2 - expected, now, past))
 
 
-def between_share(parts: list[Values]) -> float:
+def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
     """What share of a column's variance lies between parts in row order, beyond what groups of rows within them explain.
 
-    parts: of each its values in their order, ranks or 0 and 1. The halves of a part tell what groups of rows do.
+    values: of all parts in their order, ranks or 0 and 1. sizes: of the parts. The halves of a part tell what groups of rows do.
     """
-    halves = [(part[: len(part) // 2], part[len(part) // 2 :]) for part in parts if len(part) >= 2]
-    if len(halves) < 2:
+    ends, halves, variance = np.cumsum(sizes), sizes // 2, float(values.var())
+    cut = halves > 0
+    if cut.sum() < 2 or not variance:
         return 0.0
-    means = np.array([(first.mean() + second.mean()) / 2 for first, second in halves])
-    within = np.mean([(first.mean() - second.mean()) ** 2 / 4 for first, second in halves])
-    variance = np.concatenate(parts).var()
-    return float(max(0.0, means.var(ddof=1) - within) / variance) if variance else 0.0
+    starts, ends, halves, sizes = (each[cut] for each in (ends - sizes, ends, halves, sizes))
+    upto = np.concatenate(([0.0], np.cumsum(values)))
+    first = (upto[starts + halves] - upto[starts]) / halves
+    second = (upto[ends] - upto[starts + halves]) / (sizes - halves)
+    within = np.mean((first - second) ** 2) / 4
+    return float(max(0.0, ((first + second) / 2).var(ddof=1) - within) / variance)
 
 
 def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:
@@ -213,6 +223,17 @@ def _growth(now: Mapping[str, float], past: Raw) -> Values:
     return growth
 
 
+def _weights(now: Mapping[str, float], past: Raw) -> Values:
+    """How much each past window says. The noise of a smaller one is multiplied as its variance is."""
+    weights = _growth(now, past) ** -2
+    return weights if weights.sum() >= ENOUGH_WINDOWS else np.ones(len(weights))
+
+
+def _mean(excess: Values, now: Mapping[str, float], past: Raw) -> float:
+    """By how much a squared score of past windows is too large, as it would be in windows of this size."""
+    return float(np.average(excess * _growth(now, past), weights=_weights(now, past)))
+
+
 def _largest_squared(cells: Values) -> Values:
     from scipy.special import ndtri
 
@@ -242,10 +263,10 @@ def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
     from scipy.special import gammaln, ndtr
 
     statistic, freedom = now["chi2"], now["freedom"]
-    noncentral = max(0.0, float(np.mean((past["chi2"] - past["freedom"]) * _growth(now, past))))
+    noncentral = max(0.0, _mean(past["chi2"] - past["freedom"], now, past))
     if not noncentral or not freedom:
         return 0.0
-    n = len(past["chi2"]) - 1
+    n = _weights(now, past).sum() - 1
     logs = gammaln((n + 1) / 2) - gammaln(n / 2) - np.log(n * np.pi) / 2 - (n + 1) / 2 * np.log1p(_NODES**2 / n)
     weights = 2 * np.exp(logs) * np.gradient(_NODES)
     shift = noncentral * _NODES**2

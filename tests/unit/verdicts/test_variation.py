@@ -81,6 +81,18 @@ def test_the_spread_of_scores_is_that_of_the_windows():
     assert phi("location", {"effective": 10.0}, past) == pytest.approx(4.0)  # of groups of rows, if it is
 
 
+def test_enough_windows_count_by_how_much_they_say():
+    """20 of the window's size, and 32 parts with a tenth of its rows: they are weighted by 1 and 1/100, 20.32 in all."""
+    z = np.concatenate([[2.0, -2.0] * 10, [3.0] * 32])
+    past = {"location": z, "effective": np.repeat([100.0, 10.0], [20, 32])}
+    now = {"location": 6.0, "effective": 100.0}
+    excess = (20 * 3 + 32 * 8 * 10 / 100) / 20.32
+
+    assert phi("location", now, past) == pytest.approx(1 + excess)
+    p = 2 * stats.t.sf(6 / np.sqrt(1 + excess), 19.32)
+    assert allowed_for(Component("location", 1e-9, 0.1), now, past).p == pytest.approx(p)
+
+
 def test_a_p_value_is_students_and_never_smaller_than_before():
     past = {"location": np.array([2.0, -2.0] * 8), "effective": np.full(16, 100.0)}
     now = {"location": 6.0, "effective": 100.0}
@@ -134,6 +146,16 @@ def test_sorted_rows_differ_between_parts_and_sessions_do_not():
     random = np.random.default_rng(3)
     ordered, grouped = np.sort(random.random(16_384)), sessions(random, 16_384)
 
-    assert between_share(np.split(ordered, 32)) > 0.9
-    assert between_share(np.split(grouped, 32)) < 0.05
-    assert between_share([np.ones(10)] * 9) == 0.0
+    sizes = np.full(32, 512)
+
+    assert between_share(ordered, sizes) > 0.9
+    assert between_share(grouped, sizes) < 0.05
+    assert between_share(np.ones(90), np.full(9, 10)) == 0.0
+    assert between_share(np.arange(9.0), np.ones(9, dtype=int)) == 0.0  # halves of a single row tell nothing
+
+
+def test_the_variance_between_parts_is_that_of_their_means_less_that_of_their_halves():
+    """Means 1, 5, 3 and halves that are 0, 2 and 4 apart, a part of one row left aside: (4 - (0 + 4 + 16) / 12) / 4."""
+    values = np.array([1.0, 1.0, 4.0, 6.0, 7.0, 1.0, 5.0])
+
+    assert between_share(values, np.array([2, 2, 1, 2])) == pytest.approx((4 - 20 / 12) / values.var())
