@@ -145,9 +145,9 @@ def _counted(parts: Sequence[Part]) -> tuple[Values, Windows, NDArray[np.int64]]
         ends = np.arange(ENDS), np.arange(len(values) - ENDS, len(values))
         kept = np.unique(np.concatenate((*ends, inner[inner < len(values)])))
         values, places = values[kept], np.searchsorted(kept, np.arange(len(values)))[places]
-    windows = np.zeros((len(parts), len(values)))
-    np.add.at(windows, (np.repeat(np.arange(len(parts)), [len(part) for part in parts]), places), 1)
-    return values, windows, places
+    of_part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    windows = np.bincount(of_part * len(values) + places, minlength=len(parts) * len(values))
+    return values, windows.reshape(len(parts), -1).astype(float), places
 
 
 def _between(places: NDArray[np.int64], sizes: NDArray[np.int64], totals: Counts, feature: FeatureProfile) -> float:
