@@ -62,10 +62,12 @@ def _evaluated(found: Scan, dataset: Dataset) -> dict[str, FeatureMetrics]:
 
 
 def _check_results(plan: CheckPlan, found: Scan, dataset: Dataset) -> SuiteResults:
-    """What the user's checks say of the scan; PyDeequ is loaded for them only."""
+    """What the user's checks say of the scan; what judges them is loaded for them only."""
     from model_monitor.deequ.check_suites import run_checks
 
-    return run_checks(dataset.engine.spark, plan, found.profile, found.matches, dataset.named_frame())
+    frame = dataset.named_frame()
+    spark = frame.sparkSession if frame is not None else None
+    return run_checks(spark, plan, found.profile, found.matches, frame)
 
 
 def _with_predicates(
@@ -78,6 +80,7 @@ def _with_predicates(
 
     names = [f"__predicate{index}" for index in range(len(predicates))]
     named = dataset.named_frame()
+    assert named is not None  # a plan for other rows has no conditions
     with_predicates = named.select(
         "*", *[F.expr(sql).alias(name) for name, sql in zip(names, predicates.values(), strict=True)]
     )

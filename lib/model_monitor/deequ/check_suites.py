@@ -10,14 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from model_monitor.deequ import twin
 from model_monitor.deequ.analyzers import java_analyzer
-from model_monitor.deequ.checks import CheckPlan
+from model_monitor.deequ.checks import CheckPlan, Source
 from model_monitor.deequ.checks_json import JsonCheck, JsonChecks, Level
-from model_monitor.deequ.jvm import Deequ, items_of
+from model_monitor.deequ.jvm import Deequ, is_without_deequ, items_of
 from model_monitor.deequ.loading import DeequChecks
-from model_monitor.deequ.metrics import CheckMetrics, plain_names
-from model_monitor.deequ.states import Evidence
+from model_monitor.deequ.metrics import CheckMetrics, plain_names, second_scan_refused
+from model_monitor.deequ.states import Evidence, NeedsSecondScan
 from model_monitor.deequ.suite_results import ERROR, FAILURE, SUCCESS, WARNING, ConstraintResult, SuiteResults
+from model_monitor.errors import NeedsSpark
 from model_monitor.java_text import java_double
 
 if TYPE_CHECKING:
@@ -30,20 +32,25 @@ NOT_MET = "Value: {value} does not meet the constraint requirement!"
 
 
 def run_checks(
-    spark: SparkSession,
+    spark: SparkSession | None,
     plan: CheckPlan,
     profile: Profile,
     matches: Mapping[str, int],
     frame: DataFrame | None = None,
 ) -> SuiteResults:
-    """The results of the plan's checks on the profile of the scan that it was made for.
+    """The results of the plan's checks on the profile of the scan that it was made for; the twin's where Deequ is not.
 
-    matches: rows in which each of `plan.predicates` was true. frame: the data under the user's column names, for a second
-    scan; needed only if one is allowed. Grouping analyzers start a small Spark job each, over their counts by value.
+    spark: None for the engine without a JVM. matches: rows in which each of `plan.predicates` was true. frame: the data under the
+    user's column names, for a second scan; needed only if one is allowed. Deequ's grouping analyzers start a small
+    Spark job each, over their counts by value.
 
     Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
     """
-    deequ, checks = Deequ(spark), plan.checks
+    checks = plan.checks
+    if spark is None or is_without_deequ(spark):
+        assert isinstance(checks, JsonChecks)  # the others are Deequ's own
+        return SuiteResults(tuple(_judged_by_twin(check, plan, profile, matches) for check in checks.checks))
+    deequ = Deequ(spark)
     evidence = Evidence(spark, deequ, profile, matches)
     if isinstance(checks, DeequChecks):
         metrics = CheckMetrics(evidence, plan, {})
@@ -60,7 +67,7 @@ def run_checks(
     }
     metrics = CheckMetrics(evidence, plan, aliases)
     metrics.compute(list(required.items()), frame)
-    return SuiteResults(tuple(_judged(check, required[check.analyzer], metrics) for check in checks.checks))
+    return SuiteResults(tuple(_judged_by_metric(check, required[check.analyzer], metrics) for check in checks.checks))
 
 
 def _judged_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[ConstraintResult]:
@@ -81,14 +88,32 @@ def _judged_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[Con
             )
 
 
-def _judged(check: JsonCheck, java: Any, metrics: CheckMetrics) -> ConstraintResult:
+def _judged_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> ConstraintResult:
     metric = metrics.of(java)
     number = _number(metric, check.data_type)
-    if number is None:
-        message = str(metric.value().failed().get().getMessage())
-    else:
-        message = "" if check.assertion.holds(number) else NOT_MET.format(value=java_double(number))
-    failed = bool(message)
+    fault = str(metric.value().failed().get().getMessage()) if number is None else ""
+    return _judged(check, number, fault, metrics.source_of(java))
+
+
+def _judged_by_twin(
+    check: JsonCheck, plan: CheckPlan, profile: Profile, matches: Mapping[str, int]
+) -> ConstraintResult:
+    served = plan.served[check.analyzer]
+    try:
+        return _judged(check, twin.number_of(served, profile, matches, check.data_type), "", served.source.value)
+    except twin.NoMetric as fault:
+        return _judged(check, None, str(fault), served.source.value)
+    except NeedsSecondScan as fault:
+        if plan.second_scan_allowed:
+            raise NeedsSpark(f"--checks: {check.analyzer}: {fault}: a second scan") from fault
+        return _judged(check, None, second_scan_refused(fault), Source.SECOND_SCAN.value)
+
+
+def _judged(check: JsonCheck, number: float | None, fault: str, served_by: str) -> ConstraintResult:
+    """fault: why there is no number."""
+    holds = number is not None and check.assertion.holds(number)
+    message = fault if number is None else "" if holds else NOT_MET.format(value=java_double(number))
+    failed = not holds
     status = (ERROR if check.level is Level.ERROR else WARNING) if failed else SUCCESS
     return ConstraintResult(
         check=check.hint or str(check),
@@ -98,7 +123,7 @@ def _judged(check: JsonCheck, java: Any, metrics: CheckMetrics) -> ConstraintRes
         constraint_status=FAILURE if failed else SUCCESS,
         constraint_message=" ".join(filter(None, [message, check.hint])) if failed else "",
         metric=number,
-        served_by=metrics.source_of(java),
+        served_by=served_by,
     )
 
 

@@ -154,6 +154,12 @@ def plan(checks: Checks, columns: Sequence[str], *, second_scan_allowed: bool = 
     )
 
 
+def beyond_states(checks: Checks) -> list[Analyzer]:
+    """The analyzers that take more than the states of a scan: a condition in SQL, or another scan."""
+    of_states = (Source.STATES, Source.FREQUENCIES)
+    return [analyzer for analyzer in checks.analyzers if _serve(analyzer, _Predicates()).source not in of_states]
+
+
 class _Predicates:
     """SQL conditions, each once, under names made from their order."""
 

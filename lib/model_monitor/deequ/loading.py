@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ.analyzers import description_of
-from model_monitor.deequ.checks import Analyzer, CheckPlan, Checks, plan
+from model_monitor.deequ.checks import Analyzer, CheckPlan, Checks, beyond_states, plan
 from model_monitor.deequ.checks_json import read_checks
-from model_monitor.deequ.jvm import Deequ, items_of
-from model_monitor.deequ.predicates import require_conditions
-from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.deequ.jvm import Deequ, is_without_deequ, items_of
+from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, NeedsSpark
 from model_monitor.registry import function_of
 from model_monitor.storage import storage_of
 
@@ -42,12 +42,16 @@ class DeequChecks:
         return tuple(dict.fromkeys(analyzer for analyzer, _ in self.required))
 
 
-def load_checks(spark: SparkSession, reference: str) -> Checks:
+def load_checks(spark: SparkSession | None, reference: str) -> Checks:
     """The checks that `reference` names. Reads no data.
 
-    Raises BadConfiguration if there are none or the file has faults; MissingDependency without a Deequ that fits.
+    spark: None for the engine without a JVM.
+    Raises BadConfiguration if there are none or the file has faults; of a function's also MissingDependency without a Deequ that
+    fits, NeedsSpark without a session.
     """
     if not reference.endswith(".json"):
+        if spark is None:
+            raise NeedsSpark(f"--checks {reference}: a function, whose checks are Deequ's own,")
         return _checks_of_function(spark, reference)
     try:
         text = storage_of(reference, spark).read(reference).decode("utf-8")
@@ -57,19 +61,37 @@ def load_checks(spark: SparkSession, reference: str) -> Checks:
 
 
 def planned_checks(
-    reference: str, frame: DataFrame, features: Sequence[str], *, second_scan_allowed: bool = False
+    reference: str, frame: DataFrame | None, features: Sequence[str], *, second_scan_allowed: bool = False
 ) -> CheckPlan:
     """The plan for the checks that `reference` names, on a frame whose columns have the user's names. Reads no data.
 
-    features: its columns that are features.
+    frame: None for data that is none of Spark. features: the columns that are features.
     Raises BadConfiguration for checks that can't be loaded, or can't be answered for this data.
     """
-    checks = load_checks(frame.sparkSession, reference)
+    checks = load_checks(frame.sparkSession if frame is not None else None, reference)
     planned = plan(checks, features, second_scan_allowed=second_scan_allowed)
+    if frame is None:
+        for analyzer in beyond_states(checks):
+            raise NeedsSpark(f"--checks: {analyzer}")
+        return planned
+    from model_monitor.deequ.predicates import require_conditions
+
     require_conditions(frame, planned.predicates.values())
+    if planned.second_scan and is_without_deequ(frame.sparkSession):
+        raise MissingDependency(f"--checks: {planned.second_scan[0]} takes a scan of Deequ, and this Spark has none")
     if planned.second_scan:
         log.warning("checks that need a second scan: %s", ", ".join(map(str, planned.second_scan)))
     return planned
+
+
+def why_spark(reference: str) -> str | None:
+    """Why checks need Spark; None for those that any engine's states answer, and where there are none, as who loads them says."""
+    if not reference.endswith(".json"):
+        return "--checks are a function's, of Deequ"
+    with suppress(BadConfiguration):
+        for analyzer in beyond_states(load_checks(None, reference)):
+            return f"of --checks {analyzer} takes more than states"
+    return None
 
 
 def _checks_of_function(spark: SparkSession, reference: str) -> DeequChecks:

@@ -57,7 +57,7 @@ class CheckMetrics:
                 if self._plan.second_scan_allowed:
                     rescanned.append(java)
                 else:
-                    self._fail(java, f"{reason}; allow another scan by {SECOND_SCAN_FLAG}")
+                    self._fail(java, second_scan_refused(reason))
                 continue
             answered.append(java)
             if state is not None:
@@ -110,6 +110,11 @@ class CheckMetrics:
 
     def _merge(self, context: Any) -> None:
         self.context = getattr(self.context, "$plus$plus")(context)
+
+
+def second_scan_refused(reason: NeedsSecondScan) -> str:
+    """The failure of an analyzer that would need one."""
+    return f"{reason}; allow another scan by {SECOND_SCAN_FLAG}"
 
 
 def plain_names(columns: Iterable[str], taken: Iterable[str]) -> dict[str, str]:

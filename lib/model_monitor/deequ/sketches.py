@@ -53,12 +53,13 @@ def quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relative_e
     The digest's samples are the sketch's items with their weights, so a quantile is off by the sketch's error in rank
     instead of the digest's own; infinities and NaN stand at the ends, as Spark orders them.
     """
-    values, cumulative = _with_extremes(sketch, moments)
+    values, cumulative = with_extremes(sketch, moments)
     digest = deequ.java(_DIGEST).serializer().deserialize(_digest_bytes(values, cumulative, relative_error))
     return deequ["analyzers.ApproxQuantileState"](digest)
 
 
-def _with_extremes(sketch: KllSketch, moments: Moments) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def with_extremes(sketch: KllSketch, moments: Moments) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """All values in order, NaN last, and how many each of them stands for."""
     values, cumulative = sketch.step_cdf()
     weights = np.diff(cumulative, prepend=0)
     values = np.concatenate(([-np.inf], values, [np.inf, np.nan]))

@@ -26,6 +26,8 @@ from model_monitor.states.profile import ColumnType, FeatureProfile, Profile
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from model_monitor.states.kll import KllSketch
+
 COUNT_COLUMN = "com_amazon_deequ_dq_metrics_count"
 """The column of counts in a FrequenciesAndNumRows. Source: Analyzers.COUNT_COL of Deequ 2.1.0."""
 
@@ -49,10 +51,6 @@ class Evidence:
     profile: Profile
     matches: Mapping[str, int]
 
-    def rows(self, predicate: str | None) -> int:
-        """Rows in which a predicate was true; all rows for None."""
-        return self.profile.item_count if predicate is None else self.matches[predicate]
-
     def state_of(self, served: Served, column: str) -> Any | None:
         """The Java state for an analyzer, or None where Deequ has an empty one: no rows, or none but nulls.
 
@@ -70,7 +68,7 @@ class Evidence:
             return self._frequencies(served, column, feature)
         if name in _OF_A_FEATURE:
             return _OF_A_FEATURE[name](self.deequ, feature)
-        if feature.moments is None or feature.vectors is not None or not _rows_of(feature.moments):
+        if feature.moments is None or feature.vectors is not None or not rows_of(feature.moments):
             return None
         if name == "ApproxQuantile":
             return self._quantiles(served, feature, feature.moments)
@@ -79,14 +77,12 @@ class Evidence:
         return _OF_MOMENTS[name](self.deequ, deequ_moments(feature.moments))
 
     def _counted(self, served: Served) -> Any | None:
-        if not self.profile.item_count:
+        counts = matching_and_counted(served, self.profile, self.matches)
+        if counts is None:
             return None
-        matching, counted = self.rows(served.matching), self.rows(served.counted)
         if served.analyzer.name == "Size":
-            return self.deequ["analyzers.NumMatches"](matching)
-        if not counted or not self.rows(served.judged):
-            return None
-        return self.deequ["analyzers.NumMatchesAndCount"](matching, counted, self.deequ.none)
+            return self.deequ["analyzers.NumMatches"](counts[0])
+        return self.deequ["analyzers.NumMatchesAndCount"](*counts, self.deequ.none)
 
     def _kll(self, feature: FeatureProfile, moments: Moments) -> Any | None:
         """The sketch of the finite values; Deequ's own can't be computed with others among them."""
@@ -95,28 +91,50 @@ class Evidence:
         return kll_state(self.deequ, feature.kll, moments.minimum, moments.maximum)
 
     def _quantiles(self, served: Served, feature: FeatureProfile, moments: Moments) -> Any:
-        wanted = served.analyzer.relative_error or 0.0
-        assert feature.kll is not None  # a numeric feature has moments and a sketch
-        if feature.kll.error > wanted:
-            raise NeedsSecondScan(
-                f"of so many values a sketch is sure to {feature.kll.error:.4f} only, not to {wanted}"
-            )
-        return quantile_state(self.deequ, feature.kll, moments, wanted)
+        return quantile_state(self.deequ, sure_sketch(served, feature), moments, served.analyzer.relative_error or 0.0)
 
     def _frequencies(self, served: Served, column: str, feature: FeatureProfile) -> Any:
-        """The counts by value as Deequ's FrequenciesAndNumRows, over a small frame made on the driver.
-
-        Deequ's Histogram counts nulls as a value; its grouping analyzers leave them out, of the number of rows too.
-        """
+        """The counts by value as Deequ's FrequenciesAndNumRows, over a small frame made on the driver."""
         from pyspark.sql.types import LongType, StringType, StructField, StructType
 
-        counts = _as_spark_prints(_counts_of(feature), feature)
-        nulls = self.profile.item_count - sum(counts.values())
-        if served.analyzer.name == "Histogram" and nulls:
-            counts[NULL_VALUE] = counts.get(NULL_VALUE, 0) + nulls
+        counts = counts_by_value(served, feature, self.profile.item_count)
         schema = StructType([StructField(column, StringType()), StructField(COUNT_COLUMN, LongType())])
         frame = self.spark.createDataFrame(list(counts.items()), schema).coalesce(1)
         return self.deequ["analyzers.FrequenciesAndNumRows"](frame._jdf, sum(counts.values()), self.deequ.none)
+
+
+def matching_and_counted(served: Served, profile: Profile, matches: Mapping[str, int]) -> tuple[int, int] | None:
+    """Rows that an analyzer served from PREDICATES counts, and those among which it does; None if it has none to judge."""
+
+    def rows(predicate: str | None) -> int:
+        return profile.item_count if predicate is None else matches[predicate]
+
+    if not profile.item_count or (
+        served.analyzer.name != "Size" and not (rows(served.counted) and rows(served.judged))
+    ):
+        return None
+    return rows(served.matching), rows(served.counted)
+
+
+def sure_sketch(served: Served, feature: FeatureProfile) -> KllSketch:
+    """The sketch of a numeric feature. Raises NeedsSecondScan if it is less sure than asked for."""
+    wanted = served.analyzer.relative_error or 0.0
+    assert feature.kll is not None  # a numeric feature has moments and a sketch
+    if feature.kll.error > wanted:
+        raise NeedsSecondScan(f"of so many values a sketch is sure to {feature.kll.error:.4f} only, not to {wanted}")
+    return feature.kll
+
+
+def counts_by_value(served: Served, feature: FeatureProfile, rows: int) -> dict[str, int]:
+    """How often each value occurs among so many rows. Raises NeedsSecondScan if they were not counted apart.
+
+    Deequ's Histogram counts nulls as a value; its grouping analyzers leave them out, of the number of rows too.
+    """
+    counts = _as_spark_prints(_counts_of(feature), feature)
+    nulls = rows - sum(counts.values())
+    if served.analyzer.name == "Histogram" and nulls:
+        counts[NULL_VALUE] = counts.get(NULL_VALUE, 0) + nulls
+    return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +166,7 @@ def deequ_moments(moments: Moments) -> DeequMoments:
         [-math.inf] * (moments.negative_infinite > 0) + inside + [math.inf] * (moments.positive_infinite > 0)
     )
     return DeequMoments(
-        count=_rows_of(moments),
+        count=rows_of(moments),
         sum=total,
         mean=math.nan,
         m2=math.nan,
@@ -157,7 +175,7 @@ def deequ_moments(moments: Moments) -> DeequMoments:
     )
 
 
-def _rows_of(moments: Moments) -> int:
+def rows_of(moments: Moments) -> int:
     """Values that are not null."""
     return moments.present + moments.nan
 
@@ -167,12 +185,14 @@ def _nan_of(feature: FeatureProfile) -> int:
     return feature.moments.nan if feature.moments is not None and feature.column_type is ColumnType.FRACTIONAL else 0
 
 
-def _completeness(deequ: Deequ, feature: FeatureProfile) -> Any | None:
-    rows, nulls = feature.data_types.total, feature.num_missing - _nan_of(feature)  # NaN is no null
-    return deequ["analyzers.NumMatchesAndCount"](rows - nulls, rows, deequ.none) if rows else None
+def present_and_rows(feature: FeatureProfile) -> tuple[int, int]:
+    """Cells that are not null, and all of them."""
+    rows = feature.data_types.total
+    return rows - feature.num_missing + _nan_of(feature), rows  # NaN is no null
 
 
-def _approx_count_distinct(deequ: Deequ, feature: FeatureProfile) -> Any:
+def registers_of(feature: FeatureProfile) -> DistinctRegisters:
+    """What the distinct values of a feature are estimated from. Raises NeedsSecondScan if they were not looked at."""
     distinct = feature.distinct
     if distinct is None:
         if feature.data_types.total:
@@ -182,18 +202,32 @@ def _approx_count_distinct(deequ: Deequ, feature: FeatureProfile) -> Any:
         nan = DistinctBuilder()
         nan.update(xxhash64_of(np.array([math.nan])))
         distinct += nan.state()
-    return deequ["analyzers.ApproxCountDistinctState"](deequ.longs(distinct.words()))
+    return distinct
 
 
-def _data_type(deequ: Deequ, feature: FeatureProfile) -> Any:
+def types_of(feature: FeatureProfile) -> DataTypeCounts:
     """Deequ looks at the texts that cells of other types are cast to; NaN and Infinity are no numbers there."""
     counts, moments = feature.data_types, feature.moments
     if feature.column_type is ColumnType.FRACTIONAL and moments is not None:
-        counts = DataTypeCounts(
+        return DataTypeCounts(
             missing=moments.missing,
             fractional=moments.count,
             text=moments.nan + moments.positive_infinite + moments.negative_infinite,
         )
+    return counts
+
+
+def _completeness(deequ: Deequ, feature: FeatureProfile) -> Any | None:
+    present, rows = present_and_rows(feature)
+    return deequ["analyzers.NumMatchesAndCount"](present, rows, deequ.none) if rows else None
+
+
+def _approx_count_distinct(deequ: Deequ, feature: FeatureProfile) -> Any:
+    return deequ["analyzers.ApproxCountDistinctState"](deequ.longs(registers_of(feature).words()))
+
+
+def _data_type(deequ: Deequ, feature: FeatureProfile) -> Any:
+    counts = types_of(feature)
     histogram = deequ["analyzers.DataTypeHistogram"]
     return histogram(counts.missing, counts.fractional, counts.integral, counts.boolean, counts.text)
 

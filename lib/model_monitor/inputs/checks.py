@@ -14,7 +14,7 @@ def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:
     """
     if config.checks is None:
         return None
-    from model_monitor.deequ import loading  # and with it Spark
+    from model_monitor.deequ import loading
 
     allowed = config.allow_second_scan
     return loading.planned_checks(config.checks, data.named_frame(), data.names, second_scan_allowed=allowed)

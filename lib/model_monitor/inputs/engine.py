@@ -7,6 +7,7 @@ from urllib.parse import urlparse
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.configuration.options import is_of_catalog
+from model_monitor.deequ import loading
 from model_monitor.reading.engines import why_spark
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
         return f"the {config.job} job is made of its frames"
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
-    if config.checks is not None:
-        return "--checks are Deequ's"
+    if config.checks is not None and config.allow_second_scan:
+        return "--allow-second-scan is a scan of Deequ"
+    if config.checks is not None and (reason := loading.why_spark(config.checks)):
+        return reason
     if config.results_table and is_of_catalog(config.results_table):
         return f"--results-table {config.results_table} is a table of its catalog"
     for name in ("output_path", "results_table", "baseline", "baseline_constraints", "baseline_statistics"):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.engine import partitions_of
+from model_monitor.engine import is_of_spark, partitions_of
 from model_monitor.engine.protocol import PARTITION, Engine, Partitions
 from model_monitor.engine.table_versions import TableVersion
 from model_monitor.errors import BadInput
@@ -226,8 +226,10 @@ class Dataset:
             _listed(fewer),
         )
 
-    def named_frame(self) -> DataFrame:
-        """The frame with its features called by their names, for expressions of users."""
+    def named_frame(self) -> DataFrame | None:
+        """The frame with its features called by their names, for expressions of users; None of rows that are not Spark's."""
+        if not is_of_spark(self.table):
+            return None
         return self.frame.toDF(*self.names, *self.frame.columns[len(self.names) :])
 
     def require_one_layout(self, rows: RowCounts) -> None:

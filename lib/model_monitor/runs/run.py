@@ -299,7 +299,7 @@ def _profiled(
 
 
 def _planned(checks: str, dataset: Dataset) -> CheckPlan:
-    from model_monitor.deequ.loading import planned_checks  # Deequ's, of a frame of Spark
+    from model_monitor.deequ.loading import planned_checks
 
     return planned_checks(checks, dataset.named_frame(), dataset.names)
 

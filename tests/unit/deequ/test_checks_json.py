@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
+import pyarrow as pa
 import pytest
 
+from model_monitor import DataQualityMonitor, run_baseline
 from model_monitor.deequ.checks import Analyzer
 from model_monitor.deequ.checks_json import FORMS, Assertion, JsonCheck, Level, read_checks
-from model_monitor.errors import BadConfiguration
+from model_monitor.deequ.loading import planned_checks, why_spark
+from model_monitor.errors import BadConfiguration, NeedsSpark
 
 
 @pytest.mark.parametrize(
@@ -117,3 +121,58 @@ def test_every_analyzer_names_the_members_it_misses(analyzer):
 
     for member in (*FORMS[analyzer].required, "assertion"):
         assert f"checks.json[0] has no '{member}', which {analyzer} needs" in str(raised.value)
+
+
+def checks_file(folder, *entries):
+    path = folder / "checks.json"
+    path.write_text(json.dumps([{**entry, "assertion": ">= 0"} for entry in entries]), encoding="utf-8")
+    return str(path)
+
+
+OF_STATES = {"analyzer": "Mean", "column": "amount"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "analyzer"),
+    [
+        ({"analyzer": "Size", "where": "amount > 1"}, "Size() where amount > 1"),
+        ({"analyzer": "Compliance", "expression": "amount > 1"}, "Compliance(amount > 1)"),
+        ({"analyzer": "PatternMatch", "column": "amount", "pattern": "1"}, "PatternMatch(amount, 1)"),
+    ],
+)
+def test_without_spark_a_check_in_sql_is_one_sentence_before_data_is_read(tmp_path, entry, analyzer):
+    path = checks_file(tmp_path, OF_STATES, entry)
+
+    with pytest.raises(NeedsSpark, match=re.escape(f"--checks: {analyzer} needs Spark; write --engine spark")):
+        planned_checks(path, None, ["amount"])
+    assert why_spark(path) == f"of --checks {analyzer} takes more than states"
+
+
+def test_without_spark_checks_of_a_function_are_one_sentence():
+    with pytest.raises(NeedsSpark, match="--checks my_checks:amounts: a function, .* needs Spark"):
+        planned_checks("my_checks:amounts", None, ["amount"])
+    assert why_spark("my_checks:amounts") == "--checks are a function's, of Deequ"
+
+
+def test_checks_that_states_answer_need_no_spark(tmp_path):
+    path = checks_file(tmp_path, OF_STATES, {"analyzer": "Uniqueness", "column": "amount"}, {"analyzer": "Size"})
+
+    table = pa.table({"amount": [1.0, 2.0, 2.0, 5.0]})
+    results = run_baseline(table, DataQualityMonitor(), engine="local", checks=path).checks
+
+    assert why_spark(path) is None
+    assert [(found.metric, found.served_by) for found in results.constraints] == [
+        (2.5, "states"),
+        (0.5, "exact frequencies"),
+        (4.0, "states"),
+    ]
+
+
+def test_without_spark_values_that_were_not_counted_apart_fail_their_own_check(tmp_path):
+    path = checks_file(tmp_path, {"analyzer": "Uniqueness", "column": "amount"}, OF_STATES)
+    table = pa.table({"amount": pa.array(range(5000), pa.float64())})
+
+    refused, mean = run_baseline(table, DataQualityMonitor(), engine="local", checks=path).checks.constraints
+
+    assert refused.constraint_message.endswith("too many to count apart; allow another scan by --allow-second-scan")
+    assert mean.metric == 2499.5
