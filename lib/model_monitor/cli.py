@@ -15,7 +15,6 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
 
 from model_monitor import __version__
 from model_monitor.errors import MonitorError
@@ -260,7 +259,7 @@ def run_due(given: argparse.Namespace) -> int:
 
 
 def _opened(paths: Sequence[str]) -> AbstractContextManager[None]:
-    """What opens these paths: a session if one of them is not of this machine."""
+    """What opens these paths: a session if one of them takes Spark."""
     session = _session_for(paths)
     if session is None:
         return nullcontext()
@@ -270,8 +269,10 @@ def _opened(paths: Sequence[str]) -> AbstractContextManager[None]:
 
 
 def _session_for(paths: Sequence[str]) -> SparkSession | None:
-    """A session that opens paths of object stores and clusters; None if all of them are of this machine."""
-    if all(urlparse(path).scheme in ("", "file") for path in paths):
+    """A session that opens paths of object stores and clusters; None if all of them are opened without."""
+    from model_monitor.storage import opens_here
+
+    if all(map(opens_here, paths)):
         return None
     from model_monitor.runtime.session import local_session
 

@@ -21,6 +21,7 @@ from tests.s3.proxy import HOST, Proxy, proxy_before
 from tests.s3.server import s3_server
 from tests.s3.weather import fair
 
+from model_monitor.engine.packing import OPEN_COST_BYTES
 from model_monitor.errors import MonitorError
 from model_monitor.launch.deequ_jar import provide_jar
 from model_monitor.launch.java import find_java
@@ -52,12 +53,13 @@ SOON_GIVES_UP = {
 
 @dataclass
 class S3:
-    """The server as its owner sees it. proxy: what jobs see. java_options: by which a JVM trusts it."""
+    """The server as its owner sees it. proxy: what jobs see. java_options, authority: by which a JVM and Python trust it."""
 
     url: str
     proxy: Proxy
     client: Any
     java_options: str
+    authority: Path
     buckets: set[str] = field(default_factory=set)
 
     def put(self, bucket: str, objects: dict[str, bytes | str]) -> None:
@@ -117,7 +119,7 @@ def running_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )
         trust = f"-Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStorePassword={STORE_PASSWORD}"
-        yield S3(url, proxy, client, trust)
+        yield S3(url, proxy, client, trust, store.with_suffix(".pem"))
 
 
 def trust_store(folder: Path, authority: trustme.CA) -> Path:
@@ -187,6 +189,7 @@ def runner(running_s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": "2",
+        "spark.sql.files.openCostInBytes": str(OPEN_COST_BYTES),  # as conf/spark-defaults.conf has it
         "spark.hadoop.fs.s3a.multipart.size": "5M",
         "spark.hadoop.fs.s3a.buffer.dir": str(folder),
     }
@@ -196,6 +199,7 @@ def runner(running_s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     environment = {
         **os.environ,
         **CREDENTIALS,
+        "MODEL_MONITOR_ENGINE": "spark",
         "JAVA_HOME": str(find_java(os.environ).home),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_SUBMIT_OPTS": f"{java_options} -Dlog4j2.configurationFile={LOGGING.as_uri()}",

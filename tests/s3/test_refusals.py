@@ -42,7 +42,8 @@ def of(bucket):
                      "s3a://closed/out/_lease-…: can't be written (access was denied", id="an output that is closed"),
         pytest.param(always(OTHER_REGION, where=of("closed")), DATA, "s3a://closed/out",
                      "can't be written (the bucket is in another region; write --conf "
-                     "spark.hadoop.fs.s3a.endpoint.region=eu-west-1)", id="another region"),
+                     "spark.hadoop.fs.s3a.endpoint.region=eu-west-1, without Spark set AWS_DEFAULT_REGION=eu-west-1)",
+                     id="another region"),
         pytest.param(always(MOVED, where=of("closed")), DATA, "s3a://closed/out",
                      "can't be written (the bucket is in another region", id="another region's endpoint"),
     ],

@@ -1057,7 +1057,7 @@ class JobConfig(BaseModel):
         member_of(EngineName),
         Option(
             "What reads and counts: spark, local (this machine's processes, without a JVM), or auto: Spark within spark-submit, "
-            "for what is not on this machine, and above 1 GB.",
+            "for what it alone opens, and above 1 GB.",
             "ENGINE",
             ours=True,
             jobs=_ANALYSER,

@@ -1,4 +1,4 @@
-"""Files of this machine as Spark's readers see them: in which order, in which pieces, and which lines a piece has. Pure.
+"""Files of this machine, and of S3, as Spark's readers see them: their order, their pieces, and which lines a piece has. Pure.
 
 Source: InMemoryFileIndex and PartitionedFileUtil of Spark 3.5, LineRecordReader of Hadoop 3.3.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -24,8 +24,8 @@ from model_monitor.errors import NeedsSpark
 from model_monitor.records.files_by_key import keys_of, uri_of
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.states.text_hashing import xxhash64_of_texts
-from model_monitor.storage import local_path
-from model_monitor.storage.files import is_hidden
+from model_monitor.storage import S3Storage, is_local, local_path
+from model_monitor.storage.files import StoredFile, is_hidden
 
 READ_BYTES = 4 * 2**20
 BYTE_ORDER_MARK = "\ufeff".encode()
@@ -38,7 +38,7 @@ OTHER_CODECS = (".deflate", ".lz4", ".snappy", ".zst")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file. path: as a storage lists it, `file:/data/x`."""
+    """A file. path: as a storage lists it, `file:/data/x` or `s3a://bucket/x`."""
 
     path: str
     size_bytes: int
@@ -61,12 +61,29 @@ class Piece:
 
 def input_name(path: str) -> str:
     """The file as Spark's `input_file_name` calls it."""
-    return f"file://{uri_of(path).removeprefix('file:')}"
+    return f"file://{uri_of(path).removeprefix('file:')}" if is_local(path) else uri_of(path)
 
 
 def listed(places: Sequence[str]) -> tuple[File, ...]:
     """The files at or below the places that hold a byte, in the order in which Spark finds them."""
-    return tuple(file for place in places for file in _below(local_path(place)) if file.size_bytes)
+    found = (_below(local_path(place)) if is_local(place) else _objects(place) for place in places)
+    return tuple(file for files in found for file in files if file.size_bytes)
+
+
+def source_of(path: str) -> Path | BinaryIO:
+    """What a file's bytes are read from."""
+    return local_path(path) if is_local(path) else S3Storage().open(path)
+
+
+def _objects(place: str) -> Iterator[File]:
+    """Of each folder the files before the folders below it, both by their keys."""
+
+    def order(file: StoredFile) -> list[tuple[bool, str]]:
+        *folders, name = file.path.split("/")
+        return [*((True, f"{folder}/") for folder in folders), (False, name)]
+
+    for file in sorted(S3Storage().list_files(place), key=order):
+        yield File(file.path, file.size_bytes)
 
 
 def _below(place: Path) -> Iterator[File]:
@@ -159,11 +176,11 @@ def _column(name: str, lines: pa.Array, piece: Piece) -> pa.Array:
 
 
 def _opened(path: str) -> IO[bytes]:
-    plain = local_path(path)
+    source = source_of(path)
     for suffix, opened in WHOLE.items():
         if path.endswith(suffix):
-            return opened(plain, "rb")  # type: ignore[operator,no-any-return]
-    return plain.open("rb")
+            return opened(source, "rb")  # type: ignore[operator,no-any-return]
+    return source.open("rb") if isinstance(source, Path) else source
 
 
 def _whole(piece: Piece) -> Iterator[pa.Array]:

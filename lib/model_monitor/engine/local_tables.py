@@ -15,9 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.orc as orc
 import pyarrow.parquet as pq
 
-from model_monitor.engine.local_files import File, Piece
+from model_monitor.engine.local_files import File, Piece, source_of
 from model_monitor.errors import BadInput, NeedsSpark
-from model_monitor.storage import local_path
 
 SAME = {
     *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
@@ -92,9 +91,9 @@ def _pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
 def batches_of_piece(piece: Piece, *, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a piece, in batches of at most `rows`."""
     if reader == "orc":
-        found: Iterator[Any] = iter(orc.ORCFile(local_path(piece.path)).read().to_batches(max_chunksize=rows))
+        found: Iterator[Any] = iter(orc.ORCFile(source_of(piece.path)).read().to_batches(max_chunksize=rows))
     else:
-        file = pq.ParquetFile(local_path(piece.path))
+        file = pq.ParquetFile(source_of(piece.path))
         groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
         found = file.iter_batches(rows, row_groups=groups) if groups else iter(())
     for batch in found:
@@ -113,11 +112,11 @@ def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def _schema(path: str, reader: str) -> pa.Schema:
     try:
         if reader == "orc":
-            schema = orc.ORCFile(local_path(path)).schema
+            schema = orc.ORCFile(source_of(path)).schema
             if any(pa.types.is_timestamp(field.type) for field in schema):
                 raise NeedsSpark(f"{path}: an ORC file with times")
             return schema
-        file = pq.ParquetFile(local_path(path))
+        file = pq.ParquetFile(source_of(path))
     except (pa.ArrowException, OSError) as fault:
         raise BadInput(
             f"{path}: can't be read as {reader} ({str(fault).strip().splitlines()[0]}); "

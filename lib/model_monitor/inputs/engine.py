@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.configuration.options import is_of_catalog
 from model_monitor.deequ import loading
 from model_monitor.reading.engines import why_spark
+from model_monitor.storage import opens_here
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,6 +31,6 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
         return f"--results-table {config.results_table} is a table of its catalog"
     for name in ("output_path", "results_table", "baseline", "baseline_constraints", "baseline_statistics"):
         path = getattr(config, name)
-        if path and urlparse(path).scheme not in ("", "file"):
-            return f"{path} is not on this machine"
+        if path and not opens_here(path):
+            return f"{path} is opened by it"
     return why_spark(host, config.dataset_source or None, config.dataset_format)

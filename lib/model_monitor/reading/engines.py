@@ -9,7 +9,6 @@ import logging
 import os
 from enum import Enum
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
 
 from model_monitor.engine import Session
 from model_monitor.engine.application import running_session
@@ -18,6 +17,7 @@ from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.reading.formats import DatasetFormat, ParquetFormat, SparkFormat, TableFormat
 from model_monitor.reading.listing import Listing, list_dataset
 from model_monitor.runtime.session import GATEWAY, beside, local_session
+from model_monitor.storage import opens_here
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,9 +58,7 @@ def session_for(
     asked = engine_named(name)
     reason = "it was asked for" if asked is EngineName.SPARK else why_spark(spark, path, dataset_format, size_bytes)
     if asked is EngineName.LOCAL or (asked is EngineName.AUTO and reason is None):
-        log.info(
-            "engine: local, %s", "it was asked for" if asked is EngineName.LOCAL else "the data is on this machine"
-        )
+        log.info("engine: local, %s", "it was asked for" if asked is EngineName.LOCAL else "the data is opened here")
         return LocalEngine()
     log.info("engine: Spark, %s", reason)
     return beside(spark or local_session())
@@ -77,8 +75,8 @@ def why_spark(
     if isinstance(dataset_format, SparkFormat) and (dataset_format.options or dataset_format.reader not in TABLES):
         return f"the reader {dataset_format.reader!r} is Spark's"
     if path is not None:
-        if urlparse(path).scheme not in ("", "file"):
-            return f"{path} is not on this machine"
+        if not opens_here(path):
+            return f"{path} is opened by it"
         listing = _listing(path)
         if listing is None:
             return None

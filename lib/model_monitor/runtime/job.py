@@ -34,7 +34,7 @@ from model_monitor.configuration.defaults import with_default_output, with_recog
 from model_monitor.configuration.job_help import help_text, short_help
 from model_monitor.configuration.options import AnalysisType, read_switch
 from model_monitor.configuration.reading import config_of, sources_of
-from model_monitor.configuration.s3 import encryption_settings
+from model_monitor.configuration.s3 import encryption_settings, upload_arguments
 from model_monitor.configuration.sources import Sources
 from model_monitor.deequ.jvm import require_deequ
 from model_monitor.engine import Session
@@ -61,7 +61,7 @@ from model_monitor.runtime.status import (
 )
 from model_monitor.runtime.time_limit import OutOfTime, TimeLimit
 from model_monitor.runtime.traces import trace_of
-from model_monitor.storage import holding, storage_of
+from model_monitor.storage import encrypting, holding, is_local, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -145,7 +145,7 @@ class Job:
         is at it for longer than `--lease-wait`.
         """
         session = self._engine() or self._spark()
-        self._forget_message()
+        self._forget_message(has_engine=True)
         output = self.config.output_path
         self._visit.enter_context(holding(storage_of(output, self._session), output, self.config.lease_wait))
         return session
@@ -156,9 +156,8 @@ class Job:
         if asked is EngineName.SPARK or (asked is EngineName.AUTO and why):
             log.info("engine: Spark, %s", why if asked is EngineName.AUTO else "it was asked for")
             return None
-        log.info(
-            "engine: local, %s", "it was asked for" if asked is EngineName.LOCAL else "all of it is on this machine"
-        )
+        log.info("engine: local, %s", "it was asked for" if asked is EngineName.LOCAL else "all of it is opened here")
+        self._visit.enter_context(encrypting(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key)))
         return LocalEngine(self.config.max_record_size)
 
     def _spark(self) -> SparkSession:
@@ -254,11 +253,11 @@ class Job:
         except Exception:
             return False
 
-    def _forget_message(self) -> None:
+    def _forget_message(self, *, has_engine: bool = False) -> None:
         """Drop what the run before said: whoever looks after this one was killed would take it for this one's words."""
-        with suppress(Exception):  # a path that only Spark opens; the lease tells of others
+        with suppress(Exception):  # the lease tells of it
             path = message_path(self._container_root, self._sources.text("output_path"))
-            if path is not None:
+            if path is not None and (has_engine or is_local(path)):
                 storage_of(path, self._session).delete(path)
 
     def _leave_message(self) -> None:

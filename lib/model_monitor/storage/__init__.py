@@ -1,4 +1,4 @@
-"""Files wherever they lie: on this machine, or on any file system that Hadoop opens.
+"""Files wherever they lie: on this machine, on S3, or on any file system that Hadoop opens.
 
 `storage_of(path, spark)` gives the storage that holds `path`; readers, writers and the message file all go through it, so
 that nothing else asks what scheme a path has. Driver only. It moves whole small files (documents, states, header lines);
@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
 
 from model_monitor.errors import BadInput
 from model_monitor.storage.files import Storage, StoredFile, join
 from model_monitor.storage.hadoop import HadoopStorage
 from model_monitor.storage.lease import holding
-from model_monitor.storage.local import LocalStorage, local_path
+from model_monitor.storage.local import LocalStorage, is_local, local_path
+from model_monitor.storage.s3 import S3Storage, encrypting, is_on_s3
 from model_monitor.storage.server import ServerStorage, is_connect
 
 if TYPE_CHECKING:
@@ -26,14 +26,23 @@ if TYPE_CHECKING:
 __all__ = [
     "storage_of",
     "opened_by",
+    "opens_here",
+    "encrypting",
     "Storage",
     "StoredFile",
     "join",
     "holding",
     "LocalStorage",
     "HadoopStorage",
+    "S3Storage",
+    "is_local",
     "local_path",
 ]
+
+
+def opens_here(path: str) -> bool:
+    """Whether a path is opened without Spark."""
+    return is_local(path) or is_on_s3(path)
 
 
 _OPENER: ContextVar[SparkSession | None] = ContextVar("opener", default=None)
@@ -52,17 +61,19 @@ def opened_by(spark: SparkSession | None) -> Iterator[None]:
 def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
     """The storage that holds `path`.
 
-    Without a session, of its own or of `opened_by`, only local paths can be opened (`/data`, `file:/data`).
+    Without a session, of its own or of `opened_by`, local paths can be opened (`/data`, `file:/data`), and by boto3 those of S3.
 
     Raises BadInput for another scheme without a session, or for one that Hadoop has no file system for.
     """
     spark = spark or _OPENER.get()
     if spark is None:
-        scheme = urlparse(path).scheme
-        if scheme not in ("", "file"):
-            raise BadInput(f"{path}: this command opens local paths only; copy the files here, or start it as a job")
-        return LocalStorage()
+        if not opens_here(path):
+            raise BadInput(
+                f"{path}: without Spark only local paths are opened, and s3:// by boto3; pip install 'spark-model-monitor[aws]', "
+                "copy the files here, or start it as a job on Spark"
+            )
+        return LocalStorage() if is_local(path) else S3Storage()
     if is_connect(spark):
-        return LocalStorage() if urlparse(path).scheme in ("", "file") else ServerStorage(spark)
+        return LocalStorage() if is_local(path) else ServerStorage(spark)
     hadoop = HadoopStorage.at(path, spark)
     return LocalStorage() if hadoop.scheme == "file" else hadoop

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlparse
 
 from model_monitor.errors import BadInput, OutputFailed
 from model_monitor.storage.files import (
@@ -117,6 +118,11 @@ class LocalStorage:
             raise OutputFailed(
                 f"{path}: can't be removed ({fault.strerror}); have this user own the output path"
             ) from fault
+
+
+def is_local(path: str) -> bool:
+    """Whether a path is of this machine."""
+    return urlparse(path).scheme in ("", "file")
 
 
 def local_path(path: str) -> Path:

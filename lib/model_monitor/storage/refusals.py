@@ -20,7 +20,7 @@ REFUSALS = (
         "Spark has nothing here that opens S3; add --packages org.apache.hadoop:hadoop-aws:3.3.4, the version of its Hadoop",
     ),
     ErrorPattern(
-        re.compile(r"NoAuthWithAWSException|Unable to load (AWS )?credentials"),
+        re.compile(r"NoAuthWithAWSException|Unable to lo(ad|cate) (AWS )?credentials"),
         "there are no AWS credentials; start the job where it has a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     ),
     ErrorPattern(
@@ -36,7 +36,8 @@ REFUSALS = (
             r"AuthorizationHeaderMalformed|PermanentRedirect|AWSRedirectException|IllegalLocationConstraint"
             r"|is wrong; expecting '(?P<region>[a-z0-9-]+)'"
         ),
-        "the bucket is in another region; write --conf spark.hadoop.fs.s3a.endpoint.region={region}",
+        "the bucket is in another region; write --conf spark.hadoop.fs.s3a.endpoint.region={region}, without Spark set "
+        "AWS_DEFAULT_REGION={region}",
     ),
     ErrorPattern(
         re.compile(r"Error Code: 400 Bad Request"),  # the answer to a HEAD, which has no room for the code
@@ -52,17 +53,18 @@ REFUSALS = (
         "the KMS key can't be used; check --s3-kms-key, and allow the job's role kms:GenerateDataKey and kms:Decrypt on it",
     ),
     ErrorPattern(
-        re.compile(r"Status Code: 403|Error Code: AccessDenied"),
+        re.compile(r"Status Code: 403|Error Code: AccessDenied|\((403|AccessDenied)\) when calling"),
         "access was denied; allow the job's role s3:ListBucket on the bucket, and what docs/s3.md lists on its objects",
     ),
     ErrorPattern(
-        re.compile(r"SlowDown|AWSServiceThrottledException|Status Code: 503"),
+        re.compile(r"SlowDown|AWSServiceThrottledException|Status Code: 503|\(503\) when calling"),
         "the store asked to slow down (503) for longer than is tried; start again later, or raise "
         "spark.hadoop.fs.s3a.attempts.maximum",
     ),
     ErrorPattern(
-        re.compile(r"Unable to execute HTTP request"),
-        "the store does not answer, or breaks connections off; check spark.hadoop.fs.s3a.endpoint and the network",
+        re.compile(r"Unable to execute HTTP request|Could not connect to the endpoint|Connection was closed before"),
+        "the store does not answer, or breaks connections off; check spark.hadoop.fs.s3a.endpoint, without Spark "
+        "AWS_ENDPOINT_URL, and the network",
     ),
 )
 """The first whose sign is found counts."""

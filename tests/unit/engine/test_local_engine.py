@@ -199,9 +199,9 @@ def test_json_that_only_spark_reads_is_one_sentence(tmp_path, lines):
         run_baseline(str(tmp_path), DataQualityMonitor(), engine="local")
 
 
-def test_checks_of_deequ_need_spark():
+def test_checks_of_a_function_need_spark():
     with pytest.raises(NeedsSpark, match="write --engine spark"):
-        run_baseline(pd.DataFrame({"a": [1]}), DataQualityMonitor(), engine="local", checks="checks.json")
+        run_baseline(pd.DataFrame({"a": [1]}), DataQualityMonitor(), engine="local", checks="checks:amounts")
 
 
 def test_an_unknown_engine_is_named():

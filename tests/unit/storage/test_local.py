@@ -118,8 +118,8 @@ def test_deleting_takes_a_folder_with_all_below_it_and_an_absent_path_in_silence
 
 
 def test_other_file_systems_need_a_session():
-    with pytest.raises(BadInput, match="s3a://bucket/x: this command opens local paths only"):
-        storage_of("s3a://bucket/x")
+    with pytest.raises(BadInput, match="hdfs://host/x: without Spark only local paths are opened, and s3:// by boto3"):
+        storage_of("hdfs://host/x")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,207 @@
+"""Files of S3 as a storage without a JVM: by boto3, which finds endpoint, region and credentials as it does everywhere."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any, BinaryIO
+
+from model_monitor.errors import BadInput, MonitorError, NeedsSpark, OutputFailed
+from model_monitor.storage.files import COPIED_BYTES, StoredFile, is_hidden
+from model_monitor.storage.lease import require_lease
+from model_monitor.storage.refusals import refusal_in
+
+ATTEMPTS = 7
+"""Of one request, and of reading one answer."""
+
+DELETED_AT_ONCE = 1000
+"""The most that S3 takes."""
+
+_ABSENT = ("404", "NoSuchKey")
+
+_encryption: dict[str, str] = {}
+
+
+@contextmanager
+def encrypting(arguments: Mapping[str, str]) -> Iterator[None]:
+    """While this is open, every upload has these arguments of boto3's."""
+    _encryption.update(arguments)
+    try:
+        yield
+    finally:
+        _encryption.clear()
+
+
+def is_on_s3(path: str) -> bool:
+    """Whether a path is one of S3 and boto3, which opens it, is there."""
+    return path.startswith(("s3://", "s3a://")) and find_spec("boto3") is not None
+
+
+class S3Storage:
+    """Objects of S3 (`files.Storage`). A folder is what keys begin with. A path keeps its scheme, `s3` or `s3a`."""
+
+    def resolved(self, path: str) -> str:
+        scheme, _, rest = path.partition("://")
+        return f"{scheme}://{'/'.join(filter(None, rest.split('/')))}"
+
+    def exists(self, path: str) -> bool:
+        with _told(path, "read"):
+            return bool(self._object(path)) or any(page.get("Contents") for page in self._pages(path, "/", MaxKeys=1))
+
+    def list_files(self, path: str) -> list[StoredFile]:
+        with _told(path, "listed"):
+            files = [file for page in self._pages(path, "/") for file in self._files(path, page)] or self._object(path)
+        if not files:
+            raise BadInput(f"{path}: there is no such file or directory")
+        depth = len(self.resolved(path))
+        return sorted(file for file in files if not any(map(is_hidden, file.path[depth:].split("/")[1:])))
+
+    def list_folders(self, path: str) -> list[str]:
+        with _told(path, "listed"):
+            pages = list(self._pages(path, "/", Delimiter="/"))
+            names = [each["Prefix"].split("/")[-2] for page in pages for each in page.get("CommonPrefixes", ())]
+            if not (names or any(page.get("Contents") for page in pages) or self._object(path)):
+                raise BadInput(f"{path}: there is no such file or directory")
+        return sorted(name for name in names if not is_hidden(name))
+
+    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+        with _told(folder, "listed"):
+            return [
+                file for page in self._pages(folder, f"/{start}", Delimiter="/") for file in self._files(folder, page)
+            ]
+
+    def list_hidden(self, folder: str) -> list[StoredFile]:
+        return []
+
+    def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
+        from botocore.exceptions import HTTPClientError, IncompleteReadError
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+        if at_most == 0:
+            return b""
+        wanted = f"bytes={start}-{'' if at_most is None else start + at_most - 1}"
+        is_broken_off = retry_if_exception_type((HTTPClientError, IncompleteReadError))
+        tried = Retrying(
+            stop=stop_after_attempt(ATTEMPTS), wait=wait_exponential(0.1), retry=is_broken_off, reraise=True
+        )
+        with _told(path, "read"):
+            try:
+                content: bytes = tried(lambda: _client().get_object(**_place(path), Range=wanted)["Body"].read())
+            except Exception as fault:
+                if "InvalidRange" not in str(fault):
+                    raise
+                return b""  # it ends before
+            return content
+
+    def open(self, path: str) -> BinaryIO:
+        """A file that is read in pieces, from any place."""
+        with _told(path, "read"):
+            size = _client().head_object(**_place(path))["ContentLength"]
+        return io.BufferedReader(_Pieces(self, path, size), COPIED_BYTES)
+
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        require_lease(self, path)
+        with _told(path, "written", OutputFailed):
+            _client().put_object(**_place(path), Body=content, **_encryption)
+
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        raise NeedsSpark(f"{target}: what is put together of files")
+
+    def delete(self, path: str) -> None:
+        require_lease(self, path)
+        with _told(path, "removed", OutputFailed):
+            found = [{"Key": each["Key"]} for page in self._pages(path, "/") for each in page.get("Contents", ())]
+            objects = [{"Key": _place(path)["Key"]}, *found]
+            for first in range(0, len(objects), DELETED_AT_ONCE):
+                some = {"Objects": objects[first : first + DELETED_AT_ONCE], "Quiet": True}
+                answer = _client().delete_objects(Bucket=_place(path)["Bucket"], Delete=some)
+                if answer.get("Errors"):
+                    raise OSError(f"Error Code: {answer['Errors'][0]['Code']}")
+
+    def _object(self, path: str) -> list[StoredFile]:
+        """The object at a path, or none."""
+        from botocore.exceptions import ClientError
+
+        try:
+            found = _client().head_object(**_place(path)) if _place(path)["Key"] else None
+        except ClientError as fault:
+            if fault.response["Error"]["Code"] not in _ABSENT:
+                raise
+            found = None
+        return [_stored(self.resolved(path), found["ContentLength"], found["LastModified"])] if found else []
+
+    def _pages(self, path: str, below: str, **more: Any) -> Iterator[Any]:
+        """Listings of what begins with a path and `below`."""
+        place = _place(path)
+        prefix = f"{place['Key']}{below}".lstrip("/")
+        return iter(_client().get_paginator("list_objects_v2").paginate(Bucket=place["Bucket"], Prefix=prefix, **more))
+
+    def _files(self, path: str, page: Mapping[str, Any]) -> Iterator[StoredFile]:
+        """The objects of a listing but for markers of folders."""
+        bucket = self.resolved(path).removesuffix(_place(path)["Key"]).rstrip("/")
+        for each in page.get("Contents", ()):
+            if not each["Key"].endswith("/"):
+                yield _stored(f"{bucket}/{each['Key']}", each["Size"], each["LastModified"])
+
+
+class _Pieces(io.RawIOBase):
+    """An object of which each read is a request."""
+
+    def __init__(self, storage: S3Storage, path: str, size_bytes: int) -> None:
+        self._storage, self._path, self._size, self._at = storage, path, size_bytes, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._storage.read(self._path, max(0, min(len(buffer), self._size - self._at)), self._at)
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)
+
+
+@functools.cache
+def _client() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    is_elsewhere = os.environ.keys() & {
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+    }  # hosts there rarely have names of buckets
+    style = {"addressing_style": "path"} if is_elsewhere else {}
+    settings = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, connect_timeout=10, s3=style)
+    return boto3.session.Session().client("s3", config=settings)
+
+
+def _place(path: str) -> dict[str, str]:
+    bucket, _, key = path.partition("://")[2].partition("/")
+    return {"Bucket": bucket, "Key": "/".join(filter(None, key.split("/")))}
+
+
+def _stored(path: str, size_bytes: int, modified: Any) -> StoredFile:
+    return StoredFile(path, size_bytes, round(modified.timestamp() * 1000))
+
+
+@contextmanager
+def _told(path: str, what: str, error: type[MonitorError] = BadInput) -> Iterator[None]:
+    """Turns what boto3 raises into a sentence."""
+    try:
+        yield
+    except MonitorError:
+        raise
+    except Exception as fault:
+        is_absent = getattr(fault, "response", {}).get("Error", {}).get("Code") in _ABSENT
+        reason = "there is no such file" if is_absent else refusal_in(str(fault)) or f"{type(fault).__name__}: {fault}"
+        raise error(f"{path}: can't be {what} ({reason})") from fault

@@ -1,0 +1,218 @@
+"""S3 without a JVM: by boto3 the engine of this machine reads and writes there what a job on Spark does."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.both_engines import OF_A_MOMENT
+from tests.s3.conftest import ALGORITHM, CREDENTIALS, ROOT
+from tests.s3.server import KEY
+from tests.s3.traffic import baseline_flags, monitor_flags, objects
+from tests.s3.weather import always, cut, denied, first, reset, slow_down
+
+from model_monitor.configuration.s3 import S3Encryption, upload_arguments
+from model_monitor.errors import BadInput, OutputFailed, OutputHeld
+from model_monitor.storage import encrypting, holding, storage_of
+from model_monitor.storage.lease import Lease
+from model_monitor.storage.s3 import _client
+
+BUCKET = "s3a://plain"
+
+
+@pytest.fixture
+def boto3_at_the_proxy(s3, monkeypatch):
+    """This process's own boto3 asks the server of the tests."""
+    variables = {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": s3.proxy.url,
+        "AWS_CA_BUNDLE": str(s3.authority),
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",  # else bodies come in chunks, which the proxy can't read
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    _client.cache_clear()
+    yield variables
+    _client.cache_clear()
+
+
+@pytest.fixture
+def local_job(boto3_at_the_proxy):
+    """`local_job(name, *flags)` is a job on this machine's processes: its exit status, and what it said."""
+
+    def run(name, *flags):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+        done = subprocess.run(
+            [sys.executable, "-m", "model_monitor.cli", name, *flags, "--engine", "auto"],
+            env={**environment, **boto3_at_the_proxy, "PYTHONPATH": str(ROOT / "lib")},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return done.returncode, done.stderr
+
+    return run
+
+
+def tables(kept):
+    """Files in folders whose order is another by name than by key, one of which nobody reads."""
+    random = np.random.default_rng(3)
+    numbers = {name: random.normal(size=3000) for name in ("z", "y", "a b/2", "a/3", "a-b/4", "_hidden/5", "é/6")}
+    return {
+        f"{kept.__name__}/{name}.{kept.__name__}": kept(pa.table({"x": values, "y": values > 0}))
+        for name, values in numbers.items()
+    }
+
+
+def csv(table):
+    return table.to_pandas().to_csv(index=False).encode()
+
+
+def parquet(table):
+    sink = io.BytesIO()
+    pq.write_table(table, sink, row_group_size=700)
+    return sink.getvalue()
+
+
+def jsonl(table):
+    return table.to_pandas().to_json(orient="records", lines=True).encode()
+
+
+def results(s3, output):
+    """What a job left there, but for what says when it was; and nothing is left there then."""
+    found = s3.contents("plain", f"{output}/")
+    for key in s3.keys("plain", f"{output}/"):
+        s3.client.delete_object(Bucket="plain", Key=key)
+    return {key: content for key, content in found.items() if not key.startswith(OF_A_MOMENT)}
+
+
+def require_same_results(s3, runner, local_job, job, output, *flags):
+    assert runner.job(job, *flags) == 0, runner.last_words
+    of_spark = results(s3, output)
+    status, said = local_job(job, *flags)
+    assert status == 0, said
+    assert "engine: local, all of it is opened here" in said
+    local = results(s3, output)
+    assert local.keys() == of_spark.keys()
+    assert "statistics.json" in local
+    for name in of_spark:
+        assert local[name] == of_spark[name], name
+
+
+@pytest.mark.parametrize("kept", [csv, parquet, jsonl])
+def test_a_baseline_of_files_in_folders_has_the_bytes_of_spark(s3, runner, local_job, kept):
+    s3.put("plain", tables(kept))
+    source = ("--dataset-source", f"{BUCKET}/{kept.__name__}", "--dataset-format", kept.__name__)
+    require_same_results(s3, runner, local_job, "baseline", "out", *source, "--output-path", f"{BUCKET}/out")
+
+
+def test_monitoring_captures_has_the_bytes_of_spark(s3, runner, local_job):
+    lines = objects(unreadable=2)
+    s3.put(
+        "plain",
+        {f"{key}.gz": gzip.compress(body.encode()) for key, body in lines.items() if key.startswith("captures")},
+    )
+    s3.put("plain", {"people.csv": lines["people.csv"]})
+    assert runner.job("baseline", *baseline_flags(BUCKET, "baseline")) == 0
+
+    require_same_results(s3, runner, local_job, "monitor", "report", *monitor_flags(BUCKET, "report", "baseline"))
+
+
+def test_objects_are_files_as_on_every_other_storage(s3, boto3_at_the_proxy):
+    s3.put("team", {"one/deep/b.csv": "b", "one/_hidden.csv": "", "one/a b.csv": "0123456789", "one-more/c.csv": "c"})
+    storage = storage_of("s3a://team/one")
+
+    assert storage.resolved("s3://team//one/") == "s3://team/one"
+    assert [file.path for file in storage.list_files("s3a://team/one/")] == [
+        "s3a://team/one/a b.csv",
+        "s3a://team/one/deep/b.csv",
+    ]
+    assert [file.path for file in storage.list_files("s3a://team/one/_hidden.csv")] == ["s3a://team/one/_hidden.csv"]
+    assert [file.path for file in storage.list_beginning("s3a://team/one", "_h")] == ["s3a://team/one/_hidden.csv"]
+    assert storage.list_folders("s3a://team/one") == ["deep"]
+    assert storage.list_folders("s3a://team/one/a b.csv") == []
+    assert (storage.read("s3a://team/one/a b.csv", 3, 2), storage.read("s3a://team/one/_hidden.csv")) == (b"234", b"")
+    with storage.open("s3a://team/one/a b.csv") as file:
+        assert (file.seek(-4, io.SEEK_END), file.read(2), file.tell(), file.read()) == (6, b"67", 8, b"89")
+    storage.delete("s3a://team/one")
+    storage.delete("s3a://team/one")
+    assert not storage.exists("s3a://team/one")
+    assert s3.keys("team", "one") == ["one-more/c.csv"]
+
+
+@pytest.mark.parametrize("fault", [slow_down, reset, cut], ids=["503 SlowDown", "reset", "an answer that breaks off"])
+def test_what_meets_a_fault_is_tried_again(s3, boto3_at_the_proxy, fault):
+    s3.put("team", {"long": "0123456789" * 1000})
+    s3.proxy.weather = first(2, fault)
+
+    assert storage_of("s3://team/long").read("s3://team/long") == b"0123456789" * 1000
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        pytest.param(
+            lambda storage: storage.read("s3a://team/no"), "no: can't be read .there is no such file", id="read"
+        ),
+        pytest.param(
+            lambda storage: storage.list_files("s3a://team/no"), "no: there is no such file or directory", id="list"
+        ),
+        pytest.param(
+            lambda storage: storage.list_folders("s3a://absent/x"),
+            "can't be listed .there is no such bucket",
+            id="bucket",
+        ),
+        pytest.param(
+            lambda storage: storage.write("s3a://absent/x", b""),
+            "x: can't be written .there is no such bucket",
+            id="write",
+        ),
+    ],
+)
+def test_what_is_not_there_is_a_sentence(s3, boto3_at_the_proxy, step, sentence):
+    s3.put("team", {"x": "x"})
+
+    with pytest.raises((BadInput, OutputFailed), match=sentence):
+        step(storage_of("s3a://team/x"))
+
+
+def test_a_denial_is_the_sentence_that_spark_has(s3, boto3_at_the_proxy):
+    s3.put("team", {"x": "x"})
+    s3.proxy.weather = always(denied)
+
+    with pytest.raises(
+        OutputFailed, match="y: can't be written .access was denied; allow the job's role s3:ListBucket"
+    ):
+        storage_of("s3a://team/y").write("s3a://team/y", b"")
+
+
+def test_uploads_ask_for_the_encryption_of_the_flags(s3, boto3_at_the_proxy):
+    s3.put("team", {"x": "x"})
+
+    with encrypting(upload_arguments(S3Encryption.SSE_KMS, KEY)):
+        storage_of("s3a://team/kept").write("s3a://team/kept", b"1")
+    storage_of("s3a://team/bare").write("s3a://team/bare", b"1")
+
+    asked = {seen.key: seen.headers.get(ALGORITHM) for seen in s3.proxy.requests if seen.makes_an_object}
+    assert asked == {"kept": "aws:kms", "bare": None}
+
+
+def test_one_run_at_a_time_holds_an_output(s3, boto3_at_the_proxy):
+    s3.put("team", {"x": "x"})
+    storage = storage_of("s3a://team/held")
+
+    with holding(storage, "s3a://team/held"):
+        with pytest.raises(OutputHeld, match="s3a://team/held: another run is at it"):
+            Lease(storage, "s3a://team/held").take(timedelta(0))
+        storage.write("s3a://team/held/x", b"1")
+
+    assert s3.keys("team", "held") == ["held/x"]
