@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 
+import boto3
 import pandas as pd
 import pytest
 from tests.programs import LIB
+from tests.servers import aws_emulator
 
 from model_monitor import DataQualityMonitor, run_baseline
 from model_monitor.errors import BadConfiguration
@@ -63,6 +65,23 @@ def test_every_hour_is_monitored_and_the_page_has_all_of_them(there):
     for folder, rows in (("2026/03/03/23", 400), ("2026/03/04/00", 400)):
         statistics = json.loads((there / "captures-history" / folder / "statistics.json").read_text())
         assert statistics["dataset"]["item_count"] == rows
+
+
+def test_captures_on_s3_are_read_where_they_are(there, monkeypatch):
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    with aws_emulator() as url:
+        for name, value in {**credentials, "AWS_ENDPOINT_URL": url, "JAVA_HOME": "nowhere"}.items():
+            monkeypatch.setenv(name, value)
+        store = boto3.session.Session().client("s3")
+        store.create_bucket(Bucket="team")
+        for file in there.glob("captures/**/*.jsonl"):
+            store.upload_file(str(file), "team", file.relative_to(there).as_posix())
+
+        where = ("--dataset-format", "capture", "--output-path", "s3://team/history")
+        ended = run("s3://team/captures", "--baseline", "known", *where)
+
+    assert ended.stdout.splitlines()[2].startswith("s3://team/history/history.html: 2 runs in 2 windows"), ended.stderr
+    assert ended.returncode == 0
 
 
 def test_what_every_hour_would_fail_by_ends_it_at_once(there):
