@@ -151,9 +151,7 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
             return status
         _step(out, f"    done in {time.monotonic() - started:.1f} s")
 
-    _step(
-        out, f"5/5 monitoring all {traffic.hours} hours of the day, data and model, in this process and without a JVM"
-    )
+    _step(out, f"5/5 monitoring all {traffic.hours} hours of the day, data and model, here and without a JVM")
     started = time.monotonic()
     day = watch(output, output / RESULTS, output / ATTRIBUTIONS, traffic)
     _step(out, f"    done in {time.monotonic() - started:.1f} s")

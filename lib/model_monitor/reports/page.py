@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -66,8 +65,7 @@ def page_of(
     times = history.labels
     ranked = sorted((rank, series, row) for series in enumerate(history.series) for rank, row in _ranked(series[1]))
     bad = sum(rank[0] == VIOLATED for rank, *_ in ranked)
-    by_name = [_by_name(results) for results in judged]
-    lines = [_line(series, row, times, baselines, by_name[place]) for _, (place, series), row in ranked[:MOST_ROWS]]
+    lines = [_line(series, row, times, baselines, judged[place]) for _, (place, series), row in ranked[:MOST_ROWS]]
     since = history.alert_since()
     wrong = PageTable(FIRST, tuple(lines), _caption(len(ranked), bad))
     said = [sentence for results in judged for sentence in in_sentences(alarms_of(results))]
@@ -144,16 +142,7 @@ def _ranked(series: Series) -> list[tuple[tuple[int, bool, float], int]]:
     ]
 
 
-def _by_name(results: Sequence[CheckResult]) -> Mapping[str, Sequence[CheckResult]]:
-    found: dict[str, list[CheckResult]] = defaultdict(list)
-    for result in results:
-        found[name_of(result)].append(result)
-    return found
-
-
-def _line(
-    series: Series, row: int, times: Sequence[str], baselines: Shares, judged: Mapping[str, Sequence[CheckResult]]
-) -> Line:
+def _line(series: Series, row: int, times: Sequence[str], baselines: Shares, judged: Sequence[CheckResult]) -> Line:
     column, run = series.last
     name, is_metric = series.names[row], bool(series.is_metric[row])
     status = int(series.of("status")[row, column])
@@ -163,7 +152,7 @@ def _line(
     mark, verdict = VERDICTS[WORST_FIRST[status]] if status < NONE else (Mark.NONE, "– no check")
     what = ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
     if status < NONE:
-        what = what or reason_of(judged.get(name, ()), WORST_FIRST[status])
+        what = what or reason_of((each for each in judged if name_of(each) == name), WORST_FIRST[status])
     number = number_text(_or_none(drawn[column]))
     told = f"{number} (threshold {number_text(threshold)})" if threshold is not None else number
     if threshold is not None and not is_metric and status == VIOLATED and drawn[column] <= threshold:
