@@ -162,9 +162,9 @@ def file_size_limit() -> Callable[[int], AbstractContextManager[None]]:
 @pytest.fixture
 def jobs_of(spark: SparkSession) -> Callable[[], AbstractContextManager[list[int]]]:
     """`with jobs_of() as jobs: …` fills `jobs` with the ids of the Spark jobs that the body started."""
-    from pyspark import SparkContext
+    from tests.spark_lines import driver_context
 
-    context = SparkContext._active_spark_context  # that of the server, too, which this process started
+    context = driver_context()
 
     def all_jobs() -> set[int]:
         listed = context._jsc.sc().statusStore().jobsList(None)

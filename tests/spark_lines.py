@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
+from contextlib import redirect_stdout
 from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 import pytest
 
@@ -36,3 +39,17 @@ def on_spark_4(reason: str) -> pytest.MarkDecorator:
 def on_a_jvm(reason: str) -> pytest.MarkDecorator:
     """reason: why it doesn't hold on Spark Connect."""
     return pytest.mark.skipif(IS_REMOTE, reason=f"Spark Connect: {reason}")
+
+
+def plan_of(frame: Any) -> str:
+    """How Spark will make a frame, as it tells on a JVM and on Connect."""
+    with redirect_stdout(io.StringIO()) as told:
+        frame.explain()
+    return told.getvalue()
+
+
+def driver_context() -> Any:
+    """The context of the tests' Spark, or of their Connect server, which this process has started."""
+    from pyspark import SparkContext
+
+    return SparkContext._active_spark_context

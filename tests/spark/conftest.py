@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from tests.spark_lines import driver_context
 
 
 @pytest.fixture
 def sorts_that_spill(spark):
     """Sorts leave memory every 50 rows, so that rows which are equal in all that is sorted by come in any order."""
     name = "spark.shuffle.spill.numElementsForceSpillThreshold"
-    settings = spark._jvm.org.apache.spark.SparkEnv.get().conf()
+    settings = driver_context()._jvm.org.apache.spark.SparkEnv.get().conf()
     settings.set(name, "50")
     yield
     settings.remove(name)

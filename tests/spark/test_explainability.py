@@ -7,9 +7,9 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyspark.sql.functions as F
 import pytest
 from tests.servers import http_server
-from tests.spark_lines import on_a_jvm
 
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration, MonitorError, NoData
@@ -65,16 +65,15 @@ def test_a_linear_models_attributions_by_hand(spark):
     assert run.files()[FILE] == b"age,income,visits,noise\r\n1,1,1,1\r\n"
 
 
-@on_a_jvm("cuts the data by RDDs")
 @pytest.mark.parametrize("samples", [6, 14])
 def test_local_values_have_the_same_bytes_however_the_data_is_cut(spark, samples):
-    rows = [tuple(map(float, row)) for row in table(300).itertuples(index=False)]
+    place = (F.col("id") + 1).cast("int")
+    columns = [F.element_at(F.lit(values.tolist()), place).alias(name) for name, values in table(300).items()]
     monitor = monitor_of(crossed, num_samples=samples, save_local_shap_values=True)
     found, sums = set(), []
 
     for pieces in (1, 2, 5, 13):
-        frame = spark.createDataFrame(spark.sparkContext.parallelize(rows, pieces), list(NAMES))
-        run = run_baseline(frame, monitor)
+        run = run_baseline(spark.range(0, 300, 1, pieces).select(columns), monitor)
         found.add(local_of(run))
         sums.append(run.state.sums)
 

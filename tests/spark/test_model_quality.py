@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from tests.spark_lines import on_a_jvm
 
 from model_monitor.errors import BadConfiguration, BadInput, BadState, ScriptFailed
 from model_monitor.history import baselines
@@ -126,14 +125,12 @@ def test_too_many_refused_rows_fail_with_their_reasons(spark, tmp_path):
         run_baseline(frame, MONITOR, output_path=str(tmp_path))
 
 
-def gain(rows):
-    """10 for a churner who was called, -1 for everybody else who was."""
-    called = rows["prediction"] == "1"
-    return np.where(called, np.where(rows["label"] == "1", 10.0, -1.0), np.nan)
-
-
-@on_a_jvm("a user's module has to be sent as an artifact")
 def test_a_metric_of_the_users_own_is_the_mean_of_its_values(spark):
+    def gain(rows):
+        """10 for a churner who was called, -1 for everybody else who was."""
+        called = rows["prediction"] == "1"
+        return np.where(called, np.where(rows["label"] == "1", 10.0, -1.0), np.nan)
+
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, values=("gain",))
     frame = spark.createDataFrame([(1, 1), (0, 1), (0, 1), (0, 0)], "label int, prediction int")
     baseline = run_baseline(outcomes(frame, plan, metrics={"gain": gain}), ModelQualityMonitor(plan))

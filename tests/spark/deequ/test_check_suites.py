@@ -13,17 +13,15 @@ from pathlib import Path
 
 import pyspark.sql.functions as F
 import pytest
-from tests.spark_lines import on_spark_3
+from tests.spark_lines import IS_REMOTE, has_deequ, on_spark_3
 
 from model_monitor.deequ.check_suites import run_checks
 from model_monitor.deequ.checks import plan
 from model_monitor.deequ.checks_json import read_checks
-from model_monitor.deequ.loading import load_checks
+from model_monitor.deequ.loading import load_checks, planned_checks
 from model_monitor.deequ.predicates import require_conditions
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.profiling.scan import scan
-
-pytestmark = pytest.mark.deequ
 
 HERE = Path(__file__).parent
 NAN, INFINITY = math.nan, math.inf
@@ -74,7 +72,7 @@ def results_of(checks, frame, *, second_scan_allowed=False):
         frame.columns,
         predicates={name: F.col(name) for name in wanted.predicates},
         counted=wanted.frequency_columns,
-        partitions_at_most=frame.rdd.getNumPartitions(),
+        partitions_at_most=10,
     )
     data = frame if second_scan_allowed else None
     return run_checks(frame.sparkSession, wanted, found.profile, found.matches, data)
@@ -118,6 +116,7 @@ def without_kll(results):
     return [result for result in results if not result[2].startswith("kllSketchConstraint")]
 
 
+@pytest.mark.deequ
 @on_spark_3("Deequ 2.0.15 words a check of no rows in another way than 2.1.0")
 def test_one_scan_judges_as_deequ_does(loaded, frame, jobs_of):
     checks = loaded("of_one_scan")
@@ -133,6 +132,7 @@ def test_one_scan_judges_as_deequ_does(loaded, frame, jobs_of):
     }
 
 
+@pytest.mark.deequ
 def test_a_second_scan_judges_as_deequ_does(loaded, frame):
     checks = loaded("of_two_scans")
 
@@ -142,6 +142,7 @@ def test_a_second_scan_judges_as_deequ_does(loaded, frame):
     assert [found.served_by for found in results.constraints] == ["states"] + ["second scan"] * 6
 
 
+@pytest.mark.deequ
 def test_a_second_scan_that_is_not_allowed_is_refused_before_the_first(loaded, frame, jobs_of):
     checks = loaded("of_two_scans")
 
@@ -153,6 +154,7 @@ def test_a_second_scan_that_is_not_allowed_is_refused_before_the_first(loaded, f
     assert "--checks: Minimum(amount) where id > 20 can't be" in str(raised.value)
 
 
+@pytest.mark.deequ
 def test_an_empty_frame_is_judged_as_deequ_does(loaded, frame, spark):
     checks = loaded("of_one_scan")
     empty = spark.createDataFrame([], frame.schema)
@@ -161,6 +163,7 @@ def test_an_empty_frame_is_judged_as_deequ_does(loaded, frame, spark):
     assert_judged_alike(without_kll(found), without_kll(expected))
 
 
+@pytest.mark.deequ
 def test_more_values_than_are_counted_apart_need_a_second_scan(loaded, spark):
     checks = loaded("of_many_values")
     frame = spark.range(0, 5000, 1, 2).select(F.col("id").cast("double").alias("number"))
@@ -177,6 +180,7 @@ def test_more_values_than_are_counted_apart_need_a_second_scan(loaded, spark):
     assert mean.served_by == "states"
 
 
+@pytest.mark.deequ
 def test_an_assertion_that_raises_fails_its_own_constraint_only(loaded, frame):
     raising, other = results_of(loaded("of_a_mistake"), frame).constraints
 
@@ -185,6 +189,7 @@ def test_an_assertion_that_raises_fails_its_own_constraint_only(loaded, frame):
     assert other.constraint_status == "Success"
 
 
+@pytest.mark.deequ
 @pytest.mark.parametrize(
     ("reference", "fault"),
     [
@@ -208,6 +213,7 @@ def test_what_names_no_checks_is_refused(spark, monkeypatch, reference, fault):
         load_checks(spark, reference)
 
 
+@pytest.mark.deequ
 def test_a_check_of_a_column_that_is_not_there_is_refused_with_the_nearest_name(loaded, frame):
     with pytest.raises(BadConfiguration, match=r"Completeness is of 'amuont', .* did you mean 'amount'\?"):
         plan(loaded("of_a_missing_column"), frame.columns)
@@ -245,6 +251,7 @@ JSON_CHECKS = [
 ]
 
 
+@pytest.mark.deequ
 def test_every_analyzer_of_the_json_form_gives_its_metric(frame):
     entries = [{**entry, "assertion": ">= 0"} for entry, _ in JSON_CHECKS]
 
@@ -300,6 +307,7 @@ def test_json_checks_are_judged_by_level_and_explained(frame):
     ]
 
 
+@pytest.mark.deequ
 def test_values_of_arrays_need_a_second_scan(spark):
     frame = spark.createDataFrame([([1, 2],), ([1],), (None,)], "basket array<int>")
     checks = read_checks(
@@ -349,6 +357,7 @@ def test_the_json_of_the_documentation_runs(frame):
     ]
 
 
+@pytest.mark.deequ
 def test_the_function_of_the_documentation_runs(spark, frame, monkeypatch, tmp_path):
     (tmp_path / "my_checks.py").write_text(block_of_documentation("python"), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -361,7 +370,7 @@ import logging, sys
 from pyspark.sql import SparkSession
 from model_monitor.deequ.check_suites import run_checks
 from model_monitor.deequ.checks import plan
-from model_monitor.deequ.loading import load_checks
+from model_monitor.deequ.loading import load_checks, planned_checks
 from model_monitor.profiling.scan import scan
 logging.basicConfig(level=logging.INFO)
 spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
@@ -375,6 +384,7 @@ if sys.argv[2] == "stop":
 """
 
 
+@pytest.mark.deequ
 def test_two_processes_with_checks_run_side_by_side_and_end_by_themselves(spark):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     environment.pop("PYSPARK_GATEWAY_PORT", None)
@@ -399,3 +409,14 @@ def test_two_processes_with_checks_run_side_by_side_and_end_by_themselves(spark)
     assert [process.returncode for process in processes] == [0, 0]
     for stdout, _ in answers:
         assert stdout.splitlines() == ["JUDGED ['Failure', 'Success']"]  # and nothing of pydeequ's about a server
+
+
+@pytest.mark.skipif(has_deequ() and not IS_REMOTE, reason="this Spark has Deequ")
+def test_a_second_scan_where_deequ_is_not_is_one_sentence(spark, frame, tmp_path):
+    path = tmp_path / "checks.json"
+    path.write_text('[{"analyzer": "MinLength", "column": "mail", "assertion": "> 0"}]', encoding="utf-8")
+
+    with pytest.raises(
+        MissingDependency, match=r"--checks: MinLength\(mail\) takes a scan of Deequ, and this Spark has"
+    ):
+        planned_checks(str(path), frame, frame.columns, second_scan_allowed=True)

@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from pyspark.mllib.evaluation import BinaryClassificationMetrics
-from tests.spark_lines import on_a_jvm
+from tests.spark_lines import driver_context, on_a_jvm
 
 from model_monitor.model_quality.ranking import Curve, trapezoids
 from model_monitor.states.scores import UNLIMITED, ScoreCountsBuilder
-
-pytestmark = on_a_jvm("MLlib's are RDDs")
 
 BINS = 1000
 """MLlib's default for data frames, which the service takes (G20)."""
@@ -38,18 +37,21 @@ def scored(rows, distinct, seed):
         pytest.param(20_000, 7_777, id="groups of several"),
     ],
 )
-def test_areas_are_those_of_mllib_to_the_last_digit(spark, rows, distinct):
+def test_areas_are_those_of_mllib_to_the_last_digit(spark, tmp_path, rows, distinct):
     scores, labels = scored(rows, distinct, seed=rows)
-    pairs = spark.sparkContext.parallelize(list(zip(scores.tolist(), labels.tolist(), strict=True)), 1)
-    theirs = BinaryClassificationMetrics(pairs)
+    pd.DataFrame({"score": scores, "label": labels}).to_parquet(tmp_path / "pairs.parquet")  # a partition
+    jvm = driver_context()._jvm
+    pairs = jvm.org.apache.spark.sql.SparkSession.builder().getOrCreate().read().parquet(str(tmp_path))
+    theirs = jvm.org.apache.spark.mllib.evaluation.BinaryClassificationMetrics(pairs)
     builder = ScoreCountsBuilder(UNLIMITED)
     builder.update(scores, labels > 0)
     curve = Curve.of(builder.state()).thinned(BINS)
 
-    assert trapezoids(*curve.roc()) == theirs.areaUnderROC
-    assert trapezoids(*curve.precision_recall()) == theirs.areaUnderPR
+    assert trapezoids(*curve.roc()) == theirs.areaUnderROC()
+    assert trapezoids(*curve.precision_recall()) == theirs.areaUnderPR()
 
 
+@on_a_jvm("MLlib's are RDDs")
 def test_the_service_added_up_the_area_of_its_run_in_two_partitions(spark, golden):
     """Its last digit is that of two partitions; `--compat service` has one."""
     run = golden / "mq-churn-binary" / "run1-goldmermaid"

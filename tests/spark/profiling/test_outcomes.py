@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.spark_lines import on_a_jvm
+from tests.spark_lines import plan_of
 from tests.unit.records.merged_lines import line_of, merged
 
 from model_monitor.model_quality.monitor import ModelQualityMonitor
@@ -67,14 +67,11 @@ def test_executors_add_the_states_as_the_driver_does(spark, tmp_path, monkeypatc
     assert here.rows == there.rows
 
 
-@on_a_jvm("looks into the plan")
 def test_the_scan_asks_for_no_place_of_a_line(spark, tmp_path):
     (tmp_path / "merged.jsonl").write_text(line_of(merged("1", "0.5")) + "\n")
     decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(spark, list_captures(spark, str(tmp_path)), decoder)
-    scanned_plan, frame_plan = (
-        frame._jdf.queryExecution().executedPlan().toString() for frame in (dataset.raw.frame, dataset.frame)
-    )
+    scanned_plan, frame_plan = (plan_of(frame) for frame in (dataset.raw.frame, dataset.frame))
 
     assert "_metadata" not in scanned_plan
     assert "_metadata" in frame_plan

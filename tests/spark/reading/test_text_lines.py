@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from tests.spark_lines import on_a_jvm
+from tests.spark_lines import plan_of
 
 from model_monitor.engine.text_lines import text_lines
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
@@ -31,7 +31,6 @@ def test_every_line_has_the_key_of_its_own_file_whatever_the_file_is_called(spar
         assert len(batch) == 6
 
 
-@on_a_jvm("looks into the JVM")
 @pytest.mark.usefixtures("sorts_that_spill")
 def test_lines_stay_in_order_when_their_sort_does_not_fit_into_memory(spark, tmp_path):
     lines = [f"line {number}" for number in range(5_000)]
@@ -43,12 +42,11 @@ def test_lines_stay_in_order_when_their_sort_does_not_fit_into_memory(spark, tmp
     assert found == lines + ["last"] * 10
 
 
-@on_a_jvm("looks into the plan")
 def test_places_that_nobody_wants_are_not_read(spark, tmp_path):
     lines = text_lines(spark, str(written(tmp_path)))
 
-    alone = lines.of(LINE)._jdf.queryExecution().executedPlan().toString()
-    with_places = lines.of(LINE, FILE, BLOCK_START)._jdf.queryExecution().executedPlan().toString()
+    alone = plan_of(lines.of(LINE))
+    with_places = plan_of(lines.of(LINE, FILE, BLOCK_START))
 
     assert "file_path" not in alone
     assert "file_path" in with_places

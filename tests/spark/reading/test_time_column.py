@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tests.spark_lines import on_a_jvm
+from tests.spark_lines import plan_of
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.reading.dataset import Dataset
@@ -44,12 +44,11 @@ def test_days_have_windows_of_days(spark):
         rows_within(frame, DAY, DAY + timedelta(hours=5))
 
 
-@on_a_jvm("looks into the JVM")
 def test_spark_reads_what_may_lie_in_the_window_alone(spark, tmp_path):
     spark.sql(HOURS).write.parquet(str(tmp_path / "hours"))
     dataset = read_path(spark, str(tmp_path / "hours"), format_named("parquet"))
     found = within(dataset, "at", Window(DAY, DAY + timedelta(hours=1)))
-    plan = found.frame._jdf.queryExecution().executedPlan().toString()
+    plan = plan_of(found.frame)
 
     assert found.frame.count() == 1
     assert "GreaterThanOrEqual(at,2026-03-01 00:00:00.0), LessThan(at,2026-03-01 01:00:00.0)" in plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.spark_lines import on_a_jvm
+from tests.spark_lines import driver_context
 
 from model_monitor.states import DistinctBuilder, DistinctRegisters
 from model_monitor.states.distinct_bias import BIASES, LINEAR_COUNTING_LIMIT, RAW_ESTIMATES
@@ -75,9 +75,8 @@ def test_words_are_what_deequ_computes_its_metric_from(spark, registers_of, rows
     assert state.metricValue() == float(registers.estimate_of_deequ())
 
 
-@on_a_jvm("looks into the JVM")
 def test_the_bias_tables_are_sparks(spark):
-    helper = spark._jvm.org.apache.spark.sql.catalyst.util.HyperLogLogPlusPlusHelper
+    helper = driver_context()._jvm.org.apache.spark.sql.catalyst.util.HyperLogLogPlusPlusHelper
 
     assert list(helper.RAW_ESTIMATE_DATA()[9 - 4]) == RAW_ESTIMATES.tolist()
     assert list(helper.BIAS_DATA()[9 - 4]) == BIASES.tolist()
