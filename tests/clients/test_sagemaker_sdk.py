@@ -80,7 +80,7 @@ CONSTRAINTS = Constraints(
             string_constraints=StringConstraints(domains=('"\n€',)),
         ),
     ),
-    monitoring_config=MonitoringSettings().as_config(),
+    monitoring_config=MonitoringSettings(verdicts="none").as_config(),
 )
 
 
@@ -108,7 +108,7 @@ def test_what_the_sdk_saves_is_read_by_us_with_its_change_and_nothing_else(folde
     saved = Constraints.from_json((folder / "s3/bucket/saved/constraints.json").read_bytes())
 
     assert not saved.monitoring_of("Город").evaluate_constraints
-    assert saved.monitoring_of("Day Mins") == MonitoringSettings()
+    assert saved.monitoring_of("Day Mins") == MonitoringSettings(verdicts="none")
     changed = saved.features[1].model_copy(update={"monitoring_config_overrides": None})
     assert saved.model_copy(update={"features": (saved.features[0], changed)}) == CONSTRAINTS
     assert Statistics.from_json((folder / "s3/bucket/saved/statistics.json").read_bytes()) == STATISTICS

@@ -12,7 +12,7 @@ from model_monitor.data_quality.variation import BASELINE, PREVIOUS, WINDOW, Pas
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import Statistics
 from model_monitor.states import Profile
-from model_monitor.verdicts.volume import Volume, in_minutes
+from model_monitor.verdicts.volume import Earlier, Volume, in_minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,10 @@ class QualityBaseline:
         return replace(self, references=distributions, history=history)
 
     def with_volume(
-        self,
-        time: datetime,
-        earlier: tuple[tuple[datetime, float], ...],
-        start: datetime | None = None,
-        gaps: tuple[tuple[datetime, tuple[float, float]], ...] = (),
+        self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
     ) -> QualityBaseline:
         """The same with the rows of earlier windows, and how fresh they were: the members of `Volume`."""
-        return replace(self, volume=Volume(time, earlier, start, gaps))
+        return replace(self, volume=Volume(time, earlier, start, fresh))
 
     def raw_statistics(
         self, profile: Profile, violated: Collection[str] | None = None, age: timedelta | None = None
@@ -82,11 +78,9 @@ class QualityBaseline:
         sides = {BASELINE: self.distributions, **self.references}
         beside = ((name, feature, raw) for name, side in sides.items() for feature, raw in of_windows(side, now))
         rows = {"rows": float(profile.item_count)}
-        own = (
-            {NUMBER_OF_ROWS: rows}
-            if age is None
-            else {NUMBER_OF_ROWS: rows, NEWEST_ROW: {**rows, "far": in_minutes(age)}}
-        )
+        own = {NUMBER_OF_ROWS: rows}
+        if age is not None:
+            own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
         told = {name: {} if violated is None else {"alarmed": name in violated} for name in own}
         return (*beside, *((WINDOW, name, {**raw, **told[name]}) for name, raw in own.items()))
 

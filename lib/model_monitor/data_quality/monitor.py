@@ -15,7 +15,7 @@ from model_monitor.data_quality.hints import Seen
 from model_monitor.data_quality.page import page_of
 from model_monitor.data_quality.published import published_metrics
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
-from model_monitor.data_quality.suggestion import CALIBRATED_SETTINGS, suggest
+from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
 from model_monitor.data_quality.summary import summary_of
 from model_monitor.data_quality.variation import Variation, of_parts
 from model_monitor.data_quality.words import with_words
@@ -82,7 +82,7 @@ class DataQualityMonitor:
     CONSTRAINTS: ClassVar[type[Document]] = Constraints
     STATISTICS: ClassVar[type[Document] | None] = Statistics
 
-    settings: MonitoringSettings = CALIBRATED_SETTINGS
+    settings: MonitoringSettings = DEFAULT_SETTINGS
     with_sketches: bool | None = None
     max_domain_size: int = MAX_DOMAIN_SIZE
     accept_exponents: bool = True

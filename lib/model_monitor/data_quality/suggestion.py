@@ -18,7 +18,6 @@ from model_monitor.documents.constraints import (
     NumConstraints,
     Role,
     StringConstraints,
-    Verdicts,
 )
 from model_monitor.documents.statistics import InferredType
 from model_monitor.drift import CATEGORICAL_METHODS
@@ -32,14 +31,10 @@ Rule = Callable[[FeatureProfile, int], Mapping[str, Any]]
 
 SUGGESTIONS: Registry[Rule] = Registry("suggestion rule")
 
-COMPARISON_METHOD = "Robust"
-"""How a new baseline asks for drift to be measured (docs/decisions/0005-comparison-method.md)."""
-
-DEFAULT_SETTINGS = MonitoringSettings(comparison_method=COMPARISON_METHOD)
-"""The `monitoring_config` of the service's new baselines (G12)."""
-
-CALIBRATED_SETTINGS = replace(DEFAULT_SETTINGS, verdicts=Verdicts.CALIBRATED)
-"""Ours, whose limits leave room for chance (docs/decisions/0042-verdicts.md)."""
+DEFAULT_SETTINGS = MonitoringSettings()
+"""The `monitoring_config` of new baselines: the service's (G12), whose limits leave room for chance; drift is measured as
+docs/decisions/0005-comparison-method.md says.
+"""
 
 
 def suggest(

@@ -235,7 +235,7 @@ class MonitoringSettings:
         How texts are compared, a name of `drift.CATEGORICAL_METHODS`.
     non_negative_check : bool, default False
         Ours: whether `is_non_negative` is evaluated, which the service only suggests (C11.5).
-    verdicts : {"none", "calibrated"}
+    verdicts : {"calibrated", "none"}
         Ours: whether suggested limits and drift allow for chance (D4.6).
     false_alarm_budget : float, default 1/720
         Share (0 to 1) of the healthy runs that may have any violation, if they do.
@@ -272,7 +272,7 @@ class MonitoringSettings:
     categorical_comparison_threshold: float = None  # type: ignore[assignment]  # likewise
     categorical_drift_method: str = "LInfinity"
     non_negative_check: bool = False
-    verdicts: Verdicts | str = Verdicts.NONE
+    verdicts: Verdicts | str = Verdicts.CALIBRATED
     false_alarm_budget: float = BUDGET
     rows: Rows | str = Rows.CLUSTERED
     left_out: str | None = None
@@ -415,7 +415,7 @@ def _settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
         known.setdefault("categorical_comparison_threshold", known["comparison_threshold"])
     if switched_off:
         known["evaluate_constraints"] = False
-    return MonitoringSettings(**known)
+    return MonitoringSettings(**{"verdicts": Verdicts.NONE, **known})  # a file that doesn't say is judged as written
 
 
 def _over(known: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:

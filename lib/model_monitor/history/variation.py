@@ -8,7 +8,7 @@ replaces what it says of its window. Layout: docs/files.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
+from model_monitor.data_quality.messages import NUMBER_OF_ROWS
 from model_monitor.data_quality.variation import WINDOW, Past
 from model_monitor.errors import BadState
 from model_monitor.history.alerts import path_of
@@ -85,19 +85,14 @@ class History:
             kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
         return by_feature(self.table.filter(kept))
 
-    def rows(self) -> tuple[tuple[datetime, float], ...]:
-        """When each window ended and how many rows it had, but for those of which that was an alarm."""
-        return tuple((time, rows) for time, rows, _ in self._of_windows(NUMBER_OF_ROWS))
-
-    def gaps(self) -> tuple[tuple[datetime, tuple[float, float]], ...]:
-        """When each window ended, its newest row's age in minutes and its rows, but for those of which that was an alarm."""
-        return tuple((time, (minutes, rows)) for time, rows, minutes in self._of_windows(NEWEST_ROW))
-
-    def _of_windows(self, name: str) -> Iterator[tuple[datetime, float, float]]:
+    def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
+        """When each window ended, its rows and, of `NEWEST_ROW`, how old that was in minutes; but for those of which that was an
+        alarm.
+        """
         kept = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
         table = self.table.filter(pc.and_(kept, pc.invert(self.table["alarmed"])))
-        times = map(_moment, table["time"].to_pylist())
-        return zip(times, table["rows"].to_pylist(), table["far"].to_pylist(), strict=True)
+        times, ages = map(_moment, table["time"].to_pylist()), table["far"].fill_null(0.0).to_pylist()
+        return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
 
     def with_window(self, entry: Entry, found: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:
         """The history with a window, in the place of what it said of that. found: reference, feature, its raw statistics, and

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.comparators import DRIFT
+from model_monitor.data_quality.messages import NEWEST_ROW
 from model_monitor.data_quality.thresholds import with_thresholds
 from model_monitor.data_quality.variation import BASELINE
 from model_monitor.documents.baseline_reference import BaselineReference
@@ -78,7 +79,7 @@ def with_history(
     past[BASELINE] = history.past(BASELINE, baseline_id(reference_to_baseline(spark, config, monitor)))
     window = window_of(config)
     start = None if window is None else window.start
-    return known.with_history(references, past).with_volume(told[1], history.rows(), start, history.gaps())
+    return known.with_history(references, past).with_volume(told[1], history.rows(), start, history.rows(NEWEST_ROW))
 
 
 def decisions_for(config: JobConfig, spark: SparkSession | None) -> list[Decision]:

@@ -180,26 +180,14 @@ def _mean_score(scores: Values, totals: Counts, windows: Windows) -> Values:
 
 def _outside(values: Values, totals: Counts, windows: Windows) -> dict[str, Values]:
     """The shares beyond the range of the others, and further out than half its width."""
-    theirs = totals - windows > 0
-    alone = ~theirs.any(axis=1)
-    low = np.where(alone, math.inf, values[theirs.argmax(axis=1)])
-    high = np.where(alone, -math.inf, values[len(values) - 1 - theirs[:, ::-1].argmax(axis=1)])
-    with np.errstate(invalid="ignore"):  # of infinities
-        half = np.where(np.isfinite(high - low), (high - low) / 2, 0.0)
-    upto = np.concatenate((np.zeros((len(windows), 1)), np.cumsum(windows, axis=1)), axis=1)
-
-    def share(by: Values) -> Values:
-        above = upto[:, -1] - _at(upto, np.searchsorted(values, high + by, side="right"))
-        below = _at(upto, np.searchsorted(values, low - by, side="left"))
-        found: Values = np.maximum(above, below) / upto[:, -1]
-        return found
-
-    return {"beyond": share(half * 0), "far": share(half)}
-
-
-def _at(upto: Windows, places: NDArray[np.int64]) -> Values:
-    found: Values = upto[np.arange(len(upto)), places]
-    return found
+    found = []
+    for window in windows:
+        theirs = values[totals - window > 0]
+        low, high = (theirs[0], theirs[-1]) if len(theirs) else (math.inf, -math.inf)
+        half = (high - low) / 2 if math.isfinite(high - low) else 0.0
+        shares = [max(window[values > high + by].sum(), window[values < low - by].sum()) for by in (0, half)]
+        found.append(np.array(shares) / window.sum())
+    return {"beyond": np.array(found)[:, 0], "far": np.array(found)[:, 1]}
 
 
 def _of_cells(totals: Counts, windows: Windows) -> dict[str, Values]:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,7 +22,8 @@ LEAST_CHANGE = math.log(1.25)
 LEAST_GAP, FINEST_GAP = 0.1, 1e-4
 """Shares of a window's length: by how much the newest row has to be older than usual, and what is as good as nothing."""
 
-Known = TypeVar("Known")
+Earlier: TypeAlias = Sequence[tuple[datetime, float, float]]
+"""Of each window when it ended, its rows, and the minutes from the newest one to that end."""
 
 _SEASONS: tuple[Callable[[datetime], Any], ...] = (lambda time: (time.weekday(), time.hour), lambda time: time.hour)
 
@@ -30,27 +31,25 @@ _SEASONS: tuple[Callable[[datetime], Any], ...] = (lambda time: (time.weekday(),
 @dataclass(frozen=True, slots=True)
 class Volume:
     """How many rows earlier windows had, and how fresh they were. start, time: when the window begins, if it is known, and ends.
-    earlier: of each window when it ended, and its rows. gaps: of each whose newest row is known when it ended, the minutes from
-    that row to its end, and its rows. newest: the window's own newest row.
+    fresh: those of the earlier ones whose newest row is known. newest: the window's own.
     """
 
     time: datetime
-    earlier: tuple[tuple[datetime, float], ...]
+    earlier: Earlier
     start: datetime | None = None
-    gaps: tuple[tuple[datetime, tuple[float, float]], ...] = ()
+    fresh: Earlier = ()
     newest: datetime | None = None
 
     @property
     def alike(self) -> Values | None:
-        """The rows of earlier windows as `_alike` chooses them."""
+        """The rows of the earlier windows of the season."""
         found = _alike(self.time, self.earlier)
-        return None if found is None else np.array(found)
+        return None if found is None else found[0]
 
     @property
     def gaps_alike(self) -> Values | None:
-        """Gaps and rows of earlier windows as `_alike` chooses them, shape (2, windows)."""
-        found = _alike(self.time, self.gaps) if self.start is not None else None
-        return None if found is None else np.array(found).T
+        """Rows and gaps of the earlier windows of the season, shape (2, windows)."""
+        return _alike(self.time, self.fresh) if self.start is not None else None
 
     @property
     def gap(self) -> float | None:
@@ -68,18 +67,18 @@ def in_minutes(age: timedelta) -> float:
     return max(0.0, age / timedelta(minutes=1))
 
 
-def _alike(now: datetime, earlier: Sequence[tuple[datetime, Known]]) -> list[Known] | None:
-    """What is known of the windows that ended at the same hour of the same weekday, if there are enough of them; else of the same
+def _alike(now: datetime, earlier: Earlier) -> Values | None:
+    """Rows and gaps of the windows that ended at the same hour of the same weekday, if there are enough of them; else of the same
     hour; else of all, if they cover a day. None if too few do.
     """
     for season in _SEASONS:
-        found = [known for time, known in earlier if season(time) == season(now)]
+        found = [known for time, *known in earlier if season(time) == season(now)]
         if len(found) >= FEWEST_WINDOWS:
-            return found
-    times = [time for time, _ in earlier]
+            return np.array(found).T
+    times = [time for time, *_ in earlier]
     if len(times) < FEWEST_WINDOWS or max(times) - min(times) < timedelta(days=1):
         return None
-    return [known for _, known in earlier]
+    return np.array([known for _, *known in earlier]).T
 
 
 def chance_of_rows(rows: float, alike: Values) -> float:
@@ -96,7 +95,7 @@ def chance_of_gap(gap: float, rows: float, alike: Values, minutes: float) -> flo
     """The probability of so long a gap, if gaps vary as those of `gaps_alike` did, or the rows that would have come in them; 1
     for a change that is too small. minutes: of the window.
     """
-    gaps, rows_then = alike
+    rows_then, gaps = alike
     if gap < usual_gap(alike, minutes) + LEAST_GAP * minutes:
         return 1.0
     finest = FINEST_GAP * minutes
@@ -108,7 +107,7 @@ def chance_of_gap(gap: float, rows: float, alike: Values, minutes: float) -> flo
 
 def usual_gap(alike: Values, minutes: float) -> float:
     """How long a gap is usual: the geometric mean."""
-    return float(np.exp(np.log(alike[0] + FINEST_GAP * minutes).mean()) - FINEST_GAP * minutes)
+    return float(np.exp(np.log(alike[1] + FINEST_GAP * minutes).mean()) - FINEST_GAP * minutes)
 
 
 def usual(alike: Values) -> float:

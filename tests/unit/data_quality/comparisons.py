@@ -63,7 +63,7 @@ def compared(baseline, current, *, config=None, features=None, known=None, **opt
     config: members of `monitoring_config` that replace the suggested ones. features: members that replace a feature's own,
     by name; None takes a member out. known: the baseline's distributions, if not those of its states.
     """
-    plain = suggest(baseline, MonitoringSettings()).plain()
+    plain = suggest(baseline, MonitoringSettings(verdicts="none")).plain()
     plain["monitoring_config"] |= config or {}
     for feature in plain["features"]:
         feature |= (features or {}).get(feature["name"], {})

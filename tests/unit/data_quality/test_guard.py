@@ -12,7 +12,7 @@ from model_monitor.data_quality.comparison import Comparison
 from model_monitor.data_quality.distributions import from_profile
 from model_monitor.data_quality.evaluation import check_all, ledger_of
 from model_monitor.data_quality.evidence import Mean, of_means, of_share
-from model_monitor.data_quality.suggestion import CALIBRATED_SETTINGS, suggest
+from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import MonitoringSettings, Rows
 from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
@@ -21,8 +21,8 @@ from model_monitor.states.hashing import xxhash64_of
 
 from .comparisons import number_feature, profile_of, text_feature
 
-INDEPENDENT = replace(CALIBRATED_SETTINGS, rows=Rows.INDEPENDENT)
-BOTH = pytest.mark.parametrize("settings", [CALIBRATED_SETTINGS, INDEPENDENT], ids=["clustered", "independent"])
+INDEPENDENT = replace(DEFAULT_SETTINGS, rows=Rows.INDEPENDENT)
+BOTH = pytest.mark.parametrize("settings", [DEFAULT_SETTINGS, INDEPENDENT], ids=["clustered", "independent"])
 
 
 def ages(random, rows):
@@ -79,7 +79,7 @@ def table(random, rows, **faults):
     return profile_of(*{**columns, **faults}.values())
 
 
-def results(baseline, current, settings=CALIBRATED_SETTINGS, *, before=True, **options):
+def results(baseline, current, settings=DEFAULT_SETTINGS, *, before=True, **options):
     constraints = suggest(baseline, settings)
     kept = baseline if before else None
     comparison = Comparison(constraints, current, from_profile(baseline), suggested=constraints, before=kept, **options)
@@ -193,7 +193,7 @@ def test_a_violation_says_what_was_and_what_is():
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param({"settings": MonitoringSettings()}, id="no verdicts"),
+        pytest.param({"settings": MonitoringSettings(verdicts="none")}, id="no verdicts"),
         pytest.param({"exact_classes": True}, id="as the service"),
         pytest.param({"before": False}, id="no states of the baseline"),
     ],
@@ -207,7 +207,7 @@ def test_elsewhere_there_is_no_guard(options):
 def test_its_tests_share_the_level_of_the_contents():
     random = np.random.default_rng(7)
     baseline = profile_of(age(ages(random, 500)))
-    constraints = suggest(baseline, CALIBRATED_SETTINGS)
+    constraints = suggest(baseline, DEFAULT_SETTINGS)
     sides = Comparison(constraints, baseline, from_profile(baseline), suggested=constraints, before=baseline)
 
     # the type, and infinity_check, sign_check, range_check, distinct_share_check

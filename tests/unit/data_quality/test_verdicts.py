@@ -12,7 +12,7 @@ from model_monitor.data_quality.comparison import Comparison
 from model_monitor.data_quality.distributions import from_profile
 from model_monitor.data_quality.evaluation import check_all
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.data_quality.suggestion import CALIBRATED_SETTINGS, suggest
+from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
 from model_monitor.states.distinct import DistinctBuilder
@@ -20,7 +20,7 @@ from model_monitor.states.hashing import xxhash64_of
 
 from .comparisons import number_feature, profile_of, text_feature
 
-INDEPENDENT = replace(CALIBRATED_SETTINGS, rows=Rows.INDEPENDENT)
+INDEPENDENT = replace(DEFAULT_SETTINGS, rows=Rows.INDEPENDENT)
 
 
 def table(random, rows, *, nulls=0.05, shift=0.0, plans=("basic", "plus", "gold"), shares=(0.7, 0.25, 0.05)):
@@ -33,7 +33,7 @@ def table(random, rows, *, nulls=0.05, shift=0.0, plans=("basic", "plus", "gold"
     )
 
 
-def comparison(baseline, current, settings=CALIBRATED_SETTINGS, *, edits=None, known=True, **options):
+def comparison(baseline, current, settings=DEFAULT_SETTINGS, *, edits=None, known=True, **options):
     """edits: applied to the plain constraints before they count. known: whether those of the run are at hand."""
     suggested = suggest(baseline, settings, **options)
     plain = suggested.plain()
@@ -55,7 +55,7 @@ def counts_of(found):
     return sum(result.status is CheckStatus.VIOLATED for result in found.values())
 
 
-@pytest.mark.parametrize("settings", [CALIBRATED_SETTINGS, INDEPENDENT], ids=["clustered", "independent"])
+@pytest.mark.parametrize("settings", [DEFAULT_SETTINGS, INDEPENDENT], ids=["clustered", "independent"])
 @pytest.mark.parametrize(("n", "m"), [(1_000, 1_000), (2_000, 200), (300, 3_000)])
 def test_healthy_windows_are_silent(settings, n, m):
     # at a budget of 1/720 two of 60 would be a chance of 1 in 300
@@ -68,7 +68,7 @@ def test_healthy_windows_are_silent(settings, n, m):
 def test_the_bare_limits_of_the_service_are_not():
     random = np.random.default_rng(11)
     bare = [
-        results(table(random, 1_000), table(random, 1_000), settings=MonitoringSettings(), known=False)
+        results(table(random, 1_000), table(random, 1_000), settings=MonitoringSettings(verdicts="none"), known=False)
         for _ in range(20)
     ]
 
@@ -179,7 +179,7 @@ def test_nobody_asks_for_a_budget_of_the_service():
     monitor = DataQualityMonitor(as_service=True)
     constraints = monitor.constraints(baseline)
 
-    assert constraints == suggest(baseline, MonitoringSettings())
+    assert constraints == suggest(baseline, MonitoringSettings(verdicts="none"))
     assert monitor.budget(baseline, monitor.known(constraints, None, baseline, constraints)) is None
 
 
@@ -204,7 +204,7 @@ def test_of_a_flag_the_smallest_change_is_one_of_its_share():
 
     found = [
         results(flags(10_000), flags(1_000), settings=settings)["x", "baseline_drift_check"]
-        for settings in (CALIBRATED_SETTINGS, INDEPENDENT)
+        for settings in (DEFAULT_SETTINGS, INDEPENDENT)
     ]
 
     # by hand: 0.1 + (1.8 + 0.6408) sqrt(1/10000 + 1/1000), and an error of the sketch below 0.001
@@ -281,7 +281,7 @@ def test_a_threshold_that_somebody_wrote_for_a_feature_is_all_that_counts():
 
 def test_the_limit_of_a_p_value_is_its_share_of_the_budget():
     random = np.random.default_rng(5)
-    settings = replace(CALIBRATED_SETTINGS, categorical_drift_method="ChiSquared", categorical_comparison_threshold=0.1)
+    settings = replace(DEFAULT_SETTINGS, categorical_drift_method="ChiSquared", categorical_comparison_threshold=0.1)
     constraints = suggest(table(random, 500), settings)
 
     assert constraints.monitoring.categorical_comparison_threshold == pytest.approx(1 / 720 / 3 / 3)
@@ -289,7 +289,7 @@ def test_the_limit_of_a_p_value_is_its_share_of_the_budget():
 
 def test_limits_have_room_and_are_written_where_a_person_would_write_them():
     random = np.random.default_rng(5)
-    charge, months, plan = suggest(table(random, 1_000), CALIBRATED_SETTINGS).plain()["features"]
+    charge, months, plan = suggest(table(random, 1_000), DEFAULT_SETTINGS).plain()["features"]
 
     assert 0.87 < charge["completeness"] < 0.94
     assert 0.98 <= charge["monitoring_config_overrides"]["datatype_check_threshold"] < 1
@@ -300,7 +300,7 @@ def test_limits_have_room_and_are_written_where_a_person_would_write_them():
 
 @pytest.mark.parametrize("window_rows", [None, 100])
 def test_of_no_rows_nothing_is_asked(window_rows):
-    [feature] = suggest(profile_of(text_feature("x", [])), CALIBRATED_SETTINGS, window_rows=window_rows).plain()[
+    [feature] = suggest(profile_of(text_feature("x", [])), DEFAULT_SETTINGS, window_rows=window_rows).plain()[
         "features"
     ]
 
@@ -311,8 +311,7 @@ def test_larger_windows_have_narrower_limits():
     random = np.random.default_rng(5)
     baseline = table(random, 1_000)
     limits = [
-        suggest(baseline, CALIBRATED_SETTINGS, window_rows=rows).features[0].completeness
-        for rows in (100, 1_000, 10**5)
+        suggest(baseline, DEFAULT_SETTINGS, window_rows=rows).features[0].completeness for rows in (100, 1_000, 10**5)
     ]
 
     assert limits == sorted(limits)
@@ -320,15 +319,15 @@ def test_larger_windows_have_narrower_limits():
 
 
 def test_a_domain_is_complete_only_if_every_value_was_seen_often():
-    often = suggest(profile_of(text_feature("x", ["a", "b"] * 30)), CALIBRATED_SETTINGS)
-    rarely = suggest(profile_of(text_feature("x", ["a", "b"] * 29)), CALIBRATED_SETTINGS)
+    often = suggest(profile_of(text_feature("x", ["a", "b"] * 30)), DEFAULT_SETTINGS)
+    rarely = suggest(profile_of(text_feature("x", ["a", "b"] * 29)), DEFAULT_SETTINGS)
 
     assert often.monitoring_of("x").domain_content_threshold == 1.0
     assert rarely.monitoring_of("x").domain_content_threshold < 1.0
 
 
 def test_a_threshold_that_was_asked_for_is_left_to_the_whole_file():
-    settings = replace(CALIBRATED_SETTINGS, domain_content_threshold=0.9, datatype_check_threshold=0.9)
+    settings = replace(DEFAULT_SETTINGS, domain_content_threshold=0.9, datatype_check_threshold=0.9)
     features = suggest(
         profile_of(text_feature("x", ["a", "b"] * 50), text_feature("y", ["1", "2"] * 50)), settings
     ).features
@@ -358,7 +357,7 @@ def whole_numbers(name, values):
 )
 def test_what_is_new_by_nature_has_no_domain_and_no_drift(feature, reason):
     baseline = profile_of(feature)
-    constraints = suggest(baseline, CALIBRATED_SETTINGS)
+    constraints = suggest(baseline, DEFAULT_SETTINGS)
     drift = results(baseline, baseline)["x", "baseline_drift_check"]
 
     assert constraints.features[0].domains is None

@@ -29,7 +29,7 @@ BASELINE = table(1_000)
 def known(windows):
     found = MONITOR.known(MONITOR.constraints(BASELINE), None, BASELINE, MONITOR.constraints(BASELINE))
     rows = np.random.default_rng(8).poisson(1_000, windows)
-    earlier = tuple((NOW - timedelta(days=day + 1), float(count)) for day, count in enumerate(rows))
+    earlier = tuple((NOW - timedelta(days=day + 1), float(count), 0.0) for day, count in enumerate(rows))
     return found.with_volume(NOW, earlier)
 
 
@@ -64,15 +64,15 @@ def test_a_window_of_unusual_rows_is_usual_for_later_ones_once_it_was_accepted()
         found = known(0).raw_statistics(table(100 * day), ["Number of rows"] if alarmed else ["x"])
         history = history.with_window(Entry(time, time, f"{day}", "x/_runs/1", "b", True), found)
 
-    assert [rows for _, rows in history.rows()] == [100]
-    assert [rows for _, rows in history.accepted("2026-03-02T00:00:00Z", ["Number of rows"]).rows()] == [100, 200]
+    assert [rows for _, rows, _ in history.rows()] == [100]
+    assert [rows for _, rows, _ in history.accepted("2026-03-02T00:00:00Z", ["Number of rows"]).rows()] == [100, 200]
     assert history.rows()[0][0] == datetime(2026, 3, 1, tzinfo=timezone.utc)
 
 
 def check_age(age, windows=30):
     """Of a daily window whose newest row is of so many minutes before its end; earlier ones had gaps of about a minute."""
     gaps = np.random.default_rng(9).exponential(1.0, windows)
-    earlier = tuple((NOW - timedelta(days=day + 1), (float(gap), 1_000.0)) for day, gap in enumerate(gaps))
+    earlier = tuple((NOW - timedelta(days=day + 1), 1_000.0, float(gap)) for day, gap in enumerate(gaps))
     before = known(windows).with_volume(NOW, (), NOW - timedelta(days=1), earlier)
     layout = Layout(newest=None if age is None else NOW - timedelta(minutes=age))
     found = MONITOR.check(BASELINE, MONITOR.metrics(BASELINE), before, layout)
@@ -100,5 +100,5 @@ def test_the_history_keeps_how_old_the_newest_row_was():
     found = known(0).raw_statistics(table(100), ["x"], timedelta(minutes=3))
     history = new_history("somewhere").with_window(Entry(time, time, "1", "x/_runs/1", "b", True), found)
 
-    assert history.rows() == ((datetime(2026, 3, 1, tzinfo=timezone.utc), 100),)
-    assert history.gaps() == ((datetime(2026, 3, 1, tzinfo=timezone.utc), (3, 100)),)
+    assert history.rows() == [(datetime(2026, 3, 1, tzinfo=timezone.utc), 100, 0)]
+    assert history.rows("Newest row") == [(datetime(2026, 3, 1, tzinfo=timezone.utc), 100, 3)]

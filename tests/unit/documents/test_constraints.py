@@ -49,7 +49,7 @@ def test_a_constructed_document_is_written_with_the_members_of_the_newest_contai
                 string_constraints=StringConstraints(domains=("NM", "é")),
             ),
         ),
-        monitoring_config=MonitoringSettings().as_config(),
+        monitoring_config=MonitoringSettings(verdicts="none").as_config(),
     )
 
     assert constraints.to_json() == "\n".join(
@@ -101,8 +101,9 @@ def test_without_monitoring_config_the_defaults_hold():  # C11.27
         comparison_method="Robust",
         categorical_comparison_threshold=0.1,
         categorical_drift_method="LInfinity",
+        verdicts="none",
     )
-    assert read({"features": []}).monitoring == MonitoringSettings()
+    assert read({"features": []}).monitoring == MonitoringSettings(verdicts="none")
 
 
 def test_the_layout_of_2019_is_read():  # C4.2a
@@ -360,7 +361,9 @@ def test_a_section_that_a_copy_takes_away_is_gone():
 
 def test_an_empty_config_sets_nothing():
     assert MonitoringConfig().plain() == {}
-    assert settings({"distribution_constraints": {}}, monitoring_config_overrides={}) == MonitoringSettings()
+    assert settings({"distribution_constraints": {}}, monitoring_config_overrides={}) == MonitoringSettings(
+        verdicts="none"
+    )
 
 
 def test_monitoring_of_an_unknown_feature_names_the_nearest():
@@ -447,7 +450,7 @@ def test_verdicts_that_allow_for_chance_are_asked_for_in_one_place():
 
 
 def test_settings_of_the_service_write_nothing_of_ours():
-    written = MonitoringSettings().as_config().plain()
+    written = MonitoringSettings(verdicts="none").as_config().plain()
 
     assert not {"verdicts", "false_alarm_budget", "rows"} & set(written)
     assert MonitoringSettings(verdicts="calibrated").as_config().plain() | written == {

@@ -20,7 +20,7 @@ def alarms(rows, step, judged):
     times = [START + step * place for place in range(len(rows))]
     found = []
     for place in judged:
-        alike = Volume(times[place], tuple(zip(times[:place], rows[:place], strict=True))).alike
+        alike = Volume(times[place], tuple(zip(times[:place], rows[:place], rows[:place], strict=True))).alike
         if alike is not None and chance_of_rows(rows[place], alike) <= LEVEL:
             found.append(place)
     return found
@@ -70,10 +70,12 @@ def test_the_chance_is_students():
 
 def test_few_windows_and_those_of_less_than_a_day_tell_nothing():
     """Eight hours of the night say nothing of the morning."""
-    night = tuple((START + timedelta(hours=hour), 100.0) for hour in range(8))
+    night = tuple((START + timedelta(hours=hour), 100.0, 0.0) for hour in range(8))
 
     assert Volume(START + timedelta(hours=8), night).alike is None
-    assert Volume(START + timedelta(days=9), tuple((START + timedelta(days=d), 1.0) for d in range(7))).alike is None
+    assert (
+        Volume(START + timedelta(days=9), tuple((START + timedelta(days=d), 1.0, 0.0) for d in range(7))).alike is None
+    )
 
 
 def test_windows_without_rows_among_the_earlier_ones_are_numbers_like_others():
@@ -83,10 +85,10 @@ def test_windows_without_rows_among_the_earlier_ones_are_numbers_like_others():
 def stale(rows, gaps, judged):
     """Which of the judged hours would alarm, each beside those before it. gaps: in minutes, of each hour; NaN without a row."""
     times = [START + timedelta(hours=place + 1) for place in range(len(rows))]
-    known = [(time, (gap, count)) for time, gap, count in zip(times, gaps, rows, strict=True)]
+    known = list(zip(times, rows, gaps, strict=True))
     found = []
     for place in judged:
-        earlier = tuple(each for each in known[:place] if each[1][1])
+        earlier = tuple(each for each in known[:place] if each[1])
         alike = Volume(times[place], (), times[place] - timedelta(hours=1), earlier).gaps_alike
         if rows[place] and alike is not None and chance_of_gap(gaps[place], rows[place], alike, 60) <= LEVEL / 2:
             found.append(place)
@@ -147,10 +149,10 @@ def test_the_chance_of_a_gap_is_the_larger_one_of_student_and_lomax():
     deviation = np.std([-0.2, 0.2] * 4, ddof=1) * np.sqrt(1 + 1 / 8)
     lomax = (1 + 30 * 100 / ((gaps * 100).sum() + 0.006)) ** -8
 
-    assert usual_gap(np.array([gaps, rows]), 60) == pytest.approx(1 - 0.006)
-    assert chance_of_gap(30, 100, np.array([gaps, rows]), 60) == pytest.approx(lomax)
-    assert chance_of_gap(30, 1e6, np.array([gaps, rows]), 60) == pytest.approx(t.sf(np.log(30.006) / deviation, 7))
-    assert chance_of_gap(6.9, 100, np.array([gaps, rows]), 60) == 1.0
+    assert usual_gap(np.array([rows, gaps]), 60) == pytest.approx(1 - 0.006)
+    assert chance_of_gap(30, 100, np.array([rows, gaps]), 60) == pytest.approx(lomax)
+    assert chance_of_gap(30, 1e6, np.array([rows, gaps]), 60) == pytest.approx(t.sf(np.log(30.006) / deviation, 7))
+    assert chance_of_gap(6.9, 100, np.array([rows, gaps]), 60) == 1.0
 
 
 def test_a_row_behind_the_window_is_no_older_than_its_end():
