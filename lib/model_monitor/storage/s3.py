@@ -18,9 +18,6 @@ from model_monitor.storage.refusals import refusal_in
 ATTEMPTS = 7
 """Of one request, and of reading one answer."""
 
-DELETED_AT_ONCE = 1000
-"""The most that S3 takes."""
-
 _ABSENT = ("404", "NoSuchKey")
 
 _encryption: dict[str, str] = {}
@@ -114,11 +111,10 @@ class S3Storage:
     def delete(self, path: str) -> None:
         require_lease(self, path)
         with _told(path, "removed", OutputFailed):
-            found = [{"Key": each["Key"]} for page in self._pages(path, "/") for each in page.get("Contents", ())]
-            objects = [{"Key": _place(path)["Key"]}, *found]
-            for first in range(0, len(objects), DELETED_AT_ONCE):
-                some = {"Objects": objects[first : first + DELETED_AT_ONCE], "Quiet": True}
-                answer = _client().delete_objects(Bucket=_place(path)["Bucket"], Delete=some)
+            for page in [{"Contents": [_place(path)]}, *self._pages(path, "/")]:
+                objects = [{"Key": each["Key"]} for each in page.get("Contents", ()) if each["Key"]]
+                some = {"Objects": objects, "Quiet": True}
+                answer = _client().delete_objects(Bucket=_place(path)["Bucket"], Delete=some) if objects else {}
                 if answer.get("Errors"):
                     raise OSError(f"Error Code: {answer['Errors'][0]['Code']}")
 
