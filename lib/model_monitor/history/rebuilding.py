@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.baseline_reference import BaselineReference
@@ -17,13 +15,11 @@ from model_monitor.history.baselines import hours_from_the_latest
 from model_monitor.history.decisions import read_decisions
 from model_monitor.history.variation import Entry, History, new_history, write_history
 from model_monitor.outputs.files import Run, run_before
-from model_monitor.records.windows import hour_of_path, parse_time
+from model_monitor.records.windows import hour_of_path
 from model_monitor.storage import holding, join, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-LEDGER = "ledger.json"
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +58,7 @@ def _with_run(history: History, entry: Entry, known: Any, run: Run, spark: Spark
     where = join(run.folder, PROFILE)
     state = from_parquet(storage_of(where, spark).read(where), where)
     beside = known.with_history(history.profiles(known.wanted_references, entry.time, spark), {})
-    return history.with_window(entry, beside.raw_statistics(state, None, _age(entry, run, spark)))
-
-
-def _age(entry: Entry, run: Run, spark: SparkSession | None) -> timedelta | None:
-    """How old the newest row was when the window ended, if the account of its records says so."""
-    where = join(run.folder, LEDGER)
-    told = json.loads(storage_of(where, spark).read(where)) if LEDGER in run.digests else {}
-    newest, end = (parse_time(text) for text in (told.get("newest", ""), entry.window.rpartition("/")[2]))
-    return None if newest is None or end is None or "/" not in entry.window else end - newest
+    return history.with_window(entry, beside.raw_statistics(state))
 
 
 def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:
