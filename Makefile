@@ -24,7 +24,7 @@ SPARK_TESTS := tests/unit tests/spark tests/golden tests/golden_open
 OTHER_JAR = $(if $(SPARK),$(addprefix MODEL_MONITOR_DEEQU_JAR=,$(wildcard ../shared/jars/deequ_*-spark-$(SPARK).jar)))
 
 # What `make test-wide` tries: a Python each, and behind a + a Spark that is not the pinned one.
-WIDE ?= 3.10 3.12 3.11+3.5.1
+WIDE ?= 3.10 3.12 3.11+3.5.1 3.13+4.0.2
 WIDE_TESTS := tests/unit tests/golden_open tests/spark/states tests/spark/reading tests/spark/runs
 
 # The first Python of a version that the pins are for.
