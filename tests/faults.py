@@ -16,10 +16,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,10 @@ class Killed(BaseException):
 
 @dataclass
 class Disk:
-    """A folder whose calls are counted in `calls`; that of number `at` goes wrong. die: how a process ends there and then."""
+    """A folder whose calls are noted in `calls`, as `os.rename out/message`; that of number `at` goes wrong.
+
+    die: how a process ends there and then.
+    """
 
     folder: str
     fault: Fault | None = None
@@ -67,7 +71,7 @@ class Disk:
         if not f"{path}/".startswith(f"{self.folder}/"):
             return
         number = len(self.calls)
-        self.calls.append(event)
+        self.calls.append(f"{event} {os.path.relpath(path, self.folder)}")
         if self.is_dead:
             self._end()
         elif self.fault is Fault.FULL and number >= self.at and _takes_room(event, given):
@@ -132,7 +136,7 @@ class Ended:
 
 
 def in_a_child(job: Callable[[str], object], folder: str, fault: Fault | None = None, at: int = -1) -> Ended:
-    """A job that needs no Spark, in a process of its own that can really be killed."""
+    """A job that needs no Spark, in a process of its own that can really be killed; said: its log, or its error."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([job.__module__])
     ours, theirs = context.Pipe(duplex=False)
@@ -155,14 +159,14 @@ def _child(job: Callable[[str], object], folder: str, fault: Fault | None, at: i
     os.chdir(folder)
     disk = Disk(folder, fault, at, lambda: os.kill(os.getpid(), signal.SIGKILL))
     status, said = 0, ""
-    with watched(disk):
+    with redirect_stderr(StringIO()) as log, watched(disk):
         try:
             status = int(job(folder) or 0)  # type: ignore[call-overload]
         except MonitorError as error:
             status, said = error.exit_status, str(error)
         except Exception as error:
             status, said = DEFECT, repr(error)
-    answer.send((said, disk.calls))
+    answer.send((log.getvalue() + said, disk.calls))
     sys.exit(status)
 
 

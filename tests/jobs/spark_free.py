@@ -7,6 +7,12 @@ import os
 from datetime import datetime, timezone
 from pathlib import Path
 
+import pyarrow.dataset  # noqa: F401 - what a job loads when it needs it, each child would again
+import scipy.special  # noqa: F401
+from tests.s3 import traffic
+
+import model_monitor.data_quality.scan  # noqa: F401
+from jobs import baseline, monitor
 from model_monitor.history.promotions import promote, read_promotions, roll_back
 from model_monitor.history.pruning import Trees, prunable, prune
 from model_monitor.outputs.files import publish
@@ -16,6 +22,10 @@ from model_monitor.storage import LocalStorage, holding
 
 NOW = datetime(2024, 3, 4, 22, 7, tzinfo=timezone.utc)
 LATER = datetime(2024, 3, 4, 23, 7, tzinfo=timezone.utc)
+
+BASELINE = traffic.baseline_flags(".", "out")
+MONITOR = (*traffic.monitor_flags(".", "out", "baseline"), "--publish-cloudwatch-metrics", "Enabled")
+"""What a job is given that works in the folder, on either engine."""
 
 
 def published(folder: str, item_count: int = 2) -> None:
@@ -59,3 +69,11 @@ def _launch(command, note):
 def ran_what_is_due(folder: str, now: datetime = LATER) -> int:
     request = Request((Path(folder) / "out" / "churn-hourly.schedule.json",), retry_failed=True)
     return run_due(request, io.StringIO(), launch=_launch, now=lambda: now, environment=Environment({}))
+
+
+def baselined(folder: str) -> int:
+    return baseline.main([*BASELINE, "--engine", "local"])
+
+
+def monitored(folder: str) -> int:
+    return monitor.main([*MONITOR, "--engine", "local"])

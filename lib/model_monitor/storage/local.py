@@ -167,7 +167,7 @@ def _local_files(top: Path) -> Iterator[StoredFile]:
         found = top.stat()
         yield StoredFile(f"file:{top.absolute()}", found.st_size, found.st_mtime_ns // 1_000_000)
         return
-    for folder, folders, names in os.walk(top, followlinks=True):
+    for folder, folders, names in os.walk(top, onerror=_raise, followlinks=True):
         folders[:] = [name for name in folders if not is_hidden(name)]
         for name in folders:
             if _is_circle(Path(folder) / name):
@@ -178,6 +178,10 @@ def _local_files(top: Path) -> Iterator[StoredFile]:
         for name in names:
             if not is_hidden(name):
                 yield from _local_files(Path(folder) / name)
+
+
+def _raise(fault: OSError) -> None:
+    raise fault
 
 
 def _is_circle(folder: Path) -> bool:

@@ -7,6 +7,7 @@ import stat
 from types import SimpleNamespace
 
 import pytest
+from tests.faults import Disk, Fault, watched
 
 from model_monitor.errors import BadInput, OutputFailed
 from model_monitor.storage import HadoopStorage, LocalStorage, join, storage_of
@@ -88,6 +89,19 @@ def test_a_link_to_a_folder_elsewhere_is_followed(tmp_path):
 
 def _folders_below(path):
     return sum(1 + _folders_below(join(path, name)) for name in storage.list_folders(path))
+
+
+def test_a_folder_below_that_can_not_be_listed_ends_the_listing_and_is_not_left_out(tmp_path):
+    for hour in ("a", "b"):
+        (tmp_path / hour).mkdir()
+        (tmp_path / hour / "0.jsonl").write_text("{}")
+
+    with (
+        watched(Disk(str(tmp_path), Fault.ERROR, 2)) as disk,
+        pytest.raises(BadInput, match=r"can't be listed \(Input/o"),
+    ):
+        LocalStorage().list_files(str(tmp_path))
+    assert disk.calls[2] in ("os.scandir a", "os.scandir b")
 
 
 def test_a_single_file_is_its_own_listing(tmp_path):
