@@ -110,7 +110,7 @@ def spark() -> Iterator[SparkSession]:
         builder = builder.remote("local[2]")
         del os.environ["PYTHONPATH"]  # the package comes to the workers as an artifact
     else:
-        builder = builder.master("local[2]")
+        builder = builder.master("local[2]").config("spark.locality.wait", "0")  # as every local job
         for key, value in worker_settings(SparkConf(), os.environ).items():  # a job can't make them once Spark runs
             builder = builder.config(key, value)
     if is_had(os.environ, line):

@@ -2,8 +2,9 @@
 
     python runner.py < REQUESTS > ANSWERS
 
-A request is `{"job": "monitor", "flags": […]}`, whose answer is `{"status": 0}`, or `{"function": "module:name", "given":
-{…}}` for a function of a session, whose answer is `{"result": …}` or, of an error of ours, `{"error": "…"}`.
+A request is `{"job": "monitor", "flags": […], "is_guest": false}`, whose answer is `{"status": 0}`, or `{"function":
+"module:name", "given": {…}}` for a function of a session, whose answer is `{"result": …}` or, of an error of ours, `{"error":
+"…"}`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.errors import MonitorError
+from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.session import start_session, stop_session
 
 if TYPE_CHECKING:
@@ -22,14 +24,18 @@ if TYPE_CHECKING:
 
 
 class Runner:
-    """Holds the session that functions share; a job starts and stops one of its own."""
+    """Holds the session that functions share; a job starts and stops one of its own, unless it is a guest of that one."""
 
     def __init__(self) -> None:
         # the first session of a JVM leaves it its settings, so that a job's must not be the first
         self.session: SparkSession | None = start_session("test")
 
-    def run(self, job: str, flags: list[str]) -> dict[str, Any]:
-        self.end()
+    def run(self, job: str, flags: list[str], is_guest: bool) -> dict[str, Any]:
+        if is_guest:
+            self.session = self.session or start_session("test")
+            start_logging()  # which a job leaves to its host
+        else:
+            self.end()
         return {"status": importlib.import_module(f"jobs.{job}").main(flags)}
 
     def call(self, function: str, given: dict[str, Any]) -> dict[str, Any]:

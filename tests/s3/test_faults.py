@@ -51,14 +51,17 @@ class Trials:
         self._clear()
         if name == "monitor":
             assert runner.job("baseline", *traffic.baseline_flags(PLACE, "baseline")) == 0, runner.last_words
-        assert runner.job(name, *JOBS[name]) == 0, runner.last_words
+        assert self._run() == 0, runner.last_words
         self.before = s3.contents(BUCKET, OUT)
         s3.put(BUCKET, made)
         s3.proxy.requests.clear()
-        assert runner.job(name, *JOBS[name]) == 0, runner.last_words
+        assert self._run() == 0, runner.last_words
         self.requests = len(s3.proxy.requests)
         self.quiet = s3.contents(BUCKET, OUT)
         assert self.quiet != self.before, "else nothing would show"
+
+    def _run(self):
+        return self.runner.job(self.name, *JOBS[self.name], is_guest=True)
 
     def _clear(self):
         keys = self.s3.client.list_objects_v2(Bucket=BUCKET, Prefix=OUT).get("Contents", ())
@@ -70,7 +73,7 @@ class Trials:
         self._clear()
         self.s3.put(BUCKET, {f"{OUT}{key}": content for key, content in self.before.items()})
         self.s3.proxy.weather = FAULTS[fault](at)
-        status = self.runner.job(self.name, *JOBS[self.name])
+        status = self._run()
         self.s3.proxy.weather = fair
         wrong = [] if "Traceback" not in self.runner.last_words else ["no sentence"]
         found = self.s3.contents(BUCKET, OUT)
@@ -78,7 +81,7 @@ class Trials:
         for key, content in found.items():
             if key.startswith(PREFIX):
                 self.s3.put(BUCKET, {f"{OUT}{key}": json.dumps(json.loads(content) | {"process": ended_process()})})
-        if self.runner.job(self.name, *JOBS[self.name]):
+        if self._run():
             wrong.append(f"the rerun failed: {self.runner.last_words[-500:]}")
         found = self.s3.contents(BUCKET, OUT)
         names = sorted(found.keys() | self.quiet.keys())
@@ -98,9 +101,9 @@ class Trials:
 
 
 def tried(trials, fault, requests):
-    wrong = [line for at in requests for line in trials.try_with(fault, at)]
-    sys.stdout.write(f"{fault} at {len(requests)} of {trials.requests} requests\n")
-    assert not wrong, f"{len(wrong)} wrong:\n" + "\n".join(wrong)
+    wrong = [lines for at in requests if (lines := trials.try_with(fault, at))]
+    sys.stdout.write(f"{trials.name}: {fault} at {len(requests)} of {trials.requests} requests, {len(wrong)} wrong\n")
+    assert not wrong, "\n".join(line for lines in wrong for line in lines)
 
 
 def test_a_job_that_is_killed_at_a_request_is_mended_by_the_next_one(s3, runner):

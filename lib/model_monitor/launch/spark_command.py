@@ -141,6 +141,8 @@ def own_settings(
     own = read_properties(layout.conf / "spark-defaults.conf")
     # The job itself can't tell: Spark gives its Python a pipe. The bar goes to the standard error.
     own.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
+    if is_local(master):  # else a task whose data is on another host may wait for ever: nobody there offers it again
+        own["spark.locality.wait"] = "0"
     overhead = "spark.executor.memoryOverhead"
     if master.startswith(("yarn", "k8s")) and overhead not in given:
         cores = int(given.get("spark.executor.cores") or 1)

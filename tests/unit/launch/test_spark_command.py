@@ -87,6 +87,7 @@ def test_a_local_run_of_a_clone_word_for_word(clone, environment, tmp_path):
     assert submission.command == [
         *(f"{tmp_path}/spark/bin/spark-submit", "--master", "local[*]", "--name", "model-monitor baseline"),
         *("--driver-memory", "2g", "--conf", "spark.ui.enabled=false", "--conf", "spark.ui.showConsoleProgress=false"),
+        *("--conf", "spark.locality.wait=0"),
         *("--jars", f"{tmp_path}/d.jar", "--py-files", zipped),
         *(f"{tmp_path}/my clone/jobs/baseline.py", "--dataset-source", "my data.csv"),
     ]
@@ -388,6 +389,18 @@ def test_a_wrong_option_of_spark_is_told(words, text):
     with pytest.raises(BadConfiguration) as caught:
         settings_of(split_options(words)[0], Path("none"))
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "wait"),
+    [((), "0"), (("--conf", "spark.locality.wait=1s"), "1s"), (("--master", "yarn"), None)],
+    ids=("local", "given", "of a cluster"),
+)
+def test_a_local_job_does_not_wait_for_the_host_that_has_the_data(clone, environment, words, wait):
+    """Spark's local scheduler offers a task that waited never again: a merge of data on HDFS did not end."""
+    told = [word for word in command(clone, environment, *words, "jobs/baseline.py").command if "locality" in word]
+
+    assert told == ([] if wait is None else [f"spark.locality.wait={wait}"])
 
 
 def test_our_own_settings_can_be_read():

@@ -1,0 +1,83 @@
+"""A disk that fills up while Spark shuffles is a sentence; the run before stands, and a rerun leaves what a quiet run does."""
+
+from __future__ import annotations
+
+import base64
+import random
+import shutil
+import subprocess
+
+import pytest
+from tests.jobs.test_faults import tree
+from tests.spark.merging.records import captured, label, write_captures, write_labels
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+ROOM = "8m"
+"""For the files that Spark is started with, and for less than what the merge shuffles."""
+
+RECORDS, OUTPUT_BYTES = 16_000, 1_000
+"""Of outputs that can't be compressed."""
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", folder], check=False)
+    if mounted.returncode:
+        pytest.skip("only root can mount a disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def captures_and_labels(folder):
+    chance = random.Random(22)
+    outputs = (base64.b64encode(chance.randbytes(OUTPUT_BYTES)).decode() for _ in range(RECORDS))
+    write_captures(folder, 0, [captured(number, output=output) for number, output in enumerate(outputs)])
+    write_labels(folder, 0, [label(f"event-{number}") for number in range(RECORDS)])
+
+
+def fewer_labels(folder):
+    write_labels(folder, 0, [label(f"event-{number}") for number in range(20)])
+
+
+FLAGS = (
+    "--dataset-source",
+    "captures",
+    "--ground-truth-source",
+    "labels",
+    "--late-labels",
+    "P7D",
+    "--output-path",
+    "out",
+)
+
+
+def test_a_disk_that_is_full_in_the_shuffle_of_a_merge(job_processes, small_disk):
+    def run(*options, status=0):
+        ended = job_processes("merge", *options, *FLAGS)
+        assert ended.status == status, ended.said
+        return ended
+
+    folder = job_processes.folder
+    out = folder / "out"
+    captures_and_labels(folder)
+    fewer_labels(folder)
+    run()
+    before = tree(out)
+    shutil.copytree(out, folder / "before")
+    captures_and_labels(folder)
+    run()
+    quiet = tree(out)
+    shutil.rmtree(out)
+    (folder / "before").rename(out)
+
+    full = run("--conf", f"spark.local.dir={small_disk}", status=255)
+
+    assert "Traceback" not in full.said
+    left = tree(out)
+    assert left.pop("message").startswith(b"Error: the disk is full; free space, or name other directories")
+    assert left == {name: content for name, content in before.items() if name != "message"}
+    run()
+    assert tree(out) == quiet
