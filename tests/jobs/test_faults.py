@@ -203,7 +203,7 @@ class Trials:
     def documents(self):
         """What the new run puts under the names for readers who know nothing of runs, before its commit."""
         commit = json.loads(self.quiet.get("out/_current.json", b'{"sha256": {}}'))
-        return [f"out/{name}" for name in commit["sha256"]]
+        return [f"out/{name}" for name in commit["sha256"] if f"out/{name}" in self.quiet]
 
     def calls_for(self, fault):
         return [at for at, call in enumerate(self.calls) if fault is not Fault.TORN or call.startswith("os.rename ")]
