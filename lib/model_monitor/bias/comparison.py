@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
+import numpy as np
+
 from model_monitor.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
 from model_monitor.bias.baseline import BiasBaseline
-from model_monitor.bias.intervals import LEVEL, Interval, intervals_of
+from model_monitor.bias.intervals import LEVEL, RATIOS, Interval, Spread, intervals_of, spreads_of
 from model_monitor.bias.metrics import POST_TRAINING, PRE_TRAINING
 from model_monitor.documents.bias_report import BiasPart
 from model_monitor.verdicts.multiplicity import BUDGET
@@ -54,7 +56,8 @@ class MetricComparison:
 
     baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric at all.
     neutral: the value that distances are measured from. interval: None if there is none, or if it was not asked for.
-    of_baseline: that of the baseline's value, None if its counts are not at hand. tests: how many metrics share the budget.
+    spread: how far chance takes the value; of_baseline: and the baseline's, None if its counts, or those of its flip test,
+    are not at hand. tests: how many metrics share the budget.
     """
 
     stage: str
@@ -67,7 +70,8 @@ class MetricComparison:
     rows: tuple[int, int]
     interval: Interval | None
     tolerances: Tolerances
-    of_baseline: Interval | None = None
+    spread: Spread | None = None
+    of_baseline: Spread | None = None
     tests: int = 1
 
     @property
@@ -77,15 +81,19 @@ class MetricComparison:
         Source: B5.3.
         """
         value = self.current.value
-        if value is None or self.interval is None:
+        if value is None or self.spread is None:
             return None
         if math.isinf(value):  # how large it might be else, nobody knows
-            low, high = self.interval
-            return (low if math.isinf(low) else -math.inf), (high if math.isinf(high) else math.inf)
-        width = self.of_baseline[1] - self.of_baseline[0] if self.of_baseline else 0.0
+            return -math.inf, math.inf
+        of_baseline = self.of_baseline or self.spread  # of unknown counts, as far as here
+        past = max(of_baseline.below, of_baseline.above)  # both, as a distance ends at 0
         level = self.tolerances.false_alarm_budget / self.tests / 2
         wider = NormalDist().inv_cdf(1 - level) / NormalDist().inv_cdf((1 + LEVEL) / 2)
-        below, above = (wider * math.hypot(end - value, width / 2) for end in self.interval)
+        below, above = (wider * math.hypot(side, past) for side in (self.spread.below, self.spread.above))
+        if self.current.name in RATIOS:
+            value = value or self.spread.value
+            with np.errstate(over="ignore"):
+                return value * float(np.exp(-below)), value * float(np.exp(above))
         return value - below, value + above
 
     @property
@@ -98,7 +106,8 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
     """Every metric of the window, post-training ones first, by facet, group and name."""
     intervals = {id(group): _intervals(group, tolerances) for group in analysis.groups}
     before = known.groups if tolerances.with_intervals else ()
-    past = {(group.facet, group.choice.configured): _intervals(group, tolerances) for group in before}
+    spreads = {id(group): _spreads(group, tolerances) for group in analysis.groups}
+    past = {(group.facet, group.choice.configured): _spreads(group, tolerances) for group in before}
     tests = max(1, sum(interval is not None for found in intervals.values() for interval in found.values()))
     constraints = known.constraints
     parts = (
@@ -109,7 +118,9 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
         for group in analysis.groups:
             of_baseline = past.get((group.facet, group.choice.configured), {})
             for metric in _of_group(stage, part, group, known, intervals[id(group)], tolerances):
-                yield replace(metric, of_baseline=of_baseline.get(metric.current.name), tests=tests)
+                name = metric.current.name
+                spread = spreads[id(group)].get(name)
+                yield replace(metric, spread=spread, of_baseline=of_baseline.get(name), tests=tests)
 
 
 def _of_group(
@@ -137,7 +148,14 @@ def _of_group(
 
 
 def _intervals(group: GroupAnalysis, tolerances: Tolerances) -> Mapping[str, Interval | None]:
-    if not tolerances.with_intervals:
-        return {}
-    defined = [metric.name for metric in group.metrics if metric.value is not None]
-    return intervals_of(group.counts, [name for name in defined if name in PRE_TRAINING or name in POST_TRAINING])
+    return intervals_of(group.counts, _defined(group)) if tolerances.with_intervals else {}
+
+
+def _spreads(group: GroupAnalysis, tolerances: Tolerances) -> Mapping[str, Spread | None]:
+    return spreads_of(group.counts, _defined(group)) if tolerances.with_intervals else {}
+
+
+def _defined(group: GroupAnalysis) -> list[str]:
+    """The metrics of the group that have a value."""
+    known = (metric.name for metric in group.metrics if metric.value is not None)
+    return [name for name in known if name in PRE_TRAINING or name in POST_TRAINING]

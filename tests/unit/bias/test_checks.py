@@ -138,28 +138,44 @@ class TestWithIntervals:
         assert alarms[True] <= 4
         assert alarms[False] >= 10
 
-    def test_two_samples_of_one_population_have_no_violation_and_less_bias_is_none(self):
+    @pytest.mark.parametrize(
+        ("outcomes", "rows"),
+        [((200, 50, 100, 150, 10, 5, 50, 35), (3_000, 1_500)), ((120, 8, 50, 540, 6, 1, 8, 90), (330, 330))],
+        ids=["many rows", "few rows of the group"],
+    )
+    def test_two_samples_of_one_population_have_no_violation(self, outcomes, rows):
         """At 1/720 two of 100 runs with a violation would be a chance of 1 in 120."""
         rng = np.random.default_rng(4)
-        shares = np.array([200, 50, 100, 150, 10, 5, 50, 35]) / 600
 
-        def drawn(rows, shares=shares):
-            cells = tuple(map(int, rng.multinomial(rows, shares)))
-            return counts_of(cells[:4], cells[4:])
+        assert sum(bool(violated(*(drawn(rng, outcomes, each) for each in rows))) for _ in range(100)) <= 1
 
-        monitor = BiasMonitor()
+    def test_more_bias_is_found_and_less_bias_is_none(self):
+        rng = np.random.default_rng(5)
+        baseline = drawn(rng, (200, 50, 100, 150, 10, 5, 50, 35), 3_000)
 
-        def violated(baseline, window):
-            report = monitor.documents(baseline, monitor.metrics(baseline))[0]
-            known = monitor.known(report, None, baseline)
-            found = monitor.check(window, monitor.metrics(window), known)
-            return {each.metric for each in found if each.status is CheckStatus.VIOLATED}
+        assert violated(baseline, drawn(rng, (200, 50, 100, 150, 2, 1, 60, 37), 1_500)) >= {
+            "DI"
+        }  # it was .3 and is .06
+        assert not violated(baseline, drawn(rng, (200, 50, 100, 150, 40, 10, 20, 30), 1_500))
 
-        assert sum(bool(violated(drawn(3_000), drawn(1_500))) for _ in range(100)) <= 1
-        worse = np.array([200, 50, 100, 150, 2, 1, 60, 37]) / 600
-        assert violated(drawn(3_000), drawn(1_500, worse)) >= {"DI"}  # it was .3 and is .06
-        fair = np.array([200, 50, 100, 150, 40, 10, 20, 30]) / 600
-        assert not violated(drawn(3_000), drawn(1_500, fair))
+    def test_no_positive_prediction_in_a_large_group_is_found(self):
+        rng = np.random.default_rng(6)
+        baseline = drawn(rng, (200, 50, 100, 150, 10, 5, 50, 35), 3_000)
+
+        assert violated(baseline, drawn(rng, (200, 50, 100, 150, 0, 0, 60, 40), 3_000)) >= {"DI", "DPPL"}
+
+
+def drawn(rng, outcomes, rows):
+    """So many rows of a population of these shares."""
+    cells = tuple(map(int, rng.multinomial(rows, np.array(outcomes) / sum(outcomes))))
+    return counts_of(cells[:4], cells[4:])
+
+
+def violated(baseline, window):
+    monitor = BiasMonitor()
+    report = monitor.documents(baseline, monitor.metrics(baseline))[0]
+    found = monitor.check(window, monitor.metrics(window), monitor.known(report, None, baseline))
+    return {each.metric for each in found if each.status is CheckStatus.VIOLATED}
 
 
 def test_few_rows_can_not_be_told():

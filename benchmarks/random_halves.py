@@ -1,0 +1,170 @@
+"""Are random halves of public tables silent, and is a change of the size found that a run says it would find?
+
+pip download --no-deps nannyml==0.13.1 popmon==1.4.12 vega_datasets==0.9.0, unpack all, then
+python benchmarks/random_halves.py FOLDER [--halves 100] [--adult bias-oracle/adult]
+
+Of each table one half is a baseline and the other a window, a hundred times. Both are of one population, so that of 1,500 runs
+at a budget of 1/720 more than six alarm once in a hundred times. Into one column of each pair then goes a change of the size
+that the run itself printed as the smallest one that it finds nine times in ten, and one of twice that size. --adult: the same
+for bias, six facets of the census, halves of its 666 rows; and as many rows as the census has, drawn from them, with and
+without fewer predictions of high incomes for women. No Spark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn import datasets
+
+from model_monitor import (
+    AnalysisConfig,
+    BiasMeasures,
+    BiasMonitor,
+    DataQualityMonitor,
+    MonitoringSettings,
+    run_baseline,
+    run_monitoring,
+)
+from model_monitor.bias.metrics import POST_TRAINING
+from model_monitor.documents.check_results import CheckResult, CheckStatus
+
+MOST_ROWS, MANY_ROWS, SHIFT = 6_000, 1_000, 0.3
+NUMBERS = 10
+"""Different numbers of a column that can be shifted."""
+FACETS = {"Sex": 0, "Ethnic group": 4, "Age": 40, "Marital Status": 2, "Workclass": 2, "Relationship": 4}
+MONITOR = DataQualityMonitor(settings=MonitoringSettings(rows="independent"))
+
+
+def tables(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Fifteen, of 400 rows and more."""
+    for name in ("breast_cancer", "diabetes", "digits"):
+        yield name, getattr(datasets, f"load_{name}")(as_frame=True).frame.rename(columns=str)
+    of_nannyml = folder / "nannyml" / "datasets" / "data"
+    for name in (
+        "california_housing",
+        "mc",
+        "regression_synthetic",
+        "synthetic_car_loan",
+        "synthetic_sample",
+        "titanic",
+    ):
+        yield name, pd.read_csv(of_nannyml / f"{name}_reference.csv")
+    yield "employment_MA", pd.read_parquet(of_nannyml / "employment_MA_reference.pq")
+    yield "flight_delays", pd.read_csv(folder / "popmon" / "test_data" / "flight_delays_reference.csv.gz", index_col=0)
+    of_vega = folder / "vega_datasets" / "_data"
+    for name in ("airports", "seattle-weather", "stocks"):
+        yield name, pd.read_csv(of_vega / f"{name}.csv")
+    yield "cars", pd.read_json(of_vega / "cars.json")
+
+
+def changed(column: pd.Series, size: float, rng: np.random.Generator) -> pd.Series:
+    """Numbers go up by so many standard deviations; of texts so large a share of the rows becomes the most frequent one."""
+    if column.dtype.kind in "if":
+        return column + size * column.std()
+    frequent = column.mode()[0]
+    others = np.flatnonzero((column != frequent).to_numpy())
+    found = column.copy()
+    found.iloc[rng.choice(others, min(len(others), round(size * len(column))), replace=False)] = frequent
+    return found
+
+
+def tried(table: pd.DataFrame, halves: int, count: Callable[[str], None]) -> None:
+    """Count what each pair of halves comes to, and what changes in it come to."""
+    for seed in range(halves):
+        rng = np.random.default_rng(seed)
+        rows = rng.permutation(len(table))[:MOST_ROWS]
+        before, after = (table.iloc[part].reset_index(drop=True) for part in np.array_split(rows, 2))
+        baseline = run_baseline(before, MONITOR, engine="local")
+        found = run_monitoring(after, MONITOR, baseline, engine="local")
+        count("runs")
+        if found.count:
+            count(
+                "alarmed: " + ", ".join(f"{each.feature} {each.check}" for each in found.results if each.is_violation)
+            )
+        drifts = [each for each in found.results if each.check == "baseline_drift_check" and each.p is not None]
+        can_change = [each for each in drifts if each.smallest_change is not None and _can_change(each, after)]
+        if not can_change:
+            count("nothing to change")
+            continue
+        one = can_change[int(rng.integers(len(can_change)))]
+        sizes = {"the smallest change": one.smallest_change, "twice that": 2 * one.smallest_change}
+        if len(after) >= MANY_ROWS and after[one.feature].dtype.kind in "if":
+            sizes[f"{SHIFT} standard deviations, {MANY_ROWS:,} rows"] = SHIFT
+        for name, size in sizes.items():
+            other = after.assign(**{one.feature: changed(after[one.feature], size, rng)})
+            results = run_monitoring(other, MONITOR, baseline, engine="local").results
+            of_feature = [each for each in results if each.feature == one.feature]
+            count(name)
+            if any(each.is_violation for each in of_feature):
+                count(f"{name}: found")
+            elif any(each.status is CheckStatus.CANNOT_TELL for each in of_feature):
+                count(f"{name}: cannot tell")
+
+
+def _can_change(drift: CheckResult, rows: pd.DataFrame) -> bool:
+    column = rows[drift.feature]
+    if column.dtype.kind in "if":
+        return column.nunique() > NUMBERS
+    return column.dtype == object and (column != column.mode()[0]).mean() > 2 * drift.smallest_change
+
+
+def bias_of_halves(folder: Path, halves: int) -> Iterator[str]:
+    """Of each pair of halves whether a metric has drifted, then of windows as large as the census's own."""
+    rows = pd.read_csv(folder / "baseline.csv")
+    config = json.loads((folder / "analysis_config.json").read_text())
+    config["facet"] = [{"name_or_index": name, "value_or_threshold": [value]} for name, value in FACETS.items()]
+    for how, sizes in (("halves", None), ("drawn anew", (32_561, 16_281))):
+        if sizes is not None:  # the flip test looks for neighbours, and rows drawn twice are their own
+            methods = [name for name in POST_TRAINING if name != "FT"]
+            config["methods"]["post_training_bias"] = {"methods": methods}
+        monitor = BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(json.dumps(config))))
+        counts: Counter[str] = Counter()
+        for seed in range(halves):
+            rng = np.random.default_rng(seed)
+            taken = np.array_split(rng.permutation(len(rows)), 2)
+            if sizes is not None:
+                taken = [rng.integers(len(rows), size=size) for size in sizes]
+            before, after = (rows.iloc[part].reset_index(drop=True) for part in taken)
+            women = after.index[(after["Sex"] == 0) & (after["predicted_label"] == 1)]
+            fewer = after.copy()
+            fewer.loc[rng.choice(women, round(0.6 * len(women)), replace=False), "predicted_label"] = 0
+            baseline = run_baseline(before, monitor, engine="local")
+            for name, window in (("healthy", after), ("fewer women", fewer)):
+                results = run_monitoring(window, monitor, baseline, engine="local").results
+                counts[f"{name}: runs"] += 1
+                counts[f"{name}: metrics"] += len(results)
+                violated = [each for each in results if each.is_violation]
+                counts[f"{name}: alarmed"] += bool(violated)
+                counts[f"{name}: DI of women"] += any((one.feature, one.metric) == ("Sex", "DI") for one in violated)
+        yield f"bias on adult, {how}: {dict(counts)}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--halves", type=int, default=100)
+    parser.add_argument("--adult", type=Path)
+    asked = parser.parse_args()
+    logging.disable(logging.WARNING)
+    for line in bias_of_halves(asked.adult, asked.halves) if asked.adult else ():
+        print(line, flush=True)
+    total: Counter[str] = Counter()
+    for name, table in tables(asked.folder):
+        counts: Counter[str] = Counter()
+        tried(table, asked.halves, lambda what, counts=counts: counts.update([what]))
+        print(f"{name}, {len(table):,} rows x {table.shape[1]}: {dict(counts)}", flush=True)
+        total += counts
+    print(dict(total))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
