@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.configuration.options import is_of_catalog
 from model_monitor.deequ import loading
+from model_monitor.inputs.window import has_window_of_table
 from model_monitor.reading.engines import why_spark
 from model_monitor.storage import opens_here
 
@@ -23,6 +24,8 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
         return f"the {config.job} job is made of its frames"
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
+    if config.time_column is not None and has_window_of_table(config):
+        return "a window by --time-column is its"
     if config.checks is not None and config.allow_second_scan:
         return "--allow-second-scan is a scan of Deequ"
     if config.checks is not None and (reason := loading.why_spark(config.checks)):

@@ -27,10 +27,15 @@ def window_of(config: JobConfig) -> Window | None:
     return Window(config.start_time, config.end_time)
 
 
+def has_window_of_table(config: JobConfig) -> bool:
+    """Whether a window is asked of data in which only `--time-column` tells one."""
+    is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))
+    return is_table and window_of(config) is not None
+
+
 def unused_window(config: JobConfig) -> str | None:
     """The sentence about a window that narrows nothing; None if there is none, or it does."""
-    is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))
-    if not is_table or config.time_column is not None or window_of(config) is None:
+    if config.time_column is not None or not has_window_of_table(config):
         return None
     return "the data is read whole: Parquet, ORC and tables have a window only with --time-column"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import time, timezone
 
-from model_monitor.errors import BadConfiguration
+from model_monitor.engine import is_of_spark
+from model_monitor.errors import BadConfiguration, NeedsSpark
 from model_monitor.reading.dataset import Dataset
 from model_monitor.records.windows import Window
 
@@ -29,6 +30,8 @@ def within(dataset: Dataset, column: str, window: Window) -> Dataset:
         raise BadConfiguration(
             f"time_column: {column!r} is text, as all of CSV and JSON Lines; a window needs Parquet, ORC or a table"
         )
+    if not is_of_spark(dataset.table):
+        raise NeedsSpark("a window by --time-column")
     frame, name = dataset.frame, f"c{dataset.names.index(column)}"
     kind = dict(frame.dtypes)[name]
     if kind not in _LITERALS:

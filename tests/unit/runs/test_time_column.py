@@ -6,8 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.errors import BadConfiguration
+from model_monitor.engine.local import LocalEngine
+from model_monitor.errors import BadConfiguration, NeedsSpark
+from model_monitor.inputs.engine import why_spark_runs
+from model_monitor.reading.paths import format_named, read_path
+from model_monitor.reading.time_column import within
+from model_monitor.records.windows import Window
 from model_monitor.runs.run import run_baseline, run_monitoring
 
 ROWS = 16_000
@@ -64,3 +70,31 @@ def test_a_column_that_changes_with_time_is_no_sorted_one():
 def test_a_column_that_is_not_there_is_named():
     with pytest.raises(BadConfiguration, match="--time-column: 'when' is no column; they are at, x"):
         baseline_of(TIMES["numbers"], time_column="when")
+
+
+WINDOW = ("--start-time", "2026-03-02T05:00:00Z", "--end-time", "2026-03-02T06:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (("--dataset-format", "parquet", "--time-column", "at", *WINDOW), "a window by --time-column is its"),
+        (("--dataset-format", "parquet", "--time-column", "at"), None),
+        (("--dataset-format", "parquet", *WINDOW), None),
+        (("--dataset-format", "capture", "--time-column", "at", *WINDOW), None),
+    ],
+)
+def test_the_engine_is_spark_where_nobody_chose_one_and_a_window_is_told_by_the_column(flags, reason, tmp_path):
+    flags = ("--dataset-source", str(tmp_path), "--baseline", "known", "--output-path", "report", *flags)
+    config = config_of("monitor", sources_of(flags, {}), in_container=False)
+
+    assert why_spark_runs(config, None) == reason
+
+
+def test_the_engine_without_a_jvm_names_the_window_that_it_can_not_tell(tmp_path):
+    path = tmp_path / "orders.parquet"
+    pd.DataFrame({"at": TIMES["times"].astype("datetime64[us]")}).to_parquet(path)
+    window = Window(*sorted(TIMES["times"][:2].tz_localize("UTC").to_pydatetime()))
+
+    with pytest.raises(NeedsSpark, match="a window by --time-column needs Spark; write --engine spark"):
+        within(read_path(LocalEngine(), str(path), format_named("parquet")), "at", window)
