@@ -57,15 +57,18 @@ def merge(arguments: Sequence[str]) -> int:
 
 def backfill(arguments: Sequence[str]) -> int:
     """Monitor every hour of captures that are there: model-monitor backfill CAPTURES --baseline DIRECTORY."""
+    from model_monitor.configuration.s3 import upload_arguments
     from model_monitor.replay import backfill
     from model_monitor.reports import command
+    from model_monitor.storage import encrypting
 
     request = backfill.read_request(arguments)
-    output = request.config.output_path
-    with _opened([request.config.dataset_source, output]):
+    config = request.config
+    with _opened([config.dataset_source, config.output_path]):
         status = backfill.backfill(request, sys.stdout)
         if status not in backfill.OF_ALL_WINDOWS:
-            command.main(command.Request([output]), None, sys.stdout)
+            with encrypting(upload_arguments(config.s3_encryption, config.s3_kms_key)):
+                command.main(command.Request([config.output_path]), None, sys.stdout)
     return status
 
 

@@ -77,11 +77,14 @@ def test_captures_on_s3_are_read_where_they_are(there, monkeypatch):
         for file in there.glob("captures/**/*.jsonl"):
             store.upload_file(str(file), "team", file.relative_to(there).as_posix())
 
-        where = ("--dataset-format", "capture", "--output-path", "s3://team/history")
+        where = ("--dataset-format", "capture", "--output-path", "s3://team/history", "--s3-encryption", "SSE-KMS")
         ended = run("s3://team/captures", "--baseline", "known", *where)
+        written = [each["Key"] for each in store.list_objects_v2(Bucket="team", Prefix="history/")["Contents"]]
+        encrypted = {key: store.head_object(Bucket="team", Key=key).get("ServerSideEncryption") for key in written}
 
     assert ended.stdout.splitlines()[2].startswith("s3://team/history/history.html: 2 runs in 2 windows"), ended.stderr
     assert ended.returncode == 0
+    assert [key for key, how in encrypted.items() if how != "aws:kms"] == []
 
 
 def test_what_every_hour_would_fail_by_ends_it_at_once(there):
