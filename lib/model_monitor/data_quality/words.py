@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 
 from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.distributions import FeatureDistribution, as_counted, from_feature_profile
-from model_monitor.data_quality.messages import COMPARATOR_VALUE, NEGATIVE
+from model_monitor.data_quality.messages import COMPARATOR_VALUE, EXTRA_COLUMNS, MISSING_COLUMNS, NEGATIVE
 from model_monitor.data_quality.statistics import domain_of
 from model_monitor.documents.alarms import COMPLETENESS, plain_words
 from model_monitor.documents.check_results import CheckResult, CheckStatus
@@ -28,6 +28,7 @@ _PLAIN = {
     "freshness_check": "the newest row came {observed:,.3g} minutes before the window's end, about {threshold:,.2g} are usual",
     "non_negative_check": "{name} has negative numbers, it had none",
 }
+_OF_COLUMNS = "the data has {observed:,.0f} columns and the baseline {threshold:,.0f}, so no feature was compared"
 
 Said = tuple[str, Sequence[str]]
 
@@ -65,10 +66,9 @@ def _said(
     max_domain_size: int,
 ) -> Said:
     name = result.feature or ""
-    if result.check in _PLAIN:
-        return _PLAIN[result.check].format(
-            name=name, observed=result.observed or 0, threshold=result.threshold or 0
-        ), ()
+    told = _OF_COLUMNS if name in (MISSING_COLUMNS, EXTRA_COLUMNS) else _PLAIN.get(result.check)
+    if told is not None:
+        return told.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0), ()
     if current is None or before is None or result.observed is None:
         return plain_words(result), ()
     now = from_feature_profile(current)

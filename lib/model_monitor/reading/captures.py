@@ -30,6 +30,7 @@ from model_monitor.records.captured_lines import CapturedLines
 from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.records.decoding import CSV, JSON, Decoded, Reading, decode
 from model_monitor.records.files_by_key import NO_FILES
+from model_monitor.records.index_names import ENDPOINT_INDEXES
 from model_monitor.records.matching import Matching, carry_names, matching_of
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import carries_metadata
@@ -142,6 +143,7 @@ def read_captures(
     dataset = _dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
     return replace(
         dataset,
+        inputs_fit=0 < len(reading.names) < first.cells and _inputs_fit(storage, source, reading),
         partitions_at_most=at_most,
         carries_metadata=_carries_metadata(storage, source),
         tells_times=reading.window is not None and not as_service,
@@ -253,6 +255,12 @@ def _first_record(
                 if at_fault is None and found.reason in OF_ROWS:
                     at_fault = encoding, Decoded(cells=max(1, found.cells))
     return at_fault
+
+
+def _inputs_fit(storage: Storage, source: CaptureSource, reading: Reading) -> bool:
+    """Whether the input of the first record has as many cells as there are names."""
+    found = _first_record(storage, source, replace(reading, halves=ENDPOINT_INDEXES[:1]))
+    return found is not None and found[1].cells == len(reading.names)
 
 
 def _carries_metadata(storage: Storage, source: CaptureSource) -> bool:

@@ -72,10 +72,11 @@ class Dataset:
     that a script dropped. persisted: to be given back. record_cells: how many cells a record has, of captured records, whose
     numbers of cells the scan counts in the column `cells`. reread: the same records as if they had another number of cells.
     carries_metadata: whether captured records say how their requests ended. tells_times: whether all that are kept say when they
-    came. by_columns: whether some columns can be read without the others, as of Parquet. column_groups: in how many groups a
-    scan reads them, one after the other. folder: where the rows lie for as long as somebody has the data set. header: what the
-    header line of CSV calls each feature. matched_by: how the features were found among the baseline's; None where they were
-    not. long_lines: records that have no row, as they are longer than is taken. version: of a table that keeps versions.
+    came. inputs_fit: whether captured inputs have as many cells as the baseline has features, and records more. by_columns:
+    whether some columns can be read without the others, as of Parquet. column_groups: in how many groups a scan reads them, one
+    after the other. folder: where the rows lie for as long as somebody has the data set. header: what the header line of CSV
+    calls each feature. matched_by: how the features were found among the baseline's; None where they were not. long_lines:
+    records that have no row, as they are longer than is taken. version: of a table that keeps versions.
     """
 
     rows: DataFrame | DecodedLines | Partitions
@@ -90,6 +91,7 @@ class Dataset:
     reread: Callable[[int], Dataset] | None = field(default=None, repr=False)
     carries_metadata: bool = False
     tells_times: bool = False
+    inputs_fit: bool = False
     by_columns: bool = False
     column_groups: int = 1
     folder: TemporaryFolder | None = field(default=None, repr=False)

@@ -50,13 +50,14 @@ class Layout:
 
     header: what the header line of CSV calls them, by position; empty without one. by_position: whether some records carry no
     names, so that their columns are the baseline's by position alone. is_matched: whether it is known which column is which of
-    the baseline's. newest: when the latest row came, if it is known.
+    the baseline's. newest: when the latest row came, if it is known. inputs_fit: as in `reading.dataset.Dataset`.
     """
 
     header: tuple[str, ...] = ()
     by_position: bool = False
     is_matched: bool = True
     newest: datetime | None = None
+    inputs_fit: bool = False
 
 
 TOLD = Layout()

@@ -246,7 +246,7 @@ def _on_an_engine(
 def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
     matched_by = ledger.matched_by
     by_position = matched_by is not None and matched_by.may_be_by_position
-    return Layout(dataset.header, by_position, matched_by is not None, ledger.newest)
+    return Layout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit)
 
 
 def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:

@@ -37,7 +37,10 @@ def names_of(*arguments, **options):
 
 
 def test_every_hint_has_its_sentence_in_its_docstring():
-    assert set(HINTS) == {"swapped_columns", "decimal_commas", "dates_as_texts", "header_is_data", "whole_fractions"}
+    assert set(HINTS) == {
+        *("swapped_columns", "decimal_commas", "dates_as_texts", "header_is_data", "whole_fractions"),
+        "inputs_alone",
+    }
     assert all(rule.summary.endswith(".") for rule in HINTS.values())
 
 

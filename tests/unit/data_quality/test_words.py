@@ -84,6 +84,18 @@ def test_missing_values_columns_and_types_say_what_was():
     assert found["new", "extra_column_check"].words == "new is in the data, and was not in the baseline"
 
 
+@pytest.mark.parametrize(("columns", "called"), [(("n",), "Missing columns"), (("n", "t", "u"), "Extra columns")])
+def test_another_number_of_columns_that_nobody_can_tell_is_said_so(columns, called):
+    before = profile_of(*(text_feature(name, ["1"] * 100) for name in ("n", "t")))
+    after = profile_of(*(text_feature(name, ["1"] * 100) for name in columns))
+    [found] = told(before, after, monitor=replace(MONITOR, columns="exact")).values()
+
+    assert (found.feature, found.words) == (
+        called,
+        f"the data has {len(columns)} columns and the baseline 2, so no feature was compared",
+    )
+
+
 def test_a_guard_says_from_what_to_what():
     before, after = [float(x) for x in range(1_000)], [float(x) for x in range(980)] + [float("inf")] * 20
     found = told(profile_of(number_feature("x", before)), profile_of(number_feature("x", after)))

@@ -1,0 +1,56 @@
+"""A run on captures without a JVM: how their columns are held against a baseline's."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pandas as pd
+import pytest
+
+from model_monitor import CaptureFormat, DataQualityMonitor, run_baseline, run_monitoring
+
+HOW = """--dataset-format '{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput"]}}'"""
+
+
+@pytest.fixture
+def captures(tmp_path):
+    """Records of two inputs and one output, each half of them without quotes."""
+    halves = [({"endpointInput": f"{number},{number % 7}", "endpointOutput": f"{number % 2}"}) for number in range(60)]
+    lines = [
+        {"captureData": {name: {"data": data, "encoding": "CSV"} for name, data in each.items()}, "eventMetadata": {}}
+        for each in halves
+    ]
+    (tmp_path / "captures.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return str(tmp_path / "captures.jsonl")
+
+
+def found_in(captures, names, capture_format):
+    frame = pd.DataFrame({name: [float(number) for number in range(60)] for name in names})
+    baseline = run_baseline(frame, DataQualityMonitor(), engine="local")
+    return run_monitoring(captures, baseline.monitor, baseline, dataset_format=capture_format, engine="local")
+
+
+def test_outputs_beside_a_baseline_of_inputs_are_told_with_what_to_write(captures, caplog):
+    with caplog.at_level(logging.WARNING):
+        findings = found_in(captures, ["age", "day"], CaptureFormat())
+
+    [hint] = findings.hints
+    assert hint.hint == "inputs_alone"
+    assert hint.description.endswith(HOW)
+    assert hint.description in caplog.messages
+    assert set(findings.to_pandas().query("status == 'violated'").feature) == {"Extra columns"}
+
+
+@pytest.mark.parametrize(
+    ("names", "halves"),
+    [
+        pytest.param(["answer", "age", "day"], CaptureFormat(), id="all columns"),
+        pytest.param(["age", "day"], CaptureFormat(("endpointInput",)), id="what the hint says"),
+        pytest.param(["age"], CaptureFormat(), id="fewer columns than inputs"),
+        pytest.param(["a", "b", "c", "d"], CaptureFormat(), id="more columns than captured"),
+        pytest.param(["age"], CaptureFormat(("endpointInput",)), id="inputs that the baseline has not"),
+    ],
+)
+def test_other_columns_have_no_such_hint(captures, names, halves):
+    assert "inputs_alone" not in [hint.hint for hint in found_in(captures, names, halves).hints]
