@@ -124,7 +124,7 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     ]
     group = None if config.group_variable is None else columns.named("group_variable", config.group_variable)
     segmentations = tuple(
-        _segmentation(segment, columns.named(f"segment_config[{place}].name_or_index", segment.name_or_index), place)
+        _segmentation(segment, columns.named(f"segment_config[{place}].name_or_index", segment.name_or_index))
         for place, segment in enumerate(config.segment_config or ())
     )
     excluded = [
@@ -151,7 +151,7 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     )
 
 
-def _segmentation(config: SegmentConfig, column: str, place: int) -> Segmentation:
+def _segmentation(config: SegmentConfig, column: str) -> Segmentation:
     segments = tuple(tuple(map(_interval_or_value, segment)) for segment in config.segments)
     names = [texts_of(segment) for segment in config.segments]
     aliases = list(config.display_aliases or ())

@@ -16,8 +16,6 @@ FRACTION_OF_ZEROS = r"\.?0+$"
 ONE_TEXT_FROM, ONE_TEXT_BELOW = 1e-9, 1e16
 """Magnitudes of doubles that have one text, whatever the release of Java (`java_text.java_double`)."""
 
-TIMES_AND_TRUTHS = (pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
-
 
 def is_number(data_type: pa.DataType) -> bool:
     types = pa.types

@@ -46,12 +46,11 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The bytes of a file from `start` on. ends_file: whether they are its last ones."""
+    """The bytes of a file from `start` on."""
 
     path: str
     start: int
     size_bytes: int
-    ends_file: bool
 
     @property
     def uri(self) -> str:
@@ -109,15 +108,12 @@ def pieces(file: File, piece_bytes: int) -> list[Piece]:
             f"{file.path}: a bzip2 file of more than {piece_bytes:,} bytes"
         )  # Hadoop cuts it by its blocks
     size = file.size_bytes if whole else piece_bytes
-    return [
-        Piece(file.path, start, min(size, file.size_bytes - start), start + size >= file.size_bytes)
-        for start in range(0, file.size_bytes, size)
-    ]
+    return [Piece(file.path, start, min(size, file.size_bytes - start)) for start in range(0, file.size_bytes, size)]
 
 
 def whole(file: File, _: int) -> list[Piece]:
     """The file as one piece, however large."""
-    return [Piece(file.path, 0, file.size_bytes, True)]
+    return [Piece(file.path, 0, file.size_bytes)]
 
 
 def is_readable(path: str) -> bool:

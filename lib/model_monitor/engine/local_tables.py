@@ -83,7 +83,7 @@ def _pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
             f"{file.path}: an ORC file of more than {piece_bytes:,} bytes"
         )  # whose stripes Arrow can't place
     return [
-        Piece(file.path, start, min(piece_bytes, file.size_bytes - start), start + piece_bytes >= file.size_bytes)
+        Piece(file.path, start, min(piece_bytes, file.size_bytes - start))
         for start in range(0, file.size_bytes, piece_bytes)
     ]
 

@@ -62,7 +62,7 @@ class AttributionAnalysis:
 def analysis_of(state: Attributions) -> AttributionAnalysis:
     """The analysis of added attributions."""
     aggregation = Aggregation(state.aggregation or Aggregation.MEAN_ABS.value)
-    outputs = tuple(_output(state, place, aggregation) for place in range(len(state.outputs)))
+    outputs = tuple(_output(state, place) for place in range(len(state.outputs)))
     return AttributionAnalysis(state.count, state.exact, aggregation, outputs)
 
 
@@ -79,7 +79,7 @@ def aggregated(state: Attributions, output: int, weights: Numbers | None = None)
     return found
 
 
-def _output(state: Attributions, place: int, aggregation: Aggregation) -> OutputAnalysis:
+def _output(state: Attributions, place: int) -> OutputAnalysis:
     values, errors = aggregated(state, place), errors_of(state, place)
     if values is None:
         sketches = state.sketches[place * len(state.features) : (place + 1) * len(state.features)]

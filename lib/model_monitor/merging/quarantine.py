@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
-from model_monitor.engine import Session
 from model_monitor.merging.captured import REFUSED, Captures
 from model_monitor.merging.labels import CONTENT, POSITION, GroundTruth
 from model_monitor.merging.labels import REFUSED as REFUSED_LABELS
@@ -29,7 +28,6 @@ def put_aside(
     captures: HourlySource,
     labels: HourlySource,
     sides: Sequence[Side],
-    session: Session,
     output_path: str,
     long_lines: Sequence[LongLine] = (),
 ) -> str:

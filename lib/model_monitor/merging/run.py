@@ -281,9 +281,7 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
     quarantine = None
     if ledger.quarantined or ledger.labels.refused:
         long_lines = (*window.long_captures, *window.long_labels)
-        quarantine = put_aside(
-            window.captures, window.labels, window.sides, window.spark, request.output_path, long_lines
-        )
+        quarantine = put_aside(window.captures, window.labels, window.sides, request.output_path, long_lines)
     else:
         clear_quarantine(window.spark, request.output_path)
     sides = (

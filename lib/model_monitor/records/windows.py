@@ -70,10 +70,6 @@ class Window:
             yield hour
             hour += HOUR
 
-    def whole_hours(self) -> list[datetime]:
-        """The beginnings of the hours that lie within the window from their first to their last second."""
-        return [hour for hour in self.hours() if hour >= self.start and hour + HOUR <= self.end]
-
 
 def parse_time(text: str) -> datetime | None:
     """A captured time in UTC, or None if it isn't one. Without a zone it is UTC; digits below microseconds are cut off."""

@@ -172,11 +172,8 @@ def _client() -> Any:
     import boto3
     from botocore.config import Config
 
-    is_elsewhere = os.environ.keys() & {
-        "AWS_ENDPOINT_URL",
-        "AWS_ENDPOINT_URL_S3",
-    }  # hosts there rarely have names of buckets
-    style = {"addressing_style": "path"} if is_elsewhere else {}
+    is_elsewhere = os.environ.keys() & {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"}
+    style = {"addressing_style": "path"} if is_elsewhere else {}  # hosts there rarely have names of buckets
     settings = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, connect_timeout=10, s3=style)
     return boto3.session.Session().client("s3", config=settings)
 

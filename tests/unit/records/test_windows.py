@@ -62,12 +62,6 @@ def test_the_hours_of_a_window(window, later, hours):
     assert [hour.hour for hour in window.hours(later=later)] == hours
 
 
-def test_the_whole_hours_of_a_window_lie_within_it():
-    assert [hour.hour for hour in Window(at(1), at(3)).whole_hours()] == [1, 2]
-    assert [hour.hour for hour in Window(at(1, 30), at(3, 30)).whole_hours()] == [2]
-    assert Window(at(1, 30), at(2, 15)).whole_hours() == []
-
-
 def test_a_window_is_judged_in_utc_whatever_zone_it_is_written_in():
     east = timezone(timedelta(hours=5, minutes=30))
     window = Window(datetime(2022, 4, 18, 6, 30, tzinfo=east), datetime(2022, 4, 18, 7, 30, tzinfo=east))

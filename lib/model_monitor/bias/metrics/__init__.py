@@ -10,7 +10,7 @@ Source: B2.2, which is what smclarify computes and real runs of the service show
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,6 @@ from model_monitor.registry import Registry
 
 Metric = Callable[[FacetCounts], Counts]
 Condition = Callable[[FacetCounts], NDArray[np.bool_]]
-Requirements = Mapping[str, Condition]
-"""Error text -> what has to hold; the first that does not is the metric's error."""
 
 PRE_TRAINING: Registry[Metric] = Registry("pre-training bias metric")
 POST_TRAINING: Registry[Metric] = Registry("post-training bias metric")
