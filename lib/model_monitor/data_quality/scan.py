@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from model_monitor.engine import is_of_spark
@@ -10,7 +11,7 @@ from model_monitor.engine.protocol import Partitions
 from model_monitor.profiling.plan import LineMetadata
 from model_monitor.profiling.scan import Scan, scan
 from model_monitor.reading.dataset import Dataset
-from model_monitor.records.event_times import newest_of_lines, newest_time
+from model_monitor.records.event_times import moment_of, newest_of_lines, newest_time
 from model_monitor.records.places import LINE
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import request_metadata
@@ -51,7 +52,19 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
     )
     checked = (lambda: _check_results(checks, found, dataset)) if checks else None
     metrics = (lambda: _evaluated(found, dataset)) if is_of_spark(dataset.table) else None
-    return Scanned(found.profile, found.rows, metrics, checked, found.requests, found.runs)
+    rows = found.rows if time is None else replace(found.rows, newest=_in_utc(found.rows.newest, time, dataset))
+    return Scanned(found.profile, rows, metrics, checked, found.requests, found.runs)
+
+
+def _in_utc(newest: int, time: str, dataset: Dataset) -> int:
+    """The newest time of a column, whose timestamps Spark prints in its session's time zone."""
+    if not newest or not is_of_spark(dataset.table):
+        return newest
+    if dict(dataset.frame.dtypes)[f"c{dataset.names.index(time)}"] != "timestamp":
+        return newest
+    moment = f"TIMESTAMP_LTZ'{moment_of(newest):%Y-%m-%d %H:%M:%S.%f}'"
+    [row] = dataset.engine.spark.sql(f"SELECT unix_micros({moment})").collect()
+    return int(row[0])
 
 
 def _evaluated(found: Scan, dataset: Dataset) -> dict[str, FeatureMetrics]:

@@ -35,3 +35,19 @@ def test_both_engines_put_rows_in_the_same_order(spark, tmp_path, kind):
     newest = datetime(2026, 3, 1, tzinfo=timezone.utc) + timedelta(hours=3_999)
     assert current.ledger.newest == newest
     assert run_monitoring(path, monitor, found[0], spark=spark, engine="spark").current.ledger.newest == newest
+
+
+@pytest.mark.parametrize("kind", ["timestamp_ltz", "timestamp_ntz", "string"])
+def test_the_newest_row_is_told_in_utc_whatever_the_time_zone_of_the_session(spark, kind):
+    """Times without a zone are UTC, as everywhere."""
+    before = spark.conf.get("spark.sql.session.timeZone")
+    at = "TIMESTAMP_LTZ'2026-03-01 00:00:00Z'" if kind == "timestamp_ltz" else "TIMESTAMP_NTZ'2026-03-01 00:00:00'"
+    try:
+        spark.conf.set("spark.sql.session.timeZone", "America/New_York")
+        frame = spark.sql(f"SELECT CAST({at} + make_interval(0, 0, 0, 0, id) AS {kind}) AS at FROM range(10)")
+        monitor = DataQualityMonitor(time_column="at")
+        current = run_monitoring(frame, monitor, run_baseline(frame, monitor, spark=spark), spark=spark).current
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", before)
+
+    assert current.ledger.newest == datetime(2026, 3, 1, 9, tzinfo=timezone.utc)
