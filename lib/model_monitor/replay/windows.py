@@ -40,6 +40,7 @@ def windows_of(
     ]
     if not bounded:
         raise NoData(
-            f"{path} has captures from {hours[0].isoformat()} to {(hours[-1] + HOUR).isoformat()}, none in between"
+            f"{path} has captures from {hours[0].isoformat()} to {(hours[-1] + HOUR).isoformat()}, and no window of them lies "
+            "between the times asked for; widen these, or leave them out"
         )
     return bounded
