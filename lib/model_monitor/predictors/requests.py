@@ -112,7 +112,12 @@ def _rows(body: bytes) -> list[list[str]]:
 
 def _cell(text: str) -> Any:
     """A cell of CSV; a list as JSON has it, in whichever quotes."""
-    return json.loads(text.replace("'", '"')) if text.startswith("[") else text
+    if not text.startswith("["):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return json.loads(text.replace("'", '"'))
 
 
 def _found(place: Any, document: Any) -> Any:
@@ -126,7 +131,7 @@ def _found(place: Any, document: Any) -> Any:
 
 def _best(labels: Any, scores: Any) -> Any:
     """The label with the highest score, the first of equal ones."""
-    if not isinstance(scores, list) or len(labels) != len(scores):
+    if not isinstance(scores, list) or len(labels) != len(scores) or not all(map(math.isfinite, scores)):
         raise ValueError("a list of labels has no score for each")
     return labels[scores.index(max(scores))]
 

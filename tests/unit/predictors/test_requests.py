@@ -114,6 +114,7 @@ ANIMALS = {"labels": ["cat", "dog", "fish"], "probabilities": [0.35, 0.25, 0.4]}
         ),
         ({"label": 0}, "yes,0.9\nno,0.2\n", ["yes", "no"]),
         ({"label": 0, "probability": 1}, "yes,0.9\nno,0.2\n", ["yes", "no"]),
+        ({"label": 0, "probability": 1}, '"[""don\'t"",""do""]","[0.7,0.3]"\n', ["don't"]),
         (
             {"label": 0, "probability": 1},
             "\"['cat','dog']\",\"[0.3,0.7]\"\n\"['cat','dog']\",\"[0.5,0.5]\"\n",
@@ -137,6 +138,7 @@ def test_labels_are_found_as_the_configuration_says(members, answer, labels):
         (JSON_LINES | {"label": "labels"}, json.dumps(ANIMALS)),
         (JSON_LINES | {"label": "labels", "probability": "probabilities[:2]"}, json.dumps(ANIMALS)),
         (JSON_LINES | {"label": "prediction"}, json.dumps(ANIMALS)),
+        (JSON_LINES | {"label": "labels", "probability": "p"}, '{"labels":["cat","dog"],"p":[NaN,0.9]}'),
         ({"label": 2}, "yes,0.9\n"),
     ],
 )
