@@ -65,8 +65,8 @@ def backfill(arguments: Sequence[str]) -> int:
     request = backfill.read_request(arguments)
     config = request.config
     with _opened([config.dataset_source, config.output_path]):
-        status = backfill.backfill(request, sys.stdout)
-        if status not in backfill.OF_ALL_WINDOWS:
+        status, has_runs = backfill.backfill(request, sys.stdout)
+        if has_runs:
             with encrypting(upload_arguments(config.s3_encryption, config.s3_kms_key)):
                 command.main(command.Request([config.output_path]), None, sys.stdout)
     return status

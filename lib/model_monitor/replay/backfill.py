@@ -48,8 +48,11 @@ def read_request(arguments: Sequence[str]) -> Request:
     return Request(config_of("monitor", sources, in_container=False), recurrence_of(given.schedule), flags)
 
 
-def backfill(request: Request, out: TextIO) -> int:
-    """Monitor every window, and say in a line what came of each; the exit status of the first that failed, else the highest."""
+def backfill(request: Request, out: TextIO) -> tuple[int, bool]:
+    """Monitor every window, and say in a line what came of each.
+
+    Gives the exit status of the first that failed, else the highest, and whether one did not fail.
+    """
     config, statuses = request.config, list[int]()
     bounds = {"start": config.start_time, "end": config.end_time}
     windows = windows_of(storage_of(config.dataset_source), config.dataset_source, request.recurrence, **bounds)
@@ -70,7 +73,8 @@ def backfill(request: Request, out: TextIO) -> int:
     finally:
         logging.disable(logging.NOTSET)
     whole = (ExitStatus.COMPLETED, ExitStatus.VIOLATIONS)
-    return next((status for status in statuses if status not in whole), max(statuses))
+    failed = [status for status in statuses if status not in whole]
+    return next(iter(failed), max(statuses)), len(failed) < len(statuses)
 
 
 def _parser() -> argparse.ArgumentParser:

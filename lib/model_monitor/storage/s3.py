@@ -51,8 +51,9 @@ class S3Storage:
 
     def list_files(self, path: str) -> list[StoredFile]:
         with _told(path, "listed"):
-            files = [file for page in self._pages(path, "/") for file in self._files(path, page)] or self._object(path)
-        if not files:
+            pages = list(self._pages(path, "/"))
+            files = [file for page in pages for file in self._files(path, page)] or self._object(path)
+        if not (files or any(page.get("Contents") for page in pages)):
             raise BadInput(f"{path}: there is no such file or directory")
         depth = len(self.resolved(path))
         return sorted(file for file in files if not any(map(is_hidden, file.path[depth:].split("/")[1:])))
