@@ -112,7 +112,7 @@ def require_same_results(s3, runner, local_job, job, output, *flags):
 def test_a_baseline_of_files_in_folders_has_the_bytes_of_spark(s3, runner, local_job, kept):
     s3.put("plain", tables(kept))
     source = ("--dataset-source", f"{BUCKET}/{kept.__name__}", "--dataset-format", kept.__name__)
-    require_same_results(s3, runner, local_job, "baseline", "out", *source, "--output-path", f"{BUCKET}/out")
+    require_same_results(s3, runner, local_job, "baseline", "of-both", *source, "--output-path", f"{BUCKET}/of-both")
 
 
 def test_monitoring_captures_has_the_bytes_of_spark(s3, runner, local_job):
@@ -124,29 +124,46 @@ def test_monitoring_captures_has_the_bytes_of_spark(s3, runner, local_job):
     s3.put("plain", {"people.csv": lines["people.csv"]})
     assert runner.job("baseline", *baseline_flags(BUCKET, "baseline")) == 0
 
-    require_same_results(s3, runner, local_job, "monitor", "report", *monitor_flags(BUCKET, "report", "baseline"))
+    require_same_results(
+        s3, runner, local_job, "monitor", "report-of-both", *monitor_flags(BUCKET, "report-of-both", "baseline")
+    )
 
 
 def test_objects_are_files_as_on_every_other_storage(s3, boto3_at_the_proxy):
-    s3.put("team", {"one/deep/b.csv": "b", "one/_hidden.csv": "", "one/a b.csv": "0123456789", "one-more/c.csv": "c"})
-    storage = storage_of("s3a://team/one")
+    s3.put(
+        "team",
+        {
+            "files/one/deep/b.csv": "b",
+            "files/one/_hidden.csv": "",
+            "files/one/a b.csv": "0123456789",
+            "files/one-more/c.csv": "c",
+        },
+    )
+    storage = storage_of("s3a://team/files/one")
 
-    assert storage.resolved("s3://team//one/") == "s3://team/one"
-    assert [file.path for file in storage.list_files("s3a://team/one/")] == [
-        "s3a://team/one/a b.csv",
-        "s3a://team/one/deep/b.csv",
+    assert storage.resolved("s3://team//files/one/") == "s3://team/files/one"
+    assert [file.path for file in storage.list_files("s3a://team/files/one/")] == [
+        "s3a://team/files/one/a b.csv",
+        "s3a://team/files/one/deep/b.csv",
     ]
-    assert [file.path for file in storage.list_files("s3a://team/one/_hidden.csv")] == ["s3a://team/one/_hidden.csv"]
-    assert [file.path for file in storage.list_beginning("s3a://team/one", "_h")] == ["s3a://team/one/_hidden.csv"]
-    assert storage.list_folders("s3a://team/one") == ["deep"]
-    assert storage.list_folders("s3a://team/one/a b.csv") == []
-    assert (storage.read("s3a://team/one/a b.csv", 3, 2), storage.read("s3a://team/one/_hidden.csv")) == (b"234", b"")
-    with storage.open("s3a://team/one/a b.csv") as file:
+    assert [file.path for file in storage.list_files("s3a://team/files/one/_hidden.csv")] == [
+        "s3a://team/files/one/_hidden.csv"
+    ]
+    assert [file.path for file in storage.list_beginning("s3a://team/files/one", "_h")] == [
+        "s3a://team/files/one/_hidden.csv"
+    ]
+    assert storage.list_folders("s3a://team/files/one") == ["deep"]
+    assert storage.list_folders("s3a://team/files/one/a b.csv") == []
+    assert (storage.read("s3a://team/files/one/a b.csv", 3, 2), storage.read("s3a://team/files/one/_hidden.csv")) == (
+        b"234",
+        b"",
+    )
+    with storage.open("s3a://team/files/one/a b.csv") as file:
         assert (file.seek(-4, io.SEEK_END), file.read(2), file.tell(), file.read()) == (6, b"67", 8, b"89")
-    storage.delete("s3a://team/one")
-    storage.delete("s3a://team/one")
-    assert not storage.exists("s3a://team/one")
-    assert s3.keys("team", "one") == ["one-more/c.csv"]
+    storage.delete("s3a://team/files/one")
+    storage.delete("s3a://team/files/one")
+    assert not storage.exists("s3a://team/files/one")
+    assert s3.keys("team", "files/one") == ["files/one-more/c.csv"]
 
 
 @pytest.mark.parametrize("fault", [slow_down, reset, cut], ids=["503 SlowDown", "reset", "an answer that breaks off"])
@@ -208,11 +225,11 @@ def test_uploads_ask_for_the_encryption_of_the_flags(s3, boto3_at_the_proxy):
 
 def test_one_run_at_a_time_holds_an_output(s3, boto3_at_the_proxy):
     s3.put("team", {"x": "x"})
-    storage = storage_of("s3a://team/held")
+    storage = storage_of("s3a://team/held-here")
 
-    with holding(storage, "s3a://team/held"):
-        with pytest.raises(OutputHeld, match="s3a://team/held: another run is at it"):
-            Lease(storage, "s3a://team/held").take(timedelta(0))
-        storage.write("s3a://team/held/x", b"1")
+    with holding(storage, "s3a://team/held-here"):
+        with pytest.raises(OutputHeld, match="s3a://team/held-here: another run is at it"):
+            Lease(storage, "s3a://team/held-here").take(timedelta(0))
+        storage.write("s3a://team/held-here/x", b"1")
 
-    assert s3.keys("team", "held") == ["held/x"]
+    assert s3.keys("team", "held-here") == ["held-here/x"]
