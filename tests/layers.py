@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schedules": {"errors"},
     "launch": {"errors"},
     "storage": {"errors"},
-    "predictors": {"errors", "registry", "storage"},
+    "predictors": {"errors", "registry", "storage", "records"},
     "states": {"errors", "registry"},
     "drift": {"errors", "registry", "states"},
     "verdicts": {"drift"},

@@ -83,7 +83,9 @@ class Request:
     def _at(self, place: Any, body: bytes) -> list[Any]:
         """What is at a place of an answer, an item for each row."""
         if self.accept_type == CSV:
-            return [_cell(row[place]) for row in _rows(body)]
+            from model_monitor.records.outcome_payloads import list_in
+
+            return [list_in(row[place]) for row in _rows(body)]
         text = body.decode("utf-8")
         if self.accept_type == JSON_LINES:
             return [_found(place, json.loads(line)) for line in text.splitlines() if line.strip()]
@@ -108,16 +110,6 @@ class Request:
 
 def _rows(body: bytes) -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(body.decode("utf-8"))) if row]
-
-
-def _cell(text: str) -> Any:
-    """A cell of CSV; a list as JSON has it, in whichever quotes."""
-    if not text.startswith("["):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return json.loads(text.replace("'", '"'))
 
 
 def _found(place: Any, document: Any) -> Any:

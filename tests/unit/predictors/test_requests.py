@@ -115,6 +115,8 @@ ANIMALS = {"labels": ["cat", "dog", "fish"], "probabilities": [0.35, 0.25, 0.4]}
         ({"label": 0}, "yes,0.9\nno,0.2\n", ["yes", "no"]),
         ({"label": 0, "probability": 1}, "yes,0.9\nno,0.2\n", ["yes", "no"]),
         ({"label": 0, "probability": 1}, '"[""don\'t"",""do""]","[0.7,0.3]"\n', ["don't"]),
+        ({"label": 0, "probability": 1}, '"[""don\'t"",\'do\']","[0.7,0.3]"\n', ["don't"]),
+        ({"label": 0}, "[yes],0.9\nno,0.2\n", ["[yes]", "no"]),
         (
             {"label": 0, "probability": 1},
             "\"['cat','dog']\",\"[0.3,0.7]\"\n\"['cat','dog']\",\"[0.5,0.5]\"\n",
