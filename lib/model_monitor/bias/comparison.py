@@ -16,8 +16,6 @@ from model_monitor.bias.metrics import POST_TRAINING, PRE_TRAINING
 from model_monitor.documents.bias_report import BiasPart
 from model_monitor.verdicts.multiplicity import BUDGET
 
-DISPARATE_IMPACT = "DI"
-
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
@@ -140,7 +138,7 @@ def _of_group(
             metric,
             (baseline or {}).get(metric.name),
             baseline is not None and metric.name in baseline,
-            1.0 if tolerances.neutral_di and metric.name == DISPARATE_IMPACT else 0.0,
+            1.0 if tolerances.neutral_di and metric.name in RATIOS else 0.0,
             (int(group.counts.d.rows), int(group.counts.a.rows)),
             intervals.get(metric.name),
             tolerances,

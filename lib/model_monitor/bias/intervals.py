@@ -31,7 +31,7 @@ PRIOR = 0.5
 """Rows added to each cell before chance is asked, as Jeffreys' prior of a share has them: no row in a cell of few is no proof."""
 
 RATIOS = frozenset({"DI"})
-"""Metrics whose chance is told in logarithms: half as much is as far as twice as much."""
+"""Metrics that are neutral at 1. Their chance is told in logarithms: half as much is as far as twice as much."""
 
 Interval = tuple[float, float]
 

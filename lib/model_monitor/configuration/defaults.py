@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlparse
 
 from model_monitor.configuration.bias_options import stood_for
 from model_monitor.configuration.sources import Given, Sources, flag_of
@@ -12,7 +11,7 @@ from model_monitor.engine.local import LocalEngine
 from model_monitor.errors import BadConfiguration
 from model_monitor.launch.places import OF_A_BASELINE
 from model_monitor.reading.recognition import format_word_of
-from model_monitor.storage import local_path
+from model_monitor.storage import is_local, local_path
 
 ENDINGS = {"baseline": "baseline", "monitor": "report", "merge": "merged", "backfill": "history"}
 """What the name of a job's folder ends in where nobody named one: orders-baseline, beside where it is started."""
@@ -53,7 +52,7 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
 def _local_data(job: str, sources: Sources) -> Path | None:
     """Where the data lies; None if nobody said, or it is not on this machine."""
     path = stood_for(sources.values, job).get("dataset_source", sources.text("dataset_source"))
-    if path is None or urlparse(path).scheme not in ("", "file") or not local_path(path).exists():
+    if path is None or not is_local(path) or not local_path(path).exists():
         return None
     return local_path(path)
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from typing import Any, TypeVar
-from urllib.parse import urlparse
 
 from pydantic import BeforeValidator, ValidationInfo
 
@@ -27,7 +26,7 @@ from model_monitor.records.windows import parse_time
 from model_monitor.registry import Registry
 from model_monitor.schedules import read_offset
 from model_monitor.states.column_metrics import chosen
-from model_monitor.storage import local_path
+from model_monitor.storage import is_local, local_path
 
 JOBS = ("baseline", "monitor", "merge")
 
@@ -249,7 +248,7 @@ def _format(value: Any) -> Any:
 
 
 def _script(value: Any) -> Any:
-    if isinstance(value, str) and urlparse(value).scheme in ("", "file") and not local_path(value).is_file():
+    if isinstance(value, str) and is_local(value) and not local_path(value).is_file():
         raise ValueError(f"is {value!r}, where there is no file; write the path of a Python file")
     return value
 

@@ -62,9 +62,8 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
     alarms: dict[Hashable, list[CheckResult]] = {}
     for name, found in causes.items():
         lacking = (each for each in found if each.check == COMPLETENESS)
-        key = next(
-            ((each.check, each.observed, each.m) for each in lacking), name
-        )  # most likely the same rows lack all of them
+        # most likely the same rows lack all of them
+        key = next(((each.check, each.observed, each.m) for each in lacking), name)
         alarms.setdefault(key, []).extend(found)
     ordered = sorted(alarms.values(), key=lambda found: -max(map(excess, found)))
     numbers = {id(result): number for number, found in enumerate(ordered, start=1) for result in found}

@@ -13,14 +13,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
-from urllib.parse import urlparse
 
 from model_monitor.configuration.reading import sources_of
 from model_monitor.configuration.sources import flag_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.launch.cache import cache_directory
 from model_monitor.schedules import HOURLY, Recurrence
-from model_monitor.storage import join, local_path
+from model_monitor.storage import is_local, join, local_path
 
 JOB = "replay"
 JSON_NAME, TEXT_NAME = "replay.json", "replay.txt"
@@ -87,7 +86,7 @@ def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: Star
     for name in ("windows", "reports", "schedule"):
         if getattr(given, name) is not None:
             words += [flag_of(name), getattr(given, name)]
-    if urlparse(output_path).scheme not in ("", "file"):
+    if not is_local(output_path):
         sys.stderr.write(f"the result will be in {join(output_path, JSON_NAME)} and {TEXT_NAME} beside it\n")
         return (start_job or _submit)(JOB, words)
     result = local_path(join(output_path, JSON_NAME if given.json else TEXT_NAME))

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from model_monitor.errors import BadInput, MissingDependency
-from model_monitor.storage import LocalStorage, join, local_path
+from model_monitor.storage import LocalStorage, is_local, join, local_path
 
 HOME_VARIABLE = "MODEL_MONITOR_HOME"
 """Names the folder for schedules, the records and logs of jobs, and results that were not told where to go."""
@@ -98,7 +98,7 @@ def write_text(uri: str, text: str, session: Any, kms_key: str | None = None) ->
 def exists_here(uri: str) -> bool:
     """Whether `uri` is a path of this machine at which there is something."""
     place = located(uri)
-    return urlparse(place).scheme in ("", "file") and local_path(place).exists()
+    return is_local(place) and local_path(place).exists()
 
 
 def _bucket_and_key(uri: str) -> tuple[str, str]:

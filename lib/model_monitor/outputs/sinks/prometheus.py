@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
 
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.errors import MissingDependency, OutputFailed, SinkFailed
@@ -14,7 +13,7 @@ from model_monitor.outputs.notices.environment import Environment
 from model_monitor.outputs.notices.reports import Report, sendable
 from model_monitor.outputs.printable import printable
 from model_monitor.outputs.sinks import SINKS
-from model_monitor.storage import LocalStorage
+from model_monitor.storage import LocalStorage, is_local
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -25,7 +24,7 @@ NO_LIBRARY = "the sink prometheus needs prometheus-client; install it: pip insta
 
 
 def _examined(path: str) -> str:
-    if urlparse(path).scheme not in ("", "file") or not path.endswith(".prom"):
+    if not is_local(path) or not path.endswith(".prom"):
         raise ValueError("is no local path that ends in .prom, which is all that the node exporter reads")
     return path
 
