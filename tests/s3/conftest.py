@@ -25,6 +25,7 @@ from model_monitor.engine.packing import OPEN_COST_BYTES
 from model_monitor.errors import MonitorError
 from model_monitor.launch.deequ_jar import provide_jar
 from model_monitor.launch.java import find_java
+from model_monitor.storage.s3 import _client
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -139,6 +140,22 @@ def s3(running_s3: S3) -> Iterator[S3]:
     running_s3.proxy.requests.clear()
     yield running_s3
     running_s3.proxy.weather = fair
+
+
+@pytest.fixture
+def boto3_at_the_proxy(s3, monkeypatch):
+    """This process's own boto3 asks the server of the tests."""
+    variables = {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": s3.proxy.url,
+        "AWS_CA_BUNDLE": str(s3.authority),
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",  # else bodies come in chunks, which the proxy can't read
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    _client.cache_clear()
+    yield variables
+    _client.cache_clear()
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """Every request of a job to S3 goes wrong once: the run before stays or the new one is whole, and one rerun leaves what a quiet
-run does.
+run does; on Spark, and without a JVM by boto3.
 
 A job is killed by letting no request through from one on: of a process that is no more the store sees just that. Its lease is
 then made to be that of a process which has ended, since the tests' own process goes on.
@@ -13,6 +13,7 @@ from hashlib import sha256
 
 import pytest
 from tests.faults import ended_process
+from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 from tests.s3.weather import denied, fair, late, once, reset, since, slow_down
 
@@ -38,6 +39,25 @@ JOBS = {
 }
 
 
+class Boto3Jobs:
+    """Runs jobs in this process, without a JVM."""
+
+    last_words = ""
+
+    def __init__(self, folder):
+        self._jobs = JobsHere(folder)
+
+    def job(self, name, *flags, is_guest):
+        ended = self._jobs(name, *flags, "--engine", "local")
+        self.last_words = ended.said
+        return ended.status
+
+
+@pytest.fixture
+def boto3_jobs(boto3_at_the_proxy, tmp_path):
+    return Boto3Jobs(tmp_path)
+
+
 class Trials:
     """A job's tries at one output, each of which begins with what was there before: the output of less data."""
 
@@ -50,18 +70,21 @@ class Trials:
         s3.put(BUCKET, {**made, "torn/people.csv": FEWER, self.file: "", self.labels: "".join(lines[:20])})
         self._clear()
         if name == "monitor":
-            assert runner.job("baseline", *traffic.baseline_flags(PLACE, "baseline")) == 0, runner.last_words
-        assert self._run() == 0, runner.last_words
+            assert self._run("baseline", *traffic.baseline_flags(PLACE, "baseline")) == 0, runner.last_words
+        assert self._try() == 0, runner.last_words
         self.before = s3.contents(BUCKET, OUT)
         s3.put(BUCKET, made)
         s3.proxy.requests.clear()
-        assert self._run() == 0, runner.last_words
+        assert self._try() == 0, runner.last_words
         self.requests = len(s3.proxy.requests)
         self.quiet = s3.contents(BUCKET, OUT)
         assert self.quiet != self.before, "else nothing would show"
 
-    def _run(self):
-        return self.runner.job(self.name, *JOBS[self.name], is_guest=True)
+    def _try(self):
+        return self._run(self.name, *JOBS[self.name])
+
+    def _run(self, name, *flags):
+        return self.runner.job(name, *flags, is_guest=True)
 
     def _clear(self):
         keys = self.s3.client.list_objects_v2(Bucket=BUCKET, Prefix=OUT).get("Contents", ())
@@ -73,7 +96,7 @@ class Trials:
         self._clear()
         self.s3.put(BUCKET, {f"{OUT}{key}": content for key, content in self.before.items()})
         self.s3.proxy.weather = FAULTS[fault](at)
-        status = self._run()
+        status = self._try()
         self.s3.proxy.weather = fair
         wrong = [] if "Traceback" not in self.runner.last_words else ["no sentence"]
         found = self.s3.contents(BUCKET, OUT)
@@ -81,7 +104,7 @@ class Trials:
         for key, content in found.items():
             if key.startswith(PREFIX):
                 self.s3.put(BUCKET, {f"{OUT}{key}": json.dumps(json.loads(content) | {"process": ended_process()})})
-        if self._run():
+        if self._try():
             wrong.append(f"the rerun failed: {self.runner.last_words[-500:]}")
         found = self.s3.contents(BUCKET, OUT)
         names = sorted(found.keys() | self.quiet.keys())
@@ -109,6 +132,20 @@ def tried(trials, fault, requests):
 def test_a_job_that_is_killed_at_a_request_is_mended_by_the_next_one(s3, runner):
     trials = Trials(s3, runner, "baseline")
     tried(trials, "kill", [trials.requests * 2 // 3])
+
+
+def test_a_job_without_a_jvm_that_is_killed_at_a_request_is_mended_by_the_next_one(s3, boto3_jobs):
+    trials = Trials(s3, boto3_jobs, "monitor")
+    tried(trials, "kill", range(4, trials.requests, 25))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(36_000)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("job", ["baseline", "monitor"])
+def test_every_request_of_a_job_without_a_jvm_goes_wrong_once(s3, boto3_jobs, job, fault):
+    trials = Trials(s3, boto3_jobs, job)
+    tried(trials, fault, range(trials.requests))
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.both_engines import OF_A_MOMENT
-from tests.s3.conftest import ALGORITHM, CREDENTIALS, ROOT
+from tests.s3.conftest import ALGORITHM, ROOT
 from tests.s3.server import KEY
 from tests.s3.traffic import baseline_flags, monitor_flags, objects
 from tests.s3.weather import always, cut, denied, first, reset, slow_down
@@ -23,25 +23,8 @@ from model_monitor.configuration.s3 import S3Encryption, upload_arguments
 from model_monitor.errors import BadInput, OutputFailed, OutputHeld
 from model_monitor.storage import encrypting, holding, storage_of
 from model_monitor.storage.lease import Lease
-from model_monitor.storage.s3 import _client
 
 BUCKET = "s3a://plain"
-
-
-@pytest.fixture
-def boto3_at_the_proxy(s3, monkeypatch):
-    """This process's own boto3 asks the server of the tests."""
-    variables = {
-        **CREDENTIALS,
-        "AWS_ENDPOINT_URL": s3.proxy.url,
-        "AWS_CA_BUNDLE": str(s3.authority),
-        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",  # else bodies come in chunks, which the proxy can't read
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    _client.cache_clear()
-    yield variables
-    _client.cache_clear()
 
 
 @pytest.fixture
@@ -172,6 +155,26 @@ def test_what_meets_a_fault_is_tried_again(s3, boto3_at_the_proxy, fault):
     s3.proxy.weather = first(2, fault)
 
     assert storage_of("s3://team/long").read("s3://team/long") == b"0123456789" * 1000
+
+
+def test_a_server_that_is_away_is_asked_as_often_as_boto3_says_and_no_more(s3, boto3_at_the_proxy, monkeypatch):
+    s3.put("team", {"x": "x"})
+    monkeypatch.setattr("model_monitor.storage.s3.ATTEMPTS", 3)
+    s3.proxy.weather = always(reset)
+
+    with pytest.raises(BadInput, match="x: can't be read"):
+        storage_of("s3a://team/x").read("s3a://team/x")
+    assert len(s3.proxy.requests) == 3
+
+
+def test_an_endpoint_of_a_profile_is_asked_by_paths(s3, boto3_at_the_proxy, monkeypatch, tmp_path):
+    (tmp_path / "config").write_text(f"[profile lab]\nendpoint_url = {s3.proxy.url}\nregion = us-east-1\n")
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    s3.put("team", {"x": "1"})
+
+    assert storage_of("s3a://team/x").read("s3a://team/x") == b"1"
 
 
 @pytest.mark.parametrize(

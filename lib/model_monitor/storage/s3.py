@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -83,17 +82,21 @@ class S3Storage:
             return b""
         wanted = f"bytes={start}-{'' if at_most is None else start + at_most - 1}"
         is_broken_off = retry_if_exception_type((HTTPClientError, IncompleteReadError))
-        tried = Retrying(
+        answers = Retrying(
             stop=stop_after_attempt(ATTEMPTS), wait=wait_exponential(0.1), retry=is_broken_off, reraise=True
         )
+        content = b""
         with _told(path, "read"):
-            try:
-                content: bytes = tried(lambda: _client().get_object(**_place(path), Range=wanted)["Body"].read())
-            except Exception as fault:
-                if "InvalidRange" not in str(fault):
-                    raise
-                return b""  # it ends before
-            return content
+            for answer in answers:
+                try:
+                    body = _client().get_object(**_place(path), Range=wanted)["Body"]  # which boto3 itself tries again
+                except Exception as fault:
+                    if "InvalidRange" not in str(fault):
+                        raise
+                    break  # it ends before
+                with answer:
+                    content = body.read()
+        return content
 
     def open(self, path: str) -> BinaryIO:
         """A file that is read in pieces, from any place."""
@@ -173,10 +176,12 @@ def _client() -> Any:
     import boto3
     from botocore.config import Config
 
-    is_elsewhere = os.environ.keys() & {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"}
-    style = {"addressing_style": "path"} if is_elsewhere else {}  # hosts there rarely have names of buckets
-    settings = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, connect_timeout=10, s3=style)
-    return boto3.session.Session().client("s3", config=settings)
+    settings = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, connect_timeout=10)
+    by_paths = Config(s3={"addressing_style": "path"})
+    session = boto3.session.Session()
+    client = session.client("s3", config=settings)
+    is_amazons = "amazonaws." in client.meta.endpoint_url  # whose hosts alone have names of buckets
+    return client if is_amazons else session.client("s3", config=settings.merge(by_paths))
 
 
 def _place(path: str) -> dict[str, str]:
@@ -196,6 +201,6 @@ def _told(path: str, what: str, error: type[MonitorError] = BadInput) -> Iterato
     except MonitorError:
         raise
     except Exception as fault:
-        is_absent = getattr(fault, "response", {}).get("Error", {}).get("Code") in _ABSENT
+        is_absent = (getattr(fault, "response", None) or {}).get("Error", {}).get("Code") in _ABSENT
         reason = "there is no such file" if is_absent else refusal_in(str(fault)) or f"{type(fault).__name__}: {fault}"
         raise error(f"{path}: can't be {what} ({reason})") from fault
