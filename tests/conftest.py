@@ -59,7 +59,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("rest")
         if item.get_closest_marker("deequ") and not _has_deequ():
             item.add_marker(
-                pytest.mark.skip(reason="no JAR of Deequ for this Spark; MODEL_MONITOR_DEEQU_JAR names one")
+                pytest.mark.skip(
+                    reason="no JAR of Deequ for this Spark, which MODEL_MONITOR_DEEQU_JAR names, or no JVM"
+                )
             )
     ranks = {piece: rank for rank, piece in enumerate(LONG)}
     items.sort(key=lambda item: ranks.get(piece_of(item.nodeid), len(LONG)))

@@ -19,11 +19,11 @@ ON_THREE = version("pyspark").startswith("3.")
 
 @cache
 def has_deequ() -> bool:
-    """Whether tests have Deequ for the Spark that they run on."""
+    """Whether tests have Deequ for the Spark that they run on; it takes a JVM beside the driver."""
     from model_monitor.launch.deequ_jar import is_had
     from model_monitor.launch.spark_home import find_spark_home, line_at
 
-    return is_had(os.environ, line_at(find_spark_home({})))
+    return not IS_REMOTE and is_had(os.environ, line_at(find_spark_home({})))
 
 
 def on_spark_3(reason: str) -> pytest.MarkDecorator:

@@ -14,3 +14,9 @@ def sorts_that_spill(spark):
     settings.set(name, "50")
     yield
     settings.remove(name)
+
+
+@pytest.fixture
+def address(spark):
+    """Of the Spark Connect server that the tests' session talks to; its token is in the environment."""
+    return f"sc://{spark.client._builder.endpoint}"

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from jobs.baseline import main as baseline
 from jobs.monitor import main as monitor
-from tests.spark_lines import IS_REMOTE
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "sql.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
@@ -174,7 +173,6 @@ def test_a_table_of_the_catalog_on_the_engine_without_one_is_one_sentence(tmp_pa
     assert "is 'quality', a table of Spark's catalog; write --engine spark, or a path such as ./quality" in caplog.text
 
 
-@pytest.mark.skipif(IS_REMOTE, reason="the server's catalog is another test's")
 def test_tables_of_the_catalog_have_the_same_rows_and_replace_partitions(spark, tmp_path):
     name, there = f"t{os.getpid()}", tmp_path / "results"
     try:

@@ -7,7 +7,9 @@ package goes to the server as an artifact (docs/decisions/0051-spark-connect.md)
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from weakref import WeakSet
 
@@ -18,9 +20,11 @@ from model_monitor.launch.package_zip import provide_zip
 from model_monitor.storage.server import is_connect
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 Value = TypeVar("Value")
+
+CASE_SENSITIVE = "spark.sql.caseSensitive"
 
 LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.2'`"
 
@@ -84,18 +88,44 @@ def connected(url: str) -> SparkSession:
 
 
 def new_session(spark: SparkSession) -> SparkSession:
-    """Another session in the same Spark, or at the same server, with settings of its own."""
+    """Another session in the same Spark, or at the same server, with settings of its own. At a server it tells names by case if
+    the given one does: nobody but the session's owner could ask for it."""
     if not is_connect(spark):
         return spark.newSession()
     from pyspark.sql.connect.session import SparkSession as ConnectSession
 
-    client: Any = spark.client
-    return cast("SparkSession", ConnectSession(connection=client._builder))
+    connected: Any = spark
+    session: Any = ConnectSession(connection=connected.client._builder)
+    session.conf.set(CASE_SENSITIVE, connected.conf.get(CASE_SENSITIVE))
+    return cast("SparkSession", session)
+
+
+def json_of_texts(texts: DataFrame, options: Mapping[str, str]) -> DataFrame:
+    """What Spark's reader of JSON makes of a frame of texts."""
+    if not is_connect(texts):
+        return texts.sparkSession.read.options(**options).json(texts.rdd.map(itemgetter(0)))
+    from pyspark.sql.connect import dataframe
+    from pyspark.sql.connect.plan import LogicalPlan
+    from pyspark.sql.connect.proto import Parse, Relation
+
+    frame, of_plan = cast("Any", texts), cast("Any", dataframe.DataFrame)
+
+    class Parsed(LogicalPlan):
+        """What a server does, and PySpark's reader does not ask for: that one takes paths only."""
+
+        def plan(self, session: Any) -> Relation:
+            relation = self._create_proto_relation()
+            relation.parse.input.CopyFrom(frame._plan.plan(session))
+            relation.parse.format = Parse.PARSE_FORMAT_JSON
+            relation.parse.options.update(options)
+            return relation
+
+    return cast("DataFrame", of_plan(Parsed(frame._plan), frame.sparkSession))
 
 
 def send_package(spark: SparkSession) -> None:
-    """Let the workers of a session import this package; it is sent once."""
-    if spark not in _WITH_PACKAGE:
+    """Let the workers of a session of Connect import this package; it is sent once."""
+    if is_connect(spark) and spark not in _WITH_PACKAGE:
         package = provide_zip(Layout.here().package, cache_directory(os.environ))
         spark.addArtifacts(str(package), pyfile=True)
         _WITH_PACKAGE.add(spark)

@@ -14,6 +14,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import types as T
 
+from model_monitor.engine.connect import CASE_SENSITIVE, json_of_texts, send_package
 from model_monitor.engine.text_lines import (
     bounded_lines,
     in_file_order,
@@ -26,9 +27,6 @@ from model_monitor.errors import BadInput
 from model_monitor.records.json_keys import nested_object, with_keys_once
 from model_monitor.records.places import BLOCK_START, FILE, LINE
 from model_monitor.records.refusals import REASON, Refusal
-from model_monitor.storage.server import is_connect
-
-CASE_SENSITIVE = "spark.sql.caseSensitive"
 
 CORRUPT = "__corrupt"
 OBJECT_AND_NULL = 2
@@ -62,22 +60,18 @@ def inferred_schema(spark: SparkSession, places: Sequence[str], *, lines: bool) 
     with the last of each, which is the one that counts.
     Raises BadInput if nothing there is a JSON object.
     """
-    reader = _reader(spark, lines=lines)
     paths = [without_globs(place) for place in places]
     with _keys_by_case(spark):
         try:
-            schema = reader.json(paths).schema
+            schema = _reader(spark, lines=lines).json(paths).schema
         except AnalysisException as fault:
             if "COLUMN_ALREADY_EXISTS" not in str(fault):
                 raise
-            if is_connect(spark):
-                raise BadInput(
-                    f"{places[0]}: an object has a key twice, or two keys that differ by case only, which Spark Connect can't "
-                    "read; run the job on a Spark with a JVM, or with engine 'local'"
-                ) from fault
-            bounded = spark.read.options(**bounded_lines(spark))
-            texts = bounded.text(paths, wholetext=not lines, recursiveFileLookup=True)
-            schema = reader.json(texts.rdd.map(with_keys_once)).schema
+            reader = spark.read.options(**bounded_lines(spark))
+            texts = reader.text(paths, wholetext=not lines, recursiveFileLookup=True)
+            send_package(spark)
+            once = texts.mapInArrow(with_keys_once, "value string")
+            schema = json_of_texts(once, {**OPTIONS, **_deepest(lines=lines)}).schema
     features = T.StructType([field for field in schema.fields if field.name != CORRUPT])
     if not features:
         raise BadInput(
@@ -92,16 +86,14 @@ def parsed_json(lines: DataFrame, schema: T.StructType) -> DataFrame:
     # In brackets and with a null behind it, because Spark parses the first value of a text and forgets what comes after it.
     options = {**OPTIONS, **_as_deep_as(DEEPEST + 1)}
     array = F.from_json(F.concat(F.lit("["), F.col(LINE), F.lit(",null]")), T.ArrayType(schema), options)
-    names = schema.fieldNames()
-    if _differ_by_case_only(names):  # Spark can tell them apart by position alone
-        names = [f"c{position}" for position in range(len(names))]
-        renamed = [T.StructField(name, field.dataType) for name, field in zip(names, schema.fields, strict=True)]
-        array = array.cast(T.ArrayType(T.StructType(renamed)))
+    apart = _told_apart(schema)
+    if apart is not schema:
+        array = array.cast(T.ArrayType(apart))
     barrier = F.inline(F.array(F.struct(array.alias("__objects"))))
     parsed = lines.select("*", barrier)
     objects = F.col("__objects")
     first = F.get(objects, F.lit(0))
-    features = [first.getField(name).alias(f"c{position}") for position, name in enumerate(names)]
+    features = [first.getField(name).alias(f"c{position}") for position, name in enumerate(apart.fieldNames())]
     return parsed.select(*features, _reason(objects, first).alias(REASON), *lines.columns)
 
 
@@ -140,8 +132,12 @@ def read_documents(spark: SparkSession, places: Sequence[str]) -> DataFrame:
 
 def _reader(spark: SparkSession, *, lines: bool) -> DataFrameReader:
     bounded = bounded_lines(spark) if lines else {}
-    deepest = _as_deep_as(DEEPEST if lines else DEEPEST + 1)  # a document may be an array of records
-    return spark.read.options(**OPTIONS, **deepest, **bounded, recursiveFileLookup=True, multiLine=not lines)
+    options = {**OPTIONS, **_deepest(lines=lines), **bounded}
+    return spark.read.options(**options, recursiveFileLookup=True, multiLine=not lines)
+
+
+def _deepest(*, lines: bool) -> dict[str, str]:
+    return _as_deep_as(DEEPEST if lines else DEEPEST + 1)  # a document may be an array of records
 
 
 def _as_deep_as(levels: int) -> dict[str, str]:
@@ -156,12 +152,18 @@ def _keys_by_case(spark: SparkSession) -> Iterator[None]:
     try:
         yield
     finally:
-        if not is_connect(spark):  # whose plans are looked at when they run; the session is the run's own
-            spark.conf.set(CASE_SENSITIVE, str(before))
+        spark.conf.set(CASE_SENSITIVE, str(before))
 
 
 def _differ_by_case_only(names: Sequence[str]) -> bool:
     return len({name.lower() for name in names}) < len(set(names))
+
+
+def _told_apart(fields: T.StructType) -> T.StructType:
+    """The same, called by their positions where names differ by case only: Spark can tell them apart by position alone."""
+    if not _differ_by_case_only(fields.fieldNames()):
+        return fields
+    return T.StructType([T.StructField(f"c{position}", field.dataType) for position, field in enumerate(fields)])
 
 
 def flattened(
@@ -188,13 +190,14 @@ def flattened(
         )
         raise BadInput(nested_object(nested, where))
     rest = [F.col(f"`{name}`") for name in frame.columns[len(names) :]]
-    with _keys_by_case(frame.sparkSession):  # members may differ by case only; once they are found, they stay
-        return frame.select(*features, *rest), tuple(flat_names)
+    return frame.select(*features, *rest), tuple(flat_names)
 
 
 def _leaves(value: Column, data_type: T.DataType, name: str) -> Iterator[tuple[Column, str]]:
-    if isinstance(data_type, T.StructType):
-        for field in data_type.fields:
-            yield from _leaves(value.getField(field.name), field.dataType, f"{name}.{field.name}")
-    else:
+    if not isinstance(data_type, T.StructType):
         yield value, name
+        return
+    apart = _told_apart(data_type)
+    members = value if apart is data_type else value.cast(apart)
+    for field, called in zip(data_type, apart.fieldNames(), strict=True):
+        yield from _leaves(members.getField(called), field.dataType, f"{name}.{field.name}")

@@ -195,8 +195,7 @@ class SparkStates:
 def _mapped(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
     """What the task makes of a frame. Its exceptions have no texts unless the session's LOG_VALUES says so."""
     spark = frame.sparkSession
-    if is_connect(spark):
-        send_package(spark)
+    send_package(spark)
     logged = task if spark.conf.get(LOG_VALUES, None) == "true" else partial(without_texts, task)
     return frame.mapInArrow(logged, schema)
 

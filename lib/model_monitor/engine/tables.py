@@ -46,8 +46,8 @@ def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
 
     narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
     packed = [(_packed(piece.cast(narrow)),) for piece in slices(table)]
+    send_package(spark)
     if is_connect(spark):
-        send_package(spark)
         rows = reduce(DataFrame.union, [spark.createDataFrame([piece], "slice binary") for piece in packed])
     else:
         rows = spark.createDataFrame(spark.sparkContext.parallelize(packed, len(packed)), "slice binary")

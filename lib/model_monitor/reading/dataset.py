@@ -136,8 +136,8 @@ class Dataset:
 
     @property
     def is_frame(self) -> bool:
-        """Whether it is a frame that somebody made of what nobody knows."""
-        return not self.listing.path and self.folder is None
+        """Whether it is a frame that somebody made of what nobody knows: not even how many partitions it has."""
+        return not self.listing.path and self.partitions_at_most is None
 
     @property
     def lines(self) -> DecodedLines | None:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
 
 _DECODER = json.JSONDecoder()
 BLANKS = " \t\r\n"
 
 
-def with_keys_once(row: Sequence[str]) -> str:
-    """The text of a row with the last value of each key of its objects; one that is no JSON as it is, and nothing of one that
-    is nested too deep to be read.
+def with_keys_once(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Texts with the last value of each key of their objects; one that is no JSON as it is, and nothing of one that is nested
+    too deep to be read.
 
     As for Spark, which infers the schema, the first value of a text counts, whatever stands behind it.
     """
+    for batch in batches:
+        texts = [text.decode(errors="replace") for text in batch.column(0).view(pa.binary()).to_pylist()]
+        yield pa.RecordBatch.from_pydict({"value": pa.array(map(_with_keys_once, texts), pa.string())})
+
+
+def _with_keys_once(text: str) -> str:
     try:
-        return json.dumps(_DECODER.raw_decode(row[0].lstrip(BLANKS))[0])
+        return json.dumps(_DECODER.raw_decode(text.lstrip(BLANKS))[0])
     except ValueError:
-        return row[0]
+        return text
     except RecursionError:
         return "null"
 

@@ -96,8 +96,7 @@ def remote_session(url: str) -> SparkSession:
             f"--remote is {url.partition(';')[0]!r}, where no server answers; check the address, or start it"
         )
     spark = connected(url)
-    for key, value in SETTINGS.items():
-        spark.conf.set(key, value)
+    _set_as_jobs(spark)
     return spark
 
 
@@ -114,15 +113,7 @@ def session_within(host: SparkSession, settings: Mapping[str, str] | None = None
     for key, value in (settings or {}).items():
         if application.setting(key) != value:
             raise BadConfiguration(f"{key} has to be {value!r} before Spark starts; set it where the session is made")
-    defaults = read_properties(Layout.here().conf / "spark-defaults.conf")
-    of_sessions = {
-        key: value
-        for key, value in defaults.items()
-        if key.startswith("spark.sql.") and application.setting(key) is None
-    }
-    spark = new_session(host)
-    for key, value in {**SETTINGS, **of_sessions}.items():
-        spark.conf.set(key, value)
+    spark = beside(host)
     open_s3_paths(spark)
     without_checksum_files(spark)
     before = SparkSession.getActiveSession()
@@ -188,9 +179,17 @@ def as_submitted() -> Iterator[None]:
 def beside(spark: SparkSession) -> SparkSession:
     """A session in the same Spark that is set as a job's; what is set in `spark` itself stays as it is."""
     session = new_session(spark)
-    for key, value in SETTINGS.items():
-        session.conf.set(key, value)
+    _set_as_jobs(session)
     return session
+
+
+def _set_as_jobs(spark: SparkSession) -> None:
+    """Set a new session as a job's, but for defaults that somebody has changed where Spark was started."""
+    started_with = application_of(spark).setting
+    defaults = read_properties(Layout.here().conf / "spark-defaults.conf").items()
+    of_sessions = {key: started_with(key) or value for key, value in defaults if key.startswith("spark.sql.")}
+    for key, value in {**SETTINGS, **of_sessions}.items():
+        spark.conf.set(key, value)
 
 
 def session_at_hand() -> SparkSession | None:

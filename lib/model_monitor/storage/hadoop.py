@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _PATH = "org.apache.hadoop.fs.Path"
+
+ABSENT = re.compile("FileNotFoundException|PATH_NOT_FOUND")
+NO_FILE_SYSTEM = re.compile(r"No FileSystem for scheme|FileSystem not found")
 
 
 class HadoopStorage:
@@ -37,7 +41,7 @@ class HadoopStorage:
         try:
             file_system = java_class(context._gateway, _PATH)(path).getFileSystem(configuration)
         except Exception as fault:
-            raise BadInput(f"{path}: no file system of this Spark opens it ({_reason(fault)})") from fault
+            raise BadInput(f"{path}: no file system of this Spark opens it ({reason_of(fault)})") from fault
         return cls(context._gateway, configuration, file_system)
 
     def _java(self, name: str) -> Any:
@@ -72,14 +76,14 @@ class HadoopStorage:
                 files.append(([name for name in below.split("/") if name], _stored(status)))
             return files
         except Exception as fault:
-            raise BadInput(_not_listed(path, fault)) from fault
+            raise BadInput(not_listed(path, fault)) from fault
 
     def list_folders(self, path: str) -> list[str]:
         try:
             statuses = self._file_system.listStatus(self._path(path))
             names = [str(status.getPath().getName()) for status in statuses if status.isDirectory()]
         except Exception as fault:
-            raise BadInput(_not_listed(path, fault)) from fault
+            raise BadInput(not_listed(path, fault)) from fault
         return sorted(name for name in names if not is_hidden(name))
 
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
@@ -88,7 +92,7 @@ class HadoopStorage:
             statuses = self._file_system.listStatus(self._path(join(folder, "")), begins_so)  # a bucket needs its slash
             return [_stored(status) for status in statuses if status.isFile()]
         except Exception as fault:
-            raise BadInput(_not_listed(folder, fault)) from fault
+            raise BadInput(not_listed(folder, fault)) from fault
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         try:
@@ -105,7 +109,7 @@ class HadoopStorage:
             finally:
                 stream.close()
         except Exception as fault:
-            raise BadInput(f"{path}: can't be read ({_reason(fault)})") from fault
+            raise BadInput(f"{path}: can't be read ({reason_of(fault)})") from fault
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
@@ -113,7 +117,7 @@ class HadoopStorage:
         try:
             self._put_in_place(target, lambda stream: stream.write(bytearray(content)), private=private)
         except Exception as fault:
-            raise OutputFailed(f"{path}: can't be written ({_reason(fault)})") from fault
+            raise OutputFailed(f"{path}: can't be written ({reason_of(fault)})") from fault
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         require_lease(self, target)
@@ -127,7 +131,7 @@ class HadoopStorage:
             else:
                 self._put_in_place(place, lambda stream: self._copy(sources, stream))
         except Exception as fault:
-            raise OutputFailed(f"{target}: can't be written ({_reason(fault)})") from fault
+            raise OutputFailed(f"{target}: can't be written ({reason_of(fault)})") from fault
         return True
 
     def _put_in_place(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
@@ -209,20 +213,27 @@ class HadoopStorage:
         try:
             self._file_system.delete(self._path(path), True)
         except Exception as fault:
-            raise OutputFailed(f"{path}: can't be removed ({_reason(fault)})") from fault
+            raise OutputFailed(f"{path}: can't be removed ({reason_of(fault)})") from fault
 
 
 def _stored(status: Any) -> StoredFile:
     return StoredFile(str(status.getPath().toString()), int(status.getLen()), int(status.getModificationTime()))
 
 
-def _not_listed(path: str, fault: Exception) -> str:
-    if refusal_in(str(fault)) is None and "FileNotFoundException" in str(fault):
+def not_listed(path: str, fault: Exception) -> str:
+    if is_absent(fault):
         return f"{path}: there is no such file or directory"
-    return f"{path}: can't be listed ({_reason(fault)})"
+    if NO_FILE_SYSTEM.search(str(fault)):
+        return f"{path}: no file system of this Spark opens it ({reason_of(fault)})"
+    return f"{path}: can't be listed ({reason_of(fault)})"
 
 
-def _reason(fault: Exception) -> str:
+def is_absent(fault: Exception) -> bool:
+    """Whether Hadoop, or Spark's reader, says that there is nothing."""
+    return refusal_in(str(fault)) is None and ABSENT.search(str(fault)) is not None
+
+
+def reason_of(fault: Exception) -> str:
     """What an object store meant, else the Java exception's class and first line, without its trace."""
     refusal = refusal_in(str(fault))
     if refusal is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from model_monitor.errors import BadInput, OutputFailed
 from model_monitor.storage.files import StoredFile
+from model_monitor.storage.hadoop import is_absent, not_listed, reason_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -28,12 +29,17 @@ class ServerStorage:
 
     def exists(self, path: str) -> bool:
         try:
-            return bool(self.list_files(path))
-        except BadInput:
-            return False
+            return bool(self._rows(path, "path"))
+        except Exception as fault:
+            if is_absent(fault):
+                return False
+            raise BadInput(not_listed(path, fault)) from fault
 
     def list_files(self, path: str) -> list[StoredFile]:
-        rows = self._rows(path, "path", "length", "unix_millis(modificationTime)")
+        try:
+            rows = self._rows(path, "path", "length", "unix_millis(modificationTime)")
+        except Exception as fault:
+            raise BadInput(not_listed(path, fault)) from fault
         return sorted(StoredFile(*row) for row in rows)
 
     def list_folders(self, path: str) -> list[str]:
@@ -51,7 +57,11 @@ class ServerStorage:
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         length = "" if at_most is None else f", {at_most}"
-        return b"".join(bytes(content) for (content,) in self._rows(path, f"substring(content, {start + 1}{length})"))
+        try:
+            rows = self._rows(path, f"substring(content, {start + 1}{length})")
+        except Exception as fault:
+            raise BadInput(f"{path}: can't be read ({reason_of(fault)})") from fault
+        return b"".join(bytes(content) for (content,) in rows)
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         self._refuse(path)
@@ -64,10 +74,7 @@ class ServerStorage:
 
     def _rows(self, path: str, *expressions: str) -> list[Any]:
         reader = self._spark.read.format("binaryFile").option("recursiveFileLookup", "true")
-        try:
-            return list(reader.load(path).selectExpr(*expressions).collect())
-        except Exception as fault:
-            raise BadInput(f"{path}: the Spark Connect server can't read it ({type(fault).__name__})") from fault
+        return list(reader.load(path).selectExpr(*expressions).collect())
 
     def _refuse(self, path: str) -> NoReturn:
         raise OutputFailed(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyspark.sql.functions as F
 import pytest
-from tests.spark_lines import IS_REMOTE, has_deequ, on_spark_3
+from tests.spark_lines import has_deequ, on_spark_3
 
 from model_monitor.deequ.check_suites import run_checks
 from model_monitor.deequ.checks import plan
@@ -411,7 +411,7 @@ def test_two_processes_with_checks_run_side_by_side_and_end_by_themselves(spark)
         assert stdout.splitlines() == ["JUDGED ['Failure', 'Success']"]  # and nothing of pydeequ's about a server
 
 
-@pytest.mark.skipif(has_deequ() and not IS_REMOTE, reason="this Spark has Deequ")
+@pytest.mark.skipif(has_deequ(), reason="this Spark has Deequ")
 def test_a_second_scan_where_deequ_is_not_is_one_sentence(spark, frame, tmp_path):
     path = tmp_path / "checks.json"
     path.write_text('[{"analyzer": "MinLength", "column": "mail", "assertion": "> 0"}]', encoding="utf-8")

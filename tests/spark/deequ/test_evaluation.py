@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.spark_lines import on_a_jvm, on_spark_3, on_spark_4
+from tests.spark_lines import IS_REMOTE, on_spark_3, on_spark_4
 
 from model_monitor.deequ.evaluation import METRIC_FIELDS, evaluate
 from model_monitor.deequ.jvm import Deequ, fault_of_version
@@ -262,10 +262,11 @@ def test_a_missing_jar_is_one_sentence_with_the_remedy():
     )
 
 
-@on_a_jvm("starts a session with a JVM")
 @on_spark_4("a job needs Deequ")
-def test_without_a_jar_the_metrics_are_the_states_own():
+def test_without_a_jar_the_metrics_are_the_states_own(request):
     program = WITHOUT_JAR.replace("evaluate(spark, Profile())", "print('GIVEN', evaluate(spark, Profile()))")
+    if IS_REMOTE:
+        program = program.replace('master("local[1]")', f'remote("{request.getfixturevalue("address")}")')
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     environment.pop("PYSPARK_GATEWAY_PORT", None)
     answer = subprocess.run(

@@ -10,8 +10,8 @@ import pytest
 from tests.running_jobs import ROOT, SECONDS, Finished
 from tests.spark_lines import IS_REMOTE
 
-from model_monitor.errors import BadInput, OutputFailed
-from model_monitor.storage.local import LocalStorage
+from model_monitor.errors import OutputFailed
+from model_monitor.storage.server import ServerStorage
 
 pytestmark = pytest.mark.skipif(not IS_REMOTE, reason="the tests' session is no Spark Connect: REMOTE=1 makes it one")
 
@@ -23,12 +23,6 @@ def rows(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text(ROWS)
     return path
-
-
-@pytest.fixture
-def address(spark):
-    """Of the server that the tests' session talks to; its token is in the environment."""
-    return f"sc://{spark.client._builder.endpoint}"
 
 
 @pytest.fixture
@@ -64,21 +58,13 @@ def test_a_job_on_a_server_writes_the_bytes_of_one_without_a_jvm(job, address, r
     assert contents(there) == contents(here)
 
 
-def test_the_server_lists_and_reads_files_as_this_machine_does(spark, rows, tmp_path):
-    from model_monitor.storage.server import ServerStorage
-
+def test_the_server_lists_folders_that_have_files_and_writes_nothing(spark, tmp_path):
     (tmp_path / "2026" / "01").mkdir(parents=True)
     (tmp_path / "2026" / "01" / "late.csv").write_text("a\n1\n")
-    (tmp_path / "_hidden.csv").write_text("no")
-    server, local = ServerStorage(spark), LocalStorage()
-    listed = [(file.path, file.size_bytes) for file in server.list_files(str(tmp_path))]
-    assert listed == [(file.path, file.size_bytes) for file in local.list_files(str(tmp_path))]
+    (tmp_path / "2025").mkdir()
+    server = ServerStorage(spark)
     assert server.list_folders(str(tmp_path)) == ["2026"]
-    assert server.read(str(rows), at_most=8) == b"age,plan"
-    assert server.read(str(rows), start=4, at_most=4) == b"plan"
-    assert not server.exists(str(tmp_path / "absent"))
-    with pytest.raises(BadInput, match="absent"):
-        server.list_files(str(tmp_path / "absent"))
+    assert server.list_folders(str(tmp_path / "2026" / "01" / "late.csv")) == []
     with pytest.raises(OutputFailed, match="local paths only"):
         server.write(str(tmp_path / "new"), b"")
 

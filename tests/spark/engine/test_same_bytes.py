@@ -28,15 +28,7 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from model_monitor.engine.packing import OPEN_COST_BYTES
 from model_monitor.errors import BadInput
-from model_monitor.runtime.session import SETTINGS
-
-
-@pytest.fixture(autouse=True)
-def packed_as_in_jobs(monkeypatch):
-    """A job's cost of opening a file (conf/spark-defaults.conf), which the tests' session was not started with."""
-    monkeypatch.setitem(SETTINGS, "spark.sql.files.openCostInBytes", str(OPEN_COST_BYTES))
 
 
 def made(data, spark, **given):

@@ -10,8 +10,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark.mllib.evaluation import BinaryClassificationMetrics
-from tests.spark_lines import driver_context, on_a_jvm
+from tests.spark_lines import driver_context
 
 from model_monitor.model_quality.ranking import Curve, trapezoids
 from model_monitor.states.scores import UNLIMITED, ScoreCountsBuilder
@@ -27,6 +26,16 @@ def scored(rows, distinct, seed):
     return scores, (rng.random(rows) < scores**2).astype(np.float64)
 
 
+def of_mllib(folder, *parts):
+    """MLlib's own, of a partition for each of the frames."""
+    for number, part in enumerate(parts):
+        part.to_parquet(folder / f"{number}.parquet", index=False)
+    jvm = driver_context()._jvm
+    pairs = jvm.org.apache.spark.sql.SparkSession.builder().getOrCreate().read().parquet(str(folder))
+    assert pairs.rdd().getNumPartitions() == len(parts)
+    return jvm.org.apache.spark.mllib.evaluation.BinaryClassificationMetrics(pairs)
+
+
 @pytest.mark.parametrize(
     ("rows", "distinct"),
     [
@@ -39,10 +48,7 @@ def scored(rows, distinct, seed):
 )
 def test_areas_are_those_of_mllib_to_the_last_digit(spark, tmp_path, rows, distinct):
     scores, labels = scored(rows, distinct, seed=rows)
-    pd.DataFrame({"score": scores, "label": labels}).to_parquet(tmp_path / "pairs.parquet")  # a partition
-    jvm = driver_context()._jvm
-    pairs = jvm.org.apache.spark.sql.SparkSession.builder().getOrCreate().read().parquet(str(tmp_path))
-    theirs = jvm.org.apache.spark.mllib.evaluation.BinaryClassificationMetrics(pairs)
+    theirs = of_mllib(tmp_path, pd.DataFrame({"score": scores, "label": labels}))
     builder = ScoreCountsBuilder(UNLIMITED)
     builder.update(scores, labels > 0)
     curve = Curve.of(builder.state()).thinned(BINS)
@@ -51,20 +57,23 @@ def test_areas_are_those_of_mllib_to_the_last_digit(spark, tmp_path, rows, disti
     assert trapezoids(*curve.precision_recall()) == theirs.areaUnderPR()
 
 
-@on_a_jvm("MLlib's are RDDs")
-def test_the_service_added_up_the_area_of_its_run_in_two_partitions(spark, golden):
+def test_the_service_added_up_the_area_of_its_run_in_two_partitions(spark, golden, tmp_path_factory):
     """Its last digit is that of two partitions; `--compat service` has one."""
     run = golden / "mq-churn-binary" / "run1-goldmermaid"
     truth = [json.loads(line) for line in (run / "ground-truth.reconstructed.jsonl").read_text().splitlines()]
     labels = {each["eventMetadata"]["eventId"]: float(each["groundTruthData"]["data"]) for each in truth}
     captures = [json.loads(line) for line in (run / "capture.reconstructed.jsonl").read_text().splitlines()]
-    rows = [
-        (float(each["captureData"]["endpointOutput"]["data"]), labels[each["eventMetadata"]["inferenceId"]])
-        for each in captures
-    ]
+    rows = pd.DataFrame(
+        [
+            (float(each["captureData"]["endpointOutput"]["data"]), labels[each["eventMetadata"]["inferenceId"]])
+            for each in captures
+        ],
+        columns=["score", "label"],
+    )
 
     def area(partitions):
-        return BinaryClassificationMetrics(spark.sparkContext.parallelize(rows, partitions)).areaUnderROC
+        parts = np.array_split(rows.index, partitions)
+        return of_mllib(tmp_path_factory.mktemp("pairs"), *[rows.loc[part] for part in parts]).areaUnderROC()
 
     assert area(1) == 0.513825881007948
     assert any(

@@ -11,7 +11,7 @@ import pytest
 from tests.spark_lines import on_a_jvm
 
 from model_monitor.errors import BadInput, OutputFailed, OutputHeld
-from model_monitor.storage import HadoopStorage, LocalStorage, holding, storage_of
+from model_monitor.storage import HadoopStorage, LocalStorage, holding
 
 pytestmark = on_a_jvm("Hadoop's file systems are in the server's JVM")
 
@@ -47,15 +47,6 @@ def test_a_write_that_fails_is_named(storage, tmp_path):
 
     with pytest.raises(OutputFailed, match="file/statistics.json: can't be written"):
         storage.write(str(tmp_path / "file" / "statistics.json"), b"new")
-
-
-def test_listings_are_the_same_as_the_local_ones(storage, tmp_path):
-    for name in ("b.csv", "a/c d.csv", "_runs/x.csv", ".git/y.csv", "_SUCCESS", "ключ/z.csv"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(name)
-
-    assert storage.list_files(str(tmp_path)) == LocalStorage().list_files(str(tmp_path))
-    assert storage.list_files(str(tmp_path / "b.csv")) == LocalStorage().list_files(str(tmp_path / "b.csv"))
 
 
 def test_folders_are_the_same_as_the_local_ones(storage, tmp_path):
@@ -129,32 +120,8 @@ def test_one_run_at_a_time_holds_a_folder_and_who_lost_it_changes_nothing(storag
     assert [name for name in os.listdir(out) if not name.endswith(".crc")] == []
 
 
-def test_what_is_absent_is_named(storage, tmp_path):
-    path = str(tmp_path / "nowhere")
-
-    assert not storage.exists(path)
-    with pytest.raises(BadInput, match="nowhere: there is no such file or directory"):
-        storage.list_files(path)
-    with pytest.raises(BadInput, match="nowhere: can't be read"):
-        storage.read(path)
-    storage.delete(path)
-
-
-def test_local_paths_are_opened_without_hadoop(spark, tmp_path):
-    assert isinstance(storage_of(str(tmp_path), spark), LocalStorage)
-    assert isinstance(storage_of(f"file://{tmp_path}", spark), LocalStorage)
-
-
-def test_s3_without_its_jar_is_told_with_the_package_that_has_it(spark):
-    with pytest.raises(
-        BadInput, match="s3a://data/x: no file system of this Spark opens it .*--packages org.apache.hadoop"
-    ):
-        storage_of("s3a://data/x", spark)
-
-
-def test_a_scheme_without_a_file_system_is_named(spark):
-    with pytest.raises(BadInput, match="nosuch://bucket/x: no file system of this Spark opens it"):
-        storage_of("nosuch://bucket/x", spark)
+def test_what_is_absent_may_be_deleted(storage, tmp_path):
+    storage.delete(str(tmp_path / "nowhere"))
 
 
 class InPlace(HadoopStorage):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from model_monitor.records.json_keys import with_keys_once
@@ -22,4 +23,6 @@ DEEP = "[" * 2_000 + "]" * 2_000
     ],
 )
 def test_the_last_of_a_keys_values_is_left(line, text):
-    assert with_keys_once([line]) == text
+    [batch] = with_keys_once([pa.RecordBatch.from_pydict({"value": [line]})])
+
+    assert batch.column(0).to_pylist() == [text]
