@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
@@ -130,7 +130,7 @@ def _neutral(value: Any) -> Any:
     return int(value)
 
 
-local_analysis_config = BeforeValidator(_analysis_config)
-types_by_column = BeforeValidator(_column_types)
-ranges_by_metric = BeforeValidator(_ranges)
-neutral_value = BeforeValidator(_neutral)
+LocalAnalysisConfig = Annotated[str, BeforeValidator(_analysis_config)]
+TypesByColumn = Annotated[Mapping[str, ValueKind], BeforeValidator(_column_types)]
+RangesByMetric = Annotated[Mapping[str, tuple[float, float]], BeforeValidator(_ranges)]
+NeutralValue = Annotated[int, BeforeValidator(_neutral)]

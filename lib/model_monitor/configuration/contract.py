@@ -1,57 +1,57 @@
 """The configuration of a job: each variable of the container's contract and each option of ours, declared once.
 
 `JobConfig` is the table. Its attributes are the variables' own names, the flags are the same in kebab case. The help text
-(`job_help.py`) and the reading of flags, environment and files (`configuration.py`) are made from it. Driver only.
+(`job_help.py`) and the reading of flags, environment and files (`reading.py`) are made from it. Driver only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 import model_monitor.predictors.loading  # noqa: F401 - registers the flavours
 from model_monitor.configuration.bias_options import (
     IntervalMethod,
-    local_analysis_config,
-    neutral_value,
-    ranges_by_metric,
-    types_by_column,
+    LocalAnalysisConfig,
+    NeutralValue,
+    RangesByMetric,
+    TypesByColumn,
 )
 from model_monitor.configuration.options import (
     AnalysisType,
+    Chance,
+    ColumnMetrics,
     Compatibility,
+    DataFormat,
+    Destinations,
+    Duration,
+    Enabled,
+    Moment,
+    Names,
+    Number,
     Option,
+    Period,
+    Script,
+    Share,
+    Size,
+    Switch,
+    TableVersion,
+    ThresholdsByFeature,
+    ToleranceRule,
+    UpTo100,
+    Wait,
+    Whole,
     as_compatible,
     at_least_the_datapoints,
-    chance,
     connect_address,
-    data_format,
-    destinations,
-    duration,
-    enabled,
-    known_column_metrics,
     member_of,
-    moment,
     named_in,
-    names,
-    number,
-    period,
-    script,
-    share,
-    size,
-    switch,
     table_or_folder,
     threshold_of,
-    thresholds_by_feature,
-    tolerance_rule,
-    up_to_100,
-    version,
-    wait,
-    whole,
 )
 from model_monitor.configuration.s3 import S3Encryption, only_with_kms
 from model_monitor.data_quality.comparison import COLUMNS
@@ -59,15 +59,11 @@ from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS
 from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS, Rows
 from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
-from model_monitor.engine.table_versions import Version
-from model_monitor.model_quality.tolerance import Tolerance
-from model_monitor.outputs.notices.destinations import SPELLINGS, Destination
+from model_monitor.outputs.notices.destinations import SPELLINGS
 from model_monitor.predictors.loading import FLAVOURS
 from model_monitor.predictors.sums import Algorithm
 from model_monitor.reading.engines import EngineName
-from model_monitor.reading.formats import DatasetFormat
 from model_monitor.records.places import MAX_RECORD_BYTES
-from model_monitor.states.contingency_plan import ValueKind
 from model_monitor.states.outcomes import ProblemType
 from model_monitor.storage.lease import WAIT
 
@@ -85,9 +81,22 @@ _IN_A_WINDOW = ("monitor", "merge")
 
 _USUAL = "the method's usual one"
 
-_suggestion = partial(Option, ours=True, jobs=_BASELINE, analyses=_DATA_QUALITY)
-_of_model = partial(Option, analyses=ANALYSES_OF_MODELS)
-_of_called = partial(Option, ours=True, jobs=_ANALYSER, analyses=_WITH_FEATURES)
+
+def _option(initial: Any, help: str, placeholder: str = "", **facts: Any) -> Any:
+    """A field with its `Option`. initial: its value where no source has one, `...` if it can't do without."""
+    field = Field(initial)
+    field.metadata.append(Option(help, placeholder, **facts))
+    return field
+
+
+_of_contract = partial(_option, ours=False)
+_of_monitoring = partial(_option, jobs=_MONITOR)
+_of_merge = partial(_option, jobs=_MERGE)
+_of_analysis = partial(_option, jobs=_ANALYSER)
+_of_window = partial(_option, jobs=_IN_A_WINDOW)
+_suggestion = partial(_option, jobs=_BASELINE, analyses=_DATA_QUALITY)
+_of_model = partial(_of_contract, analyses=ANALYSES_OF_MODELS)
+_of_called = partial(_of_analysis, analyses=_WITH_FEATURES)
 
 
 class JobConfig(BaseModel):
@@ -107,997 +116,597 @@ class JobConfig(BaseModel):
     doubtful: tuple[str, ...] = ()
     """Variables that look like ours but are not, each with the nearest name."""
 
-    dataset_source: Annotated[
-        str,
-        Option("File or directory with the data, which is searched; PATH alone does.", "PATH", free=True),
-    ] = ""
+    dataset_source: str = _of_contract(
+        "", "File or directory with the data, which is searched; PATH alone does.", "PATH", free=True
+    )
     """Empty only if the format names the data itself (a table, a Spark reader without paths)."""
 
-    dataset_format: Annotated[
-        DatasetFormat,
-        data_format,
-        Option(
-            "What the data is: csv, csv-without-header, jsonl, json, parquet, capture, merged, delta, table:NAME, the "
-            'contract\'s JSON, or any reader of Spark as {"spark": {"format": "orc", "options": {}}}.',
-            "FORMAT",
-            default="what local files look like",
-            presets={"merge": "capture"},
-        ),
-    ]
-
-    output_path: Annotated[
-        str,
-        Option(
-            "Directory that the results are written to.",
-            "DIRECTORY",
-            default="for a local data.csv data-baseline, data-report, data-merged",
-        ),
-    ]
-
-    analysis_type: Annotated[
-        AnalysisType,
-        member_of(AnalysisType),
-        Option("Which monitor: " + ", ".join(AnalysisType) + ".", "TYPE", jobs=_ANALYSER),
-    ] = AnalysisType.DATA_QUALITY
-
-    publish_cloudwatch_metrics: Annotated[
-        bool | None,
-        enabled,
-        Option("Whether metrics are written.", "Enabled|Disabled", default="Enabled in a container, else Disabled"),
-    ] = None
-
-    problem_type: Annotated[
-        ProblemType | None,
-        member_of(ProblemType),
-        _of_model(
-            "What the model predicts: " + ", ".join(problem.value for problem in ProblemType) + ".",
-            "TYPE",
-            analyses=_MODEL_QUALITY,
-        ),
-    ] = None
-
-    inference_attribute: Annotated[
-        str | None,
-        _of_model("Column, index or JSON path of the prediction.", "FEATURE"),
-    ] = None
-
-    probability_attribute: Annotated[
-        str | None,
-        _of_model("Column, index or JSON path of the probability.", "FEATURE"),
-    ] = None
-
-    probability_threshold_attribute: Annotated[
-        float | None,
-        number,
-        _of_model("A probability above it means label 1.", "NUMBER", default="0.5"),
-    ] = None
-
-    ground_truth_attribute: Annotated[str | None, _of_model("Column, index or JSON path of the label.", "FEATURE")] = (
-        None
+    dataset_format: DataFormat = _of_contract(
+        ...,
+        "What the data is: csv, csv-without-header, jsonl, json, parquet, capture, merged, delta, table:NAME, the "
+        'contract\'s JSON, or any reader of Spark as {"spark": {"format": "orc", "options": {}}}.',
+        "FORMAT",
+        default="what local files look like",
+        presets={"merge": "capture"},
     )
 
-    ground_truth_source: Annotated[
-        str | None,
-        Option("File or directory with the ground truth.", "PATH", jobs=_MERGE, required_by=_MERGE),
-    ] = None
-
-    features_attribute: Annotated[
-        str | None,
-        Option("JSON path of the features in a record.", "PATH", analyses=_WITH_FEATURES),
-    ] = None
-
-    exclude_features_attribute: Annotated[
-        tuple[str, ...],
-        names,
-        Option(
-            "Columns to leave out: names or 0-based indices, with commas.", "FEATURES", jobs=_ANALYSER, default="none"
-        ),
-    ] = ()
-
-    record_preprocessor_script: Annotated[
-        str | None,
-        script,
-        Option("Python file whose preprocess_handler(record) makes the rows.", "FILE", jobs=_ANALYSER),
-    ] = None
-
-    post_analytics_processor_script: Annotated[
-        str | None,
-        script,
-        Option("Python file whose postprocess_handler() runs after the results are written.", "FILE", jobs=_ANALYSER),
-    ] = None
-
-    baseline_constraints: Annotated[str | None, Option("constraints.json of the baseline.", "FILE", jobs=_MONITOR)] = (
-        None
+    output_path: str = _of_contract(
+        ...,
+        "Directory that the results are written to.",
+        "DIRECTORY",
+        default="for a local data.csv data-baseline, data-report, data-merged",
     )
 
-    baseline_statistics: Annotated[
-        str | None, Option("statistics.json of the baseline.", "FILE", jobs=_MONITOR, analyses=_DATA_QUALITY)
-    ] = None
+    analysis_type: Annotated[AnalysisType, member_of(AnalysisType)] = _of_contract(
+        AnalysisType.DATA_QUALITY, "Which monitor: " + ", ".join(AnalysisType) + ".", "TYPE", jobs=_ANALYSER
+    )
 
-    baseline: Annotated[
-        str | None,
-        Option(
-            "Output path of the run to compare with, instead of the two files; previous: the run before this one.",
-            "PATH|previous",
-            ours=True,
-            jobs=_MONITOR,
-        ),
-    ] = None
+    publish_cloudwatch_metrics: Enabled | None = _of_contract(
+        None, "Whether metrics are written.", "Enabled|Disabled", default="Enabled in a container, else Disabled"
+    )
 
-    start_time: Annotated[
-        datetime | None,
-        moment,
-        Option("First moment of the window, such as 2021-05-06T22:00:00Z.", "TIME", jobs=_IN_A_WINDOW),
-    ] = None
+    problem_type: Annotated[ProblemType | None, member_of(ProblemType)] = _of_model(
+        None,
+        "What the model predicts: " + ", ".join(problem.value for problem in ProblemType) + ".",
+        "TYPE",
+        analyses=_MODEL_QUALITY,
+    )
 
-    end_time: Annotated[
-        datetime | None, moment, Option("First moment after the window.", "TIME", jobs=_IN_A_WINDOW)
-    ] = None
+    inference_attribute: str | None = _of_model(None, "Column, index or JSON path of the prediction.", "FEATURE")
 
-    scheduled_time: Annotated[
-        datetime | None,
-        moment,
-        Option(
-            "Time that the run is scheduled for; its full hour, and the two offsets from it, are a window, too.",
-            "TIME",
-            ours=True,
-            jobs=_IN_A_WINDOW,
-        ),
-    ] = None
+    probability_attribute: str | None = _of_model(None, "Column, index or JSON path of the probability.", "FEATURE")
 
-    start_time_offset: Annotated[
-        timedelta,
-        duration,
-        Option(
-            "From the scheduled time to the start of the window, as an ISO 8601 duration, such as -P8D.",
-            "DURATION",
-            ours=True,
-            jobs=_IN_A_WINDOW,
-            default="-PT1H",
-        ),
-    ] = timedelta(hours=-1)
+    probability_threshold_attribute: Number | None = _of_model(
+        None, "A probability above it means label 1.", "NUMBER", default="0.5"
+    )
 
-    end_time_offset: Annotated[
-        timedelta,
-        duration,
-        Option("The same to its end.", "DURATION", ours=True, jobs=_IN_A_WINDOW, default="PT0H"),
-    ] = timedelta(0)
+    ground_truth_attribute: str | None = _of_model(None, "Column, index or JSON path of the label.", "FEATURE")
 
-    late_labels: Annotated[
-        timedelta | None,
-        period,
-        Option(
-            "How long labels are waited for, such as P7D: a later run merges the hours again whose labels have come.",
-            "DURATION",
-            ours=True,
-            jobs=_MERGE,
-            default="not at all",
-        ),
-    ] = None
+    ground_truth_source: str | None = _of_contract(
+        None, "File or directory with the ground truth.", "PATH", jobs=_MERGE, required_by=_MERGE
+    )
 
-    absent_label: Annotated[
-        str | None,
-        Option(
-            "Label of captures that got none within --after, such as 0 for no click.", "LABEL", ours=True, jobs=_MERGE
-        ),
-    ] = None
+    features_attribute: str | None = _of_contract(
+        None, "JSON path of the features in a record.", "PATH", analyses=_WITH_FEATURES
+    )
 
-    after: Annotated[
-        timedelta | None,
-        period,
-        Option(
-            "How long after its hour a capture is labelled as absent, such as PT24H.",
-            "DURATION",
-            ours=True,
-            jobs=_MERGE,
-        ),
-    ] = None
+    exclude_features_attribute: Names = _of_contract(
+        (), "Columns to leave out: names or 0-based indices, with commas.", "FEATURES", jobs=_ANALYSER, default="none"
+    )
 
-    to_label: Annotated[
-        int | None,
-        whole,
-        Option(
-            "So many captures without a label are listed for people to label, from all ranges of the score.",
-            "NUMBER",
-            ours=True,
-            jobs=_MERGE,
-        ),
-    ] = None
+    record_preprocessor_script: Script | None = _of_contract(
+        None, "Python file whose preprocess_handler(record) makes the rows.", "FILE", jobs=_ANALYSER
+    )
 
-    to_label_seed: Annotated[
-        int, whole, Option("Another number gives another list of them.", "NUMBER", ours=True, jobs=_MERGE)
-    ] = 1
+    post_analytics_processor_script: Script | None = _of_contract(
+        None, "Python file whose postprocess_handler() runs after the results are written.", "FILE", jobs=_ANALYSER
+    )
 
-    score_attribute: Annotated[
-        str,
-        Option(
-            "Where in the model's output its score is, for --to-label: index of a CSV cell, or path of a JSON member.",
-            "PATH",
-            ours=True,
-            jobs=_MERGE,
-        ),
-    ] = "0"
+    baseline_constraints: str | None = _of_contract(None, "constraints.json of the baseline.", "FILE", jobs=_MONITOR)
 
-    metric_time: Annotated[
-        datetime | None,
-        moment,
-        Option("Time stamp of the metrics.", "TIME", jobs=_IN_A_WINDOW, default="start_time, or the start of the run"),
-    ] = None
+    baseline_statistics: str | None = _of_contract(
+        None, "statistics.json of the baseline.", "FILE", jobs=_MONITOR, analyses=_DATA_QUALITY
+    )
 
-    as_of: Annotated[
-        Version | None,
-        version,
-        Option(
-            "Version of a Delta table, or snapshot of an Iceberg one, that is read: its number, or a time when it was current.",
-            "VERSION|TIME",
-            ours=True,
-            jobs=_ANALYSER,
-            default="the newest",
-        ),
-    ] = None
+    baseline: str | None = _of_monitoring(
+        None,
+        "Output path of the run to compare with, instead of the two files; previous: the run before this one.",
+        "PATH|previous",
+    )
 
-    since: Annotated[
-        Version | None,
-        version,
-        Option(
-            "Only the rows that were appended to such a table after this version, or this time.",
-            "VERSION|TIME",
-            ours=True,
-            jobs=_ANALYSER,
-        ),
-    ] = None
+    start_time: Moment | None = _of_contract(
+        None, "First moment of the window, such as 2021-05-06T22:00:00Z.", "TIME", jobs=_IN_A_WINDOW
+    )
 
-    lenient_window: Annotated[
-        bool,
-        switch,
-        Option(
-            "Whether all records of the window's hour folders are taken, whatever their own time.",
-            ours=True,
-            jobs=_MONITOR,
-            opposite="strict_window",
-        ),
-    ] = False
+    end_time: Moment | None = _of_contract(None, "First moment after the window.", "TIME", jobs=_IN_A_WINDOW)
 
-    sample: Annotated[
-        float | None,
-        share,
-        Option(
-            "Share of the captured events to look at, the same ones in every run.", "SHARE", ours=True, jobs=_MONITOR
-        ),
-    ] = None
+    scheduled_time: Moment | None = _of_window(
+        None,
+        "Time that the run is scheduled for; its full hour, and the two offsets from it, are a window, too.",
+        "TIME",
+    )
 
-    allow_mixed_encodings: Annotated[
-        bool,
-        switch,
-        Option(
-            "Whether input and output of a capture may have different encodings; without it the job fails, as the service's.",
-            ours=True,
-            jobs=_MONITOR,
-            opposite="one_encoding",
-        ),
-    ] = False
+    start_time_offset: Duration = _of_window(
+        timedelta(hours=-1),
+        "From the scheduled time to the start of the window, as an ISO 8601 duration, such as -P8D.",
+        "DURATION",
+        default="-PT1H",
+    )
 
-    omit_empty_violations: Annotated[
-        bool,
-        switch,
-        Option(
-            "Whether constraint_violations.json is left out when there are none, for scripts that take it for an alarm.",
-            ours=True,
-            jobs=_MONITOR,
-            opposite="always_violations",
-        ),
-    ] = False
+    end_time_offset: Duration = _of_window(timedelta(0), "The same to its end.", "DURATION", default="PT0H")
 
-    fail_on_violations: Annotated[
-        bool,
-        switch,
-        Option(
-            "Whether the job ends with exit status 4 if there are violations.",
-            ours=True,
-            jobs=_MONITOR,
-            opposite="succeed_on_violations",
-        ),
-    ] = False
+    late_labels: Period | None = _of_merge(
+        None,
+        "How long labels are waited for, such as P7D: a later run merges the hours again whose labels have come.",
+        "DURATION",
+        default="not at all",
+    )
 
-    hide_values: Annotated[
-        bool,
-        switch,
-        Option(
-            "Whether alarms are told without values of the data: no categories or classes in mails, pages, checks.json.",
-            ours=True,
-            jobs=_MONITOR,
-            analyses=(*_DATA_QUALITY, *_MODEL_QUALITY),
-            opposite="show_values",
-        ),
-    ] = False
+    absent_label: str | None = _of_merge(
+        None, "Label of captures that got none within --after, such as 0 for no click.", "LABEL"
+    )
 
-    report: Annotated[
-        bool,
-        switch,
-        Option("Whether report.html is written, the run as a page.", ours=True, jobs=_ANALYSER, opposite="no_report"),
-    ] = True
+    after: Period | None = _of_merge(
+        None, "How long after its hour a capture is labelled as absent, such as PT24H.", "DURATION"
+    )
 
-    sink: Annotated[
-        tuple[Destination, ...],
-        destinations,
-        Option(
-            f"Where to send alerts: {SPELLINGS}; several with commas, or in several flags.",
-            "SINK",
-            ours=True,
-            jobs=_MONITOR,
-            default="nobody",
-            repeatable=True,
-        ),
-    ] = ()
+    to_label: Whole | None = _of_merge(
+        None, "So many captures without a label are listed for people to label, from all ranges of the score.", "NUMBER"
+    )
 
-    sink_required: Annotated[
-        bool,
-        switch,
-        Option(
-            "Whether the job fails if a sink could not be told; without it that is a warning.",
-            ours=True,
-            jobs=_MONITOR,
-            opposite="sink_optional",
-        ),
-    ] = False
+    to_label_seed: Whole = _of_merge(1, "Another number gives another list of them.", "NUMBER")
 
-    every: Annotated[
-        bool,
-        switch,
-        Option(
-            "Whether webhooks, mail and topics are told of every run, not only when the alert changes.",
-            ours=True,
-            jobs=_MONITOR,
-            opposite="on_transition",
-        ),
-    ] = False
+    score_attribute: str = _of_merge(
+        "0",
+        "Where in the model's output its score is, for --to-label: index of a CSV cell, or path of a JSON member.",
+        "PATH",
+    )
 
-    datapoints_to_alert: Annotated[
-        int,
-        up_to_100,
-        Option(
-            "How many of the last windows have to have violations for an alert.", "NUMBER", ours=True, jobs=_MONITOR
-        ),
-    ] = 1
+    metric_time: Moment | None = _of_contract(
+        None, "Time stamp of the metrics.", "TIME", jobs=_IN_A_WINDOW, default="start_time, or the start of the run"
+    )
 
-    evaluation_period: Annotated[
-        int | None,
-        up_to_100,
-        AfterValidator(at_least_the_datapoints),
-        Option(
-            "How many of the last windows are looked at for that.",
-            "NUMBER",
-            ours=True,
-            jobs=_MONITOR,
-            default="datapoints_to_alert",
-        ),
-    ] = None
+    as_of: TableVersion | None = _of_analysis(
+        None,
+        "Version of a Delta table, or snapshot of an Iceberg one, that is read: its number, or a time when it was current.",
+        "VERSION|TIME",
+        default="the newest",
+    )
 
-    min_traffic: Annotated[
-        float | None,
-        share,
-        Option(
-            "Share of the records that are usual at a window's hour below which traffic fell, and the sinks are told.",
-            "SHARE",
-            ours=True,
-            jobs=_MONITOR,
-            default="not looked at",
-        ),
-    ] = None
+    since: TableVersion | None = _of_analysis(
+        None, "Only the rows that were appended to such a table after this version, or this time.", "VERSION|TIME"
+    )
 
-    log_values: Annotated[
-        bool,
-        switch,
-        Option(
-            "Whether the trace of an unexpected error has the error's text, which may repeat values of the data.",
-            ours=True,
-            opposite="log_no_values",
-        ),
-    ] = False
+    lenient_window: Switch = _of_monitoring(
+        False,
+        "Whether all records of the window's hour folders are taken, whatever their own time.",
+        opposite="strict_window",
+    )
 
-    sagemaker_endpoint_name: Annotated[
-        str | None,
-        Option("The model's endpoint: what notices are of, and a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW),
-    ] = None
+    sample: Share | None = _of_monitoring(
+        None, "Share of the captured events to look at, the same ones in every run.", "SHARE"
+    )
 
-    sagemaker_monitoring_schedule_name: Annotated[
-        str | None,
-        Option("The schedule's name, in notices, and a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW),
-    ] = None
+    allow_mixed_encodings: Switch = _of_monitoring(
+        False,
+        "Whether input and output of a capture may have different encodings; without it the job fails, as the service's.",
+        opposite="one_encoding",
+    )
 
-    sagemaker_endpoint_datacapture_prefix: Annotated[
-        str | None, Option("Prefix that the captures lie under.", "PATH", jobs=())
-    ] = None
+    omit_empty_violations: Switch = _of_monitoring(
+        False,
+        "Whether constraint_violations.json is left out when there are none, for scripts that take it for an alarm.",
+        opposite="always_violations",
+    )
 
-    categorical_drift_method: Annotated[
-        str,
-        named_in(CATEGORICAL_DRIFT_METHODS),
-        Option(
-            f"How texts are compared; written into the suggested constraints: {', '.join(CATEGORICAL_METHODS)}.",
-            "METHOD",
-            jobs=_BASELINE,
-            analyses=_DATA_QUALITY,
-        ),
-    ] = DEFAULT_SETTINGS.categorical_drift_method
+    fail_on_violations: Switch = _of_monitoring(
+        False, "Whether the job ends with exit status 4 if there are violations.", opposite="succeed_on_violations"
+    )
 
-    comparison_method: Annotated[
-        str,
-        named_in(COMPARISON_METHODS),
-        _suggestion(
-            f"How numbers are compared; written into the suggested constraints: {', '.join(NUMERIC_METHODS)}.", "METHOD"
-        ),
-    ] = DEFAULT_SETTINGS.comparison_method
+    hide_values: Switch = _of_monitoring(
+        False,
+        "Whether alarms are told without values of the data: no categories or classes in mails, pages, checks.json.",
+        analyses=(*_DATA_QUALITY, *_MODEL_QUALITY),
+        opposite="show_values",
+    )
+
+    report: Switch = _of_analysis(True, "Whether report.html is written, the run as a page.", opposite="no_report")
+
+    sink: Destinations = _of_monitoring(
+        (),
+        f"Where to send alerts: {SPELLINGS}; several with commas, or in several flags.",
+        "SINK",
+        default="nobody",
+        repeatable=True,
+    )
+
+    sink_required: Switch = _of_monitoring(
+        False,
+        "Whether the job fails if a sink could not be told; without it that is a warning.",
+        opposite="sink_optional",
+    )
+
+    every: Switch = _of_monitoring(
+        False,
+        "Whether webhooks, mail and topics are told of every run, not only when the alert changes.",
+        opposite="on_transition",
+    )
+
+    datapoints_to_alert: UpTo100 = _of_monitoring(
+        1, "How many of the last windows have to have violations for an alert.", "NUMBER"
+    )
+
+    evaluation_period: Annotated[UpTo100 | None, AfterValidator(at_least_the_datapoints)] = _of_monitoring(
+        None, "How many of the last windows are looked at for that.", "NUMBER", default="datapoints_to_alert"
+    )
+
+    min_traffic: Share | None = _of_monitoring(
+        None,
+        "Share of the records that are usual at a window's hour below which traffic fell, and the sinks are told.",
+        "SHARE",
+        default="not looked at",
+    )
+
+    log_values: Switch = _option(
+        False,
+        "Whether the trace of an unexpected error has the error's text, which may repeat values of the data.",
+        opposite="log_no_values",
+    )
+
+    sagemaker_endpoint_name: str | None = _of_contract(
+        None, "The model's endpoint: what notices are of, and a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW
+    )
+
+    sagemaker_monitoring_schedule_name: str | None = _of_contract(
+        None, "The schedule's name, in notices, and a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW
+    )
+
+    sagemaker_endpoint_datacapture_prefix: str | None = _of_contract(
+        None, "Prefix that the captures lie under.", "PATH", jobs=()
+    )
+
+    categorical_drift_method: Annotated[str, named_in(CATEGORICAL_DRIFT_METHODS)] = _of_contract(
+        DEFAULT_SETTINGS.categorical_drift_method,
+        f"How texts are compared; written into the suggested constraints: {', '.join(CATEGORICAL_METHODS)}.",
+        "METHOD",
+        jobs=_BASELINE,
+        analyses=_DATA_QUALITY,
+    )
+
+    comparison_method: Annotated[str, named_in(COMPARISON_METHODS)] = _suggestion(
+        DEFAULT_SETTINGS.comparison_method,
+        f"How numbers are compared; written into the suggested constraints: {', '.join(NUMERIC_METHODS)}.",
+        "METHOD",
+    )
 
     comparison_threshold: Annotated[
-        float,
-        threshold_of("comparison_method", NUMERIC_METHODS),
-        _suggestion(
-            "Distance of distributions above which a feature has drifted; written into the suggested constraints.",
-            "NUMBER",
-            default=_USUAL,
-        ),
-    ] = Field(default=None, validate_default=True)
+        float, threshold_of("comparison_method", NUMERIC_METHODS), Field(validate_default=True)
+    ] = _suggestion(
+        None,
+        "Distance of distributions above which a feature has drifted; written into the suggested constraints.",
+        "NUMBER",
+        default=_USUAL,
+    )
 
     categorical_comparison_threshold: Annotated[
-        float,
-        threshold_of("categorical_drift_method", CATEGORICAL_METHODS),
-        _suggestion("The same for texts.", "NUMBER", default=_USUAL),
-    ] = Field(default=None, validate_default=True)
+        float, threshold_of("categorical_drift_method", CATEGORICAL_METHODS), Field(validate_default=True)
+    ] = _suggestion(None, "The same for texts.", "NUMBER", default=_USUAL)
 
-    datatype_check_threshold: Annotated[
-        float,
-        share,
-        _suggestion(
-            "Share of values that have to be of the inferred type; written into the suggested constraints.", "SHARE"
-        ),
-    ] = DEFAULT_SETTINGS.datatype_check_threshold
+    datatype_check_threshold: Share = _suggestion(
+        DEFAULT_SETTINGS.datatype_check_threshold,
+        "Share of values that have to be of the inferred type; written into the suggested constraints.",
+        "SHARE",
+    )
 
-    domain_content_threshold: Annotated[
-        float,
-        share,
-        _suggestion(
-            "Share of texts that have to be among the known ones; written into the suggested constraints.", "SHARE"
-        ),
-    ] = DEFAULT_SETTINGS.domain_content_threshold
+    domain_content_threshold: Share = _suggestion(
+        DEFAULT_SETTINGS.domain_content_threshold,
+        "Share of texts that have to be among the known ones; written into the suggested constraints.",
+        "SHARE",
+    )
 
-    false_alarm_budget: Annotated[
-        float,
-        chance,
-        _suggestion(
-            "Share of the healthy runs that may have any violation; data quality writes it into the suggested constraints.",
-            "SHARE",
-            default="1/720",
-            also=tuple(("monitor", analysis) for analysis in _WITH_FEATURES),
-        ),
-    ] = DEFAULT_SETTINGS.false_alarm_budget
+    false_alarm_budget: Chance = _suggestion(
+        DEFAULT_SETTINGS.false_alarm_budget,
+        "Share of the healthy runs that may have any violation; data quality writes it into the suggested constraints.",
+        "SHARE",
+        default="1/720",
+        also=tuple(("monitor", analysis) for analysis in _WITH_FEATURES),
+    )
 
-    rows: Annotated[
-        Rows,
-        member_of(Rows),
-        _suggestion(
-            "How rows depend on each other: clustered, as those of one user do, or independent, so that small drifts are seen; "
-            "written into the suggested constraints.",
-            "clustered|independent",
-        ),
-    ] = Rows.CLUSTERED
+    rows: Annotated[Rows, member_of(Rows)] = _suggestion(
+        Rows.CLUSTERED,
+        "How rows depend on each other: clustered, as those of one user do, or independent, so that small drifts are seen; "
+        "written into the suggested constraints.",
+        "clustered|independent",
+    )
 
-    max_domain_size: Annotated[
-        int,
-        whole,
-        _suggestion("A text feature with more distinct values than this gets no list of known ones.", "NUMBER"),
-    ] = MAX_DOMAIN_SIZE
+    max_domain_size: Whole = _suggestion(
+        MAX_DOMAIN_SIZE, "A text feature with more distinct values than this gets no list of known ones.", "NUMBER"
+    )
 
-    with_sketches: Annotated[
-        bool | None,
-        switch,
-        Option(
-            "Whether statistics.json holds the sketches; states/ has them anyway.",
-            ours=True,
-            jobs=_ANALYSER,
-            analyses=_DATA_QUALITY,
-            opposite="without_sketches",
-            default="with, up to 300 columns",
-        ),
-    ] = None
+    with_sketches: Switch | None = _of_analysis(
+        None,
+        "Whether statistics.json holds the sketches; states/ has them anyway.",
+        analyses=_DATA_QUALITY,
+        opposite="without_sketches",
+        default="with, up to 300 columns",
+    )
 
-    column_metrics: Annotated[
-        tuple[str, ...],
-        known_column_metrics,
-        Option(
-            "Metrics of numeric features beyond those of the service, by name, with commas; docs/files.md lists them.",
-            "METRICS",
-            ours=True,
-            jobs=_ANALYSER,
-            analyses=_DATA_QUALITY,
-            default="none",
-        ),
-    ] = ()
+    column_metrics: ColumnMetrics = _of_analysis(
+        (),
+        "Metrics of numeric features beyond those of the service, by name, with commas; docs/files.md lists them.",
+        "METRICS",
+        analyses=_DATA_QUALITY,
+        default="none",
+    )
 
-    predictions: Annotated[
-        tuple[str, ...],
-        names,
-        Option(
-            "Columns that the model puts out, by name, with commas: their drift has its own part of the budget.",
-            "FEATURES",
-            ours=True,
-            jobs=_BASELINE,
-            analyses=_DATA_QUALITY,
-            default="none",
-        ),
-    ] = ()
+    predictions: Names = _option(
+        (),
+        "Columns that the model puts out, by name, with commas: their drift has its own part of the budget.",
+        "FEATURES",
+        jobs=_BASELINE,
+        analyses=_DATA_QUALITY,
+        default="none",
+    )
 
-    time_column: Annotated[
-        str | None,
-        Option(
-            "Column with the times of the rows: the parts of a baseline that say how data varies are neighbours by it, and a "
-            "window's rows of a table are told by it.",
-            "COLUMN",
-            ours=True,
-            jobs=_ANALYSER,
-        ),
-    ] = None
+    time_column: str | None = _of_analysis(
+        None,
+        "Column with the times of the rows: the parts of a baseline that say how data varies are neighbours by it, and a "
+        "window's rows of a table are told by it.",
+        "COLUMN",
+    )
 
-    checks: Annotated[
-        str | None,
-        Option(
-            "Deequ checks of your own: module:function, or a JSON file of analyzers and assertions.",
-            "CHECKS",
-            ours=True,
-            jobs=_ANALYSER,
-            analyses=_DATA_QUALITY,
-        ),
-    ] = None
+    checks: str | None = _of_analysis(
+        None,
+        "Deequ checks of your own: module:function, or a JSON file of analyzers and assertions.",
+        "CHECKS",
+        analyses=_DATA_QUALITY,
+    )
 
-    allow_second_scan: Annotated[
-        bool,
-        switch,
-        Option(
-            "Whether a check that needs it may read the data once more.",
-            ours=True,
-            jobs=_ANALYSER,
-            analyses=_DATA_QUALITY,
-            opposite="no_second_scan",
-        ),
-    ] = False
+    allow_second_scan: Switch = _of_analysis(
+        False,
+        "Whether a check that needs it may read the data once more.",
+        analyses=_DATA_QUALITY,
+        opposite="no_second_scan",
+    )
 
-    positive_label: Annotated[
-        str | None,
-        Option(
-            "The class that a binary problem is about.",
-            "LABEL",
-            ours=True,
-            jobs=_ANALYSER,
-            analyses=_MODEL_QUALITY,
-            default="1 or true",
-        ),
-    ] = None
+    positive_label: str | None = _of_analysis(
+        None, "The class that a binary problem is about.", "LABEL", analyses=_MODEL_QUALITY, default="1 or true"
+    )
 
-    tolerance: Annotated[
-        Tolerance | None,
-        tolerance_rule,
-        Option(
-            "How far the suggested thresholds lie from the baseline's values: interval, absolute:0.02, relative:5%, or none.",
-            "TOLERANCE",
-            ours=True,
-            jobs=_ANALYSER,
-            analyses=_MODEL_QUALITY,
-            default="interval, but none with --compat service",
-        ),
-    ] = None
+    tolerance: ToleranceRule | None = _of_analysis(
+        None,
+        "How far the suggested thresholds lie from the baseline's values: interval, absolute:0.02, relative:5%, or none.",
+        "TOLERANCE",
+        analyses=_MODEL_QUALITY,
+        default="interval, but none with --compat service",
+    )
 
-    window_rows: Annotated[
-        int | None,
-        whole,
-        Option(
-            "Rows that a window will have at least: what suggested limits allow for.",
-            "NUMBER",
-            ours=True,
-            jobs=_ANALYSER,
-            analyses=(*_DATA_QUALITY, *_MODEL_QUALITY),
-            default="as many as the baseline",
-        ),
-    ] = None
+    window_rows: Whole | None = _of_analysis(
+        None,
+        "Rows that a window will have at least: what suggested limits allow for.",
+        "NUMBER",
+        analyses=(*_DATA_QUALITY, *_MODEL_QUALITY),
+        default="as many as the baseline",
+    )
 
-    min_samples: Annotated[
-        int | None,
-        whole,
-        Option(
-            "Rows that a metric has to rest on to be judged; with fewer checks.json says that nobody can tell.",
-            "NUMBER",
-            ours=True,
-            jobs=_MONITOR,
-            analyses=_MODEL_QUALITY,
-        ),
-    ] = None
+    min_samples: Whole | None = _of_monitoring(
+        None,
+        "Rows that a metric has to rest on to be judged; with fewer checks.json says that nobody can tell.",
+        "NUMBER",
+        analyses=_MODEL_QUALITY,
+    )
 
-    metrics: Annotated[
-        tuple[str, ...],
-        names,
-        Option(
-            "Metrics of your own, a value for each outcome: module:function, several with commas.",
-            "METRICS",
-            ours=True,
-            jobs=_ANALYSER,
-            analyses=_MODEL_QUALITY,
-            default="none",
-        ),
-    ] = ()
+    metrics: Names = _of_analysis(
+        (),
+        "Metrics of your own, a value for each outcome: module:function, several with commas.",
+        "METRICS",
+        analyses=_MODEL_QUALITY,
+        default="none",
+    )
 
-    analysis_config: Annotated[
-        str | None,
-        local_analysis_config,
-        Option(
-            "Clarify's analysis_config.json: label, facets, metrics; a local file.",
-            "FILE",
-            ours=True,
-            jobs=_ANALYSER,
-            analyses=(AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY),
-        ),
-    ] = None
+    analysis_config: LocalAnalysisConfig | None = _of_analysis(
+        None,
+        "Clarify's analysis_config.json: label, facets, metrics; a local file.",
+        "FILE",
+        analyses=_WITH_FEATURES,
+    )
 
-    column_types: Annotated[
-        Mapping[str, ValueKind],
-        types_by_column,
-        Option(
-            "How columns are taken, whatever their values look like: COLUMN=categorical or COLUMN=continuous, with commas.",
-            "COLUMNS",
-            ours=True,
-            jobs=_ANALYSER,
-            analyses=_BIAS,
-            default="as their values look",
-        ),
-    ] = {}
+    column_types: TypesByColumn = _of_analysis(
+        {},
+        "How columns are taken, whatever their values look like: COLUMN=categorical or COLUMN=continuous, with commas.",
+        "COLUMNS",
+        analyses=_BIAS,
+        default="as their values look",
+    )
 
-    flip_test: Annotated[
-        bool,
-        switch,
-        Option(
-            "Whether the flip test is made, the one metric that looks at rows again.",
-            ours=True,
-            jobs=_ANALYSER,
-            analyses=_BIAS,
-            opposite="no_flip_test",
-        ),
-    ] = True
+    flip_test: Switch = _of_analysis(
+        True,
+        "Whether the flip test is made, the one metric that looks at rows again.",
+        analyses=_BIAS,
+        opposite="no_flip_test",
+    )
 
-    flip_test_rows: Annotated[
-        int | None,
-        whole,
-        Option(
-            "Rows of a side above which the flip test looks at a sample.",
-            "NUMBER",
-            ours=True,
-            jobs=_ANALYSER,
-            analyses=_BIAS,
-            default="200,000",
-        ),
-    ] = None
+    flip_test_rows: Whole | None = _of_analysis(
+        None, "Rows of a side above which the flip test looks at a sample.", "NUMBER", analyses=_BIAS, default="200,000"
+    )
 
-    bias_ci: Annotated[
-        IntervalMethod | None,
-        member_of(IntervalMethod),
-        Option(
-            "bootstrap: a metric has drifted only if chance can't explain it; none: if its value has.",
-            "none|bootstrap",
-            ours=True,
-            jobs=_MONITOR,
-            analyses=_BIAS,
-            default="bootstrap, but none with --compat service",
-        ),
-    ] = None
+    bias_ci: Annotated[IntervalMethod | None, member_of(IntervalMethod)] = _of_monitoring(
+        None,
+        "bootstrap: a metric has drifted only if chance can't explain it; none: if its value has.",
+        "none|bootstrap",
+        analyses=_BIAS,
+        default="bootstrap, but none with --compat service",
+    )
 
-    bias_min_rows: Annotated[
-        int | None,
-        whole,
-        Option(
-            "Rows that a group and the rest have to have to be judged; with fewer checks.json says that nobody can tell.",
-            "NUMBER",
-            ours=True,
-            jobs=_MONITOR,
-            analyses=_BIAS,
-        ),
-    ] = None
+    bias_min_rows: Whole | None = _of_monitoring(
+        None,
+        "Rows that a group and the rest have to have to be judged; with fewer checks.json says that nobody can tell.",
+        "NUMBER",
+        analyses=_BIAS,
+    )
 
-    bias_di_neutral: Annotated[
-        int | None,
-        neutral_value,
-        Option(
-            "Value that disparate impact is measured from: 0 as the service does, or 1, where it is neutral.",
-            "0|1",
-            ours=True,
-            jobs=_MONITOR,
-            analyses=_BIAS,
-            default="1, but 0 with --compat service",
-        ),
-    ] = None
+    bias_di_neutral: NeutralValue | None = _of_monitoring(
+        None,
+        "Value that disparate impact is measured from: 0 as the service does, or 1, where it is neutral.",
+        "0|1",
+        analyses=_BIAS,
+        default="1, but 0 with --compat service",
+    )
 
-    bias_ranges: Annotated[
-        Mapping[str, tuple[float, float]],
-        ranges_by_metric,
-        Option(
-            "Ranges that metrics have to lie in whatever the baseline says: METRIC=LOW:HIGH, with commas.",
-            "RANGES",
-            ours=True,
-            jobs=_MONITOR,
-            analyses=_BIAS,
-            default="none",
-        ),
-    ] = {}
+    bias_ranges: RangesByMetric = _of_monitoring(
+        {},
+        "Ranges that metrics have to lie in whatever the baseline says: METRIC=LOW:HIGH, with commas.",
+        "RANGES",
+        analyses=_BIAS,
+        default="none",
+    )
 
-    model: Annotated[
-        str | None,
-        _of_called("The model: its file, its address (http, https), or module:function.", "MODEL"),
-    ] = None
+    model: str | None = _of_called(None, "The model: its file, its address (http, https), or module:function.", "MODEL")
 
-    model_flavour: Annotated[
-        str | None,
-        _of_called("What the model is, where its name does not tell.", "|".join(FLAVOURS), default="told by the name"),
-    ] = None
+    model_flavour: str | None = _of_called(
+        None, "What the model is, where its name does not tell.", "|".join(FLAVOURS), default="told by the name"
+    )
 
-    allow_pickle: Annotated[
-        bool,
-        switch,
-        _of_called("Whether a model may be a pickle, which runs code when it is loaded."),
-    ] = False
+    allow_pickle: Switch = _of_called(False, "Whether a model may be a pickle, which runs code when it is loaded.")
 
-    trust_type: Annotated[
-        tuple[str, ...],
-        names,
-        _of_called(
-            "Types of a skops file that may be loaded beside those that are known, with commas.",
-            "TYPES",
-            default="none",
-        ),
-    ] = ()
+    trust_type: Names = _of_called(
+        (),
+        "Types of a skops file that may be loaded beside those that are known, with commas.",
+        "TYPES",
+        default="none",
+    )
 
-    shap_sampled_rows: Annotated[
-        int | None,
-        whole,
-        _of_called(
-            "Rows that baseline rows are made of, and partial dependence is computed from.",
-            "NUMBER",
-            analyses=_EXPLAINABILITY,
-            default="10,000",
-        ),
-    ] = None
+    shap_sampled_rows: Whole | None = _of_called(
+        None,
+        "Rows that baseline rows are made of, and partial dependence is computed from.",
+        "NUMBER",
+        analyses=_EXPLAINABILITY,
+        default="10,000",
+    )
 
-    shap_algorithm: Annotated[
-        Algorithm,
-        member_of(Algorithm),
-        _of_called(
-            "auto: without coalitions where a linear model or trees give the same values so; kernel: always with them.",
-            "auto|kernel",
-            analyses=_EXPLAINABILITY,
-            default="auto; kernel with --compat service",
-        ),
-    ] = Algorithm.AUTO
+    shap_algorithm: Annotated[Algorithm, member_of(Algorithm)] = _of_called(
+        Algorithm.AUTO,
+        "auto: without coalitions where a linear model or trees give the same values so; kernel: always with them.",
+        "auto|kernel",
+        analyses=_EXPLAINABILITY,
+        default="auto; kernel with --compat service",
+    )
 
-    attribution_threshold: Annotated[
-        float | None,
-        share,
-        Option(
-            "Normalised discounted cumulative gain below which attributions have drifted.",
-            "SHARE",
-            ours=True,
-            jobs=_MONITOR,
-            analyses=_EXPLAINABILITY,
-            default="0.9",
-        ),
-    ] = None
+    attribution_threshold: Share | None = _of_monitoring(
+        None,
+        "Normalised discounted cumulative gain below which attributions have drifted.",
+        "SHARE",
+        analyses=_EXPLAINABILITY,
+        default="0.9",
+    )
 
-    attribution_min_rows: Annotated[
-        int | None,
-        whole,
-        Option(
-            "Rows that a window has to have for its attributions to be judged; with --compat service every window is.",
-            "NUMBER",
-            ours=True,
-            jobs=_MONITOR,
-            analyses=_EXPLAINABILITY,
-            default="100",
-        ),
-    ] = None
+    attribution_min_rows: Whole | None = _of_monitoring(
+        None,
+        "Rows that a window has to have for its attributions to be judged; with --compat service every window is.",
+        "NUMBER",
+        analyses=_EXPLAINABILITY,
+        default="100",
+    )
 
-    attribution_ci: Annotated[
-        IntervalMethod | None,
-        member_of(IntervalMethod),
-        Option(
-            "bootstrap: each feature's attribution is judged, too, by the interval of its change, in checks.json alone.",
-            "none|bootstrap",
-            ours=True,
-            jobs=_MONITOR,
-            analyses=_EXPLAINABILITY,
-            default="bootstrap; none with --compat service",
-        ),
-    ] = None
+    attribution_ci: Annotated[IntervalMethod | None, member_of(IntervalMethod)] = _of_monitoring(
+        None,
+        "bootstrap: each feature's attribution is judged, too, by the interval of its change, in checks.json alone.",
+        "none|bootstrap",
+        analyses=_EXPLAINABILITY,
+        default="bootstrap; none with --compat service",
+    )
 
-    max_quarantined_share: Annotated[
-        float, share, Option("Share of unreadable records above which the job fails.", "SHARE", ours=True)
-    ] = 0.01
+    max_quarantined_share: Share = _option(0.01, "Share of unreadable records above which the job fails.", "SHARE")
 
-    max_record_size: Annotated[
-        int,
-        size,
-        Option(
-            "Longest line that is read as a record, such as 64MB; longer ones are refused, and never held whole.",
-            "SIZE",
-            ours=True,
-            default="256MB",
-        ),
-    ] = MAX_RECORD_BYTES
+    max_record_size: Size = _option(
+        MAX_RECORD_BYTES,
+        "Longest line that is read as a record, such as 64MB; longer ones are refused, and never held whole.",
+        "SIZE",
+        default="256MB",
+    )
 
-    accept_exponents: Annotated[
-        bool | None,
-        switch,
-        Option(
-            "Whether 1e-5 in text is a number.",
-            ours=True,
-            jobs=_ANALYSER,
-            opposite="no_exponents",
-            default="yes, but no with --compat service",
-        ),
-    ] = None
+    accept_exponents: Switch | None = _of_analysis(
+        None, "Whether 1e-5 in text is a number.", opposite="no_exponents", default="yes, but no with --compat service"
+    )
 
-    flatten_json: Annotated[
-        bool,
-        switch,
-        Option(
-            "Whether nested JSON objects become features called outer.inner; without it they are refused.",
-            ours=True,
-            jobs=_ANALYSER,
-            opposite="no_flatten_json",
-        ),
-    ] = False
+    flatten_json: Switch = _of_analysis(
+        False,
+        "Whether nested JSON objects become features called outer.inner; without it they are refused.",
+        opposite="no_flatten_json",
+    )
 
-    max_runtime: Annotated[
-        timedelta | None,
-        period,
-        Option(
-            "How long the job may take before it publishes, such as PT1H; then it is stopped with nothing published.",
-            "DURATION",
-            ours=True,
-            default="as long as it takes",
-        ),
-    ] = None
+    max_runtime: Period | None = _option(
+        None,
+        "How long the job may take before it publishes, such as PT1H; then it is stopped with nothing published.",
+        "DURATION",
+        default="as long as it takes",
+    )
 
-    lease_wait: Annotated[
-        timedelta,
-        wait,
-        Option(
-            "How long to wait for another run that writes to the same output, such as PT1H; PT0S: not at all.",
-            "DURATION",
-            ours=True,
-            default="PT10M",
-        ),
-    ] = WAIT
+    lease_wait: Wait = _option(
+        WAIT,
+        "How long to wait for another run that writes to the same output, such as PT1H; PT0S: not at all.",
+        "DURATION",
+        default="PT10M",
+    )
 
-    s3_encryption: Annotated[
-        S3Encryption | None,
-        member_of(S3Encryption),
-        Option(
-            "Encryption that every write to S3 asks for: SSE-S3, or SSE-KMS.",
-            "SSE-S3|SSE-KMS",
-            ours=True,
-            default="the bucket's own",
-        ),
-    ] = None
+    s3_encryption: Annotated[S3Encryption | None, member_of(S3Encryption)] = _option(
+        None,
+        "Encryption that every write to S3 asks for: SSE-S3, or SSE-KMS.",
+        "SSE-S3|SSE-KMS",
+        default="the bucket's own",
+    )
 
-    s3_kms_key: Annotated[
-        str | None,
-        AfterValidator(only_with_kms),
-        Option(
-            "Key for SSE-KMS: its ARN, or its id in the bucket's account.", "KEY", ours=True, default="AWS's own for S3"
-        ),
-    ] = None
+    s3_kms_key: Annotated[str | None, AfterValidator(only_with_kms)] = _option(
+        None, "Key for SSE-KMS: its ARN, or its id in the bucket's account.", "KEY", default="AWS's own for S3"
+    )
 
-    threshold: Annotated[
-        Mapping[str, float],
-        thresholds_by_feature,
-        Option(
-            "Drift thresholds of features, over those of the baseline: FEATURE=NUMBER, with commas; may be repeated.",
-            "THRESHOLDS",
-            ours=True,
-            jobs=_MONITOR,
-            analyses=_DATA_QUALITY,
-            default="none",
-            repeatable=True,
-        ),
-    ] = {}
+    threshold: ThresholdsByFeature = _of_monitoring(
+        {},
+        "Drift thresholds of features, over those of the baseline: FEATURE=NUMBER, with commas; may be repeated.",
+        "THRESHOLDS",
+        analyses=_DATA_QUALITY,
+        default="none",
+        repeatable=True,
+    )
 
-    thresholds: Annotated[
-        str | None,
-        Option(
-            'File with thresholds of any checks, over those of the baseline: {"FEATURE": {"CHECK": NUMBER}}.',
-            "FILE",
-            ours=True,
-            jobs=_MONITOR,
-            analyses=_DATA_QUALITY,
-            default="none",
-        ),
-    ] = None
+    thresholds: str | None = _of_monitoring(
+        None,
+        'File with thresholds of any checks, over those of the baseline: {"FEATURE": {"CHECK": NUMBER}}.',
+        "FILE",
+        analyses=_DATA_QUALITY,
+        default="none",
+    )
 
-    attributions: Annotated[
-        str | None,
-        Option(
-            "analysis.json of explainability, or its output path: what moves the model more stands first on pages and in mails.",
-            "PATH",
-            ours=True,
-            jobs=_MONITOR,
-            analyses=_DATA_QUALITY,
-        ),
-    ] = None
+    attributions: str | None = _of_monitoring(
+        None,
+        "analysis.json of explainability, or its output path: what moves the model more stands first on pages and in mails.",
+        "PATH",
+        analyses=_DATA_QUALITY,
+    )
 
-    compat: Annotated[
-        Compatibility,
-        member_of(Compatibility),
-        Option(
-            "service: the very numbers of the service (one partition, its type classes, its rules); none: the right ones.",
-            "none|service",
-            ours=True,
-        ),
-    ] = Compatibility.NONE
+    compat: Annotated[Compatibility, member_of(Compatibility)] = _option(
+        Compatibility.NONE,
+        "service: the very numbers of the service (one partition, its type classes, its rules); none: the right ones.",
+        "none|service",
+    )
 
     columns: Annotated[
-        str | None,
-        named_in(dict(zip(COLUMNS, COLUMNS, strict=True))),
-        AfterValidator(as_compatible),
-        Option(
-            "How columns with names are held against the baseline's. name: each that only one side has is a violation beside the "
-            "others; exact: another number of columns is the only one, and other names go by position.",
-            "|".join(COLUMNS),
-            ours=True,
-            jobs=_MONITOR,
-            analyses=_DATA_QUALITY,
-            default="name, but exact with --compat service",
-        ),
-    ] = None
+        str | None, named_in(dict(zip(COLUMNS, COLUMNS, strict=True))), AfterValidator(as_compatible)
+    ] = _of_monitoring(
+        None,
+        "How columns with names are held against the baseline's. name: each that only one side has is a violation beside the "
+        "others; exact: another number of columns is the only one, and other names go by position.",
+        "|".join(COLUMNS),
+        analyses=_DATA_QUALITY,
+        default="name, but exact with --compat service",
+    )
 
-    engine: Annotated[
-        EngineName,
-        member_of(EngineName),
-        Option(
-            "What reads and counts: spark, local (this machine's processes, without a JVM), or auto: Spark within spark-submit, "
-            "for what it alone opens, and above 1 GB.",
-            "ENGINE",
-            ours=True,
-            jobs=_ANALYSER,
-        ),
-    ] = EngineName.AUTO
+    engine: Annotated[EngineName, member_of(EngineName)] = _of_analysis(
+        EngineName.AUTO,
+        "What reads and counts: spark, local (this machine's processes, without a JVM), or auto: Spark within spark-submit, "
+        "for what it alone opens, and above 1 GB.",
+        "ENGINE",
+    )
 
-    remote: Annotated[
-        str | None,
-        AfterValidator(connect_address),
-        Option(
-            "Spark Connect server that reads and counts; documents are written here.",
-            "sc://HOST:PORT",
-            ours=True,
-            jobs=_ANALYSER,
-        ),
-    ] = None
+    remote: Annotated[str | None, AfterValidator(connect_address)] = _of_analysis(
+        None, "Spark Connect server that reads and counts; documents are written here.", "sc://HOST:PORT"
+    )
 
-    results_table: Annotated[
-        str | None,
-        AfterValidator(table_or_folder),
-        Option(
-            "Where summary and checks go as tables for SQL: a folder, or NAME_summary and NAME_checks of Spark's catalog.",
-            "NAME|PATH",
-            ours=True,
-            jobs=_ANALYSER,
-        ),
-    ] = None
+    results_table: Annotated[str | None, AfterValidator(table_or_folder)] = _of_analysis(
+        None,
+        "Where summary and checks go as tables for SQL: a folder, or NAME_summary and NAME_checks of Spark's catalog.",
+        "NAME|PATH",
+    )
 
-    progress: Annotated[
-        bool | None,
-        switch,
-        Option("Whether a bar shows the stages.", ours=True, opposite="no_progress", default="on a terminal"),
-    ] = None
+    progress: Switch | None = _option(
+        None, "Whether a bar shows the stages.", opposite="no_progress", default="on a terminal"
+    )
 
-    env_file: Annotated[
-        str | None,
-        Option("File of variables, NAME=VALUE a line, used where the environment has none.", "FILE", ours=True),
-    ] = None
+    env_file: str | None = _option(
+        None, "File of variables, NAME=VALUE a line, used where the environment has none.", "FILE"
+    )
 
-    container_root: Annotated[str, Option("Where opt/ml of a container is looked for.", "DIRECTORY", ours=True)] = "/"
+    container_root: str = _option("/", "Where opt/ml of a container is looked for.", "DIRECTORY")
 
     @property
     def replays_service(self) -> bool:

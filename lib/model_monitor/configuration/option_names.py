@@ -6,7 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-_DECLARED = re.compile(r"(?<=^    )\w+(?=: Annotated\[)|(?<=opposite=\")\w+", re.MULTILINE)
+_DECLARED = re.compile(r"(?<=^    )\w+(?=: (?:Annotated\[$|.+ = _\w+\())|(?<=opposite=\")\w+", re.MULTILINE)
 
 
 @cache

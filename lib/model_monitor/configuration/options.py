@@ -11,17 +11,18 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, ValidationInfo
 
 from model_monitor.drift.distances import Distance
+from model_monitor.engine.table_versions import Version
 from model_monitor.errors import BadConfiguration
 from model_monitor.model_quality.tolerance import Tolerance
-from model_monitor.outputs.notices.destinations import read_destinations
-from model_monitor.reading.formats import DELTA, TableFormat, parse_dataset_format
+from model_monitor.outputs.notices.destinations import Destination, read_destinations
+from model_monitor.reading.formats import DELTA, DatasetFormat, TableFormat, parse_dataset_format
 from model_monitor.records.windows import parse_time
 from model_monitor.registry import Registry
 from model_monitor.schedules import read_offset
@@ -52,7 +53,7 @@ class Option:
     """What is declared with an option beside its type and default.
 
     help: one or two sentences for --help. placeholder: its value in --help ("DIRECTORY"), empty for a switch.
-    ours: not in the service's contract; its variable is then MODEL_MONITOR_<FLAG>.
+    ours: its variable is MODEL_MONITOR_<FLAG>; of the service's contract it has the option's own name.
     jobs, analyses: who uses it, and also: further pairs of both; elsewhere it is accepted and has no effect.
     opposite: the flag that says no to a switch. default: the default in words, where the value does not say it.
     repeatable: of a flag given several times all count, as if their values stood in one with commas.
@@ -62,7 +63,7 @@ class Option:
 
     help: str
     placeholder: str = ""
-    ours: bool = False
+    ours: bool = True
     jobs: tuple[str, ...] = JOBS
     analyses: tuple[AnalysisType, ...] = tuple(AnalysisType)
     opposite: str | None = None
@@ -272,27 +273,6 @@ def _version(value: Any, info: ValidationInfo) -> Any:
     return time or int(value)
 
 
-switch = BeforeValidator(read_switch)
-enabled = BeforeValidator(_enabled)
-number = BeforeValidator(_number)
-share = BeforeValidator(_share)
-chance = BeforeValidator(_chance)
-whole = BeforeValidator(_whole)
-moment = BeforeValidator(_moment)
-version = BeforeValidator(_version)
-duration = BeforeValidator(_duration)
-period = BeforeValidator(_period)
-wait = BeforeValidator(_wait)
-size = BeforeValidator(_size)
-up_to_100 = BeforeValidator(_up_to_100)
-thresholds_by_feature = BeforeValidator(_thresholds)
-destinations = BeforeValidator(_destinations)
-names = BeforeValidator(_names)
-known_column_metrics = BeforeValidator(_column_metrics)
-script = BeforeValidator(_script)
-data_format = BeforeValidator(_format)
-
-
 def _tolerance(value: Any) -> Any:
     try:
         return Tolerance.parse(value) if isinstance(value, str) else value
@@ -300,7 +280,26 @@ def _tolerance(value: Any) -> Any:
         raise ValueError(str(fault).removeprefix("tolerance ")) from fault
 
 
-tolerance_rule = BeforeValidator(_tolerance)
+Switch = Annotated[bool, BeforeValidator(read_switch)]
+Enabled = Annotated[bool, BeforeValidator(_enabled)]
+Number = Annotated[float, BeforeValidator(_number)]
+Share = Annotated[float, BeforeValidator(_share)]
+Chance = Annotated[float, BeforeValidator(_chance)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+TableVersion = Annotated[Version, BeforeValidator(_version)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Period = Annotated[timedelta, BeforeValidator(_period)]
+Wait = Annotated[timedelta, BeforeValidator(_wait)]
+Size = Annotated[int, BeforeValidator(_size)]
+UpTo100 = Annotated[int, BeforeValidator(_up_to_100)]
+ThresholdsByFeature = Annotated[Mapping[str, float], BeforeValidator(_thresholds)]
+Destinations = Annotated[tuple[Destination, ...], BeforeValidator(_destinations)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+ColumnMetrics = Annotated[tuple[str, ...], BeforeValidator(_column_metrics)]
+Script = Annotated[str, BeforeValidator(_script)]
+DataFormat = Annotated[DatasetFormat, BeforeValidator(_format)]
+ToleranceRule = Annotated[Tolerance, BeforeValidator(_tolerance)]
 
 
 def member_of(kind: type[E]) -> BeforeValidator:
