@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from model_monitor.bias.analysis import ALL_METHODS
+from model_monitor.configuration.options import listed, of_text
 from model_monitor.configuration.sources import Given
 from model_monitor.documents.analysis_config import AnalysisConfig, DatasetType
 from model_monitor.errors import BadDocument
@@ -73,28 +74,24 @@ def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
     return found
 
 
-def _analysis_config(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
+def _analysis_config(path: str) -> str:
     try:
-        read_analysis_config(value)
+        read_analysis_config(path)
     except FileNotFoundError:
-        raise ValueError(f"is {value!r}, where there is no file; write the path of a local file") from None
+        raise ValueError(f"is {path!r}, where there is no file; write the path of a local file") from None
     except OSError as fault:
         raise ValueError(
-            f"is {value!r}, which can't be read ({fault.strerror}); write the path of a local file"
+            f"is {path!r}, which can't be read ({fault.strerror}); write the path of a local file"
         ) from None
     except BadDocument as fault:
-        raise ValueError(f"is {value!r}: {'; '.join(str(fault).splitlines())}") from None
-    return value
+        raise ValueError(f"is {path!r}: {'; '.join(str(fault).splitlines())}") from None
+    return path
 
 
-def _column_types(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
+def _column_types(text: str) -> dict[str, ValueKind]:
     found: dict[str, ValueKind] = {}
     kinds = {kind.value: kind for kind in ValueKind}
-    for pair in filter(None, (pair.strip() for pair in value.split(","))):
+    for pair in listed(text):
         name, equals, kind = pair.rpartition("=")
         if not equals or kind.strip().lower() not in kinds:
             raise ValueError(f"has {pair!r}; write COLUMN=categorical or COLUMN=continuous, several with commas")
@@ -102,12 +99,10 @@ def _column_types(value: Any) -> Any:
     return found
 
 
-def _ranges(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
+def _ranges(text: str) -> dict[str, tuple[float, float]]:
     known = (*(ALL_METHODS.post_training or ()), *(ALL_METHODS.pre_training or ()))
     found: dict[str, tuple[float, float]] = {}
-    for pair in filter(None, (pair.strip() for pair in value.split(","))):
+    for pair in listed(text):
         name, _, ends = pair.partition("=")
         low, _, high = ends.partition(":")
         try:
@@ -130,7 +125,7 @@ def _neutral(value: Any) -> Any:
     return int(value)
 
 
-LocalAnalysisConfig = Annotated[str, BeforeValidator(_analysis_config)]
-TypesByColumn = Annotated[Mapping[str, ValueKind], BeforeValidator(_column_types)]
-RangesByMetric = Annotated[Mapping[str, tuple[float, float]], BeforeValidator(_ranges)]
+LocalAnalysisConfig = Annotated[str, of_text(_analysis_config)]
+TypesByColumn = Annotated[Mapping[str, ValueKind], of_text(_column_types)]
+RangesByMetric = Annotated[Mapping[str, tuple[float, float]], of_text(_ranges)]
 NeutralValue = Annotated[int, BeforeValidator(_neutral)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -195,71 +195,69 @@ def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
     return columns
 
 
-def _duration(value: Any) -> Any:
+def of_text(read: Callable[[str], Any]) -> BeforeValidator:
+    """What a text says; whatever is no text is already what it should be. BadConfiguration is a fault of the text, too."""
+
+    def validated(value: Any) -> Any:
+        try:
+            return read(value) if isinstance(value, str) else value
+        except BadConfiguration as fault:
+            raise ValueError(str(fault)) from fault
+
+    return BeforeValidator(validated)
+
+
+def _duration(text: str) -> timedelta:
     try:
-        return read_offset(value.strip(), "") if isinstance(value, str) else value
+        return read_offset(text.strip(), "")
     except BadConfiguration:
-        raise ValueError(f"is {value!r}; it has to be an ISO 8601 duration, such as PT1H or -P1D") from None
+        raise ValueError(f"is {text!r}; it has to be an ISO 8601 duration, such as PT1H or -P1D") from None
 
 
-def _period(value: Any) -> Any:
-    span = _duration(value)
-    if isinstance(span, timedelta) and span <= timedelta(0):
-        raise ValueError(f"is {value!r}; it has to be longer than nothing, such as PT24H or P7D")
+def _period(text: str) -> timedelta:
+    span = _duration(text)
+    if span <= timedelta(0):
+        raise ValueError(f"is {text!r}; it has to be longer than nothing, such as PT24H or P7D")
     return span
 
 
-def _wait(value: Any) -> Any:
-    span = _duration(value)
-    if isinstance(span, timedelta) and span < timedelta(0):
-        raise ValueError(f"is {value!r}; it has to be a time to wait, such as PT10M, or PT0S for none")
+def _wait(text: str) -> timedelta:
+    span = _duration(text)
+    if span < timedelta(0):
+        raise ValueError(f"is {text!r}; it has to be a time to wait, such as PT10M, or PT0S for none")
     return span
 
 
-def _thresholds(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    pairs = [pair.rpartition("=") for pair in _names(value)]
+def _thresholds(text: str) -> dict[str, float]:
+    pairs = [pair.rpartition("=") for pair in listed(text)]
     try:
-        return {name.strip(): _number(text) for name, _, text in pairs}
+        return {name.strip(): _number(number) for name, _, number in pairs}
     except ValueError:
-        raise ValueError(f"is {value!r}; write FEATURE=NUMBER, such as plan=0.3, several with commas") from None
+        raise ValueError(f"is {text!r}; write FEATURE=NUMBER, such as plan=0.3, several with commas") from None
 
 
-def _destinations(value: Any) -> Any:
-    return read_destinations(value) if isinstance(value, str) else value
+def listed(text: str) -> tuple[str, ...]:
+    """The words between commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _names(value: Any) -> Any:
-    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
-
-
-def _column_metrics(value: Any) -> Any:
+def _column_metrics(text: str) -> tuple[str, ...]:
     try:
-        return chosen(_names(value) or ())
+        return chosen(listed(text))
     except BadConfiguration as fault:
-        raise ValueError(f"is {value!r}; {fault}") from fault
+        raise ValueError(f"is {text!r}; {fault}") from fault
 
 
-def _format(value: Any) -> Any:
-    try:
-        return parse_dataset_format(value) if isinstance(value, str) else value
-    except BadConfiguration as fault:
-        raise ValueError(str(fault)) from fault
+def _script(path: str) -> str:
+    if is_local(path) and not local_path(path).is_file():
+        raise ValueError(f"is {path!r}, where there is no file; write the path of a Python file")
+    return path
 
 
-def _script(value: Any) -> Any:
-    if isinstance(value, str) and is_local(value) and not local_path(value).is_file():
-        raise ValueError(f"is {value!r}, where there is no file; write the path of a Python file")
-    return value
-
-
-def _moment(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    time = parse_time(value.strip())
+def _moment(text: str) -> datetime:
+    time = parse_time(text.strip())
     if time is None:
-        raise ValueError(f"is {value!r}; it has to be a time, such as 2021-05-06T22:00:00Z")
+        raise ValueError(f"is {text!r}; it has to be a time, such as 2021-05-06T22:00:00Z")
     return time
 
 
@@ -273,9 +271,9 @@ def _version(value: Any, info: ValidationInfo) -> Any:
     return time or int(value)
 
 
-def _tolerance(value: Any) -> Any:
+def _tolerance(text: str) -> Tolerance:
     try:
-        return Tolerance.parse(value) if isinstance(value, str) else value
+        return Tolerance.parse(text)
     except BadConfiguration as fault:
         raise ValueError(str(fault).removeprefix("tolerance ")) from fault
 
@@ -286,20 +284,20 @@ Number = Annotated[float, BeforeValidator(_number)]
 Share = Annotated[float, BeforeValidator(_share)]
 Chance = Annotated[float, BeforeValidator(_chance)]
 Whole = Annotated[int, BeforeValidator(_whole)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+Moment = Annotated[datetime, of_text(_moment)]
 TableVersion = Annotated[Version, BeforeValidator(_version)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Period = Annotated[timedelta, BeforeValidator(_period)]
-Wait = Annotated[timedelta, BeforeValidator(_wait)]
+Duration = Annotated[timedelta, of_text(_duration)]
+Period = Annotated[timedelta, of_text(_period)]
+Wait = Annotated[timedelta, of_text(_wait)]
 Size = Annotated[int, BeforeValidator(_size)]
 UpTo100 = Annotated[int, BeforeValidator(_up_to_100)]
-ThresholdsByFeature = Annotated[Mapping[str, float], BeforeValidator(_thresholds)]
-Destinations = Annotated[tuple[Destination, ...], BeforeValidator(_destinations)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
-ColumnMetrics = Annotated[tuple[str, ...], BeforeValidator(_column_metrics)]
-Script = Annotated[str, BeforeValidator(_script)]
-DataFormat = Annotated[DatasetFormat, BeforeValidator(_format)]
-ToleranceRule = Annotated[Tolerance, BeforeValidator(_tolerance)]
+ThresholdsByFeature = Annotated[Mapping[str, float], of_text(_thresholds)]
+Destinations = Annotated[tuple[Destination, ...], of_text(read_destinations)]
+Names = Annotated[tuple[str, ...], of_text(listed)]
+ColumnMetrics = Annotated[tuple[str, ...], of_text(_column_metrics)]
+Script = Annotated[str, of_text(_script)]
+DataFormat = Annotated[DatasetFormat, of_text(parse_dataset_format)]
+ToleranceRule = Annotated[Tolerance, of_text(_tolerance)]
 
 
 def member_of(kind: type[E]) -> BeforeValidator:
