@@ -6,14 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from model_monitor.deequ.checks import Analyzer
+from model_monitor.deequ.checks_json import FORMS
 from model_monitor.deequ.jvm import Deequ, items_of
 from model_monitor.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
 
 HISTOGRAM_BINS = 1000
 """Bins that Deequ's Histogram keeps values of; how many there are it counts beyond that. Source: Histogram, Deequ 2.1.0."""
-
-OF_COLUMNS = frozenset(["Uniqueness", "Distinctness", "UniqueValueRatio", "CountDistinct", "MutualInformation"])
-"""Analyzers whose Java object has `columns()` as its parameter; Compliance's columns only say what it mentions."""
 
 
 def java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
@@ -28,9 +26,10 @@ def description_of(java: Any) -> Analyzer:
     describe = _DESCRIPTIONS.get(name)
     if describe is not None:
         return describe(name, java)
-    if name in _OF_A_COLUMN:
+    required = FORMS[name].required if name in FORMS else ()
+    if "column" in required:
         return Analyzer(name, (plain_name(java.column()),), where=_where(java))
-    if name in OF_COLUMNS:
+    if "columns" in required:
         columns = tuple(plain_name(column) for column in items_of(java.columns()))
         return Analyzer(name, columns, where=None if name == "CountDistinct" else _where(java))
     return Analyzer(name, special=java.toString())
@@ -41,23 +40,6 @@ def plain_name(column: str) -> str:
     if len(column) > 2 and column.startswith("`") and column.endswith("`"):
         return column[1:-1]
     return column
-
-
-_OF_A_COLUMN = frozenset(
-    [
-        "Completeness",
-        "Mean",
-        "Sum",
-        "StandardDeviation",
-        "Minimum",
-        "Maximum",
-        "MinLength",
-        "MaxLength",
-        "ApproxCountDistinct",
-        "DataType",
-        "Entropy",
-    ]
-)
 
 
 def _where(java: Any) -> str | None:
@@ -112,21 +94,17 @@ def _with_options(deequ: Deequ, java_class: Any, analyzer: Analyzer, where: Any)
     return java_class(analyzer.columns[0], where, deequ.none)
 
 
-def _of_columns(deequ: Deequ, java_class: Any, analyzer: Analyzer, where: Any) -> Any:
-    return java_class(deequ.sequence(analyzer.columns), where)
-
-
-def _of_columns_with_options(deequ: Deequ, java_class: Any, analyzer: Analyzer, where: Any) -> Any:
-    return java_class(deequ.sequence(analyzer.columns), where, deequ.none)
-
-
-_Constructor = Callable[[Deequ, Any, Analyzer, Any], Any]
-
-_CONSTRUCTORS: dict[str, _Constructor] = {
+_CONSTRUCTORS: dict[str, Callable[[Deequ, Any, Analyzer, Any], Any]] = {
     "Size": lambda deequ, java_class, analyzer, where: java_class(where),
     **dict.fromkeys(("Completeness", "Minimum", "Maximum", "MinLength", "MaxLength"), _with_options),
-    **dict.fromkeys(("Distinctness", "MutualInformation"), _of_columns),
-    **dict.fromkeys(("Uniqueness", "UniqueValueRatio"), _of_columns_with_options),
+    **dict.fromkeys(
+        ("Distinctness", "MutualInformation"),
+        lambda deequ, java_class, analyzer, where: java_class(deequ.sequence(analyzer.columns), where),
+    ),
+    **dict.fromkeys(
+        ("Uniqueness", "UniqueValueRatio"),
+        lambda deequ, java_class, analyzer, where: java_class(deequ.sequence(analyzer.columns), where, deequ.none),
+    ),
     "CountDistinct": lambda deequ, java_class, analyzer, where: java_class(deequ.sequence(analyzer.columns)),
     "Correlation": lambda deequ, java_class, analyzer, where: java_class(*analyzer.columns, where),
     "ApproxQuantile": lambda deequ, java_class, analyzer, where: java_class(

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.deequ import states
-from model_monitor.deequ.analyzers import OF_COLUMNS
 from model_monitor.deequ.checks import Analyzer, Served, Source
-from model_monitor.deequ.checks_json import DATA_TYPES
+from model_monitor.deequ.checks_json import DATA_TYPES, FORMS
 from model_monitor.deequ.metrics import plain_names
 from model_monitor.deequ.sketches import with_extremes
 from model_monitor.java_text import java_double
@@ -95,7 +94,10 @@ def _require_number(feature: FeatureProfile, profile: Profile) -> None:
 def _empty(analyzer: Analyzer, profile: Profile) -> NoMetric:
     column = "".join(_name_in_deequ(column, profile) for column in analyzer.columns)
     numbers = [java_double(each) for each in (analyzer.quantile, analyzer.relative_error) if each is not None]
-    of = [analyzer.instance, f"List({column})" if analyzer.name in OF_COLUMNS else column or analyzer.expression]
+    of = [
+        analyzer.instance,
+        f"List({column})" if "columns" in FORMS[analyzer.name].required else column or analyzer.expression,
+    ]
     where = f"Some({analyzer.where})" if analyzer.where else "None"
     options = ["List()"] * (analyzer.name == "Compliance") + ["None"] * (analyzer.name in _WITH_OPTIONS)
     shown = ",".join(each for each in [*of, analyzer.pattern, *numbers, where, *options] if each is not None)
