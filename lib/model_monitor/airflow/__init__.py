@@ -4,7 +4,7 @@
         hourly_monitoring(where=LocalSpark(), captures=…, output_path=…, monitors=[data_quality(baseline=…)])
 
 windows.py: what a DAG run looks at. flags.py: what a job is told. places.py: where a job runs, which is local.py,
-spark_connection.py or emr.py. outcomes.py: what came of it, read from the files that it left (stored_files.py). violations.py:
+spark_connection.py or emr.py. endings.py: what came of it, read from the files that it left (stored_files.py). violations.py:
 what becomes of a task whose job found violations. operators.py has the tasks, groups.py an hour of all of them, retraining.py
 what comes after an alert, links.py the documents one click away.
 

@@ -52,11 +52,12 @@ class JobOperator(BaseOperator, SkipMixin):
 
     JOB: ClassVar[str]
     COMPARES: ClassVar[bool] = False
-    OWN_FLAGS: ClassVar[Mapping[str, str]] = {
-        "dataset_source": "dataset_source=",
-        "output_path": "output_path=",
-        "env_file": "flags=, since the file lies on another machine",
-    }
+    SAYS: ClassVar[tuple[str, ...]] = ("dataset_source", "output_path")
+    """Options that arguments of the operator say, by the same names."""
+
+    SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {"env_file": "flags=, since the file lies on another machine"}
+    """Options that `flags` can't have either, with what says the same."""
+
     template_fields: Sequence[str] = ("dataset_source", "output_path", "flags", "documents_url")
     ui_color = "#e8f1f8"
 
@@ -81,7 +82,7 @@ class JobOperator(BaseOperator, SkipMixin):
         self.outcome: JobEnd | None = None
         self._running: Running | None = None
         if isinstance(flags, Mapping):
-            require_free(flags, self.OWN_FLAGS)
+            require_free(flags, self._taken())
 
     def execute(self, context: Any) -> dict[str, Any] | None:
         """The outcome's members.
@@ -90,7 +91,7 @@ class JobOperator(BaseOperator, SkipMixin):
         is wanted, AirflowException for any other failure.
         """
         try:
-            require_free(self.flags, self.OWN_FLAGS)  # again, since they may have come from another task
+            require_free(self.flags, self._taken())  # again, since they may have come from another task
             window = self.window(context)
             call = JobCall(self.JOB, name_of(context), texts_of({**self.own_flags(window), **self.flags}))
             place = self.where.rendered(lambda text: self.render_template(text, context))
@@ -113,7 +114,7 @@ class JobOperator(BaseOperator, SkipMixin):
 
     def own_flags(self, window: Window | None) -> dict[str, Any]:
         """What the task itself tells the job."""
-        return {"dataset_source": self.dataset_source, "output_path": self.output_path}
+        return {name: getattr(self, name) for name in self.SAYS}
 
     def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:
         """What becomes of the task; its XCom."""
@@ -123,6 +124,9 @@ class JobOperator(BaseOperator, SkipMixin):
         """End the job with the task."""
         if self._running is not None:
             self._running.stop()
+
+    def _taken(self) -> dict[str, str]:
+        return {**{name: f"{name}=" for name in self.SAYS}, **self.SAID_OTHERWISE}
 
     def _run(self, place: Place, call: JobCall, files: StoredFiles) -> int | None:
         self._running = place.find(call)
@@ -149,11 +153,7 @@ class BaselineOperator(JobOperator):
     """The baselining job: a data set -> what later data should be like. dataset_format, analysis_type: as the job has them."""
 
     JOB = "baseline"
-    OWN_FLAGS: ClassVar[Mapping[str, str]] = {
-        **JobOperator.OWN_FLAGS,
-        "dataset_format": "dataset_format=",
-        "analysis_type": "analysis_type=",
-    }
+    SAYS = (*JobOperator.SAYS, "dataset_format", "analysis_type")
     template_fields = (*JobOperator.template_fields, "dataset_format")
     operator_extra_links = (links.STATISTICS, links.CONSTRAINTS, links.REPORT)
 
@@ -161,13 +161,6 @@ class BaselineOperator(JobOperator):
         super().__init__(**kwargs)
         self.dataset_format = dataset_format
         self.analysis_type = analysis_type
-
-    def own_flags(self, window: Window | None) -> dict[str, Any]:
-        return {
-            **super().own_flags(window),
-            "dataset_format": self.dataset_format,
-            "analysis_type": self.analysis_type,
-        }
 
 
 class WindowedOperator(JobOperator):
@@ -177,8 +170,8 @@ class WindowedOperator(JobOperator):
     of Airflow's plain cron schedules.
     """
 
-    OWN_FLAGS: ClassVar[Mapping[str, str]] = {
-        **JobOperator.OWN_FLAGS,
+    SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {
+        **JobOperator.SAID_OTHERWISE,
         **dict.fromkeys(
             ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset"), "lag= and length="
         ),
@@ -201,18 +194,12 @@ class MergeOperator(WindowedOperator):
     """The merge job: the window's captures and their ground truth -> merged records in the folders of their hours."""
 
     JOB = "merge"
-    OWN_FLAGS: ClassVar[Mapping[str, str]] = {
-        **WindowedOperator.OWN_FLAGS,
-        "ground_truth_source": "ground_truth_source=",
-    }
+    SAYS = (*WindowedOperator.SAYS, "ground_truth_source")
     template_fields = (*WindowedOperator.template_fields, "ground_truth_source")
 
     def __init__(self, *, ground_truth_source: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ground_truth_source = ground_truth_source
-
-    def own_flags(self, window: Window | None) -> dict[str, Any]:
-        return {**super().own_flags(window), "ground_truth_source": self.ground_truth_source}
 
 
 class MonitorOperator(WindowedOperator):
@@ -224,11 +211,9 @@ class MonitorOperator(WindowedOperator):
 
     JOB = "monitor"
     COMPARES = True
-    OWN_FLAGS: ClassVar[Mapping[str, str]] = {
-        **WindowedOperator.OWN_FLAGS,
-        "dataset_format": "dataset_format=",
-        "analysis_type": "analysis_type=",
-        "baseline": "baseline=",
+    SAYS = (*WindowedOperator.SAYS, "dataset_format", "analysis_type", "baseline")
+    SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {
+        **WindowedOperator.SAID_OTHERWISE,
         "fail_on_violations": "on_violations=",
         "omit_empty_violations": "on_violations=, whose outcome has the number",
     }
@@ -259,9 +244,6 @@ class MonitorOperator(WindowedOperator):
         return {
             **super().own_flags(window),
             "output_path": self._output_path(window),
-            "dataset_format": self.dataset_format,
-            "analysis_type": self.analysis_type,
-            "baseline": self.baseline,
             "fail_on_violations": self.on_violations is OnViolations.FAIL or None,
         }
 
