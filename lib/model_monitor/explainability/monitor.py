@@ -21,7 +21,6 @@ from model_monitor.explainability.measures import AttributionMeasures
 from model_monitor.explainability.page import TITLE, page_of
 from model_monitor.explainability.published import published_metrics, summary_of
 from model_monitor.explainability.report import report_of
-from model_monitor.explainability.tables import table_of
 from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric
 from model_monitor.states import Attributions, State
 
@@ -117,4 +116,9 @@ class ExplainabilityMonitor:
         return summary_of(analysis)
 
     def table(self, documents: tuple[AttributionReport]) -> Table:
-        return table_of(documents[0])
+        rows = tuple(
+            {"feature": feature, "label": output, "value": value}
+            for output, values in documents[0].values.items()
+            for feature, value in values.items()
+        )
+        return Table("attributions", "feature", rows)

@@ -5,7 +5,7 @@ A member that the model does not know is no fault: the API grows. It is left out
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,11 +50,11 @@ def described(content: object, where: str) -> Described:
             "describe-monitoring-schedule, of describe-data-quality-job-definition or one like it, or of describe-endpoint"
         )
     shape = _service_model().operation_model(operation).output_shape
-    unknown = tuple(sorted(_unknown(content, shape)))
-    known = _known(content, shape)
+    unknown: list[str] = []
+    known = _known(content, shape, unknown)
     if faults := _faults(known, shape):
         raise BadDocument("\n".join(f"{where}: {fault}" for fault in faults))
-    return Described(operation, known, unknown)
+    return Described(operation, known, tuple(sorted(unknown)))
 
 
 def _service_model() -> Any:
@@ -74,24 +74,15 @@ def _faults(content: Mapping[str, Any], shape: Any) -> list[str]:
     return report.splitlines()
 
 
-def _unknown(value: Any, shape: Any, path: str = "") -> Iterator[str]:
-    """Paths of the members that the shape does not have."""
+def _known(value: Any, shape: Any, unknown: list[str], path: str = "") -> Any:
+    """The value without members that are null, or that the shape does not have; the paths of those go into `unknown`."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
-        for name, member in value.items():
-            if name in shape.members:
-                yield from _unknown(member, shape.members[name], f"{path}{name}.")
-            elif name != _OF_BOTO3:
-                yield f"{path}{name}"
-    elif shape.type_name == "list" and isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _unknown(item, shape.member, f"{path.rstrip('.')}[{index}].")
-
-
-def _known(value: Any, shape: Any) -> Any:
-    """The value without members that the shape does not have, or that are null."""
-    if shape.type_name == "structure" and isinstance(value, Mapping):
+        unknown += [f"{path}{name}" for name in value if name not in shape.members and name != _OF_BOTO3]
         present = {name: member for name, member in value.items() if name in shape.members and member is not None}
-        return {name: _known(member, shape.members[name]) for name, member in present.items()}
+        return {
+            name: _known(member, shape.members[name], unknown, f"{path}{name}.") for name, member in present.items()
+        }
     if shape.type_name == "list" and isinstance(value, list):
-        return [_known(item, shape.member) for item in value]
+        above = path.rstrip(".")
+        return [_known(item, shape.member, unknown, f"{above}[{index}].") for index, item in enumerate(value)]
     return value
