@@ -59,51 +59,44 @@ class SegmentationConfig:
         return {"name_or_index": self.name_or_index, "segments": self.segments, **named}
 
 
+@dataclass(eq=False)
 class DataConfig:
     """The data set of an analysis, and where its results go. s3_compression_type: accepted, files say by their names."""
 
-    def __init__(
-        self,
-        s3_data_input_path: str,
-        s3_output_path: str,
-        s3_analysis_config_output_path: str | None = None,
-        label: str | None = None,
-        headers: list[str] | None = None,
-        features: str | None = None,
-        dataset_type: str = "text/csv",
-        s3_compression_type: str = "None",
-        joinsource: str | int | None = None,
-        facet_dataset_uri: str | None = None,
-        facet_headers: list[str] | None = None,
-        predicted_label_dataset_uri: str | None = None,
-        predicted_label_headers: list[str] | None = None,
-        predicted_label: str | int | None = None,
-        excluded_columns: list[int] | list[str] | None = None,
-        segmentation_config: list[SegmentationConfig] | None = None,
-        time_series_data_config: Any = None,
-    ) -> None:
-        self.s3_data_input_path = s3_data_input_path
-        self.s3_output_path = s3_output_path
-        self.s3_analysis_config_output_path = s3_analysis_config_output_path
-        self.s3_compression_type = s3_compression_type
-        self.label = label
-        self.headers = headers
-        self.features = features
-        self.predicted_label = predicted_label
+    s3_data_input_path: str
+    s3_output_path: str
+    s3_analysis_config_output_path: str | None = None
+    label: str | None = None
+    headers: list[str] | None = None
+    features: str | None = None
+    dataset_type: str = "text/csv"
+    s3_compression_type: str = "None"
+    joinsource: str | int | None = None
+    facet_dataset_uri: str | None = None
+    facet_headers: list[str] | None = None
+    predicted_label_dataset_uri: str | None = None
+    predicted_label_headers: list[str] | None = None
+    predicted_label: str | int | None = None
+    excluded_columns: list[int] | list[str] | None = None
+    segmentation_config: list[SegmentationConfig] | None = None
+    time_series_data_config: Any = None
+
+    def __post_init__(self) -> None:
+        series = self.time_series_data_config
         self.analysis_config: dict[str, Any] = given(
-            dataset_type=dataset_type,
-            features=features,
-            headers=headers,
-            label=label,
-            joinsource_name_or_index=joinsource,
-            facet_dataset_uri=facet_dataset_uri,
-            facet_headers=facet_headers,
-            predicted_label_dataset_uri=predicted_label_dataset_uri,
-            predicted_label_headers=predicted_label_headers,
-            predicted_label=predicted_label,
-            excluded_columns=excluded_columns,
-            segment_config=[item.to_dict() for item in segmentation_config] if segmentation_config else None,
-            time_series_data_config=time_series_data_config and time_series_data_config.get_time_series_data_config(),
+            dataset_type=self.dataset_type,
+            features=self.features,
+            headers=self.headers,
+            label=self.label,
+            joinsource_name_or_index=self.joinsource,
+            facet_dataset_uri=self.facet_dataset_uri,
+            facet_headers=self.facet_headers,
+            predicted_label_dataset_uri=self.predicted_label_dataset_uri,
+            predicted_label_headers=self.predicted_label_headers,
+            predicted_label=self.predicted_label,
+            excluded_columns=self.excluded_columns,
+            segment_config=[item.to_dict() for item in self.segmentation_config or ()] or None,
+            time_series_data_config=series and series.get_time_series_data_config(),
         )
 
     def get_config(self) -> dict[str, Any]:
