@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,10 @@ class Layout:
     def here(cls) -> Layout:
         """The layout of the package that this module belongs to."""
         return cls.of(Path(__file__).resolve().parent.parent)
+
+    def python_path(self, environment: Mapping[str, str]) -> str:
+        """PYTHONPATH of a process that is to find this very package."""
+        return os.pathsep.join(filter(None, [str(self.package.parent), environment.get("PYTHONPATH")]))
 
     def job_names(self) -> list[str]:
         """The jobs by the names that `model-monitor submit` takes."""

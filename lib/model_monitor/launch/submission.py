@@ -112,8 +112,7 @@ def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mappi
 
 def _run_here(words: list[str], layout: Layout) -> NoReturn:
     """Run a driver as the program of this process, whose own processes find the package."""
-    path = [str(layout.package.parent), os.environ.get("PYTHONPATH", "")]
-    os.environ["PYTHONPATH"] = os.pathsep.join(path).rstrip(os.pathsep)
+    os.environ["PYTHONPATH"] = layout.python_path(os.environ)
     if Path(words[0]).parent == layout.jobs.resolve():
         gc.disable()  # a tenth of a second: libraries that are loaded stay; the job enables it again
     sys.argv = words

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlparse
 
-import model_monitor
 from model_monitor.configuration.contract import OPTIONS
 from model_monitor.configuration.reading import sources_of
 from model_monitor.configuration.sources import flag_of, variable_of
@@ -22,6 +21,7 @@ from model_monitor.documents.executions import Execution, ExecutionStatus
 from model_monitor.documents.run_description import moment
 from model_monitor.documents.schedule import ScheduledJob
 from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.launch.layout import Layout
 from model_monitor.records.windows import duration
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.scheduling.models import attributions_of
@@ -83,7 +83,7 @@ def launch(command: JobCommand, note: Note) -> int:
     """Run a job in a process of its own, which ends with this one."""
     process = subprocess.Popen(
         [sys.executable, "-m", "model_monitor.launch.submission", *command.words],
-        env={**os.environ, "PYTHONPATH": _python_path(), **command.variables},
+        env={**os.environ, "PYTHONPATH": Layout.here().python_path(os.environ), **command.variables},
         cwd=command.folder,
         stdin=subprocess.DEVNULL,
     )
@@ -221,8 +221,3 @@ def _message_path(command: JobCommand) -> str | None:
     if scheme == "file":
         return join(command.output_path, MESSAGE)
     return None if scheme else str(command.folder / command.output_path / MESSAGE)
-
-
-def _python_path() -> str:
-    package = str(Path(model_monitor.__file__).resolve().parent.parent)
-    return os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
