@@ -22,7 +22,8 @@ from model_monitor.states.metrics import FeatureMetrics
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from model_monitor.deequ.checks import CheckPlan, SuiteResults
+    from model_monitor.deequ.checks import CheckPlan
+    from model_monitor.deequ.suite_results import SuiteResults
 
 
 def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:

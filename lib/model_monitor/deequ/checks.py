@@ -1,8 +1,8 @@
 """A user's checks before the scan: where the metric of every analyzer that a user's checks need will come from.
 
 A check runs on states only if its analyzers have them (P14), so each analyzer is given one of four sources,
-and what the scan has to gather for it is known before the scan starts. `CheckPlan.run` judges the checks after it. Pure Python
-but for `run`, driver only.
+and what the scan has to gather for it is known before the scan starts; `check_suites.py` judges the checks after it. Pure
+Python, driver only.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from model_monitor.deequ.suite_results import SuiteResults
 from model_monitor.errors import BadConfiguration
-
-__all__ = ["Analyzer", "CheckPlan", "SuiteResults", "Checks", "Served", "Source", "plan"]
 
 SECOND_SCAN_FLAG = "--allow-second-scan"
 

@@ -15,7 +15,8 @@ from model_monitor.states import Requests, RowCounts, RowRuns, State
 if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig
     from model_monitor.configuration.options import AnalysisType
-    from model_monitor.deequ.checks import CheckPlan, SuiteResults
+    from model_monitor.deequ.checks import CheckPlan
+    from model_monitor.deequ.suite_results import SuiteResults
     from model_monitor.engine import Session
     from model_monitor.reading.dataset import Dataset
 

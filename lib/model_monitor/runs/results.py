@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import SparkSession
 
-    from model_monitor.deequ.checks import SuiteResults
+    from model_monitor.deequ.suite_results import SuiteResults
 
 LEDGER = "ledger.json"
 CHECKS = "checks.json"
