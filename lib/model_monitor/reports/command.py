@@ -15,6 +15,7 @@ from typing import TextIO
 
 from model_monitor.documents.baseline_reference import BaselineReference
 from model_monitor.documents.check_results import CheckResult, CheckResults
+from model_monitor.documents.document import DocumentType
 from model_monitor.documents.summary import whose
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.outputs.files import current_run
@@ -144,16 +145,9 @@ def _report(history: History, request: Request) -> Report:
 
 def _judged(series: Series, patterns: Sequence[str]) -> list[CheckResult]:
     """What the checks of the last run say; nothing of runs that have no checks.json, or an older one."""
-    published = current_run(series.last[1].folder)
-    if published is None or CheckResults.FILE_NAME not in published.digests:
-        return []
-    path = join(published.folder, CheckResults.FILE_NAME)
-    try:
-        results = CheckResults.from_json(storage_of(path).read(path), path).checks
-    except (BadDocument, BadInput):
-        return []
-    asked = (any(fnmatch.fnmatchcase(whose(each)[0], pattern) for pattern in patterns or ("*",)) for each in results)
-    return [each for each, is_asked in zip(results, asked, strict=True) if is_asked]
+    found = _published(series.last[1].folder, CheckResults)
+    results = found.checks if found else ()
+    return [each for each in results if any(fnmatch.fnmatchcase(whose(each)[0], name) for name in patterns or ("*",))]
 
 
 def _only(series: Series, patterns: Sequence[str]) -> Series:
@@ -186,18 +180,26 @@ def _baselines(history: History) -> Shares:
 
 
 def _baseline_of(run: PastRun) -> dict[str, list[float]]:
-    published = current_run(run.folder)
-    if published is None or BaselineReference.FILE_NAME not in published.digests:
+    reference = _published(run.folder, BaselineReference)
+    if reference is None or not reference.folder:
         return {}
-    path = join(published.folder, BaselineReference.FILE_NAME)
     try:
-        folder = BaselineReference.from_json(storage_of(path).read(path), path).folder
-        known = read_run(folder.rpartition("/_runs/")[0]) if folder else None
+        known = read_run(reference.folder.rpartition("/_runs/")[0])
     except (BadDocument, BadInput):
         return {}
-    if known is None or known.shares is None:
-        return {}
-    return {name: known.shares[place].tolist() for name, place in known.places.items()}
+    return {} if known.shares is None else {name: known.shares[place].tolist() for name, place in known.places.items()}
+
+
+def _published(folder: str, kind: type[DocumentType]) -> DocumentType | None:
+    """A document of the run that counts in a folder; None where it has none, or an older one."""
+    run = current_run(folder)
+    if run is None or kind.FILE_NAME not in run.digests:
+        return None
+    path = join(run.folder, kind.FILE_NAME)
+    try:
+        return kind.from_json(storage_of(path).read(path), path)
+    except (BadDocument, BadInput):
+        return None
 
 
 def _time(text: str | None, flag: str) -> datetime | None:
