@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -71,46 +70,40 @@ class Law:
         return probabilities
 
 
-SPREADS: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {
-        "tenure_months": (28.0, 20.0),  # (centre, spread), roughly the mean and standard deviation
-        "day_minutes": (180.0, 52.0),
-        "support_calls": (1.6, 1.3),
-        "satisfaction": (7.0, 1.8),
-        "monthly_charge_eur": (38.0, 16.0),
-        "has_roaming": (0.28, 0.45),
-    }
-)
+SPREADS: Mapping[str, tuple[float, float]] = {
+    "tenure_months": (28.0, 20.0),  # (centre, spread), roughly the mean and standard deviation
+    "day_minutes": (180.0, 52.0),
+    "support_calls": (1.6, 1.3),
+    "satisfaction": (7.0, 1.8),
+    "monthly_charge_eur": (38.0, 16.0),
+    "has_roaming": (0.28, 0.45),
+}
 
 TRUTH = Law(
     intercept=-1.9,
-    weights=MappingProxyType(
-        {
-            "tenure_months": -1.5,
-            "support_calls": 1.7,
-            "satisfaction": -1.6,
-            "day_minutes": 0.9,
-            "monthly_charge_eur": 0.6,
-            "has_roaming": 0.4,
-            "plan=prepaid": 1.0,
-            "plan=family": -0.8,
-        }
-    ),
+    weights={
+        "tenure_months": -1.5,
+        "support_calls": 1.7,
+        "satisfaction": -1.6,
+        "day_minutes": 0.9,
+        "monthly_charge_eur": 0.6,
+        "has_roaming": 0.4,
+        "plan=prepaid": 1.0,
+        "plan=family": -0.8,
+    },
 )
 """Who really leaves."""
 
 MODEL = Law(
     intercept=-1.8,
-    weights=MappingProxyType(
-        {
-            "tenure_months": -1.3,
-            "support_calls": 1.8,
-            "satisfaction": -1.4,
-            "day_minutes": 0.7,
-            "monthly_charge_eur": 0.7,
-            "plan=prepaid": 0.8,
-        }
-    ),
+    weights={
+        "tenure_months": -1.3,
+        "support_calls": 1.8,
+        "satisfaction": -1.4,
+        "day_minutes": 0.7,
+        "monthly_charge_eur": 0.7,
+        "plan=prepaid": 0.8,
+    },
 )
 """What the deployed model believes: near `TRUTH`, with slightly wrong weights; roaming and families escaped it."""
 

@@ -1,7 +1,12 @@
 """Estimates: a metric's value with what is known of its error, from which intervals and thresholds are made. Pure.
 
 There are two kinds. A `ShareEstimate` lies between 0 and 1 and behaves like a share of so many independent trials, so that its
-interval has a width at 0 and 1 too. A `JackknifeEstimate` is anything made of sums of blocks of rows.
+interval has a width at 0 and 1 too. A `JackknifeEstimate` is anything made of sums of blocks of rows. Of both:
+
+value: the metric, NaN if it is not defined. n: rows that it rests on. method: how the intervals are made. bound: by how much
+the value may differ from the one without binning, None if there was none. end: of the interval that the true value lies beyond
+with probability `level`. limit: what the value of other rows of the same kind, `growth` times as many, lies beyond with that
+probability. Either is None if there is no telling.
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,35 +38,6 @@ class Side(Enum):
     @property
     def opposite(self) -> Side:
         return Side(-self.value)
-
-
-class Estimate(Protocol):
-    """A metric of some rows."""
-
-    @property
-    def value(self) -> float:
-        """The metric; NaN if it is not defined."""
-
-    @property
-    def n(self) -> int:
-        """Rows that the value rests on."""
-
-    @property
-    def method(self) -> str:
-        """How the intervals are made."""
-
-    @property
-    def bound(self) -> float | None:
-        """By how much the value may differ from the one without binning; None if there was none."""
-
-    def end(self, side: Side, level: float) -> float | None:
-        """The end of the interval that the true value lies beyond with probability `level`; None if it has no end."""
-
-    def limit(self, side: Side, level: float, growth: float) -> float | None:
-        """What the value of other rows of the same kind lies beyond with probability `level`.
-
-        growth: how many times as many rows they are. None if there is no telling.
-        """
 
 
 def interval_of(estimate: Estimate, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
@@ -204,6 +180,9 @@ class JackknifeEstimate:
         distance *= self.scale.steepness(self.value)
         downward = -1 if self.scale is Scale.COMPLEMENT else 1  # the scale falls where the value rises
         return _told(self.scale.back(self.scale.to(self.value) + side.value * downward * distance))
+
+
+Estimate: TypeAlias = ShareEstimate | JackknifeEstimate
 
 
 def _told(end: float) -> float | None:
