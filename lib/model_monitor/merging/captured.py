@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.hours import SECONDS
-from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, joined, rows_of
+from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, rows_of
 from model_monitor.merging.scores import Score
 from model_monitor.records.capture_documents import member_of, table_of
+from model_monitor.records.columnar import joined
 from model_monitor.records.line_bytes import is_writable, utf_8_flags
 from model_monitor.records.places import FILE, FILE_KEY, LINE
 from model_monitor.records.refusals import REASON, Refusal

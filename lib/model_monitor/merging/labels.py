@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.label_lines import ENCODINGS, Label, Repair, labels_of_file, labels_of_line
-from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, columns_of, joined, json_texts, rows_of
+from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
 from model_monitor.records.capture_documents import member_of, table_of
+from model_monitor.records.columnar import at, joined
 from model_monitor.records.line_bytes import Flags, utf_8_flags
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.records.refusals import REASON, Refusal
@@ -123,10 +124,7 @@ class Found:
         none, first = np.zeros(len(plain), np.int32), np.zeros(len(plain), np.int64)
         contents, lines = pa.nulls(len(plain), pa.string()), pa.nulls(len(plain), pa.binary())
         found = joined([Found(plain, none, keys, truths, none, first, contents, lines), self])
-        order = np.argsort(found.origins, kind="stable")
-        places = pa.array(order)
-        columns = columns_of(found)
-        return Found(*(one[order] if isinstance(one, np.ndarray) else one.take(places) for one in columns))
+        return at(found, np.argsort(found.origins, kind="stable"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +20,6 @@ from numpy.typing import NDArray
 from model_monitor.records.line_bytes import Flags, holding
 
 KEY, ROLE, TEXT = "key", "role", "text"
-
-T = TypeVar("T")
 
 SCHEMA = pa.schema(
     [
@@ -94,20 +91,6 @@ def rows_of(role: Role, columns: Columns) -> pa.RecordBatch:
     told = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
     arrays = [told[field.name] if field.name in told else pa.nulls(count, field.type) for field in SCHEMA]
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
-
-
-def joined(parts: Sequence[T]) -> T:
-    """Records in arrays of one element each, those of all parts one behind the other."""
-    if len(parts) == 1:
-        return parts[0]
-    kind = type(parts[0])
-    columns = zip(*(columns_of(part) for part in parts), strict=True)
-    return kind(*(np.concatenate(one) if isinstance(one[0], np.ndarray) else pa.concat_arrays(one) for one in columns))
-
-
-def columns_of(records: Any) -> tuple[Any, ...]:
-    """The arrays of a dataclass, in their order."""
-    return tuple(getattr(records, each.name) for each in fields(records))
 
 
 def json_texts(texts: pa.StringArray) -> pa.StringArray:

@@ -20,19 +20,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.records.line_bytes import Bytes, Flags, buffer_of, bytes_of, chunks, starts_of, utf_8_flags
+from model_monitor.records.line_bytes import (
+    Bytes,
+    Flags,
+    buffer_of,
+    bytes_of,
+    chunks,
+    places_of,
+    starts_of,
+    utf_8_flags,
+)
 
 Path: TypeAlias = tuple[str, ...]
 Positions: TypeAlias = NDArray[np.int64]
 
-QUOTE, BACKSLASH, SPACE = b'"\\ '
+BACKSLASH, SPACE = b"\\ "
 
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 """What may stand behind a backslash: line breaks, which end the payloads of many models."""
 
 _IS_ESCAPE = np.isin(np.arange(256), [ord(letter) for letter in ESCAPES])
 
-CHUNK_BYTES = 2**22
+CHUNK_BYTES = 2**21
 """Bytes of lines that are compared at a time: many for each call of numpy, and no more than stay near from one to the next."""
 
 LINES_LOOKED_AT = 32
@@ -54,10 +63,12 @@ class Member(Enum):
 class Skeleton:
     """What a line is but for its values, which are texts that differ from line to line.
 
-    stretches: the bytes before, between and behind the values, with the quotes of these. openings: which of the line's quotes
-    opens each value. members: of each the quote that opens it, its text if that is the same in all lines, or what else it is.
+    quotes: how many a line has. stretches: the bytes before, between and behind the values, with the quotes of these. openings:
+    which of the quotes opens each value. members: of each the quote that opens it, its text if that is the same in all lines,
+    or what else it is.
     """
 
+    quotes: int
     stretches: tuple[bytes, ...]
     openings: tuple[int, ...]
     members: Mapping[Path, int | str | Member]
@@ -98,7 +109,7 @@ def skeleton_of(lines: Sequence[bytes]) -> Skeleton | None:
     begins, ends = [0, *(opening + 2 for opening in openings)], [*(opening + 1 for opening in openings), len(pieces)]
     between = [b'"'.join(pieces[begin:end]) for begin, end in zip(begins, ends, strict=True)]
     stretches = b'"\n"'.join(between).split(b"\n")  # which no piece holds
-    return Skeleton(tuple(stretches), tuple(openings), members) if members else None
+    return Skeleton(len(pieces) - 1, tuple(stretches), tuple(openings), members) if members else None
 
 
 def alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
@@ -106,19 +117,21 @@ def alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Tab
 
     schema: of texts, and of structs of them. None if too few lines are alike.
     """
-    flags, tables = np.zeros(len(lines), dtype=np.bool_), []
+    flags, tables, skeleton = np.zeros(len(lines), dtype=np.bool_), [], None
     for start, end in chunks(lines, CHUNK_BYTES):
-        found = _alike_of_chunk(lines.slice(start, end - start), schema) if end - start > 1 else None
+        found = _alike_of_chunk(lines.slice(start, end - start), schema, skeleton) if end - start > 1 else None
         if found is not None:
-            flags[start:end] = found[0]
-            tables.append(found[1])
+            flags[start:end], table, skeleton = found
+            tables.append(table)
     return (flags, pa.concat_tables(tables)) if tables else None
 
 
-def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
-    """Those of some lines that are like one of those with as many quotes as most have."""
+def _alike_of_chunk(
+    lines: pa.StringArray, schema: pa.Schema, before: Skeleton | None
+) -> tuple[Flags, pa.Table, Skeleton] | None:
+    """Those of some lines that are like the ones before them, or else like one of those with as many quotes as most have."""
     content, starts = bytes_of(lines), starts_of(lines)
-    quotes = np.flatnonzero(content == QUOTE)
+    quotes = places_of(lines, b'"')
     counts = np.diff(np.searchsorted(quotes, starts))
     alike = _are_usual(lines, content, starts)
     if not alike.any():
@@ -128,21 +141,32 @@ def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa
     if not alike.all():
         quotes = quotes[np.repeat(alike, counts)]
     numbers = np.flatnonzero(alike)
-    quotes = quotes.reshape(len(numbers), most)
-    spread = np.linspace(0, len(numbers) - 1, LINES_LOOKED_AT).astype(np.int64)
-    looked_at = [content[starts[number] : starts[number + 1]].tobytes() for number in numbers[spread].tolist()]
-    for first in (0, LINES_LOOKED_AT // 2, LINES_LOOKED_AT - 1):
-        skeleton = skeleton_of([looked_at[first], *looked_at])
-        if skeleton is None or not skeleton.serves(list(schema)):
+    quotes, begins, ends = quotes.reshape(len(numbers), most), starts[:-1][numbers], starts[1:][numbers]
+    for skeleton in _skeletons(content, begins, ends, before):
+        if not skeleton.serves(list(schema)) or skeleton.quotes != most:
             continue
         values = {opening: (quotes[:, opening] + 1, quotes[:, opening + 1]) for opening in skeleton.openings}
-        fits = _fit(content, starts[:-1][numbers], starts[1:][numbers], list(values.values()), skeleton.stretches)
+        fits = _fit(content, begins, ends, list(values.values()), skeleton.stretches)
         if fits.sum() >= LEAST_SHARE * len(lines):
             alike[numbers] = fits
-            cut = {opening: (begins[fits], ends[fits]) for opening, (begins, ends) in values.items()}
-            columns = [_column(field, (), skeleton.members, lines, cut, int(fits.sum())) for field in schema]
-            return alike, pa.table(columns, schema=schema)
+            if not fits.all():
+                values = {opening: (begins[fits], ends[fits]) for opening, (begins, ends) in values.items()}
+            columns = [_column(field, (), skeleton.members, lines, values, int(fits.sum())) for field in schema]
+            return alike, pa.table(columns, schema=schema), skeleton
     return None
+
+
+def _skeletons(content: Bytes, begins: Positions, ends: Positions, before: Skeleton | None) -> Iterator[Skeleton]:
+    """What lines with equally many quotes may all be like. before: of the lines before these."""
+    if before is not None:
+        yield before
+    spread = np.linspace(0, len(begins) - 1, LINES_LOOKED_AT).astype(np.int64)
+    bounds = zip(begins[spread].tolist(), ends[spread].tolist(), strict=True)
+    looked_at = [content[begin:end].tobytes() for begin, end in bounds]
+    for first in (0, LINES_LOOKED_AT // 2, LINES_LOOKED_AT - 1):
+        skeleton = skeleton_of([looked_at[first], *looked_at])
+        if skeleton is not None:
+            yield skeleton
 
 
 def _are_usual(lines: pa.StringArray, content: Bytes, starts: Positions) -> Flags:

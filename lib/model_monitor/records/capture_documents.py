@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from model_monitor.records.alike_lines import alike_lines
 from model_monitor.records.decoding import BASE64, CSV, GROUND_TRUTH, Half, Reading, opened_half
-from model_monitor.records.line_bytes import Flags, buffer_of, bytes_of, holding, starts_of, utf_8_flags
+from model_monitor.records.line_bytes import Flags, buffer_of, counts_of, holding, utf_8_flags
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.sampling import is_sampled
 from model_monitor.records.windows import Window, parse_time
@@ -207,8 +207,7 @@ def _look_like_objects(lines: pa.StringArray) -> Flags:
 
 def _are_deep(lines: pa.StringArray) -> Flags:
     """Whether each line opens more than `DEEPEST` objects and arrays."""
-    opened = np.flatnonzero((bytes_of(lines) | ord("{") - ord("[")) == ord("{"))  # the one is the other with this bit
-    deep: Flags = np.diff(np.searchsorted(opened, starts_of(lines))) > DEEPEST
+    deep: Flags = counts_of(lines, b"{[") > DEEPEST
     for number in np.flatnonzero(deep).tolist():
         outside = TEXT.sub(b"", lines[number].as_buffer().to_pybytes())
         deep[number] = outside.count(b"[") + outside.count(b"{") > DEEPEST
@@ -223,7 +222,9 @@ def _parsed(lines: pa.StringArray, schema: pa.Schema) -> Iterator[pa.Table]:
     """
     if not len(lines):
         return
-    content = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer()
+    content = buffer_of(lines)  # a long line alone is not held a second time
+    if len(lines) > 1:
+        content = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer()
     try:
         table = pyarrow.json.read_json(
             pa.BufferReader(content),

@@ -1,4 +1,4 @@
-"""The CSV payloads of many captured records as rows. Pure; runs on executors.
+"""The CSV payloads of many records as rows. Pure; runs on executors.
 
 Records of one row and records of several are taken apart all together, halves side by side. What is left over, such as
 payloads with line ends within quotes, is not given at all: `decoding.decode` has the last word on it.
@@ -7,7 +7,7 @@ payloads with line ends within quotes, is not given at all: `decoding.decode` ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,19 +15,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.records.capture_documents import Documents
+from model_monitor.records.columnar import where
 from model_monitor.records.csv_rows import parsed_rows
 from model_monitor.records.decoded_rows import DecodedRows
 from model_monitor.records.decoding import Reading
-from model_monitor.records.line_bytes import Flags, buffer_of, bytes_of, holding
+from model_monitor.records.line_bytes import Flags, buffer_of, holding, places_of
 from model_monitor.records.refusals import Refusal
 
 LONG_PAYLOAD = 2**20
-"""Bytes of a record above which its rows are taken some at a time."""
+"""Bytes of a half above which a record's rows are taken some at a time."""
 
-ROWS_OF_PIECE, WINDOW_BYTES = 2**15, 2**20
-"""Rows that are taken at a time, and bytes in which so many of them are looked for first."""
-
-LINE_FEED = ord("\n")
+ROWS_OF_PIECE = 2**15
+"""Rows that are taken at a time."""
 
 
 def rows_of_csv(documents: Documents, are_csv: Flags, reading: Reading) -> Iterator[DecodedRows]:
@@ -46,16 +45,11 @@ def rows_of_csv(documents: Documents, are_csv: Flags, reading: Reading) -> Itera
     for payload in payloads:
         is_odd |= holding(payload, b'\r"')
     several = ~is_odd & has_several
-    for number in np.flatnonzero(several & (_sizes_of(payloads) > LONG_PAYLOAD)).tolist():
-        several[number] = False
-        found = _of_many_rows([payload.slice(number, 1) for payload in payloads], number, reading)
-        if found is not None:
-            yield found
     if several.any():
         yield _of_several_rows(_chosen(payloads, several), np.flatnonzero(several), reading)
 
 
-def _chosen(payloads: list[pa.StringArray], flags: Flags) -> list[pa.StringArray]:
+def _chosen(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.Array]:
     return payloads if flags.all() else [payload.filter(pa.array(flags)) for payload in payloads]
 
 
@@ -67,85 +61,79 @@ def _of_one_row(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], re
     return DecodedRows(found.columns, lines, reasons, found.widths.astype(np.int32))
 
 
-def _sizes_of(payloads: Sequence[pa.StringArray]) -> NDArray[np.int64]:
-    """The bytes of each record's payloads together."""
-    sizes = [pc.fill_null(pc.binary_length(payload), 0).to_numpy(zero_copy_only=False) for payload in payloads]
-    total: NDArray[np.int64] = np.sum(sizes, axis=0, dtype=np.int64)
-    return total
-
-
-def _of_many_rows(payloads: Sequence[pa.StringArray], line: int, reading: Reading) -> DecodedRows | None:
-    """The rows of one record, some at a time: all at once they would take many times the record's memory. None if its halves
-    have different numbers, or a row the wrong number of cells."""
-    columns = reading.columns or 0
-    parts: list[list[pa.Array]] = [[] for _ in range(columns)]
-    sides = [_pieces_of(payload) for payload in payloads if payload.null_count == 0]
-    for pieces in zip_longest(*sides):
-        if any(piece is None or len(piece) != len(pieces[0]) for piece in pieces):
-            return None
-        found = parsed_rows(_side_by_side(pieces), columns)
-        if (found.widths != columns).any():
-            return None
-        for part, cells in zip(parts, found.columns, strict=True):
-            part.append(cells)
-    rows = sum(map(len, parts[0])) if parts else 0
-    cells_of_record = np.zeros(rows, np.int32)
-    cells_of_record[:1] = columns
-    merged = tuple(pa.concat_arrays(_taken(part)) for part in parts)
-    return DecodedRows(merged, np.full(rows, line), np.zeros(rows, np.int32), cells_of_record)
-
-
-def _taken(parts: list[pa.Array]) -> list[pa.Array]:
-    """The parts, which are no longer held by their list."""
-    taken = parts[:]
-    parts.clear()
-    return taken
-
-
-def _pieces_of(payload: pa.StringArray) -> Iterator[pa.StringArray]:
-    """The rows of one payload, `ROWS_OF_PIECE` of them at a time."""
-    content, data = bytes_of(payload), buffer_of(payload)
-    start, window = 0, WINDOW_BYTES
-    while start <= len(content):
-        ends = np.flatnonzero(content[start : start + window] == LINE_FEED)[:ROWS_OF_PIECE]
-        is_last = len(ends) < ROWS_OF_PIECE and start + window >= len(content)
-        if len(ends) < ROWS_OF_PIECE and not is_last:
-            window *= 2
-            continue
-        end = len(content) if is_last else start + int(ends[-1])
-        offsets = pa.py_buffer(np.array([start, end], np.int32))
-        yield pc.split_pattern(pa.StringArray.from_buffers(1, offsets, data), "\n").flatten()
-        start = len(content) + 1 if is_last else end + 1
-
-
 def _of_several_rows(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:
     """The rows of those records whose halves have equally many, all of them with the right number of cells."""
     columns = reading.columns or 0
-    sides = [pc.split_pattern(payload, "\n") for payload in payloads]
+    parts, bad = [], []
+    for sides, of_line in rows_of_halves(payloads, lines):
+        found = parsed_rows(_side_by_side(sides), columns)
+        nothing = np.zeros(len(of_line), np.int32)
+        parts.append(DecodedRows(found.columns, of_line, nothing, nothing))
+        bad += of_line[found.widths != columns].tolist()
+    rows = DecodedRows.in_order(parts, columns)
+    if bad:
+        rows = where(rows, ~np.isin(rows.lines, bad))
+    is_first = np.diff(rows.lines, prepend=-1) > 0
+    return replace(rows, cells=np.where(is_first, np.int32(columns), np.int32(0)))
+
+
+def rows_of_halves(
+    halves: Sequence[pa.StringArray], records: NDArray[np.int64]
+) -> Iterator[tuple[list[pa.StringArray], NDArray[np.int64]]]:
+    """The rows of those records whose halves have equally many, side by side, and the record that each is of.
+
+    halves: without quotes and the line ends after their last rows; null where a record has none. All rows of a long record at
+    once would take many times its memory.
+    """
+    sizes = [pc.fill_null(pc.binary_length(half), 0).to_numpy(zero_copy_only=False) for half in halves]
+    are_long = np.max(sizes, axis=0) > LONG_PAYLOAD
+    for number in np.flatnonzero(are_long).tolist():
+        pa.default_memory_pool().release_unused()  # what the parser took for a long line
+        for pieces in _pieces_of([half.slice(number, 1) for half in halves]):
+            yield pieces, np.full(len(pieces[0]), records[number])
+    halves, records = _chosen(halves, ~are_long), records[~are_long]
+    if not any(holding(half, b"\n").any() for half in halves):
+        yield list(halves), records
+        return
+    sides = [pc.split_pattern(half, "\n") for half in halves]
     counts = [pc.fill_null(pc.list_value_length(side), 0).to_numpy(zero_copy_only=False) for side in sides]
     rows = np.max(counts, axis=0)
-    is_kept = np.all([(count == rows) | (count == 0) for count in counts], axis=0)  # 0: the half was not captured
-    rows *= is_kept
-    flat = [_flattened(side, count, rows) for side, count in zip(sides, counts, strict=True)]
-    found = parsed_rows(_side_by_side(flat), columns)
-    record = np.repeat(np.arange(len(rows)), rows)
-    is_kept[record[found.widths != columns]] = False
-    kept_rows = is_kept[record]
-    record = record[kept_rows]
-    is_first = np.diff(record, prepend=-1) > 0
-    return DecodedRows(
-        tuple(column.filter(pa.array(kept_rows)) for column in found.columns),
-        lines[record],
-        np.zeros(len(record), np.int32),
-        np.where(is_first, columns, 0).astype(np.int32),
-    )
+    are_equal = np.all([(count == rows) | (count == 0) for count in counts], axis=0)
+    rows = rows[are_equal]
+    yield [_flattened(side, rows) for side in _chosen(sides, are_equal)], np.repeat(records[are_equal], rows)
 
 
-def _flattened(side: pa.ListArray, counts: NDArray[np.int64], rows: NDArray[np.int64]) -> pa.StringArray:
-    """The first `rows` rows of each record's payload, one behind the other; nulls for those with none."""
-    first = np.repeat(np.cumsum(counts) - counts, rows)
-    place = np.arange(len(first)) - np.repeat(np.cumsum(rows) - rows, rows)
-    return side.flatten().take(pa.array(first + place, mask=np.repeat(counts == 0, rows)))
+def _pieces_of(halves: Sequence[pa.StringArray]) -> Iterator[list[pa.StringArray]]:
+    """The rows of one record, `ROWS_OF_PIECE` of them at a time; none if its halves have different numbers."""
+    there = [half for half in halves if not half.null_count]
+    line_ends = [places_of(half, b"\n") for half in there]
+    if len({len(ends) for ends in line_ends}) > 1:
+        return
+    sides = [
+        _cut_at(half, ends[ROWS_OF_PIECE - 1 :: ROWS_OF_PIECE].tolist())
+        for half, ends in zip(there, line_ends, strict=True)
+    ]
+    del line_ends
+    for pieces in zip(*sides, strict=True):
+        own = iter(pieces)
+        yield [pa.nulls(len(pieces[0]), pa.string()) if half.null_count else next(own) for half in halves]
+
+
+def _cut_at(payload: pa.StringArray, ends: list[int]) -> Iterator[pa.StringArray]:
+    """The rows of a payload, those up to each of these line ends together."""
+    content = buffer_of(payload)
+    for start, end in zip([0, *(end + 1 for end in ends)], [*ends, content.size], strict=True):
+        piece = pa.StringArray.from_buffers(1, pa.py_buffer(np.array([start, end], np.int32)), content)
+        yield pc.split_pattern(piece, "\n").flatten()
+
+
+def _flattened(side: pa.ListArray, rows: NDArray[np.int64]) -> pa.StringArray:
+    """The rows of each record's half, one behind the other; as many nulls where there is none."""
+    flat = side.flatten()
+    if not side.null_count:
+        return flat
+    is_there = np.repeat(side.is_valid(), rows)
+    return flat.take(pa.array(np.cumsum(is_there) - 1, mask=~is_there))
 
 
 def _side_by_side(payloads: Sequence[pa.StringArray]) -> pa.StringArray:

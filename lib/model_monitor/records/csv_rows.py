@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from model_monitor.records.line_bytes import buffer_of, bytes_of, holding, starts_of
+from model_monitor.records.line_bytes import buffer_of, bytes_of, holding, places_of, starts_of
 
 Row: TypeAlias = tuple["str | None", ...]
 
@@ -195,7 +195,7 @@ def _one_by_one(
 def _rows_of_odd_quotes(lines: pa.StringArray, escape: str) -> NDArray[np.int64]:
     """Numbers of the rows that Arrow's parser is not asked about. lines: rows with their line ends."""
     content = bytes_of(lines)
-    quotes = np.flatnonzero(content == QUOTE)
+    quotes = places_of(lines, b'"')
     if not len(quotes):
         return quotes
     before_row = np.searchsorted(quotes, starts_of(lines))

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from model_monitor.records.columnar import at, joined
 from model_monitor.records.decoding import Decoded
-from model_monitor.records.line_bytes import Flags, chunks
+from model_monitor.records.line_bytes import chunks
 from model_monitor.records.places import LINE, PLACES
 from model_monitor.records.refusals import CELLS, REASON, Refusal
 from model_monitor.records.unforeseen import parts_of
@@ -83,35 +84,17 @@ class DecodedRows:
         return cls.in_order(parts, features)
 
     @classmethod
-    def in_order(cls, parts: Sequence[DecodedRows], features: int) -> DecodedRows:
-        """The rows of all parts by the numbers of their lines; those of one line are of one part, in their order."""
-        parts = [part for part in parts if len(part.lines)]
-        if len(parts) == 1:
-            return parts[0]
+    def in_order(cls, parts: list[DecodedRows], features: int) -> DecodedRows:
+        """The rows of all parts, which are taken out of their list, by the numbers of their lines.
+
+        Those of one line are of one part, in their order.
+        """
+        parts[:] = [part for part in parts if len(part.lines)]
         if not parts:
             return cls.refused(np.zeros(0, np.int64), np.zeros(0, np.int32), features)
-        lines = np.concatenate([part.lines for part in parts])
-        if not (lines[1:] < lines[:-1]).any():  # as they come from chunks: nothing of a long line is held a third time
-            return cls(
-                tuple(pa.concat_arrays(same) for same in zip(*(part.columns for part in parts), strict=True)),
-                lines,
-                np.concatenate([part.reasons for part in parts]),
-                np.concatenate([part.cells for part in parts]),
-            )
-        order = np.argsort(lines, kind="stable")
-        places = pa.array(order)
-        return cls(
-            tuple(pa.concat_arrays(same).take(places) for same in zip(*(part.columns for part in parts), strict=True)),
-            lines[order],
-            np.concatenate([part.reasons for part in parts])[order],
-            np.concatenate([part.cells for part in parts])[order],
-        )
-
-    def where(self, wanted: Flags) -> DecodedRows:
-        """Some of the rows."""
-        kept = pa.array(wanted)
-        columns = tuple(column.filter(kept) for column in self.columns)
-        return DecodedRows(columns, self.lines[wanted], self.reasons[wanted], self.cells[wanted])
+        rows = joined(parts)
+        is_in_order = not (rows.lines[1:] < rows.lines[:-1]).any()  # as they come from chunks
+        return rows if is_in_order else at(rows, np.argsort(rows.lines, kind="stable"))
 
 
 class Decoder(Protocol):

@@ -21,6 +21,9 @@ REPLACED = "\ufffd"
 
 LAST_OF_ASCII = 0x7F
 
+WINDOW_BYTES = 4 * 2**20
+"""Bytes that are looked at together."""
+
 CHUNK_BYTES = 16 * 2**20
 """Bytes of lines that are decoded at a time: what decoding takes is a few times as much."""
 
@@ -58,16 +61,27 @@ def is_writable(text: str) -> bool:
 
 def holding(texts: pa.StringArray, letters: bytes) -> Flags:
     """Which texts hold one of the ASCII letters; a null does not."""
-    content = bytes_of(texts)
-    found = np.zeros(len(content), dtype=np.bool_)
-    for letter in letters:
-        found |= content == letter
-    if not found.any():
-        return np.zeros(len(texts), dtype=np.bool_)
-    starts = starts_of(texts)
-    flags = np.diff(starts) > 0
-    flags[flags] = np.logical_or.reduceat(found, starts[:-1][flags])
+    flags: Flags = counts_of(texts, letters) > 0
     return flags
+
+
+def counts_of(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
+    """How many of these ASCII letters each text holds."""
+    counts: NDArray[np.int64] = np.diff(np.searchsorted(places_of(texts, letters), starts_of(texts)))
+    return counts
+
+
+def places_of(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
+    """Where these ASCII letters stand in `bytes_of`. Little is held beside a long text, however long it is."""
+    content = bytes_of(texts)
+    found: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    for start in range(0, len(content), WINDOW_BYTES):
+        window = content[start : start + WINDOW_BYTES]
+        are_there = window == letters[0]
+        for letter in letters[1:]:
+            are_there |= window == letter
+        found.append(np.flatnonzero(are_there) + start if start else np.flatnonzero(are_there))
+    return found[1] if len(found) == 2 else np.concatenate(found)
 
 
 def chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from model_monitor.records.columnar import joined
 from model_monitor.records.decoding import Decoded
 from model_monitor.records.files_by_key import NO_FILES, FilesByKey
 from model_monitor.records.outcome_columns import outcomes_of_columns
@@ -71,7 +72,7 @@ def _by_parts(count: int, decode: Callable[[slice], OutcomeRows], reading: Outco
     def refused(number: int, reason: Refusal) -> OutcomeRows:
         return judged(rows_of([Decoded(reason)], np.array([number]), reading), reading)
 
-    return OutcomeRows.joined(list(parts_of(0, count, decoded, refused)))
+    return joined(list(parts_of(0, count, decoded, refused)))
 
 
 Decoder: TypeAlias = LineDecoder | DocumentDecoder | ColumnDecoder

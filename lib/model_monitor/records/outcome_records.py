@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from model_monitor.records.capture_documents import documents_of
+from model_monitor.records.columnar import where
+from model_monitor.records.csv_payloads import rows_of_halves
 from model_monitor.records.csv_rows import Row, cell_of_rows, parsed_rows
 from model_monitor.records.decoded_rows import DecodedRows
 from model_monitor.records.decoding import GROUND_TRUTH, Decoded, asked_of, found_in, half_in
 from model_monitor.records.feature_payloads import INPUT, OUTPUTS, features_in, features_of
-from model_monitor.records.line_bytes import Flags, holding
+from model_monitor.records.line_bytes import Flags
 from model_monitor.records.outcome_payloads import (
     Outcome,
     index_of,
@@ -97,33 +98,27 @@ def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> Decoded
         plain = plain & payloads.are_plain_rows()
     everything = plain.all()
     halves = [(one if everything else one.where(plain)).chomped() for one in asked]
-    rows, sources = _rows_of(halves, np.flatnonzero(plain))
-    del documents, asked, halves  # a long line is not held a second time
-    of_plain, fit = _of_plain(rows, sources, left_out[sources], reading)
-    plain[:] = False
-    plain[sources] = True  # unless the halves have different numbers of rows
-    plain[sources[~fit]] = False
-    if plain.all():
-        return of_plain
-    parts = [of_plain.where(plain[sources]), _of_lines(~plain, lines, files, reading)]
+    del documents, asked  # a long line is not held a second time
+    of_plain, misfits, fits = [], [], np.zeros(len(plain), dtype=np.bool_)
+    for sides, sources in rows_of_halves(halves, np.flatnonzero(plain)):
+        rows, fit = _of_plain(sides, sources, left_out[sources], reading)
+        of_plain.append(rows)
+        misfits.append(sources[~fit])
+        fits[sources] = True
+    del halves
+    for records in misfits:
+        fits[records] = False
+    plain_rows = DecodedRows.in_order(of_plain, OUTCOMES + reading.columns)
+    if fits.all():
+        return plain_rows
+    parts = [where(plain_rows, fits[plain_rows.lines]), _of_lines(~fits, lines, files, reading)]
     return DecodedRows.in_order(parts, OUTCOMES + reading.columns)
-
-
-def _rows_of(halves: list[pa.StringArray], sources: Indices) -> tuple[list[pa.StringArray], Indices]:
-    """The rows of those records whose halves have equally many, and the source of each. sources: of each record."""
-    if not any(holding(half, b"\n").any() for half in halves):
-        return halves, sources
-    sides = [pc.split_pattern(half, "\n") for half in halves]
-    counts = [pc.list_value_length(side).to_numpy(zero_copy_only=False) for side in sides]
-    are_equal = np.all([count == counts[0] for count in counts], axis=0)
-    rows = [(side if are_equal.all() else side.filter(pa.array(are_equal))).flatten() for side in sides]
-    return rows, np.repeat(sources[are_equal], counts[0][are_equal])
 
 
 def _of_plain(
     halves: Sequence[pa.StringArray], sources: Indices, reasons: Reasons, reading: OutcomeReading
 ) -> tuple[DecodedRows, Flags]:
-    """The cells of plain records, and which of these have as many features as are wanted.
+    """The cells of rows of plain records, and which of these have as many features as are wanted.
 
     halves: those that are asked for, truth before output before input.
     """

@@ -6,8 +6,7 @@ Runs on executors: numpy and pyarrow only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.records.columnar import joined, where
 from model_monitor.records.decoded_rows import DecodedRows
 from model_monitor.records.decoding import Reading
 from model_monitor.records.refusals import Refusal
@@ -32,6 +32,9 @@ DECIMAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 
 OUTCOMES = 3
 """Label, prediction and probability, the first columns of what is found."""
+
+ROWS_AT_ONCE = 2**17
+"""Rows that are judged together: a record may have millions."""
 
 NO_RECORDS = Reading(())
 """Of a table, which has no records."""
@@ -112,33 +115,9 @@ class OutcomeRows:
         first: NDArray[np.bool_] = np.diff(self.sources, prepend=-1) != 0
         return first
 
-    @classmethod
-    def joined(cls, parts: Sequence[OutcomeRows]) -> OutcomeRows:
-        """The rows of all parts, one behind the other."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(
-            pa.concat_arrays([part.labels for part in parts]),
-            None if parts[0].predictions is None else pa.concat_arrays([part.predictions for part in parts]),
-            None if parts[0].scores is None else np.concatenate([part.scores for part in parts]),
-            np.concatenate([part.sources for part in parts]),
-            np.concatenate([part.reasons for part in parts]),
-            tuple(pa.concat_arrays(same) for same in zip(*(part.features for part in parts), strict=True)),
-        )
-
     def where(self, mask: NDArray[np.bool_]) -> OutcomeRows:
         """Some of the rows."""
-        if mask.all():
-            return self
-        wanted = pa.array(mask)
-        return OutcomeRows(
-            self.labels.filter(wanted),
-            None if self.predictions is None else self.predictions.filter(wanted),
-            None if self.scores is None else self.scores[mask],
-            self.sources[mask],
-            self.reasons[mask],
-            tuple(column.filter(wanted) for column in self.features),
-        )
+        return where(self, mask)
 
 
 def judged(found: DecodedRows, reading: OutcomeReading) -> OutcomeRows:
@@ -147,8 +126,26 @@ def judged(found: DecodedRows, reading: OutcomeReading) -> OutcomeRows:
     found: one row for each outcome and one for each refused record, of label, prediction, probability and features: texts or
     numbers, null where there is none or none is asked for.
     """
-    labels, predictions, probabilities = found.columns[:OUTCOMES]
-    reasons, scores = found.reasons, None
+    parts = []
+    for start in range(0, max(1, len(found.lines)), ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
+        label, prediction, probability = (column[some] for column in found.columns[:OUTCOMES])
+        parts.append(_judged(label, prediction, probability, found.lines[some], found.reasons[some], reading))
+    rows = joined(parts)
+    rows = replace(rows, reasons=_of_whole_records(rows.reasons, rows.sources), features=found.columns[OUTCOMES:])
+    return rows.where(rows.kept | rows.is_first)
+
+
+def _judged(
+    labels: pa.Array,
+    predictions: pa.Array,
+    probabilities: pa.Array,
+    sources: Indices,
+    reasons: Reasons,
+    reading: OutcomeReading,
+) -> OutcomeRows:
+    """The outcomes of some rows, without their features, and the first fault of each."""
+    scores = None
     if reading.numeric:
         numbers, faults = _numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
         labels, reasons = pa.array(numbers), _first(reasons, faults)
@@ -169,11 +166,7 @@ def judged(found: DecodedRows, reading: OutcomeReading) -> OutcomeRows:
         reasons = _first(reasons, faults)
         outside = (scores < 0) | (scores > 1)
         reasons = _first(reasons, np.where(outside, np.int32(Refusal.PROBABILITY_OUT_OF_RANGE), np.int32(0)))
-    if reading.prediction is None:
-        predictions = None
-    reasons = _of_whole_records(reasons, found.lines)
-    rows = OutcomeRows(labels, predictions, scores, found.lines, reasons, found.columns[OUTCOMES:])
-    return rows.where(rows.kept | rows.is_first)
+    return OutcomeRows(labels, None if reading.prediction is None else predictions, scores, sources, reasons)
 
 
 def _first(reasons: Reasons, faults: Reasons) -> Reasons:

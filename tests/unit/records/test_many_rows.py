@@ -12,7 +12,7 @@ import pytest
 from tests.unit.records.captured_lines import captured, line_of
 
 from model_monitor.engine.workers import ALLOCATION
-from model_monitor.records import csv_payloads
+from model_monitor.records import csv_payloads, line_bytes
 from model_monitor.records.captured_lines import CapturedLines
 from model_monitor.records.decoding import Reading, decode
 from model_monitor.records.places import LINE
@@ -32,7 +32,7 @@ def rows_of(*records):
 def test_the_pieces_of_a_payload_are_its_rows(monkeypatch, count, end):
     monkeypatch.setattr(csv_payloads, "LONG_PAYLOAD", 0)
     monkeypatch.setattr(csv_payloads, "ROWS_OF_PIECE", 7)
-    monkeypatch.setattr(csv_payloads, "WINDOW_BYTES", 5)
+    monkeypatch.setattr(line_bytes, "WINDOW_BYTES", 5)
     inputs = [f"{number},{'x' * (number % 9)}" for number in range(count)]
     record = captured("\n".join(inputs) + end, "\n".join(f"0.{number}" for number in range(count)) + end)
     cells, lines, reasons, widths = rows_of(captured("1,2", "0.5"), record, captured("3,4", "0.25"))
