@@ -88,8 +88,8 @@ def rows_of_halves(
     sizes = [pc.fill_null(pc.binary_length(half), 0).to_numpy(zero_copy_only=False) for half in halves]
     are_long = np.max(sizes, axis=0) > LONG_PAYLOAD
     for number in np.flatnonzero(are_long).tolist():
-        pa.default_memory_pool().release_unused()  # what the parser took for a long line
         for pieces in _pieces_of([half.slice(number, 1) for half in halves]):
+            pa.default_memory_pool().release_unused()  # what the parser, or the piece before, took beside its result
             yield pieces, np.full(len(pieces[0]), records[number])
     halves, records = _chosen(halves, ~are_long), records[~are_long]
     if not any(holding(half, b"\n").any() for half in halves):
@@ -106,17 +106,19 @@ def rows_of_halves(
 def _pieces_of(halves: Sequence[pa.StringArray]) -> Iterator[list[pa.StringArray]]:
     """The rows of one record, `ROWS_OF_PIECE` of them at a time; none if its halves have different numbers."""
     there = [half for half in halves if not half.null_count]
-    line_ends = [places_of(half, b"\n") for half in there]
-    if len({len(ends) for ends in line_ends}) > 1:
+    bounds = [_bounds_of(half) for half in there]
+    if len({rows for rows, _ in bounds}) > 1:
         return
-    sides = [
-        _cut_at(half, ends[ROWS_OF_PIECE - 1 :: ROWS_OF_PIECE].tolist())
-        for half, ends in zip(there, line_ends, strict=True)
-    ]
-    del line_ends
+    sides = [_cut_at(half, ends) for half, (_, ends) in zip(there, bounds, strict=True)]
     for pieces in zip(*sides, strict=True):
         own = iter(pieces)
         yield [pa.nulls(len(pieces[0]), pa.string()) if half.null_count else next(own) for half in halves]
+
+
+def _bounds_of(payload: pa.StringArray) -> tuple[int, list[int]]:
+    """How many line ends a payload has, and where each `ROWS_OF_PIECE`th of them is."""
+    ends = places_of(payload, b"\n")
+    return len(ends), ends[ROWS_OF_PIECE - 1 :: ROWS_OF_PIECE].tolist()
 
 
 def _cut_at(payload: pa.StringArray, ends: list[int]) -> Iterator[pa.StringArray]:
