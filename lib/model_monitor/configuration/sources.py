@@ -157,9 +157,10 @@ def _doubtful(
     known = {variable_of(name, option) for name, option in options.items()}
     known |= {variable_of(option.opposite, option) for option in options.values() if option.opposite}
     found = []
-    for name in sorted(set(variables) - known - set(OTHER_VARIABLES)):
+    judged = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
+    for name in sorted(judged - known - set(OTHER_VARIABLES)):
         near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.85)
-        if name.startswith(PREFIX) or (near and not only_prefixed):
+        if name.startswith(PREFIX) or near:
             found.append(place.format(name) + (f" (did you mean {near[0]}?)" if near else ""))
     return found
 

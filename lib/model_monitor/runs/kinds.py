@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from model_monitor.bias.kind import BIAS
-from model_monitor.data_quality.kind import DATA_QUALITY
+from model_monitor.configuration.options import AnalysisType
 from model_monitor.engine import Session, is_of_spark
 from model_monitor.engine.hadoop import leave_out_yarn
-from model_monitor.explainability.kind import EXPLAINABILITY
-from model_monitor.model_quality.kind import MODEL_QUALITY
 from model_monitor.runs.kind import Kind
 from model_monitor.runs.protocol import Monitor, StoredBaseline
 
@@ -21,12 +20,29 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KINDS: tuple[Kind, ...] = (DATA_QUALITY, MODEL_QUALITY, BIAS, EXPLAINABILITY)
+KINDS = {
+    AnalysisType.DATA_QUALITY: "data_quality.kind:DATA_QUALITY",
+    AnalysisType.MODEL_QUALITY: "model_quality.kind:MODEL_QUALITY",
+    AnalysisType.MODEL_BIAS: "bias.kind:BIAS",
+    AnalysisType.MODEL_EXPLAINABILITY: "explainability.kind:EXPLAINABILITY",
+}
+"""Where each is. It is loaded when it is asked for: a run needs one of them."""
+
+
+def kinds() -> Iterator[Kind]:
+    """All of them, each loaded when it is its turn."""
+    return map(_loaded, KINDS)
 
 
 def kind_for(config: JobConfig) -> Kind:
     """The kind that a configuration asks for by `analysis_type`."""
-    return next(kind for kind in KINDS if kind.analysis_type is config.analysis_type)
+    return _loaded(config.analysis_type)
+
+
+def _loaded(analysis_type: AnalysisType) -> Kind:
+    module, _, name = KINDS[analysis_type].partition(":")
+    kind: Kind = getattr(import_module(f"model_monitor.{module}"), name)
+    return kind
 
 
 def kind_of(monitor: Monitor) -> Kind:
@@ -34,7 +50,7 @@ def kind_of(monitor: Monitor) -> Kind:
 
     Raises TypeError for a state that no kind has, which is a fault of the monitor's author.
     """
-    for kind in KINDS:
+    for kind in kinds():
         if kind.state is monitor.STATE:
             return kind
     raise TypeError(f"no kind of monitoring makes {monitor.STATE.__name__}")

@@ -23,7 +23,7 @@ from model_monitor.outputs.files import current_run, publish
 from model_monitor.outputs.result_tables import summary_file
 from model_monitor.progress import counted
 from model_monitor.runs.kind import Kind
-from model_monitor.runs.kinds import KINDS
+from model_monitor.runs.kinds import kinds
 from model_monitor.states import Profile, State
 from model_monitor.storage import join, storage_of
 
@@ -112,7 +112,7 @@ def read_state(path: str) -> State:
     run = current_run(path)
     if run is None:
         raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
-    name = next((path_of(kind.state) for kind in KINDS if path_of(kind.state) in run.digests), None)
+    name = next((path_of(kind.state) for kind in kinds() if path_of(kind.state) in run.digests), None)
     if name is None:
         raise BadInput(f"{path}: run {run.run_id} has nothing in {FOLDER}/ that adds; run the job again")
     where = join(run.folder, name)
@@ -152,7 +152,7 @@ def _description(path: str) -> RunDescription | None:
 
 
 def _kind_of(state: State) -> Kind:
-    return next(kind for kind in KINDS if kind.state is type(state))
+    return next(kind for kind in kinds() if kind.state is type(state))
 
 
 def _keep_edits(path: str, output_path: str, suggested: Document) -> None:

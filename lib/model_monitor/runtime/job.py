@@ -37,6 +37,7 @@ from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.s3 import encryption_settings, upload_arguments
 from model_monitor.configuration.sources import Sources
 from model_monitor.deequ.jvm import require_deequ
+from model_monitor.drift.special_functions import load_alone
 from model_monitor.engine import Session
 from model_monitor.engine.application import LOG_VALUES, application_of, running_session
 from model_monitor.engine.local import LocalEngine
@@ -207,7 +208,10 @@ class Job:
         return self._sources.text("container_root") or "/"
 
     def __enter__(self) -> Job:
-        gc.enable()
+        if not gc.isenabled():  # in a process of the command's own
+            load_alone()
+            gc.freeze()  # no collection looks through the libraries
+            gc.enable()
         if self._host is None:
             start_logging()
             self._terminate = signal.signal(signal.SIGTERM, _exit_by_signal)

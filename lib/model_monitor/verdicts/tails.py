@@ -24,7 +24,7 @@ def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
 
     totals: of the cell in both samples together. counts: of the cell in the sample. size, of: rows of the sample, and of both.
     """
-    from scipy.special import gammaln, ndtr
+    from scipy.special._ufuncs import gammaln, ndtr
 
     tails = np.ones(len(totals))
     share = size / of

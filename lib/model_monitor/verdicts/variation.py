@@ -235,14 +235,14 @@ def _mean(excess: Values, now: Mapping[str, float], past: Raw) -> float:
 
 
 def _largest_squared(cells: Values) -> Values:
-    from scipy.special import ndtri
+    from scipy.special._ufuncs import ndtri
 
     found: Values = np.where(cells <= 2, 1.0, ndtri(_SHARE_OF_LARGEST / cells) ** 2)
     return found
 
 
 def student_above(value: float, freedom: int) -> float:
-    from scipy.special import stdtr
+    from scipy.special._ufuncs import stdtr
 
     return float(stdtr(freedom, -value))
 
@@ -260,7 +260,7 @@ def lomax_above(value: float, past: Values, least: float) -> float:
 
 def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
     """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
-    from scipy.special import gammaln, ndtr
+    from scipy.special._ufuncs import gammaln, ndtr
 
     statistic, freedom = now["chi2"], now["freedom"]
     noncentral = max(0.0, _mean(past["chi2"] - past["freedom"], now, past))

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.programs import printed_by
 
 from model_monitor import BadConfiguration, DataQualityMonitor, run_baseline, run_monitoring
 from model_monitor.engine.local import LocalEngine
@@ -73,6 +74,22 @@ def test_a_run_loads_no_pyspark(tmp_path):
     )
 
     assert ended.stdout == "False False\n"
+
+
+def test_a_monitoring_command_loads_only_what_its_kind_of_monitoring_needs(tmp_path):
+    data, baseline, report = (str(tmp_path / name) for name in ("data.csv", "baseline", "report"))
+    Path(data).write_text("age,city\n" + "31,Wien\n42,Graz\n" * 4)
+    run_baseline(data, DataQualityMonitor()).write(baseline)
+    program = """
+        import atexit, sys
+        from model_monitor import cli
+        others = [f"model_monitor.{name}.kind" for name in ("bias", "explainability", "model_quality")]
+        heavy = [*others, "scipy.sparse", "scipy.linalg", "numpy.f2py", "jsonschema", "pyarrow.dataset"]
+        atexit.register(lambda: print("scipy.special._ufuncs" in sys.modules, [each for each in heavy if each in sys.modules]))
+        cli.main(sys.argv[1:])
+    """
+
+    assert printed_by(program, "monitor", data, "--baseline", baseline, "--output-path", report) == "True []\n"
 
 
 @pytest.mark.parametrize(
