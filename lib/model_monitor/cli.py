@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; the exit status is its own, 2 for a wrong command line."""
+    """Run one subcommand; the exit status is its own, 2 for a wrong command line.
+
+    A fault of ours leaves a trace without its text, as in a job: that may repeat values.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if words and words[0] in READ_THEIR_OWN_FLAGS:
@@ -38,6 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         sys.stderr.write(error_lines(error))
         return error.exit_status
+    except (Exception, KeyboardInterrupt) as error:
+        from model_monitor.outputs.printable import printable_lines
+        from model_monitor.runtime.failures import failure_of
+        from model_monitor.runtime.traces import trace_of
+
+        failure = failure_of(error)
+        trace = "" if failure.is_expected else f"{trace_of(error)}\n"
+        sys.stderr.write(f"{trace}Error: {printable_lines(failure.reason)}\n")
+        return failure.exit_status
 
 
 def baseline(arguments: Sequence[str]) -> int:

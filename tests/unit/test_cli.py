@@ -73,6 +73,16 @@ def test_an_error_of_ours_is_one_sentence_and_its_status(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("Error: ")
 
 
+def test_a_fault_of_ours_is_a_sentence_with_a_trace_that_has_no_text(monkeypatch, capsys):
+    monkeypatch.setitem(cli.READ_THEIR_OWN_FLAGS, "demo", lambda words: float(words[0]))
+
+    assert cli.main(["demo", "a value"]) == 255
+    said = capsys.readouterr().err
+    assert "ValueError\n" in said
+    assert said.splitlines()[-1].startswith("Error: unexpected ValueError at test_cli.py, line ")
+    assert "a value" not in said
+
+
 def test_the_command_imports_neither_spark_nor_numpy_before_it_knows_what_to_do():
     code = "import sys, model_monitor.cli; print({'pyspark', 'numpy', 'pydantic', 'pandas'} & set(sys.modules))"
 

@@ -8,6 +8,7 @@ Columns are given by name or by 0-based index, so a plan can only be made when t
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,9 @@ REST = "__default__"
 
 FLIP_TEST_ROWS = 200_000
 """Rows of group a that neighbours are looked for among: 22 MB of 14 columns (B2.3)."""
+
+LONGEST_PLAN = 65_000
+"""Bytes: what two states have to have in common has room for so many."""
 
 _INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
 
@@ -138,7 +142,7 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     def typed(column: ValuedColumn) -> ValuedColumn:
         return replace(column, taken_as=measures.column_types.get(column.name))
 
-    return ContingencyPlan(
+    plan = ContingencyPlan(
         tuple(typed(facet) for facet in facets),
         typed(ValuedColumn(label, values)),
         None if prediction is None else typed(ValuedColumn(prediction, values)),
@@ -149,6 +153,13 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
         tuple(excluded),
         measures.flip_rows,
     )
+    size = len(json.dumps(plan.text, ensure_ascii=False).encode())
+    if size > LONGEST_PLAN:
+        raise BadConfiguration(
+            f"{measures.where}: facet, label and segment_config list {size:,} bytes of values, and {LONGEST_PLAN:,} is the most; "
+            "write intervals, or prepare a column with fewer values"
+        )
+    return plan
 
 
 def _segmentation(config: SegmentConfig, column: str) -> Segmentation:

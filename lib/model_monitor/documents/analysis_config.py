@@ -18,10 +18,13 @@ from pydantic import BeforeValidator, ConfigDict, Field, Strict
 from model_monitor.documents.document import Document, Section
 from model_monitor.documents.values import Expected, Flag, Name, Share
 
+BEYOND_A_DOUBLE = 2**1024
+
 
 def _scalar(value: Any) -> Any:
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float) or (isinstance(value, int) and abs(value) >= BEYOND_A_DOUBLE):
         raise ValueError("no scalar")
+    str(value).encode()  # half a surrogate pair has no bytes
     return value
 
 

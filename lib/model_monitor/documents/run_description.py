@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator
 
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Document, Section
-from model_monitor.documents.values import Count, Name
+from model_monitor.documents.values import Count, Expected, Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,29 @@ MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 NOBODY_SAID = RunContext()
 
 
+def moment(time: datetime) -> str:
+    """A time as the contract's files have it: 2021-05-06T22:00:00Z."""
+    return time.astimezone(timezone.utc).strftime(MOMENT)
+
+
+def time_of(text: str) -> datetime:
+    """The time that `moment` wrote.
+
+    Raises ValueError for any other text.
+    """
+    return datetime.strptime(text, MOMENT).replace(tzinfo=timezone.utc)
+
+
+Moment = Annotated[
+    Name, AfterValidator(lambda text: time_of(text) and text), Expected("a time such as 2026-03-04T20:00:00Z")
+]
+
+
 class RunWindow(Section):
     """The times from `start` up to, but without, `end`: `2026-03-04T20:00:00Z`."""
 
-    start: Name
-    end: Name
+    start: Moment
+    end: Moment
 
 
 class RunDescription(Document):
@@ -71,8 +91,3 @@ class RunDescription(Document):
     settings: MonitoringConfig
     rows: Count | None
     violations: Count | None
-
-
-def moment(time: datetime) -> str:
-    """A time as the contract's files have it: 2021-05-06T22:00:00Z."""
-    return time.astimezone(timezone.utc).strftime(MOMENT)

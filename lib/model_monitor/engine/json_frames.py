@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pyspark.sql.functions as F
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameReader, Row, SparkSession
 from pyspark.sql import types as T
 
 from model_monitor.engine.connect import CASE_SENSITIVE, json_of_texts, send_package
@@ -122,12 +122,21 @@ def read_documents(spark: SparkSession, places: Sequence[str]) -> DataFrame:
     frame = _reader(spark, lines=False).schema(with_corrupt).json([without_globs(place) for place in places])
     frame = with_places(frame)
     # all columns, because Spark refuses to parse for the corrupt record alone
-    broken = frame.where(F.col(CORRUPT).isNotNull()).limit(1).collect()
+    broken = frame.where(F.col(CORRUPT).isNotNull()).limit(1).collect() or _with_more_behind(spark, places)
     if broken:
         raise BadInput(
             f"{broken[0][FILE]}: is not one JSON document (an object or an array of objects); is it JSON Lines?"
         )
     return frame.drop(CORRUPT)
+
+
+def _with_more_behind(spark: SparkSession, places: Sequence[str]) -> list[Row]:
+    """A file with text behind its document, of which Spark's reader of documents says nothing; empty if there is none."""
+    paths = [without_globs(place) for place in places]
+    texts = with_places(spark.read.text(paths, wholetext=True, recursiveFileLookup=True))
+    document = F.regexp_replace("value", "^\ufeff", "")
+    values = F.json_array_length(F.concat(F.lit("["), document, F.lit(",null]")))
+    return texts.where(F.col("value").rlike(r"\S") & ~values.eqNullSafe(OBJECT_AND_NULL)).limit(1).collect()
 
 
 def _reader(spark: SparkSession, *, lines: bool) -> DataFrameReader:

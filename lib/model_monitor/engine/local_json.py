@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any, TypeAlias
@@ -35,6 +36,7 @@ PLAIN_FROM, PLAIN_BELOW = 1e-9, 1e16
 
 INFERRED = pa.schema([("kind", pa.binary())])
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _DECODER = json.JSONDecoder()
 
 
@@ -155,6 +157,10 @@ def _objects(content: bytes, file: str) -> Iterator[dict[str, Any]]:
         yield found
 
 
+def _is_text(name: str) -> bool:
+    return name.isascii() or not _LONE_SURROGATE.search(name)
+
+
 def _root(kind: Kind) -> Kind:
     """Of an array of objects in a line the objects count; a value that is none says nothing."""
     found = kind[0] if isinstance(kind, tuple) else kind
@@ -165,6 +171,8 @@ def _kind_of(value: Any) -> Kind:
     if isinstance(value, dict):
         if "" in value:
             raise NeedsSpark("JSON with a key without letters")
+        if not all(map(_is_text, value)):
+            raise NeedsSpark("JSON with half a surrogate pair in a key")
         return {name: _kind_of(member) for name, member in value.items()}
     if isinstance(value, list):
         return (reduce(_merged, map(_kind_of, value), NOTHING),)
@@ -234,7 +242,7 @@ def _cell(value: Any, kind: Kind) -> Any:
     if isinstance(value, str):
         if kind not in (TEXT, NOTHING):
             raise NeedsSpark("JSON with an empty text in a feature of numbers or booleans")
-        return value.encode()  # a lone surrogate is no text
+        return value.encode(errors="replace")  # half a surrogate pair is a question mark, as Spark has it
     return _text(value) if kind in (TEXT, NOTHING) else float(value) if kind == DOUBLE else value
 
 

@@ -90,14 +90,21 @@ def _pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
 
 def batches_of_piece(piece: Piece, *, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a piece, in batches of at most `rows`."""
+    try:
+        for batch in _batches_of_piece(piece, reader, rows):
+            yield typed(batch, schema)
+    except (pa.ArrowException, OSError) as fault:
+        raise BadInput(f"{piece.path}: is damaged, it can't be read to its end; copy it again") from fault
+
+
+def _batches_of_piece(piece: Piece, reader: str, rows: int) -> Iterator[pa.RecordBatch]:
     if reader == "orc":
-        found: Iterator[Any] = iter(orc.ORCFile(source_of(piece.path)).read().to_batches(max_chunksize=rows))
-    else:
-        file = pq.ParquetFile(source_of(piece.path))
-        groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
-        found = file.iter_batches(rows, row_groups=groups) if groups else iter(())
-    for batch in found:
-        yield typed(batch, schema)
+        yield from orc.ORCFile(source_of(piece.path)).read().to_batches(max_chunksize=rows)
+        return
+    file = pq.ParquetFile(source_of(piece.path))
+    groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
+    if groups:
+        yield from file.iter_batches(rows, row_groups=groups)
 
 
 def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -116,17 +123,12 @@ def _schema(path: str, reader: str) -> pa.Schema:
             if any(pa.types.is_timestamp(field.type) for field in schema):
                 raise NeedsSpark(f"{path}: an ORC file with times")
             return schema
-        file = pq.ParquetFile(source_of(path))
+        return pq.ParquetFile(source_of(path)).schema_arrow.remove_metadata()
     except (pa.ArrowException, OSError) as fault:
         raise BadInput(
             f"{path}: can't be read as {reader} ({str(fault).strip().splitlines()[0]}); "
             "write the --dataset-format that the files have"
         ) from fault
-    for place in range(len(file.schema)):
-        column = file.schema.column(place)
-        if "Nanoseconds" in str(column.logical_type) or "nanoseconds" in str(column.logical_type):
-            raise NeedsSpark(f"{path}: column {column.name!r} of nanoseconds")
-    return file.schema_arrow.remove_metadata()
 
 
 def _lies_in(group: Any, piece: Piece) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 
 from py4j.protocol import Py4JError
@@ -58,6 +59,11 @@ def table_of_files(
             raise BadInput(
                 f"{places[0]}: two columns have names that differ by case only; start the job with "
                 "--conf spark.sql.caseSensitive=true"
+            ) from fault
+        if unknown := re.search(r"Illegal Parquet type: ([^.\n]+)", str(fault)):
+            raise BadInput(
+                f"{places[0]}: has a column of {unknown[1]}, which Spark doesn't read; times in nanoseconds are read by "
+                "--engine local, others have to be written as another type"
             ) from fault
         raise BadInput(
             f"{places[0]}: can't be read as {reader}{_sentence(fault)}; "

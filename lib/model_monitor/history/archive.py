@@ -102,15 +102,9 @@ def _told(where: str) -> Iterator[None]:
 
 def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
     """The file's rows and its header."""
-    try:
-        # pq.read_table loads pyarrow.dataset and pandas first; a process that ends while Arrow's threads begin is aborted.
-        file = pq.ParquetFile(pa.BufferReader(content))
-        _require_bounds(file.metadata, where)
-        table = file.read(use_threads=False)
-        header: dict[str, Any] = json.loads(table.schema.metadata[METADATA])
-        version = header["version"]
-    except (pa.ArrowException, OSError, *MALFORMED) as fault:
-        raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(fault).__name__})") from fault
+    table = table_in(content, where)
+    header: dict[str, Any] = json.loads(table.schema.metadata[METADATA])
+    version = header["version"]
     if version != VERSION:
         raise BadState(
             f"{where}: has version {version!r} of the states' layout, which another release wrote; this one reads version "
@@ -119,6 +113,22 @@ def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
     if any(field.name in SCHEMA.names and field.type != SCHEMA.field(field.name).type for field in table.schema):
         raise BadState(f"{where}: has other columns than a file of states; restore it or scan the data again")
     return table, header
+
+
+def table_in(content: bytes, where: str) -> pa.Table:
+    """The rows of a Parquet file of ours, whoever wrote it.
+
+    Raises BadState if it can't be read, or announces more than any of ours has.
+    """
+    try:
+        # pq.read_table loads pyarrow.dataset and pandas first; a process that ends while Arrow's threads begin is aborted.
+        file = pq.ParquetFile(pa.BufferReader(content))
+        _require_bounds(file.metadata, where)
+        table = file.read(use_threads=False)
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, *MALFORMED) as fault:
+        raise BadState(f"{where}: is no such file of ours ({type(fault).__name__})") from fault
+    return table
 
 
 def _require_bounds(announced: pq.FileMetaData, where: str) -> None:

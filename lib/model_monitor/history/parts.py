@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from model_monitor.data_quality.variation import STATISTICS, Past, Variation
 from model_monitor.errors import BadState
+from model_monitor.history.archive import table_in
 from model_monitor.outputs.result_tables import parquet_of
 from model_monitor.states.soundness import MALFORMED
 
@@ -38,12 +38,13 @@ def parts_of(content: bytes, where: str) -> Variation:
 
     Raises BadState if it is something else.
     """
-    table = read_table(content, where, _PARTS)
+    table = read_table(content, where, _PARTS, complete=("feature",))
     try:
-        unfit = json.loads(table.schema.metadata[b"unfit"])
+        unfit = {name: str(reason) for name, reason in json.loads(table.schema.metadata[b"unfit"]).items()}
+        "".join(unfit.values()).encode()  # half a surrogate pair has no bytes
     except MALFORMED as fault:
         raise BadState(f"{where}: is no {PARTS} of ours ({type(fault).__name__}); make the baseline again") from fault
-    return Variation(by_feature(table), {str(name): str(reason) for name, reason in unfit.items()})
+    return Variation(by_feature(table), unfit)
 
 
 def by_feature(table: pa.Table) -> Past:
@@ -65,13 +66,17 @@ def to_parquet(table: pa.Table) -> bytes:
     return parquet_of(table.replace_schema_metadata(table.schema.metadata or None))
 
 
-def read_table(content: bytes, where: str, schema: pa.Schema) -> pa.Table:
-    """The columns of a schema that a file has.
+def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collection[str] = ()) -> pa.Table:
+    """The columns of a schema that a file has. complete: those without a null.
 
     Raises BadState if it has not.
     """
+    table = table_in(content, where)
     try:
-        table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
-        return table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
-    except (pa.ArrowException, OSError, *MALFORMED) as fault:
+        table = table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
+    except (pa.ArrowException, *MALFORMED) as fault:
         raise BadState(f"{where}: is no such file of ours ({type(fault).__name__})") from fault
+    for name in complete:
+        if table[name].null_count:
+            raise BadState(f"{where}: is no such file of ours (its column {name} has no value somewhere)")
+    return table

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.outputs.files import CURRENT
-from model_monitor.records.windows import HOUR, hour_of_path
-from model_monitor.storage import Storage, StoredFile, holding, join, storage_of
+from model_monitor.records.windows import HOUR, hour_of_path, parse_time
+from model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -120,16 +120,14 @@ def _of_merge(top: str, storage: Storage) -> Iterator[Prunable]:
     folder = join(top, PENDING)
     for file in storage.list_files(folder) if storage.exists(folder) else ():
         named = _PENDING_HOUR.fullmatch(file.path)
-        if named is not None:
-            hour = datetime.strptime(named[1], "%Y-%m-%dT%H").replace(tzinfo=timezone.utc)
+        if named is not None and (hour := parse_time(f"{named[1]}:00:00")) is not None:
             yield _item(Kind.PENDING, file.path, hour + HOUR, [file], top)
 
 
 def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
     """The quarantines at and below a folder: in the output path of an hourly run by its hour, else by the youngest file."""
-    for name in storage.list_folders(top):
-        folder = join(top, name)
-        if name != QUARANTINE:
+    for folder in _folders(storage, top):
+        if folder.rpartition("/")[2] != QUARANTINE:
             yield from _quarantines(folder, storage)
             continue
         files = storage.list_files(folder)
@@ -140,13 +138,19 @@ def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
 
 
 def _hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
-    for name in storage.list_folders(top):
-        folder = join(top, name)
+    for folder in _folders(storage, top):
         hour = hour_of_path(join(folder, ""))
         if hour is None:
             yield from _hour_folders(storage, folder)
         else:
             yield folder, hour
+
+
+def _folders(storage: Storage, top: str) -> Iterator[str]:
+    """The folders in a folder, but no links: what they lead to nobody named."""
+    for folder in (join(top, name) for name in storage.list_folders(top)):
+        if not (is_local(folder) and local_path(folder).is_symlink()):
+            yield folder
 
 
 def _item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile], output: str | None) -> Prunable:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from model_monitor.data_quality.messages import NUMBER_OF_ROWS
 from model_monitor.data_quality.variation import WINDOW, Past
+from model_monitor.documents.run_description import time_of
 from model_monitor.errors import BadState
 from model_monitor.history.alerts import path_of
 from model_monitor.history.archive import PROFILE, from_parquet
@@ -44,6 +45,10 @@ _HISTORY = pa.schema(
         *OF_FEATURE,
     ]
 )
+
+
+_TOLD = (*_HISTORY.names[: _HISTORY.names.index("feature") + 1], "rows")
+"""Columns that are never null."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,7 +96,7 @@ class History:
         """
         kept = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
         table = self.table.filter(pc.and_(kept, pc.invert(self.table["alarmed"])))
-        times, ages = map(_moment, table["time"].to_pylist()), table["far"].fill_null(0.0).to_pylist()
+        times, ages = map(time_of, table["time"].to_pylist()), table["far"].fill_null(0.0).to_pylist()
         return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
 
     def with_window(self, entry: Entry, found: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:
@@ -138,7 +143,7 @@ class History:
 
     def _profile(self, entry: Entry, spark: SparkSession | None) -> Profile | None:
         path = join(self.folder, entry.folder, PROFILE)
-        if not is_ours(entry.folder.rpartition("/")[2], Named.WORD) or ".." in entry.folder:
+        if not is_ours(entry.folder, Named.BELOW):
             return None
         storage = storage_of(path, spark)
         if not storage.exists(path):
@@ -165,12 +170,22 @@ def read_history(output_path: str, spark: SparkSession | None = None) -> History
     storage = storage_of(path, spark)
     if storage.exists(path):
         try:
-            return History(folder, read_table(storage.read(path), path, _HISTORY))
+            return History(folder, _windows_in(storage.read(path), path))
         except BadState as fault:
             log.warning(
                 "%s; the history of windows begins anew; merge-states --history makes it of their states", fault
             )
     return new_history(folder)
+
+
+def _windows_in(content: bytes, path: str) -> pa.Table:
+    table = read_table(content, path, _HISTORY, complete=_TOLD)
+    try:
+        for time in table["time"].unique().to_pylist():
+            time_of(time)
+    except ValueError as fault:
+        raise BadState(f"{path}: has a window at a time that is none of ours") from fault
+    return table
 
 
 def write_history(history: History, spark: SparkSession | None = None) -> None:
@@ -192,12 +207,8 @@ def _named(reference: str, entries: list[Entry], time: str) -> list[Entry]:
     count = int(number or 1)
     if kind == "previous":
         return entries[: -count - 1 : -1] if len(entries) >= count else []
-    by_time = {_moment(entry.time): entry for entry in entries}
-    times = [*sorted(by_time), _moment(time)]
+    by_time = {time_of(entry.time): entry for entry in entries}
+    times = [*sorted(by_time), time_of(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
     wanted = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
     return [by_time[each] for each in dict.fromkeys(wanted) if each in by_time]
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 knows no Z

@@ -17,7 +17,7 @@ from model_monitor.inputs.window import window_of
 from model_monitor.reading.captures import list_captures
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from model_monitor.reading.heads import first_cells, head_of, longest_line
+from model_monitor.reading.heads import first_cells, first_with_a_line, longest_line
 from model_monitor.reading.labelled import PREDICTION, read_labelled
 from model_monitor.reading.listing import list_dataset
 from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
@@ -50,8 +50,9 @@ def read_headed_csv(session: Session, config: JobConfig, csv_format: CsvFormat, 
     """CSV files, called by the configuration's headers. A first line that has most of them is a header; else it is data."""
     if analysis.headers is None:
         return read_columns(session, config)
-    first = list_dataset(session, config.dataset_source).files[0]
-    cells = first_cells(first, head_of(engine_of(session).storage(config.dataset_source), first))
+    files = list_dataset(session, config.dataset_source).files
+    first, head = first_with_a_line(engine_of(session).storage(config.dataset_source), files)
+    cells = first_cells(first, head)
     if len(cells) != len(analysis.headers):
         raise BadConfiguration(
             f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "

@@ -49,10 +49,14 @@ class HourFolder:
         return join(self.branch, hour) if self.branch else hour
 
     @classmethod
-    def of_state(cls, path: str) -> HourFolder:
-        """The hour whose `state` is this path."""
+    def of_state(cls, path: str) -> HourFolder | None:
+        """The hour whose `state` is this path; None if it is none's."""
         branch, _, name = path.rpartition("/")
-        return cls(branch, hour_of(datetime.strptime(name, "%Y-%m-%dT%H.jsonl").replace(tzinfo=timezone.utc)))
+        try:
+            found = cls(branch, hour_of(datetime.strptime(name, "%Y-%m-%dT%H.jsonl").replace(tzinfo=timezone.utc)))
+        except ValueError:
+            return None
+        return found if found.state == path else None
 
 
 def hour_of(time: datetime) -> int:

@@ -21,6 +21,7 @@ from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.rows import KEY, Role, rows_of
 from model_monitor.merging.sources import HourlyFile, HourlySource
 from model_monitor.records.places import FILE_KEY, LINE
+from model_monitor.states.soundness import MALFORMED
 from model_monitor.storage import StoredFile, join
 
 PENDING = "pending"
@@ -67,7 +68,8 @@ class Pending:
             return {}
         top = self._storage.resolved(self.folder)
         files = self._storage.list_files(self.folder)
-        return {HourFolder.of_state(file.path.removeprefix(top).lstrip("/")): file for file in files}
+        found = [(HourFolder.of_state(file.path.removeprefix(top).lstrip("/")), file) for file in files]
+        return {hour: file for hour, file in found if hour is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,9 @@ def _parsed(lines: Sequence[bytes]) -> pa.RecordBatch:
     return table.combine_chunks().to_batches()[0] if lines else pa.RecordBatch.from_pylist([], ID_SCHEMA)
 
 
-def _id(line: bytes) -> dict[str, object]:
+def _id(line: bytes) -> Mapping[str, object]:
     try:
-        found = json.loads(line)
-    except ValueError:
+        found: Mapping[str, object] = pa.Table.from_pylist([json.loads(line)], ID_SCHEMA).to_pylist()[0]
+    except (pa.ArrowException, *MALFORMED):
         return {}
-    return found if isinstance(found, dict) else {}
+    return found

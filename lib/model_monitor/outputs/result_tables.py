@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckStatus
-from model_monitor.documents.run_description import MOMENT, RunDescription
+from model_monitor.documents.run_description import RunDescription, time_of
 from model_monitor.documents.summary import Bins, Summary, whose
 
 SUMMARY, CHECKS = "summary.parquet", "checks.parquet"
@@ -26,10 +26,13 @@ VERSION = "1"
 FULL_SHARE = 65_535
 """What a share of 1 is written as."""
 
+MOST_BYTES_OF_BINS = 2**26
+"""So many come out of a few: a wide data set has a megabyte."""
+
 _OF_RUN = ("job", "analysis_type", "model", "schedule", "baseline_run_id")
 _SHARES = pa.list_(pa.int32())
 
-_SUMMARY = pa.schema(
+SUMMARY_COLUMNS = pa.schema(
     [
         *((name, pa.string()) for name in ("name", "part", "kind")),
         *((name, pa.int64()) for name in ("present", "missing", "distinct")),
@@ -65,7 +68,7 @@ def summary_file(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[
         members = asdict(row)
         members["shares"] = None if row.shares is None else np.rint(np.array(row.shares) * FULL_SHARE).tolist()
         rows.append(members | _judged(found.get((row.name, row.part), []), members))
-    return {SUMMARY: _parquet(rows, _SUMMARY, {"bins": _packed(summary.bins)})}
+    return {SUMMARY: _parquet(rows, SUMMARY_COLUMNS, {"bins": _packed(summary.bins)})}
 
 
 def checks_file(results: Sequence[CheckResult]) -> dict[str, bytes]:
@@ -87,7 +90,7 @@ def rows_of_run(content: bytes, run: RunDescription) -> pa.Table:
     rows, window = pq.read_table(pa.BufferReader(content)), run.window
     told: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
     for end in ("start", "end"):
-        time = window and datetime.strptime(getattr(window, end), MOMENT)
+        time = window and time_of(getattr(window, end)).replace(tzinfo=None)
         told[f"window_{end}"] = time, pa.timestamp("us")
     columns = {name: pa.repeat(pa.scalar(value, kind), rows.num_rows) for name, (value, kind) in told.items()}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
@@ -103,9 +106,16 @@ def parquet_of(table: pa.Table) -> bytes:
 
 
 def bins_of(content: bytes) -> dict[str, list[Any]]:
-    """What the shares of a summary.parquet are counted in, by feature."""
+    """What the shares of a summary.parquet are counted in, by feature.
+
+    Raises zlib.error, ValueError and other errors of Python for anything else.
+    """
     metadata = pq.read_schema(pa.BufferReader(content)).metadata
-    found: dict[str, list[Any]] = json.loads(zlib.decompress(base64.b64decode(metadata[b"bins"])))
+    text = zlib.decompressobj().decompress(base64.b64decode(metadata[b"bins"]), MOST_BYTES_OF_BINS)
+    found: dict[str, list[Any]] = json.loads(text)
+    for ends in found.values():
+        if set(map(type, ends)) - {str} and (len(ends) != 2 or not all(map(math.isfinite, ends))):
+            raise ValueError("neither names nor two ends")
     return found
 
 

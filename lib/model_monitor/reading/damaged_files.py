@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from model_monitor.engine import Session, engine_of
 from model_monitor.errors import BadInput, MonitorError
+from model_monitor.reading.heads import CUT_SHORT
 from model_monitor.storage import StoredFile
 
 
@@ -23,7 +24,5 @@ def damaged_files_named(session: Session, files: Iterable[StoredFile]) -> Iterat
     except Exception as fault:
         for file in files:
             if file.is_compressed and not engine_of(session).is_readable(file.path):
-                raise BadInput(
-                    f"{file.path}: is cut short or damaged, it can't be decompressed to its end; copy it again"
-                ) from fault
+                raise BadInput(f"{file.path}: {CUT_SHORT}") from fault
         raise

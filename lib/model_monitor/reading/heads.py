@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Sequence
 from io import BytesIO
 
-from model_monitor.errors import BadInput
+from model_monitor.errors import NO_DATA, BadInput, NoData
 from model_monitor.reading.remedies import read_by_spark
 from model_monitor.records.csv_rows import BYTE_ORDER_MARK, cells_of
 from model_monitor.storage import Storage, StoredFile
@@ -24,6 +24,8 @@ HEAD_BYTES = 4 * 2**20
 LONGEST_NAME = 131_072
 """Letters of a column's name; a quote that isn't closed makes longer ones."""
 
+CUT_SHORT = "is cut short or damaged, it can't be decompressed to its end; copy it again"
+
 LINE_END = re.compile(r"\r\n|[\r\n]")
 
 FOREIGN_BEGINNINGS = (
@@ -32,7 +34,8 @@ FOREIGN_BEGINNINGS = (
     (b"Obj\x01", "an Avro file", '{"spark": {"format": "avro"}}'),
 )
 OTHER_SEPARATORS = (";", "\t", "|")
-COMPRESSED_BEGINNINGS = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2"), (b"\x28\xb5\x2f\xfd", "zstd", ".zst"))
+COMPRESSED_BEGINNINGS = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2"))
+NOT_READ = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"PK\x03\x04", "zip"), (b"\xfd7zXZ\x00", "xz"))
 
 
 def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
@@ -56,9 +59,23 @@ def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> b
             raise BadInput(
                 f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz and .bz2 are read)"
             )
+    for beginning, kind in NOT_READ:
+        if head.startswith(beginning):
+            raise BadInput(f"{file.path}: is compressed with {kind}, which is not read; compress it with gzip or bzip2")
     if refuse_nul and b"\x00" in head.lstrip(b"\xff\xfe\r\n").partition(b"\n")[0][:1024]:
         raise BadInput(f"{file.path}: holds NUL bytes, so it is not UTF-8 text; convert it (UTF-16 is a common cause)")
     return head.removeprefix(BYTE_ORDER_MARK)
+
+
+def first_with_a_line(storage: Storage, files: Sequence[StoredFile]) -> tuple[StoredFile, bytes]:
+    """The first file that has a line that isn't blank, and its beginning.
+
+    Raises BadInput as `head_of` does, NoData if no file has one.
+    """
+    for file in files:
+        if (head := head_of(storage, file)).strip():
+            return file, head
+    raise NoData(f"{NO_DATA}: {files[0].path} has no line that isn't blank{', nor have the others' * (len(files) > 1)}")
 
 
 def _decompressed(file: StoredFile, reader: gzip.GzipFile | bz2.BZ2File) -> bytes:
@@ -67,12 +84,13 @@ def _decompressed(file: StoredFile, reader: gzip.GzipFile | bz2.BZ2File) -> byte
     try:
         while len(text) < HEAD_BYTES and (piece := reader.read1(HEAD_BYTES - len(text))):
             text += piece
-    except EOFError:  # of a larger file this is the beginning
-        pass
+    except EOFError as fault:
+        if not text and file.size_bytes <= HEAD_BYTES:  # of a larger file this is the beginning
+            raise BadInput(f"{file.path}: {CUT_SHORT}") from fault
     except (zlib.error, OSError) as fault:
         if not text:  # else it is behind a sound beginning, and whoever reads all of it decides
             raise BadInput(
-                f"{file.path}: its name says that it is compressed, but it can't be decompressed ({fault})"
+                f"{file.path}: its name says that it is compressed, but it can't be decompressed ({type(fault).__name__})"
             ) from fault
     return bytes(text).removeprefix(BYTE_ORDER_MARK)
 

@@ -11,14 +11,14 @@ from dataclasses import replace
 from model_monitor.engine import Session, engine_of
 from model_monitor.engine.protocol import Engine
 from model_monitor.engine.table_versions import Version
-from model_monitor.errors import NO_DATA, BadConfiguration, NoData
+from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from model_monitor.reading.csv_lines import CsvLines
 from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoded_lines import DecodedLines
 from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat, ParquetFormat, SparkFormat, TableFormat
 from model_monitor.reading.handlers import Script
-from model_monitor.reading.heads import first_cells, head_of, names_of
+from model_monitor.reading.heads import first_cells, first_with_a_line, head_of, names_of
 from model_monitor.reading.listing import Listing
 from model_monitor.reading.long_lines import long_lines_of
 from model_monitor.reading.scripts import processed
@@ -105,8 +105,8 @@ def read_source(session: Session, source: SparkFormat, *, as_service: bool = Fal
 
 
 def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as_service: bool) -> Dataset:
-    first = listing.files[0]
-    cells = first_cells(first, head_of(engine.storage(listing.path), first))
+    first, head = first_with_a_line(engine.storage(listing.path), listing.files)
+    cells = first_cells(first, head)
     if dataset_format.header:
         names = names_of(cells, f"{first.path}: line 1")
     else:
@@ -137,6 +137,8 @@ def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, *
         by_folders=listing.has_partition_folders,
         in_order=in_order,
     )
+    if not names:
+        raise BadInput(f"{listing.files[0].path}: has no columns; write a file that has some")
     by_columns = dataset_format.reader.lower() in READ_BY_COLUMNS and not in_order
     return Dataset(table, names, by_columns=by_columns)
 

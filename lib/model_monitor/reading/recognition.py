@@ -11,7 +11,7 @@ from typing import Any
 
 from model_monitor.engine import Session, engine_of
 from model_monitor.errors import BadConfiguration
-from model_monitor.reading.heads import FOREIGN_BEGINNINGS, LINE_END, first_cells, head_of
+from model_monitor.reading.heads import FOREIGN_BEGINNINGS, LINE_END, first_cells, first_with_a_line
 from model_monitor.reading.listing import list_dataset
 from model_monitor.records.csv_rows import cells_of
 from model_monitor.storage import Storage, StoredFile, join
@@ -44,7 +44,7 @@ def format_word_of(session: Session, path: str) -> str:
     word = words.pop()
     if not words and word not in ("", "csv", "json", "jsonl"):
         return word
-    found = None if words else _word_by_beginning(storage, listing.files[0], word)
+    found = None if words else _word_by_beginning(storage, listing.files, word)
     if found is None:
         ends = ", ".join(suffix or "nothing" for suffix in suffixes)
         raise BadConfiguration(
@@ -61,13 +61,13 @@ def _suffix(path: str) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def _word_by_beginning(storage: Storage, file: StoredFile, by_name: str) -> str | None:
+def _word_by_beginning(storage: Storage, files: Sequence[StoredFile], by_name: str) -> str | None:
     """by_name: the format of text that the name ends in, or nothing."""
-    magic = b"" if by_name else storage.read(file.path, MAGIC_BYTES)
+    magic = b"" if by_name else storage.read(files[0].path, MAGIC_BYTES)
     for beginning, _, written in FOREIGN_BEGINNINGS:
         if magic.startswith(beginning):
             return written
-    head = head_of(storage, file)
+    file, head = first_with_a_line(storage, files)
     lines = (line for line in LINE_END.split(head.decode("utf-8", "replace")) if line.strip())
     first, second = [*islice(lines, 2), "", ""][:2]
     if by_name != "csv" and (by_name or first.lstrip().startswith(("{", "["))):

@@ -22,7 +22,7 @@ from model_monitor.engine.protocol import Engine
 from model_monitor.errors import BadInput
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat
-from model_monitor.reading.heads import first_cells, head_of
+from model_monitor.reading.heads import first_cells, first_with_a_line
 from model_monitor.reading.listing import Listing
 from model_monitor.reading.readers import read_dataset
 from model_monitor.records.matching import can_be_told, matching_of
@@ -140,8 +140,8 @@ def _outputs_first(dataset: Dataset, listing: Listing, *, allow_nested: bool) ->
 def _appended(engine: Engine, listing: Listing, dataset: Dataset, dataset_format: DatasetFormat) -> dict[str, str]:
     """The columns that are inference id and time, by name."""
     if isinstance(dataset_format, CsvFormat):
-        first = listing.files[0]
-        cells = [cell.strip() for cell in first_cells(first, head_of(engine.storage(listing.path), first))]
+        first, head = first_with_a_line(engine.storage(listing.path), listing.files)
+        cells = [cell.strip() for cell in first_cells(first, head)]
         if len(cells) >= 2 and INFERENCE_ID_TEXT.fullmatch(cells[-2]) and parse_time(cells[-1]):
             return {dataset.names[-2]: INFERENCE_ID, dataset.names[-1]: INFERENCE_TIME}
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -195,8 +196,8 @@ def _of_statistics(path: str, file: str, profile: Profile | None) -> Side:
 def _of_metrics(path: str, run: PastRun) -> Side:
     if not run.names:
         raise BadInput(f"{path}: there is neither a run nor a statistics.json to compare")
-    values = run.numbers["value"]
-    rows = {name: {"value": float(values[place])} for name, place in run.places.items()}
+    values = run.numbers["value"].tolist()
+    rows = {name: {"value": None if math.isnan(values[place]) else values[place]} for name, place in run.places.items()}
     return Side(path, run.rows, rows, {})
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.errors import BadDocument, BadInput
+from model_monitor.errors import BadInput, MonitorError
 from model_monitor.progress import counted
 from model_monitor.reports.past_run import COLUMNS, NONE, VIOLATED, PastRun, is_run, place_of, read_run
 from model_monitor.storage import join, storage_of
@@ -144,7 +144,7 @@ def read_history(
     for folder in counted(places_of_runs, len(places_of_runs), "runs"):
         try:
             run = read_run(folder)
-        except (BadDocument, BadInput) as fault:
+        except MonitorError as fault:
             unread.append(Unread(folder, str(fault).splitlines()[0]))
             continue
         if run.start is None or ((since is None or run.start >= since) and (until is None or run.start < until)):

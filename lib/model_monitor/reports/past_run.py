@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckResults, CheckStatus
-from model_monitor.documents.run_description import RunDescription
+from model_monitor.documents.run_description import RunDescription, time_of
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.summary import QUANTILES, whose
 from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadDocument
+from model_monitor.history.parts import read_table
 from model_monitor.outputs.files import CURRENT, VIOLATIONS, current_run
-from model_monitor.outputs.result_tables import FULL_SHARE, SUMMARY, bins_of
+from model_monitor.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, bins_of
 from model_monitor.records.windows import hour_of_path
+from model_monitor.states.soundness import MALFORMED
 from model_monitor.storage import join, storage_of
 
 Numbers = NDArray[np.float64]
@@ -108,24 +110,25 @@ def _of_tables(folder: str, place: str, run_id: str) -> PastRun:
     described = RunDescription.from_json(storage.read(path), path)
     path = join(place, SUMMARY)
     content = storage.read(path)
+    table = read_table(content, path, SUMMARY_COLUMNS, complete=("name", "kind"))
     try:
-        table = pq.read_table(pa.BufferReader(content))
         table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
-        bins = bins_of(content)
-    except (pa.ArrowException, KeyError, ValueError) as fault:
+        numbers = {name: table.column(name).cast(pa.float64(), safe=False).to_numpy() for name in COLUMNS}
+        shares, bins = _shares(table.column("shares").combine_chunks()), bins_of(content)
+    except (pa.ArrowException, zlib.error, *MALFORMED) as fault:
         raise BadDocument(f"{path}: is no summary of a run ({type(fault).__name__}); run the job again") from fault
     names = tuple(map(_shown, table.column("name").to_pylist(), table.column("part").to_pylist()))
     violated = table.column("violated").to_pylist()
     window = described.window
-    start, end = (_time(window.start), _time(window.end)) if window else _hour(folder)
+    start, end = (time_of(window.start), time_of(window.end)) if window else _hour(folder)
     return PastRun(
         folder,
         described.analysis_type,
         names,
         np.array([kind not in ("number", "category") for kind in table.column("kind").to_pylist()], bool),
-        {name: table.column(name).cast(pa.float64()).to_numpy() for name in COLUMNS},
+        numbers,
         np.array([_STATUSES.get(status, NONE) for status in table.column("status").to_pylist()], np.uint8),
-        {name: tuple(checks) for name, checks in zip(names, violated, strict=True) if checks},
+        {name: tuple(map(str, checks)) for name, checks in zip(names, violated, strict=True) if checks},
         described.violations or 0,
         start,
         end,
@@ -134,7 +137,7 @@ def _of_tables(folder: str, place: str, run_id: str) -> PastRun:
         described.schedule,
         run_id,
         described.baseline_run_id,
-        _shares(table.column("shares").combine_chunks()),
+        shares,
         bins,
     )
 
@@ -150,7 +153,7 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
     statistics, checks, violations = (read(kind) for kind in (_Plain, CheckResults, Violations))
     rows: dict[str, dict[str, float | None]] = {}
     if statistics is not None:
-        rows |= _features(statistics)
+        rows |= statistics.rows
     results = checks.checks if checks is not None else tuple(_results(violations)) if violations is not None else ()
     statuses = dict.fromkeys(rows, NONE)
     violated: dict[str, tuple[str, ...]] = {}
@@ -176,23 +179,27 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
         sum(map(len, violated.values())),
         start,
         end,
-        int(statistics["dataset"]["item_count"]) if statistics and "dataset" in statistics else None,
+        statistics.item_count if statistics else None,
         run_id=run_id,
     )
 
 
+@dataclass(frozen=True)
 class _Plain:
-    """statistics.json as plain objects: of a month of runs, with a thousand features each, classes would take minutes."""
+    """What the page needs of statistics.json: of a month of runs, with a thousand features each, classes would take minutes."""
 
-    FILE_NAME = Statistics.FILE_NAME
+    FILE_NAME: ClassVar[str] = Statistics.FILE_NAME
 
-    @staticmethod
-    def from_json(content: bytes, where: str) -> dict[str, Any]:
+    rows: Mapping[str, dict[str, float | None]]
+    item_count: int | None
+
+    @classmethod
+    def from_json(cls, content: bytes, where: str) -> _Plain:
         try:
             found = json.loads(content)
-        except ValueError as fault:
-            raise BadDocument(f"{where}: is no JSON ({type(fault).__name__})") from fault
-        return found if isinstance(found, dict) else {}
+            return cls(_features(found), int(found["dataset"]["item_count"]) if "dataset" in found else None)
+        except MALFORMED as fault:
+            raise BadDocument(f"{where}: is no statistics.json ({type(fault).__name__})") from fault
 
 
 def _features(statistics: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
@@ -201,9 +208,9 @@ def _features(statistics: Mapping[str, Any]) -> dict[str, dict[str, float | None
         of_kind = feature.get("numerical_statistics") or feature.get("string_statistics") or {}
         common = of_kind.get("common", {})
         found[str(feature.get("name"))] = {
-            "mean": of_kind.get("mean"),
-            "present": common.get("num_present"),
-            "missing": common.get("num_missing"),
+            "mean": _number(of_kind.get("mean")),
+            "present": _number(common.get("num_present")),
+            "missing": _number(common.get("num_missing")),
         }
     return found
 
@@ -254,10 +261,6 @@ def _hour(folder: str) -> tuple[datetime | None, datetime | None]:
     """The hour that the folder is called by."""
     start = hour_of_path(join(folder, ""))
     return (None, None) if start is None else (start, start + timedelta(hours=1))
-
-
-def _time(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
 
 
 def _number(value: Any) -> float:

@@ -69,6 +69,21 @@ KNOWN = (
         "the cluster or the file system does not answer; check --master and the paths",
     ),
     ErrorPattern(
+        re.compile(
+            r"Parquet column cannot be converted in file (?P<file>\S+)\. Column: \[(?P<column>[^\]\n]*)\], "
+            r"Expected: (?P<expected>\w+), Found: (?P<found>\w+)"
+        ),
+        "{file}: column {column} is {found}, and {expected} in the first file; write all files with the same types",
+    ),
+    ErrorPattern(
+        re.compile(r"Class (?P<codec>[\w.]+Codec) was not found"),
+        "Spark has no {codec}, by which a file is compressed; compress it with zstd or snappy, or write --engine local",
+    ),
+    ErrorPattern(
+        re.compile(r"Encountered error while reading file (?P<file>\S+)\. "),
+        "{file}: is damaged, it can't be read to its end; copy it again",
+    ),
+    ErrorPattern(
         re.compile(r"TABLE_OR_VIEW_NOT_FOUND"),
         "dataset_format names a table that Spark's catalog does not have; write table:SCHEMA.NAME",
     ),

@@ -175,9 +175,15 @@ def _local_files(top: Path) -> Iterator[StoredFile]:
                     f"{Path(folder) / name}: is a link to a folder that it lies in, so that every file would be read again and "
                     "again; remove the link"
                 )
-        for name in names:
-            if not is_hidden(name):
-                yield from _local_files(Path(folder) / name)
+        for file in (Path(folder) / name for name in names if not is_hidden(name)):
+            if not str(file).isprintable() and any("\ud800" <= letter <= "\udfff" for letter in str(file)):
+                raise BadInput(f"{file}: has a name that is not UTF-8; rename it")
+            if file.is_file():
+                yield from _local_files(file)
+            elif file.is_symlink() or file.exists():  # else it has gone meanwhile
+                raise BadInput(
+                    f"{file}: is no file but a pipe, a socket, a device or a link that leads nowhere; remove it"
+                )
 
 
 def _raise(fault: OSError) -> None:

@@ -253,6 +253,23 @@ def test_json_documents_are_arrays_of_objects_or_one_object(read, tmp_path):
     assert ledger.kept == 3
 
 
+@pytest.mark.parametrize("behind", ['[{"age": 2}]', '] [{"age": 2}', ', {"age": 2}', "x"])
+def test_a_json_document_with_more_behind_it_fails_by_name(read, tmp_path, behind):
+    (tmp_path / "good.json").write_text('\ufeff[{"age": 1}]\n')
+    (tmp_path / "blank.json").write_text(" \n")
+    (tmp_path / "bad.json").write_text(f'[{{"age": 1}}]{behind}')
+
+    with pytest.raises(BadInput, match=r"bad\.json: is not one JSON document"):
+        account(read(JsonFormat(lines=False)))
+
+
+def test_parquet_with_times_in_nanoseconds_is_for_the_local_engine(read, tmp_path):
+    pq.write_table(pa.table({"at": pa.array([1], pa.timestamp("ns"))}), tmp_path / "x.parquet")
+
+    with pytest.raises(BadInput, match=r"TIMESTAMP\(NANOS,false\)\), which Spark doesn't read; .* by --engine local"):
+        read(ParquetFormat())
+
+
 def test_a_broken_json_document_fails_by_name(read, tmp_path):
     (tmp_path / "good.json").write_text('[{"age": 1}]')
     (tmp_path / "bad.json").write_text('[{"age": 1}')
@@ -480,7 +497,6 @@ def test_a_table_of_files_is_in_their_order_and_a_view_in_one_partition_as_the_s
             "x.csv", b"age,plan,age\n1,2,3\n", CSV, "columns 1 and 3 are both called 'age'", id="a name twice"
         ),
         pytest.param("x.csv", b"age;plan\n1;a\n", CSV, 'line 1 has no comma but \';\'.*"sep": ";"', id="semicolons"),
-        pytest.param("x.csv", b"\n\n \n", CSV, "has no line that isn't blank", id="blank lines"),
         pytest.param("x.jsonl", b"age,plan\n1,a\n", JsonFormat(), "no JSON object was found", id="CSV as JSON"),
         pytest.param("x.parquet", b"age\n1\n", ParquetFormat(), "can't be read as parquet", id="CSV as Parquet"),
         pytest.param(

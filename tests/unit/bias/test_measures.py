@@ -9,7 +9,7 @@ import pytest
 
 from model_monitor.bias.measures import BiasMeasures, plan_of
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, BadDocument
 from model_monitor.states.contingency_plan import Interval, ValueKind
 
 NAMES = ("age", "sex", "region", "id", "y", "p")
@@ -93,6 +93,19 @@ def test_a_column_is_taken_as_it_is_said_to_be():
 def test_a_column_that_is_not_there_is_a_sentence(members, sentence):
     with pytest.raises(BadConfiguration, match=re.escape(sentence)):
         plan(**members)
+
+
+def test_more_values_than_a_state_has_room_for_are_a_sentence():
+    values = [f"postcode {number:05}" for number in range(5000)]
+    with pytest.raises(BadConfiguration, match=r"list [\d,]+ bytes of values, and 65,000 is the most; write intervals"):
+        plan(facet=[{"name_or_index": "sex", "value_or_threshold": values}])
+
+
+@pytest.mark.parametrize("value", ["9" * 400, '"\\ud800"', "null", "[]"])
+def test_a_value_that_no_column_has_is_refused(value):
+    text = f'{{"label": "hired", "label_values_or_threshold": [{value}], "facet": [{{"name_or_index": "sex"}}]}}'
+    with pytest.raises(BadDocument, match=r"label_values_or_threshold\[0\] is .*; it has to be a text, a number or a"):
+        AnalysisConfig.from_json(text)
 
 
 def test_all_missing_columns_are_told_at_once():

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,10 +17,11 @@ import pytest
 from tests.programs import printed_by
 
 from model_monitor import BadConfiguration, DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor.documents.statistics import InferredType
 from model_monitor.engine.local import LocalEngine
 from model_monitor.engine.local_files import File, lines_of_piece, pieces
 from model_monitor.engine.packing import OPEN_COST_BYTES, packed
-from model_monitor.errors import NeedsSpark
+from model_monitor.errors import BadInput, NeedsSpark, NoData
 from model_monitor.records.places import BLOCK_START, FILE, LINE
 
 ROOT = Path(__file__).parents[3]
@@ -181,7 +183,6 @@ def _failing(batches):
     [
         pytest.param(lambda folder: (folder / "day=1").mkdir(), id="folders that are columns"),
         pytest.param(lambda folder: write(folder, x=pa.array([1], pa.time64("us"))), id="times of a day"),
-        pytest.param(lambda folder: write(folder, x=pa.array([1], pa.timestamp("ns"))), id="nanoseconds"),
         pytest.param(lambda folder: write(folder, x=pa.array([1]), X=pa.array([1])), id="names that differ by case"),
         pytest.param(lambda folder: write(folder, "0.parquet", y=pa.array([1])), id="files of other columns"),
     ],
@@ -196,6 +197,64 @@ def test_what_only_spark_reads_is_one_sentence(tmp_path, needs_spark):
         run_baseline(str(tmp_path), DataQualityMonitor(), engine="local")
 
 
+def test_times_in_nanoseconds_as_pandas_writes_them_are_read(tmp_path):
+    pd.DataFrame({"at": pd.date_range("2026-03-04", periods=90, freq="h"), "n": range(90)}).to_parquet(
+        tmp_path / "x.parquet"
+    )
+
+    found = run_baseline(str(tmp_path), DataQualityMonitor(), engine="local").statistics
+
+    assert [(each.name, each.inferred_type) for each in found.features] == [
+        ("at", InferredType.STRING),
+        ("n", InferredType.INTEGRAL),
+    ]
+
+
+def test_a_parquet_file_that_is_damaged_in_the_middle_is_named(tmp_path):
+    pq.write_table(pa.table({"n": np.arange(5000)}), tmp_path / "x.parquet", compression="snappy")
+    content = bytearray((tmp_path / "x.parquet").read_bytes())
+    content[200:260] = b"\xff" * 60
+    (tmp_path / "x.parquet").write_bytes(content)
+
+    with pytest.raises(BadInput, match=r"x\.parquet: is damaged, it can't be read to its end"):
+        run_baseline(str(tmp_path), DataQualityMonitor(), engine="local")
+
+
+def test_a_parquet_file_without_columns_is_a_sentence(tmp_path):
+    write(tmp_path)
+
+    with pytest.raises(BadInput, match=r"data\.parquet: has no columns"):
+        run_baseline(str(tmp_path), DataQualityMonitor(), engine="local")
+
+
+def test_half_a_surrogate_pair_in_a_text_of_json_ends_no_run(tmp_path):
+    lines = ['{"plan": "a"}'] * 60 + ['{"plan": "b\\ud800"}', '{"plan": "\\ud83d\\ude00"}']
+    (tmp_path / "data.jsonl").write_text("\n".join(lines))
+
+    [feature] = run_baseline(str(tmp_path), DataQualityMonitor(), engine="local").statistics.features
+
+    buckets = feature.string_statistics.distribution.categorical.buckets
+    assert {each.value: each.count for each in buckets} == {"a": 60, "b?": 1, "\U0001f600": 1}, "Java writes it so"
+
+
+def test_a_first_file_without_a_line_has_no_header(tmp_path):
+    (tmp_path / "0.csv").write_text("\n\n")
+    (tmp_path / "1.csv.gz").write_bytes(gzip.compress(b""))
+    (tmp_path / "2.csv").write_text("a,b\n" + "1,2\n" * 60)
+
+    found = run_baseline(str(tmp_path), DataQualityMonitor(), engine="local").statistics
+
+    assert [(each.name, found.dataset.item_count) for each in found.features] == [("a", 60), ("b", 60)]
+
+
+def test_files_without_a_line_are_no_data(tmp_path):
+    (tmp_path / "0.csv").write_text("\n\n \n")
+    (tmp_path / "1.csv.gz").write_bytes(gzip.compress(b""))
+
+    with pytest.raises(NoData, match=r"0\.csv has no line that isn't blank, nor have the others"):
+        run_baseline(str(tmp_path), DataQualityMonitor(), engine="local")
+
+
 def write(folder, name="data.parquet", **columns):
     pq.write_table(pa.table(columns), folder / name)
 
@@ -207,6 +266,7 @@ def write(folder, name="data.parquet", **columns):
         pytest.param(['{"a": {"b": 1}}', '{"a": 1}'], id="objects beside plain values"),
         pytest.param(['{"a": ""}', '{"a": 1}'], id="empty texts beside numbers"),
         pytest.param(['{"a": 1e300}', '{"a": "x"}'], id="huge numbers beside texts"),
+        pytest.param(['{"a\\ud800": 1}'], id="half a surrogate pair in a key"),
     ],
 )
 def test_json_that_only_spark_reads_is_one_sentence(tmp_path, lines):

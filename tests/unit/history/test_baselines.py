@@ -197,5 +197,5 @@ def test_merging_keeps_the_first_runs_settings(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all"])
 def test_states_that_are_no_states_are_named(content):
-    with pytest.raises(BadState, match=r"x/profile\.parquet: is not a file of states"):
+    with pytest.raises(BadState, match=r"x/profile\.parquet: is no such file of ours"):
         from_parquet(content, "x/profile.parquet")

@@ -35,6 +35,25 @@ def test_hours_that_were_over_go_with_their_empty_days(tmp_path):
     assert not (tmp_path / "captures" / "churn" / "AllTraffic" / "2025").exists()
 
 
+def test_nothing_goes_that_a_link_leads_to(tmp_path):
+    put(tmp_path / "elsewhere", "2025/12/31/23/a.jsonl", "b/quarantine/00000.jsonl")
+    for name in ("captures", "reports"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "linked").symlink_to(tmp_path / "elsewhere")
+    before = files(tmp_path)
+    far = datetime(2100, 1, 1, tzinfo=timezone.utc)
+    prune(prunable(Trees(captures=[str(tmp_path / "captures")], reports=[str(tmp_path / "reports")]), far))
+
+    assert files(tmp_path) == before
+
+
+def test_waiting_ids_of_an_hour_that_no_day_has_stay(tmp_path):
+    put(tmp_path, "pending/2025-13-45T99.jsonl", "pending/2025-12-31T23.jsonl")
+    prune(prunable(Trees(merged=[str(tmp_path)]), BEFORE))
+
+    assert files(tmp_path) == ["pending/2025-13-45T99.jsonl"]
+
+
 def test_of_runs_only_the_quarantine_goes(tmp_path):
     run = tmp_path / "reports" / "2026" / "01" / "30" / "23"
     publish({"statistics.json": b"{}", "states/profile.parquet": b"x"}, str(run))

@@ -6,13 +6,15 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.unit.data_quality.comparisons import number_feature, profile_of
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.data_quality.variation import STATISTICS, Variation
 from model_monitor.errors import BadState
-from model_monitor.history.parts import PARTS, parts_file, parts_of
+from model_monitor.history.parts import PARTS, parts_file, parts_of, to_parquet
 from model_monitor.history.variation import HISTORY, MOST_WINDOWS, Entry, read_history, write_history
 from model_monitor.outputs.files import publish
 from model_monitor.reading.ledger import Ledger
@@ -137,6 +139,19 @@ def test_a_damaged_history_begins_anew_and_says_so(tmp_path, caplog):
     assert "the history of windows begins anew" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("column", "value"), [("time", "noon"), ("time", None), ("window", None), ("alarmed", None), ("rows", None)]
+)
+def test_a_history_of_windows_that_are_none_begins_anew(tmp_path, caplog, column, value):
+    history = history_of(tmp_path, entry(1))
+    place = history.table.schema.get_field_index(column)
+    given = pa.array([value], history.table.schema.field(column).type)
+    write_history(replace(history, table=history.table.set_column(place, column, given)))
+
+    assert read_history(str(tmp_path / "2026/03/01/00")).entries() == []
+    assert "the history of windows begins anew" in caplog.text
+
+
 def test_parts_are_read_as_they_were_written():
     random = np.random.default_rng(1)
     past = {name: {field: random.random(9).astype(np.float32) for field in STATISTICS} for name in ("b", "a")}
@@ -154,3 +169,13 @@ def test_parts_are_read_as_they_were_written():
 def test_damaged_parts_are_a_sentence(content):
     with pytest.raises(BadState, match="here: is no such file of ours"):
         parts_of(content, "here")
+
+
+@pytest.mark.parametrize("unfit", [b"", b"1", b"[]", b'{"a": "\\ud800"}', b"[" * 9999])
+def test_parts_that_say_nothing_of_unfit_features_are_a_sentence(unfit):
+    [content] = parts_file(Variation({}, {})).values()
+    table = pq.read_table(pa.BufferReader(content))
+    written = to_parquet(table.replace_schema_metadata({b"unfit": unfit}))
+
+    with pytest.raises(BadState, match=r"here: is no parts\.parquet of ours"):
+        parts_of(written, "here")

@@ -104,6 +104,28 @@ def test_what_stands_behind_the_last_member_is_left_to_the_reader(tmp_path):
     assert head_of(LocalStorage(), listed) == b"a,b\n1,2\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        pytest.param("a.csv.gz", gzip.compress(b"a,b")[:10], "is cut short or damaged", id="gzip, cut"),
+        pytest.param("a.csv.bz2", bz2.compress(b"a,b\n" * 9)[:-20], "is cut short or damaged", id="bzip2, cut"),
+        pytest.param(
+            "a.csv.gz", b"secret,1\n", r"can't be decompressed \(BadGzipFile\)", id="a value in place of gzip"
+        ),
+        pytest.param(
+            "a.csv.zst", b"\x28\xb5\x2f\xfd", "with zstd, which is not read; compress it with gzip", id="zstd"
+        ),
+        pytest.param("a.csv.zip", b"PK\x03\x04", "with zip, which is not read; compress it with gzip", id="zip"),
+    ],
+)
+def test_what_is_compressed_otherwise_or_not_whole_is_a_sentence(tmp_path, name, content, sentence):
+    (tmp_path / name).write_bytes(content)
+    [listed] = LocalStorage().list_files(str(tmp_path))
+
+    with pytest.raises(BadInput, match=sentence):
+        head_of(LocalStorage(), listed)
+
+
 def test_no_more_than_the_beginning_of_a_compressed_file_is_decompressed(tmp_path):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a" * (HEAD_BYTES - 3)) + gzip.compress(b"b" * 10))
     [listed] = LocalStorage().list_files(str(tmp_path))

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta, timezone
 from html import unescape
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from model_monitor.cli import main as cli
@@ -239,8 +241,55 @@ def test_a_damaged_run_is_named_and_the_others_are_shown(day):
     said = words(report_of(Request([str(day)])).html)
 
     assert "Runs that can't be read" in said
-    assert "summary.parquet: is no summary of a run" in said
+    assert "summary.parquet: is no such file of ours" in said
     assert "windows violated 3 of 4" in said
+
+
+def summary_with(column, value, content):
+    """A summary.parquet with one value all along a column; None: without the column."""
+    table = pq.read_table(io.BytesIO(content))
+    place = table.schema.get_field_index(column)
+    kept = table.remove_column(place)
+    told = kept if value is None else kept.add_column(place, column, pa.array([value] * table.num_rows))
+    written = io.BytesIO()
+    pq.write_table(told, written)
+    return written.getvalue()
+
+
+def bins(text):
+    return base64.b64encode(zlib.compress(text))
+
+
+@pytest.mark.parametrize("value", [None, 2**62, "text", [None], [1.5] * 30, datetime(2026, 3, 4)])
+@pytest.mark.parametrize("column", ["name", "kind", "present", "mean", "quantiles", "shares", "status", "violated"])
+def test_whatever_a_summary_holds_the_page_is_written(day, column, value):
+    folder = put(day, 5, {"age": 0.9, "charge": 0.0})
+    published = folder / json.loads((folder / "_current.json").read_text())["folder"] / "summary.parquet"
+    published.write_bytes(summary_with(column, value, published.read_bytes()))
+
+    assert "windows violated" in words(report_of(Request([str(day)])).html)
+
+
+@pytest.mark.parametrize("told", [b"", b"null", b"[" * 9999, b'{"age": 5}', b'{"age": [null, 1]}', b" " * 2**27])
+def test_whatever_a_summary_says_of_its_bins_the_page_is_written(day, told):
+    folder = put(day, 5, {"age": 0.9, "charge": 0.0})
+    published = folder / json.loads((folder / "_current.json").read_text())["folder"] / "summary.parquet"
+    table = pq.read_table(published)
+    pq.write_table(table.replace_schema_metadata({b"bins": bins(told)}), published)
+
+    said = words(report_of(Request([str(day)])).html)
+
+    assert "summary.parquet: is no summary of a run" in said
+
+
+def test_a_statistics_json_of_anything_is_named(tmp_path):
+    for hour, text in enumerate(("[" * 9999, '{"features": 5}', '{"features": [5]}', '{"dataset": 5}')):
+        folder = tmp_path / f"2026/03/04/0{hour}"
+        folder.mkdir(parents=True)
+        (folder / "statistics.json").write_text(text)
+
+    with pytest.raises(BadInput, match=r"no run here; 4 can't be read.*is no statistics.json"):
+        read_history([str(tmp_path)])
 
 
 def test_nothing_but_the_packaged_script_may_run_and_names_stay_text(day):

@@ -76,6 +76,18 @@ def test_a_defect_of_ours_is_told_by_type_and_place_without_its_text():
         ("org.apache.arrow.vector.util.OversizedAllocationException: Memory required", "decompress compressed files"),
         ("java.lang.OutOfMemoryError: Java heap space", "a smaller --max-record-size"),
         ("org.apache.arrow.vector.util.OversizedAllocationException: Memory required", "a smaller --max-record-size"),
+        (
+            "Parquet column cannot be converted in file file:///in/b.parquet. Column: [a], Expected: bigint, Found: INT32.",
+            "file:///in/b.parquet: column a is INT32, and bigint in the first file",
+        ),
+        (
+            "Encountered error while reading file file:///in/b.parquet. Details:\nCaused by: FAILED_TO_UNCOMPRESS(5)",
+            "file:///in/b.parquet: is damaged",
+        ),
+        (
+            "Encountered error while reading file file:///b. Details:\nClass org.apache.compress.BrotliCodec was not found",
+            "no org.apache.compress.BrotliCodec",
+        ),
         ("java.net.UnknownHostException: nowhere", "check --master and the paths"),
     ],
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
@@ -102,6 +104,36 @@ def test_a_folder_below_that_can_not_be_listed_ends_the_listing_and_is_not_left_
     ):
         LocalStorage().list_files(str(tmp_path))
     assert disk.calls[2] in ("os.scandir a", "os.scandir b")
+
+
+def make_pipe(path):
+    os.mkfifo(path)
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as made, ExitStack() as here:
+        before = os.getcwd()
+        here.callback(os.chdir, before)
+        os.chdir(path.parent)  # a socket's path is short
+        made.bind(path.name)
+
+
+@pytest.mark.parametrize("make", [make_pipe, make_socket, lambda path: path.symlink_to("/nowhere")])
+def test_what_is_no_file_is_named(tmp_path, make):
+    (tmp_path / "a.csv").write_text("a")
+    make(tmp_path / "b.csv")
+
+    with pytest.raises(
+        BadInput, match=r"b\.csv: is no file but a pipe, a socket, a device or a link that leads nowhere"
+    ):
+        storage.list_files(str(tmp_path))
+
+
+def test_a_name_that_is_no_text_is_named(tmp_path):
+    (tmp_path / os.fsdecode(b"\xff.csv")).write_text("a")
+
+    with pytest.raises(BadInput, match="has a name that is not UTF-8; rename it"):
+        storage.list_files(str(tmp_path))
 
 
 def test_a_single_file_is_its_own_listing(tmp_path):
