@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 
 from model_monitor.configuration.options import Option, read_switch
 from model_monitor.outputs.sinks import mail, webhook
@@ -168,7 +168,7 @@ def _doubtful(
 def _read_env_file(given: Given, faults: dict[str, str | None]) -> dict[str, str]:
     try:
         with open(given.text, encoding="utf-8-sig") as file:
-            return dict(_bindings(given.text, list(parse_stream(file)), faults))
+            return dict(_bindings(given.text, parse_stream(file), faults))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         faults[f"{given.place} is {given.text!r}, which can't be read ({reason}); write the path of a local file"] = (
@@ -177,14 +177,13 @@ def _read_env_file(given: Given, faults: dict[str, str | None]) -> dict[str, str
         return {}
 
 
-def _bindings(path: str, bindings: Sequence[object], faults: dict[str, str | None]) -> Iterator[tuple[str, str]]:
-    for binding in bindings:
-        key, value = getattr(binding, "key", None), getattr(binding, "value", None)
-        if getattr(binding, "error", False) or (key is not None and value is None):
-            line = getattr(getattr(binding, "original", None), "line", "?")
+def _bindings(path: str, bindings: Iterable[Binding], faults: dict[str, str | None]) -> Iterator[tuple[str, str]]:
+    for found in bindings:
+        if found.error or (found.key is not None and found.value is None):
+            line = found.original.line
             faults[f"{path}: line {line} is not NAME=VALUE; quote a value that has quotes or # in it"] = None
-        elif key is not None and value is not None:
-            yield key, value
+        elif found.key is not None and found.value is not None:
+            yield found.key, found.value
 
 
 def _read_processing_job(path: Path, faults: dict[str, str | None]) -> dict[str, str]:

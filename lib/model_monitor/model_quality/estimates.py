@@ -40,10 +40,9 @@ class Side(Enum):
         return Side(-self.value)
 
 
-def interval_of(estimate: Estimate, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+def interval_of(estimate: Estimate) -> tuple[float, float] | None:
     """Both ends of the interval; None if it can't be told."""
-    level = (1 - confidence) / 2
-    low, high = (estimate.end(side, level) for side in Side)
+    low, high = (estimate.end(side, (1 - CONFIDENCE) / 2) for side in Side)
     return None if low is None or high is None else (low, high)
 
 
