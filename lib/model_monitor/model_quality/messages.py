@@ -15,26 +15,15 @@ BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
 DEVIATION = " +/- {deviation}"
 
 DISPLAYED: Mapping[str, str] = {
-    "recall": "recall",
-    "precision": "precision",
-    "accuracy": "accuracy",
     "true_positive_rate": "truePositiveRate",
     "true_negative_rate": "trueNegativeRate",
     "false_positive_rate": "falsePositiveRate",
     "false_negative_rate": "falseNegativeRate",
-    "auc": "auc",
-    "f0_5": "f0_5",  # never displayed by the service
-    "f1": "f1",
-    "f2": "f2",
     "weighted_recall": "weightedRecall",
     "weighted_precision": "weightedPrecision",
     "weighted_f0_5": "weightedF0_5",  # never displayed by the service
     "weighted_f1": "weightedF1",
     "weighted_f2": "weightedF2",
-    "mae": "mae",
-    "mse": "mse",
-    "rmse": "rmse",
-    "r2": "r2",
 }
 """What violations call the metrics that the files name otherwise; a metric that is not here goes by its own name."""
 
