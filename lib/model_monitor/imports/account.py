@@ -7,13 +7,6 @@ from typing import Any
 
 from model_monitor.errors import BadInput, MissingDependency
 
-_DEFINITIONS = {
-    "DataQuality": "describe_data_quality_job_definition",
-    "ModelQuality": "describe_model_quality_job_definition",
-    "ModelBias": "describe_model_bias_job_definition",
-    "ModelExplainability": "describe_model_explainability_job_definition",
-}
-
 
 def sagemaker_client(region: str | None) -> Any:
     """A client for the region, or for that of the user's own settings; credentials are found as boto3 finds them.
@@ -36,12 +29,15 @@ def answers_on(client: Any, schedule: str) -> Iterator[Mapping[str, Any]]:
 
     Raises BadInput if it does not answer.
     """
+    from botocore import xform_name
+
     described = _ask(client, "describe_monitoring_schedule", MonitoringScheduleName=schedule)
     yield described
     config = described["MonitoringScheduleConfig"]
     if "MonitoringJobDefinitionName" in config:
         kind = config.get("MonitoringType", "DataQuality")
-        definition = _ask(client, _DEFINITIONS[kind], JobDefinitionName=config["MonitoringJobDefinitionName"])
+        method = xform_name(f"Describe{kind}JobDefinition")
+        definition = _ask(client, method, JobDefinitionName=config["MonitoringJobDefinitionName"])
         yield definition
         job_input = definition[f"{kind}JobInput"]
     else:

@@ -14,6 +14,9 @@ from model_monitor.errors import BadDocument
 
 MONITORING_TYPES = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")
 
+PARTS = ("BaselineConfig", "AppSpecification", "JobInput", "JobOutputConfig")
+"""Members of a job definition, whose names begin with the kind of monitoring."""
+
 NOT_NEEDED = {
     "JobResources": "where a job runs is told to spark-submit",
     "MonitoringResources": "where a job runs is told to spark-submit",
@@ -96,16 +99,8 @@ def schedule_of(content: Mapping[str, Any]) -> ScheduleDescription:
 def definition_of(content: Mapping[str, Any]) -> Definition:
     """The job definition that an answer to one of the four Describe…JobDefinition describes."""
     kind = next(kind for kind in MONITORING_TYPES if f"{kind}JobInput" in content)
-    return _definition(
-        content["JobDefinitionName"],
-        kind,
-        baseline=content.get(f"{kind}BaselineConfig", {}),
-        application=content[f"{kind}AppSpecification"],
-        environment=content[f"{kind}AppSpecification"].get("Environment", {}),
-        job_input=content[f"{kind}JobInput"],
-        output=content[f"{kind}JobOutputConfig"],
-        whole=content,
-    )
+    parts = {part: content.get(f"{kind}{part}", {}) for part in PARTS}
+    return _definition(content["JobDefinitionName"], kind, parts, content)
 
 
 def capture_prefix_of(content: Mapping[str, Any]) -> tuple[str, str | None]:
@@ -119,29 +114,17 @@ def _inline_definition(name: str, kind: str, content: Mapping[str, Any]) -> Defi
         raise BadDocument(
             f"the schedule {name} has {len(content['MonitoringInputs'])} MonitoringInputs; the service takes 1"
         )
-    return _definition(
-        name,
-        kind,
-        baseline=content.get("BaselineConfig", {}),
-        application=content["MonitoringAppSpecification"],
-        environment=content.get("Environment", {}),
-        job_input=content["MonitoringInputs"][0],
-        output=content["MonitoringOutputConfig"],
-        whole=content,
-    )
+    parts = {
+        "BaselineConfig": content.get("BaselineConfig", {}),
+        "AppSpecification": {**content["MonitoringAppSpecification"], "Environment": content.get("Environment", {})},
+        "JobInput": content["MonitoringInputs"][0],
+        "JobOutputConfig": content["MonitoringOutputConfig"],
+    }
+    return _definition(name, kind, parts, content)
 
 
-def _definition(
-    name: str,
-    kind: str,
-    *,
-    baseline: Mapping[str, Any],
-    application: Mapping[str, Any],
-    environment: Mapping[str, str],
-    job_input: Mapping[str, Any],
-    output: Mapping[str, Any],
-    whole: Mapping[str, Any],
-) -> Definition:
+def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], whole: Mapping[str, Any]) -> Definition:
+    baseline, application, job_input, output = (parts[part] for part in PARTS)
     outputs = output["MonitoringOutputs"]
     if not outputs:
         raise BadDocument(f"the job definition {name} has no MonitoringOutputs, so there is no place for its results")
@@ -158,7 +141,7 @@ def _definition(
         analysis_config=application.get("ConfigUri"),
         preprocessor=application.get("RecordPreprocessorSourceUri"),
         postprocessor=application.get("PostAnalyticsProcessorSourceUri"),
-        environment=dict(environment),
+        environment=dict(application.get("Environment", {})),
         kms_key=output.get("KmsKeyId"),
         max_runtime_seconds=whole.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
         not_needed=tuple(member for member in NOT_NEEDED if member in {*whole, *application, *output}),

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_monitor.errors import BadDocument, MissingDependency
+from model_monitor.imports.descriptions import MONITORING_TYPES
 
 OPERATIONS = {
     "MonitoringScheduleConfig": "DescribeMonitoringSchedule",
-    "DataQualityJobInput": "DescribeDataQualityJobDefinition",
-    "ModelQualityJobInput": "DescribeModelQualityJobDefinition",
-    "ModelBiasJobInput": "DescribeModelBiasJobDefinition",
-    "ModelExplainabilityJobInput": "DescribeModelExplainabilityJobDefinition",
+    **{f"{kind}JobInput": f"Describe{kind}JobDefinition" for kind in MONITORING_TYPES},
     "EndpointArn": "DescribeEndpoint",
 }
 """A member that only one kind of answer has -> the operation that gives it."""
