@@ -148,7 +148,7 @@ def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], wh
     )
 
 
-_ATTRIBUTES = {
+ATTRIBUTES = {
     "FeaturesAttribute": "features_attribute",
     "InferenceAttribute": "inference_attribute",
     "ProbabilityAttribute": "probability_attribute",
@@ -166,5 +166,5 @@ def _source(job_input: Mapping[str, Any]) -> Source:
         transform_format=members.get("DatasetFormat", {}),
         start_offset=members.get("StartTimeOffset"),
         end_offset=members.get("EndTimeOffset"),
-        attributes={ours: str(members[name]) for name, ours in _ATTRIBUTES.items() if name in members},
+        attributes={ours: str(members[name]) for name, ours in ATTRIBUTES.items() if name in members},
     )

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from model_monitor.imports.descriptions import ATTRIBUTES
+
 CONTAINER = PurePosixPath("/opt/ml/processing")
 """Where the service mounted things; kept in descriptions, used by no job of ours."""
 
 _ATTRIBUTES = {
     "start_time_offset": "StartTimeOffset",
     "end_time_offset": "EndTimeOffset",
-    "features_attribute": "FeaturesAttribute",
-    "inference_attribute": "InferenceAttribute",
-    "probability_attribute": "ProbabilityAttribute",
-    "probability_threshold_attribute": "ProbabilityThresholdAttribute",
-    "exclude_features_attribute": "ExcludeFeaturesAttribute",
+    **{ours: theirs for theirs, ours in ATTRIBUTES.items()},
 }
 
 
