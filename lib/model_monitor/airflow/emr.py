@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from model_monitor.airflow.flags import words_of
@@ -74,7 +73,7 @@ class _OnEmr(Place):
             raise BadConfiguration(f"spark_options has {others[0]!r}, which is no option of spark-submit")
         refuse_secrets([*words_of(call.flags), *self.spark_options])
         remarks: list[str] = []
-        settings = own_settings(layout, self.columns, "yarn", settings_of(options, Path("/nonexistent")), remarks)
+        settings = own_settings(layout, self.columns, "yarn", settings_of(options), remarks)
         package = provide_zip(layout.package, cache_directory(os.environ))
         driver = layout.job_file(call.job, layout.root)
         for remark in remarks:

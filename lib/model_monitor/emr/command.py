@@ -154,7 +154,6 @@ def _remarks(config: JobConfig) -> Iterator[str]:
 
 
 def _settings(layout: Layout, request: Request, remarks: list[str]) -> dict[str, str]:
-    given = settings_of(request.options, Path("/nonexistent"))
-    settings = own_settings(layout, request.columns, "yarn", given, remarks)
+    settings = own_settings(layout, request.columns, "yarn", settings_of(request.options), remarks)
     settings.pop("spark.ui.showConsoleProgress", None)
     return settings

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from model_monitor.emr import releases
@@ -82,7 +81,7 @@ def _python_settings(kind: Kind, shipment: Shipment, options: Sequence[SparkOpti
     names = (f"{driver}.PYSPARK_PYTHON", f"{driver}.PYSPARK_DRIVER_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")
     if shipment.environment_uri:
         return dict.fromkeys(names, python_environment.PYTHON)
-    given = settings_of(options, Path("/nonexistent"))
+    given = settings_of(options)
     if "spark.pyspark.python" in given or any(name in given for name in names):
         return {}
     return dict.fromkeys(names, releases.PYTHON)

@@ -136,15 +136,16 @@ def read_properties(path: Path) -> dict[str, str]:
     return {found.group(1): found.group(2) for found in map(_PROPERTY.match, lines) if found}
 
 
-def settings_of(options: Sequence[SparkOption], cluster_defaults: Path) -> dict[str, str]:
-    """What Spark is going to take: options over --conf over the properties file (the one given, else the cluster's).
+def settings_of(options: Sequence[SparkOption], cluster_defaults: Path | None = None) -> dict[str, str]:
+    """What Spark is going to take: options over --conf over the properties file (the one given, else the cluster's, if any).
 
     Raises BadConfiguration for a --conf without `=` or a properties file that is not there.
     """
     files = values_of(options, "--properties-file")
     if files and not Path(files[-1]).is_file():
         raise BadConfiguration(f"--properties-file is {files[-1]!r}, where there is no file")
-    settings = read_properties(Path(files[-1]) if files else cluster_defaults)
+    defaults = Path(files[-1]) if files else cluster_defaults
+    settings = read_properties(defaults) if defaults else {}
     by_option = {}
     for option in options:
         if option.setting is None:
