@@ -1,8 +1,8 @@
 """Lines that are longer than a job takes: Spark's reader passes over them in silence, so they are looked for here.
 
 A line of a file that is no larger than the limit can't be too long, and of a large file that can be read from anywhere a few
-kilobytes at every multiple of the limit tell whether there may be one. Only a file that may have one is read, and every
-compressed file that may hold as much: piece by piece, by the driver, which holds no line whole.
+kilobytes at every multiple of the limit tell whether there may be one. Only a file that may have one is read, and a compressed
+file whose text may be as long: piece by piece, by the driver, which holds no line whole.
 
 Lines end where they do for Spark: at `\\n`, `\\r` or both.
 """
@@ -20,6 +20,7 @@ from functools import partial
 from model_monitor.engine import Session, engine_of
 from model_monitor.engine.protocol import Engine
 from model_monitor.errors import BadInput
+from model_monitor.records.csv_rows import BYTE_ORDER_MARK
 from model_monitor.storage import Storage, StoredFile
 
 PIECE_BYTES = 8 * 2**20
@@ -32,13 +33,14 @@ PROBED_AT_LEAST = 64 * PROBE_BYTES
 DEFLATED_AT_MOST = 1032
 """A byte of gzip is at most so many of text. Source: zlib, "Technical Details"."""
 
+MEMBER_BEGINNING = b"\x1f\x8b\x08"
+"""Of each member of a gzip, of which a file may have several."""
+
 MOST_COMPRESSED = 2**31 - 1
 """Bytes of a line that Hadoop's reader counts in a compressed file; at a longer one it fails.
 Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
 
 THREADS = 8
-
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,6 +77,8 @@ def _may_hold(file: StoredFile, most: int) -> bool:
 def _lines_of_file(engine: Engine, file: StoredFile) -> list[LongLine]:
     storage, most = engine.storage(file.path), engine.max_line_bytes
     if not file.is_compressed and most >= PROBED_AT_LEAST and not _may_be_among(storage, most, file):
+        return []
+    if file.path.endswith(".gz") and _is_short(storage, file, most):
         return []
     found = [LongLine(file.path, *place) for place in long_lines(_text_of(storage, file, most), most)]
     for line in found if file.is_compressed else ():
@@ -143,6 +147,18 @@ def _ends(storage: Storage, file: StoredFile, start: int, end: int, *, backwards
         start, end = (start, end - size) if backwards else (start + size, end)
         size = min(PIECE_BYTES, 4 * size)
     return start == 0 if backwards else end == file.size_bytes
+
+
+def _is_short(storage: Storage, file: StoredFile, most: int) -> bool:
+    """Whether a gzip of one member says at its end that all of its text is no longer than a line may be.
+
+    It says so in 32 bits, and what isn't at least as long as the file is no such number but something behind the member.
+    """
+    if file.size_bytes * DEFLATED_AT_MOST >= 2**32:
+        return False
+    content = storage.read(file.path)
+    text_bytes = int.from_bytes(content[-4:], "little")
+    return content.find(MEMBER_BEGINNING, 1) < 0 and file.size_bytes <= text_bytes <= most
 
 
 def _text_of(storage: Storage, file: StoredFile, most: int) -> Iterator[bytes]:

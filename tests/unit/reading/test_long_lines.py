@@ -131,3 +131,27 @@ def test_a_damaged_file_is_left_to_the_reader(tmp_path):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(bytes(random.Random(1).choices(range(11, 256), k=9000)))[:-900])
 
     assert long_lines_of(InProcess(max_line_bytes=100_000), LocalStorage().list_files(str(tmp_path))) == ()
+
+
+def test_a_gzip_of_one_member_is_not_decompressed_if_it_says_that_its_text_is_short(tmp_path):
+    """RFC 1952: the last four bytes are the size of the text. Here they lie, which nobody who believes them finds out."""
+    packed = gzip.compress(b"x" * 9000)
+    (tmp_path / "a.csv.gz").write_bytes(packed[:-4] + (5000).to_bytes(4, "little"))
+
+    assert long_lines_of(InProcess(max_line_bytes=6000), LocalStorage().list_files(str(tmp_path))) == ()
+    assert len(long_lines_of(InProcess(max_line_bytes=4000), LocalStorage().list_files(str(tmp_path)))) == 1
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        pytest.param(gzip.compress(b"1,2\n"), id="a member of few bytes"),
+        pytest.param(gzip.compress(bytes(random.Random(1).choices(range(32, 127), k=5000))), id="a member of more"),
+        pytest.param(bytes(8), id="padding"),
+    ],
+)
+def test_what_stands_behind_the_first_member_of_a_gzip_hides_no_long_line(tmp_path, behind):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"x" * 9000 + b"\n") + behind)
+    [found] = long_lines_of(InProcess(max_line_bytes=6000), LocalStorage().list_files(str(tmp_path)))
+
+    assert (found.number, found.start, found.size_bytes) == (1, 0, 9000)
