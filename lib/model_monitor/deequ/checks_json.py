@@ -105,27 +105,16 @@ _OF_COLUMNS = Form(("columns",))
 
 FORMS: Mapping[str, Form] = {
     "Size": Form(),
-    "Completeness": _OF_A_COLUMN,
-    "Mean": _OF_A_COLUMN,
-    "Sum": _OF_A_COLUMN,
-    "StandardDeviation": _OF_A_COLUMN,
-    "Minimum": _OF_A_COLUMN,
-    "Maximum": _OF_A_COLUMN,
-    "MinLength": _OF_A_COLUMN,
-    "MaxLength": _OF_A_COLUMN,
-    "ApproxCountDistinct": _OF_A_COLUMN,
+    **dict.fromkeys(("Completeness", "Mean", "Sum", "StandardDeviation", "Minimum", "Maximum"), _OF_A_COLUMN),
+    **dict.fromkeys(("MinLength", "MaxLength", "ApproxCountDistinct"), _OF_A_COLUMN),
     "ApproxQuantile": Form(("column", "quantile"), ("relative_error", "where")),
     "DataType": Form(("column", "type")),
     "Compliance": Form(("expression",), ("instance", "where")),
     "PatternMatch": Form(("column", "pattern")),
-    "Uniqueness": _OF_COLUMNS,
-    "Distinctness": _OF_COLUMNS,
-    "UniqueValueRatio": _OF_COLUMNS,
+    **dict.fromkeys(("Uniqueness", "Distinctness", "UniqueValueRatio"), _OF_COLUMNS),
     "CountDistinct": Form(("columns",), ()),
-    "Entropy": _OF_A_COLUMN,
-    "Histogram": _OF_A_COLUMN,
-    "Correlation": _OF_COLUMNS,
-    "MutualInformation": _OF_COLUMNS,
+    **dict.fromkeys(("Entropy", "Histogram"), _OF_A_COLUMN),
+    **dict.fromkeys(("Correlation", "MutualInformation"), _OF_COLUMNS),
 }
 """The analyzers of the JSON form. Source: com.amazon.deequ.analyzers of Deequ 2.1.0. `columns` may be one `column`."""
 
@@ -208,8 +197,6 @@ def _is_assertion(value: Any) -> bool:
     return True
 
 
-_TEXT = (_is_text, "a text that is not empty")
-
 _WANTED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "assertion": (
         _is_assertion,
@@ -219,16 +206,13 @@ _WANTED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: value in [level.value for level in Level],
         " or ".join(repr(level.value) for level in Level),
     ),
-    "column": _TEXT,
+    **dict.fromkeys(
+        ("column", "expression", "hint", "instance", "pattern", "where"), (_is_text, "a text that is not empty")
+    ),
     "columns": (
         lambda value: isinstance(value, list) and bool(value) and all(map(_is_text, value)),
         "a list of names",
     ),
-    "expression": _TEXT,
-    "hint": _TEXT,
-    "instance": _TEXT,
-    "pattern": _TEXT,
-    "where": _TEXT,
     "quantile": (_is_share, "a number from 0 to 1 (the median is 0.5)"),
     "relative_error": (_is_share, "a number from 0 to 1"),
     "type": (lambda value: value in DATA_TYPES, f"one of {', '.join(DATA_TYPES)}"),
