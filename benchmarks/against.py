@@ -2,9 +2,10 @@
 
 python benchmarks/against.py COMMIT [script …] [--rounds 3]
 
-Each script runs with --quick in a checkout of the commit (build/against) and here, in turns. Of a row of a table the least of
-all rounds counts, as other programs can only add to it. Compared is the ratio to the first peer of the table, which does the same
-on either side.
+Each script runs with --quick in a checkout of the commit (build/against) and here, in turns, and the seconds of each run are told
+at its end: those of profile_width.py take minutes. Of a row of a table the least of all rounds counts, as other programs can only
+add to it. Compared is the ratio to the first peer of the table, which does the same on either side; where a table has none, the
+core seconds themselves.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -22,7 +24,7 @@ SCRIPTS = (
     *("profile_rows.py", "profile_width.py", "profile_small_files.py", "profile_csv.py", "profile_captures.py"),
     *("quality.py", "bias.py", "merge.py", "documents.py"),
 )
-ROW = re.compile(r"\| (?P<name>[^|]*?) +\| +[\d.,]+ \| +(?P<cores>[\d.]+) \|")
+CORES = "core s"
 AT_MOST = 1.05
 
 Rows = dict[tuple[str, str], float]
@@ -34,13 +36,15 @@ def rows_of(script: str, root: Path) -> Rows:
     command = [sys.executable, str(root / "benchmarks" / script), "--quick"]
     printed = subprocess.run(command, env=environment, cwd=root, stdout=subprocess.PIPE, text=True, check=True).stdout
     rows: Rows = {}
-    title = ""
+    title, place = "", None
     for line in printed.splitlines():
-        found = ROW.match(line)
-        if found:
-            rows[title, found["name"]] = float(found["cores"])
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if CORES in cells:
+            place = cells.index(CORES)
+        elif line.startswith("|") and place is not None and re.fullmatch(r"[\d.,]+", cells[place]):
+            rows[title, cells[0]] = float(cells[place].replace(",", ""))
         elif line and not line.startswith("|"):
-            title = line
+            title, place = line, None
     return rows
 
 
@@ -61,8 +65,10 @@ def _compared(script: str, then: Path, rounds: int) -> bool:
     took: dict[tuple[str, str], list[list[float]]] = defaultdict(lambda: [[], []])
     for _ in range(rounds):
         for side, root in enumerate((then, HERE)):
+            began = time.monotonic()
             for row, cores in rows_of(script, root).items():
                 took[row][side].append(cores)
+            print(f"{script} {('then', 'now')[side]}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     print(f"\n{script}\n\n| {'':100} |   then |    now | ratio |\n| {'-' * 100} | -----: | -----: | ----: |")
     ratios: dict[str, dict[str, float]] = defaultdict(dict)
     for (title, name), (before, now) in took.items():
@@ -79,10 +85,13 @@ def _compared(script: str, then: Path, rounds: int) -> bool:
 
 
 def _beside_peers(ratios: dict[str, float]) -> float:
-    """The largest ratio of ours in a table, over that of its first peer if it has one: what both share is the machine's."""
+    """The largest ratio of ours in a table, over that of its first peer if it has one: what both share is the machine's.
+
+    All rows of a table that calls none its own are ours.
+    """
     ours = [ratio for name, ratio in ratios.items() if name.startswith("ours")]
-    peers = [ratio for name, ratio in ratios.items() if not name.startswith("ours")]
-    return max(ours, default=0.0) / (peers[0] if peers else 1.0)
+    peers = [ratio for name, ratio in ratios.items() if not name.startswith("ours")] if ours else []
+    return max(ours or ratios.values()) / (peers[0] if peers else 1.0)
 
 
 if __name__ == "__main__":

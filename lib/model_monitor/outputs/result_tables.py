@@ -10,7 +10,7 @@ import json
 import math
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ def summary_file(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[
         found.setdefault(whose(result), []).append(result)
     rows = []
     for row in summary.rows:
-        members = asdict(row)
+        members = {member.name: getattr(row, member.name) for member in fields(row)}
         members["shares"] = None if row.shares is None else np.rint(np.array(row.shares) * FULL_SHARE).tolist()
         rows.append(members | _judged(found.get((row.name, row.part), []), members))
     return {SUMMARY: _parquet(rows, SUMMARY_COLUMNS, {"bins": _packed(summary.bins)})}

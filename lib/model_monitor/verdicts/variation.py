@@ -180,14 +180,18 @@ def _mean_score(scores: Values, totals: Counts, windows: Windows) -> Values:
 
 def _outside(values: Values, totals: Counts, windows: Windows) -> dict[str, Values]:
     """The shares beyond the range of the others, and further out than half its width."""
-    found = []
-    for window in windows:
-        theirs = values[totals - window > 0]
-        low, high = (theirs[0], theirs[-1]) if len(theirs) else (math.inf, -math.inf)
-        half = (high - low) / 2 if math.isfinite(high - low) else 0.0
-        shares = [max(window[values > high + by].sum(), window[values < low - by].sum()) for by in (0, half)]
-        found.append(np.array(shares) / window.sum())
-    return {"beyond": np.array(found)[:, 0], "far": np.array(found)[:, 1]}
+    theirs, upto = totals - windows > 0, np.pad(np.cumsum(windows, axis=1), ((0, 0), (1, 0)))
+    alone, every = ~theirs.any(axis=1), np.arange(len(windows))
+    low = np.where(alone, np.inf, values[theirs.argmax(axis=1)])
+    high = np.where(alone, -np.inf, values[len(values) - 1 - theirs[:, ::-1].argmax(axis=1)])
+    with np.errstate(invalid="ignore"):
+        half = np.where(np.isfinite(high - low), (high - low) / 2, 0.0)
+    found = {}
+    for name, by in (("beyond", 0.0), ("far", half)):
+        above = upto[:, -1] - upto[every, np.searchsorted(values, high + by, side="right")]
+        below = upto[every, np.searchsorted(values, low - by, side="left")]
+        found[name] = np.maximum(above, below) / upto[:, -1]
+    return found
 
 
 def _of_cells(totals: Counts, windows: Windows) -> dict[str, Values]:

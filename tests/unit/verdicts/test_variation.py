@@ -134,6 +134,16 @@ def test_a_new_category_is_seen_and_a_wobbling_one_is_not():
     assert unseen({"unseen": 0.01, "rows": 1000.0}, past, 0.05).p == 1.0  # too few to be worth a word
 
 
+def test_a_window_s_rows_beyond_all_others_are_counted_and_those_further_than_half_their_width():
+    """By hand: the others of the first reach from 1 to 10, those of the second from 0 to 2, those of the third from 0 to 10."""
+    windows = np.array([[1.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 2.0], [0.0, 1.0, 0.0, 0.0]])
+
+    found = raw_of_numbers(np.array([0.0, 1.0, 2.0, 10.0]), windows.sum(axis=0), windows)
+
+    assert found["beyond"].tolist() == [1 / 3, 0.5, 0.0]
+    assert found["far"].tolist() == [0.0, 0.5, 0.0]
+
+
 def test_the_rows_beyond_what_the_others_have_are_ranked():
     past = {"beyond": np.zeros(20), "far": np.zeros(20)}
     now = {"beyond": 0.01, "far": 0.0, "rows": 1000.0}
