@@ -19,7 +19,7 @@ def load_alone() -> None:
     """
     if PACKAGE in sys.modules:
         return
-    with suppress(ImportError):  # a SciPy that has them elsewhere: the first call imports the package
+    with suppress(ImportError):  # a SciPy whose functions need the package: the first call imports it
         package = ModuleType(PACKAGE)
         package.__path__ = [f"{path}/special" for path in importlib.import_module("scipy").__path__]
         sys.modules[PACKAGE] = package
