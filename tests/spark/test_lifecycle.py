@@ -23,7 +23,7 @@ def elsewhere(spark, tmp_path):
     return f"viewfs://{name}/data"
 
 
-@on_a_jvm("looks into the JVM")
+@on_a_jvm("Hadoop's file systems are in the server's JVM")
 def test_a_baseline_is_promoted_and_rolled_back(spark, elsewhere):
     for version in ("1", "2"):
         publish({"constraints.json": version.encode()}, f"{elsewhere}/run-{version}", spark)
@@ -36,7 +36,7 @@ def test_a_baseline_is_promoted_and_rolled_back(spark, elsewhere):
     assert counts.folder.startswith(f"{elsewhere}/baselines/1/_runs/")
 
 
-@on_a_jvm("looks into the JVM")
+@on_a_jvm("Hadoop's file systems are in the server's JVM")
 def test_old_hours_and_quarantines_go(spark, elsewhere, tmp_path):
     for path in (
         "captures/churn/2026/01/31/10/a.jsonl",

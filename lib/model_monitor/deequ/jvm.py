@@ -131,7 +131,7 @@ def require_deequ(spark: SparkSession) -> None:
     Raises MissingDependency with the remedy otherwise.
     """
     if is_without_deequ(spark):
-        log.info("%s", deequ_jar.without_jar(line_of(spark.version)))
+        log.info("%s", deequ_jar.without_jar(line_of(spark.version), has_jvm=not is_connect(spark)))
     else:
         Deequ(spark)
 

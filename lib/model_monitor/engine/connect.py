@@ -28,6 +28,10 @@ CASE_SENSITIVE = "spark.sql.caseSensitive"
 
 LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.2'`"
 
+RETRIES, RETRY_MS = 9, 10_000
+"""How often a job asks a server that is away, and how long it waits at most before it asks again: about a minute in all, where
+PySpark's own policy takes ten."""
+
 _WITH_PACKAGE: WeakSet[Any] = WeakSet()
 """Sessions whose workers have this package."""
 
@@ -70,7 +74,7 @@ class ConnectApplication:
 
 
 def connected(url: str) -> SparkSession:
-    """A session at `sc://HOST:PORT`.
+    """A session at `sc://HOST:PORT`, for a job.
 
     Raises MissingDependency without a PySpark of 4.0 or 4.1 and Connect's libraries.
     """
@@ -82,9 +86,12 @@ def connected(url: str) -> SparkSession:
         )
     try:
         builder: Any = pyspark.sql.SparkSession.builder.remote(url)  # from here on `functions` makes Connect's columns
-        return cast("SparkSession", builder.create())
+        session = builder.create()
     except ImportError as fault:
-        raise MissingDependency(f"Spark Connect's libraries are absent ({fault.name}); {LIBRARIES}") from fault
+        raise MissingDependency(f"Spark Connect's libraries are absent ({fault.name or fault}); {LIBRARIES}") from fault
+    usual, *_ = session.client.get_retry_policies()
+    session.client.set_retry_policies([type(usual)(max_retries=RETRIES, max_backoff=RETRY_MS)])
+    return cast("SparkSession", session)
 
 
 def new_session(spark: SparkSession) -> SparkSession:

@@ -42,7 +42,9 @@ CLUSTER_FAULTS = (
         "Kubernetes), or lower --executor-cores and --executor-memory to what the machine has (standalone)",
     ),
     ErrorPattern(
-        re.compile(r"different version \((?P<major>\d+), (?P<minor>\d+)\) than that in driver (?P<driver>\d+\.\d+)"),
+        re.compile(
+            r"different version:? \(?(?P<major>\d+)(?:, |\.)(?P<minor>\d+)\)? than that in driver:? (?P<driver>\d+\.\d+)"
+        ),
         "the executors have Python {major}.{minor}, the driver has {driver}; they have to be of one minor version: name the "
         "executors' in PYSPARK_PYTHON, or send one along by --environment",
     ),
@@ -62,12 +64,13 @@ CLUSTER_FAULTS = (
     ),
     ErrorPattern(
         re.compile(r"No module named '(?P<module>numpy|pyarrow|pandas|sklearn)'"),
-        "the executors' Python has no {module}; send one along by --environment (`make package` builds one)",
+        "the executors' Python has no {module}; install it there, or send one along by --environment",
     ),
     ErrorPattern(
         re.compile(
             r"All masters are unresponsive|Master removed our application|YARN application has already ended"
             r"|cancelled because SparkContext was shut down|Cannot call methods on a stopped SparkContext"
+            r"|StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE\.(?:SESSION|OPERATION)_"
         ),
         "the cluster went away while the job ran, or ended its application; look at the cluster, then run the job again",
     ),

@@ -45,6 +45,10 @@ KNOWN = (
         "decompress compressed files, which Spark then reads in parts, or refuse long lines with a smaller --max-record-size",
     ),
     ErrorPattern(
+        re.compile(r"ChecksumException"),
+        "a file was changed after Hadoop wrote it: its sums, in the .crc beside it, are of what was there before; delete those",
+    ),
+    ErrorPattern(
         re.compile(r"No space left on device"),
         "the disk is full; free space, or name other directories with --output-path and spark.local.dir",
     ),

@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 from tests.running_jobs import ROOT, SECONDS, Finished
 from tests.spark_lines import IS_REMOTE
 
+from model_monitor import DataQualityMonitor, run_baseline
 from model_monitor.errors import OutputFailed
 from model_monitor.storage.server import ServerStorage
 
@@ -83,3 +85,13 @@ def test_the_token_of_an_address_is_in_no_log(job, address, rows, tmp_path):
     ended = job("baseline", *flags, "--remote", f"{address}/;token={token}")
     assert ended.status == 0
     assert token not in ended.said
+
+
+def test_a_session_that_tells_names_by_case_reads_columns_that_differ_so(spark, tmp_path):
+    pd.DataFrame({"age": [1], "Age": [0.5]}).to_parquet(tmp_path / "data.parquet")
+    spark.conf.set("spark.sql.caseSensitive", "true")
+    try:
+        baseline = run_baseline(tmp_path, DataQualityMonitor(), spark=spark)
+    finally:
+        spark.conf.unset("spark.sql.caseSensitive")
+    assert list(baseline.to_pandas()["mean"]) == [1, 0.5]

@@ -32,6 +32,8 @@ TEXTS = {
     '  File "/opt/spark/python/lib/pyspark.zip/pyspark/worker_util.py", line 40, in check_python_version\n'
     "pyspark.errors.exceptions.base.PySparkRuntimeError: [PYTHON_VERSION_MISMATCH] Python in worker has different version "
     "(3, 10) than that in driver 3.11, PySpark cannot run with different minor versions.\n",
+    "versions on Spark 4": "PySparkRuntimeError: [PYTHON_VERSION_MISMATCH] Python in worker has different version: 3.10 than "
+    "that in driver: 3.11, PySpark cannot run with different minor versions.\n",
     "another processor": LOST
     + 'java.io.IOException: Cannot run program "./environment/bin/python": error=8, Exec format error',
     "another processor, by a shell": LOST
@@ -58,6 +60,10 @@ TEXTS = {
     "ended": "org.apache.spark.SparkException: Job aborted due to stage failure: Master removed our application: KILLED",
     "gone": "org.apache.spark.SparkException: Job 0 cancelled because SparkContext was shut down",
     "gone at the start": "java.lang.IllegalStateException: Cannot call methods on a stopped SparkContext.\nThis stopped",
+    "a Connect server that is gone": "SparkConnectGrpcException: <_InactiveRpcError of RPC that terminated with:\n\tstatus = "
+    'StatusCode.UNAVAILABLE\n\tdetails = "failed to connect to all addresses; last error: Connection refused"',
+    "a Connect server that started again": "SparkConnectGrpcException: (org.apache.spark.SparkSQLException) "
+    "[INVALID_HANDLE.SESSION_CHANGED] The handle 61 is invalid.",
     "ended on YARN": "org.apache.spark.SparkException: The YARN application has already ended! It might have been killed",
 }
 
@@ -72,6 +78,10 @@ TEXTS = {
         ("killed on YARN", "raise spark.executor.memoryOverhead (YARN, Kubernetes), or lower --executor-cores"),
         ("killed on Kubernetes", "raise spark.executor.memoryOverhead (YARN, Kubernetes), or lower --executor-cores"),
         ("versions", "the executors have Python 3.10, the driver has 3.11; they have to be of one minor version"),
+        (
+            "versions on Spark 4",
+            "the executors have Python 3.10, the driver has 3.11; they have to be of one minor version",
+        ),
         ("another processor", "built for another system than theirs"),
         ("another processor, by a shell", "built for another system than theirs"),
         ("a Python that ends", "ended before it began to work; run it on a node"),
@@ -79,10 +89,12 @@ TEXTS = {
         ("a library of another system", "built for another system than theirs"),
         ("numpy of another system", "built for another system than theirs"),
         ("no Python", "the executors have no Python at ./environment/bin/python"),
-        ("no library", "the executors' Python has no pyarrow; send one along by --environment"),
+        ("no library", "the executors' Python has no pyarrow; install it there, or send one along by --environment"),
         ("ended", "look at the cluster, then run the job again"),
         ("gone", "look at the cluster, then run the job again"),
         ("gone at the start", "look at the cluster, then run the job again"),
+        ("a Connect server that is gone", "look at the cluster, then run the job again"),
+        ("a Connect server that started again", "look at the cluster, then run the job again"),
         ("ended on YARN", "look at the cluster, then run the job again"),
     ],
 )
