@@ -24,12 +24,11 @@ from model_monitor.merging.hours import SECONDS
 from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, rows_of
 from model_monitor.merging.scores import Score
 from model_monitor.records.capture_documents import member_of, table_of
-from model_monitor.records.columnar import joined
 from model_monitor.records.line_bytes import is_writable, utf_8_flags
 from model_monitor.records.places import FILE, FILE_KEY, LINE
 from model_monitor.records.refusals import REASON, Refusal
 from model_monitor.records.request_metadata import MEMBER
-from model_monitor.records.unforeseen import parts_of
+from model_monitor.records.unforeseen import by_parts
 from model_monitor.records.windows import parse_time
 
 MICROSECONDS = 1_000_000
@@ -69,10 +68,7 @@ class Records:
     @classmethod
     def by_parts(cls, lines: pa.StringArray, decode: Decoder) -> Records:
         """What `decode` makes of the lines; one on which it raises is refused."""
-        found = parts_of(
-            0, len(lines), lambda start, end: decode(lines[start:end]), lambda _, reason: cls.refused(reason)
-        )
-        return joined(list(found))
+        return by_parts([(0, len(lines))], lambda part: decode(lines[part]), lambda _, reason: cls.refused(reason))
 
 
 Decoder: TypeAlias = Callable[[pa.StringArray], Records]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,7 @@ from model_monitor.records.columnar import at, joined
 from model_monitor.records.line_bytes import Flags, utf_8_flags
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.records.refusals import REASON, Refusal
-from model_monitor.records.unforeseen import parts_of
+from model_monitor.records.unforeseen import by_parts
 
 REFUSED_LABELS, REPAIRED_LABELS, ARRAY_FILES = "refused labels", "repaired labels", "array files"
 """`Counts` by their `Refusal`, their `Repair`, and the rank of the file."""
@@ -186,14 +186,10 @@ class GroundTruth:
                 yield listed.column(LINE), ranks.to_numpy(), listed.column(BLOCK_START).to_numpy()
 
     def _decoded(self, lines: pa.StringArray) -> Found:
-        def decoded(start: int, end: int) -> Found:
-            found = self._found(lines[start:end])
-            return replace(found, origins=found.origins + start)
-
         def refused(number: int, reason: Refusal) -> Found:
             return Found.one_by_one(lines, np.array([number]), lambda line: [Label(reason=reason, line=line)])
 
-        return joined(list(parts_of(0, len(lines), decoded, refused)))
+        return by_parts([(0, len(lines))], lambda part: self._found(lines[part]), refused, "origins")
 
     def _found(self, lines: pa.StringArray) -> Found:
         decode = labels_of_file if self.whole_files else labels_of_line

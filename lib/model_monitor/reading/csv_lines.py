@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -21,7 +20,6 @@ from model_monitor.records.decoded_rows import DecodedRows
 from model_monitor.records.line_bytes import utf_8_flags
 from model_monitor.records.places import LINE
 from model_monitor.records.refusals import Refusal
-from model_monitor.records.unforeseen import parts_of
 
 Reasons: TypeAlias = NDArray[np.int32]  # shape (lines,), 0 or a Refusal
 
@@ -49,21 +47,15 @@ class CsvLines:
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """Each line is a row."""
         lines = batch.column(LINE)
-        return DecodedRows.in_order(
-            list(parts_of(0, len(lines), partial(self._rows, lines), self._refused)), self.features
-        )
+        return DecodedRows.by_parts([(0, len(lines))], lambda part: self._rows(lines[part]), self.features)
 
-    def _refused(self, number: int, reason: Refusal) -> DecodedRows:
-        return DecodedRows.refused(np.array([number]), np.array([reason], np.int32), self.features)
-
-    def _rows(self, every: pa.StringArray, start: int, end: int) -> DecodedRows:
-        lines = every.slice(start, end - start)
+    def _rows(self, lines: pa.StringArray) -> DecodedRows:
         is_text = utf_8_flags(lines)
         if is_text is not None:
             lines = pc.if_else(pa.array(is_text), lines, "")
         cells = parsed_rows(lines, len(self.names), escape=self.escape)
         reasons = self._reasons(lines, is_text, cells)
-        return DecodedRows(cells.columns, np.arange(start, end), reasons, np.zeros(len(lines), np.int32))
+        return DecodedRows(cells.columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
 
     def _reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: Cells) -> Reasons:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)

@@ -119,7 +119,7 @@ def alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Tab
     """
     flags, tables, skeleton = np.zeros(len(lines), dtype=np.bool_), [], None
     for start, end in chunks(lines, CHUNK_BYTES):
-        found = _alike_of_chunk(lines.slice(start, end - start), schema, skeleton) if end - start > 1 else None
+        found = _alike_of_chunk(lines.slice(start, end - start), schema, skeleton)
         if found is not None:
             flags[start:end], table, skeleton = found
             tables.append(table)
@@ -131,6 +131,8 @@ def _alike_of_chunk(
 ) -> tuple[Flags, pa.Table, Skeleton] | None:
     """Those of some lines that are like the ones before them, or else like one of those with as many quotes as most have."""
     content, starts = bytes_of(lines), starts_of(lines)
+    if len(content) > CHUNK_BYTES:  # a long line alone, which a parser takes apart as fast, and but once
+        return None
     quotes = places_of(lines, b'"')
     counts = np.diff(np.searchsorted(quotes, starts))
     alike = _are_usual(lines, content, starts)

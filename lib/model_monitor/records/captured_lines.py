@@ -8,7 +8,6 @@ against it by the tests.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +18,7 @@ from model_monitor.records.csv_payloads import rows_of_csv
 from model_monitor.records.decoded_rows import DecodedRows
 from model_monitor.records.decoding import CSV, Reading, decode
 from model_monitor.records.files_by_key import NO_FILES, FilesByKey
-from model_monitor.records.line_bytes import CHUNK_BYTES
+from model_monitor.records.line_bytes import CHUNK_BYTES, chunks
 from model_monitor.records.places import LINE
 
 
@@ -44,10 +43,11 @@ class CapturedLines:
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of each line: one for each row of a payload, one for a refused record."""
-        lines = batch.column(LINE)
-        decode = partial(_rows, reading=self.reading)
-        return DecodedRows.by_chunks(
-            lines, self.files.behind(batch), decode, features=self.features, chunk_bytes=self.chunk_bytes
+        lines, paths = batch.column(LINE), self.files.behind(batch)
+        return DecodedRows.by_parts(
+            chunks(lines, self.chunk_bytes),
+            lambda part: _rows(lines[part], paths[part], self.reading),
+            self.features,
         )
 
 

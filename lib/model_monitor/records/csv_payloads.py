@@ -107,12 +107,14 @@ def _pieces_of(halves: Sequence[pa.StringArray]) -> Iterator[list[pa.StringArray
     """The rows of one record, `ROWS_OF_PIECE` of them at a time; none if its halves have different numbers."""
     there = [half for half in halves if not half.null_count]
     bounds = [_bounds_of(half) for half in there]
-    if len({rows for rows, _ in bounds}) > 1:
-        return
-    sides = [_cut_at(half, ends) for half, (_, ends) in zip(there, bounds, strict=True)]
-    for pieces in zip(*sides, strict=True):
-        own = iter(pieces)
-        yield [pa.nulls(len(pieces[0]), pa.string()) if half.null_count else next(own) for half in halves]
+    numbers = {rows for rows, _ in bounds}
+    if numbers == {0}:
+        yield list(halves)
+    elif len(numbers) == 1:
+        sides = [_cut_at(half, ends) for half, (_, ends) in zip(there, bounds, strict=True)]
+        for pieces in zip(*sides, strict=True):
+            own = iter(pieces)
+            yield [pa.nulls(len(pieces[0]), pa.string()) if half.null_count else next(own) for half in halves]
 
 
 def _bounds_of(payload: pa.StringArray) -> tuple[int, list[int]]:

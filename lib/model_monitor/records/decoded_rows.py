@@ -6,7 +6,7 @@ A decoder is what a format is: `csv_lines.CsvLines`, `captured_lines.CapturedLin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from model_monitor.records.columnar import at, joined
 from model_monitor.records.decoding import Decoded
-from model_monitor.records.line_bytes import chunks
 from model_monitor.records.places import LINE, PLACES
 from model_monitor.records.refusals import CELLS, REASON, Refusal
-from model_monitor.records.unforeseen import parts_of
+from model_monitor.records.unforeseen import by_parts
 
 ROWS_AT_ONCE = 65_536
 """Rows of one batch that leaves: a document may hold millions."""
@@ -59,29 +58,15 @@ class DecodedRows:
         )
 
     @classmethod
-    def by_chunks(
-        cls,
-        lines: pa.StringArray,
-        paths: pa.StringArray,
-        decode: Callable[[pa.StringArray, pa.StringArray], DecodedRows],
-        *,
-        features: int,
-        chunk_bytes: int,
+    def by_parts(
+        cls, ranges: Iterable[tuple[int, int]], decode: Callable[[slice], DecodedRows], features: int
     ) -> DecodedRows:
-        """The rows of all lines, decoded so many bytes of them at a time. paths: of each line its file's.
-
-        A line on which `decode` raises is refused.
-        """
-
-        def decoded(start: int, end: int) -> DecodedRows:
-            found = decode(lines.slice(start, end - start), paths.slice(start, end - start))
-            return replace(found, lines=found.lines + start)
+        """The rows of the lines in these ranges; a line on which `decode` raises is refused."""
 
         def refused(number: int, reason: Refusal) -> DecodedRows:
             return cls.refused(np.array([number]), np.array([reason], np.int32), features)
 
-        parts = [part for chunk in chunks(lines, chunk_bytes) for part in parts_of(*chunk, decoded, refused)]
-        return cls.in_order(parts, features)
+        return by_parts(ranges, decode, refused, "lines")
 
     @classmethod
     def in_order(cls, parts: list[DecodedRows], features: int) -> DecodedRows:

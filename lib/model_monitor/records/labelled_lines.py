@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 from model_monitor.records.decoded_rows import DecodedRows
 from model_monitor.records.files_by_key import NO_FILES, FilesByKey
 from model_monitor.records.line_bytes import CHUNK_BYTES
-from model_monitor.records.outcome_records import outcomes_of_documents, outcomes_of_lines
+from model_monitor.records.outcome_decoders import DocumentDecoder, LineDecoder
 from model_monitor.records.outcome_values import OutcomeReading, OutcomeRows
-from model_monitor.records.places import LINE
 from model_monitor.states.outcomes import THRESHOLD
 
 
@@ -50,18 +49,12 @@ class LabelledRecords:
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of each record, of which the first is counted; one for a refused record."""
-        lines, decode = batch.column(LINE), partial(_rows, self)
-        paths = self.files.behind(batch)
-        return DecodedRows.by_chunks(lines, paths, decode, features=self.features, chunk_bytes=self.chunk_bytes)
-
-
-def _rows(decoder: LabelledRecords, lines: pa.StringArray, paths: pa.StringArray) -> DecodedRows:
-    reading = decoder.reading
-    found = outcomes_of_documents(lines, reading) if decoder.documents else outcomes_of_lines(lines, paths, reading)
-    columns = [*found.features, *[found.labels] * reading.with_label]
-    if reading.with_prediction:
-        columns.append(predicted(found, decoder.threshold))
-    return DecodedRows(tuple(columns), found.sources, found.reasons, (found.kept & found.is_first).astype(np.int32))
+        decoder = DocumentDecoder if self.documents else partial(LineDecoder, files=self.files)
+        found = decoder(self.reading, chunk_bytes=self.chunk_bytes)(batch)
+        columns = [*found.features, *[found.labels] * self.reading.with_label]
+        if self.reading.with_prediction:
+            columns.append(predicted(found, self.threshold))
+        return DecodedRows(tuple(columns), found.sources, found.reasons, (found.kept & found.is_first).astype(np.int32))
 
 
 def predicted(rows: OutcomeRows, threshold: float) -> pa.StringArray:

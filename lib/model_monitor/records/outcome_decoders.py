@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.records.columnar import joined
 from model_monitor.records.decoding import Decoded
 from model_monitor.records.files_by_key import NO_FILES, FilesByKey
+from model_monitor.records.line_bytes import CHUNK_BYTES, chunks
 from model_monitor.records.outcome_columns import outcomes_of_columns
 from model_monitor.records.outcome_records import outcomes_of_documents, outcomes_of_lines, rows_of
 from model_monitor.records.outcome_values import OutcomeReading, OutcomeRows, judged
 from model_monitor.records.places import LINE
 from model_monitor.records.refusals import CELLS, REASON, Refusal
-from model_monitor.records.unforeseen import parts_of
+from model_monitor.records.unforeseen import by_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class LineDecoder:
 
     reading: OutcomeReading
     files: FilesByKey = NO_FILES
+    chunk_bytes: int = CHUNK_BYTES
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -35,7 +36,9 @@ class LineDecoder:
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines, files = block.column(LINE), self.files.behind(block)
         return _by_parts(
-            len(lines), lambda part: outcomes_of_lines(lines[part], files[part], self.reading), self.reading
+            chunks(lines, self.chunk_bytes),
+            lambda part: outcomes_of_lines(lines[part], files[part], self.reading),
+            self.reading,
         )
 
 
@@ -45,10 +48,15 @@ class DocumentDecoder:
 
     reading: OutcomeReading
     columns: tuple[str, ...] = (LINE,)
+    chunk_bytes: int = CHUNK_BYTES
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
-        return _by_parts(len(lines), lambda part: outcomes_of_documents(lines[part], self.reading), self.reading)
+        return _by_parts(
+            chunks(lines, self.chunk_bytes),
+            lambda part: outcomes_of_documents(lines[part], self.reading),
+            self.reading,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +67,19 @@ class ColumnDecoder:
     columns: tuple[str, ...]
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
-        return _by_parts(block.num_rows, lambda part: outcomes_of_columns(block[part], self.reading), self.reading)
+        rows = [(0, block.num_rows)]
+        return _by_parts(rows, lambda part: outcomes_of_columns(block[part], self.reading), self.reading)
 
 
-def _by_parts(count: int, decode: Callable[[slice], OutcomeRows], reading: OutcomeReading) -> OutcomeRows:
-    """The outcomes of so many records; one on which `decode` raises is refused."""
-
-    def decoded(start: int, end: int) -> OutcomeRows:
-        found = decode(slice(start, end))
-        return replace(found, sources=found.sources + start)
+def _by_parts(
+    ranges: Iterable[tuple[int, int]], decode: Callable[[slice], OutcomeRows], reading: OutcomeReading
+) -> OutcomeRows:
+    """The outcomes of the records in these ranges; one on which `decode` raises is refused."""
 
     def refused(number: int, reason: Refusal) -> OutcomeRows:
         return judged(rows_of([Decoded(reason)], np.array([number]), reading), reading)
 
-    return joined(list(parts_of(0, count, decoded, refused)))
+    return by_parts(ranges, decode, refused, "sources")
 
 
 Decoder: TypeAlias = LineDecoder | DocumentDecoder | ColumnDecoder

@@ -6,12 +6,33 @@ the ledger says how many there were (`Refusal.of`). Runs on executors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
 
+from model_monitor.records.columnar import joined
 from model_monitor.records.refusals import Refusal
 
 Part = TypeVar("Part")
+
+
+def by_parts(
+    ranges: Iterable[tuple[int, int]],
+    decode: Callable[[slice], Part],
+    refused: Callable[[int, Refusal], Part],
+    numbers: str = "",
+) -> Part:
+    """What `decode` makes of all elements in these ranges, as a dataclass of arrays, and `refused` of those on which it raises.
+
+    numbers: the member that holds the number of each row's element, which `decode` counts from the beginning of its slice.
+    """
+
+    def decoded(start: int, end: int) -> Part:
+        found: Any = decode(slice(start, end))
+        shifted: Part = replace(found, **{numbers: getattr(found, numbers) + start}) if numbers else found
+        return shifted
+
+    return joined([part for bounds in [*ranges] or [(0, 0)] for part in parts_of(*bounds, decoded, refused)])
 
 
 def parts_of(

@@ -19,6 +19,7 @@ from model_monitor.records.captured_lines import CapturedLines
 from model_monitor.records.decoded_rows import DecodedRows
 from model_monitor.records.decoding import Reading, decode, opened
 from model_monitor.records.labelled_lines import LabelledRecords
+from model_monitor.records.line_bytes import chunks
 from model_monitor.records.outcome_decoders import ColumnDecoder, DocumentDecoder, LineDecoder
 from model_monitor.records.outcome_records import document_of, record_of
 from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
@@ -92,16 +93,17 @@ def test_reasons_are_numbered_without_a_gap():
 def test_lines_of_a_chunk_are_refused_alone():
     lines = pa.array([f"line {number}" for number in range(12)])
 
-    def decoding(some, paths):
+    def decoding(part):
+        some = lines[part]
         rows = failing(*(int(some[place].as_py()[5:]) + place % 2 * -1 for place in (0, -1)))
         numbers = [int(text.as_py()[5:]) for text in some]
         if BAD & set(numbers):
             raise OverflowError
-        assert len(paths) == len(numbers) >= len(rows)
+        assert len(numbers) >= len(rows)
         count = len(numbers)
         return DecodedRows((some,), np.arange(count), np.zeros(count, np.int32), np.ones(count, np.int32))
 
-    rows = DecodedRows.by_chunks(lines, pa.repeat("", 12), decoding, features=1, chunk_bytes=40)
+    rows = DecodedRows.by_parts(chunks(lines, 40), decoding, 1)
 
     assert rows.lines.tolist() == list(range(12))
     assert rows.columns[0].to_pylist() == [None if number in BAD else f"line {number}" for number in range(12)]
