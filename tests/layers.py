@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "registry",
         "documents",
         "states",
-        "drift",
+        *("drift", "verdicts"),
         "runs/protocol",
         "runs/judging",
     },

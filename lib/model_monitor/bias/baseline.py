@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from model_monitor.bias.analysis import GroupAnalysis
 from model_monitor.bias.choices import Choice
 from model_monitor.documents.bias_report import BiasPart, BiasReport, GroupMetrics
-from model_monitor.states.contingency_plan import number_of
+from model_monitor.states.contingency_plan import ValueKind, number_of
 
 _ENDS = re.compile(r"\((.+), (.+)\]")
 
@@ -42,7 +42,16 @@ class BiasBaseline:
         return BiasBaseline(self.constraints.model_copy(update=parts), self.groups)
 
     def values(self, part: BiasPart | None, facet: str, choice: Choice) -> Mapping[str, float | None] | None:
-        """The values of a group's metrics by name, None for one that was undefined; None if the baseline has no such group."""
+        """The values of a group's metrics by name, None for one that was undefined; None if the baseline has no such group, or
+        has a value for what is a threshold here.
+        """
+        kinds = {
+            each.choice.kind
+            for each in self.groups
+            if (each.facet, each.choice.configured) == (facet, choice.configured)
+        }
+        if kinds and choice.kind not in kinds:
+            return None
         groups = part.facets.get(facet, ()) if part else ()
         group = _same(groups, choice)
         return None if group is None else {metric.name: metric.value for metric in group.metrics}
@@ -51,12 +60,13 @@ class BiasBaseline:
 def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
     """The group with the same configured values. Of an interval the threshold counts: its other end moves with the data.
 
+    A number that is a value here, as each has many rows, is not the interval above it.
     Source: B5.2.
     """
     for group in groups:
         if group.value_or_threshold in (choice.shown, choice.configured):
             return group
-    threshold = number_of(choice.configured)
+    threshold = number_of(choice.configured) if choice.kind is ValueKind.CONTINUOUS else None
     for group in groups:
         ends = _ENDS.fullmatch(group.value_or_threshold)
         if threshold is not None and ends is not None and threshold in map(number_of, ends.groups()):

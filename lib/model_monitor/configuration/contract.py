@@ -389,7 +389,7 @@ class JobConfig(BaseModel):
         "Share of the healthy runs that may have any violation; data quality writes it into the suggested constraints.",
         "SHARE",
         default="1/720",
-        also=tuple(("monitor", analysis) for analysis in _WITH_FEATURES),
+        also=tuple(("monitor", analysis) for analysis in ANALYSES_OF_MODELS),
     )
 
     rows: Annotated[Rows, member_of(Rows)] = _suggestion(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from model_monitor.data_quality.calibration import Calibration
 from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
+from model_monitor.data_quality.keys import may_rise
 from model_monitor.data_quality.room import DRIFT, PREDICTIONS
 from model_monitor.data_quality.variation import BASELINE, Variation
 from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings, Role
@@ -79,6 +80,13 @@ class FeatureComparison:
         return PREDICTIONS if self.constraints.role is Role.PREDICTION else DRIFT
 
     @property
+    def rises(self) -> bool:
+        """Whether its values are keys, which rise with the baseline's rows."""
+        variation = self.history.get(BASELINE)
+        is_sorted = variation is not None and self.constraints.name in variation.unfit
+        return is_sorted and self.before is not None and may_rise(self.before)
+
+    @property
     def is_compared(self) -> bool:
         """Whether there is anything to judge, and somebody wants it judged."""
         return not self.unmatched and self.settings.evaluate_constraints
@@ -88,10 +96,16 @@ class FeatureComparison:
         """Whether drift allows for chance. A method of another kind, or what somebody wrote into the feature's own settings, is
         asked for and judged by its threshold.
         """
+        new = self.has_own_drift or self.rises
+        return self.is_compared and self.settings.perform_comparison and not new
+
+    @property
+    def has_own_drift(self) -> bool:
+        """Whether somebody asked for its drift: by a method of another kind, or in the feature's own settings."""
         settings = self.settings
         method = settings.comparison_method if self.baseline.is_numeric else settings.categorical_drift_method
         written = any(config.distribution_constraints for config in self.constraints.overrides.values())
-        return self.is_compared and settings.perform_comparison and method in CALIBRATED_METHODS and not written
+        return written or method not in CALIBRATED_METHODS
 
     def is_suggested(self, limit: str) -> bool:
         """Whether a limit, called as in the settings, is still the one that the baseline's run suggested."""

@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import numpy as np
+
 from model_monitor.states import ColumnType, FeatureProfile
 
 DATES = "its values are dates or times, and later ones are new by nature"
 ONCE = "most of its values occur once, as those of keys and free texts do"
 NUMBERED = "its values number the rows: whole numbers, nearly all different and without large gaps"
+RISING = "its values rise from row to row as those of keys do: whole numbers, nearly all different and evenly spread"
+EPOCH = "its values are times, in (milli-, micro-, nano-)seconds since 1970, and later ones are new by nature"
+
+FIRST_SECOND, LAST_SECOND = 1e9, 2e9
+"""Times from 2001 to 2033."""
 
 FEWEST_NUMBERED = 30
 """With fewer rows any whole numbers may be all different by chance."""
@@ -20,6 +27,9 @@ numbers at most. Numbers drawn from so few would repeat themselves: 82 % of them
 
 ESTIMATED = 0.9
 """… of which an estimate of distinct values has this share or more, which is two of its standard deviations below."""
+
+MOST_UNEVEN = 0.1
+"""The largest distance of keys from numbers that are evenly spread: data that were sorted by a measure of things seldom are."""
 
 _YEAR, _MONTH, _DAY = r"(19|20)\d\d", r"(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
 _TIME = r"([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?( ?(Z|UTC|[-+]\d\d:?\d\d))?)?"
@@ -32,7 +42,7 @@ def why_always_new(feature: FeatureProfile) -> str | None:
     if not feature.num_present:
         return None
     if feature.is_numeric:
-        return NUMBERED if _numbers_rows(feature) else None
+        return EPOCH if _are_seconds(feature) else NUMBERED if _numbers_rows(feature) else None
     if has_dates(feature):
         return DATES
     counts = feature.exact_domain
@@ -61,12 +71,44 @@ def seen_once(counts: Mapping[str, int]) -> int:
     return sum(count == 1 for count in counts.values())
 
 
+def has_whole_numbers(feature: FeatureProfile) -> bool:
+    """Whether all numbers are integers, or were until pandas made them fractional because one is missing, as far as the sketch
+    keeps them."""
+    sketch = feature.kll
+    if feature.inferred_type == "Integral" or sketch is None or not feature.num_missing:
+        return feature.inferred_type == "Integral" and sketch is not None
+    values = sketch.step_cdf()[0]
+    return feature.is_numeric and len(values) > 0 and bool((values == np.rint(values)).all())
+
+
+def may_rise(feature: FeatureProfile) -> bool:
+    """Whether the values are keys, if they rise from row to row: whole numbers, nearly all different and evenly spread."""
+    moments, sketch = feature.moments, feature.kll
+    if moments is None or sketch is None or not moments.count or not has_whole_numbers(feature):
+        return False
+    values, cumulative = sketch.step_cdf()
+    even = (values - moments.minimum) / max(moments.maximum - moments.minimum, 1.0)
+    return _nearly_all_differ(feature) and float(np.abs(cumulative / cumulative[-1] - even).max()) <= MOST_UNEVEN
+
+
+def _are_seconds(feature: FeatureProfile) -> bool:
+    moments = feature.moments
+    if moments is None or not moments.count:
+        return False
+    return any(
+        moments.minimum >= FIRST_SECOND * unit and moments.maximum < LAST_SECOND * unit for unit in (1, 1e3, 1e6, 1e9)
+    )
+
+
 def _numbers_rows(feature: FeatureProfile) -> bool:
-    moments, sketch, rows = feature.moments, feature.kll, feature.num_present
-    if feature.inferred_type != "Integral" or rows < FEWEST_NUMBERED or moments is None or sketch is None:
+    moments, rows = feature.moments, feature.num_present
+    if rows < FEWEST_NUMBERED or moments is None or not moments.count or not has_whole_numbers(feature):
         return False
-    if not moments.count or moments.maximum - moments.minimum + 1 > MOST_APART * rows:
-        return False
-    if not sketch.error:
+    return moments.maximum - moments.minimum + 1 <= MOST_APART * rows and _nearly_all_differ(feature)
+
+
+def _nearly_all_differ(feature: FeatureProfile) -> bool:
+    sketch, rows = feature.kll, feature.num_present
+    if sketch is not None and not sketch.error:
         return len(sketch.step_cdf()[0]) >= LEAST_DIFFERENT * rows
     return feature.distinct is not None and feature.distinct.estimate() >= ESTIMATED * LEAST_DIFFERENT * rows

@@ -7,6 +7,9 @@ any leaves those out. They are named where statistics.json lists them.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from operator import itemgetter
+
+import numpy as np
 
 from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.distributions import FeatureDistribution, as_counted, from_feature_profile
@@ -17,6 +20,7 @@ from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.page import number_text
 from model_monitor.drift.distributions import category_cells
 from model_monitor.states import FeatureProfile, Profile
+from model_monitor.verdicts.components import LEAST_EFFECT
 
 MOST_VALUES, LONGEST = 5, 60
 
@@ -105,13 +109,7 @@ def _moved(
     if result.component == "missing" and before.rows and now.rows:
         return _missing("", before, now), ()
     if before.numbers is not None and now.numbers is not None:
-        pairs = {
-            "mean": (before.mean, now.mean),
-            "standard deviation": (before.numbers.step_cdf().deviation, now.numbers.step_cdf().deviation),
-        }
-        shown = {what: (f"{b:,.4g}", f"{c:,.4g}") for what, (b, c) in pairs.items() if b is not None and c is not None}
-        told = (f"its {what} went from {b} to {c}" for what, (b, c) in shown.items() if b != c)
-        return next(told, ""), ()
+        return _moved_numbers(result, before, now), ()
     if not before.categories or not now.categories:
         return "", ()
     b, c = category_cells(before.categories, now.categories)
@@ -121,6 +119,26 @@ def _moved(
     is_listed = len(before.categories if b[place] else now.categories) <= max_domain_size
     was, found = (_percent(float(side[place])) for side in shares)
     return f"the share of one value went from {was} to {found}", [value] if is_listed else ()
+
+
+def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> str:
+    """The share of one value where cells tell of one; else the one of mean and standard deviation that moved more."""
+    assert before.numbers is not None
+    assert now.numbers is not None
+    sides = before.numbers.step_cdf(), now.numbers.step_cdf()
+    if result.component in ("cell", "chi2"):
+        values = np.union1d(sides[0].values, sides[1].values)
+        was, found = (np.diff(side.ranks_at(values), prepend=0) / side.total for side in sides)
+        place = int(abs(was - found).argmax())
+        if abs(was - found)[place] >= LEAST_EFFECT:
+            return f"the share of one value went from {_percent(float(was[place]))} to {_percent(float(found[place]))}"
+    told = {"mean": (before.mean, now.mean), "standard deviation": (sides[0].deviation, sides[1].deviation)}
+    moved = [
+        (abs(c - b), f"its {what} went from {b:,.4g} to {c:,.4g}")
+        for what, (b, c) in told.items()
+        if b is not None and c is not None and f"{b:,.4g}" != f"{c:,.4g}"
+    ]
+    return max(moved, default=(0.0, ""), key=itemgetter(0))[1]
 
 
 def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> str:

@@ -18,6 +18,9 @@ from model_monitor.documents.values import Name, Number
 
 TWO_SIDED_95 = 1.96
 
+FARTHER = 0.25
+"""By so much more of an accepted change it is the same one, where no interval says it: of rows, of a mean."""
+
 OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell"})
 
 
@@ -65,7 +68,7 @@ def _is_again(result: CheckResult, alarm: CheckResult) -> bool:
     now, then, limit = _size(result), _size(alarm), 0.0 if alarm.distance is not None else alarm.threshold
     if now is None or then is None or limit is None:
         return now == then
-    low, high = _interval(alarm, then)
+    low, high = _interval(alarm, then, limit)
     return (limit <= now <= high) if then >= limit else (low <= now <= limit)
 
 
@@ -79,8 +82,10 @@ def _size(result: CheckResult) -> float | None:
     return result.observed if result.distance is None else result.distance
 
 
-def _interval(alarm: CheckResult, size: float) -> tuple[float, float]:
-    """Where the true size may be: the interval of its distance, its own, or that of a share; else the size alone."""
+def _interval(alarm: CheckResult, size: float, limit: float) -> tuple[float, float]:
+    """Where the true size may be: the interval of its distance, its own, or that of a share; else what is as far from the limit,
+    or by a quarter farther, as the rows of later windows are not the same number.
+    """
     if alarm.distance_low is not None and alarm.distance_high is not None:
         return alarm.distance_low, alarm.distance_high
     if alarm.interval is not None:
@@ -88,4 +93,5 @@ def _interval(alarm: CheckResult, size: float) -> tuple[float, float]:
     if alarm.m and 0 <= size <= 1:
         reach = TWO_SIDED_95 * math.sqrt(size * (1 - size) / alarm.m)
         return size - reach, size + reach
-    return size, size
+    reach = FARTHER * abs(size - limit)
+    return size - reach, size + reach

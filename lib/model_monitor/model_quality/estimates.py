@@ -6,14 +6,15 @@ interval has a width at 0 and 1 too. A `JackknifeEstimate` is anything made of s
 value: the metric, NaN if it is not defined. n: rows that it rests on. method: how the intervals are made. bound: by how much
 the value may differ from the one without binning, None if there was none. end: of the interval that the true value lies beyond
 with probability `level`. limit: what the value of other rows of the same kind, `growth` times as many, lies beyond with that
-probability. Either is None if there is no telling.
+probability. Either is None if there is no telling. units: how many rows say so much that the error falls with the root of their
+number. unit_variance: that one of them has, 0 if it is not known. freedom: degrees of freedom that it is known with.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias
 
@@ -21,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.drift.special_functions import normal_quantile, student_quantile
+from model_monitor.verdicts.tails import chance_of_more
+from model_monitor.verdicts.variation import student_above
 
 Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic is computed of
 Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number for each choice
@@ -40,6 +43,33 @@ class Side(Enum):
         return Side(-self.value)
 
 
+def chance_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
+    """The probability that a window of the baseline's kind has a value so far on this side of the baseline's.
+
+    Of plain shares it is exact. Of all others the larger one of both variances counts: few rows without their rare large errors
+    know nothing of them, and a window that has one knows how uncertain that makes it.
+    Source: D4.12.
+    """
+    uncertain = max(baseline, window, key=lambda each: each.unit_variance)
+    freedom = uncertain.freedom
+    if isinstance(baseline, ShareEstimate) and isinstance(window, ShareEstimate):
+        if baseline.is_count or not uncertain.unit_variance:
+            return chance_of_more(*baseline.beyond(side), *window.beyond(side))
+        freedom = min(baseline.freedom, window.freedom)
+    apart = side.value * (window.value - baseline.value)
+    if apart <= 0 or freedom <= 0:
+        return 1.0
+    error = math.sqrt(uncertain.unit_variance * (1 / baseline.units + 1 / window.units))
+    return student_above(apart / error, freedom) if error else 0.0
+
+
+def can_be_apart(baseline: Estimate, window: Estimate, side: Side, level: float) -> bool:
+    """Whether the worst value that the window's rows can have has a chance of at most `level`."""
+    if not isinstance(window, ShareEstimate):
+        return True
+    return chance_apart(baseline, replace(window, value=float(side is Side.HIGH)), side) <= level
+
+
 def interval_of(estimate: Estimate) -> tuple[float, float] | None:
     """Both ends of the interval; None if it can't be told."""
     low, high = (estimate.end(side, (1 - CONFIDENCE) / 2) for side in Side)
@@ -51,7 +81,7 @@ class ShareEstimate:
     """A metric from 0 to 1.
 
     trials: how many independent trials would make a share so uncertain; of a plain share its denominator, else
-    value·(1 - value) / variance.
+    value·(1 - value) / variance. units: as above; 0 of a plain share.
     """
 
     value: float
@@ -59,6 +89,7 @@ class ShareEstimate:
     trials: float
     method: str = "Wilson"
     bound: float | None = None
+    units: float = 0.0
 
     @classmethod
     def of_count(cls, hits: float, rows: float, *, without_rows: float = math.nan) -> ShareEstimate:
@@ -67,17 +98,44 @@ class ShareEstimate:
 
     @classmethod
     def of_variance(
-        cls, value: float, variance: float, n: int, *, method: str, fallback: float, bound: float | None = None
+        cls,
+        value: float,
+        variance: float,
+        n: int,
+        *,
+        method: str,
+        fallback: float,
+        bound: float | None = None,
+        units: float | None = None,
     ) -> ShareEstimate:
-        """A metric whose variance is known. fallback: the trials where value or variance leave them undefined."""
+        """A metric whose variance is known. fallback: the trials where value or variance leave them undefined, and the units
+        unless these are given."""
         trials = fallback
         if 0 < value < 1 and variance > 0:
             trials = min(value * (1 - value) / variance, n)
-        return cls(value, n, trials, method, bound)
+        return cls(value, n, trials, method, bound, fallback if units is None else units)
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it is the share of some of its rows."""
+        return self.trials == self.n and not self.units
+
+    @property
+    def unit_variance(self) -> float:
+        return self.value * (1 - self.value) / self.trials * self.units if self.trials else 0.0
+
+    @property
+    def freedom(self) -> float:
+        return self.units - 1
+
+    def beyond(self, side: Side) -> tuple[int, int]:
+        """How many of the rows, or of the units, make the value as it is on this side, of how many."""
+        of = self.n if self.is_count else int(self.units)
+        return round((self.value if side is Side.HIGH else 1 - self.value) * of), of
 
     def complement(self) -> ShareEstimate:
         """The estimate of 1 - value."""
-        return ShareEstimate(1 - self.value, self.n, self.trials, self.method, self.bound)
+        return replace(self, value=1 - self.value)
 
     def end(self, side: Side, level: float) -> float | None:
         """Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference"."""
@@ -161,6 +219,18 @@ class JackknifeEstimate:
     scale: Scale = Scale.LINEAR
     method: str = "jackknife"
     bound: float | None = None
+
+    @property
+    def units(self) -> float:
+        return self.n
+
+    @property
+    def unit_variance(self) -> float:
+        return self.standard_error**2 * self.n if math.isfinite(self.standard_error) else 0.0
+
+    @property
+    def freedom(self) -> float:
+        return self.degrees_of_freedom
 
     def end(self, side: Side, level: float) -> float | None:
         return self._reached(side, level, self.standard_error)

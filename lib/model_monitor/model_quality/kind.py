@@ -28,6 +28,7 @@ def _monitor(config: JobConfig) -> Monitor:
         outcome_plan(config),
         tolerance=config.tolerance,
         window_rows=config.window_rows,
+        false_alarm_budget=config.false_alarm_budget,
         min_samples=config.min_samples or 0,
         as_service=config.replays_service,
         hide_values=config.hide_values,

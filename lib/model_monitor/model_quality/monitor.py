@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.check_results import BudgetLedger, CheckResult
 from model_monitor.documents.document import Document
 from model_monitor.documents.metrics import Metrics
 from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
@@ -16,7 +16,7 @@ from model_monitor.documents.tables import Table
 from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.model_quality.baseline import ModelBaseline
-from model_monitor.model_quality.checks import check_all, violations_of
+from model_monitor.model_quality.checks import check_all, ledger_of, violations_of
 from model_monitor.model_quality.evidence import evidence_of
 from model_monitor.model_quality.measurement import SEED, Measurement, measure
 from model_monitor.model_quality.metrics import METRICS
@@ -29,6 +29,7 @@ from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric
 from model_monitor.states import State
 from model_monitor.states.outcomes import OutcomePlan, Outcomes
 from model_monitor.states.scores import UNLIMITED
+from model_monitor.verdicts.multiplicity import BUDGET
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
@@ -45,6 +46,8 @@ class ModelQualityMonitor:
         How thresholds are suggested. By default `interval`, and as the service the bare value of the baseline.
     window_rows : int, optional
         Rows that a window has at least, for `interval`. By default as many as the baseline.
+    false_alarm_budget : float, default 1/720
+        Share of the healthy windows in which any metric may be violated, where thresholds are suggested by `interval`.
     min_samples : int, default 0
         Rows that a metric has to rest on to be judged.
     as_service : bool, default False
@@ -74,6 +77,7 @@ class ModelQualityMonitor:
     plan: OutcomePlan
     tolerance: Tolerance | None = None
     window_rows: int | None = None
+    false_alarm_budget: float = BUDGET
     min_samples: int = 0
     as_service: bool = False
     hide_values: bool = False
@@ -107,13 +111,23 @@ class ModelQualityMonitor:
     ) -> ModelBaseline:
         if state is not None and not isinstance(state, Outcomes):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the model's quality")
-        return ModelBaseline.made_of(constraints, statistics, state)
+        return ModelBaseline.made_of(constraints, statistics, state, None if self.as_service else suggested)
 
     def check(
         self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
         least, hide = self.min_samples, self.hide_values
-        return check_all(measurement, known, min_samples=least, as_service=self.as_service, hide_values=hide)
+        return check_all(
+            measurement,
+            known,
+            budget=self.false_alarm_budget,
+            min_samples=least,
+            as_service=self.as_service,
+            hide_values=hide,
+        )
+
+    def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
+        return ledger_of(known, self.plan.problem_type, self.false_alarm_budget)
 
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)

@@ -245,7 +245,7 @@ def _largest_squared(cells: Values) -> Values:
     return found
 
 
-def student_above(value: float, freedom: int) -> float:
+def student_above(value: float, freedom: float) -> float:
     from scipy.special._ufuncs import stdtr
 
     return float(stdtr(freedom, -value))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
+import pandas as pd
 import pytest
 
+from model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
 from model_monitor.bias.baseline import BiasBaseline
 from model_monitor.bias.choices import Choice
 from model_monitor.documents.bias_report import BiasMetric, BiasPart, BiasReport, GroupMetrics
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.states.contingency_plan import ValueKind
 
 
@@ -35,12 +41,33 @@ def choice(shown, configured):
         pytest.param(["(30, 40]"], choice("(40, 68]", "40"), 0, id="a baseline whose maximum was below it"),
         pytest.param(["(41, 75]"], choice("(40, 68]", "40"), None, id="another threshold"),
         pytest.param(["F"], choice("M", "M"), None, id="another value"),
+        pytest.param(
+            ["(40, 75]"], Choice("40", "40", frozenset(), ValueKind.CATEGORICAL), None, id="a value, no threshold"
+        ),
     ],
 )
 def test_a_group_is_matched_by_what_is_configured(known, mine, place):
     bias, part = baseline(*known)
 
     assert bias.values(part, "age", mine) == (None if place is None else {"CI": float(place)})
+
+
+@pytest.mark.parametrize(("before", "after"), [(300, 10_000), (10_000, 300)])
+def test_a_number_that_is_a_threshold_of_few_rows_and_a_value_of_many_is_not_compared(before, after):
+    """Whole numbers are values where there are many rows of each: 60 ages in 300 rows are a scale, in 10,000 they are not."""
+    random = np.random.default_rng(1)
+    facet = [{"name_or_index": "age", "value_or_threshold": [40]}]
+    label = {"label": "y", "label_values_or_threshold": [1], "headers": ["y", "age"], "dataset_type": "text/csv"}
+    methods = {"pre_training_bias": {"methods": ["CI"]}}
+    config = AnalysisConfig.from_json(json.dumps({**label, "facet": facet, "methods": methods}))
+    monitor = BiasMonitor(BiasMeasures.of(config))
+
+    def people(rows):
+        return pd.DataFrame({"y": random.integers(0, 2, rows), "age": random.integers(18, 80, rows)})
+
+    baseline = run_baseline(people(before), monitor, engine="local")
+    [found] = run_monitoring(people(after), monitor, baseline, engine="local").results
+    assert found.status is CheckStatus.NOT_JUDGED
 
 
 def test_a_facet_or_part_that_the_baseline_lacks_has_no_values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile
 
@@ -52,6 +53,25 @@ def test_what_does_not_fit_is_a_violation_with_the_services_text(baseline, curre
 def test_whole_numbers_that_pandas_wrote_with_a_point_are_explained():
     assert "unless its type is Int64" in data_type(["1", "2"], ["81.0", "82.0", None]).reason
     assert data_type(["1", "2"], ["81.0", "x"]).reason is None
+
+
+@pytest.mark.parametrize(
+    ("numbers", "status"),
+    [
+        pytest.param([81.0, 82.0, None], CheckStatus.CANNOT_TELL, id="whole, and one is missing"),
+        pytest.param([81.0, 82.5, None], CheckStatus.VIOLATED, id="one is a fraction"),
+        pytest.param([81.0, 82.0, 83.0], CheckStatus.VIOLATED, id="none is missing"),
+    ],
+)
+def test_integers_that_pandas_made_fractional_by_a_missing_one_are_no_alarm(numbers, status):
+    monitor = DataQualityMonitor()
+    before = profile_of(number_feature("f", [float(n) for n in range(50, 100)] * 20, integral=True))
+    constraints = monitor.constraints(before)
+    after = profile_of(number_feature("f", numbers * 100))
+
+    results = monitor.check(after, monitor.metrics(after), monitor.known(constraints, None, before, constraints))
+    [found] = [each for each in results if each.check == "data_type_check"]
+    assert found.status is status
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,11 @@ def test_forty_healthy_windows_of_sessions_are_silent():
             id="some of 3",
         ),
         pytest.param(lambda random: {"id": ids(random, 2_000, of=300)}, ("id", "distinct_share_check"), id="ids again"),
+        pytest.param(
+            lambda random: {"order": text_feature("order", random.integers(0, 10_000, 2_000).astype(str).tolist())},
+            ("order", "number_share_check"),
+            id="numbers in place of texts",
+        ),
         pytest.param(lambda random: {"flag": flags(random, 2_000, 0)}, ("flag", "distinct_share_check"), id="constant"),
         pytest.param(
             lambda random: {"id": ids(random, 2_000, length=6, of=10**6)}, ("id", "text_length_check"), id="shorter"
@@ -163,6 +168,14 @@ def test_what_is_planted_is_found_and_nothing_else(settings, fault, where):
 
     assert alarms(found) == {where}
     assert found[where].p < 1e-4
+
+
+@BOTH
+def test_keys_that_became_one_number_are_found(settings):
+    random = np.random.default_rng(7)
+    found = results(table(random, 10_000), table(random, 2_000, id=text_feature("id", ["000"] * 2_000)), settings)
+
+    assert ("id", "distinct_share_check") in alarms(found)
 
 
 def test_far_numbers_are_the_guards_where_drift_has_no_tests():

@@ -33,8 +33,8 @@ def normal(seed, rows=6400):
     return np.random.default_rng(seed).standard_normal(rows)
 
 
-def baseline_of(monitor=MONITOR, *, edited=lambda constraints: constraints, **columns):
-    before = profile_of(*[number_feature(name, values.tolist()) for name, values in columns.items()])
+def baseline_of(monitor=MONITOR, *, edited=lambda constraints: constraints, integral=False, **columns):
+    before = profile_of(*[number_feature(name, values.tolist(), integral=integral) for name, values in columns.items()])
     constraints = edited(monitor.constraints(before))
     known = monitor.known(constraints, None, before, constraints)
     return known.with_parts(of_parts(before, [runs_of(values) for values in columns.values()]))
@@ -66,6 +66,32 @@ def test_a_column_by_which_the_rows_look_sorted_is_judged_as_without_history():
     assert healthy.status is CheckStatus.CANNOT_TELL
     assert healthy.reason.startswith(LOOKS_SORTED)
     assert moved.status is CheckStatus.VIOLATED  # half a standard deviation is not hidden
+
+
+def violated(known, **columns):
+    after = profile_of(*[number_feature(name, values.tolist(), integral=True) for name, values in columns.items()])
+    return [each.check for each in MONITOR.check(after, MONITOR.metrics(after), known) if each.is_violation]
+
+
+def test_keys_that_rise_with_the_rows_go_on_in_silence_and_a_sorted_measure_that_moves_does_not():
+    random = np.random.default_rng(8)
+    keys = np.cumsum(random.integers(1, 12, 1600)).astype(float)
+    amounts = np.sort(np.round(np.exp(random.normal(10, 1, 1600))))
+
+    known = baseline_of(integral=True, key=keys, amount=amounts)
+    later = {"key": 10**6 + keys[:1000], "amount": random.permutation(amounts)[:1000]}
+    assert drift(known, **later)["key", None].reason.startswith("its values rise from row to row")
+    assert violated(known, **later) == []
+    assert violated(known, **{**later, "amount": 3 * later["amount"]}) == ["baseline_drift_check"]
+    assert violated(
+        baseline_of(integral=True, key=random.permutation(keys)), key=later["key"]
+    )  # in no order they are any numbers
+
+
+def test_row_numbers_go_on_in_silence():
+    known = baseline_of(integral=True, row=np.arange(1600.0))
+
+    assert violated(known, row=np.arange(10**6, 10**6 + 1000.0)) == []
 
 
 def test_texts_vary_by_the_shares_of_their_values():

@@ -353,6 +353,17 @@ def whole_numbers(name, values):
         pytest.param(whole_numbers("x", range(1, 101)), "its values number the rows", id="row numbers"),
         pytest.param(whole_numbers("x", range(500, 700, 2)), "its values number the rows", id="every second row"),
         pytest.param(whole_numbers("x", range(10_000)), "its values number the rows", id="more than a sketch holds"),
+        pytest.param(
+            number_feature("x", [float(n) if n % 3 else None for n in range(100)]),
+            "its values number the rows",
+            id="row numbers of pandas, where one is missing",
+        ),
+        pytest.param(
+            whole_numbers("x", range(1_770_000_000, 1_770_900_000, 700)), "its values are times", id="seconds"
+        ),
+        pytest.param(
+            number_feature("x", [1.77e12 + 0.5 * n for n in range(100)]), "its values are times", id="milliseconds"
+        ),
     ],
 )
 def test_what_is_new_by_nature_has_no_domain_and_no_drift(feature, reason):
@@ -373,6 +384,7 @@ def test_what_is_new_by_nature_has_no_domain_and_no_drift(feature, reason):
         pytest.param(whole_numbers("x", [1, 2, 3, 4] * 25), id="counts"),
         pytest.param(whole_numbers("x", range(0, 10_000, 100)), id="far apart"),
         pytest.param(whole_numbers("x", range(10)), id="too few to tell"),
+        pytest.param(whole_numbers("x", range(10**9, 10**11, 10**9)), id="not all of them in the years of today"),
         pytest.param(number_feature("x", [n + 0.5 for n in range(100)]), id="fractions"),
         pytest.param(whole_numbers("x", np.random.default_rng(1).integers(0, 250, 100)), id="drawn from not many more"),
     ],

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.documents.constraints import Comparator
+from model_monitor.documents.constraints import Comparator, Rows
 
 from .comparisons import number_feature, profile_of, text_feature
 
@@ -39,6 +39,22 @@ def test_a_drift_around_the_same_mean_says_how_the_spread_moved():
     found = one(number_feature("x", [-1.0, 1.0] * 50), number_feature("x", [-9.0, 9.0] * 50))
 
     assert found.words.endswith(": its standard deviation went from 1 to 9")
+
+
+def test_a_drift_of_the_spread_is_said_of_the_spread_though_the_mean_moved_a_little():
+    """The deviation of -1 and 1 is 1, that of -8 and 10 is 9; their means are 0 and 1."""
+    found = one(number_feature("x", [-1.0, 1.0] * 50), number_feature("x", [-8.0, 10.0] * 50))
+
+    assert found.words.endswith(": its standard deviation went from 1 to 9")
+
+
+def test_a_default_value_in_some_rows_is_said_as_the_share_of_one_value():
+    values = [float(n) for n in range(1_000)]
+    before, after = (number_feature("x", each) for each in (values * 2, [0.0 if n % 10 == 5 else n for n in values]))
+    settings = {"rows": Rows.INDEPENDENT}
+
+    # 2 of 2,000, then the first and 100 of 1,000
+    assert one(before, after, **settings).words.endswith(": the share of one value went from 0.1 % to 10.1 %")
 
 
 def test_a_drift_of_texts_names_the_value_whose_share_moved_most():

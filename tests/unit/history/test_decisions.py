@@ -106,6 +106,18 @@ def test_a_share_is_the_same_within_the_interval_that_its_values_leave(observed,
     assert 0.90 - 1.96 * np.sqrt(0.09 / 1000) == pytest.approx(0.8814, abs=1e-4)
 
 
+@pytest.mark.parametrize(("rows", "silent"), [(200, True), (230, True), (151, True), (149, False), (600, False)])
+def test_a_number_of_rows_is_the_same_by_a_quarter_of_the_change(rows, silent):
+    def of(rows):
+        return CheckResult(
+            feature="Number of rows", check="row_count_check", status="violated", observed=rows, threshold=400
+        )
+
+    # 200 fewer than usual, and 50 more of them
+    decision = Decision(run_id="r", time="2026-03-05T09:30:00Z", alarms=(of(200),))
+    assert decision.covers(of(rows)) is silent
+
+
 def test_what_can_not_be_accepted_is_a_sentence(run_path, tmp_path):
     with pytest.raises(BadInput, match="no monitoring run was published here"):
         accept(str(tmp_path / "nothing"), now=NOW)

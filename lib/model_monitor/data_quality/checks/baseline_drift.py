@@ -9,6 +9,7 @@ from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.data_quality.drift_verdict import verdict
+from model_monitor.data_quality.keys import RISING
 from model_monitor.data_quality.variation import BASELINE
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.statistics import InferredType
@@ -46,6 +47,8 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     reason = why_not_compared(baseline, current)
     if reason:
         return Finding.not_judged(threshold, reason)
+    if feature.calibration is not None and feature.rises and not feature.has_own_drift:
+        return Finding.not_judged(threshold, RISING)
     settings, calibration = feature.settings, feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
     found = judged(compared_by(baseline, current, *methods, feature.ties), threshold, baseline, current)

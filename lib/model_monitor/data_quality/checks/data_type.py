@@ -9,6 +9,7 @@ from operator import attrgetter
 from model_monitor.data_quality import messages
 from model_monitor.data_quality.checks import FEATURE_CHECKS
 from model_monitor.data_quality.comparison import FeatureComparison
+from model_monitor.data_quality.keys import has_whole_numbers
 from model_monitor.data_quality.room import CONTENTS
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.statistics import InferredType
@@ -20,6 +21,7 @@ FRACTIONAL = (
     "the others are fractional numbers; pandas makes them of all integers of a column in which one is missing (81.0), "
     "unless its type is Int64"
 )
+WHOLE = "all are whole numbers of a fractional type, as pandas makes of integers where one is missing, unless their type is Int64"
 
 
 @FEATURE_CHECKS.register("data_type_check", threshold=attrgetter("settings.datatype_check_threshold"))
@@ -28,7 +30,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
 
     A type holds what fits in it: Integral ⊂ Fractional ⊂ String. With `exact_classes` a value counts for its own type only,
     as the service counts: `12` is no String there, and no Fractional. Booleans are a String either way.
-    A suggested threshold allows for chance.
+    A suggested threshold allows for chance, and for what pandas makes of integers where the first one is missing.
     Source: C4.4, C11.1, C11.29, C11.32; G14; D4.6.
     """
     expected = feature.constraints.inferred_type
@@ -45,6 +47,9 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     )
     if feature.calibration is not None and feature.is_suggested("datatype_check_threshold"):
         found = feature.calibration.allowed_for(found, CONTENTS, 0, feature.baseline.present)
+        is_violated = found.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
+        if is_violated and has_whole_numbers(feature.current):
+            return replace(found, status=CheckStatus.CANNOT_TELL, reason=WHOLE, description=None)
     if found.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL and _are_numbers(types):
         return replace(found, reason=FRACTIONAL)
     return found

@@ -93,7 +93,8 @@ def f_score(evidence: BinaryEvidence, beta: float) -> ShareEstimate:
     slopes = ((1 + square) * (1 - value), -square * value, -value)
     counts = (hits, missed, found_falsely)
     variance = sum(count * slope * slope for count, slope in zip(counts, slopes, strict=True)) / whole**2
-    return ShareEstimate.of_variance(value, variance, rows, method="delta method", fallback=rows)
+    units = hits + min(found_falsely, missed)
+    return ShareEstimate.of_variance(value, variance, rows, method="delta method", fallback=rows, units=units)
 
 
 def _share_of_positives_found(evidence: BinaryEvidence) -> ShareEstimate:

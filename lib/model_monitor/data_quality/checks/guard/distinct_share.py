@@ -31,7 +31,7 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     current = feature.current
     n, m = before.num_present, current.num_present
     old, new = _different(before), _different(current)
-    if not old or not new or before.is_numeric != current.is_numeric or has_dates(before):
+    if not old or not new or has_dates(before):
         return None
     share, after = min(old / n, 1.0), min(new / m, 1.0)
     if share < UNIQUE:

@@ -7,6 +7,7 @@ import math
 from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.evidence import Evidence, beyond, has_numbers, of_share
+from model_monitor.data_quality.keys import why_always_new
 from model_monitor.states import FeatureProfile, KllSketch, Moments
 
 ALIEN = 0.0025
@@ -19,7 +20,7 @@ LONGEST_TAIL = 0.5
 
 @GUARDS.register("range_check", is_drift=True)
 def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """No numbers lie two widths of the baseline's range or more outside of it.
+    """No numbers lie two widths of the baseline's range or more outside of it, but for those of rows, which go on.
 
     Where drift tests independent rows, its component `range` has the word.
     Source: D4.9.
@@ -29,7 +30,7 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     if tested or not has_numbers(before, feature.current) or old is None or sketch is None:
         return None
     width = old.maximum - old.minimum
-    if not 0 < width < math.inf:
+    if not 0 < width < math.inf or why_always_new(before) or feature.rises:
         return None
     low = -math.inf if old.minimum >= 0 else old.minimum - FAR * width  # negative numbers are sign_check's
     current = beyond(feature.current, below=low, above=old.maximum + FAR * width)

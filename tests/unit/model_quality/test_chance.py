@@ -1,0 +1,163 @@
+"""What chance may do to a metric: the window's own test beside the baseline, within the budget of the run. D4.6, D4.12."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
+from model_monitor.model_quality.estimates import JackknifeEstimate, ShareEstimate, Side, chance_apart
+from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.model_quality.tolerance import Tolerance
+
+from .outcomes_made import BINARY, BY_THRESHOLD, REGRESSION, outcomes_of
+
+BUDGET = 1 / 720
+
+
+def of_accuracy(right, rows):
+    """Outcomes of two classes, half of them positive, so many predicted right."""
+    labels = np.arange(rows) % 2
+    return outcomes_of(BINARY, labels, np.where(np.arange(rows) < right, labels, 1 - labels))
+
+
+def of_errors(errors):
+    labels = np.arange(len(errors)) % 50.0
+    return outcomes_of(REGRESSION, labels, labels + errors)
+
+
+def checked(before, window, monitor=None, edited=None, with_states=True):
+    """The results by metric. edited: thresholds that somebody wrote into the baseline's file."""
+    monitor = monitor or ModelQualityMonitor(before.plan)
+    suggested = monitor.documents(before, monitor.metrics(before))[1]
+    plain = suggested.plain()
+    for name, threshold in (edited or {}).items():
+        plain["binary_classification_constraints"][name]["threshold"] = threshold
+    constraints = ModelQualityConstraints.model_validate(plain)
+    known = monitor.known(constraints, None, before if with_states else None, suggested)
+    return {each.metric: each for each in monitor.check(window, monitor.metrics(window), known)}, monitor.budget(
+        window, known
+    )
+
+
+def test_the_chance_of_a_share_is_the_tail_of_the_hypergeometric_distribution():
+    baseline, window = ShareEstimate.of_count(1_800, 2_000), ShareEstimate.of_count(170, 200)
+
+    # 30 misses of the window among 230 of both
+    assert chance_apart(baseline, window, Side.LOW) == pytest.approx(stats.hypergeom.sf(29, 2_200, 230, 200))
+    assert chance_apart(baseline.complement(), window.complement(), Side.HIGH) == pytest.approx(
+        stats.hypergeom.sf(29, 2_200, 230, 200)
+    )
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["the baseline's is larger", "the window's is larger"])
+def test_the_chance_of_a_mean_counts_the_larger_variance(order):
+    wide, narrow = (0.2, 100, 40.0), (0.01, 400, 63.0)
+    (error, n, freedom), (other, m, its) = (wide, narrow)[::order]
+    baseline, window = JackknifeEstimate(1.0, n, error, freedom), JackknifeEstimate(2.0, m, other, its)
+
+    # 0.2² · 100 = 4 a row, and 63 degrees of freedom don't count
+    t = 1 / math.sqrt(4 * (1 / 100 + 1 / 400))
+    assert chance_apart(baseline, window, Side.HIGH) == pytest.approx(stats.t.sf(t, 40))
+    assert chance_apart(baseline, window, Side.LOW) == 1
+
+
+def test_the_levels_of_the_metrics_add_up_to_the_budget_and_recall_is_one_test():
+    results, ledger = checked(of_accuracy(900, 1_000), of_accuracy(890, 1_000))
+
+    (family,) = ledger.families
+    assert (ledger.false_alarm_budget, family.level) == (BUDGET, BUDGET)
+    assert family.tests == 7  # recall, precision, accuracy, the negative side, three of F
+    assert results["accuracy"].p == pytest.approx(stats.hypergeom.sf(109, 2_000, 210, 1_000))
+
+
+def test_a_drop_from_90_to_85_percent_is_found_in_2_000_rows():
+    results, _ = checked(of_accuracy(9_000, 10_000), of_accuracy(1_700, 2_000))
+
+    assert results["accuracy"].status is CheckStatus.VIOLATED
+    assert results["accuracy"].p == pytest.approx(stats.hypergeom.sf(299, 12_000, 1_300, 2_000), rel=1e-6)
+
+
+def test_what_is_beyond_the_threshold_by_chance_cannot_be_told():
+    monitor = ModelQualityMonitor(BINARY)
+    results, _ = checked(of_accuracy(9_000, 10_000), of_accuracy(86, 100), monitor)
+
+    assert results["accuracy"].status is CheckStatus.CANNOT_TELL
+    p = stats.hypergeom.sf(13, 10_100, 1_014, 100)
+    assert results["accuracy"].reason == (
+        f"of 100 rows this may be chance: p is {p:.2g}, and a violation needs {BUDGET / 7:.2g}"
+    )
+
+
+def test_three_positive_rows_cannot_tell_of_recall():
+    labels = np.array([1, 1, 1] + [0] * 97)
+    results, _ = checked(of_accuracy(900, 1_000), outcomes_of(BINARY, labels, labels))
+
+    assert results["recall"].status is CheckStatus.CANNOT_TELL
+    assert results["recall"].reason == "3 rows can't show it: the worst value may be chance, too"
+    assert results["accuracy"].status is CheckStatus.PASSED
+
+
+def test_a_threshold_that_somebody_wrote_and_one_without_states_are_judged_by_the_value():
+    before, window = of_accuracy(900, 1_000), of_accuracy(899, 1_000)
+
+    edited, ledger = checked(before, window, edited={"accuracy": 0.9})
+    assert (edited["accuracy"].status, edited["accuracy"].p) == (CheckStatus.VIOLATED, None)
+    assert edited["recall"].p is not None
+    assert ledger.families[0].tests == 6  # what somebody asked for takes no part
+
+    assert checked(before, window, with_states=False)[1] is None
+
+
+@pytest.mark.parametrize(
+    "monitor",
+    [
+        pytest.param(ModelQualityMonitor(BINARY, as_service=True), id="as the service"),
+        pytest.param(ModelQualityMonitor(BINARY, tolerance=Tolerance.parse("absolute:0")), id="a tolerance asked for"),
+    ],
+)
+def test_the_rules_of_others_have_no_budget(monitor):
+    results, ledger = checked(of_accuracy(900, 1_000), of_accuracy(899, 1_000), monitor)
+
+    assert ledger is None
+    assert (results["accuracy"].status, results["accuracy"].p) == (CheckStatus.VIOLATED, None)
+
+
+def test_a_lucky_baseline_without_the_rare_large_errors_is_no_alarm_and_larger_errors_are_one():
+    random = np.random.default_rng(7)
+    usual, errors = random.normal(0, 1, 200), random.normal(0, 1, 20_000)
+    with_large = errors * np.where(np.arange(20_000) % 1_000 == 0, 100, 1)
+
+    assert checked(of_errors(usual), of_errors(with_large))[0]["mse"].status is not CheckStatus.VIOLATED
+    assert checked(of_errors(random.normal(0, 1, 10_000)), of_errors(1.2 * errors[:2_000]))[0]["mse"].is_violation
+
+
+@pytest.mark.parametrize("after", [lambda labels: 1 - labels, lambda labels: labels * 0], ids=["reversed", "none"])
+def test_a_perfect_model_that_turned_round_is_found_though_neither_side_varies(after):
+    labels = np.arange(1_000) % 2
+    results, _ = checked(
+        outcomes_of(BY_THRESHOLD, labels, None, labels * 1.0), outcomes_of(BY_THRESHOLD, labels, None, after(labels))
+    )
+
+    assert {results[name].status for name in ("auc", "f1", "recall")} == {CheckStatus.VIOLATED}
+
+
+def test_errors_that_are_all_alike_vary_by_nothing():
+    results, _ = checked(of_errors(np.zeros(200)), of_errors(np.full(200, 5.0)))
+
+    assert results["mae"].is_violation
+
+
+def test_two_positive_rows_say_nothing_of_an_area():
+    scores = np.concatenate(([0.2, 0.2], np.linspace(0, 1, 98)))
+    labels = np.array([1, 1] + [0] * 98)
+    rows = np.arange(2_000)
+    before = outcomes_of(BY_THRESHOLD, rows % 2, None, np.where(rows % 2, 0.5, 0.3) + rows % 5 / 10)
+
+    results, _ = checked(before, outcomes_of(BY_THRESHOLD, labels, None, scores))
+
+    assert results["auc"].status is CheckStatus.CANNOT_TELL
