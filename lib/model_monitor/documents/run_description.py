@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Strict
 
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Document, Section
@@ -53,7 +53,7 @@ def time_of(text: str) -> datetime:
 
 
 Moment = Annotated[
-    Name, AfterValidator(lambda text: time_of(text) and text), Expected("a time such as 2026-03-04T20:00:00Z")
+    str, Strict(), AfterValidator(lambda text: time_of(text) and text), Expected("a time such as 2026-03-04T20:00:00Z")
 ]
 
 

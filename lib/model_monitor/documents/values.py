@@ -64,6 +64,11 @@ def named_in(names: Collection[str]) -> AfterValidator:
     return AfterValidator(require)
 
 
+def _encodable(text: str) -> str:
+    text.encode()  # half a surrogate pair has no bytes
+    return text
+
+
 def _count(value: Any) -> int:
     number = _number(value)
     if number < 0 or number != math.floor(number):
@@ -98,7 +103,7 @@ Count = Annotated[int, BeforeValidator(_count), Expected("a whole number, 0 or m
 
 Flag = Annotated[bool, Strict(), Expected("true or false")]
 
-Name = Annotated[str, Strict(), Expected("a text")]
+Name = Annotated[str, Strict(), AfterValidator(_encodable), Expected("a text")]
 
 DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]
 """A text that stood in the monitored data."""

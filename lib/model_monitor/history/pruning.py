@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.outputs.files import CURRENT
 from model_monitor.records.windows import HOUR, hour_of_path, parse_time
 from model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 
 QUARANTINE = "quarantine"
 PENDING = "pending"
@@ -111,7 +114,7 @@ def _of_hours(kind: Kind, top: str, storage: Storage) -> Iterator[Prunable]:
                 f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
             )
         output = top if kind is Kind.MERGED else None
-        yield _item(kind, folder, hour + HOUR, storage.list_files(folder), output)
+        yield _item(kind, folder, hour + HOUR, [*_unless_gone(storage.list_files, folder, storage)], output)
 
 
 def _of_merge(top: str, storage: Storage) -> Iterator[Prunable]:
@@ -128,9 +131,9 @@ def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
     """The quarantines at and below a folder: in the output path of an hourly run by its hour, else by the youngest file."""
     for folder in _folders(storage, top):
         if folder.rpartition("/")[2] != QUARANTINE:
-            yield from _quarantines(folder, storage)
+            yield from _unless_gone(partial(_quarantines, storage=storage), folder, storage)
             continue
-        files = storage.list_files(folder)
+        files = [*_unless_gone(storage.list_files, folder, storage)]
         hour = hour_of_path(folder)
         youngest = max((file.modified_ms for file in files), default=0) / 1000
         time = hour + HOUR if hour else datetime.fromtimestamp(youngest, timezone.utc)
@@ -141,7 +144,7 @@ def _hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
     for folder in _folders(storage, top):
         hour = hour_of_path(join(folder, ""))
         if hour is None:
-            yield from _hour_folders(storage, folder)
+            yield from _unless_gone(partial(_hour_folders, storage), folder, storage)
         else:
             yield folder, hour
 
@@ -153,6 +156,15 @@ def _folders(storage: Storage, top: str) -> Iterator[str]:
             yield folder
 
 
+def _unless_gone(look: Callable[[str], Iterable[Found]], folder: str, storage: Storage) -> Iterator[Found]:
+    """What is found in a folder; nothing if another prune has deleted it meanwhile."""
+    try:
+        yield from look(folder)
+    except BadInput:
+        if storage.exists(folder):
+            raise
+
+
 def _item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile], output: str | None) -> Prunable:
     return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files), output)
 
@@ -161,6 +173,7 @@ def _delete_empty_above(storage: Storage, hour: str) -> None:
     folder = hour
     for _ in range(_LEVELS_ABOVE_AN_HOUR):
         folder = folder.rpartition("/")[0]
-        if not storage.exists(folder) or storage.list_folders(folder) or storage.list_files(folder):
+        looks = (storage.list_folders, storage.list_files)
+        if not storage.exists(folder) or any(any(_unless_gone(look, folder, storage)) for look in looks):
             return
         storage.delete(folder)

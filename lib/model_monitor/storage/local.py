@@ -114,6 +114,8 @@ class LocalStorage:
                 target.rmdir()
             else:
                 target.unlink(missing_ok=True)
+        except FileNotFoundError:  # another has deleted it meanwhile
+            pass
         except OSError as fault:
             raise OutputFailed(
                 f"{path}: can't be removed ({fault.strerror}); have this user own the output path"

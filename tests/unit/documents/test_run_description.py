@@ -30,6 +30,25 @@ def described(context=HOUR, **members):
     return RunDescription(**{**told, **members})
 
 
+@pytest.mark.parametrize(
+    ("member", "found"),
+    [("start", "noon"), ("start", 7), ("end", None), ("end", "2026-13-04T20:00:00Z")],
+)
+def test_a_window_at_no_time_is_refused(member, found):
+    told = json.loads(described().to_json())
+    told["window"][member] = found
+
+    with pytest.raises(BadDocument, match=rf"window\.{member} is .*; it has to be a time such as 2026-03-04T20:00:00Z"):
+        RunDescription.from_json(json.dumps(told))
+
+
+def test_half_a_surrogate_pair_is_no_text_of_a_document():
+    told = json.loads(described().to_json()) | {"model": "\ud800"}
+
+    with pytest.raises(BadDocument, match=r"model is .*; it has to be a text"):
+        RunDescription.from_json(json.dumps(told))
+
+
 def test_a_run_says_its_window_and_what_came_of_it_and_what_nobody_said_is_null():
     assert json.loads(described().to_json()) == {
         "version": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import datetime, timezone
 
 import pytest
@@ -10,8 +11,9 @@ from tests.leases import waiting_while_held
 
 from model_monitor import cli
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.history.pruning import Trees, prunable, prune
+from model_monitor.history.pruning import Kind, Trees, _of_hours, prunable, prune
 from model_monitor.outputs.files import publish
+from model_monitor.storage import LocalStorage
 
 BEFORE = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 
@@ -33,6 +35,18 @@ def test_hours_that_were_over_go_with_their_empty_days(tmp_path):
 
     assert files(tmp_path) == [f"captures/churn/AllTraffic/{young}"]
     assert not (tmp_path / "captures" / "churn" / "AllTraffic" / "2025").exists()
+
+
+def test_what_another_prune_deletes_meanwhile_is_no_fault(tmp_path):
+    put(tmp_path, "2025/12/31/22/a.jsonl", "2025/12/31/23/b.jsonl", "2026/01/01/00/c.jsonl")
+    found = _of_hours(Kind.CAPTURES, str(tmp_path), LocalStorage())
+    first = next(found)
+    shutil.rmtree(tmp_path / "2025")
+    shutil.rmtree(tmp_path / "2026/01/01")
+
+    assert [each.files for each in (first, *found)] == [1, 0]
+    prune([first])
+    assert files(tmp_path) == []
 
 
 def test_nothing_goes_that_a_link_leads_to(tmp_path):
