@@ -192,7 +192,7 @@ def _read_processing_job(path: Path, faults: dict[str, str | None]) -> dict[str,
         document = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         faults[f"{path} can't be read as JSON ({type(error).__name__}); mend or remove it"] = None
         return {}
     variables = document.get("Environment") if isinstance(document, dict) else None

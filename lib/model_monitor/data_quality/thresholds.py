@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,8 +40,8 @@ def _told(constraints: Constraints, feature: FeatureConstraints, given: Mapping[
     comparators = constraints.monitoring_of(feature.name).comparators
     checks = list(dict.fromkeys((*SHARES, DRIFT, *(check_of(each.distance) for each in comparators or ()))))
     for check, number in given.items():
-        most = 1 if check in SHARES else math.inf
-        if check not in checks or type(number) not in (int, float) or not 0 <= number <= most or math.isinf(number):
+        most = 1 if check in SHARES else sys.float_info.max
+        if check not in checks or type(number) not in (int, float) or not 0 <= number <= most:
             raise BadConfiguration(
                 f"{feature.name}: {check} is {number!r}; write a number, 0 or more (a share up to 1), for one of: "
                 f"{', '.join(checks)}"

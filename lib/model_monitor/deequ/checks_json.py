@@ -137,7 +137,7 @@ def read_checks(text: str, where: str) -> JsonChecks:
     """
     try:
         entries = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadConfiguration(f"{where} is no JSON: {error}; it has to be a list of objects") from error
     if not isinstance(entries, list) or not entries:
         raise BadConfiguration(

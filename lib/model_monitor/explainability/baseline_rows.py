@@ -58,7 +58,7 @@ def rows_in(content: bytes, path: str, names: Sequence[str], features: str | Non
             return rows_given(json.loads(text), names, features)
         if ending == ".jsonl" or text.lstrip().startswith("{"):
             return rows_given([json.loads(line) for line in text.splitlines() if line.strip()], names, features)
-    except (ValueError, pa.ArrowException) as fault:
+    except (ValueError, RecursionError, OSError, pa.ArrowException) as fault:
         raise _fault(f"names {path}, which can't be read as its name says ({type(fault).__name__})") from None
     rows: list[list[Any]] = [[cell or None for cell in row] for row in csv.reader(io.StringIO(text)) if row]
     if rows and (set(rows[0]) >= set(names) or set(rows[0]) <= set(names)):

@@ -81,7 +81,7 @@ def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
         content = LocalStorage().read(path)
         try:
             yield path, json.loads(content)
-        except ValueError as fault:
+        except (ValueError, RecursionError) as fault:
             raise BadDocument(f"{path}: is no JSON ({fault}); give the output of aws sagemaker describe-…") from fault
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +14,7 @@ from model_monitor.data_quality.comparators import DRIFT
 from model_monitor.data_quality.messages import NEWEST_ROW
 from model_monitor.data_quality.thresholds import with_thresholds
 from model_monitor.data_quality.variation import BASELINE
+from model_monitor.documents import json_text
 from model_monitor.documents.baseline_reference import BaselineReference
 from model_monitor.documents.decisions import Decision
 from model_monitor.documents.run_description import moment
@@ -104,7 +104,7 @@ def _with_thresholds(known: QualityBaseline, spark: SparkSession | None, config:
     constraints, path, where = known.constraints, config.thresholds, "--thresholds"
     try:
         if path is not None:
-            constraints = with_thresholds(constraints, json.loads(storage_of(path, spark).read(path)))
+            constraints = with_thresholds(constraints, json_text.load(storage_of(path, spark).read(path), path))
         where = "--threshold"
         constraints = with_thresholds(constraints, {name: {DRIFT: given} for name, given in config.threshold.items()})
     except (MonitorError, OSError, ValueError) as fault:

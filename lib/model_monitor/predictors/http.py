@@ -88,7 +88,7 @@ class Endpoint:
         try:
             found = self._read(answer)
             np.array(found, dtype=self._kind)
-        except (ValueError, TypeError, IndexError) as fault:
+        except (ValueError, TypeError, LookupError, RecursionError) as fault:
             raise BadInput(
                 f"the model at {self._shown} answered something else than {self._read.__name__} ({type(fault).__name__}); "
                 "accept_type, probability and label of predictor say what its answer is"

@@ -168,7 +168,7 @@ def parse_dataset_format(text: str) -> DatasetFormat:
         return _table(word[len("table:") :].strip())
     try:
         document = json.loads(SHORT_WORDS.get(word.lower(), word))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise BadConfiguration(f"is {text!r}, which is neither a known word nor JSON; {_choices()}") from error
     if not isinstance(document, dict) or len(document) != 1:
         raise BadConfiguration(f"is {text!r}; it has to be a JSON object with exactly one member; {_choices()}")

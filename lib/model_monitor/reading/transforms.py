@@ -106,8 +106,8 @@ def _is_manifest(engine: Engine, file: StoredFile) -> bool:
 def _named_by(engine: Engine, manifest: StoredFile) -> Iterator[StoredFile]:
     try:
         first, *keys = json.loads(engine.storage(manifest.path).read(manifest.path))
-        paths = [first["prefix"] + key for key in keys]
-    except (ValueError, TypeError, KeyError) as fault:
+        paths = ["".join((first["prefix"], key)) for key in keys]
+    except (ValueError, TypeError, KeyError, RecursionError) as fault:
         raise BadInput(
             f"{manifest.path}: is no manifest; it has to be a JSON array with an object that has a prefix first, "
             "and keys behind it"

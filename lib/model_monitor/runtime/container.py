@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from model_monitor.configuration.options import AnalysisType
 from model_monitor.configuration.reading import sources_of
@@ -41,6 +41,9 @@ HEAP_SHARE = 0.5
 SMALLEST_HEAP_MIB = 1024
 
 
+Kind = TypeVar("Kind", list[Any], dict[str, Any])
+
+
 def job_of(sources: Sources) -> str:
     """The job that the container is for: merge, monitor or baseline."""
     if sources.text("ground_truth_source"):
@@ -56,7 +59,7 @@ def variables_of(sources: Sources, root: Path) -> dict[str, str]:
     path = root / ANALYSIS_CONFIG
     if not path.is_file():
         return {}
-    analysis = AnalysisType.MODEL_EXPLAINABILITY if _explains(_read(path)) else AnalysisType.MODEL_BIAS
+    analysis = AnalysisType.MODEL_EXPLAINABILITY if _explains(_read(path), path) else AnalysisType.MODEL_BIAS
     stood_for = {
         "analysis_type": analysis.value,
         "MODEL_MONITOR_ANALYSIS_CONFIG": str(path),
@@ -73,7 +76,7 @@ def is_idle(root: Path) -> bool:
     Raises BadConfiguration if the hosts have shares of the data: the first would see only its own.
     """
     resources = _read(root / RESOURCES)
-    hosts = sorted(resources.get("hosts") or [])
+    hosts = sorted(map(str, _member(resources, "hosts", list, root / RESOURCES)))
     if len(hosts) < 2:
         return False
     sharded = [name for name, how in _distributions(root) if how == "ShardedByS3Key"]
@@ -122,9 +125,9 @@ def _refused(error: MonitorError, root: Path) -> int:
     return error.exit_status
 
 
-def _explains(analysis_config: Mapping[str, Any]) -> bool:
+def _explains(analysis_config: Mapping[str, Any], path: Path) -> bool:
     """Whether a configuration asks for feature attributions and for no bias metrics."""
-    methods = analysis_config.get("methods") or {}
+    methods = _member(analysis_config, "methods", dict, path)
     return "shap" in methods and not any(name.endswith("_bias") for name in methods)
 
 
@@ -132,8 +135,12 @@ def _distributions(root: Path) -> list[tuple[str, str | None]]:
     """How each input of the processing job is given to its hosts, by the input's name."""
     found = []
     for relative in PROCESSING_JOB_FILES:
-        for source in _read(root / relative).get("ProcessingInputs") or []:
-            found.append((source.get("InputName", "?"), (source.get("S3Input") or {}).get("S3DataDistributionType")))
+        path = root / relative
+        for source in _member(_read(path), "ProcessingInputs", list, path):
+            if not isinstance(source, dict):
+                raise BadConfiguration(f"{path}: ProcessingInputs has to be a list of objects; mend or remove it")
+            given = _member(source, "S3Input", dict, path)
+            found.append((source.get("InputName", "?"), given.get("S3DataDistributionType")))
     return found
 
 
@@ -143,11 +150,21 @@ def _read(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadConfiguration(f"{path} can't be read as JSON ({type(error).__name__}); mend or remove it") from error
     if not isinstance(document, dict):
         raise BadConfiguration(f"{path} has to be a JSON object; mend or remove it")
     return document
+
+
+def _member(document: Mapping[str, Any], name: str, kind: type[Kind], path: Path) -> Kind:
+    """A member of a JSON object of the container's; empty if it has none."""
+    found = document.get(name) or kind()
+    if not isinstance(found, kind):
+        raise BadConfiguration(
+            f"{path}: {name} has to be {'a list' if kind is list else 'an object'}; mend or remove it"
+        )
+    return found
 
 
 if __name__ == "__main__":

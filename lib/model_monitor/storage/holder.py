@@ -35,7 +35,7 @@ class Holder:
         """What a lease's file says; run: by its name. A file that says nothing is of a process that nobody can ask for."""
         try:
             found = cls(**json.loads(content))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return cls(run, "unknown", 0, "", "unknown")
         return found
 

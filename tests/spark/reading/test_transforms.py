@@ -110,6 +110,7 @@ def test_a_manifest_stands_for_the_files_that_it_names(read, tmp_path):
     ("manifest", "sentence"),
     [
         ('[{"prefix": "/nowhere/"}, "a.csv.out"]', r"x\.json: names /nowhere/a\.csv\.out, which is absent"),
+        ('[{"prefix": ["/nowhere/"]}, ["a"]]', r"x\.json: is no manifest"),
         ('[{"prefix": "/nowhere/"}, 5]', r"x\.json: is no manifest"),
         ('[{"prefix": "/nowhere/"}', r"x\.json: is no manifest"),
     ],

@@ -171,9 +171,10 @@ def test_a_wrong_value_is_told_with_its_place_and_the_remedy(flags, words):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_broken_job_file_is_named(tmp_path):
+@pytest.mark.parametrize("text", ["{", "[" * 99_999])
+def test_a_broken_job_file_is_named(tmp_path, text):
     root = container(tmp_path, {})
-    (tmp_path / "opt/ml/config/processingjobconfig.json").write_text("{")
+    (tmp_path / "opt/ml/config/processingjobconfig.json").write_text(text)
 
     with pytest.raises(BadConfiguration, match=r"processingjobconfig\.json can't be read as JSON"):
         read("--container-root", root)

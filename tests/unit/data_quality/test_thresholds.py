@@ -77,6 +77,7 @@ def test_where_comparators_are_asked_for_their_thresholds_are_meant(given, limit
         ),
         ({"plan": {JS: 0.1}}, f"plan: {JS} is 0.1; .* one of: .*, baseline_drift_check$"),
         ({"plan": {"data_type_check": 95}}, r"data_type_check is 95; write a number, 0 or more \(a share up to 1\)"),
+        ({"plan": {"baseline_drift_check": 10**400}}, "baseline_drift_check is 10000*; write"),
         ({"plan": {"baseline_drift_check": -1}}, "baseline_drift_check is -1; write"),
         ({"plan": {"baseline_drift_check": "0.1"}}, "baseline_drift_check is '0.1'; write"),
         ({"plan": {"baseline_drift_check": True}}, "baseline_drift_check is True; write"),

@@ -104,6 +104,7 @@ def test_all_faults_of_a_file_are_one_error_with_a_line_each():
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
+        pytest.param("[" * 99_999, "checks.json is no JSON", id="lists in lists"),
         pytest.param("[{]", "checks.json is no JSON: .* line 1 column 3", id="no JSON"),
         pytest.param("{}", "checks.json holds no list of checks", id="an object"),
         pytest.param("[]", "checks.json holds no list of checks", id="an empty list"),

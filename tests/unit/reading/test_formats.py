@@ -66,6 +66,7 @@ def test_a_spelling_means_its_format(text, expected):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("[" * 99_999, "which is neither a known word nor JSON"),
         ("cvs", "is 'cvs', which is neither a known word nor JSON; write one of: csv, csv-without-header, jsonl"),
         ('{"csv”: { ”header”: true}', "neither a known word nor JSON"),  # the guide's sample, broken typography
         ('"csv"', "exactly one member"),

@@ -108,13 +108,31 @@ def test_an_idle_host_ends_well(tmp_path):
     assert main({"MODEL_MONITOR_CONTAINER_ROOT": str(tmp_path)}) == 0
 
 
-@pytest.mark.parametrize("text", ["{", "[1]"])
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("resourceconfig.json", '{"hosts": {"algo-1": 1}}'),
+        ("resourceconfig.json", '{"hosts": 7}'),
+        ("resourceconfig.json", "[" * 99_999),
+        ("processingjobconfig.json", '{"ProcessingInputs": 7}'),
+        ("processingjobconfig.json", '{"ProcessingInputs": [7]}'),
+        ("processingjobconfig.json", '{"ProcessingInputs": [{"S3Input": "s3://bucket"}]}'),
+    ],
+)
+def test_a_file_of_the_platform_with_another_layout_is_named(tmp_path, file, text):
+    split_among_two_hosts(tmp_path)
+    put(tmp_path, f"opt/ml/config/{file}", text)
+
+    with pytest.raises(BadConfiguration, match=rf"{file}:? (\w+ has to be|can't be read as JSON)"):
+        is_idle(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"methods": 7}', "[" * 99_999])
 def test_a_file_of_the_platform_that_is_no_object_is_named(tmp_path, text):
     put(tmp_path, "opt/ml/processing/input/config/analysis_config.json", text)
 
-    with pytest.raises(
-        BadConfiguration, match=r"analysis_config\.json (can't be read as JSON|has to be a JSON object)"
-    ):
+    told = r"analysis_config\.json:? ?(can't be read as JSON|has to be a JSON object|methods has to be an object)"
+    with pytest.raises(BadConfiguration, match=told):
         variables_of(sources_of([], {}), tmp_path)
 
 

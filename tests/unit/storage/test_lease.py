@@ -183,7 +183,7 @@ def test_a_process_that_nobody_can_ask_for_is_alive(lease, out, members):
         second.take(NOT_AT_ALL)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"{"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"{", b"[" * 99_999])
 def test_a_file_that_says_nothing_holds_as_long_as_it_is_young(lease, out, content):
     os.makedirs(out)
     with open(f"{out}/{PREFIX}x", "wb") as file:
