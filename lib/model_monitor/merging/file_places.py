@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.records.files_by_key import keys_of, uri_of
-from model_monitor.records.places import FILE_KEY
+from model_monitor.records.files_by_key import keys_of, places_among, uri_of
 
 if TYPE_CHECKING:
     from model_monitor.merging.sources import HourlyFile
@@ -49,10 +48,7 @@ class FilePlaces:
 
     def listed(self, lines: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Int32Array]:
         """The lines of files that were listed, and the rank of each; a file that came after the listing is passed over."""
-        wanted = lines.column(FILE_KEY).to_numpy()
-        places = np.searchsorted(self.keys, wanted)
-        known = places < len(self.keys)
-        known[known] = self.keys[places[known]] == wanted[known]
+        places, known = places_among(self.keys, lines)
         if not known.all():
             lines, places = lines.filter(pa.array(known)), places[known]
         return lines, pa.array(self.ranks[places], pa.int32())

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pyarrow as pa
-import pyarrow.json
 
 from model_monitor.engine import Session, engine_of
 from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.rows import KEY, Role, rows_of
 from model_monitor.merging.sources import HourlyFile, HourlySource
+from model_monitor.records.json_values import table_of_json
 from model_monitor.records.places import FILE_KEY, LINE
 from model_monitor.states.soundness import MALFORMED
 from model_monitor.storage import StoredFile, join
@@ -97,16 +97,8 @@ class Remembered:
 
 def _parsed(lines: Sequence[bytes]) -> pa.RecordBatch:
     """The ids on some lines, one row each; all null where a line is none."""
-    content = b"\n".join(lines)
-    reading = pyarrow.json.ReadOptions(use_threads=False, block_size=len(content) + 1)
-    parsing = pyarrow.json.ParseOptions(ID_SCHEMA, unexpected_field_behavior="ignore")
-    try:
-        table = (
-            pyarrow.json.read_json(pa.BufferReader(content), reading, parsing) if content else ID_SCHEMA.empty_table()
-        )
-    except pa.ArrowInvalid:
-        table = ID_SCHEMA.empty_table()
-    if table.num_rows != len(lines):
+    table = table_of_json(b"\n".join(lines), ID_SCHEMA)
+    if table is None or table.num_rows != len(lines):
         table = pa.Table.from_pylist([_id(line) for line in lines], ID_SCHEMA)
     return table.combine_chunks().to_batches()[0] if lines else pa.RecordBatch.from_pylist([], ID_SCHEMA)
 

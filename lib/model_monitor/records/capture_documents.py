@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json
 from numpy.typing import NDArray
 
 from model_monitor.records.alike_lines import alike_lines
 from model_monitor.records.decoding import BASE64, CSV, GROUND_TRUTH, Half, Reading, opened_half
+from model_monitor.records.json_values import table_of_json
 from model_monitor.records.line_bytes import Flags, buffer_of, counts_of, holding, utf_8_flags
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.sampling import is_sampled
@@ -225,14 +225,7 @@ def _parsed(lines: pa.StringArray, schema: pa.Schema) -> Iterator[pa.Table]:
     content = buffer_of(lines)  # a long line alone is not held a second time
     if len(lines) > 1:
         content = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer()
-    try:
-        table = pyarrow.json.read_json(
-            pa.BufferReader(content),
-            pyarrow.json.ReadOptions(use_threads=False, block_size=content.size + 1),
-            pyarrow.json.ParseOptions(schema, unexpected_field_behavior="ignore"),
-        )
-    except pa.ArrowInvalid:
-        table = None
+    table = table_of_json(content, schema)
     if table is not None and table.num_rows == len(lines):
         yield table
     elif len(lines) <= FEW_LINES:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from model_monitor.records.line_bytes import Flags
 from model_monitor.records.places import FILE_KEY
 from model_monitor.states.text_hashing import xxhash64_of_texts
 
@@ -41,11 +42,17 @@ class FilesByKey:
         """The path of each line's file; empty where the lines come without their FILE_KEY, or it is not known."""
         if FILE_KEY not in lines.schema.names:
             return pa.repeat("", lines.num_rows)
-        wanted = lines.column(FILE_KEY).to_numpy()
-        places = np.searchsorted(self.keys, wanted)
-        known = places < len(self.keys)
-        known[known] = self.keys[places[known]] == wanted[known]
+        places, known = places_among(self.keys, lines)
         return pa.DictionaryArray.from_arrays(np.where(known, places, len(self.keys)).astype(np.int32), self.paths)
+
+
+def places_among(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArray[np.int64], Flags]:
+    """Where the FILE_KEY of each line stands among sorted keys, and whether it is there at all."""
+    wanted = lines.column(FILE_KEY).to_numpy()
+    places = np.searchsorted(keys, wanted)
+    known = places < len(keys)
+    known[known] = keys[places[known]] == wanted[known]
+    return places, known
 
 
 def keys_of(paths: Sequence[str]) -> list[int]:

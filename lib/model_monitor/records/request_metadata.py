@@ -15,9 +15,9 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json
 from numpy.typing import NDArray
 
+from model_monitor.records.json_values import table_of_json
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.unforeseen import parts_of
 
@@ -68,14 +68,8 @@ def carries_metadata(line: bytes) -> bool:
 
 def _parsed(lines: pa.BinaryArray) -> pa.StructArray:
     """The member of each line; Arrow's parser wants every line to be of the schema, and where one is not they go one by one."""
-    content = b"\n".join(lines.to_pylist())
-    try:
-        table = pyarrow.json.read_json(
-            pa.BufferReader(content),
-            pyarrow.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
-            pyarrow.json.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore"),
-        )
-    except pa.ArrowException:
+    table = table_of_json(b"\n".join(lines.to_pylist()), SCHEMA)
+    if table is None:
         return pa.array([_member(line) for line in lines.to_pylist()], SCHEMA.field(MEMBER).type)
     return table.column(MEMBER).combine_chunks() if table.num_rows else _empty()
 
