@@ -5,7 +5,7 @@ reason. What is kept are the values that a plain decoder finds (`reference`). No
 partitions. Nothing ends a window.
 
 FUZZ_SECONDS in the environment says how long windows are tried, all kinds together (60). FUZZ_SEED names the one window to try
-again, FUZZ_WINDOWS how many there are at most.
+again, FUZZ_FIRST the first of other ones than those from 0 on, FUZZ_WINDOWS how many there are at most.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from model_monitor.records.files_by_key import keys_of
 from model_monitor.records.outcome_decoders import rows_of_blocks
 from model_monitor.records.places import FILE_KEY, LINE
 from model_monitor.records.refusals import REASON, UNFORESEEN, Refusal
+from model_monitor.states.requests import Requests
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "60"))
 SEED = os.environ.get("FUZZ_SEED")
+FIRST = int(os.environ.get("FUZZ_FIRST", "0"))
 WINDOWS = int(os.environ.get("FUZZ_WINDOWS", "1000000000"))
 
 PARTITIONS = (1, 2, 7)
@@ -78,12 +80,12 @@ class Tally:
 
 
 def seeds(seconds: float) -> Iterator[int]:
-    """0, 1, 2, … for so long; the one of FUZZ_SEED alone if it names one."""
+    """0, 1, 2, … or those from FUZZ_FIRST on, for so long; the one of FUZZ_SEED alone if it names one."""
     if SEED is not None:
         yield int(SEED)
         return
-    end, seed = time.monotonic() + seconds, 0
-    while seed < WINDOWS and time.monotonic() < end:
+    end, seed = time.monotonic() + seconds, FIRST
+    while seed < FIRST + WINDOWS and time.monotonic() < end:
         yield seed
         seed += 1
 
@@ -124,13 +126,22 @@ def found_in(window: Window, pieces: int, *, with_rows: bool) -> Found:
         ledger = dataset.ledger(scanned.rows).to_json_dict()
         rows = dataset.rows if window.kind.outcomes else dataset.rows.rows
         features = 3 if window.kind.outcomes else len(dataset.names)
-        requests = None if scanned.requests is None else scanned.requests.to_bytes()
         return Found(
             [row for batch in rows.batches() for row in rows_in(batch, features)] if with_rows else [],
             {"records": ledger["records"], "rows": ledger["rows"]},
             window.kind.documents(scanned.state) if ledger["records"]["kept"] else [],
-            requests,
+            None if scanned.requests is None else told(scanned.requests),
         )
+
+
+def told(requests: Requests) -> dict[str, Any]:
+    """What requests say of themselves, few as they are."""
+    return {
+        "statuses": dict(requests.statuses),
+        "estimated": requests.estimated,
+        "moments": {name: getattr(requests.moments, name) for name in ("count", "missing", "sum", "m2")},
+        "latencies": [sorted(level.tolist()) for level in requests.latencies.levels],
+    }
 
 
 def rows_in(batch: pa.RecordBatch, features: int) -> list[Any]:
@@ -179,7 +190,8 @@ def hold(window: Window, tally: Tally) -> None:
         if first is None:
             first = found
         assert found.ledger == first.ledger, f"in {pieces} pieces: {found.ledger} instead of {first.ledger}"
-        assert found.requests == first.requests, f"in {pieces} pieces other requests"
+        difference = next(differences(first.requests, found.requests, ""), None)
+        assert difference is None, f"in {pieces} pieces other requests: {difference}"
         difference = next(differences(first.documents, found.documents, ""), None)
         assert difference is None, f"in {pieces} pieces other documents: {difference}"
     assert first is not None

@@ -76,7 +76,7 @@ def captured(rng: random.Random, encoding: str = "CSV") -> dict[str, Any]:
             "endpointOutput": half(reply, "OUTPUT", encoding),
         },
         "eventMetadata": event(rng),
-        "requestMetadata": METADATA,
+        "requestMetadata": dict(METADATA),  # which may be damaged
         "eventVersion": "0",
     }
 

@@ -80,9 +80,12 @@ def _empty() -> pa.StructArray:
 
 def _member(line: bytes) -> dict[str, int | float] | None:
     try:
-        record = json.loads(line, parse_int=_whole)
-    except (ValueError, RecursionError):
+        record = json.loads(line.decode("utf-8-sig", "replace"), parse_int=_whole)
+    except ValueError:
         return None
+    except RecursionError:  # whose bound is nearer the deeper this is called
+        table = table_of_json(line, SCHEMA)
+        return None if table is None else table.column(MEMBER)[0].as_py()
     member = record.get(MEMBER) if isinstance(record, dict) else None
     if not isinstance(member, Mapping):
         return None

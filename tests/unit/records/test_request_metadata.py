@@ -113,3 +113,14 @@ def test_a_record_that_is_nested_too_deep_for_the_parser_holds_nothing():
     line = b'{"requestMetadata": {"status": 200}, "captureData": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
     assert found([GOOD, line], [0, Refusal.NOT_A_CAPTURE])[0] == (200, 1.5, 20.0)
+
+
+def test_a_request_says_the_same_alone_and_beside_lines_that_arrow_refuses():
+    odd_name = with_metadata(status=200).replace(b'"a"', b'"\x80"', 1)
+    deep = with_metadata(status=204, more=0).replace(b'"more":0', b'"more":' + b"[" * 5000 + b"]" * 5000)
+    refused = with_metadata(status="no number")
+    assert len(deep) > 10_000
+
+    for line, status in ((odd_name, 200), (deep, 204)):
+        assert [row[0] for row in found([line])] == [status]
+        assert [row[0] for row in found([line, refused, line])] == [status, None, status]
