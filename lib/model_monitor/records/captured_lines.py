@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from model_monitor.records.capture_documents import documents_of
 from model_monitor.records.csv_payloads import rows_of_csv
 from model_monitor.records.decoded_rows import DecodedRows
-from model_monitor.records.decoding import CSV, Reading, decode
+from model_monitor.records.decoding import CSV, JSON, Reading, decode
 from model_monitor.records.files_by_key import NO_FILES, FilesByKey
 from model_monitor.records.line_bytes import CHUNK_BYTES, chunks
 from model_monitor.records.places import LINE
@@ -57,7 +57,8 @@ def _rows(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> Dec
     is_taken = left_out > 0
     features = reading.columns or 0
     parts = [DecodedRows.refused(np.flatnonzero(is_taken), left_out[is_taken], features)]
-    for part in rows_of_csv(documents, are_known & ~is_taken & documents.are_of(CSV), reading):
+    are_csv = documents.are_of(CSV) & (reading.encoding != JSON)  # whose neighbours of CSV are refused
+    for part in rows_of_csv(documents, are_known & ~is_taken & are_csv, reading):
         parts.append(part)
         is_taken[part.lines] = True
     parts.append(_one_by_one(lines, paths, np.flatnonzero(~is_taken), reading))

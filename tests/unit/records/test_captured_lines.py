@@ -60,6 +60,15 @@ def test_lines_of_all_kinds_are_decoded_as_one_by_one(seed):
     assert decoded(lines, reading) == one_by_one(lines, reading)
 
 
+def test_a_record_of_csv_among_those_of_json_is_refused_whatever_lies_beside_it():
+    of_csv = line_of(captured("1,2", "0.5"))
+    of_json = line_of(captured('{"a": 1, "b": 2}', '{"p": 0.5}', encoding="JSON"))
+    reading = Reading(BOTH, ("p", "a", "b"), 3, encoding="JSON")
+
+    for beside in (of_json, b"[1", of_csv):
+        assert next(row[1] for row in decoded([of_csv, beside], reading)) == Refusal.ANOTHER_ENCODING
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_payloads_of_several_rows_are_decoded_as_one_by_one(seed):
     rows = ["1,2", "3,4", "5,", '6,"x, y"', "7", "8,9\r"]
