@@ -43,9 +43,9 @@ COLUMNS = (
     Column("remark"),
 )
 READING = (
-    "The interval has the true value 95 times in 100. A metric is violated if its value is on the wrong side of its threshold, by "
-    "more than chance explains. Cannot tell: there are too few rows for a verdict. metrics.json and checks.json have all numbers of "
-    "this page.",
+    "The interval has the true value 95 times in 100. A metric is violated if its value is on the wrong side of its threshold, "
+    "by more than chance explains. Cannot tell: there are too few rows for a verdict. metrics.json and checks.json have all "
+    "numbers of this page.",
 )
 
 
