@@ -80,6 +80,8 @@ class StepCdf:
     def finite(self) -> StepCdf:
         """The same without the infinite values."""
         kept = np.isfinite(self.values)
+        if kept.all():
+            return self
         weights = np.diff(self.cumulative, prepend=0)
         return replace(self, values=self.values[kept], cumulative=np.cumsum(weights[kept]))
 
@@ -90,7 +92,7 @@ class NumericDistribution:
 
     levels: items of weight 1, 2, 4, …, as in KllSketch and in the sketch of statistics.json. negative_infinite,
     positive_infinite: values that sketches don't hold. minimum, maximum, deviation (population): of the finite values;
-    None if not known, then the sketch's own are taken.
+    None if not known, then the sketch's own are taken. known: the sketch itself, if it is at hand.
     """
 
     levels: Levels
@@ -99,6 +101,7 @@ class NumericDistribution:
     minimum: float | None = None
     maximum: float | None = None
     deviation: float | None = None
+    known: KllSketch | None = None
     _cdf: list[StepCdf] = field(default_factory=list, init=False, repr=False)
 
     @property
@@ -115,19 +118,23 @@ class NumericDistribution:
     @classmethod
     def of(cls, sketch: KllSketch, moments: Moments) -> NumericDistribution:
         """The distribution that a scan's states hold. NaN counts as null: no part of it (D2)."""
-        known = (moments.minimum, moments.maximum, moments.standard_deviation) if moments.count else (None, None, None)
-        return cls(sketch.levels, moments.negative_infinite, moments.positive_infinite, *known)
+        infinite = moments.negative_infinite, moments.positive_infinite
+        if not moments.count:
+            return cls(sketch.levels, *infinite, known=sketch)
+        measured = moments.minimum, moments.maximum, moments.standard_deviation
+        return cls(sketch.levels, *infinite, *measured, sketch)
 
     def step_cdf(self) -> StepCdf:
         """The sketch with the weights of equal items added up, infinities at its ends."""
         if self._cdf:
             return self._cdf[0]
         values, cumulative = self._sketch().step_cdf()
-        weights = np.diff(cumulative, prepend=0)
-        counts = np.concatenate(([self.negative_infinite], weights, [self.positive_infinite]))
-        present = counts > 0
-        values = np.concatenate(([-math.inf], values, [math.inf]))[present]
-        self._cdf.append(StepCdf(values, np.cumsum(counts[present]), self.deviation))
+        if self.negative_infinite or self.positive_infinite:
+            weights = np.diff(cumulative, prepend=0)
+            counts = np.concatenate(([self.negative_infinite], weights, [self.positive_infinite]))
+            present = counts > 0
+            values, cumulative = np.concatenate(([-math.inf], values, [math.inf]))[present], np.cumsum(counts[present])
+        self._cdf.append(StepCdf(values, cumulative, self.deviation))
         return self._cdf[0]
 
     def histogram(self) -> Histogram:
@@ -145,6 +152,8 @@ class NumericDistribution:
         return Histogram.of(buckets)
 
     def _sketch(self) -> KllSketch:
+        if self.known is not None:
+            return self.known
         levels = tuple(np.asarray(level, dtype=np.float64) for level in self.levels)
         return KllSketch(levels=levels) if levels else KllSketch()
 

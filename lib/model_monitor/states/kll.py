@@ -75,6 +75,7 @@ class KllSketch:
     offsets: tuple[int, ...] = (0,)
     k: int = SKETCH_SIZE
     c: float = SHRINKING_FACTOR
+    _cdf: list[tuple[Values, NDArray[np.int64]]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def count(self) -> int:
@@ -101,14 +102,16 @@ class KllSketch:
 
         Source: D1a (weights of equal items are added up).
         """
-        weights = np.repeat(
-            np.left_shift(1, np.arange(len(self.levels), dtype=np.int64)), [len(level) for level in self.levels]
-        )
-        items = np.concatenate(self.levels)
-        order = np.argsort(items, kind="stable")
-        items = items[order]
-        last_of_equals = np.append(items[1:] != items[:-1], True)[: len(items)]
-        return items[last_of_equals], np.cumsum(weights[order])[last_of_equals]
+        if not self._cdf:
+            weights = np.repeat(
+                np.left_shift(1, np.arange(len(self.levels), dtype=np.int64)), [len(level) for level in self.levels]
+            )
+            items = np.concatenate(self.levels)
+            order = np.argsort(items, kind="stable")
+            items = items[order]
+            last_of_equals = np.append(items[1:] != items[:-1], True)[: len(items)]
+            self._cdf.append((items[last_of_equals], np.cumsum(weights[order])[last_of_equals]))
+        return self._cdf[0]
 
     def quantile(self, share: float) -> float:
         """The smallest item with at least `share` (from 0 to 1) of all values at or below it; NaN if there are none."""

@@ -69,7 +69,7 @@ def _members(state: Any) -> tuple[tuple[str, Any], ...]:
     kind = type(state)
     if kind not in _MEMBERS:
         none = kind()
-        _MEMBERS[kind] = tuple((member.name, getattr(none, member.name)) for member in fields(none))
+        _MEMBERS[kind] = tuple((member.name, getattr(none, member.name)) for member in fields(none) if member.init)
     return _MEMBERS[kind]
 
 

@@ -45,7 +45,7 @@ class Holder:
 
     @property
     def is_dead(self) -> bool:
-        """Whether its process has ended; False where that can't be told from here."""
+        """Whether its process has ended, even if nobody has asked how; False where that can't be told from here."""
         if not self.machine or self.machine != _machine() or not isinstance(self.process, int) or self.process < 1:
             return False
         try:
@@ -54,10 +54,18 @@ class Holder:
             return True
         except (OSError, OverflowError):
             return False
-        return False
+        return _state_of(self.process) == "Z"
 
     def __str__(self) -> str:
         return f"run {self.run}, process {self.process} on host {self.host}, since {self.since}"
+
+
+def _state_of(process: int) -> str:
+    """The letter that the system has for it; the name before it, in parentheses, may hold anything. Empty if it does not tell."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
 
 
 def _machine() -> str:

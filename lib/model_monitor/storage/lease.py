@@ -83,7 +83,7 @@ class Lease:
                     f"longer than {wait} by --lease-wait"
                 )
             if not told:
-                log.info("%s: waiting for another run to end: %s", self.folder, other)
+                log.warning("%s: waiting for another run to end: %s", self.folder, other)
             told = True
             self._rest(random.uniform(0.5, 1.5))
         self._keeper.start()

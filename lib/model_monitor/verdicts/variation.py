@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.drift.distributions import Counts, Values
-from model_monitor.drift.special_functions import kolmogorov_above, normal_quantile
 from model_monitor.verdicts.components import CUTS, LEAST_EFFECT, LEAST_EXPECTED, Component, joined
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
@@ -57,21 +56,21 @@ def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: 
 def of_numbers(values: Values, totals: Counts, windows: Windows) -> Raw:
     """values: distinct, ascending. totals: how often each of them is in all windows and their reference."""
     sizes, others, effective = _sizes(totals, windows)
-    total, ranks = totals.sum(), np.cumsum(totals)
-    upto = np.cumsum(windows, axis=1)
-    gaps = np.abs(upto / sizes - (ranks - upto) / others).max(axis=1)
+    total, ranks = totals.sum(), _upto(totals[None, :])
+    upto = _upto(windows)
+    gaps = np.abs(upto * (1 / sizes + 1 / others) - ranks / others).max(axis=1)
     root = np.sqrt(effective)
-    scores = (ranks - totals / 2) / total
-    places = np.unique(np.searchsorted(ranks, np.array(CUTS) * total, side="left"))
-    cut = _cut(ranks[None, :], places)[0]
+    scores = (ranks[0, 1:] - totals / 2) / total
+    places = np.unique(np.searchsorted(ranks[0, 1:], np.array(CUTS) * total, side="left"))
+    cut = _cut(ranks, places)[0]
     filled = cut > 0
     return {
         "rows": sizes[:, 0],
         "effective": effective,
-        "ks": np.array([_ks_score(float(number)) for number in (root + 0.12 + 0.11 / root) * gaps]),
+        "ks": _ks_scores((root + 0.12 + 0.11 / root) * gaps),
         "location": _mean_score(scores, totals, windows),
         "spread": _mean_score((scores - 0.5) ** 2, totals, windows),
-        **_outside(values, totals, windows),
+        **_outside(values, windows < totals, upto),
         **_of_cells(cut[filled], _cut(upto, places)[:, filled]),
     }
 
@@ -156,21 +155,30 @@ def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:
     return sizes, others, (sizes * others / totals.sum())[:, 0]
 
 
+def _upto(windows: Windows) -> Windows:
+    """Counts below the first value, and up to each."""
+    counts = np.zeros((len(windows), windows.shape[1] + 1))
+    np.cumsum(windows, axis=1, out=counts[:, 1:])
+    return counts
+
+
 def _cut(upto: Windows, places: NDArray[np.int64]) -> Windows:
-    """Counts between the values at these places; each of these is a cell of its own. upto: counts up to each value."""
-    padded = np.concatenate((np.zeros((len(upto), 1)), upto), axis=1)
-    edges = np.stack((padded[:, places], padded[:, places + 1]), axis=2).reshape(len(upto), -1)
-    return np.diff(edges, prepend=0, append=padded[:, -1:], axis=1)
+    """Counts between the values at these places; each of these is a cell of its own."""
+    edges = np.stack((upto[:, places], upto[:, places + 1]), axis=2).reshape(len(upto), -1)
+    return np.diff(edges, prepend=0, append=upto[:, -1:], axis=1)
 
 
-def _ks_score(reached: float) -> float:
-    return 2 * reached - 0.2 if reached > 5 else -normal_quantile(max(kolmogorov_above(reached), 1e-300) / 2)
+def _ks_scores(reached: Values) -> Values:
+    from scipy.special._ufuncs import kolmogorov, ndtri
+
+    near: Values = -ndtri(np.maximum(kolmogorov(reached), 1e-300) / 2)
+    return np.where(reached > 5, 2 * reached - 0.2, near)
 
 
 def _mean_score(scores: Values, totals: Counts, windows: Windows) -> Values:
     sizes, others, _ = _sizes(totals, windows)
-    total = totals.sum()
-    differences = windows @ scores / sizes[:, 0] - (totals - windows) @ scores / others[:, 0]
+    total, sums = totals.sum(), windows @ scores
+    differences = sums / sizes[:, 0] - (totals @ scores - sums) / others[:, 0]
     variance = float(totals @ (scores - totals @ scores / total) ** 2) / max(total - 1, 1)
     found: Values = (
         np.abs(differences) / np.sqrt(variance * (1 / sizes + 1 / others)[:, 0]) if variance else differences * 0
@@ -178,10 +186,9 @@ def _mean_score(scores: Values, totals: Counts, windows: Windows) -> Values:
     return found
 
 
-def _outside(values: Values, totals: Counts, windows: Windows) -> dict[str, Values]:
-    """The shares beyond the range of the others, and further out than half its width."""
-    theirs, upto = totals - windows > 0, np.pad(np.cumsum(windows, axis=1), ((0, 0), (1, 0)))
-    alone, every = ~theirs.any(axis=1), np.arange(len(windows))
+def _outside(values: Values, theirs: NDArray[np.bool_], upto: Windows) -> dict[str, Values]:
+    """The shares beyond the range of the others, and further out than half its width. theirs: which values the others have."""
+    alone, every = ~theirs.any(axis=1), np.arange(len(upto))
     low = np.where(alone, np.inf, values[theirs.argmax(axis=1)])
     high = np.where(alone, -np.inf, values[len(values) - 1 - theirs[:, ::-1].argmax(axis=1)])
     with np.errstate(invalid="ignore"):

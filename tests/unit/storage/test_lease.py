@@ -10,9 +10,11 @@ import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.faults import ended_process
 
 from model_monitor.errors import OutputFailed, OutputHeld
 from model_monitor.storage import LocalStorage, holding
@@ -78,13 +80,6 @@ def rewritten(out, lease, **members):
         said = json.load(file) | members
     with open(path, "w") as file:
         json.dump(said, file)
-
-
-def ended_process():
-    """The number of a process that is no more."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
 
 
 def test_a_lease_is_a_file_while_it_is_held_and_nothing_afterwards(lease, out):
@@ -168,6 +163,18 @@ def test_the_lease_of_a_process_of_this_machine_that_has_ended_is_taken_at_once(
     second.take(NOT_AT_ALL)
 
     assert files_in(out) == [f"{PREFIX}{second.run}"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not tell of zombies")
+def test_a_process_whose_parent_has_not_asked_how_it_ended_has_ended(lease, out):
+    """In containers without an init that is what a killed job stays."""
+    zombie = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+    first = lease()
+    first.take()
+    rewritten(out, first, process=zombie.pid)
+    lease().take(NOT_AT_ALL)
+    zombie.wait()
 
 
 @pytest.mark.parametrize(
