@@ -13,14 +13,14 @@ COLUMNS, FILES, ROWS_OF_A_FILE = 200, 24, 60
 HOURS, RECORDS_OF_AN_HOUR = 12, 400
 
 
-def wide_table(folder: Path) -> Path:
-    """CSV files of numbers, whole numbers and texts, in so many columns that executors add the states."""
+def wide_table(folder: Path, rows: int = ROWS_OF_A_FILE) -> Path:
+    """CSV files of numbers, whole numbers and texts, in so many columns that executors add the states. rows: of a file."""
     chance = random.Random(20)
     names = [f"feature {position}" for position in range(COLUMNS)]
     folder.mkdir(parents=True)
     for file in range(FILES):
         lines = [",".join(names)]
-        for _ in range(ROWS_OF_A_FILE):
+        for _ in range(rows):
             lines.append(",".join(_cell(position, chance) for position in range(COLUMNS)))
         (folder / f"part-{file:02}.csv").write_text("\n".join(lines) + "\n")
     return folder

@@ -1,4 +1,5 @@
-"""A disk that fills up while Spark shuffles is a sentence; the run before stands, and a rerun leaves what a quiet run does."""
+"""A disk that fills up while Spark shuffles, records or states, is a sentence; the run before stands, and a rerun leaves what a
+quiet run does."""
 
 from __future__ import annotations
 
@@ -8,16 +9,23 @@ import shutil
 import subprocess
 
 import pytest
+from tests.clusters.data_sets import wide_table
 from tests.jobs.test_faults import tree
 from tests.spark.merging.records import captured, label, write_captures, write_labels
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOM = "8m"
-"""For the files that Spark is started with, and for less than what the merge shuffles."""
+"""For the files that Spark is started with, and for less than what the jobs shuffle."""
 
 RECORDS, OUTPUT_BYTES = 16_000, 1_000
 """Of outputs that can't be compressed."""
+
+ROWS_OF_A_FILE = 400
+A_FILE_IS_A_PARTITION = ("--conf", "spark.sql.files.openCostInBytes=33554432")
+
+MERGE = ("merge", "--dataset-source", "captures", "--ground-truth-source", "labels", "--late-labels", "P7D")
+BASELINE = ("baseline", *A_FILE_IS_A_PARTITION, "--dataset-source", "table", "--dataset-format", "csv")
 
 
 @pytest.fixture
@@ -39,37 +47,43 @@ def captures_and_labels(folder):
 
 
 def fewer_labels(folder):
+    captures_and_labels(folder)
     write_labels(folder, 0, [label(f"event-{number}") for number in range(20)])
 
 
-FLAGS = (
-    "--dataset-source",
-    "captures",
-    "--ground-truth-source",
-    "labels",
-    "--late-labels",
-    "P7D",
-    "--output-path",
-    "out",
+def table(folder):
+    shutil.rmtree(folder / "table", ignore_errors=True)
+    wide_table(folder / "table", ROWS_OF_A_FILE)
+
+
+def fewer_rows(folder):
+    table(folder)
+    (folder / "table" / "part-00.csv").unlink()
+
+
+@pytest.mark.parametrize(
+    ("job", "write_fewer", "write_all"),
+    [
+        pytest.param(MERGE, fewer_labels, captures_and_labels, id="records of a merge"),
+        pytest.param(BASELINE, fewer_rows, table, id="states of a baseline"),
+    ],
 )
-
-
-def test_a_disk_that_is_full_in_the_shuffle_of_a_merge(job_processes, small_disk):
+def test_a_disk_that_is_full_in_a_shuffle(job, write_fewer, write_all, job_processes, small_disk):
     def run(*options, status=0):
-        ended = job_processes("merge", *options, *FLAGS)
+        ended = job_processes(*job, *options, "--output-path", "out")
         assert ended.status == status, ended.said
         return ended
 
     folder = job_processes.folder
     out = folder / "out"
-    captures_and_labels(folder)
-    fewer_labels(folder)
+    write_fewer(folder)
     run()
     before = tree(out)
     shutil.copytree(out, folder / "before")
-    captures_and_labels(folder)
+    write_all(folder)
     run()
     quiet = tree(out)
+    assert quiet != before
     shutil.rmtree(out)
     (folder / "before").rename(out)
 
