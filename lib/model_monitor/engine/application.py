@@ -37,7 +37,7 @@ class Application:
 
     def setting(self, key: str) -> str | None:
         """What the application was started with, None if nobody said."""
-        found: str | None = self._context.getConf().get(key)
+        found: str | None = self._in_jvm.getConf().get(key, None)  # PySpark's would copy all settings, one by one
         return found
 
     def tag_jobs(self, tag: str) -> None:

@@ -59,10 +59,11 @@ def long_lines_of(session: Session, files: Iterable[StoredFile]) -> tuple[LongLi
     Raises BadInput if a compressed file has one that nothing can pass over.
     """
     engine = engine_of(session)
-    candidates = [file for file in files if _may_hold(file, engine.max_line_bytes)]
+    most = engine.max_line_bytes  # Spark is asked once, whatever the number of files
+    candidates = [file for file in files if _may_hold(file, most)]
     if not candidates:
         return ()
-    search = partial(_lines_of_file, engine)
+    search = partial(_lines_of_file, engine, most)
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1, len(candidates))) as threads:
         return tuple(sorted(line for found in threads.map(search, candidates) for line in found))
 
@@ -74,8 +75,8 @@ def _may_hold(file: StoredFile, most: int) -> bool:
     return file.is_compressed or file.size_bytes > most
 
 
-def _lines_of_file(engine: Engine, file: StoredFile) -> list[LongLine]:
-    storage, most = engine.storage(file.path), engine.max_line_bytes
+def _lines_of_file(engine: Engine, most: int, file: StoredFile) -> list[LongLine]:
+    storage = engine.storage(file.path)
     if not file.is_compressed and most >= PROBED_AT_LEAST and not _may_be_among(storage, most, file):
         return []
     if file.path.endswith(".gz") and _is_short(storage, file, most):

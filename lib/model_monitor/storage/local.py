@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -166,26 +167,41 @@ def _holds_just(place: Path, parts: Sequence[Path]) -> bool:
 
 def _local_files(top: Path) -> Iterator[StoredFile]:
     if top.is_file():
-        found = top.stat()
-        yield StoredFile(f"file:{top.absolute()}", found.st_size, found.st_mtime_ns // 1_000_000)
+        yield _stored(str(top.absolute()), top.stat())
         return
-    for folder, folders, names in os.walk(top, onerror=_raise, followlinks=True):
+    for folder, folders, names in os.walk(top.absolute(), onerror=_raise, followlinks=True):
         folders[:] = [name for name in folders if not is_hidden(name)]
         for name in folders:
-            if _is_circle(Path(folder) / name):
+            if _is_circle(Path(folder, name)):
                 raise BadInput(
-                    f"{Path(folder) / name}: is a link to a folder that it lies in, so that every file would be read again and "
+                    f"{Path(folder, name)}: is a link to a folder that it lies in, so that every file would be read again and "
                     "again; remove the link"
                 )
-        for file in (Path(folder) / name for name in names if not is_hidden(name)):
-            if not str(file).isprintable() and any("\ud800" <= letter <= "\udfff" for letter in str(file)):
+        for file in (os.path.join(folder, name) for name in names if not is_hidden(name)):
+            if not file.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in file):
                 raise BadInput(f"{file}: has a name that is not UTF-8; rename it")
-            if file.is_file():
-                yield from _local_files(file)
-            elif file.is_symlink() or file.exists():  # else it has gone meanwhile
+            found = _found(file)
+            if found is None:
+                continue
+            if not stat.S_ISREG(found.st_mode):
                 raise BadInput(
                     f"{file}: is no file but a pipe, a socket, a device or a link that leads nowhere; remove it"
                 )
+            yield _stored(file, found)
+
+
+def _found(file: str) -> os.stat_result | None:
+    """What a file is, or the link to it if that leads nowhere; None if it has gone meanwhile."""
+    try:
+        return os.stat(file)
+    except OSError:
+        if os.path.lexists(file):
+            return os.lstat(file)
+        return None
+
+
+def _stored(path: str, found: os.stat_result) -> StoredFile:
+    return StoredFile(f"file:{path}", found.st_size, found.st_mtime_ns // 1_000_000)
 
 
 def _raise(fault: OSError) -> None:

@@ -1,0 +1,54 @@
+"""Many small files: what the driver asks of the JVM doesn't grow with their number, since a question takes longer than a line."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.records.captured_lines import captured, line_of
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.runs.run import run_baseline
+
+FEW, MANY = 3, 60
+
+CALL = "c\n"
+"""What a question of py4j begins with; others release objects, whenever Python collects them."""
+
+
+@pytest.fixture
+def questions(spark, monkeypatch):
+    """How often the JVM is asked."""
+    client = spark.sparkContext._gateway._gateway_client
+    asked, send = [], client.send_command
+
+    def counted(command, *more, **named):
+        if command.startswith(CALL):
+            asked.append(command)
+        return send(command, *more, **named)
+
+    monkeypatch.setattr(client, "send_command", counted)
+    return asked
+
+
+def captures(folder, files):
+    for number in range(files):
+        (folder / f"{number:03}.jsonl").write_bytes(line_of(captured(f"event-{number}")) + b"\n")
+
+
+def texts(folder, files):
+    for number in range(files):
+        (folder / f"{number:03}.csv").write_text("a,b\n" + "1,2\n3,4\n" * 10)
+
+
+@pytest.mark.parametrize(("write", "dataset_format"), [(captures, "capture"), (texts, "csv")])
+def test_the_jvm_is_asked_as_often_for_many_files_as_for_few(spark, tmp_path, questions, write, dataset_format):
+    def asked(files):
+        folder = tmp_path / str(files)
+        folder.mkdir(exist_ok=True)
+        write(folder, files)
+        questions.clear()
+        run_baseline(str(folder), DataQualityMonitor(), dataset_format=dataset_format, spark=spark, engine="spark")
+        return len(questions)
+
+    asked(FEW)  # the first run also finds the JVM's classes
+
+    assert asked(MANY) - asked(FEW) < MANY - FEW
