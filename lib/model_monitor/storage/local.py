@@ -7,6 +7,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from operator import attrgetter
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -38,7 +39,7 @@ class LocalStorage:
         if not top.exists():
             raise BadInput(f"{path}: there is no such file or directory")
         try:
-            return sorted(_local_files(top))
+            return sorted(_local_files(top), key=attrgetter("path"))
         except OSError as fault:
             raise BadInput(f"{path}: can't be listed ({fault.strerror})") from fault
 
