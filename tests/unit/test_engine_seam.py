@@ -36,7 +36,7 @@ WITHOUT_SPARK = (
     "profiling/contingency_tables",
     "reading/decoded_lines",
     "reading/listing",
-    "reading/damaged_files",
+    "reading/file_faults",
     "reading/ledger",
 )
 """What an engine without a JVM shares with Spark's, beside the rooms that import no Spark at all."""

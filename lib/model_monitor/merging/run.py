@@ -41,7 +41,7 @@ from model_monitor.merging.staging import Side, StagedHours, parts_of, stage
 from model_monitor.merging.to_label import TO_LABEL, chosen_ids, to_label_json
 from model_monitor.merging.transform_lines import Outputs
 from model_monitor.outputs.files import publish, run_before, unfinished
-from model_monitor.reading.damaged_files import damaged_files_named
+from model_monitor.reading.file_faults import faulty_files_named, require_unchanged
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.reading.heads import first_line, head_of, longest_line
 from model_monitor.reading.long_lines import LongLine
@@ -158,13 +158,15 @@ class _Hours:
         merging = Join(self._parts, request.period, request.absent, request.first or 0)
         remembered = [*self._remembered(before, Role.BEFORE), *self._remembered(earlier, Role.EARLIER)]
         count = partitions_of(self.captures, self.labels)
-        with damaged_files_named(self.spark, (*self.captures.stored_files, *self.labels.stored_files)):
+        listings = self.captures.listing, self.labels.listing
+        with faulty_files_named(self.spark, *listings):
             staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
             self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
             if self._arrays:
                 staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
             for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
                 staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)} if lines else {})
+        require_unchanged(self.spark, *listings)
         return staged
 
     @cached_property

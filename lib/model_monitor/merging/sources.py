@@ -10,6 +10,7 @@ from model_monitor.engine import Session, engine_of
 from model_monitor.engine.protocol import Lines
 from model_monitor.merging.hours import moment_of, placed
 from model_monitor.reading.hour_folders import folders_of_hours
+from model_monitor.reading.listing import Listing
 from model_monitor.reading.long_lines import LongLine, long_lines_of
 from model_monitor.storage import StoredFile
 
@@ -49,6 +50,11 @@ class HourlySource:
     def stored_files(self) -> tuple[StoredFile, ...]:
         """The files as storage has them."""
         return tuple(file.file for file in self.files)
+
+    @property
+    def listing(self) -> Listing:
+        """The files as a listing has them."""
+        return Listing(self.path, self.stored_files, self.places)
 
     @cached_property
     def branches(self) -> tuple[str, ...]:

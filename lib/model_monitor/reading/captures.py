@@ -16,9 +16,9 @@ from model_monitor.engine.protocol import Engine, Partitions
 from model_monitor.errors import NO_DATA, NoData
 from model_monitor.reading.capture_handlers import run_capture_handler
 from model_monitor.reading.coverage import coverage_of
-from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoded_lines import DecodedLines
+from model_monitor.reading.file_faults import faulty_files_named
 from model_monitor.reading.formats import CaptureFormat, MergedFormat
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import head_of
@@ -126,7 +126,7 @@ def read_captures(
     )
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     if script is not None:
-        with damaged_files_named(engine, source.files):
+        with faulty_files_named(engine, source):
             dataset = _dataset_of_script(engine, source, reading, script, as_service=as_service)
         return replace(dataset, partitions_at_most=at_most, long_lines=long_lines_of(engine, source.files))
     storage = engine.storage(source.path)

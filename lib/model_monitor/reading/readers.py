@@ -13,9 +13,9 @@ from model_monitor.engine.protocol import Engine
 from model_monitor.engine.table_versions import Version
 from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from model_monitor.reading.csv_lines import CsvLines
-from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.decoded_lines import DecodedLines
+from model_monitor.reading.file_faults import faulty_files_named
 from model_monitor.reading.formats import CsvFormat, DatasetFormat, JsonFormat, ParquetFormat, SparkFormat, TableFormat
 from model_monitor.reading.handlers import Script
 from model_monitor.reading.heads import first_cells, first_with_a_line, head_of, names_of
@@ -50,7 +50,7 @@ def read_dataset(
     """
     engine = engine_of(session)
     at_most = listing.partitions_at_most(engine, partition_bytes, in_order=as_service)
-    with damaged_files_named(engine, listing.files):
+    with faulty_files_named(engine, listing):
         if script is not None:
             dataset = _read_with_script(engine, listing, dataset_format, script, as_service=as_service)
             return replace(dataset, long_lines=long_lines_of(engine, listing.files))

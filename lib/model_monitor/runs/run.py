@@ -23,10 +23,10 @@ from model_monitor.documents.decisions import Decision, accepted
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
 from model_monitor.errors import NO_DATA, BadInput, NeedsSpark, NoData, ScriptFailed
 from model_monitor.history.request_statistics import published_requests, request_statistics
-from model_monitor.reading.damaged_files import damaged_files_named
 from model_monitor.reading.data import Data, read_data
 from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.engines import EngineName
+from model_monitor.reading.file_faults import faulty_files_named, require_unchanged
 from model_monitor.reading.formats import DatasetFormat
 from model_monitor.reading.ledger import Ledger
 from model_monitor.reading.quarantine import clear_quarantine, write_quarantine
@@ -313,8 +313,9 @@ def _read(
     output_path: str | None,
 ) -> tuple[Scanned, Ledger]:
     """The scan of a data set and the account of its records, of which there are enough."""
-    with damaged_files_named(dataset.engine, dataset.files):
+    with faulty_files_named(dataset.engine, dataset.listing):
         found = kind_of(monitor).scan(measures, dataset, checks)
+    require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
     columns = dataset.column_count(found.rows)
     reread = dataset.with_column_count(columns)
     if reread is not dataset:

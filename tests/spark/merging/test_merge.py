@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 
 import pytest
+from pyspark.sql import DataFrameReader
 from tests.spark.merging.records import (
     BRANCH,
     FIRST,
@@ -50,6 +52,31 @@ def test_a_truncated_gzip_is_named_and_nothing_is_published(merge, tmp_path, wri
 
     with pytest.raises(BadInput, match=r"cut\.jsonl\.gz: is cut short or damaged"):
         merge(0)
+    assert merged_files(tmp_path / "merged") == {}
+
+
+@pytest.mark.parametrize("write", [write_captures, write_labels], ids=["captures", "labels"])
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:300])])
+def test_a_file_that_changes_while_it_is_merged_is_named_and_nothing_is_published(
+    merge, tmp_path, write, change, monkeypatch
+):
+    files = {
+        write_captures: write_captures(tmp_path, 0, [captured(number) for number in range(50)]),
+        write_labels: write_labels(tmp_path, 0, [label(f"event-{number}") for number in range(50)]),
+    }
+    listed, changed = DataFrameReader.text, []
+
+    def read(reader, *paths, **options):
+        frame = listed(reader, *paths, **options)
+        if files[write].parent.as_posix() in str(paths) and not changed:
+            changed.append(change(files[write]))
+        return frame
+
+    monkeypatch.setattr(DataFrameReader, "text", read)
+
+    with pytest.raises(BadInput, match=f"{files[write].name}: had [0-9,]+ bytes when it was listed"):
+        merge(0)
+    assert changed
     assert merged_files(tmp_path / "merged") == {}
 
 

@@ -1,0 +1,123 @@
+"""Files that somebody writes or deletes while a job reads them: no row of them is lost in silence.
+
+Each file changes after an engine has listed it and before it opens it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import DataFrameReader
+from tests.unit.records.captured_lines import captured, line_of
+
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.engine import local_files
+from model_monitor.errors import BadInput
+from model_monitor.runs.run import run_baseline
+
+ROWS = 400
+TEXT = "a,b\n" + "".join(f"{row},{row % 7}.5\n" for row in range(ROWS))
+
+
+def csv(path):
+    path.with_suffix(".csv").write_text(TEXT)
+
+
+def compressed(path):
+    path.with_suffix(".csv.gz").write_bytes(gzip.compress(TEXT.encode()))
+
+
+def captures(path):
+    lines = [line_of(captured(f"{path.name}-{row}")) for row in range(ROWS)]
+    path.with_suffix(".jsonl").write_bytes(b"\n".join([*lines, b""]))
+
+
+def parquet(path):
+    pq.write_table(pa.table({"a": range(ROWS), "b": [row % 7 for row in range(ROWS)]}), path.with_suffix(".parquet"))
+
+
+WRITERS = (csv, compressed, captures, parquet)
+
+
+def halved(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def emptied(path):
+    path.write_bytes(b"")
+
+
+def doubled(path):
+    path.write_bytes(path.read_bytes() * 2)
+
+
+def deleted(path):
+    path.unlink()
+
+
+@pytest.fixture(params=["local", "spark"])
+def read(request, spark, tmp_path, monkeypatch):
+    """A baseline of three files that `write` wrote, of which `change` changes the second between listing and reading."""
+
+    def after_listing(owner, name, change):
+        listed = getattr(owner, name)
+
+        def changed(*arguments, **options):
+            found = listed(*arguments, **options)
+            change()
+            return found
+
+        monkeypatch.setattr(owner, name, changed)
+
+    def reading(write, change):
+        for number in range(3):
+            write(tmp_path / str(number))
+        second = sorted(tmp_path.iterdir())[1]
+        owner, names = (local_files, ["listed"]) if request.param == "local" else (DataFrameReader, ["text", "load"])
+        for name in names:
+            after_listing(owner, name, lambda: change(second))
+        engine = {"engine": "local"} if request.param == "local" else {"engine": "spark", "spark": spark}
+        form = "capture" if write is captures else None
+        return run_baseline(str(tmp_path), DataQualityMonitor(), dataset_format=form, **engine).statistics
+
+    return reading
+
+
+@pytest.mark.parametrize("change", [halved, emptied, deleted])
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_file_that_loses_rows_while_it_is_read_fails_the_run(read, write, change):
+    with pytest.raises(BadInput, match=r"/1\.\S+: had [\d,]+ bytes when it was listed and (is gone|has [\d,]+ now)"):
+        read(write, change)
+
+
+@pytest.mark.parametrize("write", [compressed, parquet])
+def test_a_file_that_is_replaced_by_a_longer_one_fails_the_run(read, write):
+    with pytest.raises(BadInput, match="run again when nothing writes or deletes there"):
+        read(write, doubled)
+
+
+@pytest.mark.parametrize("write", [csv, captures])
+def test_of_text_that_grows_the_listed_rows_are_read_and_the_rest_is_told(read, write, caplog):
+    changes = []
+
+    def grown_once(path):
+        changes.append(path)
+        if len(changes) == 1:
+            doubled(path)
+
+    with caplog.at_level(logging.WARNING):
+        statistics = read(write, grown_once)
+
+    assert 3 * ROWS <= statistics.dataset.item_count <= 3 * ROWS + 1
+    assert "1 of 3 files grew while they were read" in caplog.text
+
+
+def test_files_that_come_while_others_are_read_are_no_fault(read):
+    def joined_by_another(path):
+        (path.parent / "9.csv").write_text(TEXT)
+
+    assert read(csv, joined_by_another).dataset.item_count == 3 * ROWS
