@@ -69,11 +69,10 @@ class HadoopStorage:
             top = self._file_system.makeQualified(self._path(path))
             statuses = self._file_system.listFiles(top, True)  # of an object store all below is one listing
             files = []
-            depth = len(top.toUri().getPath())
+            depth = len(str(top.toString()))
             while statuses.hasNext():
-                status = statuses.next()
-                below = status.getPath().toUri().getPath()[depth:]
-                files.append(([name for name in below.split("/") if name], _stored(status)))
+                file = _stored(statuses.next())  # few questions: each is a call to the JVM, and there may be many files
+                files.append(([name for name in file.path[depth:].split("/") if name], file))
             return files
         except Exception as fault:
             raise BadInput(not_listed(path, fault)) from fault
