@@ -9,6 +9,7 @@ import pytest
 from tests.programs import printed_by
 
 from model_monitor import __version__, cli
+from model_monitor.registry import Entry
 
 
 def test_version_is_the_packages(capsys):
@@ -24,7 +25,7 @@ def test_help_fits_a_screen_and_groups_all_commands(capsys):
         cli.main([])
 
     lines = capsys.readouterr().out.splitlines()
-    parser = cli._parser()
+    parser = cli.parser()
     assert {line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "} == set(parser.commands)
     assert len(lines) <= 48
     assert max(map(len, lines)) <= 80
@@ -74,7 +75,7 @@ def test_an_error_of_ours_is_one_sentence_and_its_status(tmp_path, capsys):
 
 
 def test_a_fault_of_ours_is_a_sentence_with_a_trace_that_has_no_text(monkeypatch, capsys):
-    monkeypatch.setitem(cli.READ_THEIR_OWN_FLAGS, "demo", lambda words: float(words[0]))
+    monkeypatch.setitem(cli.VERBS._entries, "demo", Entry("demo", lambda words: float(words[0])))
 
     assert cli.main(["demo", "a value"]) == 255
     said = capsys.readouterr().err

@@ -1,0 +1,107 @@
+"""The `model-monitor` command: thin, each verb one call. Jobs start a JVM if they need Spark, the others for paths that are
+not of this machine. `verbs/` has a file for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+from model_monitor import __version__
+from model_monitor.cli import verbs
+from model_monitor.cli.verbs import VERBS
+from model_monitor.errors import MonitorError
+from model_monitor.progress import progress_shown
+from model_monitor.registry import import_all
+
+import_all(verbs)
+
+HEADINGS = ("run", "look", "decide", "keep", "move over", "begin")
+"""The groups of commands, as --help lists them."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; the exit status is its own, 2 for a wrong command line.
+
+    A fault of ours leaves a trace without its text, as in a job: that may repeat values.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if words and words[0] in VERBS and "flags" not in VERBS.get(words[0]).facts:
+            return int(VERBS.get(words[0])(words[1:]))
+        given = parser().parsed(words)
+        with progress_shown():
+            return int(given.run(given))
+    except MonitorError as error:
+        from model_monitor.outputs.printable import error_lines
+
+        sys.stderr.write(error_lines(error))
+        return error.exit_status
+    except (Exception, KeyboardInterrupt) as error:
+        from model_monitor.outputs.printable import printable_lines
+        from model_monitor.runtime.failures import failure_of
+        from model_monitor.runtime.traces import trace_of
+
+        failure = failure_of(error)
+        trace = "" if failure.is_expected else f"{trace_of(error)}\n"
+        sys.stderr.write(f"{trace}Error: {printable_lines(failure.reason)}\n")
+        return failure.exit_status
+
+
+class Parser(argparse.ArgumentParser):
+    """One command, or all of them: those it lists in groups, and names what is nearest to an unknown word."""
+
+    commands: Mapping[str, Parser] = {}
+
+    @property
+    def flags(self) -> list[str]:
+        return sorted(set(re.findall(r"--[a-z-]+", super().format_help())))
+
+    def format_help(self) -> str:
+        if not self.commands:
+            return super().format_help()
+        lines = ["usage: model-monitor COMMAND …    (COMMAND --help says more)", "", str(self.description)]
+        for heading in HEADINGS:
+            verbs = sorted(
+                (verb for verb in VERBS.values() if verb.facts["group"] == heading), key=lambda verb: verb.facts["rank"]
+            )
+            meant = ((verb.name, (inspect.getdoc(verb.function) or "").partition(": ")[0].split(". ")[0]) for verb in verbs)
+            entries = (f"  {name:14}{' '.join(text.split()).rstrip('.')}" for name, text in meant)
+            wrapped = (textwrap.wrap(entry, 80, subsequent_indent=" " * 16) for entry in entries)
+            lines += ["", f"{heading}:", *(line for each in wrapped for line in each)]
+        return "\n".join([*lines, ""])
+
+    def parsed(self, words: Sequence[str]) -> argparse.Namespace:
+        """What the words say; for words that say nothing the command ends with 2."""
+        command = words[0] if words else "--help"
+        if not command.startswith("-") and command not in self.commands:
+            self.error(f"{command!r} is no command; {_nearest(command, self.commands)}")
+        given, unknown = self.parse_known_args(words or ["--help"])
+        if unknown:
+            parser = self.commands[command]
+            parser.error(f"{unknown[0]} is unknown here; {_nearest(unknown[0], parser.flags)}")
+        return given
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word.partition("=")[0], list(known), n=1)
+    return f"did you mean {near[0]}?" if near else "--help lists what there is"
+
+
+def parser() -> Parser:
+    """The parser of all commands; those that read their own flags have none here."""
+    made = Parser(prog="model-monitor", description="Monitors machine-learning models in production.")
+    made.add_argument("--version", action="version", version=f"spark-model-monitor {__version__}")
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
+    for verb in VERBS.values():
+        command = commands.add_parser(verb.name, description=inspect.getdoc(verb.function))
+        if "flags" in verb.facts:
+            verb.facts["flags"](command)
+            command.set_defaults(run=verb.function)
+    made.commands = commands.choices
+    return made

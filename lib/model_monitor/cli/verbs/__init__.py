@@ -1,0 +1,52 @@
+"""The commands of `model-monitor`, one file each. A new file here is found by being there.
+
+A file registers one function under its command's name, with these facts:
+
+group: the heading of `--help` that it stands under (`cli.HEADINGS`). rank: its place there.
+flags: what adds its flags to an `argparse.ArgumentParser`; the function then takes the parsed `argparse.Namespace`. Without it
+the function takes the words behind the command, as jobs do, whose flags stand in any order.
+
+The function's docstring is the command's help; it returns the exit status. What it needs it imports when it is called, so that
+`model-monitor --help` takes no time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from model_monitor.registry import Registry
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+VERBS: Registry[Callable[[Any], int]] = Registry("command")
+
+
+def job(name: str, arguments: Sequence[str]) -> int:
+    """Start a job where its flags say, as `model-monitor submit` does."""
+    from model_monitor.launch import submission
+
+    return submission.main([name, *arguments], program="model-monitor", is_verb=True)
+
+
+def opened(paths: Sequence[str]) -> AbstractContextManager[None]:
+    """What opens these paths: a session if one of them takes Spark."""
+    session = session_for(paths)
+    if session is None:
+        return nullcontext()
+    from model_monitor.storage import opened_by
+
+    return opened_by(session)
+
+
+def session_for(paths: Sequence[str]) -> SparkSession | None:
+    """A session that opens paths of object stores and clusters; None if all of them are opened without."""
+    from model_monitor.storage import opens_here
+
+    if all(map(opens_here, paths)):
+        return None
+    from model_monitor.runtime.session import local_session
+
+    return local_session()

@@ -1,0 +1,26 @@
+"""`model-monitor accept`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from model_monitor.cli.verbs import VERBS, session_for
+
+
+def _flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("accepted_run", metavar="RUN", help="output path of the monitoring run")
+    parser.add_argument("features", nargs="*", metavar="FEATURE", help="features or metrics (default: all)")
+    parser.add_argument("--by", metavar="NAME", help="who says so")
+    parser.add_argument("--why", metavar="TEXT", help="the reason")
+
+
+@VERBS.register("accept", group="decide", rank=1, flags=_flags)
+def accept(given: argparse.Namespace) -> int:
+    """Say that the alarms of a run were fine: its window counts as healthy, and the same alarm stays silent."""
+    from model_monitor.history.decisions import accept
+
+    spark = session_for([given.accepted_run])
+    done = accept(given.accepted_run, given.features, by=given.by, why=given.why, spark=spark)
+    sys.stdout.write(f"{given.accepted_run}: accepted {len(done.alarms)} of the violations of run {done.run_id}\n")
+    return 0

@@ -1,0 +1,26 @@
+"""`model-monitor backfill`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from model_monitor.cli.verbs import VERBS, opened
+
+
+@VERBS.register("backfill", group="run", rank=3)
+def backfill(arguments: Sequence[str]) -> int:
+    """Monitor every hour of captures that are there: model-monitor backfill CAPTURES --baseline DIRECTORY."""
+    from model_monitor.configuration.s3 import upload_arguments
+    from model_monitor.replay import backfill
+    from model_monitor.reports import command
+    from model_monitor.storage import encrypting
+
+    request = backfill.read_request(arguments)
+    config = request.config
+    with opened([config.dataset_source, config.output_path]):
+        status, has_runs = backfill.backfill(request, sys.stdout)
+        if has_runs:
+            with encrypting(upload_arguments(config.s3_encryption, config.s3_kms_key)):
+                command.main(command.Request([config.output_path]), None, sys.stdout)
+    return status

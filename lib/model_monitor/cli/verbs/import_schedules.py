@@ -1,0 +1,51 @@
+"""`model-monitor import`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from model_monitor.cli.verbs import VERBS
+
+
+def _flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="JSON of aws sagemaker describe-monitoring-schedule, describe-…-job-definition "
+        "and describe-endpoint, in any order",
+    )
+    parser.add_argument(
+        "--schedule", metavar="NAME", help="ask the account for this schedule and all it names, by boto3"
+    )
+    parser.add_argument(
+        "--region", metavar="REGION", help="the region of --schedule, by default that of your AWS settings"
+    )
+    parser.add_argument("--output", default=".", metavar="DIRECTORY", help="where the files go (default: here)")
+    parser.add_argument("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
+    parser.add_argument("--replace", action="store_true", help="write over files that are there already")
+    parser.add_argument("--airflow", action="store_true", help="write a DAG of Airflow for each schedule, too")
+
+
+@VERBS.register("import", group="move over", rank=1, flags=_flags)
+def import_schedules(given: argparse.Namespace) -> int:
+    """Turn descriptions of the service's schedules into env files and schedule entries, and into DAGs of Airflow."""
+    from pathlib import Path
+
+    from model_monitor.imports.account import answers_on, sagemaker_client
+    from model_monitor.imports.command import import_schedules, read_answers
+
+    answers = list(read_answers(given.files))
+    if given.schedule is not None:
+        client = sagemaker_client(given.region)
+        answers += [(f"the account's {given.schedule}", answer) for answer in answers_on(client, given.schedule)]
+    import_schedules(
+        answers,
+        Path(given.output),
+        sys.stdout,
+        captures=given.captures,
+        replace=given.replace,
+        dags_for=sys.executable if given.airflow else None,
+    )
+    return 0

@@ -1,0 +1,38 @@
+"""`model-monitor prune`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from model_monitor.cli.verbs import VERBS, session_for
+
+
+def _flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--older-than", required=True, metavar="DURATION", help="ISO 8601, such as P90D")
+    for name, meant in (("captures", "captures"), ("merged", "output paths of merges"), ("reports", "reports of runs")):
+        parser.add_argument(f"--{name}", nargs="+", default=[], metavar="DIRECTORY", help=f"folders of {meant}")
+    parser.add_argument("--dry-run", action="store_true", help="delete nothing, print what would go")
+
+
+@VERBS.register("prune", group="keep", rank=2, flags=_flags)
+def prune(given: argparse.Namespace) -> int:
+    """Delete captures, merged records, quarantined records and waiting ids of old hours. Documents and states stay."""
+    from datetime import datetime, timedelta, timezone
+
+    from model_monitor.errors import BadConfiguration
+    from model_monitor.history.pruning import Trees, prunable, prune, totals
+    from model_monitor.schedules import read_offset
+
+    age = read_offset(given.older_than, "--older-than")
+    if age <= timedelta(0):
+        raise BadConfiguration(f"--older-than is {given.older_than!r}; it has to be longer than nothing, such as P90D")
+    spark = session_for([*given.captures, *given.merged, *given.reports])
+    items = prunable(Trees(given.captures, given.merged, given.reports), datetime.now(timezone.utc) - age, spark)
+    for item in items if given.dry_run else ():
+        sys.stdout.write(f"{item.path}\n")
+    if not given.dry_run:
+        prune(items, spark)
+    for kind, (files, size_bytes) in totals(items).items():
+        sys.stdout.write(f"{kind.value}: {files:,} files, {size_bytes:,} bytes\n")
+    return 0

@@ -1,0 +1,43 @@
+"""`model-monitor run-due`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from model_monitor.cli.verbs import VERBS
+
+
+def _flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)"
+    )
+    parser.add_argument("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
+    looking = parser.add_mutually_exclusive_group()
+    looking.add_argument("--list", action="store_true", help="run nothing, list the runs")
+    looking.add_argument(
+        "--check", action="store_true", help="run nothing; end with 1, and tell the sinks, if runs are overdue"
+    )
+    looking.add_argument("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
+    parser.add_argument("--history", action="store_true", help="after a run, write history.html above the runs, too")
+    parser.add_argument("--json", action="store_true", help="list as JSON, as the service's API does")
+    parser.add_argument("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
+
+
+@VERBS.register("run-due", group="run", rank=6, flags=_flags)
+def run_due(given: argparse.Namespace) -> int:
+    """Run the jobs that schedules are due to run, and list their runs, the latest first."""
+    from pathlib import Path
+
+    from model_monitor.scheduling import command
+
+    request = command.Request(
+        tuple(map(Path, given.schedule)),
+        state=Path(given.state) if given.state else None,
+        does=command.Doing.LIST if given.list else command.Doing.CHECK if given.check else command.Doing.RUN,
+        retry_failed=given.retry_failed,
+        history=given.history,
+        as_json=given.json,
+        most=given.max_results,
+    )
+    return command.main(request, sys.stdout)

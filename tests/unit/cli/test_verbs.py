@@ -1,0 +1,80 @@
+"""What every command of `model-monitor` owes, tested for each file of `cli/verbs/`."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from tests.programs import printed_by
+
+from model_monitor import cli
+from model_monitor.cli import HEADINGS, VERBS
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+FILES = {path.stem for path in Path(cli.verbs.__file__).parent.glob("*.py")} - {"__init__"}
+
+
+def test_every_file_of_verbs_registers_one_command():
+    modules = [inspect.getmodule(verb.function).__name__.rpartition(".")[2] for verb in VERBS.values()]
+
+    assert sorted(modules) == sorted(FILES)
+
+
+def test_help_lists_every_command_under_a_heading_at_a_place_of_its_own():
+    places = [(verb.facts["group"], verb.facts["rank"]) for verb in VERBS.values()]
+
+    assert {group for group, _ in places} == set(HEADINGS)
+    assert len(set(places)) == len(places)
+
+
+def test_every_command_stands_on_a_page_of_the_documentation():
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
+    missing = [
+        verb.name
+        for verb in VERBS.values()
+        if not re.search(rf"model-monitor {verb.name}\b(?!-)|^\|.*`{verb.name}( [^`]*)?`", pages, re.MULTILINE)
+    ]
+
+    assert not missing, (
+        f"write `model-monitor {missing[0]} …` with an example into a page of docs/ (docs/commands.md lists all)"
+    )
+
+
+def test_every_command_has_a_line_of_the_table_of_commands():
+    table = (DOCS / "commands.md").read_text(encoding="utf-8")
+    missing = [verb.name for verb in VERBS.values() if not re.search(rf"^\|[^|]*`{verb.name}[ `]", table, re.MULTILINE)]
+
+    assert not missing, f"docs/commands.md: add the line | `{missing[0]}` | … | ….md |"
+
+
+@pytest.mark.parametrize("name", [verb.name for verb in VERBS.values() if "flags" in verb.facts])
+def test_every_flag_of_a_command_says_what_it_is(name):
+    command = cli.parser().commands[name]
+    silent = [action.dest for action in command._actions if not action.help and action.help != argparse.SUPPRESS]
+
+    assert silent == []
+
+
+def test_a_new_file_is_a_command(tmp_path):
+    """A package path with one file more: the command is there, listed under its heading."""
+    (tmp_path / "greet.py").write_text(
+        "from model_monitor.cli.verbs import VERBS\n"
+        '@VERBS.register("greet", group="begin", rank=99)\n'
+        "def greet(words):\n"
+        '    """Say hello."""\n'
+        '    print("hello", *words)\n'
+        "    return 0\n"
+    )
+    program = f"""
+        from model_monitor.cli import main, parser, verbs
+        from model_monitor.registry import import_all
+        verbs.__path__.append({str(tmp_path)!r})
+        import_all(verbs)
+        assert "  greet         Say hello" in parser().format_help()
+        raise SystemExit(main(["greet", "you"]))
+    """
+
+    assert printed_by(program) == "hello you\n"
