@@ -10,7 +10,7 @@ from tests.s3 import steps
 from tests.s3.traffic import PEOPLE, baseline_flags
 
 from model_monitor.errors import MonitorError
-from model_monitor.storage.holder import Holder
+from model_monitor.storage.lease import Holder
 
 
 def test_files_right_in_a_folder_are_listed_by_their_beginning(s3, runner):

@@ -21,17 +21,7 @@ from pydantic import Field, Strict
 
 from model_monitor.documents.document import Document, Section
 from model_monitor.documents.statistics import InferredType, no_such_feature
-from model_monitor.documents.values import (
-    Chance,
-    DataText,
-    Expected,
-    Flag,
-    Name,
-    Number,
-    Share,
-    Threshold,
-    named_in,
-)
+from model_monitor.documents.values import Chance, DataText, Expected, Flag, Name, Number, Share, Threshold, named_in
 from model_monitor.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS
 from model_monitor.drift.distances import Distance
 from model_monitor.errors import BadConfiguration, BadDocument

@@ -20,17 +20,9 @@ from model_monitor.documents.bias_report import BiasReport
 from model_monitor.documents.promotions import Promotion, Promotions
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from model_monitor.outputs.files import (
-    CONSTRAINTS,
-    RUNS,
-    STATISTICS,
-    current_run,
-    point_to,
-    publish,
-    run_before,
-)
+from model_monitor.outputs.files import CONSTRAINTS, RUNS, STATISTICS, current_run, point_to, publish, run_before
 from model_monitor.storage import holding, join, storage_of
-from model_monitor.storage.names import Named, is_ours
+from model_monitor.storage.files import Named, is_ours
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

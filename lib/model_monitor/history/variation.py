@@ -26,7 +26,7 @@ from model_monitor.history.archive import PROFILE, from_parquet
 from model_monitor.history.parts import OF_FEATURE, by_feature, read_table, to_parquet
 from model_monitor.states import Profile
 from model_monitor.storage import join, storage_of
-from model_monitor.storage.names import Named, is_ours
+from model_monitor.storage.files import Named, is_ours
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from model_monitor.documents import json_text
 from model_monitor.errors import BadDocument
 from model_monitor.storage import Storage, holding, join, storage_of
-from model_monitor.storage.names import Named, is_ours
+from model_monitor.storage.files import Named, is_ours
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -38,9 +38,7 @@ from model_monitor.states.contingency_plan import (
     ValuedColumn,
     ValueKind,
 )
-from model_monitor.states.contingency_plan import (
-    number_of as number_of_value,
-)
+from model_monitor.states.contingency_plan import number_of as number_of_value
 
 BLANK = r"[ \t\n\x0b\f\r]*"
 INTEGER = re.compile(rf"{BLANK}[+-]?[0-9]+{BLANK}")

@@ -21,15 +21,7 @@ from model_monitor.engine.state_rows import STATES_PER_BATCH, StateRow, batch_of
 from model_monitor.profiling.block import Block
 from model_monitor.profiling.gathering import Gatherer, gatherer_of
 from model_monitor.profiling.keys import keys_of
-from model_monitor.profiling.plan import (
-    CELLS,
-    FEATURE_OF_ROWS,
-    PREDICATE,
-    REASON,
-    VALUE,
-    ColumnPlan,
-    ScanPlan,
-)
+from model_monitor.profiling.plan import CELLS, FEATURE_OF_ROWS, PREDICATE, REASON, VALUE, ColumnPlan, ScanPlan
 from model_monitor.profiling.row_runs import RowRunsGatherer
 from model_monitor.states import RequestsBuilder, RowCounts
 

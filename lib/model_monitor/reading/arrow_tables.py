@@ -21,7 +21,7 @@ from model_monitor.errors import BadInput, OutputFailed
 from model_monitor.reading.dataset import NO_FILES, Dataset
 from model_monitor.reading.formats import ParquetFormat
 from model_monitor.reading.paths import read_path, set_for_width
-from model_monitor.storage.temporary import TemporaryFolder
+from model_monitor.storage.files import TemporaryFolder
 
 ROW_GROUP_BYTES = 8 * 2**20
 """Of a table in memory: row groups are what partitions are cut at, and a partition of a file is 16 MiB or more."""

@@ -31,7 +31,7 @@ from model_monitor.records.places import FILE, LINE
 from model_monitor.records.refusals import CELLS, REASON, Refusal
 from model_monitor.states import RowCounts
 from model_monitor.storage import StoredFile
-from model_monitor.storage.temporary import TemporaryFolder
+from model_monitor.storage.files import TemporaryFolder
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

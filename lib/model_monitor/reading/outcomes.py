@@ -29,13 +29,7 @@ from model_monitor.reading.listing import Listing
 from model_monitor.reading.long_lines import long_lines_of
 from model_monitor.records.decoding import Reading
 from model_monitor.records.outcome_columns import LABEL, PREDICTION, PROBABILITY
-from model_monitor.records.outcome_decoders import (
-    ColumnDecoder,
-    Decoder,
-    DocumentDecoder,
-    LineDecoder,
-    rows_of_blocks,
-)
+from model_monitor.records.outcome_decoders import ColumnDecoder, Decoder, DocumentDecoder, LineDecoder, rows_of_blocks
 from model_monitor.records.outcome_payloads import index_of
 from model_monitor.records.outcome_values import NO_RECORDS, OutcomeReading
 from model_monitor.records.places import FILE_KEY, PLACES

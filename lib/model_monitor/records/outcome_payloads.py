@@ -21,16 +21,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from model_monitor.records.csv_rows import cells_of
-from model_monitor.records.decoding import (
-    BASE64,
-    CSV,
-    JSON,
-    Half,
-    RecordRefused,
-    csv_rows,
-    is_base64,
-    json_text,
-)
+from model_monitor.records.decoding import BASE64, CSV, JSON, Half, RecordRefused, csv_rows, is_base64, json_text
 from model_monitor.records.outcome_values import OutcomeReading
 from model_monitor.records.python_literals import python_literal
 from model_monitor.records.refusals import Refusal

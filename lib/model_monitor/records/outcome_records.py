@@ -22,12 +22,7 @@ from model_monitor.records.decoded_rows import DecodedRows
 from model_monitor.records.decoding import GROUND_TRUTH, Decoded, asked_of, found_in, half_in
 from model_monitor.records.feature_payloads import INPUT, OUTPUTS, features_in, features_of
 from model_monitor.records.line_bytes import Flags
-from model_monitor.records.outcome_payloads import (
-    Outcome,
-    index_of,
-    outcomes_of,
-    outcomes_of_document,
-)
+from model_monitor.records.outcome_payloads import Outcome, index_of, outcomes_of, outcomes_of_document
 from model_monitor.records.outcome_values import OUTCOMES, Indices, OutcomeReading, OutcomeRows, Reasons, judged
 from model_monitor.records.refusals import Refusal
 

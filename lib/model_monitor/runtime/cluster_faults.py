@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from model_monitor.storage.error_patterns import ErrorPattern
+from model_monitor.storage.files import ErrorPattern
 
 _KILLED = 137
 _HEAP_FULL = 52

@@ -18,8 +18,7 @@ from model_monitor.errors import MonitorError
 from model_monitor.runtime.cluster_faults import CLUSTER_FAULTS
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.runtime.time_limit import OutOfTime
-from model_monitor.storage.error_patterns import ErrorPattern, sentence_about
-from model_monitor.storage.refusals import place_in, refusal_in
+from model_monitor.storage.files import ErrorPattern, place_in, refusal_in, sentence_about
 
 _FROM_WORKER = re.compile(r"^model_monitor\.errors\.(\w+): (.*)$", re.MULTILINE)
 _SCHEME = re.compile(r'No FileSystem for scheme:? "?(\w+)|org\.apache\.hadoop\.fs\.\w+\.(\w+)FileSystem not found')

@@ -16,7 +16,7 @@ from model_monitor.outputs.notices.destinations import Destination, read_destina
 from model_monitor.records.windows import Window, parse_time
 from model_monitor.schedules import Clock, Recurrence, read_offset
 from model_monitor.storage import LocalStorage
-from model_monitor.storage.names import Named, is_ours
+from model_monitor.storage.files import Named, is_ours
 
 MIDNIGHT = Clock("0 0 * * *")
 """Of an entry without times: the service then picks an hour of the day (C10a)."""

@@ -13,17 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.states.hashing import (
-    PRIME_1,
-    PRIME_2,
-    PRIME_3,
-    PRIME_4,
-    PRIME_5,
-    SEED,
-    Hashes,
-    mixed,
-    rotated,
-)
+from model_monitor.states.hashing import PRIME_1, PRIME_2, PRIME_3, PRIME_4, PRIME_5, SEED, Hashes, mixed, rotated
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Words: TypeAlias = NDArray[np.uint64]  # little endian

@@ -1,10 +1,15 @@
-"""What the package asks of a file system, and what every kind of it has in common. Pure."""
+"""What the package asks of a file system, and what all of them share: names, hidden files, and sentences about refusals. Pure."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
@@ -115,3 +120,138 @@ class Storage(Protocol):
 
         Raises OutputFailed if something can't be removed.
         """
+
+
+# Which names a file that we read may hold where a path is made of them.
+
+
+_WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
+
+
+class Named(Enum):
+    """What a name is of; the value is the pattern of what we write."""
+
+    WORD = _WORD
+    """One folder or file: a version, a schedule, the id of a run."""
+    FILE = rf"(?:(?:states|explanations_shap)/)?{_WORD}\.[A-Za-z0-9]+"
+    """A file of a run, below its output path: `statistics.json`, `states/profile.parquet`, `explanations_shap/baseline.csv`."""
+    FOLDER = rf"(?:{_WORD}/)?_runs/{_WORD}"
+    """The folder of a run, below its output path or the folder of its version: `_runs/1f0c`, `7/_runs/1f0c`."""
+    BELOW = r"[^\x00-\x1f\x7f]+"
+    """A relative path that somebody chose, such as the form of hour folders."""
+
+
+def is_ours(name: object, of: Named) -> bool:
+    """Whether we may have written a name. No part of it is empty, `.` or `..`, so that it stays below where its path starts."""
+    if not isinstance(name, str) or {"", ".", ".."} & set(name.split("/")):
+        return False
+    return re.fullmatch(of.value, name, re.ASCII) is not None
+
+
+# Files that are wanted for a while.
+
+
+class TemporaryFolder:
+    """A folder on this machine that goes with what holds it, at the latest with Python itself."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="model-monitor-"))
+        self.delete = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
+# Sentences about foreign failures: each is known by a pattern in the text of somebody else's exception.
+
+
+@dataclass(frozen=True)
+class ErrorPattern:
+    """What a failure is known by, and what to tell of it; the sentence may name the pattern's groups."""
+
+    pattern: re.Pattern[str]
+    sentence: str
+
+
+def sentence_about(text: str, patterns: Sequence[ErrorPattern], **otherwise: str) -> str | None:
+    """The sentence of the first of the patterns that is in the text; None if none is.
+
+    Every place of the pattern may fill the sentence's groups, the first one that has a group counts. otherwise: what stands for
+    groups that no place has.
+    """
+    for each in patterns:
+        places = list(each.pattern.finditer(text))
+        if places:
+            groups = {name: value for place in reversed(places) for name, value in place.groupdict().items() if value}
+            return each.sentence.format_map(otherwise | groups)
+    return None
+
+
+# What an object store says when it refuses, as a sentence with a remedy.
+
+
+_PLACE = re.compile(r"\bs3[an]?://[^\s:,;'\")\]]+")
+
+
+REFUSALS = (
+    ErrorPattern(
+        re.compile(r"S3AFileSystem not found"),
+        "Spark has nothing here that opens S3; add --packages org.apache.hadoop:hadoop-aws:3.3.4, the version of its Hadoop",
+    ),
+    ErrorPattern(
+        re.compile(r"NoAuthWithAWSException|Unable to lo(ad|cate) (AWS )?credentials"),
+        "there are no AWS credentials; start the job where it has a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+    ErrorPattern(
+        re.compile(r"InvalidAccessKeyId|SignatureDoesNotMatch"),
+        "the access key or its secret is wrong; set both again, or start the job where it has a role",
+    ),
+    ErrorPattern(
+        re.compile(r"ExpiredToken|TokenRefreshRequired"),
+        "the credentials have expired; renew them, or start the job where it has a role",
+    ),
+    ErrorPattern(
+        re.compile(
+            r"AuthorizationHeaderMalformed|PermanentRedirect|AWSRedirectException|IllegalLocationConstraint"
+            r"|is wrong; expecting '(?P<region>[a-z0-9-]+)'"
+        ),
+        "the bucket is in another region; write --conf spark.hadoop.fs.s3a.endpoint.region={region}, without Spark set "
+        "AWS_DEFAULT_REGION={region}",
+    ),
+    ErrorPattern(
+        re.compile(r"Error Code: 400 Bad Request"),  # the answer to a HEAD, which has no room for the code
+        "the store takes no such request (400), as for a bucket of another region, or with expired credentials; write "
+        "--conf spark.hadoop.fs.s3a.endpoint.region=REGION, or renew them",
+    ),
+    ErrorPattern(
+        re.compile(r"NoSuchBucket|UnknownStoreException"),
+        "there is no such bucket; check its name, which follows the scheme of a path",
+    ),
+    ErrorPattern(
+        re.compile(r"KMS\.(NotFound|Disabled|KMSInvalidState)Exception|kms:(GenerateDataKey|Decrypt)"),
+        "the KMS key can't be used; check --s3-kms-key, and allow the job's role kms:GenerateDataKey and kms:Decrypt on it",
+    ),
+    ErrorPattern(
+        re.compile(r"Status Code: 403|Error Code: AccessDenied|\((403|AccessDenied)\) when calling"),
+        "access was denied; allow the job's role s3:ListBucket on the bucket, and what docs/s3.md lists on its objects",
+    ),
+    ErrorPattern(
+        re.compile(r"SlowDown|AWSServiceThrottledException|Status Code: 503|\(503\) when calling"),
+        "the store asked to slow down (503) for longer than is tried; start again later, or raise "
+        "spark.hadoop.fs.s3a.attempts.maximum",
+    ),
+    ErrorPattern(
+        re.compile(r"Unable to execute HTTP request|Could not connect to the endpoint|Connection was closed before"),
+        "the store does not answer, or breaks connections off; check spark.hadoop.fs.s3a.endpoint, without Spark "
+        "AWS_ENDPOINT_URL, and the network",
+    ),
+)
+"""The first whose sign is found counts."""
+
+
+def refusal_in(text: str) -> str | None:
+    """The sentence on an exception's text; None if no object store refused anything in it."""
+    return sentence_about(text, REFUSALS, region="REGION")
+
+
+def place_in(text: str) -> str | None:
+    """The first path on S3 that an exception's text names."""
+    found = _PLACE.search(text)
+    return found.group() if found else None

@@ -8,10 +8,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.errors import BadInput, OutputFailed
-from model_monitor.storage.files import PRIVATE_FILE, PRIVATE_FOLDER, StoredFile, draft_name, is_hidden, join
+from model_monitor.storage.files import (
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
+    StoredFile,
+    draft_name,
+    is_hidden,
+    join,
+    refusal_in,
+)
 from model_monitor.storage.java_classes import java_class
 from model_monitor.storage.lease import require_lease
-from model_monitor.storage.refusals import refusal_in
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -1,28 +1,92 @@
-"""One run at a time for each output, wherever it lies; docs/decisions/0041 says why this way.
-
-    with holding(storage, "reports/") as lease:
-        …
-
-Who wants an output puts a file of its own there, `_lease-RUN`, and lists: it holds the output if no other file is there that
-is alive. Else it takes its file away and tries again, but for the first by name, so that one of several gets on. Holders write
-their file again and again; one that is older than a lease lives, by the store's own times, is dead, and so is one whose process
-has ended on this machine. Whoever was dead and wakes up finds its file gone: the storages ask for it before every change of what
-is held (`require_lease`), so that nothing is put over the files of its successor.
-"""
+"""One run at a time for each output, wherever it lies, and who holds it; docs/decisions/0041 says why this way."""
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from uuid import uuid4
 
 from model_monitor.errors import BadInput, OutputHeld
 from model_monitor.storage.files import Storage, StoredFile, is_draft, join
-from model_monitor.storage.holder import Holder
+
+_BOOT, _PROCESSES = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """One run. machine: where its number of process means anything: this boot of the machine, and of its containers this one."""
+
+    run: str
+    host: str
+    process: int
+    machine: str
+    since: str
+
+    @classmethod
+    def here(cls) -> Holder:
+        """A new run of this process."""
+        now = datetime.now(timezone.utc)
+        run = f"{now:%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
+        return cls(run, socket.gethostname(), os.getpid(), _machine(), f"{now:%Y-%m-%dT%H:%M:%SZ}")
+
+    @classmethod
+    def read(cls, content: bytes, run: str) -> Holder:
+        """What a lease's file says; run: by its name. A file that says nothing is of a process that nobody can ask for."""
+        try:
+            found = cls(**json.loads(content))
+        except (ValueError, TypeError, RecursionError):
+            return cls(run, "unknown", 0, "", "unknown")
+        return found
+
+    def to_json(self) -> bytes:
+        """The file's content."""
+        return f"{json.dumps(asdict(self))}\n".encode()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its process has ended, even if nobody has asked how; False where that can't be told from here."""
+        if not self.machine or self.machine != _machine() or not isinstance(self.process, int) or self.process < 1:
+            return False
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, OverflowError):
+            return False
+        return _state_of(self.process) == "Z"
+
+    def __str__(self) -> str:
+        return f"run {self.run}, process {self.process} on host {self.host}, since {self.since}"
+
+
+def _state_of(process: int) -> str:
+    """The letter that the system has for it; the name before it, in parentheses, may hold anything. Empty if it does not tell."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
+
+
+def _machine() -> str:
+    """Hosts may share a name, and containers of one host as well; empty where the system does not tell."""
+    try:
+        return f"{_BOOT.read_text().strip()} {os.readlink(_PROCESSES)}"
+    except OSError:
+        return ""
+
+
+# One run at a time for each output, wherever it lies; docs/decisions/0041 says why this way.
+
 
 log = logging.getLogger(__name__)
 

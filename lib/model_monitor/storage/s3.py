@@ -10,9 +10,8 @@ from importlib.util import find_spec
 from typing import Any, BinaryIO
 
 from model_monitor.errors import BadInput, MonitorError, NeedsSpark, OutputFailed
-from model_monitor.storage.files import COPIED_BYTES, StoredFile, is_hidden
+from model_monitor.storage.files import COPIED_BYTES, StoredFile, is_hidden, refusal_in
 from model_monitor.storage.lease import require_lease
-from model_monitor.storage.refusals import refusal_in
 
 ATTEMPTS = 7
 """Of one request, and of reading one answer."""

@@ -6,7 +6,7 @@ import pytest
 
 from model_monitor.runtime.cluster_faults import CLUSTER_FAULTS
 from model_monitor.runtime.failures import failure_of
-from model_monitor.storage.error_patterns import sentence_about
+from model_monitor.storage.files import sentence_about
 
 LOST = (
     "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most recent failure: "

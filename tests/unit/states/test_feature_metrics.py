@@ -5,14 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.states import (
-    ColumnType,
-    DataTypeCounts,
-    DistinctBuilder,
-    FeatureProfile,
-    MomentsBuilder,
-    Profile,
-)
+from model_monitor.states import ColumnType, DataTypeCounts, DistinctBuilder, FeatureProfile, MomentsBuilder, Profile
 from model_monitor.states.hashing import xxhash64_of
 from model_monitor.states.metrics import FeatureMetrics, metrics_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from model_monitor.storage.error_patterns import ErrorPattern, sentence_about
+from model_monitor.storage.files import ErrorPattern, sentence_about
 
 SIGNS = (
     ErrorPattern(re.compile(r"moved(?: to (?P<region>\w+))?"), "write region={region}"),
