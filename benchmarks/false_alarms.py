@@ -26,8 +26,8 @@ from model_monitor.documents.check_results import CheckStatus
 from model_monitor.model_quality.baseline import ModelBaseline
 from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.model_quality.tolerance import BARE
-from model_monitor.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
-from model_monitor.verdicts.multiplicity import BUDGET
+from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
+from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 Numbers: TypeAlias = NDArray[np.float64]
 Sample: TypeAlias = Callable[[np.random.Generator, int], tuple[object, ...]]

@@ -2,7 +2,7 @@
 
 python benchmarks/verdicts.py [--full] [--only budget|limits|columns|coverage|found|clustered|few]
 
-Columns are drawn, gathered by the states of a scan and judged by `model_monitor.verdicts`; no Spark. A mark is a bound of
+Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark is a bound of
 probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed. --full takes an hour.
 """
 
@@ -31,11 +31,11 @@ from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.data_quality.variation import of_parts, of_window
 from model_monitor.documents.statistics import InferredType
-from model_monitor.drift import NumericDistribution
-from model_monitor.drift.distributions import category_cells
 from model_monitor.history.variation import Entry, new_history, read_history, write_history
 from model_monitor.runs.run import run_baseline
-from model_monitor.states import (
+from model_monitor.statistics.drift import NumericDistribution
+from model_monitor.statistics.drift.distributions import category_cells
+from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     FeatureProfile,
@@ -46,13 +46,25 @@ from model_monitor.states import (
     RowRuns,
     Run,
 )
-from model_monitor.states.kll import KllBuilder
-from model_monitor.states.measures import Measures
-from model_monitor.verdicts.components import Component, Samples, of_categories, of_missing, of_numbers
-from model_monitor.verdicts.multiplicity import BUDGET, adjusted, combined
-from model_monitor.verdicts.sensitivity import distance_interval, smallest_share, smallest_shift
-from model_monitor.verdicts.tails import fewest_beyond_chance
-from model_monitor.verdicts.variation import Raw
+from model_monitor.statistics.states.kll import KllBuilder
+from model_monitor.statistics.states.profile import Measures
+from model_monitor.statistics.verdicts.components import (
+    Component,
+    Samples,
+    fewest_beyond_chance,
+    of_categories,
+    of_missing,
+    of_numbers,
+)
+from model_monitor.statistics.verdicts.multiplicity import (
+    BUDGET,
+    adjusted,
+    combined,
+    distance_interval,
+    smallest_share,
+    smallest_shift,
+)
+from model_monitor.statistics.verdicts.variation import Raw
 
 Values: TypeAlias = NDArray[np.float64]
 Law: TypeAlias = Callable[[np.random.Generator, int, "NDArray[np.float64] | None"], Values]

@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     from model_monitor.runs.results import Baseline, Findings
     from model_monitor.runs.run import run_baseline, run_monitoring
     from model_monitor.runtime.session import local_session
-    from model_monitor.states import OutcomePlan, ProblemType
-    from model_monitor.states import decode as decode_state
+    from model_monitor.statistics.states import OutcomePlan, ProblemType
+    from model_monitor.statistics.states import decode as decode_state
 else:
     from model_monitor.lazy import lazily
 
@@ -98,7 +98,7 @@ else:
         "model_monitor.runs.results": ["Baseline", "Findings"],
         "model_monitor.runs.run": ["run_baseline", "run_monitoring"],
         "model_monitor.runtime.session": ["local_session"],
-        "model_monitor.states": ["OutcomePlan", "ProblemType", "decode as decode_state"],
+        "model_monitor.statistics.states": ["OutcomePlan", "ProblemType", "decode as decode_state"],
     }
     _RENAMED = {}
     __getattr__, __dir__ = lazily(__name__, _PLACES, _RENAMED)

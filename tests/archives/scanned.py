@@ -20,7 +20,7 @@ from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.analysis_config import AnalysisConfig, FacetConfig
 from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.runs.run import run_baseline
-from model_monitor.states import OutcomePlan, ProblemType, RequestsBuilder, State
+from model_monitor.statistics.states import OutcomePlan, ProblemType, RequestsBuilder, State
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -27,7 +27,7 @@ from model_monitor.records.files_by_key import keys_of
 from model_monitor.records.outcome_decoders import rows_of_blocks
 from model_monitor.records.places import FILE_KEY, LINE
 from model_monitor.records.refusals import REASON, UNFORESEEN, Refusal
-from model_monitor.states.requests import Requests
+from model_monitor.statistics.states.rows import Requests
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "60"))
 SEED = os.environ.get("FUZZ_SEED")

@@ -29,7 +29,7 @@ from model_monitor.records.decoding import Reading
 from model_monitor.records.outcome_decoders import DocumentDecoder, LineDecoder
 from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.records.windows import Window as Times
-from model_monitor.states import OutcomePlan, ProblemType
+from model_monitor.statistics.states import OutcomePlan, ProblemType
 
 NAMES = ("p", "a", "b")
 HOUR = "2022/04/18/00"

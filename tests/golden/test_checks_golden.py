@@ -19,8 +19,8 @@ from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.violations import Violations
-from model_monitor.drift import Ties
-from model_monitor.states import (
+from model_monitor.statistics.drift import Ties
+from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     FeatureProfile,
@@ -29,7 +29,7 @@ from model_monitor.states import (
     MomentsBuilder,
     Profile,
 )
-from model_monitor.states.data_types import classify, parse_numbers
+from model_monitor.statistics.states.data_types import classify, parse_numbers
 
 AS_THE_SERVICE = {"ties": Ties.LOST, "exact_classes": True}
 NUMBER = r"(-?\d+\.\d+(?:E-?\d+)?)"

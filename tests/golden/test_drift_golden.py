@@ -10,10 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_monitor.drift import NumericDistribution, Status, Ties, compare_categorical, compare_numeric, distance, judge
-from model_monitor.drift.distances import l_infinity_categorical_robust, l_infinity_numeric_robust, wasserstein
-from model_monitor.drift.distributions import category_cells, decile_cells, decile_edges
-from model_monitor.states import KllBuilder, KllSketch
+from model_monitor.statistics.drift import (
+    NumericDistribution,
+    Status,
+    Ties,
+    compare_categorical,
+    compare_numeric,
+    distance,
+    judge,
+)
+from model_monitor.statistics.drift.distances import (
+    l_infinity_categorical_robust,
+    l_infinity_numeric_robust,
+    wasserstein,
+)
+from model_monitor.statistics.drift.distributions import category_cells, decile_cells, decile_edges
+from model_monitor.statistics.states import KllBuilder, KllSketch
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "golden" / "drift-vectors.json"
 

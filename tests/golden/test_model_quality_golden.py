@@ -16,7 +16,7 @@ import pytest
 
 from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
 from model_monitor.model_quality.monitor import ModelQualityMonitor
-from model_monitor.states.outcomes import OutcomeBuilder, OutcomePlan, ProblemType
+from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, ProblemType
 
 CHURN, WEATHER, NO_PROBABILITY = "mq-churn-binary", "mq-weather-regression", "mq-binary-114rows-no-probability"
 DISPLAYED_DIGITS = 6

@@ -14,7 +14,7 @@ from model_monitor.documents.statistics import Statistics
 from model_monitor.errors import BadConfiguration
 from model_monitor.runs.merging import merge_runs
 from model_monitor.runs.run import run_baseline, run_monitoring
-from model_monitor.states import Profile
+from model_monitor.statistics.states import Profile
 
 WITH, WITHOUT = DataQualityMonitor(column_metrics=("skewness",)), DataQualityMonitor()
 

@@ -14,7 +14,7 @@ from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.reading.outcomes import outcomes
 from model_monitor.runs.merging import merge_runs
 from model_monitor.runs.run import run_baseline, run_monitoring
-from model_monitor.states import OutcomePlan, ProblemType
+from model_monitor.statistics.states import OutcomePlan, ProblemType
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 MONITOR = ModelQualityMonitor(BINARY)

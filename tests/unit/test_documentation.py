@@ -33,7 +33,6 @@ from model_monitor.documents.decisions import Decision
 from model_monitor.documents.model_quality_constraints import ComparisonOperator
 from model_monitor.documents.promotions import Promotion
 from model_monitor.documents.schedule import Schedule
-from model_monitor.drift import DISTANCES
 from model_monitor.errors import MonitorError
 from model_monitor.launch import layout, submission
 from model_monitor.model_quality.measurement import METRICS
@@ -46,8 +45,9 @@ from model_monitor.records.inference_records import InferenceRecord
 from model_monitor.records.refusals import Refusal
 from model_monitor.registry import import_all
 from model_monitor.runtime.status import ExitStatus
-from model_monitor.states import STATES
-from model_monitor.states.column_metrics import COLUMN_METRICS
+from model_monitor.statistics.drift import DISTANCES
+from model_monitor.statistics.states import STATES
+from model_monitor.statistics.states.column_metrics import COLUMN_METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(

@@ -18,7 +18,7 @@ from model_monitor.bias.choices import Choice, groups_of, positives_of
 from model_monitor.bias.counts import Counts, FacetCounts, FlipTest
 from model_monitor.bias.metrics import POST_TRAINING, PRE_TRAINING, Metric, Undefined
 from model_monitor.registry import Entry, Registry, import_all
-from model_monitor.states.contingency import (
+from model_monitor.statistics.states.contingency import (
     FACET,
     GROUP,
     LABEL,
@@ -27,9 +27,9 @@ from model_monitor.states.contingency import (
     Cell,
     ColumnFacts,
     Contingency,
+    ContingencyPlan,
     Key,
 )
-from model_monitor.states.contingency_plan import ContingencyPlan
 
 import_all(metrics)
 

@@ -11,8 +11,15 @@ from dataclasses import dataclass
 
 from model_monitor.bias import messages
 from model_monitor.bias.value_types import ValueType, taken_as, value_type
-from model_monitor.states.contingency import ColumnFacts, Key, Standing
-from model_monitor.states.contingency_plan import ValuedColumn, ValueKind, number_of, texts_of
+from model_monitor.statistics.states.contingency import (
+    ColumnFacts,
+    Key,
+    Standing,
+    ValuedColumn,
+    ValueKind,
+    number_of,
+    texts_of,
+)
 
 MISSING_SHOWN = "nan"
 """How the entry of missing values is called among those of a facet without configured values."""

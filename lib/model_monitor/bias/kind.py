@@ -12,7 +12,7 @@ from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.configuration.options import AnalysisType
 from model_monitor.runs.kind import Kind, Scanned
 from model_monitor.runs.protocol import Monitor, StoredBaseline
-from model_monitor.states import Contingency
+from model_monitor.statistics.states import Contingency
 
 if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig

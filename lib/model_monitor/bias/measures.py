@@ -22,7 +22,7 @@ from model_monitor.documents.named_columns import NamedColumns
 from model_monitor.errors import BadConfiguration
 from model_monitor.predictors import Model
 from model_monitor.predictors.loading import model_of
-from model_monitor.states.contingency_plan import (
+from model_monitor.statistics.states.contingency import (
     ContingencyPlan,
     Interval,
     Scalar,

@@ -22,8 +22,8 @@ from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table
 from model_monitor.errors import BadState
 from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric
-from model_monitor.states import Contingency, State
-from model_monitor.states.contingency_plan import ContingencyPlan
+from model_monitor.statistics.states import Contingency, State
+from model_monitor.statistics.states.contingency import ContingencyPlan
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,8 @@ from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.labelled import PREDICTION
 from model_monitor.records.refusals import Refusal
 from model_monitor.runs.kind import Scanned
-from model_monitor.states import RowCounts
-from model_monitor.states.contingency import FACET, Cell, Contingency
-from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn
+from model_monitor.statistics.states import RowCounts
+from model_monitor.statistics.states.contingency import FACET, Cell, Contingency, ContingencyPlan, ValuedColumn
 
 if TYPE_CHECKING:
     from model_monitor.deequ.checks import CheckPlan

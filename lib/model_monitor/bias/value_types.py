@@ -11,8 +11,7 @@ from collections.abc import Set
 from enum import Enum
 
 from model_monitor.errors import BadInput
-from model_monitor.states.contingency import CellKind, ColumnFacts
-from model_monitor.states.contingency_plan import ValuedColumn, ValueKind
+from model_monitor.statistics.states.contingency import CellKind, ColumnFacts, ValuedColumn, ValueKind
 
 CONTINUOUS_FROM = 0.05
 """Share of distinct values among those present from which a column of integers is continuous."""

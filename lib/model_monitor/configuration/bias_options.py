@@ -14,7 +14,7 @@ from model_monitor.configuration.options import listed, of_text
 from model_monitor.configuration.sources import Given
 from model_monitor.documents.analysis_config import AnalysisConfig, DatasetType
 from model_monitor.errors import BadDocument
-from model_monitor.states.contingency_plan import ValueKind
+from model_monitor.statistics.states.contingency import ValueKind
 from model_monitor.storage import local_path
 
 FORMATS = {

@@ -58,13 +58,13 @@ from model_monitor.data_quality.comparison import COLUMNS
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS
 from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS, Rows
-from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.outputs.notices.destinations import SPELLINGS
 from model_monitor.predictors.loading import FLAVOURS
 from model_monitor.predictors.sums import Algorithm
 from model_monitor.reading.engines import EngineName
 from model_monitor.records.places import MAX_RECORD_BYTES
-from model_monitor.states.outcomes import ProblemType
+from model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
+from model_monitor.statistics.states.outcomes import ProblemType
 from model_monitor.storage.lease import WAIT
 
 _WITH_FEATURES = (AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY)

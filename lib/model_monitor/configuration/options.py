@@ -17,7 +17,6 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from model_monitor.drift.distances import Distance
 from model_monitor.engine.table_versions import Version
 from model_monitor.errors import BadConfiguration
 from model_monitor.model_quality.tolerance import Tolerance
@@ -26,7 +25,8 @@ from model_monitor.reading.formats import DELTA, DatasetFormat, TableFormat, par
 from model_monitor.records.windows import parse_time
 from model_monitor.registry import Registry
 from model_monitor.schedules import read_offset
-from model_monitor.states.column_metrics import chosen
+from model_monitor.statistics.drift.distances import Distance
+from model_monitor.statistics.states.column_metrics import chosen
 from model_monitor.storage import is_local, local_path
 
 JOBS = ("baseline", "monitor", "merge")

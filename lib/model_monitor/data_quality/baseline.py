@@ -11,8 +11,8 @@ from model_monitor.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from model_monitor.data_quality.variation import BASELINE, PREVIOUS, WINDOW, Past, Variation, of_windows, together
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import Statistics
-from model_monitor.states import Profile
-from model_monitor.verdicts.volume import Earlier, Volume, in_minutes
+from model_monitor.statistics.states import Profile
+from model_monitor.statistics.verdicts.variation import Earlier, Volume, in_minutes
 
 
 @dataclass(frozen=True, slots=True)

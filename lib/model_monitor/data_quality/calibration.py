@@ -11,13 +11,20 @@ from model_monitor.data_quality.room import DRIFT
 from model_monitor.data_quality.variation import of_window
 from model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from model_monitor.documents.constraints import Rows
-from model_monitor.drift.distances import l_infinity_categorical, l_infinity_numeric
-from model_monitor.drift.distributions import category_cells
 from model_monitor.runs.judging import Finding
-from model_monitor.verdicts.components import Component, Samples, of_categories, of_missing, of_numbers
-from model_monitor.verdicts.multiplicity import adjusted, combined
-from model_monitor.verdicts.tails import chance_of_more, fewest_beyond_chance
-from model_monitor.verdicts.variation import Raw, allowed_for, comparable, phi, unseen
+from model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
+from model_monitor.statistics.drift.distributions import category_cells
+from model_monitor.statistics.verdicts.components import (
+    Component,
+    Samples,
+    chance_of_more,
+    fewest_beyond_chance,
+    of_categories,
+    of_missing,
+    of_numbers,
+)
+from model_monitor.statistics.verdicts.multiplicity import adjusted, combined
+from model_monitor.statistics.verdicts.variation import Raw, allowed_for, comparable, phi, unseen
 
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"

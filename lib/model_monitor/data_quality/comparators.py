@@ -18,9 +18,9 @@ from model_monitor.data_quality.variation import BASELINE
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import Comparator, Constraints
 from model_monitor.documents.statistics import InferredType
-from model_monitor.drift import DISTANCES
-from model_monitor.drift.distributions import category_cells
 from model_monitor.runs.judging import Finding
+from model_monitor.statistics.drift import DISTANCES
+from model_monitor.statistics.drift.distributions import category_cells
 
 CONTROL_DATA_MISSING = "COMPARATOR_CONTROL_DATA_MISSING"
 DRIFT = "baseline_drift_check"

@@ -16,10 +16,9 @@ from model_monitor.data_quality.room import DRIFT, PREDICTIONS
 from model_monitor.data_quality.variation import BASELINE, Variation
 from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings, Role
 from model_monitor.documents.statistics import InferredType
-from model_monitor.drift import Ties
-from model_monitor.states import FeatureProfile, Profile
-from model_monitor.verdicts.variation import FEWEST_WINDOWS, Raw
-from model_monitor.verdicts.volume import Volume
+from model_monitor.statistics.drift import Ties
+from model_monitor.statistics.states import FeatureProfile, Profile
+from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Raw, Volume
 
 COLUMNS = ("name", "exact")
 """How the columns of data and baseline are held against each other, if both have names."""

@@ -14,8 +14,16 @@ import numpy as np
 
 from model_monitor.data_quality.keys import name_of_times
 from model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
-from model_monitor.drift import NumericDistribution
-from model_monitor.states import FeatureProfile, Frequencies, FrequenciesBuilder, KllSketch, Moments, Profile, State
+from model_monitor.statistics.drift import NumericDistribution
+from model_monitor.statistics.states import (
+    FeatureProfile,
+    Frequencies,
+    FrequenciesBuilder,
+    KllSketch,
+    Moments,
+    Profile,
+    State,
+)
 
 NO_SKETCH = "statistics.json holds no sketch of it; give the states/ folder beside it, or make the baseline again --with-sketches"
 NOT_IN_SKETCH = (

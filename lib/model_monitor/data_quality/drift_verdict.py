@@ -12,7 +12,7 @@ from model_monitor.data_quality import messages
 from model_monitor.data_quality.calibration import Calibration, Column
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.runs.judging import Finding
-from model_monitor.verdicts.sensitivity import (
+from model_monitor.statistics.verdicts.multiplicity import (
     distance_interval,
     shift_of_gap,
     smallest_gap,

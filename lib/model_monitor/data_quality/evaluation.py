@@ -23,8 +23,8 @@ from model_monitor.documents.statistics import InferredType
 from model_monitor.documents.violations import Violation, Violations
 from model_monitor.registry import import_all
 from model_monitor.runs.judging import Finding, violated
-from model_monitor.verdicts.multiplicity import shared
-from model_monitor.verdicts.volume import Volume, chance_of_gap, chance_of_rows, usual, usual_gap
+from model_monitor.statistics.verdicts.multiplicity import shared
+from model_monitor.statistics.verdicts.variation import Volume, chance_of_gap, chance_of_rows, usual, usual_gap
 
 import_all(checks)
 import_all(guard)

@@ -17,11 +17,10 @@ from model_monitor.data_quality import messages
 from model_monitor.data_quality.calibration import Calibration
 from model_monitor.data_quality.room import CONTENTS
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.drift.special_functions import normal_above
 from model_monitor.runs.judging import Finding
-from model_monitor.states import FeatureProfile, Frequencies
-from model_monitor.verdicts.components import LEAST_EFFECT, LEAST_RATIO
-from model_monitor.verdicts.tails import chance_of_more
+from model_monitor.statistics.drift.special_functions import normal_above
+from model_monitor.statistics.states import FeatureProfile, Frequencies
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
 
 GROUP = 40
 """So many rows may belong together, and be one value that is drawn once."""

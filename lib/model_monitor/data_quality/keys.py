@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from model_monitor.states import ColumnType, FeatureProfile
+from model_monitor.statistics.states import ColumnType, FeatureProfile
 
 DATES = "its values are dates or times, and later ones are new by nature"
 ONCE = "most of its values occur once, as those of keys and free texts do"

@@ -13,8 +13,8 @@ from model_monitor.documents.constraints import MonitoringSettings, Role, Verdic
 from model_monitor.history import baselines
 from model_monitor.runs.kind import Kind, Scanned
 from model_monitor.runs.protocol import Monitor, StoredBaseline
-from model_monitor.states import Profile
-from model_monitor.states.measures import Measures
+from model_monitor.statistics.states import Profile
+from model_monitor.statistics.states.profile import Measures
 
 if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig

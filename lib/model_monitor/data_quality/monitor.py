@@ -27,13 +27,12 @@ from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table, as_rows
 from model_monitor.documents.violations import Violations
-from model_monitor.drift import Ties
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric
-from model_monitor.states import Profile, RowRuns, State
-from model_monitor.states.column_metrics import chosen
-from model_monitor.states.measures import Measures
-from model_monitor.states.metrics import FeatureMetrics, metrics_of
+from model_monitor.statistics.drift import Ties
+from model_monitor.statistics.states import Profile, RowRuns, State
+from model_monitor.statistics.states.column_metrics import chosen
+from model_monitor.statistics.states.profile import FeatureMetrics, Measures, metrics_of
 
 MOST_FEATURES_WITH_SKETCHES = 300
 """Above it statistics.json leaves the sketches out unless asked: 200 of them are 42 MB of text (P19)."""

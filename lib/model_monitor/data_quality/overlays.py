@@ -13,7 +13,7 @@ import numpy as np
 
 from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.documents.page import Overlay, number_text
-from model_monitor.drift.distributions import Values
+from model_monitor.statistics.drift.distributions import Values
 
 BINS = 20
 TAIL = 0.005

@@ -13,7 +13,7 @@ from model_monitor.documents.check_results import WORST_FIRST, CheckResult, Chec
 from model_monitor.documents.page import VERDICTS, Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
 from model_monitor.documents.statistics import InferredType
 from model_monitor.runs.judging import violated
-from model_monitor.states import Profile
+from model_monitor.statistics.states import Profile
 
 MOST_ROWS = 12
 """Features that are shown first."""

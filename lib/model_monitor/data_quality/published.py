@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.constraints import Constraints
 from model_monitor.runs.protocol import PublishedMetric, Spread
-from model_monitor.states import FeatureProfile, Profile
+from model_monitor.statistics.states import FeatureProfile, Profile
 
 LARGEST_VALUE = 2.0**360
 """Magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2."""

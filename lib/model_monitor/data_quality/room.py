@@ -20,9 +20,9 @@ from model_monitor.documents.constraints import (
     Role,
     Switch,
 )
-from model_monitor.states import FeatureProfile
-from model_monitor.verdicts.multiplicity import shared
-from model_monitor.verdicts.tails import fewest_beyond_chance
+from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.verdicts.components import fewest_beyond_chance
+from model_monitor.statistics.verdicts.multiplicity import shared
 
 DRIFT, PREDICTIONS, COMPLETENESS, CONTENTS = "drift", "prediction drift", "completeness", "contents"
 VOLUME = "volume"

@@ -16,8 +16,7 @@ from model_monitor.records.places import LINE
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import request_metadata
 from model_monitor.runs.kind import Scanned
-from model_monitor.states.measures import Measures
-from model_monitor.states.metrics import FeatureMetrics
+from model_monitor.statistics.states.profile import FeatureMetrics, Measures
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -24,9 +24,9 @@ from model_monitor.documents.statistics import (
     StringStatistics,
     VectorStatistics,
 )
-from model_monitor.states import ColumnType, DistinctRegisters, FeatureProfile, Moments, Profile
-from model_monitor.states.column_metrics import numbers_of
-from model_monitor.states.metrics import FeatureMetrics
+from model_monitor.statistics.states import ColumnType, DistinctRegisters, FeatureProfile, Moments, Profile
+from model_monitor.statistics.states.column_metrics import numbers_of
+from model_monitor.statistics.states.profile import FeatureMetrics
 
 MAX_DOMAIN_SIZE = 120
 """Most values of a text feature that are listed one by one: the limit of Deequ's ColumnProfiler (G9)."""

@@ -20,11 +20,11 @@ from model_monitor.documents.constraints import (
     StringConstraints,
 )
 from model_monitor.documents.statistics import InferredType
-from model_monitor.drift import CATEGORICAL_METHODS
 from model_monitor.errors import BadConfiguration
 from model_monitor.registry import Registry
-from model_monitor.states import FeatureProfile, Profile
-from model_monitor.verdicts.multiplicity import shared
+from model_monitor.statistics.drift import CATEGORICAL_METHODS
+from model_monitor.statistics.states import FeatureProfile, Profile
+from model_monitor.statistics.verdicts.multiplicity import shared
 
 Rule = Callable[[FeatureProfile, int], Mapping[str, Any]]
 """Members of a feature's constraints, suggested from its profile and the largest size of a domain; none if none fit."""

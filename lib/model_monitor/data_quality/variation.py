@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.data_quality.distributions import FeatureDistribution
-from model_monitor.drift.distributions import Counts, Values, category_cells
-from model_monitor.states import FeatureProfile, Profile, RowRuns
-from model_monitor.verdicts.variation import (
+from model_monitor.statistics.drift.distributions import Counts, Values, category_cells
+from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
+from model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
     Raw,

@@ -18,9 +18,9 @@ from model_monitor.data_quality.statistics import domain_of
 from model_monitor.documents.alarms import COMPLETENESS, plain_words
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.page import number_text
-from model_monitor.drift.distributions import category_cells
-from model_monitor.states import FeatureProfile, Profile
-from model_monitor.verdicts.components import LEAST_EFFECT
+from model_monitor.statistics.drift.distributions import category_cells
+from model_monitor.statistics.states import FeatureProfile, Profile
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 MOST_VALUES, LONGEST = 5, 60
 

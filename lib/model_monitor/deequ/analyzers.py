@@ -8,7 +8,7 @@ from typing import Any
 from model_monitor.deequ.checks import Analyzer
 from model_monitor.deequ.checks_json import FORMS
 from model_monitor.deequ.jvm import Deequ, items_of
-from model_monitor.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
+from model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
 
 HISTOGRAM_BINS = 1000
 """Bins that Deequ's Histogram keeps values of; how many there are it counts beyond that. Source: Histogram, Deequ 2.1.0."""

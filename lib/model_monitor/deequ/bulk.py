@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from model_monitor.deequ.jvm import Deequ
-from model_monitor.states import FeatureProfile, Profile
+from model_monitor.statistics.states import FeatureProfile, Profile
 
 _SOURCE = """
 package model_monitor;

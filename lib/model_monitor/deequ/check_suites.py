@@ -25,7 +25,7 @@ from model_monitor.java_text import java_double
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from model_monitor.states.profile import Profile
+    from model_monitor.statistics.states.profile import Profile
 
 NOT_MET = "Value: {value} does not meet the constraint requirement!"
 """Source: AnalysisBasedConstraint of Deequ 2.1.0."""

@@ -1,6 +1,6 @@
 """Deequ on the driver: a profile's added states become Deequ's own metrics.
 
-The executors made states that add (`states/`); each has the form of a Deequ state, so Deequ's analyzers compute from it
+The executors made states that add (`statistics/states/`); each has the form of a Deequ state, so Deequ's analyzers compute from it
 what they would have computed by a scan of their own, for all columns in one evaluation. No Spark job, no callback server.
 Only the modules of this package called `deequ…` know Deequ or import pydeequ, and do so when they are first asked.
 """
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ.bulk import persisted
 from model_monitor.deequ.jvm import Deequ, is_without_deequ
-from model_monitor.states.metrics import FeatureMetrics, metrics_of
+from model_monitor.statistics.states.profile import FeatureMetrics, metrics_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
 
-    from model_monitor.states.profile import Profile
+    from model_monitor.statistics.states.profile import Profile
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ.checks import SECOND_SCAN_FLAG, Analyzer, CheckPlan, Served, Source, quoted
 from model_monitor.deequ.states import Evidence, NeedsSecondScan
-from model_monitor.states.profile import ColumnType, FeatureProfile, Profile
+from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from model_monitor.deequ.jvm import Deequ
 
 if TYPE_CHECKING:
-    from model_monitor.states.kll import KllSketch
-    from model_monitor.states.moments import Moments
+    from model_monitor.statistics.states.kll import KllSketch
+    from model_monitor.statistics.states.moments import Moments
 
 COMPRESS_THRESHOLD = 10_000
 """QuantileSummaries.defaultCompressThreshold of Spark 3.5; kept by a digest, used only when values are added."""

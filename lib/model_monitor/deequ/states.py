@@ -17,16 +17,16 @@ from model_monitor.deequ.checks import Served, Source
 from model_monitor.deequ.jvm import Deequ
 from model_monitor.deequ.sketches import kll_state, quantile_state
 from model_monitor.java_text import java_double
-from model_monitor.states.data_types import DataTypeCounts
-from model_monitor.states.distinct import DistinctBuilder, DistinctRegisters
-from model_monitor.states.hashing import xxhash64_of
-from model_monitor.states.moments import Moments
-from model_monitor.states.profile import ColumnType, FeatureProfile, Profile
+from model_monitor.statistics.states.data_types import DataTypeCounts
+from model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
+from model_monitor.statistics.states.hashing import xxhash64_of
+from model_monitor.statistics.states.moments import Moments
+from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from model_monitor.states.kll import KllSketch
+    from model_monitor.statistics.states.kll import KllSketch
 
 COUNT_COLUMN = "com_amazon_deequ_dq_metrics_count"
 """The column of counts in a FrequenciesAndNumRows. Source: Analyzers.COUNT_COL of Deequ 2.1.0."""

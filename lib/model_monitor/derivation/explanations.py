@@ -15,9 +15,9 @@ from model_monitor.derivation import tables
 from model_monitor.derivation.tables import Row, Table
 from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.summary import QUANTILES
-from model_monitor.drift import NumericDistribution, Ties, compare_categorical, compare_numeric
-from model_monitor.drift.distances import CRITICAL_VALUE
-from model_monitor.drift.distributions import CategoryCounts
+from model_monitor.statistics.drift import NumericDistribution, Ties, compare_categorical, compare_numeric
+from model_monitor.statistics.drift.distances import CRITICAL_VALUE
+from model_monitor.statistics.drift.distributions import CategoryCounts
 
 DRIFT = "baseline_drift_check"
 

@@ -14,7 +14,7 @@ from model_monitor.history import references
 from model_monitor.history.archive import feature_from_parquet, path_of
 from model_monitor.history.baselines import of_files
 from model_monitor.outputs.files import Run, current_run
-from model_monitor.states import FeatureProfile, Profile
+from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.storage import join, storage_of
 
 NOT_NAMED = "the run does not say which baseline it was held against; name it with --baseline"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_monitor.drift.distributions import CategoryCounts, NumericDistribution, StepCdf, decile_edges
-from model_monitor.drift.tie_losing import tie_losing_cdf
+from model_monitor.statistics.drift.distances import tie_losing_cdf
+from model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution, StepCdf, decile_edges
 
 MOST_CATEGORIES = 20
 """Categories that a table shows one by one, those that differ most first; the others are added up."""

@@ -22,11 +22,11 @@ from pydantic import Field, Strict
 from model_monitor.documents.document import Document, Section
 from model_monitor.documents.statistics import InferredType, no_such_feature
 from model_monitor.documents.values import Chance, DataText, Expected, Flag, Name, Number, Share, Threshold, named_in
-from model_monitor.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS
-from model_monitor.drift.distances import Distance
 from model_monitor.errors import BadConfiguration, BadDocument
 from model_monitor.registry import Registry
-from model_monitor.verdicts.multiplicity import BUDGET
+from model_monitor.statistics.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS
+from model_monitor.statistics.drift.distances import Distance
+from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 OTHER_NAMES = {"linf_simple": "Simple", "linf_robust": "Robust"}
 """What the guide also calls methods of the service -> what they are called here (C4.2)."""

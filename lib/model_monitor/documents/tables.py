@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_monitor.documents.statistics import Distribution, Statistics
-from model_monitor.drift import NumericDistribution
+from model_monitor.statistics.drift import NumericDistribution
 
 QUARTILES = {"p25": 0.25, "median": 0.5, "p75": 0.75}
 

@@ -23,7 +23,7 @@ from model_monitor.engine.protocol import LINE_KEY
 from model_monitor.errors import NeedsSpark
 from model_monitor.records.files_by_key import keys_of, uri_of
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
-from model_monitor.states.text_hashing import xxhash64_of_texts
+from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.storage import S3Storage, is_local, local_path
 from model_monitor.storage.files import StoredFile, is_hidden
 

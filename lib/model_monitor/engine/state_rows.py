@@ -8,7 +8,7 @@ from itertools import groupby
 
 import pyarrow as pa
 
-from model_monitor.states import State, decode, sum_of
+from model_monitor.statistics.states import State, decode, sum_of
 
 STATES_PER_BATCH = 64
 """States that leave in one Arrow batch: a KLL sketch has up to 45 KB (P3)."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from model_monitor.documents.analysis_config import Aggregation
 from model_monitor.explainability.partial_dependence import Grid
-from model_monitor.states import Attributions, KllSketch
-from model_monitor.states.attributions import ABSOLUTE, SIGNED, SQUARED
+from model_monitor.statistics.states import Attributions, KllSketch
+from model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED
 
 Numbers = NDArray[np.float64]
 

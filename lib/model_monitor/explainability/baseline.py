@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from model_monitor.documents.attribution_report import AttributionReport
-from model_monitor.states import Attributions
+from model_monitor.statistics.states import Attributions
 
 
 @dataclass(frozen=True)

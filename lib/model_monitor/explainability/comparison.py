@@ -13,13 +13,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.drift.special_functions import student_quantile
 from model_monitor.explainability.analysis import AttributionAnalysis, OutputAnalysis, aggregated, errors_of
 from model_monitor.explainability.baseline import AttributionBaseline
 from model_monitor.explainability.ranking import ndcg
-from model_monitor.states import Attributions
-from model_monitor.states.blocks import BLOCKS
-from model_monitor.verdicts.multiplicity import BUDGET
+from model_monitor.statistics.drift.special_functions import student_quantile
+from model_monitor.statistics.states import Attributions
+from model_monitor.statistics.states.blocks import BLOCKS
+from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 RESAMPLES = 1000
 LEVEL = (2.5, 97.5)

@@ -16,7 +16,7 @@ from model_monitor.explainability.checks import CHECKS
 from model_monitor.explainability.comparison import Tolerances, comparisons_of
 from model_monitor.registry import import_all
 from model_monitor.runs.judging import violated
-from model_monitor.states import Attributions
+from model_monitor.statistics.states import Attributions
 
 import_all(checks)
 

@@ -12,7 +12,7 @@ from model_monitor.explainability.measures import AttributionMeasures
 from model_monitor.explainability.monitor import ExplainabilityMonitor
 from model_monitor.runs.kind import Kind, Scanned
 from model_monitor.runs.protocol import Monitor, StoredBaseline
-from model_monitor.states import Attributions
+from model_monitor.statistics.states import Attributions
 
 if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig

@@ -22,7 +22,7 @@ from model_monitor.explainability.page import TITLE, page_of
 from model_monitor.explainability.published import published_metrics, summary_of
 from model_monitor.explainability.report import report_of
 from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric
-from model_monitor.states import Attributions, State
+from model_monitor.statistics.states import Attributions, State
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,8 @@ from model_monitor.predictors.loading import Caller
 from model_monitor.predictors.sums import Algorithm
 from model_monitor.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.profiling.plan import FEATURE_OF_ROWS
-from model_monitor.states import AttributionsBuilder, RowCounts
-from model_monitor.states.hashing import chained_hashes
-from model_monitor.states.text_hashing import xxhash64_of_texts
+from model_monitor.statistics.states import AttributionsBuilder, RowCounts
+from model_monitor.statistics.states.hashing import chained_hashes, xxhash64_of_texts
 
 REASON, CELLS, JOIN, FEATURE = "reason", "cells", "join", "f{}"
 """Columns: why a row is refused (0: it isn't), its number of cells, what tells it apart, the cells of a feature."""

@@ -58,7 +58,7 @@ from model_monitor.predictors.loading import content_of, shipped
 from model_monitor.reading.dataset import Dataset
 from model_monitor.records.refusals import Refusal
 from model_monitor.runs.kind import Scanned
-from model_monitor.states import Attributions, RowCounts
+from model_monitor.statistics.states import Attributions, RowCounts
 from model_monitor.storage import join
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The state of a run as one Parquet file below `states/`, called by its kind.
+"""The state of a run as one Parquet file below `statistics/states/`, called by its kind.
 
 Parquet, because any tool opens it. A profile, `states/profile.parquet`, has a row for each feature and kind of state, so that
 one feature's states can be read without the others; any other state is a single row. The layout is described in docs/files.md;
@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model_monitor.errors import BadState
-from model_monitor.states import ColumnType, FeatureProfile, Profile, State, decode
-from model_monitor.states.soundness import MALFORMED, fault_of
+from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, State, decode
+from model_monitor.statistics.states.encoding import MALFORMED, fault_of
 
 log = logging.getLogger(__name__)
 

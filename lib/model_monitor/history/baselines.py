@@ -21,7 +21,7 @@ from model_monitor.history.archive import from_parquet, path_of
 from model_monitor.history.parts import PARTS, parts_of
 from model_monitor.outputs.files import Run, current_run, run_before
 from model_monitor.runs.protocol import Monitor
-from model_monitor.states import State
+from model_monitor.statistics.states import State
 from model_monitor.storage import Storage, join, storage_of
 
 if TYPE_CHECKING:

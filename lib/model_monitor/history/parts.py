@@ -12,7 +12,7 @@ from model_monitor.data_quality.variation import STATISTICS, Past, Variation
 from model_monitor.errors import BadState
 from model_monitor.history.archive import table_in
 from model_monitor.outputs.result_tables import parquet_of
-from model_monitor.states.soundness import MALFORMED
+from model_monitor.statistics.states.encoding import MALFORMED
 
 PARTS = "parts.parquet"
 

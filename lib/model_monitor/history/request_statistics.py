@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from model_monitor.documents.requests import LatencyStatistics, RequestStatistics
 from model_monitor.runs.protocol import PublishedMetric
-from model_monitor.states import Requests
+from model_monitor.statistics.states import Requests
 
 FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 400, 500
 """HTTP statuses from which on a request was not answered, and from which on that is the server's fault."""

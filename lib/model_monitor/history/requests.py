@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from model_monitor.history.archive import from_parquet, path_of, to_parquet
 from model_monitor.history.request_statistics import request_statistics
 from model_monitor.outputs.files import current_run
-from model_monitor.states import Requests
+from model_monitor.statistics.states import Requests
 from model_monitor.storage import join, storage_of
 
 

@@ -24,7 +24,7 @@ from model_monitor.errors import BadState
 from model_monitor.history.alerts import path_of
 from model_monitor.history.archive import PROFILE, from_parquet
 from model_monitor.history.parts import OF_FEATURE, by_feature, read_table, to_parquet
-from model_monitor.states import Profile
+from model_monitor.statistics.states import Profile
 from model_monitor.storage import join, storage_of
 from model_monitor.storage.files import Named, is_ours
 

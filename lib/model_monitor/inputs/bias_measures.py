@@ -13,7 +13,7 @@ from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.models import model_asked
 from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
-from model_monitor.states.outcomes import THRESHOLD
+from model_monitor.statistics.states.outcomes import THRESHOLD
 
 LAST, LAST_BUT_ONE = -1, -2
 """Where records have label and prediction: behind the features."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.user_metrics import metric_name
-from model_monitor.states import OutcomePlan, ProblemType
-from model_monitor.states.outcomes import THRESHOLD
+from model_monitor.statistics.states import OutcomePlan, ProblemType
+from model_monitor.statistics.states.outcomes import THRESHOLD
 
 
 def outcome_plan(config: JobConfig) -> OutcomePlan:

@@ -25,7 +25,7 @@ from model_monitor.merging.labels import Period
 from model_monitor.merging.parts import PART, Kind, Parts
 from model_monitor.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
 from model_monitor.records.line_bytes import Flags
-from model_monitor.states.text_hashing import xxhash64_of_texts
+from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 LINES = pa.schema([(PART, pa.int64()), ("time", pa.int64()), ("event", pa.string()), (TEXT, pa.string())])
 """What becomes of the rows: a text for a folder of `Parts`, and what it stands in order by."""

@@ -21,7 +21,7 @@ from model_monitor.merging.rows import KEY, Role, rows_of
 from model_monitor.merging.sources import HourlyFile, HourlySource
 from model_monitor.records.json_values import table_of_json
 from model_monitor.records.places import FILE_KEY, LINE
-from model_monitor.states.soundness import MALFORMED
+from model_monitor.statistics.states.encoding import MALFORMED
 from model_monitor.storage import StoredFile, join
 
 PENDING = "pending"

@@ -13,7 +13,7 @@ from model_monitor.model_quality.evidence import Evidence, evidence_of
 from model_monitor.model_quality.measurement import problem_type_of
 from model_monitor.model_quality.metrics import METRICS
 from model_monitor.model_quality.suggestion import MEMBERS
-from model_monitor.states.outcomes import Outcomes, ProblemType
+from model_monitor.statistics.states.outcomes import Outcomes, ProblemType
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,8 @@ from model_monitor.model_quality.measurement import Measured, Measurement
 from model_monitor.model_quality.metrics import METRICS
 from model_monitor.model_quality.tolerance import FALSE_ALARMS, level_of_each, worse_side
 from model_monitor.runs.judging import Finding, violated
-from model_monitor.states.labels import class_key
-from model_monitor.states.outcomes import ProblemType
-from model_monitor.verdicts.multiplicity import BUDGET
+from model_monitor.statistics.states.outcomes import ProblemType, class_key
+from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
 NO_THRESHOLD = "constraints.json has no threshold for it"

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from model_monitor.model_quality.estimates import Kept
 from model_monitor.model_quality.labels import Matrix, class_table, in_order
-from model_monitor.states.blocks import BLOCKS, BlockSums
-from model_monitor.states.kll import KllSketch
-from model_monitor.states.outcomes import Outcomes
-from model_monitor.states.regression import RegressionSums
-from model_monitor.states.scores import ScoreCounts
+from model_monitor.statistics.states.blocks import BLOCKS, BlockSums
+from model_monitor.statistics.states.kll import KllSketch
+from model_monitor.statistics.states.outcomes import Outcomes
+from model_monitor.statistics.states.regression import RegressionSums
+from model_monitor.statistics.states.scores import ScoreCounts
 
 DRAWN_SHARE = 0.8
 """Share of the rows that is in a draw. Source: C11.12."""

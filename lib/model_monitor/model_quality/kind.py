@@ -11,7 +11,7 @@ from model_monitor.configuration.options import AnalysisType
 from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.runs.kind import Kind, Scanned
 from model_monitor.runs.protocol import Monitor, StoredBaseline
-from model_monitor.states import OutcomePlan, Outcomes
+from model_monitor.statistics.states import OutcomePlan, Outcomes
 
 if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig

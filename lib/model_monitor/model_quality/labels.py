@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadInput
-from model_monitor.states.confusion import ConfusionCounts
-from model_monitor.states.labels import DEFAULT_POSITIVES, ClassKey, class_key
-from model_monitor.states.outcomes import ABOVE, OutcomePlan
+from model_monitor.statistics.states.outcomes import ABOVE, DEFAULT_POSITIVES, ClassKey, OutcomePlan, class_key
+from model_monitor.statistics.states.scores import ConfusionCounts
 
 Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by prediction
 

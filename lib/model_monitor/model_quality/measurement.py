@@ -13,8 +13,8 @@ from model_monitor.model_quality.estimates import Estimate, Scale, quotient
 from model_monitor.model_quality.evidence import BinaryEvidence, Evidence, MulticlassEvidence
 from model_monitor.model_quality.metrics import METRICS, Metric
 from model_monitor.registry import Entry, import_all
-from model_monitor.states.blocks import BlockSums
-from model_monitor.states.outcomes import ProblemType
+from model_monitor.statistics.states.blocks import BlockSums
+from model_monitor.statistics.states.outcomes import ProblemType
 
 import_all(metrics)
 

@@ -26,10 +26,10 @@ from model_monitor.model_quality.statistics import metrics_of, statistics_of
 from model_monitor.model_quality.suggestion import suggest
 from model_monitor.model_quality.tolerance import BARE, INTERVAL, Tolerance
 from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric
-from model_monitor.states import State
-from model_monitor.states.outcomes import OutcomePlan, Outcomes
-from model_monitor.states.scores import UNLIMITED
-from model_monitor.verdicts.multiplicity import BUDGET
+from model_monitor.statistics.states import State
+from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
+from model_monitor.statistics.states.scores import UNLIMITED
+from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 

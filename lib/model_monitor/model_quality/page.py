@@ -25,10 +25,9 @@ from model_monitor.documents.page import (
 from model_monitor.model_quality.estimates import interval_of
 from model_monitor.model_quality.evidence import BinaryEvidence, RegressionEvidence
 from model_monitor.model_quality.measurement import Measured, Measurement
-from model_monitor.states.blocks import BlockSums
-from model_monitor.states.kll import KllSketch
-from model_monitor.states.probabilities import calibration
-from model_monitor.states.scores import ScoreCounts
+from model_monitor.statistics.states.blocks import BlockSums
+from model_monitor.statistics.states.kll import KllSketch
+from model_monitor.statistics.states.scores import ScoreCounts, calibration
 
 MOST_CLASSES = 30
 """Of a confusion matrix that is shown; a larger one is no table for people."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.states.scores import ScoreCounts
+from model_monitor.statistics.states.scores import ScoreCounts
 
 Numbers = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from model_monitor.reading.dataset import Dataset
 from model_monitor.reading.outcomes import OutcomeDataset, outcomes
 from model_monitor.records.refusals import Refusal
 from model_monitor.runs.kind import Scanned
-from model_monitor.states import OutcomePlan
+from model_monitor.statistics.states import OutcomePlan
 
 if TYPE_CHECKING:
     from model_monitor.deequ.checks import CheckPlan

@@ -12,7 +12,7 @@ from model_monitor.documents.model_quality_constraints import MetricConstraint, 
 from model_monitor.model_quality.measurement import Measurement
 from model_monitor.model_quality.metrics import METRICS
 from model_monitor.model_quality.tolerance import FALSE_ALARMS, INTERVAL, Rule, Tolerance
-from model_monitor.states.outcomes import ProblemType
+from model_monitor.statistics.states.outcomes import ProblemType
 
 CONSTRAINED: Mapping[ProblemType, tuple[str, ...]] = {
     ProblemType.REGRESSION: ("mae", "mse", "rmse", "r2"),

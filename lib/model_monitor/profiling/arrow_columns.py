@@ -23,9 +23,8 @@ from model_monitor.profiling.plan import (
     ColumnPlan,
     ScanPlan,
 )
-from model_monitor.states import ColumnType
-from model_monitor.states.hashing import Hashes, xxhash64_of
-from model_monitor.states.text_hashing import xxhash64_of_texts
+from model_monitor.statistics.states import ColumnType
+from model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash64_of_texts
 
 DIGITS_OF_LONG = 18
 """Of a decimal that Spark hashes as a number of 64 bits. Source: HashExpression of Spark 3.5."""

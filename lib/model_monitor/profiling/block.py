@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.profiling.plan import HASH, VALUE, ColumnPlan
-from model_monitor.states.data_types import parse_numbers
+from model_monitor.statistics.states.data_types import parse_numbers
 
 Cell = TypeVar("Cell", bound=np.generic)
 

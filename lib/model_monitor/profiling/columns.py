@@ -26,7 +26,7 @@ from model_monitor.profiling.plan import (
     ColumnPlan,
     ScanPlan,
 )
-from model_monitor.states import ColumnType
+from model_monitor.statistics.states import ColumnType
 
 MOST_COLUMNS_OF_THEIR_OWN = 50
 """Columns of one type up to which each is handed over as a column; more of them go into one list (block.py). Few columns do

@@ -15,9 +15,8 @@ from model_monitor.errors import BadInput
 from model_monitor.profiling.contingency_cells import CountTask, IdentityTask
 from model_monitor.profiling.contingency_cells import counted as by_kind
 from model_monitor.profiling.contingency_tables import REFUSED, contingency_of, row_counts
-from model_monitor.states import RowCounts
-from model_monitor.states.contingency import Contingency
-from model_monitor.states.contingency_plan import ContingencyPlan
+from model_monitor.statistics.states import RowCounts
+from model_monitor.statistics.states.contingency import Contingency, ContingencyPlan
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

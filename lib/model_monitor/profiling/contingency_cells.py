@@ -27,18 +27,19 @@ from model_monitor.profiling.contingency_tables import (
     TEXT,
     WIDTH,
 )
-from model_monitor.states.contingency import CellKind, Standing
-from model_monitor.states.contingency_plan import (
+from model_monitor.statistics.states.contingency import (
     FALSEHOODS,
     TRUTHS,
+    CellKind,
     ContingencyPlan,
     Interval,
     Scalar,
     Segmentation,
+    Standing,
     ValuedColumn,
     ValueKind,
 )
-from model_monitor.states.contingency_plan import number_of as number_of_value
+from model_monitor.statistics.states.contingency import number_of as number_of_value
 
 BLANK = r"[ \t\n\x0b\f\r]*"
 INTEGER = re.compile(rf"{BLANK}[+-]?[0-9]+{BLANK}")

@@ -15,13 +15,14 @@ from pyspark.sql import Column
 from pyspark.sql import types as T
 
 from model_monitor.profiling.columns import FRACTIONAL, INTEGRAL
-from model_monitor.states.contingency import CellKind, Standing
-from model_monitor.states.contingency_plan import (
+from model_monitor.statistics.states.contingency import (
     FALSEHOODS,
     TRUTHS,
+    CellKind,
     Interval,
     Scalar,
     Segmentation,
+    Standing,
     ValuedColumn,
     ValueKind,
     number_of,

@@ -28,8 +28,7 @@ from model_monitor.profiling.contingency_tables import (
     TEXT,
     WIDTH,
 )
-from model_monitor.states.contingency import CellKind
-from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn
+from model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, ValuedColumn
 
 
 class ContingencyColumns:

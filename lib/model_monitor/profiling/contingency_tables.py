@@ -10,9 +10,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from model_monitor.states import RowCounts
-from model_monitor.states.contingency import Cell, CellKind, ColumnFacts, Contingency, Key
-from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn
+from model_monitor.statistics.states import RowCounts
+from model_monitor.statistics.states.contingency import (
+    Cell,
+    CellKind,
+    ColumnFacts,
+    Contingency,
+    ContingencyPlan,
+    Key,
+    ValuedColumn,
+)
 
 COLUMN_BITS = 6
 """Bits of one column in the packed number: three for the kind of its cell, three for how it stands to the values."""

@@ -22,8 +22,7 @@ from model_monitor.profiling.flip_partition import (
     TEXTS,
     RowsOfKeys,
 )
-from model_monitor.states.contingency import CellKind
-from model_monitor.states.contingency_plan import ContingencyPlan
+from model_monitor.statistics.states.contingency import CellKind, ContingencyPlan
 
 
 def prepared_by_spark(

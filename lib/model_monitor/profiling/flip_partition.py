@@ -14,8 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_monitor.engine.protocol import PARTITION, Sent
-from model_monitor.states.contingency import CellKind, Key
-from model_monitor.states.contingency_plan import ValuedColumn
+from model_monitor.statistics.states.contingency import CellKind, Key, ValuedColumn
 
 FEATURES, POSITIVE, SENSITIVE, DRAW, TEXTS = "features", "positive", "sensitive", "draw", "texts"
 

@@ -22,9 +22,8 @@ from model_monitor.profiling.flip_partition import (
     TEXTS,
     RowsOfKeys,
 )
-from model_monitor.states.contingency import CellKind
-from model_monitor.states.contingency_plan import ContingencyPlan
-from model_monitor.states.hashing import chained_hashes
+from model_monitor.statistics.states.contingency import CellKind, ContingencyPlan
+from model_monitor.statistics.states.hashing import chained_hashes
 
 SCHEMA = pa.schema(
     [

@@ -29,7 +29,7 @@ from model_monitor.profiling.flip_partition import (
     count_flips,
     pack_rows,
 )
-from model_monitor.states.contingency_plan import ContingencyPlan
+from model_monitor.statistics.states.contingency import ContingencyPlan
 
 log = logging.getLogger(__name__)
 

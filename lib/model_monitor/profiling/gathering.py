@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from model_monitor.profiling.block import Block
 from model_monitor.profiling.keys import hashes_of
 from model_monitor.profiling.plan import NAN_ELEMENTS, NORM, NULL_ELEMENTS, ColumnPlan, ScanPlan
-from model_monitor.states import (
+from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     DistinctBuilder,
@@ -25,9 +25,9 @@ from model_monitor.states import (
     State,
     VectorCounts,
 )
-from model_monitor.states.column_metrics import ColumnMetricBuilder
-from model_monitor.states.data_types import classify, parse_numbers
-from model_monitor.states.hashing import xxhash64_of
+from model_monitor.statistics.states.column_metrics import ColumnMetricBuilder
+from model_monitor.statistics.states.data_types import classify, parse_numbers
+from model_monitor.statistics.states.hashing import xxhash64_of
 
 MOSTLY = 0.5
 """Share of different texts in a block from which on the next ones are not sorted out first: it would save too little."""

@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.states.hashing import Hashes
-from model_monitor.states.text_hashing import xxhash64_of_texts
+from model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
 
 KEY_BYTES = 256
 KEY_PREFIX_CHARACTERS = 60  # at most 240 bytes of UTF-8

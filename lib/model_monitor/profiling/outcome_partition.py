@@ -15,7 +15,7 @@ from model_monitor.engine.state_rows import StateRow, batch_of_states
 from model_monitor.errors import ScriptFailed
 from model_monitor.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.profiling.plan import FEATURE_OF_ROWS
-from model_monitor.states import OutcomeBuilder, OutcomePlan, RowCounts
+from model_monitor.statistics.states import OutcomeBuilder, OutcomePlan, RowCounts
 
 
 class Rows(Protocol):

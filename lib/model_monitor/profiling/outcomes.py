@@ -12,7 +12,7 @@ from itertools import groupby
 from model_monitor.engine.protocol import Partitions
 from model_monitor.engine.state_rows import StateRow, added
 from model_monitor.profiling.outcome_partition import OutcomeTask, states_of_outcomes
-from model_monitor.states import Outcomes, RowCounts, State
+from model_monitor.statistics.states import Outcomes, RowCounts, State
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from model_monitor.profiling.gathering import Gatherer, gatherer_of
 from model_monitor.profiling.keys import keys_of
 from model_monitor.profiling.plan import CELLS, FEATURE_OF_ROWS, PREDICATE, REASON, VALUE, ColumnPlan, ScanPlan
 from model_monitor.profiling.row_runs import RowRunsGatherer
-from model_monitor.states import RequestsBuilder, RowCounts
+from model_monitor.statistics.states import RequestsBuilder, RowCounts
 
 Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 """Makes rows of a batch of lines: the features as texts, the reason for refusing the row, and, if they are counted, the

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.states import ColumnType
+from model_monitor.statistics.states import ColumnType
 
 REASON = "reason"
 CELLS = "cells"

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from model_monitor.profiling.block import Block
 from model_monitor.profiling.keys import hashes_of
 from model_monitor.profiling.plan import ColumnPlan, ScanPlan
-from model_monitor.states.data_types import classify, parse_numbers
-from model_monitor.states.row_runs import FEWEST_ROWS, MOST_RUNS, RowRuns, Run
+from model_monitor.statistics.states.data_types import classify, parse_numbers
+from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run
 
 LONGEST_RUN, CELLS_OF_RUNS = 512, 50_000
 """Rows of a run at most, and cells of all columns in one."""

@@ -22,7 +22,7 @@ from model_monitor.engine.state_rows import StateRow, added
 from model_monitor.errors import BadConfiguration
 from model_monitor.profiling.partition import Decode, states_of_partition
 from model_monitor.profiling.plan import FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
-from model_monitor.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, RowRuns, State
+from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, RowRuns, State
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -29,7 +29,7 @@ from model_monitor.records.event_times import moment_of
 from model_monitor.records.matching import Matching, can_be_told, matching_of
 from model_monitor.records.places import FILE, LINE
 from model_monitor.records.refusals import CELLS, REASON, Refusal
-from model_monitor.states import RowCounts
+from model_monitor.statistics.states import RowCounts
 from model_monitor.storage import StoredFile
 from model_monitor.storage.files import TemporaryFolder
 

@@ -24,7 +24,7 @@ from model_monitor.records.labelled_lines import LabelledRecords
 from model_monitor.records.outcome_records import document_of, record_of
 from model_monitor.records.outcome_values import OUTCOMES, FeatureReading, OutcomeReading
 from model_monitor.records.refusals import Refusal
-from model_monitor.states.outcomes import THRESHOLD
+from model_monitor.statistics.states.outcomes import THRESHOLD
 
 log = logging.getLogger(__name__)
 

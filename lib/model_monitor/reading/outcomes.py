@@ -34,7 +34,7 @@ from model_monitor.records.outcome_payloads import index_of
 from model_monitor.records.outcome_values import NO_RECORDS, OutcomeReading
 from model_monitor.records.places import FILE_KEY, PLACES
 from model_monitor.records.refusals import CELLS, REASON
-from model_monitor.states import OutcomePlan
+from model_monitor.statistics.states import OutcomePlan
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from model_monitor.records.line_bytes import Flags
 from model_monitor.records.places import FILE_KEY
-from model_monitor.states.text_hashing import xxhash64_of_texts
+from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 FOLDERS_KEPT = 6
 """Names from a path's end that are kept: enough for the hour that its folders name (`windows.HOUR_FOLDER`)."""

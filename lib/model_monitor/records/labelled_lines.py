@@ -18,7 +18,7 @@ from model_monitor.records.files_by_key import NO_FILES, FilesByKey
 from model_monitor.records.line_bytes import CHUNK_BYTES
 from model_monitor.records.outcome_decoders import DocumentDecoder, LineDecoder
 from model_monitor.records.outcome_values import OutcomeReading, OutcomeRows
-from model_monitor.states.outcomes import THRESHOLD
+from model_monitor.statistics.states.outcomes import THRESHOLD
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from model_monitor.records.decoding import BASE64, CSV, JSON, Half, RecordRefuse
 from model_monitor.records.outcome_values import OutcomeReading
 from model_monitor.records.python_literals import python_literal
 from model_monitor.records.refusals import Refusal
-from model_monitor.states.labels import is_positive
+from model_monitor.statistics.states.outcomes import is_positive
 
 LINE_END = re.compile(r"[\r\n]")
 """`str.splitlines` would cut texts at other letters as well."""

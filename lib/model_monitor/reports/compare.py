@@ -16,7 +16,6 @@ from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.page import Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import QUARTILES, as_rows
-from model_monitor.drift import compare_categorical, compare_numeric
 from model_monitor.errors import BadInput
 from model_monitor.history.archive import from_parquet, path_of
 from model_monitor.history.attributions import shares_at
@@ -27,7 +26,8 @@ from model_monitor.outputs.report.report import Report
 from model_monitor.outputs.text_table import text_table
 from model_monitor.reports.past_run import PastRun, read_run
 from model_monitor.runs.judging import violated
-from model_monitor.states import Profile
+from model_monitor.statistics.drift import compare_categorical, compare_numeric
+from model_monitor.statistics.states import Profile
 from model_monitor.storage import join, storage_of
 
 VIOLATED_STATUS = 4

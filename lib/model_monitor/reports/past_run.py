@@ -29,7 +29,7 @@ from model_monitor.history.parts import read_table
 from model_monitor.outputs.files import CURRENT, VIOLATIONS, current_run
 from model_monitor.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, bins_of
 from model_monitor.records.windows import hour_of_path
-from model_monitor.states.soundness import MALFORMED
+from model_monitor.statistics.states.encoding import MALFORMED
 from model_monitor.storage import join, storage_of
 
 Numbers = NDArray[np.float64]

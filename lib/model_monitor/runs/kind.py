@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.runs.protocol import Monitor, StoredBaseline
-from model_monitor.states import Requests, RowCounts, RowRuns, State
+from model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
 
 if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig

@@ -24,7 +24,7 @@ from model_monitor.outputs.result_tables import summary_file
 from model_monitor.progress import counted
 from model_monitor.runs.kind import Kind
 from model_monitor.runs.kinds import kinds
-from model_monitor.states import Profile, State
+from model_monitor.statistics.states import Profile, State
 from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)

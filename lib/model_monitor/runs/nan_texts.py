@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from model_monitor.states import ColumnType, Profile
+from model_monitor.statistics.states import ColumnType, Profile
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table
-from model_monitor.states import RowRuns, State
+from model_monitor.statistics.states import RowRuns, State
 
 
 @dataclass(frozen=True, slots=True)

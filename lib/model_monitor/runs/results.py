@@ -29,7 +29,7 @@ from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.pages import page_of_run
 from model_monitor.runs.protocol import Filing, Monitor, PublishedMetric, StoredBaseline
 from model_monitor.runtime.session import session_at_hand
-from model_monitor.states import Requests
+from model_monitor.statistics.states import Requests
 
 if TYPE_CHECKING:
     import pandas as pd

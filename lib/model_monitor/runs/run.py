@@ -39,7 +39,7 @@ from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.nan_texts import warn_of_nan_texts
 from model_monitor.runs.protocol import Budgeting, Columned, Hinting, Layout, Monitor, StoredBaseline, Telling, Varying
 from model_monitor.runs.results import Baseline, Findings
-from model_monitor.states import Profile
+from model_monitor.statistics.states import Profile
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -37,7 +37,6 @@ from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.s3 import encryption_settings, upload_arguments
 from model_monitor.configuration.sources import Sources
 from model_monitor.deequ.jvm import require_deequ
-from model_monitor.drift.special_functions import load_alone
 from model_monitor.engine import Session
 from model_monitor.engine.application import LOG_VALUES, application_of, running_session
 from model_monitor.engine.local import LocalEngine
@@ -62,6 +61,7 @@ from model_monitor.runtime.status import (
 )
 from model_monitor.runtime.time_limit import OutOfTime, TimeLimit
 from model_monitor.runtime.traces import trace_of
+from model_monitor.statistics.drift.special_functions import load_alone
 from model_monitor.storage import encrypting, holding, is_local, storage_of
 
 if TYPE_CHECKING:

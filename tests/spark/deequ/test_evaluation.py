@@ -19,7 +19,7 @@ from model_monitor.deequ.jvm import Deequ, fault_of_version
 from model_monitor.deequ.sketches import kll_state, kll_state_bytes, quantile_state
 from model_monitor.errors import MissingDependency
 from model_monitor.profiling.scan import scan
-from model_monitor.states import (
+from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     DistinctBuilder,
@@ -28,8 +28,8 @@ from model_monitor.states import (
     MomentsBuilder,
     Profile,
 )
-from model_monitor.states.hashing import xxhash64_of
-from model_monitor.states.metrics import FeatureMetrics, metrics_of
+from model_monitor.statistics.states.hashing import xxhash64_of
+from model_monitor.statistics.states.profile import FeatureMetrics, metrics_of
 
 
 def metrics_by_deequ_scan(spark, frame):
@@ -239,7 +239,7 @@ WITHOUT_JAR = """
 from pyspark.sql import SparkSession
 from model_monitor.errors import MissingDependency
 from model_monitor.deequ.evaluation import evaluate
-from model_monitor.states import Profile
+from model_monitor.statistics.states import Profile
 spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
 try:
     evaluate(spark, Profile())

@@ -12,7 +12,7 @@ from model_monitor.reading.formats import CsvFormat
 from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.readers import read_dataset
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
-from model_monitor.states.measures import Measures
+from model_monitor.statistics.states.profile import Measures
 
 PIECE_BYTES = 40_000
 

@@ -13,7 +13,7 @@ import pytest
 from tests.spark_lines import driver_context
 
 from model_monitor.model_quality.ranking import Curve, trapezoids
-from model_monitor.states.scores import UNLIMITED, ScoreCountsBuilder
+from model_monitor.statistics.states.scores import UNLIMITED, ScoreCountsBuilder
 
 BINS = 1000
 """MLlib's default for data frames, which the service takes (G20)."""

@@ -13,7 +13,7 @@ from model_monitor.errors import BadInput
 from model_monitor.profiling import contingency
 from model_monitor.reading.dataset import Dataset
 from model_monitor.records.refusals import CELLS, REASON
-from model_monitor.states.contingency_plan import ContingencyPlan, Interval, Segmentation, ValuedColumn, ValueKind
+from model_monitor.statistics.states.contingency import ContingencyPlan, Interval, Segmentation, ValuedColumn, ValueKind
 
 from ...unit.bias.counting import counted
 

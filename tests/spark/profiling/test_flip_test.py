@@ -11,7 +11,7 @@ from model_monitor.engine import partitions_of
 from model_monitor.profiling import flip_test as flips
 from model_monitor.profiling.flip_partition import RowsOfKeys
 from model_monitor.profiling.flip_test import FlipCounts, SensitiveGroup, flip_test
-from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn
+from model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
 
 ROWS = 400
 RNG = np.random.default_rng(5)

@@ -20,7 +20,7 @@ from model_monitor.records.decoding import Reading
 from model_monitor.records.outcome_decoders import LineDecoder
 from model_monitor.records.refusals import Refusal
 from model_monitor.runs.run import run_baseline
-from model_monitor.states import OutcomePlan, ProblemType
+from model_monitor.statistics.states import OutcomePlan, ProblemType
 
 PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
 

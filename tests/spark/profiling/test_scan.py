@@ -20,7 +20,7 @@ from model_monitor.engine.spark import collected
 from model_monitor.profiling.partition import MOST_BLOCK_ROWS
 from model_monitor.profiling.scan import UNKNOWN_PARTITIONS, folds, frequency_limit, positions_of_groups, scan
 from model_monitor.reading.dataset import Dataset
-from model_monitor.states import DataTypeCounts
+from model_monitor.statistics.states import DataTypeCounts
 
 
 def profile_of(frame, **options):

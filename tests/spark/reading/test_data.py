@@ -25,7 +25,7 @@ from model_monitor.reading.outcomes import outcomes
 from model_monitor.reading.pandas_frames import table_of_pandas
 from model_monitor.runs.run import run_baseline, run_monitoring
 from model_monitor.runtime.session import beside
-from model_monitor.states import OutcomePlan, ProblemType
+from model_monitor.statistics.states import OutcomePlan, ProblemType
 
 MONITOR = DataQualityMonitor()
 PASSENGERS, WITHOUT_CABIN, WITHOUT_AGE = 891, 687, 177  # of Kaggle's Titanic, by its own description

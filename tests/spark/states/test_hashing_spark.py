@@ -7,8 +7,7 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.engine.spark import collected
-from model_monitor.states.hashing import xxhash64_of
-from model_monitor.states.text_hashing import xxhash64_of_texts
+from model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
 
 NUMBERS = {
     "boolean": "id % 3 = 0",

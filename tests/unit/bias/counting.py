@@ -9,8 +9,18 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from model_monitor.states.contingency import CellKind, ColumnFacts, Contingency, Standing
-from model_monitor.states.contingency_plan import FALSEHOODS, TRUTHS, ContingencyPlan, Interval, ValuedColumn, number_of
+from model_monitor.statistics.states.contingency import (
+    FALSEHOODS,
+    TRUTHS,
+    CellKind,
+    ColumnFacts,
+    Contingency,
+    ContingencyPlan,
+    Interval,
+    Standing,
+    ValuedColumn,
+    number_of,
+)
 
 
 class Untyped(str):

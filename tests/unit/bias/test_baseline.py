@@ -13,7 +13,7 @@ from model_monitor.bias.baseline import BiasBaseline
 from model_monitor.bias.choices import Choice
 from model_monitor.documents.bias_report import BiasMetric, BiasPart, BiasReport, GroupMetrics
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.states.contingency_plan import ValueKind
+from model_monitor.statistics.states.contingency import ValueKind
 
 
 def baseline(*shown):

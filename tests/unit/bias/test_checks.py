@@ -14,8 +14,14 @@ from model_monitor.bias.comparison import Tolerances
 from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.documents.bias_report import BiasReport
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.states.contingency import CellKind, ColumnFacts, Contingency, Standing
-from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn
+from model_monitor.statistics.states.contingency import (
+    CellKind,
+    ColumnFacts,
+    Contingency,
+    ContingencyPlan,
+    Standing,
+    ValuedColumn,
+)
 
 PLAN = ContingencyPlan(
     (ValuedColumn("sex", ("F",)),), ValuedColumn("y", ("yes",)), ValuedColumn("p", ("yes",)), group="region"

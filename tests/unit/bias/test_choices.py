@@ -6,7 +6,7 @@ import pytest
 
 from model_monitor.bias import messages
 from model_monitor.bias.analysis import chosen_of
-from model_monitor.states.contingency_plan import ContingencyPlan, ValuedColumn, ValueKind
+from model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn, ValueKind
 
 from .counting import counted
 

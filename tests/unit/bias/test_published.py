@@ -10,7 +10,7 @@ from model_monitor.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
 from model_monitor.bias.choices import Choice
 from model_monitor.bias.counts import FacetCounts
 from model_monitor.bias.published import published_metrics
-from model_monitor.states.contingency_plan import ValueKind
+from model_monitor.statistics.states.contingency import ValueKind
 
 
 def analysis(*metrics):

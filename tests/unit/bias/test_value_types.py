@@ -6,8 +6,7 @@ import pytest
 
 from model_monitor.bias.value_types import ValueType, hangs_on_distinct_values, taken_as, value_type
 from model_monitor.errors import BadInput
-from model_monitor.states.contingency import CellKind, ColumnFacts
-from model_monitor.states.contingency_plan import ValuedColumn, ValueKind
+from model_monitor.statistics.states.contingency import CellKind, ColumnFacts, ValuedColumn, ValueKind
 
 MISSING, INTEGRAL, FRACTIONAL, BOOLEAN, TEXT, INTEGER_TEXT, OTHER = CellKind
 

@@ -14,7 +14,7 @@ from model_monitor.inputs.attribution_measures import tolerances_of as of_attrib
 from model_monitor.inputs.bias_measures import bias_measures, tolerances_of
 from model_monitor.reading.formats import CsvFormat, MergedFormat
 from model_monitor.runs.kinds import monitor_for
-from model_monitor.states.contingency_plan import ValueKind
+from model_monitor.statistics.states.contingency import ValueKind
 
 ANALYSIS = {
     "dataset_type": "text/csv",

@@ -10,7 +10,7 @@ from model_monitor.data_quality.distributions import from_profile
 from model_monitor.data_quality.evaluation import check_all
 from model_monitor.data_quality.suggestion import suggest
 from model_monitor.documents.constraints import Constraints, MonitoringSettings
-from model_monitor.states import (
+from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     FeatureProfile,
@@ -19,7 +19,7 @@ from model_monitor.states import (
     MomentsBuilder,
     Profile,
 )
-from model_monitor.states.data_types import parse_numbers
+from model_monitor.statistics.states.data_types import parse_numbers
 
 
 def text_feature(name, cells, *, limit=4096):

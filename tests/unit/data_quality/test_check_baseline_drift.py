@@ -8,9 +8,9 @@ from model_monitor.data_quality.distributions import from_profile, from_statisti
 from model_monitor.data_quality.statistics import statistics_of
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.statistics import Statistics
-from model_monitor.drift import Ties
-from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
-from model_monitor.states.metrics import metrics_of
+from model_monitor.statistics.drift import Ties
+from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
+from model_monitor.statistics.states.profile import metrics_of
 
 from .comparisons import compared, number_feature, outcomes_of, profile_of, text_feature, texts
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, FrequenciesBuilder
+from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, FrequenciesBuilder
 
 from .comparisons import compared, number_feature, outcomes_of, profile_of, text_feature, texts
 

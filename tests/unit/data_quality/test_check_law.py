@@ -15,8 +15,8 @@ from model_monitor.data_quality.suggestion import suggest
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import Constraints, MonitoringSettings
 from model_monitor.documents.statistics import Statistics
-from model_monitor.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
-from model_monitor.states.metrics import metrics_of
+from model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
+from model_monitor.statistics.states.profile import metrics_of
 
 from .comparisons import number_feature, profile_of, text_feature
 

@@ -15,9 +15,9 @@ from model_monitor.data_quality.evidence import Mean, of_means, of_share
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import MonitoringSettings, Rows
-from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
-from model_monitor.states.distinct import DistinctBuilder
-from model_monitor.states.hashing import xxhash64_of
+from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
+from model_monitor.statistics.states.distinct import DistinctBuilder
+from model_monitor.statistics.states.hashing import xxhash64_of
 
 from .comparisons import number_feature, profile_of, text_feature
 

@@ -12,7 +12,7 @@ from model_monitor.data_quality.suggestion import suggest
 from model_monitor.documents.check_results import CheckResults
 from model_monitor.documents.constraints import MonitoringSettings
 from model_monitor.runs.protocol import Layout
-from model_monitor.states.metrics import metrics_of
+from model_monitor.statistics.states.profile import metrics_of
 
 from .comparisons import number_feature, profile_of, texts
 

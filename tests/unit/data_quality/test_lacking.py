@@ -11,7 +11,14 @@ from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import Statistics
-from model_monitor.states import ColumnType, DataTypeCounts, DistinctRegisters, FeatureProfile, Profile, VectorCounts
+from model_monitor.statistics.states import (
+    ColumnType,
+    DataTypeCounts,
+    DistinctRegisters,
+    FeatureProfile,
+    Profile,
+    VectorCounts,
+)
 
 from .comparisons import compared, outcomes_of, profile_of, text_feature
 

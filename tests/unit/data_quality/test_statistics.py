@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.data_quality.statistics import statistics_of
-from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
-from model_monitor.states.metrics import metrics_of
+from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
+from model_monitor.statistics.states.profile import metrics_of
 
 from .conftest import numbers_feature, texts_feature
 

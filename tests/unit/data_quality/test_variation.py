@@ -13,7 +13,7 @@ from model_monitor.data_quality.variation import LOOKS_SORTED, of_parts
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import Comparator, DistributionConstraints, MonitoringConfig
 from model_monitor.errors import BadConfiguration
-from model_monitor.states import FeatureProfile, RowRuns, Run
+from model_monitor.statistics.states import FeatureProfile, RowRuns, Run
 
 MONITOR = DataQualityMonitor()
 SHIFT = 0.3

@@ -11,7 +11,7 @@ from model_monitor.documents.check_results import CheckResults
 from model_monitor.history import references
 from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.outputs.files import publish
-from model_monitor.states import (
+from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     FeatureProfile,

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from model_monitor.derivation.tables import of_categories, of_numbers
-from model_monitor.drift import NumericDistribution
+from model_monitor.statistics.drift import NumericDistribution
 
 
 def exactly(values):

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from model_monitor.drift import (
+from model_monitor.errors import BadConfiguration
+from model_monitor.statistics.drift import (
     CATEGORICAL_METHODS,
     DISTANCES,
     NUMERIC_METHODS,
@@ -17,7 +18,6 @@ from model_monitor.drift import (
     compare_numeric,
     distance,
 )
-from model_monitor.errors import BadConfiguration
 
 FLAG_10 = NumericDistribution([[0.0] * 90 + [1.0] * 10])
 FLAG_90 = NumericDistribution([[0.0] * 10 + [1.0] * 90])

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from model_monitor.drift.distributions import (
+from model_monitor.statistics.drift.distributions import (
     Histogram,
     NumericDistribution,
     category_cells,
@@ -15,7 +15,7 @@ from model_monitor.drift.distributions import (
     decile_edges,
     histogram_cells,
 )
-from model_monitor.states import Bucket, KllBuilder, MomentsBuilder
+from model_monitor.statistics.states import Bucket, KllBuilder, MomentsBuilder
 
 LARGEST = float(np.finfo(np.float64).max)
 

@@ -10,7 +10,7 @@ NAMES = ("gammainc", "gammaincc", "gammaln", "kolmogorov", "ndtr", "ndtri", "std
 def test_functions_that_are_loaded_alone_are_those_of_the_package():
     program = f"""
         import sys
-        from model_monitor.drift import special_functions
+        from model_monitor.statistics.drift import special_functions
         special_functions.load_alone()
         from scipy.special._ufuncs import {", ".join(NAMES)}
         print("scipy.special" in sys.modules, special_functions.normal_above(0.0))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.drift import Comparison, NumericDistribution, Status, compare_categorical, compare_numeric, judge
+from model_monitor.statistics.drift import (
+    Comparison,
+    NumericDistribution,
+    Status,
+    compare_categorical,
+    compare_numeric,
+    judge,
+)
 
 ROWS = {"baseline_rows": 10, "current_rows": 10}
 

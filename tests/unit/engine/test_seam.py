@@ -18,8 +18,8 @@ from model_monitor.reading.outcomes import read_line_outcomes, reading_of
 from model_monitor.reading.readers import read_dataset
 from model_monitor.records.decoding import Reading
 from model_monitor.records.outcome_decoders import LineDecoder
-from model_monitor.states import OutcomePlan, ProblemType
-from model_monitor.states.measures import Measures
+from model_monitor.statistics.states import OutcomePlan, ProblemType
+from model_monitor.statistics.states.profile import Measures
 
 
 def test_an_engine_and_its_partitions_are_taken_as_they_are(tmp_path):

@@ -18,7 +18,7 @@ from model_monitor.explainability.comparison import Tolerances
 from model_monitor.explainability.monitor import ExplainabilityMonitor
 from model_monitor.explainability.partial_dependence import Grid
 from model_monitor.outputs.report.html import html_of
-from model_monitor.states import AttributionsBuilder, Profile
+from model_monitor.statistics.states import AttributionsBuilder, Profile
 
 FEATURES = ("a", "b", "c")
 MONITOR = ExplainabilityMonitor()

@@ -19,8 +19,8 @@ from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadState
 from model_monitor.history.archive import METADATA, MOST_ROWS, SCHEMA, feature_from_parquet, from_parquet, to_parquet
 from model_monitor.model_quality.monitor import ModelQualityMonitor
-from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, KllSketch, Moments, Profile
-from model_monitor.states.encoding import pack
+from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, KllSketch, Moments, Profile
+from model_monitor.statistics.states.encoding import pack
 
 of_every_release = pytest.mark.parametrize("archive", ARCHIVES, ids=lambda folder: folder.name)
 

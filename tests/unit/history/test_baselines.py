@@ -13,8 +13,15 @@ from model_monitor.history import baselines
 from model_monitor.history.archive import PROFILE, from_parquet, to_parquet
 from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, publish
 from model_monitor.runs.merging import merge_runs
-from model_monitor.states import ColumnType, DataTypeCounts, FeatureProfile, KllBuilder, MomentsBuilder, Profile
-from model_monitor.states.metrics import metrics_of
+from model_monitor.statistics.states import (
+    ColumnType,
+    DataTypeCounts,
+    FeatureProfile,
+    KllBuilder,
+    MomentsBuilder,
+    Profile,
+)
+from model_monitor.statistics.states.profile import metrics_of
 
 
 def profile_of(values, name="age"):

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from model_monitor.documents.requests import RequestStatistics
 from model_monitor.history.request_statistics import published_requests, request_statistics
-from model_monitor.states import Requests, RequestsBuilder
+from model_monitor.statistics.states import Requests, RequestsBuilder
 
 
 def requests_of(statuses, latencies) -> Requests:

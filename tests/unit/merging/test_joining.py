@@ -14,7 +14,7 @@ from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.labels import Period
 from model_monitor.merging.parts import Kind, Parts
 from model_monitor.merging.rows import Counts, Role, json_texts, rows_of
-from model_monitor.states.text_hashing import xxhash64_of_texts
+from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 PARTS = Parts(("churn/A", "spam/A"), slices=2)
 FIRST, LAST = 474001, 474006

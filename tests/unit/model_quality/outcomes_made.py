@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from model_monitor.model_quality.evidence import evidence_of
 from model_monitor.model_quality.measurement import Measurement, measure
-from model_monitor.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
+from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
 SCORED = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)

@@ -17,7 +17,7 @@ from model_monitor.model_quality.estimates import (
     jackknifed,
     quotient,
 )
-from model_monitor.states.blocks import BLOCKS
+from model_monitor.statistics.states.blocks import BLOCKS
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, measured
 

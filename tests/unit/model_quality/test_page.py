@@ -18,7 +18,7 @@ from model_monitor.model_quality.page import page_of
 from model_monitor.model_quality.suggestion import suggest
 from model_monitor.model_quality.tolerance import BARE
 from model_monitor.outputs.report.html import html_of
-from model_monitor.states import KllSketch
+from model_monitor.statistics.states import KllSketch
 
 from .outcomes_made import BY_THRESHOLD, MULTICLASS, REGRESSION, measured, of_counts, outcomes_of
 

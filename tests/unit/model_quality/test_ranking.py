@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from model_monitor.model_quality import ranking
 from model_monitor.model_quality.ranking import Curve
-from model_monitor.states import ScoreCounts
-from model_monitor.states.scores import UNLIMITED
+from model_monitor.statistics.states import ScoreCounts
+from model_monitor.statistics.states.scores import UNLIMITED
 
 
 def counted(scores, positive, limit=UNLIMITED) -> ScoreCounts:

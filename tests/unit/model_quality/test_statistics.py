@@ -15,7 +15,7 @@ from model_monitor.model_quality.evidence import evidence_of
 from model_monitor.model_quality.measurement import measure
 from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.model_quality.statistics import metrics_of, statistics_of
-from model_monitor.states import Moments, Outcomes
+from model_monitor.statistics.states import Moments, Outcomes
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, SCORED, measured, of_counts, outcomes_of
 

@@ -12,7 +12,14 @@ from model_monitor.data_quality.published import published_metrics
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.constraints import Constraints
 from model_monitor.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
-from model_monitor.states import ColumnType, DataTypeCounts, DistinctBuilder, FeatureProfile, MomentsBuilder, Profile
+from model_monitor.statistics.states import (
+    ColumnType,
+    DataTypeCounts,
+    DistinctBuilder,
+    FeatureProfile,
+    MomentsBuilder,
+    Profile,
+)
 
 CONTEXT = MetricContext(datetime(2019, 11, 26, 3, tzinfo=timezone.utc), endpoint="endpoint_0", schedule="schedule_0")
 

@@ -12,8 +12,8 @@ from model_monitor.profiling.block import TURNED_AT_A_TIME, Block
 from model_monitor.profiling.gathering import TextGatherer
 from model_monitor.profiling.keys import hashes_of
 from model_monitor.profiling.plan import HASH, VALUE, ColumnPlan, ScanPlan
-from model_monitor.states import ColumnType, DataTypeCounts, DistinctBuilder, DistinctRegisters, Frequencies
-from model_monitor.states.frequencies import SLOTS
+from model_monitor.statistics.states import ColumnType, DataTypeCounts, DistinctBuilder, DistinctRegisters, Frequencies
+from model_monitor.statistics.states.frequencies import SLOTS
 
 LIMIT, ROWS = 100, 1_000
 COLUMN = ColumnPlan(0, ColumnType.TEXT, hashed_by_spark=False)

@@ -9,7 +9,7 @@ from model_monitor.engine.protocol import PARTITION
 from model_monitor.engine.state_rows import rows_of_states
 from model_monitor.profiling.partition import blocks, rows_of_block, states_of_partition
 from model_monitor.profiling.plan import FEATURE_OF_ROWS, REASON, ColumnPlan, ScanPlan
-from model_monitor.states import ColumnType, Moments, RowCounts, decode
+from model_monitor.statistics.states import ColumnType, Moments, RowCounts, decode
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from model_monitor.profiling.partition import states_of_partition
 from model_monitor.profiling.plan import ColumnPlan, LineMetadata, ScanPlan
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.request_metadata import request_metadata
-from model_monitor.states import ColumnType, Requests, RowCounts, decode
+from model_monitor.statistics.states import ColumnType, Requests, RowCounts, decode
 
 LINE = "the line"
 PLAN = ScanPlan(

@@ -9,7 +9,7 @@ import pytest
 from model_monitor.engine.protocol import PARTITION
 from model_monitor.profiling.partition import states_of_partition
 from model_monitor.profiling.plan import VALUE, ColumnPlan, ScanPlan
-from model_monitor.states import ColumnType, RowRuns, decode
+from model_monitor.statistics.states import ColumnType, RowRuns, decode
 
 NUMBERS = ColumnPlan(0, ColumnType.INTEGRAL, hashed_by_spark=False)
 TEXTS = ColumnPlan(1, ColumnType.TEXT, hashed_by_spark=False)

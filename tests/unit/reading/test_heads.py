@@ -16,7 +16,7 @@ from model_monitor.reading.formats import CaptureFormat, CsvFormat
 from model_monitor.reading.heads import HEAD_BYTES, first_line, head_of, names_of
 from model_monitor.reading.listing import list_dataset
 from model_monitor.reading.readers import read_dataset
-from model_monitor.states.measures import Measures
+from model_monitor.statistics.states.profile import Measures
 from model_monitor.storage import LocalStorage
 
 TEXT = {

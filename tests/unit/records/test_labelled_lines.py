@@ -22,7 +22,7 @@ from model_monitor.records.outcome_values import FeatureReading, OutcomeReading,
 from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.records.refusals import CELLS, REASON, Refusal
 from model_monitor.records.windows import Window
-from model_monitor.states.outcomes import THRESHOLD
+from model_monitor.statistics.states.outcomes import THRESHOLD
 
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
 HALVES = ("endpointInput", "endpointOutput", "batchTransformOutput")

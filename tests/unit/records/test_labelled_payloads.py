@@ -17,7 +17,7 @@ from model_monitor.records.outcome_values import OUTCOMES, FeatureReading, Outco
 from model_monitor.records.places import FILE_KEY, LINE
 from model_monitor.records.refusals import Refusal
 from model_monitor.records.windows import Window
-from model_monitor.states.outcomes import THRESHOLD
+from model_monitor.statistics.states.outcomes import THRESHOLD
 
 PATH = "file:/data/2026/01/31/22/a.jsonl"
 FILES = FilesByKey.of([PATH])

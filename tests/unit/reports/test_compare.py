@@ -15,7 +15,7 @@ from model_monitor.errors import BadInput
 from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.outputs.files import publish
 from model_monitor.reports.compare import VIOLATED_STATUS, compare, main
-from model_monitor.states import Profile
+from model_monitor.statistics.states import Profile
 
 
 def put(folder, *features) -> str:

@@ -12,7 +12,7 @@ from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import ViolationsFound
 from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.runs.run import run_baseline, run_monitoring
-from model_monitor.states.outcomes import OutcomePlan, ProblemType
+from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 ORDERS = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20, "items": [1, 2, 3] * 20})
 

@@ -18,7 +18,7 @@ from model_monitor.outputs.files import publish
 from model_monitor.reading.ledger import Ledger
 from model_monitor.runs.merging import merge_runs
 from model_monitor.runs.results import Baseline
-from model_monitor.states import FeatureProfile
+from model_monitor.statistics.states import FeatureProfile
 
 
 def test_runs_are_merged_without_a_jvm(tmp_path):

@@ -1,4 +1,4 @@
-"""What every column metric promises beside the laws of all states, tested for each that is found in `states/columns/`."""
+"""What every column metric promises beside the laws of all states, tested for each that is found in `statistics/states/columns/`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.states.column_metrics import COLUMN_METRICS, ColumnMetricBuilder, chosen
-from model_monitor.states.encoding import pack, unpack
-from model_monitor.states.value_blocks import BLOCK_VALUES
+from model_monitor.statistics.states.blocks import BLOCK_VALUES
+from model_monitor.statistics.states.column_metrics import COLUMN_METRICS, ColumnMetricBuilder, chosen
+from model_monitor.statistics.states.encoding import pack, unpack
 
 every_metric = pytest.mark.parametrize(
     "metric", [entry.function for entry in COLUMN_METRICS.values()], ids=COLUMN_METRICS

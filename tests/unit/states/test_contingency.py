@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.states.contingency import CellKind, ColumnFacts, Contingency
-from model_monitor.states.contingency_plan import (
+from model_monitor.statistics.states.contingency import (
+    CellKind,
+    ColumnFacts,
+    Contingency,
     ContingencyPlan,
     Interval,
     Segmentation,

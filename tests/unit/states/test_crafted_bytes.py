@@ -21,8 +21,8 @@ from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadState, MonitorError
 from model_monitor.history.archive import from_parquet
 from model_monitor.model_quality.monitor import ModelQualityMonitor
-from model_monitor.states import Contingency, Outcomes, Profile, decode
-from model_monitor.states.encoding import pack
+from model_monitor.statistics.states import Contingency, Outcomes, Profile, decode
+from model_monitor.statistics.states.encoding import pack
 
 MUTATIONS = int(os.environ.get("MODEL_MONITOR_MUTATIONS", "8000"))
 

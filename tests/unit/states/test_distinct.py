@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.states import DistinctBuilder, DistinctRegisters
+from model_monitor.statistics.states import DistinctBuilder, DistinctRegisters
 
 
 def registers_of(*hashes: int) -> DistinctRegisters:

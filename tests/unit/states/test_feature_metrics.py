@@ -5,9 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.states import ColumnType, DataTypeCounts, DistinctBuilder, FeatureProfile, MomentsBuilder, Profile
-from model_monitor.states.hashing import xxhash64_of
-from model_monitor.states.metrics import FeatureMetrics, metrics_of
+from model_monitor.statistics.states import (
+    ColumnType,
+    DataTypeCounts,
+    DistinctBuilder,
+    FeatureProfile,
+    MomentsBuilder,
+    Profile,
+)
+from model_monitor.statistics.states.hashing import xxhash64_of
+from model_monitor.statistics.states.profile import FeatureMetrics, metrics_of
 
 
 def profile_of(values, *, missing=0, text_counts=None):

@@ -9,9 +9,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.states import Frequencies, FrequenciesBuilder
-from model_monitor.states.frequencies import SLOTS
-from model_monitor.states.text_hashing import xxhash64_of_texts
+from model_monitor.statistics.states import Frequencies, FrequenciesBuilder
+from model_monitor.statistics.states.frequencies import SLOTS
+from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 
 def frequencies_of(*blocks: dict[str, int], limit: int = 4096) -> Frequencies:

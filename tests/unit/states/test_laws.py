@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.errors import BadState
-from model_monitor.states import (
+from model_monitor.statistics.states import (
     STATES,
     Attributions,
     AttributionsBuilder,
@@ -49,11 +49,11 @@ from model_monitor.states import (
     VectorCounts,
     decode,
 )
-from model_monitor.states.blocks import blocks_of, summed
-from model_monitor.states.column_metrics import COLUMN_METRICS, ColumnMetricBuilder
-from model_monitor.states.contingency import CellKind, ColumnFacts
-from model_monitor.states.encoding import pack
-from model_monitor.states.hashing import xxhash64_of
+from model_monitor.statistics.states.blocks import blocks_of, summed
+from model_monitor.statistics.states.column_metrics import COLUMN_METRICS, ColumnMetricBuilder
+from model_monitor.statistics.states.contingency import CellKind, ColumnFacts
+from model_monitor.statistics.states.encoding import pack
+from model_monitor.statistics.states.hashing import xxhash64_of
 
 
 def part(seed: int, pairs: int) -> np.ndarray:

@@ -19,8 +19,8 @@ import struct
 from dataclasses import dataclass
 from typing import ClassVar
 
-from model_monitor.states.column_metrics import column_metric
-from model_monitor.states.encoding import pack, unpack, unpack_numbers
+from model_monitor.statistics.states.column_metrics import column_metric
+from model_monitor.statistics.states.encoding import pack, unpack, unpack_numbers
 
 _NUMBERS = struct.Struct("<2q")
 
@@ -72,7 +72,7 @@ PROGRAM = """
     from model_monitor.profiling.plan import ColumnPlan, ScanPlan
     from model_monitor.configuration.reading import config_of, sources_of
     from model_monitor.runs.kinds import monitor_for
-    from model_monitor.states import ColumnType, FeatureProfile, Profile, decode
+    from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, decode
 
     flags = ["--column-metrics", "zeros", "--dataset-source", "d", "--dataset-format", "csv", "--output-path", "o"]
     monitor = monitor_for(config_of("baseline", sources_of(flags, {}), in_container=False))

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.errors import BadState
-from model_monitor.states import KllSketch, OutcomeBuilder, OutcomePlan, Outcomes, ProblemType, decode
-from model_monitor.states.blocks import BLOCKS, blocks_of
-from model_monitor.states.outcomes import ABOVE, NOT_ABOVE
+from model_monitor.statistics.states import KllSketch, OutcomeBuilder, OutcomePlan, Outcomes, ProblemType, decode
+from model_monitor.statistics.states.blocks import BLOCKS, blocks_of
+from model_monitor.statistics.states.outcomes import ABOVE, NOT_ABOVE
 
 RANDOM = np.random.default_rng(4)
 ROWS = 5_000

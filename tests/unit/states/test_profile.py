@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model_monitor.errors import BadState
-from model_monitor.states import (
+from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     DistinctRegisters,
@@ -18,8 +18,7 @@ from model_monitor.states import (
     Moments,
     Profile,
 )
-from model_monitor.states.encoding import pack, unpack
-from model_monitor.states.parts import joined
+from model_monitor.statistics.states.encoding import joined, pack, unpack
 
 ONE = Moments(count=1, sum=2.0, mean=2.0, minimum=2.0, maximum=2.0)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import skew
 
-from model_monitor.states.columns.skewness import Skewness
+from model_monitor.statistics.states.columns.skewness import Skewness
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.errors import BadState
-from model_monitor.states import STATES
-from model_monitor.states.encoding import pack, unpack
-from model_monitor.states.upgrades import UPGRADES, upgrades
+from model_monitor.statistics.states import STATES
+from model_monitor.statistics.states.encoding import UPGRADES, pack, unpack, upgrades
 
 IN_NO_FILE = {"rows"}
 """Kinds that only travel from the executors to the driver, both of one release."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model_monitor.states import VectorCounts
+from model_monitor.statistics.states import VectorCounts
 
 
 def test_counts_by_hand():

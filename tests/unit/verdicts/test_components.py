@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.drift import NumericDistribution
-from model_monitor.states import Moments
-from model_monitor.states.kll import KllBuilder
-from model_monitor.verdicts.components import Component, of_categories, of_missing, of_numbers
-from model_monitor.verdicts.multiplicity import adjusted, combined, shared
+from model_monitor.statistics.drift import NumericDistribution
+from model_monitor.statistics.states import Moments
+from model_monitor.statistics.states.kll import KllBuilder
+from model_monitor.statistics.verdicts.components import Component, of_categories, of_missing, of_numbers
+from model_monitor.statistics.verdicts.multiplicity import adjusted, combined, shared
 
 WINDOWS = 400
 

@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.drift import NumericDistribution
-from model_monitor.verdicts.components import Samples, of_numbers
-from model_monitor.verdicts.multiplicity import BUDGET, combined
-from model_monitor.verdicts.sensitivity import distance_interval, smallest_share, smallest_shift
+from model_monitor.statistics.drift import NumericDistribution
+from model_monitor.statistics.verdicts.components import Samples, of_numbers
+from model_monitor.statistics.verdicts.multiplicity import (
+    BUDGET,
+    combined,
+    distance_interval,
+    smallest_share,
+    smallest_shift,
+)
 
 
 @pytest.mark.parametrize(("rows", "shift", "share"), [(200, 0.445, 0.240), (1_000, 0.198, 0.160)])

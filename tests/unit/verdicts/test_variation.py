@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.drift import NumericDistribution
-from model_monitor.verdicts.components import Component, of_numbers
-from model_monitor.verdicts.multiplicity import combined
-from model_monitor.verdicts.variation import allowed_for, between_share, of_categories, phi, unseen
-from model_monitor.verdicts.variation import of_missing as raw_of_missing
-from model_monitor.verdicts.variation import of_numbers as raw_of_numbers
+from model_monitor.statistics.drift import NumericDistribution
+from model_monitor.statistics.verdicts.components import Component, of_numbers
+from model_monitor.statistics.verdicts.multiplicity import combined
+from model_monitor.statistics.verdicts.variation import allowed_for, between_share, of_categories, phi, unseen
+from model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
+from model_monitor.statistics.verdicts.variation import of_numbers as raw_of_numbers
 
 LEVEL = 1 / 720
 

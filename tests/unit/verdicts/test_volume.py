@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from model_monitor.verdicts.volume import Volume, chance_of_gap, chance_of_rows, in_minutes, usual, usual_gap
+from model_monitor.statistics.verdicts.variation import (
+    Volume,
+    chance_of_gap,
+    chance_of_rows,
+    in_minutes,
+    usual,
+    usual_gap,
+)
 
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)  # a Monday
 LEVEL = 1 / 720 / 4

@@ -13,9 +13,16 @@ from model_monitor.data_quality.keys import RISING
 from model_monitor.data_quality.variation import BASELINE
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.statistics import InferredType
-from model_monitor.drift import Comparison as DriftComparison
-from model_monitor.drift import NumericDistribution, Status, Ties, compare_categorical, compare_numeric, judge
 from model_monitor.runs.judging import Finding
+from model_monitor.statistics.drift import Comparison as DriftComparison
+from model_monitor.statistics.drift import (
+    NumericDistribution,
+    Status,
+    Ties,
+    compare_categorical,
+    compare_numeric,
+    judge,
+)
 
 SWITCHED_OFF = "perform_comparison is Disabled"
 TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the current data"

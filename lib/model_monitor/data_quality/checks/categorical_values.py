@@ -14,7 +14,7 @@ from model_monitor.data_quality.keys import seen_once
 from model_monitor.data_quality.room import CONTENTS
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.runs.judging import NO_VALUES, Finding
-from model_monitor.states import DataTypeCounts, Frequencies
+from model_monitor.statistics.states import DataTypeCounts, Frequencies
 
 FORMULA = "values in the domain / present values"
 AT_MOST = "there are more distinct values than can be counted exactly; the share is at most the one observed"

@@ -14,7 +14,7 @@ from model_monitor.data_quality.room import CONTENTS
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.statistics import InferredType
 from model_monitor.runs.judging import Finding, of_share
-from model_monitor.states import DataTypeCounts
+from model_monitor.statistics.states import DataTypeCounts
 
 TYPE_UNKNOWN = "the baseline had no value to tell a type from, so any will do"
 FRACTIONAL = (

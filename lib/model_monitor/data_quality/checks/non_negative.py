@@ -10,7 +10,7 @@ from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.distributions import why_lacking
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.runs.judging import NO_VALUES, Finding
-from model_monitor.states import Moments
+from model_monitor.statistics.states import Moments
 
 NOT_NUMERIC = "the current data's values are not all numbers"
 

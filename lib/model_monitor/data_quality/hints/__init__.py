@@ -17,7 +17,7 @@ from model_monitor.documents.check_results import Hint
 from model_monitor.documents.statistics import InferredType
 from model_monitor.registry import Registry
 from model_monitor.runs.protocol import Layout
-from model_monitor.states import ColumnType, FeatureProfile, Frequencies, Profile
+from model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
 
 NAMED = 5
 """Columns that a sentence names; the rest are counted."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from model_monitor.data_quality.hints import HINTS, Seen
 from model_monitor.documents.check_results import Hint
-from model_monitor.states import FeatureProfile
+from model_monitor.statistics.states import FeatureProfile
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 NO_COUNTER = re.compile(r"-.*|.*[.eE].*")

@@ -16,9 +16,9 @@ from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.data_quality.hints import HINTS, Seen
 from model_monitor.documents.check_results import Hint
 from model_monitor.documents.statistics import InferredType
-from model_monitor.drift.distances import l_infinity_numeric
-from model_monitor.drift.distributions import StepCdf
-from model_monitor.states import DataTypeCounts
+from model_monitor.statistics.drift.distances import l_infinity_numeric
+from model_monitor.statistics.drift.distributions import StepCdf
+from model_monitor.statistics.states import DataTypeCounts
 
 FEWEST_PRESENT = 30
 """Values of a column, on either side, below which it is not looked at."""

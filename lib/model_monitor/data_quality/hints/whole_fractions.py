@@ -9,7 +9,7 @@ import numpy as np
 from model_monitor.data_quality.hints import FEWEST_VALUES, HINTS, Seen, listed
 from model_monitor.documents.check_results import Hint
 from model_monitor.documents.statistics import InferredType
-from model_monitor.states import FeatureProfile
+from model_monitor.statistics.states import FeatureProfile
 
 
 @HINTS.register("whole_fractions")

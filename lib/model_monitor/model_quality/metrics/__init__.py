@@ -13,7 +13,7 @@ from typing import Any
 
 from model_monitor.model_quality.estimates import Estimate
 from model_monitor.registry import Registry
-from model_monitor.states.outcomes import ProblemType
+from model_monitor.statistics.states.outcomes import ProblemType
 
 Metric = Callable[[Any], Estimate]
 

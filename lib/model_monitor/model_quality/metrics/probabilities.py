@@ -11,8 +11,8 @@ from model_monitor.documents.model_quality_constraints import ComparisonOperator
 from model_monitor.model_quality.estimates import JackknifeEstimate, Kept, Scale, chosen, jackknifed, quotient
 from model_monitor.model_quality.evidence import BinaryEvidence, MulticlassEvidence
 from model_monitor.model_quality.metrics import BINARY, MULTICLASS
-from model_monitor.states.blocks import BlockSums, Numbers
-from model_monitor.states.probabilities import LOG_LOSS, SQUARED_ERROR, calibration
+from model_monitor.statistics.states.blocks import BlockSums, Numbers
+from model_monitor.statistics.states.scores import LOG_LOSS, SQUARED_ERROR, calibration
 
 GREATER = ComparisonOperator.GREATER_THAN
 

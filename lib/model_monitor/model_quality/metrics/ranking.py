@@ -7,7 +7,7 @@ from model_monitor.model_quality import ranking
 from model_monitor.model_quality.estimates import ShareEstimate
 from model_monitor.model_quality.evidence import BinaryEvidence
 from model_monitor.model_quality.metrics import BINARY
-from model_monitor.states.scores import ScoreCounts
+from model_monitor.statistics.states.scores import ScoreCounts
 
 SERVICE_BINS = 1000
 """Points of the curves that the service computes its areas from. Source: G20; MLlib's default."""

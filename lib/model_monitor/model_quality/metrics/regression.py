@@ -8,7 +8,7 @@ from model_monitor.documents.model_quality_constraints import ComparisonOperator
 from model_monitor.model_quality.estimates import JackknifeEstimate, Kept, Scale, chosen, jackknifed, quotient
 from model_monitor.model_quality.evidence import RegressionEvidence
 from model_monitor.model_quality.metrics import REGRESSION
-from model_monitor.states.blocks import Numbers
+from model_monitor.statistics.states.blocks import Numbers
 
 LESS, GREATER = ComparisonOperator.LESS_THAN, ComparisonOperator.GREATER_THAN
 

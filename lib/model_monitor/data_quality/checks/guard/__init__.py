@@ -14,7 +14,7 @@ from collections.abc import Callable
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.evidence import Evidence
 from model_monitor.registry import Registry
-from model_monitor.states import FeatureProfile
+from model_monitor.statistics.states import FeatureProfile
 
 Guard = Callable[[FeatureComparison, FeatureProfile], Evidence | None]
 

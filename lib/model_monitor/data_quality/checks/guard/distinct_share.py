@@ -10,8 +10,8 @@ from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.evidence import FEWEST_OF_MEAN, Evidence, exact_counts, of_share
 from model_monitor.data_quality.keys import has_dates
-from model_monitor.drift.special_functions import normal_above
-from model_monitor.states import FeatureProfile
+from model_monitor.statistics.drift.special_functions import normal_above
+from model_monitor.statistics.states import FeatureProfile
 
 UNIQUE = 0.9
 LEAST_DROP = 0.2

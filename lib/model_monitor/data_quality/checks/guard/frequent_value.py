@@ -9,8 +9,8 @@ from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.evidence import GROUP, Evidence, of_share
 from model_monitor.data_quality.keys import has_dates
-from model_monitor.states import FeatureProfile, Frequencies
-from model_monitor.verdicts.components import LEAST_EFFECT
+from model_monitor.statistics.states import FeatureProfile, Frequencies
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 ALIEN = 0.05
 """Of a window, and more than `GROUP` rows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.evidence import Evidence, of_share
-from model_monitor.states import FeatureProfile
+from model_monitor.statistics.states import FeatureProfile
 
 ALIEN = 0.01
 

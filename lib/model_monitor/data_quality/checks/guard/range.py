@@ -8,7 +8,7 @@ from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.evidence import Evidence, beyond, has_numbers, of_share
 from model_monitor.data_quality.keys import why_always_new
-from model_monitor.states import FeatureProfile, KllSketch, Moments
+from model_monitor.statistics.states import FeatureProfile, KllSketch, Moments
 
 ALIEN = 0.0025
 FAR = 2.0

@@ -7,7 +7,7 @@ import numpy as np
 from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.evidence import Evidence, Mean, exact_counts, of_means
-from model_monitor.states import ColumnType, FeatureProfile, Frequencies
+from model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies
 
 
 @GUARDS.register("text_length_check")

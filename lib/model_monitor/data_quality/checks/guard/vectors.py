@@ -7,7 +7,7 @@ import math
 from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.data_quality.comparison import FeatureComparison
 from model_monitor.data_quality.evidence import Evidence, Mean, of_means, of_share
-from model_monitor.states import FeatureProfile, VectorCounts
+from model_monitor.statistics.states import FeatureProfile, VectorCounts
 
 ALIEN = 0.01
 

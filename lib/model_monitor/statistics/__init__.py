@@ -1,0 +1,1 @@
+"""Sums that add, distances between distributions, and what chance may do."""

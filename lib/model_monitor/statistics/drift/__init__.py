@@ -1,0 +1,39 @@
+"""How far apart two distributions of one feature are, and whether that is drift. Pure: numpy and scipy, driver only.
+
+distributions.py: what is compared. distances.py, chi_square.py: the distances. tie_losing.py: the service's way of
+counting. comparison.py: the methods that constraints.json names. verdict.py: a distance against a threshold.
+"""
+
+from __future__ import annotations
+
+from model_monitor.statistics.drift.comparison import (
+    CATEGORICAL_METHODS,
+    NUMERIC_METHODS,
+    Comparison,
+    Status,
+    Ties,
+    Verdict,
+    compare_categorical,
+    compare_numeric,
+    distance,
+    judge,
+)
+from model_monitor.statistics.drift.distances import DISTANCES, ChiSquareTest
+from model_monitor.statistics.drift.distributions import EmptyDistribution, NumericDistribution
+
+__all__ = [
+    "compare_numeric",
+    "compare_categorical",
+    "Comparison",
+    "Ties",
+    "judge",
+    "Verdict",
+    "Status",
+    "distance",
+    "DISTANCES",
+    "NUMERIC_METHODS",
+    "CATEGORICAL_METHODS",
+    "NumericDistribution",
+    "EmptyDistribution",
+    "ChiSquareTest",
+]

@@ -1,0 +1,411 @@
+"""Distances between two distributions of one feature, each a registered function of (baseline, current).
+
+The chi-square test of counts by category is Deequ's; the service's cumulative distribution, in which each distinct value counts
+once, is for `--compat service` only.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from model_monitor.registry import Registry
+from model_monitor.statistics.drift.distributions import Counts, Levels, StepCdf, Values, require_values
+from model_monitor.statistics.drift.special_functions import chi_square_below
+
+
+def tie_losing_cdf(levels: Levels) -> StepCdf:
+    """The step CDF over distinct items, each with the weight 2^h of the highest level h that has it.
+
+    Its `total` is the n that the service's correction takes. Infinities are left out: the service takes such a cell for
+    text.
+    """
+    weights: dict[float, int] = {}
+    for height, level in enumerate(levels):
+        weights.update(dict.fromkeys(np.asarray(level, dtype=np.float64).tolist(), 1 << height))
+    values = sorted(weights)
+    cumulative = np.cumsum([weights[value] for value in values], dtype=np.int64)
+    return StepCdf(np.array(values, dtype=np.float64), cumulative)
+
+
+# Distances between two distributions of one feature, each a registered function of (baseline, current).
+
+
+Distance: TypeAlias = Callable[..., float]
+
+DISTANCES: Registry[Distance] = Registry("distance")
+
+CRITICAL_VALUE = 1.8
+"""c of the robust distance; a level of 0.003. Source: Distance.scala of Deequ 2.1.0, after Knuth, TAOCP 2, 3.3.1."""
+
+SMALLEST_DEVIATION = 0.001
+"""A baseline that hardly varies is taken to vary so much. Source: Evidently's normed Wasserstein distance."""
+
+_ROBUST = "max(0, {distance} - 1.8 * sqrt((n + m) / (n * m)))"
+_CDF_GAP = "max |F_baseline - F_current|"
+_SHARE_GAP = "max |p_baseline - p_current|"
+
+
+@DISTANCES.register(
+    "l_infinity_numeric",
+    numeric="step_cdf",
+    categorical=False,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    threshold=0.1,
+    service="Simple",
+    formula=_CDF_GAP,
+)
+def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
+    """Largest gap between two cumulative distributions, the Kolmogorov-Smirnov statistic: 0 if equal, 1 if apart.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: Distance.numericalDistance of Deequ 2.1.0, `linfSimple`; `comparison_method: Simple` of constraints.json, whose
+    limit all distances of the service share (C4.2).
+    """
+    require_values(baseline.total, current.total)
+    values = np.union1d(baseline.values, current.values)
+    return float(np.abs(baseline.shares_at(values) - current.shares_at(values)).max())
+
+
+@DISTANCES.register(
+    "l_infinity_numeric_robust",
+    numeric="step_cdf",
+    categorical=False,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    threshold=0.1,
+    service="Robust",
+    formula=_ROBUST.format(distance=_CDF_GAP),
+)
+def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: float | None = None) -> float:
+    """Largest gap between two cumulative distributions, less what chance does to so few values; not below 0.
+
+    alpha: the level of that chance; None is Deequ's factor of 1.8, a level of 0.003.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: Distance.numericalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `comparison_method: Robust`.
+    """
+    return _above_chance(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
+
+
+@DISTANCES.register(
+    "l_infinity_categorical",
+    numeric=None,
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    threshold=None,
+    service=None,
+    formula=_SHARE_GAP,
+)
+def l_infinity_categorical(baseline: Counts, current: Counts) -> float:
+    """Largest difference between the shares of a category: 0 if all are equal, 1 if each side has one of its own.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: Distance.categoricalDistance of Deequ 2.1.0, `linfSimple`; the same is TFDV's `infinity_norm`.
+    """
+    p, q = _shares(baseline, current)
+    return float(np.abs(p - q).max())
+
+
+@DISTANCES.register(
+    "l_infinity_categorical_robust",
+    numeric=None,
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    threshold=0.1,
+    service="LInfinity",
+    formula=_ROBUST.format(distance=_SHARE_GAP),
+)
+def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: float | None = None) -> float:
+    """Largest difference between the shares of a category, less what chance does to so few values; not below 0.
+
+    alpha: as in `l_infinity_numeric_robust`.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: Distance.categoricalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `categorical_drift_method: LInfinity`.
+    """
+    return _above_chance(l_infinity_categorical(baseline, current), float(baseline.sum()), float(current.sum()), alpha)
+
+
+@DISTANCES.register(
+    "normalized_abs_difference",
+    numeric=None,
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    threshold=None,
+    service=None,
+    formula="max |baseline count - current count| / (n + m)",
+)
+def normalized_abs_difference(baseline: Counts, current: Counts) -> float:
+    """Largest difference between the counts of a category, as a share of both totals; sees a change of volume too.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: NormalizedAbsoluteDifference of TFDV's anomalies/metrics.cc.
+    """
+    require_values(baseline.sum(), current.sum())
+    return float(np.abs(baseline - current).max() / (baseline.sum() + current.sum()))
+
+
+@DISTANCES.register(
+    "js_divergence",
+    numeric="histogram",
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    threshold=0.3,
+    service=None,
+    formula="(KL(p | mean) + KL(q | mean)) / 2, in bits",
+)
+def js_divergence(baseline: Counts, current: Counts) -> float:
+    """Jensen-Shannon divergence in bits: 0 for proportional counts, 1 for disjoint ones.
+
+    Cells that are empty on both sides add nothing. Not the *distance*, which is its square root.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: Lin 1991, "Divergence measures based on the Shannon entropy", equal weights; base 2, and numeric features
+    over their aligned histograms, as TFDV has it, without a default limit. Vertex AI has this one.
+    """
+    p, q = _shares(baseline, current)
+    middle = (p + q) / 2
+    return min(max((_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2, 0.0), 1.0)
+
+
+@DISTANCES.register(
+    "js_distance",
+    numeric="deciles",
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    threshold=0.1,
+    service=None,
+    formula="sqrt((KL(p | mean) + KL(q | mean)) / 2), in bits",
+)
+def js_distance(baseline: Counts, current: Counts) -> float:
+    """Jensen-Shannon distance with logarithms of base 2: 0 for proportional counts, 1 for disjoint ones.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: Endres and Schindelin 2003, "A new metric for probability distributions"; base 2 as NannyML and Azure.
+    The limit is NannyML's and Evidently's default.
+    """
+    return math.sqrt(js_divergence(baseline, current))
+
+
+@DISTANCES.register(
+    "psi",
+    numeric="deciles",
+    categorical=True,
+    symmetric=True,
+    range=(0.0, math.inf),
+    higher_is_more=True,
+    threshold=0.2,
+    service=None,
+    formula="sum((q - p) * ln(q / p)), 1 added to every count",
+)
+def population_stability_index(baseline: Counts, current: Counts) -> float:
+    """Population stability index: 0 if the smoothed shares are equal, without an upper end.
+
+    Cells that are empty on both sides are left out, and 1 is added to each other count, so that a cell that is empty on
+    one side does not make the index infinite. Totals that differ move it a little even if the shares are equal.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: D3.5; Deequ's own has no smoothing. The limit is common practice; Siddiqi 2006, "Credit Risk
+    Scorecards", calls less than 0.1 no change and more than 0.25 a large one.
+    """
+    require_values(baseline.sum(), current.sum())
+    filled = (baseline > 0) | (current > 0)
+    p, q = _shares(baseline[filled] + 1, current[filled] + 1)
+    return float(np.sum((q - p) * np.log(q / p)))
+
+
+@DISTANCES.register(
+    "hellinger",
+    numeric="deciles",
+    categorical=True,
+    symmetric=True,
+    range=(0.0, 1.0),
+    higher_is_more=True,
+    threshold=0.1,
+    service=None,
+    formula="sqrt(sum((sqrt(p) - sqrt(q))^2) / 2)",
+)
+def hellinger(baseline: Counts, current: Counts) -> float:
+    """Hellinger distance: 0 for equal shares, 1 for disjoint ones.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: D3.5; as NannyML. The limit is Evidently's default.
+    """
+    p, q = _shares(baseline, current)
+    return float(np.sqrt(np.sum((np.sqrt(p) - np.sqrt(q)) ** 2) / 2))
+
+
+def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
+    """First Wasserstein distance of the finite values, in the feature's own unit: by how much values moved on average.
+
+    Raises EmptyDistribution if either side has no finite values.
+    Source: D3.5, D2.
+    """
+    before, after = baseline.finite(), current.finite()
+    require_values(before.total, after.total, "finite values")
+    values = np.union1d(before.values, after.values)
+    gaps = np.abs(before.shares_at(values) - after.shares_at(values))
+    return 2 * float(np.sum(gaps[:-1] * np.diff(values / 2)))  # halves: the width of the widest range is no double
+
+
+@DISTANCES.register(
+    "wasserstein_normalised",
+    numeric="step_cdf",
+    categorical=False,
+    symmetric=False,
+    range=(0.0, math.inf),
+    higher_is_more=True,
+    threshold=0.1,
+    service=None,
+    formula="integral of |F_baseline - F_current| over the finite values / max(standard deviation of the baseline, 0.001)",
+)
+def wasserstein_normalised(baseline: StepCdf, current: StepCdf) -> float:
+    """First Wasserstein distance in population standard deviations of the baseline: by how many values moved on average.
+
+    At most the largest double, since a file can't hold an infinity; NaN if both the distance and the deviation are infinite.
+
+    Raises EmptyDistribution if either side has no finite values.
+    Source: as Evidently, with its default limit; Azure takes the sample's deviation and a limit of 0.5.
+    """
+    moved = wasserstein(baseline, current)
+    with np.errstate(over="ignore"):
+        return min(moved / max(baseline.deviation, SMALLEST_DEVIATION), sys.float_info.max)
+
+
+def _shares(baseline: Counts, current: Counts) -> tuple[Values, Values]:
+    require_values(baseline.sum(), current.sum())
+    return baseline / baseline.sum(), current / current.sum()
+
+
+def _above_chance(gap: float, n: float, m: float, alpha: float | None) -> float:
+    critical = CRITICAL_VALUE if alpha is None else math.sqrt(-math.log(alpha / 2) / 2)
+    return max(0.0, gap - critical * math.sqrt((n + m) / (n * m)))
+
+
+def _relative_entropy(p: Values, q: Values) -> float:
+    filled = p > 0  # 0 · log 0 is 0, and q > 0 wherever p > 0
+    return float(np.sum(p[filled] * np.log2(p[filled] / q[filled])))
+
+
+# The chi-square test of counts by category: how well they fit the baseline's shares, as Deequ does it.
+
+
+LEAST_EXPECTED = 5.0
+"""A cell should expect so many. Source: Deequ's defaultAbsThresholdYates, after Moore and McCabe."""
+
+LEAST_EXPECTED_OF_TWO = 10.0
+"""… if there are only two cells. Source: Deequ's defaultAbsThresholdCochran, after Cochran 1952."""
+
+SHARE_BELOW = 0.2
+"""Share of the cells that may expect less, if there are more than two. Source: Deequ's defaultPercThresholdYates."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChiSquareTest:
+    """What a test gave. statistic and p_value are NaN if the counts don't allow it."""
+
+    statistic: float
+    p_value: float
+    degrees_of_freedom: int
+
+    @property
+    def is_computable(self) -> bool:
+        return not math.isnan(self.p_value)
+
+
+_NOT_COMPUTABLE = ChiSquareTest(math.nan, math.nan, 0)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Cell:
+    """A category, or several joined, ordered by what it expects and then by its place."""
+
+    expected: float
+    place: int
+    observed: float
+
+
+def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
+    """Pearson's test of the current counts against the baseline's shares, which are taken as exact, as Deequ does it.
+
+    Categories that the baseline does not have are not counted. While too many cells expect too few, the one that expects
+    least is joined to the next (equal ones in the order of the counts; Deequ's order is that of a hash map). Not
+    computable with fewer than two cells left.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: Distance.categoricalChiSquareTest of Deequ 2.1.0 and MLlib's ChiSqTest; D3.4.
+    """
+    require_values(baseline.sum(), current.sum())
+    known = baseline > 0
+    compared = current[known].sum()
+    expected = baseline[known] / baseline.sum() * compared
+    cells = _joined(
+        [_Cell(*cell) for cell in zip(expected.tolist(), range(len(expected)), current[known].tolist(), strict=True)]
+    )
+    if len(cells) < 2:
+        return _NOT_COMPUTABLE
+    statistic = sum((cell.observed - cell.expected) ** 2 / cell.expected for cell in cells)
+    freedom = len(cells) - 1
+    # 1 - cdf as in MLlib, which is 0 below 1e-16; the survival function would go on.
+    return ChiSquareTest(statistic, 1.0 - chi_square_below(statistic, freedom), freedom)
+
+
+@DISTANCES.register(
+    "chi_squared",
+    numeric=None,
+    categorical=True,
+    symmetric=False,
+    range=(0.0, 1.0),
+    higher_is_more=False,
+    threshold=0.1,
+    service="ChiSquared",
+    formula="p-value of Pearson's chi-squared test of the current counts against the baseline's shares",
+)
+def chi_squared(baseline: Counts, current: Counts) -> float:
+    """p-value of Pearson's chi-squared test of the baseline's shares: 1 if they are met exactly; NaN if not computable.
+
+    Raises EmptyDistribution if either side counts nothing.
+    Source: C4.2, `categorical_drift_method: ChiSquared`; C11.23. The limit is the service's default (C4.2).
+    """
+    return goodness_of_fit(baseline, current).p_value
+
+
+def _joined(cells: list[_Cell]) -> list[_Cell]:
+    """The cells after joining, as Deequ's regroupCategories."""
+    cells = sorted(cells)
+    while len(cells) > 1:
+        least, allowed = LEAST_EXPECTED_OF_TWO, 0
+        if len(cells) > 2:
+            least, allowed = LEAST_EXPECTED, int(SHARE_BELOW * len(cells))
+        if bisect.bisect_left(cells, least, key=lambda cell: cell.expected) <= allowed:
+            break
+        smallest, next_smallest = cells.pop(0), cells.pop(0)
+        bisect.insort(
+            cells,
+            _Cell(
+                next_smallest.expected + smallest.expected,
+                next_smallest.place,
+                next_smallest.observed + smallest.observed,
+            ),
+        )
+    return cells

@@ -1,0 +1,82 @@
+"""States: small mergeable results of a scan. Executors make them, the driver adds them; numpy, pyarrow and stdlib only.
+
+Every state is a frozen value with `__add__`, `to_bytes` and `from_bytes` (state.py says what they promise); those that
+depend on the order of values, or are made of many blocks, have a builder beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import add
+from typing import cast
+
+from model_monitor.registry import import_all
+from model_monitor.statistics.states import columns
+from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
+from model_monitor.statistics.states.blocks import BlockSums
+from model_monitor.statistics.states.contingency import Contingency
+from model_monitor.statistics.states.data_types import DataType, DataTypeCounts, InferredType
+from model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
+from model_monitor.statistics.states.encoding import STATES, State, decode
+from model_monitor.statistics.states.frequencies import Frequencies, FrequenciesBuilder
+from model_monitor.statistics.states.kll import Bucket, KllBuilder, KllSketch
+from model_monitor.statistics.states.moments import Moments, MomentsBuilder
+from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
+from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
+from model_monitor.statistics.states.regression import RegressionSums
+from model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowRuns, Run
+from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts, ScoreCountsBuilder
+from model_monitor.statistics.states.vectors import VectorCounts
+
+__all__ = [
+    "STATES",
+    "State",
+    "decode",
+    "sum_of",
+    "Profile",
+    "Contingency",
+    "Attributions",
+    "AttributionsBuilder",
+    "FeatureProfile",
+    "ColumnType",
+    "DataTypeCounts",
+    "DataType",
+    "InferredType",
+    "Moments",
+    "MomentsBuilder",
+    "KllSketch",
+    "KllBuilder",
+    "Bucket",
+    "DistinctRegisters",
+    "DistinctBuilder",
+    "Frequencies",
+    "FrequenciesBuilder",
+    "VectorCounts",
+    "RowCounts",
+    "RowRuns",
+    "Run",
+    "Requests",
+    "RequestsBuilder",
+    "Outcomes",
+    "OutcomeBuilder",
+    "OutcomePlan",
+    "ProblemType",
+    "ConfusionCounts",
+    "ScoreCounts",
+    "ScoreCountsBuilder",
+    "RegressionSums",
+    "BlockSums",
+]
+
+
+import_all(columns)
+
+
+def sum_of(states: Iterable[State]) -> State:
+    """The sum of one state or more from left to right, one at a time: KLL's levels depend on the order."""
+    others = iter(states)
+    first = next(others)
+    if isinstance(first, KllSketch):
+        return first.plus(cast("Iterator[KllSketch]", others))
+    return reduce(add, others, first)

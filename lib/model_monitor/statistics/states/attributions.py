@@ -1,0 +1,147 @@
+"""Attributions: what features did for a model's outputs, added up over rows in 64 blocks, with a sketch of each feature's values.
+
+Runs on executors; pure numpy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_monitor.statistics.states.blocks import BLOCKS, Keys, Numbers, are_counts, blocks_of, doubles, summed
+from model_monitor.statistics.states.encoding import joined, pack, registered, require_equal, split, unpack
+from model_monitor.statistics.states.kll import KllBuilder, KllSketch
+
+SIGNED, ABSOLUTE, SQUARED = range(3)
+"""What is added up of a value: itself, its amount, its square."""
+
+
+def _none() -> Numbers:
+    return np.zeros(0)
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class Attributions:
+    """Sums of the local values of some features for some outputs.
+
+    baseline: the rows that they are held against, as CSV. aggregation: how global values are made of them. expected: what the
+    baseline rows get, by output. rows: of each block. sums: by SIGNED, ABSOLUTE, SQUARED, output, feature and block. sketches: of
+    the values, by output and feature. exact: rows for which all coalitions were tried.
+    """
+
+    KIND: ClassVar[str] = "attributions"
+    VERSION: ClassVar[int] = 1
+
+    features: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    aggregation: str = ""
+    baseline: str = ""
+    expected: Numbers = field(default_factory=_none)
+    rows: Numbers = field(default_factory=lambda: np.zeros(BLOCKS))
+    sums: Numbers = field(default_factory=lambda: np.zeros((3, 0, 0, BLOCKS)))
+    sketches: tuple[KllSketch, ...] = ()
+    exact: int = 0
+
+    def __add__(self, other: Attributions) -> Attributions:
+        """Exact for rows, else up to rounding, in the order of adding; the attributions of nothing leave the other side as it is.
+
+        Raises BadState if features, outputs or what they are held against differ.
+        """
+        if not self.features or not other.features:
+            return self if self.features else other
+        for name in ("features", "outputs", "aggregation", "baseline"):
+            require_equal(self.KIND, name, getattr(self, name), getattr(other, name))
+        require_equal(self.KIND, "expected", self.expected.tolist(), other.expected.tolist())
+        return Attributions(
+            *(self.features, self.outputs, self.aggregation, self.baseline, self.expected),
+            self.rows + other.rows,
+            self.sums + other.sums,
+            tuple(mine + its for mine, its in zip(self.sketches, other.sketches, strict=True)),
+            self.exact + other.exact,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Attributions) and self.to_bytes() == other.to_bytes()
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: names as JSON, then doubles (expected, rows, sums), then each sketch."""
+        names = json.dumps([self.features, self.outputs, self.aggregation, self.baseline], ensure_ascii=False)
+        numbers = np.concatenate([self.expected, self.rows, self.sums.reshape(-1)]).astype("<f8").tobytes()
+        parts = [names.encode(), numbers, *(sketch.to_bytes() for sketch in self.sketches)]
+        return pack(self.KIND, self.VERSION, {"exact": self.exact}, joined(parts))
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Attributions:
+        """The attributions that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        named, packed, *sketches = split(cls.KIND, payload)
+        features, outputs, aggregation, baseline = json.loads(named)
+        shape = (3, len(outputs), len(features), BLOCKS)
+        numbers = doubles(cls.KIND, packed, (len(outputs) + BLOCKS + int(np.prod(shape)),))
+        expected, rows, sums = np.split(numbers, [len(outputs), len(outputs) + BLOCKS])
+        return cls(
+            *(tuple(features), tuple(outputs), aggregation, baseline, expected, rows, sums.reshape(shape)),
+            tuple(map(KllSketch.from_bytes, sketches)),
+            parameters["exact"],
+        )
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being attributions, beyond their members' types."""
+        if not all(isinstance(name, str) for name in (*self.features, *self.outputs)):
+            return "a name is no text"
+        if len(self.sketches) != len(self.features) * len(self.outputs):
+            return "a feature has no sketch"
+        if not (np.isfinite(self.sums).all() and np.isfinite(self.expected).all()):
+            return "a sum is no finite number"
+        return None if are_counts(self.rows) else "a block has no number of rows"
+
+    @property
+    def count(self) -> int:
+        """All rows."""
+        return int(self.rows.sum())
+
+
+class AttributionsBuilder:
+    """Gathers the local values of a partition's rows.
+
+    features, outputs, aggregation, baseline, expected: as in `Attributions`.
+    """
+
+    def __init__(
+        self, features: tuple[str, ...], outputs: tuple[str, ...], aggregation: str, baseline: str, expected: Numbers
+    ) -> None:
+        self._facts = features, outputs, aggregation, baseline, expected
+        self._rows = np.zeros(BLOCKS)
+        self._sums = np.zeros((3, len(outputs), len(features), BLOCKS))
+        self._sketches = [KllBuilder() for _ in range(len(features) * len(outputs))]
+        self._exact = 0
+
+    def update(self, values: NDArray[np.float64], keys: Keys, exact: int) -> None:
+        """Take the local values of some rows, shape (rows, outputs, features), whose keys say in which block each is."""
+        blocks = blocks_of(keys)
+        self._rows += summed(blocks)
+        for place, column in enumerate(_columns(values)):
+            sums = self._sums.reshape(3, -1, BLOCKS)[:, place]
+            for kind, taken in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
+                sums[kind] += summed(blocks, taken)
+            self._sketches[place].update(column)
+        self._exact += exact
+
+    def state(self) -> Attributions:
+        """The attributions of all rows so far."""
+        return Attributions(
+            *self._facts, self._rows, self._sums, tuple(sketch.state() for sketch in self._sketches), self._exact
+        )
+
+
+def _columns(values: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+    return iter(np.ascontiguousarray(values.reshape(len(values), -1).T))

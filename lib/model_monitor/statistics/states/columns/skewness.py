@@ -1,0 +1,82 @@
+"""Skewness: which way a column's values lean. Moments know no third power, so it has a state of its own.
+
+Source: Pébay 2008, "Formulas for Robust, One-Pass Parallel Computation of Covariances and Arbitrary-Order Statistical
+Moments", Sandia report SAND2008-6212: the sum of two sets' third powers of deviations.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import ClassVar
+
+from model_monitor.statistics.states.blocks import Values
+from model_monitor.statistics.states.column_metrics import column_metric
+from model_monitor.statistics.states.encoding import pack, unpack, unpack_numbers
+
+_NUMBERS = struct.Struct("<q3d")
+
+
+@column_metric
+@dataclass(frozen=True, slots=True, eq=False)
+class Skewness:
+    """Mean cubed deviation / cubed standard deviation (population form); above 0 if the long tail is one of large values.
+
+    m2, m3: sums of the squared and of the cubed deviations from the mean.
+    """
+
+    KIND: ClassVar[str] = "skewness"
+    VERSION: ClassVar[int] = 1
+
+    count: int = 0
+    mean: float = 0.0
+    m2: float = 0.0
+    m3: float = 0.0
+
+    @classmethod
+    def of(cls, values: Values) -> Skewness:
+        """The state of finite values, at least one."""
+        mean = float(values.sum()) / len(values)
+        deviations = values - mean
+        squares = deviations * deviations
+        deviations *= squares
+        return cls(len(values), mean, float(squares.sum()), float(deviations.sum()))
+
+    def numbers(self) -> dict[str, float]:
+        """Undefined without values, or if all are equal."""
+        if not self.m2 > 0:
+            return {"skewness": math.nan}
+        return {"skewness": self.m3 / self.m2 * math.sqrt(self.count / self.m2)}
+
+    def __add__(self, other: Skewness) -> Skewness:
+        """Up to rounding, in the order of adding."""
+        if not self.count or not other.count:
+            return self if self.count else other
+        count = self.count + other.count
+        mine, theirs = self.count / count, other.count / count
+        apart = other.mean - self.mean
+        between = apart * apart * (mine * other.count)
+        return Skewness(
+            count,
+            self.mean + apart * theirs,
+            self.m2 + other.m2 + between,
+            self.m3 + other.m3 + apart * (between * (mine - theirs) + 3 * (mine * other.m2 - theirs * self.m2)),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Equal to the bit, as the bytes are."""
+        return isinstance(other, Skewness) and self.to_bytes() == other.to_bytes()
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: int64: values; 3 doubles: mean, sums of squared and of cubed deviations."""
+        return pack(self.KIND, self.VERSION, {}, _NUMBERS.pack(self.count, self.mean, self.m2, self.m3))
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Skewness:
+        """The state that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        _, payload = unpack(blob, cls.KIND, cls.VERSION)
+        return cls(*unpack_numbers(cls.KIND, _NUMBERS, payload))

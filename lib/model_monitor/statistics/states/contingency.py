@@ -1,0 +1,347 @@
+"""Contingency: how many rows there are of each kind, from which every bias metric but one is made, and the plan of what is counted."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum, IntEnum, IntFlag
+from typing import Any, ClassVar, TypeAlias
+
+from model_monitor.errors import BadState
+from model_monitor.statistics.states.encoding import MALFORMED, is_count, pack, registered, require_equal, unpack
+
+Scalar: TypeAlias = str | int | float | bool
+
+TRUTHS = ("true", "True", "TRUE")
+FALSEHOODS = ("false", "False", "FALSE")
+"""Texts that pandas reads as booleans."""
+
+
+class ValueKind(str, Enum):
+    """How a column is taken where that is said, and not told from its values."""
+
+    CATEGORICAL = "categorical"
+    CONTINUOUS = "continuous"
+
+
+@dataclass(frozen=True, slots=True)
+class ValuedColumn:
+    """A column and the values it is held against. values: none if every value of the column is a case of its own.
+
+    taken_as: how it has to be taken; None to tell it from the values.
+    """
+
+    name: str
+    values: tuple[Scalar, ...] = ()
+    taken_as: ValueKind | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The values as texts, as Python writes them."""
+        return tuple(str(value) for value in self.values)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The values that are numbers, or texts of numbers."""
+        return tuple(number for number in map(number_of, self.values) if number is not None)
+
+    @property
+    def truths(self) -> tuple[bool, ...]:
+        """The values that are booleans, texts of booleans, or 0 and 1."""
+        return tuple(truth for truth in map(_truth_of, self.values) if truth is not None)
+
+    @property
+    def threshold(self) -> float | None:
+        """The only value if it is a number, else None."""
+        return number_of(self.values[0]) if len(self.values) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Numbers between two ends. Infinite ends are open."""
+
+    low: float
+    high: float
+    with_low: bool
+    with_high: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """A column whose values part the rows into segments; what is in none of them is one more, the last.
+
+    segments: the values and intervals of each. names: of all segments, the last one's included.
+    """
+
+    title: str
+    column: str
+    segments: tuple[tuple[Scalar | Interval, ...], ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContingencyPlan:
+    """What is counted. prediction: None to count labels only. group: the column of subgroups, None without one.
+
+    untyped_texts: whether the texts of the data stand for whatever they look like (CSV), and not for texts (Parquet).
+    with_flip_test: whether neighbours are looked for, by all columns that are neither facet, label, prediction nor in
+    not_features. flip_rows: most rows that neighbours are looked for among.
+    """
+
+    facets: tuple[ValuedColumn, ...]
+    label: ValuedColumn
+    prediction: ValuedColumn | None = None
+    group: str | None = None
+    segmentations: tuple[Segmentation, ...] = ()
+    untyped_texts: bool = False
+    with_flip_test: bool = False
+    not_features: tuple[str, ...] = ()
+    flip_rows: int = 200_000
+
+    @property
+    def valued(self) -> tuple[ValuedColumn, ...]:
+        """The facets, the label and the prediction: what an `Extent` is kept of, in that order."""
+        return (*self.facets, self.label, *([self.prediction] if self.prediction else []))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that is counted, once."""
+        of_groups = [self.group] if self.group is not None else []
+        named = [*(column.name for column in self.valued), *of_groups, *(part.column for part in self.segmentations)]
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def text(self) -> str:
+        """What has to be the same for counts to add up. How the flip test is made does not matter: it is no count."""
+        counted = asdict(self)
+        for name in ("with_flip_test", "not_features", "flip_rows"):
+            del counted[name]
+        return json.dumps(counted, ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str) -> ContingencyPlan:
+        """The plan whose text it is, without a flip test.
+
+        Raises BadState if it is none's.
+        """
+        try:
+            plan = json.loads(text)
+            prediction = plan.pop("prediction")
+            return cls(
+                facets=tuple(map(_valued, plan.pop("facets"))),
+                label=_valued(plan.pop("label")),
+                prediction=None if prediction is None else _valued(prediction),
+                segmentations=tuple(map(_segmentation, plan.pop("segmentations"))),
+                **plan,
+            )
+        except MALFORMED as fault:
+            raise BadState(
+                f"contingency: the plan can't be read ({type(fault).__name__}); scan the data again"
+            ) from fault
+
+
+def number_of(value: Scalar) -> float | None:
+    """The finite number that a configured value is, or is the text of; a boolean counts as 0 or 1."""
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def texts_of(values: Sequence[Scalar]) -> str:
+    """Values joined as the files have them: `F,X`, `0`, `True`."""
+    return ",".join(map(str, values))
+
+
+def _truth_of(value: Scalar) -> bool | None:
+    if isinstance(value, bool) or value in (0, 1):
+        return bool(value)
+    if str(value) in (*TRUTHS, "1"):
+        return True
+    return False if str(value) in (*FALSEHOODS, "0") else None
+
+
+def _valued(column: dict[str, Any]) -> ValuedColumn:
+    taken_as = column["taken_as"]
+    return ValuedColumn(column["name"], tuple(column["values"]), None if taken_as is None else ValueKind(taken_as))
+
+
+def _segmentation(found: dict[str, Any]) -> Segmentation:
+    segments = tuple(
+        tuple(Interval(**item) if isinstance(item, dict) else item for item in segment) for segment in found["segments"]
+    )
+    return Segmentation(found["title"], found["column"], segments, tuple(found["names"]))
+
+
+# Contingency: how many rows there are of each kind, which is all that every bias metric but one is made from.
+
+
+Key: TypeAlias = int | str | None
+"""What a row is counted by in one column: a standing, a text, None for a missing text or a column that isn't there."""
+
+Cell: TypeAlias = tuple[Key, ...]
+"""The keys of one kind of row: facet, label, prediction, group, then its place in each of the segmentations."""
+
+FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)
+"""Places in a `Cell`; segmentations begin at the last."""
+
+
+LARGEST = sys.float_info.max
+
+
+class CellKind(IntEnum):
+    """What a cell is or, where texts stand for whatever they look like, looks like."""
+
+    MISSING = 0
+    INTEGRAL = 1
+    FRACTIONAL = 2
+    BOOLEAN = 3
+    TEXT = 4
+    INTEGER_TEXT = 5  # a text by its type that reads as an integer
+    OTHER = 6
+
+
+class Standing(IntFlag):
+    """How a cell stands to the configured values: whether it is one of them, as a text or as a number, and whether it is a
+    number above the only one. 0 for a missing cell."""
+
+    SAME_TEXT = 1
+    SAME_NUMBER = 2
+    ABOVE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFacts:
+    """What is known of one column beside its keys.
+
+    kinds: how many cells there are of each kind. minimum, maximum: of its numbers, None if there are none. at_least, at_most:
+    bounds of the number of distinct present values, equal where they were counted; at_most is None if there is none.
+    """
+
+    kinds: Mapping[CellKind, int]
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    at_least: int = 0
+    at_most: int | None = 0
+
+    @property
+    def present(self) -> int:
+        return sum(count for kind, count in self.kinds.items() if kind is not CellKind.MISSING)
+
+    @property
+    def missing(self) -> int:
+        return self.kinds.get(CellKind.MISSING, 0)
+
+    def __add__(self, other: ColumnFacts) -> ColumnFacts:
+        lows = [facts.minimum for facts in (self, other) if facts.minimum is not None]
+        highs = [facts.maximum for facts in (self, other) if facts.maximum is not None]
+        bounded = self.at_most is not None and other.at_most is not None
+        kinds = Counter(self.kinds)
+        kinds.update(other.kinds)
+        return ColumnFacts(
+            dict(kinds),
+            min(lows, default=None),
+            max(highs, default=None),
+            max(self.at_least, other.at_least),
+            (self.at_most or 0) + (other.at_most or 0) if bounded else None,
+        )
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class Contingency:
+    """The rows of one data set by their kinds.
+
+    tables: one for each facet, each counting every row once. facts: of the facets' columns, the label's and the
+    prediction's. plan: what was counted, as a text (`ContingencyPlan.text`); only counts of one plan add up.
+    """
+
+    KIND: ClassVar[str] = "contingency"
+    VERSION: ClassVar[int] = 1
+
+    tables: tuple[Mapping[Cell, int], ...] = ()
+    facts: tuple[ColumnFacts, ...] = ()
+    plan: str = ""
+
+    @property
+    def rows(self) -> int:
+        return sum(self.tables[0].values()) if self.tables else 0
+
+    def __add__(self, other: Contingency) -> Contingency:
+        """Raises BadState if the two were counted by different plans."""
+        if not other.tables:
+            return self
+        if not self.tables:
+            return other
+        require_equal(self.KIND, "the plan", self.plan, other.plan)
+        return Contingency(
+            tuple(_added(mine, theirs) for mine, theirs in zip(self.tables, other.tables, strict=True)),
+            tuple(mine + theirs for mine, theirs in zip(self.facts, other.facts, strict=True)),
+            self.plan,
+        )
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: its tables and facts as JSON, cells in the order of their texts."""
+        content = {
+            "tables": [
+                sorted(([*cell, rows] for cell, rows in table.items()), key=json.dumps) for table in self.tables
+            ],
+            "facts": [
+                [sorted(facts.kinds.items()), facts.minimum, facts.maximum, facts.at_least, facts.at_most]
+                for facts in self.facts
+            ],
+        }
+        payload = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return pack(self.KIND, self.VERSION, {"plan": self.plan}, payload)
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Contingency:
+        """The counts that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        try:
+            content = json.loads(payload.decode("utf-8", "surrogatepass"))
+            tables = tuple({tuple(cell): rows for *cell, rows in table} for table in content["tables"])
+            facts = tuple(
+                ColumnFacts({CellKind(kind): count for kind, count in kinds}, *rest)
+                for kinds, *rest in content["facts"]
+            )
+            return cls(tables, facts, parameters["plan"])
+        except (ValueError, KeyError, TypeError) as fault:
+            raise BadState(
+                f"state bytes: the payload of {cls.KIND!r} can't be read ({type(fault).__name__})"
+            ) from fault
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being counts, beyond their members' types."""
+        cells = [cell for table in self.tables for cell in table]
+        if any(len(cell) < SEGMENTS or not {type(key) for key in cell} <= {int, str, type(None)} for cell in cells):
+            return "a cell is none"
+        counted = [count for table in self.tables for count in table.values()]
+        for facts in self.facts:
+            counted += [*facts.kinds.values(), facts.at_least, facts.at_most or 0]
+            numbers = [number for number in (facts.minimum, facts.maximum) if number is not None]
+            if not all(type(number) in (int, float) and abs(number) <= LARGEST for number in numbers):
+                return "minimum and maximum are no numbers"
+        return None if all(map(is_count, counted)) else "a count is none"
+
+    def require_of(self, *, facets: int, columns: int, segmentations: int) -> None:
+        """Raises BadState if they were not counted by a plan of so many."""
+        places = {len(cell) for table in self.tables for cell in table}
+        if (len(self.tables), len(self.facts)) != (facets, columns) or places - {SEGMENTS + segmentations}:
+            raise BadState(
+                f"{self.KIND}: the counts are not those of their plan; restore the file or scan the data again"
+            )
+
+
+def _added(mine: Mapping[Cell, int], theirs: Mapping[Cell, int]) -> dict[Cell, int]:
+    total = Counter(mine)
+    total.update(theirs)
+    return dict(total)

@@ -1,0 +1,235 @@
+"""What the cells of a text column look like: integers, fractions, booleans or other text, by Deequ's rules.
+
+`classify` looks at cells and `parse_numbers` reads the numeric ones, both on executors; `DataTypeCounts` is the state.
+
+Source: StatefulDataType and DataTypeHistogram of Deequ 2.1.0 (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar, Literal, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.statistics.states.encoding import pack, registered, unpack, unpack_numbers
+
+InferredType: TypeAlias = Literal["Integral", "Fractional", "String", "Unknown"]
+Kinds: TypeAlias = NDArray[np.int8]  # shape (cells,), members of DataType
+Flags: TypeAlias = NDArray[np.bool_]  # shape (cells,)
+
+INTEGRAL_PATTERN = r"^[-+]? ?\d+$"
+FRACTIONAL_PATTERN = r"^[-+]? ?\d+(?:\.\d+|(?:\.\d+)?[Ee][-+]?\d+)$"
+FRACTIONAL_PATTERN_WITHOUT_EXPONENTS = r"^[-+]? ?\d+\.\d+$"  # Deequ 2.0, which the service runs
+
+_NUMBERS = struct.Struct("<6q")
+
+
+class DataType(IntEnum):
+    """What one cell looks like."""
+
+    MISSING = 0
+    INTEGRAL = 1
+    FRACTIONAL = 2
+    BOOLEAN = 3
+    TEXT = 4
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class DataTypeCounts:
+    """Cells of a column by what they look like. unknown: present, but not looked into (arrays, maps)."""
+
+    KIND: ClassVar[str] = "data_types"
+    VERSION: ClassVar[int] = 1
+
+    missing: int = 0
+    integral: int = 0
+    fractional: int = 0
+    boolean: int = 0
+    text: int = 0
+    unknown: int = 0
+
+    @classmethod
+    def of(
+        cls, values: pa.StringArray, counts: NDArray[np.int64] | None = None, *, accept_exponents: bool = True
+    ) -> DataTypeCounts:
+        """The counts of some cells. counts: how often each cell of `values` occurs; once if absent."""
+        return cls.of_kinds(classify(values, accept_exponents=accept_exponents), counts)
+
+    @classmethod
+    def of_kinds(cls, kinds: Kinds, counts: NDArray[np.int64] | None = None, *, missing: int = 0) -> DataTypeCounts:
+        """The counts of classified cells and of `missing` more. counts: how often each cell occurs; once if absent."""
+        if counts is None and len(kinds) and kinds.min() == kinds.max():
+            # as most columns are, and bincount takes its time
+            counts, kinds = np.array([len(kinds)]), kinds[:1]
+        found = np.bincount(kinds, counts, minlength=len(DataType))
+        nulls, *rest = (int(count) for count in found)
+        return cls(nulls + missing, *rest)
+
+    @property
+    def present(self) -> int:
+        """Cells that are not missing."""
+        return self.integral + self.fractional + self.boolean + self.text + self.unknown
+
+    @property
+    def total(self) -> int:
+        """All cells."""
+        return self.missing + self.present
+
+    def inferred_type(self) -> InferredType:
+        """The type that all present cells have in common; booleans are a String to the documents.
+
+        Source: DataTypeHistogram.determineType, G8; booleans: C4.1 knows no other name.
+        """
+        if self.present == self.unknown:
+            return "Unknown"
+        if self.text or self.boolean or self.unknown:
+            return "String"
+        return "Fractional" if self.fractional else "Integral"
+
+    def __add__(self, other: DataTypeCounts) -> DataTypeCounts:
+        return DataTypeCounts(*(mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)))
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: six 64-bit integers."""
+        return pack(self.KIND, self.VERSION, {}, _NUMBERS.pack(*self._counts))
+
+    @property
+    def _counts(self) -> tuple[int, ...]:
+        return self.missing, self.integral, self.fractional, self.boolean, self.text, self.unknown
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> DataTypeCounts:
+        """The counts that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        _, payload = unpack(blob, cls.KIND, cls.VERSION)
+        return cls(*unpack_numbers(cls.KIND, _NUMBERS, payload))
+
+
+def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
+    """What each cell looks like. accept_exponents: whether `1e-5` is a fraction (Deequ 2.1) or text (Deequ 2.0)."""
+    texts = values if values.type == pa.string() else values.cast(pa.string())
+    if _are_all_plain_fractions(texts):
+        return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
+    kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
+    rest: NDArray[np.int64] = np.arange(len(texts))
+    if texts.null_count:
+        missing = texts.is_null().to_numpy(zero_copy_only=False)
+        kinds[missing] = DataType.MISSING
+        rest = rest[~missing]
+    hopeful = _may_be_more_than_text(texts)
+    if not hopeful.all():
+        rest = rest[hopeful[rest]]
+    for kind, matches in _tests(accept_exponents):
+        if not len(rest):
+            break
+        matching = matches(texts if len(rest) == len(texts) else texts.take(pa.array(rest)))
+        kinds[rest[matching]] = kind
+        rest = rest[~matching]
+    return kinds
+
+
+def parse_numbers(
+    values: pa.StringArray, kinds: Kinds | None = None, *, accept_exponents: bool = True
+) -> NDArray[np.float64]:
+    """The cells as doubles, shape (cells,): NaN where a cell is missing or no number, infinite beyond 1.8e308.
+
+    kinds: what `classify` said of these cells, if it was asked already.
+    """
+    if kinds is None:
+        kinds = classify(values, accept_exponents=accept_exponents)
+    numeric = (kinds == DataType.INTEGRAL) | (kinds == DataType.FRACTIONAL)
+    if numeric.all():
+        return _doubles(values)
+    numbers = np.full(len(values), np.nan)
+    if numeric.any():
+        numbers[numeric] = _doubles(values.filter(pa.array(numeric)))
+    return numbers
+
+
+_FIRST_BYTES = np.zeros(256, dtype=np.bool_)
+_FIRST_BYTES[list(b"+- 0123456789tf")] = True
+"""With which a text may begin that is a number or a boolean."""
+
+
+def _may_be_more_than_text(texts: pa.StringArray) -> Flags:
+    """Which texts begin like a number or a boolean: of words and names few do, and they cost no pattern then."""
+    _, places, data = texts.buffers()
+    offsets: NDArray[np.int32] = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset)
+    starts, ends = offsets[:-1], offsets[1:]
+    if data is None or not len(data):
+        return np.zeros(len(texts), dtype=np.bool_)
+    letters = np.frombuffer(data, np.uint8)
+    hopeful: Flags = _FIRST_BYTES[letters[np.minimum(starts, len(letters) - 1)]] & (ends > starts)
+    return hopeful
+
+
+def _tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:
+    """What to ask of the cells that are nothing yet, the cheapest question about the most frequent cells first."""
+    fractional = FRACTIONAL_PATTERN if accept_exponents else FRACTIONAL_PATTERN_WITHOUT_EXPONENTS
+    return (
+        (DataType.INTEGRAL, lambda texts: _flags(pc.ascii_is_decimal(texts))),
+        (DataType.FRACTIONAL, _are_plain_fractions),
+        (DataType.FRACTIONAL, lambda texts: _flags(pc.match_substring_regex(texts, fractional))),
+        (DataType.INTEGRAL, lambda texts: _flags(pc.match_substring_regex(texts, INTEGRAL_PATTERN))),
+        (DataType.BOOLEAN, lambda texts: _flags(pc.or_(pc.equal(texts, "true"), pc.equal(texts, "false")))),
+    )
+
+
+def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
+    """Whether all texts, none of them null, are like `12.5`: one look at their bytes settles most columns of fractions."""
+    if texts.null_count or not len(texts):
+        return False
+    _, places, data = texts.buffers()
+    offsets: NDArray[np.int32] = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset)
+    characters = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
+    if not len(characters) or ord(".") not in characters[: offsets[1] - offsets[0]]:
+        return False
+    if np.count_nonzero(characters - np.uint8(ord("0")) > 9) != len(texts):  # below "0" it wraps around
+        return False
+    dots = pc.find_substring(texts, ".").to_numpy()  # one in each text, and so nothing else but digits
+    return bool(((dots > 0) & (dots < np.diff(offsets) - 1)).all())
+
+
+def _are_plain_fractions(texts: pa.StringArray) -> Flags:
+    """Which texts are like `-12.5`, found without a pattern, at a fraction of its cost, in a column of fractions.
+
+    texts: without null. Unless each of them has exactly one dot, none is said to match: the pattern is asked about
+    whatever is left.
+    """
+    _, places, data = texts.buffers()
+    offsets: NDArray[np.int32] = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset)
+    characters = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]].copy()
+    starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
+    dots = np.flatnonzero(characters == ord("."))
+    if len(dots) != len(texts) or not ((starts <= dots) & (dots < ends)).all():
+        return np.zeros(len(texts), dtype=np.bool_)
+    first = characters[starts]
+    signed = (first == ord("-")) | (first == ord("+"))
+    matching: Flags = (dots > starts + signed) & (dots < ends - 1)
+    characters[dots] = characters[starts[signed]] = ord("0")
+    others = np.flatnonzero(characters - np.uint8(ord("0")) > 9)  # below "0" it wraps around
+    matching[np.searchsorted(ends, others, side="right")] = False
+    return matching
+
+
+def _flags(booleans: pa.BooleanArray) -> Flags:
+    return np.asarray(booleans.to_numpy(zero_copy_only=False))
+
+
+def _doubles(texts: pa.Array) -> NDArray[np.float64]:
+    """Numeric texts as doubles. The patterns allow a space after the sign, which no parser does."""
+    try:
+        numbers = pc.cast(texts, pa.float64())
+    except pa.ArrowInvalid:
+        numbers = pc.cast(pc.replace_substring_regex(texts, r"^([-+]?) ", r"\1"), pa.float64())
+    return np.asarray(numbers)

@@ -1,0 +1,240 @@
+"""Distinct counts: HyperLogLog++ registers of hashed values, the same that Spark's approx_count_distinct keeps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_monitor.errors import BadState
+from model_monitor.statistics.states.encoding import pack, registered, require_equal, unpack
+
+LINEAR_COUNTING_LIMIT = 400.0
+"""Linear counting is preferred up to this estimate."""
+
+# fmt: off
+RAW_ESTIMATES: NDArray[np.float64] = np.array(
+    [
+        369.0, 374.8294, 381.2452, 387.6698, 394.1464, 400.2024, 406.8782, 413.6598, 420.462, 427.2826, 433.7102,
+        440.7416, 447.9366, 455.1046, 462.285, 469.0668, 476.306, 483.8448, 491.301, 498.9886, 506.2422, 513.8138,
+        521.7074, 529.7428, 537.8402, 545.1664, 553.3534, 561.594, 569.6886, 577.7876, 585.65, 594.228, 602.8036,
+        611.1666, 620.0818, 628.0824, 637.2574, 646.302, 655.1644, 664.0056, 672.3802, 681.7192, 690.5234, 700.2084,
+        708.831, 718.485, 728.1112, 737.4764, 746.76, 756.3368, 766.5538, 775.5058, 785.2646, 795.5902, 804.3818,
+        814.8998, 824.9532, 835.2062, 845.2798, 854.4728, 864.9582, 875.3292, 886.171, 896.781, 906.5716, 916.7048,
+        927.5322, 937.875, 949.3972, 958.3464, 969.7274, 980.2834, 992.1444, 1003.4264, 1013.0166, 1024.018,
+        1035.0438, 1046.34, 1057.6856, 1068.9836, 1079.0312, 1091.677, 1102.3188, 1113.4846, 1124.4424, 1135.739,
+        1147.1488, 1158.9202, 1169.406, 1181.5342, 1193.2834, 1203.8954, 1216.3286, 1226.2146, 1239.6684, 1251.9946,
+        1262.123, 1275.4338, 1285.7378, 1296.076, 1308.9692, 1320.4964, 1333.0998, 1343.9864, 1357.7754, 1368.3208,
+        1380.4838, 1392.7388, 1406.0758, 1416.9098, 1428.9728, 1440.9228, 1453.9292, 1462.617, 1476.05, 1490.2996,
+        1500.6128, 1513.7392, 1524.5174, 1536.6322, 1548.2584, 1562.3766, 1572.423, 1587.1232, 1596.5164, 1610.5938,
+        1622.5972, 1633.1222, 1647.7674, 1658.5044, 1671.57, 1683.7044, 1695.4142, 1708.7102, 1720.6094, 1732.6522,
+        1747.841, 1756.4072, 1769.9786, 1782.3276, 1797.5216, 1808.3186, 1819.0694, 1834.354, 1844.575, 1856.2808,
+        1871.1288, 1880.7852, 1893.9622, 1906.3418, 1920.6548, 1932.9302, 1945.8584, 1955.473, 1968.8248, 1980.6446,
+        1995.9598, 2008.349, 2019.8556, 2033.0334, 2044.0206, 2059.3956, 2069.9174, 2082.6084, 2093.7036, 2106.6108,
+        2118.9124, 2132.301, 2144.7628, 2159.8422, 2171.0212, 2183.101, 2193.5112, 2208.052, 2221.3194, 2233.3282,
+        2247.295, 2257.7222, 2273.342, 2286.5638, 2299.6786, 2310.8114, 2322.3312, 2335.516, 2349.874, 2363.5968,
+        2373.865, 2387.1918, 2401.8328, 2414.8496, 2424.544, 2436.7592, 2447.1682, 2464.1958, 2474.3438, 2489.0006,
+        2497.4526, 2513.6586, 2527.19, 2540.7028, 2553.768,
+    ]
+)
+
+BIASES: NDArray[np.float64] = np.array(
+    [
+        368.0, 361.8294, 355.2452, 348.6698, 342.1464, 336.2024, 329.8782, 323.6598, 317.462, 311.2826, 305.7102,
+        299.7416, 293.9366, 288.1046, 282.285, 277.0668, 271.306, 265.8448, 260.301, 254.9886, 250.2422, 244.8138,
+        239.7074, 234.7428, 229.8402, 225.1664, 220.3534, 215.594, 210.6886, 205.7876, 201.65, 197.228, 192.8036,
+        188.1666, 184.0818, 180.0824, 176.2574, 172.302, 168.1644, 164.0056, 160.3802, 156.7192, 152.5234, 149.2084,
+        145.831, 142.485, 139.1112, 135.4764, 131.76, 129.3368, 126.5538, 122.5058, 119.2646, 116.5902, 113.3818,
+        110.8998, 107.9532, 105.2062, 102.2798, 99.4728, 96.9582, 94.3292, 92.171, 89.7809999999999, 87.5716, 84.7048,
+        82.5322, 79.875, 78.3972, 75.3464, 73.7274, 71.2834, 70.1444, 68.4263999999999, 66.0166, 64.018,
+        62.0437999999999, 60.3399999999999, 58.6856, 57.9836, 55.0311999999999, 54.6769999999999, 52.3188, 51.4846,
+        49.4423999999999, 47.739, 46.1487999999999, 44.9202, 43.4059999999999, 42.5342000000001, 41.2834,
+        38.8954000000001, 38.3286000000001, 36.2146, 36.6684, 35.9946, 33.123, 33.4338, 31.7378000000001, 29.076,
+        28.9692, 27.4964, 27.0998, 25.9864, 26.7754, 24.3208, 23.4838, 22.7388000000001, 24.0758000000001,
+        21.9097999999999, 20.9728, 19.9228000000001, 19.9292, 16.617, 17.05, 18.2996000000001, 15.6128000000001,
+        15.7392, 14.5174, 13.6322, 12.2583999999999, 13.3766000000001, 11.423, 13.1232, 9.51639999999998,
+        10.5938000000001, 9.59719999999993, 8.12220000000002, 9.76739999999995, 7.50440000000003, 7.56999999999994,
+        6.70440000000008, 6.41419999999994, 6.71019999999999, 5.60940000000005, 4.65219999999999, 6.84099999999989,
+        3.4072000000001, 3.97859999999991, 3.32760000000007, 5.52160000000003, 3.31860000000006, 2.06940000000009,
+        4.35400000000004, 1.57500000000005, 0.280799999999999, 2.12879999999996, -0.214799999999968,
+        -0.0378000000000611, -0.658200000000079, 0.654800000000023, -0.0697999999999865, 0.858400000000074,
+        -2.52700000000004, -2.1751999999999, -3.35539999999992, -1.04019999999991, -0.651000000000067,
+        -2.14439999999991, -1.96659999999997, -3.97939999999994, -0.604400000000169, -3.08260000000018,
+        -3.39159999999993, -5.29640000000018, -5.38920000000007, -5.08759999999984, -4.69900000000007,
+        -5.23720000000003, -3.15779999999995, -4.97879999999986, -4.89899999999989, -7.48880000000008,
+        -5.94799999999987, -5.68060000000014, -6.67180000000008, -4.70499999999993, -7.27779999999984,
+        -4.6579999999999, -4.4362000000001, -4.32139999999981, -5.18859999999995, -6.66879999999992,
+        -6.48399999999992, -5.1260000000002, -4.4032000000002, -6.13500000000022, -5.80819999999994,
+        -4.16719999999987, -4.15039999999999, -7.45600000000013, -7.24080000000004, -9.83179999999993,
+        -5.80420000000004, -8.6561999999999, -6.99940000000015, -10.5473999999999, -7.34139999999979,
+        -6.80999999999995, -6.29719999999998, -6.23199999999997,
+    ]
+)
+# fmt: on
+
+
+# Distinct counts: HyperLogLog++ registers of hashed values, the same that Spark's approx_count_distinct keeps.
+
+
+Hashes: TypeAlias = NDArray[np.uint64]  # shape (values,)
+Registers: TypeAlias = NDArray[np.uint8]  # shape (REGISTERS,), from 0 to 56
+
+PRECISION = 9  # ceil(2 · log2(1.106 / 0.05)): bits of a hash that choose its register
+REGISTERS = 2**PRECISION
+
+WAITING = 4096
+"""Hashes that wait until there are so many, since most blocks of a long partition leave but a few that may raise a register."""
+
+REGISTERS_PER_WORD = 10  # of 6 bits each, in a long
+_REGISTER_BITS = 6
+_NEIGHBOURS = 6  # entries of the bias table that are averaged: K in Spark
+_ALPHA = 0.7213 / (1.0 + 1.079 / REGISTERS)
+
+_REGISTER_SHIFT = np.uint64(64 - PRECISION)
+_LEADING = 31  # bits of a hash behind those of its register that are looked at first: they fit into an int32
+_LEADING_SHIFT = np.uint64(64 - PRECISION - _LEADING)
+_LEADING_MASK = np.uint32((1 << _LEADING) - 1)
+_TAIL_MASK = np.uint64((1 << (64 - PRECISION)) - 1)
+_LONGEST_RUN = 64 - PRECISION  # of zeros, where there is nothing else
+_MANTISSA_BITS, _EXPONENT_OFFSET = 52, 1023
+
+
+def _zeros() -> Registers:
+    return np.zeros(REGISTERS, dtype=np.uint8)
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class DistinctRegisters:
+    """Registers of the values seen.
+
+    registers: 0 where no hash fell, else one more than the longest run of zeros that a hash began with.
+    """
+
+    KIND: ClassVar[str] = "distinct"
+    VERSION: ClassVar[int] = 1
+
+    registers: Registers = field(default_factory=_zeros)
+
+    def words(self) -> tuple[int, ...]:
+        """The registers as Spark and Deequ pack them: 52 longs of ten registers, the first in the lowest bits."""
+        padded = np.zeros(-(-REGISTERS // REGISTERS_PER_WORD) * REGISTERS_PER_WORD, dtype=np.int64)
+        padded[:REGISTERS] = self.registers
+        shifted = padded.reshape(-1, REGISTERS_PER_WORD) << (_REGISTER_BITS * np.arange(REGISTERS_PER_WORD))
+        return tuple(np.bitwise_or.reduce(shifted, axis=1).tolist())
+
+    def estimate(self) -> int:
+        """Estimated number of distinct values, equal to Spark's `approx_count_distinct(column, 0.05)`."""
+        return self._estimate(2.5 * REGISTERS)
+
+    def estimate_of_deequ(self) -> int:
+        """The same as Deequ's ApproxCountDistinct has it, which counts linearly up to fewer values.
+
+        Source: DeequHyperLogLogPlusPlusUtils.count of Deequ 2.1.0.
+        """
+        return self._estimate(0.0)
+
+    def _estimate(self, linear_up_to: float) -> int:
+        """linear_up_to: the largest raw estimate that is counted linearly whatever comes of it."""
+        shares = np.ldexp(1.0, -self.registers.astype(np.int32))
+        raw = _ALPHA * REGISTERS * REGISTERS / float(np.add.accumulate(shares)[-1])
+        unused = REGISTERS - int(np.count_nonzero(self.registers))
+        if unused:
+            counted = REGISTERS * math.log(REGISTERS / unused)
+            if counted <= LINEAR_COUNTING_LIMIT or raw <= linear_up_to:
+                return _rounded(counted)
+        return _rounded(raw - _bias(raw) if raw < 5.0 * REGISTERS else raw)
+
+    def __add__(self, other: DistinctRegisters) -> DistinctRegisters:
+        """The registers of the values of both, exactly."""
+        require_equal(self.KIND, "the number of registers", len(self.registers), len(other.registers))
+        return DistinctRegisters(np.maximum(self.registers, other.registers))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DistinctRegisters) and np.array_equal(self.registers, other.registers)
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: one per register."""
+        return pack(self.KIND, self.VERSION, {"p": PRECISION}, self.registers.astype(np.uint8).tobytes())
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> DistinctRegisters:
+        """The registers that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        require_equal(cls.KIND, "p", PRECISION, parameters["p"])
+        if len(payload) != REGISTERS:
+            raise BadState(f"state bytes: {cls.KIND!r} has {len(payload)} registers; it has to have {REGISTERS}")
+        return cls(np.frombuffer(payload, dtype=np.uint8))
+
+
+class DistinctBuilder:
+    """Registers that take hashes. Neither order nor blocks change the result."""
+
+    def __init__(self) -> None:
+        self._registers = _zeros()
+        self._leading_bits = np.uint64(0)  # of a hash, behind those of its register: zero if it may raise a register
+        self._waiting: list[Hashes] = []
+        self._room = WAITING
+
+    def update(self, hashes: Hashes) -> None:
+        """Take the hashes of present values (`hashing.xxhash64_of`, `text_hashing.xxhash64_of_texts`, or Spark's)."""
+        if self._leading_bits:
+            hashes = hashes[(hashes & self._leading_bits) == 0]
+        if len(hashes):
+            self._waiting.append(hashes)
+            self._room -= len(hashes)
+        if self._room <= 0:
+            self._raise_registers()
+
+    def state(self) -> DistinctRegisters:
+        """The registers of all values so far; later updates do not change it."""
+        self._raise_registers()
+        return DistinctRegisters(self._registers.copy())
+
+    def _raise_registers(self) -> None:
+        """Let the hashes that wait raise their registers, as far as they do."""
+        if not self._waiting:
+            return
+        hashes = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
+        self._waiting, self._room = [], WAITING
+        leading = (hashes >> _LEADING_SHIFT).astype(np.uint32)
+        leading &= _LEADING_MASK
+        # The exponent of a double is the place of its leading one.
+        places = leading.view(np.int32).astype(np.float64).view(np.int64)
+        places >>= _MANTISSA_BITS
+        ranks = (_EXPONENT_OFFSET + _LEADING - places).astype(np.uint8)
+        for place in np.flatnonzero(leading == 0):  # one in two thousand million
+            ranks[place] = _LONGEST_RUN + 1 - int(hashes[place] & _TAIL_MASK).bit_length()
+        np.maximum.at(self._registers, (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
+        self._look_at_lowest()
+
+    def _look_at_lowest(self) -> None:
+        """From now on leave out hashes with fewer leading zeros than the lowest register has: they can't raise any.
+
+        Of many values that is nearly all: with the lowest register at 8 one hash in 256 is left.
+        """
+        lowest = int(self._registers.min())
+        self._leading_bits = np.uint64(((1 << lowest) - 1) << (64 - PRECISION - lowest))
+
+
+def _bias(raw: float) -> float:
+    """The mean bias of the six raw estimates of the table that are nearest to this one.
+
+    Source: HyperLogLogPlusPlusHelper.estimateBias of Spark 3.5.
+    """
+    low = max(int(np.searchsorted(RAW_ESTIMATES, raw)) - _NEIGHBOURS + 1, 0)
+    high = min(low + _NEIGHBOURS, len(RAW_ESTIMATES))
+    while high < len(RAW_ESTIMATES) and abs(raw - RAW_ESTIMATES[high]) < abs(raw - RAW_ESTIMATES[low]):
+        low, high = low + 1, high + 1
+    return float(np.add.accumulate(BIASES[low:high])[-1]) / (high - low)
+
+
+def _rounded(estimate: float) -> int:
+    """java.lang.Math.round: halves go up."""
+    return math.floor(estimate + 0.5)

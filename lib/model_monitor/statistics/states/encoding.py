@@ -1,0 +1,396 @@
+"""The bytes of a state: an envelope with its kind and version, what it has to hold to be one, and how older versions are read.
+
+A checksum that is right says nothing of that: whatever bytes are, they are a state or a `BadState`. Every type of state is found
+by its kind here. Runs on executors and driver.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+
+from model_monitor.errors import BadState
+
+
+class State(Protocol):
+    """A small partial result that adds: the state of some rows + the state of others is the state of all of them.
+
+    States are frozen values; `Type()` is the state of no rows, which adding leaves the other side as it is.
+    """
+
+    KIND: ClassVar[str]
+    VERSION: ClassVar[int]
+    """Of the payload's layout; older ones are read by way of upgrades.py."""
+
+    def __add__(self, other: Any, /) -> Any:
+        """The state of the rows of both, those of `self` first; BadState if they were made with unequal parameters."""
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes, equal for equal states (encoding.py)."""
+
+    @classmethod
+    def from_bytes(cls, blob: bytes, /) -> Any:
+        """The state that `to_bytes` wrote; BadState if the bytes are something else."""
+
+
+# Bytes of several parts, one after the other: each after its length, a 64-bit integer.
+
+
+_LENGTH = struct.Struct("<Q")
+
+
+def joined(parts: Iterable[bytes]) -> bytes:
+    """The parts as one payload."""
+    return b"".join(piece for part in parts for piece in (_LENGTH.pack(len(part)), part))
+
+
+def split(kind: str, payload: bytes) -> list[bytes]:
+    """The parts that `joined` made a payload of. kind: whose payload it is, for errors.
+
+    Raises BadState if a part is cut.
+    """
+    parts = []
+    start = 0
+    while start < len(payload):
+        place = start + _LENGTH.size
+        end = place + _LENGTH.unpack_from(payload, start)[0] if place <= len(payload) else place
+        if end > len(payload):
+            raise BadState(f"state bytes: a part of {kind!r} ends at byte {end} of {len(payload)}")
+        parts.append(payload[place:end])
+        start = end
+    return parts
+
+
+# What bytes have to hold to be a state, whoever wrote them: a checksum that is right says nothing of that.
+
+
+MOST = 2**53
+"""No count is larger: a thousand of them still add up within 64 bits, and a double is exact up to here."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+MALFORMED = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError),
+    struct.error,
+)
+"""What reading crafted bytes ends with."""
+
+
+def guarded(read: Callable[[Any, bytes], Any]) -> Callable[[Any, bytes], Any]:
+    """A state's `from_bytes` that raises BadState for whatever its bytes are."""
+
+    @functools.wraps(read)
+    def from_bytes(cls: Any, blob: bytes) -> Any:
+        try:
+            state = read(cls, blob)
+            fault = fault_of(state)
+        except MALFORMED as error:
+            fault = f"it can't be read ({type(error).__name__})"
+        if fault:
+            raise BadState(f"state bytes: they hold no {cls.KIND!r} of ours: {fault}; restore the file or scan again")
+        return state
+
+    return from_bytes
+
+
+def is_count(value: object, most: int = MOST) -> bool:
+    """Whether a value is a whole number from 0 to `most`; true and false are none."""
+    return type(value) is int and 0 <= value <= most
+
+
+def fault_of(state: Any) -> str | None:
+    """Why something that was read is no state of ours; None if it is one."""
+    for name, like in _members(state):
+        if not _is_sound(getattr(state, name), like):
+            return f"{name} is none"
+    own: Callable[[], str | None] | None = getattr(state, "fault", None)
+    return own() if own else None
+
+
+_MEMBERS: dict[type, tuple[tuple[str, Any], ...]] = {}
+
+
+def _members(state: Any) -> tuple[tuple[str, Any], ...]:
+    """The members of a state, each with what it is where there are no rows."""
+    kind = type(state)
+    if kind not in _MEMBERS:
+        none = kind()
+        _MEMBERS[kind] = tuple((member.name, getattr(none, member.name)) for member in fields(none) if member.init)
+    return _MEMBERS[kind]
+
+
+def _is_sound(value: Any, like: Any) -> bool:
+    if isinstance(like, Mapping):
+        return isinstance(value, Mapping) and _are_sound(value.keys(), keys=True) and _are_sound(value.values())
+    return type(value) is type(like) and _are_sound([value])
+
+
+def _are_sound(values: Any, *, keys: bool = False) -> bool:
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        return all(map(_is_text, values))
+    if keys:
+        return True
+    if kinds == {int}:
+        return bool(min(values) >= 0 and max(values) <= MOST)
+    return all(_is_whole(value) for value in values)
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return _are_sound(value)
+    if isinstance(value, np.ndarray):
+        return bool(value.dtype.kind == "f" or not value.size or (value.min() >= 0 and value.max() <= MOST))
+    if isinstance(value, str):
+        return _is_text(value)
+    return is_count(value) if type(value) is int else value is not None
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text can be written: half a surrogate pair, which JSON can spell, is none."""
+    return text.isascii() or not _LONE_SURROGATE.search(text)
+
+
+# Bytes of states that older releases wrote: one step for each version of a kind, from its payload to the next
+# version's.
+
+
+OldParameters: TypeAlias = Mapping[str, Any]
+Upgrade: TypeAlias = Callable[[OldParameters, bytes], tuple[OldParameters, bytes]]
+"""The next version's parameters and payload of those of one version."""
+
+UPGRADES: dict[tuple[str, int], Upgrade] = {}
+"""By kind and the version that the step begins at."""
+
+
+def upgrades(kind: str, version: int) -> Callable[[Upgrade], Upgrade]:
+    """Decorator that enters the step from `version` of `kind` to the next one."""
+
+    def enter(upgrade: Upgrade) -> Upgrade:
+        UPGRADES[kind, version] = upgrade
+        return upgrade
+
+    return enter
+
+
+def upgraded(
+    kind: str, found: int, wanted: int, parameters: OldParameters, payload: bytes
+) -> tuple[OldParameters, bytes]:
+    """Parameters and payload of version `found` as those of version `wanted`.
+
+    Raises BadState if a later release wrote them, or none.
+    """
+    if found > wanted:
+        raise BadState(
+            f"state bytes: {kind!r} has version {found}, which a later release wrote; this release reads versions up to "
+            f"{wanted}: install the later one"
+        )
+    for version in range(found, wanted):
+        if (kind, version) not in UPGRADES:
+            raise BadState(f"state bytes: {kind!r} has version {version}, which no release wrote; scan the data again")
+        parameters, payload = UPGRADES[kind, version](parameters, payload)
+    return parameters, payload
+
+
+@upgrades("feature", 1)
+def _without_empty_parts(parameters: OldParameters, payload: bytes) -> tuple[OldParameters, bytes]:
+    """Version 1 had six places, a state or nothing in each; since then a profile has the states that there are."""
+    return parameters, joined(part for part in split("feature", payload) if part)
+
+
+@upgrades("outcomes", 1)
+def _without_residuals(parameters: OldParameters, payload: bytes) -> tuple[OldParameters, bytes]:
+    """Version 1 had no residuals."""
+    return parameters, payload + joined([b""])
+
+
+# The bytes of a state: an envelope that says what it holds, and refuses what it does not.
+
+
+Parameters: TypeAlias = Mapping[str, int | float | str]
+
+MAGIC = b"SMMS"
+ENVELOPE_VERSION = 1
+
+_HEAD = struct.Struct("<4sBBBHQ")
+_VERSION_AT = 5  # behind the magic and the envelope's own version
+_CHECKSUM = struct.Struct("<I")
+_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> bytes:
+    """The bytes of one state.
+
+    kind: the state's KIND. version: of its payload's layout. parameters: what has to be known to read the payload, and
+    what two states must have in common to be added.
+    """
+    name = kind.encode("ascii")
+    described = _JSON.encode(parameters).encode() if parameters else b""
+    head = _HEAD.pack(MAGIC, ENVELOPE_VERSION, version, len(name), len(described), len(payload))
+    body = b"".join((head, name, described, payload))
+    return body + _CHECKSUM.pack(zlib.crc32(body))
+
+
+def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]:
+    """Parameters and payload of bytes that `pack` made with this kind, in this version or an older one (upgrades.py).
+
+    Raises BadState naming what is wrong with the bytes.
+    """
+    body_size, name_end, parameters_end = _places(blob)
+    _require_checksum(blob, body_size)
+    found = bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace")
+    if found != kind:
+        raise BadState(f"state bytes: they hold a state of kind {found!r}; {kind!r} is expected here")
+    parameters: Mapping[str, Any] = _parameters(bytes(blob[name_end:parameters_end]))
+    payload = blob[parameters_end:body_size]
+    if blob[_VERSION_AT] != version:
+        parameters, payload = upgraded(kind, blob[_VERSION_AT], version, parameters, payload)
+    return dict(parameters), payload
+
+
+def kind_and_version(blob: bytes) -> tuple[str, int]:
+    """The kind of the state in these bytes and the version of its payload, without reading the state.
+
+    Raises BadState if they are no state bytes, or are cut.
+    """
+    name_end = _places(blob)[1]
+    return bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace"), blob[_VERSION_AT]
+
+
+def require_intact(blob: bytes) -> None:
+    """Raises BadState if the bytes are no state's, or were changed or cut."""
+    _require_checksum(blob, _places(blob)[0])
+
+
+def require_equal(kind: str, parameter: str, left: object, right: object) -> None:
+    """Refuse to add two states that were made with unequal parameters.
+
+    Raises BadState naming the parameter and both values.
+    """
+    if left != right:
+        raise BadState(
+            f"{kind}: {parameter} is {left!r} here and {right!r} there; only states with the same one add up"
+        )
+
+
+def unpack_numbers(kind: str, numbers: struct.Struct, payload: bytes) -> tuple[Any, ...]:
+    """The numbers of a payload of fixed size.
+
+    Raises BadState if the payload has another size.
+    """
+    if len(payload) != numbers.size:
+        raise BadState(f"state bytes: the payload of {kind!r} has {len(payload)} bytes; it has to have {numbers.size}")
+    return numbers.unpack(payload)
+
+
+@functools.lru_cache(maxsize=64)
+def _parameters(described: bytes) -> dict[str, Any]:
+    """Those that `pack` described, which most states of a kind have in common."""
+    try:
+        parameters = json.loads(described) if described else {}
+    except (ValueError, RecursionError) as fault:
+        raise BadState(f"state bytes: the parameters are no JSON ({type(fault).__name__})") from fault
+    if not isinstance(parameters, dict):
+        raise BadState("state bytes: the parameters are no JSON object")
+    return parameters
+
+
+def _require_checksum(blob: bytes, body_size: int) -> None:
+    if _CHECKSUM.unpack_from(blob, body_size)[0] != zlib.crc32(memoryview(blob)[:body_size]):
+        raise BadState(
+            "state bytes: the checksum is wrong, so the bytes were changed or cut; read them again or rescan"
+        )
+
+
+def _places(blob: bytes) -> tuple[int, int, int]:
+    """Where the checksum starts, where the kind ends and where the parameters end."""
+    if len(blob) < _HEAD.size + _CHECKSUM.size:
+        raise BadState(f"state bytes: {len(blob)} bytes are too few for a state; the file may be cut")
+    magic, envelope, _, name_size, parameters_size, payload_size = _HEAD.unpack_from(blob)
+    if magic != MAGIC:
+        raise BadState(
+            f"state bytes: they begin with {bytes(magic)!r} where a state has {MAGIC!r}; is this another file?"
+        )
+    if envelope != ENVELOPE_VERSION:
+        raise BadState(f"state bytes: envelope version {envelope}; this release reads version {ENVELOPE_VERSION}")
+    name_end = _HEAD.size + name_size
+    parameters_end = name_end + parameters_size
+    body_size = parameters_end + payload_size
+    if len(blob) != body_size + _CHECKSUM.size:
+        announced = body_size + _CHECKSUM.size
+        raise BadState(f"state bytes: {len(blob)} bytes where their head announces {announced}; the file may be cut")
+    return body_size, name_end, parameters_end
+
+
+# Every type of state by its kind, and states from bytes of whatever kind. Runs on executors and driver.
+
+
+S = TypeVar("S", bound=State)
+
+STATES: dict[str, type[State]] = {}
+"""Every type of state by its kind."""
+
+
+def registered(state: type[S]) -> type[S]:
+    """Class decorator that enters a type of state under its KIND. Its `from_bytes` refuses whatever is no such state.
+
+    Raises ValueError if the kind is taken, which is a fault of its author.
+    """
+    if state.KIND in STATES:
+        raise ValueError(f"two types of state have the kind {state.KIND!r}")
+    state.from_bytes = classmethod(guarded(state.__dict__["from_bytes"].__func__))  # type: ignore[method-assign, assignment]
+    STATES[state.KIND] = state
+    return state
+
+
+def decode(blob: bytes) -> State:
+    """The state in these bytes, of whatever kind it is.
+
+    Parameters
+    ----------
+    blob : bytes
+        What a state's `to_bytes` wrote, such as the column `state` of `states/profile.parquet`.
+
+    Returns
+    -------
+    State
+        A value that adds to others of its kind.
+
+    Raises
+    ------
+    BadState
+        If the bytes are no state; it says what is wrong with them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, decode_state, run_baseline
+    >>> profile = run_baseline(pd.DataFrame({"items": [1, 3]}), DataQualityMonitor()).state
+    >>> decode_state(profile.to_bytes()) == profile
+    True
+    """
+    kind, _ = kind_and_version(blob)
+    if kind not in STATES:
+        raise BadState(f"state bytes: {kind!r} is no kind of state here; the kinds are {', '.join(sorted(STATES))}")
+    state: State = STATES[kind].from_bytes(blob)
+    return state
+
+
+def decode_if_known(blob: bytes) -> State | None:
+    """The state in these bytes; None if only a later release can read it, which added the kind or gave it a new version.
+
+    Raises BadState if the bytes are damaged.
+    """
+    kind, version = kind_and_version(blob)
+    if kind in STATES and version <= STATES[kind].VERSION:
+        return decode(blob)
+    require_intact(blob)
+    return None

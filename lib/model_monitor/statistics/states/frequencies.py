@@ -1,0 +1,267 @@
+"""Frequencies: how often each value of a feature occurs, exactly up to a limit of distinct values, bounded above it.
+
+Above the limit they are a Misra-Gries summary: the count of the (limit + 1)-th most frequent value is taken from all
+counts, and those with nothing left are dropped. A true count lies between the count kept and that plus `bound`.
+`FrequenciesBuilder` takes counted values on executors; `Frequencies` is the finished state.
+
+Source: P15; Misra and Gries 1982, "Finding repeated elements"; Agarwal et al. 2012, "Mergeable
+summaries".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.errors import BadState
+from model_monitor.statistics.states.encoding import pack, registered, require_equal, unpack
+from model_monitor.statistics.states.hashing import Hashes
+
+LIMIT = 4096  # P15
+
+KEY_BYTES = 256
+"""A longer value is kept as so many bytes of it and a hash of all of it (P15)."""
+
+SLOTS = 2**17
+"""For so many values at once as a builder takes, enough for three of four to have a slot of their own; a megabyte of counts."""
+
+_SLOT_BITS = np.uint64(SLOTS - 1)
+_CUT_MARK = "…#"
+_HASH_BYTES = 8
+_LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class Frequencies:
+    """Counts by value.
+
+    counts: at most `limit` values. total: how many values there were. bound: by how much a count may be too small; a
+    value that is not in `counts` occurred at most so often. The bound is at most total / (limit + 1), unless a builder
+    gave the counts up.
+    """
+
+    KIND: ClassVar[str] = "frequencies"
+    VERSION: ClassVar[int] = 1
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    total: int = 0
+    limit: int = LIMIT
+    bound: int = 0
+
+    @property
+    def exact(self) -> bool:
+        """Whether `counts` are all values and their true counts."""
+        return self.bound == 0
+
+    @property
+    def dropped(self) -> int:
+        """How many of the `total` values are not in any count."""
+        return self.total - sum(self.counts.values())
+
+    def __add__(self, other: Frequencies) -> Frequencies:
+        """Exact while there are at most `limit` values; above it within the bound, which grows.
+
+        Raises BadState if the limits differ.
+        """
+        require_equal(self.KIND, "limit", self.limit, other.limit)
+        counts = dict(self.counts)
+        for key, count in other.counts.items():
+            counts[key] = counts.get(key, 0) + count
+        cut = 0
+        if len(counts) > self.limit:
+            cut = sorted(counts.values(), reverse=True)[self.limit]
+            counts = {key: count - cut for key, count in counts.items() if count > cut}
+        return Frequencies(counts, self.total + other.total, self.limit, self.bound + other.bound + cut)
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: number of keys, total, bound, counts and lengths of the keys, keys; sorted by key."""
+        keys = sorted(self.counts)
+        texts = [key.encode() for key in keys]
+        numbers = np.array([len(keys), self.total, self.bound, *(self.counts[key] for key in keys)], dtype="<i8")
+        lengths = np.array([len(text) for text in texts], dtype="<i8")
+        payload = b"".join((numbers.tobytes(), lengths.tobytes(), *texts))
+        return pack(self.KIND, self.VERSION, {"limit": self.limit}, payload)
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Frequencies:
+        """The frequencies that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        keys, total, bound = np.frombuffer(payload, "<i8", 3).tolist() if len(payload) >= 24 else (-1, 0, 0)
+        texts_at = 24 + 16 * keys
+        if keys < 0 or len(payload) < texts_at:
+            raise BadState(f"state bytes: a {cls.KIND!r} of {keys} keys does not fit in {len(payload)} bytes")
+        counts, lengths = np.frombuffer(payload, "<i8", 2 * keys, offset=24).reshape(2, keys).tolist()
+        ends = [texts_at, *(texts_at + np.cumsum(lengths, dtype=np.int64)).tolist()]
+        if ends[-1] != len(payload):
+            raise BadState(f"state bytes: the keys of a {cls.KIND!r} end at {ends[-1]} of {len(payload)} bytes")
+        texts = (payload[start:end].decode() for start, end in itertools.pairwise(ends))
+        return cls(dict(zip(texts, counts, strict=True)), total, parameters["limit"], bound)
+
+
+class FrequenciesBuilder:
+    """Frequencies that take counted values.
+
+    Above the limit the counts depend on how the rows are cut into calls, so callers cut them at fixed numbers of rows.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._kept = _Counted(pa.array([], pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
+        self._pending: list[_Counted] = []
+        self._pending_keys = 0
+        self._total = 0
+        self._bound = 0
+        self._given_up = False
+        self._overflown = False
+
+    @property
+    def exact(self) -> bool:
+        """False as soon as it is known that something has to be dropped. The last few calls may not have been looked at
+        together yet."""
+        return not self._overflown
+
+    @property
+    def given_up(self) -> bool:
+        """Whether values are only numbered, not counted apart, from now on."""
+        return self._given_up
+
+    def update(
+        self, keys: pa.Array | Sequence[str], counts: NDArray[np.int64] | None = None, hashes: Hashes | None = None
+    ) -> None:
+        """Take values without null and how often each occurred: then they differ from each other. counts: None for once each,
+        and then a value may be there several times. hashes: of the values, equal ones of equal values,
+        if they are known: it is faster with them."""
+        occurrences = len(keys) if counts is None else int(counts.sum())
+        if self._given_up:
+            self.skip(occurrences)
+            return
+        texts = keys if isinstance(keys, pa.Array) else pa.array(keys, pa.string())
+        if counts is None:
+            counts = np.ones(len(texts), dtype=np.int64)
+        else:
+            self._overflown |= len(texts) > self._limit
+        self._pending.append(_Counted(_cut(texts), counts, hashes))
+        self._pending_keys += len(texts)
+        self._total += occurrences
+        if self._pending_keys > 8 * self._limit or len(self._pending) >= 256:
+            self._kept, self._bound = self._folded()
+            self._overflown |= self._bound > 0
+            self._pending, self._pending_keys = [], 0
+
+    def give_up(self) -> None:
+        """Forget all counts: for a column whose counts turn out to be of no use. The bound becomes the total."""
+        self._given_up = True
+        self._kept = self._kept.where(np.zeros(len(self._kept.counts), dtype=bool))
+        self._pending, self._pending_keys = [], 0
+        self._bound = self._total
+
+    def skip(self, occurrences: int) -> None:
+        """Take so many values that are not counted apart. Only after `give_up`."""
+        self._total += occurrences
+        self._bound += occurrences
+
+    def state(self) -> Frequencies:
+        """The frequencies of all values so far."""
+        kept, bound = self._folded()
+        counts: dict[str, int] = {}
+        for key, count in zip(_texts(kept.keys), kept.counts.tolist(), strict=True):
+            counts[key] = counts.get(key, 0) + count
+        return Frequencies(counts, self._total, self._limit, bound)
+
+    def _folded(self) -> tuple[_Counted, int]:
+        """The counts after the pending calls, of at most `limit` keys that differ, and the bound."""
+        if not self._pending:
+            return self._kept, self._bound
+        values = _Counted.joined([self._kept, *self._pending])
+        single = values.surely_single()
+        # more single values than the limit all go: the cut is 1 then, or more
+        singles_go = int(np.count_nonzero(single)) > self._limit
+        found = (values.where(~single) if singles_go else values).added()
+        if len(found.counts) > self._limit:
+            cut = int(np.partition(found.counts, -self._limit - 1)[-self._limit - 1])
+        else:
+            cut = int(singles_go)
+        found.counts -= cut
+        return found.where(found.counts > 0) if cut else found, self._bound + cut
+
+
+def _texts(keys: pa.StringArray) -> list[str]:
+    """The keys as Python's texts. What is not UTF-8, which Parquet may hold, has U+FFFD in its place."""
+    try:
+        texts: list[str] = keys.to_pylist()
+    except UnicodeDecodeError:
+        texts = [key.decode("utf-8", "replace") for key in keys.view(pa.binary()).to_pylist()]
+    return texts
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Values, how often each occurred, and their hashes if they are known; all of the same length."""
+
+    keys: pa.Array
+    counts: NDArray[np.int64]
+    hashes: Hashes | None
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Counted]) -> _Counted:
+        hashes = [part.hashes for part in parts if part.hashes is not None]
+        return cls(
+            pa.concat_arrays([part.keys for part in parts]),
+            np.concatenate([part.counts for part in parts]),
+            np.concatenate(hashes) if len(hashes) == len(parts) else None,
+        )
+
+    def surely_single(self) -> NDArray[np.bool_]:
+        """Which values occurred once, as far as their hashes tell it: no other one came to the same slot."""
+        if self.hashes is None or len(self.hashes) < SLOTS // 8:  # few values are encoded before all slots are cleared
+            return np.zeros(len(self.counts), dtype=bool)
+        slots = (self.hashes & _SLOT_BITS).view(np.int64)
+        single: NDArray[np.bool_] = np.bincount(slots, self.counts, minlength=SLOTS)[slots] == 1
+        return single
+
+    def added(self) -> _Counted:
+        """Each value once, with the sum of its counts."""
+        texts = self.keys.dictionary_encode()
+        codes, different = texts.indices.to_numpy(), len(texts.dictionary)
+        # bincount adds doubles, which are exact up to 2^53
+        counts = np.bincount(codes, self.counts, minlength=different).astype(np.int64)
+        hashes = None
+        if self.hashes is not None:
+            hashes = np.empty(different, np.uint64)
+            hashes[codes] = self.hashes
+        return _Counted(texts.dictionary, counts, hashes)
+
+    def where(self, chosen: NDArray[np.bool_]) -> _Counted:
+        """The chosen ones."""
+        hashes = None if self.hashes is None else self.hashes[chosen]
+        return _Counted(self.keys.filter(pa.array(chosen)), self.counts[chosen], hashes)
+
+
+def _cut(texts: pa.Array) -> pa.Array:
+    """The same texts, those that are too long as their beginning and a hash of the whole."""
+    if texts.type != pa.string():
+        texts = texts.cast(pa.string())
+    longest = pc.max(pc.binary_length(texts)).as_py()
+    if longest is None or longest <= _LONGEST_KEY:
+        return texts
+    return pa.array([_cut_text(text) for text in texts.to_pylist()], pa.string())
+
+
+def _cut_text(text: str) -> str:
+    whole = text.encode()
+    if len(whole) <= _LONGEST_KEY:
+        return text
+    beginning = whole[:KEY_BYTES].decode(errors="ignore")  # a character cut in two is left out
+    return beginning + _CUT_MARK + hashlib.blake2b(whole, digest_size=_HASH_BYTES).hexdigest()

@@ -1,0 +1,277 @@
+"""Spark's xxhash64 of numbers and of texts, in numpy, for distinct counts that equal Spark's. Runs on executors.
+
+Every step of the algorithm is done for all values of an array at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Hashes: TypeAlias = NDArray[np.uint64]  # shape (present values,)
+
+SEED = 42  # of Spark SQL's xxhash64()
+
+PRIME_1 = np.uint64(0x9E3779B185EBCA87)
+PRIME_2 = np.uint64(0xC2B2AE3D27D4EB4F)
+PRIME_3 = np.uint64(0x165667B19E3779F9)
+PRIME_4 = np.uint64(0x85EBCA77C2B2AE63)
+PRIME_5 = np.uint64(0x27D4EB2F165667C5)
+
+_SEEDED = np.array([SEED], np.uint64)
+_PRIME_AND_WORD = np.uint64(int(PRIME_5) + 8)
+
+_MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+
+
+def xxhash64_of(values: pa.Array | NDArray[Any]) -> Hashes:
+    """The hash of each present value, in order; nulls are left out (Spark would give each the seed).
+
+    values: booleans, integers, floats, dates or timestamps (without nulls if a numpy array). A column hashes by its
+    type: 1 as an int and 1 as a long are two hashes. All NaN hash alike, and so do 0.0 and -0.0.
+
+    Raises TypeError for any other type.
+    """
+    numbers = _present_numbers(values) if isinstance(values, pa.Array) else values
+    if numbers.dtype == np.float64:
+        return _hash_longs(_canonical(numbers).view(np.uint64))
+    if numbers.dtype == np.float32:
+        return _hash_ints(_canonical(numbers).view(np.uint32).astype(np.uint64))
+    if numbers.dtype == np.int64:
+        return _hash_longs(np.ascontiguousarray(numbers).view(np.uint64))
+    if numbers.dtype.kind in "bi":
+        return _hash_ints(numbers.astype(np.int32, copy=False).view(np.uint32).astype(np.uint64))
+    raise TypeError(f"values of type {numbers.dtype} have no hash here; hash them with Spark's xxhash64")
+
+
+def chained_hashes(columns: Sequence[NDArray[np.float64]], known: Sequence[NDArray[np.bool_]]) -> Hashes:
+    """The hash of each row of doubles, as xxhash64 of several columns has it: the hash of one is the seed of the next.
+
+    known: where there is a value; what is null leaves the hash as it was.
+    """
+    hashes: Hashes = np.full(len(known[0]), SEED, np.uint64)
+    for numbers, is_known in zip(columns, known, strict=True):
+        words = _canonical(numbers).view(np.uint64)
+        hashes = np.where(is_known, _hash_longs(words, hashes), hashes)
+    return hashes
+
+
+def _present_numbers(values: pa.Array) -> NDArray[Any]:
+    """The values that are not null, dates as days and timestamps as microseconds, as Spark keeps them."""
+    present = values.drop_null() if values.null_count else values
+    kind = present.type
+    if pa.types.is_date32(kind):
+        return np.asarray(present.view(pa.int32()))
+    if pa.types.is_timestamp(kind):
+        ticks = np.asarray(present.view(pa.int64()))
+        return ticks // 1_000 if kind.unit == "ns" else ticks * _MICROSECONDS[kind.unit]
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return np.asarray(present.to_numpy(zero_copy_only=False))
+    raise TypeError(f"values of type {kind} have no hash here; hash them with Spark's xxhash64")
+
+
+def _canonical(numbers: NDArray[Any]) -> NDArray[Any]:
+    """A copy with one bit pattern for NaN and one for zero. Source: NormalizeFloatingNumbers of Spark."""
+    canonical: NDArray[Any] = numbers + numbers.dtype.type(0)  # -0.0 + 0.0 is 0.0
+    not_a_number = np.isnan(canonical)
+    if not_a_number.any():
+        canonical[not_a_number] = np.nan
+    return canonical
+
+
+def _hash_longs(bits: Hashes, seeds: Hashes = _SEEDED) -> Hashes:
+    """Source: XXH64.hashLong of Spark 3.5."""
+    hashes = bits * PRIME_2
+    hashes = rotated(hashes, 31)
+    hashes *= PRIME_1
+    hashes ^= seeds + _PRIME_AND_WORD
+    hashes = rotated(hashes, 27)
+    hashes *= PRIME_1
+    hashes += PRIME_4
+    return mixed(hashes)
+
+
+def _hash_ints(bits: Hashes) -> Hashes:
+    """bits: the 32 bits of each value, the upper half zero. Source: XXH64.hashInt of Spark 3.5."""
+    hashes = bits * PRIME_1
+    hashes ^= np.uint64((SEED + int(PRIME_5) + 4) % 2**64)
+    hashes = rotated(hashes, 23)
+    hashes *= PRIME_2
+    hashes += PRIME_3
+    return mixed(hashes)
+
+
+def rotated(hashes: Hashes, bits: int) -> Hashes:
+    """The hashes with their bits rotated left; what was in `hashes` is lost."""
+    rotated = hashes << np.uint64(bits)
+    hashes >>= np.uint64(64 - bits)
+    rotated |= hashes
+    return rotated
+
+
+def mixed(hashes: Hashes) -> Hashes:
+    """The hashes after the last step, in place. Source: XXH64.fmix of Spark 3.5."""
+    hashes ^= hashes >> np.uint64(33)
+    hashes *= PRIME_2
+    hashes ^= hashes >> np.uint64(29)
+    hashes *= PRIME_3
+    hashes ^= hashes >> np.uint64(32)
+    return hashes
+
+
+# Spark's xxhash64 of texts, in numpy: every step of the algorithm for all texts of an array at once. Runs on
+# executors.
+
+
+Bytes: TypeAlias = NDArray[np.uint8]
+Words: TypeAlias = NDArray[np.uint64]  # little endian
+Places: TypeAlias = NDArray[np.int64]  # shape (texts,), byte offsets
+
+WORD_BYTES, HALF_WORD_BYTES = 8, 4
+STRIPE_BYTES = 32
+"""Texts of so many bytes and more begin with stripes of four words, one for each of four lanes."""
+
+FEW_TEXTS = 8
+"""With so few texts left, Python's own integers are faster than numpy's arrays: a cell of 10 MB takes half a second."""
+
+_LANES = np.array(
+    [(SEED + int(PRIME_1) + int(PRIME_2)) % 2**64, SEED + int(PRIME_2), SEED, (SEED - int(PRIME_1)) % 2**64],
+    dtype=np.uint64,
+)
+_LANE_ROTATIONS = (1, 7, 12, 18)
+_LOW_HALF = np.uint64(0xFFFFFFFF)
+_HALF_WORD_BITS = np.uint64(8 * HALF_WORD_BYTES)
+_LOW_BYTE = np.uint64(0xFF)
+_64_BITS = 2**64 - 1
+
+
+def xxhash64_of_texts(texts: pa.StringArray) -> Hashes:
+    """The hash of each text, in order. texts: without null, UTF-8."""
+    starts, lengths, content = _laid_out(texts)
+    hashes = np.full(len(texts), (SEED + int(PRIME_5)) % 2**64, dtype=np.uint64)
+    long = np.flatnonzero(lengths >= STRIPE_BYTES)
+    places = starts.copy()
+    if len(long):
+        hashes[long] = _hashes_of_stripes(content, starts[long], lengths[long] // STRIPE_BYTES)
+        places[long] += lengths[long] // STRIPE_BYTES * STRIPE_BYTES
+    hashes += lengths.view(np.uint64)
+    _take_words(hashes, content, places, (starts + lengths - places) >> 3)
+    _take_rest(hashes, content, starts + (lengths & ~7), lengths & 7)
+    return mixed(hashes)
+
+
+def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
+    """Where each text begins, its length in bytes, and the bytes of all, with a word to spare behind them."""
+    _, places, data = texts.buffers()
+    offsets = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.int64)
+    first, last = int(offsets[0]), int(offsets[-1])
+    content = np.empty(last - first + WORD_BYTES, np.uint8)
+    content[last - first :] = 0
+    if last > first:
+        content[: last - first] = np.frombuffer(data, np.uint8, last - first, first)
+    return offsets[:-1] - first, np.diff(offsets), content
+
+
+def _words_at(content: Bytes, places: Places) -> Words:
+    """The eight bytes that begin at each place."""
+    shape = (len(content) - WORD_BYTES + 1,)
+    words: NDArray[np.void] = np.ndarray(shape, f"V{WORD_BYTES}", buffer=content, strides=(1,))
+    return words[places].view("<u8")
+
+
+def _take_words(hashes: Hashes, content: Bytes, places: Places, counts: Places) -> None:
+    """Go on with `counts` words of each text, from `places`."""
+    step = 0
+    while (longer := _those(counts > step)) is not None:
+        found = hashes[longer]
+        found ^= _lane_after(None, _words_at(content, places[longer] + WORD_BYTES * step))
+        found = rotated(found, 27)
+        found *= PRIME_1
+        found += PRIME_4
+        hashes[longer] = found
+        step += 1
+
+
+def _take_rest(hashes: Hashes, content: Bytes, places: Places, lengths: Places) -> None:
+    """Go on with the up to seven bytes behind a text's last whole word: four of them at once, then one by one."""
+    rest = _words_at(content, places)
+    bytes_left = lengths.astype(np.uint8)
+    half = _those(bytes_left >= HALF_WORD_BYTES)
+    if half is not None:
+        found = hashes[half]
+        found ^= (rest[half] & _LOW_HALF) * PRIME_1
+        found = rotated(found, 23)
+        found *= PRIME_2
+        found += PRIME_3
+        hashes[half] = found
+        rest[half] >>= _HALF_WORD_BITS
+        bytes_left %= HALF_WORD_BYTES
+    step = 0
+    while (longer := _those(bytes_left > step)) is not None:
+        found = hashes[longer]
+        byte = rest[longer] >> np.uint64(8 * step)
+        byte &= _LOW_BYTE
+        byte *= PRIME_5
+        found ^= byte
+        found = rotated(found, 11)
+        found *= PRIME_1
+        hashes[longer] = found
+        step += 1
+
+
+def _those(chosen: NDArray[np.bool_]) -> slice | Places | None:
+    """The places of what is chosen, None if nothing is. All are a slice, as picking takes longer and texts are often alike."""
+    count = np.count_nonzero(chosen)
+    if not count:
+        return None
+    return slice(None) if count == len(chosen) else np.flatnonzero(chosen)
+
+
+def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places) -> Hashes:
+    """What `counts` stripes of each text come to."""
+    lanes = np.repeat(_LANES[:, np.newaxis], len(starts), axis=1)
+    step = 0
+    active = np.arange(len(starts))
+    while len(active) > FEW_TEXTS:
+        for lane in range(4):
+            places = starts[active] + STRIPE_BYTES * step + WORD_BYTES * lane
+            lanes[lane, active] = _lane_after(lanes[lane, active], _words_at(content, places))
+        step += 1
+        active = active[counts[active] > step]
+    for text in active.tolist():
+        begin, end = int(starts[text]) + STRIPE_BYTES * step, int(starts[text] + STRIPE_BYTES * counts[text])
+        lanes[:, text] = _lanes_of_one(content[begin:end], lanes[:, text].tolist())
+    hashes = np.zeros(len(starts), dtype=np.uint64)
+    for lane, bits in zip(lanes, _LANE_ROTATIONS, strict=True):
+        hashes += rotated(lane.copy(), bits)
+    for lane in lanes:
+        hashes ^= _lane_after(None, lane)
+        hashes *= PRIME_1
+        hashes += PRIME_4
+    return hashes
+
+
+def _lane_after(lane: Words | None, word: Words) -> Words:
+    """A lane after its next word. Source: a round of XXH64 in Spark 3.5."""
+    after = word * PRIME_2
+    if lane is not None:
+        after += lane
+    after = rotated(after, 31)
+    after *= PRIME_1
+    return after
+
+
+def _lanes_of_one(stripes: Bytes, lanes: list[int]) -> list[int]:
+    """The four lanes of one text after further stripes."""
+    prime_1, prime_2 = int(PRIME_1), int(PRIME_2)
+    for lane in range(4):
+        value = lanes[lane]
+        for word in np.frombuffer(stripes.tobytes(), "<u8")[lane::4].tolist():
+            value = (value + word * prime_2) & _64_BITS
+            value = ((value << 31) | (value >> 33)) * prime_1 & _64_BITS
+        lanes[lane] = value
+    return lanes

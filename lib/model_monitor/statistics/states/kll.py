@@ -1,0 +1,384 @@
+"""KLL sketches: the distribution of a numeric feature in a few thousand numbers, the same that Deequ would keep.
+
+A sketch is a list of levels; an item of level h stands for 2^h values. Values enter level 0 in arrival order; when all
+levels together are over their capacity, the lowest full level is sorted and every second item moves one level up.
+Nothing is random, so one partition in file order gives Deequ's sketch bit for bit, and what the service publishes.
+`KllBuilder` takes values on executors; `KllSketch` is the finished state, added and asked on the driver. Pure numpy.
+
+Source: QuantileNonSample and NonSampleCompactor of Deequ 2.1.0 (Apache-2.0); Karnin, Lang and Liberty 2016, "Optimal
+quantile approximation in streams".
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_monitor.errors import BadState
+from model_monitor.statistics.states.encoding import MOST, is_count, pack, registered, require_equal, unpack
+
+Values: TypeAlias = NDArray[np.float64]  # shape (values,), finite
+
+SKETCH_SIZE = 2048  # k of the service's documents (G5)
+SHRINKING_FACTOR = 0.64  # c of the service's documents (G5)
+LARGEST_SKETCH = 2**16
+"""Of sketches that are read: every level takes memory for so many items before it has any."""
+
+MOST_LEVELS = 54
+"""An item of the last one stands for more values than there are."""
+
+BUCKETS = 10  # of every distribution in statistics.json (C4.1)
+
+_NEGATIVE_ZERO_BITS = np.int64(-(2**63))
+
+_LEVEL = struct.Struct("<QQB")  # length, compactions, offset
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A range of values [lower_bound, upper_bound), closed in the last bucket, and how many values it holds."""
+
+    lower_bound: float
+    upper_bound: float
+    count: int
+
+
+def _one_empty_level() -> tuple[Values, ...]:
+    return (np.empty(0),)
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class KllSketch:
+    """A finished sketch.
+
+    levels: items of weight 1, 2, 4, …; level 0 in arrival order. compactions: how often each level was compacted.
+    offsets: 0 or 1, the place at which each level's last choice of every second item began. k, c: sketch size and
+    shrinking factor.
+    """
+
+    KIND: ClassVar[str] = "kll"
+    VERSION: ClassVar[int] = 1
+
+    levels: tuple[Values, ...] = field(default_factory=_one_empty_level)
+    compactions: tuple[int, ...] = (0,)
+    offsets: tuple[int, ...] = (0,)
+    k: int = SKETCH_SIZE
+    c: float = SHRINKING_FACTOR
+    _cdf: list[tuple[Values, NDArray[np.int64]]] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def count(self) -> int:
+        """Number of values the sketch stands for, exact: a compaction keeps the total weight."""
+        return sum(len(level) << height for height, level in enumerate(self.levels))
+
+    @property
+    def error(self) -> float:
+        """Measured bound of the error of a rank, as a share of `count`; 0 while nothing was compacted.
+
+        Source: D1b.
+        """
+        if len(self.levels) == 1:
+            return 0.0
+        doublings = math.log2(self.count * self.k / (4096 * 2048))
+        return 0.00035 * (2048 / self.k) * max(1.0, doublings)
+
+    def rank(self, value: float, *, inclusive: bool = True) -> int:
+        """Number of values up to `value`; without `inclusive` those below it."""
+        return int(_ranks(self.step_cdf(), [value], "right" if inclusive else "left")[0])
+
+    def step_cdf(self) -> tuple[Values, NDArray[np.int64]]:
+        """The distinct items in order, and how many values lie at or below each; the last of them is `count`.
+
+        Source: D1a (weights of equal items are added up).
+        """
+        if not self._cdf:
+            weights = np.repeat(
+                np.left_shift(1, np.arange(len(self.levels), dtype=np.int64)), [len(level) for level in self.levels]
+            )
+            items = np.concatenate(self.levels)
+            order = np.argsort(items, kind="stable")
+            items = items[order]
+            last_of_equals = np.append(items[1:] != items[:-1], True)[: len(items)]
+            self._cdf.append((items[last_of_equals], np.cumsum(weights[order])[last_of_equals]))
+        return self._cdf[0]
+
+    def quantile(self, share: float) -> float:
+        """The smallest item with at least `share` (from 0 to 1) of all values at or below it; NaN if there are none."""
+        values, cumulative = self.step_cdf()
+        if not len(values):
+            return math.nan
+        place = int(np.searchsorted(cumulative, share * cumulative[-1], side="left"))
+        return float(values[min(place, len(values) - 1)])
+
+    def buckets(self, minimum: float, maximum: float) -> list[Bucket]:
+        """Ten buckets of equal width from `minimum` to `maximum` (of the data, exact); none for an empty sketch.
+
+        Counts are differences of the sketch's ranks and add up to `count`: the last bucket has the maximum, also where
+        rounding puts its bound below it (Deequ then loses it). A constant feature has all its mass in the last bucket.
+        Source: C4.1, G4 and G5.
+        """
+        cdf = self.step_cdf()
+        if not len(cdf[0]):
+            return []
+        bounds = _bounds(minimum, maximum)
+        below = _ranks(cdf, bounds, "left")
+        below[-1] = _ranks(cdf, [max(bounds[-1], maximum)], "right")[0]
+        counts = np.diff(below)
+        return [Bucket(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
+
+    def __add__(self, other: KllSketch) -> KllSketch:
+        """Deequ's merge, which depends on the order; an empty sketch is neutral.
+
+        Raises BadState if k or c differ.
+        """
+        return self.plus([other])
+
+    def plus(self, others: Iterable[KllSketch]) -> KllSketch:
+        """The sum with one after the other, in one builder: `self + first + second + …` copies the sketch for each.
+
+        Raises BadState if k or c differ.
+        """
+        builder = None
+        for other in others:
+            builder = builder or KllBuilder.resumed(self)
+            builder.merge(other)
+        return builder.state() if builder else self
+
+    def __eq__(self, other: object) -> bool:
+        """Equal to the bit, as the bytes are."""
+        return isinstance(other, KllSketch) and self.to_bytes() == other.to_bytes()
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: per level its length, compactions and offset, then all items as doubles."""
+        heads = (
+            _LEVEL.pack(len(level), compactions, offset)
+            for level, compactions, offset in zip(self.levels, self.compactions, self.offsets, strict=True)
+        )
+        items = (np.asarray(level, dtype="<f8").tobytes() for level in self.levels)
+        payload = b"".join((bytes([len(self.levels)]), *heads, *items))
+        return pack(self.KIND, self.VERSION, {"k": self.k, "c": self.c}, payload)
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> KllSketch:
+        """The sketch that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        k, c = parameters["k"], parameters["c"]
+        if not is_count(k, LARGEST_SKETCH) or not k or not isinstance(c, float) or not 0 < c <= 1:
+            raise BadState(
+                f"state bytes: a {cls.KIND!r} has no sketch size from 1 to {LARGEST_SKETCH} and a factor from 0 to 1"
+            )
+        height = payload[0] if payload else 0
+        items_at = 1 + height * _LEVEL.size
+        if not 0 < height <= MOST_LEVELS or len(payload) < items_at:
+            raise BadState(f"state bytes: a {cls.KIND!r} of {height} levels does not fit in {len(payload)} bytes")
+        heads = [_LEVEL.unpack_from(payload, 1 + level * _LEVEL.size) for level in range(height)]
+        lengths = [head[0] for head in heads]
+        if len(payload) != items_at + 8 * sum(lengths):
+            raise BadState(
+                f"state bytes: a {cls.KIND!r} of {sum(lengths)} items does not fit in {len(payload) - items_at} bytes"
+            )
+        items = np.frombuffer(payload, dtype="<f8", offset=items_at).astype(np.float64, copy=False)
+        ends = list(itertools.accumulate(lengths))
+        return cls(
+            levels=tuple(items[end - length : end] for end, length in zip(ends, lengths, strict=True)),
+            compactions=tuple(head[1] for head in heads),
+            offsets=tuple(head[2] for head in heads),
+            k=k,
+            c=c,
+        )
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being a sketch, beyond its members' types."""
+        if self.count > MOST or set(self.offsets) - {0, 1}:
+            return "its levels stand for no number of values"
+        return None if all(np.isfinite(level).all() for level in self.levels) else "an item is no finite number"
+
+
+class KllBuilder:
+    """A sketch that takes values, block by block. The result does not depend on how the values are cut into blocks."""
+
+    def __init__(self, k: int = SKETCH_SIZE, c: float = SHRINKING_FACTOR) -> None:
+        self._k = k
+        self._c = c
+        self._levels: list[_Level] = []
+        self._size = 0
+        self._limit = 0
+        self._negative_zeros = False
+        self._grow_to(1)
+
+    @classmethod
+    def resumed(cls, sketch: KllSketch) -> KllBuilder:
+        """A builder that goes on where `sketch` ended."""
+        builder = cls(sketch.k, sketch.c)
+        builder._resume(sketch)
+        return builder
+
+    def update(self, values: Values) -> None:
+        """Take finite values in arrival order."""
+        self._look_for_negative_zeros(values)
+        taken, total = 0, len(values)
+        while taken < total:
+            # Deequ compacts after the value that takes it over the limit, so up to there values are only appended.
+            step = min(self._limit - self._size + 1, total - taken)
+            self._levels[0].append(values[taken : taken + step])
+            self._size += step
+            taken += step
+            if self._size > self._limit:
+                self._condense()
+
+    def merge(self, sketch: KllSketch) -> None:
+        """Add a finished sketch, level by level, and compact while the levels are full.
+
+        Raises BadState if k or c differ.
+        """
+        require_equal(KllSketch.KIND, "k", self._k, sketch.k)
+        require_equal(KllSketch.KIND, "c", self._c, sketch.c)
+        if not sketch.count:
+            return
+        if not self._size:
+            # Deequ would keep the empty sketch's counters; taking the other's makes the empty sketch neutral.
+            self._resume(sketch)
+            return
+        self._append(sketch.levels)
+        while self._size >= self._limit:  # ≥ here and > in update: as in Deequ
+            self._condense()
+
+    def state(self) -> KllSketch:
+        """The sketch of all values so far; later updates do not change it."""
+        return KllSketch(
+            levels=tuple(level.items().copy() for level in self._levels),
+            compactions=tuple(level.compactions for level in self._levels),
+            offsets=tuple(level.offset for level in self._levels),
+            k=self._k,
+            c=self._c,
+        )
+
+    def _condense(self) -> None:
+        """Compact the lowest full level, and only that one."""
+        for height, level in enumerate(self._levels):
+            if level.length >= level.capacity:
+                self._grow_to(height + 2)
+                self._size -= level.compact_into(self._levels[height + 1], self._sort_of(height))
+                return
+
+    def _sort_of(self, height: int) -> Callable[[Values], None]:
+        """The sort of a level, in place; what came from the level below is in order, and numpy's stable sort merges it."""
+        sort = _sort_signed_zeros if self._negative_zeros else np.ndarray.sort
+        return functools.partial(sort, kind="stable") if height else sort
+
+    def _look_for_negative_zeros(self, values: Values) -> None:
+        """Once per value, as most features have none and each value is sorted twice or so."""
+        if not self._negative_zeros:
+            self._negative_zeros = _count_negative_zeros(np.ascontiguousarray(values)) > 0
+
+    def _grow_to(self, height: int) -> None:
+        for new in range(len(self._levels), height):
+            self._levels.append(_Level(_capacity(new, self._k, self._c)))
+            self._limit += self._levels[new].capacity
+
+    def _append(self, levels: Sequence[Values]) -> None:
+        self._grow_to(len(levels))
+        self._look_for_negative_zeros(np.concatenate(levels))
+        for level, items in zip(self._levels, levels, strict=False):
+            level.append(items)
+            self._size += len(items)
+
+    def _resume(self, sketch: KllSketch) -> None:
+        self._append(sketch.levels)
+        for level, compactions, offset in zip(self._levels, sketch.compactions, sketch.offsets, strict=True):
+            level.compactions, level.offset = compactions, offset
+
+
+class _Level:
+    """One compactor: a growing buffer, of which `length` items are in use."""
+
+    __slots__ = ("buffer", "capacity", "compactions", "length", "offset")
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.buffer: Values = np.empty(capacity)
+        self.length = 0
+        self.compactions = 0
+        self.offset = 0
+
+    def items(self) -> Values:
+        return self.buffer[: self.length]
+
+    def append(self, items: Values) -> None:
+        end = self.length + len(items)
+        if end > len(self.buffer):
+            grown = np.empty(max(end, 2 * len(self.buffer)))
+            grown[: self.length] = self.buffer[: self.length]
+            self.buffer = grown
+        self.buffer[self.length : end] = items
+        self.length = end
+
+    def compact_into(self, above: _Level, sort: Callable[[Values], None]) -> int:
+        """Sort, move every second item to the level above, keep an odd last item. Returns by how much there are fewer.
+
+        The odd item is the last to *arrive*, not the largest; every second compaction starts at the other offset.
+        """
+        even = self.length - self.length % 2
+        if self.compactions % 2 == 1:
+            self.offset = 1 - self.offset
+        items = self.buffer[:even]
+        sort(items)
+        above.append(items[self.offset :: 2])
+        if even < self.length:
+            self.buffer[0] = self.buffer[even]
+        self.length -= even
+        self.compactions += 1
+        return even // 2
+
+
+def _sort_signed_zeros(items: Values, kind: Literal["stable"] | None = None) -> None:
+    """Sort in place, -0.0 before 0.0 as java.lang.Double.compare has it.
+
+    numpy takes the two for equal, and its vectorised sort may even turn one into the other, so they are counted before.
+    """
+    negative_zeros = _count_negative_zeros(items)
+    items.sort(kind=kind)
+    if negative_zeros:
+        zeros = items[items.searchsorted(0.0) : items.searchsorted(0.0, side="right")]
+        zeros[:negative_zeros] = -0.0
+        zeros[negative_zeros:] = 0.0
+
+
+def _count_negative_zeros(items: Values) -> int:
+    return int(np.count_nonzero(items.view(np.int64) == _NEGATIVE_ZERO_BITS))
+
+
+@functools.cache
+def _capacity(height: int, k: int, c: float) -> int:
+    """Items that a level holds before it is full. Source: QuantileNonSample.capacity of Deequ."""
+    return 2 * (math.ceil(k * math.pow(c, height) / 2) + 1)
+
+
+def _bounds(minimum: float, maximum: float) -> list[float]:
+    """The eleven edges, with the service's own order of operations (G4: another order changes last bits)."""
+    width = maximum - minimum
+    bounds = [minimum + width * i / 10.0 for i in range(BUCKETS)] + [minimum + width * BUCKETS / 10.0]
+    if all(map(math.isfinite, bounds)):
+        return bounds
+    # The service's formula overflows on ranges above 1.8e307; this one does not.
+    return [minimum / 10 * (BUCKETS - i) + maximum / 10 * i for i in range(BUCKETS + 1)]
+
+
+def _ranks(cdf: tuple[Values, NDArray[np.int64]], values: Sequence[float], side: str) -> NDArray[np.int64]:
+    """How many values lie below ("left") or at or below ("right") each of `values`."""
+    items, cumulative = cdf
+    places = np.searchsorted(items, values, side=side)  # type: ignore[call-overload]
+    ranks: NDArray[np.int64] = np.concatenate(([0], cumulative))[places]
+    return ranks

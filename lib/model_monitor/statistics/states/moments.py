@@ -1,0 +1,224 @@
+"""Moments of a numeric feature: how many values, their sum, mean, spread and range.
+
+Sums of doubles depend on the order of adding, so that order is fixed: `sum` adds value by value in arrival order, as
+the service does, and mean and spread are made in blocks of 4,096 finite values, whatever the sizes of the calls.
+`MomentsBuilder` takes values on executors; `Moments` is the finished state. Pure numpy.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from model_monitor.statistics.states.blocks import ValueBlocks, Values
+from model_monitor.statistics.states.encoding import pack, registered, unpack, unpack_numbers
+
+_NUMBERS = struct.Struct("<5q5d")
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Counts and moments of one feature's values.
+
+    count: finite values. missing: nulls. nan, positive_infinite, negative_infinite: values that are these. sum,
+    minimum, maximum: of the finite values. mean and m2: their mean and the sum of squared deviations from it, both
+    streaming (what Deequ's StandardDeviationState holds); `average` is the mean that documents show. mean, minimum and
+    maximum are NaN if there is no finite value.
+    """
+
+    KIND: ClassVar[str] = "moments"
+    VERSION: ClassVar[int] = 1
+
+    count: int = 0
+    missing: int = 0
+    nan: int = 0
+    positive_infinite: int = 0
+    negative_infinite: int = 0
+    sum: float = 0.0
+    mean: float = math.nan
+    m2: float = 0.0
+    minimum: float = math.nan
+    maximum: float = math.nan
+
+    @property
+    def present(self) -> int:
+        """Values that are neither null nor NaN."""
+        return self.count + self.positive_infinite + self.negative_infinite
+
+    @property
+    def absent(self) -> int:
+        """Nulls and NaN, which counts as missing (D2f)."""
+        return self.missing + self.nan
+
+    @property
+    def average(self) -> float:
+        """sum / count, the mean that the service prints; NaN if there is no finite value. Source: C4.1."""
+        return self.sum / self.count if self.count else math.nan
+
+    @property
+    def standard_deviation(self) -> float:
+        """Population standard deviation, divided by n; NaN if there is no finite value. Source: G3."""
+        return math.sqrt(self.m2 / self.count) if self.count else math.nan
+
+    def __add__(self, other: Moments) -> Moments:
+        """Exact for counts, minimum and maximum; sum, mean and m2 up to rounding, in the order of adding."""
+        totals = _merged(
+            _Totals(self.count, self.sum, self.mean, self.m2),
+            _Totals(other.count, other.sum, other.mean, other.m2),
+        )
+        return Moments(
+            *(totals.count, self.missing + other.missing, self.nan + other.nan),
+            self.positive_infinite + other.positive_infinite,
+            self.negative_infinite + other.negative_infinite,
+            *(totals.sum, totals.mean, totals.m2),
+            *_range((self.minimum, self.maximum), (other.minimum, other.maximum)),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Equal to the bit; NaN equals NaN."""
+        return isinstance(other, Moments) and self.to_bytes() == other.to_bytes()
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: five counts as 64-bit integers, five doubles."""
+        counts = (self.count, self.missing, self.nan, self.positive_infinite, self.negative_infinite)
+        doubles = (self.sum, self.mean, self.m2, self.minimum, self.maximum)
+        one_nan = (math.nan if math.isnan(number) else number for number in doubles)  # NaN has many bit patterns
+        return pack(self.KIND, self.VERSION, {}, _NUMBERS.pack(*counts, *one_nan))
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Moments:
+        """The moments that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        _, payload = unpack(blob, cls.KIND, cls.VERSION)
+        return cls(*unpack_numbers(cls.KIND, _NUMBERS, payload))
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being moments, beyond their members' types."""
+        if self.m2 < 0:
+            return "m2 is below 0"
+        ends = (self.minimum, self.maximum)
+        if self.count and not (all(map(math.isfinite, ends)) and self.minimum <= self.maximum):
+            return "minimum and maximum are no range"
+        return None
+
+
+class MomentsBuilder:
+    """Moments that take values, block by block. The result does not depend on how the values are cut into calls."""
+
+    def __init__(self) -> None:
+        self._missing = 0
+        self._nan = 0
+        self._positive_infinite = 0
+        self._negative_infinite = 0
+        self._range = (math.nan, math.nan)
+        self._totals = _Totals(0, 0.0, math.nan, 0.0)
+        self._blocks = ValueBlocks()
+
+    def update(self, values: Values, missing: int = 0) -> Values:
+        """Take values in arrival order, NaN and infinities among them, and count `missing` nulls.
+
+        Returns the finite ones in order: the array itself if all are.
+        """
+        self._missing += missing
+        if not len(values):
+            return values
+        low, high = float(values.min()), float(values.max())
+        if not (math.isfinite(low) and math.isfinite(high)):  # NaN wins over everything in numpy's minimum
+            values = self._count_not_finite(values)
+            if not len(values):
+                return values
+            low, high = float(values.min()), float(values.max())
+        self._range = _range(self._range, (low, high))
+        with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite, as in the JVM
+            for block in self._blocks.cut(values):
+                self._totals = _after(self._totals, block)
+        return values
+
+    def count_absent(self, *, missing: int, nan: int) -> None:
+        """Count so many nulls and NaN, without having them."""
+        self._missing += missing
+        self._nan += nan
+
+    def state(self) -> Moments:
+        """The moments of all values so far."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            totals = _after(self._totals, self._blocks.rest)
+        return Moments(
+            totals.count,
+            self._missing,
+            self._nan,
+            self._positive_infinite,
+            self._negative_infinite,
+            *(totals.sum, totals.mean, totals.m2),
+            *self._range,
+        )
+
+    def _count_not_finite(self, values: Values) -> Values:
+        finite = np.isfinite(values)
+        rest = values[~finite]
+        nan = int(np.isnan(rest).sum())
+        positive = int((rest > 0).sum())
+        self._nan += nan
+        self._positive_infinite += positive
+        self._negative_infinite += len(rest) - nan - positive
+        kept: Values = values[finite]
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """Number, sum, mean and sum of squared deviations of some values; the mean of none is NaN."""
+
+    count: int
+    sum: float
+    mean: float
+    m2: float
+
+
+def _after(totals: _Totals, block: Values) -> _Totals:
+    """The totals after one more block of finite values."""
+    count = len(block)
+    if not count:
+        return totals
+    mean = float(block.sum()) / count
+    deviations = block - mean
+    deviations *= deviations
+    merged = _merged(totals, _Totals(count, 0.0, mean, float(deviations.sum())))
+    return _Totals(merged.count, _added_in_order(totals.sum, block), merged.mean, merged.m2)
+
+
+def _added_in_order(total: float, values: Values) -> float:
+    """The total after one value after the other.
+
+    numpy's sum adds in pairs, but it subtracts in order, which rounds alike and takes less time than a sum that is accumulated.
+    """
+    return 0.0 - float(np.subtract.reduce(values, initial=-total))
+
+
+def _merged(left: _Totals, right: _Totals) -> _Totals:
+    """Totals of the values of both.
+
+    Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
+    """
+    if not left.count or not right.count:
+        return right if right.count else left
+    count = left.count + right.count
+    apart = right.mean - left.mean
+    return _Totals(
+        count,
+        left.sum + right.sum,
+        left.mean + apart * (right.count / count),
+        left.m2 + right.m2 + apart * apart * (left.count * right.count / count),
+    )
+
+
+def _range(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
+    """The smallest and the largest of two ranges; a NaN range is empty, and -0.0 becomes 0.0, whichever came first."""
+    return float(np.fmin(left[0], right[0])) + 0.0, float(np.fmax(left[1], right[1])) + 0.0

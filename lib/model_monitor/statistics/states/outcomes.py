@@ -1,0 +1,394 @@
+"""Outcomes: all that one scan knows of predictions beside what really happened, and what such a scan is asked for."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from model_monitor.errors import BadState
+from model_monitor.statistics.states.blocks import Blocks, BlockSums, Keys, Numbers, blocks_of, summed
+from model_monitor.statistics.states.encoding import joined, pack, registered, require_equal, split, unpack
+from model_monitor.statistics.states.kll import KllBuilder, KllSketch
+from model_monitor.statistics.states.regression import RegressionSums
+from model_monitor.statistics.states.scores import NAMES as PROBABILITY_NAMES
+from model_monitor.statistics.states.scores import (
+    SCORE_LIMIT,
+    ConfusionCounts,
+    ScoreCounts,
+    ScoreCountsBuilder,
+    probability_sums,
+)
+
+ClassKey: TypeAlias = float | str
+"""What all texts of one class have in common: a number, or a text."""
+
+DEFAULT_POSITIVES = ("1", "true")
+"""The positive class where none is named."""
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_TRUTHS = ("true", "false")
+
+
+def class_key(label: str) -> ClassKey:
+    """The number that a label is, else the text without blanks around it; true and false in small letters.
+
+    A number has decimal digits only: neither `nan` nor `0x1` nor `1_000` is one.
+    """
+    text = label.strip()
+    if _NUMBER.fullmatch(text):
+        number = float(text)
+        if math.isfinite(number):
+            return number
+    return text.lower() if text.lower() in _TRUTHS else text
+
+
+def is_positive(label: str, positive_label: str | None) -> bool:
+    """Whether a label is of the positive class; positive_label None: 1 or true."""
+    positives = DEFAULT_POSITIVES if positive_label is None else (positive_label,)
+    return class_key(label) in {class_key(positive) for positive in positives}
+
+
+# Outcomes: all that one scan knows of predictions beside what really happened, and what such a scan is asked for.
+
+
+Texts: TypeAlias = pa.Array  # of strings, none of them null
+Booleans: TypeAlias = NDArray[np.bool_]
+
+ABOVE, NOT_ABOVE = "above", "not above"
+"""What stands for a prediction in the confusion counts of a plan without predictions: where the score lies."""
+
+THRESHOLD = 0.5
+"""The score above which the positive class is predicted. Source: C5.4."""
+
+_CHUNK_ROWS = 1 << 17  # sums of doubles depend on how rows are grouped, so the groups are always these
+_PARTS_OF_A_KEY = 40  # bits for the row within a part
+
+
+class ProblemType(Enum):
+    """What the model predicts, as the contract names it.
+
+    Examples
+    --------
+    >>> from model_monitor import ProblemType
+    >>> [problem.value for problem in ProblemType]
+    ['BinaryClassification', 'MulticlassClassification', 'Regression']
+    """
+
+    BINARY_CLASSIFICATION = "BinaryClassification"
+    MULTICLASS_CLASSIFICATION = "MulticlassClassification"
+    REGRESSION = "Regression"
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomePlan:
+    """What a scan of outcomes is given and makes.
+
+    Parameters
+    ----------
+    problem_type : ProblemType
+        What the model predicts.
+    with_scores : bool, default False
+        Whether each row has a probability: of the positive class, or of the predicted class if there are many.
+    with_predictions : bool, default True
+        Whether each row has a prediction; without it, in binary problems only, the positive class is predicted where the
+        score is above `threshold`.
+    threshold : float, default 0.5
+        A probability, 0 to 1.
+    positive_label : str, optional
+        By default 1 or true.
+    score_limit : int
+        Distinct scores that are kept as they are (`states.scores.UNLIMITED` for all).
+    values : tuple of str
+        Names of the user's own metrics.
+
+    Examples
+    --------
+    >>> from model_monitor import OutcomePlan, ProblemType
+    >>> OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True).is_binary
+    True
+    """
+
+    problem_type: ProblemType
+    with_scores: bool = False
+    with_predictions: bool = True
+    threshold: float = THRESHOLD
+    positive_label: str | None = None
+    score_limit: int = SCORE_LIMIT
+    values: tuple[str, ...] = ()
+
+    @property
+    def is_binary(self) -> bool:
+        return self.problem_type is ProblemType.BINARY_CLASSIFICATION
+
+    @property
+    def is_regression(self) -> bool:
+        return self.problem_type is ProblemType.REGRESSION
+
+    def to_json(self) -> str:
+        """The plan as a text that is equal for equal plans."""
+        return json.dumps({**asdict(self), "problem_type": self.problem_type.value}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> OutcomePlan:
+        """The plan that `to_json` wrote."""
+        members = json.loads(text)
+        members |= {"problem_type": ProblemType(members["problem_type"]), "values": tuple(members["values"])}
+        return cls(**members)
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """The states of one scan.
+
+    confusion: of classifications. regression: of regressions. scores: of binary problems with scores. probabilities: of
+    problems with scores. values: sum and number of each of the user's metrics, `name.sum` and `name.rows`. residuals: of
+    regressions, label less prediction; of no rows where older releases scanned some.
+    """
+
+    KIND: ClassVar[str] = "outcomes"
+    VERSION: ClassVar[int] = 2
+
+    plan: OutcomePlan = field(default_factory=lambda: OutcomePlan(ProblemType.REGRESSION))
+    item_count: int = 0
+    confusion: ConfusionCounts = field(default_factory=ConfusionCounts)
+    scores: ScoreCounts = field(default_factory=ScoreCounts)
+    regression: RegressionSums = field(default_factory=RegressionSums)
+    probabilities: BlockSums = field(default_factory=BlockSums)
+    values: BlockSums = field(default_factory=BlockSums)
+    residuals: KllSketch = field(default_factory=KllSketch)
+
+    @classmethod
+    def zero(cls, plan: OutcomePlan) -> Outcomes:
+        """The outcomes of no rows."""
+        return cls(
+            plan,
+            scores=ScoreCounts(limit=plan.score_limit),
+            probabilities=BlockSums.zero(PROBABILITY_NAMES if plan.with_scores else ()),
+            values=BlockSums.zero(names_of_values(plan.values)),
+        )
+
+    def __add__(self, other: Outcomes) -> Outcomes:
+        """State by state.
+
+        Raises BadState if they were made by unequal plans.
+        """
+        require_equal(self.KIND, "the plan", self.plan.to_json(), other.plan.to_json())
+        return Outcomes(
+            self.plan,
+            self.item_count + other.item_count,
+            self.confusion + other.confusion,
+            self.scores + other.scores,
+            self.regression + other.regression,
+            self.probabilities + other.probabilities,
+            self.values + other.values,
+            self.residuals + other.residuals if self.has_residuals and other.has_residuals else KllSketch(),
+        )
+
+    @property
+    def has_residuals(self) -> bool:
+        """Whether the residuals are those of all rows."""
+        return self.residuals.count == int(self.regression.rows.sum())
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: those of its states, each after its length."""
+        states = (self.confusion, self.scores, self.regression, self.probabilities, self.values)
+        residuals = self.residuals.to_bytes() if self.residuals.count else b""
+        payload = joined([*(state.to_bytes() for state in states), residuals])
+        return pack(self.KIND, self.VERSION, {"plan": self.plan.to_json(), "item_count": self.item_count}, payload)
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Outcomes:
+        """The outcomes that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        blobs = split(cls.KIND, payload)
+        if len(blobs) != 6 or "plan" not in parameters:
+            raise BadState(
+                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no six states"
+            )
+        return cls(
+            OutcomePlan.from_json(parameters["plan"]),
+            parameters["item_count"],
+            ConfusionCounts.from_bytes(blobs[0]),
+            ScoreCounts.from_bytes(blobs[1]),
+            RegressionSums.from_bytes(blobs[2]),
+            BlockSums.from_bytes(blobs[3]),
+            BlockSums.from_bytes(blobs[4]),
+            KllSketch.from_bytes(blobs[5]) if blobs[5] else KllSketch(),
+        )
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being outcomes, beyond their members' types."""
+        scored = int(self.scores.negatives.sum() + self.scores.positives.sum())
+        predicted = max(self.confusion.total, sum(self.confusion.counts.values()), self.regression.rows.sum())
+        counted = max(predicted, scored, self.residuals.count)
+        return "it has fewer rows than its states" if counted > self.item_count else None
+
+
+def names_of_values(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the sums of the user's metrics."""
+    return tuple(f"{name}.{what}" for name in names for what in ("sum", "rows"))
+
+
+class OutcomeBuilder:
+    """Outcomes that take rows; the result does not depend on how the rows are cut into calls.
+
+    part: number of the partition that the rows are of; it matters only where rows come without keys.
+    """
+
+    def __init__(self, plan: OutcomePlan, part: int = 0) -> None:
+        self._plan = plan
+        self._first_key = part << _PARTS_OF_A_KEY
+        self._state = Outcomes.zero(plan)
+        self._scores = ScoreCountsBuilder(plan.score_limit)
+        self._residuals = KllBuilder()
+        self._pending: list[_Rows] = []
+        self._pending_rows = 0
+        self._rows = 0
+
+    def update(
+        self,
+        labels: Texts | Numbers,
+        predictions: Texts | Numbers | None = None,
+        scores: Numbers | None = None,
+        keys: Keys | None = None,
+        values: Numbers | None = None,
+    ) -> None:
+        """Take rows that have all that the plan asks for; what it does not ask for may be None.
+
+        labels, predictions: finite numbers for regression, else texts without blanks around them. scores: from 0 to 1. keys:
+        a hash of what identifies each row; None: the rows are numbered. values: shape (rows, the user's metrics); NaN: the
+        metric has no value for this row.
+        """
+        rows = len(labels)
+        if not rows:
+            return
+        if keys is None:
+            keys = np.arange(self._first_key + self._rows, self._first_key + self._rows + rows, dtype=np.uint64)
+        self._rows += rows
+        batch = _Rows(labels, predictions, scores, blocks_of(keys), values)
+        start = 0
+        while start < rows:
+            taken = min(rows - start, _CHUNK_ROWS - self._pending_rows)
+            self._pending.append(batch.part(start, start + taken))
+            self._pending_rows += taken
+            start += taken
+            if self._pending_rows == _CHUNK_ROWS:
+                self._fold()
+
+    def state(self) -> Outcomes:
+        """The outcomes of all rows so far."""
+        self._fold()
+        state = self._state
+        return Outcomes(
+            self._plan,
+            state.item_count,
+            state.confusion,
+            self._scores.state(),
+            state.regression,
+            state.probabilities,
+            state.values,
+            self._residuals.state(),
+        )
+
+    def _fold(self) -> None:
+        if not self._pending:
+            return
+        chunk = _Rows.joined(self._pending)
+        self._pending, self._pending_rows = [], 0
+        part = Outcomes.zero(self._plan)
+        regression, confusion, probabilities, values = part.regression, part.confusion, part.probabilities, part.values
+        if self._plan.is_regression:
+            labels, predictions = _numbers(chunk.labels), _numbers(chunk.predictions)
+            regression = RegressionSums.of(labels, predictions, chunk.blocks)
+            with np.errstate(over="ignore"):
+                self._residuals.update(np.nan_to_num(labels - predictions))
+        else:
+            predictions = self._predictions(chunk)
+            confusion = ConfusionCounts.of(chunk.labels, predictions)
+            if self._plan.with_scores:
+                happened = self._happened(chunk.labels, predictions)
+                probabilities = probability_sums(_numbers(chunk.scores), happened, chunk.blocks)
+                if self._plan.is_binary:
+                    self._scores.update(_numbers(chunk.scores), happened)
+        if self._plan.values:
+            values = _value_sums(self._plan.values, _numbers(chunk.values), chunk.blocks)
+        self._state += Outcomes(
+            self._plan, len(chunk.labels), confusion, part.scores, regression, probabilities, values
+        )
+
+    def _predictions(self, chunk: _Rows) -> Texts:
+        if self._plan.with_predictions:
+            return chunk.predictions
+        above = _numbers(chunk.scores) > self._plan.threshold  # at the threshold it is not (C11.13)
+        return pa.DictionaryArray.from_arrays(above.astype(np.int8), [NOT_ABOVE, ABOVE])
+
+    def _happened(self, labels: Texts, predictions: Texts) -> Booleans:
+        """Of each row whether it is what its score is the probability of."""
+        encoded = labels.dictionary_encode()
+        texts, codes = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+        if self._plan.is_binary:
+            positive = np.array([is_positive(label, self._plan.positive_label) for label in texts], dtype=bool)
+            return np.asarray(positive[codes])
+        predicted = predictions.dictionary_encode()
+        others = predicted.dictionary.to_pylist()
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(map(class_key, texts + others)))}
+        classes, predicted_classes = (np.array([numbers[class_key(text)] for text in side]) for side in (texts, others))
+        return np.asarray(classes[codes] == predicted_classes[predicted.indices.to_numpy()])
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Some rows: members as in `OutcomeBuilder.update`, and the block of each row."""
+
+    labels: Any
+    predictions: Any
+    scores: Any
+    blocks: Blocks
+    values: Any
+
+    def part(self, start: int, end: int) -> _Rows:
+        """The rows from `start` to before `end`."""
+        labels, predictions, scores, values = (
+            None if member is None else member[start:end]
+            for member in (self.labels, self.predictions, self.scores, self.values)
+        )
+        return _Rows(labels, predictions, scores, self.blocks[start:end], values)
+
+    @classmethod
+    def joined(cls, parts: list[_Rows]) -> _Rows:
+        """The rows of all parts, in order."""
+        labels, predictions, scores, blocks, values = zip(*(part._members() for part in parts), strict=True)
+        return cls(_joined(labels), _joined(predictions), _joined(scores), _joined(blocks), _joined(values))
+
+    def _members(self) -> tuple[Any, ...]:
+        return (self.labels, self.predictions, self.scores, self.blocks, self.values)
+
+
+def _joined(members: tuple[Any, ...]) -> Any:
+    if len(members) == 1 or members[0] is None:
+        return members[0]
+    return pa.concat_arrays(members) if isinstance(members[0], pa.Array) else np.concatenate(members)
+
+
+def _numbers(values: Any) -> Numbers:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _value_sums(names: tuple[str, ...], values: Numbers, blocks: Blocks) -> BlockSums:
+    sums = []
+    for column in values.reshape(-1, len(names)).T:
+        present = ~np.isnan(column)
+        sums += [summed(blocks, np.where(present, column, 0.0)), summed(blocks, present)]
+    return BlockSums(names_of_values(names), np.stack(sums))

@@ -1,0 +1,349 @@
+"""All that one scan knows of a data set: a `Profile` of `FeatureProfile`s, states that add, and their metrics without a JVM."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import ClassVar, TypeVar
+
+from model_monitor.statistics.states.data_types import DataTypeCounts, InferredType
+from model_monitor.statistics.states.distinct import DistinctRegisters
+from model_monitor.statistics.states.encoding import (
+    State,
+    decode,
+    decode_if_known,
+    joined,
+    kind_and_version,
+    pack,
+    registered,
+    require_equal,
+    split,
+    unpack,
+)
+from model_monitor.statistics.states.frequencies import Frequencies
+from model_monitor.statistics.states.kll import KllSketch
+from model_monitor.statistics.states.moments import Moments
+from model_monitor.statistics.states.vectors import VectorCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What a scan makes beyond the profile of every feature, and how it takes texts for numbers.
+
+    accept_exponents: whether a text like `1e-5` is a number. counted: numeric features whose values are counted one by one,
+    as those of text features always are. column_metrics: names of the metrics of numeric columns to gather (column_metrics.py).
+    keeps_runs: whether runs of neighbouring rows are kept, as of a baseline. time_column: the feature that tells who is a
+    neighbour, and when the newest row came; None: as they stand.
+    """
+
+    accept_exponents: bool = True
+    counted: frozenset[str] = frozenset()
+    column_metrics: tuple[str, ...] = ()
+    keeps_runs: bool = False
+    time_column: str | None = None
+
+
+# All that one scan knows of a data set: a `Profile` of `FeatureProfile`s, themselves states that add.
+
+
+S = TypeVar("S", bound=State)
+
+
+class ColumnType(Enum):
+    """What a column is in the frame that was scanned, before anyone looks at its cells."""
+
+    TEXT = "text"
+    INTEGRAL = "integral"
+    FRACTIONAL = "fractional"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    VECTOR = "vector"
+    NESTED = "nested"
+
+
+_TYPES_OF_NUMBERS: Mapping[ColumnType, InferredType] = {
+    ColumnType.INTEGRAL: "Integral",
+    ColumnType.FRACTIONAL: "Fractional",
+}
+
+
+def _nothing_counted() -> dict[str, State]:
+    return {DataTypeCounts.KIND: DataTypeCounts()}
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class FeatureProfile:
+    """The states of one feature.
+
+    states: by kind, those that a column of its type has and its scan gathered; data_types always. lacking: kinds that the
+    feature can't have any more, since not all of its rows were counted by them.
+
+    data_types counts every cell, and NaN as missing. A text column has moments, kll and frequencies: its numbers count
+    if it `is_numeric`, and then they are those of all its present cells.
+    """
+
+    KIND: ClassVar[str] = "feature"
+    VERSION: ClassVar[int] = 2
+
+    name: str = ""
+    column_type: ColumnType = ColumnType.TEXT
+    states: Mapping[str, State] = field(default_factory=_nothing_counted)
+    lacking: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls, name: str, column_type: ColumnType, states: Iterable[State], lacking: Iterable[str] = ()
+    ) -> FeatureProfile:
+        """The profile that has these states, at most one of each kind; of no rows if there are none."""
+        found = _nothing_counted() | {state.KIND: state for state in states}
+        return cls(name, column_type, dict(sorted(found.items())), frozenset(lacking))
+
+    @classmethod
+    def decoded(
+        cls, name: str, column_type: ColumnType, blobs: Iterable[bytes], lacking: Iterable[str] = ()
+    ) -> FeatureProfile:
+        """The profile that has the states in these bytes, and lacks those that only a later release can read.
+
+        Raises BadState if bytes are damaged, or its data_types can't be read, without which nothing is known of it.
+        """
+        states, lacked = [], set(lacking)
+        for blob in blobs:
+            kind, _ = kind_and_version(blob)
+            state = decode(blob) if kind == DataTypeCounts.KIND else decode_if_known(blob)
+            if state is None:
+                lacked.add(kind)
+            else:
+                states.append(state)
+        return cls.of(name, column_type, states, lacked)
+
+    def state(self, kind: type[S]) -> S | None:
+        """The state of this type; None if a column of the feature's type has none, or it is lacking."""
+        found = self.states.get(kind.KIND)
+        return found if isinstance(found, kind) else None
+
+    @property
+    def data_types(self) -> DataTypeCounts:
+        return self.state(DataTypeCounts) or DataTypeCounts()
+
+    @property
+    def moments(self) -> Moments | None:
+        return self.state(Moments)
+
+    @property
+    def kll(self) -> KllSketch | None:
+        return self.state(KllSketch)
+
+    @property
+    def distinct(self) -> DistinctRegisters | None:
+        return self.state(DistinctRegisters)
+
+    @property
+    def frequencies(self) -> Frequencies | None:
+        return self.state(Frequencies)
+
+    @property
+    def vectors(self) -> VectorCounts | None:
+        return self.state(VectorCounts)
+
+    @property
+    def inferred_type(self) -> InferredType:
+        """The type of the documents: a numeric column's own, else what the cells look like.
+
+        "Unknown" if no cell of a text column is present, or cells are arrays or maps.
+        """
+        return _TYPES_OF_NUMBERS.get(self.column_type) or self.data_types.inferred_type()
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether all present cells are numbers."""
+        return self.inferred_type in ("Integral", "Fractional")
+
+    @property
+    def num_present(self) -> int:
+        """Cells that are neither null nor NaN."""
+        return self.data_types.present
+
+    @property
+    def num_missing(self) -> int:
+        """Cells that are null or NaN."""
+        return self.data_types.missing
+
+    @property
+    def completeness(self) -> float:
+        """Share of the cells that are present; NaN if there are no rows."""
+        return self.num_present / self.data_types.total if self.data_types.total else math.nan
+
+    @property
+    def exact_domain(self) -> dict[str, int] | None:
+        """The counts of all values, or None if they were not counted or some were dropped."""
+        if self.frequencies is None or not self.frequencies.exact:
+            return None
+        return dict(self.frequencies.counts)
+
+    def __add__(self, other: FeatureProfile) -> FeatureProfile:
+        """Kind by kind. What only one side has the sum lacks; a profile of no rows takes nothing away.
+
+        Raises BadState if the names or types differ, or the parameters of a kind that both have.
+        """
+        require_equal(self.KIND, "name", self.name, other.name)
+        require_equal(f"feature {self.name!r}", "column_type", self.column_type.value, other.column_type.value)
+        if other._is_zero():
+            return self
+        if self._is_zero():
+            return other
+        both = self.states.keys() & other.states.keys()
+        return FeatureProfile(
+            self.name,
+            self.column_type,
+            {kind: state + other.states[kind] for kind, state in self.states.items() if kind in both},
+            frozenset((self._kinds | other._kinds) - both),
+        )
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: those of its states in the order of their kinds, each after its length."""
+        parameters = {"name": self.name, "column_type": self.column_type.value}
+        if self.lacking:
+            parameters["lacking"] = ",".join(sorted(self.lacking))
+        return pack(self.KIND, self.VERSION, parameters, joined(state.to_bytes() for state in self.states.values()))
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> FeatureProfile:
+        """The profile that `to_bytes` wrote, without the states that only a later release can read.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        lacking = filter(None, parameters.get("lacking", "").split(","))
+        column_type = ColumnType(parameters["column_type"])
+        return cls.decoded(parameters["name"], column_type, split(cls.KIND, payload), lacking)
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being a profile, beyond their members' types."""
+        of_vectors = self.vectors or VectorCounts()
+        counted = of_vectors.vectors + of_vectors.missing
+        return "it has more vectors than cells" if counted > self.data_types.total else None
+
+    @property
+    def _kinds(self) -> frozenset[str]:
+        """The kinds of state that at least some of its rows were counted by."""
+        return self.lacking.union(self.states)
+
+    def _is_zero(self) -> bool:
+        return self.data_types.total == 0 and len(self.states) == 1
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The profiles of all features of a data set, in the order of its columns.
+
+    item_count: rows. header: what was scanned and how, for the reader; adding keeps what both sides say alike.
+    """
+
+    KIND: ClassVar[str] = "profile"
+    VERSION: ClassVar[int] = 1
+
+    item_count: int = 0
+    features: tuple[FeatureProfile, ...] = ()
+    header: Mapping[str, str] = field(default_factory=dict)
+
+    def feature(self, name: str) -> FeatureProfile:
+        """The profile of the feature called `name`.
+
+        Raises KeyError if there is none.
+        """
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise KeyError(name)
+
+    def __add__(self, other: Profile) -> Profile:
+        """Feature by feature.
+
+        Raises BadState naming the first feature that differs.
+        """
+        if not other.item_count and not other.features:
+            return self
+        if not self.item_count and not self.features:
+            return other
+        for position, (mine, theirs) in enumerate(zip(self.features, other.features, strict=False)):
+            require_equal(self.KIND, f"the name of feature {position}", mine.name, theirs.name)
+        require_equal(self.KIND, "the number of features", len(self.features), len(other.features))
+        return Profile(
+            self.item_count + other.item_count,
+            tuple(mine + theirs for mine, theirs in zip(self.features, other.features, strict=True)),
+            {key: value for key, value in self.header.items() if other.header.get(key) == value},
+        )
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: those of its features, each after its length."""
+        parameters: dict[str, int | float | str] = {f"header.{key}": value for key, value in self.header.items()}
+        parameters["item_count"] = self.item_count
+        return pack(self.KIND, self.VERSION, parameters, joined(feature.to_bytes() for feature in self.features))
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Profile:
+        """The profile that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        header = {key.removeprefix("header."): value for key, value in parameters.items() if key != "item_count"}
+        features = tuple(FeatureProfile.from_bytes(part) for part in split(cls.KIND, payload))
+        return cls(parameters["item_count"], features, header)
+
+
+# The metrics of every feature from its states alone, without a JVM.
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMetrics:
+    """What Deequ's analyzers say of one feature; None where there is nothing to compute it from.
+
+    completeness: share of rows that are present, None without rows. mean, sum, standard_deviation (population), minimum,
+    maximum: of the finite values, None for a feature that is not numeric or has none, and where doubles overflow.
+    approx_count_distinct: HyperLogLog++ estimate, relative standard deviation 0.05.
+    """
+
+    completeness: float | None = None
+    mean: float | None = None
+    sum: float | None = None
+    standard_deviation: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    approx_count_distinct: int | None = None
+
+
+def metrics_of(profile: Profile) -> dict[str, FeatureMetrics]:
+    """The metrics of every feature of `profile`, by the feature's name and in its order.
+
+    Source: metricValue() of Deequ 2.1.0's NumMatchesAndCount, MeanState, SumState, StandardDeviationState, MinState,
+    MaxState and ApproxCountDistinctState.
+    """
+    return {feature.name: _metrics(feature) for feature in profile.features}
+
+
+def _metrics(feature: FeatureProfile) -> FeatureMetrics:
+    rows = feature.num_present + feature.num_missing
+    completeness = feature.num_present / rows if rows else None
+    approx_count_distinct = feature.distinct.estimate_of_deequ() if feature.distinct is not None else None
+    moments = feature.moments
+    if moments is None or not feature.is_numeric or not moments.count:
+        return FeatureMetrics(completeness, approx_count_distinct=approx_count_distinct)
+    return FeatureMetrics(
+        completeness=completeness,
+        mean=_finite(moments.average),
+        sum=_finite(moments.sum),
+        standard_deviation=_finite(moments.standard_deviation),
+        minimum=_finite(moments.minimum),
+        maximum=_finite(moments.maximum),
+        approx_count_distinct=approx_count_distinct,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,272 @@
+"""What is counted of a scan's rows as a whole: kept and refused ones, requests, and runs of neighbouring rows."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.errors import BadState
+from model_monitor.statistics.states.encoding import joined, pack, registered, require_equal, split, unpack
+from model_monitor.statistics.states.kll import KllBuilder, KllSketch
+from model_monitor.statistics.states.moments import Moments, MomentsBuilder
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """Rows of one scan. refused: rows not kept, by reason. matches: kept rows for which each predicate is true.
+
+    widths: (number of cells, records with so many cells), by number of cells; empty unless the scan was asked for it.
+    newest: the latest time of a kept row, in microseconds since 1970; 0 if nobody knows.
+    """
+
+    KIND: ClassVar[str] = "rows"
+    VERSION: ClassVar[int] = 2
+
+    kept: int = 0
+    refused: tuple[int, ...] = ()
+    matches: tuple[int, ...] = ()
+    widths: tuple[tuple[int, int], ...] = ()
+    newest: int = 0
+
+    @classmethod
+    def zero(cls, *, reasons: int, predicates: int) -> RowCounts:
+        """The counts of no rows, of which so many reasons and predicates are counted."""
+        return cls(0, (0,) * reasons, (0,) * predicates)
+
+    @property
+    def total(self) -> int:
+        """All rows, kept or refused."""
+        return self.kept + sum(self.refused)
+
+    def __add__(self, other: RowCounts) -> RowCounts:
+        """Raises BadState if the numbers of reasons or of predicates differ."""
+        require_equal(self.KIND, "the number of reasons", len(self.refused), len(other.refused))
+        require_equal(self.KIND, "the number of predicates", len(self.matches), len(other.matches))
+        return RowCounts(
+            self.kept + other.kept,
+            tuple(mine + theirs for mine, theirs in zip(self.refused, other.refused, strict=True)),
+            tuple(mine + theirs for mine, theirs in zip(self.matches, other.matches, strict=True)),
+            _added(self.widths, other.widths),
+            max(self.newest, other.newest),
+        )
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: 64-bit integers, kept rows first, pairs of widths last."""
+        parameters = {"reasons": len(self.refused), "predicates": len(self.matches), "widths": len(self.widths)}
+        if self.newest:
+            parameters["newest"] = self.newest
+        pairs = [number for pair in self.widths for number in pair]
+        numbers = np.array([self.kept, *self.refused, *self.matches, *pairs], dtype="<i8")
+        return pack(self.KIND, self.VERSION, parameters, numbers.tobytes())
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> RowCounts:
+        """The counts that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        reasons, predicates, widths = (parameters.get(name, 0) for name in ("reasons", "predicates", "widths"))
+        size = 8 * (1 + reasons + predicates + 2 * widths)
+        if len(payload) != size:
+            raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has to have {size}")
+        kept, *counts = np.frombuffer(payload, "<i8").tolist()
+        matches, pairs = counts[reasons : reasons + predicates], counts[reasons + predicates :]
+        return cls(
+            kept,
+            tuple(counts[:reasons]),
+            tuple(matches),
+            tuple(zip(pairs[::2], pairs[1::2], strict=True)),
+            parameters.get("newest", 0),
+        )
+
+
+def _added(mine: tuple[tuple[int, int], ...], theirs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    total = Counter(dict(mine))
+    total.update(dict(theirs))
+    return tuple(sorted(total.items()))
+
+
+# What is known of requests beside their data: how many there were, how they ended, how long they took.
+
+
+_REQUESTS_HEAD = struct.Struct("<dqq")
+_STATUS = struct.Struct("<2q")
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class Requests:
+    """Requests whose records say how they ended.
+
+    statuses: number of requests by HTTP status, in the order of the statuses. estimated: how many there were in all, from
+    the percentage of the sample that each was captured in. moments, latencies: of the milliseconds that they took.
+    """
+
+    KIND: ClassVar[str] = "requests"
+    VERSION: ClassVar[int] = 1
+
+    statuses: Mapping[int, int] = field(default_factory=dict)
+    estimated: float = 0.0
+    moments: Moments = field(default_factory=Moments)
+    latencies: KllSketch = field(default_factory=KllSketch)
+
+    @property
+    def count(self) -> int:
+        """Requests that were captured."""
+        return sum(self.statuses.values())
+
+    def __add__(self, other: Requests) -> Requests:
+        """Exact for counts, up to rounding for the estimate; the sketch depends on the order."""
+        return Requests(
+            _sorted(Counter(self.statuses) + Counter(other.statuses)),
+            self.estimated + other.estimated,
+            self.moments + other.moments,
+            self.latencies + other.latencies,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Equal to the bit, as the bytes are."""
+        return isinstance(other, Requests) and self.to_bytes() == other.to_bytes()
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: the estimate, two lengths, pairs of status and number, then moments and sketch."""
+        moments, latencies = self.moments.to_bytes(), self.latencies.to_bytes()
+        pairs = b"".join(_STATUS.pack(*pair) for pair in self.statuses.items())
+        head = _REQUESTS_HEAD.pack(self.estimated, len(self.statuses), len(moments))
+        return pack(self.KIND, self.VERSION, {}, head + pairs + moments + latencies)
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Requests:
+        """The state that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        _, payload = unpack(blob, cls.KIND, cls.VERSION)
+        if len(payload) < _REQUESTS_HEAD.size:
+            raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; its head is longer")
+        estimated, statuses, moments_bytes = _REQUESTS_HEAD.unpack_from(payload)
+        pairs_end = _REQUESTS_HEAD.size + statuses * _STATUS.size
+        moments_end = pairs_end + moments_bytes
+        if statuses < 0 or moments_bytes < 0 or len(payload) < moments_end:
+            raise BadState(f"state bytes: a {cls.KIND!r} of {statuses} statuses does not fit in {len(payload)} bytes")
+        return cls(
+            dict(_STATUS.iter_unpack(payload[_REQUESTS_HEAD.size : pairs_end])),
+            estimated,
+            Moments.from_bytes(payload[pairs_end:moments_end]),
+            KllSketch.from_bytes(payload[moments_end:]),
+        )
+
+
+class RequestsBuilder:
+    """Requests block by block. The result does not depend on how they are cut into blocks."""
+
+    def __init__(self) -> None:
+        self._statuses: Counter[int] = Counter()
+        self._percentages: Counter[float] = Counter()
+        self._moments = MomentsBuilder()
+        self._latencies = KllBuilder()
+
+    def update(self, statuses: pa.Array, latencies: pa.Array, percentages: pa.Array) -> None:
+        """Take requests: HTTP status, milliseconds, percentage of the sample. Where the status is null there is none.
+
+        A latency that is null, not finite or negative counts as missing, a percentage outside of (0, 100] as 100.
+        """
+        known = statuses.is_valid()
+        if not known.true_count:
+            return
+        self._statuses.update({int(status): count for status, count in _counted(statuses.filter(known)).items()})
+        percent = percentages.filter(known)
+        within = pc.and_(pc.greater(percent, 0.0), pc.less_equal(percent, 100.0))
+        self._percentages.update(_counted(pc.if_else(pc.fill_null(within, False), percent, 100.0)))
+        milliseconds = latencies.filter(known)
+        valid = pc.fill_null(pc.and_(pc.is_finite(milliseconds), pc.greater_equal(milliseconds, 0.0)), False)
+        values = milliseconds.filter(valid).to_numpy().astype(np.float64)
+        self._latencies.update(self._moments.update(values, missing=len(milliseconds) - len(values)))
+
+    def state(self) -> Requests:
+        """What is known of all requests so far."""
+        estimated = sum(count * 100.0 / percent for percent, count in sorted(self._percentages.items()))
+        return Requests(_sorted(self._statuses), estimated, self._moments.state(), self._latencies.state())
+
+
+def _sorted(statuses: Mapping[int, int]) -> dict[int, int]:
+    return dict(sorted(statuses.items()))
+
+
+def _counted(values: pa.Array) -> dict[float, int]:
+    return {row["values"]: row["counts"] for row in values.value_counts().to_pylist()}
+
+
+# Runs of neighbouring rows of a column: of a large data set some short stretches, from places all over it.
+
+
+MOST_RUNS = 32
+"""Of a data set. Source: D4.8."""
+
+FEWEST_ROWS = 8
+"""Of a run. Source: D4.8."""
+
+_HEAD = struct.Struct("<dqq")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Some neighbouring rows. lot: the runs with the smallest ones are kept. rows: how many.
+
+    numbers: the present cells as doubles; empty if not all of them are numbers. hashes: of the present cells of a text column.
+    """
+
+    lot: float
+    rows: int
+    numbers: bytes = b""
+    hashes: bytes = b""
+
+    def values(self, *, numeric: bool) -> NDArray[np.float64] | NDArray[np.uint64]:
+        """The present cells in their order, as numbers or as what tells texts apart."""
+        return np.frombuffer(self.numbers, np.float64) if numeric else np.frombuffer(self.hashes, np.uint64)
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class RowRuns:
+    """The runs of a column, by their lots."""
+
+    KIND: ClassVar[str] = "row_runs"
+    VERSION: ClassVar[int] = 1
+
+    runs: tuple[Run, ...] = ()
+
+    def __add__(self, other: RowRuns) -> RowRuns:
+        """Those with the smallest lots."""
+        both = sorted({*self.runs, *other.runs}, key=lambda run: (run.lot, run.rows, run.numbers, run.hashes))
+        return RowRuns(tuple(both[:MOST_RUNS]))
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: of each run its lot, its rows, how many numbers there are, numbers, hashes."""
+        parts = (_HEAD.pack(run.lot, run.rows, len(run.numbers) // 8) + run.numbers + run.hashes for run in self.runs)
+        return pack(self.KIND, self.VERSION, {}, joined(parts))
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> RowRuns:
+        """The runs that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        runs = []
+        for part in split(cls.KIND, unpack(blob, cls.KIND, cls.VERSION)[1]):
+            lot, rows, numbers = _HEAD.unpack_from(part)
+            end = _HEAD.size + 8 * numbers
+            if not 0 <= numbers <= rows or len(part) - end not in range(0, 8 * rows + 1, 8):
+                raise BadState(f"state bytes: a part of {cls.KIND!r} has other values than rows")
+            runs.append(Run(lot, rows, part[_HEAD.size : end], part[end:]))
+        return cls(tuple(runs))

@@ -1,0 +1,319 @@
+"""Predictions beside labels as counts: confusion, scores of each class, and sums of probabilities.
+
+Scores are counted exactly while they are few, else in fine bins.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from model_monitor.errors import BadState
+from model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, summed
+from model_monitor.statistics.states.encoding import pack, registered, require_equal, unpack
+
+CLASS_LIMIT = 1000
+"""Most different labels and predictions together; more are no classes but numbers or names."""
+
+_LENGTH = np.dtype("<i8")
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class ConfusionCounts:
+    """Rows by label and prediction, those that occurred.
+
+    total: all rows. overflowed: whether there were more than `limit` texts; then `counts` is empty, and nothing but `total` is
+    known.
+    """
+
+    KIND: ClassVar[str] = "confusion"
+    VERSION: ClassVar[int] = 1
+
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    total: int = 0
+    limit: int = CLASS_LIMIT
+    overflowed: bool = False
+
+    @classmethod
+    def of(cls, labels: pa.Array, predictions: pa.Array, limit: int = CLASS_LIMIT) -> ConfusionCounts:
+        """The counts of rows, from a text each for label and prediction, neither null."""
+        left, right = labels.dictionary_encode(), predictions.dictionary_encode()
+        width = len(right.dictionary)
+        if max(len(left.dictionary), width) > limit:
+            return cls({}, len(left), limit, overflowed=True)
+        codes = left.indices.to_numpy().astype(np.int64) * width + right.indices.to_numpy()
+        cells, occurrences = np.unique(codes, return_counts=True)
+        texts, others = left.dictionary.to_pylist(), right.dictionary.to_pylist()
+        counts = {
+            (texts[cell // width], others[cell % width]): count
+            for cell, count in zip(cells.tolist(), occurrences.tolist(), strict=True)
+        }
+        return cls._limited(counts, len(codes), limit)
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The texts that were labels."""
+        return frozenset(label for label, _ in self.counts)
+
+    @property
+    def predictions(self) -> frozenset[str]:
+        """The texts that were predictions."""
+        return frozenset(prediction for _, prediction in self.counts)
+
+    def __add__(self, other: ConfusionCounts) -> ConfusionCounts:
+        """Raises BadState if the limits differ."""
+        require_equal(self.KIND, "limit", self.limit, other.limit)
+        if self.overflowed or other.overflowed:
+            return ConfusionCounts({}, self.total + other.total, self.limit, overflowed=True)
+        counts = Counter(dict(self.counts))
+        counts.update(dict(other.counts))
+        return self._limited(dict(counts), self.total + other.total, self.limit)
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: total, whether it overflowed, number of cells, counts, lengths of the texts, texts; sorted."""
+        cells = sorted(self.counts)
+        texts = [text.encode() for cell in cells for text in cell]
+        numbers = [self.total, int(self.overflowed), len(cells)]
+        numbers += [self.counts[cell] for cell in cells]
+        numbers += [len(text) for text in texts]
+        payload = np.array(numbers, dtype=_LENGTH).tobytes() + b"".join(texts)
+        return pack(self.KIND, self.VERSION, {"limit": self.limit}, payload)
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> ConfusionCounts:
+        """The counts that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        total, overflowed, cells = np.frombuffer(payload, _LENGTH, 3).tolist() if len(payload) >= 24 else (0, 0, -1)
+        texts_at = 24 + 24 * cells
+        if cells < 0 or len(payload) < texts_at:
+            raise BadState(f"state bytes: a {cls.KIND!r} of {cells} cells does not fit in {len(payload)} bytes")
+        numbers = np.frombuffer(payload, _LENGTH, 3 * cells, offset=24)
+        ends = texts_at + np.cumsum(numbers[cells:], dtype=np.int64)
+        if (int(ends[-1]) if cells else texts_at) != len(payload):
+            raise BadState(f"state bytes: the texts of a {cls.KIND!r} do not end with its {len(payload)} bytes")
+        starts = [texts_at, *ends.tolist()]
+        texts = [payload[start:end].decode() for start, end in zip(starts, ends.tolist(), strict=False)]
+        pairs = zip(texts[::2], texts[1::2], strict=True)
+        counts = dict(zip(pairs, numbers[:cells].tolist(), strict=True))
+        return cls(counts, total, parameters["limit"], bool(overflowed))
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being counts, beyond their members' types."""
+        if self.overflowed:
+            return "there are counts beside an overflow" if self.counts else None
+        told = sum(self.counts.values()) == self.total and 0 not in self.counts.values()
+        return None if told else "its counts are not those of its rows"
+
+    @classmethod
+    def _limited(cls, counts: Mapping[tuple[str, str], int], total: int, limit: int) -> ConfusionCounts:
+        if len({text for cell in counts for text in cell}) > limit:
+            return cls({}, total, limit, overflowed=True)
+        return cls(counts, total, limit)
+
+
+# Score counts: how many rows of each class have each score, exactly while the scores are few, else in fine bins.
+
+
+Scores: TypeAlias = NDArray[np.float64]  # shape (rows,) or (distinct scores,), from 0 to 1
+Counts: TypeAlias = NDArray[np.int64]  # shape (distinct scores,)
+
+SCORE_LIMIT = 16_384
+"""Most distinct scores that are kept as they are: 400 kB, and as much as a binned state needs."""
+
+UNLIMITED = 0
+"""The limit of a state that keeps every distinct score, as the replay of the service needs."""
+
+_DROPPED_BITS = np.uint32(32 - 20)  # P16
+_CHUNK_ROWS = 1 << 17
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreCounts:
+    """Rows of the negative and of the positive class by score, the scores ascending.
+
+    scores: distinct; the lower edge of each bin if `binned`. limit: distinct scores from which on they are binned.
+    """
+
+    KIND: ClassVar[str] = "scores"
+    VERSION: ClassVar[int] = 1
+
+    scores: Scores = field(default_factory=lambda: np.zeros(0))
+    negatives: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    positives: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    limit: int = SCORE_LIMIT
+    binned: bool = False
+
+    @classmethod
+    def of(cls, scores: Scores, positive: NDArray[np.bool_], limit: int = SCORE_LIMIT) -> ScoreCounts:
+        """The counts of rows from their scores and whether each is of the positive class."""
+        distinct, places = np.unique(scores + 0.0, return_inverse=True)  # -0.0 is 0.0
+        negatives, positives = (_by_place(places, side, len(distinct)) for side in (~positive, positive))
+        return cls(distinct, negatives, positives, limit)._limited()
+
+    def __add__(self, other: ScoreCounts) -> ScoreCounts:
+        """The same in whatever order and grouping: more distinct scores than `limit` end up in the same bins.
+
+        Raises BadState if the limits differ.
+        """
+        require_equal(self.KIND, "limit", self.limit, other.limit)
+        left, right = (self._in_bins(), other._in_bins()) if self.binned or other.binned else (self, other)
+        return _added(left, right)._limited()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ScoreCounts) and self.to_bytes() == other.to_bytes()
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes: scores as doubles, then negatives and positives as 64-bit integers."""
+        parameters = {"limit": self.limit, "binned": int(self.binned)}
+        parts = (self.scores.astype("<f8"), self.negatives.astype("<i8"), self.positives.astype("<i8"))
+        return pack(self.KIND, self.VERSION, parameters, b"".join(part.tobytes() for part in parts))
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> ScoreCounts:
+        """The counts that `to_bytes` wrote.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+        size, rest = divmod(len(payload), 24)
+        if rest or "binned" not in parameters:
+            raise BadState(
+                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has 24 for each score"
+            )
+        scores = np.frombuffer(payload, "<f8", size)
+        negatives, positives = np.frombuffer(payload, "<i8", 2 * size, offset=8 * size).reshape(2, size)
+        return cls(scores, negatives, positives, parameters["limit"], bool(parameters["binned"]))
+
+    def fault(self) -> str | None:
+        """What keeps bytes from being counts, beyond their members' types."""
+        ascending = (self.scores[1:] > self.scores[:-1]).all() and ((self.scores >= 0) & (self.scores <= 1)).all()
+        if not ascending:
+            return "scores are no ascending numbers from 0 to 1"
+        return None if (self.negatives + self.positives > 0).all() else "a score has no rows"
+
+    def _limited(self) -> ScoreCounts:
+        if self.limit == UNLIMITED or self.binned or len(self.scores) <= self.limit:
+            return self
+        return self._in_bins()
+
+    def _in_bins(self) -> ScoreCounts:
+        if self.binned:
+            return self
+        codes, places = np.unique(_codes(self.scores), return_inverse=True)
+        negatives, positives = (_by_place(places, side, len(codes)) for side in (self.negatives, self.positives))
+        return ScoreCounts(_edges_of(codes), negatives, positives, self.limit, binned=True)
+
+
+class ScoreCountsBuilder:
+    """Score counts that take rows; the result does not depend on how they are cut into calls."""
+
+    def __init__(self, limit: int = SCORE_LIMIT) -> None:
+        self._state = ScoreCounts(limit=limit)
+        self._by_code: Counts | None = None  # once binned: rows by 2 * code + class, which needs no sorting
+        self._pending: list[tuple[Scores, NDArray[np.bool_]]] = []
+        self._pending_rows = 0
+
+    def update(self, scores: Scores, positive: NDArray[np.bool_]) -> None:
+        """Take rows: the score of each, and whether it is of the positive class."""
+        self._pending.append((scores, positive))
+        self._pending_rows += len(scores)
+        if self._pending_rows >= max(_CHUNK_ROWS, len(self._state.scores)):
+            self._fold()
+
+    def state(self) -> ScoreCounts:
+        """The counts of all rows so far."""
+        self._fold()
+        if self._by_code is None:
+            return self._state
+        by_class = self._by_code.reshape(-1, 2)
+        codes = np.flatnonzero(by_class.any(axis=1))
+        negatives, positives = by_class[codes].T
+        return self._state + ScoreCounts(_edges_of(codes), negatives, positives, self._state.limit, binned=True)
+
+    def _fold(self) -> None:
+        if not self._pending:
+            return
+        scores, positive = (np.concatenate(side) for side in zip(*self._pending, strict=True))
+        self._pending, self._pending_rows = [], 0
+        if self._by_code is not None:
+            self._by_code += np.bincount(2 * _codes(scores) + positive, minlength=len(self._by_code))
+            return
+        self._state += ScoreCounts.of(scores, positive, self._state.limit)
+        if self._state.binned:
+            self._by_code = np.zeros(2 * (int(_codes(np.ones(1))[0]) + 1), dtype=np.int64)
+
+
+def _codes(scores: Scores) -> Counts:
+    """The number of each score's bin: the upper 20 bits of its 32-bit float, which ascend with it."""
+    return ((scores + 0.0).astype(np.float32).view(np.uint32) >> _DROPPED_BITS).astype(np.int64)
+
+
+def _edges_of(codes: Counts) -> Scores:
+    """The lower edge of each bin."""
+    return (codes.astype(np.uint32) << _DROPPED_BITS).view(np.float32).astype(np.float64)
+
+
+def _added(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
+    """The counts of two states, both binned or neither."""
+    scores, places = np.unique(np.concatenate([left.scores, right.scores]), return_inverse=True)
+    sides = ((left.negatives, right.negatives), (left.positives, right.positives))
+    negatives, positives = (_by_place(places, np.concatenate(side), len(scores)) for side in sides)
+    return ScoreCounts(scores, negatives, positives, left.limit, left.binned)
+
+
+def _by_place(places: NDArray[np.int64], counts: Counts | NDArray[np.bool_], size: int) -> Counts:
+    """The counts added up by place; bincount adds doubles, which are exact up to 2^53."""
+    return np.bincount(places, counts, minlength=size).astype(np.int64)
+
+
+# What is summed of predicted probabilities: their loss, and how they agree with what happened, in 64 blocks of
+# rows.
+
+
+CALIBRATION_BINS = 10
+"""Bins of equal width, the upper edge in the bin. Source: Guo et al. 2017, "On calibration of modern neural networks"."""
+
+LOG_LOSS, SQUARED_ERROR = "log_loss", "squared_error"
+NAMES = (
+    LOG_LOSS,
+    SQUARED_ERROR,
+    *(f"{what}.{number}" for what in ("rows", "hits", "scores") for number in range(CALIBRATION_BINS)),
+)
+"""Names of the sums: of the losses, and for each bin its rows, those in which it happened, and their probabilities."""
+
+_SMALLEST = np.finfo(np.float64).eps  # what scikit-learn's log_loss clips to, so that one sure error is not infinite
+
+
+def probability_sums(scores: Numbers, happened: NDArray[np.bool_], blocks: Blocks) -> BlockSums:
+    """The sums of rows: the probability of something, and whether it happened.
+
+    Of binary problems it is the positive class, of multiclass problems that the predicted class is right.
+    """
+    likelihood = np.clip(np.where(happened, scores, 1 - scores), _SMALLEST, 1 - _SMALLEST)
+    residuals = scores - happened
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
+    bins = np.searchsorted(edges, scores, side="left")
+    losses = np.stack([summed(blocks, -np.log(likelihood)), summed(blocks, residuals * residuals)])
+    cells = bins * BLOCKS + blocks
+    by_bin = [
+        np.bincount(cells, values, minlength=CALIBRATION_BINS * BLOCKS).reshape(CALIBRATION_BINS, BLOCKS)
+        for values in (None, happened, scores)
+    ]
+    return BlockSums(NAMES, np.concatenate([losses, *by_bin]))
+
+
+def calibration(sums: BlockSums) -> tuple[Numbers, Numbers, Numbers]:
+    """Rows, those in which it happened, and the sum of their probabilities, each of shape (bins, blocks)."""
+    rows, hits, scores = sums.sums[2:].reshape(3, CALIBRATION_BINS, -1)
+    return rows, hits, scores

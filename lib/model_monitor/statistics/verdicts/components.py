@@ -1,0 +1,324 @@
+"""The tests of one column: has it changed between a baseline and a window, of which only summaries are known? Pure.
+
+How rare a count is, if two samples are parts of one, is told by the tails of the hypergeometric distribution.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from model_monitor.statistics.drift.distributions import CategoryCounts, Counts, NumericDistribution, category_cells
+from model_monitor.statistics.drift.special_functions import (
+    chi_square_above,
+    kolmogorov_above,
+    normal_above,
+    normal_quantile,
+)
+
+LARGE = 1000.0
+"""Above this standard deviation of a count its tail is a normal one; the difference is below 3 % at five deviations."""
+
+REACH, LEAST_REACH = 10, 40
+"""So many standard deviations beyond a count, and at least so many counts, hold its tail to all digits of a double."""
+
+
+def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
+    """Probability that a sample has so many of a cell or more, for each cell; 1 for what it has no more of than its share.
+
+    totals: of the cell in both samples together. counts: of the cell in the sample. size, of: rows of the sample, and of both.
+    """
+    from scipy.special._ufuncs import gammaln, ndtr
+
+    tails = np.ones(len(totals))
+    share = size / of
+    more = counts > totals * share
+    deviations = np.sqrt(totals * share * (1 - share) * (of - totals) / max(of - 1, 1))
+    large, few = more & (deviations > LARGE), more & (deviations <= LARGE)
+    tails[large] = ndtr((totals[large] * share - counts[large] + 0.5) / deviations[large])
+    if few.any():
+        t, x = totals[few], counts[few]
+        terms = min((np.minimum(t, size) - x).max(), REACH * deviations[few].max() + LEAST_REACH)
+        k = x[:, None] + np.arange(int(terms))
+        ratios = (t[:, None] - k) * (size - k) / ((k + 1) * (of - t[:, None] - size + k + 1))
+        beyond = 1 + np.cumprod(np.maximum(ratios, 0.0), axis=1).sum(axis=1)
+
+        def ways(among: Counts | float, chosen: Counts | float) -> Counts:
+            logarithm: Counts = gammaln(among + 1) - gammaln(chosen + 1) - gammaln(np.subtract(among, chosen) + 1)
+            return logarithm
+
+        first = ways(t, x) + ways(of - t, size - x) - ways(of, size)
+        tails[few] = np.exp(first) * beyond
+    least: Counts = np.minimum(tails, 1.0)
+    return least
+
+
+def two_sided(totals: Counts, counts: Counts, n: float, m: float) -> Counts:
+    """p-value of each cell: `counts` of its `totals` are among the m values of the window, the others among the baseline's n.
+
+    Exact for exchangeable rows. Source: D4.1, "cell p"; Fisher 1935, "The logic of inductive inference".
+    """
+    in_window, in_baseline = rarer(totals, counts, m, n + m), rarer(totals, totals - counts, n, n + m)
+    p: Counts = np.minimum(2 * np.minimum(in_window, in_baseline), 1.0)
+    return p
+
+
+def chance_of_more(lacking: int, rows: int, current_lacking: int, current_rows: int) -> float:
+    """Probability that the window would lack as many or more, if it were of the same kind as the baseline."""
+    together, size = np.array([float(lacking + current_lacking)]), float(current_rows)
+    return float(rarer(together, np.array([float(current_lacking)]), size, float(rows + current_rows))[0])
+
+
+@cache
+def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: float) -> int | None:
+    """The least number of rows of a window whose chance is `level` or less; None if not even all of them are.
+
+    lacking, rows: of the baseline. Source: Fisher 1935; Thatcher 1964, "Relationships between Bayesian and confidence limits
+    for predictions".
+    """
+    low, high = 0, current_rows
+    if chance_of_more(lacking, rows, high, current_rows) > level:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = chance_of_more(lacking, rows, middle, current_rows) <= level
+        low, high = (low, middle) if found else (middle, high)
+    return high
+
+
+# The tests of one column: has it changed between a baseline and a window, of which only summaries are known?
+
+
+LEAST_EFFECT = 0.02
+"""d: the smallest change of a share that is worth a word. Source: D4.1."""
+
+LEAST_RATIO = 2.0
+"""r: … or so many times as large, for a rare value. Source: D4.1."""
+
+LEAST_EXPECTED = 5.0
+"""Of a cell in the smaller sample, in the chi-square test. Source: D4.1."""
+
+CUTS = (0.001, 0.005, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.995, 0.999)
+"""The quantiles of both samples together at which numbers are cut into cells. Source: D4.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One test. p: its p-value, 1 if the effect is not reached. effect: how large the change is, as a share."""
+
+    name: str
+    p: float
+    effect: float
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """How many values there are. n: of the baseline. m: of the window. error: of both sketches' shares together."""
+
+    n: int
+    m: int
+    error: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """The window's share of all values."""
+        return self.m / (self.n + self.m)
+
+    @property
+    def effective(self) -> float:
+        return self.n * self.share
+
+    @property
+    def smaller(self) -> int:
+        return min(self.n, self.m)
+
+
+def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Component, ...]:
+    """The test of the missing values; none where none is missing. Each side: how many are missing, of how many rows."""
+    (b, n), (w, m) = baseline, current
+    if not b + w:
+        return ()
+    cells = _Cells(np.array([b], dtype=float), np.array([w], dtype=float), Samples(n, m))
+    return (cells.rarest("missing", tried=1),)
+
+
+def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Component, ...]:
+    """The tests of two sets of counts by category, neither of them empty."""
+    b, w = category_cells(baseline, current)
+    cells = _Cells(b, w, Samples(int(b.sum()), int(w.sum())))
+    return cells.chi_square(), cells.rarest("cell", tried=cells.tried)
+
+
+def of_numbers(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Component, ...]:
+    """The tests of two numeric distributions, neither of them empty."""
+    pooled = _Pooled(baseline, current)
+    cells = pooled.cells()
+    centred = pooled.ranks - 0.5
+    return (
+        pooled.kolmogorov(),
+        pooled.mean_of("location", pooled.ranks),
+        pooled.mean_of("spread", centred**2, error=0.5, scale=4.0),
+        pooled.range(),
+        cells.chi_square(),
+        cells.rarest("cell", tried=cells.tried),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Counts of both samples over the same cells, none of which is empty on both sides."""
+
+    baseline: Counts
+    current: Counts
+    samples: Samples
+
+    @property
+    def totals(self) -> Counts:
+        return self.baseline + self.current
+
+    @property
+    def tried(self) -> int:
+        """Tests among the cells; two cells are one."""
+        return 1 if len(self.baseline) <= 2 else len(self.baseline)
+
+    def gaps(self) -> Counts:
+        """Difference of each cell's share, less what may be the sketches' error."""
+        gaps = self.current / self.samples.m - self.baseline / self.samples.n
+        shrunk: Counts = np.sign(gaps) * np.maximum(np.abs(gaps) - self.samples.error / 2, 0.0)
+        return shrunk
+
+    def rarest(self, name: str, *, tried: int) -> Component:
+        """The cell whose change is least likely among those that changed enough."""
+        n, m, totals = self.samples.n, self.samples.m, self.totals
+        gaps = self.gaps()
+        counts = self.current
+        if self.samples.error:  # what moved for certain, in whole values
+            moved = totals * self.samples.share + gaps * self.samples.effective
+            counts = np.where(gaps > 0, np.floor(moved), np.ceil(moved))
+        before, after = (totals - counts) / n, counts / m
+        half = 0.5 / self.samples.smaller
+        ratios = (np.maximum(before, after) + half) / (np.minimum(before, after) + half)
+        enough = (np.abs(gaps) >= LEAST_EFFECT) | ((ratios >= LEAST_RATIO) & (gaps != 0))
+        if not enough.any():
+            return Component(name, 1.0, float(np.abs(gaps).max()))
+        p = two_sided(totals[enough], counts[enough], n, m)
+        least = int(p.argmin())
+        return Component(name, min(1.0, float(p[least]) * tried), float(np.abs(gaps[enough][least])))
+
+    def chi_square(self) -> Component:
+        """The test of equal shares of all cells, small ones joined, with a guard for those that are still rare."""
+        samples, gaps = self.samples, self.gaps()
+        groups = joined(self.totals, LEAST_EXPECTED * (samples.n + samples.m) / samples.smaller)
+        totals = np.bincount(groups, self.totals)
+        moved = np.bincount(groups, gaps)
+        freedom = len(totals) - 1
+        if not freedom:
+            return Component("chi2", 1.0, 0.0)
+        statistic = float(samples.effective * ((moved**2) / (totals / totals.sum())).sum())
+        by_chance = 0.4 * math.sqrt(freedom / samples.effective)
+        effect = float(np.abs(moved).sum()) / 2 - by_chance
+        if effect < LEAST_EFFECT:
+            return Component("chi2", 1.0, max(effect, 0.0))
+        p = chi_square_above(statistic, freedom)
+        rare = float((1 / np.sqrt(totals * samples.smaller / (samples.n + samples.m))).mean())
+        return Component("chi2", max(p, _guarded(-normal_quantile(max(p, 1e-300)), rare)), effect)
+
+
+class _Pooled:
+    """Two numeric distributions on the values of both."""
+
+    def __init__(self, baseline: NumericDistribution, current: NumericDistribution) -> None:
+        before, after = baseline.step_cdf(), current.step_cdf()
+        self.values = np.union1d(before.values, after.values)
+        self.before, self.after = before.ranks_at(self.values), after.ranks_at(self.values)
+        self.samples = Samples(before.total, after.total, baseline.error + current.error)
+        self.window_error = current.error
+        together = self.before + self.after
+        self.weights = np.diff(together, prepend=0).astype(float)
+        self.together = together
+        self.ranks = (together - self.weights / 2) / together[-1]
+        self.ends = _ends(baseline, before.values), _ends(current, after.values)
+
+    def kolmogorov(self) -> Component:
+        """The largest gap of the two cumulative distributions."""
+        gap = float(np.abs(self.after / self.samples.m - self.before / self.samples.n).max())
+        effect = max(0.0, gap - self.samples.error)
+        if effect < LEAST_EFFECT:
+            return Component("ks", 1.0, effect)
+        root = math.sqrt(self.samples.effective)
+        return Component("ks", kolmogorov_above((root + 0.12 + 0.11 / root) * effect), effect)
+
+    def mean_of(self, name: str, scores: Counts, *, error: float = 1.0, scale: float = 1.0) -> Component:
+        """The difference of the mean scores, with the variance that it has in all permutations, and a guard for skewed ones."""
+        n, m, total = self.samples.n, self.samples.m, self.together[-1]
+        difference = float(scores @ (np.diff(self.after, prepend=0) / m - np.diff(self.before, prepend=0) / n))
+        effect = max(0.0, abs(difference) - error * self.samples.error)
+        if effect * scale < LEAST_EFFECT:
+            return Component(name, 1.0, effect * scale)
+        deviations = scores - float(scores @ self.weights) / total
+        variance = float(self.weights @ deviations**2) / (total - 1)
+        skewness = float(self.weights @ deviations**3) / total / variance**1.5
+        toward = math.copysign(1.0, difference) * (1.0 if m <= n else -1.0)
+        guard = max(0.0, toward * skewness / math.sqrt(self.samples.smaller))
+        z = effect / math.sqrt(variance * (1 / n + 1 / m))
+        return Component(name, min(1.0, 2 * _guarded(z, guard)), effect * scale)
+
+    def range(self) -> Component:
+        """Values of the window beyond all of the baseline's, on the side that has more."""
+        (low, high), (lowest, highest) = self.ends
+        m = self.samples.m
+        above = m - self._up_to(high, "right")
+        below = self._up_to(low, "left")
+        found = (above, highest > high), (below, lowest < low)
+        beyond = max(max(count - self.window_error * m, 1.0) if any_ else 0.0 for count, any_ in found)
+        if not beyond:
+            return Component("range", 1.0, 0.0)
+        return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m)
+
+    def cells(self) -> _Cells:
+        """Counts between the quantiles of both samples together; each quantile is a cell of its own."""
+        total = self.together[-1]
+        places = np.unique(np.searchsorted(self.together, np.array(CUTS) * total, side="left"))
+        counts = []
+        for ranks in (self.before, self.after):
+            upto = np.concatenate(([0], ranks))
+            edges = np.column_stack((upto[places], upto[places + 1])).ravel()
+            counts.append(np.diff(edges, prepend=0, append=upto[-1]).astype(float))
+        filled = counts[0] + counts[1] > 0
+        return _Cells(counts[0][filled], counts[1][filled], self.samples)
+
+    def _up_to(self, value: float, side: str) -> float:
+        place = np.searchsorted(self.values, value, side=side)  # type: ignore[call-overload]
+        return float(np.concatenate(([0], self.after))[place])
+
+
+def _ends(side: NumericDistribution, values: Counts) -> tuple[float, float]:
+    """The smallest and the largest value, which the sketch may have dropped."""
+    low, high = float(values[0]), float(values[-1])
+    return (
+        low if side.minimum is None else min(low, side.minimum),
+        high if side.maximum is None else max(high, side.maximum),
+    )
+
+
+def joined(totals: Counts, least: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The number of each cell's group: cells from the smallest up, together until they have `least`."""
+    groups = np.zeros(len(totals), dtype=np.int64)
+    group, held = 0, 0.0
+    order = np.argsort(totals, kind="stable")
+    for place in order.tolist():
+        groups[place] = group
+        held += totals[place]
+        if held >= least:
+            group, held = group + 1, 0.0
+    if held and group:
+        groups[groups == group] = group - 1
+    return groups
+
+
+def _guarded(z: float, guard: float) -> float:
+    """The normal tail above z, widened as a skewed distribution's is; guard: its skewness, 0 or more."""
+    return normal_above(z / math.sqrt(1 + max(z, 0.0) * guard / 3))

@@ -1,0 +1,113 @@
+"""Many tests, one budget of false alarms, and the smallest change that a test finds nine times in ten. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from model_monitor.statistics.drift.distances import CRITICAL_VALUE
+from model_monitor.statistics.drift.special_functions import normal_quantile
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, Component, Samples
+
+BUDGET = 1 / 720
+"""Share of the healthy runs that may have any violation: one in a month of hourly runs. Source: D4."""
+
+_LEAST, _MOST = 1e-300, 0.75
+"""Between which p-values are combined: one of 1 would outweigh all others. Source: D4.1."""
+
+
+def combined(components: Iterable[Component]) -> float:
+    """The p-value of a column, from those of its components, which may depend on each other; 1 without any.
+
+    Source: D4.1; Liu and Xie 2020, "Cauchy combination test".
+    """
+    found = [_tangent(min(max(component.p, _LEAST), _MOST)) for component in components]
+    if not found:
+        return 1.0
+    mean = sum(found) / len(found)
+    return 1 / (mean * math.pi) if mean > 1e12 else 0.5 - math.atan(mean) / math.pi
+
+
+def adjusted(p_values: Sequence[float]) -> list[float]:
+    """Each p-value times the tests there are for each that is as small: below a level, they are rejected at that level.
+
+    Source: Benjamini and Hochberg 1995, "Controlling the false discovery rate".
+    """
+    tests, least = len(p_values), 1.0
+    found = [1.0] * tests
+    for rank, place in sorted(enumerate(sorted(range(tests), key=p_values.__getitem__), start=1), reverse=True):
+        least = min(least, p_values[place] * tests / rank)
+        found[place] = least
+    return found
+
+
+def shared(budget: float, families: Sequence[str]) -> dict[str, float]:
+    """The ledger of a budget: every family's level, which add up to it."""
+    return {family: budget / len(families) for family in families}
+
+
+def _tangent(p: float) -> float:
+    return 1 / (p * math.pi) if p < 1e-12 else math.tan((0.5 - p) * math.pi)
+
+
+# What could have been seen: the interval of a distance, and the smallest change that a test finds nine times in
+# ten.
+
+
+KOLMOGOROV = 1.3581
+"""What the largest gap of 95 % of the samples is below, in units of sqrt(1/n + 1/m)."""
+
+POWER = 1.2816
+"""Normal quantile of 90 %: the smallest change is found so often."""
+
+COMPONENTS = 7
+"""Tests of a column that share its level."""
+
+
+def distance_interval(distance: float, samples: Samples, *, phi: float = 1.0) -> tuple[float, float]:
+    """The ends between which the true largest gap of two distributions lies, 95 % of the times or more."""
+    reach = KOLMOGOROV * math.sqrt(phi / samples.effective) + samples.error
+    return max(0.0, distance - reach), min(1.0, distance + reach)
+
+
+def smallest_shift(samples: Samples, level: float, columns: int, *, phi: float = 1.0) -> float:
+    """The smallest shift of numbers that is found, in standard deviations; infinite if none is.
+
+    level: of all columns together.
+    """
+    error = math.sqrt(phi / 12 / samples.effective)
+    reached = max(_critical(level, columns) * error + samples.error, LEAST_EFFECT) + POWER * error
+    return math.sqrt(2) * normal_quantile(0.5 + reached) if reached < 0.5 else math.inf
+
+
+def smallest_share(share: float, samples: Samples, level: float, columns: int, *, phi: float = 1.0) -> float:
+    """The smallest larger share that is found where the baseline has `share`; 1 if none is."""
+    critical = _critical(level, columns) * math.sqrt(share * (1 - share) * phi / samples.effective)
+    least = max(critical, min(LEAST_EFFECT, share))
+
+    def unseen(other: float) -> bool:
+        error = math.sqrt(phi * (other * (1 - other) / samples.m + share * (1 - share) / samples.n))
+        return other - share < least + POWER * error
+
+    low, high = share, 1.0
+    if unseen(high):
+        return 1.0
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        low, high = (middle, high) if unseen(middle) else (low, middle)
+    return high
+
+
+def smallest_gap(threshold: float, samples: Samples) -> float:
+    """The smallest gap of two distributions that is beyond a threshold of `Robust` nine times in ten; may be above 1."""
+    error = math.sqrt(1 / samples.effective)
+    return threshold + (CRITICAL_VALUE + POWER / 2) * error + samples.error
+
+
+def shift_of_gap(gap: float) -> float:
+    """By how many standard deviations a normal distribution is shifted that is so far from itself; infinite if none is."""
+    return 2 * normal_quantile((1 + gap) / 2) if gap < 1 else math.inf
+
+
+def _critical(level: float, columns: int) -> float:
+    return -normal_quantile(level / (2 * max(columns, 1) * COMPONENTS))

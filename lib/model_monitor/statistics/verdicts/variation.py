@@ -1,0 +1,382 @@
+"""How much a column and a window's number of rows vary from window to window, learnt from healthy ones. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_monitor.statistics.drift.distributions import Counts, Values
+from model_monitor.statistics.verdicts.components import CUTS, LEAST_EFFECT, LEAST_EXPECTED, Component, joined
+
+Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
+Raw: TypeAlias = Mapping[str, Values]
+"""Raw statistics by name, each of shape (windows,); NaN where there is none."""
+
+FEWEST_WINDOWS = 8
+"""So many earlier windows say how much a column varies. Source: D4.2."""
+
+MANY_WINDOWS, LARGEST_GROWTH = 32, 1.5
+"""So many past windows say enough for smaller ones to be left aside, of which a variance has to be guessed. Source: D4.2."""
+
+ENOUGH_WINDOWS = 16
+"""From so many on, a smaller one counting by its part, windows count by how much they say. Source: D4.2."""
+
+FIELDS = (
+    *("rows", "effective", "missing", "ks", "location", "spread", "beyond", "far"),
+    *("chi2", "freedom", "cell", "cells", "unseen"),
+)
+"""rows: of a window. effective: n m / (n + m). missing, ks, location, spread, cell: normal scores, of cell the largest of so many
+cells. beyond, far: shares outside the reference's range, and further than half its width. chi2, freedom: of the chi-square test.
+unseen: the share of categories that the reference has not.
+"""
+
+_NODES = np.logspace(-2, 3, 81)
+_SHARE_OF_LARGEST = 0.28
+"""The square of the largest of K normal scores is on average that of the quantile above which 0.28 / K lie. Source: D4.2."""
+
+
+def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: float) -> Raw:
+    """missing, rows: of each window."""
+    windows = np.column_stack((missing, rows - missing))
+    return {"missing": _scores(np.array([total_missing, total_rows - total_missing]), windows)[:, 0]}
+
+
+def of_numbers(values: Values, totals: Counts, windows: Windows) -> Raw:
+    """values: distinct, ascending. totals: how often each of them is in all windows and their reference."""
+    sizes, others, effective = _sizes(totals, windows)
+    total, ranks = totals.sum(), _upto(totals[None, :])
+    upto = _upto(windows)
+    gaps = np.abs(upto * (1 / sizes + 1 / others) - ranks / others).max(axis=1)
+    root = np.sqrt(effective)
+    scores = (ranks[0, 1:] - totals / 2) / total
+    places = np.unique(np.searchsorted(ranks[0, 1:], np.array(CUTS) * total, side="left"))
+    cut = _cut(ranks, places)[0]
+    filled = cut > 0
+    return {
+        "rows": sizes[:, 0],
+        "effective": effective,
+        "ks": _ks_scores((root + 0.12 + 0.11 / root) * gaps),
+        "location": _mean_score(scores, totals, windows),
+        "spread": _mean_score((scores - 0.5) ** 2, totals, windows),
+        **_outside(values, windows < totals, upto),
+        **_of_cells(cut[filled], _cut(upto, places)[:, filled]),
+    }
+
+
+def of_categories(totals: Counts, windows: Windows) -> Raw:
+    """totals: of each category in all windows and their reference."""
+    sizes, _, effective = _sizes(totals, windows)
+    new = np.where(totals - windows <= 0, windows, 0).sum(axis=1) / sizes[:, 0]
+    return {"rows": sizes[:, 0], "effective": effective, "unseen": new, **_of_cells(totals, windows)}
+
+
+def allowed_for(component: Component, now: Mapping[str, float], past: Raw) -> Component:
+    """The component with the p-value that it has if the window varies as the past ones did. now: its own raw statistics."""
+    name = component.name
+    if component.p >= 1:
+        return component
+    if name == "range":
+        p = _of_range(now, past)
+    elif name == "chi2":
+        p = _of_chi_square(now, past)
+    else:
+        tests = now["cells"] if name == "cell" and now["cells"] > 2 else 1
+        factor = phi(name, now, past)
+        p = (
+            tests * student_above(now[name] / math.sqrt(factor), _weights(now, past).sum() - 1) * 2
+            if factor > 1
+            else 0.0
+        )
+    return replace(component, p=min(1.0, max(component.p, p)))
+
+
+def unseen(now: Mapping[str, float], past: Raw, share: float) -> Component:
+    """The test of categories that the reference has not: without it a wobbling share of one hides a new one.
+
+    share: the window's share of all values.
+    """
+    found = now["unseen"]
+    if found < LEAST_EFFECT:
+        return Component("unseen", 1.0, found)
+    by_chance = share ** (found * now["rows"])
+    return Component("unseen", max(by_chance, lomax_above(found, past["unseen"], 1 / now["rows"])), found)
+
+
+def comparable(now: Mapping[str, float], past: Raw) -> Raw:
+    """The past windows that are about as large, or larger, if there are many of them; else all."""
+    alike = _growth(now, past) <= LARGEST_GROWTH
+    return {field: each[alike] for field, each in past.items()} if alike.sum() >= MANY_WINDOWS else past
+
+
+def phi(name: str, now: Mapping[str, float], past: Raw) -> float:
+    """By how much a score's variance is larger than that of independent rows; 1 or more.
+
+    A variance that belongs to windows grows with their rows, one that belongs to groups of rows does not: whichever is larger
+    counts.
+    """
+    expected: Values = np.ones(len(past[name]))
+    if name == "cell":
+        expected = _largest_squared(past["cells"])
+    return 1 + max(0.0, _mean(past[name] ** 2 - expected, now, past))
+
+
+def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
+    """What share of a column's variance lies between parts in row order, beyond what groups of rows within them explain.
+
+    values: of all parts in their order, ranks or 0 and 1. sizes: of the parts. The halves of a part tell what groups of rows do.
+    """
+    ends, halves, variance = np.cumsum(sizes), sizes // 2, float(values.var())
+    cut = halves > 0
+    if cut.sum() < 2 or not variance:
+        return 0.0
+    starts, ends, halves, sizes = (each[cut] for each in (ends - sizes, ends, halves, sizes))
+    upto = np.concatenate(([0.0], np.cumsum(values)))
+    first = (upto[starts + halves] - upto[starts]) / halves
+    second = (upto[ends] - upto[starts + halves]) / (sizes - halves)
+    within = np.mean((first - second) ** 2) / 4
+    return float(max(0.0, ((first + second) / 2).var(ddof=1) - within) / variance)
+
+
+def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:
+    sizes = windows.sum(axis=1, keepdims=True)
+    others = totals.sum() - sizes
+    return sizes, others, (sizes * others / totals.sum())[:, 0]
+
+
+def _upto(windows: Windows) -> Windows:
+    """Counts below the first value, and up to each."""
+    counts = np.zeros((len(windows), windows.shape[1] + 1))
+    np.cumsum(windows, axis=1, out=counts[:, 1:])
+    return counts
+
+
+def _cut(upto: Windows, places: NDArray[np.int64]) -> Windows:
+    """Counts between the values at these places; each of these is a cell of its own."""
+    edges = np.stack((upto[:, places], upto[:, places + 1]), axis=2).reshape(len(upto), -1)
+    return np.diff(edges, prepend=0, append=upto[:, -1:], axis=1)
+
+
+def _ks_scores(reached: Values) -> Values:
+    from scipy.special._ufuncs import kolmogorov, ndtri
+
+    near: Values = -ndtri(np.maximum(kolmogorov(reached), 1e-300) / 2)
+    return np.where(reached > 5, 2 * reached - 0.2, near)
+
+
+def _mean_score(scores: Values, totals: Counts, windows: Windows) -> Values:
+    sizes, others, _ = _sizes(totals, windows)
+    total, sums = totals.sum(), windows @ scores
+    differences = sums / sizes[:, 0] - (totals @ scores - sums) / others[:, 0]
+    variance = float(totals @ (scores - totals @ scores / total) ** 2) / max(total - 1, 1)
+    found: Values = (
+        np.abs(differences) / np.sqrt(variance * (1 / sizes + 1 / others)[:, 0]) if variance else differences * 0
+    )
+    return found
+
+
+def _outside(values: Values, theirs: NDArray[np.bool_], upto: Windows) -> dict[str, Values]:
+    """The shares beyond the range of the others, and further out than half its width. theirs: which values the others have."""
+    alone, every = ~theirs.any(axis=1), np.arange(len(upto))
+    low = np.where(alone, np.inf, values[theirs.argmax(axis=1)])
+    high = np.where(alone, -np.inf, values[len(values) - 1 - theirs[:, ::-1].argmax(axis=1)])
+    with np.errstate(invalid="ignore"):
+        half = np.where(np.isfinite(high - low), (high - low) / 2, 0.0)
+    found = {}
+    for name, by in (("beyond", 0.0), ("far", half)):
+        above = upto[:, -1] - upto[every, np.searchsorted(values, high + by, side="right")]
+        below = upto[every, np.searchsorted(values, low - by, side="left")]
+        found[name] = np.maximum(above, below) / upto[:, -1]
+    return found
+
+
+def _of_cells(totals: Counts, windows: Windows) -> dict[str, Values]:
+    sizes, others, effective = _sizes(totals, windows)
+    gaps = windows / sizes - (totals - windows) / others
+    smaller = float(np.minimum(sizes, others).min())
+    groups = joined(totals, LEAST_EXPECTED * totals.sum() / smaller)
+    shares = np.bincount(groups, totals) / totals.sum()
+    together = np.zeros((len(windows), len(shares)))
+    np.add.at(together.T, groups, gaps.T)
+    cells = np.full(len(windows), float(len(totals)))
+    return {
+        "chi2": effective * (together**2 / shares).sum(axis=1),
+        "freedom": np.full(len(windows), float(len(shares) - 1)),
+        "cell": _scores(totals, windows).max(axis=1),
+        "cells": cells,
+    }
+
+
+def _scores(totals: Counts, windows: Windows) -> Windows:
+    """How unusual each count is, about as a normal number is. Source: Freeman and Tukey 1950."""
+    share = windows.sum(axis=1, keepdims=True) / totals.sum()
+    expected = totals * share
+    moved = np.sqrt(windows) + np.sqrt(windows + 1) - np.sqrt(4 * expected + 1)
+    narrower = np.sqrt(np.maximum((1 - share) * (1 - totals / totals.sum()), 1e-9))
+    scores: Windows = np.where(totals > 0, np.abs(moved) / narrower, 0.0)
+    scores[:, totals >= totals.sum()] = 0.0
+    return scores
+
+
+def _growth(now: Mapping[str, float], past: Raw) -> Values:
+    growth: Values = np.maximum(1.0, now["effective"] / past["effective"])
+    return growth
+
+
+def _weights(now: Mapping[str, float], past: Raw) -> Values:
+    """How much each past window says. The noise of a smaller one is multiplied as its variance is."""
+    weights = _growth(now, past) ** -2
+    return weights if weights.sum() >= ENOUGH_WINDOWS else np.ones(len(weights))
+
+
+def _mean(excess: Values, now: Mapping[str, float], past: Raw) -> float:
+    """By how much a squared score of past windows is too large, as it would be in windows of this size."""
+    return float(np.average(excess * _growth(now, past), weights=_weights(now, past)))
+
+
+def _largest_squared(cells: Values) -> Values:
+    from scipy.special._ufuncs import ndtri
+
+    found: Values = np.where(cells <= 2, 1.0, ndtri(_SHARE_OF_LARGEST / cells) ** 2)
+    return found
+
+
+def student_above(value: float, freedom: float) -> float:
+    from scipy.special._ufuncs import stdtr
+
+    return float(stdtr(freedom, -value))
+
+
+def _of_range(now: Mapping[str, float], past: Raw) -> float:
+    windows = len(past["beyond"])
+    rank = (1 + int((past["beyond"] >= now["beyond"]).sum())) / (windows + 1)
+    return min(rank, lomax_above(now["far"], past["far"], 1 / now["rows"])) if now["far"] else rank
+
+
+def lomax_above(value: float, past: Values, least: float) -> float:
+    """The tail of an exponential variable of which the past ones are known; their sum counts as so much at least more."""
+    return float((1 + value / (past.sum() + least)) ** -len(past))
+
+
+def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
+    """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
+    from scipy.special._ufuncs import gammaln, ndtr
+
+    statistic, freedom = now["chi2"], now["freedom"]
+    noncentral = max(0.0, _mean(past["chi2"] - past["freedom"], now, past))
+    if not noncentral or not freedom:
+        return 0.0
+    n = _weights(now, past).sum() - 1
+    logs = gammaln((n + 1) / 2) - gammaln(n / 2) - np.log(n * np.pi) / 2 - (n + 1) / 2 * np.log1p(_NODES**2 / n)
+    weights = 2 * np.exp(logs) * np.gradient(_NODES)
+    shift = noncentral * _NODES**2
+    width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)
+    tails = ndtr((1 - width - np.cbrt(statistic / (freedom + shift))) / np.sqrt(width))
+    return min(1.0, float(weights @ tails))
+
+
+# Whether a window has as many rows, and as fresh ones, as is usual at its time, learnt from earlier ones.
+
+
+LEAST_CHANGE = math.log(1.25)
+"""A change by less than a quarter is not worth a word."""
+
+LEAST_GAP, FINEST_GAP = 0.1, 1e-4
+"""Shares of a window's length: by how much the newest row has to be older than usual, and what is as good as nothing."""
+
+Earlier: TypeAlias = Sequence[tuple[datetime, float, float]]
+"""Of each window when it ended, its rows, and the minutes from the newest one to that end."""
+
+_SEASONS: tuple[Callable[[datetime], Any], ...] = (lambda time: (time.weekday(), time.hour), lambda time: time.hour)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """How many rows earlier windows had, and how fresh they were. start, time: when the window begins, if it is known, and ends.
+    fresh: those of the earlier ones whose newest row is known. newest: the window's own.
+    """
+
+    time: datetime
+    earlier: Earlier
+    start: datetime | None = None
+    fresh: Earlier = ()
+    newest: datetime | None = None
+
+    @property
+    def alike(self) -> Values | None:
+        """The rows of the earlier windows of the season."""
+        found = _alike(self.time, self.earlier)
+        return None if found is None else found[0]
+
+    @property
+    def gaps_alike(self) -> Values | None:
+        """Rows and gaps of the earlier windows of the season, shape (2, windows)."""
+        return _alike(self.time, self.fresh) if self.start is not None else None
+
+    @property
+    def gap(self) -> float | None:
+        """Minutes from the newest row to the end of the window."""
+        return None if self.newest is None else in_minutes(self.time - self.newest)
+
+    @property
+    def minutes(self) -> float:
+        """How long the window is."""
+        return 0.0 if self.start is None else in_minutes(self.time - self.start)
+
+
+def in_minutes(age: timedelta) -> float:
+    """How old a row is; 0 of one that came after the window."""
+    return max(0.0, age / timedelta(minutes=1))
+
+
+def _alike(now: datetime, earlier: Earlier) -> Values | None:
+    """Rows and gaps of the windows that ended at the same hour of the same weekday, if there are enough of them; else of the same
+    hour; else of all, if they cover a day. None if too few do.
+    """
+    for season in _SEASONS:
+        found = [known for time, *known in earlier if season(time) == season(now)]
+        if len(found) >= FEWEST_WINDOWS:
+            return np.array(found).T
+    times = [time for time, *_ in earlier]
+    if len(times) < FEWEST_WINDOWS or max(times) - min(times) < timedelta(days=1):
+        return None
+    return np.array([known for _, *known in earlier]).T
+
+
+def chance_of_rows(rows: float, alike: Values) -> float:
+    """The two-sided probability of so many rows, or so few, if windows vary as those did; 1 for a change that is too small."""
+    logs = np.log(alike + 0.5)
+    change = math.log(rows + 0.5) - float(logs.mean())
+    if abs(change) < LEAST_CHANGE:
+        return 1.0
+    variance = max(float(logs.var(ddof=1)), 1 / (usual(alike) + 0.5))  # of independent rows at least
+    return 2 * student_above(abs(change) / math.sqrt(variance * (1 + 1 / len(logs))), len(logs) - 1)
+
+
+def chance_of_gap(gap: float, rows: float, alike: Values, minutes: float) -> float:
+    """The probability of so long a gap, if gaps vary as those of `gaps_alike` did, or the rows that would have come in them; 1
+    for a change that is too small. minutes: of the window.
+    """
+    rows_then, gaps = alike
+    if gap < usual_gap(alike, minutes) + LEAST_GAP * minutes:
+        return 1.0
+    finest = FINEST_GAP * minutes
+    logs = np.log(gaps + finest)
+    spread = math.sqrt(max(float(logs.var(ddof=1)), FINEST_GAP) * (1 + 1 / len(logs)))
+    by_gap = student_above((math.log(gap + finest) - float(logs.mean())) / spread, len(logs) - 1)
+    return max(by_gap, lomax_above(gap * rows, gaps * rows_then, minutes * FINEST_GAP))
+
+
+def usual_gap(alike: Values, minutes: float) -> float:
+    """How long a gap is usual: the geometric mean."""
+    return float(np.exp(np.log(alike[1] + FINEST_GAP * minutes).mean()) - FINEST_GAP * minutes)
+
+
+def usual(alike: Values) -> float:
+    """How many rows are usual: the geometric mean."""
+    return float(np.exp(np.log(alike + 0.5).mean()) - 0.5)
