@@ -21,10 +21,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.run_description import RunDescription, RunWindow, moment
-from model_monitor.documents.summary import Summary, SummaryRow
 from model_monitor.outputs.files import publish
 from model_monitor.outputs.result_tables import summary_file
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
+from model_monitor.documents.model_quality import ModelQualityConstraints
 from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.statistics.states import OutcomeBuilder, OutcomePlan, ProblemType
 

@@ -13,7 +13,7 @@ from model_monitor.bias.comparison import Tolerances
 from model_monitor.bias.messages import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.bias.performance import performance_of
-from model_monitor.documents.bias_report import BiasReport, BiasViolations
+from model_monitor.documents.clarify import BiasReport, BiasViolations
 from model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
 
 from ..unit.bias.counting import counted, rows_of

@@ -23,7 +23,7 @@ from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 from tests.unit.scheduling.conftest import Schedule
 
-from model_monitor.documents.executions import Executions
+from model_monitor.documents.schedule import Executions
 from model_monitor.history.promotions import promote
 from model_monitor.outputs.files import current_run
 from model_monitor.storage import LocalStorage, holding

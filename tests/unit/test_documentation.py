@@ -28,10 +28,10 @@ from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.demo.traffic import Traffic, captures
 from model_monitor.derivation.explanations import Explanation
+from model_monitor.documents.check_results import Decision
 from model_monitor.documents.constraints import DistributionConstraints, MonitoringConfig
-from model_monitor.documents.decisions import Decision
-from model_monitor.documents.model_quality_constraints import ComparisonOperator
-from model_monitor.documents.promotions import Promotion
+from model_monitor.documents.model_quality import ComparisonOperator
+from model_monitor.documents.run_description import Promotion
 from model_monitor.documents.schedule import Schedule
 from model_monitor.errors import MonitorError
 from model_monitor.launch import layout, submission

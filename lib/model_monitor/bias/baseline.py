@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from model_monitor.bias.analysis import GroupAnalysis
 from model_monitor.bias.choices import Choice
-from model_monitor.documents.bias_report import BiasPart, BiasReport, GroupMetrics
+from model_monitor.documents.clarify import BiasPart, BiasReport, GroupMetrics
 from model_monitor.statistics.states.contingency import ValueKind, number_of
 
 _ENDS = re.compile(r"\((.+), (.+)\]")

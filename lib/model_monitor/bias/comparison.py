@@ -13,7 +13,7 @@ from model_monitor.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
 from model_monitor.bias.baseline import BiasBaseline
 from model_monitor.bias.intervals import LEVEL, RATIOS, Interval, Spread, intervals_of, spreads_of
 from model_monitor.bias.metrics import POST_TRAINING, PRE_TRAINING
-from model_monitor.documents.bias_report import BiasPart
+from model_monitor.documents.clarify import BiasPart
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 

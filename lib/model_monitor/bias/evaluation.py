@@ -12,9 +12,8 @@ from model_monitor.bias.analysis import BiasAnalysis
 from model_monitor.bias.baseline import BiasBaseline
 from model_monitor.bias.checks import CHECKS
 from model_monitor.bias.comparison import MetricComparison, Tolerances, comparisons_of
-from model_monitor.documents.bias_report import BiasViolation, BiasViolations
-from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.documents.summary import FACET_VALUE
+from model_monitor.documents.check_results import FACET_VALUE, CheckResult, CheckStatus
+from model_monitor.documents.clarify import BiasViolation, BiasViolations
 from model_monitor.registry import import_all
 from model_monitor.runs.judging import Finding, violated
 

@@ -17,8 +17,7 @@ from typing import Any
 
 from model_monitor.bias.analysis import ALL_METHODS, Methods
 from model_monitor.bias.configuration import methods_of
-from model_monitor.documents.analysis_config import AnalysisConfig, SegmentConfig
-from model_monitor.documents.named_columns import NamedColumns
+from model_monitor.documents.analysis_config import AnalysisConfig, NamedColumns, SegmentConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.predictors import Model
 from model_monitor.predictors.loading import model_of

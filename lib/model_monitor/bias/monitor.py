@@ -14,11 +14,10 @@ from model_monitor.bias.page import TITLE, page_of
 from model_monitor.bias.published import published_metrics, summary_of
 from model_monitor.bias.report import report_of
 from model_monitor.bias.tables import table_of
-from model_monitor.documents.bias_report import BiasReport, BiasViolations
-from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.check_results import CheckResult, Summary
+from model_monitor.documents.clarify import BiasReport, BiasViolations
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
-from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table
 from model_monitor.errors import BadState
 from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric

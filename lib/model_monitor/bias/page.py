@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from model_monitor.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
 from model_monitor.bias.evaluation import STAGE
 from model_monitor.bias.performance import performance_of
-from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.check_results import FACET_VALUE, CheckResult, CheckStatus
 from model_monitor.documents.page import (
     VERDICTS,
     Block,
@@ -23,7 +23,6 @@ from model_monitor.documents.page import (
     number_text,
     table_of,
 )
-from model_monitor.documents.summary import FACET_VALUE
 
 TITLE, NAME = "Analysis Report", "report"
 """What the service's SDK calls the report and its files."""

@@ -9,8 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from model_monitor.bias.analysis import BiasAnalysis
-from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.documents.summary import Summary, SummaryRow, part_of
+from model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow, part_of
 from model_monitor.runs.protocol import PublishedMetric
 
 LARGEST_VALUE = 2.0**360

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from model_monitor.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue, SegmentAnalysis
-from model_monitor.documents.bias_report import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
+from model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
 
 PRE_TRAINING, POST_TRAINING = "pre_training", "post_training"
 

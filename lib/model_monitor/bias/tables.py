@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.documents.bias_report import BiasReport
+from model_monitor.documents.clarify import BiasReport
 from model_monitor.documents.tables import Table
 
 

@@ -16,11 +16,10 @@ from model_monitor.data_quality.checks.baseline_drift import against
 from model_monitor.data_quality.comparators import compared
 from model_monitor.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.data_quality.room import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
-from model_monitor.documents.alarms import excess
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
+from model_monitor.documents.alerts import excess
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family, Violation, Violations
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
 from model_monitor.documents.statistics import InferredType
-from model_monitor.documents.violations import Violation, Violations
 from model_monitor.registry import import_all
 from model_monitor.runs.judging import Finding, violated
 from model_monitor.statistics.verdicts.multiplicity import shared

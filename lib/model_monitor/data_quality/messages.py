@@ -7,7 +7,7 @@ Source: C4.4, C11.2, C11.3, C11.4, C11.23, G14, G15, G16.
 
 from __future__ import annotations
 
-from model_monitor.java_text import java_double
+from model_monitor.documents.json_text import java_double
 
 DATA_TYPE = (
     "Data type match requirement is not met. Expected data type: {expected}, Expected match: {required}%. "

@@ -19,14 +19,12 @@ from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS, suggest
 from model_monitor.data_quality.summary import summary_of
 from model_monitor.data_quality.variation import Variation, of_parts
 from model_monitor.data_quality.words import with_words
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.statistics import Statistics
-from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table, as_rows
-from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.runs.protocol import TOLD, Layout, PublishedMetric
 from model_monitor.statistics.drift import Ties

@@ -8,7 +8,7 @@ from operator import itemgetter
 from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile
 from model_monitor.data_quality.overlays import overlay_of
-from model_monitor.documents.alarms import check_in_words, reason_of
+from model_monitor.documents.alerts import check_in_words, reason_of
 from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckStatus
 from model_monitor.documents.page import VERDICTS, Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
 from model_monitor.documents.statistics import InferredType

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from model_monitor.data_quality.distributions import FeatureDistribution, from_profile
 from model_monitor.data_quality.overlays import BINS, Bins, bins_of
-from model_monitor.documents.summary import QUANTILES, Summary, SummaryRow
+from model_monitor.documents.check_results import QUANTILES, Summary, SummaryRow
 from model_monitor.statistics.states import FeatureProfile, Profile
 
 

@@ -15,7 +15,7 @@ from model_monitor.data_quality.baseline import QualityBaseline
 from model_monitor.data_quality.distributions import FeatureDistribution, as_counted, from_feature_profile
 from model_monitor.data_quality.messages import COMPARATOR_VALUE, EXTRA_COLUMNS, MISSING_COLUMNS, NEGATIVE
 from model_monitor.data_quality.statistics import domain_of
-from model_monitor.documents.alarms import COMPLETENESS, plain_words
+from model_monitor.documents.alerts import COMPLETENESS, plain_words
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.page import number_text
 from model_monitor.statistics.drift.distributions import category_cells

@@ -19,8 +19,8 @@ from model_monitor.deequ.loading import DeequChecks
 from model_monitor.deequ.metrics import CheckMetrics, plain_names, second_scan_refused
 from model_monitor.deequ.states import Evidence, NeedsSecondScan
 from model_monitor.deequ.suite_results import ERROR, FAILURE, SUCCESS, WARNING, ConstraintResult, SuiteResults
+from model_monitor.documents.json_text import java_double
 from model_monitor.errors import NeedsSpark
-from model_monitor.java_text import java_double
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

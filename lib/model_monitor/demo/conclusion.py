@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from model_monitor.documents.attribution_report import AttributionReport
 from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.statistics import Statistics
 
 DRIFT = "baseline_drift_check"

@@ -18,13 +18,12 @@ from typing import TextIO
 from model_monitor.demo.conclusion import conclusion, moved
 from model_monitor.demo.data_set import ANALYSIS, BASELINE, CAPTURES, EXPLAINED, FAULT, GROUND_TRUTH, write_data_set
 from model_monitor.demo.traffic import Traffic
-from model_monitor.documents.attribution_report import AttributionReport
-from model_monitor.documents.check_results import CheckResults
+from model_monitor.documents.check_results import CheckResults, Violations
+from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.document import DocumentType
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import as_rows
-from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.outputs.printable import error_lines
 from model_monitor.outputs.text_table import text_table

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
 from model_monitor.derivation.explanations import DRIFT, Derivation, Explanation, derivation_of
-from model_monitor.documents.baseline_reference import BaselineReference
 from model_monitor.documents.check_results import CheckResult, CheckResults
+from model_monitor.documents.run_description import BaselineReference
 from model_monitor.errors import BadInput
 from model_monitor.history import references
 from model_monitor.history.archive import feature_from_parquet, path_of

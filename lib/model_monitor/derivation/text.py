@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from model_monitor.derivation.explanations import Derivation, Explanation
 from model_monitor.derivation.tables import Row, Table
-from model_monitor.documents.check_results import CheckResult
-from model_monitor.documents.summary import QUANTILES
+from model_monitor.documents.check_results import QUANTILES, CheckResult
 from model_monitor.outputs.printable import printable
 from model_monitor.outputs.text_table import text_table
 

@@ -1,19 +1,159 @@
-"""_alerts.json: the windows that were monitored, whether there is an alert, when that changed, and who was told.
-
-Ours; the service keeps the same behind its API: `InAlert` or `OK`, and a history of transitions (C10e).
-Times are UTC, `2021-05-06T22:00:00Z`, so that their texts sort. Driver only, pure.
-"""
+"""One change is one alarm: violations with one cause, in words; _alerts.json has what was monitored and who was notified. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
 from pydantic import Field
 
-from model_monitor.documents.document import Document, Section
-from model_monitor.documents.values import Count, Name, Number
+from model_monitor.documents.check_results import CheckResult, CheckStatus, whose
+from model_monitor.documents.document import Count, Document, Name, Number, Section
+
+COMPLETENESS = "completeness_check"
+
+OF_THE_WINDOW = "the window"
+NAMED = 3
+MOST_SAID = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The violations of one cause, the one that says it first."""
+
+    results: tuple[CheckResult, ...]
+
+    @property
+    def since(self) -> str | None:
+        """When the first of the windows in a row that have it began; None if that is this one."""
+        return min((result.since for result in self.results if result.since), default=None)
+
+    def sentence(self, *, with_values: bool = True) -> str:
+        """What was, what is, since when, without a full stop. with_values: whether values of records are named, too."""
+        first, *others = self.results
+        said = (first.words or plain_words(first)) + (_values(first) if with_values else "")
+        alike = [name for name in dict.fromkeys(map(cause, others)) if name != cause(first)]
+        also = {each.metric or check_in_words(each): _values(each) if with_values else "" for each in others}
+        also.pop(first.metric or check_in_words(first), None)
+        said += f"; the same of {_some(alike)}" if alike else ""
+        said += f"; also {_some([name + values for name, values in also.items()])}" if also else ""
+        return said + (f"; since {self.since}" if self.since else "")
+
+
+def in_sentences(alarms: Sequence[Alarm]) -> tuple[str, ...]:
+    """The first alarms with their numbers, for pages."""
+    said = [f"{number}. {alarm.sentence()}." for number, alarm in enumerate(alarms[:MOST_SAID], start=1)]
+    more = len(alarms) - MOST_SAID
+    return (*said, f"{more:,} more are in checks.json.") if more > 0 else tuple(said)
+
+
+def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple[CheckResult, ...]:
+    """The results; violated ones have the number of their alarm, 1 of the largest, words, and since when there is that alarm.
+
+    since: by cause, of the window before.
+    """
+    results = tuple(results)
+    causes: dict[str, list[CheckResult]] = {}
+    for result in results:
+        if result.is_violation:
+            causes.setdefault(cause(result), []).append(result)
+    alarms: dict[Hashable, list[CheckResult]] = {}
+    for name, found in causes.items():
+        lacking = (each for each in found if each.check == COMPLETENESS)
+        # most likely the same rows lack all of them
+        key = next(((each.check, each.observed, each.m) for each in lacking), name)
+        alarms.setdefault(key, []).extend(found)
+    ordered = sorted(alarms.values(), key=lambda found: -max(map(excess, found)))
+    numbers = {id(result): number for number, found in enumerate(ordered, start=1) for result in found}
+    return tuple(
+        result.model_copy(
+            update={
+                "alarm": numbers[id(result)],
+                "words": result.words or plain_words(result),
+                "since": since.get(cause(result)),
+            }
+        )
+        if id(result) in numbers
+        else result
+        for result in results
+    )
+
+
+def alarms_of(results: Iterable[CheckResult]) -> list[Alarm]:
+    """The alarms of a run, the largest first."""
+    found: dict[int, list[CheckResult]] = {}
+    for result in results:
+        if result.alarm is not None:
+            found.setdefault(result.alarm, []).append(result)
+    return [Alarm(_first_said_first(found[number])) for number in sorted(found)]
+
+
+def cause(result: CheckResult) -> str:
+    """Whose change it is, in the same words in every window: a feature, or one metric of those that say the same."""
+    name, part = whose(result)
+    name = result.same_as or name or OF_THE_WINDOW
+    return f"{name} of {part}" if part else name
+
+
+def excess(result: CheckResult) -> float:
+    """How bad it is: how far the observed number is beyond its threshold, in units of the threshold where that is above 1, and
+    at most 1. So shares, distances and p-values are comparable as they are. Without a number it is as bad as can be; what a test
+    saw is as large as its distance or effect. Where attributions are at hand, by impact.
+    """
+    if result.impact is not None:
+        return result.impact
+    if result.adjusted_p is not None:
+        return max(result.distance or 0.0, min(result.effect or 0.0, 1.0))
+    if result.observed is None or result.threshold is None:
+        return 1.0
+    return min(abs(result.observed - result.threshold) / max(1.0, abs(result.threshold)), 1.0)
+
+
+def plain_words(result: CheckResult) -> str:
+    """What a violated check found, as far as its own numbers say it."""
+    name, part = whose(result)
+    subject = " of ".join(word for word in (name or OF_THE_WINDOW, part) if word)
+    if result.observed is None or result.threshold is None:
+        return f"{subject}: {check_in_words(result)}"
+    now, asked = f"{result.observed:,.4g}", f"{result.threshold:,.4g}"
+    if result.check in _OPERATORS:
+        return f"{subject} is {now}, the baseline asks for {_OPERATORS[result.check]} {asked}"
+    if result.check == "bias_drift_check":
+        return f"{subject} is {now}, it was {asked} in the baseline"
+    return f"{subject}: {check_in_words(result)}, {now} where the baseline asks for {asked}"
+
+
+def check_in_words(result: CheckResult) -> str:
+    """`completeness` of `completeness_check`."""
+    return result.check.removesuffix("_check").replace("_", " ")
+
+
+def reason_of(results: Iterable[CheckResult], status: CheckStatus) -> str:
+    """Why one of the checks ends so: what the first that says a reason says."""
+    return next((result.reason for result in results if result.status is status and result.reason), "")
+
+
+_OPERATORS = {"LessThanThreshold": "at least", "GreaterThanThreshold": "at most"}
+
+
+def _first_said_first(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
+    """What several features have in common, else the largest."""
+    common = len({*map(cause, alarm)}) > 1
+    return tuple(sorted(alarm, key=lambda each: (common and each.check != COMPLETENESS, -excess(each))))
+
+
+def _values(result: CheckResult) -> str:
+    return f" ({', '.join(map(repr, result.values))})" if result.values else ""
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+# _alerts.json: the windows that were monitored, whether there is an alert, when that changed, and who was told.
 
 
 class AlertStatus(Enum):

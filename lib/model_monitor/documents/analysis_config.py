@@ -1,22 +1,65 @@
-"""analysis_config.json: what a Clarify job analyses and how, for bias and for explainability.
-
-Every member that the service knows is known here, and no other is accepted: options of ours are flags of the jobs. A monitor's
-file is a subset, without `dataset_type` and `methods`. What a member means for the data is decided by those who read it.
-Driver only, pure.
-
-Source: B1; C7.2.
-"""
+"""analysis_config.json: what a Clarify job analyses and how, for bias and for explainability, with the columns that it names."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field, Strict
 
-from model_monitor.documents.document import Document, Section
-from model_monitor.documents.values import Expected, Flag, Name, Share
+from model_monitor.documents.document import Document, Expected, Flag, Name, Section, Share
+from model_monitor.errors import BadConfiguration
+
+NEAREST = 3
+LISTED = 20
+
+
+class NamedColumns:
+    """The names of a data set, by which columns are found; what is not found is gathered."""
+
+    def __init__(self, names: tuple[str, ...], where: str) -> None:
+        self._names = names
+        self._where = where
+        self._faults: list[str] = []
+
+    def named(self, member: str, name_or_index: str | int) -> str:
+        """The column's name; what was given if there is no such column."""
+        if isinstance(name_or_index, str):
+            if name_or_index not in self._names:
+                self._faults.append(
+                    f"{self._where}: {member} is {name_or_index!r}, which is no column of the data; {self._near(name_or_index)}"
+                )
+            return name_or_index
+        if not -len(self._names) <= name_or_index < len(self._names):
+            self._faults.append(
+                f"{self._where}: {member} is {name_or_index}; the data has {len(self._names)} columns, "
+                f"so an index is at most {len(self._names) - 1}"
+            )
+            return str(name_or_index)
+        return self._names[name_or_index]
+
+    def require_all_found(self, column_types: Collection[str] = ()) -> None:
+        """Raises BadConfiguration with every column that was not found, of `--column-types` too."""
+        faults = self._faults + [
+            f"--column-types names {name!r}, which is no column of the data; {self._near(name)}"
+            for name in column_types
+            if name not in self._names
+        ]
+        if faults:
+            raise BadConfiguration.gathered(faults)
+
+    def _near(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self._names, n=NEAREST)
+        if near:
+            return f"did you mean {' or '.join(map(repr, near))}?"
+        rest = " …" if len(self._names) > LISTED else ""
+        return f"the columns are {', '.join(self._names[:LISTED])}{rest}"
+
+
+# analysis_config.json: what a Clarify job analyses and how, for bias and for explainability.
+
 
 BEYOND_A_DOUBLE = 2**1024
 

@@ -19,9 +19,20 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, Strict
 
-from model_monitor.documents.document import Document, Section
+from model_monitor.documents.document import (
+    Chance,
+    DataText,
+    Document,
+    Expected,
+    Flag,
+    Name,
+    Number,
+    Section,
+    Share,
+    Threshold,
+    named_in,
+)
 from model_monitor.documents.statistics import InferredType, no_such_feature
-from model_monitor.documents.values import Chance, DataText, Expected, Flag, Name, Number, Share, Threshold, named_in
 from model_monitor.errors import BadConfiguration, BadDocument
 from model_monitor.registry import Registry
 from model_monitor.statistics.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS

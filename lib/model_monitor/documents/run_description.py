@@ -1,7 +1,4 @@
-"""run.json: which run a folder holds: its job, its kind of monitoring, its window, its baseline, and what came of it.
-
-Ours, in every run. It has no clock time, so that a rerun writes the same bytes. Driver only, pure.
-"""
+"""What says which run a folder holds: run.json, baseline.json that it was held against, and _promotions.json of versions."""
 
 from __future__ import annotations
 
@@ -10,11 +7,34 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Strict
+from pydantic import AfterValidator, Field, Strict
 
 from model_monitor.documents.constraints import MonitoringConfig
-from model_monitor.documents.document import Document, Section
-from model_monitor.documents.values import Count, Expected, Name
+from model_monitor.documents.document import Count, Document, Expected, Name, Number, Section
+
+
+class BaselineReference(Document):
+    """baseline.json. run_id, folder: of a run, the folder below `_runs/`. constraints, statistics: of a baseline that was read
+    from files. Paths are whole ones.
+    """
+
+    FILE_NAME: ClassVar[str] = "baseline.json"
+    MEANT: ClassVar[str] = "baseline.json of a monitoring run"
+    FOREIGN: ClassVar[Mapping[str, str]] = {
+        "violations": "a constraint_violations.json",
+        "monitoring_config": "a constraints.json",
+        "dataset": "a statistics.json",
+    }
+
+    version: Number = Field(default=0.0)
+    run_id: Name | None = None
+    folder: Name | None = None
+    constraints: Name | None = None
+    statistics: Name | None = None
+
+
+# run.json: which run a folder holds: its job, its kind of monitoring, its window, its baseline, and what came of
+# it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +111,35 @@ class RunDescription(Document):
     settings: MonitoringConfig
     rows: Count | None
     violations: Count | None
+
+
+# _promotions.json: which versions of a baseline counted, from when on, and which were taken back.
+
+
+class Promotion(Section):
+    """One version that was made to count.
+
+    source: the output path of the run that it is a copy of. taken_back: when it was rolled back, None if it was not.
+    """
+
+    model_version: Name
+    run_id: Name
+    source: Name
+    time: Name
+    taken_back: Name | None = None
+
+
+class Promotions(Document):
+    """The file. promotions: the oldest first; the last one that was not taken back counts."""
+
+    FILE_NAME: ClassVar[str] = "_promotions.json"
+    MEANT: ClassVar[str] = "_promotions.json of `model-monitor promote`"
+    FOREIGN: ClassVar[Mapping[str, str]] = {}
+
+    version: Number = Field(default=1.0)
+    promotions: tuple[Promotion, ...] = ()
+
+    @property
+    def standing(self) -> tuple[Promotion, ...]:
+        """Those that were not taken back; the last one counts."""
+        return tuple(promotion for promotion in self.promotions if promotion.taken_back is None)

@@ -1,9 +1,4 @@
-"""statistics.json of the data-quality jobs: what one profile of a data set says about each feature.
-
-Both generations of the service's files are read, the newer one is written (C4.1, G1 and G2). What the service
-prints as a double is a float here and written as a double, also when a hand-made file had `7` for `7.0`; counts of rows are
-ints, also when it had `7.0`. Model-quality statistics are another document. Driver only, pure.
-"""
+"""statistics.json of the data-quality jobs, what one profile says about each feature, and requests.json."""
 
 from __future__ import annotations
 
@@ -14,8 +9,17 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from model_monitor.documents.document import Document, Section
-from model_monitor.documents.values import Count, DataText, Name, Number, Share, SketchLevel, UndefinableNumber
+from model_monitor.documents.document import (
+    Count,
+    DataText,
+    Document,
+    Name,
+    Number,
+    Section,
+    Share,
+    SketchLevel,
+    UndefinableNumber,
+)
 from model_monitor.errors import BadDocument
 
 
@@ -222,3 +226,43 @@ def no_such_feature(where: str, name: str, names: list[str]) -> str:
     return f"{where} has no feature {name!r} among its {len(names)}" + (
         f"; did you mean {' or '.join(map(repr, near))}?" if near else "; name one that it has"
     )
+
+
+# requests.json: how many requests a window had, how they ended and how long they took.
+
+
+class LatencyStatistics(Section):
+    """Milliseconds from a request's arrival to the last byte of its answer; None of no request.
+
+    p50, p95, p99: quantiles of the sketch. rank_error: by how much of all requests their ranks may be off.
+    """
+
+    p50: UndefinableNumber = None
+    p95: UndefinableNumber = None
+    p99: UndefinableNumber = None
+    mean: UndefinableNumber = None
+    max: UndefinableNumber = None
+    rank_error: Number = 0.0
+
+
+class RequestStatistics(Document):
+    """requests.json. requests: those captured; estimated_requests: all, by the percentage that was captured. success_share:
+    of those captured, the share with a status below 400. client_errors, server_errors: statuses of 4xx, and from 500 on.
+    """
+
+    FILE_NAME: ClassVar[str] = "requests.json"
+    MEANT: ClassVar[str] = "requests.json of a run"
+    FOREIGN: ClassVar[Mapping[str, str]] = {
+        "violations": "a constraint_violations.json",
+        "monitoring_config": "a constraints.json",
+        "dataset": "a statistics.json",
+    }
+
+    version: Number = Field(default=0.0)
+    requests: Count
+    estimated_requests: Number
+    success_share: Share
+    client_errors: Count
+    server_errors: Count
+    statuses: dict[str, Count]
+    latency_ms: LatencyStatistics

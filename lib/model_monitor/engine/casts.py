@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from model_monitor.documents.json_text import PLAIN_BELOW, PLAIN_FROM, scientific
 from model_monitor.errors import NeedsSpark
-from model_monitor.java_text import PLAIN_BELOW, PLAIN_FROM, scientific
 
 FRACTION_OF_ZEROS = r"\.?0+$"
 

@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
+from model_monitor.documents.json_text import java_double
 from model_monitor.errors import BadInput, NeedsSpark
-from model_monitor.java_text import java_double
 from model_monitor.records.places import PLACES
 from model_monitor.records.refusals import REASON, Refusal
 

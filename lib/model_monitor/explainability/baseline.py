@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from model_monitor.documents.attribution_report import AttributionReport
+from model_monitor.documents.clarify import AttributionReport
 from model_monitor.statistics.states import Attributions
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from model_monitor.documents.attribution_report import AttributionViolation, AttributionViolations
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
+from model_monitor.documents.check_results import LABEL, BudgetLedger, CheckResult, CheckStatus, Family
+from model_monitor.documents.clarify import AttributionViolation, AttributionViolations
 from model_monitor.documents.constraints import Rows
-from model_monitor.documents.summary import LABEL
 from model_monitor.explainability import checks
 from model_monitor.explainability.analysis import AttributionAnalysis
 from model_monitor.explainability.baseline import AttributionBaseline

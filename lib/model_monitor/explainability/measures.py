@@ -10,8 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_monitor.documents.analysis_config import Aggregation, AnalysisConfig, DatasetType, PdpMethod, ShapMethod
-from model_monitor.documents.named_columns import NamedColumns
+from model_monitor.documents.analysis_config import (
+    Aggregation,
+    AnalysisConfig,
+    DatasetType,
+    NamedColumns,
+    PdpMethod,
+    ShapMethod,
+)
 from model_monitor.errors import BadConfiguration
 from model_monitor.explainability.coalitions import samples_of
 from model_monitor.predictors import Model

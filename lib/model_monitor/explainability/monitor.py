@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from model_monitor.documents.attribution_report import AttributionReport, AttributionViolations
-from model_monitor.documents.check_results import BudgetLedger, CheckResult
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary
+from model_monitor.documents.clarify import AttributionReport, AttributionViolations
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
-from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table
 from model_monitor.errors import BadState
 from model_monitor.explainability.analysis import AttributionAnalysis, analysis_of

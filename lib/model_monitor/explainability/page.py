@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.check_results import LABEL, CheckResult
 from model_monitor.documents.page import (
     VERDICTS,
     Block,
@@ -21,7 +21,6 @@ from model_monitor.documents.page import (
     count_text,
     number_text,
 )
-from model_monitor.documents.summary import LABEL
 from model_monitor.explainability.analysis import AttributionAnalysis, Dependent, OutputAnalysis
 from model_monitor.explainability.baseline import AttributionBaseline
 from model_monitor.runs.judging import violated

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from model_monitor.documents.check_results import CheckResult
-from model_monitor.documents.summary import LABEL, Summary, SummaryRow
+from model_monitor.documents.check_results import LABEL, CheckResult, Summary, SummaryRow
 from model_monitor.explainability.analysis import AttributionAnalysis
 from model_monitor.runs.judging import violated
 from model_monitor.runs.protocol import PublishedMetric

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.documents.attribution_report import AttributionReport, Dependence, Explanations, OutputAttributions
+from model_monitor.documents.clarify import AttributionReport, Dependence, Explanations, OutputAttributions
 from model_monitor.explainability.analysis import AttributionAnalysis, Dependent
 
 

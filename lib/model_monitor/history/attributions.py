@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from model_monitor.documents.attribution_report import AttributionReport
+from model_monitor.documents.clarify import AttributionReport
 from model_monitor.outputs.files import file_at
 from model_monitor.storage import storage_of
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from model_monitor.documents.check_results import CheckResults, CheckStatus
-from model_monitor.documents.decisions import Decision
+from model_monitor.documents.check_results import CheckResults, CheckStatus, Decision
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.history.alerts import holding_alerts, path_of

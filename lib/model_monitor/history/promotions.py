@@ -16,9 +16,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from model_monitor.documents.bias_report import BiasReport
-from model_monitor.documents.promotions import Promotion, Promotions
-from model_monitor.documents.run_description import moment
+from model_monitor.documents.clarify import BiasReport
+from model_monitor.documents.run_description import Promotion, Promotions, moment
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.outputs.files import CONSTRAINTS, RUNS, STATISTICS, current_run, point_to, publish, run_before
 from model_monitor.storage import holding, join, storage_of

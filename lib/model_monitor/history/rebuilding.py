@@ -6,8 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.documents.baseline_reference import BaselineReference
-from model_monitor.documents.run_description import RunDescription, moment
+from model_monitor.documents.run_description import BaselineReference, RunDescription, moment
 from model_monitor.errors import BadInput, MonitorError
 from model_monitor.history import baselines
 from model_monitor.history.archive import PROFILE, from_parquet

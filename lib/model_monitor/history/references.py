@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model_monitor.documents.baseline_reference import BaselineReference
+from model_monitor.documents.run_description import BaselineReference
 from model_monitor.history.baselines import DATA_QUALITY, earlier_hour
 from model_monitor.outputs.files import current_run, run_before
 from model_monitor.runs.protocol import Monitor

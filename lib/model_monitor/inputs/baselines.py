@@ -15,9 +15,8 @@ from model_monitor.data_quality.messages import NEWEST_ROW
 from model_monitor.data_quality.thresholds import with_thresholds
 from model_monitor.data_quality.variation import BASELINE
 from model_monitor.documents import json_text
-from model_monitor.documents.baseline_reference import BaselineReference
-from model_monitor.documents.decisions import Decision
-from model_monitor.documents.run_description import moment
+from model_monitor.documents.check_results import Decision
+from model_monitor.documents.run_description import BaselineReference, moment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.history import baselines, references
 from model_monitor.history.alerts import read_alerts

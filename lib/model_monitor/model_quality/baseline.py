@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from model_monitor.documents.model_quality_constraints import MetricConstraint, ModelQualityConstraints
-from model_monitor.documents.model_quality_statistics import ModelQualityStatistics
+from model_monitor.documents.model_quality import MetricConstraint, ModelQualityConstraints, ModelQualityStatistics
 from model_monitor.errors import BadDocument
 from model_monitor.model_quality.estimates import Estimate
 from model_monitor.model_quality.evidence import Evidence, evidence_of

@@ -14,10 +14,9 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family, Violation, Violations
 from model_monitor.documents.constraints import Rows
-from model_monitor.documents.model_quality_constraints import ComparisonOperator, MetricConstraint, ToleranceNote
-from model_monitor.documents.violations import Violation, Violations
+from model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint, ToleranceNote
 from model_monitor.model_quality import messages
 from model_monitor.model_quality.baseline import ModelBaseline
 from model_monitor.model_quality.estimates import can_be_apart, chance_apart, interval_of

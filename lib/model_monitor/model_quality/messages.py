@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from model_monitor.java_text import java_double
+from model_monitor.documents.json_text import java_double
 
 BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
 DEVIATION = " +/- {deviation}"

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from model_monitor.documents.check_results import BudgetLedger, CheckResult
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, Violations
 from model_monitor.documents.document import Document
-from model_monitor.documents.metrics import Metrics
-from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
-from model_monitor.documents.model_quality_statistics import ModelQualityStatistics
+from model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from model_monitor.documents.page import Page
-from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table
-from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.model_quality.baseline import ModelBaseline
 from model_monitor.model_quality.checks import check_all, ledger_of, violations_of

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.documents.summary import Summary, SummaryRow
+from model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
 from model_monitor.model_quality.estimates import interval_of
 from model_monitor.model_quality.measurement import Measurement
 from model_monitor.runs.protocol import PublishedMetric

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_monitor.documents.metrics import MeasuredMetric, Metrics
-from model_monitor.documents.model_quality_statistics import (
+from model_monitor.documents.model_quality import (
     BinaryMetrics,
+    MeasuredMetric,
     Metric,
+    Metrics,
     ModelQualityStatistics,
     MulticlassMetrics,
     PrecisionRecallCurve,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from model_monitor.documents.model_quality_constraints import MetricConstraint, ModelQualityConstraints, ToleranceNote
+from model_monitor.documents.model_quality import MetricConstraint, ModelQualityConstraints, ToleranceNote
 from model_monitor.model_quality.measurement import Measurement
 from model_monitor.model_quality.metrics import METRICS
 from model_monitor.model_quality.tolerance import FALSE_ALARMS, INTERVAL, Rule, Tolerance

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from model_monitor.documents.model_quality_constraints import ComparisonOperator
+from model_monitor.documents.model_quality import ComparisonOperator
 from model_monitor.errors import BadConfiguration
 from model_monitor.model_quality.estimates import Estimate, Side
 

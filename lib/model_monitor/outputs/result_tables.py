@@ -17,9 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckStatus
+from model_monitor.documents.check_results import WORST_FIRST, Bins, CheckResult, CheckStatus, Summary, whose
 from model_monitor.documents.run_description import RunDescription, time_of
-from model_monitor.documents.summary import Bins, Summary, whose
 
 SUMMARY, CHECKS = "summary.parquet", "checks.parquet"
 VERSION = "1"

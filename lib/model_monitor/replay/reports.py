@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from model_monitor.documents.violations import Violations
+from model_monitor.documents.check_results import Violations
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
 from model_monitor.replay.hour_folders import hour_folders

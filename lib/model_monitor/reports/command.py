@@ -13,10 +13,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TextIO
 
-from model_monitor.documents.baseline_reference import BaselineReference
-from model_monitor.documents.check_results import CheckResult, CheckResults
+from model_monitor.documents.check_results import CheckResult, CheckResults, whose
 from model_monitor.documents.document import DocumentType
-from model_monitor.documents.summary import whose
+from model_monitor.documents.run_description import BaselineReference
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.outputs.files import current_run
 from model_monitor.outputs.report.report import Report

@@ -19,11 +19,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckResults, CheckStatus
+from model_monitor.documents.check_results import (
+    QUANTILES,
+    WORST_FIRST,
+    CheckResult,
+    CheckResults,
+    CheckStatus,
+    Violations,
+    whose,
+)
 from model_monitor.documents.run_description import RunDescription, time_of
 from model_monitor.documents.statistics import Statistics
-from model_monitor.documents.summary import QUANTILES, whose
-from model_monitor.documents.violations import Violations
 from model_monitor.errors import BadDocument
 from model_monitor.history.parts import read_table
 from model_monitor.outputs.files import CURRENT, VIOLATIONS, current_run

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
-from model_monitor.documents.summary import Summary
 from model_monitor.documents.tables import Table
 from model_monitor.statistics.states import RowRuns, State
 

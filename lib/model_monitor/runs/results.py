@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_monitor import __version__
-from model_monitor.documents.alarms import alarms_of
-from model_monitor.documents.baseline_reference import BaselineReference
+from model_monitor.documents.alerts import alarms_of
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
-from model_monitor.documents.run_description import NOBODY_SAID, RunContext, RunDescription
+from model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from model_monitor.errors import ViolationsFound
 from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.history.parts import parts_file

@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from model_monitor.documents.alarms import in_alarms
-from model_monitor.documents.check_results import CheckResult, Hint
-from model_monitor.documents.decisions import Decision, accepted
+from model_monitor.documents.alerts import in_alarms
+from model_monitor.documents.check_results import CheckResult, Decision, Hint, accepted
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
 from model_monitor.errors import NO_DATA, BadInput, NeedsSpark, NoData, ScriptFailed
 from model_monitor.history.request_statistics import published_requests, request_statistics

@@ -17,8 +17,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.documents.alarms import Alarm, alarms_of, cause
-from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from model_monitor.documents.alerts import Alarm, Alerts, AlertStatus, MonitoredWindow, alarms_of, cause
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.history.alerts import (

@@ -6,9 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.documents.baseline_reference import BaselineReference
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.run_description import moment
+from model_monitor.documents.run_description import BaselineReference, moment
 from model_monitor.history.alerts import holding_alerts
 from model_monitor.history.variation import Entry, read_history, write_history
 from model_monitor.inputs.baselines import baseline_id

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from model_monitor.documents.decisions import Decision
+from model_monitor.documents.check_results import Decision
 from model_monitor.history.decisions import accept
 from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
 from model_monitor.sagemaker import local_jobs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from model_monitor.documents.executions import Execution
+from model_monitor.documents.schedule import Execution
 from model_monitor.outputs.text_table import text_table
 
 LISTED = 10

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.documents.check_results import Violations
 from model_monitor.documents.constraints import MonitoringSettings, Verdicts
-from model_monitor.documents.violations import Violations
 from model_monitor.history import baselines
 from model_monitor.inputs.baselines import compared_with, read_baseline
 from model_monitor.reading.formats import CsvFormat, ParquetFormat

@@ -9,9 +9,9 @@ import pandas as pd
 
 from model_monitor.data_quality.distributions import from_profile
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.documents.alarms import alarms_of
+from model_monitor.documents.alerts import alarms_of
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.documents.attribution_report import AttributionReport
+from model_monitor.documents.clarify import AttributionReport
 from model_monitor.explainability.measures import AttributionMeasures
 from model_monitor.explainability.monitor import ExplainabilityMonitor
 from model_monitor.reports.compare import Compared, Side

@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 import pytest
 
 from model_monitor.demo.conclusion import conclusion, moved
-from model_monitor.documents.attribution_report import AttributionReport
 from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.statistics import Statistics
 
 START = datetime(2026, 1, 31, 9, tzinfo=timezone.utc)

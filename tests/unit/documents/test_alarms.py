@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.documents.alarms import alarms_of, in_alarms
+from model_monitor.documents.alerts import alarms_of, in_alarms
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 
 

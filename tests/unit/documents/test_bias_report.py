@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from model_monitor.documents.bias_report import BiasMetric, BiasPart, BiasReport, BiasViolations, GroupMetrics
+from model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, BiasViolations, GroupMetrics
 from model_monitor.errors import BadDocument
 
 WRITTEN = """{

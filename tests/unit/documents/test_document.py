@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.document import Document, Section
+from model_monitor.documents.document import Document, Expected, Section
 from model_monitor.documents.statistics import Statistics
-from model_monitor.documents.values import Expected
 from model_monitor.errors import BadDocument
 
 DOCUMENTS = [Statistics, Constraints]

@@ -7,8 +7,7 @@ import json
 import pytest
 
 from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.model_quality_constraints import ComparisonOperator, ModelQualityConstraints
-from model_monitor.documents.model_quality_statistics import ModelQualityStatistics
+from model_monitor.documents.model_quality import ComparisonOperator, ModelQualityConstraints, ModelQualityStatistics
 from model_monitor.documents.statistics import Statistics
 from model_monitor.errors import BadDocument
 

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from model_monitor.documents.analysis_config import Aggregation, AnalysisConfig
-from model_monitor.documents.attribution_report import AttributionReport
-from model_monitor.documents.bias_report import BiasReport
 from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.clarify import AttributionReport, BiasReport
 from model_monitor.errors import BadState
 from model_monitor.explainability.analysis import Dependent, analysis_of
 from model_monitor.explainability.comparison import Tolerances

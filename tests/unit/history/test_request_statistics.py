@@ -4,7 +4,7 @@ import json
 
 import pyarrow as pa
 
-from model_monitor.documents.requests import RequestStatistics
+from model_monitor.documents.statistics import RequestStatistics
 from model_monitor.history.request_statistics import published_requests, request_statistics
 from model_monitor.statistics.states import Requests, RequestsBuilder
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
+from model_monitor.documents.model_quality import ModelQualityConstraints
 from model_monitor.model_quality.estimates import JackknifeEstimate, ShareEstimate, Side, chance_apart
 from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.model_quality.tolerance import Tolerance

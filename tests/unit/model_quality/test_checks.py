@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.documents.check_results import CheckResults, CheckStatus
-from model_monitor.documents.model_quality_constraints import ModelQualityConstraints
+from model_monitor.documents.model_quality import ModelQualityConstraints
 from model_monitor.errors import BadDocument
 from model_monitor.model_quality import messages
 from model_monitor.model_quality.baseline import ModelBaseline

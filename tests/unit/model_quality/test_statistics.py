@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_monitor.documents.metrics import Metrics
-from model_monitor.documents.model_quality_statistics import ModelQualityStatistics
+from model_monitor.documents.model_quality import Metrics, ModelQualityStatistics
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.model_quality.evidence import evidence_of
 from model_monitor.model_quality.measurement import measure

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.model_quality_constraints import ComparisonOperator, ModelQualityConstraints
+from model_monitor.documents.model_quality import ComparisonOperator, ModelQualityConstraints
 from model_monitor.errors import BadConfiguration
 from model_monitor.model_quality.baseline import ModelBaseline
 from model_monitor.model_quality.checks import check_all

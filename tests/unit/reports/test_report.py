@@ -18,11 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from model_monitor.cli import main as cli
-from model_monitor.documents.alarms import in_alarms
-from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus
+from model_monitor.documents.alerts import in_alarms
+from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Summary, SummaryRow
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.run_description import RunDescription, RunWindow, moment
-from model_monitor.documents.summary import Summary, SummaryRow
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.outputs.files import publish
 from model_monitor.outputs.result_tables import summary_file

@@ -11,10 +11,8 @@ import pytest
 from tests.servers import http_server
 
 from model_monitor.configuration.reading import config_of, sources_of
-from model_monitor.documents.alarms import in_alarms
-from model_monitor.documents.alerts import AlertStatus
-from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint
-from model_monitor.documents.violations import Violation, Violations
+from model_monitor.documents.alerts import AlertStatus, in_alarms
+from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, Violation, Violations
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.inputs.baselines import violated_since
 from model_monitor.outputs.files import publish

@@ -8,7 +8,7 @@ Source: C5.1, G20.
 
 from __future__ import annotations
 
-from model_monitor.documents.model_quality_constraints import ComparisonOperator
+from model_monitor.documents.model_quality import ComparisonOperator
 from model_monitor.model_quality.estimates import Estimate, ShareEstimate
 from model_monitor.model_quality.evidence import BinaryEvidence
 from model_monitor.model_quality.metrics import BINARY, Metric

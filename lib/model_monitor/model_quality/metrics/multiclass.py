@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.documents.model_quality_constraints import ComparisonOperator
+from model_monitor.documents.model_quality import ComparisonOperator
 from model_monitor.model_quality.estimates import Estimate, ShareEstimate
 from model_monitor.model_quality.evidence import MulticlassEvidence
 from model_monitor.model_quality.metrics import MULTICLASS, Metric

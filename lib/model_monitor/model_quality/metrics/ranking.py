@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.documents.model_quality_constraints import ComparisonOperator
+from model_monitor.documents.model_quality import ComparisonOperator
 from model_monitor.model_quality import ranking
 from model_monitor.model_quality.estimates import ShareEstimate
 from model_monitor.model_quality.evidence import BinaryEvidence

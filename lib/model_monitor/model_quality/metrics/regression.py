@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model_monitor.documents.model_quality_constraints import ComparisonOperator
+from model_monitor.documents.model_quality import ComparisonOperator
 from model_monitor.model_quality.estimates import JackknifeEstimate, Kept, Scale, chosen, jackknifed, quotient
 from model_monitor.model_quality.evidence import RegressionEvidence
 from model_monitor.model_quality.metrics import REGRESSION

@@ -9,8 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from model_monitor.documents.alarms import excess
-from model_monitor.documents.alerts import AlertStatus
+from model_monitor.documents.alerts import AlertStatus, excess
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 
 MOST_VIOLATIONS = 5

@@ -1,20 +1,74 @@
-"""statistics.json of the model-quality jobs: metrics of predictions beside what really happened.
-
-One of the three members `…_metrics` is there, by the problem's type. Members that we don't know are kept. Driver only, pure.
-
-Source: C5.1, G20.
-"""
+"""Documents of the model-quality jobs: statistics.json, constraints.json, and metrics.json with every metric's uncertainty."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from typing import ClassVar
 
 from pydantic import Field
 
-from model_monitor.documents.document import Document, Section
+from model_monitor.documents.document import Count, Document, Name, Number, Section, Share, UndefinableNumber
 from model_monitor.documents.statistics import Dataset
-from model_monitor.documents.values import Count, Number, UndefinableNumber
+
+
+class ComparisonOperator(Enum):
+    """When a metric breaks its threshold; exactly at it, it does not."""
+
+    LESS_THAN = "LessThanThreshold"
+    GREATER_THAN = "GreaterThanThreshold"
+
+    def is_broken(self, value: float, threshold: float) -> bool:
+        """Whether the value is on the wrong side of the threshold."""
+        return value < threshold if self is ComparisonOperator.LESS_THAN else value > threshold
+
+
+class MetricConstraint(Section):
+    """threshold: None never is broken, as of a metric that the baseline left undefined."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"threshold"})
+
+    threshold: UndefinableNumber = None
+    comparison_operator: ComparisonOperator
+
+
+class ToleranceNote(Section):
+    """How the thresholds were made of the baseline's values; ours.
+
+    rule: `interval`, or what the user asked for. false_alarms: the share of healthy windows in which any metric may break its
+    threshold by chance. window_rows: for windows of at least so many rows. metrics: how many thresholds share the false alarms.
+    """
+
+    rule: Name
+    false_alarms: Share | None = None
+    window_rows: Count | None = None
+    metrics: Count | None = None
+
+
+class ModelQualityConstraints(Document):
+    """constraints.json of a model-quality job."""
+
+    FILE_NAME: ClassVar[str] = "constraints.json"
+    MEANT: ClassVar[str] = "constraints.json of a model-quality baseline"
+    FOREIGN: ClassVar[Mapping[str, str]] = {
+        "dataset": "a statistics.json",
+        "violations": "a constraint_violations.json",
+        "features": "the constraints.json of a data-quality job",
+        "monitoring_config": "the constraints.json of a data-quality job",
+        "pre_training_bias_metrics": "the analysis.json of a bias job",
+        "post_training_bias_metrics": "the analysis.json of a bias job",
+        "explanations": "the analysis.json of an explainability job",
+    }
+
+    version: Number = Field(default=0.0)
+    regression_constraints: Mapping[str, MetricConstraint] | None = None
+    binary_classification_constraints: Mapping[str, MetricConstraint] | None = None
+    multiclass_classification_constraints: Mapping[str, MetricConstraint] | None = None
+    tolerance: ToleranceNote | None = None
+
+
+# statistics.json of the model-quality jobs: metrics of predictions beside what really happened.
+
 
 ConfusionMatrix = Mapping[str, Mapping[str, Count]]
 """Rows by label, then by prediction; every class is in both, zeros written."""
@@ -132,3 +186,48 @@ class ModelQualityStatistics(Document):
     def classes(self) -> frozenset[str]:
         """The classes of the confusion matrix; none for regression."""
         return frozenset(getattr(self.metrics, "confusion_matrix", None) or ())
+
+
+# metrics.json: every metric of a model-quality run with its uncertainty, those of the contract and ours. Ours as a
+# file.
+
+
+class MeasuredMetric(Section):
+    """One metric.
+
+    value: None if it is not defined. standard_deviation: as in statistics.json, of the contract's metrics only. interval: its
+    ends, None if there are too few rows for one. method: how the interval was made. n: rows that the value rests on. bound:
+    by how much the value may differ from the one without binning; absent where it can't.
+    """
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"value", "interval"})
+
+    name: Name
+    value: UndefinableNumber = None
+    standard_deviation: UndefinableNumber = None
+    interval: tuple[Number, Number] | None = None
+    method: Name
+    n: Count
+    bound: UndefinableNumber = None
+
+
+class Metrics(Document):
+    """metrics.json of a model-quality job. confidence: of the intervals, each for itself."""
+
+    FILE_NAME: ClassVar[str] = "metrics.json"
+    MEANT: ClassVar[str] = "metrics.json of a model-quality run"
+    FOREIGN: ClassVar[Mapping[str, str]] = {
+        "dataset": "a statistics.json",
+        "violations": "a constraint_violations.json",
+        "checks": "a checks.json",
+    }
+
+    version: Number = Field(default=0.0)
+    problem_type: Name
+    item_count: Count
+    confidence: Share
+    metrics: tuple[MeasuredMetric, ...]
+
+    def scalars(self) -> dict[str, float]:
+        """The metrics that are defined, by name."""
+        return {metric.name: metric.value for metric in self.metrics if metric.value is not None}

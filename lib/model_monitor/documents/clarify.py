@@ -1,0 +1,219 @@
+"""Files that the service's Clarify container writes: analysis.json with bias metrics, and with attributions. Driver only, pure.
+
+Each is also the constraints file that later windows are held against.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator
+
+from model_monitor.documents.document import Document, Expected, Name, Number, Section
+
+
+class ClarifyDocument(Document):
+    """A file that the service's Clarify container writes."""
+
+    def to_json(self) -> str:
+        """The file's text, as Python's json module writes it with an indent of 4."""
+        return json.dumps(self.plain(), indent=4, allow_nan=False)
+
+
+# analysis.json: the bias metrics of a data set, which is also the constraints file that later windows are held
+# against.
+
+
+INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def _metric_value(value: Any) -> float | None:
+    if isinstance(value, str) and value in INFINITIES:
+        return INFINITIES[value]
+    if value is None or value == "NaN":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        raise ValueError("no metric value")
+    return float(value)
+
+
+MetricNumber = Annotated[
+    float | None,
+    BeforeValidator(_metric_value),
+    Expected('a number, "Infinity", "-Infinity", or null if it is not defined'),
+]
+
+
+class BiasMetric(Section):
+    """One metric of one group. value: None where it is undefined; then error says why."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"value"})
+
+    name: Name
+    description: Name | None = None
+    value: MetricNumber = None
+    error: Name | None = None
+
+    def plain(self) -> dict[str, Any]:
+        texts = {number: text for text, number in INFINITIES.items()}
+        return {name: texts.get(member, member) for name, member in super().plain().items()}
+
+
+class SegmentMetrics(Section):
+    """The metrics of a group within one segment. Ours: no file of the service with segments is public."""
+
+    segmentation: Name
+    segment: Name
+    metrics: tuple[BiasMetric, ...]
+
+
+class GroupMetrics(Section):
+    """The metrics of one sensitive group. value_or_threshold: its values joined by commas, or its interval."""
+
+    value_or_threshold: Name
+    metrics: tuple[BiasMetric, ...]
+    segments: tuple[SegmentMetrics, ...] | None = None
+
+
+class BiasPart(Section):
+    """The metrics before, or after, training: by facet, each with its groups."""
+
+    label: Name
+    facets: Mapping[str, tuple[GroupMetrics, ...]]
+    label_value_or_threshold: Name
+
+
+class BiasReport(ClarifyDocument):
+    """analysis.json of a bias job or monitor. A part that was not asked for is absent."""
+
+    FILE_NAME: ClassVar[str] = "analysis.json"
+    MEANT: ClassVar[str] = "bias job's analysis.json"
+    FOREIGN: ClassVar[Mapping[str, str]] = {
+        "facet": "an analysis_config.json",
+        "violations": "a constraint_violations.json",
+        "monitoring_config": "a constraints.json",
+        "dataset": "a statistics.json",
+    }
+
+    version: Name = "1.0"
+    post_training_bias_metrics: BiasPart | None = None
+    pre_training_bias_metrics: BiasPart | None = None
+
+    @property
+    def parts(self) -> tuple[BiasPart, ...]:
+        """The parts that are there, in the order of the file."""
+        return tuple(part for part in (self.post_training_bias_metrics, self.pre_training_bias_metrics) if part)
+
+
+class BiasViolation(Section):
+    """One metric that has drifted. facet_value: the configured values or threshold of the sensitive group."""
+
+    facet: Name
+    facet_value: Name
+    metric_name: Name
+    constraint_check_type: Name
+    description: Name
+
+
+class BiasViolations(ClarifyDocument):
+    """constraint_violations.json of the bias monitor; the service leaves it out if there are none."""
+
+    FILE_NAME: ClassVar[str] = "constraint_violations.json"
+    MEANT: ClassVar[str] = "bias monitor's constraint_violations.json"
+    FOREIGN: ClassVar[Mapping[str, str]] = {
+        "pre_training_bias_metrics": "an analysis.json",
+        "facet": "an analysis_config.json",
+        "checks": "a checks.json",
+    }
+
+    LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
+
+    version: Name = "1.0"
+    violations: tuple[BiasViolation, ...] = ()
+
+
+# analysis.json: the attributions of a model's features, which is also the constraints file that later windows are
+# held against.
+
+
+class OutputAttributions(Section):
+    """What the features do for one output. expected_value: what the baseline rows get."""
+
+    global_shap_values: Mapping[str, Number]
+    expected_value: Number
+
+
+class Dependence(Section):
+    """The partial dependence of the outputs on one feature. error: why there is none."""
+
+    feature_name: Name
+    data_type: Name
+    feature_values: tuple[Any, ...] | None = None
+    model_predictions: tuple[tuple[Number, ...], ...] | None = None
+    data_distribution: tuple[Number, ...] | None = None
+    label_headers: tuple[Name, ...] | None = None
+    error: Name | None = None
+
+
+class Explanations(Section):
+    """What explains a model: by output its attributions, and partial dependence by feature."""
+
+    kernel_shap: Mapping[str, OutputAttributions] | None = None
+    pdp: tuple[Dependence, ...] | None = None
+
+
+class AttributionReport(ClarifyDocument):
+    """analysis.json of an explainability job or monitor."""
+
+    FILE_NAME: ClassVar[str] = "analysis.json"
+    MEANT: ClassVar[str] = "explainability job's analysis.json"
+    FOREIGN: ClassVar[Mapping[str, str]] = {
+        "predictor": "an analysis_config.json",
+        "violations": "a constraint_violations.json",
+        "monitoring_config": "a constraints.json",
+        "dataset": "a statistics.json",
+    }
+
+    version: Name = "1.0"
+    explanations: Explanations
+
+    @property
+    def values(self) -> Mapping[str, Mapping[str, float]]:
+        """The global values of the features, by output."""
+        found = self.explanations.kernel_shap or {}
+        return {output: attributions.global_shap_values for output, attributions in found.items()}
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """The share of each feature in all global values, over all outputs."""
+        sums: dict[str, float] = {}
+        for values in self.values.values():
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + abs(value)
+        total = sum(sums.values()) or 1.0
+        return {name: value / total for name, value in sums.items()}
+
+
+class AttributionViolation(Section):
+    """One output whose attributions have drifted."""
+
+    label: Name
+    metric_name: Name
+    constraint_check_type: Name
+    description: Name
+
+
+class AttributionViolations(ClarifyDocument):
+    """constraint_violations.json of the explainability monitor; the service leaves it out if there are none."""
+
+    FILE_NAME: ClassVar[str] = "constraint_violations.json"
+    MEANT: ClassVar[str] = "explainability monitor's constraint_violations.json"
+    FOREIGN: ClassVar[Mapping[str, str]] = {"explanations": "an analysis.json", "checks": "a checks.json"}
+
+    LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
+
+    version: Name = "1.0"
+    violations: tuple[AttributionViolation, ...] = ()
