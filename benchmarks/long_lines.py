@@ -22,15 +22,14 @@ import numpy as np
 import pyarrow as pa
 from side_by_side import quick_asked
 
+from model_monitor.data.records.captured_lines import CapturedLines
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.locations import LINE
+from model_monitor.data.records.outcome_records import LabelledRecords, LineDecoder
+from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.engine.workers import ALLOCATION
 from model_monitor.merging.captured import CapturedLines as Captures
 from model_monitor.merging.labels import plain_labels
-from model_monitor.records.captured_lines import CapturedLines
-from model_monitor.records.decoding import Reading
-from model_monitor.records.labelled_lines import LabelledRecords
-from model_monitor.records.outcome_decoders import LineDecoder
-from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
-from model_monitor.records.places import LINE
 
 MEBIBYTE = 2**20
 SHORT_LINES = 50

@@ -18,8 +18,8 @@ from pyspark.sql import SparkSession
 from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
 
+from model_monitor.data.reading.captures import list_captures
 from model_monitor.engine.text_lines import read_lines
-from model_monitor.reading.captures import list_captures
 
 FEW, MANY = 100, 10_000
 AT_MOST = 1.5

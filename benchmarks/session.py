@@ -11,7 +11,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 import model_monitor
-from model_monitor.engine.packing import OPEN_COST_BYTES
+from model_monitor.data.engine.partitions import OPEN_COST_BYTES
 from model_monitor.launch import jvm_options
 from model_monitor.launch.deequ_jar import provide_jar
 from model_monitor.runtime.session import start_session, stop_session

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from model_monitor.engine import engine_of
-from model_monitor.engine.partitions import batch_by_bytes
+from model_monitor.data.engine import engine_of
+from model_monitor.data.engine.partitions import batch_by_bytes
 from model_monitor.merging.run import merge
 from model_monitor.runtime.job import started
 from model_monitor.runtime.merging import merge_request, publish_coverage

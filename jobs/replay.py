@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from model_monitor.engine import engine_of
+from model_monitor.data.engine import engine_of
 from model_monitor.errors import MonitorError
 from model_monitor.replay.command import DIFFERENT, EQUAL, JSON_NAME, TEXT_NAME, read_request
 from model_monitor.replay.running import replay

@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from model_monitor.bias.comparison import Tolerances
     from model_monitor.bias.measures import BiasMeasures
     from model_monitor.bias.monitor import BiasMonitor
+    from model_monitor.data.reading.data import read_data
+    from model_monitor.data.reading.dataset import Dataset
+    from model_monitor.data.reading.formats import (
+        CaptureFormat,
+        CsvFormat,
+        JsonFormat,
+        MergedFormat,
+        ParquetFormat,
+        SparkFormat,
+    )
+    from model_monitor.data.reading.outcomes import outcomes
+    from model_monitor.data.records.windows import Window
     from model_monitor.data_quality.monitor import DataQualityMonitor
     from model_monitor.documents.analysis_config import AnalysisConfig
     from model_monitor.documents.constraints import MonitoringSettings
@@ -45,18 +57,6 @@ if TYPE_CHECKING:
     from model_monitor.history.decisions import accept
     from model_monitor.model_quality.monitor import ModelQualityMonitor
     from model_monitor.model_quality.tolerance import Tolerance
-    from model_monitor.reading.data import read_data
-    from model_monitor.reading.dataset import Dataset
-    from model_monitor.reading.formats import (
-        CaptureFormat,
-        CsvFormat,
-        JsonFormat,
-        MergedFormat,
-        ParquetFormat,
-        SparkFormat,
-    )
-    from model_monitor.reading.outcomes import outcomes
-    from model_monitor.records.windows import Window
     from model_monitor.reports.command import report
     from model_monitor.runs.merging import merge_runs, read_state
     from model_monitor.runs.results import Baseline, Findings
@@ -88,13 +88,13 @@ else:
         "model_monitor.runs.merging": ["merge_runs", "read_state"],
         "model_monitor.model_quality.monitor": ["ModelQualityMonitor"],
         "model_monitor.model_quality.tolerance": ["Tolerance"],
-        "model_monitor.reading.data": ["read_data"],
-        "model_monitor.reading.dataset": ["Dataset"],
-        "model_monitor.reading.formats": [
+        "model_monitor.data.reading.data": ["read_data"],
+        "model_monitor.data.reading.dataset": ["Dataset"],
+        "model_monitor.data.reading.formats": [
             *("CsvFormat", "JsonFormat", "ParquetFormat", "CaptureFormat", "MergedFormat", "SparkFormat"),
         ],
-        "model_monitor.reading.outcomes": ["outcomes"],
-        "model_monitor.records.windows": ["Window"],
+        "model_monitor.data.reading.outcomes": ["outcomes"],
+        "model_monitor.data.records.windows": ["Window"],
         "model_monitor.runs.results": ["Baseline", "Findings"],
         "model_monitor.runs.run": ["run_baseline", "run_monitoring"],
         "model_monitor.runtime.session": ["local_session"],

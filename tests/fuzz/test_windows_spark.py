@@ -17,11 +17,11 @@ from tests.fuzz.law import PARTITIONS, SECONDS, UNFORESEEN_TEXTS, differences, r
 from tests.fuzz.reference import REFUSED, UNCLAIMED
 from tests.fuzz.windows import HOUR, KINDS, Kind, document, of_documents
 
-from model_monitor.reading.formats import JsonFormat
-from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.quarantine import write_quarantine
-from model_monitor.reading.readers import read_dataset
-from model_monitor.records.refusals import REASON
+from model_monitor.data.reading.formats import JsonFormat
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.quarantine import write_quarantine
+from model_monitor.data.reading.readers import read_dataset
+from model_monitor.data.records.refusals import REASON
 
 pytestmark = pytest.mark.timeout(SECONDS + 300)
 

@@ -14,21 +14,20 @@ from typing import Any
 from tests.fuzz import reference
 from tests.fuzz.damage import Raw, damaged, damaged_bytes, file_of, line_of
 
+from model_monitor.data.reading.captures import list_captures, read_captures
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.outcomes import read_labelled, read_line_outcomes, reading_of
+from model_monitor.data.reading.readers import read_dataset
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
+from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
+from model_monitor.data.records.windows import Window as Times
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.data_quality.scan import scanned as profiled
 from model_monitor.errors import BadInput
 from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.model_quality.scan import scanned as counted
-from model_monitor.reading.captures import list_captures, read_captures
-from model_monitor.reading.formats import CaptureFormat, CsvFormat
-from model_monitor.reading.labelled import read_labelled
-from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.outcomes import read_line_outcomes, reading_of
-from model_monitor.reading.readers import read_dataset
-from model_monitor.records.decoding import Reading
-from model_monitor.records.outcome_decoders import DocumentDecoder, LineDecoder
-from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
-from model_monitor.records.windows import Window as Times
 from model_monitor.statistics.states import OutcomePlan, ProblemType
 
 NAMES = ("p", "a", "b")

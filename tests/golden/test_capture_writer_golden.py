@@ -9,7 +9,7 @@ import pytest
 
 from model_monitor.capture import CaptureOptions, Exchange, Payload
 from model_monitor.capture.records import captured_halves, record_line
-from model_monitor.records.windows import parse_time
+from model_monitor.data.records.windows import parse_time
 
 OPTIONS = CaptureOptions(endpoint="x")
 

@@ -8,13 +8,13 @@ from datetime import datetime, timezone
 
 import pytest
 
-from model_monitor.profiling.scan import scan
-from model_monitor.reading.captures import list_captures, read_captures
-from model_monitor.reading.formats import CaptureFormat, JsonFormat, MergedFormat
-from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.transforms import listed_outputs, read_transform
-from model_monitor.records.refusals import Refusal
-from model_monitor.records.windows import Window
+from model_monitor.data.profiling.scan import scan
+from model_monitor.data.reading.captures import list_captures, read_captures
+from model_monitor.data.reading.formats import CaptureFormat, JsonFormat, MergedFormat
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.transforms import listed_outputs, read_transform
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.data.records.windows import Window
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from model_monitor.data.profiling.scan import scan
+from model_monitor.data.reading.formats import CsvFormat
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.readers import read_dataset
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.deequ.evaluation import METRIC_FIELDS, evaluate
-from model_monitor.profiling.scan import scan
-from model_monitor.reading.formats import CsvFormat
-from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.readers import read_dataset
-from model_monitor.records.refusals import Refusal
 
 
 def by_deequ(spark, frame, names):

@@ -21,7 +21,7 @@ from tests.s3.proxy import HOST, Proxy, proxy_before
 from tests.s3.server import s3_server
 from tests.s3.weather import fair
 
-from model_monitor.engine.packing import OPEN_COST_BYTES
+from model_monitor.data.engine.partitions import OPEN_COST_BYTES
 from model_monitor.errors import MonitorError
 from model_monitor.launch.deequ_jar import provide_jar
 from model_monitor.launch.java import find_java

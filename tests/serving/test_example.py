@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from model_monitor.data.records.decoding import Reading, decode
+from model_monitor.data.records.locations import ENDPOINT_INDEXES
 from model_monitor.demo import churn
-from model_monitor.records.decoding import Reading, decode
-from model_monitor.records.index_names import ENDPOINT_INDEXES
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "capture"

@@ -23,6 +23,10 @@ from model_monitor.configuration.job_help import help_text
 from model_monitor.configuration.options import AnalysisType, Option
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.sources import flag_of, variable_of
+from model_monitor.data.records.captured_lines import InferenceRecord
+from model_monitor.data.records.decoding import Reading, decode
+from model_monitor.data.records.locations import ENDPOINT_INDEXES
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.data_quality import checks
 from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from model_monitor.data_quality.checks.guard import GUARDS
@@ -39,10 +43,6 @@ from model_monitor.model_quality.measurement import METRICS
 from model_monitor.model_quality.suggestion import CONSTRAINED
 from model_monitor.outputs.notices import destinations  # noqa: F401 - registers the sinks
 from model_monitor.outputs.sinks import SINKS, mail, webhook
-from model_monitor.records.decoding import Reading, decode
-from model_monitor.records.index_names import ENDPOINT_INDEXES
-from model_monitor.records.inference_records import InferenceRecord
-from model_monitor.records.refusals import Refusal
 from model_monitor.registry import import_all
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.statistics.drift import DISTANCES

@@ -15,8 +15,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from model_monitor.airflow.flags import moment
 from model_monitor.airflow.local import LocalProcess
 from model_monitor.airflow.windows import window_of
+from model_monitor.data.records.windows import duration, parse_time
 from model_monitor.errors import BadConfiguration
-from model_monitor.records.windows import duration, parse_time
 from model_monitor.runtime.status import ExitStatus
 
 log = logging.getLogger(__name__)

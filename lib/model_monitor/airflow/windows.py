@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration
-from model_monitor.records.windows import Window
 
 AN_HOUR = timedelta(hours=1)
 

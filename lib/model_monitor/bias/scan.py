@@ -20,14 +20,14 @@ from model_monitor.bias.choices import Choice
 from model_monitor.bias.counts import FlipTest
 from model_monitor.bias.measures import BiasMeasures, plan_of
 from model_monitor.bias.value_types import hangs_on_distinct_values
+from model_monitor.data.profiling.contingency import count_distinct, count_rows
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.outcomes import PREDICTION_COLUMN
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.predictors import Model
-from model_monitor.profiling.contingency import count_distinct, count_rows
 from model_monitor.profiling.flip_partition import RowsOfKeys
 from model_monitor.profiling.flip_test import FlipCounts, SensitiveGroup, flip_test
 from model_monitor.profiling.predictions import Labelling, with_predictions
-from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.labelled import PREDICTION
-from model_monitor.records.refusals import Refusal
 from model_monitor.runs.kind import Scanned
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.contingency import FACET, Cell, Contingency, ContingencyPlan, ValuedColumn
@@ -70,7 +70,10 @@ def _predicted(
     table = dataset.table.selected(columns, columns)
     asked = replace(measures, label=label, prediction=len(names))
     with with_predictions(table, names, features, label, model, how, dataset.reason) as rows:
-        yield replace(dataset, rows=rows, names=(*names, PREDICTION)), plan_of(asked, (*names, PREDICTION))
+        yield (
+            replace(dataset, rows=rows, names=(*names, PREDICTION_COLUMN)),
+            plan_of(asked, (*names, PREDICTION_COLUMN)),
+        )
 
 
 def _analysed(

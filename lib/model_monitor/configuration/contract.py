@@ -54,6 +54,8 @@ from model_monitor.configuration.options import (
     threshold_of,
 )
 from model_monitor.configuration.s3 import S3Encryption, only_with_kms
+from model_monitor.data.reading.engines import EngineName
+from model_monitor.data.records.locations import MAX_RECORD_BYTES
 from model_monitor.data_quality.comparison import COLUMNS
 from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS
@@ -61,8 +63,6 @@ from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPA
 from model_monitor.outputs.notices.destinations import SPELLINGS
 from model_monitor.predictors.loading import FLAVOURS
 from model_monitor.predictors.sums import Algorithm
-from model_monitor.reading.engines import EngineName
-from model_monitor.records.places import MAX_RECORD_BYTES
 from model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.statistics.states.outcomes import ProblemType
 from model_monitor.storage.lease import WAIT

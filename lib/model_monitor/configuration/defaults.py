@@ -7,10 +7,10 @@ from pathlib import Path
 
 from model_monitor.configuration.bias_options import stood_for
 from model_monitor.configuration.sources import Given, Sources, flag_of
-from model_monitor.engine.local import LocalEngine
+from model_monitor.data.engine.local import LocalEngine
+from model_monitor.data.reading.paths import format_word_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.launch.places import OF_A_BASELINE
-from model_monitor.reading.recognition import format_word_of
 from model_monitor.storage import is_local, local_path
 
 ENDINGS = {"baseline": "baseline", "monitor": "report", "merge": "merged", "backfill": "history"}

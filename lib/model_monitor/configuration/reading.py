@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from model_monitor.configuration.bias_options import stood_for
 from model_monitor.configuration.contract import OPTIONS, JobConfig
 from model_monitor.configuration.sources import Given, Sources, flag_of, gather
+from model_monitor.data.reading.formats import SparkFormat, TableFormat, parse_dataset_format
 from model_monitor.errors import BadConfiguration
-from model_monitor.reading.formats import SparkFormat, TableFormat, parse_dataset_format
 
 
 def sources_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Sources:

@@ -18,9 +18,9 @@ from model_monitor.statistics.states.profile import Measures
 
 if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig
+    from model_monitor.data.engine import Session
+    from model_monitor.data.reading.dataset import Dataset
     from model_monitor.deequ.checks import CheckPlan
-    from model_monitor.engine import Session
-    from model_monitor.reading.dataset import Dataset
 
 
 def _monitor(config: JobConfig) -> Monitor:

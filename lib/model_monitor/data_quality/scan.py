@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from model_monitor.engine import is_of_spark
-from model_monitor.engine.protocol import Partitions
-from model_monitor.profiling.plan import LineMetadata
-from model_monitor.profiling.scan import Scan, scan
-from model_monitor.reading.dataset import Dataset
-from model_monitor.records.event_times import moment_of, newest_of_lines, newest_time
-from model_monitor.records.places import LINE
-from model_monitor.records.refusals import Refusal
-from model_monitor.records.request_metadata import request_metadata
+from model_monitor.data.engine import is_of_spark
+from model_monitor.data.engine.protocol import Partitions
+from model_monitor.data.profiling.plan import LineMetadata
+from model_monitor.data.profiling.scan import Scan, scan
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.records.locations import LINE
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.data.records.request_metadata import request_metadata
+from model_monitor.data.records.windows import moment_of, newest_of_lines, newest_time
 from model_monitor.runs.kind import Scanned
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures
 

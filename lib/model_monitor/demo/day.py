@@ -6,6 +6,9 @@ import io
 from datetime import timedelta
 from pathlib import Path
 
+from model_monitor.data.reading.data import read_data
+from model_monitor.data.reading.formats import CaptureFormat
+from model_monitor.data.records.windows import Window
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.demo import churn
 from model_monitor.demo.data_set import ANALYSIS, CAPTURES, EXPLAINED, HOURS
@@ -17,9 +20,6 @@ from model_monitor.explainability.monitor import ExplainabilityMonitor
 from model_monitor.history import references
 from model_monitor.history.attributions import shares_at
 from model_monitor.history.baselines import read_baseline
-from model_monitor.reading.data import read_data
-from model_monitor.reading.formats import CaptureFormat
-from model_monitor.records.windows import Window
 from model_monitor.reports import command
 from model_monitor.runs.protocol import Monitor, StoredBaseline
 from model_monitor.runs.run import run_monitoring

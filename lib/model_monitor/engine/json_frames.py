@@ -14,6 +14,9 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, DataFrameReader, Row, SparkSession
 from pyspark.sql import types as T
 
+from model_monitor.data.records.json_values import nested_object, with_keys_once
+from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
+from model_monitor.data.records.refusals import REASON, Refusal
 from model_monitor.engine.connect import CASE_SENSITIVE, json_of_texts, send_package
 from model_monitor.engine.text_lines import (
     bounded_lines,
@@ -24,9 +27,6 @@ from model_monitor.engine.text_lines import (
     without_globs,
 )
 from model_monitor.errors import BadInput
-from model_monitor.records.json_keys import nested_object, with_keys_once
-from model_monitor.records.places import BLOCK_START, FILE, LINE
-from model_monitor.records.refusals import REASON, Refusal
 
 CORRUPT = "__corrupt"
 OBJECT_AND_NULL = 2

@@ -17,11 +17,19 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
-from model_monitor.engine import packing, partitions
+from model_monitor.data.engine import partitions
+from model_monitor.data.engine.protocol import (
+    PARTITION,
+    STATE_SCHEMA,
+    Sent,
+    StateRow,
+    States,
+    Task,
+    fold,
+    rows_of_states,
+)
 from model_monitor.engine.application import LOG_VALUES
 from model_monitor.engine.connect import WithTasks, send_package
-from model_monitor.engine.protocol import PARTITION, Sent, States, Task
-from model_monitor.engine.state_rows import STATE_SCHEMA, StateRow, fold, rows_of_states
 from model_monitor.engine.text_lines import TextLines, bounded_lines, max_record_bytes, text_lines, without_globs
 from model_monitor.engine.worker import in_worker, without_texts
 from model_monitor.storage import Storage, storage_of
@@ -30,7 +38,7 @@ from model_monitor.storage.server import is_connect
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
-    from model_monitor.records.files_by_key import FilesByKey
+    from model_monitor.data.records.locations import FilesByKey
 
 Value = TypeVar("Value")
 
@@ -88,7 +96,7 @@ class SparkEngine:
 
     def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
         open_cost_bytes = partitions.bytes_of(self.spark.conf.get("spark.sql.files.openCostInBytes"))
-        return packing.partitions_at_most(file_bytes, partition_bytes, open_cost_bytes)
+        return partitions.partitions_at_most(file_bytes, partition_bytes, open_cost_bytes)
 
     def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
         return partitions.partition_by_size(self.spark, total_bytes, groups)

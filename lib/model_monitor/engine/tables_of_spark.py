@@ -10,10 +10,10 @@ from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
+from model_monitor.data.records.locations import BLOCK_START, FILE
 from model_monitor.engine.table_versions import TableVersion, Version, rows_of_table
 from model_monitor.engine.text_lines import in_file_order, with_places, without_globs
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.records.places import BLOCK_START, FILE
 
 log = logging.getLogger(__name__)
 

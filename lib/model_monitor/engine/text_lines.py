@@ -13,10 +13,9 @@ from typing import Any
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 
-from model_monitor.engine.partitions import MAX_RECORD_SIZE, bytes_of
-from model_monitor.engine.protocol import LINE_KEY
-from model_monitor.records.files_by_key import FilesByKey
-from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, PLACES
+from model_monitor.data.engine.partitions import MAX_RECORD_SIZE, bytes_of
+from model_monitor.data.engine.protocol import LINE_KEY
+from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, PLACES, FilesByKey
 from model_monitor.storage.server import is_connect
 
 HADOOP_MAX_LINE = "mapreduce.input.linerecordreader.line.maxlength"

@@ -10,7 +10,7 @@ from zipimport import zipimporter
 
 import pyarrow as pa
 
-from model_monitor.engine.protocol import Task
+from model_monitor.data.engine.protocol import Task
 from model_monitor.errors import MonitorError
 
 

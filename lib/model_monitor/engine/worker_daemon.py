@@ -16,7 +16,7 @@ from pyspark.daemon import manager
 
 from model_monitor.engine.worker import forget_archives
 
-MAPPED = "model_monitor.profiling.partition"
+MAPPED = "model_monitor.data.profiling.partition"
 """What most tasks run. By name, since it stands above the engine; each worker would have to import it else."""
 
 if __name__ == "__main__":

@@ -14,16 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.engine.protocol import PARTITION, Sent
-from model_monitor.engine.state_rows import StateRow, batch_of_states
+from model_monitor.data.engine.protocol import PARTITION, Sent, StateRow, batch_of_states
+from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
+from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.explainability.kernel import Cells, Kernel
 from model_monitor.explainability.partial_dependence import Grid, answers_over
 from model_monitor.predictors import Model
 from model_monitor.predictors.cells import cells_of, plain
 from model_monitor.predictors.loading import Caller
 from model_monitor.predictors.sums import Algorithm
-from model_monitor.profiling.partition import MOST_BLOCK_ROWS, blocks
-from model_monitor.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.statistics.states import AttributionsBuilder, RowCounts
 from model_monitor.statistics.states.hashing import chained_hashes, xxhash64_of_texts
 

@@ -20,10 +20,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.engine import is_of_spark, partitions_of
-from model_monitor.engine.local import LocalEngine, LocalPartitions
-from model_monitor.engine.protocol import Partitions, Sent
-from model_monitor.engine.state_rows import StateRow, added
+from model_monitor.data.engine import is_of_spark, partitions_of
+from model_monitor.data.engine.local import LocalEngine, LocalPartitions
+from model_monitor.data.engine.protocol import Partitions, Sent, StateRow, added
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import BadConfiguration, NoData
 from model_monitor.explainability.analysis import Dependent, analysis_of
 from model_monitor.explainability.baseline_rows import FILE, LOCAL, columns_of, rows_given, rows_in, to_csv
@@ -55,8 +56,6 @@ from model_monitor.explainability.partition import (
 )
 from model_monitor.predictors.cells import are_numbers, cells_of, plain
 from model_monitor.predictors.loading import content_of, shipped
-from model_monitor.reading.dataset import Dataset
-from model_monitor.records.refusals import Refusal
 from model_monitor.runs.kind import Scanned
 from model_monitor.statistics.states import Attributions, RowCounts
 from model_monitor.storage import join

@@ -18,9 +18,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
+from model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.outputs.files import CURRENT
-from model_monitor.records.windows import HOUR, hour_of_path, parse_time
 from model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from model_monitor.data.records.windows import hour_of_path
 from model_monitor.documents.run_description import BaselineReference, RunDescription, moment
 from model_monitor.errors import BadInput, MonitorError
 from model_monitor.history import baselines
@@ -14,7 +15,6 @@ from model_monitor.history.baselines import hours_from_the_latest
 from model_monitor.history.decisions import read_decisions
 from model_monitor.history.variation import Entry, History, new_history, write_history
 from model_monitor.outputs.files import Run, run_before
-from model_monitor.records.windows import hour_of_path
 from model_monitor.storage import holding, join, storage_of
 
 if TYPE_CHECKING:

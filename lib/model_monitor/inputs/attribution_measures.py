@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from model_monitor.configuration.bias_options import IntervalMethod, read_analysis_config
 from model_monitor.configuration.contract import JobConfig
+from model_monitor.data.reading.formats import JsonFormat
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.explainability.comparison import Tolerances
@@ -15,7 +16,6 @@ from model_monitor.inputs.baselines import PREVIOUS
 from model_monitor.inputs.bias_measures import LAST, features_path, has_records
 from model_monitor.inputs.models import model_asked
 from model_monitor.predictors.sums import Algorithm
-from model_monitor.reading.formats import JsonFormat
 
 log = logging.getLogger(__name__)
 

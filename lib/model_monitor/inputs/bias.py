@@ -8,22 +8,22 @@ from functools import partial
 
 from model_monitor.configuration.bias_options import read_analysis_config
 from model_monitor.configuration.contract import JobConfig
+from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.reading.captures import list_captures
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
+from model_monitor.data.reading.headers import first_cells, first_with_a_line, longest_line
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.outcomes import PREDICTION_COLUMN, read_labelled
+from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.outcome_payloads import INPUT, OUTPUTS
+from model_monitor.data.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.engine import Session, engine_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.bias_measures import features_path, has_predictions, has_records, threshold_of
 from model_monitor.inputs.features import read_columns, without
 from model_monitor.inputs.window import window_of
-from model_monitor.reading.captures import list_captures
-from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from model_monitor.reading.heads import first_cells, first_with_a_line, longest_line
-from model_monitor.reading.labelled import PREDICTION, read_labelled
-from model_monitor.reading.listing import list_dataset
-from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from model_monitor.records.decoding import Reading
-from model_monitor.records.feature_payloads import INPUT, OUTPUTS
-from model_monitor.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
 from model_monitor.runs.protocol import StoredBaseline
 
 WHOLE_OUTPUT = "0"
@@ -151,4 +151,4 @@ def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConf
     rows = dataset.table.above(f"c{position}", threshold_of(config, analysis), f"c{len(dataset.names)}")
     rest = rows.columns[len(dataset.names) : -1]
     columns = [*(f"c{place}" for place in range(len(dataset.names) + 1)), *rest]
-    return replace(dataset, rows=rows.selected(columns, columns), names=(*dataset.names, PREDICTION))
+    return replace(dataset, rows=rows.selected(columns, columns), names=(*dataset.names, PREDICTION_COLUMN))

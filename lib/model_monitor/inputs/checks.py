@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from model_monitor.configuration.contract import JobConfig
+from model_monitor.data.reading.dataset import Dataset
 from model_monitor.deequ.checks import CheckPlan
-from model_monitor.reading.dataset import Dataset
 
 
 def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:

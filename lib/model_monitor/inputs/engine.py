@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.configuration.options import is_of_catalog
+from model_monitor.data.reading.engines import why_spark
 from model_monitor.deequ import loading
 from model_monitor.inputs.window import has_window_of_table
-from model_monitor.reading.engines import why_spark
 from model_monitor.storage import opens_here
 
 if TYPE_CHECKING:

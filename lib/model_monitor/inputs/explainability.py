@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from model_monitor.configuration.bias_options import read_analysis_config
 from model_monitor.configuration.contract import JobConfig
+from model_monitor.data.engine import Session
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.formats import CsvFormat
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.outcome_payloads import INPUT
+from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.engine import Session
 from model_monitor.explainability.baseline import AttributionBaseline
 from model_monitor.inputs.attribution_measures import reads_label
 from model_monitor.inputs.bias import read_headed_csv, read_records
 from model_monitor.inputs.bias_measures import features_path, has_records
 from model_monitor.inputs.features import read_columns, without
-from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.formats import CsvFormat
-from model_monitor.records.decoding import Reading
-from model_monitor.records.feature_payloads import INPUT
-from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.runs.protocol import StoredBaseline
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.engine import Session
+from model_monitor.data.engine import Session
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
+from model_monitor.data.reading.paths import read_path, set_for_width
+from model_monitor.data.reading.readers import within
+from model_monitor.data.reading.scripts import read_script
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.window import unused_window, window_of
-from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
-from model_monitor.reading.paths import read_path, set_for_width
-from model_monitor.reading.scripts import read_script
-from model_monitor.reading.time_column import within
 from model_monitor.runs.protocol import StoredBaseline
 
 log = logging.getLogger(__name__)

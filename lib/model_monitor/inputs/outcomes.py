@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.engine import Session, engine_of
+from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.reading.captures import list_captures
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.formats import CaptureFormat, JsonFormat, MergedFormat
+from model_monitor.data.reading.headers import longest_line
+from model_monitor.data.reading.listing import Listing, list_dataset
+from model_monitor.data.reading.outcomes import outcomes, read_line_outcomes, reading_of
+from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.outcome_payloads import OUTPUTS
+from model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.features import read_columns
 from model_monitor.inputs.outcome_plan import outcome_plan
 from model_monitor.inputs.user_metrics import load_metrics
 from model_monitor.inputs.window import window_of
-from model_monitor.reading.captures import list_captures
-from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.formats import CaptureFormat, JsonFormat, MergedFormat
-from model_monitor.reading.heads import longest_line
-from model_monitor.reading.listing import Listing, list_dataset
-from model_monitor.reading.outcomes import outcomes, read_line_outcomes, reading_of
-from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from model_monitor.records.decoding import Reading
-from model_monitor.records.feature_payloads import OUTPUTS
-from model_monitor.records.outcome_decoders import DocumentDecoder, LineDecoder
 from model_monitor.runs.protocol import StoredBaseline
 
 

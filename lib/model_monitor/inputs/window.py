@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from model_monitor.configuration.contract import JobConfig
+from model_monitor.data.reading.formats import ParquetFormat, SparkFormat, TableFormat
+from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.documents.run_description import RunContext, moment
 from model_monitor.errors import BadConfiguration
-from model_monitor.reading.formats import ParquetFormat, SparkFormat, TableFormat
-from model_monitor.records.windows import Window, hour_of_path
 from model_monitor.storage import join
 
 

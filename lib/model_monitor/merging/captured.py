@@ -19,17 +19,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.data.records.arrays import is_writable, utf_8_flags
+from model_monitor.data.records.capture_documents import member_of, table_of
+from model_monitor.data.records.locations import FILE, FILE_KEY, LINE
+from model_monitor.data.records.refusals import REASON, Refusal, by_parts
+from model_monitor.data.records.request_metadata import MEMBER
+from model_monitor.data.records.windows import parse_time
 from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.hours import SECONDS
 from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, rows_of
 from model_monitor.merging.scores import Score
-from model_monitor.records.capture_documents import member_of, table_of
-from model_monitor.records.line_bytes import is_writable, utf_8_flags
-from model_monitor.records.places import FILE, FILE_KEY, LINE
-from model_monitor.records.refusals import REASON, Refusal
-from model_monitor.records.request_metadata import MEMBER
-from model_monitor.records.unforeseen import by_parts
-from model_monitor.records.windows import parse_time
 
 MICROSECONDS = 1_000_000
 BLANKS = " \t\r"

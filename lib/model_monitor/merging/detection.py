@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from model_monitor.engine import Session, engine_of
+from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
+from model_monitor.data.reading.headers import first_line, head_of
+from model_monitor.data.records.windows import parse_time
 from model_monitor.merging.sources import HourlySource
 from model_monitor.merging.transform_lines import INFERENCE_ID, transform_output
-from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from model_monitor.reading.heads import first_line, head_of
-from model_monitor.records.windows import parse_time
 
 CapturedFormat = CaptureFormat | CsvFormat | JsonFormat
 """What can be merged."""

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.records.files_by_key import keys_of, places_among, uri_of
+from model_monitor.data.records.locations import keys_of, places_among, uri_of
 
 if TYPE_CHECKING:
     from model_monitor.merging.sources import HourlyFile

@@ -18,13 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.data.records.arrays import Flags
 from model_monitor.merging.absent import AbsentLabel
 from model_monitor.merging.captured import MICROSECONDS
 from model_monitor.merging.hours import SECONDS
 from model_monitor.merging.labels import Period
 from model_monitor.merging.parts import PART, Kind, Parts
 from model_monitor.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
-from model_monitor.records.line_bytes import Flags
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 LINES = pa.schema([(PART, pa.int64()), ("time", pa.int64()), ("event", pa.string()), (TEXT, pa.string())])

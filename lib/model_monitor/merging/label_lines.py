@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from model_monitor.records.json_values import json_value
-from model_monitor.records.line_bytes import is_utf_8, is_writable
-from model_monitor.records.python_literals import python_literal
-from model_monitor.records.refusals import Refusal
+from model_monitor.data.records.arrays import is_utf_8, is_writable
+from model_monitor.data.records.json_values import json_value, python_literal
+from model_monitor.data.records.refusals import Refusal
 
 ENCODINGS = ("CSV", "JSON", "BASE64")
 

@@ -17,15 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.data.records.arrays import Flags, at, joined, utf_8_flags
+from model_monitor.data.records.capture_documents import member_of, table_of
+from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
+from model_monitor.data.records.refusals import REASON, Refusal, by_parts
 from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.label_lines import ENCODINGS, Label, Repair, labels_of_file, labels_of_line
 from model_monitor.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
-from model_monitor.records.capture_documents import member_of, table_of
-from model_monitor.records.columnar import at, joined
-from model_monitor.records.line_bytes import Flags, utf_8_flags
-from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
-from model_monitor.records.refusals import REASON, Refusal
-from model_monitor.records.unforeseen import by_parts
 
 REFUSED_LABELS, REPAIRED_LABELS, ARRAY_FILES = "refused labels", "repaired labels", "array files"
 """`Counts` by their `Refusal`, their `Repair`, and the rank of the file."""

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from model_monitor.data.reading.ledger import Coverage
+from model_monitor.data.records.refusals import LEFT_OUT, Refusal
 from model_monitor.merging.hours import text_of
 from model_monitor.merging.labels import LabelAccount
 from model_monitor.merging.staging import StagedHours
-from model_monitor.reading.coverage import Coverage
-from model_monitor.records.refusals import LEFT_OUT, Refusal
 from model_monitor.storage import StoredFile
 
 LEDGER = "ledger.json"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from model_monitor.engine import Session
+from model_monitor.data.engine import Session
+from model_monitor.data.reading.transforms import named_files
 from model_monitor.merging.sources import HourlyFile, HourlySource
-from model_monitor.reading.transforms import named_files
 
 
 def outputs_of_manifests(session: Session, source: HourlySource) -> HourlySource:

@@ -14,13 +14,13 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from model_monitor.engine import Session, engine_of
+from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.records.json_values import table_of_json
+from model_monitor.data.records.locations import FILE_KEY, LINE
 from model_monitor.merging.file_places import FilePlaces
 from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.rows import KEY, Role, rows_of
 from model_monitor.merging.sources import HourlyFile, HourlySource
-from model_monitor.records.json_values import table_of_json
-from model_monitor.records.places import FILE_KEY, LINE
 from model_monitor.statistics.states.encoding import MALFORMED
 from model_monitor.storage import StoredFile, join
 

@@ -11,9 +11,9 @@ import json
 import logging
 from collections.abc import Collection
 
+from model_monitor.data.reading.ledger import COVERAGE, MERGED_PART
 from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.staging import StagedHours
-from model_monitor.reading.coverage import COVERAGE, MERGED_PART
 from model_monitor.storage import Storage, join
 
 log = logging.getLogger(__name__)

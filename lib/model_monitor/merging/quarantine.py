@@ -9,19 +9,18 @@ import pyarrow as pa
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.lines import LongLine
+from model_monitor.data.reading.listing import Listing
+from model_monitor.data.reading.quarantine import NUMBER, write_quarantine
+from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
+from model_monitor.data.records.refusals import REASON
 from model_monitor.merging.captured import REFUSED, Captures
 from model_monitor.merging.labels import CONTENT, POSITION, GroundTruth
 from model_monitor.merging.labels import REFUSED as REFUSED_LABELS
 from model_monitor.merging.sources import HourlySource
 from model_monitor.merging.staging import Side, mapped
-from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.listing import Listing
-from model_monitor.reading.long_lines import LongLine
-from model_monitor.reading.quarantine import write_quarantine
 from model_monitor.reading.refused_frames import refused_texts
-from model_monitor.reading.refused_lines import NUMBER
-from model_monitor.records.places import BLOCK_START, FILE, LINE
-from model_monitor.records.refusals import REASON
 
 
 def put_aside(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.errors import BadConfiguration
 from model_monitor.merging.absent import AbsentLabel
 from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.labels import Period
 from model_monitor.merging.to_label import ToLabel
-from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 
 MAX_QUARANTINED_SHARE = 0.01
 """Most records of either side, as a share of those read, that may be refused before a merge fails."""

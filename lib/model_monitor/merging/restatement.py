@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from model_monitor.data.reading.ledger import Coverage
 from model_monitor.merging.hours import HourFolder, text_of
 from model_monitor.merging.rows import Counts
-from model_monitor.reading.coverage import Coverage
 
 RESTATEMENT = "restatement.json"
 

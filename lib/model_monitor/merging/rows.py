@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.records.line_bytes import Flags, holding
+from model_monitor.data.records.arrays import Flags, holding
 
 KEY, ROLE, TEXT = "key", "role", "text"
 

@@ -21,6 +21,13 @@ from hashlib import sha256
 
 from pyspark.sql import SparkSession
 
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
+from model_monitor.data.reading.headers import first_line, head_of, longest_line
+from model_monitor.data.reading.lines import LongLine
+from model_monitor.data.reading.listing import faulty_files_named, require_unchanged
+from model_monitor.data.reading.quarantine import clear_quarantine
+from model_monitor.data.records.decoding import CSV, JSON
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import NO_DATA, BadInput, NoData
 from model_monitor.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures
 from model_monitor.merging.detection import format_of
@@ -41,13 +48,6 @@ from model_monitor.merging.staging import Side, StagedHours, parts_of, stage
 from model_monitor.merging.to_label import TO_LABEL, chosen_ids, to_label_json
 from model_monitor.merging.transform_lines import Outputs
 from model_monitor.outputs.files import publish, run_before, unfinished
-from model_monitor.reading.file_faults import faulty_files_named, require_unchanged
-from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from model_monitor.reading.heads import first_line, head_of, longest_line
-from model_monitor.reading.long_lines import LongLine
-from model_monitor.reading.quarantine import clear_quarantine
-from model_monitor.records.decoding import CSV, JSON
-from model_monitor.records.refusals import Refusal
 from model_monitor.storage import Storage, holding, join, storage_of
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from model_monitor.records.decoding import CSV
+from model_monitor.data.records.decoding import CSV
 
 STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 

@@ -6,12 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from model_monitor.engine import Session, engine_of
-from model_monitor.engine.protocol import Lines
+from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.engine.protocol import Lines
+from model_monitor.data.reading.lines import LongLine, long_lines_of
+from model_monitor.data.reading.listing import Listing, folders_of_hours
 from model_monitor.merging.hours import moment_of, placed
-from model_monitor.reading.hour_folders import folders_of_hours
-from model_monitor.reading.listing import Listing
-from model_monitor.reading.long_lines import LongLine, long_lines_of
 from model_monitor.storage import StoredFile
 
 PARTITION_BYTES = 64 * 2**20

@@ -14,8 +14,10 @@ from functools import partial, reduce
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from model_monitor.engine import engine_of
-from model_monitor.engine.protocol import Lines, Task
+from model_monitor.data.engine import engine_of
+from model_monitor.data.engine.protocol import Lines, Task
+from model_monitor.data.reading.ledger import Coverage
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.engine.spark import SparkPartitions
 from model_monitor.engine.worker import in_worker
 from model_monitor.merging.captured import REFUSED_CAPTURES, Captures
@@ -26,8 +28,6 @@ from model_monitor.merging.parts import ID_KINDS, PART, Kind, Parts
 from model_monitor.merging.pending import Remembered
 from model_monitor.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts
 from model_monitor.merging.sources import HourlySource
-from model_monitor.reading.coverage import Coverage
-from model_monitor.records.refusals import Refusal
 
 SLICE_BYTES = 128 * 2**20
 MOST_SLICES = 60

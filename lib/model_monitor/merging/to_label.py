@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pyspark.sql.functions as F
 from pyspark.sql import Window
 
-from model_monitor.engine import Session, engine_of
+from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.records.locations import LINE
 from model_monitor.merging.scores import Score
-from model_monitor.records.places import LINE
 
 TO_LABEL = "to_label.jsonl"
 

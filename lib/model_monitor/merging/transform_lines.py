@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from model_monitor.data.records.arrays import is_writable
+from model_monitor.data.records.decoding import CSV
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.data.records.windows import parse_time
 from model_monitor.merging.captured import Records, microseconds, scores_of
 from model_monitor.merging.rows import json_texts
 from model_monitor.merging.scores import Score
-from model_monitor.records.decoding import CSV
-from model_monitor.records.line_bytes import is_writable
-from model_monitor.records.refusals import Refusal
-from model_monitor.records.windows import parse_time
 
 INFERENCE_ID, INFERENCE_TIME = "SageMakerInferenceId", "SageMakerInferenceTime"
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model_monitor.profiling.outcome_partition import OutcomeTask
-from model_monitor.profiling.outcomes import scan_outcomes
-from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.outcomes import OutcomeDataset, outcomes
-from model_monitor.records.refusals import Refusal
+from model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.outcomes import OutcomeDataset, outcomes
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.runs.kind import Scanned
 from model_monitor.statistics.states import OutcomePlan
 

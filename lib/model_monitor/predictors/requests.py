@@ -83,7 +83,7 @@ class Request:
     def _at(self, place: Any, body: bytes) -> list[Any]:
         """What is at a place of an answer, an item for each row."""
         if self.accept_type == CSV:
-            from model_monitor.records.outcome_payloads import list_in
+            from model_monitor.data.records.outcome_payloads import list_in
 
             return [list_in(row[place]) for row in _rows(body)]
         text = body.decode("utf-8")

@@ -12,10 +12,12 @@ import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import types as T
 
-from model_monitor.profiling.keys import CUT_MARK, KEY_BYTES, KEY_PREFIX_CHARACTERS
-from model_monitor.profiling.plan import (
+from model_monitor.data.profiling.plan import (
     CELLS,
+    CUT_MARK,
     HASH,
+    KEY_BYTES,
+    KEY_PREFIX_CHARACTERS,
     LIST,
     NAN_ELEMENTS,
     NORM,

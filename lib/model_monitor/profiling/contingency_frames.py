@@ -13,8 +13,7 @@ from typing import Any
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 
-from model_monitor.profiling.contingency_columns import TypedColumn, key_of, segment_of, typed_column
-from model_monitor.profiling.contingency_tables import (
+from model_monitor.data.profiling.contingency_cells import (
     CODE,
     COLUMN_BITS,
     COLUMNS_PER_NUMBER,
@@ -28,6 +27,7 @@ from model_monitor.profiling.contingency_tables import (
     TEXT,
     WIDTH,
 )
+from model_monitor.profiling.contingency_columns import TypedColumn, key_of, segment_of, typed_column
 from model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, ValuedColumn
 
 

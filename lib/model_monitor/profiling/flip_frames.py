@@ -8,8 +8,8 @@ from functools import reduce
 import pyspark.sql.functions as F
 from pyspark.sql import Column
 
-from model_monitor.engine import partitions_of
-from model_monitor.engine.protocol import Partitions
+from model_monitor.data.engine import partitions_of
+from model_monitor.data.engine.protocol import Partitions
 from model_monitor.profiling.contingency_columns import typed_column
 from model_monitor.profiling.contingency_frames import ContingencyColumns
 from model_monitor.profiling.flip_partition import (

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.engine.protocol import PARTITION, Sent
+from model_monitor.data.engine.protocol import PARTITION, Sent
 from model_monitor.statistics.states.contingency import CellKind, Key, ValuedColumn
 
 FEATURES, POSITIVE, SENSITIVE, DRAW, TEXTS = "features", "positive", "sensitive", "draw", "texts"

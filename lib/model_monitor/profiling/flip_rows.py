@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.engine.protocol import PARTITION, Partitions
-from model_monitor.profiling.contingency_cells import Cells, CountTask, key_of, typed_cells
+from model_monitor.data.engine.protocol import PARTITION, Partitions
+from model_monitor.data.profiling.contingency_cells import Cells, CountTask, key_of, typed_cells
 from model_monitor.profiling.flip_partition import (
     DRAW,
     DRAWS,

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from model_monitor.engine import is_of_spark
-from model_monitor.engine.protocol import Partitions
+from model_monitor.data.engine import is_of_spark
+from model_monitor.data.engine.protocol import Partitions
 from model_monitor.profiling.flip_partition import (
     FLIP_SCHEMA,
     ROW_SCHEMA,

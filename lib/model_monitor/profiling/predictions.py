@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.engine.protocol import Partitions, Sent
+from model_monitor.data.engine.protocol import Partitions, Sent
 from model_monitor.errors import BadInput
 from model_monitor.predictors import Model
 from model_monitor.predictors.cells import are_numbers, cells_of, plain, texts_of

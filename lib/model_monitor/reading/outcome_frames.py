@@ -8,9 +8,9 @@ import pyspark.sql.functions as F
 from pyspark.sql import Column
 from pyspark.sql import types as T
 
-from model_monitor.engine import partitions_of
-from model_monitor.engine.protocol import Partitions
-from model_monitor.records.refusals import REASON
+from model_monitor.data.engine import partitions_of
+from model_monitor.data.engine.protocol import Partitions
+from model_monitor.data.records.refusals import REASON
 
 
 def prepared_by_spark(

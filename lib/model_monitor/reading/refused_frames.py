@@ -8,11 +8,11 @@ from typing import Any
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.quarantine import NUMBER
+from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
+from model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
 from model_monitor.engine.text_lines import is_utf_8, numbered, read_lines
-from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.refused_lines import NUMBER
-from model_monitor.records.places import BLOCK_START, FILE, LINE
-from model_monitor.records.refusals import LEFT_OUT, REASON, Refusal
 
 
 def refused_rows(dataset: Dataset, also: DataFrame | None) -> Iterator[Mapping[str, Any]]:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from model_monitor.data.records.windows import Window
 from model_monitor.documents.statistics import InferredType
 from model_monitor.outputs.text_table import text_table
-from model_monitor.records.windows import Window
 from model_monitor.replay.verdicts import Difference, Kind, Verdict, differences
 
 VERSION = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from model_monitor.records.windows import hour_of_path
+from model_monitor.data.records.windows import hour_of_path
 from model_monitor.storage import Storage, join
 
 

@@ -13,12 +13,12 @@ from pyspark.sql import SparkSession
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.configuration.options import Compatibility
+from model_monitor.data.reading.captures import list_captures
+from model_monitor.data.records.windows import Window
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import InferredType
 from model_monitor.errors import BadConfiguration, MonitorError, NoData
 from model_monitor.inputs.baselines import PREVIOUS, compared_with, read_baseline
-from model_monitor.reading.captures import list_captures
-from model_monitor.records.windows import Window
 from model_monitor.replay.certificate import Certificate, ReplayedWindow
 from model_monitor.replay.journal import FOLDER, Journal, inputs_of, question_of
 from model_monitor.replay.reports import read_report, reports_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from datetime import datetime
 
+from model_monitor.data.records.windows import HOUR, Window
 from model_monitor.errors import NoData
-from model_monitor.records.windows import HOUR, Window
 from model_monitor.replay.hour_folders import hour_folders
 from model_monitor.schedules import Recurrence
 from model_monitor.storage import Storage

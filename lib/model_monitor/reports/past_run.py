@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.data.records.windows import hour_of_path
 from model_monitor.documents.check_results import (
     QUANTILES,
     WORST_FIRST,
@@ -34,7 +35,6 @@ from model_monitor.errors import BadDocument
 from model_monitor.history.parts import read_table
 from model_monitor.outputs.files import CURRENT, VIOLATIONS, current_run
 from model_monitor.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, bins_of
-from model_monitor.records.windows import hour_of_path
 from model_monitor.statistics.states.encoding import MALFORMED
 from model_monitor.storage import join, storage_of
 

@@ -15,10 +15,10 @@ from model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
 if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig
     from model_monitor.configuration.options import AnalysisType
+    from model_monitor.data.engine import Session
+    from model_monitor.data.reading.dataset import Dataset
     from model_monitor.deequ.checks import CheckPlan
     from model_monitor.deequ.suite_results import SuiteResults
-    from model_monitor.engine import Session
-    from model_monitor.reading.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from model_monitor.configuration.options import AnalysisType
-from model_monitor.engine import Session, is_of_spark
+from model_monitor.data.engine import Session, is_of_spark
 from model_monitor.engine.hadoop import leave_out_yarn
 from model_monitor.runs.kind import Kind
 from model_monitor.runs.protocol import Monitor, StoredBaseline
 
 if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig
-    from model_monitor.reading.dataset import Dataset
+    from model_monitor.data.reading.dataset import Dataset
 
 log = logging.getLogger(__name__)
 

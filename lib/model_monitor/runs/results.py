@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_monitor import __version__
+from model_monitor.data.reading.ledger import Ledger
 from model_monitor.documents.alerts import alarms_of
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint
 from model_monitor.documents.constraints import MonitoringConfig
@@ -23,7 +24,6 @@ from model_monitor.outputs.files import Run, publish
 from model_monitor.outputs.report.files import report_files
 from model_monitor.outputs.report.report import Report
 from model_monitor.outputs.result_tables import checks_file, summary_file
-from model_monitor.reading.ledger import Ledger
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.pages import page_of_run
 from model_monitor.runs.protocol import Filing, Monitor, PublishedMetric, StoredBaseline

@@ -36,15 +36,15 @@ from model_monitor.configuration.options import AnalysisType, read_switch
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.configuration.s3 import encryption_settings, upload_arguments
 from model_monitor.configuration.sources import Sources
+from model_monitor.data.engine import Session
+from model_monitor.data.engine.local import LocalEngine
+from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
+from model_monitor.data.reading.engines import EngineName
 from model_monitor.deequ.jvm import require_deequ
-from model_monitor.engine import Session
 from model_monitor.engine.application import LOG_VALUES, application_of, running_session
-from model_monitor.engine.local import LocalEngine
-from model_monitor.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.inputs.engine import why_spark_runs
 from model_monitor.launch.spark_lines import WITHOUT_DEEQU
 from model_monitor.progress import progress_shown
-from model_monitor.reading.engines import EngineName
 from model_monitor.runtime.failures import Failure, failure_of, is_interruption
 from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.results_table import catalog_settings

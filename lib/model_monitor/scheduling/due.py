@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from model_monitor.data.records.windows import parse_time
 from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from model_monitor.errors import BadDocument
-from model_monitor.records.windows import parse_time
 from model_monitor.schedules import Clock
 from model_monitor.scheduling.plan import A_MOMENT, Plan
 

@@ -17,11 +17,11 @@ from urllib.parse import urlparse
 from model_monitor.configuration.contract import OPTIONS
 from model_monitor.configuration.reading import sources_of
 from model_monitor.configuration.sources import flag_of, variable_of
+from model_monitor.data.records.windows import duration
 from model_monitor.documents.run_description import moment
 from model_monitor.documents.schedule import Execution, ExecutionStatus, ScheduledJob
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.launch.layout import Layout
-from model_monitor.records.windows import duration
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.scheduling.models import attributions_of
 from model_monitor.scheduling.plan import Plan, full_hour

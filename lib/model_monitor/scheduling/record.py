@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
+from model_monitor.data.records.windows import Window, parse_time
 from model_monitor.documents.run_description import moment
 from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from model_monitor.errors import BadDocument, OutputFailed
-from model_monitor.records.windows import Window, parse_time
 from model_monitor.storage import LocalStorage
 
 log = logging.getLogger(__name__)

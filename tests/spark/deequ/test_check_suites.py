@@ -15,13 +15,13 @@ import pyspark.sql.functions as F
 import pytest
 from tests.spark_lines import has_deequ, on_spark_3
 
+from model_monitor.data.profiling.scan import scan
 from model_monitor.deequ.check_suites import run_checks
 from model_monitor.deequ.checks import plan
 from model_monitor.deequ.checks_json import read_checks
 from model_monitor.deequ.loading import load_checks, planned_checks
 from model_monitor.deequ.predicates import require_conditions
 from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.profiling.scan import scan
 
 HERE = Path(__file__).parent
 NAN, INFINITY = math.nan, math.inf
@@ -371,7 +371,7 @@ from pyspark.sql import SparkSession
 from model_monitor.deequ.check_suites import run_checks
 from model_monitor.deequ.checks import plan
 from model_monitor.deequ.loading import load_checks, planned_checks
-from model_monitor.profiling.scan import scan
+from model_monitor.data.profiling.scan import scan
 logging.basicConfig(level=logging.INFO)
 spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
          .config("spark.ui.showConsoleProgress", "false").config("spark.jars", sys.argv[1]).getOrCreate())

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.spark_lines import IS_REMOTE, on_spark_3, on_spark_4
 
+from model_monitor.data.profiling.scan import scan
 from model_monitor.deequ.evaluation import METRIC_FIELDS, evaluate
 from model_monitor.deequ.jvm import Deequ, fault_of_version
 from model_monitor.deequ.sketches import kll_state, kll_state_bytes, quantile_state
 from model_monitor.errors import MissingDependency
-from model_monitor.profiling.scan import scan
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,

@@ -84,7 +84,7 @@ def test_of_a_frame_of_pandas(spark):
 def test_of_a_table_of_many_partitions(spark, tmp_path, monkeypatch):
     """More than a partition of rows: a file of them is cut at its row groups, and sketches depend on where."""
     frame = pd.concat([frame_of(40_000)[["number", "count", "word"]]] * 3)
-    monkeypatch.setattr("model_monitor.engine.partitions.MIN_PARTITION_BYTES", 2**18)
+    monkeypatch.setattr("model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**18)
     require_same(*made(frame, spark))
 
 
@@ -95,7 +95,7 @@ def table_of(rows):
 
 @pytest.mark.parametrize("files", [1, 3])
 def test_of_parquet(spark, tmp_path, files, monkeypatch):
-    monkeypatch.setattr("model_monitor.engine.partitions.MIN_PARTITION_BYTES", 2**19)
+    monkeypatch.setattr("model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**19)
     for number in range(files):
         table = table_of(6_000 + number)
         pq.write_table(table, tmp_path / f"{number}.parquet", row_group_size=1_000, coerce_timestamps="us")
@@ -118,7 +118,7 @@ def csv_of(rows):
     "kept_as", [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)], ids=lambda kept: kept[0]
 )
 def test_of_csv(spark, tmp_path, monkeypatch, kept_as):
-    monkeypatch.setattr("model_monitor.engine.partitions.MIN_PARTITION_BYTES", 2**20)
+    monkeypatch.setattr("model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**20)
     suffix, packed = kept_as
     for number in range(3):
         (tmp_path / f"{number}.csv{suffix}").write_bytes(packed(csv_of(1_500)))

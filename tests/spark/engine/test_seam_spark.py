@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from tests.engine_in_process import InProcess
 
+from model_monitor.data.engine import engine_of
+from model_monitor.data.engine.protocol import LINE_KEY
+from model_monitor.data.reading.formats import CsvFormat
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.readers import read_dataset
+from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.data_quality.scan import scanned
-from model_monitor.engine import engine_of
-from model_monitor.engine.protocol import LINE_KEY
-from model_monitor.reading.formats import CsvFormat
-from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.readers import read_dataset
-from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.statistics.states.profile import Measures
 
 PIECE_BYTES = 40_000

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 from tests.spark.merging.records import START, captured, label, write_captures, write_labels
 
-from model_monitor.reading.captures import list_captures
-from model_monitor.reading.coverage import Coverage
-from model_monitor.records.windows import Window
+from model_monitor.data.reading.captures import list_captures
+from model_monitor.data.reading.ledger import Coverage
+from model_monitor.data.records.windows import Window
 
 
 def window(hour: int) -> Window:

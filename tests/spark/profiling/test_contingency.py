@@ -9,10 +9,10 @@ import pytest
 from pyspark.sql import types as T
 
 from model_monitor.bias.scan import scan_contingency
+from model_monitor.data.profiling import contingency
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.records.refusals import CELLS, REASON
 from model_monitor.errors import BadInput
-from model_monitor.profiling import contingency
-from model_monitor.reading.dataset import Dataset
-from model_monitor.records.refusals import CELLS, REASON
 from model_monitor.statistics.states.contingency import ContingencyPlan, Interval, Segmentation, ValuedColumn, ValueKind
 
 from ...unit.bias.counting import counted

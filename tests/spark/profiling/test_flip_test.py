@@ -7,7 +7,7 @@ import pyspark.sql.functions as F
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from model_monitor.engine import partitions_of
+from model_monitor.data.engine import partitions_of
 from model_monitor.profiling import flip_test as flips
 from model_monitor.profiling.flip_partition import RowsOfKeys
 from model_monitor.profiling.flip_test import FlipCounts, SensitiveGroup, flip_test

@@ -11,14 +11,14 @@ import pytest
 from tests.spark_lines import plan_of
 from tests.unit.records.merged_lines import line_of, merged
 
+from model_monitor.data.profiling import outcomes as scanning
+from model_monitor.data.reading.captures import list_captures
+from model_monitor.data.reading.outcomes import outcomes, read_line_outcomes, reading_of
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.outcome_records import LineDecoder
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.model_quality.monitor import ModelQualityMonitor
 from model_monitor.model_quality.scan import scanned
-from model_monitor.profiling import outcomes as scanning
-from model_monitor.reading.captures import list_captures
-from model_monitor.reading.outcomes import outcomes, read_line_outcomes, reading_of
-from model_monitor.records.decoding import Reading
-from model_monitor.records.outcome_decoders import LineDecoder
-from model_monitor.records.refusals import Refusal
 from model_monitor.runs.run import run_baseline
 from model_monitor.statistics.states import OutcomePlan, ProblemType
 

@@ -16,10 +16,10 @@ import pytest
 from pyspark.ml.linalg import Vectors
 from tests.spark_lines import plan_of
 
+from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS
+from model_monitor.data.profiling.scan import UNKNOWN_PARTITIONS, folds, frequency_limit, positions_of_groups, scan
+from model_monitor.data.reading.dataset import Dataset
 from model_monitor.engine.spark import collected
-from model_monitor.profiling.partition import MOST_BLOCK_ROWS
-from model_monitor.profiling.scan import UNKNOWN_PARTITIONS, folds, frequency_limit, positions_of_groups, scan
-from model_monitor.reading.dataset import Dataset
 from model_monitor.statistics.states import DataTypeCounts
 
 

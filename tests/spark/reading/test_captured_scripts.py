@@ -8,10 +8,10 @@ import pytest
 from tests.spark.reading.test_captures import WINDOW, account, rows
 from tests.unit.records.captured_lines import captured, line_of
 
+from model_monitor.data.reading.captures import list_captures, read_captures
+from model_monitor.data.reading.formats import CaptureFormat
+from model_monitor.data.reading.scripts import read_script
 from model_monitor.errors import NoData, ScriptFailed
-from model_monitor.reading.captures import list_captures, read_captures
-from model_monitor.reading.formats import CaptureFormat
-from model_monitor.reading.scripts import read_script
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ from datetime import datetime, timezone
 import pytest
 from tests.unit.records.captured_lines import captured, line_of, some_json_lines, some_lines
 
+from model_monitor.data.profiling.scan import scan
+from model_monitor.data.reading.captures import list_captures, read_captures
+from model_monitor.data.reading.formats import CaptureFormat, MergedFormat
+from model_monitor.data.reading.quarantine import write_quarantine
+from model_monitor.data.records.decoded_rows import Matching
+from model_monitor.data.records.decoding import Reading, decode
+from model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from model_monitor.data.records.windows import Window
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadInput, NoData
-from model_monitor.profiling.scan import scan
-from model_monitor.reading.captures import list_captures, read_captures
-from model_monitor.reading.formats import CaptureFormat, MergedFormat
-from model_monitor.reading.quarantine import write_quarantine
-from model_monitor.records.decoding import Reading, decode
-from model_monitor.records.matching import Matching
-from model_monitor.records.refusals import CELLS, REASON, Refusal
-from model_monitor.records.windows import Window
 from model_monitor.runs.run import run_baseline
 
 BOTH = ("endpointInput", "endpointOutput")

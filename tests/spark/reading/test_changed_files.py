@@ -14,8 +14,8 @@ import pytest
 from pyspark.sql import DataFrameReader
 from tests.unit.records.captured_lines import captured, line_of
 
+from model_monitor.data.engine import local_files
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.engine import local_files
 from model_monitor.errors import BadInput
 from model_monitor.runs.run import run_baseline
 

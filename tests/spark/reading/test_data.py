@@ -14,15 +14,13 @@ import pyarrow as pa
 import pytest
 from tests.spark_lines import IS_REMOTE, on_a_jvm
 
+from model_monitor.data.reading.data import read_arrow, read_data, table_of_pandas
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.formats import CsvFormat
+from model_monitor.data.reading.outcomes import outcomes
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, BadInput, NoData, OutputFailed
 from model_monitor.model_quality.monitor import ModelQualityMonitor
-from model_monitor.reading.arrow_tables import read_arrow
-from model_monitor.reading.data import read_data
-from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.formats import CsvFormat
-from model_monitor.reading.outcomes import outcomes
-from model_monitor.reading.pandas_frames import table_of_pandas
 from model_monitor.runs.run import run_baseline, run_monitoring
 from model_monitor.runtime.session import beside
 from model_monitor.statistics.states import OutcomePlan, ProblemType

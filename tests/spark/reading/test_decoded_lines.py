@@ -7,12 +7,12 @@ import dataclasses
 import pytest
 from tests.unit.records.captured_lines import some_lines
 
-from model_monitor.profiling.scan import scan
-from model_monitor.reading.captures import list_captures, read_captures
-from model_monitor.reading.formats import CaptureFormat, CsvFormat
-from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.readers import read_dataset
-from model_monitor.records.refusals import REASON, Refusal
+from model_monitor.data.profiling.scan import scan
+from model_monitor.data.reading.captures import list_captures, read_captures
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.readers import read_dataset
+from model_monitor.data.records.refusals import REASON, Refusal
 
 LONG = "x" * 300
 

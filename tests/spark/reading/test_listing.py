@@ -2,8 +2,8 @@
 
 import pytest
 
+from model_monitor.data.reading.listing import list_dataset
 from model_monitor.errors import BadInput, NoData
-from model_monitor.reading.listing import list_dataset
 
 
 def test_nothing_to_read_is_said_as_the_service_says_it(spark, tmp_path):

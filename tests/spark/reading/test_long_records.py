@@ -12,15 +12,15 @@ from tests.unit.records.captured_lines import captured as capture
 from tests.unit.records.captured_lines import line_of
 
 from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.paths import read_path
+from model_monitor.data.reading.readers import read_dataset
+from model_monitor.data.reading.scripts import read_script
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.merging.request import MergeRequest
 from model_monitor.merging.run import merge
-from model_monitor.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.paths import read_path
-from model_monitor.reading.readers import read_dataset
-from model_monitor.reading.scripts import read_script
 from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline
 from model_monitor.runtime.session import beside

@@ -9,11 +9,11 @@ import stat
 
 import pytest
 
+from model_monitor.data.reading.formats import CsvFormat
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadInput
-from model_monitor.reading.formats import CsvFormat
-from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.readers import read_dataset
 from model_monitor.runs.run import run_baseline
 
 

@@ -14,10 +14,8 @@ import pyspark.sql.functions as F
 import pytest
 from tests.spark_lines import on_a_jvm, plan_of
 
-from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.profiling.scan import scan
-from model_monitor.reading.formats import (
+from model_monitor.data.profiling.scan import scan
+from model_monitor.data.reading.formats import (
     CaptureFormat,
     CsvFormat,
     JsonFormat,
@@ -26,10 +24,12 @@ from model_monitor.reading.formats import (
     TableFormat,
     parse_dataset_format,
 )
-from model_monitor.reading.handlers import Script
-from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.readers import read_dataset, read_source, read_table
-from model_monitor.records.refusals import REASON, Refusal
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.readers import read_dataset, read_source, read_table
+from model_monitor.data.reading.scripts import Script
+from model_monitor.data.records.refusals import REASON, Refusal
+from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.runs.run import run_baseline
 from model_monitor.runtime.failures import failure_of
 

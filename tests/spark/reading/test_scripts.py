@@ -6,12 +6,12 @@ import textwrap
 
 import pytest
 
+from model_monitor.data.reading.formats import CsvFormat, ParquetFormat
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.readers import read_dataset
+from model_monitor.data.reading.scripts import read_script
 from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, NoData, ScriptFailed
-from model_monitor.reading.formats import CsvFormat, ParquetFormat
-from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.readers import read_dataset
-from model_monitor.reading.scripts import read_script
 from model_monitor.runs.run import run_baseline
 
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from tests.spark_lines import plan_of
 
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.paths import format_named, read_path
+from model_monitor.data.reading.readers import within
+from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration
-from model_monitor.reading.dataset import Dataset
-from model_monitor.reading.paths import format_named, read_path
-from model_monitor.reading.time_column import within
-from model_monitor.records.windows import Window
 
 DAY = datetime(2026, 3, 1, tzinfo=timezone.utc)
 HOURS = "SELECT id, TIMESTAMP_LTZ'2026-03-01 00:00:00Z' + make_interval(0, 0, 0, 0, id) AS at FROM range(72)"

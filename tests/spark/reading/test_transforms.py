@@ -8,11 +8,11 @@ from datetime import datetime, timezone
 import pytest
 from tests.spark.reading.test_captures import account, rows
 
+from model_monitor.data.reading.formats import CsvFormat, JsonFormat
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.transforms import listed_outputs, read_transform
+from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadInput
-from model_monitor.reading.formats import CsvFormat, JsonFormat
-from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.transforms import listed_outputs, read_transform
-from model_monitor.records.windows import Window
 
 ID = "1f1d57b1-0000-4000-8000-00000000000{}"
 WINDOW = Window(datetime(2022, 8, 30, tzinfo=timezone.utc), datetime(2022, 8, 30, 1, tzinfo=timezone.utc))

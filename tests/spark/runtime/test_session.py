@@ -28,7 +28,7 @@ LIB = Path(__file__).resolve().parents[3] / "lib"
 OPENING = """
     import json, pathlib, sys
     import pyarrow as pa
-    from model_monitor.engine import processor
+    from model_monitor.data.engine import processor
     from model_monitor.engine.hadoop import leave_out_yarn
     from model_monitor.runtime.session import start_session, stop_session
 
@@ -66,7 +66,7 @@ WORKERS = """
     def look():
         import gc, os, sys
         return {
-            "libraries": [name in sys.modules for name in ("pandas", "pyarrow.compute", "model_monitor.profiling.partition")],
+            "libraries": [name in sys.modules for name in ("pandas", "pyarrow.compute", "model_monitor.data.profiling.partition")],
             "frozen": gc.get_freeze_count() > 10_000,
             "modules": sorted(sys.modules),
             "features": os.environ["NPY_DISABLE_CPU_FEATURES"],

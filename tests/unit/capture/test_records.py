@@ -9,8 +9,8 @@ import pytest
 from model_monitor.capture import Payload
 from model_monitor.capture.exchange import Exchange
 from model_monitor.capture.records import captured_halves, encoded, record_line, request_metadata
-from model_monitor.records.decoding import Reading, decode
-from model_monitor.records.index_names import ENDPOINT_INDEXES
+from model_monitor.data.records.decoding import Reading, decode
+from model_monitor.data.records.locations import ENDPOINT_INDEXES
 
 from .capturing import NOON, options
 

@@ -37,6 +37,6 @@ def test_a_larger_percentage_takes_all_of_a_smaller_one():
 
 def test_what_is_captured_is_not_what_the_jobs_would_sample():
     captured = sampled(20)
-    by_the_job = {key for key in captured if crc32(key.encode()) < 0.2 * 2**32}  # records/sampling.py's rule
+    by_the_job = {key for key in captured if crc32(key.encode()) < 0.2 * 2**32}  # data/records/windows.py's rule
 
     assert 0.17 < len(by_the_job) / len(captured) < 0.23

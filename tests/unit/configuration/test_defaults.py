@@ -6,8 +6,8 @@ import pytest
 
 from model_monitor.configuration.defaults import with_default_output, with_recognised_format
 from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.data.reading.formats import CsvFormat, ParquetFormat
 from model_monitor.errors import BadConfiguration
-from model_monitor.reading.formats import CsvFormat, ParquetFormat
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ import pytest
 from tests.programs import printed_by
 
 from model_monitor import BadConfiguration, DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor.data.engine.local import LocalEngine
+from model_monitor.data.engine.local_files import File, lines_of_piece, pieces
+from model_monitor.data.engine.partitions import OPEN_COST_BYTES, packed
+from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from model_monitor.documents.statistics import InferredType
-from model_monitor.engine.local import LocalEngine
-from model_monitor.engine.local_files import File, lines_of_piece, pieces
-from model_monitor.engine.packing import OPEN_COST_BYTES, packed
 from model_monitor.errors import BadInput, NeedsSpark, NoData
-from model_monitor.records.places import BLOCK_START, FILE, LINE
 
 ROOT = Path(__file__).parents[3]
 
@@ -114,7 +114,7 @@ def test_lines_end_at_feeds_and_returns(tmp_path, content, expected, suffix):
 @pytest.mark.parametrize("piece_bytes", [1, 2, 3, 5, 7, 10, 11, 64])
 def test_every_line_is_in_one_piece(tmp_path, monkeypatch, piece_bytes):
     """The piece in which it begins, or right behind which."""
-    monkeypatch.setattr("model_monitor.engine.packing.OPEN_COST_BYTES", 0)
+    monkeypatch.setattr("model_monitor.data.engine.partitions.OPEN_COST_BYTES", 0)
     texts = [f"{number:0{number % 7}}" for number in range(60)]
     (tmp_path / "data.txt").write_bytes("\r\n".join(texts).encode())
 
@@ -130,7 +130,7 @@ def test_every_line_is_in_one_piece(tmp_path, monkeypatch, piece_bytes):
 
 
 def test_lines_over_the_edge_of_what_is_read_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("model_monitor.engine.local_files.READ_BYTES", 4)
+    monkeypatch.setattr("model_monitor.data.engine.local_files.READ_BYTES", 4)
     (tmp_path / "data.txt").write_bytes(b"abc\r\nd\rlonger than that\r\n\nend")
 
     assert [row[LINE] for row in lines_of(tmp_path)] == ["abc", "d", "longer than that", "end"]

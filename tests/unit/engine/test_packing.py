@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_monitor.engine.packing import OPEN_COST_BYTES, partitions_at_most
+from model_monitor.data.engine.partitions import OPEN_COST_BYTES, partitions_at_most
 from model_monitor.launch.spark_options import read_properties
 
 MIB = 2**20

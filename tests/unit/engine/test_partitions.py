@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from model_monitor.engine.partitions import batch_by_width, column_groups, partition_by_size
+from model_monitor.data.engine.partitions import batch_by_width, column_groups, partition_by_size
 
 MIB = 1024 * 1024
 

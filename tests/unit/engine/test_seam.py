@@ -8,16 +8,16 @@ import pytest
 from tests.engine_in_process import InProcess
 from tests.unit.records.captured_lines import captured, line_of
 
+from model_monitor.data.engine import engine_of, partitions_of
+from model_monitor.data.reading.captures import list_captures, read_captures
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.outcomes import read_line_outcomes, reading_of
+from model_monitor.data.reading.readers import read_dataset
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.outcome_records import LineDecoder
 from model_monitor.data_quality.scan import scanned as profiled
-from model_monitor.engine import engine_of, partitions_of
 from model_monitor.model_quality.scan import scanned as counted
-from model_monitor.reading.captures import list_captures, read_captures
-from model_monitor.reading.formats import CaptureFormat, CsvFormat
-from model_monitor.reading.listing import list_dataset
-from model_monitor.reading.outcomes import read_line_outcomes, reading_of
-from model_monitor.reading.readers import read_dataset
-from model_monitor.records.decoding import Reading
-from model_monitor.records.outcome_decoders import LineDecoder
 from model_monitor.statistics.states import OutcomePlan, ProblemType
 from model_monitor.statistics.states.profile import Measures
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from tests.engine_in_process import InProcess
 
+from model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, keys_of
 from model_monitor.merging.captured import CapturedLines, Captures
 from model_monitor.merging.file_places import FilePlaces, uri_of
 from model_monitor.merging.hours import HourFolder
@@ -16,8 +17,6 @@ from model_monitor.merging.labels import ARRAY_FILES, GroundTruth
 from model_monitor.merging.parts import Kind, Parts
 from model_monitor.merging.rows import Counts
 from model_monitor.merging.sources import list_hours
-from model_monitor.records.files_by_key import keys_of
-from model_monitor.records.places import BLOCK_START, FILE_KEY, LINE
 
 ENGINE = InProcess()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.engine_in_process import InProcess
 
+from model_monitor.data.reading.formats import CaptureFormat
 from model_monitor.merging.detection import format_of
 from model_monitor.merging.sources import list_hours
-from model_monitor.reading.formats import CaptureFormat
 
 
 @pytest.mark.parametrize(

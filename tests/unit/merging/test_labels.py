@@ -9,12 +9,12 @@ import pytest
 from tests.spark.merging.records import BRANCH, FIRST, captured, label, write_lines
 from tests.unit.merging.lines import batches_of, capture_rows, joined, places_of, truth_of, truth_rows
 
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.merging.hours import HourFolder
 from model_monitor.merging.joining import Join
 from model_monitor.merging.label_lines import Repair, labels_of_line
 from model_monitor.merging.labels import CONTENT, GroundTruth, LabelAccount, Period, plain_labels
 from model_monitor.merging.parts import Kind, Parts
-from model_monitor.records.refusals import Refusal
 
 PARTS = Parts((BRANCH,), 1)
 HOUR = HourFolder(BRANCH, FIRST)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.unit.merging.lines import places_of
 from tests.unit.records.odd_lines import odd_lines, of_odd_lines
 
+from model_monitor.data.records.refusals import UNFORESEEN, Refusal
 from model_monitor.merging.captured import CapturedLines
 from model_monitor.merging.labels import GroundTruth
 from model_monitor.merging.scores import Score
 from model_monitor.merging.transform_lines import Outputs
-from model_monitor.records.refusals import UNFORESEEN, Refusal
 
 FORESEEN = sorted({0, *Refusal} - {Refusal.UNREADABLE, *UNFORESEEN.values()})
 

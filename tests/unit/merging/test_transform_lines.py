@@ -7,10 +7,10 @@ import json
 import pyarrow as pa
 import pytest
 
+from model_monitor.data.records.decoding import JSON
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.merging.scores import Score
 from model_monitor.merging.transform_lines import Outputs, TransformOutput, csv_output, transform_output
-from model_monitor.records.decoding import JSON
-from model_monitor.records.refusals import Refusal
 
 
 def test_id_and_time_are_cut_out_of_the_text():

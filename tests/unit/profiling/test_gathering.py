@@ -8,10 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.profiling.block import TURNED_AT_A_TIME, Block
-from model_monitor.profiling.gathering import TextGatherer
-from model_monitor.profiling.keys import hashes_of
-from model_monitor.profiling.plan import HASH, VALUE, ColumnPlan, ScanPlan
+from model_monitor.data.profiling.gathering import TextGatherer
+from model_monitor.data.profiling.plan import HASH, TURNED_AT_A_TIME, VALUE, Block, ColumnPlan, ScanPlan, hashes_of
 from model_monitor.statistics.states import ColumnType, DataTypeCounts, DistinctBuilder, DistinctRegisters, Frequencies
 from model_monitor.statistics.states.frequencies import SLOTS
 

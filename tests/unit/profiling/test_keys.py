@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from model_monitor.profiling.keys import hashes_of, keys_of
+from model_monitor.data.profiling.plan import hashes_of, keys_of
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 LONGEST_KEPT, SHORTEST_CUT = "é" * 128, "é" * 128 + "x"

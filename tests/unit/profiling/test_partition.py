@@ -5,10 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from model_monitor.engine.protocol import PARTITION
-from model_monitor.engine.state_rows import rows_of_states
-from model_monitor.profiling.partition import blocks, rows_of_block, states_of_partition
-from model_monitor.profiling.plan import FEATURE_OF_ROWS, REASON, ColumnPlan, ScanPlan
+from model_monitor.data.engine.protocol import PARTITION, rows_of_states
+from model_monitor.data.profiling.partition import blocks, rows_of_block, states_of_partition
+from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, REASON, ColumnPlan, ScanPlan
 from model_monitor.statistics.states import ColumnType, Moments, RowCounts, decode
 
 

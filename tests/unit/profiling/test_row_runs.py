@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.engine.protocol import PARTITION
-from model_monitor.profiling.partition import states_of_partition
-from model_monitor.profiling.plan import VALUE, ColumnPlan, ScanPlan
+from model_monitor.data.engine.protocol import PARTITION
+from model_monitor.data.profiling.partition import states_of_partition
+from model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
 from model_monitor.statistics.states import ColumnType, RowRuns, decode
 
 NUMBERS = ColumnPlan(0, ColumnType.INTEGRAL, hashed_by_spark=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from model_monitor.reading.csv_lines import CsvLines
-from model_monitor.records.csv_rows import SPARK_ESCAPE
-from model_monitor.records.places import LINE
-from model_monitor.records.refusals import Refusal
+from model_monitor.data.reading.lines import CsvLines
+from model_monitor.data.records.csv_rows import SPARK_ESCAPE
+from model_monitor.data.records.locations import LINE
+from model_monitor.data.records.refusals import Refusal
 
 AGE_AND_PLAN = CsvLines(("age", "plan"), header=True)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.reading.formats import (
+from model_monitor.data.reading.formats import (
     CaptureFormat,
     CsvFormat,
     JsonFormat,
@@ -15,6 +14,7 @@ from model_monitor.reading.formats import (
     TableFormat,
     parse_dataset_format,
 )
+from model_monitor.errors import BadConfiguration
 
 BOTH = ("endpointInput", "endpointOutput")
 

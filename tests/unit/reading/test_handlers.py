@@ -9,10 +9,9 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import captured
 
-from model_monitor.reading.capture_handlers import run_capture_handler
-from model_monitor.reading.handlers import KEPT, Script, run_handler
-from model_monitor.records.decoding import Reading
-from model_monitor.records.refusals import Refusal
+from model_monitor.data.reading.scripts import KEPT, Script, run_capture_handler, run_handler
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.refusals import Refusal
 
 READING = Reading(("endpointInput", "endpointOutput"), ("p", "a", "b"))
 

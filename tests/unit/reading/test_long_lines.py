@@ -10,8 +10,8 @@ import re
 import pytest
 from tests.engine_in_process import InProcess
 
-from model_monitor.reading import long_lines as module
-from model_monitor.reading.long_lines import LongLine, long_lines, long_lines_of
+from model_monitor.data.reading import lines as module
+from model_monitor.data.reading.lines import LongLine, long_lines, long_lines_of
 from model_monitor.storage import LocalStorage
 
 

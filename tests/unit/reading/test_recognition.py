@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import orc, parquet
 
-from model_monitor.engine.local import LocalEngine
+from model_monitor.data.engine.local import LocalEngine
+from model_monitor.data.reading.paths import format_word_of
 from model_monitor.errors import BadConfiguration, BadInput, NoData
-from model_monitor.reading.recognition import format_word_of
 
 CAPTURE = {"captureData": {"endpointInput": {"data": "1,2", "encoding": "CSV"}}, "eventMetadata": {"eventId": "a"}}
 MERGED = {**CAPTURE, "groundTruthData": {"data": "1", "encoding": "CSV"}}

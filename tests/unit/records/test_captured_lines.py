@@ -11,13 +11,12 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import MAKERS, captured, line_of, some_json_lines, some_lines
 
-from model_monitor.records.capture_documents import documents_of
-from model_monitor.records.captured_lines import CapturedLines
-from model_monitor.records.decoding import Reading, decode
-from model_monitor.records.files_by_key import FilesByKey
-from model_monitor.records.places import FILE_KEY, LINE
-from model_monitor.records.refusals import Refusal
-from model_monitor.records.windows import Window
+from model_monitor.data.records.capture_documents import documents_of
+from model_monitor.data.records.captured_lines import CapturedLines
+from model_monitor.data.records.decoding import Reading, decode
+from model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.data.records.windows import Window
 
 BOTH = ("endpointInput", "endpointOutput")
 READING = Reading(BOTH, ("p", "a", "b"), 3)

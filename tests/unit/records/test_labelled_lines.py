@@ -13,15 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.records.merged_lines import line_of, merged
 
-from model_monitor.records.decoded_rows import Decoding
-from model_monitor.records.decoding import Reading
-from model_monitor.records.files_by_key import FilesByKey
-from model_monitor.records.labelled_lines import LabelledRecords, predicted
-from model_monitor.records.outcome_records import record_of, rows_of
-from model_monitor.records.outcome_values import FeatureReading, OutcomeReading, judged
-from model_monitor.records.places import BLOCK_START, FILE, FILE_KEY, LINE
-from model_monitor.records.refusals import CELLS, REASON, Refusal
-from model_monitor.records.windows import Window
+from model_monitor.data.records.decoded_rows import Decoding
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, FilesByKey
+from model_monitor.data.records.outcome_records import LabelledRecords, predicted, record_of, rows_of
+from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judged
+from model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from model_monitor.data.records.windows import Window
 from model_monitor.statistics.states.outcomes import THRESHOLD
 
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))

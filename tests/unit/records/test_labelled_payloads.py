@@ -9,14 +9,12 @@ from datetime import datetime, timezone
 import pyarrow as pa
 import pytest
 
-from model_monitor.records.decoding import Reading
-from model_monitor.records.files_by_key import FilesByKey
-from model_monitor.records.labelled_lines import LabelledRecords
-from model_monitor.records.outcome_records import document_of, record_of
-from model_monitor.records.outcome_values import OUTCOMES, FeatureReading, OutcomeReading
-from model_monitor.records.places import FILE_KEY, LINE
-from model_monitor.records.refusals import Refusal
-from model_monitor.records.windows import Window
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
+from model_monitor.data.records.outcome_records import LabelledRecords, document_of, record_of
+from model_monitor.data.records.outcome_values import OUTCOMES, FeatureReading, OutcomeReading
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.data.records.windows import Window
 from model_monitor.statistics.states.outcomes import THRESHOLD
 
 PATH = "file:/data/2026/01/31/22/a.jsonl"

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import captured, line_of
 
+from model_monitor.data.records import arrays, captured_lines
+from model_monitor.data.records.captured_lines import CapturedLines
+from model_monitor.data.records.decoding import Reading, decode
+from model_monitor.data.records.locations import LINE
 from model_monitor.engine.workers import ALLOCATION
-from model_monitor.records import csv_payloads, line_bytes
-from model_monitor.records.captured_lines import CapturedLines
-from model_monitor.records.decoding import Reading, decode
-from model_monitor.records.places import LINE
 
 READING = Reading(("endpointInput", "endpointOutput"), ("p", "a", "b"), 3)
 
@@ -30,9 +30,9 @@ def rows_of(*records):
 @pytest.mark.parametrize("count", [2, 6, 7, 8, 13, 14, 15, 100])
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_the_pieces_of_a_payload_are_its_rows(monkeypatch, count, end):
-    monkeypatch.setattr(csv_payloads, "LONG_PAYLOAD", 0)
-    monkeypatch.setattr(csv_payloads, "ROWS_OF_PIECE", 7)
-    monkeypatch.setattr(line_bytes, "WINDOW_BYTES", 5)
+    monkeypatch.setattr(captured_lines, "LONG_PAYLOAD", 0)
+    monkeypatch.setattr(captured_lines, "ROWS_OF_PIECE", 7)
+    monkeypatch.setattr(arrays, "WINDOW_BYTES", 5)
     inputs = [f"{number},{'x' * (number % 9)}" for number in range(count)]
     record = captured("\n".join(inputs) + end, "\n".join(f"0.{number}" for number in range(count)) + end)
     cells, lines, reasons, widths = rows_of(captured("1,2", "0.5"), record, captured("3,4", "0.25"))
@@ -49,8 +49,8 @@ def test_the_pieces_of_a_payload_are_its_rows(monkeypatch, count, end):
     ids=["fewer outputs", "fewer inputs", "a short row", "a long row"],
 )
 def test_rows_that_do_not_fit_refuse_the_record_for_what_is_wrong(monkeypatch, inputs, outputs):
-    monkeypatch.setattr(csv_payloads, "LONG_PAYLOAD", 0)
-    monkeypatch.setattr(csv_payloads, "ROWS_OF_PIECE", 1)
+    monkeypatch.setattr(captured_lines, "LONG_PAYLOAD", 0)
+    monkeypatch.setattr(captured_lines, "ROWS_OF_PIECE", 1)
     record = captured(inputs, outputs)
     _, lines, reasons, _ = rows_of(captured("1,2", "0.5"), record)
 
@@ -61,8 +61,8 @@ PROGRAM = """
 import numpy as np, pyarrow as pa
 from tests.unit.records.captured_lines import captured, line_of
 from tests.unit.records.test_many_rows import READING
-from model_monitor.records.captured_lines import CapturedLines
-from model_monitor.records.places import LINE
+from model_monitor.data.records.captured_lines import CapturedLines
+from model_monitor.data.records.locations import LINE
 
 count = 400_000
 numbers = np.random.default_rng(3).integers(100_000, 1_000_000, count).astype("U6")

@@ -10,14 +10,14 @@ from tests.unit.merging.lines import places_of
 from tests.unit.records.captured_lines import captured
 from tests.unit.records.merged_lines import merged
 
+from model_monitor.data.records.captured_lines import CapturedLines
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.locations import LINE
+from model_monitor.data.records.outcome_records import LineDecoder
+from model_monitor.data.records.outcome_values import OutcomeReading
+from model_monitor.data.records.request_metadata import SCHEMA, request_metadata
 from model_monitor.merging.captured import CapturedLines as Captures
 from model_monitor.merging.labels import GroundTruth
-from model_monitor.records.captured_lines import CapturedLines
-from model_monitor.records.decoding import Reading
-from model_monitor.records.outcome_decoders import LineDecoder
-from model_monitor.records.outcome_values import OutcomeReading
-from model_monitor.records.places import LINE
-from model_monitor.records.request_metadata import SCHEMA, request_metadata
 
 RECORD = json.dumps(captured(requestMetadata=None) | merged("1", "0.5") | {"requestMetadata": {"status": 200}})
 PLAIN = RECORD.encode()

@@ -11,19 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.records.odd_lines import cells, odd_lines, of_odd_lines, payloads, values
 
-from model_monitor.reading.csv_lines import CsvLines
-from model_monitor.records.captured_lines import CapturedLines
-from model_monitor.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from model_monitor.records.decoding import Reading
-from model_monitor.records.files_by_key import FilesByKey
-from model_monitor.records.labelled_lines import LabelledRecords
-from model_monitor.records.outcome_columns import LABEL, PREDICTION, PROBABILITY
-from model_monitor.records.outcome_decoders import ColumnDecoder, DocumentDecoder, LineDecoder
-from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
-from model_monitor.records.places import FILE_KEY, LINE
-from model_monitor.records.refusals import REASON, UNFORESEEN, Refusal
-from model_monitor.records.request_metadata import request_metadata
-from model_monitor.records.windows import Window
+from model_monitor.data.reading.lines import CsvLines
+from model_monitor.data.records.captured_lines import CapturedLines
+from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
+from model_monitor.data.records.outcome_records import (
+    LABEL,
+    PREDICTION,
+    PROBABILITY,
+    ColumnDecoder,
+    DocumentDecoder,
+    LabelledRecords,
+    LineDecoder,
+)
+from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
+from model_monitor.data.records.refusals import REASON, UNFORESEEN, Refusal
+from model_monitor.data.records.request_metadata import request_metadata
+from model_monitor.data.records.windows import Window
 
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
 FILES = FilesByKey.of(["file:/x/2022/04/18/00/a.jsonl"])

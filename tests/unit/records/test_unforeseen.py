@@ -11,21 +11,25 @@ from tests.unit.merging.lines import places_of
 from tests.unit.records.captured_lines import captured, line_of
 from tests.unit.records.merged_lines import merged
 
+from model_monitor.data.reading.lines import CsvLines
+from model_monitor.data.records.arrays import chunks
+from model_monitor.data.records.captured_lines import CapturedLines
+from model_monitor.data.records.decoded_rows import DecodedRows
+from model_monitor.data.records.decoding import Reading, decode, opened
+from model_monitor.data.records.locations import LINE
+from model_monitor.data.records.outcome_records import (
+    ColumnDecoder,
+    DocumentDecoder,
+    LabelledRecords,
+    LineDecoder,
+    document_of,
+    record_of,
+)
+from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
+from model_monitor.data.records.refusals import UNFORESEEN, Refusal, parts_of
 from model_monitor.merging.captured import CapturedLines as Captures
 from model_monitor.merging.labels import GroundTruth
 from model_monitor.merging.transform_lines import Outputs
-from model_monitor.reading.csv_lines import CsvLines
-from model_monitor.records.captured_lines import CapturedLines
-from model_monitor.records.decoded_rows import DecodedRows
-from model_monitor.records.decoding import Reading, decode, opened
-from model_monitor.records.labelled_lines import LabelledRecords
-from model_monitor.records.line_bytes import chunks
-from model_monitor.records.outcome_decoders import ColumnDecoder, DocumentDecoder, LineDecoder
-from model_monitor.records.outcome_records import document_of, record_of
-from model_monitor.records.outcome_values import FeatureReading, OutcomeReading
-from model_monitor.records.places import LINE
-from model_monitor.records.refusals import UNFORESEEN, Refusal
-from model_monitor.records.unforeseen import parts_of
 
 BAD = {3, 4, 11}
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from model_monitor.data.reading.listing import folders_of
+from model_monitor.data.records.windows import Window, hour_of_path, parse_time
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.reading.hour_folders import folders_of
-from model_monitor.records.windows import Window, hour_of_path, parse_time
 from model_monitor.storage import LocalStorage
 
 UTC = timezone.utc

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 
+from model_monitor.data.records.windows import Window
 from model_monitor.documents.statistics import InferredType
-from model_monitor.records.windows import Window
 from model_monitor.replay.certificate import Certificate, ReplayedWindow
 from model_monitor.replay.verdicts import Reported, Verdict
 

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from model_monitor.records.windows import HOUR, Window
+from model_monitor.data.records.windows import HOUR, Window
 from model_monitor.replay.journal import Journal
 from model_monitor.replay.verdicts import Reported, Verdict
 from model_monitor.storage import LocalStorage

@@ -6,8 +6,8 @@ from datetime import datetime, timezone
 
 import pytest
 
+from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration, BadInput, NoData
-from model_monitor.records.windows import Window
 from model_monitor.replay.reports import read_report, reports_of
 from model_monitor.replay.verdicts import Verdict
 from model_monitor.replay.windows import windows_of

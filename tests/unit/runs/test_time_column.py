@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from model_monitor.configuration.reading import config_of, sources_of
+from model_monitor.data.engine.local import LocalEngine
+from model_monitor.data.reading.paths import format_named, read_path
+from model_monitor.data.reading.readers import within
+from model_monitor.data.records.windows import Window
 from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.engine.local import LocalEngine
 from model_monitor.errors import BadConfiguration, NeedsSpark
 from model_monitor.inputs.engine import why_spark_runs
-from model_monitor.reading.paths import format_named, read_path
-from model_monitor.reading.time_column import within
-from model_monitor.records.windows import Window
 from model_monitor.runs.run import run_baseline, run_monitoring
 
 ROWS = 16_000
@@ -87,7 +87,7 @@ WINDOW = ("--start-time", "2026-03-02T05:00:00Z", "--end-time", "2026-03-02T06:0
 def test_the_engine_is_spark_where_nobody_chose_one_and_a_window_is_told_by_the_column(
     flags, reason, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("model_monitor.reading.engines.running_session", lambda: None)  # that of another test
+    monkeypatch.setattr("model_monitor.data.reading.engines.running_session", lambda: None)  # that of another test
     flags = ("--dataset-source", str(tmp_path), "--baseline", "known", "--output-path", "report", *flags)
     config = config_of("monitor", sources_of(flags, {}), in_container=False)
 

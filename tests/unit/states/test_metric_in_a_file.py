@@ -66,10 +66,10 @@ PROGRAM = """
     from model_monitor.history.archive import path_of, to_parquet
     from model_monitor.runs.merging import merge_runs
     from model_monitor.outputs.files import publish
-    from model_monitor.engine.state_rows import rows_of_states
-    from model_monitor.profiling.partition import states_of_partition
-    from model_monitor.engine.protocol import PARTITION
-    from model_monitor.profiling.plan import ColumnPlan, ScanPlan
+    from model_monitor.data.engine.protocol import rows_of_states
+    from model_monitor.data.profiling.partition import states_of_partition
+    from model_monitor.data.engine.protocol import PARTITION
+    from model_monitor.data.profiling.plan import ColumnPlan, ScanPlan
     from model_monitor.configuration.reading import config_of, sources_of
     from model_monitor.runs.kinds import monitor_for
     from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, decode

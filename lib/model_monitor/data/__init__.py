@@ -1,0 +1,1 @@
+"""From bytes to states: records, data sets, partitions and the scan."""

@@ -1,0 +1,312 @@
+"""The engine of this machine's own processes, without Spark and without a JVM: files of this machine, and tables in memory.
+
+It cuts files as Spark cuts them and reads them in Spark's order, so that states have the same bytes
+(docs/decisions/0045-the-engine-without-a-jvm.md). What it can't read raises NeedsSpark, one sentence that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model_monitor.data.engine import local_files, partitions
+from model_monitor.data.engine.local_files import Piece
+from model_monitor.data.engine.local_tables import double_of
+from model_monitor.data.engine.processes import in_processes
+from model_monitor.data.engine.protocol import (
+    LINE_KEY,
+    PARTITION,
+    STATE_SCHEMA,
+    Sent,
+    StateRow,
+    States,
+    Task,
+    batch_of_states,
+    fold,
+    rows_of_states,
+)
+from model_monitor.data.records.json_values import nested_object
+from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, PLACES, FilesByKey
+from model_monitor.errors import BadInput, NeedsSpark
+from model_monitor.storage import Storage, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+Value = TypeVar("Value")
+
+TYPES = {
+    LINE: pa.string(),
+    FILE: pa.string(),
+    BLOCK_START: pa.int64(),
+    FILE_KEY: pa.int64(),
+    LINE_KEY: pa.int64(),
+}
+
+TABLES = ("parquet", "orc")
+
+Part = Callable[[], Iterable[pa.RecordBatch]]
+"""A partition: gives its batches. Picklable, as tasks are."""
+
+
+@dataclass
+class LocalEngine:
+    """The engine of this machine (`protocol.Engine`). processes: how many work side by side; None for one a core.
+
+    What is read next is cut by `piece_bytes`, and lies in batches of `rows`.
+    """
+
+    max_line_bytes: int = MAX_RECORD_BYTES
+    processes: int | None = None
+    piece_bytes: int = partitions.MIN_PARTITION_BYTES
+    rows: int = partitions.MAX_BATCH_ROWS
+
+    @property
+    def spark(self) -> SparkSession:
+        _refuse("what was asked for")
+
+    def storage(self, path: str) -> Storage:
+        return storage_of(path)
+
+    def lines(
+        self, places: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
+    ) -> LocalLines:
+        return LocalLines(self, local_files.listed(places), in_order, with_blank, whole_files)
+
+    def table(
+        self,
+        places: Sequence[str],
+        reader: str,
+        options: Mapping[str, str],
+        *,
+        by_folders: bool = False,
+        in_order: bool = False,
+    ) -> tuple[tuple[str, ...], LocalPartitions]:
+        if reader.lower() not in TABLES or options or by_folders:
+            _refuse(f"{places[0]}: the reader {reader!r}{' of folders like day=1' if by_folders else ''}")
+        from model_monitor.data.engine import local_tables
+
+        files = local_files.listed(places)
+        names, schema = local_tables.table_of_files(files, reader.lower())
+        return names, LocalPartitions(
+            self, schema, partial(self._parts_of_table, files, reader.lower(), schema, in_order)
+        )
+
+    def _parts_of_table(
+        self, files: tuple[local_files.File, ...], reader: str, schema: pa.Schema, in_order: bool
+    ) -> list[Part]:
+        from model_monitor.data.engine import local_tables
+
+        read = partial(local_tables.batches_of_piece, reader=reader, schema=schema, rows=self.rows)
+        return _parts_of(self.packed(files, local_tables.pieces(reader)), read, in_order)
+
+    def json(
+        self, places: Sequence[str], *, lines: bool = True, flatten: bool = False, in_order: bool = False
+    ) -> tuple[tuple[str, ...], LocalPartitions]:
+        from model_monitor.data.engine import local_json
+
+        source = self.lines(places, in_order=in_order, whole_files=not lines).partitions(*PLACES)
+        infer = local_json.infer if lines else local_json.infer_documents
+        features = local_json.kind_of_all(source.mapped(infer, local_json.INFERRED).batches(), places[0])
+        if not flatten and (nested := [name for name, kind in sorted(features.items()) if isinstance(kind, dict)]):
+            raise BadInput(nested_object(nested[0], places[0]))
+        columns = tuple(local_json.leaves(features))
+        fields = [pa.field(f"c{place}", local_json.arrow_type(kind)) for place, (_, kind) in enumerate(columns)]
+        schema = pa.schema([*fields, *(local_json.account_fields() if lines else ())])
+        rows = partial(local_json.rows_of_lines if lines else local_json.rows_of_documents, columns, schema)
+        return tuple(".".join(path) for path, _ in columns), source.mapped(rows, schema)
+
+    def is_readable(self, path: str) -> bool:
+        return local_files.is_readable(path)
+
+    def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
+        return partitions.partitions_at_most(file_bytes, partition_bytes, partitions.OPEN_COST_BYTES)
+
+    def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
+        self.piece_bytes = partitions.partition_bytes(total_bytes, groups)
+        return self.piece_bytes
+
+    def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
+        self.rows = partitions.batch_rows(columns, line_bytes)
+        return self.rows
+
+    def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
+        self.rows = partitions.rows_of_lines(line_bytes)
+        return self.partition_by_size(total_bytes)
+
+    def packed(
+        self, files: Sequence[local_files.File], cut: Callable[[local_files.File, int], list[Piece]]
+    ) -> list[list[Piece]]:
+        """The pieces of the files that each partition has, as what is read next is cut."""
+        largest = partitions.largest_piece([file.size_bytes for file in files], self.piece_bytes)
+        return partitions.packed([piece for file in files for piece in cut(file, largest)], largest)
+
+
+@dataclass(frozen=True)
+class LocalLines:
+    """Lines of text files (`protocol.Lines`)."""
+
+    engine: LocalEngine
+    files: tuple[local_files.File, ...]
+    in_order: bool
+    with_blank: bool
+    whole_files: bool
+
+    def partitions(self, *names: str) -> LocalPartitions:
+        schema = pa.schema([(name, TYPES[name]) for name in names])
+        return LocalPartitions(self.engine, schema, partial(self._parts, names))
+
+    def files_by_key(self) -> FilesByKey:
+        return FilesByKey.of([local_files.input_name(file.path) for file in self.files])
+
+    def _parts(self, names: tuple[str, ...]) -> list[Part]:
+        read = partial(
+            local_files.lines_of_piece,
+            names=names,
+            rows=self.engine.rows,
+            with_blank=self.with_blank,
+            max_bytes=None if self.whole_files else self.engine.max_line_bytes,
+            whole=self.whole_files,
+        )
+        cut = local_files.whole if self.whole_files else local_files.pieces
+        return _parts_of(self.engine.packed(self.files, cut), read, self.in_order)
+
+
+@dataclass(frozen=True)
+class LocalPartitions:
+    """Partitions as functions that give their batches (`protocol.Partitions`).
+
+    schema: of the batches. parts: makes the functions when the rows are wanted, by the sizes that are set then.
+    """
+
+    engine: LocalEngine
+    schema: pa.Schema
+    parts: Callable[[], list[Part]]
+
+    @classmethod
+    def of_batches(cls, engine: LocalEngine, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
+        """Batches at hand, those of each partition."""
+        return cls(engine, schema, lambda: [partial(iter, of_part) for of_part in batches])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.schema.names)
+
+    @property
+    def frame(self) -> DataFrame:
+        _refuse("what was asked for")
+
+    def selected(self, names: Sequence[str], called: Sequence[str]) -> LocalPartitions:
+        schema = pa.schema([self.schema.field(name).with_name(new) for name, new in zip(names, called, strict=True)])
+        return self.mapped(partial(_selected, tuple(names), tuple(called)), schema)
+
+    def numbered(self) -> LocalPartitions:
+        schema = pa.schema([pa.field(PARTITION, pa.int32()), *self.schema])
+        return replace(self, schema=schema, parts=partial(_numbered_parts, self.parts))
+
+    def mapped(self, task: Task, schema: pa.Schema) -> LocalPartitions:
+        return replace(self, schema=schema, parts=partial(_mapped_parts, self.parts, task))
+
+    def above(self, name: str, threshold: float, called: str) -> LocalPartitions:
+        schema = self.schema.append(pa.field(called, pa.int32()))
+        return self.mapped(partial(_with_above, name, threshold, schema), schema)
+
+    def kept(self) -> LocalPartitions:
+        return self.of_batches(self.engine, self.schema, self._collected())
+
+    def release(self) -> None:
+        """Nothing to give back: what is kept is forgotten with whoever has it."""
+
+    def states(self, task: Task) -> LocalStates:
+        return LocalStates((self.mapped(task, STATE_SCHEMA),))
+
+    def batches(self) -> list[pa.RecordBatch]:
+        return list(chain(*self._collected()))
+
+    @contextmanager
+    def sent(self, value: Value) -> Iterator[Sent[Value]]:
+        yield _Given(value)
+
+    def _collected(self) -> list[list[pa.RecordBatch]]:
+        return in_processes(self.parts(), self.engine.processes)
+
+
+@dataclass(frozen=True)
+class LocalStates:
+    """States of some partitions (`protocol.States`)."""
+
+    sources: tuple[LocalPartitions, ...]
+
+    def beside(self, other: States) -> LocalStates:
+        return LocalStates((*self.sources, *cast("LocalStates", other).sources))
+
+    def rows(self, adders: int = 0) -> list[StateRow]:
+        parts = [part for source in self.sources for part in source.parts()]
+        batches = chain(*in_processes(parts, self.sources[0].engine.processes))
+        found = sorted(rows_of_states(batches), key=lambda row: (row.feature, row.kind, row.partition))
+        return list(rows_of_states(fold([batch_of_states(found)]))) if adders else found
+
+
+@dataclass(frozen=True)
+class _Given:
+    value: Any
+
+
+def _refuse(what: str) -> NoReturn:
+    raise NeedsSpark(what)
+
+
+def _parts_of(
+    packed: list[list[Piece]], read: Callable[[Piece], Iterable[pa.RecordBatch]], in_order: bool
+) -> list[Part]:
+    """The partitions of these pieces; all of them in one, in the order of their files, if that is asked for."""
+    if in_order:
+        packed = [sorted(chain(*packed), key=lambda piece: (piece.uri.encode(), piece.start))]
+    return [partial(_one_after_the_other, read, pieces) for pieces in packed]
+
+
+def _one_after_the_other(
+    read: Callable[[Piece], Iterable[pa.RecordBatch]], pieces: Sequence[Piece]
+) -> Iterator[pa.RecordBatch]:
+    return chain.from_iterable(map(read, pieces))
+
+
+def _mapped_parts(parts: Callable[[], list[Part]], task: Task) -> list[Part]:
+    return [partial(_mapped, part, task) for part in parts()]
+
+
+def _mapped(part: Part, task: Task) -> Iterator[pa.RecordBatch]:
+    return task(iter(part()))
+
+
+def _numbered_parts(parts: Callable[[], list[Part]]) -> list[Part]:
+    return [partial(_numbered, part, number) for number, part in enumerate(parts())]
+
+
+def _numbered(part: Part, number: int) -> Iterator[pa.RecordBatch]:
+    for batch in part():
+        numbers = pa.array(np.full(batch.num_rows, number, np.int32))
+        yield pa.RecordBatch.from_arrays([numbers, *batch.columns], names=[PARTITION, *batch.schema.names])
+
+
+def _with_above(
+    name: str, threshold: float, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        is_above = pc.greater(double_of(batch.column(name)), threshold).cast(pa.int32())
+        yield pa.RecordBatch.from_arrays([*batch.columns, is_above], schema=schema)
+
+
+def _selected(
+    names: tuple[str, ...], called: tuple[str, ...], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=list(called))

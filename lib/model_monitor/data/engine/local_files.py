@@ -1,0 +1,241 @@
+"""Files of this machine, and of S3, as Spark's readers see them: their order, their pieces, and which lines a piece has. Pure.
+
+Source: InMemoryFileIndex and PartitionedFileUtil of Spark 3.5, LineRecordReader of Hadoop 3.3.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.data.engine.protocol import LINE_KEY
+from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, keys_of, uri_of
+from model_monitor.errors import NeedsSpark
+from model_monitor.statistics.states.hashing import xxhash64_of_texts
+from model_monitor.storage import S3Storage, is_local, local_path
+from model_monitor.storage.files import StoredFile, is_hidden
+
+READ_BYTES = 4 * 2**20
+BYTE_ORDER_MARK = "\ufeff".encode()
+FEED, RETURN = 10, 13
+
+WHOLE = {".gz": gzip.open, ".bz2": bz2.open}
+OTHER_CODECS = (".deflate", ".lz4", ".snappy", ".zst")
+"""What Hadoop decompresses by the name as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file. path: as a storage lists it, `file:/data/x` or `s3a://bucket/x`."""
+
+    path: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The bytes of a file from `start` on."""
+
+    path: str
+    start: int
+    size_bytes: int
+
+    @property
+    def uri(self) -> str:
+        """The file as Spark's `_metadata.file_path` calls it."""
+        return uri_of(self.path)
+
+
+def input_name(path: str) -> str:
+    """The file as Spark's `input_file_name` calls it."""
+    return f"file://{uri_of(path).removeprefix('file:')}" if is_local(path) else uri_of(path)
+
+
+def listed(places: Sequence[str]) -> tuple[File, ...]:
+    """The files at or below the places that hold a byte, in the order in which Spark finds them."""
+    found = (_below(local_path(place)) if is_local(place) else _objects(place) for place in places)
+    return tuple(file for files in found for file in files if file.size_bytes)
+
+
+def source_of(path: str) -> Path | BinaryIO:
+    """What a file's bytes are read from."""
+    return local_path(path) if is_local(path) else S3Storage().open(path)
+
+
+def _objects(place: str) -> Iterator[File]:
+    """Of each folder the files before the folders below it, both by their keys."""
+
+    def order(file: StoredFile) -> list[tuple[bool, str]]:
+        *folders, name = file.path.split("/")
+        return [*((True, f"{folder}/") for folder in folders), (False, name)]
+
+    for file in sorted(S3Storage().list_files(place), key=order):
+        yield File(file.path, file.size_bytes)
+
+
+def _below(place: Path) -> Iterator[File]:
+    if place.is_file():
+        yield File(f"file:{place.absolute()}", place.stat().st_size)
+        return
+    found = [place / name for name in os.listdir(place) if not is_hidden(name)]
+    for file in found:
+        if file.is_file():
+            yield from _below(file)
+    for folder in found:
+        if folder.is_dir():
+            yield from _below(folder)
+
+
+def pieces(file: File, piece_bytes: int) -> list[Piece]:
+    """The file cut for text: what is compressed is one piece."""
+    if file.path.endswith(OTHER_CODECS):
+        raise NeedsSpark(f"{file.path}: its compression")
+    whole = file.path.endswith(tuple(WHOLE))
+    if file.path.endswith(".bz2") and file.size_bytes > piece_bytes:
+        raise NeedsSpark(
+            f"{file.path}: a bzip2 file of more than {piece_bytes:,} bytes"
+        )  # Hadoop cuts it by its blocks
+    size = file.size_bytes if whole else piece_bytes
+    return [Piece(file.path, start, min(size, file.size_bytes - start)) for start in range(0, file.size_bytes, size)]
+
+
+def whole(file: File, _: int) -> list[Piece]:
+    """The file as one piece, however large."""
+    return [Piece(file.path, 0, file.size_bytes)]
+
+
+def is_readable(path: str) -> bool:
+    """Whether a file can be read to its end."""
+    try:
+        with closing(_opened(path)) as file:
+            while file.read(READ_BYTES):
+                pass
+    except (OSError, EOFError, ValueError):
+        return False
+    except Exception:  # zlib.error
+        return False
+    return True
+
+
+def lines_of_piece(
+    piece: Piece,
+    *,
+    names: tuple[str, ...],
+    rows: int,
+    with_blank: bool = False,
+    max_bytes: int | None = None,
+    whole: bool = False,
+) -> Iterator[pa.RecordBatch]:
+    """The lines of a piece with these columns, in batches of at most `rows`. whole: the file is one line.
+
+    max_bytes: longer lines are left out. A line belongs to the piece in which it begins, one that begins right behind a piece
+    to that piece.
+    """
+    texts = _whole(piece) if whole else _texts(piece)
+    for lines in texts:
+        if not with_blank:
+            lines = _not_blank(lines)
+        if max_bytes is not None:
+            lines = lines.filter(pc.less_equal(pc.binary_length(lines), max_bytes))
+        for start in range(0, len(lines), rows):
+            some = lines.slice(start, rows)
+            yield pa.RecordBatch.from_arrays([_column(name, some, piece) for name in names], names=list(names))
+
+
+def _not_blank(lines: pa.Array) -> pa.Array:
+    """The lines without those that are nothing but spaces."""
+    texts = lines.view(pa.string())
+    if not pc.any(pc.or_(pc.equal(pc.binary_length(lines), 0), pc.starts_with(texts, " "))).as_py():
+        return lines
+    return lines.filter(pc.greater(pc.binary_length(pc.ascii_trim(texts, " ")), 0))
+
+
+def _column(name: str, lines: pa.Array, piece: Piece) -> pa.Array:
+    if name == LINE:
+        return lines.view(pa.string())
+    if name == LINE_KEY:
+        return pa.array(xxhash64_of_texts(lines.view(pa.string())).view(np.int64))
+    known = {FILE: piece.uri, BLOCK_START: piece.start, FILE_KEY: keys_of([input_name(piece.path)])[0]}
+    return pa.repeat(known[name], len(lines))
+
+
+def _opened(path: str) -> IO[bytes]:
+    source = source_of(path)
+    for suffix, opened in WHOLE.items():
+        if path.endswith(suffix):
+            return opened(source, "rb")  # type: ignore[operator,no-any-return]
+    return source.open("rb") if isinstance(source, Path) else source
+
+
+def _whole(piece: Piece) -> Iterator[pa.Array]:
+    with closing(_opened(piece.path)) as file:
+        yield pa.array([file.read()], pa.binary())
+
+
+def _texts(piece: Piece) -> Iterator[pa.Array]:
+    """The lines of a piece as binary arrays, a few megabytes at a time."""
+    compressed = piece.path.endswith(tuple(WHOLE))
+    with closing(_opened(piece.path)) as file:
+        if piece.start:
+            file.seek(piece.start)
+        place = piece.start  # of the first byte that is held
+        last = None if compressed else piece.start + piece.size_bytes  # the last place at which a line of it may begin
+        held = b""
+        skips_first, first = piece.start > 0, piece.start == 0
+        while True:
+            read = file.read(READ_BYTES)
+            held += read
+            if first and held.startswith(BYTE_ORDER_MARK):
+                # its bytes are none of the first line, and count for where others begin
+                held, place = held[len(BYTE_ORDER_MARK) :], len(BYTE_ORDER_MARK)
+            ended = not read
+            # a return at the end may be half of a line's end
+            end = len(held) if ended else max(held.rfind(b"\n"), held.rfind(b"\r", 0, len(held) - 1)) + 1
+            if end:
+                lines, starts = _split(held[:end])
+                starts = starts + place
+                if first:
+                    starts[0], first = 0, False
+                if skips_first and len(lines):
+                    lines, starts, skips_first = lines.slice(1), starts[1:], False
+                if last is not None:
+                    lines = lines.slice(0, int(np.searchsorted(starts, last, side="right")))
+                    ended = ended or len(lines) < len(starts)
+                if len(lines):
+                    yield lines
+                held, place = held[end:], place + end
+            if ended:
+                return
+
+
+def _split(content: bytes) -> tuple[pa.Array, NDArray[np.int64]]:
+    """The lines of a text and where each begins; a line ends at a feed, a return, or both."""
+    letters = np.frombuffer(content, np.uint8)
+    is_end = letters == FEED
+    if RETURN in content:
+        is_return = letters == RETURN
+        pairs = is_return[:-1] & is_end[1:]
+        last_of_end = is_end | is_return
+        last_of_end[:-1] &= ~pairs
+        is_end = is_end | is_return
+    else:
+        last_of_end = is_end
+    ends = np.flatnonzero(last_of_end) + 1
+    if not len(ends) or ends[-1] < len(letters):
+        ends = np.append(ends, len(letters))
+    starts = np.concatenate([[0], ends[:-1]])
+    kept = np.cumsum(~is_end)
+    offsets = np.concatenate([[0], kept[ends - 1]]).astype(np.int32)
+    data = letters[~is_end]
+    return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)]), starts

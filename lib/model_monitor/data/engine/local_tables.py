@@ -1,0 +1,221 @@
+"""Parquet, ORC and tables in memory as typed batches, with the types, casts and pieces of Spark's readers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.orc as orc
+import pyarrow.parquet as pq
+
+from model_monitor.data.engine.local_files import File, Piece, source_of
+from model_monitor.documents.json_text import PLAIN_BELOW, PLAIN_FROM, scientific
+from model_monitor.errors import BadInput, NeedsSpark
+
+FRACTION_OF_ZEROS = r"\.?0+$"
+
+ONE_TEXT_FROM, ONE_TEXT_BELOW = 1e-9, 1e16
+"""Magnitudes of doubles that have one text, whatever the release of Java (`java_text.java_double`)."""
+
+
+def is_number(data_type: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_integer(data_type) or types.is_floating(data_type) or types.is_decimal(data_type))
+
+
+def text_of(cells: pa.Array) -> pa.StringArray:
+    """Cells as texts: times in UTC, doubles as Java writes them."""
+    types = pa.types
+    if types.is_floating(cells.type):
+        return _of_floats(cells)
+    if types.is_timestamp(cells.type):
+        texts = pc.cast(pc.cast(cells, pa.timestamp("us")), pa.string())
+        return _with_sign(pc.replace_substring_regex(texts, FRACTION_OF_ZEROS, ""))
+    if types.is_date(cells.type):
+        return _with_sign(pc.cast(cells, pa.string()))
+    if types.is_string(cells.type) or types.is_integer(cells.type) or types.is_boolean(cells.type):
+        return pc.cast(cells, pa.string())
+    raise NeedsSpark(f"a column of {cells.type}, whose texts are wanted,")
+
+
+def number_of(cells: pa.Array) -> pa.Array:
+    """Numbers as they are, decimals as doubles, rounded correctly as Java does."""
+    return pc.cast(pc.cast(cells, pa.string()), pa.float64()) if pa.types.is_decimal(cells.type) else cells
+
+
+def double_of(cells: pa.Array) -> pa.Array:
+    """Cells as doubles; texts that are no numbers are null."""
+    if not pa.types.is_string(cells.type):
+        return pc.cast(number_of(cells), pa.float64())
+    encoded = cells.dictionary_encode()
+    return pa.array(map(_parsed, encoded.dictionary.to_pylist()), pa.float64()).take(encoded.indices)
+
+
+def _parsed(text: str) -> float | None:
+    """A double as Java's parser reads it."""
+    stripped = text.strip("".join(map(chr, range(33))))
+    if stripped[-1:] in tuple("dDfF") and stripped[-2:-1] in tuple("0123456789."):
+        stripped = stripped[:-1]
+    try:
+        return None if "_" in stripped or not stripped.isascii() else float(stripped)
+    except ValueError:
+        return None
+
+
+def without_nan(cells: pa.Array) -> pa.Array:
+    """Numbers with null in the place of NaN."""
+    return pc.if_else(pc.is_nan(cells), None, cells) if pa.types.is_floating(cells.type) else cells
+
+
+def _with_sign(texts: pa.StringArray) -> pa.StringArray:
+    """Years of five digits have a sign in Spark."""
+    return pc.replace_substring_regex(texts, r"^(\d{5,})", r"+\1")
+
+
+def _of_floats(cells: pa.Array) -> pa.StringArray:
+    encoded = cells.dictionary_encode()
+    texts = pa.array(map(_of_float, encoded.dictionary.to_numpy(zero_copy_only=False)), pa.string())
+    return texts.take(encoded.indices)
+
+
+def _of_float(value: np.floating[Any]) -> str:
+    """value: of 32 or 64 bits, which have digits of their own."""
+    if not np.isfinite(value):
+        return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    text, magnitude = str(value), abs(float(value))
+    if value == 0 or PLAIN_FROM <= magnitude < PLAIN_BELOW:
+        return text
+    if not ONE_TEXT_FROM <= magnitude < ONE_TEXT_BELOW:
+        raise NeedsSpark("a column of very large or small doubles, whose texts are wanted,")
+    return scientific(text)
+
+
+# Parquet, ORC and tables in memory as typed batches, with the types that Spark's readers give them and cut as they
+# cut.
+
+
+SAME = {
+    *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
+    *("date32[day]", "timestamp[us]"),
+}
+"""Types that Spark has, by their names; decimals and nested types beside them."""
+
+CAST = {
+    "uint8": pa.int16(),
+    "uint16": pa.int32(),
+    "uint32": pa.int64(),
+    "uint64": pa.decimal128(20, 0),
+    "large_string": pa.string(),
+    "large_binary": pa.binary(),
+    "date64[ms]": pa.date32(),
+}
+
+Table = tuple[tuple[str, ...], pa.Schema]
+"""What the columns are called, and their types by position."""
+
+
+def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:
+    """The type in which Spark holds what Arrow reads in this one."""
+    if pa.types.is_dictionary(data_type):
+        return type_of_spark(data_type.value_type, where)
+    if str(data_type) in SAME or pa.types.is_decimal128(data_type):
+        return data_type
+    if str(data_type) in CAST:
+        return CAST[str(data_type)]
+    if pa.types.is_timestamp(data_type):
+        return pa.timestamp("us", data_type.tz)
+    if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
+        return pa.list_(type_of_spark(data_type.value_type, where))
+    if pa.types.is_map(data_type) or pa.types.is_struct(data_type):
+        return data_type
+    raise NeedsSpark(f"{where}: a column of {data_type}")
+
+
+def table_of_files(files: Sequence[File], reader: str) -> Table:
+    """The names and types of Parquet or ORC files: those of the first one by its path, as Spark has it.
+
+    Raises BadInput if it can't be read as that, or if names differ by case only.
+    """
+    first = min(files, key=lambda file: file.path)
+    schema = _schema(first.path, reader)
+    names = tuple(schema.names)
+    if len({name.lower() for name in names}) < len(names):
+        raise NeedsSpark(f"{first.path}: a table with names of columns that differ by case only")
+    for file in files:
+        if file is not first and not _schema(file.path, reader).equals(schema):
+            raise NeedsSpark(f"{file.path}: a table of other columns, or types, than {first.path}")
+    types = [type_of_spark(field.type, f"{first.path}: {field.name!r}") for field in schema]
+    return names, pa.schema([(f"c{place}", data_type) for place, data_type in enumerate(types)])
+
+
+def pieces(reader: str) -> Callable[[File, int], list[Piece]]:
+    """How files of a reader are cut."""
+    return partial(_pieces, reader)
+
+
+def _pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
+    if reader == "orc" and file.size_bytes > piece_bytes:
+        raise NeedsSpark(
+            f"{file.path}: an ORC file of more than {piece_bytes:,} bytes"
+        )  # whose stripes Arrow can't place
+    return [
+        Piece(file.path, start, min(piece_bytes, file.size_bytes - start))
+        for start in range(0, file.size_bytes, piece_bytes)
+    ]
+
+
+def batches_of_piece(piece: Piece, *, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a piece, in batches of at most `rows`."""
+    try:
+        for batch in _batches_of_piece(piece, reader, rows):
+            yield typed(batch, schema)
+    except (pa.ArrowException, OSError) as fault:
+        raise BadInput(f"{piece.path}: is damaged, it can't be read to its end; copy it again") from fault
+
+
+def _batches_of_piece(piece: Piece, reader: str, rows: int) -> Iterator[pa.RecordBatch]:
+    if reader == "orc":
+        yield from orc.ORCFile(source_of(piece.path)).read().to_batches(max_chunksize=rows)
+        return
+    file = pq.ParquetFile(source_of(piece.path))
+    groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
+    if groups:
+        yield from file.iter_batches(rows, row_groups=groups)
+
+
+def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch in the types of a schema, by position. Digits of a time below microseconds are cut off."""
+    columns = [
+        column if column.type == field.type else pc.cast(column, field.type, safe=False)
+        for column, field in zip(batch.columns, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _schema(path: str, reader: str) -> pa.Schema:
+    try:
+        if reader == "orc":
+            schema = orc.ORCFile(source_of(path)).schema
+            if any(pa.types.is_timestamp(field.type) for field in schema):
+                raise NeedsSpark(f"{path}: an ORC file with times")
+            return schema
+        return pq.ParquetFile(source_of(path)).schema_arrow.remove_metadata()
+    except (pa.ArrowException, OSError) as fault:
+        raise BadInput(
+            f"{path}: can't be read as {reader} ({str(fault).strip().splitlines()[0]}); "
+            "write the --dataset-format that the files have"
+        ) from fault
+
+
+def _lies_in(group: Any, piece: Piece) -> bool:
+    first = group.column(0)
+    offsets = [first.data_page_offset]
+    if first.has_dictionary_page and first.dictionary_page_offset:
+        offsets.append(first.dictionary_page_offset)
+    size = sum(group.column(place).total_compressed_size for place in range(group.num_columns))
+    middle = min(offsets) + size // 2
+    return bool(piece.start <= middle < piece.start + piece.size_bytes)

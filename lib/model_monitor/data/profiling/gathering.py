@@ -1,0 +1,217 @@
+"""What is gathered of one column, block by block: a `Gatherer` for each kind of column. Runs on executors.
+
+A gatherer sees the blocks of one partition in order and gives the states of its column at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from model_monitor.data.profiling.plan import NAN_ELEMENTS, NORM, NULL_ELEMENTS, Block, ColumnPlan, ScanPlan, hashes_of
+from model_monitor.statistics.states import (
+    ColumnType,
+    DataTypeCounts,
+    DistinctBuilder,
+    FrequenciesBuilder,
+    KllBuilder,
+    MomentsBuilder,
+    State,
+    VectorCounts,
+)
+from model_monitor.statistics.states.column_metrics import ColumnMetricBuilder
+from model_monitor.statistics.states.data_types import classify, parse_numbers
+from model_monitor.statistics.states.hashing import xxhash64_of
+
+MOSTLY = 0.5
+"""Share of different texts in a block from which on the next ones are not sorted out first: it would save too little."""
+
+
+class Gatherer(Protocol):
+    """Gathers the states of one column."""
+
+    def update(self, block: Block) -> None:
+        """Take the next rows of the partition, all of them kept."""
+
+    def states(self) -> Iterable[State]:
+        """The states of all rows so far."""
+
+
+def gatherer_of(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
+    """The gatherer for a column's type."""
+    if column.column_type is ColumnType.NESTED:
+        return PresenceGatherer(column)
+    if column.column_type is ColumnType.VECTOR:
+        return VectorGatherer(column)
+    if column.is_text:
+        return TextGatherer(column, plan)
+    return NumberGatherer(column, plan)
+
+
+def _of_finite(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
+    """What takes the finite numbers of a column."""
+    return [KllBuilder(), *map(ColumnMetricBuilder, plan.column_metrics)]
+
+
+class NumberGatherer:
+    """Counts, moments, quantiles and distinct values of a numeric column, and the metrics that the plan asks for."""
+
+    def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
+        self._column = column
+        self._moments = MomentsBuilder()
+        self._of_finite = _of_finite(plan)
+        self._distinct = DistinctBuilder()
+        self._frequencies = FrequenciesBuilder(plan.frequency_limit) if column.counted else None
+
+    def update(self, block: Block) -> None:
+        cells = block.cells(self._column)
+        values = cells.drop_null() if cells.null_count else cells
+        numbers = values.to_numpy(zero_copy_only=False)
+        doubles = numbers.astype(np.float64, copy=False)
+        finite = self._moments.update(doubles, missing=cells.null_count)
+        for builder in self._of_finite:
+            builder.update(finite)
+        present = numbers if len(finite) == len(numbers) else numbers[~np.isnan(doubles)]
+        if self._column.hashed_by_spark:
+            self._distinct.update(block.hashes(self._column))
+        else:
+            self._distinct.update(xxhash64_of(present))
+        if self._frequencies is not None:
+            encoded = pa.array(present).cast(pa.string()).dictionary_encode()
+            counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
+            self._frequencies.update(encoded.dictionary, counts)
+
+    def states(self) -> Iterator[State]:
+        moments = self._moments.state()
+        integral = self._column.column_type is ColumnType.INTEGRAL
+        yield DataTypeCounts(
+            missing=moments.absent,
+            integral=moments.present if integral else 0,
+            fractional=0 if integral else moments.present,
+        )
+        yield moments
+        yield from (builder.state() for builder in self._of_finite)
+        yield self._distinct.state()
+        if self._frequencies is not None:
+            yield self._frequencies.state()
+
+
+class TextGatherer:
+    """What the cells of a text column look like, their counts by value, and their moments as far as they are numbers.
+
+    Whether a column is numeric is known when all its partitions have been read, so both sides are gathered. The counts by
+    value are given up as soon as a partition turns out to hold many different numbers: they could only matter for a
+    categorical column.
+    """
+
+    def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
+        self._column = column
+        self._accept_exponents = plan.accept_exponents
+        self._data_types = DataTypeCounts()
+        self._frequencies = FrequenciesBuilder(plan.frequency_limit)
+        self._keep_frequencies = column.counted
+        self._mostly_different = False
+        self._moments = MomentsBuilder()
+        self._of_finite = _of_finite(plan)
+        self._distinct = DistinctBuilder()
+
+    def update(self, block: Block) -> None:
+        cells = block.cells(self._column)
+        missing = cells.null_count
+        present = cells.drop_null() if missing else cells
+        if self._frequencies.given_up or self._mostly_different:
+            numbers = self._numbers(present, None, missing)
+            hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
+            self._frequencies.update(present, hashes=self._of_texts(hashes))
+        else:
+            encoded = present.dictionary_encode()
+            texts, codes = encoded.dictionary, encoded.indices.to_numpy()
+            counts = np.bincount(codes, minlength=len(texts))
+            numbers = self._numbers(texts, counts, missing)
+            numbers = None if numbers is None else numbers[codes]
+            hashes = self._hashes_of_each(block, codes, texts)
+            self._frequencies.update(texts, counts, self._of_texts(hashes))
+            self._mostly_different = len(texts) > MOSTLY * len(present)
+            if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
+                self._frequencies.give_up()
+        if numbers is None:
+            self._moments.count_absent(missing=missing, nan=len(present))
+        else:
+            finite = self._moments.update(numbers, missing=missing)
+            for builder in self._of_finite:
+                builder.update(finite)
+        self._distinct.update(hashes)
+
+    def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
+        """The hashes if they are those of the texts. Spark hashes values, and two times of one text are two values where the
+        clocks go back."""
+        return None if self._column.hashed_by_spark else hashes
+
+    def _hashes_of_each(self, block: Block, codes: NDArray[np.int32], texts: pa.Array) -> NDArray[np.uint64]:
+        """The hashes of the different texts of a block. codes: which of them each present cell is."""
+        if not self._column.hashed_by_spark:
+            return hashes_of(texts)
+        hashes = np.empty(len(texts), dtype=np.uint64)
+        hashes[codes] = block.hashes(self._column)
+        return hashes
+
+    def _numbers(self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int) -> NDArray[np.float64] | None:
+        """The texts as numbers, NaN where they are none; None if there are no numbers among them.
+
+        Their kinds are counted on the way. counts: None for once each.
+        """
+        kinds = classify(texts, accept_exponents=self._accept_exponents)
+        found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
+        self._data_types += found
+        return parse_numbers(texts, kinds) if found.integral or found.fractional else None
+
+    def states(self) -> Iterator[State]:
+        yield self._data_types
+        yield self._moments.state()
+        yield from (builder.state() for builder in self._of_finite)
+        yield self._distinct.state()
+        yield self._frequencies.state()
+
+
+class VectorGatherer:
+    """Lengths, missing elements and the moments of the norms of a column of arrays or vectors."""
+
+    def __init__(self, column: ColumnPlan) -> None:
+        self._column = column
+        self._counts = VectorCounts()
+        self._norms = MomentsBuilder()
+
+    def update(self, block: Block) -> None:
+        lengths = block.cells(self._column)
+        self._counts += VectorCounts.of(
+            lengths.drop_null().to_numpy(),
+            block.counts(NULL_ELEMENTS, self._column).drop_null().to_numpy(),
+            block.counts(NAN_ELEMENTS, self._column).drop_null().to_numpy(),
+            missing=lengths.null_count,
+        )
+        norms = block.counts(NORM, self._column)
+        self._norms.update(norms.drop_null().to_numpy(), missing=norms.null_count)
+
+    def states(self) -> Iterator[State]:
+        yield DataTypeCounts(missing=self._counts.missing, unknown=self._counts.vectors)
+        yield self._counts
+        yield self._norms.state()
+
+
+class PresenceGatherer:
+    """Present and missing cells of a column whose values we don't look into."""
+
+    def __init__(self, column: ColumnPlan) -> None:
+        self._column = column
+        self._data_types = DataTypeCounts()
+
+    def update(self, block: Block) -> None:
+        cells = block.cells(self._column)
+        self._data_types += DataTypeCounts(missing=cells.null_count, unknown=len(cells) - cells.null_count)
+
+    def states(self) -> Iterator[State]:
+        yield self._data_types

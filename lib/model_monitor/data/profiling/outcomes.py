@@ -1,0 +1,178 @@
+"""The one pass over outcomes: blocks of raw rows in, two states out, added to one. The tasks run on executors: no pyspark."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from model_monitor.data.engine.protocol import LINE_KEY, PARTITION, Partitions, StateRow, added, batch_of_states
+from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
+from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
+from model_monitor.errors import ScriptFailed
+from model_monitor.statistics.states import OutcomeBuilder, OutcomePlan, Outcomes, RowCounts, State
+
+
+class Rows(Protocol):
+    """Outcomes of a block, and its refused records (`reading.outcome_values.OutcomeRows`)."""
+
+    @property
+    def labels(self) -> Any: ...
+
+    @property
+    def predictions(self) -> Any: ...
+
+    @property
+    def scores(self) -> Any: ...
+
+    @property
+    def sources(self) -> NDArray[np.int64]: ...
+
+    @property
+    def reasons(self) -> NDArray[np.int32]: ...
+
+    @property
+    def kept(self) -> NDArray[np.bool_]: ...
+
+    @property
+    def is_first(self) -> NDArray[np.bool_]: ...
+
+    def where(self, mask: NDArray[np.bool_]) -> Rows: ...
+
+
+OutcomeMetric = Callable[[Any], Any]
+"""A user's metric: from a pandas frame of outcomes (label, prediction, probability) to one value for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeTask:
+    """What is made of a partition. decoder: of a raw block its outcomes. reasons: how many reasons there are for refusing a
+    record. metrics: the user's own, by name, in the order of `plan.values`."""
+
+    plan: OutcomePlan
+    decoder: Callable[[pa.RecordBatch], Rows]
+    reasons: int
+    metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
+
+
+def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The states of one partition's outcomes and of its rows. A partition without rows has none.
+
+    batches: with their partition's number, and the LINE_KEY of each record where there is one.
+    """
+    builder: OutcomeBuilder | None = None
+    counted = RowCounts.zero(reasons=task.reasons, predicates=0)
+    partition = 0
+    for block in blocks(batches, MOST_BLOCK_ROWS):
+        if builder is None:
+            partition = block.column(PARTITION)[0].as_py()
+            builder = OutcomeBuilder(task.plan, partition)
+        rows = task.decoder(block)
+        counted += _counts(rows, task.reasons)
+        _take(builder, rows.where(rows.kept), block, task)
+    if builder is None:
+        return
+    state = builder.state()
+    yield batch_of_states(
+        [
+            StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted.to_bytes()),
+            StateRow(0, state.KIND, partition, state.to_bytes()),
+        ]
+    )
+
+
+def _counts(rows: Rows, reasons: int) -> RowCounts:
+    counts = np.bincount(rows.reasons, minlength=reasons + 1)
+    records = int((rows.kept & rows.is_first).sum())
+    refused = tuple(int(count) for count in counts[1:])
+    return RowCounts(kept=int(counts[0]), refused=refused, widths=((1, records),) if records else ())
+
+
+def _take(builder: OutcomeBuilder, rows: Rows, block: pa.RecordBatch, task: OutcomeTask) -> None:
+    if not len(rows.sources):
+        return
+    keys = None
+    if LINE_KEY in block.schema.names:
+        keys = block.column(LINE_KEY).to_numpy().view(np.uint64)[rows.sources]
+    plan = task.plan
+    builder.update(
+        rows.labels,
+        rows.predictions if plan.with_predictions else None,
+        rows.scores if plan.with_scores else None,
+        keys,
+        _values(rows, task.metrics) if task.metrics else None,
+    )
+
+
+def _values(rows: Rows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> NDArray[np.float64]:
+    """Shape (outcomes, metrics); what is no number counts as no value."""
+    import pandas as pd
+
+    members = {"label": rows.labels, "prediction": rows.predictions, "probability": rows.scores}
+    frame = pd.DataFrame(
+        {
+            name: values if values is None or isinstance(values, np.ndarray) else values.to_pandas()
+            for name, values in members.items()
+        },
+        index=range(len(rows.sources)),
+    )
+    columns = []
+    for name, metric in metrics:
+        try:
+            column = np.asarray(metric(frame), dtype=np.float64)
+        except Exception as fault:
+            raise ScriptFailed(f"metric {name!r} raised {type(fault).__name__}") from None
+        if column.shape != (len(frame),):
+            raise ScriptFailed(
+                f"metric {name!r} gave {column.shape} values for {len(frame)} outcomes; it has to give one for each"
+            )
+        columns.append(np.where(np.isfinite(column), column, np.nan))
+    return np.column_stack(columns)
+
+
+# The one pass over outcomes: states made on the executors, added there or here, and given back as one.
+
+
+log = logging.getLogger(__name__)
+
+PARTITIONS_ON_THE_DRIVER = 200
+"""Partitions up to which the driver adds the states itself; one of outcomes takes up to a few megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeScan:
+    """What one pass found: the outcomes that were kept, and the counts of all rows."""
+
+    outcomes: Outcomes
+    rows: RowCounts
+
+
+def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int | None = None) -> OutcomeScan:
+    """The outcomes of `raw` in one pass (on Spark one job, two when the states are added on executors).
+
+    raw: the columns that the task's decoder wants, and LINE_KEY if records have one. partitions_at_most: an upper bound of
+    the partitions, if it is known; without it executors add the states.
+    """
+    started = time.monotonic()
+    few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
+    partials = raw.numbered().states(partial(states_of_outcomes, task))
+    states = _sums(partials.rows(adders=0 if few else 1))
+    outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
+    rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
+    assert isinstance(outcomes, Outcomes)  # what the executors send under this kind
+    assert isinstance(rows, RowCounts)
+    log.info("scanned %s outcomes, %.1f s", f"{rows.kept:,}", time.monotonic() - started)
+    return OutcomeScan(outcomes, rows)
+
+
+def _sums(partials: Iterable[StateRow]) -> dict[str, State]:
+    """The state of each kind; small by construction, two of each partition."""
+    return {kind: added(row.state for row in same) for kind, same in groupby(partials, key=lambda row: row.kind)}

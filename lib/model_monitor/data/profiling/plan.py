@@ -1,0 +1,337 @@
+"""The plan of a scan, and its blocks of rows: which columns there are, what is gathered of each, the cells and texts of a block.
+
+Pickled to the executors. Texts are counted as they are up to 256 bytes, longer ones as their beginning and their hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.statistics.states import ColumnType
+from model_monitor.statistics.states.data_types import classify, parse_numbers
+from model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
+from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run
+
+REASON = "reason"
+CELLS = "cells"
+VALUE = "v"
+HASH = "h"
+LIST = "list_of_{}"
+NULL_ELEMENTS = "n"
+NAN_ELEMENTS = "a"
+NORM = "s"
+PREDICATE = "p"
+"""Names of the scanned frame's columns; those of a feature are followed by its position (`v0`, `h0`), and the cells of a wide
+table's columns of one type stand in a list (block.py)."""
+
+FEATURE_OF_ROWS = -1
+"""In a row of states: not of a feature, but of the rows themselves."""
+
+TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, ColumnType.TIMESTAMP})
+"""Columns whose cells reach the executors' Python as texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """One feature column. hashed_by_spark: its hashes come along. counted: keep its counts by value.
+
+    listed: the list in which its cells come, None if they are a column of their own; slot: its place in the list.
+    """
+
+    position: int
+    column_type: ColumnType
+    hashed_by_spark: bool
+    counted: bool = False
+    listed: str | None = None
+    slot: int = 0
+
+    @property
+    def is_text(self) -> bool:
+        return self.column_type in TEXT_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class LineMetadata:
+    """What tells the requests behind captured lines.
+
+    line: the column with the lines. read: from lines, and the reasons for refusing their records, to statuses, latencies and
+    percentages as `RequestsBuilder.update` takes them; shipped by name. None if the lines are wanted for their times alone.
+    """
+
+    line: str
+    read: Callable[[pa.Array, NDArray[np.int32]], tuple[pa.Array, pa.Array, pa.Array]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPlan:
+    """What one scan gathers.
+
+    frequency_limit: most values that are counted apart in one column.
+    accept_exponents: whether `1e-5` is a number. reasons: how many reasons there are for refusing a row. predicates: how
+    many boolean columns are counted. counts_cells: whether a column says how many cells a record has, to be counted by
+    number. metadata: how to tell the requests behind the lines; None if nobody asks for them. counts_rows: whether the rows
+    themselves are counted; another plan for the same rows does so else. column_metrics: names of those that are asked for.
+    keeps_runs: whether runs of rows are kept. time_position: of the column that orders the rows of a block for them, None for the
+    order as it is. all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
+    since 1970, of the lines of kept records, or of texts of the time column; None if nobody asks.
+    """
+
+    columns: tuple[ColumnPlan, ...]
+    frequency_limit: int
+    accept_exponents: bool = True
+    reasons: int = 0
+    predicates: int = 0
+    counts_cells: bool = False
+    metadata: LineMetadata | None = None
+    counts_rows: bool = True
+    column_metrics: tuple[str, ...] = ()
+    keeps_runs: bool = False
+    time_position: int | None = None
+    all_columns: int = 1
+    newest: Callable[[pa.Array], int] | None = None
+
+    @property
+    def run_columns(self) -> tuple[ColumnPlan, ...]:
+        """Those of whose rows runs are kept."""
+        of_values = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
+        return tuple(column for column in self.columns if self.keeps_runs and column.column_type in of_values)
+
+    @property
+    def time_column(self) -> ColumnPlan | None:
+        """The column that orders the rows for their runs."""
+        return next((column for column in self.columns if column.position == self.time_position), None)
+
+    def without_rows(self) -> ScanPlan:
+        """The same plan where another one counts what is to be counted of the rows."""
+        return replace(self, predicates=0, counts_cells=False, metadata=None, counts_rows=False)
+
+
+# Texts as they are counted: as they are up to 256 bytes, longer ones as their beginning and their hash. Runs on
+# executors.
+
+
+KEY_BYTES = 256
+KEY_PREFIX_CHARACTERS = 60  # at most 240 bytes of UTF-8
+CUT_MARK = "…#"
+
+_HASH_OF_CUT = rf"{CUT_MARK}(?P<hash>[0-9a-f]{{1,16}})$"
+_SHORTEST_CUT = KEY_PREFIX_CHARACTERS + len(CUT_MARK.encode()) + 1
+
+
+def keys_of(texts: pa.StringArray) -> pa.StringArray:
+    """The keys of some cells, null where one is missing."""
+    if _longest(texts) <= KEY_BYTES:
+        return texts
+    too_long = pc.fill_null(pc.greater(pc.binary_length(texts), KEY_BYTES), False)
+    long = texts.filter(too_long)
+    hashes = pa.array([f"{number:x}" for number in xxhash64_of_texts(long).tolist()])
+    beginnings = pc.utf8_slice_codeunits(long, 0, KEY_PREFIX_CHARACTERS)
+    return pc.replace_with_mask(texts, too_long, pc.binary_join_element_wise(beginnings, hashes, CUT_MARK))
+
+
+def hashes_of(keys: pa.StringArray) -> Hashes:
+    """Spark's hashes of the texts that the keys stand for. keys: without null."""
+    hashes = xxhash64_of_texts(keys)
+    if _longest(keys) < _SHORTEST_CUT:
+        return hashes
+    may_be_cut = pc.greater_equal(pc.binary_length(keys), _SHORTEST_CUT)
+    found = pc.struct_field(pc.extract_regex(keys.filter(may_be_cut), _HASH_OF_CUT), "hash").to_pylist()
+    for place, text in zip(np.flatnonzero(may_be_cut).tolist(), found, strict=True):
+        if text is not None:
+            hashes[place] = int(text, 16)
+    return hashes
+
+
+def _longest(texts: pa.StringArray) -> int:
+    """Bytes of the longest text."""
+    if not len(texts):
+        return 0
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
+    return int(np.diff(offsets).max())
+
+
+# A block of rows as the gatherers see it: the cells of one column, and the hashes that came with them. Runs on
+# executors.
+
+
+Cell = TypeVar("Cell", bound=np.generic)
+
+TURNED_AT_A_TIME = 64
+"""Columns of a list of numbers that are taken out of its rows together: enough for what memory hands over of a row at once,
+and few enough to be in the processor's cache when their turn comes."""
+
+
+class Block:
+    """Some rows of a partition, all of them kept; in pieces, as they came, none of which is empty."""
+
+    def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
+        self._pieces = pieces
+        self._lists: dict[str, _Texts | _Numbers] = {}
+        self._order: pa.Array | None = None
+
+    @property
+    def rows(self) -> int:
+        return sum(piece.num_rows for piece in self._pieces)
+
+    def cells(self, column: ColumnPlan) -> pa.Array:
+        """The column's cells, null where one is missing."""
+        if column.listed is None:
+            return self._column(f"{VALUE}{column.position}")
+        if column.listed not in self._lists:
+            values = [piece.column(column.listed).flatten() for piece in self._pieces]
+            kind = _Texts if pa.types.is_string(values[0].type) else _Numbers
+            self._lists[column.listed] = kind(values, [piece.num_rows for piece in self._pieces])
+        return self._lists[column.listed].column(column.slot)
+
+    def order_by(self, time: ColumnPlan) -> pa.Array:
+        """The places of the rows in the order of a column, those without a value last; found once for all columns."""
+        if self._order is None:
+            cells = self.cells(time)
+            if time.is_text and np.isnan(numbers := parse_numbers(cells)).sum() == cells.null_count:
+                cells = pa.array(numbers)
+            self._order = pc.array_sort_indices(cells)
+        return self._order
+
+    def hashes(self, column: ColumnPlan) -> NDArray[np.uint64]:
+        """Spark's hashes of the column's present cells, where they came along."""
+        hashes: NDArray[np.int64] = self._column(f"{HASH}{column.position}").drop_null().to_numpy()
+        return hashes.view(np.uint64)
+
+    def counts(self, name: str, column: ColumnPlan) -> pa.Array:
+        """One of the further columns that a column brings along."""
+        return self._column(f"{name}{column.position}")
+
+    def _column(self, name: str) -> pa.Array:
+        cells = [piece.column(name) for piece in self._pieces]
+        return cells[0] if len(cells) == 1 else pa.concat_arrays(cells)
+
+
+class _Texts:
+    """The columns of a list of texts. values: row after row, of each piece. rows: of each piece."""
+
+    def __init__(self, values: Sequence[pa.StringArray], rows: Sequence[int]) -> None:
+        self._rows = sum(rows)
+        row_after_row = np.arange(sum(map(len, values))).reshape(self._rows, -1)
+        self._column_after_column = pa.concat_arrays(values).take(pa.array(row_after_row.T.ravel()))
+
+    def column(self, slot: int) -> pa.StringArray:
+        return self._column_after_column.slice(slot * self._rows, self._rows)
+
+
+class _Numbers:
+    """The columns of a list of numbers of one type. values: row after row, of each piece. rows: of each piece."""
+
+    def __init__(self, values: Sequence[pa.Array], rows: Sequence[int]) -> None:
+        self._numbers = [_as_they_lie(each).reshape(count, -1) for each, count in zip(values, rows, strict=True)]
+        self._missing: list[NDArray[np.bool_]] | None = None
+        if any(each.null_count for each in values):
+            self._missing = [
+                each.is_null().to_numpy(zero_copy_only=False).reshape(count, -1)
+                for each, count in zip(values, rows, strict=True)
+            ]
+        self._first = -TURNED_AT_A_TIME
+        self._turned: NDArray[np.generic] = np.empty(0)
+        self._turned_missing: NDArray[np.bool_] | None = None
+
+    def column(self, slot: int) -> pa.Array:
+        if not self._first <= slot < self._first + TURNED_AT_A_TIME:
+            self._first = slot - slot % TURNED_AT_A_TIME
+            places = slice(self._first, self._first + TURNED_AT_A_TIME)
+            self._turned = _columns(self._numbers, places)
+            self._turned_missing = None if self._missing is None else _columns(self._missing, places)
+        missing = None if self._turned_missing is None else self._turned_missing[slot - self._first]
+        some_missing = missing is not None and missing.any()
+        return pa.array(self._turned[slot - self._first], mask=missing if some_missing else None)
+
+
+def _as_they_lie(values: pa.Array) -> NDArray[np.generic]:
+    """Numbers, whatever stands where one is missing."""
+    numbers: NDArray[np.generic] = pa.Array.from_buffers(
+        values.type, len(values), [None, values.buffers()[1]], offset=values.offset
+    ).to_numpy()
+    return numbers
+
+
+def _columns(pieces: Sequence[NDArray[Cell]], places: slice) -> NDArray[Cell]:
+    """The columns at these places; shape (columns, rows of all pieces). pieces: shape (rows, all columns) each."""
+    turned = [piece[:, places].T for piece in pieces]
+    columns = np.empty((len(turned[0]), sum(map(len, pieces))), turned[0].dtype)
+    return np.concatenate(turned, axis=1, out=columns)  # without `out` it would lie row after row, as the pieces do
+
+
+# Runs of neighbouring rows, kept beside what a gatherer gathers: so many of a partition that each has its part.
+# Runs on executors.
+
+
+LONGEST_RUN, CELLS_OF_RUNS = 512, 50_000
+"""Rows of a run at most, and cells of all columns in one."""
+
+
+class RowRunsGatherer:
+    """Keeps some runs of a column's rows. The first partition keeps the most, since it may be the only one.
+
+    The first run of every partition comes before the second of any, so that all have their part.
+    """
+
+    def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int) -> None:
+        self._column = column
+        self._accept_exponents = plan.accept_exponents
+        self._time = plan.time_column
+        self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
+        self._random = np.random.default_rng(partition)
+        self._most = max(1, MOST_RUNS >> partition.bit_length())
+        if partition >= 2 * MOST_RUNS and self._random.random() * partition > 2 * MOST_RUNS:
+            self._most = 0
+        self._runs: list[Run] = []
+
+    def update(self, block: Block) -> None:
+        """Take the next rows. Where runs lie, and which are kept, is the same for all columns."""
+        step = max(FEWEST_ROWS, block.rows // max(1, self._most))
+        starts = range(0, block.rows - step + 1, step) if self._most else range(0)
+        drawn = sorted(zip(self._random.random(len(starts)).tolist(), starts, strict=True))
+        kept = sorted([*(run.lot for run in self._runs), *(lot for lot, _ in drawn)])[: self._most]
+        new = [(lot, start) for lot, start in drawn if lot in kept]
+        if new:
+            cells, rows = block.cells(self._column), min(step, self._longest)
+            order = None if self._time is None else block.order_by(self._time)
+            stretches = pa.concat_arrays([(cells if order is None else order).slice(start, rows) for _, start in new])
+            found = self._runs_of([lot for lot, _ in new], stretches if order is None else cells.take(stretches), rows)
+            self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
+
+    def states(self) -> Iterator[RowRuns]:
+        yield RowRuns(
+            tuple(Run(rank + run.lot, run.rows, run.numbers, run.hashes) for rank, run in enumerate(self._runs))
+        )
+
+    def _runs_of(self, lots: Sequence[float], cells: pa.Array, rows: int) -> Iterator[Run]:
+        """Runs of so many rows each, one behind the other: what is done once for all of them is cheaper."""
+        present = cells.drop_null()
+        numbers, hashes = self._of_texts(present) if self._column.is_text else _of_numbers(present)
+        ends = np.cumsum(cells.is_valid().to_numpy(zero_copy_only=False).reshape(-1, rows).sum(axis=1))
+        for lot, end, count in zip(lots, ends, np.diff(ends, prepend=0), strict=True):
+            of_run = numbers[end - count : end]
+            is_number = ~np.isnan(of_run)
+            if hashes is None:
+                yield Run(lot, rows, of_run[is_number].tobytes())
+            else:  # texts are numbers if all of them are
+                yield Run(lot, rows, of_run[: count * is_number.all()].tobytes(), hashes[end - count : end].tobytes())
+
+    def _of_texts(self, present: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
+        """Each text as a number, NaN if it is none, and its hash."""
+        encoded = present.dictionary_encode()
+        texts, codes = encoded.dictionary, encoded.indices.to_numpy()
+        if not len(texts):
+            return np.empty(0), np.empty(0, np.uint64)
+        kinds = classify(texts, accept_exponents=self._accept_exponents)
+        return parse_numbers(texts, kinds)[codes], hashes_of(texts)[codes]
+
+
+def _of_numbers(present: pa.Array) -> tuple[NDArray[np.float64], None]:
+    return present.to_numpy(zero_copy_only=False).astype(np.float64), None

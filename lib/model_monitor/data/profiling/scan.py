@@ -1,0 +1,209 @@
+"""The one pass over the data: states made on the executors, added there or here, and given back as one profile.
+
+However many columns there are, a scan is one pass; when the states themselves are many they are added on the executors first,
+which keeps the driver's memory small (P3). The sums are the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from model_monitor.data.engine import is_of_spark, partitions_of
+from model_monitor.data.engine.protocol import Partitions, StateRow, States, added
+from model_monitor.data.profiling.partition import Decode, states_of_partition
+from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
+from model_monitor.errors import BadConfiguration
+from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, RowRuns, State
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+log = logging.getLogger(__name__)
+
+LARGEST_FREQUENCY_LIMIT = 4096
+FREQUENCY_BYTES = 64 * 2**20
+BYTES_PER_VALUE = 110
+"""Bounds of the counts by value: at most 4,096 values a column and 64 MiB in all (P15)."""
+
+STATES_ON_THE_DRIVER = 4096
+"""States of features times partitions up to which the driver adds them itself: 4,096 KLL sketches are about 180 MB."""
+
+STATES_PER_FOLD, MOST_FOLDS = 1250, 200
+"""States of features times partitions that one task adds, at most 56 MB of KLL sketches, and how many such tasks there are at
+most."""
+
+UNKNOWN_PARTITIONS = 100
+"""What a frame is taken to have where nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one pass found: the profile of the rows that were kept, and the counts of all rows.
+
+    matches: rows for which each predicate was true, by its name. requests: those behind captured records; None if nothing is
+    known of them. runs: of every feature, empty ones if none were kept.
+    """
+
+    profile: Profile
+    rows: RowCounts
+    matches: Mapping[str, int]
+    requests: Requests | None = None
+    runs: Sequence[RowRuns] = ()
+
+
+def scan(
+    data: DataFrame | Partitions,
+    names: Sequence[str],
+    *,
+    reason: str | None = None,
+    reasons: int = 0,
+    cells: str | None = None,
+    predicates: Mapping[str, Column] | None = None,
+    counted: frozenset[str] = frozenset(),
+    accept_exponents: bool = True,
+    partitions_at_most: int | None = None,
+    column_groups: int = 1,
+    decode: Decode | None = None,
+    metadata: LineMetadata | None = None,
+    column_metrics: tuple[str, ...] = (),
+    keeps_runs: bool = False,
+    time_column: str | None = None,
+    newest: Callable[[pa.Array], int] | None = None,
+) -> Scan:
+    """Profile the first `len(names)` columns of a frame, or lines, in one pass. Of Spark that is one job (two when the states
+    are added on executors).
+
+    names: the features' names, by position. reason: an integer column that is 0 for rows to keep and at most `reasons`
+    else. cells: an integer column whose values above 0 are counted (`RowCounts.widths`). predicates: boolean columns to
+    count. counted: numeric features whose values are counted one by one, too.
+    partitions_at_most: an upper bound of the partitions, if it is known; without it executors add the states.
+    column_groups: in how many groups the columns are read, each by tasks of its own. What the frame is made of is read as
+    often, so it should be files that have their data column by column.
+    decode: what makes the features, `reason` and `cells` of lines on the executors; None if they are columns of a frame. There
+    are no predicates then. metadata: how to tell the requests behind captured lines, whose cells are counted.
+    column_metrics: names of the metrics of numeric columns to gather beside what is always gathered. keeps_runs: whether runs of
+    neighbouring rows are kept; time_column: by which they are neighbours. None: as they stand. newest: as in `ScanPlan`.
+    """
+    if time_column is not None and time_column not in names:
+        raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
+    started = time.monotonic()
+    predicates = predicates or {}
+    plan = partial(
+        ScanPlan,
+        frequency_limit=frequency_limit(len(names)),
+        accept_exponents=accept_exponents,
+        reasons=reasons,
+        predicates=len(predicates),
+        counts_cells=cells is not None,
+        metadata=metadata,
+        column_metrics=column_metrics,
+        keeps_runs=keeps_runs,
+        time_position=None if time_column is None else list(names).index(time_column),
+        all_columns=len(names),
+        newest=newest,
+    )
+    if decode is None:
+        columns_of, states = _typed(data, predicates, reason, cells)
+        groups = positions_of_groups(len(names), column_groups)
+        plans = [plan(columns_of(names, counted, positions)) for positions in groups]
+        counting = next((each for each in plans if each.time_column), plans[0])
+        plans = [each if each is counting else each.without_rows() for each in plans]
+    else:
+        plans = [plan(decoded_columns(names, counted))]
+        states = partial(_states_of, data, decode)
+    states_of = [states(each) for each in plans]
+    partials = reduce(lambda some, others: some.beside(others), states_of)
+    few = partitions_at_most is not None and len(names) * partitions_at_most <= STATES_ON_THE_DRIVER
+    sums = _sums(partials.rows(adders=0 if few else folds(len(names), partitions_at_most or UNKNOWN_PARTITIONS)))
+    of_rows = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
+    rows = of_rows.get(RowCounts, RowCounts.zero(reasons=reasons, predicates=len(predicates)))
+    requests = of_rows.get(Requests)
+    assert isinstance(rows, RowCounts)
+    assert isinstance(requests, (Requests, type(None)))
+    columns = [column for each in plans for column in each.columns]
+    runs = [_taken(sums.get(column.position, [])) for column in columns]
+    features = tuple(
+        FeatureProfile.of(name, column.column_type, sums.get(column.position, []))
+        for name, column in zip(names, columns, strict=True)
+    )
+    log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", len(names), time.monotonic() - started)
+    matches = dict(zip(predicates, rows.matches, strict=True))
+    return Scan(Profile(rows.kept, features), rows, matches, requests if requests and requests.count else None, runs)
+
+
+def _taken(states: list[State]) -> RowRuns:
+    """The runs of rows, taken out of a feature's states: they are no part of its profile."""
+    runs = [state for state in states if isinstance(state, RowRuns)]
+    states[:] = [state for state in states if not isinstance(state, RowRuns)]
+    return runs[0] if runs else RowRuns()
+
+
+def decoded_columns(names: Sequence[str], counted: frozenset[str]) -> tuple[ColumnPlan, ...]:
+    """The plans of features that executors decode themselves: all of them are texts."""
+    return tuple(
+        ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False, counted=name in counted)
+        for position, name in enumerate(names)
+    )
+
+
+def frequency_limit(columns: int) -> int:
+    """How many values are counted apart in one of so many columns."""
+    return max(1, min(LARGEST_FREQUENCY_LIMIT, FREQUENCY_BYTES // (max(columns, 1) * BYTES_PER_VALUE)))
+
+
+def folds(columns: int, partitions: int) -> int:
+    """How many tasks add the states of so many columns and partitions; those of one column are added by one of them."""
+    return max(1, min(MOST_FOLDS, columns, -(-columns * partitions // STATES_PER_FOLD)))
+
+
+def positions_of_groups(columns: int, groups: int) -> list[range]:
+    """The columns in groups of neighbours, all but the last of one size; one group without columns if there are none."""
+    size = max(1, -(-columns // groups))
+    return [range(start, min(start + size, columns)) for start in range(0, max(1, columns), size)]
+
+
+def _typed(
+    data: DataFrame | Partitions, predicates: Mapping[str, Column], reason: str | None, cells: str | None
+) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
+    """What makes the plans of typed columns, and the states of a plan: by Spark's SQL of frames, else by Arrow."""
+    if is_of_spark(data):
+        from model_monitor.profiling import columns
+
+        frame = partitions_of(data).frame
+        return partial(columns.columns_of, frame), lambda plan: _states_of(
+            columns.prepared(frame, plan, predicates, reason, cells), None, plan
+        )
+    from model_monitor.data.profiling import arrow_columns
+
+    table = partitions_of(data)
+    return partial(arrow_columns.columns_of, table.schema), lambda plan: table.numbered().states(
+        partial(_states_of_typed, plan, reason, cells)
+    )
+
+
+def _states_of(source: DataFrame | Partitions, decode: Decode | None, plan: ScanPlan) -> States:
+    return partitions_of(source).numbered().states(partial(states_of_partition, plan, decode))
+
+
+def _states_of_typed(
+    plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    from model_monitor.data.profiling.arrow_columns import prepared
+
+    return states_of_partition(plan, None, prepared(plan, reason, cells, batches))
+
+
+def _sums(partials: Iterable[StateRow]) -> dict[int, list[State]]:
+    """The states of each feature; small by construction, one of each kind per feature and partition."""
+    sums: dict[int, list[State]] = {}
+    for (feature, _), same in groupby(partials, key=lambda row: (row.feature, row.kind)):
+        sums.setdefault(feature, []).append(added(row.state for row in same))
+    return sums

@@ -1,0 +1,263 @@
+"""Captured requests and replies as one data set: `list_captures` for what there is, `read_captures` for the frame.
+
+The columns are those of the baseline by position: output first, then input. Lines are decoded by the executors; what a
+record's payloads are (CSV or JSON) is taken from the first record of the first files.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.engine.protocol import Engine, Partitions
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.formats import CaptureFormat, MergedFormat
+from model_monitor.data.reading.headers import head_of
+from model_monitor.data.reading.ledger import coverage_of
+from model_monitor.data.reading.lines import DecodedLines, long_lines_of
+from model_monitor.data.reading.listing import Listing, faulty_files_named, folders_of, record_folders
+from model_monitor.data.reading.scripts import Script, processed, run_capture_handler
+from model_monitor.data.records.captured_lines import CapturedLines
+from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.data.records.decoded_rows import Matching, carry_names, matching_of
+from model_monitor.data.records.decoding import CSV, JSON, Decoded, Reading, decode
+from model_monitor.data.records.locations import ENDPOINT_INDEXES, NO_FILES
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.data.records.request_metadata import carries_metadata
+from model_monitor.data.records.windows import Window, hour_of_path
+from model_monitor.errors import NO_DATA, NoData
+from model_monitor.storage import Storage, join
+
+log = logging.getLogger(__name__)
+
+FILES_LOOKED_AT = 10
+"""So many files' beginnings are looked at for a first record that can be read."""
+
+OF_ROWS = frozenset(
+    {
+        Refusal.UNEQUAL_NUMBERS_OF_ROWS,
+        Refusal.WRONG_NUMBER_OF_CELLS,
+        Refusal.PAYLOAD_NOT_JSON,
+        Refusal.NESTED_JSON,
+    }
+)
+"""Reasons that are found when halves and their encoding are as they should be."""
+
+CaptureSource = Listing
+"""Where captured records lie: the files, and the folders below the path that hold them."""
+
+
+def list_captures(
+    session: Session, path: str, window: Window | None = None, *, lenient_window: bool = False
+) -> CaptureSource:
+    """The files with captured records at or below `path`; with a window those of its hours and of the hour after it.
+
+    lenient_window: the window's own hour folders only, whose records are all taken (C11.16).
+    Raises BadInput if there is no such path, NoData if no file there holds a byte.
+    """
+    storage = engine_of(session).storage(path)
+    if window is None:
+        folders = record_folders(storage, path)
+    else:
+        folders = folders_of(storage, path, window, later=0 if lenient_window else 1)
+    files = sorted({file for folder in folders for file in storage.list_files(folder) if file.size_bytes})
+    if not files:
+        hours = "" if window is None else f" for {window.start.isoformat()} to {window.end.isoformat()}"
+        raise NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")
+    resolved = tuple(storage.resolved(folder) for folder in folders)
+    return Listing(
+        storage.resolved(path),
+        tuple(files),
+        resolved,
+        coverage_of(storage, files, _of_own_hours(folders, path, window)),
+    )
+
+
+def _of_own_hours(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
+    """The folders without those of the hour after the window; a source that is a single folder is its own."""
+    later = set() if window is None else {*window.hours(later=1)} - {*window.hours()}
+    return [folder for folder in folders if folder == path or hour_of_path(join(folder, "")) not in later]
+
+
+def read_captures(
+    session: Session,
+    source: CaptureSource,
+    names: Sequence[str] | None,
+    *,
+    capture_format: CaptureFormat | MergedFormat,
+    window: Window | None = None,
+    sample: float | None = None,
+    script: Script | None = None,
+    as_service: bool = False,
+    flatten_json: bool = False,
+    lenient_window: bool = False,
+    allow_mixed_encodings: bool = False,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed captures as a data set whose features are called as the baseline's, by position.
+
+    names: the baseline's features; None without one: the columns are then called by the keys of JSON, or `_c0`, `_c1`, ….
+    sample: the share of the events to take, the same ones in every run. script: a preprocessor, run on every record in the
+    window and the sample. as_service: one partition in file order, Spark's own escape character, BASE64 by scripts only, and
+    the first script error fails, as the service reads. flatten_json: take objects within JSON payloads apart, as `outer.inner`.
+    allow_mixed_encodings: take CSV beside JSON, in one window or in one record.
+    Spark jobs: none; two for a script.
+    Raises NoData if a script dropped every record.
+    """
+    engine = engine_of(session)
+    reading = Reading(
+        capture_format.index_names,
+        tuple(names or ()),
+        window=None if lenient_window else window,
+        sample=sample,
+        flatten_json=flatten_json,
+        exact_keys=as_service,
+        escape=SPARK_ESCAPE if as_service else RFC_4180_ESCAPE,
+        opens_base64=not as_service,
+    )
+    at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    if script is not None:
+        with faulty_files_named(engine, source):
+            dataset = _dataset_of_script(engine, source, reading, script, as_service=as_service)
+        return replace(dataset, partitions_at_most=at_most, long_lines=long_lines_of(engine, source.files))
+    storage = engine.storage(source.path)
+    found = _first_record(storage, source, reading)
+    if found is None:
+        log.warning("none of the first %d files begins with records that can be read", FILES_LOOKED_AT)
+    encoding, first = found or (CSV, Decoded(cells=1))
+    reading = replace(
+        reading,
+        names=reading.names or tuple(dict.fromkeys(first.keys)),
+        encoding=None if allow_mixed_encodings else encoding,
+    )
+    matched_by = _matching(names, reading.encoding) if names else None
+    dataset = _dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
+    return replace(
+        dataset,
+        inputs_fit=0 < len(reading.names) < first.cells and _inputs_fit(storage, source, reading),
+        partitions_at_most=at_most,
+        carries_metadata=_carries_metadata(storage, source),
+        tells_times=reading.window is not None and not as_service,
+        long_lines=long_lines_of(engine, source.files),
+    )
+
+
+def _matching(names: Sequence[str], encoding: str | None) -> Matching:
+    """How the columns of records of an encoding are matched; None takes CSV beside JSON (M11)."""
+    return Matching.POSITION if encoding == CSV or not carry_names(names) else Matching.NAME_ELSE_POSITION
+
+
+def _dataset(
+    engine: Engine,
+    source: CaptureSource,
+    reading: Reading,
+    as_service: bool,
+    matched_by: Matching | None,
+    columns: int,
+) -> Dataset:
+    lines = engine.lines(source.places, in_order=as_service)
+    files = NO_FILES if reading.window is None else lines.files_by_key()
+    decoded = DecodedLines.of(lines, CapturedLines(replace(reading, columns=columns), files))
+    return Dataset(
+        decoded,
+        names_of_columns(reading.names, columns),
+        source,
+        refusable=True,
+        record_cells=columns,
+        reread=partial(_reread, engine, source, reading, as_service, matched_by),
+        matched_by=matched_by if columns == len(reading.names) else None,
+    )
+
+
+def _reread(
+    engine: Engine,
+    source: CaptureSource,
+    reading: Reading,
+    as_service: bool,
+    matched_by: Matching | None,
+    columns: int,
+) -> Dataset:
+    """The captures as records of so many columns: behind the features those that an object of so many has beside them."""
+    first = _first_record(engine.storage(source.path), source, reading, columns)
+    others = [key for key in dict.fromkeys(first[1].keys) if key not in reading.names] if first else []
+    if carry_names(reading.names) and len(reading.names) + len(others) == columns:
+        reading = replace(reading, names=(*reading.names, *others))
+    return replace(_dataset(engine, source, reading, as_service, matched_by, columns), reread=None)
+
+
+def _dataset_of_script(
+    engine: Engine, source: CaptureSource, reading: Reading, script: Script, *, as_service: bool
+) -> Dataset:
+    lines = engine.lines(source.places, in_order=as_service)
+    runner = partial(run_capture_handler, script, reading)
+    result = processed(lines, script, first_error_fails=as_service, runner=runner)
+    if not result.names:
+        result.persisted.release()
+        raise NoData(f"{NO_DATA}: the preprocessor script gave no row for any of {result.records:,} records")
+    rows, names = _in_order_of(reading.names, result.rows, result.names, as_service=as_service)
+    return Dataset(
+        rows,
+        names,
+        source,
+        refusable=True,
+        dropped_by_script=result.dropped,
+        persisted=result.persisted,
+        record_cells=len(names),
+        matched_by=matching_of(result.names, names) if names == reading.names else None,
+    )
+
+
+def _in_order_of(
+    baseline: tuple[str, ...], rows: Partitions, keys: tuple[str, ...], *, as_service: bool
+) -> tuple[Partitions, tuple[str, ...]]:
+    """A script's columns as the baseline's: by name if keys are its names, by position if none is and there are as many.
+
+    Then they only order the columns, as the service's guide has it.
+    """
+    if not baseline or len(baseline) != len(keys):
+        return rows, keys
+    if set(baseline) != set(keys):
+        return rows, baseline if as_service or set(baseline).isdisjoint(keys) else keys
+    cells, rest = [f"c{keys.index(name)}" for name in baseline], rows.columns[len(keys) :]
+    called = [f"c{position}" for position in range(len(baseline))]
+    return rows.selected([*cells, *rest], [*called, *rest]), baseline
+
+
+def names_of_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
+    """The baseline's names by position; columns that it does not have are called as Spark calls them."""
+    return tuple(names[position] if position < len(names) else f"_c{position}" for position in range(columns))
+
+
+def _first_record(
+    storage: Storage, source: CaptureSource, reading: Reading, columns: int | None = None
+) -> tuple[str, Decoded] | None:
+    """Encoding and content of the first record that can be read, whatever its time; of so many columns, if that is given.
+
+    Without one, of the first whose rows are at fault: its encoding is known then.
+    """
+    anything = replace(reading, window=None, sample=None, columns=None)
+    at_fault = None
+    for file in source.files[:FILES_LOOKED_AT]:
+        for line in head_of(storage, file, refuse_nul=False).splitlines():
+            for encoding in (CSV, JSON):
+                found = decode(line, replace(anything, encoding=encoding))
+                if found.reason is None and columns in (None, found.cells):
+                    return encoding, found
+                if at_fault is None and found.reason in OF_ROWS:
+                    at_fault = encoding, Decoded(cells=max(1, found.cells))
+    return at_fault
+
+
+def _inputs_fit(storage: Storage, source: CaptureSource, reading: Reading) -> bool:
+    """Whether the input of the first record has as many cells as there are names."""
+    found = _first_record(storage, source, replace(reading, halves=ENDPOINT_INDEXES[:1]))
+    return found is not None and found[1].cells == len(reading.names)
+
+
+def _carries_metadata(storage: Storage, source: CaptureSource) -> bool:
+    """Whether the first or the last file begins with a record that says how its request ended."""
+    ends = {source.files[0], source.files[-1]}
+    return any(carries_metadata(head_of(storage, file, refuse_nul=False).partition(b"\n")[0]) for file in ends)

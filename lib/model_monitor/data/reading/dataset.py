@@ -1,0 +1,338 @@
+"""A data set as rows with the features in front: `Dataset.of` for a frame at hand, `readers` for paths.
+
+The features are called c0, c1, … in the frame and by their names on the driver; behind them stand, for text formats, the
+number of the reason for which a row is refused and where the row is from.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model_monitor.data.engine import is_of_spark, partitions_of
+from model_monitor.data.engine.protocol import PARTITION, Engine, Partitions
+from model_monitor.data.reading.ledger import Coverage, Ledger
+from model_monitor.data.reading.lines import DecodedLines, LongLine
+from model_monitor.data.reading.listing import Listing
+from model_monitor.data.records.decoded_rows import Matching, can_be_told, matching_of
+from model_monitor.data.records.decoding import mismatch_of
+from model_monitor.data.records.locations import FILE, LINE
+from model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from model_monitor.data.records.windows import moment_of
+from model_monitor.engine.table_versions import TableVersion
+from model_monitor.errors import BadInput
+from model_monitor.statistics.states import RowCounts
+from model_monitor.storage import StoredFile
+from model_monitor.storage.files import TemporaryFolder
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+log = logging.getLogger(__name__)
+
+NAMES_LISTED = 10
+"""Names of columns in a sentence; the rest are counted."""
+
+NO_FILES = Listing("", ())
+"""Where a data set is no files."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows whose first `len(names)` columns are the features, and what is known of where they are from.
+
+    Made by `read_data` and `outcomes`.
+
+    Attributes
+    ----------
+    names : tuple of str
+        What the features are called, by position.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, read_data, run_baseline
+    >>> with read_data(pd.DataFrame({"items": [1, 3, 2]})) as data:
+    ...     run_baseline(data, DataQualityMonitor())
+    <Baseline of 3 rows>
+
+    Notes
+    -----
+    rows: a frame of Spark, lines that executors decode, or partitions of typed columns. listing: what was read. refusable:
+    whether the columns of `refusals` and `places` stand behind the features. partitions_at_most: an upper bound of the
+    partitions, None if it isn't known. header_lines: how many header lines the files should have. dropped_by_script: records
+    that a script dropped. persisted: to be given back. record_cells: how many cells a record has, of captured records, whose
+    numbers of cells the scan counts in the column `cells`. reread: the same records as if they had another number of cells.
+    carries_metadata: whether captured records say how their requests ended. tells_times: whether all that are kept say when they
+    came. inputs_fit: whether captured inputs have as many cells as the baseline has features, and records more. by_columns:
+    whether some columns can be read without the others, as of Parquet. column_groups: in how many groups a scan reads them, one
+    after the other. folder: where the rows lie for as long as somebody has the data set. header: what the header line of CSV
+    calls each feature. matched_by: how the features were found among the baseline's; None where they were not. long_lines:
+    records that have no row, as they are longer than is taken. version: of a table that keeps versions.
+    """
+
+    rows: DataFrame | DecodedLines | Partitions
+    names: tuple[str, ...]
+    listing: Listing = NO_FILES
+    refusable: bool = False
+    partitions_at_most: int | None = None
+    header_lines: int = 0
+    dropped_by_script: int = 0
+    persisted: Partitions | None = field(default=None, repr=False)
+    record_cells: int | None = None
+    reread: Callable[[int], Dataset] | None = field(default=None, repr=False)
+    carries_metadata: bool = False
+    tells_times: bool = False
+    inputs_fit: bool = False
+    by_columns: bool = False
+    column_groups: int = 1
+    folder: TemporaryFolder | None = field(default=None, repr=False)
+    header: tuple[str, ...] = ()
+    matched_by: Matching | None = None
+    long_lines: tuple[LongLine, ...] = field(default=(), repr=False)
+    version: TableVersion | None = None
+
+    @classmethod
+    def of(cls, frame: DataFrame) -> Dataset:
+        """The data set that a frame at hand is: every column is a feature."""
+        return cls(_by_position(frame), tuple(frame.columns))
+
+    @cached_property
+    def table(self) -> Partitions:
+        """The rows in their partitions, those of lines decoded."""
+        return self.rows.rows if isinstance(self.rows, DecodedLines) else partitions_of(self.rows)
+
+    @property
+    def frame(self) -> DataFrame:
+        """The rows as a frame of Spark, for what is said in SQL. Raises NeedsSpark where there is none."""
+        return self.table.frame
+
+    @property
+    def engine(self) -> Engine:
+        """What has cut the rows into partitions."""
+        return self.rows.engine if isinstance(self.rows, DecodedLines) else self.table.engine
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        return self.listing.files
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """Of merged records, how many of their captures have a label."""
+        return self.listing.coverage
+
+    @property
+    def reason(self) -> str | None:
+        """The column with the reasons for refusing a row, for `profiling.scan`."""
+        return REASON if self.refusable else None
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether it is a frame that somebody made of what nobody knows: not even how many partitions it has."""
+        return not self.listing.path and self.partitions_at_most is None
+
+    @property
+    def lines(self) -> DecodedLines | None:
+        """The lines that a scan may decode itself; None if the rows are something else."""
+        return self.rows if isinstance(self.rows, DecodedLines) else None
+
+    @property
+    def cells(self) -> str | None:
+        """The column with a captured record's number of cells, for `profiling.scan`; None for other data sets."""
+        return CELLS if self.record_cells is not None else None
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether the rows know the line of text that each record is, which the quarantine keeps."""
+        return LINE in self.rows.columns
+
+    def column_count(self, rows: RowCounts) -> int:
+        """The most frequent number of cells of the records scanned; of several the expected one, else the smallest.
+
+        Source: C11.4.
+        """
+        expected = len(self.names) if self.record_cells is None else self.record_cells
+        widths = dict(rows.widths) or {expected: 0}
+        return min(widths, key=lambda cells: (-widths[cells], cells != expected, cells))
+
+    def with_column_count(self, cells: int) -> Dataset:
+        """The same captured records, read as records of so many cells: those with another number are the refused ones."""
+        if self.reread is None or cells == self.record_cells:
+            return self
+        found = replace(self.reread(cells), carries_metadata=self.carries_metadata, tells_times=self.tells_times)
+        return replace(found, long_lines=self.long_lines)
+
+    def of_features(self, names: Sequence[str]) -> Dataset:
+        """The same data set with some of its features."""
+        if tuple(names) == self.names:
+            return self
+        places = [self.names.index(name) for name in names]
+        # columns that a reader has added, as of predictions, have no cell in a header
+        header = tuple(self.header[place] for place in places) if len(self.header) == len(self.names) else ()
+        left_out = {name for name in self.names if name not in names}
+        reread = partial(_reread_without, self.reread, left_out) if self.reread is not None else None
+        some = replace(self, names=tuple(names), header=header, reread=reread)
+        if self.lines is not None:
+            return replace(some, rows=self.lines.of_features(places))
+        rest = self.table.columns[len(self.names) :]
+        kept, called = [f"c{place}" for place in places], [f"c{position}" for position in range(len(places))]
+        return replace(some, rows=self.table.selected([*kept, *rest], [*called, *rest]))
+
+    def matching(self, names: Sequence[str], *, exact: bool = False) -> Dataset:
+        """The data set beside a baseline of these features: by name if both have names, else called as those by position.
+
+        exact: by name only if all of the baseline's are there, else by position. Without names, and then, a data set with
+        another number of features stays as it is, not matched.
+        Source: C11.25.
+        """
+        by_name = can_be_told(self.names, names) and not exact
+        if by_name or len(names) != len(self.names):
+            self._warn_of_other_columns(names, by_name=by_name)
+            return replace(self, matched_by=self.matched_by or Matching.NAME) if by_name else self
+        found = self._called(names)
+        if found is self and self.matched_by is not None:
+            return self
+        return replace(found, matched_by=matching_of(self.names, names))
+
+    def _called(self, names: Sequence[str]) -> Dataset:
+        if set(names) <= set(self.names):
+            return self
+        renamed = [(mine, other) for mine, other in zip(self.names, names, strict=True) if mine != other]
+        log.warning(
+            "%d of %d columns are not called as in the baseline and are matched by position; the first is %r for %r",
+            *(len(renamed), len(names), *renamed[0]),
+        )
+        return replace(self, names=tuple(names))
+
+    def _warn_of_other_columns(self, names: Sequence[str], *, by_name: bool) -> None:
+        """Say which columns are too many and too few, if they have names."""
+        more = [name for name in self.names if name not in set(names)]
+        fewer = [name for name in names if name not in set(self.names)]
+        if not (more or fewer) or (len(more) == len(self.names) and not by_name):
+            return
+        log.warning(
+            "%d columns, and %d in the baseline%s; not in the baseline: %s; not in the data: %s; "
+            "leave out what the baseline left out, by --exclude-features-attribute",
+            len(self.names),
+            len(names),
+            "" if by_name else ", so no other check is made",
+            _listed(more),
+            _listed(fewer),
+        )
+
+    def named_frame(self) -> DataFrame | None:
+        """The frame with its features called by their names, for expressions of users; None of rows that are not Spark's."""
+        if not is_of_spark(self.table):
+            return None
+        return self.frame.toDF(*self.names, *self.frame.columns[len(self.names) :])
+
+    def require_one_layout(self, rows: RowCounts) -> None:
+        """Make sure that all files have their columns in one order, and all records their halves in one encoding.
+
+        Raises BadInput for the first file, or record, that has not: its cells belong to other features. Finding it is one
+        Spark job.
+        """
+        if _refused(rows, Refusal.ENCODING_MISMATCH):
+            raise BadInput(mismatch_of(self._first_refused(Refusal.ENCODING_MISMATCH, LINE)))
+        if _refused(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
+            file = self._first_refused(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE)
+            raise BadInput(
+                f"{file or 'a file'}: its header line has the columns in another order than {self.files[0].path}; "
+                "write all files with the same order of columns"
+            )
+
+    def _first_refused(self, reason: Refusal, column: str) -> str:
+        schema = pa.schema([(PARTITION, pa.int32()), (column, pa.string())])
+        found = self.table.numbered().mapped(partial(_first_with, int(reason), column), schema).batches()
+        rows = [row for batch in found for row in batch.to_pylist()]
+        return str(min(rows, key=lambda row: row[PARTITION])[column]) if rows else ""
+
+    def ledger(self, rows: RowCounts) -> Ledger:
+        """The account of all records, from the counts that the scan brought back. Reads nothing."""
+        return replace(self._ledger(rows), newest=moment_of(rows.newest) if rows.newest else None)
+
+    def _ledger(self, rows: RowCounts) -> Ledger:
+        refused = {Refusal(number): count for number, count in enumerate(rows.refused, start=1) if count}
+        if self.long_lines:
+            refused[Refusal.TOO_LONG] = len(self.long_lines)
+        if self.record_cells is not None:
+            # a refused record is one row, whatever it holds; a kept one is counted by its first row
+            kept = dict(rows.widths).get(self.record_cells, 0) if rows.widths else rows.kept
+            account = self._account(kept + sum(refused.values()) + self.dropped_by_script, kept, refused)
+            return replace(account, rows=rows.kept)
+        # the first header line of each file is no record; more of them are repeated
+        headers = min(refused.get(Refusal.REPEATED_HEADER, 0), self.header_lines)
+        if headers:
+            refused[Refusal.REPEATED_HEADER] -= headers
+        if headers < self.header_lines:
+            log.warning(
+                "%d of %d files do not begin with the header line; all of their lines were read as data",
+                self.header_lines - headers,
+                self.header_lines,
+            )
+        read = rows.total - headers + self.dropped_by_script + len(self.long_lines)
+        return self._account(read, rows.kept, refused)
+
+    def _account(self, read: int, kept: int, refused: Mapping[Refusal, int]) -> Ledger:
+        return Ledger(
+            self.files,
+            read,
+            kept,
+            self.dropped_by_script,
+            {refusal.text: count for refusal, count in refused.items() if count and refusal.is_fault},
+            outside_window=refused.get(Refusal.OUTSIDE_WINDOW, 0),
+            sampled_out=refused.get(Refusal.SAMPLED_OUT, 0),
+            without_data=refused.get(Refusal.WITHOUT_DATA, 0),
+            coverage=self.coverage,
+            matched_by=self.matched_by,
+            table=self.version,
+        )
+
+    def __enter__(self) -> Dataset:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give back what reading kept in memory, or in a folder of its own."""
+        if self.persisted is not None:
+            self.persisted.release()
+        if self.folder is not None:
+            self.folder.delete()
+
+
+def _reread_without(reread: Callable[[int], Dataset], left_out: Collection[str], cells: int) -> Dataset:
+    """The records of another number of cells, without some features where it is known which they are."""
+    found = reread(cells)
+    if found.matched_by is None:
+        return found
+    return found.of_features([name for name in found.names if name not in left_out])
+
+
+def _first_with(reason: int, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What stands in a column of the first row of a partition that is refused for this reason."""
+    for batch in batches:
+        refused = batch.filter(pc.equal(batch.column(REASON), reason))
+        if refused.num_rows:
+            yield refused.slice(0, 1).select([PARTITION, column])
+            return
+
+
+def _by_position(frame: DataFrame) -> DataFrame:
+    """Columns called c0, c1, …: `Age` beside `age`, or `a.b`, can't be told apart by Spark (P9)."""
+    return frame.toDF(*[f"c{position}" for position in range(len(frame.columns))])
+
+
+def _refused(rows: RowCounts, reason: Refusal) -> int:
+    """How many records were refused for a reason."""
+    return rows.refused[reason - 1] if rows.refused else 0
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some of the names."""
+    more = f" and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else ""
+    return f"{', '.join(names[:NAMES_LISTED]) or 'none'}{more}"

@@ -1,0 +1,274 @@
+"""What `dataset_format` may say: the shapes of data that can be read, each a small frozen type that the reader takes.
+
+`parse_dataset_format` reads every spelling: the JSON of the SDK, of the guide and of the API (C2), and the
+short words of ours. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from model_monitor.data.records.locations import ENDPOINT_INDEXES, INDEX_NAMES
+from model_monitor.errors import BadConfiguration
+
+SHORT_WORDS: Mapping[str, str] = {
+    "csv": '{"csv": {"header": true}}',
+    "csv-without-header": '{"csv": {"header": false}}',
+    "jsonl": '{"json": {"lines": true}}',
+    "json": '{"json": {"lines": false}}',
+    "parquet": '{"parquet": {}}',
+    "capture": '{"sagemakerCaptureJson": {}}',
+    "merged": '{"sagemakerMergeJson": {}}',
+    "delta": '{"spark": {"format": "delta"}}',
+}
+"""The words that stand for a JSON text; `table:NAME` is one more."""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFormat:
+    """Comma-separated text.
+
+    Parameters
+    ----------
+    header : bool, default False
+        Whether the first line of each file has the names; else they are `_c0`, `_c1`, ….
+    output_columns_position : {"START", "END"}
+        Where the output columns of a capture go: before or behind those of the input.
+
+    Examples
+    --------
+    >>> from model_monitor import CsvFormat
+    >>> CsvFormat(header=True).header
+    True
+    """
+
+    header: bool = False
+    output_columns_position: Literal["START", "END"] = "START"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFormat:
+    """JSON objects.
+
+    Parameters
+    ----------
+    lines : bool, default True
+        One object a line; else one document (an array or an object) a file.
+
+    Examples
+    --------
+    >>> from model_monitor import JsonFormat
+    >>> JsonFormat().lines
+    True
+    """
+
+    lines: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetFormat:
+    """Parquet files.
+
+    Examples
+    --------
+    >>> from model_monitor import ParquetFormat
+    >>> ParquetFormat()
+    ParquetFormat()
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFormat:
+    """Captured requests and replies of an endpoint.
+
+    Parameters
+    ----------
+    index_names : tuple of str, default ("endpointInput", "endpointOutput")
+        The halves of a record that become columns.
+
+    Examples
+    --------
+    >>> from model_monitor import CaptureFormat
+    >>> CaptureFormat().index_names
+    ('endpointInput', 'endpointOutput')
+    """
+
+    index_names: tuple[str, ...] = ENDPOINT_INDEXES
+
+
+@dataclass(frozen=True, slots=True)
+class MergedFormat:
+    """Captures merged with their ground truth.
+
+    Parameters
+    ----------
+    index_names : tuple of str, default ("endpointOutput",)
+        The halves of a record that become columns.
+
+    Examples
+    --------
+    >>> from model_monitor import MergedFormat
+    >>> MergedFormat().index_names
+    ('endpointOutput',)
+    """
+
+    index_names: tuple[str, ...] = ("endpointOutput",)
+
+
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """A table of Spark's catalog; there are no paths then."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SparkFormat:
+    """Files that any reader of Spark opens.
+
+    Parameters
+    ----------
+    reader : str
+        The reader's name, as `spark.read.format` takes it.
+    options : mapping of str to str
+        The reader's options.
+
+    Examples
+    --------
+    >>> from model_monitor import SparkFormat
+    >>> SparkFormat("csv", {"sep": ";", "header": "true"}).reader
+    'csv'
+    """
+
+    reader: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+DELTA = SparkFormat("delta")
+"""A table at a path, of which Spark's catalog makes a name."""
+
+DatasetFormat: TypeAlias = (
+    CsvFormat | JsonFormat | ParquetFormat | CaptureFormat | MergedFormat | TableFormat | SparkFormat
+)
+
+
+def parse_dataset_format(text: str) -> DatasetFormat:
+    """The format that `text` means: a short word, `table:NAME` or a JSON object with one member.
+
+    Names of members are compared without case, and a boolean may be a text or a list of one.
+
+    Raises BadConfiguration; its text begins after the variable's name ("is 'cvs', …").
+    Source: C2, C11.26.
+    """
+    word = text.strip()
+    if word.lower().startswith("table:"):
+        return _table(word[len("table:") :].strip())
+    try:
+        document = json.loads(SHORT_WORDS.get(word.lower(), word))
+    except (ValueError, RecursionError) as error:
+        raise BadConfiguration(f"is {text!r}, which is neither a known word nor JSON; {_choices()}") from error
+    if not isinstance(document, dict) or len(document) != 1:
+        raise BadConfiguration(f"is {text!r}; it has to be a JSON object with exactly one member; {_choices()}")
+    [(name, members)] = document.items()
+    members = {} if members is None else members
+    if not isinstance(members, dict):
+        raise BadConfiguration(f'is {text!r}; the member {name!r} has to hold an object, as in {{"{name}": {{}}}}')
+    read = _READERS.get(name.lower())
+    if read is None:
+        raise BadConfiguration(f"is {text!r}, whose member {name!r} is no format; {_choices()}")
+    return read({str(key).lower(): value for key, value in members.items()})
+
+
+def _csv(members: Mapping[str, Any]) -> DatasetFormat:
+    _refuse_others("csv", members, "header", "output_columns_position")
+    position = str(members.get("output_columns_position", "START")).upper()
+    if position not in ("START", "END"):
+        raise BadConfiguration(f"has csv.output_columns_position {position!r}; write START or END")
+    return CsvFormat(_boolean("csv.header", members.get("header", False)), "END" if position == "END" else "START")
+
+
+def _json(members: Mapping[str, Any]) -> DatasetFormat:
+    _refuse_others("json", members, "lines", "line")
+    return JsonFormat(_boolean("json.lines", members.get("lines", members.get("line", True))))
+
+
+def _parquet(members: Mapping[str, Any]) -> DatasetFormat:
+    _refuse_others("parquet", members)
+    return ParquetFormat()
+
+
+def _capture(members: Mapping[str, Any]) -> DatasetFormat:
+    _refuse_others("sagemakerCaptureJson", members, "captureindexnames")
+    return CaptureFormat(_index_names("sagemakerCaptureJson", members, ENDPOINT_INDEXES))
+
+
+def _merged(members: Mapping[str, Any]) -> DatasetFormat:
+    _refuse_others("sagemakerMergeJson", members, "captureindexnames")
+    return MergedFormat(_index_names("sagemakerMergeJson", members, ("endpointOutput",)))
+
+
+def _spark(members: Mapping[str, Any]) -> DatasetFormat:
+    _refuse_others("spark", members, "format", "options")
+    reader, options = members.get("format"), members.get("options", {})
+    if not isinstance(reader, str) or not reader:
+        raise BadConfiguration('has no spark.format; write {"spark": {"format": "orc", "options": {}}}')
+    if not isinstance(options, dict):
+        raise BadConfiguration(f'has spark.options {options!r}; write an object, such as {{"mergeSchema": "true"}}')
+    return SparkFormat(reader, {str(key): _option(value) for key, value in options.items()})
+
+
+def _table(name: str) -> DatasetFormat:
+    if not name:
+        raise BadConfiguration("is 'table:' without a name; write table:NAME, such as table:sales.orders")
+    return TableFormat(name)
+
+
+_READERS = {
+    "csv": _csv,
+    "json": _json,
+    "parquet": _parquet,
+    "sagemakercapturejson": _capture,
+    "sagemakermergejson": _merged,
+    "spark": _spark,
+}
+
+
+def _index_names(name: str, members: Mapping[str, Any], default: tuple[str, ...]) -> tuple[str, ...]:
+    listed = members.get("captureindexnames")
+    if listed is None:
+        return default
+    known = {index.lower(): index for index in INDEX_NAMES}
+    listed = [listed] if isinstance(listed, str) else listed
+    if not isinstance(listed, list) or not listed or not all(str(index).lower() in known for index in listed):
+        raise BadConfiguration(
+            f"has {name}.captureIndexNames {listed!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
+        )
+    return tuple(dict.fromkeys(known[str(index).lower()] for index in listed))
+
+
+def _boolean(place: str, value: Any) -> bool:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    text = str(value).strip().lower()
+    if text not in ("true", "false"):
+        raise BadConfiguration(f"has {place} {value!r}; write true or false")
+    return text == "true"
+
+
+def _option(value: Any) -> str:
+    """An option's value as Spark's readers take it: true for True."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _refuse_others(name: str, members: Mapping[str, Any], *known: str) -> None:
+    others = [key for key in members if key not in known]
+    if others:
+        allowed = f"it may hold {', '.join(known)}" if known else "it holds nothing"
+        raise BadConfiguration(f"has {name}.{others[0]}, which is unknown; {allowed}")
+
+
+def _choices() -> str:
+    return f'write one of: {", ".join(SHORT_WORDS)}, table:NAME, or {{"spark": {{"format": …, "options": …}}}}'

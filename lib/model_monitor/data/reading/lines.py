@@ -1,0 +1,345 @@
+"""Lines of text as rows of features: CSV cells, lines that are no record, and lines longer than a job takes."""
+
+from __future__ import annotations
+
+import bz2
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.engine.protocol import Engine, Lines, Partitions
+from model_monitor.data.records.arrays import utf_8_flags
+from model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, Cells, parsed_rows
+from model_monitor.data.records.decoded_rows import DecodedRows, Decoder, Decoding
+from model_monitor.data.records.locations import LINE, PLACES
+from model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from model_monitor.errors import BadInput
+from model_monitor.storage import Storage, StoredFile
+
+Reasons: TypeAlias = NDArray[np.int32]  # shape (lines,), 0 or a Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class CsvLines:
+    """The decoder of CSV files.
+
+    names: the features' names, of which there are as many as cells. header: whether lines that repeat them are refused.
+    escape: what stands before a quote within quotes.
+    """
+
+    names: tuple[str, ...]
+    header: bool
+    escape: str = RFC_4180_ESCAPE
+
+    inputs = (LINE,)
+    counts_cells = False
+    keeps_lines = False
+
+    @property
+    def features(self) -> int:
+        return len(self.names)
+
+    def rows(self, batch: pa.RecordBatch) -> DecodedRows:
+        """Each line is a row."""
+        lines = batch.column(LINE)
+        return DecodedRows.by_parts([(0, len(lines))], lambda part: self._rows(lines[part]), self.features)
+
+    def _rows(self, lines: pa.StringArray) -> DecodedRows:
+        is_text = utf_8_flags(lines)
+        if is_text is not None:
+            lines = pc.if_else(pa.array(is_text), lines, "")
+        cells = parsed_rows(lines, len(self.names), escape=self.escape)
+        reasons = self._reasons(lines, is_text, cells)
+        return DecodedRows(cells.columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
+
+    def _reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: Cells) -> Reasons:
+        reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
+        if (
+            self.escape == RFC_4180_ESCAPE
+        ):  # a cell with a line break in it: its first half would be taken for a whole cell
+            for number, line in _chosen(lines, cells.odd):
+                if line.count('"') % 2:
+                    reasons[number] = Refusal.UNFINISHED_QUOTE
+        if is_text is not None:
+            reasons[~is_text] = Refusal.NOT_UTF_8
+        if self.header:
+            for number in self._rows_of_names(cells):
+                if not reasons[number]:
+                    reasons[number] = self._refusal_of_names([column[number].as_py() or "" for column in cells.columns])
+        return reasons
+
+    def _rows_of_names(self, cells: Cells) -> list[int]:
+        """Numbers of the rows that hold nothing but names of columns, found out cell by cell: most rows end at the first."""
+        names = pa.array(self._written_names())
+        found = np.arange(len(cells.widths))
+        for column in cells.columns:
+            left = column if len(found) == len(column) else column.take(pa.array(found))
+            found = found[np.asarray(pc.is_in(pc.fill_null(left, ""), names))]
+            if not len(found):
+                break
+        return found.tolist()
+
+    def _refusal_of_names(self, written: list[str]) -> int:
+        expected = self._written_names()
+        if written == expected:
+            return Refusal.REPEATED_HEADER
+        return Refusal.COLUMNS_IN_ANOTHER_ORDER if sorted(written) == sorted(expected) else 0
+
+    def _written_names(self) -> list[str]:
+        """The names as the header line has them: a column without one is called by its position (`heads.names_of`)."""
+        return ["" if name == f"_c{position}" else name for position, name in enumerate(self.names)]
+
+
+def _chosen(lines: pa.StringArray, numbers: NDArray[np.int64]) -> Iterator[tuple[int, str]]:
+    return zip(numbers.tolist(), lines.take(pa.array(numbers)).to_pylist(), strict=True)
+
+
+# Lines and their decoder as rows of features. Driver only; nothing is read here.
+
+
+PLACE_FIELDS = tuple(
+    pa.field(name, data_type) for name, data_type in zip(PLACES, (pa.string(), pa.string(), pa.int64()), strict=True)
+)
+
+
+@dataclass(frozen=True)
+class DecodedLines:
+    """Lines, and what they mean."""
+
+    lines: Lines
+    decoding: Decoding
+
+    @classmethod
+    def of(cls, lines: Lines, decoder: Decoder) -> DecodedLines:
+        """The lines with all features of a decoder."""
+        return cls(lines, Decoding(decoder, tuple(range(decoder.features))))
+
+    @property
+    def engine(self) -> Engine:
+        return self.lines.engine
+
+    @property
+    def raw(self) -> Partitions:
+        """What of the lines the decoder looks at."""
+        return self.lines.partitions(*self.decoding.decoder.inputs)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those of the rows."""
+        return tuple(self._schema.names)
+
+    @property
+    def rows(self) -> Partitions:
+        """The features c0, c1, …, REASON, CELLS if the decoder counts them, and the places."""
+        looked_at = (*PLACES, *(name for name in self.decoding.decoder.inputs if name not in PLACES))
+        return self.lines.partitions(*looked_at).mapped(self.decoding.with_places, self._schema)
+
+    @property
+    def _schema(self) -> pa.Schema:
+        features = [pa.field(f"c{position}", pa.string()) for position in range(len(self.decoding.kept))]
+        counted = [REASON, CELLS] if self.decoding.decoder.counts_cells else [REASON]
+        return pa.schema([*features, *(pa.field(name, pa.int32()) for name in counted), *PLACE_FIELDS])
+
+    def of_features(self, positions: Sequence[int]) -> DecodedLines:
+        """The same lines with some of the features."""
+        kept = self.decoding.kept
+        return DecodedLines(
+            self.lines, Decoding(self.decoding.decoder, tuple(kept[position] for position in positions))
+        )
+
+
+# Lines that are longer than a job takes: Spark's reader passes over them in silence, so they are looked for here.
+
+
+PIECE_BYTES = 8 * 2**20
+PROBE_BYTES = 64 * 1024
+"""What is read first on either side of a place, since most lines end within it."""
+
+PROBED_AT_LEAST = 64 * PROBE_BYTES
+"""A limit below which reading all of a file is about as cheap as looking at every multiple of it."""
+
+DEFLATED_AT_MOST = 1032
+"""A byte of gzip is at most so many of text. Source: zlib, "Technical Details"."""
+
+MEMBER_BEGINNING = b"\x1f\x8b\x08"
+"""Of each member of a gzip, of which a file may have several."""
+
+MOST_COMPRESSED = 2**31 - 1
+"""Bytes of a line that Hadoop's reader counts in a compressed file; at a longer one it fails.
+Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
+
+THREADS = 8
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LongLine:
+    """A line that was passed over. number: in its file, from 1. start: the byte of its file's text at which it begins."""
+
+    path: str
+    number: int
+    start: int
+    size_bytes: int
+
+
+def long_lines_of(session: Session, files: Iterable[StoredFile]) -> tuple[LongLine, ...]:
+    """The lines of the files that are longer than the session's limit, by path and place. Starts no Spark job.
+
+    Raises BadInput if a compressed file has one that nothing can pass over.
+    """
+    engine = engine_of(session)
+    most = engine.max_line_bytes  # Spark is asked once, whatever the number of files
+    candidates = [file for file in files if _may_hold(file, most)]
+    if not candidates:
+        return ()
+    search = partial(_lines_of_file, engine, most)
+    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1, len(candidates))) as threads:
+        return tuple(sorted(line for found in threads.map(search, candidates) for line in found))
+
+
+def _may_hold(file: StoredFile, most: int) -> bool:
+    """Whether a file may be as large as a line that is too long."""
+    if file.path.endswith(".gz"):
+        return file.size_bytes * DEFLATED_AT_MOST > most
+    return file.is_compressed or file.size_bytes > most
+
+
+def _lines_of_file(engine: Engine, most: int, file: StoredFile) -> list[LongLine]:
+    storage = engine.storage(file.path)
+    if not file.is_compressed and most >= PROBED_AT_LEAST and not _may_be_among(storage, most, file):
+        return []
+    if file.path.endswith(".gz") and _is_short(storage, file, most):
+        return []
+    found = [LongLine(file.path, *place) for place in long_lines(_text_of(storage, file, most), most)]
+    for line in found if file.is_compressed else ():
+        if line.size_bytes > MOST_COMPRESSED:
+            raise BadInput(
+                f"{file.path}: line {line.number} has {line.size_bytes:,} bytes, and no line of a compressed file can be passed "
+                "over that has more than 2 GiB; take the file away, or decompress it"
+            )
+    return found
+
+
+def long_lines(pieces: Iterable[bytes], most: int) -> Iterator[tuple[int, int, int]]:
+    """Number, start and size of the lines of a text that are longer than `most`, in their order.
+
+    pieces: of the text, each at most one byte longer than `most`.
+    """
+    offset = begun = 0
+    number, after_return = 1, False
+    for piece in pieces:
+        first = 0
+        if not offset and piece.startswith(BYTE_ORDER_MARK):
+            first = begun = len(BYTE_ORDER_MARK)
+        elif after_return and piece.startswith(b"\n"):  # the rest of the line end before
+            first, begun = 1, offset + 1
+        end = _first_end(piece, first)
+        if end >= 0:
+            if offset + end - begun > most:
+                yield number, begun, offset + end - begun
+            number += piece.count(b"\n", first) + piece.count(b"\r", first) - piece.count(b"\r\n", first)
+            begun = offset + _last_end(piece) + 1
+        after_return = piece.endswith(b"\r")
+        offset += len(piece)
+    if offset - begun > most:
+        yield number, begun, offset - begun
+
+
+def _first_end(piece: bytes, start: int = 0) -> int:
+    """Where the first line of a piece ends, -1 if it doesn't."""
+    feed = piece.find(b"\n", start)
+    carriage = piece.find(b"\r", start, feed if feed >= 0 else len(piece))
+    return feed if carriage < 0 else carriage
+
+
+def _last_end(piece: bytes) -> int:
+    return max(piece.rfind(b"\n"), piece.rfind(b"\r"))
+
+
+def _may_be_among(storage: Storage, most: int, file: StoredFile) -> bool:
+    """Whether a line may be too long: it holds a multiple of `most`, and has half of its length on one side of it."""
+    half = most // 2
+    return any(
+        not _ends(storage, file, place, min(file.size_bytes, place + half))
+        or not _ends(storage, file, max(0, place - half), place, backwards=True)
+        for place in range(0, file.size_bytes, most)
+    )
+
+
+def _ends(storage: Storage, file: StoredFile, start: int, end: int, *, backwards: bool = False) -> bool:
+    """Whether a line ends among these bytes, or the file begins or ends there; they are read from one side."""
+    size = PROBE_BYTES
+    while start < end:
+        size = min(size, end - start)
+        piece = storage.read(file.path, size, end - size if backwards else start)
+        if _first_end(piece) >= 0 or not piece:
+            return True
+        start, end = (start, end - size) if backwards else (start + size, end)
+        size = min(PIECE_BYTES, 4 * size)
+    return start == 0 if backwards else end == file.size_bytes
+
+
+def _is_short(storage: Storage, file: StoredFile, most: int) -> bool:
+    """Whether a gzip of one member says at its end that all of its text is no longer than a line may be.
+
+    It says so in 32 bits, and what isn't at least as long as the file is no such number but something behind the member.
+    """
+    if file.size_bytes * DEFLATED_AT_MOST >= 2**32:
+        return False
+    content = storage.read(file.path)
+    text_bytes = int.from_bytes(content[-4:], "little")
+    return content.find(MEMBER_BEGINNING, 1) < 0 and file.size_bytes <= text_bytes <= most
+
+
+def _text_of(storage: Storage, file: StoredFile, most: int) -> Iterator[bytes]:
+    """The bytes of a file's text, in pieces; of a damaged file as far as it can be read, since reading it says so."""
+    size = max(1, min(PIECE_BYTES, most))
+    raw = (storage.read(file.path, size, start) for start in range(0, file.size_bytes, size))
+    try:
+        if file.path.endswith(".gz"):
+            yield from _inflated(raw, size)
+        elif file.is_compressed:
+            yield from _of_bzip2(raw, size)
+        else:
+            yield from raw
+    except (zlib.error, OSError, EOFError):
+        return
+
+
+def _inflated(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    decompressor = zlib.decompressobj(wbits=31)
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if decompressor.eof:
+                decompressor = zlib.decompressobj(wbits=31)
+            text = decompressor.decompress(rest, size)
+            rest = decompressor.unused_data if decompressor.eof else decompressor.unconsumed_tail
+            yield from _not_empty(text)
+        while not decompressor.eof and (text := decompressor.decompress(b"", size)):
+            yield text
+
+
+def _of_bzip2(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    decompressor = bz2.BZ2Decompressor()
+    for piece in pieces:
+        rest = piece
+        while rest or not (decompressor.eof or decompressor.needs_input):
+            if decompressor.eof:
+                decompressor = bz2.BZ2Decompressor()
+            text = decompressor.decompress(rest, size)
+            rest = decompressor.unused_data if decompressor.eof else b""
+            yield from _not_empty(text)
+
+
+def _not_empty(text: bytes) -> Sequence[bytes]:
+    return (text,) if text else ()

@@ -1,0 +1,356 @@
+"""Data sets of outcomes: labels beside predictions, of a table at hand, of merged and captured records, JSON and JSON Lines."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from model_monitor.data.engine import Session, engine_of, is_of_spark
+from model_monitor.data.engine.local_tables import double_of, is_number, text_of, without_nan
+from model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
+from model_monitor.data.reading.captures import FILES_LOOKED_AT
+from model_monitor.data.reading.data import Data, read_data
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.formats import DatasetFormat
+from model_monitor.data.reading.headers import head_of
+from model_monitor.data.reading.lines import PLACE_FIELDS, DecodedLines, long_lines_of
+from model_monitor.data.reading.listing import Listing
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.locations import FILE_KEY, NO_FILES, PLACES
+from model_monitor.data.records.outcome_payloads import index_of
+from model_monitor.data.records.outcome_records import (
+    LABEL,
+    PREDICTION,
+    PROBABILITY,
+    ColumnDecoder,
+    Decoder,
+    DocumentDecoder,
+    LabelledRecords,
+    LineDecoder,
+    document_of,
+    record_of,
+    rows_of_blocks,
+)
+from model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
+from model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.statistics.states import OutcomePlan
+from model_monitor.statistics.states.outcomes import THRESHOLD
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+log = logging.getLogger(__name__)
+
+LABEL_COLUMN, PREDICTION_COLUMN = "label", "predicted_label"
+"""What these columns are called if no header names them."""
+
+
+def read_labelled(
+    session: Session,
+    source: Listing,
+    reading: OutcomeReading,
+    headers: Sequence[str] | None,
+    *,
+    threshold: float = THRESHOLD,
+    documents: bool = False,
+    whole_files: bool = False,
+    as_service: bool = False,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed records as a data set. Starts no Spark job.
+
+    headers: names of the features and, if they go on, of the label and the prediction; None to call them `column_0`, ….
+    documents: whether records are JSON documents, and not captured ones; whole_files: one for each file, and not for each line.
+
+    Raises BadConfiguration if the headers are too few, or too many. Raises BadInput if no record can be read.
+    """
+    engine = engine_of(session)
+    features = _features_of_the_first(engine, source, reading, documents, whole_files)
+    names = _names(headers, features, reading)
+    where = replace(reading.features or FeatureReading(), columns=features, names=tuple(headers or ())[:features])
+    fixed = replace(reading, features=where)
+    lines = engine.lines(
+        source.places, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
+    )
+    files = NO_FILES if reading.records.window is None else lines.files_by_key()
+    decoded = DecodedLines.of(lines, LabelledRecords(fixed, files, threshold, documents))
+    at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    long_lines = () if whole_files else long_lines_of(engine, source.files)
+    return Dataset(
+        decoded, names, source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
+    )
+
+
+def _names(headers: Sequence[str] | None, features: int, reading: OutcomeReading) -> tuple[str, ...]:
+    """The names of the columns: the headers as far as they go."""
+    outcomes = [LABEL_COLUMN] * reading.with_label + [PREDICTION_COLUMN] * reading.with_prediction
+    if headers is None:
+        return (*(f"column_{position}" for position in range(features)), *outcomes)
+    if not features <= len(headers) <= features + len(outcomes):
+        more = f", or {features + len(outcomes)} with those of label and prediction" if outcomes else ""
+        raise BadConfiguration(
+            f"analysis_config.json: headers has {len(headers)} names, and a record has {features} features; "
+            f"write {features} names{more}"
+        )
+    return (*headers, *outcomes[len(headers) - features :])
+
+
+def _features_of_the_first(
+    engine: Engine, source: Listing, reading: OutcomeReading, documents: bool, whole_files: bool
+) -> int:
+    """How many features the first record has that can be read, whatever its time.
+
+    Raises BadInput if there is none among the first records.
+    """
+    anything = replace(reading, records=replace(reading.records, window=None, sample=None))
+    storage = engine.storage(source.path)
+    reason = Refusal.NO_PAYLOAD
+    for file in source.files[:FILES_LOOKED_AT]:
+        head = storage.read(file.path) if whole_files else head_of(storage, file, refuse_nul=False)
+        for line in [head] if whole_files else head.splitlines():
+            found = document_of(line, anything) if documents else record_of(line, file.path, anything)
+            if found.reason is None:
+                return len(found.rows[0]) - OUTCOMES
+            reason = found.reason
+    raise BadInput(
+        f"{source.path}: none of the first records can be read ({reason.text}); name where features, label and prediction are "
+        "with features, label and predicted_label in analysis_config.json, or with --features-attribute, "
+        "--ground-truth-attribute and --inference-attribute"
+    )
+
+
+# Data sets of outcomes: labels beside predictions, of a table at hand or of merged records.
+
+
+FIELDS = (
+    *(pa.field("c0", pa.string()), pa.field("c1", pa.string()), pa.field("c2", pa.float64())),
+    *(pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32())),
+)
+"""Of outcomes row by row: label, prediction, probability, and the account of their records."""
+
+OutcomeMetric: TypeAlias = Callable[[Any], Any]
+"""A user's metric: from a pandas frame of outcomes to one number for each."""
+
+
+@dataclass(frozen=True)
+class OutcomeDataset(Dataset):
+    """A data set of outcomes. Its rows have them one by one; a scan takes them from where they come from.
+
+    raw: what is read, with a column LINE_KEY where records have one. decoder: what an executor makes of it. metrics: the
+    user's own, by name.
+    """
+
+    raw: Partitions = field(kw_only=True, repr=False)
+    decoder: Decoder = field(kw_only=True, repr=False)
+    metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
+
+
+def outcomes(
+    data: Data,
+    plan: OutcomePlan,
+    *,
+    label: str = LABEL,
+    prediction: str = PREDICTION,
+    probability: str = PROBABILITY,
+    metrics: Mapping[str, OutcomeMetric] | None = None,
+    dataset_format: str | DatasetFormat | None = None,
+    spark: SparkSession | None = None,
+    engine: str = "auto",
+) -> OutcomeDataset:
+    """Labels beside predictions, as `ModelQualityMonitor` looks at them. Starts no Spark job.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, pyarrow.Table, pyspark.sql.DataFrame, path or Dataset
+        A table with a row for each prediction whose label is known.
+    plan : OutcomePlan
+        The problem, and what rows have.
+    label, prediction, probability : str
+        Columns, by name, by 0-based index or as `_c0`. Prediction and probability may be arrays, of the labels and the
+        probabilities (0 to 1) of all classes.
+    metrics : mapping of str to callable, optional
+        The user's own, by name: each gets a pandas frame with the columns label, prediction and probability, and gives one
+        number for each row.
+    dataset_format : str or format, optional
+        Of a path, as in `read_data`.
+    spark : pyspark.sql.SparkSession, optional
+        As in `read_data`.
+    engine : str, default "auto"
+        As in `read_data`.
+
+    Returns
+    -------
+    Dataset
+        Of the outcomes.
+
+    Raises
+    ------
+    BadConfiguration
+        If there is no such column.
+    BadInput
+        If the data can't be read.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, outcomes, run_baseline
+    >>> plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+    >>> answers = pd.DataFrame({"churned": [1, 0, 1, 0], "called": [1, 0, 0, 0]})
+    >>> data = outcomes(answers, plan, label="churned", prediction="called")
+    >>> baseline = run_baseline(data, ModelQualityMonitor(plan))
+    >>> float(baseline.to_pandas().loc["recall", "value"])
+    0.5
+    """
+    dataset = read_data(data, dataset_format, spark=spark, engine=engine)
+    reading = reading_of(plan, label, prediction, probability)
+    asked = {LABEL: ("ground_truth_attribute", label)}
+    if reading.prediction is not None:
+        asked[PREDICTION] = ("inference_attribute", prediction)
+    if reading.probability is not None:
+        asked[PROBABILITY] = ("probability_attribute", probability)
+    columns = {
+        name: (_position(dataset, option, address), reading.numeric or name == PROBABILITY)
+        for name, (option, address) in asked.items()
+    }
+    reason = REASON if dataset.refusable else None
+    raw = _prepared(dataset.table, columns, reason, [])
+    placed = _prepared(dataset.table, columns, reason, [name for name in PLACES if name in dataset.table.columns])
+    decoder = ColumnDecoder(reading, (*asked, REASON))
+    table = replace(dataset, record_cells=None)  # each row is a record of its own
+    return _dataset(table, raw, placed, decoder, metrics)
+
+
+def reading_of(
+    plan: OutcomePlan,
+    label: str | None,
+    prediction: str | None,
+    probability: str | None,
+    records: Reading = NO_RECORDS,
+) -> OutcomeReading:
+    """What the plan asks for, and where it stands. records: which merged records are taken.
+
+    Raises BadConfiguration if the plan asks for something that has no place.
+    """
+    for wanted, address, option in (
+        (plan.with_predictions, prediction, "inference_attribute"),
+        (plan.with_scores, probability, "probability_attribute"),
+    ):
+        if wanted and address is None:
+            raise BadConfiguration(f"{option} is missing; name the column, its index or the JSON path")
+    return OutcomeReading(
+        label,
+        prediction if plan.with_predictions else None,
+        probability if plan.with_scores else None,
+        numeric=plan.is_regression,
+        binary=plan.is_binary,
+        positive_label=plan.positive_label,
+        records=records,
+    )
+
+
+def read_line_outcomes(
+    session: Session,
+    source: Listing,
+    decoder: LineDecoder | DocumentDecoder,
+    *,
+    metrics: Mapping[str, OutcomeMetric] | None = None,
+    as_service: bool = False,
+    partition_bytes: int | None = None,
+) -> OutcomeDataset:
+    """The outcomes of merged records, or of JSON Lines. as_service: one partition in file order. Starts no Spark job."""
+    engine = engine_of(session)
+    lines = engine.lines(source.places, in_order=as_service)
+    if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
+        decoder = replace(decoder, files=lines.files_by_key())
+    placed = lines.partitions(*dict.fromkeys((*decoder.columns, *PLACES)))
+    at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    long_lines = long_lines_of(engine, source.files)
+    dataset = Dataset(
+        placed, (), source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
+    )
+    # the scan never asks for a place: Spark makes all of `_metadata` once it is named, even where it is not used
+    return _dataset(dataset, lines.partitions(*decoder.columns, LINE_KEY), placed, decoder, metrics)
+
+
+def _dataset(
+    dataset: Dataset,
+    raw: Partitions,
+    placed: Partitions,
+    decoder: Decoder,
+    metrics: Mapping[str, OutcomeMetric] | None,
+) -> OutcomeDataset:
+    """raw: for the scan. placed: the same rows with their places, as far as they have any, for the outcomes row by row."""
+    places = [place for place in PLACE_FIELDS if place.name in placed.columns]
+    task = partial(rows_of_blocks, decoder, tuple(place.name for place in places))
+    known = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
+    known |= {"rows": placed.mapped(task, pa.schema([*FIELDS, *places])), "refusable": True}
+    known["names"] = (LABEL, PREDICTION, PROBABILITY)
+    return OutcomeDataset(**known, raw=raw, decoder=decoder, metrics=tuple((metrics or {}).items()))
+
+
+def _position(dataset: Dataset, option: str, address: str) -> int:
+    if address in dataset.names:
+        return dataset.names.index(address)
+    index = index_of(address)
+    if index is not None and index < len(dataset.names):
+        return index
+    near = difflib.get_close_matches(address, dataset.names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else _names_listed(dataset.names)
+    raise BadConfiguration(f"{option} is {address!r}, which is no column of the data; {hint}")
+
+
+def _names_listed(names: tuple[str, ...]) -> str:
+    return f"the columns are {', '.join(names[:20])}{' …' if len(names) > 20 else ''}"
+
+
+def _prepared(
+    table: Partitions, columns: Mapping[str, tuple[int, bool]], reason: str | None, places: Sequence[str]
+) -> Partitions:
+    """Columns as executors want them: texts as they are, numbers as doubles or as texts, lists as lists; NaN is missing.
+
+    columns: by what they are called then, the place of each, and whether numbers are wanted.
+    """
+    if is_of_spark(table):
+        from model_monitor.reading.outcome_frames import prepared_by_spark
+
+        return prepared_by_spark(table, columns, reason, places)
+    kept = [table.schema.field(name) for name in ([reason] if reason else []) + list(places)]
+    account = [] if reason else [pa.field(REASON, pa.int32())]
+    types = {name: _type_of(table.schema.field(f"c{place}").type, number) for name, (place, number) in columns.items()}
+    schema = pa.schema([*types.items(), *account, *kept])
+    return table.mapped(partial(_as_wanted, dict(columns), schema), schema)
+
+
+def _type_of(data_type: pa.DataType, as_number: bool) -> pa.DataType:
+    wanted = pa.float64() if as_number else pa.string()
+    if pa.types.is_list(data_type):
+        return pa.list_(wanted)
+    return wanted if is_number(data_type) else pa.string()
+
+
+def _as_wanted(
+    columns: dict[str, tuple[int, bool]], schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        found = [_cells(batch.column(f"c{place}"), as_number=as_number) for place, as_number in columns.values()]
+        for name in schema.names[len(found) :]:
+            known = name in batch.schema.names
+            found.append(batch.column(name) if known else pa.array(np.zeros(batch.num_rows, np.int32)))
+        yield pa.RecordBatch.from_arrays(found, schema=schema)
+
+
+def _cells(values: pa.Array, *, as_number: bool) -> pa.Array:
+    if pa.types.is_list(values.type):
+        elements = (double_of if as_number else text_of)(values.values)
+        return pa.ListArray.from_arrays(values.offsets, elements, mask=values.is_null() if values.null_count else None)
+    present = without_nan(values)
+    return double_of(present) if as_number and is_number(values.type) else text_of(present)

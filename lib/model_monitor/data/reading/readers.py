@@ -1,0 +1,213 @@
+"""Readers by format: `read_dataset` for listed files, `read_table` for a table, `read_source` for what needs no listing.
+
+The window of a table is the rows whose time column lies in it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import time, timezone
+
+from model_monitor.data.engine import Session, engine_of, is_of_spark
+from model_monitor.data.engine.protocol import Engine
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.formats import (
+    CsvFormat,
+    DatasetFormat,
+    JsonFormat,
+    ParquetFormat,
+    SparkFormat,
+    TableFormat,
+)
+from model_monitor.data.reading.headers import first_cells, first_with_a_line, head_of, names_of
+from model_monitor.data.reading.lines import CsvLines, DecodedLines, long_lines_of
+from model_monitor.data.reading.listing import Listing, faulty_files_named
+from model_monitor.data.reading.scripts import Script, processed
+from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.data.records.windows import Window
+from model_monitor.engine.table_versions import Version
+from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NeedsSpark, NoData
+
+log = logging.getLogger(__name__)
+
+READ_BY_COLUMNS = frozenset({"parquet", "orc"})
+"""Spark's readers of files that have their data column by column."""
+
+
+def read_dataset(
+    session: Session,
+    listing: Listing,
+    dataset_format: DatasetFormat,
+    *,
+    as_service: bool = False,
+    script: Script | None = None,
+    flatten_json: bool = False,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed files as a data set.
+
+    as_service: one partition in file order, Spark's own escape character, and the first script error fails, as the
+    service reads. script: a preprocessor, run on every raw line.
+    partition_bytes: the session's largest partition, if it is known; it bounds the number of partitions.
+    Spark jobs: none for CSV; one for JSON, which finds the schema; two for a script.
+    Raises BadInput for a file that is not what the format says.
+    """
+    engine = engine_of(session)
+    at_most = listing.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    with faulty_files_named(engine, listing):
+        if script is not None:
+            dataset = _read_with_script(engine, listing, dataset_format, script, as_service=as_service)
+            return replace(dataset, long_lines=long_lines_of(engine, listing.files))
+        dataset = _read_as(engine, listing, dataset_format, as_service=as_service, flatten_json=flatten_json)
+    long_lines = long_lines_of(engine, listing.files) if dataset.has_lines else ()
+    return replace(dataset, listing=listing, partitions_at_most=at_most, long_lines=long_lines)
+
+
+def _read_as(
+    engine: Engine, listing: Listing, dataset_format: DatasetFormat, *, as_service: bool, flatten_json: bool
+) -> Dataset:
+    if isinstance(dataset_format, CsvFormat):
+        return _read_csv(engine, listing, dataset_format, as_service=as_service)
+    if isinstance(dataset_format, JsonFormat):
+        return _read_json(engine, listing, dataset_format, as_service=as_service, flatten=flatten_json)
+    if isinstance(dataset_format, ParquetFormat):
+        return _read_table(engine, listing, SparkFormat("parquet"), in_order=as_service)
+    if isinstance(dataset_format, SparkFormat):
+        return _read_table(engine, listing, dataset_format, in_order=as_service)
+    raise BadConfiguration(
+        f"dataset_format: {type(dataset_format).__name__} is no format of a baseline's data set; "
+        'write csv, csv-without-header, jsonl, json, parquet, table:NAME or {"spark": {…}}'
+    )
+
+
+def read_table(
+    session: Session,
+    table: TableFormat,
+    *,
+    as_of: Version | None = None,
+    since: Version | None = None,
+    as_service: bool = False,
+) -> Dataset:
+    """A table of the session's catalog as a data set.
+
+    as_of: the version that is read, the newest by default. since: only what was appended after this one.
+    Raises BadConfiguration if there is no such table, or not that version of it; NoData if nothing was appended to it.
+    """
+    spark = engine_of(session).spark
+    from model_monitor.engine.tables_of_spark import catalog_table
+
+    frame, version = catalog_table(spark, table.name, as_of, since, in_order=as_service)
+    return replace(Dataset.of(frame), version=version)
+
+
+def read_source(session: Session, source: SparkFormat, *, as_service: bool = False) -> Dataset:
+    """What a reader of Spark finds by its options alone, as in a database. Raises what that reader raises."""
+    spark = engine_of(session).spark
+    from model_monitor.engine.tables_of_spark import loaded
+
+    return Dataset.of(loaded(spark, source.reader, source.options, in_order=as_service))
+
+
+def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as_service: bool) -> Dataset:
+    first, head = first_with_a_line(engine.storage(listing.path), listing.files)
+    cells = first_cells(first, head)
+    if dataset_format.header:
+        names = names_of(cells, f"{first.path}: line 1")
+    else:
+        names = tuple(f"_c{position}" for position in range(len(cells)))
+    lines = engine.lines(listing.places, in_order=as_service)
+    escape = SPARK_ESCAPE if as_service else RFC_4180_ESCAPE
+    decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape))
+    header_lines = len(listing.files) if dataset_format.header else 0
+    return Dataset(
+        decoded, names, refusable=True, header_lines=header_lines, header=names if dataset_format.header else ()
+    )
+
+
+def _read_json(
+    engine: Engine, listing: Listing, dataset_format: JsonFormat, *, as_service: bool, flatten: bool
+) -> Dataset:
+    head_of(engine.storage(listing.path), listing.files[0])
+    names, table = engine.json(listing.places, lines=dataset_format.lines, flatten=flatten, in_order=as_service)
+    return Dataset(table, names, refusable=dataset_format.lines)
+
+
+def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, *, in_order: bool) -> Dataset:
+    """Parquet, or whatever format the user names for the engine's own reader."""
+    names, table = engine.table(
+        listing.places,
+        dataset_format.reader,
+        dataset_format.options,
+        by_folders=listing.has_partition_folders,
+        in_order=in_order,
+    )
+    if not names:
+        raise BadInput(f"{listing.files[0].path}: has no columns; write a file that has some")
+    by_columns = dataset_format.reader.lower() in READ_BY_COLUMNS and not in_order
+    return Dataset(table, names, by_columns=by_columns)
+
+
+def _read_with_script(
+    engine: Engine,
+    listing: Listing,
+    dataset_format: DatasetFormat,
+    script: Script,
+    *,
+    as_service: bool,
+) -> Dataset:
+    if not (isinstance(dataset_format, CsvFormat) or (isinstance(dataset_format, JsonFormat) and dataset_format.lines)):
+        raise BadConfiguration(
+            "record_preprocessor_script: scripts get the lines of CSV and JSON Lines files; "
+            f"the format here is {dataset_format}"
+        )
+    head_of(engine.storage(listing.path), listing.files[0])
+    result = processed(engine.lines(listing.places, in_order=as_service), script, first_error_fails=as_service)
+    if not result.names:
+        result.persisted.release()
+        raise NoData(f"{NO_DATA}: the preprocessor script dropped all {result.records:,} records")
+    return Dataset(
+        result.rows,
+        result.names,
+        listing,
+        refusable=True,
+        dropped_by_script=result.dropped,
+        persisted=result.persisted,
+        record_cells=len(result.names),
+    )
+
+
+# The window of a table: the rows whose time column lies in it.
+
+
+_LITERALS = {
+    "timestamp": "TIMESTAMP_LTZ '{:%Y-%m-%d %H:%M:%S.%fZ}'",
+    "timestamp_ntz": "TIMESTAMP_NTZ '{:%Y-%m-%d %H:%M:%S.%f}'",
+    "date": "DATE '{:%Y-%m-%d}'",
+}
+"""A moment in UTC by the type of the column; comparing like with like is what Spark can do where it reads the files."""
+
+
+def within(dataset: Dataset, column: str, window: Window) -> Dataset:
+    """The rows of the window. Spark skips files and row groups outside of it.
+
+    Raises BadConfiguration if there is no such column of times, NeedsSpark without Spark.
+    Source: M18.
+    """
+    if column not in dataset.names:
+        raise BadConfiguration(f"time_column: {column!r} is no column; they are {', '.join(dataset.names[:20])}")
+    if dataset.refusable:
+        raise BadConfiguration(
+            f"time_column: {column!r} is text, as all of CSV and JSON Lines; a window needs Parquet, ORC or a table"
+        )
+    if not is_of_spark(dataset.table):
+        raise NeedsSpark("a window by --time-column")
+    frame, name = dataset.frame, f"c{dataset.names.index(column)}"
+    kind = dict(frame.dtypes)[name]
+    if kind not in _LITERALS:
+        raise BadConfiguration(f"time_column: {column!r} is of type {kind}; a window needs a timestamp or a date")
+    start, end = (moment.astimezone(timezone.utc) for moment in (window.start, window.end))
+    if kind == "date" and not start.time() == end.time() == time():
+        raise BadConfiguration(f"time_column: {column!r} has days; a window of them begins and ends at 00:00 UTC")
+    literal = _LITERALS[kind]
+    return replace(dataset, rows=frame.where(f"{name} >= {literal.format(start)} AND {name} < {literal.format(end)}"))

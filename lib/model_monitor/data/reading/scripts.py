@@ -1,0 +1,365 @@
+"""Records through a user's preprocessing script, once for each, on the executors. No pyspark in here."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.engine.protocol import PARTITION, Lines, Partitions, Task
+from model_monitor.data.reading.lines import PLACE_FIELDS
+from model_monitor.data.records.arrays import is_writable
+from model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
+from model_monitor.data.records.decoding import CSV, JSON, Decoded, Reading, decode, opened
+from model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES
+from model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed
+
+HANDLER = "preprocess_handler"
+
+KEPT, DROPPED = 0, -1
+"""What became of a record, in the column `outcome`; other numbers are those of `Refusal`."""
+
+OUTCOME_SCHEMA = pa.schema(
+    [
+        ("row", pa.map_(pa.string(), pa.string())),
+        ("outcome", pa.int32()),
+        ("part", pa.int32()),
+        ("problem", pa.string()),
+        *zip(PLACES, (pa.binary(), pa.string(), pa.int64()), strict=True),
+    ]
+)
+"""The columns that `run_handler` gives. part: 0 for the first row that a record gave, 1 for the second, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A user's script. name: its file's name, for messages; source: its text."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptResult:
+    """One row that a handler gave for a record, or that it gave none (row None). problem: why, without any value."""
+
+    row: Mapping[str, str | None] | None
+    kind: int
+    problem: str | None = None
+
+
+def handler_of(script: Script) -> Callable[[Any], Any]:
+    """The script's `preprocess_handler`, called with the record and, if it takes a second argument, a logger.
+
+    Raises whatever the script raises while it is loaded, and ValueError if it has no handler.
+    """
+    namespace: dict[str, Any] = {"__name__": "preprocessor", "__file__": script.name}
+    exec(compile(script.source, script.name, "exec"), namespace)
+    handler = namespace.get(HANDLER)
+    if not callable(handler):
+        raise ValueError(f"there is no function {HANDLER}(inference_record) in it")
+    if takes_logger(handler):
+        logger = logging.getLogger("model_monitor.script")
+        return lambda record: handler(record, logger)
+    return handler  # type: ignore[no-any-return]
+
+
+def takes_logger(handler: Callable[..., Any]) -> bool:
+    """Whether a handler has a second positional parameter without a default: then the logger is passed (C8a)."""
+    positional = [
+        parameter
+        for parameter in inspect.signature(handler).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and parameter.default is parameter.empty
+    ]
+    return len(positional) > 1
+
+
+def outcomes_of_bytes(handler: Callable[[Any], Any], line: bytes, script: Script) -> list[ScriptResult]:
+    """What a handler makes of one line, or that the line is no text at all."""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return [ScriptResult(None, Refusal.NOT_UTF_8)]
+    return outcomes_of(handler, text, script)
+
+
+def outcomes_of(handler: Callable[[Any], Any], record: Any, script: Script) -> list[ScriptResult]:
+    """What a handler makes of one record; an exception is an outcome, too, and told by its type and its place.
+
+    Its answer runs the script's code as well: an object that is written, or asked whether it is true, may raise. What a
+    script raises ends no worker, not even `sys.exit()`.
+    """
+    try:
+        return _results_of(handler(record))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:
+        return [_failed(problem_of(fault, script))]
+
+
+def _results_of(answer: Any) -> list[ScriptResult]:
+    # a table, empty or not, is no row; whether one is true nobody can tell
+    rows = answer if isinstance(answer, list) else [answer] if hasattr(answer, "shape") or answer else []
+    if not rows:
+        return [ScriptResult(None, DROPPED)]
+    outcomes = []
+    for row in rows:
+        if not isinstance(row, Mapping):
+            return [_failed(f"returned a {type(row).__name__} where a flat dict is wanted")]
+        nested = [type(value).__name__ for value in row.values() if isinstance(value, (Mapping, list, tuple, set))]
+        if nested:
+            return [_failed(f"returned a dict that holds a {nested[0]}; a flat dict is wanted")]
+        cells = {str(key): cell_text(value) for key, value in row.items()}
+        if not all(is_writable(text) for cell in cells.items() for text in cell if text is not None):
+            return [_failed("returned a text that is no UTF-8")]
+        outcomes.append(ScriptResult(cells, KEPT))
+    return outcomes
+
+
+def _failed(problem: str) -> ScriptResult:
+    return ScriptResult(None, Refusal.SCRIPT_ERROR, problem)
+
+
+def problem_of(fault: BaseException, script: Script) -> str:
+    """Type and line of an exception within the script; its text may hold a record's values and is left out."""
+    lines = [frame.lineno for frame in traceback.extract_tb(fault.__traceback__) if frame.filename == script.name]
+    place = f" (line {lines[-1]} of {script.name})" if lines else f" ({script.name})"
+    return f"{type(fault).__name__}{place}"
+
+
+def is_of_script(fault: BaseException, script: Script) -> bool:
+    """Whether it is the script itself that raised, and not somebody who interrupted it."""
+    return traceback.extract_tb(fault.__traceback__)[-1].filename == script.name
+
+
+def cell_text(value: object) -> str | None:
+    """A value of a returned dict as the text of a cell; None and NaN are missing."""
+    if value is None or value != value:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def run_handler(script: Script, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows that a script makes of lines; batches have the columns line (bytes), file and block start, by position."""
+    handler = handler_of(script)
+    for batch in batches:
+        outcomes = [outcomes_of_bytes(handler, line, script) for line in batch.column(0).to_pylist()]
+        yield batch_of(batch, outcomes)
+
+
+def batch_of(batch: pa.RecordBatch, outcomes: Sequence[Sequence[ScriptResult]]) -> pa.RecordBatch:
+    """The outcomes of a batch's lines, one row each, beside the lines they came from."""
+    source = pa.array([index for index, rows in enumerate(outcomes) for _ in rows], pa.int64())
+    flat = [outcome for rows in outcomes for outcome in rows]
+    rows = [outcome.row and list(outcome.row.items()) for outcome in flat]
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(rows, pa.map_(pa.string(), pa.string())),
+            pa.array([int(outcome.kind) for outcome in flat], pa.int32()),
+            pa.array([part for rows in outcomes for part in range(len(rows))], pa.int32()),
+            pa.array([outcome.problem for outcome in flat], pa.string()),
+            *[column.take(source) for column in batch.columns],
+        ],
+        names=["row", "outcome", "part", "problem", *batch.schema.names],
+    )
+
+
+# A user's preprocessing script over captured records, on an executor. No pyspark in here.
+
+
+def run_capture_handler(
+    script: Script, reading: Reading, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The rows that a script makes of captured records; batches as `handlers.run_handler` has them."""
+    handler = handler_of(script)
+    for batch in batches:
+        lines, files, _ = batch.columns
+        outcomes = [
+            outcomes_of_line(handler, line, path, script, reading)
+            for line, path in zip(lines.to_pylist(), files.to_pylist(), strict=True)
+        ]
+        yield batch_of(batch, outcomes)
+
+
+def outcomes_of_line(
+    handler: Callable[[Any], Any], line: bytes, path: str, script: Script, reading: Reading
+) -> list[ScriptResult]:
+    """What a handler makes of one captured line. path: its file's."""
+    document = opened(line, reading, path)
+    if isinstance(document, Refusal):
+        return [ScriptResult(None, document)]
+    if not has_known_types(document):
+        return [ScriptResult(None, Refusal.NOT_A_CAPTURE)]
+    record = InferenceRecord(document)
+    returned: list[object] = []
+
+    def handle(given: InferenceRecord) -> Any:
+        answer = handler(given)
+        returned.append(answer)
+        return [] if answer is given else answer
+
+    outcomes = outcomes_of(handle, record, script)
+    return _as_they_are(line, reading) if returned and returned[0] is record else outcomes
+
+
+def _as_they_are(line: bytes, reading: Reading) -> list[ScriptResult]:
+    """A script that returns the record itself wants it read as without a script."""
+    anything = replace(reading, window=None, sample=None, columns=None)
+    found = Decoded(Refusal.NO_PAYLOAD)
+    for encoding in (CSV, JSON):
+        found = decode(line, replace(anything, encoding=encoding))
+        if found.reason is not Refusal.ANOTHER_ENCODING:
+            break
+    if found.reason is not None:
+        return [ScriptResult(None, found.reason)]
+    names = _names(found, reading)
+    return [ScriptResult(dict(zip(names, row, strict=True)), KEPT) for row in found.rows]
+
+
+def _names(found: Decoded, reading: Reading) -> tuple[str, ...]:
+    if len(reading.names) == found.cells:
+        return reading.names
+    keys = found.keys if len(set(found.keys)) == found.cells else ()
+    return keys or tuple(f"_c{position:05d}" for position in range(found.cells))
+
+
+# Lines through a user's preprocessing script: the script runs once for each record, on the executors.
+
+
+log = logging.getLogger(__name__)
+
+PROBLEMS = 3
+"""So many places where a script failed are named, never with values."""
+
+ACCOUNT = (pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32()))
+
+TALLY_SCHEMA = pa.schema(
+    [
+        (PARTITION, pa.int32()),
+        ("records", pa.map_(pa.int32(), pa.int64())),
+        ("names", pa.list_(pa.string())),
+        ("problems", pa.list_(pa.string())),
+    ]
+)
+
+SCRIPT_FAILED = "Exception while invoking preprocessor script."
+"""The service's text (C1.6); what went wrong is added to it."""
+
+
+def read_script(path: str, session: Session) -> Script:
+    """A preprocessing script, tried out as far as loading it goes.
+
+    Raises BadConfiguration if it can't be read, ScriptFailed if loading it raises or if it has no handler.
+    """
+    try:
+        source = engine_of(session).storage(path).read(path).decode("utf-8")
+    except (BadInput, UnicodeDecodeError) as fault:
+        raise BadConfiguration(f"record_preprocessor_script: {fault}") from fault
+    script = Script(path.rsplit("/", 1)[-1], source)
+    try:
+        handler_of(script)
+    except (Exception, SystemExit) as fault:
+        if isinstance(fault, SystemExit) and not is_of_script(fault, script):
+            raise  # the job itself is told to end
+        problem = str(fault) if isinstance(fault, ValueError) and not fault.__cause__ else problem_of(fault, script)
+        raise ScriptFailed(f"{SCRIPT_FAILED} {script.name} can't be loaded: {problem}") from fault
+    return script
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """What a script made of the lines: text columns c0, c1, … with the account and the places of their records, the features'
+    names, and how many records it was given, and dropped. The rows stand on `persisted`, which the caller gives back."""
+
+    rows: Partitions
+    persisted: Partitions
+    names: tuple[str, ...]
+    records: int
+    dropped: int
+
+
+def processed(lines: Lines, script: Script, *, first_error_fails: bool, runner: Task | None = None) -> Processed:
+    """Run the script over the lines, which are counted in the same pass (on Spark one job).
+
+    runner: what an executor does with its lines; without one the handler gets every line as it is.
+    Names are in lexicographic order (C3.3f).
+    Raises ScriptFailed if every record failed, or the first one with `first_error_fails`.
+    """
+    raw = lines.partitions(*PLACES)
+    rows = raw.mapped(partial(_of_bytes, runner or partial(run_handler, script)), OUTCOME_SCHEMA).kept()
+    found = [row for batch in rows.numbered().mapped(_tally, TALLY_SCHEMA).batches() for row in batch.to_pylist()]
+    found.sort(key=itemgetter(PARTITION))
+    records = Counter[int]()
+    for row in found:
+        records.update(dict(row["records"]))
+    failed, kept = records[int(Refusal.SCRIPT_ERROR)], records[KEPT]
+    problems = "; ".join([problem for row in found for problem in row["problems"]][:PROBLEMS])
+    if failed and (first_error_fails or not kept):
+        rows.release()
+        raise ScriptFailed(f"{SCRIPT_FAILED} {failed:,} of {records.total():,} records failed: {problems}")
+    if failed:
+        log.warning("the preprocessor script failed on %s records: %s", f"{failed:,}", problems)
+    names = tuple(sorted({name for row in found for name in row["names"]}))
+    cells = [pa.field(f"c{position}", pa.string()) for position in range(len(names))]
+    schema = pa.schema([*cells, *ACCOUNT, *PLACE_FIELDS])
+    return Processed(rows.mapped(partial(_cells, names), schema), rows, names, records.total(), records[DROPPED])
+
+
+def _of_bytes(runner: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What the runner makes of lines that are bytes, whatever they hold."""
+    for batch in batches:
+        lines, *places = batch.columns
+        yield from runner([pa.RecordBatch.from_arrays([lines.view(pa.binary()), *places], names=list(PLACES))])
+
+
+def _tally(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What became of a partition's records, the keys that they have, and where the first ones failed with what exception."""
+    records, names, problems, partition = Counter[int](), set[str](), list[str](), 0
+    for batch in batches:
+        partition = batch.column(PARTITION)[0].as_py() if batch.num_rows else partition
+        outcomes = batch.column("outcome")
+        records.update(outcomes.filter(pc.equal(batch.column("part"), 0)).to_pylist())
+        names.update(batch.column("row").filter(pc.equal(outcomes, KEPT)).keys.unique().to_pylist())
+        if len(problems) < PROBLEMS:
+            failed = batch.filter(pc.equal(outcomes, int(Refusal.SCRIPT_ERROR)))
+            problems += [f"{row[FILE]}: {row['problem']}" for row in failed.select([FILE, "problem"]).to_pylist()]
+    tally = {PARTITION: partition, "records": list(records.items()), "names": sorted(names)}
+    yield pa.RecordBatch.from_pylist([{**tally, "problems": problems[:PROBLEMS]}], TALLY_SCHEMA)
+
+
+def _cells(names: tuple[str, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows that the script did not drop, with a column for each name."""
+    for batch in batches:
+        kept = batch.filter(pc.not_equal(batch.column("outcome"), DROPPED))
+        row, outcomes, part = (kept.column(name) for name in ("row", "outcome", "part"))
+        offsets = row.offsets.to_numpy()
+        keys, items = (of.slice(offsets[0], offsets[-1] - offsets[0]) for of in (row.keys, row.items))
+        place = pc.index_in(keys, pa.array(names, pa.string())).to_numpy(zero_copy_only=False)
+        of_row = np.repeat(np.arange(len(row)), np.diff(offsets))
+        columns = []
+        for position in range(len(names)):
+            cell = np.full(len(row), -1)
+            found = np.flatnonzero(place == position)
+            cell[of_row[found]] = found
+            columns.append(items.take(pa.array(cell, mask=cell < 0)))
+        is_first = pc.and_(pc.equal(part, 0), pc.equal(outcomes, KEPT))
+        columns += [pc.max_element_wise(outcomes, pa.scalar(0, pa.int32()))]
+        columns += [pc.if_else(is_first, pa.scalar(len(names), pa.int32()), pa.scalar(0, pa.int32()))]
+        columns += [kept.column(LINE).view(pa.string()), kept.column(FILE), kept.column(BLOCK_START)]
+        called = [*(f"c{position}" for position in range(len(names))), REASON, CELLS, *PLACES]
+        yield pa.RecordBatch.from_arrays(columns, names=called)

@@ -1,0 +1,186 @@
+"""What a batch transform left: manifests that name the files, and outputs with an inference id and a time appended.
+
+`listed_outputs` puts the files in place of the manifests that name them; `read_transform` reads them as `read_dataset` does
+and takes id and time away from the features. The output's own columns come first where they are marked as such.
+
+Source: C3.2.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.engine.protocol import Engine
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.formats import CsvFormat, DatasetFormat, JsonFormat
+from model_monitor.data.reading.headers import first_cells, first_with_a_line
+from model_monitor.data.reading.listing import Listing
+from model_monitor.data.reading.readers import read_dataset
+from model_monitor.data.records.decoded_rows import can_be_told, matching_of
+from model_monitor.data.records.locations import FILE
+from model_monitor.data.records.refusals import REASON, Refusal
+from model_monitor.data.records.windows import Window, hour_of_path, parse_time
+from model_monitor.errors import BadInput
+from model_monitor.storage import StoredFile
+
+INFERENCE_ID, INFERENCE_TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"
+
+MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
+MANIFEST_BYTES = 4096
+"""Of a file so much is looked at to tell whether it is a manifest."""
+
+INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def listed_outputs(session: Session, listing: Listing) -> Listing:
+    """The files that the listed manifests name, beside those listed files that are no manifests.
+
+    Raises BadInput for a manifest that can't be read or that names an absent file.
+    """
+    named = named_files(session, listing.files)
+    if not named:
+        return listing
+    others = [file for file in listing.files if file not in named]
+    files = sorted({*others, *(inner for files in named.values() for inner in files)})
+    return Listing(listing.path, tuple(files), tuple(file.path for file in files))
+
+
+def named_files(session: Session, files: Iterable[StoredFile]) -> dict[StoredFile, list[StoredFile]]:
+    """The files that each manifest among `files` names.
+
+    Raises BadInput for a manifest that can't be read or that names an absent file.
+    """
+    engine = engine_of(session)
+    return {file: list(_named_by(engine, file)) for file in files if _is_manifest(engine, file)}
+
+
+def read_transform(
+    session: Session,
+    listing: Listing,
+    dataset_format: DatasetFormat,
+    names: Sequence[str] | None = None,
+    *,
+    window: Window | None = None,
+    as_service: bool = False,
+    flatten_json: bool = False,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed outputs as a data set without inference id and time, called as the baseline's features where they are as
+    many and have no names.
+
+    window: which rows to keep, by their time, of outputs that are lines with a time; files without are whole documents, and
+    belong to the hour that they are listed under.
+    Raises BadInput for a file that is not what the format says.
+    """
+    engine = engine_of(session)
+    dataset = read_dataset(
+        engine,
+        listing,
+        dataset_format,
+        as_service=as_service,
+        flatten_json=flatten_json or isinstance(dataset_format, JsonFormat),
+        partition_bytes=partition_bytes,
+    )
+    if isinstance(dataset_format, JsonFormat):
+        dataset = _outputs_first(dataset, listing, allow_nested=flatten_json)
+    appended = _appended(engine, listing, dataset, dataset_format)
+    if window is not None and dataset.refusable and INFERENCE_TIME in appended.values():
+        dataset = _within(dataset, window, next(key for key, value in appended.items() if value == INFERENCE_TIME))
+    dataset = dataset.of_features([name for name in dataset.names if name not in appended])
+    return _called(dataset, names, as_service=as_service)
+
+
+def _is_manifest(engine: Engine, file: StoredFile) -> bool:
+    head = engine.storage(file.path).read(file.path, MANIFEST_BYTES)
+    return MANIFEST_BEGINNING.match(head) is not None
+
+
+def _named_by(engine: Engine, manifest: StoredFile) -> Iterator[StoredFile]:
+    try:
+        first, *keys = json.loads(engine.storage(manifest.path).read(manifest.path))
+        paths = ["".join((first["prefix"], key)) for key in keys]
+    except (ValueError, TypeError, KeyError, RecursionError) as fault:
+        raise BadInput(
+            f"{manifest.path}: is no manifest; it has to be a JSON array with an object that has a prefix first, "
+            "and keys behind it"
+        ) from fault
+    for path in paths:
+        storage = engine.storage(path)
+        if not storage.exists(path):
+            raise BadInput(f"{manifest.path}: names {path}, which is absent; copy it there, or leave the manifest out")
+        yield from (file for file in storage.list_files(path) if file.size_bytes)
+
+
+def _outputs_first(dataset: Dataset, listing: Listing, *, allow_nested: bool) -> Dataset:
+    """The members of a joined output as features of their own, in front of the input's."""
+    prefix = f"{OUTPUT}."
+    outputs = [name for name in dataset.names if name.startswith(prefix)]
+    ordered = [*outputs, *(name for name in dataset.names if name not in outputs)]
+    called = [name.removeprefix(prefix) for name in ordered]
+    nested = [name for name in called if "." in name and not allow_nested]
+    if nested:
+        raise BadInput(
+            f"{listing.path}: feature {nested[0].split('.')[0]!r} is a nested object; write --flatten-json to make a "
+            f"feature of each of its members, or use a preprocessor script"
+        )
+    repeated = [name for name in called if called.count(name) > 1]
+    if repeated:
+        raise BadInput(f"{listing.path}: {repeated[0]!r} is a member of input and output; use a preprocessor script")
+    return replace(dataset.of_features(ordered), names=tuple(called))
+
+
+def _appended(engine: Engine, listing: Listing, dataset: Dataset, dataset_format: DatasetFormat) -> dict[str, str]:
+    """The columns that are inference id and time, by name."""
+    if isinstance(dataset_format, CsvFormat):
+        first, head = first_with_a_line(engine.storage(listing.path), listing.files)
+        cells = [cell.strip() for cell in first_cells(first, head)]
+        if len(cells) >= 2 and INFERENCE_ID_TEXT.fullmatch(cells[-2]) and parse_time(cells[-1]):
+            return {dataset.names[-2]: INFERENCE_ID, dataset.names[-1]: INFERENCE_TIME}
+        return {}
+    return {name: name for name in dataset.names if name in (INFERENCE_ID, INFERENCE_TIME)}
+
+
+def _within(dataset: Dataset, window: Window, time_name: str) -> Dataset:
+    table = dataset.table
+    place = dataset.names.index(time_name)
+    return replace(dataset, rows=table.mapped(partial(_outside_refused, window, place), table.schema))
+
+
+def _outside_refused(window: Window, place: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows, of which those are refused whose time is outside of the window. place: of the column with the times.
+
+    A row without a time is of its file's hour.
+    """
+    for batch in batches:
+        texts, files = pc.cast(batch.column(place), pa.string()).to_pylist(), batch.column(FILE).to_pylist()
+        of_file = {file: hour_of_path(file) for file in set(files)}
+        times = [
+            of_file[file] if text is None else parse_time(text.strip(" "))
+            for text, file in zip(texts, files, strict=True)
+        ]
+        reasons = [
+            reason or (Refusal.UNREADABLE_TIME if time is None else 0 if time in window else Refusal.OUTSIDE_WINDOW)
+            for reason, time in zip(batch.column(REASON).to_pylist(), times, strict=True)
+        ]
+        position = batch.schema.get_field_index(REASON)
+        columns = [*batch.columns]
+        columns[position] = pa.array(map(int, reasons), batch.schema.field(position).type)
+        yield pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _called(dataset: Dataset, names: Sequence[str] | None, *, as_service: bool) -> Dataset:
+    """By name if the features are the baseline's, else by position if there are as many, of which nobody knows the names."""
+    if names is None or len(names) != len(dataset.names):
+        return dataset
+    found = replace(dataset, matched_by=matching_of(dataset.names, names))
+    if set(names) == set(dataset.names):
+        return found.of_features(list(names))
+    return dataset if can_be_told(dataset.names, names) and not as_service else replace(found, names=tuple(names))

@@ -1,0 +1,170 @@
+"""Arrays that are looked at all together: the bytes of texts, and dataclasses with one element a row. Pure; runs on executors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Rows = TypeVar("Rows")
+
+MANY = 8
+"""More parts than this are those of a long line."""
+
+
+def joined(parts: list[Rows]) -> Rows:
+    """The rows of all parts, one behind the other. The parts are taken out of their list, so that little is held twice."""
+    if len(parts) == 1:
+        return parts[0]
+    kind: Any = type(parts[0])
+    size = len(parts)
+    columns = [[getattr(part, member.name) for part in parts] for member in fields(kind)]
+    parts.clear()
+    rows: Rows = kind(*(_concatenated(columns.pop(0)) for _ in range(len(columns))))
+    if size > MANY:  # Arrow would keep what the parts took for later ones
+        pa.default_memory_pool().release_unused()
+    return rows
+
+
+def where(rows: Rows, wanted: NDArray[np.bool_]) -> Rows:
+    """Some of the rows."""
+    return rows if wanted.all() else at(rows, np.flatnonzero(wanted))
+
+
+def at(rows: Rows, places: NDArray[np.int64]) -> Rows:
+    """The rows at some places, in this order."""
+    kind: Any = type(rows)
+    found: Rows = kind(*(_taken(getattr(rows, member.name), places) for member in fields(kind)))
+    return found
+
+
+def _concatenated(column: list[Any]) -> Any:
+    if isinstance(column[0], tuple):
+        inner = [[*same] for same in zip(*column, strict=True)]
+        column.clear()
+        return tuple(_concatenated(inner.pop(0)) for _ in range(len(inner)))
+    if column[0] is None:
+        return None
+    return np.concatenate(column) if isinstance(column[0], np.ndarray) else pa.concat_arrays(column)
+
+
+def _taken(column: Any, places: NDArray[np.int64]) -> Any:
+    if isinstance(column, tuple):
+        return tuple(_taken(one, places) for one in column)
+    if column is None:
+        return None
+    return column[places] if isinstance(column, np.ndarray) else column.take(pa.array(places))
+
+
+# The bytes of an array of texts, looked at all together. Pure; runs on executors.
+
+
+Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
+Bytes: TypeAlias = NDArray[np.uint8]
+
+REPLACED = "\ufffd"
+"""What decoding makes of bytes that are not UTF-8."""
+
+LAST_OF_ASCII = 0x7F
+
+WINDOW_BYTES = 4 * 2**20
+"""Bytes that are looked at together."""
+
+CHUNK_BYTES = 16 * 2**20
+"""Bytes of lines that are decoded at a time: what decoding takes is a few times as much."""
+
+
+def utf_8_flags(lines: pa.StringArray) -> Flags | None:
+    """Which lines are UTF-8; None if all of them are, which is told at a glance."""
+    if bytes_of(lines).max(initial=0) <= LAST_OF_ASCII:
+        return None
+    try:
+        lines.validate(full=True)
+    except pa.ArrowInvalid:
+        return np.array([is_utf_8(line) for line in lines.cast(pa.binary()).to_pylist()])
+    return None
+
+
+def is_utf_8(line: bytes) -> bool:
+    """Whether the bytes are UTF-8."""
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def is_writable(text: str) -> bool:
+    """Whether a text can be written as UTF-8: JSON can spell half a pair of surrogates, which is no letter."""
+    if text.isascii():
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def holding(texts: pa.StringArray, letters: bytes) -> Flags:
+    """Which texts hold one of the ASCII letters; a null does not."""
+    flags: Flags = counts_of(texts, letters) > 0
+    return flags
+
+
+def counts_of(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
+    """How many of these ASCII letters each text holds."""
+    counts: NDArray[np.int64] = np.diff(np.searchsorted(places_of(texts, letters), starts_of(texts)))
+    return counts
+
+
+def places_of(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
+    """Where these ASCII letters stand in `bytes_of`. Little is held beside a long text, however long it is."""
+    content = bytes_of(texts)
+    found: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    for start in range(0, len(content), WINDOW_BYTES):
+        window = content[start : start + WINDOW_BYTES]
+        are_there = window == letters[0]
+        for letter in letters[1:]:
+            are_there |= window == letter
+        found.append(np.flatnonzero(are_there) + start if start else np.flatnonzero(are_there))
+    return found[1] if len(found) == 2 else np.concatenate(found)
+
+
+def chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
+    """Ranges of lines of at most so many bytes together, or of one line."""
+    ends = np.cumsum(pc.binary_length(lines).to_numpy(zero_copy_only=False).astype(np.int64))
+    start = 0
+    while start < len(lines):
+        before = int(ends[start - 1]) if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, before + chunk_bytes, side="right")))
+        yield start, end
+        start = end
+
+
+def buffer_of(texts: pa.StringArray) -> pa.Buffer:
+    """The bytes of all texts, one behind the other."""
+    first, last = _offsets(texts)[[0, -1]].tolist()
+    return texts.buffers()[2].slice(first, last - first) if last > first else pa.py_buffer(b"")
+
+
+def bytes_of(texts: pa.StringArray) -> Bytes:
+    """The same for numpy, shape (bytes,)."""
+    return np.frombuffer(buffer_of(texts), np.uint8)
+
+
+def starts_of(texts: pa.StringArray) -> NDArray[np.int64]:
+    """Where each text begins in `bytes_of`, and where the last one ends, shape (texts + 1,)."""
+    offsets: NDArray[np.int64] = _offsets(texts).astype(np.int64)
+    offsets -= offsets[0]
+    return offsets
+
+
+def _offsets(texts: pa.StringArray) -> NDArray[np.int32]:
+    if not len(texts):
+        return np.zeros(1, dtype=np.int32)  # Arrow may leave out the one offset that an empty array has
+    return np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)

@@ -1,0 +1,239 @@
+"""Captured and merged lines as JSON documents: the members that count of many lines at once. Pure; runs on executors.
+
+A line is known if Arrow parsed it, which takes less than JSON allows: lines that it refuses are left to somebody who looks at
+one line after the other, and so are those in which a member is written twice or is of an unusual type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.data.records.arrays import Flags, buffer_of, counts_of, holding, utf_8_flags
+from model_monitor.data.records.decoding import BASE64, CSV, GROUND_TRUTH, Half, Reading, opened_half
+from model_monitor.data.records.json_values import table_of_json
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.data.records.templated_records import alike_lines
+from model_monitor.data.records.windows import Window, is_sampled, parse_time
+
+FEW_LINES = 16
+"""Stretches with a line that Arrow refuses are halved down to so many, which then count as unknown."""
+
+LONG_DATA = 4096
+"""Bytes of data of which a copy costs more than a look at its end."""
+
+DEEPEST = 500
+"""Python's parser gives up some hundred levels deeper than this, and Arrow's never: what is nested deeper is left to Python's,
+or it would depend on a line's neighbours whether it can be read."""
+
+TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+_HALF = pa.struct([(name, pa.string()) for name in ("data", "encoding", "observedContentType")])
+
+
+@dataclass(frozen=True, slots=True)
+class Payloads:
+    """One half of each line: what it holds and how that is written, null where it was not captured."""
+
+    data: pa.StringArray
+    encoding: pa.StringArray
+
+    def where(self, mask: Flags) -> Payloads:
+        """Those of some of the lines."""
+        if mask.all():
+            return self
+        wanted = pa.array(mask)
+        return Payloads(self.data.filter(wanted), self.encoding.filter(wanted))
+
+    def are_plain_rows(self) -> Flags:
+        """Whether each is CSV of rows without quotes and lists, none of them empty."""
+        rows = self.chomped()
+        empty = pc.or_(pc.or_(pc.equal(rows, ""), pc.starts_with(rows, "\n")), pc.match_substring(rows, "\n\n"))
+        there = pc.and_(pc.equal(self.encoding, CSV), pc.invert(empty))
+        return np.asarray(pc.fill_null(there, False)) & ~holding(rows, b'"[\r')
+
+    def chomped(self) -> pa.StringArray:
+        """The data without the line ends after its last row."""
+        if buffer_of(self.data).size > LONG_DATA * len(self.data) and not _ends_in_line_end(self.data):
+            return self.data
+        return pc.utf8_rtrim(self.data, characters="\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """What is known of some lines, in arrays of one element each.
+
+    are_known: whether the line is one JSON object with an object `captureData`; nothing else holds for the others.
+    halves: those of the reading, by name, in the order of their columns. truth: the ground truth, null unless it is asked for.
+    times, event_ids: null unless the reading asks for them.
+    """
+
+    are_known: Flags
+    halves: Mapping[str, Payloads]
+    truth: Payloads
+    times: pa.StringArray
+    event_ids: pa.StringArray
+
+    def are_of(self, encoding: str) -> Flags:
+        """Whether a half was captured, and all that were are of this encoding."""
+        captured = np.zeros(len(self.are_known), dtype=np.bool_)
+        all_of_it = ~captured
+        for half in self.halves.values():
+            has_data = half.data.is_valid().to_numpy(zero_copy_only=False)
+            captured |= has_data
+            all_of_it &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
+        both: Flags = captured & all_of_it
+        return both
+
+    def judged_by_their_events(self, reading: Reading) -> tuple[Flags, NDArray[np.int32]]:
+        """Which are known, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` of those that are left out on purpose, else 0.
+
+        One without a time or an id that can be read is not known: its file, or its line, speaks for it.
+        """
+        are_known = self.are_known
+        left_out = np.zeros(len(are_known), dtype=np.int32)
+        if reading.window is not None:
+            within, readable = within_window(self.times, reading.window)
+            are_known = are_known & readable
+            left_out[are_known & ~within] = Refusal.OUTSIDE_WINDOW
+        if reading.sample is not None:
+            ids = self.event_ids.cast(pa.binary()).to_pylist()
+            are_known = are_known & self.event_ids.is_valid().to_numpy(zero_copy_only=False)
+            sampled = np.array([event_id is None or is_sampled(event_id, reading.sample) for event_id in ids], np.bool_)
+            left_out[are_known & ~sampled & (left_out == 0)] = Refusal.SAMPLED_OUT
+        return are_known, left_out * are_known
+
+
+def documents_of(lines: pa.StringArray, reading: Reading, *, with_truth: bool = False) -> Documents:
+    """What can be told of the lines, as far as the reading asks. with_truth: their ground truth as well."""
+    table = table_of(lines, _schema(reading, with_truth=with_truth))
+    captured = member_of(table, "captureData")
+    nothing = pa.nulls(len(lines), pa.string())
+    event = member_of(table, "eventMetadata") if reading.window is not None or reading.sample is not None else None
+    return Documents(
+        captured.is_valid().to_numpy(zero_copy_only=False).copy(),
+        {half: _payloads(pc.struct_field(captured, [half]), reading) for half in reading.ordered_halves},
+        _payloads(member_of(table, GROUND_TRUTH), reading) if with_truth else Payloads(nothing, nothing),
+        nothing if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
+        nothing if reading.sample is None else pc.struct_field(event, ["eventId"]),
+    )
+
+
+def _ends_in_line_end(texts: pa.StringArray) -> bool:
+    ends = pc.or_(pc.ends_with(texts, "\n"), pc.ends_with(texts, "\r"))
+    return bool(pc.any(ends, min_count=0).as_py())
+
+
+def _payloads(half: pa.StructArray, reading: Reading) -> Payloads:
+    data, encoding = pc.struct_field(half, ["data"]), pc.struct_field(half, ["encoding"])
+    are_closed = pc.and_(pc.is_valid(data), pc.fill_null(pc.equal(encoding, BASE64), False))
+    if not reading.opens_base64 or not pc.any(are_closed, min_count=0).as_py():
+        return Payloads(data, encoding)
+    closed = half.filter(are_closed).to_pylist()
+    opened = [opened_half(Half(each["data"], BASE64), each["observedContentType"]) for each in closed]
+    texts = pa.array([each.data for each in opened], pa.string())
+    encodings = pa.array([each.encoding for each in opened], pa.string())
+    data = pc.replace_with_mask(data, are_closed, texts)
+    return Payloads(data, pc.replace_with_mask(encoding, are_closed, encodings))
+
+
+def table_of(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
+    """The members that the schema names, one row for each line: all null where nobody can tell.
+
+    schema: of texts, and of structs of them.
+    """
+    found = alike_lines(lines, schema)
+    if found is None:
+        return _table_by_arrow(lines, schema)
+    alike, table = found
+    if alike.all():
+        return table
+    others = _table_by_arrow(lines.filter(pa.array(~alike)), schema)
+    order = np.argsort(np.concatenate([np.flatnonzero(alike), np.flatnonzero(~alike)]))
+    return pa.concat_tables([table, others]).combine_chunks().take(pa.array(order))
+
+
+def _table_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
+    looks_good = _look_like_objects(lines) & ~_are_deep(lines)
+    good = lines if looks_good.all() else lines.filter(pa.array(looks_good))
+    stretches = list(_parsed(good, schema)) or [_unknown(schema, 0)]
+    table = pa.concat_tables(stretches).combine_chunks()
+    if len(good) < len(lines):
+        places = pa.array(np.cumsum(looks_good) - 1, mask=~looks_good)
+        table = table.take(places)
+    return table
+
+
+def member_of(table: pa.Table, name: str) -> pa.StructArray:
+    """A column of `table_of` in one piece."""
+    column = table.column(name)
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def within_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
+    """Whether each time is in the window, and whether it is one. Every different text is read once."""
+    encoded = times.dictionary_encode()
+    read = [parse_time(text) for text in encoded.dictionary.to_pylist()]
+    within = np.array([time is not None and time in window for time in read] + [False], np.bool_)
+    readable = np.array([time is not None for time in read] + [False], np.bool_)
+    codes = encoded.indices.fill_null(len(read)).to_numpy(zero_copy_only=False)
+    return within[codes], readable[codes]
+
+
+def _schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
+    """The members that the reading asks for; Arrow still reads the others, but keeps nothing of them."""
+    members = [("captureData", pa.struct([(half, _HALF) for half in reading.ordered_halves]))]
+    if with_truth:
+        members.append((GROUND_TRUTH, _HALF))
+    asked = ["inferenceTime"] * (reading.window is not None) + ["eventId"] * (reading.sample is not None)
+    if asked:
+        members.append(("eventMetadata", pa.struct([(name, pa.string()) for name in asked])))
+    return pa.schema(members)
+
+
+def _look_like_objects(lines: pa.StringArray) -> Flags:
+    """Whether each line begins and ends as an object does and holds nothing that Arrow would pass over: NUL ends its text."""
+    good: Flags = np.asarray(pc.starts_with(lines, "{")) & np.asarray(pc.ends_with(lines, "}")) & ~holding(lines, b"\0")
+    is_text = utf_8_flags(lines)
+    return good if is_text is None else good & is_text
+
+
+def _are_deep(lines: pa.StringArray) -> Flags:
+    """Whether each line opens more than `DEEPEST` objects and arrays."""
+    deep: Flags = counts_of(lines, b"{[") > DEEPEST
+    for number in np.flatnonzero(deep).tolist():
+        outside = TEXT.sub(b"", lines[number].as_buffer().to_pybytes())
+        deep[number] = outside.count(b"[") + outside.count(b"{") > DEEPEST
+    return deep
+
+
+def _parsed(lines: pa.StringArray, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Tables of one row for each line, stretch after stretch; all null where a stretch can't be parsed.
+
+    Each line begins and ends with a brace, so that no value goes on behind a line's end, where a brace would follow a brace, and
+    each line gives a row at least: as many rows as lines are a row for each of them.
+    """
+    if not len(lines):
+        return
+    content = buffer_of(lines)  # a long line alone is not held a second time
+    if len(lines) > 1:
+        content = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer()
+    table = table_of_json(content, schema)
+    if table is not None and table.num_rows == len(lines):
+        yield table
+    elif len(lines) <= FEW_LINES:
+        yield _unknown(schema, len(lines))
+    else:
+        half = len(lines) // 2
+        yield from _parsed(lines.slice(0, half), schema)
+        yield from _parsed(lines.slice(half), schema)
+
+
+def _unknown(schema: pa.Schema, lines: int) -> pa.Table:
+    return pa.table([pa.nulls(lines, field.type) for field in schema], schema=schema)

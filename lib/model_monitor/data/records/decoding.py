@@ -1,0 +1,398 @@
+"""What one captured or merged line is: what is asked of it, or the reason for which it is refused. Pure, one line at a time.
+
+`captured_lines` and `outcome_records` take most lines by the thousand; this is what decides about each of them, for every
+monitor (`asked_of`). It looks at a file's first record on the driver, takes the lines that are unusual on the executors, and
+serves preprocessing scripts.
+
+Source: C3, C11.4, C11.16, C11.17, C11.18, C11.25.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
+from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of
+from model_monitor.data.records.json_values import json_value
+from model_monitor.data.records.locations import FILE_KEY, INDEX_NAMES, LINE
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.data.records.request_metadata import MEMBER
+from model_monitor.data.records.windows import Window, hour_of_path, is_sampled, parse_time
+
+CSV, JSON, BASE64 = "CSV", "JSON", "BASE64"
+
+ENCODING_MISMATCH = (
+    "Encoding mismatch: Encoding is {first} for endpointInput, but Encoding is {second} for endpointOutput. "
+    "We currently only support the same type of input and output encoding at the moment."
+)
+"""The service's text (C1.6)."""
+
+GROUND_TRUTH = "groundTruthData"
+"""The member of a merged record that holds what was observed."""
+
+COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
+"""The halves in the order of their columns: output first (G13)."""
+
+Entries = list[tuple[str, str | None]]
+"""Keys and values of one row; the cells of a CSV row have an empty key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """One half of a captured record, as it stands there. encoding: CSV, JSON or BASE64 in capitals, None without one."""
+
+    data: str
+    encoding: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How captured records are read.
+
+    halves: names of the members of `captureData` that become columns. names: the features' names. columns: how many cells
+    a row has to have; None takes any number. encoding: what all payloads have to be in; None takes CSV beside JSON.
+    exact_keys: whether a JSON object that lacks a feature is one of fewer cells, and not one with a missing value, and JSON
+    arrays are no rows. escape: what stands before a quote within quotes of CSV. opens_base64: whether BASE64 whose content
+    type is CSV or JSON is read as that.
+    """
+
+    halves: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    columns: int | None = None
+    encoding: str | None = CSV
+    window: Window | None = None
+    sample: float | None = None
+    flatten_json: bool = False
+    exact_keys: bool = False
+    escape: str = RFC_4180_ESCAPE
+    opens_base64: bool = True
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns of lines that are looked at: with a window the file as well, whose folder may name the hour."""
+        return (LINE,) if self.window is None else (LINE, FILE_KEY)
+
+    @property
+    def ordered_halves(self) -> tuple[str, ...]:
+        """The halves in the order of their columns."""
+        return tuple(half for half in COLUMN_ORDER if half in self.halves)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a line is. reason: why it is refused, None if it is kept. rows: its cells then. cells: how many cells each of
+    its rows has, also where that is the reason; 0 if it was not counted or if rows differ. keys: of JSON objects."""
+
+    reason: Refusal | None = None
+    rows: Sequence[Row] = ()
+    cells: int = 0
+    keys: tuple[str, ...] = ()
+
+
+class RecordRefused(Exception):
+    """The record is refused for `reason`. cells: how many its rows have, if that was counted."""
+
+    def __init__(self, reason: Refusal, cells: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.cells = cells
+
+
+def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
+    """What a captured line is as features, halves side by side. path: its file's, whose folder may name the hour of a record
+    without time."""
+    return asked_of(line, reading, path, partial(_side_by_side, reading=reading))
+
+
+def asked_of(line: bytes, reading: Reading, path: str, asked: Callable[[dict[str, Any]], Decoded]) -> Decoded:
+    """What is asked of the record of a line, whatever that is, or why it is refused."""
+    record = opened(line, reading, path)
+    return Decoded(record) if isinstance(record, Refusal) else found_in(record, line, asked)
+
+
+def found_in(record: Any, line: bytes, asked: Callable[[Any], Decoded]) -> Decoded:
+    """What is asked of a JSON value, or why that is refused. line: where it stands."""
+    try:
+        found = asked(record)
+    except RecordRefused as refused:
+        return Decoded(refused.reason if is_utf_8(line) else Refusal.NOT_UTF_8, cells=refused.cells)
+    except Exception as fault:
+        return Decoded(Refusal.of(fault))
+    if line.isascii() and b"\\u" not in line:
+        return found
+    texts = [text for row in (*found.rows, found.keys) for text in row if text is not None]
+    is_damaged = any(REPLACED in text for text in texts) and not is_utf_8(line)
+    return Decoded(Refusal.NOT_UTF_8) if is_damaged or not all(map(is_writable, texts)) else found
+
+
+def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Refusal:
+    """The record of a line as it stands there, or why it is refused before anybody looks at its data."""
+    try:
+        document = document_of(line)
+        halves_of(document, ())
+        _require_time_and_sample(document, reading, path, line)
+        if isinstance(document.get(MEMBER), dict):
+            _require_data(document, halves_of(document))
+    except RecordRefused as refused:
+        return refused.reason
+    except Exception as fault:
+        return Refusal.of(fault)
+    return dict(document)
+
+
+def document_of(line: bytes) -> Any:
+    """The JSON value of a line; members written twice count as the last of them."""
+    try:
+        return json_value(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        raise RecordRefused(Refusal.NOT_A_JSON_OBJECT if is_utf_8(line) else Refusal.NOT_UTF_8) from None
+
+
+def halves_of(document: Any, names: Sequence[str] = INDEX_NAMES, *, opens_base64: bool = False) -> dict[str, Half]:
+    """The members of `captureData` of these names that hold data."""
+    captured = _object_in(document, "captureData")
+    if captured is None:
+        raise RecordRefused(Refusal.NOT_A_CAPTURE)
+    found = ((name, half_in(captured, name, opens_base64=opens_base64)) for name in names)
+    return {name: half for name, half in found if half is not None}
+
+
+def half_in(document: Any, name: str, *, opens_base64: bool) -> Half | None:
+    """A half of a record, None if it holds no data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
+    members = _object_in(document, name) or {}
+    data, encoding = members.get("data"), members.get("encoding", CSV if name == GROUND_TRUTH else None)
+    if data is None:
+        return None
+    half = Half(json_text(data), None if encoding is None else json_text(encoding).upper())
+    return opened_half(half, members.get("observedContentType")) if opens_base64 and half.encoding == BASE64 else half
+
+
+def opened_half(half: Half, content_type: object) -> Half:
+    """BASE64 as the text that it stands for; as it is where that is neither CSV nor JSON in UTF-8 (M13)."""
+    media_type = str(content_type).partition(";")[0].upper()
+    encoding = next((each for each in (CSV, JSON) if each in media_type), None)
+    try:
+        return half if encoding is None else Half(_bytes_of(half.data).decode("utf-8"), encoding)
+    except ValueError:
+        return half
+
+
+def _object_in(document: Any, name: str) -> dict[str, Any] | None:
+    if not isinstance(document, dict):
+        raise RecordRefused(Refusal.NOT_A_CAPTURE)
+    member = document.get(name)
+    if not isinstance(member, (dict, type(None))):
+        raise RecordRefused(Refusal.NOT_A_CAPTURE)
+    return member
+
+
+def json_text(value: object) -> str:
+    """A JSON value as the text of a cell: a text as it is, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return repr(value)  # what json.dumps makes of it, in a tenth of the time
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def mismatch_of(line: str) -> str:
+    """The service's sentence for a record whose halves have different encodings."""
+    document = document_of(line.encode())
+    for opens_base64 in (False, True):
+        halves = halves_of(document, opens_base64=opens_base64)
+        first, second = (half and half.encoding for half in map(halves.get, ("endpointInput", "endpointOutput")))
+        if first != second:
+            break
+    return ENCODING_MISMATCH.format(first=first, second=second)
+
+
+def chomped(data: str) -> str:
+    """A payload without the line ends after its last row."""
+    return data.rstrip("\r\n")
+
+
+def csv_rows(data: str) -> list[str]:
+    """The rows of a CSV payload: split at line ends outside of quotes."""
+    text = chomped(data)
+    if not text:
+        return []
+    if '"' not in text:
+        return [row.removesuffix("\r") for row in text.split("\n")]
+    # every second piece between quotes is inside of them
+    pieces = text.split('"')
+    pieces[1::2] = [piece.replace("\n", "\uffff") for piece in pieces[1::2]]
+    return [row.removesuffix("\r").replace("\uffff", "\n") for row in '"'.join(pieces).split("\n")]
+
+
+class _Object(list[tuple[str, Any]]):
+    """A JSON object's members in order, those written twice included."""
+
+
+def json_rows(data: str, *, with_arrays: bool) -> list[_Object]:
+    """The rows of a JSON payload: an object, an array of objects, or one object a line.
+
+    with_arrays: an array of values, or of arrays of them, as well; what has no name has an empty one.
+    """
+    is_array = LEADING_BRACKET.match(data) is not None
+    text = data if is_array else f"[{BETWEEN_LINES.sub('},{', data)}]"
+    try:
+        objects = json.loads(text, object_pairs_hook=_Object)
+    except (ValueError, RecursionError):
+        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
+    if with_arrays and is_array and objects and not any(isinstance(item, _Object) for item in objects):
+        rows = objects if all(type(item) is list for item in objects) else [objects]
+        objects = [_Object(("", value) for value in row) for row in rows]
+    if type(objects) is not list or not all(isinstance(item, _Object) for item in objects):
+        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
+    return objects
+
+
+LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
+BETWEEN_LINES = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")
+
+
+def _flat(item: _Object, outer: str = "") -> Iterator[tuple[str, str | None]]:
+    for key, value in item:
+        if isinstance(value, _Object):
+            yield from _flat(value, f"{outer}{key}.")
+        else:
+            yield outer + key, None if value is None else json_text(_plain(value) if type(value) is list else value)
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value with its objects as dicts again."""
+    if isinstance(value, _Object):
+        return {key: _plain(inner) for key, inner in value}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _require_time_and_sample(document: Any, reading: Reading, path: str, line: bytes) -> None:
+    if reading.window is None and reading.sample is None:
+        return
+    metadata = _object_in(document, "eventMetadata") or {}
+    if reading.window is not None:
+        text = metadata.get("inferenceTime")
+        time = hour_of_path(path) if text is None else parse_time(json_text(text))
+        if time is None:
+            raise RecordRefused(Refusal.UNREADABLE_TIME)
+        if time not in reading.window:
+            raise RecordRefused(Refusal.OUTSIDE_WINDOW)
+    if reading.sample is not None:
+        event_id = metadata.get("eventId")
+        if not is_sampled(line if event_id is None else _utf_8(json_text(event_id)), reading.sample):
+            raise RecordRefused(Refusal.SAMPLED_OUT)
+
+
+def _utf_8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise RecordRefused(Refusal.NOT_UTF_8) from None
+
+
+def _require_data(document: Any, halves: Mapping[str, Half]) -> None:
+    if not halves:
+        raise RecordRefused(Refusal.WITHOUT_DATA if isinstance(document.get(MEMBER), dict) else Refusal.NO_PAYLOAD)
+
+
+def _require_encodings(present: Sequence[Half], reading: Reading) -> None:
+    encodings = [half.encoding for half in present]
+    if any(encoding not in (CSV, JSON, BASE64) for encoding in encodings):
+        raise RecordRefused(Refusal.UNKNOWN_ENCODING)
+    bad = [half for half in present if half.encoding == BASE64 and not is_base64(half.data)]
+    if bad:
+        raise RecordRefused(Refusal.BAD_BASE64)
+    are_mixed = reading.encoding is not None and len(set(encodings)) > 1
+    if BASE64 in encodings and (reading.opens_base64 or not are_mixed):
+        raise RecordRefused(Refusal.BASE64_WITHOUT_SCRIPT)
+    if are_mixed:
+        raise RecordRefused(Refusal.ENCODING_MISMATCH)
+    if reading.encoding is not None and encodings[0] != reading.encoding:
+        raise RecordRefused(Refusal.ANOTHER_ENCODING)
+
+
+def is_base64(data: str) -> bool:
+    try:
+        _bytes_of(data)
+    except ValueError:
+        return False
+    return True
+
+
+def _bytes_of(data: str) -> bytes:
+    return base64.b64decode("".join(data.split()), validate=True)
+
+
+def _side_by_side(document: Mapping[str, Any], reading: Reading) -> Decoded:
+    """The rows of features of a record whose halves have as many each."""
+    halves = halves_of(document, reading.ordered_halves, opens_base64=reading.opens_base64)
+    _require_data(document, halves)
+    present = list(halves.values())
+    _require_encodings(present, reading)
+    return _from_csv(present, reading) if reading.encoding == CSV else _from_entries(present, reading)
+
+
+def _from_csv(present: Sequence[Half], reading: Reading) -> Decoded:
+    rows = [cells_of(",".join(parts), reading.escape) for parts in _zipped([csv_rows(half.data) for half in present])]
+    return _decoded(rows, [len(row) for row in rows], reading)
+
+
+def _from_entries(present: Sequence[Half], reading: Reading) -> Decoded:
+    objects = [
+        json_rows(half.data, with_arrays=not reading.exact_keys) if half.encoding == JSON else None for half in present
+    ]
+    members = [value for side in objects for item in side or () for _, value in item]
+    if not reading.flatten_json and any(isinstance(value, list) for value in members):
+        raise RecordRefused(Refusal.NESTED_JSON)
+    sides: list[list[Entries]] = [
+        [[("", cell) for cell in cells_of(row, reading.escape)] for row in csv_rows(half.data)]
+        if side is None
+        else [list(_flat(item)) for item in side]
+        for half, side in zip(present, objects, strict=True)
+    ]
+    found = [_arranged([entry for part in parts for entry in part], reading) for parts in _zipped(sides)]
+    keys = tuple(key for part in sides for key, _ in part[0] if key)
+    return _decoded([cells for cells, _ in found], [width for _, width in found], reading, keys)
+
+
+def _zipped(sides: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    if len({len(side) for side in sides}) > 1:
+        raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_ROWS)
+    if not sides[0]:
+        raise RecordRefused(Refusal.NO_PAYLOAD)
+    return list(zip(*sides, strict=True))
+
+
+def _arranged(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tuple[Row, int]:
+    """The cells of a JSON object in the order of the features, and how many it has."""
+    keys = {key for key, _ in entries}
+    names = set(reading.names)
+    by_name = bool(names) and (names <= keys or (keys <= names and not reading.exact_keys))
+    if not by_name:
+        carries_names = "" not in keys and not all(map(GENERATED.fullmatch, names))
+        is_mixed_up = bool(names) and carries_names and not reading.exact_keys
+        # another number of columns is what a record of other names is told by
+        return tuple(value for _, value in entries), len(names | keys) if is_mixed_up else len(entries)
+    values: dict[str, str | None] = {}
+    for key, value in entries:
+        values.setdefault(key, value)
+    return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(entries))
+
+
+GENERATED = re.compile(r"_c\d+")
+"""A name that a column without one is given."""
+
+
+def _decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:
+    width = widths[0] if len(set(widths)) == 1 else 0
+    wanted = width if reading.columns is None else reading.columns
+    if any(found != wanted for found in widths) or width == 0:
+        raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS, width)
+    return Decoded(None, tuple(rows), width, keys)

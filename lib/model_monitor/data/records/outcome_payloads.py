@@ -1,0 +1,330 @@
+"""The outcomes and the named features in a payload: labels beside predictions. Pure, one record at a time."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from model_monitor.data.records.csv_rows import Row, cells_of
+from model_monitor.data.records.decoding import BASE64, CSV, JSON, Half, RecordRefused, csv_rows, is_base64, json_text
+from model_monitor.data.records.json_values import python_literal
+from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.statistics.states.outcomes import is_positive
+
+LINE_END = re.compile(r"[\r\n]")
+"""`str.splitlines` would cut texts at other letters as well."""
+
+INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)
+"""A column's place: `0`, or `_c0` as Spark calls it."""
+
+Outcome: TypeAlias = tuple[str | None, str | None, str | None]
+"""Label, prediction, probability as texts; None for one that is missing or not asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What a record's output holds at the places that are named: one for each row, a list where it has all classes.
+
+    None for what is not asked for.
+    """
+
+    labels: Sequence[Any] | None
+    probabilities: Sequence[Any] | None
+
+
+def outcomes_of(
+    truth: Half | None, output: Half | None, reading: OutcomeReading, rows: int | None = None
+) -> list[Outcome]:
+    """The outcomes of a record. rows: how many it has to have; None: as many as it has labels.
+
+    Raises RecordRefused if it has none, or if labels and predictions don't belong together.
+    """
+    if truth is None and reading.with_label:
+        raise RecordRefused(Refusal.NO_LABEL)
+    if output is None and reading.with_prediction:
+        raise RecordRefused(Refusal.NO_PAYLOAD)
+    labels = labels_of(truth, reading) if truth and reading.with_label else [None] * (rows or 0)
+    predicted = Predicted(None, None)
+    if output and reading.with_prediction:
+        predicted = predicted_of(output, reading, rows=len(labels))
+    return _side_by_side(labels, predicted, reading, rows)
+
+
+def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
+    """The outcomes of a JSON document that holds labels and predictions.
+
+    Raises RecordRefused as `outcomes_of` does.
+    """
+    found = found_at(reading.label, document) if reading.label is not None and reading.with_label else None
+    if found is None and not reading.keeps_missing:
+        raise RecordRefused(Refusal.NO_LABEL)
+    labels = [None] * (rows or 0) if found is None else [_text(value) for value in _flat([found])]
+    if not labels and rows is None:  # a record without a row would be neither kept nor refused
+        raise RecordRefused(Refusal.NO_LABEL)
+    predicted = Predicted(
+        _of_documents([document], reading.prediction, reading, len(labels)),
+        _of_documents([document], reading.probability, reading, len(labels)),
+    )
+    return _side_by_side(labels, predicted, reading, rows)
+
+
+def _side_by_side(
+    labels: Sequence[str | None], predicted: Predicted, reading: OutcomeReading, rows: int | None
+) -> list[Outcome]:
+    nothing = [None] * len(labels)
+    predictions = nothing if predicted.labels is None else predicted.labels
+    probabilities = nothing if predicted.probabilities is None else predicted.probabilities
+    if not (len(labels) if rows is None else rows) == len(labels) == len(predictions) == len(probabilities):
+        raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
+    return [
+        (label, *chosen(prediction, probability, reading))
+        for label, prediction, probability in zip(labels, predictions, probabilities, strict=True)
+    ]
+
+
+def labels_of(truth: Half, reading: OutcomeReading) -> list[str | None]:
+    """The labels of a record, in order.
+
+    Raises RecordRefused if there is none, or if a JSON object comes without the path of the label in it.
+    """
+    if encoding_of(truth) == CSV:
+        index = index_of(reading.label) or 0
+        labels = [_cell(cells_of(row, reading.records.escape), index) for row in csv_rows(truth.data)]
+    else:
+        documents = documents_in(truth.data)
+        if reading.label is None and any(isinstance(item, dict) for item in _flat(documents)):
+            raise RecordRefused(Refusal.LABEL_WITHOUT_PATH)
+        found = documents if reading.label is None else [found_at(reading.label, each) for each in documents]
+        labels = [None if value is None else json_text(value) for value in _flat(found)]
+    if not labels:
+        raise RecordRefused(Refusal.NO_LABEL)
+    return labels
+
+
+def predicted_of(output: Half, reading: OutcomeReading, *, rows: int) -> Predicted:
+    """What a record's output holds. rows: how many labels the record has, which tells a list of rows from one of classes."""
+    if encoding_of(output) == CSV:
+        cells = [cells_of(row, reading.records.escape) for row in csv_rows(output.data)]
+        return Predicted(_of_cells(cells, reading.prediction, reading), _of_cells(cells, reading.probability, reading))
+    documents = documents_in(output.data)
+    return Predicted(
+        _of_documents(documents, reading.prediction, reading, rows),
+        _of_documents(documents, reading.probability, reading, rows),
+    )
+
+
+def chosen(prediction: Any, probability: Any, reading: OutcomeReading) -> tuple[str | None, str | None]:
+    """Prediction and probability of one row, as texts: of the labels of all classes the one of the largest probability.
+
+    Raises RecordRefused if labels and probabilities of all classes don't fit.
+    """
+    if isinstance(prediction, list) and isinstance(probability, list):
+        numbers = [_number(value) for value in probability]
+        if len(numbers) != len(prediction) or not numbers:
+            raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
+        best = numbers.index(max(numbers))
+        names = [json_text(name) for name in prediction]
+        counts = _positive(names, reading.positive_label) if reading.binary else best
+        return names[best], repr(numbers[counts])
+    if isinstance(prediction, list):
+        raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
+    return _text(prediction), _text(probability)
+
+
+def list_in(cell: str | None) -> Any:
+    """A cell such as `[0.1, 0.9]` or `['a', 'b']` as a list; any other as it is."""
+    if cell is None or not cell.lstrip().startswith("["):
+        return cell
+    for parse in (json.loads, _literal):
+        try:
+            found = parse(cell.strip())
+        except (ValueError, TypeError, RecursionError):
+            continue
+        return found if isinstance(found, list) else cell
+    return cell
+
+
+def _literal(text: str) -> Any:
+    """A literal of Python's that JSON can write: no bytes, no set."""
+    found = python_literal(text)
+    json.dumps(found)
+    return found
+
+
+def index_of(address: str | None) -> int | None:
+    """The place that an address names by its number, None if it is a name or a path."""
+    matched = INDEX.fullmatch(address.strip()) if address is not None else None
+    return int(matched[1]) if matched else None
+
+
+def found_at(address: str, document: Any) -> Any:
+    """What stands at an address in a JSON document, None if nothing does: a member's very name, an index, or a JMESPath."""
+    if isinstance(document, Mapping) and address in document:
+        return document[address]
+    index = index_of(address)
+    if index is not None:
+        return _item(document, index)
+    path = path_of(address)
+    try:
+        return None if path is None else path.search(document)
+    except JMESPathError:  # a function that does not take what stands there
+        return None
+
+
+@cache
+def path_of(address: str) -> Any:
+    """The compiled JMESPath, None if the address is none."""
+    try:
+        return jmespath.compile(address)
+    except JMESPathError:
+        return None
+
+
+def _of_cells(cells: Sequence[Sequence[str | None]], address: str | None, reading: OutcomeReading) -> list[Any] | None:
+    if address is None:
+        return None
+    index = index_of(address)
+    values = [None if index is None else _cell(row, index) for row in cells]
+    return values if reading.numeric else [list_in(value) for value in values]
+
+
+def _of_documents(
+    documents: Sequence[Any], address: str | None, reading: OutcomeReading, rows: int
+) -> list[Any] | None:
+    if address is None:
+        return None
+    found = [found_at(address, document) for document in documents]
+    if reading.keeps_missing and found == [None]:  # one null is of all rows
+        return None
+    if len(found) != 1 or not isinstance(found[0], list):
+        return found
+    values: list[Any] = found[0]
+    return [values] if rows == 1 and len(values) != 1 else values
+
+
+def documents_in(data: str) -> list[Any]:
+    """The JSON values of a payload: one, or one a line."""
+    try:
+        return [json.loads(data)]
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return [json.loads(line) for line in LINE_END.split(data) if line.strip()]
+    except (ValueError, RecursionError):
+        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
+
+
+def encoding_of(half: Half) -> str:
+    """How a half is written.
+
+    Raises RecordRefused unless it is CSV or JSON."""
+    if half.encoding == BASE64:
+        raise RecordRefused(Refusal.BASE64_WITHOUT_SCRIPT if is_base64(half.data) else Refusal.BAD_BASE64)
+    if half.encoding not in (CSV, JSON):
+        raise RecordRefused(Refusal.UNKNOWN_ENCODING)
+    return half.encoding
+
+
+def _flat(values: Sequence[Any]) -> list[Any]:
+    return [item for value in values for item in (value if isinstance(value, list) else [value])]
+
+
+def _cell(row: Sequence[str | None], index: int) -> str | None:
+    return row[index] if index < len(row) else None
+
+
+def _item(document: Any, index: int) -> Any:
+    """The value at a place of an array, or, of an array of rows, the value at that place of each."""
+    if not isinstance(document, list):
+        return None
+    if document and all(isinstance(row, list) for row in document):
+        return [_cell(row, index) for row in document]
+    return _cell(document, index)
+
+
+def _number(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise RecordRefused(Refusal.PROBABILITY_NOT_A_NUMBER) from None
+    if number != number:
+        raise RecordRefused(Refusal.PROBABILITY_NOT_A_NUMBER)
+    return number
+
+
+def _positive(names: Sequence[str], positive_label: str | None) -> int:
+    for index, name in enumerate(names):
+        if is_positive(name, positive_label):
+            return index
+    raise RecordRefused(Refusal.NO_PROBABILITY)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else json_text(value)
+
+
+# The features in a payload that are named or found by a path: rows of a request, or of a JSON document.
+
+
+INPUT, OUTPUTS = "endpointInput", ("endpointOutput", "batchTransformOutput")
+
+
+def features_of(request: Half | None, output: Half | None, reading: FeatureReading, escape: str) -> list[Row]:
+    """The features of a record: those of its request, or of a batch transform's output, which holds the request as well.
+
+    Raises RecordRefused if they can't be read, or are of another number.
+    """
+    half = request or output
+    if half is None:
+        raise RecordRefused(Refusal.NO_PAYLOAD)
+    if encoding_of(half) == CSV:
+        rows = [cells_of(row, escape) for row in csv_rows(half.data)]
+        # a batch transform joins its output behind the request
+        return _of_so_many(rows if request else [row[: reading.columns] for row in rows], reading)
+    found = [row for document in documents_in(half.data) for row in features_in(document, reading)]
+    return _of_so_many(found, reading)
+
+
+def features_in(document: Any, reading: FeatureReading) -> list[Row]:
+    """The features in a JSON document: a list of lists, one list, objects or one object.
+
+    Raises RecordRefused if there are none, or of another number.
+    """
+    found = document if reading.path is None else found_at(reading.path, document)
+    rows = found if isinstance(found, list) and _are_rows(found) else [found]
+    if not all(isinstance(row, (list, Mapping)) for row in rows):
+        raise RecordRefused(
+            Refusal.PAYLOAD_NOT_JSON if found is not None or reading.path is None else Refusal.NO_PAYLOAD
+        )
+    if not all(rows):
+        raise RecordRefused(Refusal.NO_PAYLOAD)
+    return _of_so_many([_cells(row, reading.names) for row in rows], reading)
+
+
+def _are_rows(found: list[Any]) -> bool:
+    return all(isinstance(item, list) for item in found) or all(isinstance(item, Mapping) for item in found)
+
+
+def _cells(row: list[Any] | Mapping[str, Any], names: tuple[str, ...]) -> Row:
+    """The cells of a row: by name where it carries some of the names."""
+    values = row if isinstance(row, list) else list(row.values())
+    if isinstance(row, Mapping) and not row.keys().isdisjoint(names):
+        values = [row.get(name) for name in names]
+    return tuple(None if value is None else json_text(value) for value in values)
+
+
+def _of_so_many(rows: list[Row], reading: FeatureReading) -> list[Row]:
+    if not rows:
+        raise RecordRefused(Refusal.NO_PAYLOAD)
+    columns = len(rows[0]) if reading.columns is None else reading.columns
+    if any(len(row) != columns for row in rows):
+        raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
+    return rows

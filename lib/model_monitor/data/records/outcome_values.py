@@ -1,0 +1,219 @@
+"""Labels, predictions and probabilities as a scan takes them, and why a record is refused for one of them.
+
+Whatever they were read from (a table's columns, the payloads of merged records), they are judged here, a block at a time.
+Runs on executors: numpy and pyarrow only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.data.records.arrays import joined, where
+from model_monitor.data.records.decoded_rows import DecodedRows
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.refusals import Refusal
+
+Reasons: TypeAlias = NDArray[np.int32]
+Indices: TypeAlias = NDArray[np.int64]
+Numbers: TypeAlias = NDArray[np.float64]
+
+MISSING_TEXTS = pa.array(["", "NaN", "nan"])
+"""What stands for nothing in text columns: pandas and Spark write a missing number as NaN."""
+
+DECIMAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+"""A number as people and programs write it; neither `0x1` nor Java's `1d`."""
+
+
+OUTCOMES = 3
+"""Label, prediction and probability, the first columns of what is found."""
+
+ROWS_AT_ONCE = 2**17
+"""Rows that are judged together: a record may have millions."""
+
+NO_RECORDS = Reading(())
+"""Of a table, which has no records."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureReading:
+    """Where a record's features are.
+
+    path: a JMESPath; None for the cells of CSV, or for the members of JSON objects. columns: how many there are; None takes any
+    number. names: of the members of JSON objects, in order; without them the order of the members counts.
+    """
+
+    path: str | None = None
+    columns: int | None = None
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReading:
+    """What is read of each outcome, and from where.
+
+    label, prediction, probability: a column's name or index, or a JMESPath; None for one that is not asked for, or, of the
+    label, for the first cell. numeric: labels and predictions are numbers. binary: a probability is that of the positive
+    class, which is `positive_label`, or 1 or true; otherwise it is that of the predicted class. with_label: whether a label is
+    asked for. keeps_missing: whether an outcome may lack its label or its prediction, and is no fault of the record then.
+    records: which records are taken, the members of `captureData` that may hold what is asked for, and the CSV that it is in.
+    features: where those of the record are; None if nobody asks for them.
+    """
+
+    label: str | None
+    prediction: str | None
+    probability: str | None
+    numeric: bool = False
+    binary: bool = False
+    positive_label: str | None = None
+    with_label: bool = True
+    keeps_missing: bool = False
+    records: Reading = NO_RECORDS
+    features: FeatureReading | None = None
+
+    @property
+    def with_prediction(self) -> bool:
+        """Whether anything of the model's reply is asked for."""
+        return self.prediction is not None or self.probability is not None
+
+    @property
+    def columns(self) -> int:
+        """How many features are asked for."""
+        return 0 if self.features is None else self.features.columns or 0
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRows:
+    """Outcomes as `states.OutcomeBuilder` takes them, beside the records that were refused.
+
+    Rows with a reason above 0 are refused records, one row each, whose other members mean nothing. sources: index of the record
+    that a row is of; the rows of a record are consecutive. features: texts, as many as are asked for. Where an outcome may lack
+    its label or prediction, that is null, and a score NaN. predictions, scores: None if they are not asked for.
+    """
+
+    labels: pa.Array
+    predictions: pa.Array | None
+    scores: Numbers | None
+    sources: Indices
+    reasons: Reasons
+    features: tuple[pa.Array, ...] = ()
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """The rows that count."""
+        kept: NDArray[np.bool_] = self.reasons == 0
+        return kept
+
+    @property
+    def is_first(self) -> NDArray[np.bool_]:
+        """The first row of each record."""
+        first: NDArray[np.bool_] = np.diff(self.sources, prepend=-1) != 0
+        return first
+
+    def where(self, mask: NDArray[np.bool_]) -> OutcomeRows:
+        """Some of the rows."""
+        return where(self, mask)
+
+
+def judged(found: DecodedRows, reading: OutcomeReading) -> OutcomeRows:
+    """The outcomes among what was found. A record is kept or refused as a whole, for the first fault of its first bad row.
+
+    found: one row for each outcome and one for each refused record, of label, prediction, probability and features: texts or
+    numbers, null where there is none or none is asked for.
+    """
+    parts = []
+    for start in range(0, max(1, len(found.lines)), ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
+        label, prediction, probability = (column[some] for column in found.columns[:OUTCOMES])
+        parts.append(_judged(label, prediction, probability, found.lines[some], found.reasons[some], reading))
+    rows = joined(parts)
+    rows = replace(rows, reasons=_of_whole_records(rows.reasons, rows.sources), features=found.columns[OUTCOMES:])
+    return rows.where(rows.kept | rows.is_first)
+
+
+def _judged(
+    labels: pa.Array,
+    predictions: pa.Array,
+    probabilities: pa.Array,
+    sources: Indices,
+    reasons: Reasons,
+    reading: OutcomeReading,
+) -> OutcomeRows:
+    """The outcomes of some rows, without their features, and the first fault of each."""
+    scores = None
+    if reading.numeric:
+        numbers, faults = _numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
+        labels, reasons = pa.array(numbers), _first(reasons, faults)
+        if reading.prediction is not None:
+            numbers, faults = _numbers(predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
+            predictions, reasons = pa.array(numbers), _first(reasons, faults)
+    else:
+        labels, faults = _texts(labels, Refusal.NO_LABEL, keeps_missing=reading.keeps_missing)
+        reasons = _first(reasons, faults)
+        if reading.prediction is not None:
+            predictions, faults = _texts(predictions, Refusal.NO_PREDICTION, keeps_missing=reading.keeps_missing)
+            reasons = _first(reasons, faults)
+    if reading.probability is not None:
+        scores, faults = _numbers(probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
+        if reading.keeps_missing:
+            is_missing = faults == Refusal.NO_PROBABILITY
+            scores, faults = np.where(is_missing, np.nan, scores), np.where(is_missing, np.int32(0), faults)
+        reasons = _first(reasons, faults)
+        outside = (scores < 0) | (scores > 1)
+        reasons = _first(reasons, np.where(outside, np.int32(Refusal.PROBABILITY_OUT_OF_RANGE), np.int32(0)))
+    return OutcomeRows(labels, None if reading.prediction is None else predictions, scores, sources, reasons)
+
+
+def _first(reasons: Reasons, faults: Reasons) -> Reasons:
+    return np.where(reasons > 0, reasons, faults)
+
+
+def _of_whole_records(reasons: Reasons, sources: Indices) -> Reasons:
+    bad = np.flatnonzero(reasons)
+    if not len(bad):
+        return reasons
+    records, first = np.unique(sources[bad], return_index=True)
+    of_record = np.zeros(int(sources[-1]) + 1, dtype=np.int32)
+    of_record[records] = reasons[bad[first]]
+    return of_record[sources]
+
+
+def _texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:
+    """Texts without blanks around them; where there is none "", or null if that is no fault."""
+    texts = pc.utf8_trim_whitespace(column)
+    absent = pc.or_(pc.is_null(texts), pc.is_in(texts, MISSING_TEXTS))
+    if keeps_missing:
+        return pc.if_else(absent, None, texts), np.zeros(len(texts), np.int32)
+    faults = np.where(absent.to_numpy(zero_copy_only=False), np.int32(missing), np.int32(0))
+    return pc.fill_null(texts, "") if texts.null_count else texts, faults
+
+
+def _numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Numbers, Reasons]:
+    """Finite numbers, 0 where there is none."""
+    if pa.types.is_floating(column.type):
+        absent = pc.or_kleene(pc.is_null(column), pc.is_nan(column))
+        values = pc.fill_null(column.cast(pa.float64()), 0.0)
+    else:
+        texts = pc.utf8_trim_whitespace(column)
+        absent = pc.or_kleene(pc.is_null(texts), pc.equal(texts, ""))
+        values = _parsed(texts)
+    numbers = values.to_numpy(zero_copy_only=False)
+    absent = pc.fill_null(absent, True).to_numpy(zero_copy_only=False)
+    finite = np.isfinite(numbers)
+    faults = np.where(absent, np.int32(missing), np.where(finite, np.int32(0), np.int32(no_number)))
+    return np.where(finite, numbers, 0.0), faults
+
+
+def _parsed(texts: pa.Array) -> pa.Array:
+    """The numbers that texts are, NaN where one is none."""
+    try:
+        return pc.fill_null(texts.cast(pa.float64()), np.nan)
+    except pa.ArrowInvalid:
+        decimal = pc.fill_null(pc.match_substring_regex(texts, DECIMAL), False)
+        plain = pc.if_else(decimal, pc.utf8_ltrim(texts, characters="+"), pa.scalar(None, pa.string()))
+        return pc.fill_null(plain.cast(pa.float64()), np.nan)

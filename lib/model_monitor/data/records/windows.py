@@ -1,0 +1,167 @@
+"""The times that a run looks at, when the newest of some records came, and which ids a sample holds. Pure."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model_monitor.errors import BadConfiguration
+
+HOUR = timedelta(hours=1)
+
+TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-](?:0\d|1[0-7]):[0-5]\d)?", re.ASCII
+)
+"""What a captured time looks like. Spark's own cast would take `12:30` for today and `2022` for New Year's Day."""
+
+HOUR_FOLDER = r".*/(\d{4})/(\d\d)/(\d\d)/(\d\d)/[^/]*"
+"""A file's path that names its hour: `…/2022/04/18/00/48-871-0b7b.jsonl`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The times from `start` up to, but without, `end`.
+
+    Parameters
+    ----------
+    start, end : datetime.datetime
+        Both with a time zone.
+
+    Raises
+    ------
+    BadConfiguration
+        If one of them has no time zone, or if the end is not behind the start.
+
+    Examples
+    --------
+    >>> from datetime import datetime, timezone
+    >>> from model_monitor import Window
+    >>> hour = Window(datetime(2026, 1, 31, 22, tzinfo=timezone.utc), datetime(2026, 1, 31, 23, tzinfo=timezone.utc))
+    >>> datetime(2026, 1, 31, 23, tzinfo=timezone.utc) in hour
+    False
+    """
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise BadConfiguration(
+                f"the window {self.start} to {self.end} has no time zone; write 2026-01-31T22:00:00Z"
+            )
+        if not self.start < self.end:
+            raise BadConfiguration(
+                f"the window begins at {self.start.isoformat()} and ends at {self.end.isoformat()}; "
+                "the start has to be before the end"
+            )
+
+    def __contains__(self, time: datetime) -> bool:
+        return self.start <= time < self.end
+
+    def hours(self, *, later: int = 0) -> Iterator[datetime]:
+        """The beginnings of the hours that the window touches, and of so many `later` ones."""
+        hour = self.start.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
+        while hour < self.end + later * HOUR:
+            yield hour
+            hour += HOUR
+
+
+def parse_time(text: str) -> datetime | None:
+    """A captured time in UTC, or None if it isn't one. Without a zone it is UTC; digits below microseconds are cut off."""
+    found = TIME.fullmatch(text)
+    if found is None:
+        return None
+    *numbers, fraction, zone = found.groups()
+    try:
+        time = datetime(*(int(number) for number in numbers), tzinfo=_zone(zone))  # type: ignore[misc, arg-type]
+        return time.astimezone(timezone.utc) + timedelta(microseconds=int((fraction or "").ljust(6, "0")[:6]))
+    except (ValueError, OverflowError):
+        return None
+
+
+def duration(span: timedelta) -> str:
+    """A time span as ISO 8601 has it, `PT3600S`."""
+    seconds = round(span.total_seconds())
+    return f"-PT{-seconds}S" if seconds < 0 else f"PT{seconds}S"
+
+
+def _zone(text: str | None) -> timezone:
+    if text is None or text == "Z":
+        return timezone.utc
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[4:6]))
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def hour_of_path(path: str) -> datetime | None:
+    """The hour that a file's folder names, None if it names none."""
+    found = re.fullmatch(HOUR_FOLDER, path, re.ASCII)
+    if found is None:
+        return None
+    try:
+        year, month, day, hour = (int(part) for part in found.groups())
+        return datetime(year, month, day, hour, tzinfo=timezone.utc)
+    except ValueError:
+        return None
+
+
+# When the newest of some records came, for all of them at once. Pure; runs on executors.
+
+
+_TIME = r'"inferenceTime"\s*:\s*"(?P<time>[^"\\]*)"'
+_WITH_ZONE = r"[+-]\d\d:\d\d$"
+
+LAST_BYTES = 192
+"""Of a captured line, where its metadata mostly stand; the whole of one is searched if they don't."""
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=timezone.utc), timedelta(microseconds=1)
+
+
+def newest_of_lines(lines: pa.Array) -> int:
+    """The newest `inferenceTime` of captured lines, as `newest_time` has it."""
+    lines = lines.cast(pa.binary())
+    found = _times(pc.binary_slice(lines, -LAST_BYTES, None))
+    others = _times(lines.filter(found.is_null()))
+    return max(newest_time(found.cast(pa.string())), newest_time(others.cast(pa.string())))
+
+
+def newest_time(texts: pa.Array) -> int:
+    """The newest time in microseconds since 1970; 0 if there is none, or if the last one by the alphabet is no time."""
+    texts = pc.utf8_rtrim(texts.drop_null(), "Z")  # without zones times come in the order of their texts
+    if pc.any(pc.match_substring_regex(texts, _WITH_ZONE), min_count=0).as_py():
+        times = [time for time in map(parse_time, texts.unique().to_pylist()) if time is not None]
+    else:
+        last = pc.max(texts).as_py()
+        times = [time for time in [last and parse_time(last)] if time]
+    return max(0, (max(times) - _EPOCH) // _MICROSECOND) if times else 0
+
+
+def moment_of(microseconds: int) -> datetime:
+    """The time that `newest_time` tells."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
+def _times(texts: pa.BinaryArray) -> pa.BinaryArray:
+    return pc.struct_field(pc.extract_regex(texts, _TIME), "time")
+
+
+# Which records a sample holds: decided by the event's id, so that every rerun takes the same ones.
+
+
+HASHES = 2**32
+"""How many values CRC-32 has."""
+
+
+def is_sampled(event_id: bytes, fraction: float) -> bool:
+    """Whether a share `fraction` of all ids, chosen by their CRC-32, holds this one."""
+    return zlib.crc32(event_id) < limit_of(fraction)
+
+
+def limit_of(fraction: float) -> int:
+    """The first CRC-32 that is not in the sample."""
+    return round(fraction * HASHES)
