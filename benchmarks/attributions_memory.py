@@ -19,8 +19,7 @@ import numpy as np
 from data_sets import SEED
 from side_by_side import QUICK_SHARE, quick_asked
 
-from model_monitor.explainability.coalitions import samples_of
-from model_monitor.explainability.kernel import Kernel
+from model_monitor.monitors.explainability.kernel import Kernel, samples_of
 
 FEATURES, ROWS, STEP = 1000, 100, 5
 MOST_MEGABYTES = 1000

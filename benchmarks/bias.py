@@ -21,10 +21,10 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
 
-from model_monitor.bias.measures import BiasMeasures
-from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.data.engine.partitions import partition_by_size
 from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.monitors.bias.measures import BiasMeasures
+from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.runs.run import run_baseline
 
 ROWS, ROWS_OF_A_FILE = 10_000_000, 1_000_000

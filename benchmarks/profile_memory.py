@@ -21,8 +21,8 @@ from pyspark.sql import SparkSession
 from session import benchmark_session
 from side_by_side import QUICK_SHARE, quick_asked
 
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.engine.workers import DAEMON_MODULE
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.run import run_baseline
 
 HEAP = "1g"

@@ -16,8 +16,8 @@ from pyspark.sql import SparkSession
 from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race
 
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.deequ.evaluation import evaluate
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.run import run_baseline
 
 CELLS = 100_000_000

@@ -33,8 +33,8 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from model_monitor.bias.metrics import POST_TRAINING
 from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.monitors.bias.metrics import POST_TRAINING
 
 MOST_ROWS, MANY_ROWS, SHIFT = 6_000, 1_000, 0.3
 NUMBERS = 10

@@ -24,7 +24,7 @@ from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, timed
 
 from model_monitor.data.engine.partitions import column_groups, partition_bytes
-from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.run import run_baseline
 
 ROWS, RECORDS = 1_000_000, 100_000

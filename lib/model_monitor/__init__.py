@@ -18,9 +18,6 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from model_monitor import demo
-    from model_monitor.bias.comparison import Tolerances
-    from model_monitor.bias.measures import BiasMeasures
-    from model_monitor.bias.monitor import BiasMonitor
     from model_monitor.data.reading.data import read_data
     from model_monitor.data.reading.dataset import Dataset
     from model_monitor.data.reading.formats import (
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
     )
     from model_monitor.data.reading.outcomes import outcomes
     from model_monitor.data.records.windows import Window
-    from model_monitor.data_quality.monitor import DataQualityMonitor
     from model_monitor.documents.analysis_config import AnalysisConfig
     from model_monitor.documents.constraints import MonitoringSettings
     from model_monitor.errors import (
@@ -51,12 +47,16 @@ if TYPE_CHECKING:
         SinkFailed,
         ViolationsFound,
     )
-    from model_monitor.explainability.measures import AttributionMeasures
-    from model_monitor.explainability.monitor import ExplainabilityMonitor
     from model_monitor.history.baselines import read_baseline
     from model_monitor.history.decisions import accept
-    from model_monitor.model_quality.monitor import ModelQualityMonitor
-    from model_monitor.model_quality.tolerance import Tolerance
+    from model_monitor.monitors.bias.comparison import Tolerances
+    from model_monitor.monitors.bias.measures import BiasMeasures
+    from model_monitor.monitors.bias.monitor import BiasMonitor
+    from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+    from model_monitor.monitors.explainability.measures import AttributionMeasures
+    from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+    from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+    from model_monitor.monitors.model_quality.tolerance import Tolerance
     from model_monitor.reports.command import report
     from model_monitor.runs.merging import merge_runs, read_state
     from model_monitor.runs.results import Baseline, Findings
@@ -68,10 +68,10 @@ else:
     from model_monitor.lazy import lazily
 
     _PLACES = {
-        "model_monitor.bias.comparison": ["Tolerances"],
-        "model_monitor.bias.measures": ["BiasMeasures"],
-        "model_monitor.bias.monitor": ["BiasMonitor"],
-        "model_monitor.data_quality.monitor": ["DataQualityMonitor"],
+        "model_monitor.monitors.bias.comparison": ["Tolerances"],
+        "model_monitor.monitors.bias.measures": ["BiasMeasures"],
+        "model_monitor.monitors.bias.monitor": ["BiasMonitor"],
+        "model_monitor.monitors.data_quality.monitor": ["DataQualityMonitor"],
         "model_monitor.demo": ["demo"],
         "model_monitor.documents.analysis_config": ["AnalysisConfig"],
         "model_monitor.documents.constraints": ["MonitoringSettings"],
@@ -80,14 +80,14 @@ else:
             *("MissingDependency", "NoData", "OutputFailed", "OutputHeld", "ScriptFailed", "SinkFailed"),
             "ViolationsFound",
         ],
-        "model_monitor.explainability.measures": ["AttributionMeasures"],
-        "model_monitor.explainability.monitor": ["ExplainabilityMonitor"],
+        "model_monitor.monitors.explainability.measures": ["AttributionMeasures"],
+        "model_monitor.monitors.explainability.monitor": ["ExplainabilityMonitor"],
         "model_monitor.history.baselines": ["read_baseline"],
         "model_monitor.history.decisions": ["accept"],
         "model_monitor.reports.command": ["report"],
         "model_monitor.runs.merging": ["merge_runs", "read_state"],
-        "model_monitor.model_quality.monitor": ["ModelQualityMonitor"],
-        "model_monitor.model_quality.tolerance": ["Tolerance"],
+        "model_monitor.monitors.model_quality.monitor": ["ModelQualityMonitor"],
+        "model_monitor.monitors.model_quality.tolerance": ["Tolerance"],
         "model_monitor.data.reading.data": ["read_data"],
         "model_monitor.data.reading.dataset": ["Dataset"],
         "model_monitor.data.reading.formats": [

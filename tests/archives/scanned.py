@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.bias.measures import BiasMeasures
-from model_monitor.bias.monitor import BiasMonitor
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.analysis_config import AnalysisConfig, FacetConfig
-from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitors.bias.measures import BiasMeasures
+from model_monitor.monitors.bias.monitor import BiasMonitor
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.runs.run import run_baseline
 from model_monitor.statistics.states import OutcomePlan, ProblemType, RequestsBuilder, State
 

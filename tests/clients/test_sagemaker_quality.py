@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.documents.model_quality import ModelQualityConstraints
-from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.statistics.states import OutcomeBuilder, OutcomePlan, ProblemType
 
 PROGRAM = Path(__file__).with_name("sdk_quality.py")

@@ -23,11 +23,11 @@ from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
 from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.data.records.windows import Window as Times
-from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.data_quality.scan import scanned as profiled
 from model_monitor.errors import BadInput
-from model_monitor.model_quality.monitor import ModelQualityMonitor
-from model_monitor.model_quality.scan import scanned as counted
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.data_quality.scan import scanned as profiled
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitors.model_quality.monitor import scanned as counted
 from model_monitor.statistics.states import OutcomePlan, ProblemType
 
 NAMES = ("p", "a", "b")

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from tests.running_jobs import JobsHere
 
-from model_monitor.bias.messages import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.data.engine.local import LocalEngine
+from model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline
 

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.bias.analysis import analysis_of
-from model_monitor.bias.baseline import BiasBaseline
-from model_monitor.bias.comparison import Tolerances
-from model_monitor.bias.messages import NO_POSITIVE_PREDICTION, NO_THRESHOLD
-from model_monitor.bias.monitor import BiasMonitor
-from model_monitor.bias.performance import performance_of
 from model_monitor.documents.clarify import BiasReport, BiasViolations
+from model_monitor.monitors.bias.analysis import analysis_of, performance_of
+from model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
+from model_monitor.monitors.bias.comparison import BiasBaseline, Tolerances
+from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
 
 from ..unit.bias.counting import counted, rows_of

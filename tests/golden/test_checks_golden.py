@@ -11,13 +11,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from model_monitor.data_quality import messages
-from model_monitor.data_quality.comparison import Comparison
-from model_monitor.data_quality.distributions import from_profile, from_statistics
-from model_monitor.data_quality.evaluation import check_all, violations_of
 from model_monitor.documents.check_results import CheckStatus, Violations
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import Statistics
+from model_monitor.monitors.data_quality import messages
+from model_monitor.monitors.data_quality.comparison import Comparison
+from model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
+from model_monitor.monitors.data_quality.evaluation import check_all, violations_of
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import (
     ColumnType,

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.documents.model_quality import ModelQualityConstraints
-from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, ProblemType
 
 CHURN, WEATHER, NO_PROBABILITY = "mq-churn-binary", "mq-weather-regression", "mq-binary-114rows-no-probability"

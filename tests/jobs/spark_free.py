@@ -11,7 +11,7 @@ import pyarrow.dataset  # noqa: F401 - what a job loads when it needs it, each c
 import scipy.special  # noqa: F401
 from tests.s3 import traffic
 
-import model_monitor.data_quality.scan  # noqa: F401
+import model_monitor.monitors.data_quality.scan  # noqa: F401
 from jobs import baseline, monitor
 from model_monitor.history.promotions import promote, read_promotions, roll_back
 from model_monitor.history.pruning import Trees, prunable, prune

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from tests.servers import http_server
 
-from model_monitor.bias.measures import BiasMeasures
-from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from model_monitor.monitors.bias.measures import BiasMeasures
+from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.runs.run import run_baseline
 
 ENGINES = ("local", "spark")

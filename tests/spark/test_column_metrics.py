@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from scipy.stats import skew
 
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.statistics import Statistics
 from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.merging import merge_runs
 from model_monitor.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.states import Profile

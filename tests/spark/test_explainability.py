@@ -13,10 +13,10 @@ from tests.servers import http_server
 
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration, MonitorError, NoData
-from model_monitor.explainability.baseline_rows import FILE, LOCAL
-from model_monitor.explainability.measures import AttributionMeasures
-from model_monitor.explainability.monitor import ExplainabilityMonitor
-from model_monitor.predictors import Model
+from model_monitor.monitors.explainability.baseline_rows import FILE, LOCAL
+from model_monitor.monitors.explainability.measures import AttributionMeasures
+from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+from model_monitor.monitors.predictors import Model
 from model_monitor.runs.merging import merge_runs
 from model_monitor.runs.run import run_baseline, run_monitoring
 from model_monitor.runtime.failures import failure_of

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.data_quality.checks.guard import GUARDS
-from model_monitor.runs.judging import violated
+from model_monitor.monitors.data_quality.checks.guard import GUARDS
+from model_monitor.monitors.protocol import violated
 
 ROWS = 2_000
 

@@ -11,7 +11,7 @@ import pytest
 from model_monitor.data.reading.outcomes import outcomes
 from model_monitor.errors import BadConfiguration, BadInput, BadState, ScriptFailed
 from model_monitor.history import baselines
-from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.runs.merging import merge_runs
 from model_monitor.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.states import OutcomePlan, ProblemType
@@ -165,7 +165,7 @@ def test_a_weeks_quality_is_a_merge(spark, tmp_path):
 
 
 def test_runs_of_different_kinds_are_not_merged(spark, tmp_path):
-    from model_monitor.data_quality.monitor import DataQualityMonitor
+    from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
     frame = spark.createDataFrame(table())
     run_baseline(frame, MONITOR).write(str(tmp_path / "quality"))

@@ -12,7 +12,7 @@ from model_monitor.capture.clock import Clock
 from model_monitor.data.reading.captures import list_captures, read_captures
 from model_monitor.data.reading.formats import CaptureFormat
 from model_monitor.data.records.windows import Window
-from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.merging import merge_runs
 from model_monitor.runs.run import run_baseline, run_monitoring
 

@@ -17,7 +17,6 @@ import yaml
 
 import model_monitor
 from model_monitor import __version__, cli
-from model_monitor.bias.analysis import POST_TRAINING, PRE_TRAINING
 from model_monitor.configuration.contract import OPTIONS
 from model_monitor.configuration.job_help import help_text
 from model_monitor.configuration.options import AnalysisType, Option
@@ -27,9 +26,6 @@ from model_monitor.data.records.captured_lines import InferenceRecord
 from model_monitor.data.records.decoding import Reading, decode
 from model_monitor.data.records.locations import ENDPOINT_INDEXES
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.data_quality import checks
-from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
-from model_monitor.data_quality.checks.guard import GUARDS
 from model_monitor.demo.traffic import Traffic, captures
 from model_monitor.derivation.explanations import Explanation
 from model_monitor.documents.check_results import Decision
@@ -39,8 +35,11 @@ from model_monitor.documents.run_description import Promotion
 from model_monitor.documents.schedule import Schedule
 from model_monitor.errors import MonitorError
 from model_monitor.launch import layout, submission
-from model_monitor.model_quality.measurement import METRICS
-from model_monitor.model_quality.suggestion import CONSTRAINED
+from model_monitor.monitors.bias.analysis import POST_TRAINING, PRE_TRAINING
+from model_monitor.monitors.data_quality import checks
+from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
+from model_monitor.monitors.data_quality.checks.guard import GUARDS
+from model_monitor.monitors.model_quality.measurement import CONSTRAINED, METRICS
 from model_monitor.outputs.notices import destinations  # noqa: F401 - registers the sinks
 from model_monitor.outputs.sinks import SINKS, mail, webhook
 from model_monitor.registry import import_all

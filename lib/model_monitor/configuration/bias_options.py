@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from model_monitor.bias.analysis import ALL_METHODS
 from model_monitor.configuration.options import listed, of_text
 from model_monitor.configuration.sources import Given
 from model_monitor.documents.analysis_config import AnalysisConfig, DatasetType
 from model_monitor.errors import BadDocument
+from model_monitor.monitors.bias.analysis import ALL_METHODS
 from model_monitor.statistics.states.contingency import ValueKind
 from model_monitor.storage import local_path
 

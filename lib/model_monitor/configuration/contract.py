@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-import model_monitor.predictors.loading  # noqa: F401 - registers the flavours
+import model_monitor.monitors.predictors.loading  # noqa: F401 - registers the flavours
 from model_monitor.configuration.bias_options import (
     IntervalMethod,
     LocalAnalysisConfig,
@@ -56,13 +56,13 @@ from model_monitor.configuration.options import (
 from model_monitor.configuration.s3 import S3Encryption, only_with_kms
 from model_monitor.data.reading.engines import EngineName
 from model_monitor.data.records.locations import MAX_RECORD_BYTES
-from model_monitor.data_quality.comparison import COLUMNS
-from model_monitor.data_quality.statistics import MAX_DOMAIN_SIZE
-from model_monitor.data_quality.suggestion import DEFAULT_SETTINGS
 from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS, Rows
+from model_monitor.monitors.data_quality.comparison import COLUMNS
+from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE
+from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS
+from model_monitor.monitors.predictors.loading import FLAVOURS
+from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.outputs.notices.destinations import SPELLINGS
-from model_monitor.predictors.loading import FLAVOURS
-from model_monitor.predictors.sums import Algorithm
 from model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.statistics.states.outcomes import ProblemType
 from model_monitor.storage.lease import WAIT

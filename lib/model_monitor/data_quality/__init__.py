@@ -1,1 +1,1 @@
-"""The data-quality monitor: what a data set looks like, what to ask of later ones, and whether they comply."""
+"""TODO data_quality"""

@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from model_monitor.configuration.options import AnalysisType
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.constraints import MonitoringSettings, Role, Verdicts
 from model_monitor.history import baselines
-from model_monitor.runs.kind import Kind, Scanned
-from model_monitor.runs.protocol import Monitor, StoredBaseline
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.protocol import Kind, Monitor, Scanned, StoredBaseline
 from model_monitor.statistics.states import Profile
 from model_monitor.statistics.states.profile import Measures
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig
     from model_monitor.data.engine import Session
     from model_monitor.data.reading.dataset import Dataset
-    from model_monitor.deequ.checks import CheckPlan
+    from model_monitor.monitors.user_checks.checks import CheckPlan
 
 
 def _monitor(config: JobConfig) -> Monitor:
@@ -57,7 +56,7 @@ def _read(session: Session, config: JobConfig, baseline: StoredBaseline | None) 
 
 
 def _scan(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-    from model_monitor.data_quality.scan import scanned
+    from model_monitor.monitors.data_quality.scan import scanned
 
     return scanned(measures, dataset, checks)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from model_monitor.deequ.checks import Analyzer
-from model_monitor.deequ.checks_json import FORMS
 from model_monitor.deequ.jvm import Deequ, items_of
+from model_monitor.monitors.user_checks.checks import Analyzer
+from model_monitor.monitors.user_checks.checks_json import FORMS
 from model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
 
 HISTOGRAM_BINS = 1000

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ import twin
 from model_monitor.deequ.analyzers import java_analyzer
-from model_monitor.deequ.checks import CheckPlan, Source
-from model_monitor.deequ.checks_json import JsonCheck, JsonChecks, Level
 from model_monitor.deequ.jvm import Deequ, is_without_deequ, items_of
 from model_monitor.deequ.loading import DeequChecks
 from model_monitor.deequ.metrics import CheckMetrics, plain_names, second_scan_refused
@@ -21,6 +19,8 @@ from model_monitor.deequ.states import Evidence, NeedsSecondScan
 from model_monitor.deequ.suite_results import ERROR, FAILURE, SUCCESS, WARNING, ConstraintResult, SuiteResults
 from model_monitor.documents.json_text import java_double
 from model_monitor.errors import NeedsSpark
+from model_monitor.monitors.user_checks.checks import CheckPlan, Source
+from model_monitor.monitors.user_checks.checks_json import JsonCheck, JsonChecks, Level
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

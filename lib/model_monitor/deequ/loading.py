@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.deequ.analyzers import description_of
-from model_monitor.deequ.checks import Analyzer, CheckPlan, Checks, beyond_states, plan
-from model_monitor.deequ.checks_json import read_checks
 from model_monitor.deequ.jvm import Deequ, is_without_deequ, items_of
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, NeedsSpark
+from model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan, Checks, beyond_states, plan
+from model_monitor.monitors.user_checks.checks_json import read_checks
 from model_monitor.registry import function_of
 from model_monitor.storage import storage_of
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.deequ.checks import SECOND_SCAN_FLAG, Analyzer, CheckPlan, Served, Source, quoted
 from model_monitor.deequ.states import Evidence, NeedsSecondScan
+from model_monitor.monitors.user_checks.checks import SECOND_SCAN_FLAG, Analyzer, CheckPlan, Served, Source, quoted
 from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
 
 if TYPE_CHECKING:

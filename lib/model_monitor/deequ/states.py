@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model_monitor.deequ.checks import Served, Source
 from model_monitor.deequ.jvm import Deequ
 from model_monitor.deequ.sketches import kll_state, quantile_state
 from model_monitor.documents.json_text import java_double
+from model_monitor.monitors.user_checks.checks import Served, Source
 from model_monitor.statistics.states.data_types import DataTypeCounts
 from model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
 from model_monitor.statistics.states.hashing import xxhash64_of

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.deequ import states
-from model_monitor.deequ.checks import Analyzer, Served, Source
-from model_monitor.deequ.checks_json import DATA_TYPES, FORMS
 from model_monitor.deequ.metrics import plain_names
 from model_monitor.deequ.sketches import with_extremes
 from model_monitor.documents.json_text import java_double
+from model_monitor.monitors.user_checks.checks import Analyzer, Served, Source
+from model_monitor.monitors.user_checks.checks_json import DATA_TYPES, FORMS
 from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
 
 _NUMERIC = "LongType,org.apache.spark.sql.types.DecimalType,IntegerType,DoubleType,ByteType,FloatType,ShortType"

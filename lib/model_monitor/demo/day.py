@@ -9,19 +9,19 @@ from pathlib import Path
 from model_monitor.data.reading.data import read_data
 from model_monitor.data.reading.formats import CaptureFormat
 from model_monitor.data.records.windows import Window
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.demo import churn
 from model_monitor.demo.data_set import ANALYSIS, CAPTURES, EXPLAINED, HOURS
 from model_monitor.demo.traffic import Traffic
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.documents.run_description import RunContext
-from model_monitor.explainability.measures import AttributionMeasures
-from model_monitor.explainability.monitor import ExplainabilityMonitor
 from model_monitor.history import references
 from model_monitor.history.attributions import shares_at
 from model_monitor.history.baselines import read_baseline
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.explainability.measures import AttributionMeasures
+from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+from model_monitor.monitors.protocol import Monitor, StoredBaseline
 from model_monitor.reports import command
-from model_monitor.runs.protocol import Monitor, StoredBaseline
 from model_monitor.runs.run import run_monitoring
 
 PAGE = "history.html"

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_monitor.data_quality.distributions import FeatureDistribution
 from model_monitor.derivation import tables
 from model_monitor.derivation.tables import Row, Table
 from model_monitor.documents.check_results import QUANTILES, CheckResult
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution
 from model_monitor.statistics.drift import NumericDistribution, Ties, compare_categorical, compare_numeric
 from model_monitor.statistics.drift.distances import CRITICAL_VALUE
 from model_monitor.statistics.drift.distributions import CategoryCounts

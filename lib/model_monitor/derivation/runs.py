@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from dataclasses import replace
 
-from model_monitor.data_quality.distributions import FeatureDistribution, from_feature_profile
 from model_monitor.derivation.explanations import DRIFT, Derivation, Explanation, derivation_of
 from model_monitor.documents.check_results import CheckResult, CheckResults
 from model_monitor.documents.run_description import BaselineReference
@@ -13,6 +12,7 @@ from model_monitor.errors import BadInput
 from model_monitor.history import references
 from model_monitor.history.archive import feature_from_parquet, path_of
 from model_monitor.history.baselines import of_files
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_feature_profile
 from model_monitor.outputs.files import Run, current_run
 from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.storage import join, storage_of

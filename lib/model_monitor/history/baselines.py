@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.data_quality.baseline import QualityBaseline
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.document import Document
 from model_monitor.errors import BadInput
 from model_monitor.history.archive import from_parquet, path_of
 from model_monitor.history.parts import PARTS, parts_of
+from model_monitor.monitors.data_quality.comparison import QualityBaseline
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.protocol import Monitor
 from model_monitor.outputs.files import Run, current_run, run_before
-from model_monitor.runs.protocol import Monitor
 from model_monitor.statistics.states import State
 from model_monitor.storage import Storage, join, storage_of
 

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.data_quality.variation import STATISTICS, Past, Variation
 from model_monitor.errors import BadState
 from model_monitor.history.archive import table_in
+from model_monitor.monitors.data_quality.variation import STATISTICS, Past, Variation
 from model_monitor.outputs.result_tables import parquet_of
 from model_monitor.statistics.states.encoding import MALFORMED
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from model_monitor.documents.run_description import BaselineReference
 from model_monitor.history.baselines import DATA_QUALITY, earlier_hour
+from model_monitor.monitors.protocol import Monitor
 from model_monitor.outputs.files import current_run, run_before
-from model_monitor.runs.protocol import Monitor
 from model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ Beside every monitor and part of none: it comes from the metadata of captured re
 from __future__ import annotations
 
 from model_monitor.documents.statistics import LatencyStatistics, RequestStatistics
-from model_monitor.runs.protocol import PublishedMetric
+from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.statistics.states import Requests
 
 FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 400, 500

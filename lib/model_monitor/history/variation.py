@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.data_quality.messages import NUMBER_OF_ROWS
-from model_monitor.data_quality.variation import WINDOW, Past
 from model_monitor.documents.run_description import time_of
 from model_monitor.errors import BadState
 from model_monitor.history.alerts import path_of
 from model_monitor.history.archive import PROFILE, from_parquet
 from model_monitor.history.parts import OF_FEATURE, by_feature, read_table, to_parquet
+from model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
+from model_monitor.monitors.data_quality.variation import WINDOW, Past
 from model_monitor.statistics.states import Profile
 from model_monitor.storage import join, storage_of
 from model_monitor.storage.files import Named, is_ours

@@ -10,12 +10,12 @@ from model_monitor.configuration.contract import JobConfig
 from model_monitor.data.reading.formats import JsonFormat
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
-from model_monitor.explainability.comparison import Tolerances
-from model_monitor.explainability.measures import SAMPLED_ROWS, AttributionMeasures, require_in_scope
 from model_monitor.inputs.baselines import PREVIOUS
 from model_monitor.inputs.bias_measures import LAST, features_path, has_records
 from model_monitor.inputs.models import model_asked
-from model_monitor.predictors.sums import Algorithm
+from model_monitor.monitors.explainability.comparison import Tolerances
+from model_monitor.monitors.explainability.measures import SAMPLED_ROWS, AttributionMeasures, require_in_scope
+from model_monitor.monitors.predictors.sums import Algorithm
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,6 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from model_monitor.configuration.contract import JobConfig
-from model_monitor.data_quality.baseline import QualityBaseline
-from model_monitor.data_quality.comparators import DRIFT
-from model_monitor.data_quality.messages import NEWEST_ROW
-from model_monitor.data_quality.thresholds import with_thresholds
-from model_monitor.data_quality.variation import BASELINE
 from model_monitor.documents import json_text
 from model_monitor.documents.check_results import Decision
 from model_monitor.documents.run_description import BaselineReference, moment
@@ -24,7 +19,11 @@ from model_monitor.history.attributions import shares_at
 from model_monitor.history.decisions import read_decisions
 from model_monitor.history.variation import read_history
 from model_monitor.inputs.window import window_of, window_told
-from model_monitor.runs.protocol import Monitor, StoredBaseline
+from model_monitor.monitors.data_quality.comparators import DRIFT, with_thresholds
+from model_monitor.monitors.data_quality.comparison import QualityBaseline
+from model_monitor.monitors.data_quality.messages import NEWEST_ROW
+from model_monitor.monitors.data_quality.variation import BASELINE
+from model_monitor.monitors.protocol import Monitor, StoredBaseline
 from model_monitor.storage import storage_of
 
 if TYPE_CHECKING:

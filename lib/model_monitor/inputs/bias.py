@@ -24,7 +24,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.bias_measures import features_path, has_predictions, has_records, threshold_of
 from model_monitor.inputs.features import read_columns, without
 from model_monitor.inputs.window import window_of
-from model_monitor.runs.protocol import StoredBaseline
+from model_monitor.monitors.protocol import StoredBaseline
 
 WHOLE_OUTPUT = "0"
 """With neither attribute the output is one numeric score (C7.2a)."""

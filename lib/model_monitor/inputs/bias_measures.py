@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from model_monitor.bias.comparison import Tolerances
-from model_monitor.bias.configuration import methods_of
-from model_monitor.bias.measures import FLIP_TEST_ROWS, BiasMeasures
 from model_monitor.configuration.bias_options import IntervalMethod, read_analysis_config
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.models import model_asked
+from model_monitor.monitors.bias.comparison import Tolerances
+from model_monitor.monitors.bias.measures import FLIP_TEST_ROWS, BiasMeasures, methods_of
 from model_monitor.statistics.states.outcomes import THRESHOLD
 
 LAST, LAST_BUT_ONE = -1, -2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.deequ.checks import CheckPlan
+from model_monitor.monitors.user_checks.checks import CheckPlan
 
 
 def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:

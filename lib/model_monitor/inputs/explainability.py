@@ -11,12 +11,12 @@ from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.outcome_payloads import INPUT
 from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.explainability.baseline import AttributionBaseline
 from model_monitor.inputs.attribution_measures import reads_label
 from model_monitor.inputs.bias import read_headed_csv, read_records
 from model_monitor.inputs.bias_measures import features_path, has_records
 from model_monitor.inputs.features import read_columns, without
-from model_monitor.runs.protocol import StoredBaseline
+from model_monitor.monitors.explainability.comparison import AttributionBaseline
+from model_monitor.monitors.protocol import StoredBaseline
 
 
 def read_explained(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:

@@ -13,7 +13,7 @@ from model_monitor.data.reading.readers import within
 from model_monitor.data.reading.scripts import read_script
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.window import unused_window, window_of
-from model_monitor.runs.protocol import StoredBaseline
+from model_monitor.monitors.protocol import StoredBaseline
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import Any
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
-from model_monitor.predictors import PREDICTORS, Model
-from model_monitor.predictors.loading import flavour_of, model_of
-from model_monitor.predictors.requests import Request
+from model_monitor.monitors.predictors import PREDICTORS, Model
+from model_monitor.monitors.predictors.loading import flavour_of, model_of
+from model_monitor.monitors.predictors.requests import Request
 
 
 def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:

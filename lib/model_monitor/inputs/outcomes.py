@@ -21,7 +21,7 @@ from model_monitor.inputs.features import read_columns
 from model_monitor.inputs.outcome_plan import outcome_plan
 from model_monitor.inputs.user_metrics import load_metrics
 from model_monitor.inputs.window import window_of
-from model_monitor.runs.protocol import StoredBaseline
+from model_monitor.monitors.protocol import StoredBaseline
 
 
 def read_outcomes(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:

@@ -1,1 +1,1 @@
-"""The model-quality monitor: predictions beside what really happened."""
+"""TODO model_quality"""

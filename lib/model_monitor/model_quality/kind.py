@@ -8,16 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from model_monitor.configuration.options import AnalysisType
-from model_monitor.model_quality.monitor import ModelQualityMonitor
-from model_monitor.runs.kind import Kind, Scanned
-from model_monitor.runs.protocol import Monitor, StoredBaseline
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitors.protocol import Kind, Monitor, Scanned, StoredBaseline
 from model_monitor.statistics.states import OutcomePlan, Outcomes
 
 if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig
     from model_monitor.data.engine import Session
     from model_monitor.data.reading.dataset import Dataset
-    from model_monitor.deequ.checks import CheckPlan
+    from model_monitor.monitors.user_checks.checks import CheckPlan
 
 
 def _monitor(config: JobConfig) -> Monitor:
@@ -42,7 +41,7 @@ def _read(session: Session, config: JobConfig, baseline: StoredBaseline | None) 
 
 
 def _scan(plan: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-    from model_monitor.model_quality.scan import scanned
+    from model_monitor.monitors.model_quality.monitor import scanned
 
     return scanned(plan, dataset, checks)
 

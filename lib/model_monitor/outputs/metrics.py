@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from model_monitor.runs.protocol import PublishedMetric, Spread
+from model_monitor.monitors.protocol import PublishedMetric, Spread
 
 METRICS_FILE = "cloudwatch_metrics.jsonl"
 """Name of the file, below `opt/ml/output/metrics/cloudwatch/` in a container."""

@@ -10,18 +10,9 @@ from pyspark.sql import Column
 
 from model_monitor.data.engine import partitions_of
 from model_monitor.data.engine.protocol import Partitions
+from model_monitor.monitors.bias.flip_test import DRAW, DRAWS, FEATURES, NUMERIC, POSITIVE, SENSITIVE, TEXTS, RowsOfKeys
 from model_monitor.profiling.contingency_columns import typed_column
 from model_monitor.profiling.contingency_frames import ContingencyColumns
-from model_monitor.profiling.flip_partition import (
-    DRAW,
-    DRAWS,
-    FEATURES,
-    NUMERIC,
-    POSITIVE,
-    SENSITIVE,
-    TEXTS,
-    RowsOfKeys,
-)
 from model_monitor.statistics.states.contingency import CellKind, ContingencyPlan
 
 

@@ -19,13 +19,13 @@ from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import InferredType
 from model_monitor.errors import BadConfiguration, MonitorError, NoData
 from model_monitor.inputs.baselines import PREVIOUS, compared_with, read_baseline
+from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.replay.certificate import Certificate, ReplayedWindow
 from model_monitor.replay.journal import FOLDER, Journal, inputs_of, question_of
 from model_monitor.replay.reports import read_report, reports_of
 from model_monitor.replay.verdicts import Verdict
 from model_monitor.replay.windows import windows_of
 from model_monitor.runs.kinds import monitor_for, read_source
-from model_monitor.runs.protocol import StoredBaseline
 from model_monitor.runs.run import run_monitoring
 from model_monitor.schedules import Recurrence
 from model_monitor.storage import join, storage_of

@@ -9,9 +9,6 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, TextIO
 
-from model_monitor.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
-from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.data_quality.overlays import overlay_of
 from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.page import Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
 from model_monitor.documents.statistics import Statistics
@@ -20,12 +17,15 @@ from model_monitor.errors import BadInput
 from model_monitor.history.archive import from_parquet, path_of
 from model_monitor.history.attributions import shares_at
 from model_monitor.history.baselines import of_files, of_run
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.data_quality.page import overlay_of
+from model_monitor.monitors.protocol import violated
 from model_monitor.outputs.files import current_run
 from model_monitor.outputs.printable import printable
 from model_monitor.outputs.report.report import Report
 from model_monitor.outputs.text_table import text_table
 from model_monitor.reports.past_run import PastRun, read_run
-from model_monitor.runs.judging import violated
 from model_monitor.statistics.drift import compare_categorical, compare_numeric
 from model_monitor.statistics.states import Profile
 from model_monitor.storage import join, storage_of

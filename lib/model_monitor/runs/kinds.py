@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from model_monitor.configuration.options import AnalysisType
 from model_monitor.data.engine import Session, is_of_spark
 from model_monitor.engine.hadoop import leave_out_yarn
-from model_monitor.runs.kind import Kind
-from model_monitor.runs.protocol import Monitor, StoredBaseline
+from model_monitor.monitors.protocol import Kind, Monitor, StoredBaseline
 
 if TYPE_CHECKING:
     from model_monitor.configuration.contract import JobConfig

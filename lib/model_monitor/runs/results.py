@@ -20,13 +20,13 @@ from model_monitor.errors import ViolationsFound
 from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.history.parts import parts_file
 from model_monitor.history.requests import request_files
+from model_monitor.monitors.protocol import Filing, Monitor, PublishedMetric, StoredBaseline
 from model_monitor.outputs.files import Run, publish
 from model_monitor.outputs.report.files import report_files
 from model_monitor.outputs.report.report import Report
 from model_monitor.outputs.result_tables import checks_file, summary_file
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.pages import page_of_run
-from model_monitor.runs.protocol import Filing, Monitor, PublishedMetric, StoredBaseline
 from model_monitor.runtime.session import session_at_hand
 from model_monitor.statistics.states import Requests
 

@@ -33,17 +33,26 @@ from model_monitor.documents.check_results import CheckResult, Decision, Hint, a
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
 from model_monitor.errors import NO_DATA, BadInput, NeedsSpark, NoData, ScriptFailed
 from model_monitor.history.request_statistics import published_requests, request_statistics
-from model_monitor.runs.kind import Scanned
+from model_monitor.monitors.protocol import (
+    Budgeting,
+    Columned,
+    Hinting,
+    Layout,
+    Monitor,
+    Scanned,
+    StoredBaseline,
+    Telling,
+    Varying,
+)
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.nan_texts import warn_of_nan_texts
-from model_monitor.runs.protocol import Budgeting, Columned, Hinting, Layout, Monitor, StoredBaseline, Telling, Varying
 from model_monitor.runs.results import Baseline, Findings
 from model_monitor.statistics.states import Profile
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from model_monitor.deequ.checks import CheckPlan
+    from model_monitor.monitors.user_checks.checks import CheckPlan
 
 log = logging.getLogger(__name__)
 

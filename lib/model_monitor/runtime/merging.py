@@ -15,7 +15,7 @@ from model_monitor.merging.ledger import MergeLedger
 from model_monitor.merging.request import MergeRequest
 from model_monitor.merging.scores import Score
 from model_monitor.merging.to_label import ToLabel
-from model_monitor.runs.protocol import PublishedMetric
+from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.runtime.metrics import write_published
 
 A_MOMENT = timedelta(microseconds=1)

@@ -12,8 +12,8 @@ from model_monitor.history.alerts import holding_alerts
 from model_monitor.history.variation import Entry, read_history, write_history
 from model_monitor.inputs.baselines import baseline_id
 from model_monitor.inputs.window import window_of, window_told
+from model_monitor.monitors.protocol import Remembering
 from model_monitor.outputs.files import Run
-from model_monitor.runs.protocol import Remembering
 from model_monitor.runs.results import Findings
 from model_monitor.runtime.failures import failure_of
 from model_monitor.storage import join

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.predictors.loading import flavour_of
+from model_monitor.monitors.predictors.loading import flavour_of
 from model_monitor.sagemaker.definitions import given
 from model_monitor.sagemaker.locations import located
 

@@ -17,11 +17,11 @@ from tests.spark_lines import has_deequ, on_spark_3
 
 from model_monitor.data.profiling.scan import scan
 from model_monitor.deequ.check_suites import run_checks
-from model_monitor.deequ.checks import plan
-from model_monitor.deequ.checks_json import read_checks
 from model_monitor.deequ.loading import load_checks, planned_checks
 from model_monitor.deequ.predicates import require_conditions
 from model_monitor.errors import BadConfiguration, MissingDependency
+from model_monitor.monitors.user_checks.checks import plan
+from model_monitor.monitors.user_checks.checks_json import read_checks
 
 HERE = Path(__file__).parent
 NAN, INFINITY = math.nan, math.inf
@@ -369,7 +369,7 @@ PROCESS = """
 import logging, sys
 from pyspark.sql import SparkSession
 from model_monitor.deequ.check_suites import run_checks
-from model_monitor.deequ.checks import plan
+from model_monitor.monitors.user_checks.checks import plan
 from model_monitor.deequ.loading import load_checks, planned_checks
 from model_monitor.data.profiling.scan import scan
 logging.basicConfig(level=logging.INFO)

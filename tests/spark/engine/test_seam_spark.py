@@ -11,7 +11,7 @@ from model_monitor.data.reading.formats import CsvFormat
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
-from model_monitor.data_quality.scan import scanned
+from model_monitor.monitors.data_quality.scan import scanned
 from model_monitor.statistics.states.profile import Measures
 
 PIECE_BYTES = 40_000

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from model_monitor.configuration.reading import config_of, sources_of
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.features import read_features
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.run import run_baseline
 
 COLUMNS, ROWS = 300, 8_000

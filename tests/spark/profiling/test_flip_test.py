@@ -8,9 +8,8 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from model_monitor.data.engine import partitions_of
-from model_monitor.profiling import flip_test as flips
-from model_monitor.profiling.flip_partition import RowsOfKeys
-from model_monitor.profiling.flip_test import FlipCounts, SensitiveGroup, flip_test
+from model_monitor.monitors.bias import flip_test as flips
+from model_monitor.monitors.bias.flip_test import FlipCounts, RowsOfKeys, SensitiveGroup, flip_test
 from model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
 
 ROWS = 400

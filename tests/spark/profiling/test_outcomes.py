@@ -17,8 +17,7 @@ from model_monitor.data.reading.outcomes import outcomes, read_line_outcomes, re
 from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.outcome_records import LineDecoder
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.model_quality.monitor import ModelQualityMonitor
-from model_monitor.model_quality.scan import scanned
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor, scanned
 from model_monitor.runs.run import run_baseline
 from model_monitor.statistics.states import OutcomePlan, ProblemType
 

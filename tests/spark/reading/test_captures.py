@@ -19,8 +19,8 @@ from model_monitor.data.records.decoded_rows import Matching
 from model_monitor.data.records.decoding import Reading, decode
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.data.records.windows import Window
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadInput, NoData
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.run import run_baseline
 
 BOTH = ("endpointInput", "endpointOutput")

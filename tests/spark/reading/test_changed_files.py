@@ -15,8 +15,8 @@ from pyspark.sql import DataFrameReader
 from tests.unit.records.captured_lines import captured, line_of
 
 from model_monitor.data.engine import local_files
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadInput
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.run import run_baseline
 
 ROWS = 400

@@ -18,9 +18,9 @@ from model_monitor.data.reading.data import read_arrow, read_data, table_of_pand
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import CsvFormat
 from model_monitor.data.reading.outcomes import outcomes
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, BadInput, NoData, OutputFailed
-from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.runs.run import run_baseline, run_monitoring
 from model_monitor.runtime.session import beside
 from model_monitor.statistics.states import OutcomePlan, ProblemType

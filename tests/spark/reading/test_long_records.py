@@ -18,9 +18,9 @@ from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.paths import read_path
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.reading.scripts import read_script
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.merging.request import MergeRequest
 from model_monitor.merging.run import merge
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline
 from model_monitor.runtime.session import beside

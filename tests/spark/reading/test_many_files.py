@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.records.captured_lines import captured, line_of
 
-from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.run import run_baseline
 
 FEW, MANY = 3, 60

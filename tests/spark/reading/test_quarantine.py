@@ -12,8 +12,8 @@ import pytest
 from model_monitor.data.reading.formats import CsvFormat
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadInput
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.run import run_baseline
 
 

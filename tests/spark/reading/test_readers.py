@@ -28,8 +28,8 @@ from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset, read_source, read_table
 from model_monitor.data.reading.scripts import Script
 from model_monitor.data.records.refusals import REASON, Refusal
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.run import run_baseline
 from model_monitor.runtime.failures import failure_of
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
-from model_monitor.bias.baseline import BiasBaseline
-from model_monitor.bias.choices import Choice
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, GroupMetrics
+from model_monitor.monitors.bias.choices import Choice
+from model_monitor.monitors.bias.comparison import BiasBaseline
 from model_monitor.statistics.states.contingency import ValueKind
 
 

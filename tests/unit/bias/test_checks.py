@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_monitor.bias.analysis import analysis_of
-from model_monitor.bias.comparison import Tolerances
-from model_monitor.bias.monitor import BiasMonitor
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.clarify import BiasReport
+from model_monitor.monitors.bias.analysis import analysis_of
+from model_monitor.monitors.bias.comparison import Tolerances
+from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.statistics.states.contingency import (
     CellKind,
     ColumnFacts,

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from model_monitor.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
-from model_monitor.bias.choices import Choice
-from model_monitor.bias.counts import FacetCounts
-from model_monitor.bias.published import published_metrics
+from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
+from model_monitor.monitors.bias.choices import Choice
+from model_monitor.monitors.bias.counts import FacetCounts
+from model_monitor.monitors.bias.monitor import published_metrics
 from model_monitor.statistics.states.contingency import ValueKind
 
 

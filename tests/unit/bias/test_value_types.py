@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.bias.value_types import ValueType, hangs_on_distinct_values, taken_as, value_type
 from model_monitor.errors import BadInput
+from model_monitor.monitors.bias.choices import ValueType, hangs_on_distinct_values, taken_as, value_type
 from model_monitor.statistics.states.contingency import CellKind, ColumnFacts, ValuedColumn, ValueKind
 
 MISSING, INTEGRAL, FRACTIONAL, BOOLEAN, TEXT, INTEGER_TEXT, OTHER = CellKind

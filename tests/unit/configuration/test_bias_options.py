@@ -7,12 +7,12 @@ import math
 
 import pytest
 
-from model_monitor.bias.comparison import Tolerances
 from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.data.reading.formats import CsvFormat, MergedFormat
 from model_monitor.errors import BadConfiguration
 from model_monitor.inputs.attribution_measures import tolerances_of as of_attributions
 from model_monitor.inputs.bias_measures import bias_measures, tolerances_of
+from model_monitor.monitors.bias.comparison import Tolerances
 from model_monitor.runs.kinds import monitor_for
 from model_monitor.statistics.states.contingency import ValueKind
 

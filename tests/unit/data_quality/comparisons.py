@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.data_quality.comparison import Comparison
-from model_monitor.data_quality.distributions import from_profile
-from model_monitor.data_quality.evaluation import check_all
-from model_monitor.data_quality.suggestion import suggest
 from model_monitor.documents.constraints import Constraints, MonitoringSettings
+from model_monitor.monitors.data_quality.comparison import Comparison
+from model_monitor.monitors.data_quality.distributions import from_profile
+from model_monitor.monitors.data_quality.evaluation import check_all
+from model_monitor.monitors.data_quality.suggestion import suggest
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,

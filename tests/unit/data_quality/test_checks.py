@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from model_monitor.data_quality import messages
-from model_monitor.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
-from model_monitor.data_quality.evaluation import check_all, violations_of
 from model_monitor.documents.check_results import CheckResults, CheckStatus
+from model_monitor.monitors.data_quality import messages
+from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
+from model_monitor.monitors.data_quality.evaluation import check_all, violations_of
 
 from .comparisons import compared, outcomes_of, texts
 

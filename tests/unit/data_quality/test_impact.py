@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pandas as pd
 
-from model_monitor.data_quality.distributions import from_profile
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.alerts import alarms_of
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.documents.clarify import AttributionReport
-from model_monitor.explainability.measures import AttributionMeasures
-from model_monitor.explainability.monitor import ExplainabilityMonitor
+from model_monitor.monitors.data_quality.distributions import from_profile
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.explainability.measures import AttributionMeasures
+from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from model_monitor.reports.compare import Compared, Side
 from model_monitor.runs.run import run_baseline, run_monitoring
 

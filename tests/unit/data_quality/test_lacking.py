@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from model_monitor.data_quality.distributions import LACKING
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import Statistics
+from model_monitor.monitors.data_quality.distributions import LACKING
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,

@@ -6,10 +6,10 @@ from collections import Counter
 
 import numpy as np
 
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.check_results import CheckResults
 from model_monitor.history import references
 from model_monitor.history.archive import path_of, to_parquet
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.outputs.files import publish
 from model_monitor.statistics.states import (
     ColumnType,

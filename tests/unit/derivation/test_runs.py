@@ -11,12 +11,12 @@ import pytest
 from tests.programs import printed_by
 
 from model_monitor import cli
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.derivation.runs import explain
 from model_monitor.derivation.text import as_text
 from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus
 from model_monitor.documents.constraints import MonitoringSettings
 from model_monitor.errors import BadInput
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.outputs.files import publish
 
 from .runs_on_disk import categories, numbers, profile, publish_baseline, publish_window

@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 from tests.unit.data_quality.comparisons import number_feature, profile_of
 
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.statistics import (
     Common,
     Dataset,
@@ -13,6 +12,7 @@ from model_monitor.documents.statistics import (
     StringStatistics,
 )
 from model_monitor.documents.tables import as_rows
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
 STATISTICS = Statistics(
     dataset=Dataset(item_count=4),

@@ -16,8 +16,8 @@ from model_monitor.data.reading.outcomes import read_line_outcomes, reading_of
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.outcome_records import LineDecoder
-from model_monitor.data_quality.scan import scanned as profiled
-from model_monitor.model_quality.scan import scanned as counted
+from model_monitor.monitors.data_quality.scan import scanned as profiled
+from model_monitor.monitors.model_quality.monitor import scanned as counted
 from model_monitor.statistics.states import OutcomePlan, ProblemType
 from model_monitor.statistics.states.profile import Measures
 

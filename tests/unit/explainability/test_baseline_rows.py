@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.explainability.baseline_rows import columns_of, rows_given, rows_in, to_csv
+from model_monitor.monitors.explainability.baseline_rows import columns_of, rows_given, rows_in, to_csv
 
 NAMES = ("age", "town")
 

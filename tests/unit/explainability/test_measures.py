@@ -8,7 +8,7 @@ import pytest
 
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
-from model_monitor.explainability.measures import AttributionMeasures, AttributionPlan, plan_of
+from model_monitor.monitors.explainability.measures import AttributionMeasures, AttributionPlan, plan_of
 
 NAMES = ("id", "age", "income", "town", "hired", "guess")
 

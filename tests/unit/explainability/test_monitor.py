@@ -12,10 +12,10 @@ from model_monitor.documents.analysis_config import Aggregation, AnalysisConfig
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.clarify import AttributionReport, BiasReport
 from model_monitor.errors import BadState
-from model_monitor.explainability.analysis import Dependent, analysis_of
-from model_monitor.explainability.comparison import Tolerances
-from model_monitor.explainability.monitor import ExplainabilityMonitor
-from model_monitor.explainability.partial_dependence import Grid
+from model_monitor.monitors.explainability.analysis import Dependent, analysis_of
+from model_monitor.monitors.explainability.comparison import Tolerances
+from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+from model_monitor.monitors.explainability.partition import Grid
 from model_monitor.outputs.report.html import html_of
 from model_monitor.statistics.states import AttributionsBuilder, Profile
 
@@ -243,7 +243,7 @@ def test_features_can_be_left_out_of_a_baseline():
 
 
 def test_the_report_is_called_as_the_configuration_says():
-    from model_monitor.explainability.measures import AttributionMeasures
+    from model_monitor.monitors.explainability.measures import AttributionMeasures
 
     config = AnalysisConfig.from_json('{"methods": {"shap": {}, "report": {"name": "churn", "title": "Churn"}}}')
     state, _ = state_of([1.0])

@@ -12,11 +12,11 @@ import pytest
 from tests.unit.data_quality.comparisons import number_feature, profile_of
 
 from model_monitor.data.reading.ledger import Ledger
-from model_monitor.data_quality.monitor import DataQualityMonitor
-from model_monitor.data_quality.variation import STATISTICS, Variation
 from model_monitor.errors import BadState
 from model_monitor.history.parts import PARTS, parts_file, parts_of, to_parquet
 from model_monitor.history.variation import HISTORY, MOST_WINDOWS, Entry, read_history, write_history
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.data_quality.variation import STATISTICS, Variation
 from model_monitor.outputs.files import publish
 from model_monitor.runs.results import Baseline
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.model_quality.evidence import evidence_of
-from model_monitor.model_quality.measurement import Measurement, measure
+from model_monitor.monitors.model_quality.evidence import evidence_of
+from model_monitor.monitors.model_quality.measurement import Measurement, measure
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)

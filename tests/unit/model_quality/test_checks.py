@@ -7,11 +7,10 @@ import pytest
 from model_monitor.documents.check_results import CheckResults, CheckStatus
 from model_monitor.documents.model_quality import ModelQualityConstraints
 from model_monitor.errors import BadDocument
-from model_monitor.model_quality import messages
-from model_monitor.model_quality.baseline import ModelBaseline
-from model_monitor.model_quality.checks import check_all, violations_of
-from model_monitor.model_quality.suggestion import suggest
-from model_monitor.model_quality.tolerance import BARE, INTERVAL
+from model_monitor.monitors.model_quality import checks
+from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, violations_of
+from model_monitor.monitors.model_quality.measurement import suggest
+from model_monitor.monitors.model_quality.tolerance import BARE, INTERVAL
 
 from .outcomes_made import MULTICLASS, REGRESSION, measured, of_counts
 
@@ -76,7 +75,7 @@ def test_below_200_rows_a_violation_has_no_deviation():
     ],
 )
 def test_numbers_in_texts_are_those_of_java(metric, expected):
-    assert messages.broken(metric, 6e-4, 1.0, "GreaterThanThreshold", 1e7) == expected
+    assert checks.broken(metric, 6e-4, 1.0, "GreaterThanThreshold", 1e7) == expected
 
 
 def test_an_undefined_metric_never_violates():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.model_quality.estimates import (
+from model_monitor.monitors.model_quality.estimates import (
     JackknifeEstimate,
     Scale,
     ShareEstimate,

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.model_quality.baseline import ModelBaseline
-from model_monitor.model_quality.checks import check_all
-from model_monitor.model_quality.suggestion import suggest
-from model_monitor.model_quality.tolerance import BARE, INTERVAL
+from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
+from model_monitor.monitors.model_quality.measurement import suggest
+from model_monitor.monitors.model_quality.tolerance import BARE, INTERVAL
 
 from .outcomes_made import BY_THRESHOLD, REGRESSION, measured
 

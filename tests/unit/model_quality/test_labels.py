@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.errors import BadInput
-from model_monitor.model_quality.labels import class_table, shown
+from model_monitor.monitors.model_quality.evidence import class_table, shown
 from model_monitor.statistics.states import ConfusionCounts
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, outcomes_of

@@ -10,13 +10,11 @@ from sklearn.calibration import calibration_curve
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
 from model_monitor.documents.page import CurveChart, Mark, PageTable
-from model_monitor.model_quality.baseline import ModelBaseline
-from model_monitor.model_quality.checks import check_all
-from model_monitor.model_quality.evidence import evidence_of
-from model_monitor.model_quality.measurement import measure
-from model_monitor.model_quality.page import page_of
-from model_monitor.model_quality.suggestion import suggest
-from model_monitor.model_quality.tolerance import BARE
+from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
+from model_monitor.monitors.model_quality.evidence import evidence_of
+from model_monitor.monitors.model_quality.measurement import measure, suggest
+from model_monitor.monitors.model_quality.page import page_of
+from model_monitor.monitors.model_quality.tolerance import BARE
 from model_monitor.outputs.report.html import html_of
 from model_monitor.statistics.states import KllSketch
 

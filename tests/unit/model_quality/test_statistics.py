@@ -10,10 +10,9 @@ import pytest
 
 from model_monitor.documents.model_quality import Metrics, ModelQualityStatistics
 from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.model_quality.evidence import evidence_of
-from model_monitor.model_quality.measurement import measure
-from model_monitor.model_quality.monitor import ModelQualityMonitor
-from model_monitor.model_quality.statistics import metrics_of, statistics_of
+from model_monitor.monitors.model_quality.evidence import evidence_of
+from model_monitor.monitors.model_quality.measurement import measure, metrics_of, statistics_of
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.statistics.states import Moments, Outcomes
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, SCORED, measured, of_counts, outcomes_of

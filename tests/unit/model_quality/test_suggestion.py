@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.model_quality import ComparisonOperator, ModelQualityConstraints
 from model_monitor.errors import BadConfiguration
-from model_monitor.model_quality.baseline import ModelBaseline
-from model_monitor.model_quality.checks import check_all
-from model_monitor.model_quality.suggestion import suggest
-from model_monitor.model_quality.tolerance import BARE, INTERVAL, Rule, Tolerance
+from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
+from model_monitor.monitors.model_quality.measurement import suggest
+from model_monitor.monitors.model_quality.tolerance import BARE, INTERVAL, Rule, Tolerance
 
 from .outcomes_made import MULTICLASS, REGRESSION, SCORED, measured, of_counts
 

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from tests.unit.data_quality.comparisons import number_feature, profile_of, text_feature
 
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.outputs.result_tables import CHECKS, SUMMARY, bins_of, checks_file, summary_file
 from model_monitor.runs.results import CheckResults
 

@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.predictors import Model
-from model_monitor.predictors.loading import Caller, loaded
+from model_monitor.monitors.predictors import Model
+from model_monitor.monitors.predictors.loading import Caller, loaded
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3))
 BINARY = (ROWS[:, 0] > 0).astype(int)

@@ -10,7 +10,7 @@ import pytest
 from tests.servers import http_server
 
 from model_monitor.errors import BadInput
-from model_monitor.predictors.http import TRIES, Endpoint
+from model_monitor.monitors.predictors.http import TRIES, Endpoint
 
 FRAME = pd.DataFrame({"a": np.arange(2500.0), "b": 0.5})
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
-from model_monitor.predictors import PREDICTORS, Model
-from model_monitor.predictors.loading import Caller, flavour_of, loaded, model_of
+from model_monitor.monitors.predictors import PREDICTORS, Model
+from model_monitor.monitors.predictors.loading import Caller, flavour_of, loaded, model_of
 
 ROWS = np.array([[1.0, 2.0], [3.0, 4.0]])
 

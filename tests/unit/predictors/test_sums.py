@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.explainability.kernel import Kernel
-from model_monitor.explainability.measures import AttributionMeasures
-from model_monitor.explainability.monitor import ExplainabilityMonitor
-from model_monitor.predictors import Model, sums
-from model_monitor.predictors.loading import Caller
-from model_monitor.predictors.sums import Algorithm, Leaves, Tree
+from model_monitor.monitors.explainability.kernel import Kernel
+from model_monitor.monitors.explainability.measures import AttributionMeasures
+from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+from model_monitor.monitors.predictors import Model, sums
+from model_monitor.monitors.predictors.loading import Caller
+from model_monitor.monitors.predictors.sums import Algorithm, Leaves, Tree
 from model_monitor.runs.run import run_baseline
 
 FEATURES = ("a", "b", "c", "d", "e")

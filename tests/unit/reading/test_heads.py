@@ -14,8 +14,8 @@ from model_monitor.data.reading.formats import CaptureFormat, CsvFormat
 from model_monitor.data.reading.headers import HEAD_BYTES, first_line, head_of, names_of
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
-from model_monitor.data_quality.scan import scanned
 from model_monitor.errors import BadInput
+from model_monitor.monitors.data_quality.scan import scanned
 from model_monitor.statistics.states.profile import Measures
 from model_monitor.storage import LocalStorage
 

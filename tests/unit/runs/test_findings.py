@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from model_monitor.bias.measures import BiasMeasures
-from model_monitor.bias.monitor import BiasMonitor
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import ViolationsFound
-from model_monitor.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitors.bias.measures import BiasMeasures
+from model_monitor.monitors.bias.monitor import BiasMonitor
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 

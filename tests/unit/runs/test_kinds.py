@@ -6,7 +6,7 @@ import pytest
 
 from model_monitor.configuration.options import AnalysisType
 from model_monitor.configuration.reading import config_of, sources_of
-from model_monitor.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.kinds import KINDS, kind_for, kind_of, kinds
 from model_monitor.statistics.states import STATES
 

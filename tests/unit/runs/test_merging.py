@@ -12,9 +12,9 @@ from tests.programs import printed_by
 from tests.unit.derivation.runs_on_disk import numbers, profile, publish_baseline
 
 from model_monitor.data.reading.ledger import Ledger
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.run_description import RunContext
 from model_monitor.history.baselines import read_baseline
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.outputs.files import publish
 from model_monitor.runs.merging import merge_runs
 from model_monitor.runs.results import Baseline

@@ -14,12 +14,12 @@ from tests.unit.data_quality.comparisons import number_feature, profile_of
 from tests.unit.outputs.report.test_report_rendering import Elements
 
 from model_monitor.data.reading.ledger import Ledger
-from model_monitor.data_quality.monitor import DataQualityMonitor
 from model_monitor.documents.check_results import Hint
 from model_monitor.documents.page import Mark
 from model_monitor.documents.run_description import BaselineReference, RunContext
 from model_monitor.launch.layout import Layout
 from model_monitor.launch.package_zip import provide_zip
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.runs.results import Baseline, Findings
 
 MONITOR = DataQualityMonitor()

@@ -1,0 +1,1 @@
+"""What is judged: data quality, model quality, bias and attributions, a check or metric a file."""

@@ -1,0 +1,345 @@
+"""The analysis of one data set: every metric of every sensitive group, and how good the predictions are as a whole. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from model_monitor.monitors.bias import choices, metrics
+from model_monitor.monitors.bias.choices import Choice, groups_of, positives_of
+from model_monitor.monitors.bias.counts import Counts, FacetCounts, FlipTest, Outcomes
+from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING, Metric, Undefined, quotient
+from model_monitor.registry import Entry, Registry, import_all
+from model_monitor.statistics.states.contingency import (
+    FACET,
+    GROUP,
+    LABEL,
+    PREDICTION,
+    SEGMENTS,
+    Cell,
+    ColumnFacts,
+    Contingency,
+    ContingencyPlan,
+    Key,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceMetric:
+    """A share or a ratio by the name and the description that the service's report has."""
+
+    name: str
+    description: str
+    value: float
+
+
+def performance_of(outcomes: Outcomes) -> tuple[PerformanceMetric, ...]:
+    """The metrics of the service's model performance report, in its order; 0 for 0/0, infinite for another x/0."""
+    rows = outcomes.rows
+    precision = quotient(outcomes.true_positives, outcomes.predicted_positives)
+    recall = quotient(outcomes.true_positives, outcomes.positives)
+    found: tuple[tuple[str, str, Counts], ...] = (
+        (
+            "Accuracy",
+            "Proportion of inputs assigned the correct predicted label by the model.",
+            quotient(outcomes.true_positives + outcomes.true_negatives, rows),
+        ),
+        (
+            "Proportion of Positive Predictions in Labels",
+            "Proportion of input assigned in positive predicted label.",
+            quotient(outcomes.predicted_positives, rows),
+        ),
+        (
+            "Proportion of Negative Predictions in Labels",
+            "Proportion of input assigned the negative predicted label.",
+            quotient(outcomes.predicted_negatives, rows),
+        ),
+        (
+            "True Positive Rate / Recall",
+            "Proportion of inputs with positive observed label correctly assigned the positive predicted label.",
+            recall,
+        ),
+        (
+            "True Negative Rate / Specificity",
+            "Proportion of inputs with negative observed label correctly assigned the negative predicted label.",
+            quotient(outcomes.true_negatives, outcomes.negatives),
+        ),
+        (
+            "Acceptance Rate / Precision",
+            "Proportion of inputs with positive predicted label that actually have a positive observed label.",
+            precision,
+        ),
+        (
+            "Rejection Rate",
+            "Proportion of inputs with negative predicted label that actually have a negative observed label.",
+            quotient(outcomes.true_negatives, outcomes.predicted_negatives),
+        ),
+        (
+            "Conditional Acceptance",
+            "Ratio between the positive observed labels and positive predicted labels.",
+            quotient(outcomes.positives, outcomes.predicted_positives),
+        ),
+        (
+            "Conditional Rejection",
+            "Ratio between the negative observed labels and negative predicted labels.",
+            quotient(outcomes.negatives, outcomes.predicted_negatives),
+        ),
+        (
+            "F1 Score",
+            "Harmonic mean of precision and recall.",
+            np.asarray(2 * quotient(precision * recall, precision + recall)),
+        ),
+    )
+    return tuple(PerformanceMetric(name, description, float(value)) for name, description, value in found)
+
+
+# The analysis of one data set: every metric of every sensitive group, from its contingency tables.
+
+
+import_all(metrics)
+
+FLIP_TEST = "FT"
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """The metrics that are asked for, by name and sorted. None: the part is not asked for at all."""
+
+    pre_training: tuple[str, ...] | None
+    post_training: tuple[str, ...] | None
+
+
+ALL_METHODS = Methods(tuple(sorted(PRE_TRAINING)), tuple(sorted(POST_TRAINING)))
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """One metric. value: None if it is undefined; then error says why. Infinite values are values."""
+
+    name: str
+    description: str
+    value: float | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentAnalysis:
+    """The metrics of one group within one segment of a segmentation. post_training: as in `GroupAnalysis`."""
+
+    segmentation: str
+    name: str
+    counts: FacetCounts
+    pre_training: tuple[MetricValue, ...] | None
+    post_training: tuple[MetricValue, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAnalysis:
+    """One sensitive group of a facet: its counts and its metrics. A part that was not asked for is None."""
+
+    facet: str
+    choice: Choice
+    counts: FacetCounts
+    pre_training: tuple[MetricValue, ...] | None
+    post_training: tuple[MetricValue, ...] | None
+    segments: tuple[SegmentAnalysis, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[MetricValue, ...]:
+        """Those of both parts, post-training ones first as in the files."""
+        return (*(self.post_training or ()), *(self.pre_training or ()))
+
+
+@dataclass(frozen=True, slots=True)
+class BiasAnalysis:
+    """What a data set is like. positives: of the observed label. groups: those of the first facet first."""
+
+    label: str
+    positives: Choice
+    groups: tuple[GroupAnalysis, ...]
+    rows: int
+    methods: Methods = field(default=ALL_METHODS)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What counts as positive and as sensitive. predicted: None without predictions. groups: of each facet."""
+
+    positives: Choice
+    predicted: Choice | None
+    groups: tuple[tuple[Choice, ...], ...]
+
+    @property
+    def fault_of_predictions(self) -> str | None:
+        """Why there are no post-training metrics, None if there are."""
+        if self.predicted is None:
+            return None
+        if self.predicted.kind is not self.positives.kind:
+            return choices.LABEL_TYPES_DIFFER
+        if self.predicted.fault:
+            return self.predicted.fault
+        return None if self.predicted.keys else choices.NO_POSITIVE_PREDICTION
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTable:
+    """The rows of a facet's table with their labels told: by facet key, observed label, predicted label and subgroup.
+
+    keys: the facet's keys, in the order of the first axis of `rows`, whose shape is that of `FacetCounts.cells` but for it.
+    """
+
+    keys: tuple[Key, ...]
+    rows: Counts
+    cells: Mapping[Cell, int]
+    chosen: Chosen
+    plan: ContingencyPlan
+
+    @classmethod
+    def of(cls, cells: Mapping[Cell, int], chosen: Chosen, plan: ContingencyPlan) -> LabelTable:
+        keys = {key: place for place, key in enumerate(sorted({cell[FACET] for cell in cells}, key=str))}
+        subgroups = sorted({str(cell[GROUP]) for cell in cells if cell[GROUP] is not None})
+        places: dict[Key, int] = {subgroup: place for place, subgroup in enumerate(subgroups)}
+        predicted = chosen.predicted.keys if chosen.predicted else frozenset()
+        rows = np.zeros((len(keys), 2, 2, len(subgroups) + 1))
+        for cell, count in cells.items():
+            observed, prediction = cell[LABEL] in chosen.positives.keys, cell[PREDICTION] in predicted
+            rows[keys[cell[FACET]], int(observed), int(prediction), places.get(cell[GROUP], -1)] += count
+        return cls(tuple(keys), rows, cells, chosen, plan)
+
+    def counts_of(self, choice: Choice) -> FacetCounts:
+        """The rows of a sensitive group beside the rest."""
+        is_sensitive = np.array([key in choice.keys for key in self.keys], dtype=bool)
+        sides = [self.rows[~is_sensitive].sum(axis=0), self.rows[is_sensitive].sum(axis=0)]
+        return FacetCounts(np.stack(sides), has_groups=self.plan.group is not None)
+
+    def within(self, segmentation: int, segment: int) -> LabelTable:
+        """The rows of one segment only."""
+        place = SEGMENTS + segmentation
+        cells = {cell: count for cell, count in self.cells.items() if cell[place] == segment}
+        return LabelTable.of(cells, self.chosen, self.plan)
+
+
+Flips = Callable[[int, int], FlipTest | str]
+"""The flip test of a facet's group, both by place, or why there is none."""
+
+
+def analysis_of(
+    state: Contingency,
+    plan: ContingencyPlan,
+    methods: Methods = ALL_METHODS,
+    flips: Flips | None = None,
+    *,
+    chosen: Chosen | None = None,
+) -> BiasAnalysis:
+    """The analysis of counts that were made by `plan`.
+
+    flips: None where rows can't be looked at any more, as in merged runs. chosen: `chosen_of` the same, if it is known.
+
+    Raises BadInput if merged counts don't tell how a column has to be taken.
+    """
+    chosen = chosen or chosen_of(state, plan)
+    made = flips or (lambda facet, group: choices.NO_FLIP_TEST_OF_SUMS)
+    tables = [LabelTable.of(table, chosen, plan) for table in state.tables]
+    groups = tuple(
+        _group(plan, methods, chosen, tables, made, facet, group)
+        for facet, choices in enumerate(chosen.groups)
+        for group in range(len(choices))
+    )
+    return BiasAnalysis(plan.label.name, chosen.positives, groups, state.rows, methods)
+
+
+def chosen_of(state: Contingency, plan: ContingencyPlan) -> Chosen:
+    """What counts as positive and as sensitive, told from all rows."""
+    facts = dict(zip(range(len(plan.valued)), state.facts, strict=True))
+    label = facts[len(plan.facets)]
+    groups = tuple(
+        groups_of(facet, facts[index], _keys(state.tables[index], FACET)) for index, facet in enumerate(plan.facets)
+    )
+    positives = positives_of(plan.label, label, _keys(state.tables[0], LABEL))
+    predicted = None
+    if plan.prediction is not None:
+        of_prediction: ColumnFacts = facts[len(plan.facets) + 1]
+        predicted = positives_of(plan.prediction, of_prediction, _keys(state.tables[0], PREDICTION))
+    return Chosen(positives, predicted, groups)
+
+
+def _keys(table: Mapping[Cell, int], place: int) -> set[Key]:
+    return {cell[place] for cell in table}
+
+
+def _group(
+    plan: ContingencyPlan,
+    methods: Methods,
+    chosen: Chosen,
+    tables: Sequence[LabelTable],
+    flips: Flips,
+    facet: int,
+    group: int,
+) -> GroupAnalysis:
+    choice = chosen.groups[facet][group]
+    counts = tables[facet].counts_of(choice)
+    if tests_flips(methods, chosen) and not choice.fault:
+        made = flips(facet, group)
+        counts = replace(counts, flips=made) if isinstance(made, FlipTest) else replace(counts, no_flips=made)
+    fault = choice.fault or chosen.positives.fault
+    pre = _values(PRE_TRAINING, methods.pre_training, counts, fault)
+    post = _post_training(methods, chosen, counts, fault)
+    segments = tuple(_segments(tables[facet], plan, methods, chosen, choice))
+    return GroupAnalysis(plan.facets[facet].name, choice, counts, pre, post, segments)
+
+
+def tests_flips(methods: Methods, chosen: Chosen) -> bool:
+    """Whether a flip test is asked for, and predictions allow one."""
+    asked = chosen.predicted is not None and FLIP_TEST in (methods.post_training or ())
+    return asked and not (chosen.positives.fault or chosen.fault_of_predictions)
+
+
+def _post_training(
+    methods: Methods, chosen: Chosen, counts: FacetCounts, fault: str | None
+) -> tuple[MetricValue, ...] | None:
+    if chosen.predicted is None:
+        return None
+    return _values(POST_TRAINING, methods.post_training, counts, fault or chosen.fault_of_predictions)
+
+
+def _segments(
+    table: LabelTable, plan: ContingencyPlan, methods: Methods, chosen: Chosen, choice: Choice
+) -> Iterator[SegmentAnalysis]:
+    fault = choice.fault or chosen.positives.fault
+    for place, segmentation in enumerate(plan.segmentations):
+        for number, name in enumerate(segmentation.names):
+            counts = table.within(place, number).counts_of(choice)
+            counts = replace(counts, no_flips=choices.NO_FLIP_TEST_OF_SUMS)
+            yield SegmentAnalysis(
+                segmentation.title,
+                name,
+                counts,
+                _values(PRE_TRAINING, methods.pre_training, counts, fault),
+                _post_training(methods, chosen, counts, fault),
+            )
+
+
+def _values(
+    registry: Registry[Metric], names: tuple[str, ...] | None, counts: FacetCounts, fault: str | None
+) -> tuple[MetricValue, ...] | None:
+    if names is None:
+        return None
+    return tuple(_value(registry.get(name), counts, fault) for name in names)
+
+
+def _value(metric: Entry[Metric], counts: FacetCounts, fault: str | None) -> MetricValue:
+    description = metric.facts["description"]
+    unmet = (text for text, holds in metric.facts["requires"].items() if not holds(counts))
+    fault = fault or next(unmet, None)
+    if fault is not None:
+        return MetricValue(metric.name, description, None, fault)
+    try:
+        value = float(metric(counts))
+    except Undefined as undefined:
+        return MetricValue(metric.name, description, None, str(undefined))
+    if math.isnan(value):
+        raise ArithmeticError(f"{metric.name} is not a number for counts that it is defined for")
+    return MetricValue(metric.name, description, value)

@@ -1,0 +1,253 @@
+"""Which cells of a column are chosen, the positive labels or a facet's sensitive groups, how a column is taken, and errors' texts. Pure.
+
+As categories or as a continuous number, told from its values as Clarify does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Set
+from dataclasses import dataclass
+from enum import Enum
+
+from model_monitor.errors import BadInput
+from model_monitor.statistics.states.contingency import (
+    CellKind,
+    ColumnFacts,
+    Key,
+    Standing,
+    ValuedColumn,
+    ValueKind,
+    number_of,
+    texts_of,
+)
+
+NO_THRESHOLD = "Threshold values must be provided for continuous features"
+NOT_A_THRESHOLD = "Facet/label value provided must be a single numeric threshold for continuous data"
+NO_POSITIVE_PREDICTION = (
+    "No Label values are present in the predicted Label Column,"
+    "Positive Predicted Index Series contains all False values"
+)  # fmt: skip
+LABEL_TYPES_DIFFER = "Predicted Label Column series datatype is not the same as Label Column series"
+NO_COMMON_LABEL = "No instance of common facet found, dataset may be too small"
+NO_GROUP_VARIABLE = "Group variable is empty or not provided"
+NO_POSITIVE_LABEL = "No positive labels in set"
+NO_NEGATIVE_LABEL = "No negative labels in set"
+ALL_FALSE_NEGATIVE = (
+    "All predicted labels are false negatives. There should be at least one prediction that is not false negative."
+)
+NO_FLIP_TEST_OF_SUMS = "FlipTest can't be made from counts; it is left out of merged runs and of segments"
+"""Ours: what the service does not have."""
+
+DRIFT = "Metric value {current} doesn't meet the baseline constraint requirement {baseline}"
+OUT_OF_RANGE = "Metric value {current} is not within the allowed range {low} to {high}"
+
+
+def drift(current: float, baseline: float) -> str:
+    """A metric is farther from its neutral value than in the baseline."""
+    return DRIFT.format(current=number(current), baseline=number(baseline))
+
+
+def out_of_range(current: float, low: float, high: float) -> str:
+    """A metric is outside of the range that the user allows it."""
+    return OUT_OF_RANGE.format(current=number(current), low=number(low), high=number(high))
+
+
+def number(value: float) -> str:
+    """A number as Python prints it, and infinities in the service's word."""
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return repr(float(value))
+
+
+# How a column is taken: as categories or as a continuous number, told from its values as Clarify tells it.
+
+
+CONTINUOUS_FROM = 0.05
+"""Share of distinct values among those present from which a column of integers is continuous."""
+
+
+class ValueType(Enum):
+    """What pandas would make of a column."""
+
+    INTEGER = "integer"
+    FLOATING = "floating"
+    BOOLEAN = "boolean"
+    TEXT = "text"
+    OTHER = "other"
+
+
+def value_type(facts: ColumnFacts) -> ValueType:
+    """The type of a column's values; integers with a missing one are floating, as is a column without any value."""
+    found = {kind for kind, count in facts.kinds.items() if count} - {CellKind.MISSING}
+    if found == {CellKind.INTEGRAL} and not facts.missing:
+        return ValueType.INTEGER
+    if found <= {CellKind.INTEGRAL, CellKind.FRACTIONAL}:
+        return ValueType.FLOATING
+    if found == {CellKind.BOOLEAN}:
+        return ValueType.BOOLEAN
+    return ValueType.OTHER if found == {CellKind.OTHER} else ValueType.TEXT
+
+
+def taken_as(column: ValuedColumn, facts: ColumnFacts) -> ValueKind:
+    """Whether the column's values are categories or continuous numbers.
+
+    Raises BadInput if that hangs on how many distinct values there are and only bounds of it are known, which happens in
+    merged runs.
+    """
+    if column.taken_as is not None:
+        return column.taken_as
+    continuous = _is_continuous_by_type(column, facts)
+    if continuous is None:
+        continuous = _has_many_values(column, facts)
+    return ValueKind.CONTINUOUS if continuous else ValueKind.CATEGORICAL
+
+
+def hangs_on_distinct_values(column: ValuedColumn, facts: ColumnFacts) -> bool:
+    """Whether how the column is taken can't be told before its distinct values are counted."""
+    if column.taken_as is not None or _is_continuous_by_type(column, facts) is not None:
+        return False
+    return _share_bounds(facts)[0] < CONTINUOUS_FROM <= _share_bounds(facts)[1]
+
+
+def _is_continuous_by_type(column: ValuedColumn, facts: ColumnFacts) -> bool | None:
+    """None if the number of distinct values decides."""
+    if len(column.values) > 1:
+        return False
+    kind = value_type(facts)
+    if kind is ValueType.FLOATING:
+        return True
+    if kind is ValueType.INTEGER or (kind is ValueType.TEXT and _kinds(facts) == {CellKind.INTEGER_TEXT}):
+        return None
+    return False
+
+
+def _kinds(facts: ColumnFacts) -> Set[CellKind]:
+    return {kind for kind, count in facts.kinds.items() if count}
+
+
+def _has_many_values(column: ValuedColumn, facts: ColumnFacts) -> bool:
+    low, high = _share_bounds(facts)
+    if low < CONTINUOUS_FROM <= high:
+        raise BadInput(
+            f"column {column.name!r} has between {facts.at_least:,} and {facts.at_most or facts.present:,} distinct values "
+            f"in {facts.present:,} rows, so it can't be told whether they are categories; write --column-types "
+            f"{column.name}=categorical or {column.name}=continuous"
+        )
+    return low >= CONTINUOUS_FROM
+
+
+def _share_bounds(facts: ColumnFacts) -> tuple[float, float]:
+    """Bounds of the share of distinct values among those present; 0 without any."""
+    present = facts.present
+    if not present:
+        return 0.0, 0.0
+    most = min(present, present if facts.at_most is None else facts.at_most, *_range_of_integers(facts))
+    return facts.at_least / present, max(most, facts.at_least) / present
+
+
+def _range_of_integers(facts: ColumnFacts) -> tuple[int, ...]:
+    """So many different integers there are at most between minimum and maximum; texts of integers may be padded."""
+    if _kinds(facts) != {CellKind.INTEGRAL} or facts.minimum is None or facts.maximum is None:
+        return ()
+    return (int(facts.maximum) - int(facts.minimum) + 1,)
+
+
+# Which cells of a column are chosen: the positive labels, the sensitive groups of a facet.
+
+
+MISSING_SHOWN = "nan"
+"""How the entry of missing values is called among those of a facet without configured values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What of a column is chosen.
+
+    shown: as analysis.json has it, `F,X` or `(40, 75]`. configured: the configured values, which later runs are matched by;
+    their interval may end elsewhere. kind: how the column is taken. fault: why nothing can be chosen, None if it can.
+    """
+
+    shown: str
+    configured: str
+    keys: frozenset[Key]
+    kind: ValueKind
+    fault: str | None = None
+
+
+def positives_of(column: ValuedColumn, facts: ColumnFacts, keys: Collection[Key]) -> Choice:
+    """The positive cells of a label or prediction. keys: those that the column was counted by."""
+    kind = taken_as(column, facts)
+    if kind is ValueKind.CATEGORICAL:
+        return _of_values(column, facts, keys)
+    return _of_threshold(column, facts, keys)
+
+
+def groups_of(column: ValuedColumn, facts: ColumnFacts, keys: Collection[Key]) -> tuple[Choice, ...]:
+    """The sensitive groups of a facet: one for configured values or a threshold; else every value on its own, by value."""
+    kind = taken_as(column, facts)
+    if kind is ValueKind.CONTINUOUS:
+        return (_of_threshold(column, facts, keys),)
+    if column.values:
+        return (_of_values(column, facts, keys),)
+    return _one_versus_rest(facts, keys)
+
+
+def _of_values(column: ValuedColumn, facts: ColumnFacts, keys: Collection[Key]) -> Choice:
+    as_text = value_type(facts) in (ValueType.TEXT, ValueType.OTHER)
+    wanted = Standing.SAME_TEXT if as_text else Standing.SAME_NUMBER
+    shown = texts_of(column.values)
+    return Choice(shown, shown, _with(wanted, keys), ValueKind.CATEGORICAL)
+
+
+def _of_threshold(column: ValuedColumn, facts: ColumnFacts, keys: Collection[Key]) -> Choice:
+    configured = texts_of(column.values)
+    threshold = column.threshold
+    if threshold is None:
+        fault = NOT_A_THRESHOLD if column.values else NO_THRESHOLD
+        return Choice(configured, configured, frozenset(), ValueKind.CONTINUOUS, fault)
+    return Choice(_interval(column, facts, threshold), configured, _with(Standing.ABOVE, keys), ValueKind.CONTINUOUS)
+
+
+def _with(standing: Standing, keys: Collection[Key]) -> frozenset[Key]:
+    return frozenset(key for key in keys if isinstance(key, int) and key & standing)
+
+
+def _interval(column: ValuedColumn, facts: ColumnFacts, threshold: float) -> str:
+    """`(40, 80]` from the threshold to the maximum; turned round for a threshold above it, empty for one at it."""
+    if facts.maximum is None:
+        return f"({column.values[0]}, {MISSING_SHOWN}]"
+    if threshold == facts.maximum:
+        return ""
+    numbers = column.values[0], facts.maximum
+    whole = value_type(facts) is not ValueType.FLOATING and all(isinstance(number, int) for number in numbers)
+    as_written: Callable[[float], int | float] = int if whole else float
+    low, high = sorted((as_written(threshold), as_written(facts.maximum)))
+    return f"({low}, {high}]"
+
+
+def _one_versus_rest(facts: ColumnFacts, keys: Collection[Key]) -> tuple[Choice, ...]:
+    """Texts that are one value (`1` and `01` of integers) are one group; the missing ones are no group, and say so."""
+    kind = value_type(facts)
+    values: dict[str, set[Key]] = {}
+    for key in keys:
+        if key is not None:
+            values.setdefault(_canonical(str(key), kind), set()).add(key)
+    choices = [
+        Choice(value, value, frozenset(values[value]), ValueKind.CATEGORICAL) for value in sorted(values, key=_by_value)
+    ]
+    if None in keys:
+        choices.append(Choice(MISSING_SHOWN, MISSING_SHOWN, frozenset(), ValueKind.CATEGORICAL))
+    return tuple(choices)
+
+
+def _canonical(text: str, kind: ValueType) -> str:
+    if kind is ValueType.INTEGER:
+        return str(int(text))
+    return str(text.lower() == "true") if kind is ValueType.BOOLEAN else text
+
+
+def _by_value(text: str) -> tuple[bool, float, str]:
+    """Numbers by size, then texts."""
+    number = number_of(text)
+    return number is None, number or 0.0, text

@@ -1,0 +1,379 @@
+"""The flip test, distributed: every row of a sensitive group beside its neighbours in the rest, by scikit-learn.
+
+An executor packs the rows that neighbours are looked for among, and tests the others. No pyspark.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.data.engine import is_of_spark
+from model_monitor.data.engine.protocol import PARTITION, Partitions, Sent
+from model_monitor.data.profiling.contingency_cells import Cells, CountTask, key_of, typed_cells
+from model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
+from model_monitor.statistics.states.hashing import chained_hashes
+
+FEATURES, POSITIVE, SENSITIVE, DRAW, TEXTS = "features", "positive", "sensitive", "draw", "texts"
+
+NEIGHBOURS, NEIGHBOURS_OF_FEW, FEW = 5, 1, 9
+"""The service asks 5 neighbours, or 1 where the rest has at most 9 rows (B2.3)."""
+
+ROWS_AT_ONCE = 4096
+
+ROW_SCHEMA = pa.schema(
+    [
+        ("partition", pa.int32()),
+        ("rows", pa.int64()),
+        ("texts", pa.int64()),
+        ("missing", pa.int64()),
+        ("packed", pa.binary()),
+    ]
+)
+FLIP_SCHEMA = pa.schema(
+    [("group", pa.int32()), ("to_negative", pa.int64()), ("to_positive", pa.int64()), ("tested", pa.int64())]
+)
+
+
+NUMERIC = (CellKind.INTEGRAL, CellKind.FRACTIONAL, CellKind.BOOLEAN)
+
+DRAWS = 2**31
+"""Resolution of the numbers that rows are sampled by."""
+
+
+@dataclass(frozen=True)
+class RowsOfKeys:
+    """Rows whose key in a column is one of these (`contingency_columns.key_of`)."""
+
+    column: ValuedColumn
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlipGroup:
+    """One sensitive group to test. features: places of the columns that neighbours are told by.
+
+    neighbours, tested: shares of the rest's rows and of the group's own that are looked at.
+    """
+
+    features: tuple[int, ...]
+    neighbours: float
+    tested: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlipRows:
+    """Rows as numbers. features: shape (rows, features). sensitive: shape (rows, groups). draw: in [0, 1)."""
+
+    features: NDArray[np.float64]
+    positive: NDArray[np.bool_]
+    sensitive: NDArray[np.bool_]
+    draw: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch, groups: int) -> FlipRows:
+        rows = batch.num_rows
+        return cls(
+            batch.column(FEATURES).flatten().to_numpy(zero_copy_only=False).reshape(rows, -1),
+            batch.column(POSITIVE).to_numpy(zero_copy_only=False),
+            batch.column(SENSITIVE).flatten().to_numpy(zero_copy_only=False).reshape(rows, groups),
+            batch.column(DRAW).to_numpy(zero_copy_only=False),
+        )
+
+    def where(self, wanted: NDArray[np.bool_]) -> FlipRows:
+        return FlipRows(self.features[wanted], self.positive[wanted], self.sensitive[wanted], self.draw[wanted])
+
+    def packed(self) -> bytes:
+        """The rows as doubles, one after the other: features, positive, sensitive, draw."""
+        parts = [self.features, self.positive[:, None], self.sensitive, self.draw[:, None]]
+        return np.hstack([part.astype(np.float64) for part in parts]).tobytes()
+
+    @classmethod
+    def unpacked(cls, packed: bytes, features: int, groups: int) -> FlipRows:
+        numbers = np.frombuffer(packed, dtype=np.float64).reshape(-1, features + groups + 2)
+        return cls(
+            numbers[:, :features],
+            numbers[:, features].astype(bool),
+            numbers[:, features + 1 : -1].astype(bool),
+            numbers[:, -1],
+        )
+
+
+def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows of one partition that are a neighbour for some group, and how many cells of all rows are texts or missing."""
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        rows = FlipRows.of(batch, len(groups))
+        shares = np.array([group.neighbours for group in groups])
+        wanted = np.any(~rows.sensitive & (rows.draw[:, None] < shares), axis=1)
+        counts = [batch.column(PARTITION)[0].as_py(), int(wanted.sum())]
+        texts = int(batch.column(TEXTS).to_numpy().sum())
+        missing = int(np.isnan(rows.features).sum())
+        values = [*counts, texts, missing, rows.where(wanted).packed()]
+        yield pa.RecordBatch.from_arrays(
+            [pa.array([value], field.type) for value, field in zip(values, ROW_SCHEMA, strict=True)], schema=ROW_SCHEMA
+        )
+
+
+def count_flips(
+    groups: tuple[FlipGroup, ...], neighbours: Sent[FlipRows], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """How many rows of one partition are decided otherwise by their neighbours, by group."""
+    testers = [_Tester(group, place, neighbours.value) for place, group in enumerate(groups)]
+    for batch in batches:
+        if batch.num_rows:
+            rows = FlipRows.of(batch, len(groups))
+            for tester in testers:
+                tester.test(rows)
+    columns = zip(*[tester.counts() for tester in testers], strict=True)
+    yield pa.RecordBatch.from_arrays(
+        [pa.array(values, field.type) for values, field in zip(columns, FLIP_SCHEMA, strict=True)], schema=FLIP_SCHEMA
+    )
+
+
+class _Tester:
+    """Tests the rows of one group against their neighbours; the neighbours are only learnt when a row needs them."""
+
+    def __init__(self, group: FlipGroup, place: int, neighbours: FlipRows) -> None:
+        self._group = group
+        self._place = place
+        self._neighbours = neighbours
+        self._classifier: object | None = None
+        self._to_negative = self._to_positive = self._tested = 0
+
+    def test(self, rows: FlipRows) -> None:
+        wanted = rows.sensitive[:, self._place] & (rows.draw < self._group.tested)
+        tested = rows.where(wanted)
+        for start in range(0, len(tested.positive), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            positive = tested.positive[part]
+            decided = self._decide(tested.features[part][:, list(self._group.features)])
+            self._to_negative += int((positive & ~decided).sum())
+            self._to_positive += int((~positive & decided).sum())
+            self._tested += len(positive)
+
+    def counts(self) -> tuple[int, int, int, int]:
+        return self._place, self._to_negative, self._to_positive, self._tested
+
+    def _decide(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
+        if self._classifier is None:
+            self._classifier = self._learnt()
+        decided: NDArray[np.bool_] = self._classifier.predict(features)  # type: ignore[attr-defined]
+        return decided
+
+    def _learnt(self) -> object:
+        from sklearn.neighbors import KNeighborsClassifier
+
+        rest = ~self._neighbours.sensitive[:, self._place] & (self._neighbours.draw < self._group.neighbours)
+        rows = self._neighbours.where(rest)
+        asked = NEIGHBOURS if len(rows.positive) > FEW else NEIGHBOURS_OF_FEW
+        return KNeighborsClassifier(n_neighbors=asked).fit(rows.features[:, list(self._group.features)], rows.positive)
+
+
+# The rows of a flip test, prepared of typed Arrow batches; as `flip_frames.py` says them in SQL.
+
+
+SCHEMA = pa.schema(
+    [
+        (PARTITION, pa.int32()),
+        (FEATURES, pa.list_(pa.float64())),
+        (POSITIVE, pa.bool_()),
+        (SENSITIVE, pa.list_(pa.bool_())),
+        (DRAW, pa.float64()),
+        (TEXTS, pa.int64()),
+    ]
+)
+
+
+def prepared_by_arrow(
+    table: Partitions,
+    names: Sequence[str],
+    plan: ContingencyPlan,
+    features: Sequence[str],
+    positive: RowsOfKeys,
+    sensitive: Sequence[RowsOfKeys],
+    reason: str | None,
+) -> Partitions | None:
+    """The kept rows as `flip_partition` wants them; None if a feature can't be a number, as far as types tell."""
+    task = FlipTask(CountTask(plan, tuple(names), reason, None), tuple(features), positive, tuple(sensitive))
+    schema = table.schema
+    cells = [task.feature(pa.array([], schema.field(f"c{names.index(name)}").type)) for name in features]
+    is_number = [cell.declared in NUMERIC or (cell.declared is None and plan.untyped_texts) for cell in cells]
+    return table.numbered().mapped(task, SCHEMA) if cells and all(is_number) else None
+
+
+@dataclass(frozen=True)
+class FlipTask:
+    """Makes those rows of a partition's."""
+
+    count: CountTask
+    features: tuple[str, ...]
+    positive: RowsOfKeys
+    sensitive: tuple[RowsOfKeys, ...]
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        reason = self.count.reason
+        for batch in batches:
+            yield self._rows(batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch)
+
+    def feature(self, values: pa.Array) -> Cells:
+        return typed_cells(values, untyped_texts=self.count.plan.untyped_texts)
+
+    def _rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        cells = [self.feature(batch.column(f"c{self.count.names.index(name)}")) for name in self.features]
+        numbers = [
+            np.zeros(len(cell)) if cell.number is None else np.where(cell.has_number, cell.number, 0.0)
+            for cell in cells
+        ]
+        known = [cell.has_number for cell in cells]
+        draw = (chained_hashes(numbers, known).view(np.int64) % DRAWS) / float(DRAWS)
+        texts = sum(
+            (cell.kind == CellKind.TEXT for cell in cells if cell.declared is None), np.zeros(batch.num_rows, int)
+        )
+        is_sensitive = np.array([self._among(batch, group) for group in self.sensitive]).T
+        columns = [
+            batch.column(PARTITION),
+            _lists(np.array(numbers).T, ~np.array(known).T),
+            pa.array(self._among(batch, self.positive)),
+            _lists(is_sensitive),
+            pa.array(draw),
+            pa.array(texts, pa.int64()),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+    def _among(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> NDArray[np.bool_]:
+        keys = key_of(self.count.typed(batch, rows.column.name), rows.column)
+        wanted = pa.array([key for key in rows.keys if key is not None], keys.type)
+        found: NDArray[np.bool_] = pc.is_in(keys, wanted).to_numpy(zero_copy_only=False)
+        return found
+
+
+def _lists(cells: NDArray[np.generic], missing: NDArray[np.bool_] | None = None) -> pa.ListArray:
+    """One list for each row. cells: shape (rows, elements)."""
+    rows, elements = cells.shape
+    flat = pa.array(cells.ravel(), mask=None if missing is None else missing.ravel())
+    return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1) * elements, pa.int32()), flat)
+
+
+# The flip test, distributed: every row of a sensitive group beside its neighbours in the rest, by scikit-learn's
+# own search.
+
+
+log = logging.getLogger(__name__)
+
+NOT_NUMERIC = "FlipTest does not support non-numeric columns"
+MISSING_VALUES = "FlipTest does not support missing values"
+NO_LIBRARY = "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
+
+SUMMED = ("to_negative", "to_positive", "tested")
+"""Columns of `FLIP_SCHEMA` that add over the partitions."""
+
+
+@dataclass(frozen=True)
+class SensitiveGroup:
+    """A group to test. sensitive: the rows in it. features: the columns that neighbours are told by.
+
+    size, rest: rows of the group and of the others.
+    """
+
+    sensitive: RowsOfKeys
+    features: tuple[str, ...]
+    size: int
+    rest: int
+
+
+@dataclass(frozen=True)
+class FlipCounts:
+    """Outcome for one group: rows that their neighbours decide otherwise, rows tested, and rows looked among."""
+
+    to_negative: int
+    to_positive: int
+    tested: int
+    neighbours: int
+
+
+def flip_test(
+    table: Partitions,
+    names: Sequence[str],
+    plan: ContingencyPlan,
+    positive: RowsOfKeys,
+    groups: Sequence[SensitiveGroup],
+    *,
+    reason: str | None = None,
+) -> Sequence[FlipCounts] | str:
+    """What becomes of each group when its neighbours decide, or why it can't be told. Two Spark jobs.
+
+    names: of the first columns of the table. positive: the rows that are predicted positive.
+    """
+    if importlib.util.find_spec("sklearn") is None:
+        log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
+        return NO_LIBRARY
+    features = tuple(dict.fromkeys(name for group in groups for name in group.features))
+    if is_of_spark(table):
+        pass
+    else:
+        pass
+    prepared = prepared_by_arrow(table, names, plan, features, positive, [group.sensitive for group in groups], reason)
+    if prepared is None:
+        return NOT_NUMERIC
+    started = time.monotonic()
+    rows = plan.flip_rows
+    tested = tuple(
+        FlipGroup(
+            tuple(features.index(name) for name in group.features),
+            min(1.0, rows / max(group.rest, 1)),
+            min(1.0, rows / max(group.size, 1)),
+        )
+        for group in groups
+    )
+    neighbours = _collected(prepared, tested, len(features))
+    if isinstance(neighbours, str):
+        return neighbours
+    found = _tested(prepared, tested, neighbours)
+    log.info(
+        "tested %s rows for flips, %.1f s", f"{sum(counts.tested for counts in found):,}", time.monotonic() - started
+    )
+    return found
+
+
+def _collected(prepared: Partitions, plan: tuple[FlipGroup, ...], features: int) -> FlipRows | str:
+    """The rows that neighbours are looked for among: at most `rows` for each group, in the order of partitions."""
+    packed = _rows(prepared.mapped(partial(pack_rows, plan), ROW_SCHEMA))
+    if any(part["texts"] for part in packed):
+        return NOT_NUMERIC
+    if any(part["missing"] for part in packed):
+        return MISSING_VALUES
+    in_order = b"".join(part["packed"] for part in sorted(packed, key=itemgetter("partition")))
+    return FlipRows.unpacked(in_order, features, len(plan))
+
+
+def _tested(prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipRows) -> list[FlipCounts]:
+    with prepared.sent(neighbours) as sent:
+        counted = _rows(prepared.mapped(partial(count_flips, plan, sent), FLIP_SCHEMA))
+    sums = Counter[tuple[int, str]]()
+    for row in counted:
+        sums.update({(row["group"], name): row[name] for name in SUMMED})
+    found = []
+    for place, group in enumerate(plan):
+        looked_among = int(np.count_nonzero(~neighbours.sensitive[:, place] & (neighbours.draw < group.neighbours)))
+        to_negative, to_positive, tested = (sums[place, name] for name in SUMMED)
+        found.append(FlipCounts(to_negative, to_positive, tested, looked_among))
+    return found
+
+
+def _rows(partitions: Partitions) -> list[dict[str, Any]]:
+    """What a task made of the partitions, one row or a few for each of them."""
+    return [row for batch in partitions.batches() for row in batch.to_pylist()]

@@ -1,0 +1,264 @@
+"""What a bias analysis asks of a scan: Clarify's configuration, the metrics that it asks for, and the plan. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from model_monitor.documents.analysis_config import (
+    AnalysisConfig,
+    BiasMethods,
+    DatasetType,
+    NamedColumns,
+    SegmentConfig,
+)
+from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.bias.analysis import ALL_METHODS, Methods
+from model_monitor.monitors.predictors import Model
+from model_monitor.monitors.predictors.loading import model_of
+from model_monitor.statistics.states.contingency import (
+    ContingencyPlan,
+    Interval,
+    Scalar,
+    Segmentation,
+    ValuedColumn,
+    ValueKind,
+    texts_of,
+)
+
+ALL = "all"
+_NAMED = "write all, or some of {names}"
+
+
+def methods_of(config: AnalysisConfig, *, has_predictions: bool, where: str) -> Methods:
+    """The metrics that are asked for; of a monitor's file, which has no `methods`, all that the data allows.
+
+    has_predictions: whether the data brings the model's predictions, or the model can be asked. where: what errors call the file.
+
+    Raises BadConfiguration with a line for each fault, among them whatever is outside of what this package does.
+    """
+    faults = [f"{where}: {fault}" for fault in (*_missing(config), *_out_of_scope(config))]
+    pre, post = ALL_METHODS.pre_training, ALL_METHODS.post_training
+    if config.methods is not None:
+        asked = config.methods
+        if asked.pre_training_bias is None and asked.post_training_bias is None:
+            faults.append(f'{where}: methods asks for no bias metric; write "pre_training_bias": {{"methods": "all"}}')
+        pre = _listed("pre_training_bias", asked.pre_training_bias, pre, where, faults)
+        post = _listed("post_training_bias", asked.post_training_bias, post, where, faults)
+        if post is not None and not has_predictions:
+            faults.append(f"{where}: methods.post_training_bias needs the model's predictions; {_remedy(config)}")
+    elif not has_predictions:
+        post = None
+    if faults:
+        raise BadConfiguration.gathered(faults)
+    return Methods(pre, post)
+
+
+def _remedy(config: AnalysisConfig) -> str:
+    predictor = config.predictor
+    named = predictor and (predictor.model_name or predictor.endpoint_name)
+    return (
+        "name their column as predicted_label, or --inference-attribute for captured data, or write --model with the file of the "
+        f"model{f' {named}' if named else ''}, its address or module:function"
+    )
+
+
+def _listed(
+    part: str, asked: BiasMethods | None, known: tuple[str, ...] | None, where: str, faults: list[str]
+) -> tuple[str, ...] | None:
+    if asked is None:
+        return None
+    names = known or ()
+    if asked.methods == (ALL,):
+        return names
+    unknown = [name for name in asked.methods if name not in names]
+    if unknown or not asked.methods:
+        found = f"names {unknown[0]!r}, which is no such metric" if unknown else "is empty"
+        faults.append(f"{where}: methods.{part}.methods {found}; {_NAMED.format(names=', '.join(names))}")
+    return tuple(sorted(set(asked.methods)))
+
+
+def _missing(config: AnalysisConfig) -> Iterator[str]:
+    if not config.facet:
+        yield 'facet is missing; name a column with a sensitive group: [{"name_or_index": "Sex", "value_or_threshold": [0]}]'
+    if not config.label_values_or_threshold:
+        yield (
+            "label_values_or_threshold is missing; list the positive outcomes of the label, such as [1], "
+            "or one threshold that positive outcomes lie above"
+        )
+    for place, segment in enumerate(config.segment_config or ()):
+        aliases, segments = segment.display_aliases, len(segment.segments)
+        if aliases is not None and len(aliases) not in (segments, segments + 1):
+            yield (
+                f"segment_config[{place}].display_aliases has {len(aliases)} names; "
+                f"write {segments}, or {segments + 1} with one for the rest"
+            )
+
+
+def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
+    if config.dataset_type is DatasetType.IMAGE:
+        yield "dataset_type application/x-image: bias of images is not analysed by this package"
+    if config.time_series_data_config is not None:
+        yield "time_series_data_config: bias of time series is not analysed by this package"
+    for member in ("facet_dataset_uri", "predicted_label_dataset_uri"):
+        if getattr(config, member) is not None:
+            yield f"{member}: join the data sets first, and name the columns of the one that results"
+
+
+# What a bias analysis asks of a scan: Clarify's configuration, and the plan that it is for the columns of a data
+# set.
+
+
+REST = "__default__"
+"""The service's name of the rows that are in none of the configured segments."""
+
+FLIP_TEST_ROWS = 200_000
+"""Rows of group a that neighbours are looked for among: 22 MB of 14 columns (B2.3)."""
+
+LONGEST_PLAN = 65_000
+"""Bytes: what two states have to have in common has room for so many."""
+
+_INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
+
+
+@dataclass(frozen=True)
+class BiasMeasures:
+    """What a scan for bias counts; `BiasMeasures.of` makes it of a configuration.
+
+    Parameters
+    ----------
+    config : AnalysisConfig
+        Clarify's configuration.
+    label, prediction : str or int
+        Columns of the data set by name or index, negative ones from the end; prediction None for labels alone.
+    methods : Methods
+        The metrics that are asked for.
+    column_types : mapping of str to ValueKind
+        How columns are taken, whatever their values look like.
+    untyped_texts : bool, default False
+        As in `ContingencyPlan`.
+    with_flip_test : bool, default True
+        Whether the flip test is made, which looks at rows again.
+    flip_rows : int
+        Rows of a side above which the flip test looks at a sample.
+    where : str
+        What errors call the configuration.
+    model : Model, optional
+        What is asked for predictions, where the data brings none.
+    threshold : float, default 0.5
+        A single score of the model above it is label 1.
+
+    Examples
+    --------
+    >>> from model_monitor import AnalysisConfig, BiasMeasures
+    >>> facet = '{"name_or_index": "sex", "value_or_threshold": ["f"]}'
+    >>> text = '{"label": "hired", "label_values_or_threshold": [1], "facet": [%s]}' % facet
+    >>> config = AnalysisConfig.from_json(text)
+    >>> BiasMeasures.of(config).label
+    'hired'
+    """
+
+    config: AnalysisConfig
+    label: str | int
+    prediction: str | int | None = None
+    methods: Methods = ALL_METHODS
+    column_types: Mapping[str, ValueKind] = field(default_factory=dict)
+    untyped_texts: bool = False
+    with_flip_test: bool = True
+    flip_rows: int = FLIP_TEST_ROWS
+    where: str = AnalysisConfig.FILE_NAME
+    model: Model | None = None
+    threshold: float = 0.5
+
+    @classmethod
+    def of(cls, config: AnalysisConfig, model: Any = None) -> BiasMeasures:
+        """The measures of a table that has the configuration's own columns.
+
+        model: as in `AttributionMeasures.of`; what is asked where the configuration names no predictions.
+        Raises BadConfiguration if the configuration asks for what can't be done.
+        """
+        predicts = config.predicted_label is not None or model is not None
+        methods = methods_of(config, has_predictions=predicts, where=config.FILE_NAME)
+        if config.label is None:
+            raise BadConfiguration(f"{config.FILE_NAME}: label is missing; name the label's column")
+        asked = None
+        if model is not None and config.predicted_label is None and methods.post_training is not None:
+            asked = model_of(model, {} if config.predictor is None else config.predictor.plain())
+        threshold = cls.threshold if config.probability_threshold is None else config.probability_threshold
+        return cls(config, config.label, config.predicted_label, methods, model=asked, threshold=threshold)
+
+
+def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
+    """The plan for a data set with these columns.
+
+    Raises BadConfiguration with one line for each column that is not there, each with the nearest names.
+    """
+    columns = NamedColumns(tuple(names), measures.where)
+    config = measures.config
+    label = columns.named("label", measures.label)
+    prediction = None if measures.prediction is None else columns.named("predicted_label", measures.prediction)
+    facets = [
+        ValuedColumn(
+            columns.named(f"facet[{place}].name_or_index", facet.name_or_index), facet.value_or_threshold or ()
+        )
+        for place, facet in enumerate(config.facet or ())
+    ]
+    group = None if config.group_variable is None else columns.named("group_variable", config.group_variable)
+    segmentations = tuple(
+        _segmentation(segment, columns.named(f"segment_config[{place}].name_or_index", segment.name_or_index))
+        for place, segment in enumerate(config.segment_config or ())
+    )
+    excluded = [
+        columns.named(f"excluded_columns[{place}]", name) for place, name in enumerate(config.excluded_columns or ())
+    ]
+    if config.joinsource_name_or_index is not None:
+        excluded.append(columns.named("joinsource_name_or_index", config.joinsource_name_or_index))
+    columns.require_all_found(measures.column_types)
+    values = tuple(config.label_values_or_threshold or ())
+
+    def typed(column: ValuedColumn) -> ValuedColumn:
+        return replace(column, taken_as=measures.column_types.get(column.name))
+
+    plan = ContingencyPlan(
+        tuple(typed(facet) for facet in facets),
+        typed(ValuedColumn(label, values)),
+        None if prediction is None else typed(ValuedColumn(prediction, values)),
+        group,
+        segmentations,
+        measures.untyped_texts,
+        measures.with_flip_test and prediction is not None,
+        tuple(excluded),
+        measures.flip_rows,
+    )
+    size = len(json.dumps(plan.text, ensure_ascii=False).encode())
+    if size > LONGEST_PLAN:
+        raise BadConfiguration(
+            f"{measures.where}: facet, label and segment_config list {size:,} bytes of values, and {LONGEST_PLAN:,} is the most; "
+            "write intervals, or prepare a column with fewer values"
+        )
+    return plan
+
+
+def _segmentation(config: SegmentConfig, column: str) -> Segmentation:
+    segments = tuple(tuple(map(_interval_or_value, segment)) for segment in config.segments)
+    names = [texts_of(segment) for segment in config.segments]
+    aliases = list(config.display_aliases or ())
+    names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])]
+    return Segmentation(config.config_name or column, column, segments, tuple(names))
+
+
+def _interval_or_value(value: Scalar) -> Scalar | Interval:
+    """`[1, 4]`, `(2, 5]`, `(-inf, 0)` as intervals, anything else as it is."""
+    matched = _INTERVAL.fullmatch(value) if isinstance(value, str) else None
+    if matched is None:
+        return value
+    opening, low, high, closing = matched.groups()
+    try:
+        ends = float(low), float(high)
+    except ValueError:
+        return value
+    return value if any(map(math.isnan, ends)) else Interval(*ends, opening == "[", closing == "]")

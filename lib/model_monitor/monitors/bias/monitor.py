@@ -1,0 +1,231 @@
+"""The bias monitor: what to count, analysis.json, its rows for people, and what is published."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow, part_of
+from model_monitor.documents.clarify import (
+    BiasMetric,
+    BiasPart,
+    BiasReport,
+    BiasViolations,
+    GroupMetrics,
+    SegmentMetrics,
+)
+from model_monitor.documents.document import Document
+from model_monitor.documents.page import Page
+from model_monitor.documents.tables import Table
+from model_monitor.errors import BadState
+from model_monitor.monitors.bias.analysis import (
+    ALL_METHODS,
+    BiasAnalysis,
+    GroupAnalysis,
+    MetricValue,
+    SegmentAnalysis,
+    analysis_of,
+)
+from model_monitor.monitors.bias.comparison import BiasBaseline, Tolerances
+from model_monitor.monitors.bias.evaluation import check_all, violations_of
+from model_monitor.monitors.bias.measures import BiasMeasures
+from model_monitor.monitors.bias.page import TITLE, page_of
+from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric
+from model_monitor.statistics.states import Contingency, State
+from model_monitor.statistics.states.contingency import ContingencyPlan
+
+LARGEST_VALUE = 2.0**360
+"""What an infinite value is published as: the 2.348543e108 of C9.2, the largest that CloudWatch takes."""
+
+STAGES = (("Post-Training", "post_training"), ("Pre-training", "pre_training"))
+
+
+def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
+    """Every defined metric as `bias_metric_<NAME>`, and the number of violations. A metric that is undefined has none."""
+    for stage, part in STAGES:
+        for group in analysis.groups:
+            dimensions = {
+                "BiasStage": stage,
+                "Label": analysis.label,
+                "LabelValue": analysis.positives.configured,
+                "Facet": group.facet,
+                "FacetValue": group.choice.configured,
+            }
+            for metric in getattr(group, part) or ():
+                if metric.value is not None:
+                    yield PublishedMetric(f"bias_metric_{metric.name}", _finite(metric.value), dimensions=dimensions)
+    violated = sum(result.status is CheckStatus.VIOLATED for result in results)
+    yield PublishedMetric("total_number_of_violations", violated, "Count")
+
+
+def summary_of(analysis: BiasAnalysis) -> Summary:
+    """A row for each metric of each sensitive group."""
+    return Summary(
+        tuple(
+            SummaryRow(metric.name, part_of(group.facet, group.choice.configured), "bias", value=metric.value)
+            for group in analysis.groups
+            for metric in group.metrics
+        )
+    )
+
+
+def _finite(value: float) -> float:
+    return math.copysign(LARGEST_VALUE, value) if math.isinf(value) else value
+
+
+# An analysis as analysis.json, which is also what a later window is asked to fulfil.
+
+
+PRE_TRAINING, POST_TRAINING = "pre_training", "post_training"
+
+
+def report_of(analysis: BiasAnalysis) -> BiasReport:
+    """analysis.json of an analysis; a part that was not asked for is left out.
+
+    Source: B3.
+    """
+    return BiasReport(
+        version="1.0",
+        post_training_bias_metrics=_part(analysis, POST_TRAINING),
+        pre_training_bias_metrics=_part(analysis, PRE_TRAINING),
+    )
+
+
+def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
+    if all(getattr(group, part) is None for group in analysis.groups):
+        return None
+    facets: dict[str, tuple[GroupMetrics, ...]] = {}
+    for group in analysis.groups:
+        facets[group.facet] = (*facets.get(group.facet, ()), _group(group, part))
+    return BiasPart(label=analysis.label, facets=facets, label_value_or_threshold=analysis.positives.shown)
+
+
+def _group(group: GroupAnalysis, part: str) -> GroupMetrics:
+    segments = tuple(_segment(segment, part) for segment in group.segments)
+    return GroupMetrics(
+        value_or_threshold=group.choice.shown, metrics=_metrics(getattr(group, part)), segments=segments or None
+    )
+
+
+def _segment(segment: SegmentAnalysis, part: str) -> SegmentMetrics:
+    return SegmentMetrics(
+        segmentation=segment.segmentation, segment=segment.name, metrics=_metrics(getattr(segment, part))
+    )
+
+
+def _metrics(values: Iterable[MetricValue]) -> tuple[BiasMetric, ...]:
+    return tuple(
+        BiasMetric(name=value.name, description=value.description, value=value.value, error=value.error)
+        for value in values
+    )
+
+
+# analysis.json as flat rows, for people.
+
+
+def table_of(report: BiasReport) -> Table:
+    """One row for each metric of each group, in the document's order."""
+    rows = tuple(
+        {
+            "metric": metric.name,
+            "feature": facet,
+            "facet_value": group.value_or_threshold,
+            "value": metric.value,
+            "error": metric.error,
+            "description": metric.description,
+        }
+        for part in report.parts
+        for facet, groups in part.facets.items()
+        for group in groups
+        for metric in group.metrics
+    )
+    return Table("metrics", "metric", rows)
+
+
+# The bias monitor: binds what to count, what it says and what it asks of later data.
+
+
+@dataclass(frozen=True)
+class BiasMonitor:
+    """Watches how a model, and the data it learns from, treat a sensitive group beside the rest.
+
+    Parameters
+    ----------
+    wanted : BiasMeasures, optional
+        What is counted, and which metrics are made of it. Without it the monitor can't scan; it makes all metrics of counts
+        that are there.
+    tolerances : Tolerances, optional
+        How the metrics are judged.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline
+    >>> facet = '{"name_or_index": "sex", "value_or_threshold": ["f"]}'
+    >>> text = '{"label": "hired", "label_values_or_threshold": [1], "facet": [%s]}' % facet
+    >>> config = AnalysisConfig.from_json(text)
+    >>> people = pd.DataFrame({"sex": ["f", "f", "m", "m"], "hired": [0, 1, 1, 1]})
+    >>> baseline = run_baseline(people, BiasMonitor(BiasMeasures.of(config)))
+    >>> float(baseline.to_pandas().loc["CI", "value"])
+    0.0
+    """
+
+    STATE: ClassVar[type[State]] = Contingency
+    CONSTRAINTS: ClassVar[type[Document]] = BiasReport
+    STATISTICS: ClassVar[type[Document] | None] = None
+
+    wanted: BiasMeasures | None = None
+    tolerances: Tolerances = field(default_factory=Tolerances)
+
+    def measures(self) -> BiasMeasures:
+        if self.wanted is None:
+            raise ValueError("a bias monitor without measures has nothing to scan for")
+        return self.wanted
+
+    def metrics(self, counts: Contingency) -> BiasAnalysis:
+        methods = self.wanted.methods if self.wanted else ALL_METHODS
+        plan = ContingencyPlan.from_text(counts.plan)
+        counts.require_of(facets=len(plan.facets), columns=len(plan.valued), segmentations=len(plan.segmentations))
+        return analysis_of(counts, plan, methods)
+
+    def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
+        return (report_of(analysis),)
+
+    def known(
+        self, constraints: BiasReport, statistics: None, state: State | None, suggested: BiasReport | None = None
+    ) -> BiasBaseline:
+        if state is not None and not isinstance(state, Contingency):
+            raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
+        groups = self.metrics(state).groups if state is not None and self.tolerances.with_intervals else ()
+        return BiasBaseline(constraints, tuple(groups))
+
+    def check(
+        self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline, _: Layout = TOLD
+    ) -> tuple[CheckResult, ...]:
+        return check_all(analysis, known, self.tolerances)
+
+    def violations(self, results: tuple[CheckResult, ...]) -> BiasViolations:
+        return violations_of(results)
+
+    def published(
+        self,
+        counts: Contingency,
+        analysis: BiasAnalysis,
+        results: tuple[CheckResult, ...],
+        constraints: BiasReport,
+    ) -> tuple[PublishedMetric, ...]:
+        return tuple(published_metrics(analysis, results))
+
+    def page(self, analysis: BiasAnalysis, results: tuple[CheckResult, ...], *_: object) -> Page:
+        asked = self.wanted.config.methods if self.wanted else None
+        if asked is None or asked.report is None:
+            return page_of(analysis, results)
+        return page_of(analysis, results, title=asked.report.title or TITLE, name=asked.report.name)
+
+    def summary(self, counts: Contingency, analysis: BiasAnalysis, *_: object) -> Summary:
+        return summary_of(analysis)
+
+    def table(self, documents: tuple[BiasReport]) -> Table:
+        return table_of(documents[0])

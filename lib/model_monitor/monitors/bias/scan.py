@@ -1,0 +1,183 @@
+"""The scan of the bias monitor: rows counted by kind, then, when they have turned out to be enough, the flip test. Driver only.
+
+One Spark job counts. A second one counts distinct values where they decide how a column is taken and its minimum and maximum
+don't settle it; the flip test is two more, whatever the number of groups.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from model_monitor.data.profiling.contingency import count_distinct, count_rows
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.outcomes import PREDICTION_COLUMN
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.monitors.bias.analysis import BiasAnalysis, Chosen, Methods, analysis_of, chosen_of, tests_flips
+from model_monitor.monitors.bias.choices import Choice, hangs_on_distinct_values
+from model_monitor.monitors.bias.counts import FlipTest
+from model_monitor.monitors.bias.flip_test import FlipCounts, RowsOfKeys, SensitiveGroup, flip_test
+from model_monitor.monitors.bias.measures import BiasMeasures, plan_of
+from model_monitor.monitors.predictions import Labelling, with_predictions
+from model_monitor.monitors.predictors import Model
+from model_monitor.monitors.protocol import Scanned
+from model_monitor.statistics.states import RowCounts
+from model_monitor.statistics.states.contingency import FACET, Cell, Contingency, ContingencyPlan, ValuedColumn
+
+if TYPE_CHECKING:
+    from model_monitor.monitors.user_checks.checks import CheckPlan
+
+log = logging.getLogger(__name__)
+
+
+def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    """The rows by kind. The flip test looks at rows again, so the metrics are made here.
+
+    Where the model is asked for predictions, they are made once for all passes, and given back with the metrics.
+    """
+    plan, opened = plan_of(measures, dataset.names), ExitStack()
+    with opened:
+        if measures.model is not None:
+            dataset, plan = opened.enter_context(_predicted(measures, dataset, plan, measures.model))
+        state, rows = scan_contingency(dataset, plan)
+        held = opened.pop_all()
+    return Scanned(state, rows, partial(_analysed, held, dataset, plan, state, measures.methods))
+
+
+@contextmanager
+def _predicted(
+    measures: BiasMeasures, dataset: Dataset, plan: ContingencyPlan, model: Model
+) -> Iterator[tuple[Dataset, ContingencyPlan]]:
+    """The data set with the model's predictions as its last feature, and the plan for it.
+
+    Source: B1.1.
+    """
+    names, label = dataset.names, plan.label.name
+    features = [name for name in names if name not in (label, *plan.not_features)]
+    predictor = measures.config.predictor
+    how = Labelling(measures.threshold, None if predictor is None else predictor.label_headers)
+    model = replace(model, labels=model.tells_labels)
+    extra = [name for name in (dataset.reason, dataset.cells) if name is not None]
+    columns = [*(f"c{place}" for place in range(len(names))), *extra]
+    table = dataset.table.selected(columns, columns)
+    asked = replace(measures, label=label, prediction=len(names))
+    with with_predictions(table, names, features, label, model, how, dataset.reason) as rows:
+        yield (
+            replace(dataset, rows=rows, names=(*names, PREDICTION_COLUMN)),
+            plan_of(asked, (*names, PREDICTION_COLUMN)),
+        )
+
+
+def _analysed(
+    held: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
+) -> BiasAnalysis:
+    with held:
+        return analysed(dataset, plan, state, methods)
+
+
+def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:
+    """The counts that `plan` asks for, with enough known of every column to tell how it is taken. One or two Spark jobs.
+
+    Raises BadInput if there are too many kinds of rows.
+    """
+    dataset = dataset.of_features([name for name in dataset.names if name in plan.columns])
+    state, rows = count_rows(
+        dataset.table,
+        dataset.names,
+        plan,
+        reason=dataset.reason,
+        reasons=len(Refusal) if dataset.refusable else 0,
+        cells=dataset.cells,
+    )
+    hanging = [
+        place
+        for place, (column, facts) in enumerate(zip(plan.valued, state.facts, strict=True))
+        if hangs_on_distinct_values(column, facts)
+    ]
+    if hanging:
+        counted = count_distinct(dataset.table, dataset.names, plan, hanging, dataset.reason)
+        facts = tuple(
+            replace(fact, at_least=counted[place], at_most=counted[place]) if place in counted else fact
+            for place, fact in enumerate(state.facts)
+        )
+        state = replace(state, facts=facts)
+    return state, rows
+
+
+def analysed(dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods) -> BiasAnalysis:
+    """The analysis of counted rows, with the flip test. No Spark job, or two."""
+    chosen = chosen_of(state, plan)
+    _log_choices(plan, chosen)
+    if not (plan.with_flip_test and tests_flips(methods, chosen)):
+        return analysis_of(state, plan, methods, chosen=chosen)
+    tests = _flip_tests(dataset, plan, state, chosen)
+    return analysis_of(state, plan, methods, lambda facet, group: tests.get((facet, group), ""), chosen=chosen)
+
+
+def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
+    groups = [
+        f"facet {facet.name!r} {choices[0].kind.value}, {len(choices)} group{'s' if len(choices) > 1 else ''}"
+        for facet, choices in zip(plan.facets, chosen.groups, strict=True)
+    ]
+    log.info("label %r taken as %s; %s", plan.label.name, chosen.positives.kind.value, "; ".join(groups))
+
+
+def _flip_tests(
+    dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: Chosen
+) -> Mapping[tuple[int, int], FlipTest | str]:
+    """The flip test of every group that has rows on both sides, by the places of facet and group."""
+    tested = {
+        (facet, place): _sensitive(dataset, plan, plan.facets[facet], choice, state.tables[facet])
+        for facet, choices in enumerate(chosen.groups)
+        for place, choice in enumerate(choices)
+    }
+    tested = {place: group for place, group in tested.items() if group.size and group.rest}
+    if not tested or plan.prediction is None or chosen.predicted is None:
+        return {}
+    found = flip_test(
+        dataset.table,
+        dataset.names,
+        plan,
+        _rows_of(plan.prediction, chosen.predicted),
+        list(tested.values()),
+        reason=dataset.reason,
+    )
+    if isinstance(found, str):
+        return dict.fromkeys(tested, found)
+    return {
+        place: _outcome(plan.facets[place[0]].name, counts, group)
+        for (place, group), counts in zip(tested.items(), found, strict=True)
+    }
+
+
+def _outcome(facet: str, counts: FlipCounts, group: SensitiveGroup) -> FlipTest:
+    if counts.tested < group.size or counts.neighbours < group.rest:
+        looked_at = (counts.tested, group.size, counts.neighbours, group.rest)
+        log.warning(
+            "flip test of facet %r by sample: %s of %s rows beside %s of %s others",
+            *(facet, *(f"{rows:,}" for rows in looked_at)),
+        )
+    flips = np.array([counts.to_negative, counts.to_positive], dtype=np.float64)
+    return FlipTest(flips[0], flips[1], counts.tested, counts.neighbours, group.rest)
+
+
+def _sensitive(
+    dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn, choice: Choice, table: Mapping[Cell, int]
+) -> SensitiveGroup:
+    size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
+    left_out = {facet.name, plan.label.name, *plan.not_features}
+    if plan.prediction is not None:
+        left_out.add(plan.prediction.name)
+    features = tuple(name for name in dataset.names if name not in left_out)
+    return SensitiveGroup(_rows_of(facet, choice), features, size, sum(table.values()) - size)
+
+
+def _rows_of(column: ValuedColumn, choice: Choice) -> RowsOfKeys:
+    """The rows whose key in a column is one of the chosen."""
+    return RowsOfKeys(column, tuple(sorted(choice.keys, key=str)))

@@ -1,0 +1,237 @@
+"""What chance may do to one run: its budget, the tests of its columns, and the verdict on a column's drift. Pure.
+
+Violated, passed, or "cannot tell" with what could have been seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from model_monitor.documents.check_results import BudgetLedger, CheckStatus
+from model_monitor.documents.constraints import Rows
+from model_monitor.monitors.data_quality import messages
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution
+from model_monitor.monitors.data_quality.suggestion import DRIFT
+from model_monitor.monitors.data_quality.variation import of_window
+from model_monitor.monitors.protocol import Finding
+from model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
+from model_monitor.statistics.drift.distributions import category_cells
+from model_monitor.statistics.verdicts.components import (
+    Component,
+    Samples,
+    chance_of_more,
+    fewest_beyond_chance,
+    of_categories,
+    of_missing,
+    of_numbers,
+)
+from model_monitor.statistics.verdicts.multiplicity import (
+    adjusted,
+    combined,
+    distance_interval,
+    shift_of_gap,
+    smallest_gap,
+    smallest_share,
+    smallest_shift,
+)
+from model_monitor.statistics.verdicts.variation import Raw, allowed_for, comparable, phi, unseen
+
+MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
+ENOUGH = "{fewest:,} that lack it would not be"
+NEVER_ENOUGH = "so few can't show it"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What two samples of a feature say of its drift. samples, distance: None if a side has no values. share: of the baseline's
+    most frequent value, for texts and flags. windows: earlier ones, or parts of the baseline, that say how much the column
+    varies; phi: by how much more than independent rows do. unfit: why there are none. family: whose level it shares.
+    """
+
+    components: tuple[Component, ...]
+    samples: Samples | None = None
+    distance: float | None = None
+    share: float | None = None
+    adjusted_p: float = 1.0
+    windows: int = 0
+    phi: float = 1.0
+    unfit: str | None = None
+    family: str = DRIFT
+
+    @property
+    def p(self) -> float:
+        return combined(self.components)
+
+    @property
+    def rarest(self) -> Component | None:
+        """The component that is least likely by chance."""
+        return min(self.components, key=lambda component: component.p, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """ledger: of the budget. columns: by reference and the name of the feature, those whose drift is tested."""
+
+    ledger: BudgetLedger
+    columns: Mapping[tuple[str, str], Column] = field(default_factory=dict)
+
+    @property
+    def rows_are_independent(self) -> bool:
+        return self.ledger.rows == Rows.INDEPENDENT.value
+
+    def share_of(self, family: str) -> tuple[float, int]:
+        """A family's level, and how many tests share it."""
+        return next((each.level, each.tests) for each in self.ledger.families if each.family == family)
+
+    def allowed_for(self, found: Finding, family: str, lacking: int, rows: int) -> Finding:
+        """A finding of a suggested limit: a violation only if the window's own test says so, too.
+
+        lacking, rows: of the baseline.
+        """
+        if found.status is not CheckStatus.VIOLATED or found.observed is None or not found.m or not rows:
+            return found
+        level, tests = self.share_of(family)
+        p = chance_of_more(lacking, rows, round((1 - found.observed) * found.m), found.m)
+        if p <= level / tests:
+            return replace(found, p=p)
+        fewest = fewest_beyond_chance(lacking, rows, found.m, level / tests)
+        enough = NEVER_ENOUGH if fewest is None else ENOUGH.format(fewest=fewest)
+        reason = MAY_BE_CHANCE.format(rows=found.m, enough=enough)
+        return replace(found, status=CheckStatus.CANNOT_TELL, p=p, reason=reason, description=None)
+
+
+def column_of(
+    baseline: FeatureDistribution, current: FeatureDistribution, *, tested: bool, past: Raw | None = None
+) -> Column | None:
+    """One feature's column; None if a side is not known, or one is numbers and the other texts. tested: whether tests count.
+
+    past: the raw statistics of earlier windows, if there are enough; the tests allow for them then, where rows are not
+    independent.
+    """
+    column = _tested(baseline, current, tested=tested or past is not None)
+    if tested or past is None or column is None:
+        return column
+    now = of_window(baseline, current)
+    if now is None or column.samples is None:
+        return replace(column, components=())
+    past = comparable(now, past)
+    components = [allowed_for(component, now, past) for component in column.components]
+    if not math.isnan(now["unseen"]):
+        components.append(unseen(now, past, column.samples.share))
+    widest = phi("cell" if math.isnan(now["ks"]) else "ks", now, past)
+    return replace(column, components=tuple(components), windows=len(past["rows"]), phi=widest)
+
+
+def _tested(baseline: FeatureDistribution, current: FeatureDistribution, *, tested: bool) -> Column | None:
+    if baseline.reason or current.reason or not baseline.rows or not current.rows:
+        return None
+    missing: tuple[Component, ...] = ()
+    if tested:
+        missing = of_missing(*((side.rows - side.present, side.rows) for side in (baseline, current)))
+    if not (baseline.present and current.present):
+        return Column(missing)
+    if baseline.numbers is not None and current.numbers is not None:
+        samples = Samples(baseline.present, current.present, baseline.numbers.error + current.numbers.error)
+        before, after = baseline.numbers.step_cdf(), current.numbers.step_cdf()
+        is_flag = max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2
+        share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total if is_flag else None
+        components = of_numbers(baseline.numbers, current.numbers) if tested else ()
+        return Column((*missing, *components), samples, l_infinity_numeric(before, after), share)
+    if baseline.categories is not None and current.categories is not None:
+        counts = category_cells(baseline.categories, current.categories)
+        return Column(
+            (*missing, *(of_categories(baseline.categories, current.categories) if tested else ())),
+            Samples(baseline.present, current.present),
+            l_infinity_categorical(*counts),
+            float(counts[0].max() / counts[0].sum()),
+        )
+    return None
+
+
+def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:
+    """The columns with their p-values adjusted for the others of their family."""
+    found = dict(columns)
+    for family in {column.family for column in columns.values()}:
+        members = {of: column for of, column in columns.items() if column.family == family}
+        p_values = adjusted([column.p for column in members.values()])
+        found |= {of: replace(column, adjusted_p=p) for (of, column), p in zip(members.items(), p_values, strict=True)}
+    return found
+
+
+# Three verdicts on one column's drift: violated, passed, or "cannot tell" with what could have been seen.
+
+
+NO_HISTORY = "no earlier windows: how much this column varies from window to window is not known"
+INDEPENDENT = "rows assumed independent"
+LEARNT = "as {windows} earlier windows or parts of the baseline vary"
+UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviations is not seen"
+UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} is not seen"
+NOTHING_SEEN = "with {rows:,} values no change is seen"
+
+RARE = 0.05
+"""The share of a text from which the smallest change is told at least; a rarer one is no normal variable."""
+
+
+def verdict(found: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
+    """What becomes of the drift check's finding by the file's method where chance is allowed for."""
+    smallest = _smallest(threshold, column, calibration)
+    known = replace(found, distance=column.distance, smallest_change=smallest if math.isfinite(smallest) else None)
+    if calibration.rows_are_independent or column.windows:
+        return _by_tests(known, threshold, column, calibration)
+    if found.status is not CheckStatus.PASSED or column.samples is None:
+        return known
+    return replace(
+        known, status=CheckStatus.CANNOT_TELL, reason=f"{column.unfit or NO_HISTORY}; {_unseen(known, column)}"
+    )
+
+
+def _by_tests(known: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
+    """By the column's own tests, which rows that are independent allow, or earlier windows."""
+    level, _ = calibration.share_of(column.family)
+    rarest, distance, samples = column.rarest, column.distance, column.samples
+    why = LEARNT.format(windows=column.windows) if column.windows else INDEPENDENT
+    tested = replace(known, p=column.p, adjusted_p=column.adjusted_p, reason=why)
+    if rarest is not None:
+        tested = replace(tested, component=rarest.name, effect=rarest.effect)
+    low = high = None
+    if distance is not None and samples is not None:
+        low, high = distance_interval(distance, samples, phi=column.phi)
+    tested = replace(tested, distance_low=low, distance_high=high)
+    if column.adjusted_p <= level:
+        text = messages.drift_p_value(column.adjusted_p, level)
+        if known.description is not None:  # by the file's own method
+            text = known.description
+        elif distance is not None and distance > threshold:
+            text = messages.drift(distance, threshold)
+        return replace(tested, status=CheckStatus.VIOLATED, description=text)
+    if high is None:
+        return replace(known, p=column.p, adjusted_p=column.adjusted_p)
+    if high <= threshold:
+        return replace(tested, status=CheckStatus.PASSED, description=None)
+    reason = f"{_unseen(tested, column)}; {why}"
+    return replace(tested, status=CheckStatus.CANNOT_TELL, reason=reason, description=None)
+
+
+def _smallest(threshold: float, column: Column, calibration: Calibration) -> float:
+    """The smallest change that the rule in force finds nine times in ten; infinite if none is."""
+    samples = column.samples
+    if samples is None:
+        return math.inf
+    if not (calibration.rows_are_independent or column.windows):
+        gap = smallest_gap(threshold, samples)
+        return shift_of_gap(gap) if column.share is None else gap if gap < 1 else math.inf
+    level, columns = calibration.share_of(column.family)
+    if column.share is None:
+        return smallest_shift(samples, level, columns, phi=column.phi)
+    share = max(min(column.share, 1 - column.share), RARE)
+    found = smallest_share(share, samples, level, columns, phi=column.phi)
+    return found - share if found < 1 else math.inf
+
+
+def _unseen(found: Finding, column: Column) -> str:
+    rows = column.samples.m if column.samples is not None else 0
+    if found.smallest_change is None:
+        return NOTHING_SEEN.format(rows=rows)
+    return (UNSEEN_SHIFT if column.share is None else UNSEEN_SHARE).format(rows=rows, change=found.smallest_change)

@@ -1,0 +1,21 @@
+"""The data-quality checks: each a registered function in the file named after it. Pure.
+
+Registered under its `constraint_check_type`. A check of features takes one feature and the threshold that its fact `threshold`
+gives for it: a function of the feature that is None where nothing was asked of it. A check of the data set takes the whole
+comparison and gives findings, each with its `feature_name`. They decide, and never log, raise for bad data or ask
+Spark. `evaluation.check_all` runs them all; a new file in this folder is found by being there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from model_monitor.monitors.protocol import Finding
+from model_monitor.registry import Registry
+
+FeatureCheck = Callable[[FeatureComparison, float], Finding]
+DataSetCheck = Callable[[Comparison], Iterator[tuple[str, Finding]]]
+
+FEATURE_CHECKS: Registry[FeatureCheck] = Registry("check of features")
+DATA_SET_CHECKS: Registry[DataSetCheck] = Registry("check of the data set")

@@ -1,0 +1,130 @@
+"""baseline_drift_check: a feature is distributed as it was in the baseline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.statistics import InferredType
+from model_monitor.monitors.data_quality import messages
+from model_monitor.monitors.data_quality.calibration import verdict
+from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
+from model_monitor.monitors.data_quality.comparison import FeatureComparison
+from model_monitor.monitors.data_quality.distributions import RISING, FeatureDistribution
+from model_monitor.monitors.data_quality.variation import BASELINE
+from model_monitor.monitors.protocol import Finding
+from model_monitor.statistics.drift import Comparison as DriftComparison
+from model_monitor.statistics.drift import (
+    NumericDistribution,
+    Status,
+    Ties,
+    compare_categorical,
+    compare_numeric,
+    judge,
+)
+
+SWITCHED_OFF = "perform_comparison is Disabled"
+TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the current data"
+
+
+def threshold_of(feature: FeatureComparison) -> float | None:
+    """`comparison_threshold`, or `categorical_comparison_threshold` for a text feature; None where comparators are asked for."""
+    settings = feature.settings
+    if settings.comparators is not None:
+        return None
+    if feature.baseline.inferred_type is InferredType.STRING:
+        return settings.categorical_comparison_threshold
+    return settings.comparison_threshold
+
+
+@FEATURE_CHECKS.register("baseline_drift_check", threshold=threshold_of)
+def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
+    """The distance from the baseline's distribution is at most the threshold; a p-value is at least that.
+
+    Numbers are compared by `comparison_method`, texts by `categorical_drift_method`. Integral and Fractional are both numbers.
+    Where chance is allowed for the verdict is that of `drift_verdict`.
+
+    Not judged: a side is numbers and the other texts; a side has no values, or no exact distribution of them is known.
+    Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4 and D4.7; G16.
+    """
+    if not feature.settings.perform_comparison:
+        return Finding.not_judged(threshold, feature.settings.left_out or SWITCHED_OFF)
+    baseline, current = feature.baseline, feature.now
+    reason = why_not_compared(baseline, current)
+    if reason:
+        return Finding.not_judged(threshold, reason)
+    if feature.calibration is not None and feature.rises and not feature.has_own_drift:
+        return Finding.not_judged(threshold, RISING)
+    settings, calibration = feature.settings, feature.calibration
+    methods = settings.comparison_method, settings.categorical_drift_method
+    found = judged(compared_by(baseline, current, *methods, feature.ties), threshold, baseline, current)
+    found = replace(found, direction=_direction(baseline.mean, current.mean))
+    if calibration is None:
+        return found
+    column = calibration.columns.get((feature.against or BASELINE, feature.constraints.name))
+    return verdict(found, threshold, column, calibration) if column is not None else found
+
+
+def _direction(before: float | None, after: float | None) -> str | None:
+    if before is None or after is None or before == after:
+        return None
+    return "up" if after > before else "down"
+
+
+def against(feature: FeatureComparison, reference: str) -> Finding:
+    """The same check against another reference of the feature."""
+    other = replace(feature, baseline=feature.references[reference], against=reference)
+    return replace(baseline_drift(other, threshold_of(other) or 0.0), against=reference)
+
+
+def judged(
+    compared: DriftComparison, threshold: float, baseline: FeatureDistribution, current: FeatureDistribution
+) -> Finding:
+    """A comparison of the two held against a threshold."""
+    judgement = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
+    return Finding(
+        CheckStatus(judgement.status.value),
+        threshold,
+        judgement.observed,
+        n=judgement.n,
+        m=judgement.m,
+        formula=judgement.formula,
+        method=judgement.method,
+        ties=None if judgement.ties is Ties.SUMMED else judgement.ties.value,
+        statistic=judgement.statistic,
+        degrees_of_freedom=judgement.degrees_of_freedom,
+        reason=judgement.reason,
+        description=_description(compared, threshold) if judgement.status is Status.VIOLATED else None,
+    )
+
+
+def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:
+    """Why the two can't be compared; None if they can."""
+    for side, distribution in (("baseline", baseline), ("current data", current)):
+        if distribution.reason:
+            return f"{side}: {distribution.reason}"
+    if baseline.present and current.present and baseline.is_numeric != current.is_numeric:
+        return TYPE_CHANGED.format(baseline=baseline.inferred_type.value, current=current.inferred_type.value)
+    return None
+
+
+def compared_by(
+    baseline: FeatureDistribution,
+    current: FeatureDistribution,
+    of_numbers: str,
+    of_texts: str,
+    ties: Ties = Ties.SUMMED,
+) -> DriftComparison:
+    """The comparison by a method for each kind; a side without values is an empty distribution."""
+    if baseline.numbers or current.numbers:
+        nothing = NumericDistribution(levels=())
+        sides = baseline.numbers or nothing, current.numbers or nothing
+        return compare_numeric(*sides, method=of_numbers, ties=ties)
+    counts = baseline.categories or {}, current.categories or {}
+    return compare_categorical(*counts, method=of_texts)
+
+
+def _description(compared: DriftComparison, threshold: float) -> str:
+    observed = compared.distance
+    assert observed is not None  # without a distance there is no violation
+    return (messages.drift if compared.higher_is_more else messages.drift_p_value)(observed, threshold)

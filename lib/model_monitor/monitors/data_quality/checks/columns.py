@@ -1,0 +1,53 @@
+"""missing_column_check and extra_column_check: the data has the columns of the baseline, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.monitors.data_quality import messages
+from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS
+from model_monitor.monitors.data_quality.comparison import Comparison
+from model_monitor.monitors.protocol import Finding
+
+FORMULA = "columns of the current data, against those of constraints.json"
+
+
+@DATA_SET_CHECKS.register("missing_column_check")
+def missing_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
+    """The current data has every column of constraints.json; each that it lacks is a violation, called by its name.
+
+    Where columns can't be told, it has no fewer of them. If it has, that is one violation and no feature is judged in that run.
+    Source: C4.4, C11.4, C11.25; G15.
+    """
+    current, baseline = comparison.num_current_columns, comparison.num_baseline_columns
+    missing = comparison.missing if comparison.are_told else [messages.MISSING_COLUMNS] * (current < baseline)
+    return _findings(comparison, missing, messages.missing_columns(current, baseline), messages.MISSING_COLUMNS)
+
+
+@DATA_SET_CHECKS.register("extra_column_check")
+def extra_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
+    """The current data has no column that constraints.json lacks; each that it has is a violation, called by its name.
+
+    Where columns can't be told, it has no more of them. If it has, that is one violation and no feature is judged in that run.
+    Source: C4.4, C11.4, C11.25; G15.
+    """
+    current, baseline = comparison.num_current_columns, comparison.num_baseline_columns
+    extra = comparison.extra if comparison.are_told else [messages.EXTRA_COLUMNS] * (current > baseline)
+    return _findings(comparison, extra, messages.extra_columns(current, baseline), messages.EXTRA_COLUMNS)
+
+
+def _findings(
+    comparison: Comparison, violated: Sequence[str], description: str, if_none: str
+) -> Iterator[tuple[str, Finding]]:
+    passed = Finding(
+        CheckStatus.PASSED,
+        threshold=float(comparison.num_baseline_columns),
+        observed=float(comparison.num_current_columns),
+        formula=FORMULA,
+    )
+    for name in violated:
+        yield name, replace(passed, status=CheckStatus.VIOLATED, description=description)
+    if not violated:
+        yield if_none, passed

@@ -1,0 +1,32 @@
+"""completeness_check: enough of a feature's values are there."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+
+from model_monitor.monitors.data_quality import messages
+from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
+from model_monitor.monitors.data_quality.comparison import FeatureComparison
+from model_monitor.monitors.data_quality.suggestion import COMPLETENESS
+from model_monitor.monitors.protocol import Finding, of_share
+
+
+@FEATURE_CHECKS.register("completeness_check", threshold=attrgetter("constraints.completeness"))
+def completeness(feature: FeatureComparison, threshold: float) -> Finding:
+    """The share of values that are neither null nor NaN is at least the one in constraints.json.
+
+    A feature without a `completeness` entry is not checked. A suggested one allows for chance.
+    Source: C4.4, C11.6, D4.6.
+    """
+    baseline, current = feature.baseline, feature.current
+    found = of_share(
+        current.num_present,
+        current.num_present + current.num_missing,
+        threshold,
+        formula="present values / rows",
+        description=messages.requirement_not_met,
+        no_values="the current data has no rows",
+    )
+    if feature.calibration is None or not feature.is_suggested("completeness"):
+        return found
+    return feature.calibration.allowed_for(found, COMPLETENESS, baseline.rows - baseline.present, baseline.rows)

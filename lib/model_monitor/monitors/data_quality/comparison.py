@@ -1,0 +1,311 @@
+"""The current data beside its baseline: what every data-quality check looks at. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings, Role
+from model_monitor.documents.statistics import InferredType, Statistics
+from model_monitor.monitors.data_quality.calibration import Calibration
+from model_monitor.monitors.data_quality.distributions import (
+    FeatureDistribution,
+    from_feature_profile,
+    from_profile,
+    from_statistics,
+    may_rise,
+)
+from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
+from model_monitor.monitors.data_quality.suggestion import DRIFT, PREDICTIONS
+from model_monitor.monitors.data_quality.variation import (
+    BASELINE,
+    PREVIOUS,
+    WINDOW,
+    Past,
+    Variation,
+    of_windows,
+    together,
+)
+from model_monitor.statistics.drift import Ties
+from model_monitor.statistics.states import FeatureProfile, Profile
+from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Earlier, Raw, Volume, in_minutes
+
+
+@dataclass(frozen=True, slots=True)
+class QualityBaseline:
+    """What later data is held against. distributions: by feature; a feature without one has its drift not judged.
+
+    suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
+    profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
+    history: how earlier windows varied beside each reference. volume: how many rows they had, and how fresh.
+    attributions: the share of each feature in what moves the model.
+    """
+
+    constraints: Constraints
+    distributions: Mapping[str, FeatureDistribution]
+    suggested: Constraints | None = None
+    profile: Profile | None = None
+    references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
+    history: Mapping[str, Variation] = field(default_factory=dict)
+    volume: Volume | None = None
+    attributions: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features, in the order of the baseline's columns."""
+        return tuple(feature.name for feature in self.constraints.features)
+
+    def without(self, excluded: Collection[str]) -> QualityBaseline:
+        """The baseline without some of its features."""
+        kept = tuple(feature for feature in self.constraints.features if feature.name not in excluded)
+        return replace(self, constraints=self.constraints.model_copy(update={"features": kept}))
+
+    @property
+    def wanted_references(self) -> tuple[str, ...]:
+        """What a window is to be compared with beside the baseline."""
+        told = [self.constraints.monitoring, *(self.constraints.monitoring_of(name) for name in self.names)]
+        found = dict.fromkeys(each.against for settings in told for each in settings.comparators or ())
+        if self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None:
+            found |= {PREVIOUS: None}
+        return tuple(name for name in found if name != BASELINE)
+
+    def with_history(self, references: Mapping[str, Profile], past: Mapping[str, Past]) -> QualityBaseline:
+        """The same with earlier windows. references: sums of their states. past: their raw statistics, by reference."""
+        history = dict(self.history)
+        for reference, found in past.items():
+            before = history.get(reference, Variation())
+            history[reference] = replace(before, past=together(before.past, found))
+        distributions = {name: from_profile(profile) for name, profile in references.items()}
+        return replace(self, references=distributions, history=history)
+
+    def with_volume(
+        self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
+    ) -> QualityBaseline:
+        """The same with the rows of earlier windows, and how fresh they were: the members of `Volume`."""
+        return replace(self, volume=Volume(time, earlier, start, fresh))
+
+    def raw_statistics(
+        self, profile: Profile, violated: Collection[str] | None = None, age: timedelta | None = None
+    ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
+        """What a window leaves to later ones: reference, feature, and its raw statistics beside that; at last its rows, and the
+        age of the newest one at its end, if it is known.
+        """
+        now = from_profile(profile)
+        sides = {BASELINE: self.distributions, **self.references}
+        beside = ((name, feature, raw) for name, side in sides.items() for feature, raw in of_windows(side, now))
+        rows = {"rows": float(profile.item_count)}
+        own = {NUMBER_OF_ROWS: rows}
+        if age is not None:
+            own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
+        told = {name: {} if violated is None else {"alarmed": name in violated} for name in own}
+        return (*beside, *((WINDOW, name, {**raw, **told[name]}) for name, raw in own.items()))
+
+    def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
+        """The same with the share of each feature in what moves the model."""
+        return replace(self, attributions=shares)
+
+    def with_parts(self, variation: Variation | None) -> QualityBaseline:
+        """The same with how its parts vary."""
+        return self if variation is None else replace(self, history={**self.history, BASELINE: variation})
+
+    @classmethod
+    def made_of(
+        cls,
+        constraints: Constraints,
+        statistics: Statistics | None = None,
+        profile: Profile | None = None,
+        suggested: Constraints | None = None,
+    ) -> QualityBaseline:
+        """The baseline that documents and states describe together.
+
+        What statistics.json says of a feature counts; where it holds no distribution of it, the states do.
+        """
+        stated = from_statistics(statistics) if statistics is not None else {}
+        kept = from_profile(profile) if profile is not None else {}
+        told = {name: distribution for name, distribution in stated.items() if distribution.reason is None}
+        return cls(constraints, {**stated, **kept, **told}, suggested, profile)
+
+
+# The current data beside its baseline: what every data-quality check looks at.
+
+
+COLUMNS = ("name", "exact")
+"""How the columns of data and baseline are held against each other, if both have names."""
+CALIBRATED_METHODS = ("Robust", "LInfinity")
+"""The methods that a suggested baseline has; whoever names another one asks for it."""
+
+NO_BASELINE = "neither statistics nor states of it were given"
+NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
+NOT_IN_CURRENT_DATA = "the current data has no column of this name; its columns have to be named as in constraints.json"
+COLUMNS_DIFFER = (
+    "the current data has {current} columns and constraints.json {baseline}, so no feature was held against another"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureComparison:
+    """One feature of constraints.json.
+
+    settings: the ones in force for it. current: a profile of no rows if the current data has no such feature; then
+    unmatched says why. ties, exact_classes: as in `Comparison`. suggested: the constraints that the baseline's run suggested.
+    calibration: what chance may do to this run; None where it is not allowed for. before: the baseline's states of it; None if
+    they are not at hand. references: what else it is compared with, by name, as `previous:8`. history: of each reference how the
+    feature varied beside it. against: the reference that stands as `baseline`, if not the baseline.
+    now: the distribution of `current`.
+    """
+
+    constraints: FeatureConstraints
+    settings: MonitoringSettings
+    baseline: FeatureDistribution
+    current: FeatureProfile
+    unmatched: str | None = None
+    ties: Ties = Ties.SUMMED
+    exact_classes: bool = False
+    suggested: FeatureConstraints | None = None
+    calibration: Calibration | None = None
+    before: FeatureProfile | None = None
+    references: Mapping[str, FeatureDistribution] = field(default_factory=dict)
+    against: str | None = None
+    now: FeatureDistribution = field(default_factory=lambda: FeatureDistribution(InferredType.UNKNOWN))
+    history: Mapping[str, Variation] = field(default_factory=dict)
+
+    @property
+    def judged_references(self) -> tuple[str, ...]:
+        """What drift that allows for chance is judged against: beside the baseline references whose past is known."""
+        if not self.is_drift_calibrated:
+            return ()
+        return (BASELINE, *(name for name in self.references if self.past(name) is not None))
+
+    def past(self, reference: str) -> Raw | None:
+        """The raw statistics of enough earlier windows beside a reference; None if there are fewer."""
+        variation = self.history.get(reference)
+        found = variation.past.get(self.constraints.name) if variation is not None else None
+        return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
+
+    @property
+    def family(self) -> str:
+        """The family of its drift."""
+        return PREDICTIONS if self.constraints.role is Role.PREDICTION else DRIFT
+
+    @property
+    def rises(self) -> bool:
+        """Whether its values are keys, which rise with the baseline's rows."""
+        variation = self.history.get(BASELINE)
+        is_sorted = variation is not None and self.constraints.name in variation.unfit
+        return is_sorted and self.before is not None and may_rise(self.before)
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there is anything to judge, and somebody wants it judged."""
+        return not self.unmatched and self.settings.evaluate_constraints
+
+    @property
+    def is_drift_calibrated(self) -> bool:
+        """Whether drift allows for chance. A method of another kind, or what somebody wrote into the feature's own settings, is
+        asked for and judged by its threshold.
+        """
+        new = self.has_own_drift or self.rises
+        return self.is_compared and self.settings.perform_comparison and not new
+
+    @property
+    def has_own_drift(self) -> bool:
+        """Whether somebody asked for its drift: by a method of another kind, or in the feature's own settings."""
+        settings = self.settings
+        method = settings.comparison_method if self.baseline.is_numeric else settings.categorical_drift_method
+        written = any(config.distribution_constraints for config in self.constraints.overrides.values())
+        return written or method not in CALIBRATED_METHODS
+
+    def is_suggested(self, limit: str) -> bool:
+        """Whether a limit, called as in the settings, is still the one that the baseline's run suggested."""
+        own = self.suggested
+        if not self.is_compared or own is None:
+            return False
+        if limit == "completeness":
+            return own.completeness is not None and own.completeness == self.constraints.completeness
+        if limit == "domain_content_threshold" and own.domains != self.constraints.domains:
+            return False
+        return any(getattr(config, limit) == getattr(self.settings, limit) for config in own.overrides.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A run's data beside a baseline.
+
+    current: its features are called as in `constraints`. baseline: the distributions that drift is measured from, by feature
+    (`distributions.from_statistics`, `from_profile`). current_columns: how many columns the records have; None: as many as
+    `current`. are_told: whether it is known which column is which; if not, and there is another number of them, no feature is
+    judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
+    type holds what fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows.
+    before: the baseline's states, for the guard. references, history: as in `FeatureComparison`, of all features. volume: rows of
+    earlier windows; None if nobody knows.
+    """
+
+    constraints: Constraints
+    current: Profile
+    baseline: Mapping[str, FeatureDistribution] = field(default_factory=dict)
+    current_columns: int | None = None
+    are_told: bool = True
+    ties: Ties = Ties.SUMMED
+    exact_classes: bool = False
+    suggested: Constraints | None = None
+    before: Profile | None = None
+    references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
+    history: Mapping[str, Variation] = field(default_factory=dict)
+    volume: Volume | None = None
+
+    @property
+    def num_current_columns(self) -> int:
+        return len(self.current.features) if self.current_columns is None else self.current_columns
+
+    @property
+    def num_baseline_columns(self) -> int:
+        return len(self.constraints.features)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The columns of constraints.json that the current data lacks."""
+        return tuple((_names(self.constraints.features) - _names(self.current.features)).elements())
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """The columns of the current data that constraints.json lacks; of a name that occurs again the later ones."""
+        return tuple((_names(self.current.features) - _names(self.constraints.features)).elements())
+
+    def features(self) -> Iterator[FeatureComparison]:
+        """Every feature of constraints.json, in its order."""
+        current = {feature.name: feature for feature in reversed(self.current.features)}  # the first of a name counts
+        suggested = {feature.name: feature for feature in self.suggested.features} if self.suggested is not None else {}
+        before = {feature.name: feature for feature in self.before.features} if self.before is not None else {}
+        for constraints in self.constraints.features:
+            profile = current.get(constraints.name)
+            yield FeatureComparison(
+                constraints,
+                self.constraints.monitoring_of(constraints.name),
+                self.baseline.get(constraints.name) or self._unknown(constraints),
+                profile or FeatureProfile(constraints.name),
+                self._unmatched(profile),
+                self.ties,
+                self.exact_classes,
+                suggested.get(constraints.name),
+                before=before.get(constraints.name),
+                references={
+                    name: side[constraints.name] for name, side in self.references.items() if constraints.name in side
+                },
+                history=self.history,
+                now=from_feature_profile(profile or FeatureProfile(constraints.name)),
+            )
+
+    def _unknown(self, constraints: FeatureConstraints) -> FeatureDistribution:
+        reason = NOT_IN_BASELINE if self.baseline else NO_BASELINE
+        return FeatureDistribution(constraints.inferred_type, reason=reason)
+
+    def _unmatched(self, profile: FeatureProfile | None) -> str | None:
+        if not self.are_told and self.num_current_columns != self.num_baseline_columns:
+            return COLUMNS_DIFFER.format(current=self.num_current_columns, baseline=self.num_baseline_columns)
+        return NOT_IN_CURRENT_DATA if profile is None else None
+
+
+def _names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:
+    return Counter(feature.name for feature in features)

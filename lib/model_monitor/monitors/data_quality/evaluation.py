@@ -1,0 +1,267 @@
+"""All checks over one comparison, the violations among their results, and all hints of a run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from model_monitor.documents.alerts import excess
+from model_monitor.documents.check_results import (
+    BudgetLedger,
+    CheckResult,
+    CheckStatus,
+    Family,
+    Hint,
+    Violation,
+    Violations,
+)
+from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
+from model_monitor.documents.statistics import InferredType
+from model_monitor.monitors.data_quality import checks, hints, messages
+from model_monitor.monitors.data_quality.calibration import Calibration, column_of, with_adjusted
+from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, guard
+from model_monitor.monitors.data_quality.checks.baseline_drift import against
+from model_monitor.monitors.data_quality.comparators import compared
+from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from model_monitor.monitors.data_quality.hints import HINTS, Seen
+from model_monitor.monitors.data_quality.suggestion import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
+from model_monitor.monitors.protocol import Finding, violated
+from model_monitor.registry import import_all
+from model_monitor.statistics.verdicts.multiplicity import shared
+from model_monitor.statistics.verdicts.variation import Volume, chance_of_gap, chance_of_rows, usual, usual_gap
+
+import_all(hints)
+
+
+def all_hints(seen: Seen) -> tuple[Hint, ...]:
+    """What every rule has to say, by the rules' names."""
+    return tuple(hint for rule in sorted(HINTS.values(), key=lambda rule: rule.name) for hint in rule(seen))
+
+
+# All checks over one comparison, and the violations among their results.
+
+
+import_all(checks)
+import_all(guard)
+
+LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold", "datatype_check_threshold")}
+"""The limits of each family, called as in the settings."""
+
+SWITCHED_OFF = "evaluate_constraints is Disabled"
+
+DRIFT_CHECK, ROW_COUNT, FRESHNESS = "baseline_drift_check", "row_count_check", "freshness_check"
+NO_TIME = "no row tells when it came"
+SAID = "{check} is violated, and this is the same change"
+DRIFT_SAYS_IT = SAID.format(check=DRIFT_CHECK)
+SAME_CHANGE = {
+    "missing": "completeness_check",
+    **dict.fromkeys(("unseen", "cell", "chi2"), "categorical_values_check"),
+}
+"""Components of drift, and the check that tells the same change in plainer words."""
+
+
+def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
+    """The result of every check of the data set, then of every feature in the order of constraints.json, by check type.
+
+    A check that nothing was asked of is left out. Where constraints are switched off the numbers are there without a verdict;
+    where a column can't be told, neither is.
+    Source: C11.4, C11.20.
+    """
+    features = list(comparison.features())
+    calibration = _calibration_of(comparison, features)
+    judged = (replace(feature, calibration=calibration) for feature in features)
+    return (
+        *_of_data_set(comparison),
+        *_of_volume(comparison, calibration),
+        *(result for feature in judged for result in _of(feature)),
+    )
+
+
+def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
+    """The same results, drifts and violations of features with their impact. shares: of the features in what moves the model.
+
+    Source: E6.5.
+    """
+    if not shares:
+        return results
+    return tuple(
+        result.model_copy(update={"impact": _size(result) * shares.get(result.feature or "", 0.0)})
+        if result.check == DRIFT_CHECK or (result.status is CheckStatus.VIOLATED and result.feature in shares)
+        else result
+        for result in results
+    )
+
+
+def _size(result: CheckResult) -> float:
+    """How large what a check saw is: of a drift that no test looked at the distance itself, below its threshold, too."""
+    if result.check == DRIFT_CHECK and result.adjusted_p is None and result.statistic is None:
+        return result.observed or 0.0
+    return excess(result)
+
+
+def in_words_of_2019(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
+    """The same results, violations as the container of 2019 put them; of texts that drift its words are not known.
+
+    Source: C4.4a.
+    """
+    texts = {feature.name for feature in constraints.features if feature.inferred_type is InferredType.STRING}
+
+    def put(result: CheckResult) -> CheckResult:
+        observed, threshold = result.observed, result.threshold
+        if result.status is not CheckStatus.VIOLATED or observed is None or threshold is None:
+            return result
+        if result.check == "data_type_check":
+            return result.model_copy(update={"description": messages.requirement_not_met(observed)})
+        if result.check == DRIFT_CHECK and result.feature not in texts:
+            return result.model_copy(update={"description": messages.numbers_drift_2019(observed, threshold)})
+        return result
+
+    return tuple(put(result) for result in results)
+
+
+def violations_of(results: Iterable[CheckResult]) -> Violations:
+    """The violations among the results, in their order."""
+    return Violations(
+        violations=tuple(
+            Violation(
+                feature_name=result.feature, constraint_check_type=result.check, description=result.description or ""
+            )
+            for result in violated(results)
+        )
+    )
+
+
+def _calibration_of(comparison: Comparison, features: Sequence[FeatureComparison]) -> Calibration | None:
+    """What chance may do to a run; None where it is not allowed for."""
+    ledger = ledger_of(comparison, features)
+    if ledger is None:
+        return None
+    tested = comparison.constraints.monitoring.rows_are_independent
+    columns = {}
+    for feature in features:
+        name = feature.constraints.name
+        for reference in feature.judged_references:
+            before = feature.references.get(reference, feature.baseline)
+            column = column_of(before, feature.now, tested=tested, past=feature.past(reference))
+            if column is not None:
+                unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
+                columns[reference, name] = replace(column, unfit=unfit, family=feature.family)
+    return Calibration(ledger, with_adjusted(columns))
+
+
+def ledger_of(comparison: Comparison, features: Sequence[FeatureComparison] | None = None) -> BudgetLedger | None:
+    """How the families of checks that run share the budget; None where chance is not allowed for.
+
+    A limit that a person wrote or edited is judged as written and takes no part.
+    Source: D4.6.
+    """
+    settings = comparison.constraints.monitoring
+    if not settings.is_calibrated or comparison.exact_classes:
+        return None
+    features = list(comparison.features()) if features is None else features
+    tests = {
+        family: sum(len(each.judged_references) for each in features if each.family == family)
+        for family in (DRIFT, PREDICTIONS)
+    }
+    for family, limits in LIMITS.items():
+        tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
+    tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
+    volume = comparison.volume
+    tests[VOLUME] = 0 if volume is None else (volume.alike is not None) + (volume.gaps_alike is not None)
+    running = {family: count for family, count in tests.items() if count}
+    levels = shared(settings.false_alarm_budget, tuple(running))
+    families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
+    return BudgetLedger(
+        false_alarm_budget=settings.false_alarm_budget, rows=Rows(settings.rows).value, families=families
+    )
+
+
+def _of_data_set(comparison: Comparison) -> Iterator[CheckResult]:
+    for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
+        for called, found in check(comparison):
+            yield _if_switched_on(found, comparison.constraints.monitoring).result(check.name, feature=called)
+
+
+def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:
+    if comparison.volume is None or calibration is None:
+        return
+    rows = float(comparison.current.item_count)
+    found = {
+        (ROW_COUNT, messages.NUMBER_OF_ROWS): _of_rows(rows, comparison.volume),
+        (FRESHNESS, messages.NEWEST_ROW): _of_newest(rows, comparison.volume),
+    }
+    for (check, called), (each, description) in ((of, told) for of, told in found.items() if told is not None):
+        level, tests = calibration.share_of(VOLUME)
+        if each.p is not None and each.p <= level / tests:
+            each = replace(each, status=CheckStatus.VIOLATED, description=description)
+        yield _if_switched_on(each, comparison.constraints.monitoring).result(check, feature=called)
+
+
+def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
+    """What the number of rows is, and what to say if that is an alarm."""
+    if (alike := volume.alike) is None:
+        return None
+    expected, p = usual(alike), min(chance_of_rows(rows, alike), 1.0)
+    found = Finding(CheckStatus.PASSED, expected, rows, n=len(alike), formula="rows beside those of n windows", p=p)
+    return found, messages.unusual(rows, expected)
+
+
+def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
+    """How old the newest row is, and what to say if that is an alarm."""
+    if (alike := volume.gaps_alike) is None:
+        return None
+    expected, gap = usual_gap(alike, volume.minutes), volume.gap
+    if gap is None:
+        return Finding.not_judged(expected, NO_TIME), ""
+    p, formula = chance_of_gap(gap, rows, alike, volume.minutes), "minutes beside those of n windows"
+    found = Finding(CheckStatus.PASSED, expected, gap, n=alike.shape[1], formula=formula, p=p)
+    return found, messages.stale(gap, expected)
+
+
+def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
+    for name, found in compared(feature):
+        if feature.unmatched:
+            found = replace(found.unjudged(feature.unmatched), observed=None)
+        yield _if_switched_on(found, feature.settings).result(name, feature=feature.constraints.name)
+    found_by: dict[str, Finding] = {}
+    for check in sorted(FEATURE_CHECKS.values(), key=lambda check: check.name):
+        threshold = check.facts["threshold"](feature)
+        if threshold is None:
+            continue
+        if feature.unmatched:
+            found = Finding.not_judged(threshold, feature.unmatched)
+        else:
+            found = _if_switched_on(check(feature, threshold), feature.settings)
+        found_by[check.name] = found
+    if DRIFT_CHECK in found_by:
+        found_by[DRIFT_CHECK] = _unless_said(found_by[DRIFT_CHECK], found_by)
+    for name, found in found_by.items():
+        yield found.result(name, feature=feature.constraints.name)
+    has_drifted = DRIFT_CHECK in found_by and found_by[DRIFT_CHECK].status is CheckStatus.VIOLATED
+    for reference in feature.judged_references[1:] if feature.calibration is not None else ():
+        found = against(feature, reference)
+        if has_drifted and found.status is CheckStatus.VIOLATED:  # one change is one violation
+            found = found.unjudged(DRIFT_SAYS_IT)
+        has_drifted |= found.status is CheckStatus.VIOLATED
+        yield found.result(DRIFT_CHECK, feature=feature.constraints.name)
+    if feature.calibration is not None:
+        for name, evidence in sorted(guard.evidence_of(feature).items()):
+            found = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
+            sees_drift = guard.GUARDS.get(name).facts.get("is_drift", False)
+            if sees_drift and has_drifted and found.status is CheckStatus.VIOLATED:
+                found = found.unjudged(DRIFT_SAYS_IT)
+            yield found.result(name, feature=feature.constraints.name)
+
+
+def _unless_said(drift: Finding, others: Mapping[str, Finding]) -> Finding:
+    """The drift check's finding, without a verdict if another violated check says the same; not beyond the asked distance."""
+    check = SAME_CHANGE.get(drift.component or "", "")
+    said = others.get(check)
+    is_far = drift.distance is None or drift.observed is None or drift.observed > (drift.threshold or 0.0)
+    if drift.status is not CheckStatus.VIOLATED or is_far or said is None or said.status is not CheckStatus.VIOLATED:
+        return drift
+    return drift.unjudged(SAID.format(check=check))
+
+
+def _if_switched_on(found: Finding, settings: MonitoringSettings) -> Finding:
+    return found if settings.evaluate_constraints else found.unjudged(SWITCHED_OFF)

@@ -1,0 +1,65 @@
+"""What looks wrong with a data set and breaks no constraint: each a registered function in the file named after it. Pure.
+
+A rule takes what was `Seen` and yields a `Hint` only if it is nearly certain. It names columns and counts, never a value.
+`hinting.all_hints` runs them all; a new file in this folder is found by being there. Ours; under `--compat service` there
+are none.
+
+Source: M16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from model_monitor.documents.check_results import Hint
+from model_monitor.documents.statistics import InferredType
+from model_monitor.monitors.data_quality.comparison import Comparison
+from model_monitor.monitors.protocol import Layout
+from model_monitor.registry import Registry
+from model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
+
+NAMED = 5
+"""Columns that a sentence names; the rest are counted."""
+
+FEWEST_VALUES = 5
+"""A column with fewer says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a run knows of its data. compared: beside a baseline; None if there is none."""
+
+    profile: Profile
+    layout: Layout
+    compared: Comparison | None = None
+
+    def texts(self) -> Iterator[tuple[FeatureProfile, Mapping[str, int]]]:
+        """Columns of text with the counts of their values, where most were counted, so that one can tell what they look like.
+
+        Beside a baseline without those that are a String there, which its own run has spoken of.
+        """
+        expected = self.expected_types()
+        for feature in self.profile.features:
+            found = feature.frequencies or Frequencies()
+            is_text = feature.column_type is ColumnType.TEXT and feature.inferred_type == "String"
+            is_known = expected.get(feature.name) is InferredType.STRING
+            if is_text and not is_known and found.total >= FEWEST_VALUES and 2 * found.dropped < found.total:
+                yield feature, found.counts
+
+    def expected_types(self) -> dict[str, InferredType]:
+        """The types of the features in the baseline; none if there is none."""
+        features = self.compared.constraints.features if self.compared is not None else ()
+        return {feature.name: feature.inferred_type for feature in features}
+
+
+Rule = Callable[[Seen], Iterator[Hint]]
+
+HINTS: Registry[Rule] = Registry("hint")
+
+
+def listed(found: Mapping[str, tuple[int, int]]) -> str:
+    """Columns, each with how many of its values are concerned: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
+    columns = [f"{name!r} ({count:,} of {total:,})" for name, (count, total) in found.items()]
+    more = f" and {len(columns) - NAMED:,} more" if len(columns) > NAMED else ""
+    return f"{', '.join(columns[:NAMED])}{more}"

@@ -1,0 +1,68 @@
+"""header_is_data: the first row of a CSV that is read with a header is a record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from model_monitor.documents.check_results import Hint
+from model_monitor.monitors.data_quality.hints import HINTS, Seen
+from model_monitor.statistics.states import FeatureProfile
+
+NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
+NO_COUNTER = re.compile(r"-.*|.*[.eE].*")
+"""A negative number or a fraction; others number columns, or are years."""
+
+FEWEST_NUMBERS = 3
+"""Fewer numbers are in order by chance."""
+
+MOST_CATEGORIES = 100
+"""A text column of more distinct values may have a first one that no other row has; so may one of rows few for each."""
+ROWS_FOR_EACH = 5
+
+
+@HINTS.register("header_is_data")
+def header_is_data(seen: Seen) -> Iterator[Hint]:
+    """Every cell of the header looks like its column's values, and some can't well be names.
+
+    Those are a text that is a value of its own column, beside another one or a fraction; or numbers in no order, as levels and
+    lags have one, with a fraction or a negative one among them. The sentence names no column: the names are a record's values.
+    Source: M16.
+    """
+    header, features = seen.layout.header, seen.profile.features
+    if len(header) != len(features) or not all(map(_may_be_value, header, features)):
+        return
+    pairs = list(zip(header, features, strict=True))
+    values = sum(cell in (feature.exact_domain or {}) for cell, feature in pairs if not feature.is_numeric)
+    numbers = [cell for cell, feature in pairs if feature.is_numeric and NUMBER.fullmatch(cell)]
+    if values + _certainty(numbers) >= 2:
+        yield Hint(
+            hint="header_is_data",
+            features=(),
+            description=f"the first row of the CSV looks like a record, not like the names of {len(header):,} columns; "
+            "write --dataset-format csv-without-header, or a header line",
+        )
+
+
+def _may_be_value(cell: str, feature: FeatureProfile) -> bool:
+    """Whether nothing speaks against a cell as one of a column's values: an empty one is called `_c0` by now."""
+    if cell.startswith("_c"):
+        return True
+    if feature.is_numeric:
+        moments = feature.moments
+        if moments is None or not moments.count or not NUMBER.fullmatch(cell):
+            return False
+        width = moments.maximum - moments.minimum
+        return moments.minimum - width <= float(cell) <= moments.maximum + width
+    domain = feature.exact_domain or {}
+    is_small = 0 < len(domain) <= MOST_CATEGORIES and feature.num_present >= ROWS_FOR_EACH * len(domain)
+    return cell in domain or not is_small
+
+
+def _certainty(numbers: Sequence[str]) -> int:
+    """How certain it is that numbers in a header are values: 2 quite, 1 with something else, 0 they may be names."""
+    if not any(map(NO_COUNTER.fullmatch, numbers)):
+        return 0
+    in_order = sorted(map(float, numbers))
+    is_sorted = [float(number) for number in numbers] in (in_order, in_order[::-1])
+    return 1 if is_sorted or len(numbers) < FEWEST_NUMBERS else 2

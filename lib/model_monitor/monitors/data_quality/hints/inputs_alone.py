@@ -1,0 +1,27 @@
+"""inputs_alone: the baseline has the model's inputs alone, and captures have its answers before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from model_monitor.documents.check_results import Hint
+from model_monitor.monitors.data_quality.hints import HINTS, Seen
+
+
+@HINTS.register("inputs_alone")
+def inputs_alone(seen: Seen) -> Iterator[Hint]:
+    """Records have more columns than the baseline, which has as many as their inputs.
+
+    Source: M16.
+    """
+    compared = seen.compared
+    if not seen.layout.inputs_fit or compared is None or compared.are_told:
+        return
+    if compared.num_current_columns > compared.num_baseline_columns:
+        yield Hint(
+            hint="inputs_alone",
+            features=(),
+            description=f"the baseline has as many columns as the captured inputs ({compared.num_baseline_columns:,}), and the "
+            "outputs stand before these; to compare inputs write --dataset-format "
+            '\'{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput"]}}\'',
+        )

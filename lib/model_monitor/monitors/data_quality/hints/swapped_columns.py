@@ -1,0 +1,151 @@
+"""swapped_columns: two columns that are matched by position have changed places.
+
+Each one's values fit the other's baseline and not its own. From the states and the baseline's distributions; no scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pyarrow as pa
+
+from model_monitor.documents.check_results import Hint
+from model_monitor.documents.statistics import InferredType
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution
+from model_monitor.monitors.data_quality.hints import HINTS, Seen
+from model_monitor.statistics.drift.distances import l_infinity_numeric
+from model_monitor.statistics.drift.distributions import StepCdf
+from model_monitor.statistics.states import DataTypeCounts
+
+FEWEST_PRESENT = 30
+"""Values of a column, on either side, below which it is not looked at."""
+
+MISFIT = 0.6
+"""The least distance of a column from its own baseline. Chance alone gives it to one of 20,000 columns of 30 values."""
+
+FIT = 0.2
+"""The largest distance of a column from the other's baseline: a third of MISFIT."""
+
+FEW_DISTINCT = 10
+"""Numbers of fewer distinct values are a set, as categories are: a flag may change from mostly 0 to mostly 1."""
+
+MOSTLY_TEXT = 0.9
+"""The least share of a text column's values that are no numbers; a column of both is neither."""
+
+MOST_MISFITS = 50
+"""More columns than that have not changed places two by two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """One side of a column. numbers, texts: their distribution, as far as it is known; both None for texts that are too many."""
+
+    is_text: bool
+    numbers: StepCdf | None = None
+    texts: Mapping[str, int] | None = None
+
+    @classmethod
+    def of(cls, distribution: FeatureDistribution) -> Values | None:
+        """None for a column of which nobody can tell what it is, or that has too few values."""
+        if distribution.present < FEWEST_PRESENT:
+            return None
+        if distribution.is_numeric:
+            numbers = distribution.numbers
+            return None if numbers is None else cls(False, numbers=numbers.step_cdf())
+        texts = distribution.categories
+        if distribution.inferred_type is not InferredType.STRING or (_text_share(distribution) or 0.0) < MOSTLY_TEXT:
+            return None
+        # of an id, or of whatever else hardly occurs twice, later values are new ones
+        return cls(True, texts=texts if texts and 2 * len(texts) <= distribution.present else None)
+
+    @property
+    def is_few_numbers(self) -> bool:
+        return self.numbers is not None and len(self.numbers.values) < FEW_DISTINCT
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the baseline with the one at its place in the current data. number: its place, from 1."""
+
+    number: int
+    name: str
+    baseline: Values
+    current: Values
+
+
+@HINTS.register("swapped_columns")
+def swapped_columns(seen: Seen) -> Iterator[Hint]:
+    """Two columns, matched by position, are both far from their own baseline and near to the other's.
+
+    How far: for numbers the largest gap between the cumulative distributions; for texts, and for numbers of few distinct
+    values, the share of values that the baseline has not; 1 for a text beside a number. Texts that are hardly ever the same
+    are known by being texts; then the other of the two has to be numbers that fit.
+    Source: M15.
+    """
+    misfits = [column for column in _columns(seen) if _is_far(distance(column.baseline, column.current))]
+    if len(misfits) > MOST_MISFITS:
+        return
+    pairs = [(gap, one, other) for one, other in combinations(misfits, 2) if (gap := _gap(one, other)) is not None]
+    taken: set[int] = set()
+    for _, one, other in sorted(pairs, key=lambda pair: (pair[0], pair[1].number, pair[2].number)):
+        if not taken & {one.number, other.number}:
+            taken |= {one.number, other.number}
+            yield Hint(
+                hint="swapped_columns",
+                features=(one.name, other.name),
+                description=f"columns {one.number} ({one.name!r}) and {other.number} ({other.name!r}) look swapped: the "
+                "values of each fit the baseline of the other and not their own; write the columns in the baseline's order",
+            )
+
+
+def distance(baseline: Values, current: Values) -> float | None:
+    """From 0, alike, to 1, nothing in common; None if both are texts and nobody can tell."""
+    if baseline.is_text != current.is_text:
+        return 1.0
+    if baseline.numbers is not None and current.numbers is not None:
+        if baseline.is_few_numbers and current.is_few_numbers:
+            weights = np.diff(current.numbers.cumulative, prepend=0)
+            is_new = ~np.isin(current.numbers.values, baseline.numbers.values)
+            return float(weights[is_new].sum() / current.numbers.total)
+        return l_infinity_numeric(baseline.numbers, current.numbers)
+    if baseline.texts is None or current.texts is None:
+        return None
+    new = sum(count for value, count in current.texts.items() if value not in baseline.texts)
+    return new / sum(current.texts.values())
+
+
+def _columns(seen: Seen) -> Iterator[Column]:
+    if seen.compared is None or not seen.layout.by_position:
+        return
+    for number, feature in enumerate(seen.compared.features(), start=1):
+        if feature.unmatched is None:
+            sides = Values.of(feature.baseline), Values.of(feature.now)
+            if sides[0] is not None and sides[1] is not None:
+                yield Column(number, feature.constraints.name, sides[0], sides[1])
+
+
+def _is_far(found: float | None) -> bool:
+    return found is not None and found >= MISFIT
+
+
+def _gap(one: Column, other: Column) -> float | None:
+    """How far the two are from each other's baselines, together; None if they are not near."""
+    known = []
+    for baseline, current in ((one.baseline, other.current), (other.baseline, one.current)):
+        found = distance(baseline, current)
+        if found is not None and found > FIT:
+            return None
+        known += [] if found is None else [found]
+    return sum(known) if known else None
+
+
+def _text_share(distribution: FeatureDistribution) -> float | None:
+    """The share of the present values that are no numbers; None if nobody knows."""
+    if distribution.text_share is not None or not distribution.categories:
+        return distribution.text_share
+    values, counts = zip(*distribution.categories.items(), strict=True)
+    types = DataTypeCounts.of(pa.array(values, pa.string()), np.array(counts, dtype=np.int64))
+    return (types.present - types.integral - types.fractional) / types.present

@@ -1,0 +1,326 @@
+"""The data-quality monitor: binds what to measure, what it says, what it suggests and what it publishes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from model_monitor.documents.check_results import (
+    QUANTILES,
+    BudgetLedger,
+    CheckResult,
+    CheckStatus,
+    Hint,
+    Summary,
+    SummaryRow,
+    Violations,
+)
+from model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
+from model_monitor.documents.document import Document
+from model_monitor.documents.page import Page
+from model_monitor.documents.statistics import Statistics
+from model_monitor.documents.tables import Table, as_rows
+from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.monitors.data_quality.comparators import unfit_comparators
+from model_monitor.monitors.data_quality.comparison import COLUMNS, Comparison, QualityBaseline
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile
+from model_monitor.monitors.data_quality.evaluation import (
+    all_hints,
+    check_all,
+    in_words_of_2019,
+    ledger_of,
+    violations_of,
+    with_impact,
+)
+from model_monitor.monitors.data_quality.hints import Seen
+from model_monitor.monitors.data_quality.page import BINS, Bins, bins_of, page_of, with_words
+from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
+from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS, suggest
+from model_monitor.monitors.data_quality.variation import Variation, of_parts
+from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Spread
+from model_monitor.statistics.drift import Ties
+from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
+from model_monitor.statistics.states.column_metrics import chosen
+from model_monitor.statistics.states.profile import FeatureMetrics, Measures, metrics_of
+
+LARGEST_VALUE = 2.0**360
+"""Magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2."""
+
+_DRIFT = "baseline_drift_check"
+
+
+def published_metrics(
+    profile: Profile, results: Iterable[CheckResult], constraints: Constraints
+) -> Iterator[PublishedMetric]:
+    """The metrics of every feature whose `emit_metrics` is Enabled, and the number of violations.
+
+    A feature that constraints.json does not have goes by the file's own `emit_metrics`, as does the number of violations. A
+    number that CloudWatch does not take (NaN, infinite, above 2^360) has no metric. `feature_baseline_drift_…` is the distance,
+    or the p-value of ChiSquared, whether it is a violation or not.
+    """
+    results = list(results)
+    distances = {o.feature: o.observed for o in results if o.feature and o.check == _DRIFT and o.observed is not None}
+    emitting = {feature.name: constraints.monitoring_of(feature.name).emit_metrics for feature in constraints.features}
+    by_default = constraints.monitoring.emit_metrics
+    for feature in profile.features:
+        if emitting.get(feature.name, by_default):
+            yield from _of_feature(feature, distances)
+    if by_default:
+        violated = sum(result.status is CheckStatus.VIOLATED for result in results)
+        yield PublishedMetric("total_number_of_violations", violated, unit="Count")
+
+
+def _of_feature(feature: FeatureProfile, distances: Mapping[str, float]) -> Iterator[PublishedMetric]:
+    name, types, moments = feature.name, feature.data_types, feature.moments
+    if feature.is_numeric and moments is not None and moments.count:
+        numbers = (moments.sum, moments.minimum, moments.maximum)
+        if all(map(_is_taken, numbers)):
+            yield PublishedMetric(f"feature_data_{name}", Spread(moments.count, *numbers))
+    counts: dict[str, float | None] = {
+        "non_null": feature.num_present,
+        "null": feature.num_missing,
+        "estimated_unique_values": feature.distinct.estimate() if feature.distinct else None,
+        "fractional_counts": types.fractional,
+        "integral_counts": types.integral,
+        "string_counts": types.text,
+        "boolean_counts": types.boolean,
+        "unknown_counts": types.unknown + types.missing,  # Deequ's Unknown: nothing to tell a type from
+    }
+    yield from (
+        PublishedMetric(f"feature_{kind}_{name}", count, unit="Count")
+        for kind, count in counts.items()
+        if count is not None
+    )
+    if types.total:
+        yield PublishedMetric(f"feature_completeness_{name}", feature.completeness)
+    if name in distances and _is_taken(distances[name]):
+        yield PublishedMetric(f"feature_baseline_drift_{name}", distances[name])
+
+
+def _is_taken(number: float) -> bool:
+    """Whether CloudWatch takes it."""
+    return math.isfinite(number) and abs(number) <= LARGEST_VALUE
+
+
+# A run of data quality in rows: what every feature is like, in the bins of its baseline.
+
+
+def summary_of(profile: Profile, baseline: Mapping[str, FeatureDistribution] | None, max_domain_size: int) -> Summary:
+    """baseline: the distributions that the run was held against; None of a baseline's own run."""
+    now = from_profile(profile)
+    before = now if baseline is None else baseline
+    bins = {name: found for name, each in before.items() if (found := bins_of(each)) is not None}
+    rows = tuple(_row(feature, now[feature.name], bins.get(feature.name)) for feature in profile.features)
+    return Summary(rows, {name: tuple(_told(found, max_domain_size)) for name, found in bins.items()})
+
+
+def _row(feature: FeatureProfile, found: FeatureDistribution, bins: Bins | None) -> SummaryRow:
+    moments = feature.moments if feature.is_numeric else None
+    has_numbers = moments is not None and moments.count > 0
+    shares = bins.shares(found) if bins is not None else None
+    cdf = found.numbers.step_cdf() if found.numbers is not None else None
+    return SummaryRow(
+        feature.name,
+        kind="number" if feature.is_numeric else "category",
+        present=feature.num_present,
+        missing=feature.num_missing,
+        distinct=None if feature.distinct is None else min(round(feature.distinct.estimate()), feature.num_present),
+        mean=_finite(moments.average) if moments is not None and has_numbers else None,
+        sd=_finite(moments.standard_deviation) if moments is not None and has_numbers else None,
+        min=moments.minimum if moments is not None and has_numbers else None,
+        max=moments.maximum if moments is not None and has_numbers else None,
+        quantiles=cdf.quantiles(QUANTILES) if cdf is not None and cdf.total else None,
+        shares=None if shares is None else shares.tolist(),
+    )
+
+
+def _told(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
+    if bins.ends is not None:
+        return iter(bins.ends)
+    listed = len(bins.names) <= max_domain_size
+    return (name if listed else f"value {place}" for place, name in enumerate(bins.names[:BINS], start=1))
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+# The data-quality monitor: binds what to measure, what it says and what it suggests.
+
+
+MOST_FEATURES_WITH_SKETCHES = 300
+"""Above it statistics.json leaves the sketches out unless asked: 200 of them are 42 MB of text (P19)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataQualityMonitor:
+    """Watches what the data looks like: types, completeness, domains, distributions.
+
+    Parameters
+    ----------
+    settings : MonitoringSettings, optional
+        The `monitoring_config` of a suggested baseline: thresholds and methods. By default its limits leave room for chance;
+        with `as_service` none does.
+    with_sketches : bool, optional
+        Whether statistics.json holds the KLL sketches. By default it does up to 300 features.
+    max_domain_size : int
+        The most distinct values of a text feature that are listed.
+    accept_exponents : bool, default True
+        Whether the text `1e-5` is a number.
+    as_service : bool, default False
+        Check as the service did: exact classes of types, its distance that loses ties.
+    window_rows : int, optional
+        Rows that a later window has at least, which suggested limits allow for. By default as many as the baseline.
+    column_metrics : tuple of str, optional
+        Names of further metrics of numeric features, such as `skewness`, which statistics.json then shows.
+    columns : {"name", "exact"}
+        Whether a column that only one side has is a violation beside the others, or, as at the service and with `as_service`,
+        another number of columns leaves nothing judged and other names go by position.
+    predictions : tuple of str, optional
+        Features that the model puts out: their drift is a family of its own, with its own part of the budget.
+    hide_values : bool, default False
+        Whether alarms are told without the names of categories.
+    time_column : str, optional
+        The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is told from neighbours in time.
+        By default from neighbours as they stand.
+
+    Examples
+    --------
+    >>> from model_monitor import DataQualityMonitor, MonitoringSettings
+    >>> DataQualityMonitor(settings=MonitoringSettings(comparison_threshold=0.2)).settings.comparison_threshold
+    0.2
+    """
+
+    STATE: ClassVar[type[State]] = Profile
+    CONSTRAINTS: ClassVar[type[Document]] = Constraints
+    STATISTICS: ClassVar[type[Document] | None] = Statistics
+
+    settings: MonitoringSettings = DEFAULT_SETTINGS
+    with_sketches: bool | None = None
+    max_domain_size: int = MAX_DOMAIN_SIZE
+    accept_exponents: bool = True
+    as_service: bool = False
+    window_rows: int | None = None
+    column_metrics: tuple[str, ...] = ()
+    columns: str = "name"
+    predictions: tuple[str, ...] = ()
+    hide_values: bool = False
+    time_column: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.columns not in COLUMNS:
+            raise BadConfiguration(f"columns is {self.columns!r}; it is one of: {', '.join(COLUMNS)}")
+
+    @property
+    def exact_columns(self) -> bool:
+        return self.as_service or self.columns == "exact"
+
+    def measures(self) -> Measures:
+        """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
+        metrics = chosen(self.column_metrics)
+        return Measures(accept_exponents=self.accept_exponents, column_metrics=metrics, time_column=self.time_column)
+
+    def measures_of_baseline(self) -> Measures:
+        """The same, with runs of rows, which say how much data varies."""
+        return replace(self.measures(), keeps_runs=not self.as_service)
+
+    def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
+        return of_parts(profile, runs, are_by_time=self.time_column is not None)
+
+    def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
+        return metrics_of(profile)
+
+    def documents(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> tuple[Statistics, Constraints]:
+        return self.statistics(profile, metrics), self.constraints(profile)
+
+    def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
+        with_sketches = self.with_sketches
+        if with_sketches is None:
+            with_sketches = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
+        return statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+
+    def constraints(self, profile: Profile) -> Constraints:
+        settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
+        return suggest(
+            profile,
+            settings,
+            max_domain_size=self.max_domain_size,
+            window_rows=self.window_rows,
+            predictions=self.predictions,
+        )
+
+    def known(
+        self,
+        constraints: Constraints,
+        statistics: Statistics | None,
+        state: State | None,
+        suggested: Constraints | None = None,
+    ) -> QualityBaseline:
+        if state is not None and not isinstance(state, Profile):
+            raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
+        if faults := [*unfit_comparators(constraints, as_service=self.as_service)]:
+            raise BadConfiguration.gathered(faults)
+        return QualityBaseline.made_of(constraints, statistics, state, suggested)
+
+    def check(
+        self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: QualityBaseline, layout: Layout = TOLD
+    ) -> tuple[CheckResult, ...]:
+        results = check_all(self._comparison(profile, known, layout))
+        if self.as_service and known.constraints.is_of_2019:
+            results = in_words_of_2019(results, known.constraints)
+        return with_impact(results, known.attributions)
+
+    def budget(self, profile: Profile, known: QualityBaseline) -> BudgetLedger | None:
+        return ledger_of(self._comparison(profile, known))
+
+    def hints(self, profile: Profile, layout: Layout, known: QualityBaseline | None) -> tuple[Hint, ...]:
+        """What looks wrong with the data; nothing where the service is replayed."""
+        if self.as_service:
+            return ()
+        return all_hints(Seen(profile, layout, self._comparison(profile, known, layout) if known is not None else None))
+
+    def _comparison(self, profile: Profile, known: QualityBaseline, layout: Layout = TOLD) -> Comparison:
+        return Comparison(
+            known.constraints,
+            profile,
+            known.distributions,
+            are_told=layout.is_matched and not self.exact_columns,
+            ties=Ties.LOST if self.as_service else Ties.SUMMED,
+            exact_classes=self.as_service,
+            suggested=known.suggested,
+            before=known.profile,
+            references=known.references,
+            history=known.history,
+            volume=known.volume and replace(known.volume, newest=layout.newest),
+        )
+
+    def told(
+        self, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline
+    ) -> tuple[CheckResult, ...]:
+        size, hide = self.max_domain_size, self.hide_values
+        return with_words(results, profile, known, max_domain_size=size, hide_values=hide)
+
+    def violations(self, results: tuple[CheckResult, ...]) -> Violations:
+        return violations_of(results)
+
+    def published(
+        self,
+        profile: Profile,
+        metrics: Mapping[str, FeatureMetrics],
+        results: tuple[CheckResult, ...],
+        constraints: Constraints,
+    ) -> tuple[PublishedMetric, ...]:
+        return tuple(published_metrics(profile, results, constraints))
+
+    def page(
+        self, _: object, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline | None
+    ) -> Page:
+        return page_of(profile, results, known)
+
+    def summary(self, profile: Profile, _: object, known: QualityBaseline | None) -> Summary:
+        return summary_of(profile, known.distributions if known is not None else None, self.max_domain_size)
+
+    def table(self, documents: tuple[Statistics, Constraints]) -> Table:
+        return Table("features", "feature", tuple(as_rows(documents[0])))

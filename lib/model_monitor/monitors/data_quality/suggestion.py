@@ -1,0 +1,206 @@
+"""A profile as constraints.json: one registered rule for each kind of constraint, with a margin for chance. Pure.
+
+Suggested limits are so wide that healthy windows keep them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from model_monitor.documents.constraints import (
+    Constraints,
+    DistributionConstraints,
+    FeatureConstraints,
+    MonitoringConfig,
+    MonitoringSettings,
+    NumConstraints,
+    Role,
+    StringConstraints,
+    Switch,
+)
+from model_monitor.documents.statistics import InferredType
+from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.data_quality.distributions import seen_once, why_always_new
+from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE, domain_of
+from model_monitor.registry import Registry
+from model_monitor.statistics.drift import CATEGORICAL_METHODS
+from model_monitor.statistics.states import FeatureProfile, Profile
+from model_monitor.statistics.verdicts.components import fewest_beyond_chance
+from model_monitor.statistics.verdicts.multiplicity import shared
+
+DRIFT, PREDICTIONS, COMPLETENESS, CONTENTS = "drift", "prediction drift", "completeness", "contents"
+VOLUME = "volume"
+
+
+def families_of(features: Iterable[FeatureConstraints]) -> tuple[str, ...]:
+    """The families of checks that share the budget of a run with these features."""
+    told = any(feature.role is Role.PREDICTION for feature in features)
+    return (DRIFT, *((PREDICTIONS,) if told else ()), COMPLETENESS, CONTENTS)
+
+
+LEAST_SHARE = 0.98
+"""No suggested limit of a domain or a type is below it: what a window lacks beyond that is a matter for its own test."""
+
+OFTEN = 30
+"""A domain whose values all were seen so often is complete."""
+
+
+def with_room(
+    features: Iterable[tuple[FeatureConstraints, FeatureProfile]],
+    settings: MonitoringSettings,
+    window_rows: int | None = None,
+) -> tuple[FeatureConstraints, ...]:
+    """Suggested constraints with room for chance. window_rows: of a later window; None: as many as here."""
+    pairs = [(*_by_nature(constraints, profile), profile) for constraints, profile in features]
+    levels = shared(settings.false_alarm_budget, families_of(constraints for constraints, _, _ in pairs))
+    contents = sum((constraints.domains is not None) + profile.is_numeric for constraints, _, profile in pairs)
+    for_completeness, for_contents = levels[COMPLETENESS] / max(len(pairs), 1), levels[CONTENTS] / max(contents, 1)
+    made = []
+    for constraints, overrides, profile in pairs:
+        update: dict[str, Any] = {}
+        rows = profile.data_types.total
+        limit = _limit(profile.num_missing, rows, window_rows, for_completeness) if rows else None
+        if limit is not None:  # else no window of so few rows could break one, and the bare share stays
+            update["completeness"] = limit
+        overrides |= dict(_contents(constraints, profile, settings, for_contents, window_rows))
+        if overrides:
+            update["monitoring_config_overrides"] = MonitoringConfig(**overrides)
+        made.append(constraints.model_copy(update=update))
+    return tuple(made)
+
+
+def _by_nature(constraints: FeatureConstraints, profile: FeatureProfile) -> tuple[FeatureConstraints, dict[str, Any]]:
+    """What is new by nature has no domain, and overrides that leave it out of drift."""
+    new = why_always_new(profile)
+    if new is None:
+        return constraints, {}
+    drift = DistributionConstraints(perform_comparison=Switch.DISABLED, reason=new)
+    return constraints.model_copy(update={"string_constraints": None}), {"distribution_constraints": drift}
+
+
+def _contents(
+    constraints: FeatureConstraints,
+    profile: FeatureProfile,
+    settings: MonitoringSettings,
+    level: float,
+    window_rows: int | None,
+) -> Iterator[tuple[str, float]]:
+    """The limits of domain and type, but for those that the whole file was asked to have.
+
+    The values seen once say how many there are that nobody has seen. Source: Good 1953, "The population frequencies of species".
+    """
+    present = profile.num_present
+    rows = max(1, round(window_rows * profile.completeness)) if window_rows and present else None
+    if constraints.domains is not None and settings.domain_content_threshold == 1:
+        counts = profile.exact_domain or {}
+        limit = max(_limit(seen_once(counts), present, rows, level) or LEAST_SHARE, LEAST_SHARE)
+        yield "domain_content_threshold", 1.0 if min(counts.values(), default=0) >= OFTEN else limit
+    if profile.is_numeric and present and settings.datatype_check_threshold == 1:
+        yield "datatype_check_threshold", max(_limit(0, present, rows, level) or LEAST_SHARE, LEAST_SHARE)
+
+
+def _limit(lacking: int, rows: int, window_rows: int | None, level: float) -> float | None:
+    """The least share of a window's rows that don't lack it; None if there is none."""
+    window_rows = window_rows or rows
+    fewest = fewest_beyond_chance(lacking, rows, window_rows, level)
+    return None if fewest is None else (window_rows - fewest + 1) / window_rows
+
+
+# A profile as constraints.json: what to ask of later data, one registered rule for each kind of constraint.
+
+
+Rule = Callable[[FeatureProfile, int], Mapping[str, Any]]
+"""Members of a feature's constraints, suggested from its profile and the largest size of a domain; none if none fit."""
+
+SUGGESTIONS: Registry[Rule] = Registry("suggestion rule")
+
+DEFAULT_SETTINGS = MonitoringSettings()
+"""The `monitoring_config` of new baselines: the service's (G12), whose limits leave room for chance; drift is measured as
+docs/decisions/0005-comparison-method.md says.
+"""
+
+
+def suggest(
+    profile: Profile,
+    settings: MonitoringSettings = DEFAULT_SETTINGS,
+    *,
+    max_domain_size: int = MAX_DOMAIN_SIZE,
+    window_rows: int | None = None,
+    predictions: Collection[str] = (),
+) -> Constraints:
+    """The constraints that a data set with this profile passes, and other healthy ones if the settings are calibrated.
+
+    window_rows: of a later window; None: as many as here. predictions: features that the model puts out.
+    Raises BadConfiguration if one of them is not there.
+    Source: C4.2, G11 and G12; D4.6.
+    """
+    names = [feature.name for feature in profile.features]
+    if unknown := [name for name in predictions if name not in names]:
+        raise BadConfiguration(
+            f"--predictions: {unknown[0]!r} is no feature of the data; they are {', '.join(names[:20])}"
+        )
+    features = []
+    for feature in profile.features:
+        members: dict[str, Any] = {}
+        for rule in SUGGESTIONS.values():
+            members |= rule(feature, max_domain_size)
+        if feature.name in predictions:
+            members["role"] = Role.PREDICTION
+        features.append(FeatureConstraints(name=feature.name, **members))
+    if settings.is_calibrated:
+        features = list(with_room(zip(features, profile.features, strict=True), settings, window_rows))
+        settings = _with_level(settings, features)
+    return Constraints(features=tuple(features), monitoring_config=settings.as_config())
+
+
+def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstraints]) -> MonitoringSettings:
+    """The limit of a p-value is the level of the family, for each feature, unless the caller chose another one."""
+    method = CATEGORICAL_METHODS.get(settings.categorical_drift_method)
+    usual = settings.categorical_comparison_threshold == method.facts["threshold"]
+    if method.facts["higher_is_more"] or not usual:
+        return settings
+    level = shared(settings.false_alarm_budget, families_of(features))[DRIFT] / max(len(features), 1)
+    return replace(settings, categorical_comparison_threshold=level)
+
+
+@SUGGESTIONS.register("inferred_type")
+def inferred_type(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
+    """Later values have the type that these have.
+
+    Source: G8.
+    """
+    return {"inferred_type": InferredType(feature.inferred_type)}
+
+
+@SUGGESTIONS.register("completeness")
+def completeness(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
+    """The share of values present is at least the one observed here; without rows none was.
+
+    Source: G11.
+    """
+    return {"completeness": feature.completeness} if feature.data_types.total else {}
+
+
+@SUGGESTIONS.register("is_non_negative")
+def is_non_negative(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
+    """Whether no number was negative; written for every numeric feature, also when it is false.
+
+    A numeric feature without a single finite value gets none: nothing was observed.
+    Source: G11.
+    """
+    if not feature.is_numeric or feature.moments is None or not feature.moments.count:
+        return {}
+    non_negative = feature.moments.minimum >= 0 and not feature.moments.negative_infinite
+    return {"num_constraints": NumConstraints(is_non_negative=non_negative)}
+
+
+@SUGGESTIONS.register("domains")
+def domains(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
+    """Later values of a text feature with few values are among those seen.
+
+    Source: G9 and G11.
+    """
+    domain = domain_of(feature, max_domain_size)
+    return {"string_constraints": StringConstraints(domains=tuple(domain))} if domain else {}

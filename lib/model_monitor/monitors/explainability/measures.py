@@ -1,0 +1,186 @@
+"""What an explainability analysis asks of a scan: a configuration, a model, and the plan that they are for some columns. Pure.
+
+measures = AttributionMeasures.of(config, "churn.json")
+plan = plan_of(measures, ("Age", "Sex", "Target"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model_monitor.documents.analysis_config import (
+    Aggregation,
+    AnalysisConfig,
+    DatasetType,
+    NamedColumns,
+    PdpMethod,
+    ShapMethod,
+)
+from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.explainability.kernel import samples_of
+from model_monitor.monitors.predictors import Model
+from model_monitor.monitors.predictors.loading import model_of
+from model_monitor.monitors.predictors.sums import Algorithm
+
+SAMPLED_ROWS = 10_000
+"""Rows that baseline rows are made of, and that partial dependence is computed from."""
+
+MOST_BASELINE_ROWS = 1_000
+RESOLUTION, TOP_FEATURES = 15, 10
+
+DEFAULT_SHAP = ShapMethod()
+
+
+@dataclass(frozen=True)
+class AttributionMeasures:
+    """What a scan for attributions does; `AttributionMeasures.of` makes it of a configuration.
+
+    Parameters
+    ----------
+    config : AnalysisConfig
+        Clarify's configuration.
+    model : Model
+        What is explained.
+    others : tuple of str or int
+        Columns that are no features, by name or index, negative ones from the end.
+    baseline : rows, path or None
+        Rows that stand for a feature's absence, in the place of the configuration's: a frame of pandas, or the path of a run
+        whose rows are taken. By default the configuration's, else clusters of the data.
+    sampled_rows : int
+        Rows that baseline rows are made of, and that partial dependence is computed from.
+    algorithm : Algorithm
+        How attributions are made: `auto` or `kernel`.
+    where : str
+        What errors call the configuration.
+
+    Examples
+    --------
+    >>> from model_monitor import AnalysisConfig, AttributionMeasures
+    >>> config = AnalysisConfig.from_json('{"methods": {"shap": {"num_samples": 100}}}')
+    >>> AttributionMeasures.of(config, "churn.json").model.flavour
+    'xgboost'
+    """
+
+    config: AnalysisConfig
+    model: Model
+    others: tuple[str | int, ...] = ()
+    baseline: Any = None
+    sampled_rows: int = SAMPLED_ROWS
+    algorithm: Algorithm = Algorithm.AUTO
+    where: str = AnalysisConfig.FILE_NAME
+
+    @classmethod
+    def of(cls, config: AnalysisConfig, model: Any, *, baseline: Any = None) -> AttributionMeasures:
+        """The measures of a table that has the configuration's own columns.
+
+        model: a path, an address, a function from a frame of pandas to scores, or a `Model`.
+        Raises BadConfiguration if the configuration asks for what can't be done.
+        """
+        require_in_scope(config, config.FILE_NAME)
+        named = (config.label, config.predicted_label)
+        request = {} if config.predictor is None else config.predictor.plain()
+        return cls(config, model_of(model, request), tuple(name for name in named if name is not None), baseline)
+
+    @property
+    def shap(self) -> ShapMethod:
+        """What is asked of attributions; of a monitor's file without methods, the defaults."""
+        return (self.config.methods and self.config.methods.shap) or DEFAULT_SHAP
+
+    @property
+    def pdp(self) -> PdpMethod | None:
+        return self.config.methods.pdp if self.config.methods else None
+
+    @property
+    def aggregation(self) -> Aggregation:
+        return self.shap.agg_method or Aggregation.MEAN_ABS
+
+
+def require_in_scope(config: AnalysisConfig, where: str) -> None:
+    """Make sure that everything that is asked for can be done.
+
+    Raises BadConfiguration with a line for each thing that can't.
+    Source: E1.1.
+    """
+    faults = [f"{where}: {fault}" for fault in _out_of_scope(config)]
+    if faults:
+        raise BadConfiguration.gathered(faults)
+
+
+@dataclass(frozen=True)
+class AttributionPlan:
+    """The analysis for the columns of a data set.
+
+    features: all players, in the data's order. written: those whose attributions are kept. join: the column that tells rows of
+    local values apart. dependent: features whose partial dependence is asked for by name; None for those with the largest values.
+    """
+
+    features: tuple[str, ...]
+    written: tuple[str, ...]
+    samples: int
+    join: str | None = None
+    dependent: tuple[str, ...] | None = None
+
+
+def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionPlan:
+    """The plan for a data set with these columns.
+
+    Raises BadConfiguration with one line for each column that is not there, or if no feature is left.
+    Source: E1.2.
+    """
+    config, columns = measures.config, NamedColumns(tuple(names), measures.where)
+    left_out = {
+        columns.named("label", other) for other in measures.others if not isinstance(other, str) or other in names
+    }
+    left_out |= {
+        columns.named(f"excluded_columns[{place}]", name) for place, name in enumerate(config.excluded_columns or ())
+    }
+    join = None
+    if config.joinsource_name_or_index is not None:
+        join = columns.named("joinsource_name_or_index", config.joinsource_name_or_index)
+        left_out.add(join)
+    features = tuple(name for name in names if name not in left_out)
+    of_features = NamedColumns(features, measures.where)
+
+    def chosen(member: str, asked: Sequence[str | int]) -> tuple[str, ...]:
+        found = {of_features.named(f"{member}[{place}]", name) for place, name in enumerate(asked)}
+        return tuple(name for name in features if name in found)
+
+    explained = measures.shap.features_to_explain
+    written = features if explained is None else chosen("methods.shap.features_to_explain", explained)
+    wanted = None if measures.pdp is None else measures.pdp.features
+    dependent = None if wanted is None else chosen("methods.pdp.features", wanted)
+    columns.require_all_found()
+    of_features.require_all_found()
+    if not features:
+        raise BadConfiguration(
+            f"{measures.where}: no column is left that is a feature; the columns are {', '.join(names)}"
+        )
+    return AttributionPlan(features, written, samples_of(measures.shap.num_samples, len(features)), join, dependent)
+
+
+def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
+    if config.dataset_type is DatasetType.IMAGE:
+        yield "dataset_type application/x-image: images are not explained by this package"
+    if config.time_series_data_config is not None:
+        yield "time_series_data_config: time series are not explained by this package"
+    if config.facet_dataset_uri is not None or config.predicted_label_dataset_uri is not None:
+        yield "facet_dataset_uri and predicted_label_dataset_uri: leave them out, they are no features"
+    methods = config.methods
+    if methods is None:
+        return
+    if methods.asymmetric_shapley_value is not None:
+        yield "methods.asymmetric_shapley_value: time series are not explained by this package"
+    shap = methods.shap
+    if shap is None:
+        if methods.pdp is None:
+            yield 'methods asks for neither shap nor pdp; write "shap": {}'
+        elif methods.pdp.features is None:
+            yield "methods.pdp.features is missing; name the features, or ask for shap as well, whose largest ones are taken"
+        return
+    for member, what in (("text_config", "texts"), ("image_config", "images")):
+        if getattr(shap, member) is not None:
+            yield f"methods.shap.{member}: {what} are not explained by this package; leave their column out, by excluded_columns"
+    if shap.baseline is not None and shap.num_clusters is not None:
+        yield "methods.shap has baseline and num_clusters; write one of them"

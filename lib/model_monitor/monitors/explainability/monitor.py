@@ -1,0 +1,195 @@
+"""The explainability monitor: binds what to explain, all checks, what it says and what it asks of later data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from model_monitor.documents.check_results import LABEL, BudgetLedger, CheckResult, CheckStatus, Family, Summary
+from model_monitor.documents.clarify import AttributionReport, AttributionViolation, AttributionViolations
+from model_monitor.documents.constraints import Rows
+from model_monitor.documents.document import Document
+from model_monitor.documents.page import Page
+from model_monitor.documents.tables import Table
+from model_monitor.errors import BadState
+from model_monitor.monitors.explainability import checks
+from model_monitor.monitors.explainability.analysis import (
+    AttributionAnalysis,
+    analysis_of,
+    published_metrics,
+    report_of,
+    summary_of,
+)
+from model_monitor.monitors.explainability.checks import CHECKS
+from model_monitor.monitors.explainability.comparison import AttributionBaseline, Tolerances, comparisons_of
+from model_monitor.monitors.explainability.measures import AttributionMeasures
+from model_monitor.monitors.explainability.page import TITLE, page_of
+from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, violated
+from model_monitor.registry import import_all
+from model_monitor.statistics.states import Attributions, State
+
+import_all(checks)
+
+log = logging.getLogger(__name__)
+
+ATTRIBUTIONS = "attributions"
+METRIC, NDCG = "shap", "ndcg"
+"""What the service's violations name, and what is checked of all features together."""
+
+
+def check_all(
+    state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, tolerances: Tolerances
+) -> tuple[CheckResult, ...]:
+    """The result of every check of every output."""
+    results = tuple(
+        finding.result(check.name, feature=feature, metric=None if feature else NDCG, **{LABEL: output.current.name})
+        for output in comparisons_of(state, analysis, known, tolerances)
+        for check in sorted(CHECKS.values(), key=lambda check: check.name, reverse=True)
+        for feature, finding in check(output)
+    )
+    _warn_of_other_features(analysis, known)
+    alarming = [result for result in results if result.feature is None]
+    unsure = sum(result.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL) for result in alarming)
+    if unsure:
+        log.warning("%d of %d rankings could not be judged; checks.json says why", unsure, len(alarming))
+    return results
+
+
+def ledger_of(state: Attributions, tolerances: Tolerances) -> BudgetLedger | None:
+    """How the changes share the budget; None where they are not judged.
+
+    Source: D4.6; E6.2.
+    """
+    if not tolerances.with_changes:
+        return None
+    family = Family(family=ATTRIBUTIONS, level=tolerances.budget, tests=len(state.outputs) * len(state.features))
+    return BudgetLedger(false_alarm_budget=tolerances.budget, rows=Rows.INDEPENDENT.value, families=(family,))
+
+
+def violations_of(results: Iterable[CheckResult]) -> AttributionViolations:
+    """The violations among the results, in their order."""
+    return AttributionViolations(
+        version="1.0",
+        violations=tuple(
+            AttributionViolation(
+                label=(result.model_extra or {})[LABEL],
+                metric_name=METRIC,
+                constraint_check_type=result.check,
+                description=result.description or "",
+            )
+            for result in violated(results)
+        ),
+    )
+
+
+def _warn_of_other_features(analysis: AttributionAnalysis, known: AttributionBaseline) -> None:
+    for output in analysis.outputs:
+        before = known.constraints.values.get(output.name, {})
+        apart = sorted(set(before) ^ set(output.values))
+        if before and apart:
+            log.warning("%d features are in the baseline or in the window only; the first is %r", len(apart), apart[0])
+            return
+
+
+# The explainability monitor: binds what to explain, what it says and what it asks of later data.
+
+
+@dataclass(frozen=True)
+class ExplainabilityMonitor:
+    """Watches which features move a model's answers, by how much, and whether that changes.
+
+    Parameters
+    ----------
+    wanted : AttributionMeasures, optional
+        What is explained, and how. Without it the monitor can't scan; it says what attributions that are there mean.
+    tolerances : Tolerances, optional
+        How attributions are judged.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline
+    >>> config = AnalysisConfig.from_json('{"methods": {"shap": {"baseline": [[0, 0]]}}}')
+    >>> rows = pd.DataFrame({"age": [1.0, 3.0], "income": [2.0, 2.0]})
+    >>> measures = AttributionMeasures.of(config, lambda frame: 2 * frame["age"] + frame["income"])
+    >>> baseline = run_baseline(rows, ExplainabilityMonitor(measures))
+    >>> baseline.to_pandas()["value"].to_dict()
+    {'age': 4.0, 'income': 2.0}
+    """
+
+    STATE: ClassVar[type[State]] = Attributions
+    CONSTRAINTS: ClassVar[type[Document]] = AttributionReport
+    STATISTICS: ClassVar[type[Document] | None] = None
+
+    wanted: AttributionMeasures | None = None
+    tolerances: Tolerances = field(default_factory=Tolerances)
+
+    def measures(self) -> AttributionMeasures:
+        if self.wanted is None:
+            raise ValueError("an explainability monitor without measures has nothing to scan for")
+        return self.wanted
+
+    def metrics(self, state: Attributions) -> AttributionAnalysis:
+        return analysis_of(state)
+
+    def documents(self, state: Attributions, analysis: AttributionAnalysis) -> tuple[AttributionReport]:
+        return (report_of(analysis),)
+
+    def files(self, analysis: AttributionAnalysis) -> Mapping[str, bytes]:
+        return analysis.files
+
+    def known(
+        self,
+        constraints: AttributionReport,
+        statistics: None,
+        state: State | None,
+        suggested: AttributionReport | None = None,
+    ) -> AttributionBaseline:
+        if state is not None and not isinstance(state, Attributions):
+            raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of explainability")
+        return AttributionBaseline(constraints, state)
+
+    def check(
+        self, state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, _: Layout = TOLD
+    ) -> tuple[CheckResult, ...]:
+        return check_all(state, analysis, known, self.tolerances)
+
+    def budget(self, state: Attributions, known: AttributionBaseline) -> BudgetLedger | None:
+        return ledger_of(state, self.tolerances)
+
+    def violations(self, results: tuple[CheckResult, ...]) -> AttributionViolations:
+        return violations_of(results)
+
+    def published(
+        self,
+        state: Attributions,
+        analysis: AttributionAnalysis,
+        results: tuple[CheckResult, ...],
+        constraints: AttributionReport,
+    ) -> tuple[PublishedMetric, ...]:
+        return tuple(published_metrics(analysis, results))
+
+    def page(
+        self,
+        analysis: AttributionAnalysis,
+        results: tuple[CheckResult, ...],
+        state: Attributions,
+        known: AttributionBaseline | None,
+    ) -> Page:
+        asked = self.wanted.config.methods if self.wanted else None
+        if asked is None or asked.report is None:
+            return page_of(analysis, results, known)
+        return page_of(analysis, results, known, title=asked.report.title or TITLE, name=asked.report.name)
+
+    def summary(self, state: Attributions, analysis: AttributionAnalysis, *_: object) -> Summary:
+        return summary_of(analysis)
+
+    def table(self, documents: tuple[AttributionReport]) -> Table:
+        rows = tuple(
+            {"feature": feature, "label": output, "value": value}
+            for output, values in documents[0].values.items()
+            for feature, value in values.items()
+        )
+        return Table("attributions", "feature", rows)

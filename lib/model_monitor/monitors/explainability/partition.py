@@ -1,0 +1,280 @@
+"""What an executor does for attributions: calls the model for its partition's rows, and makes states of what it answers.
+
+Partial dependence is what a model answers on average if every row had the same value of a feature.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.data.engine.protocol import PARTITION, Sent, StateRow, batch_of_states
+from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
+from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
+from model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Cells, Kernel
+from model_monitor.monitors.predictors import Model
+from model_monitor.monitors.predictors.cells import cells_of, plain
+from model_monitor.monitors.predictors.loading import Caller
+from model_monitor.monitors.predictors.sums import Algorithm
+from model_monitor.statistics.states import AttributionsBuilder, RowCounts
+from model_monitor.statistics.states.hashing import chained_hashes, xxhash64_of_texts
+
+MOST_CATEGORIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The values that a feature is given, and the shares of the rows that are near each. left_out: values beyond the most."""
+
+    is_numeric: bool
+    values: tuple[Any, ...]
+    shares: tuple[float, ...]
+    left_out: int = 0
+
+
+def grid_of(cells: NDArray[Any], resolution: int) -> Grid:
+    """The grid of a feature from its cells, doubles or texts; those that are missing are left out.
+
+    Numbers that are fractional or of more values than the resolution fall in buckets of one width, each tried at its centre.
+    Anything else is tried value by value, the most frequent ones of many.
+    Source: E5.
+    """
+    is_number = cells.dtype == np.float64
+    present = cells[np.isfinite(cells)] if is_number else np.array([cell for cell in cells if cell is not None], object)
+    values, counts = np.unique(present, return_counts=True)
+    if is_number and len(values) and (len(values) > resolution or (values != np.rint(values)).any()):
+        counts, edges = np.histogram(present, bins=resolution)
+        return Grid(True, tuple((edges[:-1] + edges[1:]) / 2), tuple(counts / len(present)))
+    most = np.sort(np.argsort(-counts, kind="stable")[:MOST_CATEGORIES])
+    return Grid(
+        False, tuple(values[most].tolist()), tuple(counts[most] / max(1, len(present))), len(values) - len(most)
+    )
+
+
+def answers_over(predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[Any, ...]) -> Answers:
+    """The sums of the model's answers to all rows for each value of a column, shape (values, outputs)."""
+    at_once = max(1, BUFFER_ROWS // max(1, len(rows)))
+    sums = []
+    for start in range(0, len(values), at_once):
+        part = values[start : start + at_once]
+        filled = np.tile(rows, (len(part), 1))
+        filled[:, column] = np.repeat(np.array(part, rows.dtype), len(rows))
+        answers = predict(filled)
+        sums.append(answers.reshape(len(part), len(rows), -1).sum(axis=1))
+    return np.concatenate(sums)
+
+
+# What an executor does for attributions: calls the model for its partition's rows, and makes states of them. No
+# pyspark.
+
+
+REASON, CELLS, JOIN, FEATURE = "reason", "cells", "join", "f{}"
+"""Columns: why a row is refused (0: it isn't), its number of cells, what tells it apart, the cells of a feature."""
+
+KEY = "key"
+"""Of a sampled row: what it is drawn by."""
+
+LOCAL_VALUES = "local_values"
+"""Lines of a file on their way to the driver, in the place of a state."""
+
+BLOCK_BYTES = 2**25
+"""Of the local values of a block."""
+
+PROBE_SCHEMA = pa.schema(
+    [
+        ("expected", pa.list_(pa.float64())),
+        ("seconds", pa.float64()),
+        ("is_deterministic", pa.bool_()),
+        ("exact", pa.bool_()),
+        ("sums", pa.bool_()),
+    ]
+)
+SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A model and what its answers are held against.
+
+    names, numeric: of the features. model: without its bytes, which are sent apart: content. baseline, samples, seed,
+    with_logit: as in `Kernel`. algorithm: which way there.
+    """
+
+    names: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    model: Model
+    content: Sent[bytes]
+    baseline: Cells
+    samples: int
+    seed: int
+    with_logit: bool
+    algorithm: Algorithm
+
+    def caller(self, *, says_why: bool = False) -> Caller:
+        return Caller(replace(self.model, content=self.content.value), self.names, self.numeric, says_why)
+
+    def kernel(self, *, says_why: bool = False) -> Kernel:
+        caller = self.caller(says_why=says_why)
+        exactly = (
+            caller.exactly(self.baseline, with_logit=self.with_logit) if self.algorithm is Algorithm.AUTO else None
+        )
+        return Kernel(caller, self.baseline, self.samples, self.seed, self.with_logit, exactly)
+
+
+@dataclass(frozen=True)
+class AttributionTask:
+    """What is made of a partition.
+
+    outputs: what they are called. written: places of the features whose attributions are kept. aggregation, baseline: for the
+    state. reasons: how many reasons there are for refusing a row. with_local: whether local values go to the driver as well.
+    """
+
+    explained: Explained
+    outputs: tuple[str, ...]
+    written: tuple[int, ...]
+    aggregation: str
+    baseline: str
+    reasons: int
+    with_local: bool
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return tuple(self.explained.names[place] for place in self.written)
+
+
+def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The state of one partition's attributions, its local values if they are wanted, and the account of its rows."""
+    counted = RowCounts.zero(reasons=task.reasons, predicates=0)
+    builder: AttributionsBuilder | None = None
+    partition = chunk = 0
+    kernel = task.explained.kernel()
+    rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(task.outputs))
+    for block in blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
+        partition = block.column(PARTITION)[0].as_py()
+        if builder is None:
+            builder = AttributionsBuilder(task.features, task.outputs, task.aggregation, task.baseline, kernel.expected)
+        counted += _counts(block, task.reasons)
+        kept = kept_of(block)
+        if not kept.num_rows:
+            continue
+        cells = _cells(kept, task.explained)
+        found = kernel.explained(cells)
+        values = found.values[:, :, list(task.written)]
+        builder.update(values, keys_of(cells), found.exact)
+        if task.with_local:
+            yield batch_of_states([StateRow(chunk, LOCAL_VALUES, partition, _lines(values, kept))])
+            chunk += 1
+    if builder is None:
+        return
+    state = builder.state()
+    yield batch_of_states(
+        [
+            StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted.to_bytes()),
+            StateRow(0, state.KIND, partition, state.to_bytes()),
+        ]
+    )
+
+
+def sample_of_partition(
+    features: int, rows: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Of one partition the rows with the smallest keys, which are the same ones in every run, at most so many."""
+    held: pa.Table | None = None
+    for block in blocks(batches, MOST_BLOCK_ROWS):
+        kept = kept_of(block)
+        columns = [plain(kept.column(FEATURE.format(place))) for place in range(features)]
+        numeric = [not pa.types.is_string(column.type) for column in columns]
+        keys = keys_of(cells_of(columns, [""] * features, numeric)) if kept.num_rows else np.zeros(0, np.uint64)
+        found = pa.Table.from_arrays([pa.array(keys.view(np.int64), pa.int64()), *columns], schema=schema)
+        held = pa.concat_tables([held, found]) if held is not None else found
+        held = held.take(pc.sort_indices(held, [(KEY, "ascending")])[:rows])
+    if held is not None:
+        yield from held.combine_chunks().to_batches()
+
+
+def probe(explained: Explained, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What the model answers to the baseline rows, and how quickly; called twice to see whether it answers the same."""
+    for _ in batches:
+        kernel = explained.kernel(says_why=True)
+        expected = kernel.expected
+        rows = np.repeat(explained.baseline, max(1, 1000 // len(explained.baseline)), axis=0)
+        began = time.monotonic()
+        again = explained.caller(says_why=True)(rows)
+        seconds = (time.monotonic() - began) / len(rows)
+        first = kernel.predict(explained.baseline)
+        is_deterministic = bool((first == again[:: max(1, 1000 // len(explained.baseline))]).all())
+        sums = kernel.exactly is not None
+        yield pa.RecordBatch.from_pylist(
+            [
+                {
+                    "expected": expected.tolist(),
+                    "seconds": seconds,
+                    "is_deterministic": is_deterministic,
+                    "exact": sums or not kernel.designs.of(len(explained.names)).is_singular,
+                    "sums": sums,
+                }
+            ],
+            PROBE_SCHEMA,
+        )
+
+
+def dependence_of_features(
+    explained: Explained, grids: tuple[tuple[int, Grid], ...], rows: Sent[Cells], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The sums of the model's answers over each feature's grid. batches: the places in `grids` of those to look at."""
+    for batch in batches:
+        for place in batch.column(0).to_pylist():
+            feature, grid = grids[place]
+            sums = answers_over(explained.caller(), rows.value, feature, grid.values)
+            yield pa.RecordBatch.from_pylist([{"feature": feature, "sums": sums.tobytes()}], SUMS_SCHEMA)
+
+
+def kept_of(block: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows that are not refused."""
+    return block.filter(pc.equal(block.column(REASON), 0)) if REASON in block.schema.names else block
+
+
+def keys_of(cells: Cells) -> NDArray[np.uint64]:
+    """A hash of each row, by which it is drawn and put into a block: the same wherever the row lies."""
+    if cells.dtype == np.float64:
+        return chained_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
+    rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
+    return xxhash64_of_texts(pa.array(rows, pa.string()))
+
+
+def _cells(block: pa.RecordBatch, explained: Explained) -> Cells:
+    columns = [plain(block.column(FEATURE.format(place))) for place in range(len(explained.names))]
+    return cells_of(columns, explained.names, explained.numeric)
+
+
+def _counts(block: pa.RecordBatch, known: int) -> RowCounts:
+    if REASON not in block.schema.names:
+        return RowCounts(kept=block.num_rows, refused=(0,) * known)
+    counts = np.bincount(block.column(REASON).to_numpy(zero_copy_only=False), minlength=known + 1)
+    widths: tuple[tuple[int, int], ...] = ()
+    if CELLS in block.schema.names:
+        cells, records = np.unique(block.column(CELLS).to_numpy(zero_copy_only=False), return_counts=True)
+        widths = tuple((int(cell), int(count)) for cell, count in zip(cells, records, strict=True) if cell > 0)
+    return RowCounts(kept=int(counts[0]), refused=tuple(map(int, counts[1 : known + 1])), widths=widths)
+
+
+def _lines(values: Any, block: pa.RecordBatch) -> bytes:
+    """Local values as lines of CSV: by output, then by feature; what tells rows apart comes first."""
+    flat = values.reshape(len(values), -1).tolist()
+    text = io.StringIO()
+    writer = csv.writer(text)
+    if JOIN in block.schema.names:
+        flat = [
+            [name, *row] for name, row in zip(pc.cast(block.column(JOIN), pa.string()).to_pylist(), flat, strict=True)
+        ]
+    writer.writerows(flat)
+    return text.getvalue().encode()

@@ -1,0 +1,309 @@
+"""The scan of the explainability monitor: baseline rows, a probe of the model, the attributions of all rows, partial dependence.
+
+One Spark job explains all rows. Before it one takes a sample, where nobody gives baseline rows or partial dependence is asked
+for, and one task calls the model with the baseline rows, so that most faults come at once. Partial dependence is one job for
+all features. Driver only.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model_monitor.data.engine import is_of_spark, partitions_of
+from model_monitor.data.engine.local import LocalEngine, LocalPartitions
+from model_monitor.data.engine.protocol import Partitions, Sent, StateRow, added
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.errors import BadConfiguration, NoData
+from model_monitor.monitors.explainability.analysis import Dependent, analysis_of
+from model_monitor.monitors.explainability.baseline_rows import (
+    FILE,
+    LOCAL,
+    baseline_rows,
+    columns_of,
+    rows_given,
+    rows_in,
+    to_csv,
+)
+from model_monitor.monitors.explainability.kernel import Cells
+from model_monitor.monitors.explainability.measures import (
+    RESOLUTION,
+    TOP_FEATURES,
+    AttributionMeasures,
+    AttributionPlan,
+    plan_of,
+)
+from model_monitor.monitors.explainability.partition import (
+    CELLS,
+    FEATURE,
+    JOIN,
+    KEY,
+    LOCAL_VALUES,
+    PROBE_SCHEMA,
+    REASON,
+    SUMS_SCHEMA,
+    AttributionTask,
+    Explained,
+    attributions_of_partition,
+    dependence_of_features,
+    grid_of,
+    probe,
+    sample_of_partition,
+)
+from model_monitor.monitors.predictors.cells import are_numbers, cells_of, plain
+from model_monitor.monitors.predictors.loading import content_of, shipped
+from model_monitor.monitors.protocol import Scanned
+from model_monitor.statistics.states import Attributions, RowCounts
+from model_monitor.storage import join
+
+if TYPE_CHECKING:
+    from model_monitor.monitors.user_checks.checks import CheckPlan
+
+log = logging.getLogger(__name__)
+
+SHARES_OF_SAMPLE = 8
+"""Times its share of the sampled rows that a partition gives, so that uneven ones make up for each other."""
+
+
+def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    """The attributions of a data set. Partial dependence looks at rows again, so it is made when the rows are enough."""
+    plan = plan_of(measures, dataset.names)
+    rows = _Rows(dataset, plan)
+    sample = rows.sample(measures.sampled_rows) if _needs_sample(measures) else None
+    names, numeric, cells = _baseline(measures, dataset, rows, sample)
+    shap = measures.shap
+    with rows.partitions.sent(content_of(measures.model, dataset.engine.storage)) as content:
+        explained = Explained(
+            *(
+                names,
+                numeric,
+                shipped(measures.model),
+                content,
+                cells,
+                plan.samples,
+                shap.seed or 0,
+                bool(shap.use_logit),
+                measures.algorithm,
+            )
+        )
+        expected = _probed(rows, explained)
+        task = AttributionTask(
+            explained,
+            outputs=_outputs(measures, len(expected)),
+            written=tuple(names.index(name) for name in plan.written),
+            aggregation=measures.aggregation.value,
+            baseline=to_csv(names, cells),
+            reasons=len(Refusal) if dataset.refusable else 0,
+            with_local=bool(shap.save_local_shap_values),
+        )
+        state, counted, local = _explained(rows, task, plan)
+        dependence = _dependence(measures, plan, explained, task.outputs, sample, state, rows) if state.count else ()
+    files = {FILE: state.baseline.encode()} | ({LOCAL: local} if task.with_local else {})
+    return Scanned(state, counted, lambda: replace(analysis_of(state), dependence=dependence, files=files))
+
+
+class _Rows:
+    """The rows of a data set as executors get them: the features' cells, and what else is known of each row."""
+
+    def __init__(self, dataset: Dataset, plan: AttributionPlan) -> None:
+        table, places = dataset.table, {name: f"c{place}" for place, name in enumerate(dataset.names)}
+        self.names, self.engine = plan.features, dataset.engine
+        self._parts = dataset.partitions_at_most or 1
+        types = [table.schema.field(places[name]).type for name in self.names]
+        for name, kind in zip(self.names, types, strict=True):
+            if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+                raise BadConfiguration(
+                    f"feature {name!r} holds {kind}, which is not explained; name it in excluded_columns"
+                )
+        self.are_texts = [pa.types.is_string(plain(pa.array([], kind)).type) for kind in types]
+        chosen = {places[name]: FEATURE.format(place) for place, name in enumerate(self.names)}
+        others = ((dataset.reason, REASON), (dataset.cells, CELLS), (plan.join and places[plan.join], JOIN))
+        chosen |= {column: called for column, called in others if column}
+        self.partitions = table.selected(list(chosen), list(chosen.values()))
+
+    def sample(self, rows: int) -> list[pa.Array]:
+        """The columns of rows that are drawn by their keys, the same ones in every run."""
+        kinds = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
+        features = [pa.field(FEATURE.format(place), kind) for place, kind in enumerate(kinds)]
+        schema = pa.schema([pa.field(KEY, pa.int64()), *features])
+        quota = max(1, min(rows, SHARES_OF_SAMPLE * rows // self._parts))
+        task = partial(sample_of_partition, len(features), quota, schema)
+        found = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
+        if not found.num_rows:
+            raise NoData("no row is left to make baseline rows of")
+        found = found.take(pc.sort_indices(found, [(field.name, "ascending") for field in schema])[:rows])
+        return [column.combine_chunks() for column in found.columns[1:]]
+
+    def tasks(self, count: int) -> Partitions:
+        """So many partitions of one row, its number, for what is no row of the data."""
+        if is_of_spark(self.partitions):
+            return partitions_of(self.engine.spark.range(0, count, 1, count))
+        batches = [[pa.RecordBatch.from_pydict({"id": [number]})] for number in range(count)]
+        return LocalPartitions.of_batches(cast("LocalEngine", self.engine), pa.schema([("id", pa.int64())]), batches)
+
+
+def _needs_sample(measures: AttributionMeasures) -> bool:
+    return measures.pdp is not None or (measures.baseline is None and measures.shap.baseline is None)
+
+
+def _baseline(
+    measures: AttributionMeasures, dataset: Dataset, rows: _Rows, sample: list[pa.Array] | None
+) -> tuple[tuple[str, ...], tuple[bool, ...], Cells]:
+    """The features, which of them are numbers, and the baseline rows."""
+    given = _given(measures, dataset, rows.names)
+    known = [columns for columns in (given, sample) if columns is not None]
+    numeric = tuple(
+        not is_text or all(are_numbers(columns[place]) for columns in known)
+        for place, is_text in enumerate(rows.are_texts)
+    )
+    if given is not None:
+        return rows.names, numeric, cells_of(given, rows.names, numeric)
+    assert sample is not None  # it is taken where no rows are given
+    began, shap = time.monotonic(), measures.shap
+    found = baseline_rows(cells_of(sample, rows.names, numeric), numeric, shap.num_clusters, shap.seed or 0)
+    log.info("made %d baseline rows of %s, %.1f s", len(found), f"{len(sample[0]):,}", time.monotonic() - began)
+    return rows.names, numeric, found
+
+
+def _given(measures: AttributionMeasures, dataset: Dataset, names: Sequence[str]) -> list[pa.Array] | None:
+    """The columns of the baseline rows that somebody gives: those of an earlier run, else the configuration's."""
+    asked, earlier, features = measures.shap.baseline, measures.baseline, measures.config.features
+    if isinstance(earlier, str):
+        place = join(earlier, FILE)
+        storage = dataset.engine.storage(place)
+        if storage.exists(place):
+            found = columns_of(rows_in(storage.read(place), place, names, None))
+            if asked is not None:
+                _require_same(found, _asked(asked, dataset, names, features), names, place)
+            return found
+    elif earlier is not None:
+        return columns_of(rows_given(earlier, names, features))
+    return None if asked is None else _asked(asked, dataset, names, features)
+
+
+def _asked(asked: Any, dataset: Dataset, names: Sequence[str], features: str | None) -> list[pa.Array]:
+    if isinstance(asked, str):
+        return columns_of(rows_in(dataset.engine.storage(asked).read(asked), asked, names, features))
+    return columns_of(rows_given(asked, names, features))
+
+
+def _require_same(found: list[pa.Array], asked: list[pa.Array], names: Sequence[str], place: str) -> None:
+    numeric = [are_numbers(one) and are_numbers(other) for one, other in zip(found, asked, strict=True)]
+    if to_csv(names, cells_of(found, names, numeric)) != to_csv(names, cells_of(asked, names, numeric)):
+        raise BadConfiguration(
+            f"methods.shap.baseline has other rows than {place}, so attributions could not be compared; leave it out, or make "
+            "the baseline again"
+        )
+
+
+def _outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
+    predictor = measures.config.predictor
+    headers = predictor.label_headers if predictor is not None else None
+    if headers is not None and len(headers) == count:
+        return tuple(map(str, headers))
+    if headers is not None:
+        log.warning(
+            "predictor.label_headers has %d names, and the model gives %d scores; they are not used",
+            len(headers),
+            count,
+        )
+    return tuple(f"label{place}" for place in range(count))
+
+
+def _probed(rows: _Rows, explained: Explained) -> list[float]:
+    """What the baseline rows get, by output. One task."""
+    found = rows.tasks(1).mapped(partial(probe, explained), PROBE_SCHEMA).batches()[0].to_pylist()[0]
+    if not found["is_deterministic"]:
+        log.warning("the model answered the same rows otherwise when it was asked again; attributions will not repeat")
+    if not found["exact"]:
+        log.warning(
+            "num_samples %d is few for %d features, which can't all be told apart; take %d or more",
+            *(explained.samples, len(explained.names), 2 * len(explained.names) + 1),
+        )
+    calls, flavour, seconds = explained.samples * len(explained.baseline), explained.model.flavour, found["seconds"]
+    if found["sums"]:
+        log.info("the model (%s) is a sum: all rows are explained exactly, without coalitions", flavour)
+    else:
+        log.info(
+            "the model (%s) answers %s rows a second on one core; up to %s rows are asked for each row, %.4f s",
+            *(flavour, f"{1 / max(seconds, 1e-9):,.0f}", f"{calls:,}", calls * seconds),
+        )
+    expected: list[float] = found["expected"]
+    return expected
+
+
+def _explained(rows: _Rows, task: AttributionTask, plan: AttributionPlan) -> tuple[Attributions, RowCounts, bytes]:
+    """The attributions of all rows, the account of them, and the file of local values. One Spark job."""
+    began = time.monotonic()
+    found = rows.partitions.numbered().states(partial(attributions_of_partition, task)).rows()
+    state = _sum(found, Attributions(task.features, task.outputs, task.aggregation, task.baseline), Attributions.KIND)
+    counted = _sum(found, RowCounts.zero(reasons=task.reasons, predicates=0), RowCounts.KIND)
+    log.info(
+        "explained %s rows, %s of them exactly, %.1f s",
+        *(f"{state.count:,}", f"{state.exact:,}", time.monotonic() - began),
+    )
+    return state, counted, _local(found, task, plan.join)
+
+
+def _sum(found: list[StateRow], none: Any, kind: str) -> Any:
+    blobs = [row.state for row in sorted(found, key=lambda row: row.partition) if row.kind == kind]
+    return added(blobs) if blobs else none
+
+
+def _local(found: list[StateRow], task: AttributionTask, join_name: str | None) -> bytes:
+    header = io.StringIO()
+    names = [f"{feature}_{output}" for output in task.outputs for feature in task.features]
+    csv.writer(header).writerow(names if join_name is None else [join_name, *names])
+    lines = sorted((row for row in found if row.kind == LOCAL_VALUES), key=lambda row: (row.partition, row.feature))
+    return header.getvalue().encode() + b"".join(row.state for row in lines)
+
+
+def _dependence(
+    measures: AttributionMeasures,
+    plan: AttributionPlan,
+    explained: Explained,
+    outputs: tuple[str, ...],
+    sample: list[pa.Array] | None,
+    state: Attributions,
+    rows: _Rows,
+) -> tuple[Dependent, ...]:
+    """Partial dependence on the features that are asked for, else on those with the largest attributions. One Spark job."""
+    if measures.pdp is None or sample is None:
+        return ()
+    names = plan.dependent
+    if names is None:
+        names = analysis_of(state).largest(measures.pdp.top_k_features or TOP_FEATURES)
+    cells = cells_of(sample, explained.names, explained.numeric)
+    places = [explained.names.index(name) for name in names]
+    resolution = measures.pdp.grid_resolution or RESOLUTION
+    grids = tuple((place, grid_of(_column(cells, explained, place), resolution)) for place in places)
+    each = rows.tasks(len(grids))
+    with each.sent(cells) as sent:
+        found = _sums(each, explained, grids, sent)
+    for place, grid in grids:
+        if grid.left_out:
+            log.info("partial dependence on %r leaves out its %d rarer values", explained.names[place], grid.left_out)
+    return tuple(
+        Dependent(explained.names[place], grid, found[place].reshape(len(grid.values), -1).T / len(cells), outputs)
+        for place, grid in grids
+    )
+
+
+def _column(cells: Cells, explained: Explained, place: int) -> Any:
+    return cells[:, place].astype(np.float64) if explained.numeric[place] else cells[:, place]
+
+
+def _sums(each: Any, explained: Explained, grids: Any, rows: Sent[Cells]) -> dict[int, Any]:
+    batches = each.mapped(partial(dependence_of_features, explained, grids, rows), SUMS_SCHEMA).batches()
+    return {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}

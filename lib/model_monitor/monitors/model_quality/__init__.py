@@ -1,0 +1,1 @@
+"""The model-quality monitor: predictions beside what really happened."""

@@ -1,0 +1,335 @@
+"""The verdict: each metric of a run beside its baseline and its threshold, and the service's texts, which clients parse. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family, Violation, Violations
+from model_monitor.documents.constraints import Rows
+from model_monitor.documents.json_text import java_double
+from model_monitor.documents.model_quality import (
+    ComparisonOperator,
+    MetricConstraint,
+    ModelQualityConstraints,
+    ModelQualityStatistics,
+    ToleranceNote,
+)
+from model_monitor.errors import BadDocument
+from model_monitor.monitors.model_quality.estimates import Estimate, can_be_apart, chance_apart, interval_of
+from model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, evidence_of, shown
+from model_monitor.monitors.model_quality.measurement import MEMBERS, Measured, Measurement, problem_type_of
+from model_monitor.monitors.model_quality.metrics import METRICS
+from model_monitor.monitors.model_quality.tolerance import FALSE_ALARMS, level_of_each, worse_side
+from model_monitor.monitors.protocol import Finding, violated
+from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
+from model_monitor.statistics.verdicts.multiplicity import BUDGET
+
+BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
+DEVIATION = " +/- {deviation}"
+
+DISPLAYED: Mapping[str, str] = {
+    "true_positive_rate": "truePositiveRate",
+    "true_negative_rate": "trueNegativeRate",
+    "false_positive_rate": "falsePositiveRate",
+    "false_negative_rate": "falseNegativeRate",
+    "weighted_recall": "weightedRecall",
+    "weighted_precision": "weightedPrecision",
+    "weighted_f0_5": "weightedF0_5",  # never displayed by the service
+    "weighted_f1": "weightedF1",
+    "weighted_f2": "weightedF2",
+}
+"""What violations call the metrics that the files name otherwise; a metric that is not here goes by its own name."""
+
+SERVICE_ORDER = (
+    *("auc", "precision", "true_positive_rate", "f1", "weighted_f2", "accuracy", "weighted_recall"),
+    *("weighted_precision", "weighted_f1", "false_positive_rate", "true_negative_rate", "false_negative_rate"),
+    *("recall", "f2"),
+)
+"""The order of the service's violations, where it was seen. Source: G20, schema-examples/multiclass*."""
+
+
+def displayed(metric: str) -> str:
+    """What a violation calls a metric."""
+    return DISPLAYED.get(metric, metric)
+
+
+def broken(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
+    """A metric is on the wrong side of its threshold."""
+    deviation = "" if standard_deviation is None else DEVIATION.format(deviation=java_double(standard_deviation))
+    return BROKEN.format(
+        name=displayed(metric),
+        value=java_double(value),
+        deviation=deviation,
+        operator=operator,
+        threshold=java_double(threshold),
+    )
+
+
+# A baseline as far as checking goes: its constraints, the classes that it had, and what its metrics rest on.
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBaseline:
+    """What later outcomes are held against. classes: of the baseline; None if they are not known. rows: of the baseline.
+
+    suggested: the constraints as the baseline's run wrote them, evidence: of its states; None if they are not at hand, or if
+    chance is not allowed for.
+    """
+
+    constraints: ModelQualityConstraints
+    classes: frozenset[str] | None = None
+    rows: int | None = None
+    suggested: ModelQualityConstraints | None = None
+    evidence: Evidence | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """No features: the columns of outcomes are told by their attributes, not by the baseline."""
+        return ()
+
+    def without(self, excluded: Collection[str]) -> ModelBaseline:
+        """The baseline without the constraints of some metrics."""
+        kept = {
+            member: {name: constraint for name, constraint in constraints.items() if name not in excluded}
+            for member in MEMBERS.values()
+            if (constraints := getattr(self.constraints, member)) is not None
+        }
+        return replace(self, constraints=self.constraints.model_copy(update=kept))
+
+    def tested(self, problem_type: ProblemType) -> Mapping[str, Estimate]:
+        """The baseline's own estimates of the metrics whose threshold still is the suggested one."""
+        note = self.constraints.tolerance
+        if self.suggested is None or self.evidence is None or note is None or note.false_alarms is None:
+            return {}
+        if problem_type_of(self.evidence) is not problem_type:
+            return {}
+        own, registry = getattr(self.suggested, MEMBERS[problem_type]) or {}, METRICS[problem_type]
+        return {
+            name: registry.get(name)(self.evidence)
+            for name, entry in self.of(problem_type).items()
+            if entry.threshold is not None and entry == own.get(name)
+        }
+
+    def of(self, problem_type: ProblemType) -> Mapping[str, MetricConstraint]:
+        """The constraints of a type of problem, by metric.
+
+        Raises BadDocument if the file has those of another type.
+        """
+        constraints: Mapping[str, MetricConstraint] | None = getattr(self.constraints, MEMBERS[problem_type])
+        if constraints is None:
+            found = [name for name in MEMBERS.values() if getattr(self.constraints, name) is not None]
+            raise BadDocument(
+                f"constraints.json has {found[0] if found else 'no constraints'}; a run of problem_type "
+                f"{problem_type.value} needs {MEMBERS[problem_type]}"
+            )
+        return constraints
+
+    @classmethod
+    def made_of(
+        cls,
+        constraints: ModelQualityConstraints,
+        statistics: ModelQualityStatistics | None = None,
+        outcomes: Outcomes | None = None,
+        suggested: ModelQualityConstraints | None = None,
+    ) -> ModelBaseline:
+        """The baseline that documents and states describe together."""
+        evidence = evidence_of(outcomes) if outcomes is not None and suggested is not None else None
+        if statistics is not None:
+            return cls(constraints, statistics.classes or None, statistics.dataset.item_count, suggested, evidence)
+        if outcomes is not None:
+            texts = outcomes.confusion.labels | (
+                outcomes.confusion.predictions if outcomes.plan.with_predictions else frozenset()
+            )
+            return cls(constraints, texts or None, outcomes.item_count, suggested, evidence)
+        return cls(constraints)
+
+
+# The verdict: each metric of a run against the threshold that constraints.json has for it.
+
+
+UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
+NO_THRESHOLD = "constraints.json has no threshold for it"
+NO_SUCH_METRIC = "this run has no metric of this name"
+NOT_OF_THE_SERVICE = "the service never reports this metric"
+TOO_FEW_ROWS = "it rests on {rows:,} rows, fewer than the {needed:,} of min_samples"
+WITHIN_ERROR = (
+    "the thresholds are for windows of at least {expected:,} rows; this one has {rows:,}, and beyond the threshold it is "
+    "by less than the error of so few"
+)
+MAY_BE_CHANCE = "of {rows:,} rows this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
+NEVER_ENOUGH = "{rows:,} rows can't show it: the worst value may be chance, too"
+UNSEEN = "not in the baseline: {classes}"
+
+UNSEEN_CHECK = "unseen_classes"
+"""What checks.json calls the look for classes that the baseline had not; it never is a violation."""
+
+NEVER_REPORTED = ("f0_5", "weighted_f0_5")
+"""Metrics that are in none of the service's published reports, though four of these had to list them (docs/decisions/0018)."""
+
+
+def check_all(
+    measurement: Measurement,
+    known: ModelBaseline,
+    *,
+    budget: float = BUDGET,
+    min_samples: int = 0,
+    as_service: bool = False,
+    hide_values: bool = False,
+) -> tuple[CheckResult, ...]:
+    """The result of every constraint, in the order of constraints.json.
+
+    budget: the share of healthy windows in which any may be violated. min_samples: rows that a metric has to rest on to be
+    judged. as_service: judge as the service does, by the value alone.
+    hide_values: name no class.
+
+    Raises BadDocument if the constraints are of another type of problem.
+    """
+    judge = _Judge(measurement, known, budget, min_samples, as_service)
+    results = [judge.result(name, entry) for name, entry in known.of(measurement.problem_type).items()]
+    if as_service:
+        order = {name: place for place, name in enumerate(SERVICE_ORDER)}
+        results.sort(key=lambda result: order.get(result.metric or "", len(order)))
+    return (*results, *_unseen(measurement, known, hide_values=hide_values))
+
+
+def violations_of(results: Iterable[CheckResult]) -> Violations:
+    """The violations among the results, in their order.
+
+    Source: C5.3, G20.
+    """
+    return Violations(
+        violations=tuple(
+            Violation(
+                constraint_check_type=result.check,
+                description=result.description or "",
+                metric_name=displayed(result.metric or ""),
+            )
+            for result in violated(results)
+        )
+    )
+
+
+MODEL_QUALITY = "model quality"
+
+
+def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float) -> BudgetLedger | None:
+    """How the metrics share the budget; None where chance is not allowed for. Metrics that tell the same are one test.
+
+    Source: D4.6.
+    """
+    registry = METRICS[problem_type]
+    tests = {registry.get(name).facts["family"] for name in known.tested(problem_type)}
+    if not tests:
+        return None
+    family = Family(family=MODEL_QUALITY, level=budget, tests=len(tests))
+    return BudgetLedger(false_alarm_budget=budget, rows=Rows.INDEPENDENT.value, families=(family,))
+
+
+class _Judge:
+    """Judges the metrics of one run."""
+
+    def __init__(
+        self, measurement: Measurement, known: ModelBaseline, budget: float, min_samples: int, as_service: bool
+    ) -> None:
+        self._measurement = measurement
+        self._tolerance: ToleranceNote | None = None if as_service else known.constraints.tolerance
+        self._tested = known.tested(measurement.problem_type)
+        ledger = ledger_of(known, measurement.problem_type, budget)
+        self._level = ledger.families[0].level / ledger.families[0].tests if ledger is not None else 0.0
+        self._baseline_rows = known.rows
+        self._min_samples = min_samples
+        self._as_service = as_service
+
+    def result(self, name: str, constraint: MetricConstraint) -> CheckResult:
+        """What became of one constraint, with the numbers it rests on."""
+        measured = self._measurement.metrics.get(name)
+        p = self._p(name, measured, constraint)
+        status, reason = self._verdict(name, measured, constraint, p)
+        value = measured.value if measured is not None else None
+        description = None
+        if status is CheckStatus.VIOLATED and measured is not None and value is not None:
+            assert constraint.threshold is not None  # without one nothing is violated
+            operator = constraint.comparison_operator.value
+            description = broken(name, value, measured.standard_deviation, operator, constraint.threshold)
+        finding = Finding(
+            status,
+            constraint.threshold,
+            value,
+            interval=interval_of(measured.estimate) if measured is not None else None,
+            n=self._baseline_rows,
+            m=measured.estimate.n if measured is not None else None,
+            p=p,
+            reason=reason,
+            description=description,
+        )
+        known = METRICS[self._measurement.problem_type]
+        family = known.get(name).facts["family"] if name in known else name
+        same_as = family if family != name else None
+        return finding.result(constraint.comparison_operator.value, metric=name, same_as=same_as)
+
+    def _verdict(
+        self, name: str, measured: Measured | None, constraint: MetricConstraint, p: float | None
+    ) -> tuple[CheckStatus, str | None]:
+        if measured is None:
+            return CheckStatus.NOT_JUDGED, self._no_such(name)
+        if constraint.threshold is None:
+            return CheckStatus.NOT_JUDGED, NO_THRESHOLD
+        if measured.value is None:
+            return CheckStatus.NOT_JUDGED, UNDEFINED
+        if self._as_service and name in NEVER_REPORTED:
+            return CheckStatus.NOT_JUDGED, NOT_OF_THE_SERVICE
+        if measured.estimate.n < self._min_samples:
+            return CheckStatus.CANNOT_TELL, TOO_FEW_ROWS.format(rows=measured.estimate.n, needed=self._min_samples)
+        rows, side = measured.estimate.n, worse_side(constraint.comparison_operator)
+        if not constraint.comparison_operator.is_broken(measured.value, constraint.threshold):
+            if p is not None and not can_be_apart(self._tested[name], measured.estimate, side, self._level):
+                return CheckStatus.CANNOT_TELL, NEVER_ENOUGH.format(rows=rows)
+            return CheckStatus.PASSED, None
+        if p is not None and p > self._level:
+            return CheckStatus.CANNOT_TELL, MAY_BE_CHANCE.format(rows=rows, p=p, level=self._level)
+        if p is None and self._is_within_error(measured, constraint.comparison_operator, constraint.threshold):
+            expected = self._tolerance.window_rows if self._tolerance else None
+            return CheckStatus.CANNOT_TELL, WITHIN_ERROR.format(expected=expected, rows=self._measurement.rows)
+        return CheckStatus.VIOLATED, None
+
+    def _p(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> float | None:
+        """How likely so bad a value is by chance; None if the threshold is not a suggested one."""
+        if measured is None or measured.value is None or name not in self._tested:
+            return None
+        return chance_apart(self._tested[name], measured.estimate, worse_side(constraint.comparison_operator))
+
+    def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:
+        """Whether a window smaller than expected may be beyond the threshold by chance.
+
+        The better end of the metric's own interval is not beyond it. That is no less strict than the thresholds are: the error
+        of the baseline is in them.
+        """
+        tolerance = self._tolerance
+        if tolerance is None or not tolerance.window_rows or self._measurement.rows >= tolerance.window_rows:
+            return False
+        level = level_of_each(tolerance.false_alarms or FALSE_ALARMS, tolerance.metrics or 1)
+        better = worse_side(operator).opposite
+        end = measured.estimate.end(better, level)
+        return end is None or not operator.is_broken(end, threshold)
+
+    def _no_such(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self._measurement.metrics, n=1)
+        return f"{NO_SUCH_METRIC}; did you mean {near[0]!r}?" if near else NO_SUCH_METRIC
+
+
+def _unseen(measurement: Measurement, known: ModelBaseline, *, hide_values: bool) -> Iterator[CheckResult]:
+    """The classes of this run that the baseline had not, if there are any: metrics of the two are not alike."""
+    evidence = measurement.evidence
+    if isinstance(evidence, RegressionEvidence) or known.classes is None:
+        return
+    before = {class_key(name) for name in known.classes}
+    occurred = (evidence.matrix.sum(axis=0) + evidence.matrix.sum(axis=1)) > 0
+    unseen = [
+        name for name, there in zip(evidence.classes, occurred, strict=True) if there and class_key(name) not in before
+    ]
+    if unseen:
+        told = f"{len(unseen)} of the classes" if hide_values else shown(unseen)
+        finding = Finding.not_judged(None, UNSEEN.format(classes=told))
+        yield replace(finding, n=known.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")

@@ -1,0 +1,300 @@
+"""Evidence: the states of a scan as metrics see them, one class for each type of problem, and its sets of labels. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_monitor.errors import BadInput
+from model_monitor.monitors.model_quality.estimates import Kept
+from model_monitor.statistics.states.blocks import BLOCKS, BlockSums
+from model_monitor.statistics.states.kll import KllSketch
+from model_monitor.statistics.states.outcomes import (
+    ABOVE,
+    DEFAULT_POSITIVES,
+    ClassKey,
+    OutcomePlan,
+    Outcomes,
+    class_key,
+)
+from model_monitor.statistics.states.regression import RegressionSums
+from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts
+
+Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by prediction
+
+_NEGATIVE_OF: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
+_POSITIVE_OF: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}
+_MOST_SHOWN, _LONGEST_SHOWN = 10, 40
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTable:
+    """The confusion matrix of some classes: the negative one before the positive one, or many in sort order."""
+
+    classes: tuple[str, ...]
+    matrix: Matrix
+
+
+def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
+    """The classes of the counts and their confusion matrix.
+
+    Raises BadInput, with both sets described, if labels and predictions have nothing in common, if a binary problem has more than
+    two classes or none that is positive, or if there are too many texts to be classes.
+    """
+    if counts.overflowed:
+        raise BadInput(
+            f"the labels and the predictions have more than {counts.limit:,} different values, which are no classes; if the "
+            "prediction is a probability give it as probability_attribute, if it is a number the problem is a Regression"
+        )
+    if not plan.is_binary:
+        return _many_classes(counts)
+    predictions = counts.predictions if plan.with_predictions else frozenset()
+    positive, negative = _two_classes(counts.labels, predictions, plan)
+    keys = {class_key(negative): 0, class_key(positive): 1}
+    matrix = np.zeros((2, 2), dtype=np.int64)
+    for (label, prediction), rows in counts.counts.items():
+        predicted = keys[class_key(prediction)] if plan.with_predictions else int(prediction == ABOVE)
+        matrix[keys[class_key(label)], predicted] += rows
+    return ClassTable((negative, positive), matrix)
+
+
+def in_order(classes: tuple[str, ...]) -> list[int]:
+    """The places of the classes in sort order: numbers by size, then texts."""
+    return sorted(range(len(classes)), key=lambda place: _sort_key(classes[place]))
+
+
+def shown(labels: Iterable[str]) -> str:
+    """Labels for a sentence of a document: in order, not more than ten."""
+    names = sorted(labels, key=_sort_key)
+    texts = [repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…") for name in names[:_MOST_SHOWN]]
+    rest = len(names) - len(texts)
+    return ", ".join(texts) + (f" and {rest:,} more" if rest else "")
+
+
+def described(labels: Iterable[str]) -> str:
+    """What labels look like, without any of them: `2 numbers and 1 text of 10 letters`."""
+    texts, numbers = [], 0
+    for label in labels:
+        if isinstance(class_key(label), float):
+            numbers += 1
+        else:
+            texts.append(len(label))
+    parts = [f"{numbers:,} number{'' if numbers == 1 else 's'}"] if numbers else []
+    if texts:
+        letters = f"{min(texts):,}" if min(texts) == max(texts) else f"{min(texts):,} to {max(texts):,}"
+        parts.append(f"{len(texts):,} text{'' if len(texts) == 1 else 's'} of {letters} letters")
+    return " and ".join(parts) or "none"
+
+
+def _many_classes(counts: ConfusionCounts) -> ClassTable:
+    names = _named(counts.labels | counts.predictions)
+    if counts.total and not set(_named(counts.labels)) & set(_named(counts.predictions)):
+        raise _apart(counts.labels, counts.predictions)
+    ordered = sorted(names.values(), key=_sort_key)
+    places = {class_key(name): place for place, name in enumerate(ordered)}
+    matrix = np.zeros((len(ordered), len(ordered)), dtype=np.int64)
+    for (label, prediction), rows in counts.counts.items():
+        matrix[places[class_key(label)], places[class_key(prediction)]] += rows
+    return ClassTable(tuple(ordered), matrix)
+
+
+def _two_classes(labels: frozenset[str], predictions: frozenset[str], plan: OutcomePlan) -> tuple[str, str]:
+    """The names of the positive and of the negative class. A window may well lack one of them."""
+    names = _named(labels | predictions)
+    if len(names) > 2:
+        if predictions and not set(_named(labels)) & set(_named(predictions)):
+            raise _apart(labels, predictions)
+        raise BadInput(
+            f"a binary problem has two classes, but the labels are {described(labels)}"
+            + (f" and the predictions {described(predictions)}" if predictions else "")
+            + "; give the label's attribute, or problem_type MulticlassClassification"
+        )
+    positives = DEFAULT_POSITIVES if plan.positive_label is None else (plan.positive_label,)
+    positive = next((key for key in map(class_key, positives) if key in names), None)
+    others = [name for key, name in names.items() if key != positive]
+    if positive is not None:
+        return names[positive], others[0] if others else _NEGATIVE_OF.get(positive, f"not {names[positive]}")
+    if not others:
+        return positives[0], _NEGATIVE_OF.get(class_key(positives[0]), f"not {positives[0]}")
+    if len(others) == 1 and plan.positive_label is not None:
+        return plan.positive_label, others[0]
+    if len(others) == 1 and class_key(others[0]) in _POSITIVE_OF:
+        return _POSITIVE_OF[class_key(others[0])], others[0]
+    raise BadInput(
+        f"the classes are {described(names.values())}, and none of them is the positive one, "
+        f"{' or '.join(map(repr, positives))}; name the positive class with --positive-label"
+    )
+
+
+def _named(labels: Iterable[str]) -> dict[ClassKey, str]:
+    """The name of each class: the shortest of its texts."""
+    names: dict[ClassKey, str] = {}
+    for label in labels:
+        key = class_key(label)
+        names[key] = min(names.get(key, label), label, key=lambda text: (len(text), text))
+    return names
+
+
+def _apart(labels: frozenset[str], predictions: frozenset[str]) -> BadInput:
+    return BadInput(
+        f"the labels are {described(labels)} and the predictions {described(predictions)}: nothing is in both, so every metric "
+        "would be 0; give the attributes that hold the same classes"
+    )
+
+
+def _sort_key(label: str) -> tuple[bool, float, str]:
+    key = class_key(label)
+    return (True, 0.0, key) if isinstance(key, str) else (False, key, label)
+
+
+# Evidence: the states of a scan as metrics see them, one class for each type of problem.
+
+
+DRAWN_SHARE = 0.8
+"""Share of the rows that is in a draw. Source: C11.12."""
+
+_MOST_BALLS = 10**9  # numpy's multivariate_hypergeometric draws from fewer
+
+
+def _all_blocks() -> Kept:
+    return np.ones(BLOCKS, dtype=bool)
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryEvidence:
+    """Of two classes.
+
+    matrix: rows by label, then by prediction. classes: the negative one, the positive one. scores, probabilities: None without
+    probabilities. as_service: the area under the ROC curve as the service computes it.
+    """
+
+    matrix: Matrix
+    classes: tuple[str, ...] = ("0", "1")
+    scores: ScoreCounts | None = None
+    probabilities: BlockSums | None = None
+    values: BlockSums = field(default_factory=BlockSums)
+    as_service: bool = False
+
+    @property
+    def true_positives(self) -> int:
+        return int(self.matrix[1, 1])
+
+    @property
+    def false_positives(self) -> int:
+        return int(self.matrix[0, 1])
+
+    @property
+    def true_negatives(self) -> int:
+        return int(self.matrix[0, 0])
+
+    @property
+    def false_negatives(self) -> int:
+        return int(self.matrix[1, 0])
+
+    @property
+    def rows(self) -> int:
+        return int(self.matrix.sum())
+
+    def constant(self) -> BinaryEvidence:
+        """The same rows, had the more frequent class been predicted for all; the higher class if both are as frequent.
+
+        Source: C11.11.
+        """
+        labels = self.matrix.sum(axis=1)
+        answer = in_order(self.classes)[1] if labels[0] == labels[1] else int(labels[1] > labels[0])
+        matrix = np.zeros((2, 2), dtype=np.int64)
+        matrix[:, answer] = labels
+        return BinaryEvidence(matrix, self.classes)
+
+    def redrawn(self, random: np.random.Generator) -> BinaryEvidence:
+        """The evidence of a random 80 % of the rows."""
+        scores = self.scores
+        if scores is not None:
+            drawn = _drawn(np.stack([scores.negatives, scores.positives]), random)
+            kept = drawn.any(axis=0)
+            scores = replace(scores, scores=scores.scores[kept], negatives=drawn[0, kept], positives=drawn[1, kept])
+        return replace(self, matrix=_drawn(self.matrix, random), scores=scores)
+
+
+@dataclass(frozen=True, slots=True)
+class MulticlassEvidence:
+    """Of many classes. matrix: rows by label, then by prediction, in the order of `classes`."""
+
+    matrix: Matrix
+    classes: tuple[str, ...]
+    probabilities: BlockSums | None = None
+    values: BlockSums = field(default_factory=BlockSums)
+
+    @property
+    def rows(self) -> int:
+        return int(self.matrix.sum())
+
+    def constant(self) -> MulticlassEvidence:
+        """The same rows, had the most frequent class been predicted for all; the last of equally frequent ones.
+
+        Source: C11.11.
+        """
+        labels = self.matrix.sum(axis=1)
+        matrix = np.zeros_like(self.matrix)
+        if len(labels):
+            matrix[:, len(labels) - 1 - int(np.argmax(labels[::-1]))] = labels
+        return MulticlassEvidence(matrix, self.classes)
+
+    def redrawn(self, random: np.random.Generator) -> MulticlassEvidence:
+        """The evidence of a random 80 % of the rows."""
+        return replace(self, matrix=_drawn(self.matrix, random))
+
+
+@dataclass(frozen=True, slots=True)
+class RegressionEvidence:
+    """Of predicted numbers. kept: the blocks of rows that count. residuals: None where not those of all rows are known."""
+
+    sums: RegressionSums
+    kept: Kept = field(default_factory=_all_blocks)
+    values: BlockSums = field(default_factory=BlockSums)
+    residuals: KllSketch | None = None
+
+    @property
+    def rows(self) -> int:
+        return int(self.sums.rows[self.kept].sum())
+
+    def redrawn(self, random: np.random.Generator) -> RegressionEvidence:
+        """The evidence of 80 % of the blocks, which are random rows."""
+        filled = np.flatnonzero(self.sums.rows > 0)
+        kept = np.zeros(BLOCKS, dtype=bool)
+        kept[random.choice(filled, math.ceil(DRAWN_SHARE * len(filled)), replace=False)] = True
+        return replace(self, kept=kept)
+
+
+Evidence: TypeAlias = BinaryEvidence | MulticlassEvidence | RegressionEvidence
+
+
+def evidence_of(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
+    """The evidence of a scan.
+
+    Raises BadInput, with both sets shown, if labels and predictions don't meet or are not what the problem needs.
+    """
+    plan = outcomes.plan
+    if plan.is_regression:
+        residuals = outcomes.residuals if outcomes.has_residuals else None
+        return RegressionEvidence(outcomes.regression, values=outcomes.values, residuals=residuals)
+    table = class_table(outcomes.confusion, plan)
+    probabilities = outcomes.probabilities if plan.with_scores else None
+    if not plan.is_binary:
+        return MulticlassEvidence(table.matrix, table.classes, probabilities, outcomes.values)
+    scores = outcomes.scores if plan.with_scores else None
+    return BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)
+
+
+def _drawn(counts: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+    """The counts of a random 80 % of the rows counted, without replacement; above 10^9 rows each is in it by itself."""
+    total = int(counts.sum())
+    if total >= _MOST_BALLS:
+        return random.binomial(counts, DRAWN_SHARE)
+    drawn = random.multivariate_hypergeometric(counts.ravel(), round(DRAWN_SHARE * total), method="marginals")
+    return drawn.reshape(counts.shape)

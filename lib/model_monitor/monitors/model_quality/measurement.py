@@ -1,0 +1,267 @@
+"""Measuring: every metric of some evidence with its standard deviation, as documents, and as suggested thresholds. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from model_monitor.documents.model_quality import (
+    BinaryMetrics,
+    MeasuredMetric,
+    MetricConstraint,
+    Metrics,
+    ModelQualityConstraints,
+    ModelQualityStatistics,
+    MulticlassMetrics,
+    PrecisionRecallCurve,
+    RegressionMetrics,
+    RocCurve,
+    ToleranceNote,
+)
+from model_monitor.documents.model_quality import Metric as DocumentMetric
+from model_monitor.documents.statistics import Dataset
+from model_monitor.monitors.model_quality import metrics
+from model_monitor.monitors.model_quality.estimates import CONFIDENCE, Estimate, Scale, interval_of, quotient
+from model_monitor.monitors.model_quality.evidence import BinaryEvidence, Evidence, MulticlassEvidence, in_order
+from model_monitor.monitors.model_quality.metrics import METRICS, Metric
+from model_monitor.monitors.model_quality.ranking import Curve
+from model_monitor.monitors.model_quality.tolerance import FALSE_ALARMS, INTERVAL, Rule, Tolerance
+from model_monitor.registry import Entry, import_all
+from model_monitor.statistics.states.blocks import BlockSums
+from model_monitor.statistics.states.outcomes import ProblemType
+
+import_all(metrics)
+
+DRAWS = 5
+"""How many draws a standard deviation is made of. Source: C11.12."""
+
+FEWEST_ROWS = 200
+"""Rows below which there is no standard deviation. Source: C5.1."""
+
+SEED = 20
+"""Where the draws start, so that a run that is repeated writes the same bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One metric of a run. standard_deviation: None without one. ours: whether the service has no such metric."""
+
+    name: str
+    estimate: Estimate
+    standard_deviation: float | None = None
+    ours: bool = False
+
+    @property
+    def value(self) -> float | None:
+        """The metric, None if it is not defined."""
+        return self.estimate.value if math.isfinite(self.estimate.value) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """All metrics of a run. evidence: what they were computed of. rows: how many there were."""
+
+    problem_type: ProblemType
+    evidence: Evidence
+    rows: int
+    metrics: Mapping[str, Measured]
+
+
+def measure(evidence: Evidence, *, seed: int = SEED) -> Measurement:
+    """Every metric that the evidence is enough for: those of the contract, ours, and the user's own."""
+    problem_type = problem_type_of(evidence)
+    draws = _draws(evidence, seed)
+    found = {}
+    for metric in METRICS[problem_type].values():
+        if metric.facts.get("given", _always)(evidence):
+            ours = metric.facts.get("ours", False)
+            deviation = None if ours else _standard_deviation(metric, draws)
+            found[metric.name] = Measured(metric.name, metric(evidence), deviation, ours)
+    found |= {name: Measured(name, estimate, ours=True) for name, estimate in _of_user(evidence.values)}
+    return Measurement(problem_type, evidence, evidence.rows, found)
+
+
+def problem_type_of(evidence: Evidence) -> ProblemType:
+    """What type of problem the evidence is of."""
+    if isinstance(evidence, BinaryEvidence):
+        return ProblemType.BINARY_CLASSIFICATION
+    if isinstance(evidence, MulticlassEvidence):
+        return ProblemType.MULTICLASS_CLASSIFICATION
+    return ProblemType.REGRESSION
+
+
+def _draws(evidence: Evidence, seed: int) -> list[Evidence]:
+    """Five times a random 80 % of the rows; none if there are too few rows."""
+    if evidence.rows < FEWEST_ROWS:
+        return []
+    random = np.random.default_rng(seed)
+    return [evidence.redrawn(random) for _ in range(DRAWS)]
+
+
+def _standard_deviation(metric: Entry[Metric], draws: list[Evidence]) -> float | None:
+    """Population standard deviation of the metric over the draws; None without draws, or if it is undefined in one.
+
+    Source: C5.1, C11.12.
+    """
+    values = [metric(draw).value for draw in draws]
+    return float(np.std(values)) if values and all(map(math.isfinite, values)) else None
+
+
+def _of_user(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
+    """The user's own metrics: the mean over the outcomes that have a value."""
+    for name in (name.removesuffix(".sum") for name in values.names[::2]):
+        yield name, quotient(values.of(f"{name}.sum"), values.of(f"{name}.rows"), scale=Scale.LINEAR)
+
+
+def _always(evidence: Evidence) -> bool:
+    return True
+
+
+# A measurement as documents: statistics.json as the service writes it, metrics.json with all that is known.
+
+
+CURVE_POINTS = 1000
+"""About how many points a curve of many scores has. Source: G20; MLlib's default."""
+
+
+def statistics_of(measurement: Measurement) -> ModelQualityStatistics:
+    """The statistics of a measurement: the contract's metrics only.
+
+    Source: C5.1, G20.
+    """
+    dataset = Dataset(item_count=measurement.rows)
+    evidence = measurement.evidence
+    members: dict[str, Any] = {
+        name: DocumentMetric(value=measured.value, standard_deviation=measured.standard_deviation)
+        for name, measured in measurement.metrics.items()
+        if not measured.ours
+    }
+    if isinstance(evidence, BinaryEvidence):
+        members |= {"confusion_matrix": _confusion_matrix(evidence), **_curves(evidence)}
+        return ModelQualityStatistics(dataset=dataset, binary_classification_metrics=BinaryMetrics(**members))
+    if isinstance(evidence, MulticlassEvidence):
+        members["confusion_matrix"] = _confusion_matrix(evidence)
+        return ModelQualityStatistics(dataset=dataset, multiclass_classification_metrics=MulticlassMetrics(**members))
+    return ModelQualityStatistics(dataset=dataset, regression_metrics=RegressionMetrics(**members))
+
+
+def metrics_of(measurement: Measurement) -> Metrics:
+    """Every metric of a measurement with its interval, those of the contract first."""
+    ordered = sorted(measurement.metrics.values(), key=lambda measured: measured.ours)
+    return Metrics(
+        problem_type=measurement.problem_type.value,
+        item_count=measurement.rows,
+        confidence=CONFIDENCE,
+        metrics=tuple(_measured(measured) for measured in ordered),
+    )
+
+
+def _measured(measured: Measured) -> MeasuredMetric:
+    estimate = measured.estimate
+    return MeasuredMetric(
+        name=measured.name,
+        value=measured.value,
+        standard_deviation=measured.standard_deviation,
+        interval=interval_of(estimate),
+        method=estimate.method,
+        n=estimate.n,
+        bound=estimate.bound,
+    )
+
+
+def _confusion_matrix(evidence: BinaryEvidence | MulticlassEvidence) -> dict[str, dict[str, int]]:
+    """Rows by label, then by prediction, classes in sort order, zeros written."""
+    places = in_order(evidence.classes)
+    names = [evidence.classes[place] for place in places]
+    return {
+        evidence.classes[place]: dict(zip(names, evidence.matrix[place, places].tolist(), strict=True))
+        for place in places
+    }
+
+
+def _curves(evidence: BinaryEvidence) -> dict[str, RocCurve | PrecisionRecallCurve]:
+    """Both curves, where there are probabilities; of one class alone, too, as the service writes them."""
+    if evidence.scores is None:
+        return {}
+    curve = Curve.of(evidence.scores)
+    if not len(curve.true_positives):
+        return {}
+    thinned = curve.thinned(CURVE_POINTS)
+    false_positive_rates, true_positive_rates = thinned.roc()
+    recalls, precisions = thinned.precision_recall()
+    return {
+        "receiver_operating_characteristic_curve": RocCurve(
+            false_positive_rates=tuple(false_positive_rates.tolist()),
+            true_positive_rates=tuple(true_positive_rates.tolist()),
+        ),
+        "precision_recall_curve": PrecisionRecallCurve(
+            precisions=tuple(precisions.tolist()), recalls=tuple(recalls.tolist())
+        ),
+    }
+
+
+# A measurement as constraints.json: a threshold for each of the contract's metrics.
+
+
+CONSTRAINED: Mapping[ProblemType, tuple[str, ...]] = {
+    ProblemType.REGRESSION: ("mae", "mse", "rmse", "r2"),
+    ProblemType.BINARY_CLASSIFICATION: (
+        *("recall", "precision", "accuracy", "true_positive_rate", "true_negative_rate"),
+        *("false_positive_rate", "false_negative_rate", "auc", "f0_5", "f1", "f2"),
+    ),
+    ProblemType.MULTICLASS_CLASSIFICATION: (
+        *("accuracy", "weighted_recall", "weighted_precision", "weighted_f0_5", "weighted_f1", "weighted_f2"),
+    ),
+}
+"""The metrics that get a threshold, in the file's order. Source: G20."""
+
+MEMBERS: Mapping[ProblemType, str] = {
+    ProblemType.REGRESSION: "regression_constraints",
+    ProblemType.BINARY_CLASSIFICATION: "binary_classification_constraints",
+    ProblemType.MULTICLASS_CLASSIFICATION: "multiclass_classification_constraints",
+}
+"""The member of the file that has the constraints, by type of problem."""
+
+
+def suggest(
+    measurement: Measurement, tolerance: Tolerance = INTERVAL, *, window_rows: int | None = None
+) -> ModelQualityConstraints:
+    """Thresholds that healthy windows keep. A metric that is not defined gets null, which is never broken.
+
+    window_rows: rows that a window has at least; None: as many as the baseline. Of the `interval` rule only.
+    """
+    registry = METRICS[measurement.problem_type]
+    names = [name for name in CONSTRAINED[measurement.problem_type] if name in measurement.metrics]
+    defined = [name for name in names if measurement.metrics[name].value is not None]
+    families = len({registry.get(name).facts["family"] for name in defined})
+    window_rows = window_rows or measurement.rows
+    constraints: dict[str, MetricConstraint] = {}
+    for name in names:
+        operator = registry.get(name).facts["operator"]
+        threshold = None
+        if name in defined:
+            threshold = tolerance.threshold(
+                measurement.metrics[name].estimate,
+                operator,
+                metrics=families,
+                window_rows=window_rows,
+                rows=measurement.rows,
+            )
+        constraints[name] = MetricConstraint(threshold=threshold, comparison_operator=operator)
+    members: dict[str, Any] = {MEMBERS[measurement.problem_type]: constraints}
+    return ModelQualityConstraints(**members, tolerance=_note(tolerance, families, window_rows))
+
+
+def _note(tolerance: Tolerance, families: int, window_rows: int) -> ToleranceNote | None:
+    """What constraints.json says of the rule; nothing of the service's."""
+    if tolerance.rule is Rule.NONE:
+        return None
+    if tolerance.rule is Rule.INTERVAL:
+        return ToleranceNote(
+            rule=str(tolerance), false_alarms=FALSE_ALARMS, window_rows=window_rows, metrics=max(families, 1)
+        )
+    return ToleranceNote(rule=str(tolerance))

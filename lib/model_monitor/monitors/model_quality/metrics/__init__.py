@@ -1,0 +1,28 @@
+"""The metrics of model quality: each a registered function from the evidence of a scan to an estimate. Pure.
+
+Registered for a type of problem, under its name in statistics.json or metrics.json. Facts: `operator`, which side of a threshold
+is worse; `family`, a name that metrics share which tell the same (recall and the false negative rate); `ours` for what the
+service has not; `given`, a function of the evidence that is false where the metric can't be. A metric that is not defined is
+NaN. A new file in this folder is found by being there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from model_monitor.monitors.model_quality.estimates import Estimate
+from model_monitor.registry import Registry
+from model_monitor.statistics.states.outcomes import ProblemType
+
+Metric = Callable[[Any], Estimate]
+
+BINARY: Registry[Metric] = Registry("binary metric")
+MULTICLASS: Registry[Metric] = Registry("multiclass metric")
+REGRESSION: Registry[Metric] = Registry("regression metric")
+
+METRICS: Mapping[ProblemType, Registry[Metric]] = {
+    ProblemType.BINARY_CLASSIFICATION: BINARY,
+    ProblemType.MULTICLASS_CLASSIFICATION: MULTICLASS,
+    ProblemType.REGRESSION: REGRESSION,
+}

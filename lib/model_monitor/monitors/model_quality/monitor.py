@@ -1,0 +1,204 @@
+"""The model-quality monitor: binds what to measure, its scan, what it says, what it suggests and what it publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.outcomes import OutcomeDataset, outcomes
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.documents.check_results import (
+    BudgetLedger,
+    CheckResult,
+    CheckStatus,
+    Summary,
+    SummaryRow,
+    Violations,
+)
+from model_monitor.documents.document import Document
+from model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
+from model_monitor.documents.page import Page
+from model_monitor.documents.tables import Table
+from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, violations_of
+from model_monitor.monitors.model_quality.estimates import interval_of
+from model_monitor.monitors.model_quality.evidence import evidence_of
+from model_monitor.monitors.model_quality.measurement import (
+    SEED,
+    Measurement,
+    measure,
+    metrics_of,
+    statistics_of,
+    suggest,
+)
+from model_monitor.monitors.model_quality.metrics import METRICS
+from model_monitor.monitors.model_quality.page import page_of
+from model_monitor.monitors.model_quality.tolerance import BARE, INTERVAL, Tolerance
+from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Scanned
+from model_monitor.statistics.states import OutcomePlan, State
+from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
+from model_monitor.statistics.states.scores import UNLIMITED
+from model_monitor.statistics.verdicts.multiplicity import BUDGET
+
+if TYPE_CHECKING:
+    from model_monitor.monitors.user_checks.checks import CheckPlan
+
+
+def published_metrics(measurement: Measurement, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
+    """The metrics that are defined, by their names in statistics.json and metrics.json."""
+    for name, measured in measurement.metrics.items():
+        if measured.value is not None:
+            yield PublishedMetric(name, measured.value)
+    violated = sum(result.status is CheckStatus.VIOLATED for result in results)
+    yield PublishedMetric("total_number_of_violations", violated, unit="Count")
+
+
+def summary_of(measurement: Measurement) -> Summary:
+    """A row for each metric."""
+    rows = []
+    for name, measured in measurement.metrics.items():
+        low, high = interval_of(measured.estimate) or (None, None)
+        rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
+    return Summary(tuple(rows))
+
+
+# The model-quality monitor: binds what to measure, what it says and what it suggests.
+
+
+Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelQualityMonitor:
+    """Watches how good predictions are, once it is known what really happened.
+
+    Parameters
+    ----------
+    plan : OutcomePlan
+        The problem, and what its rows have.
+    tolerance : Tolerance, optional
+        How thresholds are suggested. By default `interval`, and as the service the bare value of the baseline.
+    window_rows : int, optional
+        Rows that a window has at least, for `interval`. By default as many as the baseline.
+    false_alarm_budget : float, default 1/720
+        Share of the healthy windows in which any metric may be violated, where thresholds are suggested by `interval`.
+    min_samples : int, default 0
+        Rows that a metric has to rest on to be judged.
+    as_service : bool, default False
+        Compute and judge as the service did: area under a curve of 1,000 points, f0_5 never reported.
+    hide_values : bool, default False
+        Say nowhere but in the statistics what classes are called.
+    seed : int
+        Of the draws for standard deviations.
+
+    Raises
+    ------
+    BadConfiguration
+        If one of the user's metrics has the name of one of ours.
+
+    Examples
+    --------
+    >>> from model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, Tolerance
+    >>> plan = OutcomePlan(ProblemType.REGRESSION)
+    >>> str(ModelQualityMonitor(plan, tolerance=Tolerance.parse("relative:5%")).tolerance)
+    'relative:5%'
+    """
+
+    STATE: ClassVar[type[State]] = Outcomes
+    CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
+    STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
+
+    plan: OutcomePlan
+    tolerance: Tolerance | None = None
+    window_rows: int | None = None
+    false_alarm_budget: float = BUDGET
+    min_samples: int = 0
+    as_service: bool = False
+    hide_values: bool = False
+    seed: int = SEED
+
+    def __post_init__(self) -> None:
+        taken = sorted(set(self.plan.values) & set(METRICS[self.plan.problem_type]))
+        if taken:
+            raise BadConfiguration(
+                f"metrics: {', '.join(map(repr, taken))} is the name of one of the metrics that are there; choose another"
+            )
+
+    def measures(self) -> OutcomePlan:
+        """The plan of the scan; to replay the service every distinct score is kept, because its bins are made of them."""
+        return replace(self.plan, score_limit=UNLIMITED) if self.as_service else self.plan
+
+    def metrics(self, outcomes: Outcomes) -> Measurement:
+        return measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)
+
+    def documents(self, outcomes: Outcomes, measurement: Measurement) -> Documents:
+        tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
+        constraints = suggest(measurement, tolerance, window_rows=self.window_rows)
+        return statistics_of(measurement), constraints, metrics_of(measurement)
+
+    def known(
+        self,
+        constraints: ModelQualityConstraints,
+        statistics: ModelQualityStatistics | None,
+        state: State | None,
+        suggested: ModelQualityConstraints | None = None,
+    ) -> ModelBaseline:
+        if state is not None and not isinstance(state, Outcomes):
+            raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the model's quality")
+        return ModelBaseline.made_of(constraints, statistics, state, None if self.as_service else suggested)
+
+    def check(
+        self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD
+    ) -> tuple[CheckResult, ...]:
+        least, hide = self.min_samples, self.hide_values
+        return check_all(
+            measurement,
+            known,
+            budget=self.false_alarm_budget,
+            min_samples=least,
+            as_service=self.as_service,
+            hide_values=hide,
+        )
+
+    def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
+        return ledger_of(known, self.plan.problem_type, self.false_alarm_budget)
+
+    def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
+        return violations_of(outcomes)
+
+    def published(
+        self,
+        outcomes: Outcomes,
+        measurement: Measurement,
+        checked: tuple[CheckResult, ...],
+        constraints: ModelQualityConstraints,
+    ) -> tuple[PublishedMetric, ...]:
+        return tuple(published_metrics(measurement, checked))
+
+    def page(self, measurement: Measurement, results: tuple[CheckResult, ...], *_: object) -> Page:
+        return page_of(measurement, results, hide_values=self.hide_values)
+
+    def summary(self, outcomes: Outcomes, measurement: Measurement, *_: object) -> Summary:
+        return summary_of(measurement)
+
+    def table(self, documents: Documents) -> Table:
+        columns = ("value", "standard_deviation", "interval", "n")
+        rows = tuple(
+            {"metric": metric.name, **{name: getattr(metric, name) for name in columns}}
+            for metric in documents[2].metrics
+        )
+        return Table("metrics", "metric", rows)
+
+
+# The scan of model quality: labels beside predictions, counted in one pass.
+
+
+def scanned(plan: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    """Labels beside predictions. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
+    data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan)
+    task = OutcomeTask(plan, data.decoder, len(Refusal), data.metrics)
+    found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
+    return Scanned(found.outcomes, found.rows)

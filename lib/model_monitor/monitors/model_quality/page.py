@@ -1,0 +1,133 @@
+"""A run of model quality as a page to read: every metric beside its threshold, the confusion matrix, the curves. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.page import (
+    VERDICTS,
+    Block,
+    Column,
+    CurveChart,
+    Line,
+    Mark,
+    Page,
+    PageSection,
+    PageTable,
+    Tile,
+    count_text,
+    number_text,
+)
+from model_monitor.monitors.model_quality.estimates import interval_of
+from model_monitor.monitors.model_quality.evidence import BinaryEvidence, RegressionEvidence
+from model_monitor.monitors.model_quality.measurement import Measured, Measurement
+from model_monitor.statistics.states.blocks import BlockSums
+from model_monitor.statistics.states.kll import KllSketch
+from model_monitor.statistics.states.scores import ScoreCounts, calibration
+
+MOST_CLASSES = 30
+"""Of a confusion matrix that is shown; a larger one is no table for people."""
+
+MOST_POINTS = 200
+"""Of a curve; so many are more than its pixels show."""
+
+SIDES = {"LessThanThreshold": "at least ", "GreaterThanThreshold": "at most "}
+COLUMNS = (
+    *(Column("verdict"), Column("metric", is_name=True)),
+    *(Column(title, is_number=True) for title in ("value", "95 % interval", "threshold", "rows")),
+    Column("remark"),
+)
+READING = (
+    "The interval has the true value 95 times in 100. A metric is violated if its value is on the wrong side of its threshold, "
+    "by more than chance explains. Cannot tell: there are too few rows for a verdict. metrics.json and checks.json have all "
+    "numbers of this page.",
+)
+
+
+def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
+    """The page of a run. results: of its checks, none for a baseline. hide_values: whether classes go by their places."""
+    judged = {result.metric or "": result for result in results}
+    names = dict.fromkeys((*judged, *measurement.metrics))
+    found = [_line(name, measurement.metrics.get(name), judged.get(name)) for name in names]
+    lines = tuple(sorted(found, key=lambda line: line.mark is not Mark.BAD))
+    bad = [line for line in lines if line.mark is Mark.BAD]
+    table = PageTable(COLUMNS, lines, f"{len(lines):,} metrics, violated ones first")
+    sections = [PageSection("What is wrong now" if bad else "Metrics", (table,))]
+    if shown := tuple(_evidence(measurement, hide_values=hide_values)):
+        sections.append(PageSection("What they are made of", shown))
+    tile = Tile("metrics violated", f"{len(bad):,} of {len(results):,}", Mark.BAD if bad else Mark.GOOD)
+    tiles = (tile, *(Tile(str(line.cells[1]), f"{line.cells[2]}, {line.cells[4]}", Mark.BAD) for line in bad[:1]))
+    reading = PageSection("How to read this", READING)
+    return Page("report", "Model quality", (), (*sections, reading), tiles if results else (), html_only=True)
+
+
+def _line(name: str, measured: Measured | None, result: CheckResult | None) -> Line:
+    mark, verdict = VERDICTS[result.status] if result else (Mark.NONE, "–")
+    interval = interval_of(measured.estimate) if measured else None
+    ends = " to ".join(number_text(end, 3) for end in interval) if interval else "–"
+    threshold = "–"
+    if result is not None and result.threshold is not None:
+        threshold = SIDES.get(result.check, "") + number_text(result.threshold)
+    rows = count_text(measured.estimate.n) if measured else "–"
+    return Line((verdict, name, _value(measured), ends, threshold, rows, (result.reason if result else "") or ""), mark)
+
+
+def _value(measured: Measured | None) -> str:
+    return number_text(measured.value if measured else None)
+
+
+def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]:
+    evidence = measurement.evidence
+    if isinstance(evidence, RegressionEvidence):
+        if evidence.residuals is not None and evidence.residuals.count:
+            yield _residuals(evidence.residuals)
+        return
+    if len(evidence.classes) <= MOST_CLASSES:
+        places = [f"class {place}" for place in range(1, len(evidence.classes) + 1)]
+        names = places if hide_values else evidence.classes
+        columns = (Column("label", is_name=True), *(Column(f"predicted {name}", True) for name in names))
+        rows = zip(names, evidence.matrix.tolist(), strict=True)
+        lines = tuple(Line((name, *map(count_text, counts))) for name, counts in rows)
+        yield PageTable(columns, lines, "Confusion matrix: rows by label, then by prediction")
+    scores = evidence.scores if isinstance(evidence, BinaryEvidence) else None
+    if scores is not None and scores.positives.sum() and scores.negatives.sum():
+        yield from _curves(scores, *(_value(measurement.metrics.get(area)) for area in ("auc", "au_prc")))
+        if evidence.probabilities is not None:
+            yield _calibration(evidence.probabilities, _value(measurement.metrics.get("calibration_error")))
+
+
+def _residuals(sketch: KllSketch) -> CurveChart:
+    """The residual that each share of the rows lies below, in steps of 1 %."""
+    shares = [step / 100 for step in range(1, 100)]
+    found = [sketch.quantile(share) for share in shares]
+    least, low, middle, high, largest = (number_text(found[place - 1], 3) for place in (1, 25, 50, 75, 99))
+    words = f"label less prediction, median {middle}; of half the rows from {low} to {high}, of 98 % from {least} to {largest}"
+    return CurveChart.of_numbers("Residuals", ("share of rows", "residual"), shares, found, words)
+
+
+def _curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
+    """Both curves at every distinct score, from the highest."""
+    found, wrong = (np.cumsum(side[::-1]) for side in (scores.positives, scores.negatives))
+    recall, fallout, precision = found / found[-1], wrong / wrong[-1], found / (found + wrong)
+    yield _curve("ROC curve", [0, *fallout], [0, *recall], ("false positive rate", "recall"), auc)
+    yield _curve("Precision and recall", recall, precision, ("recall", "precision"), au_prc)
+
+
+def _calibration(sums: BlockSums, apart: str) -> CurveChart:
+    """The share of positive labels in each tenth of the scores with rows, at their mean score. apart: the calibration error."""
+    rows, positives, total = (part.sum(axis=1) for part in calibration(sums))
+    filled = rows > 0
+    mean, share = total[filled] / rows[filled], positives[filled] / rows[filled]
+    words = f"positive labels by tenths of the score, on average {apart} from the diagonal, where a calibrated model is"
+    axes = ("score", "share of positive labels")
+    return CurveChart("Calibration", tuple(zip(mean.tolist(), share.tolist(), strict=True)), axes, words)
+
+
+def _curve(title: str, x: Any, y: Any, axes: tuple[str, str], area: str) -> CurveChart:
+    places = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).round().astype(int))
+    points = tuple((float(x[place]), float(y[place])) for place in places)
+    return CurveChart(title, points, axes, f"{axes[1]} over {axes[0]}, area {area}")

@@ -1,0 +1,211 @@
+"""Loading a model once for each process, and calling it: every row gets finite numbers, or an error says why not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import model_monitor.monitors.predictors
+from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
+from model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
+from model_monitor.registry import function_of, import_all
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from model_monitor.storage import Storage
+
+import_all(model_monitor.monitors.predictors)
+
+FLAVOURS = tuple(PREDICTORS)
+"""What a model may be."""
+
+WORDS_OF_A_MODEL = 200
+"""Characters of a model's own message that are repeated."""
+
+_loaded: dict[tuple[object, ...], Predict] = {}
+
+
+def flavour_of(name: str) -> str:
+    """The flavour of a model by its name.
+
+    Raises BadConfiguration if it can't be told.
+    """
+    if name.startswith(("http://", "https://")):
+        return "http"
+    for entry in PREDICTORS.values():
+        if name.lower().endswith(entry.facts.get("endings", ())):
+            return entry.name
+    module, _, function = name.rpartition(":")
+    if module and "/" not in name and function.isidentifier():
+        return "callable"
+    endings = sorted(ending for entry in PREDICTORS.values() for ending in entry.facts.get("endings", ()))
+    raise BadConfiguration(
+        f"--model is {name!r}, of which nobody can tell the flavour; write a file that ends in {', '.join(endings)}, an address, "
+        f"module:function, or --model-flavour {'|'.join(PREDICTORS)}"
+    )
+
+
+def loaded(model: Model) -> Predict:
+    """The model's function, loaded when it is first asked for in this process.
+
+    Raises MissingDependency if its library is absent, BadConfiguration if it is no such model or may not be loaded.
+    """
+    key = (model.flavour, model.name, model.content, model.function, repr(model.request), model.labels)
+    if key not in _loaded:
+        entry = PREDICTORS.get(model.flavour)
+        try:
+            found = entry(model)
+        except ImportError as fault:
+            raise MissingDependency(
+                f"the model {model.name} needs {fault.name or 'a library'}, which can't be imported; "
+                f"{entry.facts.get('remedy', 'install it where the jobs and their executors run')}"
+            ) from fault
+        except MonitorError:
+            raise
+        except Exception as fault:
+            raise BadConfiguration(
+                f"the model {model.name} can't be loaded as {model.flavour} ({said_by(fault)}); save it again, or write "
+                "--model-flavour"
+            ) from fault
+        _loaded.clear()  # one model at a time: they may be large
+        _loaded[key] = found
+    return _loaded[key]
+
+
+def model_of(model: Any, request: Mapping[str, Any], **facts: Any) -> Model:
+    """A model by whatever names it. request: the members of `predictor`; facts: further members of `Model`."""
+    if isinstance(model, Model):
+        return replace(model, request=model.request or request)
+    if callable(model):
+        return Model("callable", getattr(model, "__name__", "callable"), function=model, request=request, **facts)
+    flavour = facts.pop("flavour", None) or flavour_of(str(model))
+    if flavour == "callable":
+        facts["function"] = function_of(str(model), "--model")
+    return Model(flavour, str(model), request=request, **facts)
+
+
+def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
+    """The bytes of a model's file, which is opened on the driver only."""
+    if model.flavour in ("callable", "http") or model.content:
+        return model.content
+    return storage(model.name).read(model.name)
+
+
+def shipped(model: Model) -> Model:
+    """The model as it travels with tasks: a function's module goes along, so that it needs to lie on the driver only."""
+    module = sys.modules.get(getattr(model.function, "__module__", ""))
+    if module is not None and not module.__name__.startswith("model_monitor."):
+        from pyspark import cloudpickle
+
+        cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
+    return replace(model, content=b"")
+
+
+def said_by(fault: BaseException) -> str:
+    """The class and the first words of an exception."""
+    words = " ".join(str(fault).split())[:WORDS_OF_A_MODEL]
+    return f"{type(fault).__name__}: {words}" if words else type(fault).__name__
+
+
+@dataclass
+class Caller:
+    """A loaded model as a function of cells.
+
+    names: of the columns. numeric: which of them are numbers. says_why: whether an error repeats the model's own words, in which
+    values of rows may stand. outputs: how many scores a row gets, known since the first call; rows: how many were asked for.
+    """
+
+    model: Model
+    names: Sequence[str]
+    numeric: Sequence[bool]
+    says_why: bool = False
+    outputs: int | None = None
+    rows: int = 0
+
+    def __call__(self, cells: NDArray[Any]) -> NDArray[np.float64]:
+        """The scores of some rows, shape (rows, outputs).
+
+        Raises BadInput if the model raises, or answers anything but finite numbers for each row.
+        """
+        found = self._numbers(self._answers(cells), len(cells))
+        if self.outputs not in (None, found.shape[1]):
+            raise self._fault(f"gives {found.shape[1]} scores a row, and gave {self.outputs} before")
+        self.outputs = found.shape[1]
+        self.rows += len(cells)
+        return found
+
+    def labels(self, cells: NDArray[Any]) -> NDArray[np.object_]:
+        """What the model calls some rows, as it answers it: numbers or texts.
+
+        Raises BadInput if the model raises, or does not answer a label for each row.
+        """
+        found = np.asarray(self._answers(cells), dtype=object)
+        if found.shape not in ((len(cells),), (len(cells), 1)):
+            raise self._fault(
+                f"gives an array of shape {found.shape} for {len(cells):,} rows; it has to give a label for each"
+            )
+        found = found.reshape(-1)
+        missing = sum(label is None or label != label for label in found.tolist())
+        if missing:
+            raise self._fault(f"gives no label for {missing:,} of {len(cells):,} rows")
+        return found
+
+    def _answers(self, cells: NDArray[Any]) -> Any:
+        try:
+            return loaded(self.model)(self._frame(cells))
+        except MonitorError:
+            raise
+        except Exception as fault:
+            told = said_by(fault) if self.says_why else type(fault).__name__
+            raise self._fault(f"raised {told}, called with {len(cells):,} rows") from None
+
+    def exactly(
+        self, baseline: NDArray[Any], *, with_logit: bool
+    ) -> Callable[[NDArray[Any]], NDArray[np.float64]] | None:
+        """The local values of rows without coalitions, where they are the same ones: of a model that is a sum.
+
+        Of log-odds beside one baseline row alone; the mean of probabilities has other ones.
+        Source: E3.6.
+        """
+        model = loaded(self.model)
+        found = model.sum if isinstance(model, Summing) and baseline.dtype == np.float64 else None
+        if found is None or found.of_log_odds != with_logit or (with_logit and len(baseline) > 1):
+            return None
+        names, parts = list(self.names), found.parts
+        order = [names.index(name) for name in found.names] if set(found.names) == set(names) else [*range(len(names))]
+        back = np.argsort(order)
+        return lambda rows: parts.attributed(rows[:, order], baseline[:, order])[:, :, back]
+
+    def _frame(self, cells: NDArray[Any]) -> pd.DataFrame:
+        import pandas as pd
+
+        if cells.dtype == np.float64:
+            return pd.DataFrame(cells, columns=list(self.names), copy=False)
+        columns = zip(self.names, self.numeric, cells.T, strict=True)
+        typed = [column.astype(np.float64) if is_number else column for _, is_number, column in columns]
+        return pd.DataFrame(dict(enumerate(typed))).set_axis(list(self.names), axis=1)
+
+    def _numbers(self, answers: Any, rows: int) -> NDArray[np.float64]:
+        found = np.asarray(answers)
+        if found.dtype.kind not in "fiub":
+            raise self._fault(f"gives {found.dtype} where scores are wanted; let it give numbers")
+        if found.ndim not in (1, 2) or (found.ndim == 2 and not found.shape[1]):
+            raise self._fault(
+                f"gives an array of shape {found.shape}; it has to give a number, or a list of them, for each row"
+            )
+        if len(found) != rows:
+            raise self._fault(f"gave {len(found):,} answers for {rows:,} rows")
+        found = found.reshape(rows, -1).astype(np.float64)
+        infinite = ~np.isfinite(found).all(axis=1)
+        if infinite.any():
+            raise self._fault(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows")
+        return found
+
+    def _fault(self, what: str) -> BadInput:
+        return BadInput(f"the model {self.model.name} ({self.model.flavour}) {what}")

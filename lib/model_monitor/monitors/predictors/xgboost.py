@@ -1,0 +1,74 @@
+"""Models of XGBoost, in its own file formats."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
+from model_monitor.monitors.predictors.sums import Leaves, Sum, Tree
+
+MEMBER = "xgboost-model"
+"""What the service's container calls the model in its archive."""
+
+
+SUMS = {"reg:squarederror": False, "binary:logistic": True}
+"""Objectives whose answers, or the log-odds of them (True), are the sum of the trees."""
+
+
+@PREDICTORS.register(
+    "xgboost",
+    endings=(".json", ".ubj", ".bst", ".tar.gz"),
+    remedy="install spark-model-monitor[xgboost], which brings xgboost-cpu, and not beside xgboost: they are the same files",
+)
+def of_xgboost(model: Model) -> Predict:
+    """A booster; its predictions as its objective has them, on one thread."""
+    import xgboost
+
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(_unpacked(model)))
+    booster.set_param({"nthread": 1})
+    names = booster.feature_names
+
+    def predict(frame: Any) -> Any:
+        wanted = frame[names] if names and set(names) == set(frame.columns) else frame
+        return booster.inplace_predict(np.ascontiguousarray(wanted.to_numpy(), dtype=np.float32))
+
+    return Summing(predict, partial(_sum_of, booster))
+
+
+def _sum_of(booster: Any) -> Sum | None:
+    """The leaves of the trees where one number is predicted of numbers alone."""
+    learner = json.loads(booster.save_raw("json"))["learner"]
+    of_log_odds, grown = SUMS.get(learner["objective"]["name"]), learner["gradient_booster"]
+    if of_log_odds is None or grown["name"] != "gbtree" or learner["learner_model_param"]["num_target"] != "1":
+        return None
+    trees = grown["model"]["trees"]
+    if any(any(tree["split_type"]) for tree in trees):
+        return None
+    leaves = Leaves.of(map(_tree, trees))
+    return Sum(leaves, tuple(booster.feature_names or ()), of_log_odds) if leaves else None
+
+
+def _tree(tree: Any) -> Tree:
+    at = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)  # of a leaf, its value
+    goes_left = [bool(left) for left in tree["default_left"]]
+    left, right, columns = tree["left_children"], tree["right_children"], tree["split_indices"]
+    return Tree(left, right, columns, at.tolist(), goes_left, at[:, None])
+
+
+def _unpacked(model: Model) -> bytes:
+    if not model.name.lower().endswith(".tar.gz"):
+        return model.content
+    with tarfile.open(fileobj=io.BytesIO(model.content)) as archive:
+        for member in archive:
+            file = archive.extractfile(member)
+            if file is not None and member.name.rpartition("/")[2].startswith(MEMBER):
+                return file.read()
+    raise BadConfiguration(f"{model.name}: the archive has no file {MEMBER}; write the model's own file")

@@ -1,0 +1,314 @@
+"""What every kind of monitoring has in common: the `Monitor` protocol, its baseline, its findings, and its record. Pure.
+
+A run, its results, the baselines of the past and the jobs know a monitor by this protocol alone. A new one is a package with a
+class that fits the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Hint, Summary
+from model_monitor.documents.document import Document
+from model_monitor.documents.page import Page
+from model_monitor.documents.tables import Table
+from model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
+
+if TYPE_CHECKING:
+    from model_monitor.configuration.contract import JobConfig
+    from model_monitor.configuration.options import AnalysisType
+    from model_monitor.data.engine import Session
+    from model_monitor.data.reading.dataset import Dataset
+    from model_monitor.deequ.suite_results import SuiteResults
+    from model_monitor.monitors.user_checks.checks import CheckPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What a platform is told of many numbers, to answer for their average, too."""
+
+    count: int
+    total: float
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedMetric:
+    """What a run publishes under one name: a number, or the spread of many.
+
+    unit: `Count`, `Milliseconds` or `None`, as CloudWatch calls them. dimensions: beside those that all metrics of a run have.
+    Source: C9.1.
+    """
+
+    name: str
+    value: float | Spread
+    unit: str = "None"
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the columns of a data set came by their names.
+
+    header: what the header line of CSV calls them, by position; empty without one. by_position: whether some records carry no
+    names, so that their columns are the baseline's by position alone. is_matched: whether it is known which column is which of
+    the baseline's. newest: when the latest row came, if it is known. inputs_fit: as in `reading.dataset.Dataset`.
+    """
+
+    header: tuple[str, ...] = ()
+    by_position: bool = False
+    is_matched: bool = True
+    newest: datetime | None = None
+    inputs_fit: bool = False
+
+
+TOLD = Layout()
+"""Of columns that have their own names."""
+
+
+class StoredBaseline(Protocol):
+    """What a monitor knows of a baseline that later data is held against."""
+
+    @property
+    def constraints(self) -> Document:
+        """What the baseline asks of later data."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features in the order of the baseline's columns; none if the data's columns are found another way."""
+
+    def without(self, excluded: Collection[str]) -> StoredBaseline:
+        """The same without some of its features."""
+
+
+class Monitor(Protocol):
+    """One kind of monitoring: states -> metrics -> documents, and the verdict beside a baseline. All of it is pure.
+
+    What is Any here is the monitor's own: its state, its metrics of a state, its documents, its `StoredBaseline`.
+    """
+
+    STATE: ClassVar[Any]
+    """The type of the state that its scan makes."""
+    CONSTRAINTS: ClassVar[type[Document]]
+    """The document that says what later data should be like."""
+    STATISTICS: ClassVar[type[Document] | None]
+    """The document that a baseline may have beside its constraints, to know more of it."""
+
+    def measures(self) -> Any:
+        """What its scan has to gather; its kind's scan takes it (`monitors/protocol.py`)."""
+
+    def metrics(self, state: Any, /) -> Any:
+        """The metrics of a state."""
+
+    def documents(self, state: Any, metrics: Any, /) -> tuple[Document, ...]:
+        """What the data is like and what later data should be like: the documents of a run but for its verdicts."""
+
+    def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> Any:
+        """The `StoredBaseline` of a baseline, from its documents (CONSTRAINTS; STATISTICS or None) and its state if it is there.
+
+        suggested: the constraints as the baseline's run wrote them, which somebody may have edited since; None if nobody knows.
+        Raises BadState if the state is another monitor's.
+        """
+
+    def check(self, state: Any, metrics: Any, known: Any, layout: Layout = TOLD, /) -> tuple[CheckResult, ...]:
+        """The result of every check of a window, whose columns are laid out like that, against a baseline."""
+
+    def violations(self, results: tuple[CheckResult, ...], /) -> Any:
+        """The document of the violations among the results; its member `violations` has one for each."""
+
+    def published(
+        self, state: Any, metrics: Any, results: tuple[CheckResult, ...], constraints: Any, /
+    ) -> tuple[PublishedMetric, ...]:
+        """What is published of a run. constraints: those that the window was held against."""
+
+    def page(self, metrics: Any, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> Page:
+        """The report of a run; its last section says how to read it. results: of its checks. known: its baseline; a baseline has
+        neither.
+        """
+
+    def summary(self, state: Any, metrics: Any, known: Any, /) -> Summary:
+        """What every feature or metric is like. known: the baseline; None without one."""
+
+    def table(self, documents: Any, /) -> Table:
+        """The documents for people: one row for each feature or metric."""
+
+
+@runtime_checkable
+class Hinting(Protocol):
+    """A monitor that says what looks wrong with data, beside its checks."""
+
+    def hints(self, state: Any, layout: Layout, known: Any, /) -> tuple[Hint, ...]:
+        """What looks wrong with a data set. known: its baseline, None if there is none."""
+
+
+@runtime_checkable
+class Columned(Protocol):
+    """A monitor that holds the data's columns against the baseline's."""
+
+    @property
+    def exact_columns(self) -> bool:
+        """Whether columns of other names go by position, and another number of columns leaves nothing judged."""
+
+
+@runtime_checkable
+class Varying(Protocol):
+    """A monitor that learns from a baseline's parts how much data varies."""
+
+    def measures_of_baseline(self) -> Any:
+        """What the scan of a baseline has to gather."""
+
+    def variation(self, state: Any, runs: Sequence[RowRuns], /) -> Any:
+        """How the data varies. runs: of its rows, of every feature."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A baseline of a monitor that learns from earlier windows."""
+
+    def raw_statistics(
+        self, state: Any, violated: Collection[str] | None = None, age: timedelta | None = None, /
+    ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
+        """What a window leaves to later ones: reference, feature, and its raw statistics beside that. violated: features with a
+        violation, if it is known. age: of the newest row at the window's end, if it is.
+        """
+
+
+@runtime_checkable
+class Budgeting(Protocol):
+    """A monitor whose checks share a budget of false alarms."""
+
+    def budget(self, state: Any, known: Any, /) -> BudgetLedger | None:
+        """How they share it; None where chance is not allowed for."""
+
+
+@runtime_checkable
+class Filing(Protocol):
+    """A monitor that keeps files beside its documents."""
+
+    def files(self, metrics: Any, /) -> Mapping[str, bytes]:
+        """Their content by name below the output path."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A monitor that says in words what its checks found."""
+
+    def told(self, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> tuple[CheckResult, ...]:
+        """The results of a window, violated ones in words."""
+
+
+# What a check of any monitor found, before it is known whose check it was: a status with the numbers it rests on.
+
+
+NO_VALUES = "no value is present in the current data"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A check's result; the members are those of `CheckResult`."""
+
+    status: CheckStatus
+    threshold: float | None
+    observed: float | None = None
+    interval: tuple[float, float] | None = None
+    n: int | None = None
+    m: int | None = None
+    formula: str | None = None
+    method: str | None = None
+    ties: str | None = None
+    statistic: float | None = None
+    degrees_of_freedom: int | None = None
+    p: float | None = None
+    adjusted_p: float | None = None
+    component: str | None = None
+    effect: float | None = None
+    direction: str | None = None
+    distance: float | None = None
+    distance_low: float | None = None
+    distance_high: float | None = None
+    smallest_change: float | None = None
+    reason: str | None = None
+    description: str | None = None
+    against: str | None = None
+
+    @classmethod
+    def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
+        return cls(CheckStatus.NOT_JUDGED, threshold, reason=reason)
+
+    def result(self, check: str, **whose: str | None) -> CheckResult:
+        """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
+        return CheckResult.model_validate({**whose, "check": check, **asdict(self)})
+
+    def unjudged(self, reason: str) -> Finding:
+        """The same numbers without a verdict."""
+        return replace(self, status=CheckStatus.NOT_JUDGED, reason=reason, description=None)
+
+
+def of_share(
+    matching: int,
+    total: int,
+    threshold: float,
+    *,
+    formula: str,
+    description: Callable[[float], str],
+    no_values: str = NO_VALUES,
+) -> Finding:
+    """Violated if the share of `total` values that match is below the threshold; not judged if there are no values.
+
+    description: the violation's text for a share.
+    """
+    if not total:
+        return Finding.not_judged(threshold, no_values)
+    share = matching / total
+    if share < threshold:
+        return Finding(CheckStatus.VIOLATED, threshold, share, m=total, formula=formula, description=description(share))
+    return Finding(CheckStatus.PASSED, threshold, share, m=total, formula=formula)
+
+
+def violated(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    """Those that are violations, in their order."""
+    return (result for result in results if result.is_violation)
+
+
+# What one kind of monitoring is, from the reader of its data to the names of its metrics: one record, `Kind`.
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What one scan brought back: the state of the rows that were kept, and the counts of all rows.
+
+    metrics: an engine's own metrics of the state, in the place of the monitor's; checks: the results of the user's checks.
+    Both are asked for when the rows have turned out to be enough; None if there are none. requests: those behind captured
+    records; None if nothing is known of them. runs: of neighbouring rows of every column, if they were asked for.
+    """
+
+    state: Any
+    rows: RowCounts
+    metrics: Callable[[], Any] | None = None
+    checks: Callable[[], SuiteResults] | None = None
+    requests: Requests | None = None
+    runs: Sequence[RowRuns] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of monitoring.
+
+    analysis_type: what a configuration calls it. namespace: the last part of the service's own namespace of its metrics (C9.2).
+    state: the type of state that its scan makes and its runs keep. monitor: the monitor that a job's configuration asks for.
+    read: the data set that a configuration names, as this kind looks at it; beside a baseline, if there is one. scan: the states
+    that a monitor's measures ask for, made of a data set in one pass, with the user's own Deequ Checks. of_state: the monitor
+    that makes documents of a sum of states, by the output path of the first of its runs.
+    """
+
+    analysis_type: AnalysisType
+    namespace: str
+    state: type[State]
+    monitor: Callable[[JobConfig], Monitor]
+    read: Callable[[Session, JobConfig, StoredBaseline | None], Dataset]
+    scan: Callable[[Any, Dataset, CheckPlan | None], Scanned]
+    of_state: Callable[[str, Any], Monitor]

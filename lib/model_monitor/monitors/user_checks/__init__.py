@@ -1,0 +1,1 @@
+"""TODO monitors/user_checks"""
