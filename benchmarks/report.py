@@ -24,8 +24,8 @@ import numpy as np
 from model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.run_description import RunDescription, RunWindow, moment
-from model_monitor.outputs.files import publish
-from model_monitor.outputs.result_tables import summary_file
+from model_monitor.reports.outputs.files import publish
+from model_monitor.reports.outputs.result_tables import summary_file
 
 START, HOUR = datetime(2026, 3, 1, tzinfo=timezone.utc), timedelta(hours=1)
 THRESHOLD = 0.1

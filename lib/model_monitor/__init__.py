@@ -47,8 +47,6 @@ if TYPE_CHECKING:
         SinkFailed,
         ViolationsFound,
     )
-    from model_monitor.history.baselines import read_baseline
-    from model_monitor.history.decisions import accept
     from model_monitor.monitors.bias.comparison import Tolerances
     from model_monitor.monitors.bias.measures import BiasMeasures
     from model_monitor.monitors.bias.monitor import BiasMonitor
@@ -57,7 +55,9 @@ if TYPE_CHECKING:
     from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
     from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
     from model_monitor.monitors.model_quality.tolerance import Tolerance
-    from model_monitor.reports.command import report
+    from model_monitor.reports.history.baselines import read_baseline
+    from model_monitor.reports.history.decisions import accept
+    from model_monitor.reports.history_page.command import report
     from model_monitor.runs.merging import merge_runs, read_state
     from model_monitor.runs.results import Baseline, Findings
     from model_monitor.runs.run import run_baseline, run_monitoring
@@ -82,9 +82,9 @@ else:
         ],
         "model_monitor.monitors.explainability.measures": ["AttributionMeasures"],
         "model_monitor.monitors.explainability.monitor": ["ExplainabilityMonitor"],
-        "model_monitor.history.baselines": ["read_baseline"],
-        "model_monitor.history.decisions": ["accept"],
-        "model_monitor.reports.command": ["report"],
+        "model_monitor.reports.history.baselines": ["read_baseline"],
+        "model_monitor.reports.history.decisions": ["accept"],
+        "model_monitor.reports.history_page.command": ["report"],
         "model_monitor.runs.merging": ["merge_runs", "read_state"],
         "model_monitor.monitors.model_quality.monitor": ["ModelQualityMonitor"],
         "model_monitor.monitors.model_quality.tolerance": ["Tolerance"],

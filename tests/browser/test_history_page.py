@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from tests.unit.reports.test_report import HOSTILE, put
 
-from model_monitor.reports.command import Request, report_of
+from model_monitor.reports.history_page.command import Request, report_of
 
 WIDTH, HEIGHT = 1280, 720
 LEAST_CONTRAST = 4.5

@@ -16,7 +16,7 @@ from tests.faults import Killed, ended_process
 from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 
-from model_monitor.outputs.files import current_run
+from model_monitor.reports.outputs.files import current_run
 from model_monitor.storage import HadoopStorage, LocalStorage, storage_of
 from model_monitor.storage.lease import PREFIX
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model_monitor.history.baselines import of_run
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.reports.history.baselines import of_run
 from model_monitor.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 

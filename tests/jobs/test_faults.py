@@ -24,8 +24,8 @@ from tests.s3 import traffic
 from tests.unit.scheduling.conftest import Schedule
 
 from model_monitor.documents.schedule import Executions
-from model_monitor.history.promotions import promote
-from model_monitor.outputs.files import current_run
+from model_monitor.reports.history.decisions import promote
+from model_monitor.reports.outputs.files import current_run
 from model_monitor.storage import LocalStorage, holding
 
 

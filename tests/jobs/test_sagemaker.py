@@ -14,7 +14,7 @@ from botocore.validate import ParamValidator
 from model_monitor.demo.data_set import write_data_set
 from model_monitor.demo.traffic import FAULT, Traffic
 from model_monitor.errors import BadInput
-from model_monitor.history.decisions import read_decisions
+from model_monitor.reports.history.decisions import read_decisions
 from model_monitor.sagemaker import (
     CronExpressionGenerator,
     DatasetFormat,

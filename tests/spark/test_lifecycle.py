@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 import pytest
 from tests.spark_lines import on_a_jvm
 
-from model_monitor.history.promotions import promote, roll_back
-from model_monitor.history.pruning import Trees, prunable, prune
-from model_monitor.outputs.files import current_run, publish
+from model_monitor.reports.history.decisions import promote, roll_back
+from model_monitor.reports.history.maintenance import Trees, prunable, prune
+from model_monitor.reports.outputs.files import current_run, publish
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 

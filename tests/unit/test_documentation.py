@@ -27,7 +27,6 @@ from model_monitor.data.records.decoding import Reading, decode
 from model_monitor.data.records.locations import ENDPOINT_INDEXES
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.demo.traffic import Traffic, captures
-from model_monitor.derivation.explanations import Explanation
 from model_monitor.documents.check_results import Decision
 from model_monitor.documents.constraints import DistributionConstraints, MonitoringConfig
 from model_monitor.documents.model_quality import ComparisonOperator
@@ -40,9 +39,10 @@ from model_monitor.monitors.data_quality import checks
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from model_monitor.monitors.data_quality.checks.guard import GUARDS
 from model_monitor.monitors.model_quality.measurement import CONSTRAINED, METRICS
-from model_monitor.outputs.notices import destinations  # noqa: F401 - registers the sinks
-from model_monitor.outputs.sinks import SINKS, mail, webhook
 from model_monitor.registry import import_all
+from model_monitor.reports.derivation.explanations import Explanation
+from model_monitor.reports.notices import destinations  # noqa: F401 - registers the sinks
+from model_monitor.reports.sinks import SINKS, mail, webhook
 from model_monitor.runtime.status import ExitStatus
 from model_monitor.statistics.drift import DISTANCES
 from model_monitor.statistics.states import STATES
@@ -243,7 +243,7 @@ def test_every_other_command_of_ours_is_understood(page, monkeypatch):
     understood = []
     monkeypatch.setattr("model_monitor.runs.merging.merge_runs", lambda runs, output: understood.append(runs))
     monkeypatch.setattr(
-        "model_monitor.derivation.runs.explain",
+        "model_monitor.reports.derivation.runs.explain",
         lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
     )
     monkeypatch.setattr("model_monitor.replay.command._submit", lambda job, flags: understood.append(flags) or 0)
@@ -258,18 +258,20 @@ def test_every_other_command_of_ours_is_understood(page, monkeypatch):
     monkeypatch.setattr("model_monitor.scheduling.command.main", lambda *given: understood.append(given) or 0)
     version = Promotion(model_version="7", run_id="0", source="", time="")
     monkeypatch.setattr(
-        "model_monitor.history.promotions.promote", lambda *given, **named: understood.append(given) or version
+        "model_monitor.reports.history.decisions.promote", lambda *given, **named: understood.append(given) or version
     )
     monkeypatch.setattr(
-        "model_monitor.history.promotions.roll_back", lambda *given: understood.append(given) or version
+        "model_monitor.reports.history.decisions.roll_back", lambda *given: understood.append(given) or version
     )
-    for name in ("model_monitor.reports.command.main", "model_monitor.reports.compare.main"):
+    for name in ("model_monitor.reports.history_page.command.main", "model_monitor.reports.history_page.compare.main"):
         monkeypatch.setattr(name, lambda *given, **named: understood.append(given) or 0)
     decision = Decision(run_id="0", time="", alarms=())
     monkeypatch.setattr(
-        "model_monitor.history.decisions.accept", lambda *given, **named: understood.append(given) or decision
+        "model_monitor.reports.history.decisions.accept", lambda *given, **named: understood.append(given) or decision
     )
-    monkeypatch.setattr("model_monitor.history.pruning.prunable", lambda *given: understood.append(given) or [])
+    monkeypatch.setattr(
+        "model_monitor.reports.history.maintenance.prunable", lambda *given: understood.append(given) or []
+    )
     others = [command.words for command in commands_of(page) if not command.starts_a_job]
     for words in others:
         assert cli.main(words) == 0, shlex.join(words)

@@ -38,12 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with progress_shown():
             return int(given.run(given))
     except MonitorError as error:
-        from model_monitor.outputs.printable import error_lines
+        from model_monitor.reports.outputs.printable import error_lines
 
         sys.stderr.write(error_lines(error))
         return error.exit_status
     except (Exception, KeyboardInterrupt) as error:
-        from model_monitor.outputs.printable import printable_lines
+        from model_monitor.reports.outputs.printable import printable_lines
         from model_monitor.runtime.failures import failure_of
         from model_monitor.runtime.traces import trace_of
 

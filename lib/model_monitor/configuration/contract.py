@@ -62,7 +62,7 @@ from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS
 from model_monitor.monitors.predictors.loading import FLAVOURS
 from model_monitor.monitors.predictors.sums import Algorithm
-from model_monitor.outputs.notices.destinations import SPELLINGS
+from model_monitor.reports.notices.destinations import SPELLINGS
 from model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.statistics.states.outcomes import ProblemType
 from model_monitor.storage.lease import WAIT

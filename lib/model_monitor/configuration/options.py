@@ -22,8 +22,8 @@ from model_monitor.data.records.windows import parse_time
 from model_monitor.engine.table_versions import Version
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality.tolerance import Tolerance
-from model_monitor.outputs.notices.destinations import Destination, read_destinations
 from model_monitor.registry import Registry
+from model_monitor.reports.notices.destinations import Destination, read_destinations
 from model_monitor.schedules import read_offset
 from model_monitor.statistics.drift.distances import Distance
 from model_monitor.statistics.states.column_metrics import chosen

@@ -17,7 +17,7 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 
 from model_monitor.configuration.options import Option, read_switch
-from model_monitor.outputs.sinks import mail, webhook
+from model_monitor.reports.sinks import mail, webhook
 
 PREFIX = "MODEL_MONITOR_"
 OTHER_VARIABLES = (

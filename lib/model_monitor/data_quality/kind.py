@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from model_monitor.configuration.options import AnalysisType
 from model_monitor.documents.constraints import MonitoringSettings, Role, Verdicts
-from model_monitor.history import baselines
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.protocol import Kind, Monitor, Scanned, StoredBaseline
+from model_monitor.reports.history import baselines
 from model_monitor.statistics.states import Profile
 from model_monitor.statistics.states.profile import Measures
 

@@ -14,14 +14,13 @@ from model_monitor.demo.data_set import ANALYSIS, CAPTURES, EXPLAINED, HOURS
 from model_monitor.demo.traffic import Traffic
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.documents.run_description import RunContext
-from model_monitor.history import references
-from model_monitor.history.attributions import shares_at
-from model_monitor.history.baselines import read_baseline
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.explainability.measures import AttributionMeasures
 from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from model_monitor.monitors.protocol import Monitor, StoredBaseline
-from model_monitor.reports import command
+from model_monitor.reports.history import baselines
+from model_monitor.reports.history.baselines import read_baseline, shares_at
+from model_monitor.reports.history_page import command
 from model_monitor.runs.run import run_monitoring
 
 PAGE = "history.html"
@@ -48,7 +47,7 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
             context = RunContext(start, end, model=MODEL)
             for folder, monitor, against, place in watched:
                 findings = run_monitoring(data, monitor, against, context=context)
-                reference = references.to_run(str(place), monitor=monitor)
+                reference = baselines.to_run(str(place), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
     page = output / PAGE
     command.main(command.Request([str(output / HOURS), str(output / EXPLAINED)]), str(page), io.StringIO())

@@ -25,8 +25,7 @@ from model_monitor.documents.document import DocumentType
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import as_rows
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.outputs.printable import error_lines
-from model_monitor.outputs.text_table import text_table
+from model_monitor.reports.outputs.printable import error_lines, text_table
 
 RESULTS = "baseline"  # the jobs' output directories, inside the demo's
 ATTRIBUTIONS = "attributions"

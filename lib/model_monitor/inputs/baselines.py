@@ -13,17 +13,17 @@ from model_monitor.documents import json_text
 from model_monitor.documents.check_results import Decision
 from model_monitor.documents.run_description import BaselineReference, moment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError
-from model_monitor.history import baselines, references
-from model_monitor.history.alerts import read_alerts
-from model_monitor.history.attributions import shares_at
-from model_monitor.history.decisions import read_decisions
-from model_monitor.history.variation import read_history
 from model_monitor.inputs.window import window_of, window_told
 from model_monitor.monitors.data_quality.comparators import DRIFT, with_thresholds
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.messages import NEWEST_ROW
 from model_monitor.monitors.data_quality.variation import BASELINE
 from model_monitor.monitors.protocol import Monitor, StoredBaseline
+from model_monitor.reports.history import baselines
+from model_monitor.reports.history.alerts import read_alerts
+from model_monitor.reports.history.baselines import shares_at
+from model_monitor.reports.history.decisions import read_decisions
+from model_monitor.reports.history.variation import read_history
 from model_monitor.storage import storage_of
 
 if TYPE_CHECKING:
@@ -113,11 +113,11 @@ def _with_thresholds(known: QualityBaseline, spark: SparkSession | None, config:
 def reference_to_baseline(spark: SparkSession | None, config: JobConfig, monitor: Monitor) -> BaselineReference | None:
     """Where the baseline that `read_baseline` reads lies; None if there is none. To be asked before the run is published."""
     if config.baseline == PREVIOUS:
-        return references.to_previous(config.output_path, spark, monitor)
+        return baselines.to_previous(config.output_path, spark, monitor)
     if config.baseline is not None:
-        return references.to_run(config.baseline, spark, monitor)
+        return baselines.to_run(config.baseline, spark, monitor)
     if config.baseline_constraints is not None:
-        return references.to_files(config.baseline_constraints, config.baseline_statistics, spark)
+        return baselines.to_files(config.baseline_constraints, config.baseline_statistics, spark)
     return None
 
 

@@ -18,7 +18,7 @@ from model_monitor.errors import MonitorError
 from model_monitor.launch.layout import Layout
 from model_monitor.launch.places import require_places
 from model_monitor.launch.request import Request, read_request
-from model_monitor.outputs.printable import error_lines
+from model_monitor.reports.outputs.printable import error_lines
 
 LOCALLY = ("baseline", "monitor")
 """Jobs that may run without Spark."""

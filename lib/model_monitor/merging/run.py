@@ -47,7 +47,7 @@ from model_monitor.merging.sources import HourlySource, list_hours, partitions_o
 from model_monitor.merging.staging import Side, StagedHours, parts_of, stage
 from model_monitor.merging.to_label import TO_LABEL, chosen_ids, to_label_json
 from model_monitor.merging.transform_lines import Outputs
-from model_monitor.outputs.files import publish, run_before, unfinished
+from model_monitor.reports.outputs.files import publish, run_before, unfinished
 from model_monitor.storage import Storage, holding, join, storage_of
 
 log = logging.getLogger(__name__)

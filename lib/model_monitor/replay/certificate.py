@@ -14,8 +14,8 @@ from typing import Any
 
 from model_monitor.data.records.windows import Window
 from model_monitor.documents.statistics import InferredType
-from model_monitor.outputs.text_table import text_table
 from model_monitor.replay.verdicts import Difference, Kind, Verdict, differences
+from model_monitor.reports.outputs.printable import text_table
 
 VERSION = 1
 

@@ -17,8 +17,8 @@ from model_monitor.configuration.contract import JobConfig
 from model_monitor.data.records.windows import Window
 from model_monitor.documents import json_text
 from model_monitor.errors import BadDocument
-from model_monitor.outputs.files import CONSTRAINTS, CURRENT, STATISTICS
 from model_monitor.replay.verdicts import Verdict
+from model_monitor.reports.outputs.files import CONSTRAINTS, CURRENT, STATISTICS
 from model_monitor.storage import Storage, StoredFile, join
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from model_monitor.documents.check_results import Violations
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
 from model_monitor.replay.hour_folders import hour_folders
 from model_monitor.replay.verdicts import Verdict
+from model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
 from model_monitor.storage import Storage, join
 
 REPORT_FILES = (VIOLATIONS, STATISTICS, CONSTRAINTS)

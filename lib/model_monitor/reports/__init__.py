@@ -1,1 +1,1 @@
-"""Many runs at a glance: what past runs left is read back, and shown as one page. No data, no JVM."""
+"""What a run tells people: files, pages, words, and who is notified."""

@@ -16,13 +16,13 @@ from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Document
 from model_monitor.documents.run_description import RunDescription, RunWindow
 from model_monitor.errors import BadConfiguration, BadInput, BadState
-from model_monitor.history.archive import FOLDER, from_parquet, path_of, to_parquet
-from model_monitor.history.baselines import edited_file
-from model_monitor.history.requests import request_files, sum_of_requests
 from model_monitor.monitors.protocol import Kind
-from model_monitor.outputs.files import current_run, publish
-from model_monitor.outputs.result_tables import summary_file
 from model_monitor.progress import counted
+from model_monitor.reports.history.archive import FOLDER, from_parquet, path_of, to_parquet
+from model_monitor.reports.history.baselines import edited_file
+from model_monitor.reports.history.requests import request_files, sum_of_requests
+from model_monitor.reports.outputs.files import current_run, publish
+from model_monitor.reports.outputs.result_tables import summary_file
 from model_monitor.runs.kinds import kinds
 from model_monitor.statistics.states import Profile, State
 from model_monitor.storage import join, storage_of

@@ -17,14 +17,12 @@ from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from model_monitor.errors import ViolationsFound
-from model_monitor.history.archive import path_of, to_parquet
-from model_monitor.history.parts import parts_file
-from model_monitor.history.requests import request_files
 from model_monitor.monitors.protocol import Filing, Monitor, PublishedMetric, StoredBaseline
-from model_monitor.outputs.files import Run, publish
-from model_monitor.outputs.report.files import report_files
-from model_monitor.outputs.report.report import Report
-from model_monitor.outputs.result_tables import checks_file, summary_file
+from model_monitor.reports.history.archive import parts_file, path_of, to_parquet
+from model_monitor.reports.history.requests import request_files
+from model_monitor.reports.outputs.files import Run, publish
+from model_monitor.reports.outputs.result_tables import checks_file, summary_file
+from model_monitor.reports.page.files import Report, report_files
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.pages import page_of_run
 from model_monitor.runtime.session import session_at_hand

@@ -32,7 +32,6 @@ from model_monitor.documents.alerts import in_alarms
 from model_monitor.documents.check_results import CheckResult, Decision, Hint, accepted
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
 from model_monitor.errors import NO_DATA, BadInput, NeedsSpark, NoData, ScriptFailed
-from model_monitor.history.request_statistics import published_requests, request_statistics
 from model_monitor.monitors.protocol import (
     Budgeting,
     Columned,
@@ -44,6 +43,7 @@ from model_monitor.monitors.protocol import (
     Telling,
     Varying,
 )
+from model_monitor.reports.history.requests import published_requests, request_statistics
 from model_monitor.runs.kinds import kind_of
 from model_monitor.runs.nan_texts import warn_of_nan_texts
 from model_monitor.runs.results import Baseline, Findings

@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 
-from model_monitor.outputs.printable import printable_lines
+from model_monitor.reports.outputs.printable import printable_lines
 
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.inputs.window import window_of
 from model_monitor.monitors.protocol import PublishedMetric
-from model_monitor.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
+from model_monitor.reports.outputs.files import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
 from model_monitor.runs.results import Findings
 from model_monitor.runtime.status import is_container
 from model_monitor.storage import join, storage_of

@@ -20,7 +20,8 @@ from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.alerts import Alarm, Alerts, AlertStatus, MonitoredWindow, alarms_of, cause
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, SinkFailed
-from model_monitor.history.alerts import (
+from model_monitor.inputs.window import window_of, window_told
+from model_monitor.reports.history.alerts import (
     AlertRule,
     after_delivery,
     holding_alerts,
@@ -30,12 +31,10 @@ from model_monitor.history.alerts import (
     with_window,
     write_alerts,
 )
-from model_monitor.history.traffic import traffic_status, usual_records
-from model_monitor.inputs.window import window_of, window_told
-from model_monitor.outputs.files import Run
-from model_monitor.outputs.notices.delivery import deliver
-from model_monitor.outputs.notices.environment import Environment
-from model_monitor.outputs.notices.reports import (
+from model_monitor.reports.history.requests import traffic_status, usual_records
+from model_monitor.reports.notices.destinations import deliver
+from model_monitor.reports.notices.environment import Environment
+from model_monitor.reports.notices.messages import (
     DATA_HINT,
     MOST_VIOLATIONS,
     TRAFFIC_FELL,
@@ -45,7 +44,8 @@ from model_monitor.outputs.notices.reports import (
     Report,
     worst_of,
 )
-from model_monitor.outputs.printable import printable
+from model_monitor.reports.outputs.files import Run
+from model_monitor.reports.outputs.printable import printable
 from model_monitor.runs.kinds import kind_for
 from model_monitor.runs.results import CHECKS, Findings
 from model_monitor.runtime.failures import failure_of

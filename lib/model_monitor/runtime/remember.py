@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from model_monitor.configuration.contract import JobConfig
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.run_description import BaselineReference, moment
-from model_monitor.history.alerts import holding_alerts
-from model_monitor.history.variation import Entry, read_history, write_history
 from model_monitor.inputs.baselines import baseline_id
 from model_monitor.inputs.window import window_of, window_told
 from model_monitor.monitors.protocol import Remembering
-from model_monitor.outputs.files import Run
+from model_monitor.reports.history.alerts import holding_alerts
+from model_monitor.reports.history.variation import Entry, read_history, write_history
+from model_monitor.reports.outputs.files import Run
 from model_monitor.runs.results import Findings
 from model_monitor.runtime.failures import failure_of
 from model_monitor.storage import join

@@ -11,8 +11,8 @@ from model_monitor.configuration.contract import JobConfig
 from model_monitor.configuration.options import is_of_catalog
 from model_monitor.documents.run_description import RunDescription
 from model_monitor.engine.tables import frame_of_table
-from model_monitor.outputs.files import Run
-from model_monitor.outputs.result_tables import CHECKS, SUMMARY, parquet_of, rows_of_run
+from model_monitor.reports.outputs.files import Run
+from model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, parquet_of, rows_of_run
 from model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:

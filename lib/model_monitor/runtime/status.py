@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_monitor.errors import NO_DATA
-from model_monitor.outputs.printable import printable
+from model_monitor.reports.outputs.printable import printable
 from model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from model_monitor.configuration.contract import OPTIONS
 from model_monitor.configuration.sources import variable_of
 from model_monitor.documents.alerts import Alerts
 from model_monitor.errors import MonitorError
-from model_monitor.history.alerts import read_alerts
+from model_monitor.reports.history.alerts import read_alerts
 from model_monitor.sagemaker.locations import located
 
 DATAPOINTS = variable_of("datapoints_to_alert", OPTIONS["datapoints_to_alert"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.outputs.files import CONSTRAINTS, STATISTICS
+from model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS
 from model_monitor.sagemaker import local_jobs, records
 from model_monitor.sagemaker.definitions import PUBLISH
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_monitor.configuration.options import AnalysisType
-from model_monitor.outputs.files import CONSTRAINTS
+from model_monitor.reports.outputs.files import CONSTRAINTS
 from model_monitor.sagemaker.baselining import BaselinedMonitor, named_after
 from model_monitor.sagemaker.definitions import given
 from model_monitor.sagemaker.explanations import Explained, ModelConfig, methods_of, model_variables

@@ -7,7 +7,7 @@ import uuid
 from typing import Any, Protocol
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.outputs.files import VIOLATIONS
+from model_monitor.reports.outputs.files import VIOLATIONS
 from model_monitor.sagemaker.baselining import BASELINING_JOB, named_after
 from model_monitor.sagemaker.clarify import ClarifyBaseliningJob, DataConfig, analysis_variables, write_config
 from model_monitor.sagemaker.explanations import model_variables

@@ -9,7 +9,7 @@ import json
 from typing import Any, ClassVar
 
 from model_monitor.configuration.options import AnalysisType
-from model_monitor.outputs.files import STATISTICS, VIOLATIONS
+from model_monitor.reports.outputs.files import STATISTICS, VIOLATIONS
 from model_monitor.sagemaker.definitions import app_specification, baseline_config, given
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
 from model_monitor.sagemaker.locations import located

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from model_monitor.documents.check_results import Decision
-from model_monitor.history.decisions import accept
-from model_monitor.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
+from model_monitor.reports.history.decisions import accept
+from model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
 from model_monitor.sagemaker import local_jobs
 from model_monitor.sagemaker.inputs import ProcessingInput, ProcessingOutput
 from model_monitor.sagemaker.locations import located

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.outputs.files import STATISTICS, VIOLATIONS
+from model_monitor.reports.outputs.files import STATISTICS, VIOLATIONS
 from model_monitor.sagemaker import alerts, local_jobs, records
 from model_monitor.sagemaker.baselining import BaselinedMonitor, named_after
 from model_monitor.sagemaker.definitions import (

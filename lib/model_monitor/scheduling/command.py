@@ -13,8 +13,8 @@ from types import FrameType
 from typing import Any, TextIO
 
 from model_monitor.errors import BadConfiguration, BadDocument, MonitorError
-from model_monitor.outputs.notices.environment import Environment
-from model_monitor.reports import command as reports
+from model_monitor.reports.history_page import command as reports
+from model_monitor.reports.notices.environment import Environment
 from model_monitor.runtime.failures import failure_of
 from model_monitor.runtime.logs import start_logging
 from model_monitor.runtime.status import ExitStatus

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from model_monitor.documents.schedule import Execution
-from model_monitor.outputs.text_table import text_table
+from model_monitor.reports.outputs.printable import text_table
 
 LISTED = 10
 MOST_LISTED = 100

@@ -10,7 +10,7 @@ from model_monitor.configuration.options import AnalysisType
 from model_monitor.configuration.reading import sources_of
 from model_monitor.documents.clarify import AttributionReport
 from model_monitor.errors import MonitorError
-from model_monitor.outputs.files import file_at
+from model_monitor.reports.outputs.files import file_at
 from model_monitor.scheduling.plan import Plan, read_plan
 from model_monitor.storage import storage_of
 

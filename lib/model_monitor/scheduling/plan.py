@@ -13,7 +13,7 @@ from model_monitor.data.records.windows import Window, parse_time
 from model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
 from model_monitor.errors import BadConfiguration
 from model_monitor.launch.layout import Layout
-from model_monitor.outputs.notices.destinations import Destination, read_destinations
+from model_monitor.reports.notices.destinations import Destination, read_destinations
 from model_monitor.schedules import Clock, Recurrence, read_offset
 from model_monitor.storage import LocalStorage
 from model_monitor.storage.files import Named, is_ours

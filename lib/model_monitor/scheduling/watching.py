@@ -7,9 +7,9 @@ from datetime import datetime
 
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.run_description import moment
-from model_monitor.outputs.notices.delivery import deliver
-from model_monitor.outputs.notices.environment import Environment
-from model_monitor.outputs.notices.reports import ON_TIME, OVERDUE, AlertReport, Notice, Report
+from model_monitor.reports.notices.destinations import deliver
+from model_monitor.reports.notices.environment import Environment
+from model_monitor.reports.notices.messages import ON_TIME, OVERDUE, AlertReport, Notice, Report
 from model_monitor.scheduling.due import PERIODS_UNTIL_OVERDUE, overdue_since
 from model_monitor.scheduling.models import model_of
 from model_monitor.scheduling.plan import Plan

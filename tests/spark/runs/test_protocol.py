@@ -22,9 +22,9 @@ from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.documents.check_results import Violations
 from model_monitor.documents.constraints import MonitoringSettings, Verdicts
-from model_monitor.history import baselines
 from model_monitor.inputs.baselines import compared_with, read_baseline
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.reports.history import baselines
 from model_monitor.runs.kinds import monitor_for, read_source
 from model_monitor.runs.run import run_baseline, run_monitoring
 

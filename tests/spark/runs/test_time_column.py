@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.history.parts import parts_file
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.reports.history.archive import parts_file
 from model_monitor.runs.run import run_baseline, run_monitoring
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.archives.scanned import ARCHIVES, states_of
 
-from model_monitor.history.archive import from_parquet
+from model_monitor.reports.history.archive import from_parquet
 from model_monitor.statistics.states import FeatureProfile, KllSketch, Outcomes, Profile
 
 STATES = ("profile", "outcomes-binary", "outcomes-regression", "contingency", "requests")

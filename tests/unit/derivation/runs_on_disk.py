@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 
 from model_monitor.documents.check_results import CheckResults
-from model_monitor.history import references
-from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.outputs.files import publish
+from model_monitor.reports.history import baselines
+from model_monitor.reports.history.archive import path_of, to_parquet
+from model_monitor.reports.outputs.files import publish
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
@@ -56,7 +56,7 @@ def publish_window(path, found, known, *, baseline=None, monitor=DataQualityMoni
         path_of(Profile): to_parquet(found),
     }
     if baseline is not None:
-        reference = references.to_run(str(baseline))
+        reference = baselines.to_run(str(baseline))
         files[reference.FILE_NAME] = reference.to_json().encode()
     publish(files, str(path))
     return outcomes

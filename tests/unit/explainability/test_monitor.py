@@ -16,7 +16,7 @@ from model_monitor.monitors.explainability.analysis import Dependent, analysis_o
 from model_monitor.monitors.explainability.comparison import Tolerances
 from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from model_monitor.monitors.explainability.partition import Grid
-from model_monitor.outputs.report.html import html_of
+from model_monitor.reports.page.html import html_of
 from model_monitor.statistics.states import AttributionsBuilder, Profile
 
 FEATURES = ("a", "b", "c")

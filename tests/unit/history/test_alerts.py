@@ -7,7 +7,7 @@ import json
 import pytest
 
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from model_monitor.history.alerts import (
+from model_monitor.reports.history.alerts import (
     AlertRule,
     after_delivery,
     is_due,
@@ -16,7 +16,7 @@ from model_monitor.history.alerts import (
     with_window,
     write_alerts,
 )
-from model_monitor.outputs.notices.destinations import read_destinations
+from model_monitor.reports.notices.destinations import read_destinations
 
 OK, IN_ALERT = "OK", "InAlert"
 

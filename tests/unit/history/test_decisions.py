@@ -12,11 +12,11 @@ from tests.unit.data_quality.comparisons import number_feature, profile_of
 from model_monitor.data.reading.ledger import Ledger
 from model_monitor.documents.check_results import CheckResult, CheckStatus, Decision, accepted
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.history.decisions import accept, read_decisions
-from model_monitor.history.variation import Entry, read_history, write_history
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.data_quality.variation import STATISTICS
-from model_monitor.outputs.files import publish
+from model_monitor.reports.history.decisions import accept, read_decisions
+from model_monitor.reports.history.variation import Entry, read_history, write_history
+from model_monitor.reports.outputs.files import publish
 from model_monitor.runs.results import Baseline, Findings
 
 NOW = datetime(2026, 3, 5, 9, 30, tzinfo=timezone.utc)

@@ -11,9 +11,9 @@ from tests.leases import waiting_while_held
 from model_monitor import cli
 from model_monitor.documents.constraints import Constraints
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from model_monitor.history import baselines, references
-from model_monitor.history.promotions import promote, roll_back
-from model_monitor.outputs.files import current_run, publish
+from model_monitor.reports.history import baselines
+from model_monitor.reports.history.decisions import promote, roll_back
+from model_monitor.reports.outputs.files import current_run, publish
 
 NOW = datetime(2026, 1, 31, tzinfo=timezone.utc)
 
@@ -86,7 +86,7 @@ def test_a_run_says_which_version_it_was_held_against(runs, tmp_path):
     folder = str(tmp_path / "baselines")
     promote(runs("january", 0.9), "1", folder, NOW)
 
-    assert references.to_run(folder).folder.startswith(f"file:{folder}/1/_runs/")
+    assert baselines.to_run(folder).folder.startswith(f"file:{folder}/1/_runs/")
 
 
 def test_of_two_that_promote_or_roll_back_at_once_each_keeps_what_the_other_did(runs, tmp_path):

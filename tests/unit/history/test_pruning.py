@@ -11,8 +11,8 @@ from tests.leases import waiting_while_held
 
 from model_monitor import cli
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.history.pruning import Kind, Trees, _of_hours, prunable, prune
-from model_monitor.outputs.files import publish
+from model_monitor.reports.history.maintenance import Kind, Trees, _of_hours, prunable, prune
+from model_monitor.reports.outputs.files import publish
 from model_monitor.storage import LocalStorage
 
 BEFORE = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)

@@ -13,11 +13,11 @@ from tests.unit.data_quality.comparisons import number_feature, profile_of
 
 from model_monitor.data.reading.ledger import Ledger
 from model_monitor.errors import BadState
-from model_monitor.history.parts import PARTS, parts_file, parts_of, to_parquet
-from model_monitor.history.variation import HISTORY, MOST_WINDOWS, Entry, read_history, write_history
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.data_quality.variation import STATISTICS, Variation
-from model_monitor.outputs.files import publish
+from model_monitor.reports.history.archive import PARTS, parts_file, parts_of, parts_to_parquet
+from model_monitor.reports.history.variation import HISTORY, MOST_WINDOWS, Entry, read_history, write_history
+from model_monitor.reports.outputs.files import publish
 from model_monitor.runs.results import Baseline
 
 RAW = dict.fromkeys(STATISTICS, 1.5)
@@ -175,7 +175,7 @@ def test_damaged_parts_are_a_sentence(content):
 def test_parts_that_say_nothing_of_unfit_features_are_a_sentence(unfit):
     [content] = parts_file(Variation({}, {})).values()
     table = pq.read_table(pa.BufferReader(content))
-    written = to_parquet(table.replace_schema_metadata({b"unfit": unfit}))
+    written = parts_to_parquet(table.replace_schema_metadata({b"unfit": unfit}))
 
     with pytest.raises(BadState, match=r"here: is no parts\.parquet of ours"):
         parts_of(written, "here")

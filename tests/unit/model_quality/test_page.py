@@ -15,7 +15,7 @@ from model_monitor.monitors.model_quality.evidence import evidence_of
 from model_monitor.monitors.model_quality.measurement import measure, suggest
 from model_monitor.monitors.model_quality.page import page_of
 from model_monitor.monitors.model_quality.tolerance import BARE
-from model_monitor.outputs.report.html import html_of
+from model_monitor.reports.page.html import html_of
 from model_monitor.statistics.states import KllSketch
 
 from .outcomes_made import BY_THRESHOLD, MULTICLASS, REGRESSION, measured, of_counts, outcomes_of

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from model_monitor.errors import BadDocument, OutputFailed
-from model_monitor.outputs.files import current_run, publish
+from model_monitor.reports.outputs.files import current_run, publish
 from model_monitor.storage import LocalStorage, holding
 
 FILES = {"statistics.json": b"{}", "constraints.json": b"{ }", "states/profile.parquet": b"PAR1"}

@@ -11,21 +11,18 @@ import pytest
 
 from model_monitor import cli
 from model_monitor.demo import run as demo
-from model_monitor.derivation.explanations import Explanation
-from model_monitor.derivation.text import as_text
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.page import Page, PageSection, table_of
 from model_monitor.errors import BadInput
 from model_monitor.launch import submission
-from model_monitor.outputs.notices.messages import document_bytes, headline, text
-from model_monitor.outputs.notices.reports import AlertReport, Report
-from model_monitor.outputs.printable import error_lines, printable, printable_lines
-from model_monitor.outputs.report.html import html_of, part_of
-from model_monitor.outputs.report.notebook import notebook_of
-from model_monitor.outputs.report.pdf import pdf_of
-from model_monitor.outputs.sinks.mail import mail
-from model_monitor.outputs.text_table import text_table
+from model_monitor.reports.derivation.explanations import Explanation, as_text
+from model_monitor.reports.notices.messages import AlertReport, Report, document_bytes, headline, text
+from model_monitor.reports.outputs.printable import error_lines, printable, printable_lines, text_table
+from model_monitor.reports.page.files import notebook_of
+from model_monitor.reports.page.html import html_of, part_of
+from model_monitor.reports.page.pdf import pdf_of
+from model_monitor.reports.sinks.mail import mail
 from model_monitor.runtime.logs import PrintableFormatter
 from model_monitor.runtime.status import failed
 

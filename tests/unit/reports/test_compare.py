@@ -11,10 +11,10 @@ from tests.unit.outputs.test_result_tables import number_feature, profile_of, te
 
 from model_monitor.cli import main as cli
 from model_monitor.errors import BadInput
-from model_monitor.history.archive import path_of, to_parquet
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.outputs.files import publish
-from model_monitor.reports.compare import VIOLATED_STATUS, compare, main
+from model_monitor.reports.history.archive import path_of, to_parquet
+from model_monitor.reports.history_page.compare import VIOLATED_STATUS, compare, main
+from model_monitor.reports.outputs.files import publish
 from model_monitor.statistics.states import Profile
 
 

@@ -23,10 +23,10 @@ from model_monitor.documents.check_results import CheckResult, CheckResults, Che
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.run_description import RunDescription, RunWindow, moment
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.outputs.files import publish
-from model_monitor.outputs.result_tables import summary_file
-from model_monitor.reports.command import Request, main, report_of
-from model_monitor.reports.history import read_history, trailing
+from model_monitor.reports.history_page.command import Request, main, report_of
+from model_monitor.reports.history_page.history import read_history, trailing
+from model_monitor.reports.outputs.files import publish
+from model_monitor.reports.outputs.result_tables import summary_file
 
 MIDNIGHT = datetime(2026, 3, 4, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

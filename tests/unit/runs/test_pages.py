@@ -116,7 +116,7 @@ def test_the_templates_come_with_the_zip_that_a_cluster_gets(tmp_path):
         sys.path[:] = [path for path in sys.path if "lib" != path.rpartition("/")[2]]
         sys.path.insert(0, sys.argv[1])
         from model_monitor.documents.page import Page
-        from model_monitor.outputs.report import html
+        from model_monitor.reports.page import html
         print(html.__file__.startswith(sys.argv[1]), "<h1>t</h1>" in html.html_of(Page("r", "t", (), ())))
     """
 

@@ -16,9 +16,9 @@ from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.inputs.baselines import violated_since
 from model_monitor.monitors.protocol import PublishedMetric
-from model_monitor.outputs.files import publish
-from model_monitor.outputs.notices.environment import Environment
-from model_monitor.outputs.notices.reports import AlertReport
+from model_monitor.reports.notices.environment import Environment
+from model_monitor.reports.notices.messages import AlertReport
+from model_monitor.reports.outputs.files import publish
 from model_monitor.runtime.notify import monitored_window, notify, report_of, require_sinks
 
 

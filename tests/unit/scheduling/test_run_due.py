@@ -15,8 +15,8 @@ from tests.servers import http_server
 from tests.unit.scheduling.conftest import at
 
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.history.attributions import shares_at
-from model_monitor.history.promotions import promote
+from model_monitor.reports.history.baselines import shares_at
+from model_monitor.reports.history.decisions import promote
 from model_monitor.scheduling.command import Doing, Request, run_due
 from model_monitor.scheduling.jobs import KILLED, JobCommand, launch
 from model_monitor.scheduling.record import held

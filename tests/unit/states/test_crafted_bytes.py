@@ -17,10 +17,10 @@ import pytest
 from tests.unit.states.test_laws import CASES, COLUMN_CASES, PARTS
 
 from model_monitor.errors import BadState, MonitorError
-from model_monitor.history.archive import from_parquet
 from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from model_monitor.reports.history.archive import from_parquet
 from model_monitor.statistics.states import Contingency, Outcomes, Profile, decode
 from model_monitor.statistics.states.encoding import pack
 

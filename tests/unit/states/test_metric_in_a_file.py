@@ -63,9 +63,9 @@ PROGRAM = """
     import json
     import pyarrow as pa
     from model_monitor.documents.statistics import Statistics
-    from model_monitor.history.archive import path_of, to_parquet
+    from model_monitor.reports.history.archive import path_of, to_parquet
     from model_monitor.runs.merging import merge_runs
-    from model_monitor.outputs.files import publish
+    from model_monitor.reports.outputs.files import publish
     from model_monitor.data.engine.protocol import rows_of_states
     from model_monitor.data.profiling.partition import states_of_partition
     from model_monitor.data.engine.protocol import PARTITION

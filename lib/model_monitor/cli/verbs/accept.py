@@ -18,7 +18,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
 @VERBS.register("accept", group="decide", rank=1, flags=_flags)
 def accept(given: argparse.Namespace) -> int:
     """Say that the alarms of a run were fine: its window counts as healthy, and the same alarm stays silent."""
-    from model_monitor.history.decisions import accept
+    from model_monitor.reports.history.decisions import accept
 
     spark = session_for([given.accepted_run])
     done = accept(given.accepted_run, given.features, by=given.by, why=given.why, spark=spark)

@@ -24,7 +24,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
 @VERBS.register("compare", group="look", rank=2, flags=_flags)
 def compare(given: argparse.Namespace) -> int:
     """Say what changed between two runs, baselines or statistics.json files, the largest change first. No data, no JVM."""
-    from model_monitor.reports.compare import main
+    from model_monitor.reports.history_page.compare import main
 
     told = {"as_json": given.json, "judge": given.judge, "output": given.output, "attributions": given.attributions}
     with opened([given.before, given.after, given.output or "", given.attributions or ""]):

@@ -21,15 +21,15 @@ def _flags(parser: argparse.ArgumentParser) -> None:
 @VERBS.register("explain", group="look", rank=3, flags=_flags)
 def explain(given: argparse.Namespace) -> int:
     """Show where the numbers of a feature's checks come from: both distributions, the largest gap, the formula, the verdict."""
-    from model_monitor.derivation import text
-    from model_monitor.derivation.runs import explain
+    from model_monitor.reports.derivation import explanations
+    from model_monitor.reports.derivation.runs import explain
 
     with opened([given.run_path, given.baseline or ""]):
         explanation = explain(given.feature, given.run_path, given.baseline)
     shown = (
         json.dumps(explanation.plain(), indent=2, ensure_ascii=False) + "\n"
         if given.json
-        else text.as_text(explanation)
+        else explanations.as_text(explanation)
     )
     sys.stdout.write(shown)
     return 0

@@ -25,7 +25,7 @@ def merge_states(given: argparse.Namespace) -> int:
     if bool(given.history) == bool(given.runs or given.output):
         raise BadConfiguration("merge-states takes either runs and --output, or --history")
     if given.history:
-        from model_monitor.history.rebuilding import rebuild_history
+        from model_monitor.reports.history.maintenance import rebuild_history
 
         rebuild_history(given.history, session_for([given.history]))
         return 0

@@ -20,7 +20,7 @@ def promote(given: argparse.Namespace) -> int:
     """Keep a run as the baseline of a version of the model, and have monitors compare with it from now on."""
     from datetime import datetime, timezone
 
-    from model_monitor.history.promotions import promote
+    from model_monitor.reports.history.decisions import promote
 
     now = datetime.now(timezone.utc)
     spark = session_for([given.baseline_run, given.to])

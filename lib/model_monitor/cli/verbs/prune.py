@@ -21,7 +21,7 @@ def prune(given: argparse.Namespace) -> int:
     from datetime import datetime, timedelta, timezone
 
     from model_monitor.errors import BadConfiguration
-    from model_monitor.history.pruning import Trees, prunable, prune, totals
+    from model_monitor.reports.history.maintenance import Trees, prunable, prune, totals
     from model_monitor.schedules import read_offset
 
     age = read_offset(given.older_than, "--older-than")

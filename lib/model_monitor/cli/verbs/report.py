@@ -30,7 +30,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
 @VERBS.register("report", group="look", rank=1, flags=_flags)
 def report(given: argparse.Namespace) -> int:
     """Write the page of many runs: what is wrong and since when, over time, feature by window. One file that asks for nothing."""
-    from model_monitor.reports import command
+    from model_monitor.reports.history_page import command
 
     names = tuple(name for each in given.features or () for name in each.split(","))
     request = command.Request(given.folders, given.since, given.until, given.last, names, given.title, given.max_size)

@@ -17,7 +17,7 @@ def rollback(given: argparse.Namespace) -> int:
     """Take back the version that was promoted last; the one before it counts again."""
     from datetime import datetime, timezone
 
-    from model_monitor.history.promotions import roll_back
+    from model_monitor.reports.history.decisions import roll_back
 
     done = roll_back(given.baselines, datetime.now(timezone.utc), session_for([given.baselines]))
     sys.stdout.write(f"{given.baselines}: version {done.model_version} counts again, run {done.run_id}\n")

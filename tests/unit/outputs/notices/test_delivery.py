@@ -8,10 +8,9 @@ import pytest
 from tests.servers import http_server
 
 from model_monitor.documents.alerts import AlertStatus
-from model_monitor.outputs.notices.delivery import deliver
-from model_monitor.outputs.notices.destinations import read_destinations
-from model_monitor.outputs.notices.environment import Environment
-from model_monitor.outputs.notices.reports import AlertReport, Report
+from model_monitor.reports.notices.destinations import deliver, read_destinations
+from model_monitor.reports.notices.environment import Environment
+from model_monitor.reports.notices.messages import AlertReport, Report
 
 
 @pytest.fixture

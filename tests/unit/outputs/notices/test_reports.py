@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.outputs.notices.reports import sendable, worst_of
+from model_monitor.reports.notices.messages import sendable, worst_of
 
 
 def outcome(feature, observed, threshold, status=CheckStatus.VIOLATED):

@@ -9,8 +9,8 @@ import pytest
 from tests.servers import aws_emulator
 
 from model_monitor.documents.alerts import AlertStatus
-from model_monitor.outputs.notices.environment import Environment
-from model_monitor.outputs.notices.reports import AlertReport, Report
+from model_monitor.reports.notices.environment import Environment
+from model_monitor.reports.notices.messages import AlertReport, Report
 
 
 def metric(name, value, **dimensions):

@@ -12,9 +12,9 @@ from model_monitor.bias.kind import BIAS
 from model_monitor.data_quality.kind import DATA_QUALITY
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.model_quality.kind import MODEL_QUALITY
-from model_monitor.outputs.notices.aws import aws_client
-from model_monitor.outputs.sinks import SINKS
-from model_monitor.outputs.sinks.cloudwatch import batches, cloudwatch, namespace_of
+from model_monitor.reports.notices.environment import aws_client
+from model_monitor.reports.sinks import SINKS
+from model_monitor.reports.sinks.cloudwatch import batches, cloudwatch, namespace_of
 
 from .conftest import metric
 

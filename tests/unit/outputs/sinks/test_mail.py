@@ -9,8 +9,8 @@ from aiosmtpd.smtp import AuthResult
 from tests.servers import Mailbox, smtp_server
 
 from model_monitor.errors import BadConfiguration, SinkFailed
-from model_monitor.outputs.sinks import SINKS
-from model_monitor.outputs.sinks.mail import MailServer, email, mail
+from model_monitor.reports.sinks import SINKS
+from model_monitor.reports.sinks.mail import MailServer, email, mail
 
 SECRET = "correct horse battery staple"
 

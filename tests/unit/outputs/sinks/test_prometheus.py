@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.errors import SinkFailed
-from model_monitor.outputs.sinks.prometheus import prometheus
+from model_monitor.reports.sinks.prometheus import prometheus
 
 from .conftest import metric
 

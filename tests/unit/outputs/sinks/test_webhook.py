@@ -13,7 +13,7 @@ import pytest
 from tests.servers import http_server
 
 from model_monitor.errors import SinkFailed
-from model_monitor.outputs.sinks.webhook import webhook
+from model_monitor.reports.sinks.webhook import webhook
 
 SECRET = "correct horse battery staple"
 

@@ -1,0 +1,248 @@
+"""What a run leaves to later ones as Parquet below `states/`: its state by its kind, and how a baseline's parts vary."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model_monitor.errors import BadState
+from model_monitor.monitors.data_quality.variation import STATISTICS, Past, Variation
+from model_monitor.reports.outputs.result_tables import parquet_of
+from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, State, decode
+from model_monitor.statistics.states.encoding import MALFORMED, fault_of
+
+log = logging.getLogger(__name__)
+
+FOLDER = "states"
+PROFILE = "states/profile.parquet"
+VERSION = 1
+METADATA = b"model_monitor"
+
+MOST_ROWS, MOST_BYTES = 10_000_000, 2**32
+"""Of a file that is read: a million features with ten states each, and four gigabytes."""
+
+LACKING = "lacking"
+SCHEMA = pa.schema(
+    [
+        ("position", pa.int32()),
+        ("feature", pa.string()),
+        ("column_type", pa.string()),
+        ("kind", pa.string()),
+        ("state", pa.binary()),
+    ]
+)
+
+
+def path_of(kind: type[State]) -> str:
+    """Where a run keeps its state of this type, below its output path."""
+    return f"{FOLDER}/{kind.KIND}.parquet"
+
+
+def to_parquet(state: State) -> bytes:
+    """A state's bytes; the same state gives the same bytes."""
+    header: dict[str, Any]
+    if isinstance(state, Profile):
+        rows = _rows_of_profile(state)
+        header = {"version": VERSION, "item_count": state.item_count, "header": dict(sorted(state.header.items()))}
+        if lacking := _lacking(state):
+            header[LACKING] = lacking
+    else:
+        rows = [{"kind": state.KIND, "state": state.to_bytes()}]
+        header = {"version": VERSION, "kind": state.KIND}
+    schema = SCHEMA.with_metadata({METADATA: json.dumps(header).encode()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd")
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def from_parquet(content: bytes, where: str) -> State:
+    """The state that `to_parquet` wrote. where: the file, for errors.
+
+    Raises BadState if it is not one, or of a version that this release does not read.
+    """
+    with _told(where):
+        table, header = _read(content, where)
+        rows = table.to_pylist()
+        return decode(rows[0]["state"]) if "kind" in header else _profile_of(rows, header, where)
+
+
+def feature_from_parquet(content: bytes, where: str, name: str) -> FeatureProfile | None:
+    """The states of one feature of a profile, without decoding the others; None if there is none of this name.
+
+    Raises BadState as `from_parquet` does.
+    """
+    with _told(where):
+        table, header = _read(content, where)
+        places = [place for place, feature in enumerate(table["feature"].to_pylist()) if feature == name]
+        if "kind" in header or not places:
+            return None
+        rows = table.slice(places[0], len(places)).to_pylist()  # the rows of a feature stand together
+        return _profile_of(rows, header, where).features[0]
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Whatever a file holds, its fault is a sentence that begins with its path."""
+    try:
+        yield
+    except BadState as fault:
+        raise fault if str(fault).startswith(where) else BadState(f"{where}: {fault}") from fault
+    except MALFORMED as fault:
+        raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(fault).__name__})") from fault
+
+
+def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
+    """The file's rows and its header."""
+    table = table_in(content, where)
+    header: dict[str, Any] = json.loads(table.schema.metadata[METADATA])
+    version = header["version"]
+    if version != VERSION:
+        raise BadState(
+            f"{where}: has version {version!r} of the states' layout, which another release wrote; this one reads version "
+            f"{VERSION}"
+        )
+    if any(field.name in SCHEMA.names and field.type != SCHEMA.field(field.name).type for field in table.schema):
+        raise BadState(f"{where}: has other columns than a file of states; restore it or scan the data again")
+    return table, header
+
+
+def table_in(content: bytes, where: str) -> pa.Table:
+    """The rows of a Parquet file of ours, whoever wrote it.
+
+    Raises BadState if it can't be read, or announces more than any of ours has.
+    """
+    try:
+        # pq.read_table loads pyarrow.dataset and pandas first; a process that ends while Arrow's threads begin is aborted.
+        file = pq.ParquetFile(pa.BufferReader(content))
+        _require_bounds(file.metadata, where)
+        table = file.read(use_threads=False)
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, *MALFORMED) as fault:
+        raise BadState(f"{where}: is no such file of ours ({type(fault).__name__})") from fault
+    return table
+
+
+def _require_bounds(announced: pq.FileMetaData, where: str) -> None:
+    """A few bytes can announce any number of rows: they are compared with what a wide data set has before they are read."""
+    size = sum(announced.row_group(number).total_byte_size for number in range(announced.num_row_groups))
+    if announced.num_rows > MOST_ROWS or not 0 <= size <= MOST_BYTES:
+        raise BadState(
+            f"{where}: announces {announced.num_rows:,} rows of {size:,} bytes, which no states of ours have"
+        )
+
+
+def _rows_of_profile(profile: Profile) -> list[dict[str, Any]]:
+    return [
+        {
+            "position": position,
+            "feature": feature.name,
+            "column_type": feature.column_type.value,
+            "kind": state.KIND,
+            "state": state.to_bytes(),
+        }
+        for position, feature in enumerate(profile.features)
+        for state in feature.states.values()
+    ]
+
+
+def _lacking(profile: Profile) -> dict[str, list[str]]:
+    """The kinds that features lack, by position; only of those that lack some."""
+    return {str(place): sorted(feature.lacking) for place, feature in enumerate(profile.features) if feature.lacking}
+
+
+def _profile_of(rows: list[dict[str, Any]], header: dict[str, Any], where: str) -> Profile:
+    blobs: dict[tuple[int, str, str], list[bytes]] = {}
+    for row in rows:
+        key = (row["position"], row["feature"], row["column_type"])
+        blobs.setdefault(key, []).append(row["state"])
+    noted = header.get(LACKING, {})
+    features = tuple(
+        FeatureProfile.decoded(name, ColumnType(column_type), found, noted.get(str(place), ()))
+        for (place, name, column_type), found in sorted(blobs.items())
+    )
+    unread = {row["kind"] for row in rows}.difference(*(feature.states for feature in features))
+    if unread:
+        log.warning("%s: a later release wrote %s, which this one leaves out", where, ", ".join(sorted(unread)))
+    profile = Profile(header["item_count"], features, header["header"])
+    if fault := fault_of(profile):
+        raise BadState(f"{where}: {fault}; restore the file or scan the data again")
+    return profile
+
+
+# How a baseline varies: `parts.parquet`, the raw statistics of its parts, each beside the others. Layout:
+# docs/files.md.
+
+
+PARTS = "parts.parquet"
+
+OF_FEATURE = [("feature", pa.string()), *((name, pa.float32()) for name in STATISTICS)]
+"""A feature's raw statistics as columns."""
+
+_PARTS = pa.schema(OF_FEATURE)
+
+
+def parts_file(variation: Variation) -> dict[str, bytes]:
+    """parts.parquet by its name."""
+    rows = {name: [] for name in _PARTS.names}  # type: dict[str, list[object]]
+    for feature, raw in variation.past.items():
+        rows["feature"] += [feature] * len(raw["rows"])
+        for name in STATISTICS:
+            rows[name] += raw[name].tolist()
+    told = {"unfit": json.dumps(dict(variation.unfit))}
+    return {PARTS: parts_to_parquet(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(told)))}
+
+
+def parts_of(content: bytes, where: str) -> Variation:
+    """What `parts_file` wrote. where: the file, for errors.
+
+    Raises BadState if it is something else.
+    """
+    table = read_table(content, where, _PARTS, complete=("feature",))
+    try:
+        unfit = {name: str(reason) for name, reason in json.loads(table.schema.metadata[b"unfit"]).items()}
+        "".join(unfit.values()).encode()  # half a surrogate pair has no bytes
+    except MALFORMED as fault:
+        raise BadState(f"{where}: is no {PARTS} of ours ({type(fault).__name__}); make the baseline again") from fault
+    return Variation(by_feature(table), unfit)
+
+
+def by_feature(table: pa.Table) -> Past:
+    """The raw statistics of each feature."""
+    encoded = table["feature"].combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))[:-1]
+    columns = {name: table[name].to_numpy().astype(np.float64)[order] for name in STATISTICS}
+    split = {name: np.split(column, ends) for name, column in columns.items()}
+    names: Iterator[str] = iter(encoded.dictionary.to_pylist())
+    return {name: {field: split[field][place] for field in STATISTICS} for place, name in enumerate(names)}
+
+
+def parts_to_parquet(table: pa.Table) -> bytes:
+    """The table as a file: the same bytes for the same table, whether it was read from one or made."""
+    return parquet_of(table.replace_schema_metadata(table.schema.metadata or None))
+
+
+def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collection[str] = ()) -> pa.Table:
+    """The columns of a schema that a file has. complete: those without a null.
+
+    Raises BadState if it has not.
+    """
+    table = table_in(content, where)
+    try:
+        table = table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
+    except (pa.ArrowException, *MALFORMED) as fault:
+        raise BadState(f"{where}: is no such file of ours ({type(fault).__name__})") from fault
+    for name in complete:
+        if table[name].null_count:
+            raise BadState(f"{where}: is no such file of ours (its column {name} has no value somewhere)")
+    return table

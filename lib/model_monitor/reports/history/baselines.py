@@ -1,0 +1,255 @@
+"""Baselines from files: of a run's output path, or of the two documents that the service's jobs keep; and where one lies."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from model_monitor.documents.clarify import AttributionReport
+from model_monitor.documents.document import Document
+from model_monitor.documents.run_description import BaselineReference
+from model_monitor.errors import BadInput
+from model_monitor.monitors.data_quality.comparison import QualityBaseline
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.protocol import Monitor
+from model_monitor.reports.history.archive import PARTS, from_parquet, parts_of, path_of
+from model_monitor.reports.outputs.files import Run, current_run, file_at, run_before
+from model_monitor.statistics.states import State
+from model_monitor.storage import Storage, join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+log = logging.getLogger(__name__)
+
+HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}/*$")
+"""The output path of an hourly run: <top>/yyyy/mm/dd/hh (C1.5)."""
+
+HOUR_LEVELS = 4
+
+DATA_QUALITY = DataQualityMonitor()
+
+
+def read_baseline(
+    path: str | os.PathLike[str], monitor: Monitor = DATA_QUALITY, spark: SparkSession | None = None
+) -> Any:
+    """Read a baseline that was written, for `run_monitoring`.
+
+    Parameters
+    ----------
+    path : path
+        The output path of a baselining job, of `Baseline.write`, or of any other run; or a folder with the documents of the
+        service. Constraints that somebody edited there count as they are now.
+    monitor : Monitor, default DataQualityMonitor()
+        The one that is to compare data with it.
+    spark : pyspark.sql.SparkSession, optional
+        What opens the path; without one it has to be local.
+
+    Returns
+    -------
+    StoredBaseline
+        What the monitor knows of the baseline: its constraints, the names of its features, its distributions.
+
+    Raises
+    ------
+    BadInput
+        If there is no baseline at the path.
+    BadDocument, BadState
+        If one of its files can't be read.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, read_baseline, run_baseline
+    >>> run = run_baseline(pd.DataFrame({"items": [1, 3, 2]}), DataQualityMonitor()).write("items-baseline")
+    >>> read_baseline("items-baseline").names
+    ('items',)
+    """
+    return of_run(os.fspath(path), spark, monitor)
+
+
+def of_run(path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY) -> Any:
+    """The baseline that the run published below `path` is; any run is one, a monitoring run as well.
+
+    Raises BadInput if no run was published there, BadDocument or BadState if one of its files can't be read.
+    """
+    run = current_run(path, spark)
+    if run is None:
+        # a folder that the service, or somebody's copy of its files, left: the documents alone
+        storage, constraints = storage_of(path, spark), join(path, monitor.CONSTRAINTS.FILE_NAME)
+        if not storage.exists(constraints):
+            raise BadInput(
+                f"{path}: there is neither a run of ours nor a {monitor.CONSTRAINTS.FILE_NAME}; name the output path of a "
+                "baselining job"
+            )
+        return of_files(constraints, _statistics_below(path, storage, monitor), spark, monitor)
+    return _of_published(path, run, spark, monitor, edits=True)
+
+
+def of_files(
+    constraints_path: str,
+    statistics_path: str | None,
+    spark: SparkSession | None = None,
+    monitor: Monitor = DATA_QUALITY,
+) -> Any:
+    """The baseline of a file of constraints and one of statistics, and of the state beside the latter if there is one.
+
+    Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
+    """
+    constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path, spark), constraints_path)
+    run = run_before(constraints_path.rpartition("/")[0] or ".", spark)
+    suggested = _suggested(run, spark, monitor) if run is not None else None
+    if statistics_path is None or monitor.STATISTICS is None:
+        return monitor.known(constraints, None, None, suggested)
+    storage = storage_of(statistics_path, spark)
+    statistics = _document(monitor.STATISTICS, storage, statistics_path)
+    folder = statistics_path.rpartition("/")[0] or "."
+    known = monitor.known(constraints, statistics, _state_below(folder, storage, monitor), suggested)
+    return _with_parts(known, run, spark) if run is not None else known
+
+
+def previous(output_path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY) -> Any:
+    """The run before the one that will be published below `output_path`; None if there was none.
+
+    That is the one published at the same path, or, for a path that ends in yyyy/mm/dd/hh, the one of the latest earlier hour.
+    """
+    run = run_before(output_path, spark)
+    if run is not None:
+        return _of_published(output_path, run, spark, monitor, edits=False)
+    earlier = earlier_hour(output_path, spark)
+    return of_run(earlier, spark, monitor) if earlier else None
+
+
+def _of_published(path: str, run: Run, spark: SparkSession | None, monitor: Monitor, *, edits: bool) -> Any:
+    """edits: whether constraints that were changed at `path` after the run was published count; thresholds are tuned there."""
+    storage, name = storage_of(run.folder, spark), monitor.CONSTRAINTS.FILE_NAME
+    suggested = _suggested(run, spark, monitor)
+    if suggested is None:
+        raise BadInput(
+            f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
+        )
+    edited = edited_file(name, path, run, spark) if edits else None
+    constraints = _document(monitor.CONSTRAINTS, storage_of(edited, spark), edited) if edited else suggested
+    known = monitor.known(constraints, None, _state_below(run.folder, storage, monitor), suggested)
+    return _with_parts(known, run, spark)
+
+
+def _with_parts(known: Any, run: Run, spark: SparkSession | None) -> Any:
+    """The baseline with how its parts vary, if the run left that."""
+    if PARTS not in run.digests or not isinstance(known, QualityBaseline):
+        return known
+    path = join(run.folder, PARTS)
+    return known.with_parts(parts_of(storage_of(path, spark).read(path), path))
+
+
+def _suggested(run: Run, spark: SparkSession | None, monitor: Monitor) -> Document | None:
+    """The constraints as the run wrote them; None if it was a run of another kind."""
+    if monitor.CONSTRAINTS.FILE_NAME not in run.digests:
+        return None
+    return _document(
+        monitor.CONSTRAINTS, storage_of(run.folder, spark), join(run.folder, monitor.CONSTRAINTS.FILE_NAME)
+    )
+
+
+def edited_file(name: str, path: str, run: Run, spark: SparkSession | None = None) -> str | None:
+    """The file at `path` if somebody changed it after the run was published."""
+    storage, copy = storage_of(path, spark), join(path, name)
+    if not storage.exists(copy) or sha256(storage.read(copy)).hexdigest() == run.digests.get(name):
+        return None
+    log.info("%s was edited after run %s; it counts as it is now", copy, run.run_id)
+    return copy
+
+
+def _document(kind: type[Document], storage: Storage, path: str) -> Document:
+    return kind.from_json(storage.read(path), path)
+
+
+def _statistics_below(path: str, storage: Storage, monitor: Monitor) -> str | None:
+    if monitor.STATISTICS is None:
+        return None
+    statistics = join(path, monitor.STATISTICS.FILE_NAME)
+    return statistics if storage.exists(statistics) else None
+
+
+def _state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
+    path = join(folder, path_of(monitor.STATE))
+    return from_parquet(storage.read(path), path) if storage.exists(path) else None
+
+
+def earlier_hour(output_path: str, spark: SparkSession | None) -> str | None:
+    """The latest hour folder before `output_path` in which a run was published, looked for from the latest down."""
+    matched = HOUR_FOLDERS.match(output_path)
+    if matched is None:
+        return None
+    storage = storage_of(output_path, spark)
+    top = matched["top"]
+    now = output_path.rstrip("/")[len(top) :]
+    if not storage.exists(top):
+        return None
+    for hour in hours_from_the_latest(storage, top):
+        if hour < now and run_before(top + hour, spark) is not None:
+            return top + hour
+    return None
+
+
+def hours_from_the_latest(storage: Storage, top: str, below: str = "") -> Iterator[str]:
+    """`/yyyy/mm/dd/hh` of the hour folders below `top`, the latest first; only as many folders are listed as are asked for."""
+    if below.count("/") == HOUR_LEVELS:
+        yield below
+        return
+    for name in reversed(storage.list_folders(top + below)):
+        if name.isdecimal():
+            yield from hours_from_the_latest(storage, top, f"{below}/{name}")
+
+
+# Where a baseline lies, by the same rules by which `baselines` reads it.
+
+
+def to_run(path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
+    """The run published below `path`, or the files there, which are called as `monitor` calls its documents."""
+    run = current_run(path, spark)
+    if run is None:
+        statistics = join(path, monitor.STATISTICS.FILE_NAME) if monitor.STATISTICS else None
+        return to_files(join(path, monitor.CONSTRAINTS.FILE_NAME), statistics, spark)
+    return BaselineReference(run_id=run.run_id, folder=_resolved(run.folder, spark))
+
+
+def to_files(
+    constraints_path: str, statistics_path: str | None = None, spark: SparkSession | None = None
+) -> BaselineReference:
+    """The files of constraints and, if there are any, of statistics."""
+    statistics = None
+    if statistics_path is not None and storage_of(statistics_path, spark).exists(statistics_path):
+        statistics = _resolved(statistics_path, spark)
+    return BaselineReference(constraints=_resolved(constraints_path, spark), statistics=statistics)
+
+
+def to_previous(
+    output_path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY
+) -> BaselineReference | None:
+    """The run before the one that will be published below `output_path`; None if there was none."""
+    if run_before(output_path, spark) is not None:
+        return to_run(output_path, spark, monitor)
+    earlier = earlier_hour(output_path, spark)
+    return to_run(earlier, spark, monitor) if earlier else None
+
+
+def _resolved(path: str, spark: SparkSession | None) -> str:
+    return storage_of(path, spark).resolved(path)
+
+
+# What share each feature has in what moves a model, as an explainability run left it.
+
+
+def shares_at(path: str, spark: SparkSession | None = None) -> Mapping[str, float]:
+    """The shares by feature. path: an analysis.json, the output path of a run that has one, or a folder of promoted ones.
+
+    Raises BadInput if it can't be read, BadDocument if it holds no attributions.
+    """
+    file = path if path.endswith(".json") else file_at(path, AttributionReport.FILE_NAME, spark)
+    return AttributionReport.from_json(storage_of(file, spark).read(file), file).shares

@@ -1,0 +1,257 @@
+"""What people decided: alarms that were fine, and versions of a baseline, one of which counts."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from model_monitor.documents.check_results import CheckResults, CheckStatus, Decision
+from model_monitor.documents.clarify import BiasReport
+from model_monitor.documents.run_description import Promotion, Promotions, moment
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput
+from model_monitor.reports.history.alerts import holding_alerts, path_of
+from model_monitor.reports.history.variation import read_history, write_history
+from model_monitor.reports.outputs.files import (
+    CONSTRAINTS,
+    RUNS,
+    STATISTICS,
+    current_run,
+    point_to,
+    publish,
+    run_before,
+)
+from model_monitor.storage import holding, join, storage_of
+from model_monitor.storage.files import Named, is_ours
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+log = logging.getLogger(__name__)
+
+FOLDER, CHECKS = "_decisions", "checks.json"
+
+
+def accept(
+    run: str | os.PathLike[str],
+    features: Sequence[str] = (),
+    *,
+    by: str | None = None,
+    why: str | None = None,
+    now: datetime | None = None,
+    spark: SparkSession | None = None,
+) -> Decision:
+    """Say that the alarms of a run are fine: all of them, or those of some features or metrics.
+
+    The window joins the history that later ones are held against, and what was violated is no violation again as long as it
+    goes the same way and is no larger.
+
+    Parameters
+    ----------
+    run : path
+        The output path of a monitoring run.
+    features : sequence of str, optional
+        Features or metrics whose alarms are meant; by default all.
+    by, why : str, optional
+        Who says so, and the reason.
+    now : datetime, optional
+        When, with its time zone; by default now.
+    spark : pyspark.sql.SparkSession, optional
+        What opens the path; without one it has to be local.
+
+    Returns
+    -------
+    Decision
+        What was decided; its member ``alarms`` has the violations.
+
+    Raises
+    ------
+    BadInput
+        If no monitoring run was published there.
+    BadConfiguration
+        If it has no such violation.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, accept, run_baseline, run_monitoring
+    >>> orders = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20})
+    >>> baseline = run_baseline(orders, DataQualityMonitor())
+    >>> findings = run_monitoring(orders.replace("FR", "ES"), DataQualityMonitor(), baseline)
+    >>> _ = findings.write("reports/2026/03/04/20")
+    >>> [alarm.feature for alarm in accept("reports/2026/03/04/20", by="anna", why="a new market").alarms]
+    ['country']
+    """
+    run_path, now = os.fspath(run), now or datetime.now(timezone.utc)
+    published = current_run(run_path, spark)
+    if published is None or CHECKS not in published.digests:
+        raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
+    where = join(published.folder, CHECKS)
+    found = CheckResults.from_json(storage_of(where, spark).read(where), where).checks
+    violated = [result for result in found if result.status is CheckStatus.VIOLATED]
+    names = {result.metric or result.feature or "" for result in violated} | {
+        result.feature or "" for result in violated
+    }
+    if not violated or set(features) - names:
+        wrong = sorted(set(features) - names)
+        raise BadConfiguration(
+            f"{run_path}: run {published.run_id} has no violation{f' of {wrong[0]!r}' if wrong else ''}"
+        )
+    alarms = tuple(each for each in violated if not features or {each.metric, each.feature} & set(features))
+    with holding_alerts(run_path, spark):
+        history = read_history(run_path, spark)
+        window = next((entry.window for entry in history.entries() if entry.run_id == published.run_id), None)
+        decision = Decision(
+            run_id=published.run_id,
+            window=window,
+            features=tuple(features),
+            time=moment(now),
+            by=by,
+            why=why,
+            alarms=alarms,
+        )
+        path = join(_folder_of(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
+        storage_of(path, spark).write(path, decision.to_json().encode())
+        if window is not None:
+            write_history(history.accepted(window, features), spark)
+    return decision
+
+
+def read_decisions(output_path: str, spark: SparkSession | None = None) -> list[Decision]:
+    """The decisions on the runs that `output_path` belongs to, the oldest first; one that can't be read does not count."""
+    folder = _folder_of(output_path)
+    storage = storage_of(folder, spark)
+    found = []
+    for file in (
+        sorted(storage.list_beginning(folder, ""), key=lambda file: file.path) if storage.exists(folder) else ()
+    ):
+        try:
+            found.append(Decision.from_json(storage.read(file.path), file.path))
+        except BadDocument as fault:
+            log.warning("%s; the decision does not count", fault)
+    return found
+
+
+def _folder_of(output_path: str) -> str:
+    return join(path_of(output_path).rpartition("/")[0] or ".", FOLDER)
+
+
+# The life of a baseline: a folder of versions, one of which counts.
+
+
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)
+"""What a version may be called: it is a folder's name, on any file system, that Spark does not take for a hidden one."""
+
+TUNED = (CONSTRAINTS, BiasReport.FILE_NAME)
+"""Documents that people change where a run published them; what they say there counts."""
+
+
+def promote(
+    run_path: str,
+    model_version: str,
+    baselines: str,
+    now: datetime,
+    *,
+    replace: bool = False,
+    spark: SparkSession | None = None,
+) -> Promotion:
+    """Keep a run, or a folder with the service's documents, as the baseline of a version, and have it count.
+
+    Thresholds that were tuned at `run_path` are taken as they are there. replace: whether a version that is there already may
+    become another one. The same version with the same content may be promoted at any time again.
+
+    Raises BadInput if there is no baseline at `run_path`, BadConfiguration for a version that can't be, or is there already.
+    """
+    if VERSION.fullmatch(model_version) is None:
+        raise BadConfiguration(
+            f"--model-version is {model_version!r}; it has to be letters, digits, '.' and '-', such as 7 or 2026-01-31"
+        )
+    files = _files_of(run_path, spark)
+    version = join(baselines, model_version)
+    digests = {name: sha256(content).hexdigest() for name, content in files.items()}
+    with holding(storage_of(baselines, spark), baselines):
+        there = run_before(version, spark)
+        if there is not None and dict(there.digests) != digests and not replace:
+            raise BadConfiguration(
+                f"{version}: has run {there.run_id} already, which is another baseline; name another --model-version, or "
+                "say --replace"
+            )
+        run = publish(files, version, spark)
+        known = read_promotions(baselines, spark)
+        promotion = Promotion(model_version=model_version, run_id=run.run_id, source=run_path, time=moment(now))
+        standing = known.standing[-1] if known.standing else None
+        if standing is None or (standing.model_version, standing.run_id) != (model_version, run.run_id):
+            known = known.model_copy(update={"promotions": (*known.promotions, promotion)})
+        _write(known, baselines, spark)  # first: if it goes wrong in between, the same command again does the rest
+        point_to(run, baselines, spark)
+    return promotion
+
+
+def roll_back(baselines: str, now: datetime, spark: SparkSession | None = None) -> Promotion:
+    """Take back the version that counts, and have the one before it count again; gives that.
+
+    Raises BadConfiguration if there is none before it, BadInput if its files are gone.
+    """
+    with holding(storage_of(baselines, spark), baselines):
+        known = read_promotions(baselines, spark)
+        if len(known.standing) < 2:
+            there = known.standing[-1].model_version if known.standing else "none"
+            raise BadConfiguration(f"{baselines}: there is no version before the one that counts, which is {there}")
+        *_, before, present = known.standing
+        run = current_run(join(baselines, before.model_version), spark)
+        if run is None or run.run_id != before.run_id:
+            raise BadInput(
+                f"{baselines}: version {before.model_version} is no longer run {before.run_id}; promote the run that shall "
+                "count"
+            )
+        taken_back = present.model_copy(update={"taken_back": moment(now)})
+        promotions = tuple(taken_back if each is present else each for each in known.promotions)
+        point_to(run, baselines, spark)  # first: until the history has it, the same command again does the rest
+        _write(known.model_copy(update={"promotions": promotions}), baselines, spark)
+    return before
+
+
+def read_promotions(baselines: str, spark: SparkSession | None = None) -> Promotions:
+    """What was promoted in this folder; nothing if it is a new one.
+
+    Raises BadDocument if the file can't be understood or names what no version is called, BadConfiguration if the folder is the
+    output path of a run.
+    """
+    storage, path = storage_of(baselines, spark), join(baselines, Promotions.FILE_NAME)
+    if storage.exists(path):
+        known = Promotions.from_json(storage.read(path), path)
+        if not all(is_ours(each.model_version, Named.WORD) for each in known.promotions):
+            raise BadDocument(
+                f"{path}: a model_version is no name of a version; restore the file, or delete it and promote"
+            )
+        return known
+    run = run_before(baselines, spark)
+    if run is not None and run.folder == join(baselines, RUNS, run.run_id):  # one that was promoted is a version's
+        raise BadConfiguration(f"{baselines}: is the output path of a run; name a folder for the versions")
+    return Promotions()
+
+
+def _write(promotions: Promotions, baselines: str, spark: SparkSession | None) -> None:
+    path = join(baselines, Promotions.FILE_NAME)
+    storage_of(path, spark).write(path, promotions.to_json().encode())
+
+
+def _files_of(path: str, spark: SparkSession | None) -> dict[str, bytes]:
+    storage, run = storage_of(path, spark), current_run(path, spark)
+    if run is None:
+        names = [name for name in (STATISTICS, *TUNED) if storage.exists(join(path, name))]
+        if not set(names) & set(TUNED):
+            raise BadInput(
+                f"{path}: there is neither a run of ours nor a {' or '.join(TUNED)}; name the output path of a baselining job"
+            )
+        return {name: storage.read(join(path, name)) for name in names}
+    files = {name: storage.read(join(run.folder, name)) for name in run.digests}
+    for name in TUNED:
+        if name in files and storage.exists(join(path, name)):
+            files[name] = storage.read(join(path, name))
+    return files

@@ -1,0 +1,245 @@
+"""What may go after a time, and history.parquet made again of the states of runs."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
+from model_monitor.documents.run_description import BaselineReference, RunDescription, moment
+from model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from model_monitor.reports.history import baselines
+from model_monitor.reports.history.archive import PROFILE, from_parquet
+from model_monitor.reports.history.baselines import hours_from_the_latest
+from model_monitor.reports.history.decisions import read_decisions
+from model_monitor.reports.history.variation import Entry, History, new_history, write_history
+from model_monitor.reports.outputs.files import CURRENT, Run, run_before
+from model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+log = logging.getLogger(__name__)
+
+
+def rebuild_history(folder: str, spark: SparkSession | None = None) -> History:
+    """Write the history of the monitoring runs in the hour folders below `folder`, from their states.
+
+    A run whose baseline or states are gone is left out with a warning. Raises BadInput if no run is there.
+    """
+    storage, history, known = storage_of(folder, spark), new_history(folder), {}
+    with holding(storage, folder):
+        for hour in reversed([*hours_from_the_latest(storage, folder)]):
+            path = join(folder, hour.lstrip("/"))
+            run = run_before(path, spark)
+            if run is None or PROFILE not in run.digests:
+                continue
+            try:
+                told = dict(_documents(run, spark))
+                reference = told[BaselineReference]
+                if (run_id := reference.run_id or reference.constraints) not in known:
+                    known[run_id] = _baseline(reference, spark)
+                entry = _entry(folder, path, run, told[RunDescription], str(run_id))
+                history = _with_run(history, entry, known[run_id], run, spark)
+            except (MonitorError, KeyError) as fault:
+                log.warning("%s: is left out of the history: %s", path, fault)
+        if not history.table.num_rows:
+            raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
+        for decision in read_decisions(folder, spark):
+            history = history.accepted(decision.window or "", decision.features)
+        write_history(history, spark)
+    log.info("the history of %s has %d windows", folder, len(history.entries()))
+    return history
+
+
+def _with_run(history: History, entry: Entry, known: Any, run: Run, spark: SparkSession | None) -> History:
+    where = join(run.folder, PROFILE)
+    state = from_parquet(storage_of(where, spark).read(where), where)
+    beside = known.with_history(history.profiles(known.wanted_references, entry.time, spark), {})
+    return history.with_window(entry, beside.raw_statistics(state))
+
+
+def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:
+    window, hour = described.window, hour_of_path(join(path, ""))
+    name, time = (
+        (f"{window.start}/{window.end}", window.end) if window else (moment(hour), moment(hour)) if hour else ("", "")
+    )
+    below = run.folder.removeprefix(join(folder, ""))
+    return Entry(time, name, run.run_id, below, baseline, bool(described.violations))
+
+
+def _documents(run: Run, spark: SparkSession | None) -> Iterator[tuple[Any, Any]]:
+    for kind in (BaselineReference, RunDescription):
+        if kind.FILE_NAME in run.digests:
+            where = join(run.folder, kind.FILE_NAME)
+            yield kind, kind.from_json(storage_of(where, spark).read(where), where)
+
+
+def _baseline(reference: BaselineReference, spark: SparkSession | None) -> Any:
+    if reference.folder is not None:
+        return baselines.of_run(reference.folder, spark)
+    return baselines.of_files(reference.constraints or "", reference.statistics, spark)
+
+
+# What may go after a time: captures, merged records, quarantined records, and ids that wait for labels.
+
+
+Found = TypeVar("Found")
+
+QUARANTINE = "quarantine"
+PENDING = "pending"
+
+_PENDING_HOUR = re.compile(r".*/(\d{4}-\d\d-\d\dT\d\d)\.jsonl")
+_LEVELS_ABOVE_AN_HOUR = 3  # day, month, year
+
+
+class Kind(Enum):
+    """What is pruned; the value is what people call it."""
+
+    CAPTURES = "captures"
+    MERGED = "merged"
+    QUARANTINE = "quarantine"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Prunable:
+    """A file or folder that may go. time: from when on it is not younger than that. output: the output path of the runs that
+    wrote it; captures have none."""
+
+    kind: Kind
+    path: str
+    time: datetime
+    files: int
+    size_bytes: int
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Where to look: folders of captures, output paths of merges, and output paths of runs or folders above them."""
+
+    captures: Sequence[str] = ()
+    merged: Sequence[str] = ()
+    reports: Sequence[str] = ()
+
+
+def prunable(trees: Trees, before: datetime, spark: SparkSession | None = None) -> list[Prunable]:
+    """All that lies there and was over before a time. Without a session paths have to be of this machine.
+
+    Raises BadInput for a folder that is not there, BadConfiguration if hours of captures or merged records are those of runs.
+    """
+    found = [
+        *(each for path in trees.captures for each in _of_hours(Kind.CAPTURES, path, storage_of(path, spark))),
+        *(each for path in trees.merged for each in _of_merge(path, storage_of(path, spark))),
+        *(each for path in trees.reports for each in _quarantines(path, storage_of(path, spark))),
+    ]
+    return [each for each in found if each.time <= before]
+
+
+def prune(items: Sequence[Prunable], spark: SparkSession | None = None) -> None:
+    """Delete them, and the folders of days, months and years that are empty then.
+
+    Raises OutputHeld if a run is at an output for longer than is waited.
+    """
+    for output, found in groupby(items, attrgetter("output")):
+        with holding(storage_of(output, spark), output) if output else nullcontext():
+            for item in found:
+                storage = storage_of(item.path, spark)
+                storage.delete(item.path)
+                if item.kind in (Kind.CAPTURES, Kind.MERGED):
+                    _delete_empty_above(storage, item.path)
+    log.info("deleted %d folders and files", len(items))
+
+
+def totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:
+    """Files and bytes of each kind."""
+    return {
+        kind: (
+            sum(item.files for item in items if item.kind is kind),
+            sum(item.size_bytes for item in items if item.kind is kind),
+        )
+        for kind in Kind
+    }
+
+
+def _of_hours(kind: Kind, top: str, storage: Storage) -> Iterator[Prunable]:
+    for folder, hour in _hour_folders(storage, top):
+        if storage.exists(join(folder, CURRENT)):
+            raise BadConfiguration(
+                f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
+            )
+        output = top if kind is Kind.MERGED else None
+        yield _item(kind, folder, hour + HOUR, [*_unless_gone(storage.list_files, folder, storage)], output)
+
+
+def _of_merge(top: str, storage: Storage) -> Iterator[Prunable]:
+    yield from _of_hours(Kind.MERGED, top, storage)
+    yield from _quarantines(top, storage)
+    folder = join(top, PENDING)
+    for file in storage.list_files(folder) if storage.exists(folder) else ():
+        named = _PENDING_HOUR.fullmatch(file.path)
+        if named is not None and (hour := parse_time(f"{named[1]}:00:00")) is not None:
+            yield _item(Kind.PENDING, file.path, hour + HOUR, [file], top)
+
+
+def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
+    """The quarantines at and below a folder: in the output path of an hourly run by its hour, else by the youngest file."""
+    for folder in _folders(storage, top):
+        if folder.rpartition("/")[2] != QUARANTINE:
+            yield from _unless_gone(partial(_quarantines, storage=storage), folder, storage)
+            continue
+        files = [*_unless_gone(storage.list_files, folder, storage)]
+        hour = hour_of_path(folder)
+        youngest = max((file.modified_ms for file in files), default=0) / 1000
+        time = hour + HOUR if hour else datetime.fromtimestamp(youngest, timezone.utc)
+        yield _item(Kind.QUARANTINE, folder, time, files, top)
+
+
+def _hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
+    for folder in _folders(storage, top):
+        hour = hour_of_path(join(folder, ""))
+        if hour is None:
+            yield from _unless_gone(partial(_hour_folders, storage), folder, storage)
+        else:
+            yield folder, hour
+
+
+def _folders(storage: Storage, top: str) -> Iterator[str]:
+    """The folders in a folder, but no links: what they lead to nobody named."""
+    for folder in (join(top, name) for name in storage.list_folders(top)):
+        if not (is_local(folder) and local_path(folder).is_symlink()):
+            yield folder
+
+
+def _unless_gone(look: Callable[[str], Iterable[Found]], folder: str, storage: Storage) -> Iterator[Found]:
+    """What is found in a folder; nothing if another prune has deleted it meanwhile."""
+    try:
+        yield from look(folder)
+    except BadInput:
+        if storage.exists(folder):
+            raise
+
+
+def _item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile], output: str | None) -> Prunable:
+    return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files), output)
+
+
+def _delete_empty_above(storage: Storage, hour: str) -> None:
+    folder = hour
+    for _ in range(_LEVELS_ABOVE_AN_HOUR):
+        folder = folder.rpartition("/")[0]
+        looks = (storage.list_folders, storage.list_files)
+        if not storage.exists(folder) or any(any(_unless_gone(look, folder, storage)) for look in looks):
+            return
+        storage.delete(folder)

@@ -1,0 +1,220 @@
+"""How data varied so far: `history.parquet` of the windows that were monitored.
+
+It has the raw statistics of each feature, a row for each window and reference. The history of runs in hour folders
+lies above them, as their alerts do, and that of any other output path in it; it has the last `MOST_WINDOWS`. A rerun
+replaces what it says of its window. Layout: docs/files.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model_monitor.documents.run_description import time_of
+from model_monitor.errors import BadState
+from model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
+from model_monitor.monitors.data_quality.variation import WINDOW, Past
+from model_monitor.reports.history.alerts import path_of
+from model_monitor.reports.history.archive import (
+    OF_FEATURE,
+    PROFILE,
+    by_feature,
+    from_parquet,
+    parts_to_parquet,
+    read_table,
+)
+from model_monitor.statistics.states import Profile
+from model_monitor.storage import join, storage_of
+from model_monitor.storage.files import Named, is_ours
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+HISTORY = "history.parquet"
+
+MOST_WINDOWS = 336
+"""Source: D4.2."""
+
+_HISTORY = pa.schema(
+    [
+        *((name, pa.string()) for name in ("window", "time", "run_id", "folder", "reference", "baseline")),
+        ("alarmed", pa.bool_()),
+        *OF_FEATURE,
+    ]
+)
+
+
+_TOLD = (*_HISTORY.names[: _HISTORY.names.index("feature") + 1], "rows")
+"""Columns that are never null."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """A window that was monitored. time: when it ended. folder: of its run, below that of the history. baseline: the run id of
+    what it was held against, empty if it has none. alarmed: whether it had violations that nobody accepted.
+    """
+
+    time: str
+    window: str
+    run_id: str
+    folder: str
+    baseline: str = ""
+    alarmed: bool = False
+
+
+@dataclass(frozen=True)
+class History:
+    """The windows so far. folder: where they lie."""
+
+    folder: str
+    table: pa.Table
+
+    def entries(self) -> list[Entry]:
+        """Every window, by its time."""
+        names = list(Entry.__dataclass_fields__)
+        told = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")]) if self.table.num_rows else self.table
+        told = told.rename_columns([name.removesuffix("_max") for name in told.column_names])
+        return sorted(Entry(**{name: row[name] for name in names}) for row in told.select(names).to_pylist())
+
+    def before(self, time: str) -> History:
+        """The windows that ended before a time."""
+        return replace(self, table=self.table.filter(pc.less(self.table["time"], time)))
+
+    def past(self, reference: str, baseline: str | None = None) -> Past:
+        """The raw statistics beside a reference of the windows without an alarm. baseline: only those held against it."""
+        kept = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
+        if baseline is not None:
+            kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
+        return by_feature(self.table.filter(kept))
+
+    def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
+        """When each window ended, its rows and, of `NEWEST_ROW`, how old that was in minutes; but for those of which that was an
+        alarm.
+        """
+        kept = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
+        table = self.table.filter(pc.and_(kept, pc.invert(self.table["alarmed"])))
+        times, ages = map(time_of, table["time"].to_pylist()), table["far"].fill_null(0.0).to_pylist()
+        return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
+
+    def with_window(self, entry: Entry, found: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:
+        """The history with a window, in the place of what it said of that. found: reference, feature, its raw statistics, and
+        whether it was an alarm if not as the window.
+        """
+        whole = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
+        rows = [{**whole, "reference": reference, "feature": name, **raw} for reference, name, raw in found]
+        others = self.table.filter(pc.not_equal(self.table["window"], entry.window))
+        if rows:
+            others = pa.concat_tables([others, pa.Table.from_pylist(rows, schema=_HISTORY)])
+        return replace(self, table=others)._bounded()
+
+    def accepted(self, window: str, features: Iterable[str] = ()) -> History:
+        """The history in which a window, or some features of it, had no alarm."""
+        fine = pc.equal(self.table["window"], window)
+        if named := [*features]:
+            fine = pc.and_(fine, pc.is_in(self.table["feature"], pa.array(named, pa.string())))
+        alarmed = pc.and_(self.table["alarmed"], pc.invert(fine))
+        place = self.table.schema.get_field_index("alarmed")
+        return replace(self, table=self.table.set_column(place, "alarmed", alarmed))
+
+    def profiles(self, references: Iterable[str], time: str, spark: SparkSession | None = None) -> dict[str, Profile]:
+        """What `profile` gives of each reference, but for those whose windows are not there."""
+        found = {name: self.profile(name, time, spark) for name in references}
+        return {name: profile for name, profile in found.items() if profile is not None}
+
+    def profile(self, reference: str, time: str, spark: SparkSession | None = None) -> Profile | None:
+        """The sum of the states of the windows that a reference names of the window that ends at `time`, the latest first; None
+        if they are not all there.
+        """
+        wanted = _named(reference, self.before(time).entries(), time)
+        found = [self._profile(entry, spark) for entry in wanted]
+        profiles = [profile for profile in found if profile is not None]
+        if not profiles or len(profiles) < len(found):
+            return None
+        total = profiles[0]
+        for profile in profiles[1:]:
+            try:
+                total += profile
+            except BadState as fault:
+                log.warning("%s: %s; the window is left out", reference, fault)
+        return total
+
+    def _profile(self, entry: Entry, spark: SparkSession | None) -> Profile | None:
+        path = join(self.folder, entry.folder, PROFILE)
+        if not is_ours(entry.folder, Named.BELOW):
+            return None
+        storage = storage_of(path, spark)
+        if not storage.exists(path):
+            log.warning("%s: is gone, and with it the window %s", path, entry.window)
+            return None
+        found = from_parquet(storage.read(path), path)
+        return found if isinstance(found, Profile) else None
+
+    def _bounded(self) -> History:
+        kept = [entry.window for entry in self.entries()[-MOST_WINDOWS:]]
+        table = self.table.filter(pc.is_in(self.table["window"], pa.array(kept, pa.string())))
+        return replace(self, table=table.sort_by([(name, "ascending") for name in ("time", "reference")]))
+
+
+def new_history(folder: str) -> History:
+    """One without a window."""
+    return History(folder, _HISTORY.empty_table())
+
+
+def read_history(output_path: str, spark: SparkSession | None = None) -> History:
+    """The history of the runs that `output_path` belongs to; a new one if there is none, or with a warning if it is damaged."""
+    folder = path_of(output_path).rpartition("/")[0] or "."
+    path = join(folder, HISTORY)
+    storage = storage_of(path, spark)
+    if storage.exists(path):
+        try:
+            return History(folder, _windows_in(storage.read(path), path))
+        except BadState as fault:
+            log.warning(
+                "%s; the history of windows begins anew; merge-states --history makes it of their states", fault
+            )
+    return new_history(folder)
+
+
+def _windows_in(content: bytes, path: str) -> pa.Table:
+    table = read_table(content, path, _HISTORY, complete=_TOLD)
+    try:
+        for time in table["time"].unique().to_pylist():
+            time_of(time)
+    except ValueError as fault:
+        raise BadState(f"{path}: has a window at a time that is none of ours") from fault
+    return table
+
+
+def write_history(history: History, spark: SparkSession | None = None) -> None:
+    """Put the history beside the runs.
+
+    Raises OutputFailed if it can't be written.
+    """
+    path = join(history.folder, HISTORY)
+    storage_of(path, spark).write(path, parts_to_parquet(history.table))
+
+
+MOST_SEASONS = 14
+"""Source: D4.3."""
+
+
+def _named(reference: str, entries: list[Entry], time: str) -> list[Entry]:
+    """The windows that a reference of the window that ends at `time` names, the latest first; none if there are too few."""
+    kind, _, number = reference.partition(":")
+    count = int(number or 1)
+    if kind == "previous":
+        return entries[: -count - 1 : -1] if len(entries) >= count else []
+    by_time = {time_of(entry.time): entry for entry in entries}
+    times = [*sorted(by_time), time_of(time)]
+    step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
+    wanted = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
+    return [by_time[each] for each in dict.fromkeys(wanted) if each in by_time]

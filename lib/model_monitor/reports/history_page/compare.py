@@ -1,0 +1,259 @@
+"""`model-monitor compare A B`: what changed between two runs, baselines or statistics.json files, by what changed most."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, TextIO
+
+from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.page import Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
+from model_monitor.documents.statistics import Statistics
+from model_monitor.documents.tables import QUARTILES, as_rows
+from model_monitor.errors import BadInput
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.data_quality.page import overlay_of
+from model_monitor.monitors.protocol import violated
+from model_monitor.reports.history.archive import from_parquet, path_of
+from model_monitor.reports.history.baselines import of_files, of_run, shares_at
+from model_monitor.reports.history_page.past_run import PastRun, read_run
+from model_monitor.reports.outputs.files import current_run
+from model_monitor.reports.outputs.printable import printable, text_table
+from model_monitor.reports.page.files import Report
+from model_monitor.statistics.drift import compare_categorical, compare_numeric
+from model_monitor.statistics.states import Profile
+from model_monitor.storage import join, storage_of
+
+VIOLATED_STATUS = 4
+"""As of a job with --fail-on-violations. Source: C1.6."""
+
+SHOWN = ("inferred_type", "completeness", "mean", "std_dev", "min", *QUARTILES, "max", "distinct", "value")
+HEADINGS = {"inferred_type": "type", "std_dev": "sd"}
+
+Number = Any
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two. rows: numbers and words by name. distributions: as far as they are known. profile: of a run with states."""
+
+    path: str
+    item_count: int | None
+    rows: Mapping[str, Mapping[str, Number]]
+    distributions: Mapping[str, FeatureDistribution]
+    profile: Profile | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a feature or metric of A is in B.
+
+    kind: `added`, `removed`, `changed` or `same`. distance: the largest gap between both distributions, 0 to 1, None if it is
+    not known. changes: by the name of a number, what it was and what it is, where they differ.
+    """
+
+    name: str
+    kind: str
+    distance: float | None = None
+    changes: Mapping[str, tuple[Number, Number]] = field(default_factory=dict)
+    impact: float | None = None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What changed from one to the other, the largest change first. shares: of the features in what moves the model."""
+
+    before: Side
+    after: Side
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        names = dict.fromkeys((*self.before.rows, *self.after.rows))
+        return tuple(sorted(map(self._change, names), key=_rank))
+
+    def _change(self, name: str) -> Change:
+        before, after = self.before.rows.get(name), self.after.rows.get(name)
+        if before is None or after is None:
+            return Change(name, "added" if before is None else "removed")
+        pairs = {key: (before.get(key), after.get(key)) for key in SHOWN}
+        different = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+        distance = _distance(self.before.distributions.get(name), self.after.distributions.get(name))
+        impact = (distance or 0.0) * self.shares.get(name, 0.0) if self.shares else None
+        return Change(name, "changed" if different or distance else "same", distance, different, impact)
+
+    def judged(self) -> tuple[CheckResult, ...]:
+        """The results of A's constraints on B, from their files alone.
+
+        Raises BadInput if B has no states of features.
+        """
+        if self.after.profile is None:
+            raise BadInput(
+                f"{self.after.path}: has no states of features, which constraints are held against; name the output path of a run"
+            )
+        monitor, profile = DataQualityMonitor(), self.after.profile
+        return monitor.check(profile, monitor.metrics(profile), _baseline(self.before.path))
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "before": self.before.path,
+            "after": self.after.path,
+            "rows": [self.before.item_count, self.after.item_count],
+            "changes": [_plain(change) for change in self.changes],
+        }
+
+
+def compare(before: str, after: str, attributions: str | None = None) -> Compared:
+    """before, after: output paths of runs of one kind, folders of the service, or statistics.json files. attributions: of the
+    model, to have what moves it more first.
+
+    Raises BadInput if there is nothing to compare, BadDocument if a file is damaged.
+    """
+    return Compared(_side(before), _side(after), shares_at(attributions) if attributions else {})
+
+
+def main(
+    before: str,
+    after: str,
+    out: TextIO,
+    *,
+    as_json: bool = False,
+    judge: bool = False,
+    output: str | None = None,
+    attributions: str | None = None,
+) -> int:
+    """Print what changed; write it as a page if `output` names a file. judge: end with 4 if B breaks the constraints of A."""
+    found = compare(before, after, attributions)
+    results = list(violated(found.judged())) if judge else []
+    if output is not None:
+        Report(page_of(found, results)).save(output)
+    if as_json:
+        plain = found.plain() | ({"violations": [each.description for each in results]} if judge else {})
+        out.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
+    else:
+        out.write(_text(found, results, judge=judge))
+    return VIOLATED_STATUS if results else 0
+
+
+def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
+    """The same as a page."""
+    columns = (
+        *(Column("change"), Column("feature or metric", is_name=True), Column("distance", is_number=True)),
+        *(Column("what"), Column("distribution")),
+    )
+    broken = {result.feature for result in results}
+    lines = []
+    for change in found.changes:
+        before, after = (side.distributions.get(change.name) for side in (found.before, found.after))
+        overlay = (overlay_of(before, after) if before and after else None) or "–"
+        mark = Mark.BAD if change.name in broken else Mark.UNSURE if change.kind in ("added", "removed") else Mark.NONE
+        lines.append(Line((change.kind, change.name, number_text(change.distance), _words(change), overlay), mark))
+    different = sum(change.kind != "same" for change in found.changes)
+    order = f"the largest {'impact' if found.shares else 'change'} first"
+    sections = [PageSection("What changed", (PageTable(columns, tuple(lines), order),))]
+    if results:
+        told = tuple(f"{each.feature}: {each.description}" for each in results)
+        sections.insert(0, PageSection("What breaks the constraints", told))
+    tiles = (Tile("different", f"{different:,} of {len(found.changes):,}"),)
+    facts = (("before", found.before.path), ("after", found.after.path))
+    return Page("compare", "Comparison", facts, tuple(sections), tiles, html_only=True)
+
+
+def _side(path: str) -> Side:
+    path = path.rstrip("/") or path
+    if path.endswith(".json"):
+        return _of_statistics(path, path, None)
+    run = current_run(path)
+    place = run.folder if run else path
+    statistics, states = join(place, Statistics.FILE_NAME), join(place, path_of(Profile))
+    storage = storage_of(place)
+    if storage.exists(states):
+        profile = from_parquet(storage.read(states), states)
+        return _of_statistics(path, statistics, profile if isinstance(profile, Profile) else None)
+    past = read_run(path)
+    if past.is_metric.any() or not storage.exists(statistics):
+        return _of_metrics(path, past)
+    return _of_statistics(path, statistics, None)
+
+
+def _of_statistics(path: str, file: str, profile: Profile | None) -> Side:
+    statistics = Statistics.from_json(storage_of(file).read(file), file)
+    rows = {
+        str(row["feature"]): row | {"distinct": _at_most(row["distinct"], row["num_present"])}
+        for row in as_rows(statistics)
+    }
+    distributions = from_statistics(statistics) | (from_profile(profile) if profile else {})
+    return Side(path, statistics.dataset.item_count, rows, distributions, profile)
+
+
+def _of_metrics(path: str, run: PastRun) -> Side:
+    if not run.names:
+        raise BadInput(f"{path}: there is neither a run nor a statistics.json to compare")
+    values = run.numbers["value"].tolist()
+    rows = {name: {"value": None if math.isnan(values[place]) else values[place]} for name, place in run.places.items()}
+    return Side(path, run.rows, rows, {})
+
+
+def _baseline(path: str) -> Any:
+    if not path.endswith(".json"):
+        return of_run(path)
+    return of_files(join(path.rpartition("/")[0] or ".", "constraints.json"), path)
+
+
+def _distance(before: FeatureDistribution | None, after: FeatureDistribution | None) -> float | None:
+    """The largest gap, with nothing taken off for chance."""
+    if before is None or after is None:
+        return None
+    if before.numbers is not None and after.numbers is not None:
+        return compare_numeric(before.numbers, after.numbers, method="Simple").distance
+    if before.categories and after.categories:
+        return compare_categorical(before.categories, after.categories, method="l_infinity_categorical").distance
+    return None
+
+
+def _plain(change: Change) -> dict[str, Any]:
+    return {name: value for name, value in asdict(change).items() if name != "impact" or value is not None}
+
+
+def _rank(change: Change) -> tuple[int, float, float, str]:
+    order = ("added", "removed", "changed", "same")
+    return order.index(change.kind), -(change.impact or 0.0), -(change.distance or 0.0), change.name
+
+
+def _text(found: Compared, results: Sequence[CheckResult], *, judge: bool) -> str:
+    different = [change for change in found.changes if change.kind != "same"]
+    counts = f"{found.before.item_count or 0:,} rows before, {found.after.item_count or 0:,} after"
+    said = f"{counts}; {len(different):,} of {len(found.changes):,} features or metrics differ\n"
+    if different:
+        rows = [[change.name, change.kind, _rounded(change.distance), _words(change)] for change in different]
+        said += "\n" + text_table(["name", "change", "distance", "what"], rows, width=160)
+    if judge:
+        told = [f"  {printable(f'{each.feature}: {each.description}')}\n" for each in results]
+        said += f"\n{len(results):,} violations of the constraints of {printable(found.before.path)}\n" + "".join(told)
+    return said
+
+
+def _words(change: Change) -> str:
+    told = [
+        f"{HEADINGS.get(key, key)} {_shown(before)} → {_shown(after)}"
+        for key, (before, after) in change.changes.items()
+    ]
+    return "; ".join(told)
+
+
+def _shown(value: Number) -> str:
+    return value if isinstance(value, str) else number_text(value)
+
+
+def _rounded(distance: float | None) -> float | None:
+    return None if distance is None else round(distance, 4)
+
+
+def _at_most(distinct: Number, present: Number) -> Number:
+    """An estimate of distinct values, of which there are no more than values."""
+    return distinct if distinct is None or present is None else min(distinct, present)

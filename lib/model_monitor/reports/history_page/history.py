@@ -1,0 +1,334 @@
+"""The runs below some folders side by side: windows along time, all features × all windows, and everything that was looked at."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_monitor.documents.page import Block, FeatureMap, number_text
+from model_monitor.errors import BadInput, MonitorError
+from model_monitor.progress import counted
+from model_monitor.reports.history_page.past_run import COLUMNS, NONE, VIOLATED, PastRun, is_run, place_of, read_run
+from model_monitor.storage import join, storage_of
+
+MOST_GAPS = 5_000
+"""Windows that are filled in between runs at most, where some are missing."""
+
+Window = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A run that can't be read. problem: a sentence without the values of records."""
+
+    folder: str
+    problem: str
+
+    @property
+    def place(self) -> str:
+        return place_of(self.folder)
+
+
+@dataclass(frozen=True)
+class Series:
+    """The runs of one kind of monitor. runs: by the place of their window."""
+
+    analysis_type: str
+    windows: tuple[Window, ...]
+    runs: Mapping[int, PastRun]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All that any run looked at, in the order in which it first came."""
+        return tuple(dict.fromkeys(name for place in sorted(self.runs) for name in self.runs[place].names))
+
+    @cached_property
+    def _columns(self) -> dict[str, NDArray[np.float64]]:
+        """Of COLUMNS and "status", each names × windows."""
+        shape = (len(self.names), len(self.windows))
+        rows = {name: row for row, name in enumerate(self.names)}
+        found: dict[str, NDArray[np.float64]] = {name: np.full(shape, np.nan) for name in COLUMNS}
+        found["status"] = np.full(shape, NONE + 1.0)
+        for column, run in self.runs.items():
+            places = [rows[name] for name in run.names]
+            for name in COLUMNS:
+                found[name][places, column] = run.numbers[name]
+            found["status"][places, column] = run.statuses
+        return found
+
+    def of(self, column: str) -> NDArray[np.float64]:
+        """A column of the runs, names × windows: NaN where there is no number; as "status" NONE + 1 where there is no run."""
+        return self._columns[column]
+
+    @cached_property
+    def is_violated(self) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = self.of("status") == VIOLATED
+        return found
+
+    @property
+    def last(self) -> tuple[int, PastRun]:
+        """The latest run and the place of its window."""
+        place = max(self.runs)
+        return place, self.runs[place]
+
+    @cached_property
+    def is_metric(self) -> NDArray[np.bool_]:
+        metrics = {
+            name for run in self.runs.values() for name, yes in zip(run.names, run.is_metric, strict=True) if yes
+        }
+        return np.array([name in metrics for name in self.names], bool)
+
+    @property
+    def violations(self) -> list[int | None]:
+        """By window; None without a run."""
+        return [run.violations if (run := self.runs.get(place)) else None for place in range(len(self.windows))]
+
+    def since(self, row: int) -> int | None:
+        """The first of the windows without a pause up to the last run in which a name was violated; None if it is not now."""
+        return trailing(self.is_violated[row, self.ran].tolist(), self.ran)
+
+    @cached_property
+    def ran(self) -> list[int]:
+        """The windows with a run."""
+        return sorted(self.runs)
+
+
+@dataclass(frozen=True)
+class History:
+    """windows: by time, those between runs without one filled in. labels: what each is called: its start in UTC, or the run's
+    folder where no run names its window. series: by kind of monitor.
+    """
+
+    windows: tuple[Window, ...]
+    labels: tuple[str, ...]
+    series: tuple[Series, ...]
+    unread: tuple[Unread, ...] = field(default=())
+
+    def run_violations(self) -> list[int | None]:
+        """By window, of all monitors together; None without a run."""
+        columns = [series.violations for series in self.series]
+        return [
+            None if all(n is None for n in each) else sum(n or 0 for n in each) for each in zip(*columns, strict=True)
+        ]
+
+    def alert_since(self) -> int | None:
+        """The first window of those with violations up to the last one; None if that has none."""
+        counts = [(place, count) for place, count in enumerate(self.run_violations()) if count is not None]
+        return trailing([bool(count) for _, count in counts], [place for place, _ in counts])
+
+
+def trailing(flags: Sequence[bool], places: Sequence[int]) -> int | None:
+    """The place of the first flag of those that are set up to the end; None if the last is not."""
+    found = None
+    for flag, place in zip(reversed(flags), reversed(places), strict=True):
+        if not flag:
+            break
+        found = place
+    return found
+
+
+def read_history(
+    folders: Sequence[str], since: datetime | None = None, until: datetime | None = None, last: int | None = None
+) -> History:
+    """The runs at and below the folders. since, until: of the windows' starts. last: how many windows, the latest ones.
+
+    Raises BadInput if there is none.
+    """
+    runs, unread = [], []
+    places_of_runs = dict.fromkeys(place for top in folders for place in run_folders(top))
+    for folder in counted(places_of_runs, len(places_of_runs), "runs"):
+        try:
+            run = read_run(folder)
+        except MonitorError as fault:
+            unread.append(Unread(folder, str(fault).splitlines()[0]))
+            continue
+        if run.start is None or ((since is None or run.start >= since) and (until is None or run.start < until)):
+            runs.append(run)
+    if not runs:
+        damaged = f"; {len(unread)} can't be read, the first: {unread[0].problem}" if unread else ""
+        raise BadInput(f"{', '.join(folders)}: no run here{damaged}")
+    timed = {(run.start, run.end, run.analysis_type): run for run in runs if run.start and run.end}
+    labels = None
+    if not timed:
+        labels = {_made_up(place): run.folder.rpartition("/")[2] for place, run in enumerate(runs)}
+        timed = {(*_made_up(place), run.analysis_type): run for place, run in enumerate(runs)}
+    windows = _filled(sorted({(start, end) for start, end, _ in timed}))[-(last or 0) :]
+    places = {window: place for place, window in enumerate(windows)}
+    kinds: dict[str, dict[int, PastRun]] = {}
+    for (start, end, kind), run in timed.items():
+        if (start, end) in places:
+            kinds.setdefault(kind, {})[places[start, end]] = run
+    series = [Series(kind, tuple(windows), found) for kind, found in kinds.items()]
+    named = tuple(labels[window] if labels else f"{window[0]:%Y-%m-%d %H:%M}" for window in windows)
+    return History(tuple(windows), named, tuple(series), tuple(unread))
+
+
+def _made_up(place: int) -> Window:
+    """A window for a run that names none, where no run does."""
+    start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(hours=place)
+    return start, start + timedelta(hours=1)
+
+
+def run_folders(top: str) -> Iterator[str]:
+    """The folders at and below `top` in which a run was published.
+
+    Raises BadInput if there is nothing at `top`.
+    """
+    if is_run(top):
+        yield top
+        return
+    for name in storage_of(top).list_folders(top):
+        yield from run_folders(join(top, name))
+
+
+def _filled(windows: Sequence[Window]) -> list[Window]:
+    """With the windows between them in which no run is, if all are equally long, begin in one rhythm and none overlaps."""
+    lengths = {end - start for start, end in windows}
+    rhythm = min((later - start for (start, _), (later, _) in pairwise(windows)), default=timedelta(0))
+    if len(lengths) != 1 or not rhythm >= (length := lengths.pop()) > timedelta(0):
+        return list(windows)
+    first = windows[0][0]
+    steps = [(start - first) / rhythm for start, _ in windows]
+    if any(step != round(step) for step in steps) or steps[-1] >= MOST_GAPS:
+        return list(windows)
+    return [(first + place * rhythm, first + place * rhythm + length) for place in range(round(steps[-1]) + 1)]
+
+
+# All features × all windows as numbers that the page's script draws: packed, and no larger than the page may be.
+
+
+MOST_ROWS = 2_000
+LAST = 24
+"""Windows at the end whose distributions are there of all features."""
+BINS = 22
+NO_VALUE = 255
+
+
+def feature_map(
+    found: Sequence[Series],
+    times: Sequence[str],
+    baselines: Mapping[str, Mapping[str, Sequence[float]]],
+    most_bytes: int,
+) -> list[Block]:
+    """The map of the monitor of features, and what it leaves out; a sentence alone if no run looked at features."""
+    series = next((each for each in found if not each.is_metric.all()), None)
+    if series is None:
+        return ["Only metrics were looked at; the tables below have them all."]
+    order = _worst_first(series)
+    rows = order[:MOST_ROWS]
+    drawn = np.where(series.is_metric[:, None], np.nan, series.of("distance"))[rows]
+    detailed, left_out = _detailed(series, rows, most_bytes)
+    shares, means = _cells(series, rows, detailed)
+    _, last = series.last
+    known = baselines.get(last.baseline_run_id or "", {})
+    data = {
+        "names": [series.names[row] for row in rows],
+        "times": list(times),
+        "distances": _packed(_quantised(drawn)),
+        "statuses": _packed(series.of("status")[rows].astype(np.uint8)),
+        "cells": _packed(_mask(detailed, (len(rows), len(times)))),
+        "shares": _packed(shares),
+        "numbers": _packed(means),
+        "baseline": _packed(np.array([_of_baseline(known.get(series.names[row])) for row in rows], np.uint8)),
+        "bins": [_ends(last.bins.get(series.names[row])) for row in rows],
+        "folders": [run.place if (run := series.runs.get(place)) else "" for place in range(len(times))],
+    }
+    said = (
+        [f"{len(order) - MOST_ROWS:,} more features, which were violated less, stand in the tables."]
+        if len(order) > MOST_ROWS
+        else []
+    )
+    if left_out:
+        said.append(
+            f"Distributions of {left_out:,} windows of features are left out to keep the page small; --max-size lets them in, "
+            "--features chooses."
+        )
+    return [FeatureMap("Distance of each feature in each window", data), *said]
+
+
+def _worst_first(series: Series) -> NDArray[np.int64]:
+    """Rows: those violated now, then in most windows, then with the largest distance."""
+    column, _ = series.last
+    with np.errstate(all="ignore"):
+        largest = np.nan_to_num(np.where(np.isnan(series.of("distance")), 0, series.of("distance")).max(axis=1))
+    features = np.flatnonzero(~series.is_metric)
+    keys = (-largest[features], -series.is_violated[features].sum(axis=1), ~series.is_violated[features, column])
+    ordered: NDArray[np.int64] = features[np.lexsort(keys)]
+    return ordered
+
+
+def _detailed(series: Series, rows: NDArray[np.int64], most_bytes: int) -> tuple[list[tuple[int, int]], int]:
+    """The cells (line of the map, window) whose distributions are on the page, the last windows of all, then all windows of those
+    that were violated, as many as there is room for; and how many there is not."""
+    ran = sorted(series.runs)
+    with_shares = [place for place in ran if series.runs[place].shares is not None]
+    recent = set(with_shares[-LAST:])
+    room = max(most_bytes // 2, 0) // BINS
+    wanted = [(line, place) for place in with_shares if place in recent for line in range(len(rows))]
+    violated = np.flatnonzero(series.is_violated[rows].any(axis=1)).tolist()
+    wanted += [(line, place) for line in violated for place in with_shares if place not in recent]
+    return sorted(wanted[:room]), max(len(wanted) - room, 0)
+
+
+def _mask(cells: Sequence[tuple[int, int]], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """1 for each cell whose distribution is there; those follow each other in this order."""
+    found = np.zeros(shape, np.uint8)
+    for line, place in cells:
+        found[line, place] = 1
+    return found
+
+
+def _cells(
+    series: Series, rows: NDArray[np.int64], cells: Sequence[tuple[int, int]]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Of each cell the shares, as 255 parts, and mean, median and share of missing values."""
+    shares = np.zeros((len(cells), BINS), np.uint8)
+    numbers = np.full((len(cells), 3), np.nan, np.float32)
+    places = {place: run.places for place, run in series.runs.items()}
+    parts = {place: _of_255(run.shares) for place, run in series.runs.items() if run.shares is not None}
+    present, missing, mean, median = (series.of(name) for name in ("present", "missing", "mean", "median"))
+    for cell, (line, place) in enumerate(cells):
+        row = int(rows[line])
+        of_row = places[place].get(series.names[row])
+        if of_row is not None:
+            shares[cell, : parts[place].shape[1]] = parts[place][of_row]
+        total = present[row, place] + missing[row, place]
+        share = missing[row, place] / total if total else np.nan
+        numbers[cell] = mean[row, place], median[row, place], share
+    return shares, numbers
+
+
+def _of_baseline(shares: Sequence[float] | None) -> NDArray[np.uint8]:
+    found = np.zeros(BINS, np.uint8)
+    if shares:
+        found[: len(shares)] = _of_255(np.array(shares[:BINS], np.float32))
+    return found
+
+
+def _of_255(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(np.nan_to_num(shares), 0, 1) * 255).astype(np.uint8)
+
+
+def _ends(bins: Sequence[object] | None) -> list[str]:
+    """What the ends of a drawing are called."""
+    if bins and len(bins) == 2 and all(isinstance(end, (int, float)) for end in bins):
+        return [number_text(float(end), 3) for end in bins]  # type: ignore[arg-type]
+    return ["most frequent", "new"] if bins else []
+
+
+def _quantised(distances: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """0 to 250 for a distance from 0 to 1."""
+    found = np.rint(np.clip(np.nan_to_num(distances), 0, 1) * 250)
+    return np.where(np.isnan(distances), NO_VALUE, found).astype(np.uint8)
+
+
+def _packed(numbers: NDArray[np.generic]) -> str:
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(numbers).tobytes(), 9)).decode()

@@ -1,0 +1,280 @@
+"""A past run as a few columns of numbers: its window, and what it found of every feature or metric.
+
+Runs of ours are read from `run.json` and `summary.parquet`. Older ones, and the folders that the service left, are read from
+`statistics.json`, `checks.json` and `constraint_violations.json`. Driver only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.data.records.windows import hour_of_path
+from model_monitor.documents.check_results import (
+    QUANTILES,
+    WORST_FIRST,
+    CheckResult,
+    CheckResults,
+    CheckStatus,
+    Violations,
+    whose,
+)
+from model_monitor.documents.run_description import RunDescription, time_of
+from model_monitor.documents.statistics import Statistics
+from model_monitor.errors import BadDocument
+from model_monitor.reports.history.archive import read_table
+from model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, current_run
+from model_monitor.reports.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, bins_of
+from model_monitor.statistics.states.encoding import MALFORMED
+from model_monitor.storage import join, storage_of
+
+Numbers = NDArray[np.float64]
+
+NONE = len(WORST_FIRST)
+"""The status of what no check looked at."""
+VIOLATED = WORST_FIRST.index(CheckStatus.VIOLATED)
+
+COLUMNS = ("distance", "threshold", "mean", "median", "missing", "present", "value", "low", "high")
+
+_DISTANCE = re.compile(r"distance: (\S+) exceeds (\S+?) threshold")
+"""Of a violation's text. Source: C8."""
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """What a run found. folder: where it is published. start, end: of its window; None where nothing says it.
+
+    names: features, metrics, `metric (facet=value)` of bias; is_metric: which of them are metrics. numbers: of COLUMNS, NaN
+    where there is none. statuses: places in WORST_FIRST, NONE without a check. violated: names of checks by name. shares: of the
+    values in the baseline's bins, NaN where they are not known. bins: what those are, by name.
+    """
+
+    folder: str
+    analysis_type: str
+    names: tuple[str, ...]
+    is_metric: NDArray[np.bool_]
+    numbers: Mapping[str, Numbers]
+    statuses: NDArray[np.uint8]
+    violated: Mapping[str, tuple[str, ...]]
+    violations: int
+    start: datetime | None = None
+    end: datetime | None = None
+    rows: int | None = None
+    model: str | None = None
+    schedule: str | None = None
+    run_id: str | None = None
+    baseline_run_id: str | None = None
+    shares: NDArray[np.float32] | None = None
+    bins: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """The end of its folder, which says the window and nothing of the machine."""
+        return place_of(self.folder)
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Where a name stands in the columns."""
+        return {name: place for place, name in enumerate(self.names)}
+
+
+def place_of(folder: str) -> str:
+    """The end of a path, for pages that leave the machine."""
+    return "…/" + "/".join(folder.rstrip("/").split("/")[-4:])
+
+
+def is_run(folder: str) -> bool:
+    """Whether a monitoring run, or a baseline, was published in this folder, by us or by the service."""
+    storage = storage_of(folder)
+    return any(storage.exists(join(folder, name)) for name in (CURRENT, VIOLATIONS, Statistics.FILE_NAME))
+
+
+def read_run(folder: str) -> PastRun:
+    """The run that counts in a folder.
+
+    Raises BadInput if a file can't be read, BadDocument if one is damaged.
+    """
+    run = current_run(folder)
+    place = run.folder if run else folder
+    if run and {SUMMARY, RunDescription.FILE_NAME} <= run.digests.keys():
+        return _of_tables(folder, place, run.run_id)
+    return _of_documents(folder, place, run.run_id if run else None)
+
+
+def _of_tables(folder: str, place: str, run_id: str) -> PastRun:
+    storage, path = storage_of(place), join(place, RunDescription.FILE_NAME)
+    described = RunDescription.from_json(storage.read(path), path)
+    path = join(place, SUMMARY)
+    content = storage.read(path)
+    table = read_table(content, path, SUMMARY_COLUMNS, complete=("name", "kind"))
+    try:
+        table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
+        numbers = {name: table.column(name).cast(pa.float64(), safe=False).to_numpy() for name in COLUMNS}
+        shares, bins = _shares(table.column("shares").combine_chunks()), bins_of(content)
+    except (pa.ArrowException, zlib.error, *MALFORMED) as fault:
+        raise BadDocument(f"{path}: is no summary of a run ({type(fault).__name__}); run the job again") from fault
+    names = tuple(map(_shown, table.column("name").to_pylist(), table.column("part").to_pylist()))
+    violated = table.column("violated").to_pylist()
+    window = described.window
+    start, end = (time_of(window.start), time_of(window.end)) if window else _hour(folder)
+    return PastRun(
+        folder,
+        described.analysis_type,
+        names,
+        np.array([kind not in ("number", "category") for kind in table.column("kind").to_pylist()], bool),
+        numbers,
+        np.array([_STATUSES.get(status, NONE) for status in table.column("status").to_pylist()], np.uint8),
+        {name: tuple(map(str, checks)) for name, checks in zip(names, violated, strict=True) if checks},
+        described.violations or 0,
+        start,
+        end,
+        described.rows,
+        described.model,
+        described.schedule,
+        run_id,
+        described.baseline_run_id,
+        shares,
+        bins,
+    )
+
+
+def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
+    """From the files that the service writes as well, and checks.json where it is."""
+    storage = storage_of(place)
+
+    def read(document: Any) -> Any:
+        path = join(place, document.FILE_NAME)
+        return document.from_json(storage.read(path), path) if storage.exists(path) else None
+
+    statistics, checks, violations = (read(kind) for kind in (_Plain, CheckResults, Violations))
+    rows: dict[str, dict[str, float | None]] = {}
+    if statistics is not None:
+        rows |= statistics.rows
+    results = checks.checks if checks is not None else tuple(_results(violations)) if violations is not None else ()
+    statuses = dict.fromkeys(rows, NONE)
+    violated: dict[str, tuple[str, ...]] = {}
+    for result in results:
+        name = name_of(result)
+        row = rows.setdefault(name, {})
+        statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(result.status))
+        if result.status is CheckStatus.VIOLATED:
+            violated[name] = (*violated.get(name, ()), result.check)
+        if result.metric is not None:
+            row |= {"value": result.observed, "threshold": result.threshold}
+        elif "drift" in result.check and result.observed is not None:
+            row |= {"distance": result.observed, "threshold": result.threshold}
+    start, end = _hour(folder)
+    return PastRun(
+        folder,
+        "MODEL_QUALITY" if any(result.metric for result in results) else "DATA_QUALITY",
+        tuple(rows),
+        np.array([row.get("value") is not None for row in rows.values()], bool),
+        {name: np.array([_number(row.get(name)) for row in rows.values()], float) for name in COLUMNS},
+        np.array([statuses[name] for name in rows], np.uint8),
+        violated,
+        sum(map(len, violated.values())),
+        start,
+        end,
+        statistics.item_count if statistics else None,
+        run_id=run_id,
+    )
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """What the page needs of statistics.json: of a month of runs, with a thousand features each, classes would take minutes."""
+
+    FILE_NAME: ClassVar[str] = Statistics.FILE_NAME
+
+    rows: Mapping[str, dict[str, float | None]]
+    item_count: int | None
+
+    @classmethod
+    def from_json(cls, content: bytes, where: str) -> _Plain:
+        try:
+            found = json.loads(content)
+            return cls(_features(found), int(found["dataset"]["item_count"]) if "dataset" in found else None)
+        except MALFORMED as fault:
+            raise BadDocument(f"{where}: is no statistics.json ({type(fault).__name__})") from fault
+
+
+def _features(statistics: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    found: dict[str, dict[str, float | None]] = {}
+    for feature in statistics.get("features", ()):
+        of_kind = feature.get("numerical_statistics") or feature.get("string_statistics") or {}
+        common = of_kind.get("common", {})
+        found[str(feature.get("name"))] = {
+            "mean": _number(of_kind.get("mean")),
+            "present": _number(common.get("num_present")),
+            "missing": _number(common.get("num_missing")),
+        }
+    return found
+
+
+def _results(violations: Violations) -> list[CheckResult]:
+    """What the service's violations say, with the distance that stands in their texts."""
+    found = []
+    for violation in violations.violations:
+        told = _DISTANCE.search(violation.description)
+        observed, threshold = (_float(told[1]), _float(told[2])) if told else (None, None)
+        name = violation.feature_name or violation.metric_name
+        found.append(
+            CheckResult(
+                feature=name,
+                check=violation.constraint_check_type,
+                status=CheckStatus.VIOLATED,
+                observed=observed,
+                threshold=threshold,
+            )
+        )
+    return found
+
+
+def _shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
+    """A row of shares for each feature, NaN where they are not known."""
+    lengths = lists.value_lengths().fill_null(0).to_numpy()
+    known = lengths > 0
+    if not known.any():
+        return None
+    found = np.full((len(lists), int(lengths.max())), np.nan, np.float32)
+    found[known] = lists.flatten().to_numpy().reshape(int(known.sum()), -1) / np.float32(FULL_SHARE)
+    return found
+
+
+_STATUSES = {status.value: place for place, status in enumerate(WORST_FIRST)}
+
+
+def name_of(result: CheckResult) -> str:
+    """What a check's result is of, as runs have their names."""
+    return _shown(*whose(result))
+
+
+def _shown(name: str, part: str) -> str:
+    return f"{name} ({part})" if part else name
+
+
+def _hour(folder: str) -> tuple[datetime | None, datetime | None]:
+    """The hour that the folder is called by."""
+    start = hour_of_path(join(folder, ""))
+    return (None, None) if start is None else (start, start + timedelta(hours=1))
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else np.nan
+
+
+def _float(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,213 @@
+"""What a sink is told of one run: a small typed `Report`, its words, and the JSON document of webhooks and topics. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from model_monitor.documents.alerts import AlertStatus, excess
+from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.run_description import moment
+from model_monitor.reports.outputs.printable import in_json, printable
+
+MOST_VIOLATIONS = 5
+"""Violations that a report names one by one; it counts the others."""
+
+TRAFFIC_FELL = "TrafficFell"
+TRAFFIC_IS_BACK = "TrafficIsBack"
+OVERDUE = "Overdue"
+ON_TIME = "OnTime"
+DATA_HINT = "DataHint"
+"""Kinds of notices."""
+
+COMPLETED = "Completed"
+COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"
+"""What the service calls an execution's status (C1.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertReport:
+    """The alert as it stands after the run.
+
+    changed: whether this run changed it. violated: how many of the last `evaluation_period` windows had violations;
+    `datapoints_to_alert` are needed for an alert.
+    """
+
+    status: AlertStatus
+    changed: bool = False
+    violated: int = 0
+    datapoints_to_alert: int = 1
+    evaluation_period: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about the monitoring itself. kind: one of the words above. text: the sentence that people read."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One monitoring run; without a `run_id` notices alone, of a schedule whose runs did not come.
+
+    analysis_type: which monitor. namespace: the last part of the service's own namespace for its metrics; None if there is
+    none. endpoint, schedule: None outside one. start, end: the window; None if the whole source was read. violations: how
+    many. worst: at most `MOST_VIOLATIONS` of them as constraint_violations.json has them, the worst first. paths: where the
+    run's files are, by what they are, whole ones. alarms: at most `MOST_VIOLATIONS` in words, the largest first. alarm_count: how
+    many there are. metrics: as CloudWatch's objects (C9.1). time: when the run told. notices: what to say beside the alert.
+    """
+
+    analysis_type: str
+    run_id: str
+    time: datetime
+    alert: AlertReport
+    violations: int = 0
+    namespace: str | None = None
+    worst: tuple[Mapping[str, Any], ...] = ()
+    endpoint: str | None = None
+    schedule: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    paths: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Mapping[str, Any], ...] = ()
+    notices: tuple[Notice, ...] = ()
+    alarms: tuple[str, ...] = ()
+    alarm_count: int = 0
+
+    @property
+    def largest(self) -> str | None:
+        """The largest alarm in words; None if there is none."""
+        return self.alarms[0] if self.alarms else None
+
+    @property
+    def is_of_a_run(self) -> bool:
+        """Whether there was a run, and an alert that it decided."""
+        return bool(self.run_id)
+
+    @property
+    def status(self) -> str:
+        """The execution's status."""
+        return COMPLETED_WITH_VIOLATIONS if self.violations else COMPLETED
+
+    @property
+    def delivery_id(self) -> str:
+        """The same for every attempt to send the same thing, so that a receiver can drop what it has already."""
+        window = f"{self.start}/{self.end}" if self.start else ""
+        parts = (
+            *(self.analysis_type, self.endpoint, self.schedule, window, self.run_id, self.alert.status.value),
+            *(notice.kind for notice in self.notices),
+            *(() if self.is_of_a_run else (self.time.isoformat(),)),
+        )
+        return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:32]
+
+
+def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckResult]) -> tuple[Mapping[str, Any], ...]:
+    """The worst violations first, at most `MOST_VIOLATIONS`; equally bad ones in their order.
+
+    How bad is said by `documents.alarms.excess`; violations of a monitor that has no outcome for each keep their order.
+    """
+    violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
+    if len(violated) != len(violations):
+        return tuple(violations[:MOST_VIOLATIONS])
+    places = sorted(range(len(violations)), key=lambda place: -excess(violated[place]))
+    return tuple(violations[place] for place in places[:MOST_VIOLATIONS])
+
+
+def sendable(metrics: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], int]:
+    """The metrics whose numbers are all finite, and how many are not."""
+    given = list(metrics)
+    kept = [metric for metric in given if all(math.isfinite(number) for number in _numbers(metric))]
+    return kept, len(given) - len(kept)
+
+
+def _numbers(metric: Mapping[str, Any]) -> list[float]:
+    return [metric["Value"]] if "Value" in metric else list(metric["StatisticValues"].values())
+
+
+# A report in words, and as the JSON document that webhooks and topics get.
+
+
+VERSION = 1
+"""Of the JSON document; members are only added under the same number."""
+
+
+def headline(report: Report) -> str:
+    """One line: the alert's state, whose it is, how many violations there were, and what else there is to say."""
+    noted = "; ".join(notice.text for notice in report.notices)
+    if not report.is_of_a_run:
+        return _in_one_line(f"{', '.join(notice.kind for notice in report.notices)}: {_whose(report)}, {noted}")
+    many = "1 violation" if report.violations == 1 else f"{report.violations:,} violations"
+    line = f"{report.alert.status.value}: {_whose(report)}, {many}{_window(report)}"
+    return _in_one_line(f"{line}; {noted}" if noted else line)
+
+
+def text(report: Report) -> str:
+    """The report for people: headline, alert, what happened, paths."""
+    places = [f"{what}: {printable(path)}" for what, path in report.paths.items()]
+    if not report.is_of_a_run:
+        return "\n".join([headline(report), "", *places]) + "\n"
+    alert = report.alert
+    turned = "changed by this run" if alert.changed else "as before"
+    lines = [
+        headline(report),
+        f"The alert is {alert.status.value}, {turned}: {alert.violated} of the last {alert.evaluation_period} windows had "
+        f"violations, {alert.datapoints_to_alert} make an alert.",
+        "",
+        *(f"- {_in_one_line(alarm)}" for alarm in report.alarms),
+    ]
+    if report.alarm_count > len(report.alarms):
+        lines.append(f"and {report.alarm_count - len(report.alarms):,} more")
+    lines += ["", *places, f"run: {report.run_id}"]
+    return "\n".join(lines) + "\n"
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The report as a JSON object; docs/alerts.md describes its members. `text` is what chat servers show."""
+    return {
+        "version": VERSION,
+        "text": headline(report) + (f"; the largest: {printable(report.largest)}" if report.largest else ""),
+        "analysis_type": report.analysis_type,
+        "model": report.endpoint,
+        "schedule": report.schedule,
+        "window": {"start": moment(report.start), "end": moment(report.end)} if report.start and report.end else None,
+        "status": report.status if report.is_of_a_run else None,
+        "notices": [{"kind": notice.kind, "text": notice.text} for notice in report.notices],
+        "alert": {
+            "status": report.alert.status.value,
+            "changed": report.alert.changed,
+            "violated_windows": report.alert.violated,
+            "datapoints_to_alert": report.alert.datapoints_to_alert,
+            "evaluation_period": report.alert.evaluation_period,
+        },
+        "violations": {"count": report.violations, "worst": [dict(violation) for violation in report.worst]},
+        "largest": report.largest,
+        "alarms": {"count": report.alarm_count, "largest": list(report.alarms)},
+        "paths": dict(report.paths),
+        "run_id": report.run_id or None,
+    }
+
+
+def document_bytes(report: Report) -> bytes:
+    """The JSON document as it is sent."""
+    return in_json(json.dumps(document(report), ensure_ascii=False, allow_nan=False)).encode()
+
+
+def _whose(report: Report) -> str:
+    names = " / ".join(name for name in (report.endpoint, report.schedule) if name)
+    return f"{report.analysis_type} of {names}" if names else report.analysis_type
+
+
+def _window(report: Report) -> str:
+    return f" from {moment(report.start)} to {moment(report.end)}" if report.start and report.end else ""
+
+
+def _in_one_line(words: str) -> str:
+    """Names of features and endpoints may hold line breaks and worse; a line of mail, and its subject, may not."""
+    return printable(words)

@@ -1,0 +1,241 @@
+"""The files of a run, put in place whole or not at all.
+
+Several files can't be switched at one moment on an object store, so a run is published in three steps (P21):
+its files go to `_runs/<run id>/`, where they never change; they are copied to the service's names, for readers that know
+nothing of us; and `_current.json` names the run, which is the commit. Our own readers start there (`current_run`).
+The run id is made of the files' content, but for the release that run.json names, so that a rerun with the same result writes
+the same bytes to the same place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping, Set
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from model_monitor.documents import json_text
+from model_monitor.errors import BadDocument
+from model_monitor.monitors.protocol import PublishedMetric, Spread
+from model_monitor.storage import Storage, holding, join, storage_of
+from model_monitor.storage.files import Named, is_ours
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+log = logging.getLogger(__name__)
+
+RUNS = "_runs"
+CURRENT = "_current.json"
+UNFINISHED = "_unfinished-"
+"""Beginning of a file in `_runs/`, a commit that is not one yet: there while a run is put in place, and after a kill."""
+
+DESCRIPTION = "run.json"
+STATISTICS = "statistics.json"
+CONSTRAINTS = "constraints.json"
+VIOLATIONS = "constraint_violations.json"
+
+COPIED_LAST = (STATISTICS, CONSTRAINTS, VIOLATIONS)
+"""In this order: whoever sees the violations sees the documents that they are about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A published run: its id, the folder where its files never change, and their sha256 by name.
+
+    before: the run that counted there until this one was published.
+    """
+
+    run_id: str
+    folder: str
+    digests: Mapping[str, str]
+    before: Run | None = field(default=None, compare=False)
+
+
+def publish(files: Mapping[str, bytes], output_path: str, spark: SparkSession | None = None) -> Run:
+    """Put the files of a run below `output_path`; files of the run before that this one lacks are removed.
+
+    files: content by name relative to `output_path`.
+    Raises OutputFailed if something can't be written, OutputHeld if another run is at it; readers then still see the run before.
+    """
+    storage = storage_of(output_path, spark)
+    run = _run(files, output_path)
+    with holding(storage, output_path):
+        before = run_before(output_path, spark)
+        notes = unfinished(output_path, spark)
+        for other in filter(None, notes.values()):
+            if other.run_id not in (run.run_id, before and before.run_id):
+                storage.delete(join(output_path, RUNS, other.run_id))
+        if is_new := not storage.exists(run.folder):
+            note = join(output_path, RUNS, f"{UNFINISHED}{run.run_id}")
+            storage.write(note, _commit(run, output_path))
+            notes[note] = run
+        stale = {name for each in (before, *notes.values()) if each for name in each.digests} - files.keys()
+        try:
+            _put_files(files, stale, run, output_path, storage)
+        except BaseException:
+            if is_new:
+                with suppress(Exception):  # room for smaller runs
+                    storage.delete(run.folder)
+            raise
+        point_to(run, output_path, spark)
+        for note in notes:
+            storage.delete(note)
+    log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
+    return replace(run, before=before)
+
+
+def _put_files(files: Mapping[str, bytes], stale: Set[str], run: Run, output_path: str, storage: Storage) -> None:
+    """Write the files to the folder of the run and then under their names; stale: names that are no run's any more."""
+    for name, content in files.items():
+        storage.write(join(run.folder, name), content)
+    for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
+        storage.write(join(output_path, name), files[name])
+    for name in sorted(stale):
+        storage.delete(join(output_path, name))
+
+
+def point_to(run: Run, output_path: str, spark: SparkSession | None = None) -> None:
+    """Make a run whose folder is below `output_path` the one that counts there, which is one file put in place.
+
+    Raises OutputFailed if it can't be written; the run before counts then.
+    """
+    storage_of(output_path, spark).write(join(output_path, CURRENT), _commit(run, output_path))
+
+
+def unfinished(output_path: str, spark: SparkSession | None = None) -> dict[str, Run | None]:
+    """The notes of runs whose publishing was stopped, by their paths, while the output is held; None: says nothing."""
+    storage, runs = storage_of(output_path, spark), join(output_path, RUNS)
+    files = storage.list_beginning(runs, UNFINISHED) if storage.exists(runs) else ()
+    notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
+    for path in notes:
+        with suppress(BadDocument):
+            notes[path] = read_commit(storage.read(path), path)
+    return notes
+
+
+def current_run(output_path: str, spark: SparkSession | None = None) -> Run | None:
+    """The run that was published last below `output_path`, or None if there is none.
+
+    Raises BadDocument if `_current.json` can't be understood, or names what no run of ours does.
+    """
+    storage = storage_of(output_path, spark)
+    path = join(output_path, CURRENT)
+    if not storage.exists(path):
+        return None
+    commit = read_commit(storage.read(path), path)
+    return Run(commit.run_id, join(output_path, commit.folder), commit.digests)
+
+
+def run_before(output_path: str, spark: SparkSession | None = None) -> Run | None:
+    """The same for whoever makes the next run: a `_current.json` that can't be understood is none, with a warning.
+
+    Files that it names stay where they are.
+    """
+    try:
+        return current_run(output_path, spark)
+    except BadDocument as fault:
+        log.warning("%s; it counts as no run", fault)
+        return None
+
+
+def file_at(output_path: str, name: str, spark: SparkSession | None = None) -> str:
+    """Where a file is read from: its copy at the output path, which people may change, else the run that counts there."""
+    copy = join(output_path, name)
+    run = None if storage_of(copy, spark).exists(copy) else current_run(output_path, spark)
+    return copy if run is None else join(run.folder, name)
+
+
+def read_commit(content: bytes, path: str) -> Run:
+    """What `_current.json` says, `folder` below the output path. path: the file, for errors.
+
+    Raises BadDocument if it can't be understood, or names what no run of ours does.
+    """
+    commit = json_text.load(content, path)
+    members = commit if isinstance(commit, dict) else {}
+    run_id, folder, digests = members.get("run_id"), members.get("folder"), members.get("sha256")
+    if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
+        raise BadDocument(_not_a_commit(path, "sha256 is no object of texts"))
+    if not is_ours(run_id, Named.WORD) or not is_ours(folder, Named.FOLDER):
+        raise BadDocument(_not_a_commit(path, "run_id or folder is no name that a run has"))
+    if not all(is_ours(name, Named.FILE) for name in digests):
+        raise BadDocument(_not_a_commit(path, "a name in sha256 is no file of a run"))
+    return Run(str(run_id), str(folder), digests)
+
+
+def _commit(run: Run, output_path: str) -> bytes:
+    folder = run.folder.removeprefix(join(output_path, ""))
+    commit = {"run_id": run.run_id, "folder": folder, "sha256": dict(sorted(run.digests.items()))}
+    return (json.dumps(commit, indent=2) + "\n").encode()
+
+
+def _not_a_commit(path: str, why: str) -> str:
+    return f"{path}: is not the commit of a run ({why}); delete it and run the job again"
+
+
+def _run(files: Mapping[str, bytes], output_path: str) -> Run:
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    lasting = digests
+    if described := files.get(DESCRIPTION):
+        members = {**json.loads(described), "product": ""}
+        lasting = digests | {DESCRIPTION: hashlib.sha256(json.dumps(members).encode()).hexdigest()}
+    summary = "".join(f"{name}\0{digest}\n" for name, digest in sorted(lasting.items()))
+    run_id = hashlib.sha256(summary.encode()).hexdigest()[:16]
+    return Run(run_id, join(output_path, RUNS, run_id), digests)
+
+
+# The metrics of a run as CloudWatch's JSON Lines file, which the platform publishes. Pure; driver only.
+
+
+METRICS_FILE = "cloudwatch_metrics.jsonl"
+"""Name of the file, below `opt/ml/output/metrics/cloudwatch/` in a container."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricContext:
+    """What all metrics of a run have in common.
+
+    time: the window's start, with its time zone. endpoint: None for batch transform, which has no such dimension. schedule:
+    None outside a schedule.
+    """
+
+    time: datetime
+    endpoint: str | None = None
+    schedule: str | None = None
+
+
+def cloudwatch_metrics(metrics: Iterable[PublishedMetric], context: MetricContext) -> list[dict[str, Any]]:
+    """The metrics as CloudWatch's objects: name, time stamp, dimensions, and `Value` or `StatisticValues`."""
+    return [{**_head(metric, context), **_numbers(metric), "Unit": metric.unit} for metric in metrics]
+
+
+def metric_lines(metrics: Iterable[Mapping[str, Any]]) -> bytes:
+    """The bytes of `METRICS_FILE`: one JSON object per line."""
+    return "".join(json.dumps(metric, ensure_ascii=False, allow_nan=False) + "\n" for metric in metrics).encode()
+
+
+def _head(metric: PublishedMetric, context: MetricContext) -> dict[str, Any]:
+    dimensions = (
+        ("Endpoint", context.endpoint),
+        ("MonitoringSchedule", context.schedule),
+        *metric.dimensions.items(),
+    )
+    return {
+        "MetricName": metric.name,
+        "Timestamp": context.time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions if value is not None],
+    }
+
+
+def _numbers(metric: PublishedMetric) -> dict[str, Any]:
+    """One number, or those from which Average, Sum, Min, Max and SampleCount of many can be asked."""
+    many = metric.value
+    if not isinstance(many, Spread):
+        return {"Value": float(many)}
+    numbers = {"SampleCount": float(many.count), "Sum": many.total, "Minimum": many.minimum, "Maximum": many.maximum}
+    return {"StatisticValues": numbers}

@@ -1,0 +1,141 @@
+"""cloudwatch[:NAMESPACE]: the run's metrics, by PutMetricData."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote_plus
+
+from model_monitor.documents.run_description import moment
+from model_monitor.errors import SinkFailed
+from model_monitor.reports.notices.environment import Environment, refused_by_aws
+from model_monitor.reports.notices.messages import Report, sendable
+from model_monitor.reports.sinks import SINKS
+
+log = logging.getLogger(__name__)
+
+MOST_METRICS = 1_000
+MOST_BYTES = 1_000_000
+"""Of one request. Source: CloudWatch's quotas of PutMetricData: 1,000 metrics, 1 MB."""
+
+LONGEST_NAME = 255
+"""Characters of a metric's name or a namespace. Source: CloudWatch's API model."""
+
+NUMBER_OF_VIOLATIONS = "total_number_of_violations"
+LAST_RUN = "last_run_timestamp_seconds"
+"""When the last run ended, as Prometheus gets it."""
+
+
+def _examined(namespace: str) -> str:
+    if namespace.startswith("AWS/"):
+        raise ValueError("is a namespace of AWS's own; write another, or cloudwatch alone")
+    if (
+        len(namespace) > LONGEST_NAME
+        or namespace.startswith(":")
+        or not (namespace.isprintable() and namespace.isascii())
+    ):
+        raise ValueError(f"is no namespace; write at most {LONGEST_NAME} ASCII characters, or cloudwatch alone")
+    return namespace
+
+
+def _ready(namespace: str, environment: Environment) -> None:
+    environment.aws("cloudwatch", None)
+
+
+@SINKS.register(
+    "cloudwatch", spelling="cloudwatch[:NAMESPACE]", examined=_examined, ready=_ready, every_run=True, adds_up=True
+)
+def cloudwatch(report: Report, namespace: str, environment: Environment) -> None:
+    """The run's metrics to CloudWatch, in the service's names and dimensions; its violations, 0 included, and its time always.
+
+    Without a namespace it is the service's own, so that alarms that exist go on. Numbers that CloudWatch does not take (NaN,
+    infinite) and metrics whose name or dimensions it refuses are left out and counted in the log.
+
+    Raises SinkFailed.
+    Source: C9.2.
+    """
+    client = environment.aws("cloudwatch", None)
+    metrics, undefined = sendable(_complete(report))
+    accepted = [metric for metric in metrics if _is_accepted(metric)]
+    if undefined:
+        log.warning("left out %d metrics that are no finite numbers", undefined)
+    if len(accepted) < len(metrics):
+        log.warning("left out %d metrics whose names CloudWatch does not take", len(metrics) - len(accepted))
+    with refused_by_aws("CloudWatch"):
+        for batch in batches(accepted):
+            client.put_metric_data(Namespace=namespace or namespace_of(report), MetricData=batch)
+
+
+def namespace_of(report: Report) -> str:
+    """The service's namespace: of an endpoint's schedule, or without an endpoint of a batch transform's.
+
+    Raises SinkFailed for an analysis that the service has no namespace for.
+    """
+    if report.namespace is None:
+        raise SinkFailed(f"the service has no namespace for {report.analysis_type}; write cloudwatch:NAMESPACE")
+    place = "Endpoints" if report.endpoint else "ModelMonitoring"
+    return f"aws/sagemaker/{place}/{report.namespace}"
+
+
+def batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """The metrics in their order, cut so that each batch is one request within CloudWatch's limits."""
+    batch: list[Mapping[str, Any]] = []
+    size = 0
+    for metric in metrics:
+        added = _size_bytes(metric)
+        if batch and (len(batch) == MOST_METRICS or size + added > MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(metric)
+        size += added
+    if batch:
+        yield batch
+
+
+def _complete(report: Report) -> list[Mapping[str, Any]]:
+    """The number of violations in front, made if the run's metrics don't have it (`emit_metrics` may be Disabled).
+
+    Behind it when the run was, at that very time: its absence is an alarm, whatever window a run looks at.
+    """
+    names = {metric["MetricName"]: metric for metric in report.metrics}
+    violations = _of_run(report, NUMBER_OF_VIOLATIONS, report.start or report.time, report.violations, "Count")
+    total = names.get(NUMBER_OF_VIOLATIONS) or violations
+    last_run = _of_run(report, LAST_RUN, report.time, report.time.timestamp(), "Seconds")
+    return [total, last_run, *(metric for metric in report.metrics if metric is not total)]
+
+
+def _of_run(report: Report, name: str, time: datetime, value: float, unit: str) -> Mapping[str, Any]:
+    dimensions = (("Endpoint", report.endpoint), ("MonitoringSchedule", report.schedule))
+    return {
+        "MetricName": name,
+        "Timestamp": moment(time),
+        "Dimensions": [{"Name": which, "Value": whose} for which, whose in dimensions if whose is not None],
+        "Value": float(value),
+        "Unit": unit,
+    }
+
+
+def _is_accepted(metric: Mapping[str, Any]) -> bool:
+    """One refused metric has the whole request refused, so names are looked at before."""
+    values = [dimension["Value"] for dimension in metric["Dimensions"]]
+    return len(metric["MetricName"]) <= LONGEST_NAME and all(
+        value.isascii() and value.isprintable() and value.strip() for value in values
+    )
+
+
+def _size_bytes(metric: Mapping[str, Any]) -> int:
+    """Bytes of the metric in a form-encoded request, the longest of the forms that CloudWatch takes, before compression."""
+    return sum(len(f"&MetricData.member.{MOST_METRICS}.{key}={quote_plus(text)}") for key, text in _leaves(metric, ""))
+
+
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else name)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value, start=1):
+            yield from _leaves(inner, f"{key}.member.{place}")
+    else:
+        yield key, str(value)

@@ -1,0 +1,126 @@
+"""prometheus:PATH: a text file for the node exporter's textfile collector."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from model_monitor.documents.alerts import AlertStatus
+from model_monitor.errors import MissingDependency, OutputFailed, SinkFailed
+from model_monitor.reports.notices.environment import Environment
+from model_monitor.reports.notices.messages import Report, sendable
+from model_monitor.reports.outputs.printable import printable
+from model_monitor.reports.sinks import SINKS
+from model_monitor.storage import LocalStorage, is_local
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+log = logging.getLogger(__name__)
+
+NO_LIBRARY = "the sink prometheus needs prometheus-client; install it: pip install 'spark-model-monitor[prometheus]'"
+
+
+def _examined(path: str) -> str:
+    if not is_local(path) or not path.endswith(".prom"):
+        raise ValueError("is no local path that ends in .prom, which is all that the node exporter reads")
+    return path
+
+
+def _ready(path: str, environment: Environment) -> None:
+    try:
+        import prometheus_client  # noqa: F401
+    except ImportError as fault:
+        raise MissingDependency(NO_LIBRARY) from fault
+
+
+@SINKS.register(
+    "prometheus", spelling="prometheus:PATH", examined=_examined, ready=_ready, every_run=True, adds_up=False
+)
+def prometheus(report: Report, path: str, environment: Environment) -> None:
+    """The run's numbers as a text file for the node exporter, replaced as a whole; it lies where the driver runs.
+
+    One gauge each for the number of violations, the alert (1 or 0) and the time of the run, and `model_monitor_metric` for
+    the metrics, labelled by name. Numbers that are not finite are left out and counted in the log.
+
+    Raises SinkFailed.
+    """
+    from prometheus_client import generate_latest
+
+    metrics, undefined = sendable(report.metrics)
+    if undefined:
+        log.warning("left out %d metrics that are no finite numbers", undefined)
+    content = generate_latest(_Collected([*_of_run(report), _of_metrics(metrics, report)]))
+    try:
+        LocalStorage().write(path, content)
+    except OutputFailed as fault:
+        raise SinkFailed(str(fault)) from fault
+
+
+class _Collected:
+    """Metrics that are there already, as generate_latest asks for them."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def _of_run(report: Report) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    labels = _labels_of_run(report)
+    numbers = {
+        "violations": ("Violations of the last monitoring run.", float(report.violations)),
+        "alert": ("1 while the alert is InAlert.", float(report.alert.status is AlertStatus.IN_ALERT)),
+        "last_run_timestamp_seconds": ("When the last monitoring run ended.", report.time.timestamp()),
+    }
+    for name, (meaning, number) in numbers.items():
+        gauge = GaugeMetricFamily(f"model_monitor_{name}", meaning, labels=list(labels))
+        gauge.add_metric([printable(label) for label in labels.values()], number)
+        yield gauge
+
+
+def _of_metrics(metrics: Iterable[Mapping[str, Any]], report: Report) -> Metric:
+    """One gauge for all metrics; a label that a metric does not have is empty."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    rows = [
+        ({**_labels_of_run(report), **_labels_of(metric), "statistic": statistic}, number)
+        for metric in metrics
+        for statistic, number in _numbers(metric)
+    ]
+    names = list(dict.fromkeys(name for labels, _ in rows for name in labels)) or ["metric"]
+    gauge = GaugeMetricFamily("model_monitor_metric", "A metric of the last monitoring run.", labels=names)
+    for labels, number in rows:
+        gauge.add_metric([printable(labels.get(name, "")) for name in names], number)
+    return gauge
+
+
+def _labels_of_run(report: Report) -> dict[str, str]:
+    return {
+        "analysis_type": report.analysis_type,
+        "endpoint": report.endpoint or "",
+        "monitoring_schedule": report.schedule or "",
+    }
+
+
+def _labels_of(metric: Mapping[str, Any]) -> dict[str, str]:
+    dimensions = {_label(dimension["Name"]): dimension["Value"] for dimension in metric["Dimensions"]}
+    return {**dimensions, "metric": metric["MetricName"]}
+
+
+def _label(dimension: str) -> str:
+    """`monitoring_schedule` of `MonitoringSchedule`."""
+    return re.sub(r"\W", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", dimension), flags=re.ASCII).lower()
+
+
+def _numbers(metric: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    if "Value" in metric:
+        yield "value", metric["Value"]
+    else:
+        for name, number in metric["StatisticValues"].items():
+            yield _label(name), number

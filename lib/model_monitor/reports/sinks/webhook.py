@@ -1,0 +1,114 @@
+"""webhook:URL: one JSON document by POST, signed if there is a secret."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import ssl
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit
+
+from model_monitor import __version__
+from model_monitor.errors import SinkFailed
+from model_monitor.reports.notices.environment import Environment, PassingFailure, attempt
+from model_monitor.reports.notices.messages import Report, document_bytes
+from model_monitor.reports.sinks import SINKS
+
+SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"
+"""The variable whose text signs the document."""
+
+TIMESTAMP_HEADER = "X-Signature-Timestamp"
+SIGNATURE_HEADER = "X-Signature-SHA256"
+
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Answers that may be another one in a moment."""
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect would send the document, and its signature, to a server that nobody named."""
+
+    def redirect_request(self, *given: Any, **named: Any) -> None:
+        return None
+
+
+def _examined(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or not url.isprintable() or " " in url or not url.isascii():
+        raise ValueError("is no URL; write webhook:https://HOST/PATH")
+    if parts.username is not None:
+        raise ValueError(f"has a user or password in it; leave them out, and sign with the variable {SECRET}")
+    return url
+
+
+def _ready(url: str, environment: Environment) -> None:
+    """Nothing has to be there beforehand: the secret is optional, and the server is asked when there is something to say."""
+
+
+@SINKS.register("webhook", spelling="webhook:URL", examined=_examined, ready=_ready, every_run=False, adds_up=False)
+def webhook(report: Report, url: str, environment: Environment) -> None:
+    """One JSON document by POST: model, window, status, alert, the five largest alarms, paths.
+
+    Signed if the variable MODEL_MONITOR_WEBHOOK_SECRET is set. Arrived if the answer is 2xx. Tried again after 408, 425, 429,
+    500, 502, 503, 504, a timeout or a refused connection; a redirect is not followed.
+
+    Raises SinkFailed.
+    """
+    body = document_bytes(report)
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": f"spark-model-monitor/{__version__}",
+        "Idempotency-Key": report.delivery_id,
+        **_signed(body, environment.variable(SECRET), str(int(report.time.timestamp()))),
+    }
+    request = urllib.request.Request(url, data=body, headers=headers, method="POST")
+    attempt(lambda: _post(request, environment.timeout_seconds), environment)
+
+
+def signature_of(body: bytes, secret: str, timestamp: str) -> str:
+    """HMAC-SHA256 in hexadecimal of the timestamp, a full stop and the body, with the secret as its key."""
+    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def _signed(body: bytes, secret: str | None, timestamp: str) -> dict[str, str]:
+    if secret is None:
+        return {}
+    return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: signature_of(body, secret, timestamp)}
+
+
+def _post(request: urllib.request.Request, timeout_seconds: float) -> None:
+    host = urlsplit(request.full_url).hostname
+    try:
+        urllib.request.build_opener(_NoRedirects).open(request, timeout=timeout_seconds).close()
+    except urllib.error.HTTPError as fault:
+        fault.close()
+        raise _refusal(host, fault.code) from None
+    except (OSError, http.client.HTTPException) as fault:
+        raise _unreachable(host, fault) from None
+
+
+def _refusal(host: str | None, status: int) -> SinkFailed:
+    if status in REDIRECTS:
+        return SinkFailed(f"{host} answered {status}, a redirect, which is not followed; name the URL that it leads to")
+    if status in PASSING:
+        return PassingFailure(f"{host} answered {status}")
+    return SinkFailed(f"{host} answered {status}; check the URL and what the server expects")
+
+
+def _unreachable(host: str | None, fault: Exception) -> SinkFailed:
+    """The failure without the library's text, which may hold the URL."""
+    cause = fault.reason if isinstance(fault, urllib.error.URLError) else fault
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return SinkFailed(f"{host} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE")
+    if isinstance(cause, TimeoutError):
+        return PassingFailure(f"{host} did not answer in time")
+    reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else type(cause).__name__
+    return PassingFailure(f"{host} could not be reached ({reason})")
