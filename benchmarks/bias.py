@@ -25,7 +25,7 @@ from model_monitor.data.engine.partitions import partition_by_size
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.monitors.bias.measures import BiasMeasures
 from model_monitor.monitors.bias.monitor import BiasMonitor
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.runs.run import run_baseline
 
 ROWS, ROWS_OF_A_FILE = 10_000_000, 1_000_000
 GROUPS = 60

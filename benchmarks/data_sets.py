@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from model_monitor.launch.cache import cache_directory
+from model_monitor.running.layout import cache_directory
 
 SEED = 20240501
 VERSION = "3"

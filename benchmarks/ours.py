@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from model_monitor.configuration.reading import config_of, sources_of
-from model_monitor.runs.kinds import monitor_for, read_source
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.kinds.kinds import monitor_for, read_source
+from model_monitor.running.runs.run import run_baseline
 
 
 def whole_profile(spark: SparkSession, folder: Path, dataset_format: str = "parquet") -> None:

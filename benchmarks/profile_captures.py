@@ -23,10 +23,10 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, Took, quick_asked, race, report
 
-from model_monitor.configuration.reading import config_of, sources_of
-from model_monitor.inputs.baselines import read_baseline
-from model_monitor.runs.kinds import monitor_for, read_source
-from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.baselines import read_baseline
+from model_monitor.running.kinds.kinds import monitor_for, read_source
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 
 RECORDS = 1_000_000
 BASELINE_ROWS = 20_000

@@ -18,7 +18,7 @@ from side_by_side import QUICK_SHARE, Contestant, quick_asked, race
 
 from model_monitor.deequ.evaluation import evaluate
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.runs.run import run_baseline
 
 CELLS = 100_000_000
 WIDTHS = (10, 100, 1_000)

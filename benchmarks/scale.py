@@ -25,7 +25,7 @@ from side_by_side import QUICK_SHARE, Contestant, quick_asked, timed
 
 from model_monitor.data.engine.partitions import column_groups, partition_bytes
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.runs.run import run_baseline
 
 ROWS, RECORDS = 1_000_000, 100_000
 COLUMNS = 13

@@ -32,7 +32,7 @@ from model_monitor.monitors.data_quality.distributions import FeatureDistributio
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.data_quality.variation import of_parts, of_window
 from model_monitor.reports.history.variation import Entry, new_history, read_history, write_history
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.runs.run import run_baseline
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.states import (

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import sys
 
-from model_monitor.inputs.checks import planned_checks
-from model_monitor.inputs.window import context_of
-from model_monitor.runs.kinds import monitor_for, read_source
-from model_monitor.runs.run import run_baseline
-from model_monitor.runtime.job import started
-from model_monitor.runtime.postprocessing import run_postprocessor
-from model_monitor.runtime.results_table import write_results_table
-from model_monitor.runtime.status import completed
+from model_monitor.running.inputs.run_inputs import context_of, planned_checks
+from model_monitor.running.kinds.kinds import monitor_for, read_source
+from model_monitor.running.runs.run import run_baseline
+from model_monitor.running.runtime.job import started
+from model_monitor.running.runtime.publishing import run_postprocessor, write_results_table
+from model_monitor.running.runtime.status import completed
 
 
 def main(argv: list[str]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from model_monitor.inputs.baselines import (
+from model_monitor.running.inputs.baselines import (
     compared_with,
     decisions_for,
     read_baseline,
@@ -15,17 +15,13 @@ from model_monitor.inputs.baselines import (
     violated_since,
     with_history,
 )
-from model_monitor.inputs.checks import planned_checks
-from model_monitor.inputs.window import context_of
-from model_monitor.runs.kinds import monitor_for, read_source
-from model_monitor.runs.run import run_monitoring
-from model_monitor.runtime.job import started
-from model_monitor.runtime.metrics import write_metrics
-from model_monitor.runtime.notify import notify, require_sinks
-from model_monitor.runtime.postprocessing import run_postprocessor
-from model_monitor.runtime.remember import remember
-from model_monitor.runtime.results_table import write_results_table
-from model_monitor.runtime.status import outcome_of
+from model_monitor.running.inputs.run_inputs import context_of, planned_checks
+from model_monitor.running.kinds.kinds import monitor_for, read_source
+from model_monitor.running.runs.run import run_monitoring
+from model_monitor.running.runtime.job import started
+from model_monitor.running.runtime.notify import notify, require_sinks
+from model_monitor.running.runtime.publishing import remember, run_postprocessor, write_metrics, write_results_table
+from model_monitor.running.runtime.status import outcome_of
 
 
 def main(argv: list[str]) -> int:

@@ -10,9 +10,9 @@ import sys
 
 from model_monitor.data.engine import engine_of
 from model_monitor.errors import MonitorError
-from model_monitor.replay.command import DIFFERENT, EQUAL, JSON_NAME, TEXT_NAME, read_request
-from model_monitor.replay.running import replay
-from model_monitor.runtime.job import started
+from model_monitor.running.replay.command import DIFFERENT, EQUAL, JSON_NAME, TEXT_NAME, read_request
+from model_monitor.running.replay.running import replay
+from model_monitor.running.runtime.job import started
 from model_monitor.storage import join, storage_of
 
 

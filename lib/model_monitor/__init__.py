@@ -58,9 +58,9 @@ if TYPE_CHECKING:
     from model_monitor.reports.history.baselines import read_baseline
     from model_monitor.reports.history.decisions import accept
     from model_monitor.reports.history_page.command import report
-    from model_monitor.runs.merging import merge_runs, read_state
-    from model_monitor.runs.results import Baseline, Findings
-    from model_monitor.runs.run import run_baseline, run_monitoring
+    from model_monitor.running.runs.merging import merge_runs, read_state
+    from model_monitor.running.runs.results import Baseline, Findings
+    from model_monitor.running.runs.run import run_baseline, run_monitoring
     from model_monitor.runtime.session import local_session
     from model_monitor.statistics.states import OutcomePlan, ProblemType
     from model_monitor.statistics.states import decode as decode_state
@@ -85,7 +85,7 @@ else:
         "model_monitor.reports.history.baselines": ["read_baseline"],
         "model_monitor.reports.history.decisions": ["accept"],
         "model_monitor.reports.history_page.command": ["report"],
-        "model_monitor.runs.merging": ["merge_runs", "read_state"],
+        "model_monitor.running.runs.merging": ["merge_runs", "read_state"],
         "model_monitor.monitors.model_quality.monitor": ["ModelQualityMonitor"],
         "model_monitor.monitors.model_quality.tolerance": ["Tolerance"],
         "model_monitor.data.reading.data": ["read_data"],
@@ -95,8 +95,8 @@ else:
         ],
         "model_monitor.data.reading.outcomes": ["outcomes"],
         "model_monitor.data.records.windows": ["Window"],
-        "model_monitor.runs.results": ["Baseline", "Findings"],
-        "model_monitor.runs.run": ["run_baseline", "run_monitoring"],
+        "model_monitor.running.runs.results": ["Baseline", "Findings"],
+        "model_monitor.running.runs.run": ["run_baseline", "run_monitoring"],
         "model_monitor.runtime.session": ["local_session"],
         "model_monitor.statistics.states": ["OutcomePlan", "ProblemType", "decode as decode_state"],
     }

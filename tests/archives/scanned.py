@@ -19,7 +19,7 @@ from model_monitor.monitors.bias.measures import BiasMeasures
 from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.runs.run import run_baseline
 from model_monitor.statistics.states import OutcomePlan, ProblemType, RequestsBuilder, State
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.reports.history.baselines import of_run
-from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 
 from .test_drift_golden import close, sketch_of, values_of, vectors

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.replay import command
+from model_monitor.running.replay import command
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}

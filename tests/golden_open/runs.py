@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from model_monitor.configuration.contract import JobConfig
-from model_monitor.configuration.reading import config_of, sources_of
-from model_monitor.inputs.baselines import read_baseline
-from model_monitor.runs.kinds import monitor_for, read_source
-from model_monitor.runs.results import Baseline, Findings
-from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.baselines import read_baseline
+from model_monitor.running.kinds.kinds import monitor_for, read_source
+from model_monitor.running.runs.results import Baseline, Findings
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 
 AS_SERVICE = ("--compat", "service")
 

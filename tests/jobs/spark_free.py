@@ -17,7 +17,7 @@ from model_monitor.reports.history.decisions import promote, read_promotions, ro
 from model_monitor.reports.history.maintenance import Trees, prunable, prune
 from model_monitor.reports.notices.environment import Environment
 from model_monitor.reports.outputs.files import publish
-from model_monitor.scheduling.command import Request, run_due
+from model_monitor.running.scheduling.command import Request, run_due
 from model_monitor.storage import LocalStorage, holding
 
 NOW = datetime(2024, 3, 4, 22, 7, tzinfo=timezone.utc)

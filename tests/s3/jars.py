@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from model_monitor.launch import maven
-from model_monitor.launch.cache import cache_directory
+from model_monitor.running.layout import cache_directory
 
 S3A = (
     maven.Artifact(

@@ -19,8 +19,8 @@ from tests.s3.server import KEY
 from tests.s3.traffic import baseline_flags, monitor_flags, objects
 from tests.s3.weather import always, cut, denied, first, reset, slow_down
 
-from model_monitor.configuration.s3 import S3Encryption, upload_arguments
 from model_monitor.errors import BadInput, OutputFailed, OutputHeld
+from model_monitor.running.configuration.bias_options import S3Encryption, upload_arguments
 from model_monitor.storage import encrypting, holding, storage_of
 from model_monitor.storage.lease import Lease
 

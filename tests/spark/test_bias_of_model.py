@@ -13,7 +13,7 @@ from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.monitors.bias.measures import BiasMeasures
 from model_monitor.monitors.bias.monitor import BiasMonitor
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.runs.run import run_baseline
 
 ENGINES = ("local", "spark")
 

@@ -12,8 +12,8 @@ from scipy.stats import skew
 from model_monitor.documents.statistics import Statistics
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.runs.merging import merge_runs
-from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.running.runs.merging import merge_runs
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.states import Profile
 
 WITH, WITHOUT = DataQualityMonitor(column_metrics=("skewness",)), DataQualityMonitor()

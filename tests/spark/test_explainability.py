@@ -17,9 +17,9 @@ from model_monitor.monitors.explainability.baseline_rows import FILE, LOCAL
 from model_monitor.monitors.explainability.measures import AttributionMeasures
 from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from model_monitor.monitors.predictors import Model
-from model_monitor.runs.merging import merge_runs
-from model_monitor.runs.run import run_baseline, run_monitoring
-from model_monitor.runtime.failures import failure_of
+from model_monitor.running.runs.merging import merge_runs
+from model_monitor.running.runs.run import run_baseline, run_monitoring
+from model_monitor.running.runtime.failures import failure_of
 
 WEIGHTS = np.array([2.0, -1.0, 0.5, 0.0])
 NAMES = ("age", "income", "visits", "noise")

@@ -12,8 +12,8 @@ from model_monitor.data.reading.outcomes import outcomes
 from model_monitor.errors import BadConfiguration, BadInput, BadState, ScriptFailed
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.reports.history import baselines
-from model_monitor.runs.merging import merge_runs
-from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.running.runs.merging import merge_runs
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.states import OutcomePlan, ProblemType
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)

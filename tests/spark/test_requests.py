@@ -13,8 +13,8 @@ from model_monitor.data.reading.captures import list_captures, read_captures
 from model_monitor.data.reading.formats import CaptureFormat
 from model_monitor.data.records.windows import Window
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.runs.merging import merge_runs
-from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.running.runs.merging import merge_runs
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 
 START = datetime(2024, 3, 4, 12, tzinfo=timezone.utc)
 HOUR = Window(START, START + timedelta(hours=1))

@@ -17,11 +17,6 @@ import yaml
 
 import model_monitor
 from model_monitor import __version__, cli
-from model_monitor.configuration.contract import OPTIONS
-from model_monitor.configuration.job_help import help_text
-from model_monitor.configuration.options import AnalysisType, Option
-from model_monitor.configuration.reading import config_of, sources_of
-from model_monitor.configuration.sources import flag_of, variable_of
 from model_monitor.data.records.captured_lines import InferenceRecord
 from model_monitor.data.records.decoding import Reading, decode
 from model_monitor.data.records.locations import ENDPOINT_INDEXES
@@ -33,7 +28,7 @@ from model_monitor.documents.model_quality import ComparisonOperator
 from model_monitor.documents.run_description import Promotion
 from model_monitor.documents.schedule import Schedule
 from model_monitor.errors import MonitorError
-from model_monitor.launch import layout, submission
+from model_monitor.launch import submission
 from model_monitor.monitors.bias.analysis import POST_TRAINING, PRE_TRAINING
 from model_monitor.monitors.data_quality import checks
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
@@ -43,7 +38,13 @@ from model_monitor.registry import import_all
 from model_monitor.reports.derivation.explanations import Explanation
 from model_monitor.reports.notices import destinations  # noqa: F401 - registers the sinks
 from model_monitor.reports.sinks import SINKS, mail, webhook
-from model_monitor.runtime.status import ExitStatus
+from model_monitor.running import layout
+from model_monitor.running.configuration.contract import OPTIONS
+from model_monitor.running.configuration.help import help_text
+from model_monitor.running.configuration.options import AnalysisType, Option
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.configuration.sources import flag_of, variable_of
+from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.statistics.drift import DISTANCES
 from model_monitor.statistics.states import STATES
 from model_monitor.statistics.states.column_metrics import COLUMN_METRICS
@@ -241,12 +242,14 @@ def test_every_job_in_a_command_takes_its_flags(page, monkeypatch):
 @every_page
 def test_every_other_command_of_ours_is_understood(page, monkeypatch):
     understood = []
-    monkeypatch.setattr("model_monitor.runs.merging.merge_runs", lambda runs, output: understood.append(runs))
+    monkeypatch.setattr("model_monitor.running.runs.merging.merge_runs", lambda runs, output: understood.append(runs))
     monkeypatch.setattr(
         "model_monitor.reports.derivation.runs.explain",
         lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
     )
-    monkeypatch.setattr("model_monitor.replay.command._submit", lambda job, flags: understood.append(flags) or 0)
+    monkeypatch.setattr(
+        "model_monitor.running.replay.command._submit", lambda job, flags: understood.append(flags) or 0
+    )
     monkeypatch.setattr("model_monitor.imports.account.sagemaker_client", lambda region: None)
     monkeypatch.setattr("model_monitor.imports.account.answers_on", lambda client, schedule: [])
     monkeypatch.setattr("model_monitor.imports.command.read_answers", lambda files: [])
@@ -255,7 +258,7 @@ def test_every_other_command_of_ours_is_understood(page, monkeypatch):
     )
     monkeypatch.setattr("model_monitor.demo.run._run", lambda *given: understood.append(given) or 0)
     monkeypatch.setattr("model_monitor.cli._session_for", lambda paths: None)
-    monkeypatch.setattr("model_monitor.scheduling.command.main", lambda *given: understood.append(given) or 0)
+    monkeypatch.setattr("model_monitor.running.scheduling.command.main", lambda *given: understood.append(given) or 0)
     version = Promotion(model_version="7", run_id="0", source="", time="")
     monkeypatch.setattr(
         "model_monitor.reports.history.decisions.promote", lambda *given, **named: understood.append(given) or version

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.schedules import Clock, Recurrence, read_offset
+from model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset
 
 
 def at(day: int, hour: int, minute: int = 0) -> datetime:

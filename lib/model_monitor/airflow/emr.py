@@ -18,7 +18,6 @@ from typing import Any
 
 from model_monitor.airflow.flags import words_of
 from model_monitor.airflow.places import JobCall, Place
-from model_monitor.configuration.s3 import S3Encryption, upload_arguments
 from model_monitor.emr.faults import told
 from model_monitor.emr.releases import jar_for, line_on
 from model_monitor.emr.requests import request_of
@@ -26,12 +25,12 @@ from model_monitor.emr.runs import ENDED_BADLY, ENDED_WELL, Run
 from model_monitor.emr.secrets import refuse_secrets
 from model_monitor.emr.shipment import Shipment
 from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.launch.cache import cache_directory
-from model_monitor.launch.layout import Layout
 from model_monitor.launch.package_zip import provide_zip
 from model_monitor.launch.spark_command import own_settings
 from model_monitor.launch.spark_options import settings_of, split_options
 from model_monitor.launch.target import Bucket, Kind, Target
+from model_monitor.running.configuration.bias_options import S3Encryption, upload_arguments
+from model_monitor.running.layout import Layout, cache_directory
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.documents.alerts import Alerts
 from model_monitor.errors import BadDocument
 from model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, Run, read_commit
-from model_monitor.runtime.status import COMPLETED, ExitStatus, status_of
+from model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_of
 from model_monitor.storage import join
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from model_monitor.configuration.option_names import option_names
 from model_monitor.data.records.windows import duration
 from model_monitor.errors import BadConfiguration
+from model_monitor.running.configuration.command_line import option_names
 
 SECRETS = {"sink": "MODEL_MONITOR_SINK"}
 """Options whose text may hold a secret, with the variables that say the same: everybody on a machine sees the arguments of its

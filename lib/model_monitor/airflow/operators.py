@@ -25,7 +25,7 @@ from model_monitor.airflow.violations import Callback, OnViolations
 from model_monitor.airflow.windows import AN_HOUR, scheduled_time_of, window_of
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.runtime.status import ExitStatus
+from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.storage import join
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from model_monitor.airflow.local import LocalProcess
 from model_monitor.airflow.windows import window_of
 from model_monitor.data.records.windows import duration, parse_time
 from model_monitor.errors import BadConfiguration
-from model_monitor.runtime.status import ExitStatus
+from model_monitor.running.runtime.status import ExitStatus
 
 log = logging.getLogger(__name__)
 

@@ -44,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_status
     except (Exception, KeyboardInterrupt) as error:
         from model_monitor.reports.outputs.printable import printable_lines
-        from model_monitor.runtime.failures import failure_of
-        from model_monitor.runtime.traces import trace_of
+        from model_monitor.running.runtime.failures import failure_of, trace_of
 
         failure = failure_of(error)
         trace = "" if failure.is_expected else f"{trace_of(error)}\n"

@@ -21,7 +21,7 @@ from model_monitor.monitors.protocol import Monitor, StoredBaseline
 from model_monitor.reports.history import baselines
 from model_monitor.reports.history.baselines import read_baseline, shares_at
 from model_monitor.reports.history_page import command
-from model_monitor.runs.run import run_monitoring
+from model_monitor.running.runs.run import run_monitoring
 
 PAGE = "history.html"
 MODEL = "churn"

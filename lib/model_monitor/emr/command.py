@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from model_monitor.configuration.contract import JobConfig
-from model_monitor.configuration.reading import config_of, sources_of
-from model_monitor.configuration.s3 import upload_arguments
 from model_monitor.emr.endings import exit_status_of, message_of, without_message
 from model_monitor.emr.faults import told
 from model_monitor.emr.releases import jar_for, line_on
@@ -24,19 +21,20 @@ from model_monitor.emr.runs import Run
 from model_monitor.emr.secrets import refuse_secrets
 from model_monitor.emr.shipment import Shipment
 from model_monitor.errors import BadConfiguration
-from model_monitor.inputs.window import unused_window, window_of
-from model_monitor.launch.cache import cache_directory
 from model_monitor.launch.deequ_jar import jar_path, without_jar
-from model_monitor.launch.layout import Layout
 from model_monitor.launch.package_zip import provide_zip
-from model_monitor.launch.places import NAMING, PREVIOUS
 from model_monitor.launch.request import Request
 from model_monitor.launch.spark_command import own_settings
 from model_monitor.launch.spark_lines import PINNED
 from model_monitor.launch.spark_options import settings_of
 from model_monitor.launch.target import Bucket, Target
-from model_monitor.runtime.logs import start_logging
-from model_monitor.runtime.status import ExitStatus
+from model_monitor.running.configuration.bias_options import upload_arguments
+from model_monitor.running.configuration.command_line import NAMING, PREVIOUS
+from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.run_inputs import unused_window, window_of
+from model_monitor.running.layout import Layout, cache_directory
+from model_monitor.running.runtime.status import ExitStatus, start_logging
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from weakref import WeakSet
 
 from model_monitor.errors import MissingDependency
-from model_monitor.launch.cache import cache_directory
-from model_monitor.launch.layout import Layout
 from model_monitor.launch.package_zip import provide_zip
+from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.storage.server import is_connect
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from datetime import timedelta
 
 from jinja2 import Environment
 
-from model_monitor.configuration.contract import OPTIONS
-from model_monitor.configuration.sources import variable_of
 from model_monitor.documents.schedule import Schedule, ScheduledWindow, ScheduleStatus
 from model_monitor.imports.variables import JobVariables
-from model_monitor.schedules import read_offset
+from model_monitor.running.configuration.contract import OPTIONS
+from model_monitor.running.configuration.sources import variable_of
+from model_monitor.running.scheduling.schedules import read_offset
 
 OPERATORS = {"merge": "MergeOperator", "monitor": "MonitorOperator"}
 

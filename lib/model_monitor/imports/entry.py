@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduledWindow, ScheduleStatus
 from model_monitor.imports.descriptions import Definition, ScheduleDescription
 from model_monitor.imports.variables import JobVariables
-from model_monitor.schedules import DAY_HOURS, Recurrence, read_offset
+from model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence, read_offset
 
 AT_ITS_END = "PT0S"
 _ANY_HOUR = Recurrence(0, DAY_HOURS)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from model_monitor.configuration.contract import OPTIONS
-from model_monitor.configuration.sources import variable_of
+from model_monitor.running.configuration.contract import OPTIONS
+from model_monitor.running.configuration.sources import variable_of
 
 _COMPAT = variable_of("compat", OPTIONS["compat"])
 

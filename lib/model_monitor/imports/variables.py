@@ -10,11 +10,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from model_monitor.configuration.contract import OPTIONS
-from model_monitor.configuration.options import AnalysisType
-from model_monitor.configuration.sources import variable_of
 from model_monitor.documents.schedule import ScheduledWindow
 from model_monitor.imports.descriptions import Definition
+from model_monitor.running.configuration.contract import OPTIONS
+from model_monitor.running.configuration.options import AnalysisType
+from model_monitor.running.configuration.sources import variable_of
 
 HOUR_FOLDER = "%Y/%m/%d/%H"
 """Where a run's results go below the schedule's, by the time at which it was scheduled (C1.5)."""

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from model_monitor.errors import MissingDependency
 from model_monitor.launch import maven
-from model_monitor.launch.cache import cache_directory
 from model_monitor.launch.spark_home import find_spark_home, line_at
 from model_monitor.launch.spark_lines import MODULE, ORGANISATION, PINNED, SparkLine
+from model_monitor.running.layout import cache_directory
 
 VARIABLE = "MODEL_MONITOR_DEEQU_JAR"
 ARTIFACT = maven.Artifact(ORGANISATION, MODULE, PINNED.deequ or "", PINNED.sha256 or "")

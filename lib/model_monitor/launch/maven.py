@@ -18,8 +18,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from model_monitor.errors import MissingDependency
-from model_monitor.launch.cache import CHUNK_BYTES, appearing_whole, sha256_of
 from model_monitor.launch.java import find_java
+from model_monitor.running.layout import CHUNK_BYTES, appearing_whole, sha256_of
 
 MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"
 """The variable that names a repository laid out as Maven's: an http(s) or file URL."""

@@ -13,8 +13,7 @@ import zipfile
 from pathlib import Path
 
 from model_monitor import __version__
-from model_monitor.launch.cache import appearing_whole
-from model_monitor.launch.layout import Layout
+from model_monitor.running.layout import Layout, appearing_whole
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time stamp of every entry: the earliest that a zip can hold."""

@@ -16,14 +16,13 @@ from pathlib import Path
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.launch import deequ_jar, jvm_options, python_environment
-from model_monitor.launch.cache import cache_directory
 from model_monitor.launch.class_archive import ClassArchive
 from model_monitor.launch.java import find_java
-from model_monitor.launch.layout import Layout
 from model_monitor.launch.package_zip import provide_zip
 from model_monitor.launch.request import COLUMNS, Request
 from model_monitor.launch.spark_home import find_spark_home, line_at
 from model_monitor.launch.spark_options import is_local, read_properties, settings_of, split_options, words_of
+from model_monitor.running.layout import Layout, cache_directory
 
 LOCAL_DRIVER_MEMORY = "2g"
 """Heap of a local run, where one JVM is driver and executors; Spark's own default is 1g."""

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from model_monitor.errors import MonitorError
-from model_monitor.launch.layout import Layout
-from model_monitor.launch.places import require_places
 from model_monitor.launch.request import Request, read_request
 from model_monitor.reports.outputs.printable import error_lines
+from model_monitor.running.configuration.command_line import require_places
+from model_monitor.running.layout import Layout
 
 LOCALLY = ("baseline", "monitor")
 """Jobs that may run without Spark."""

@@ -18,13 +18,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model_monitor.configuration.options import AnalysisType
-from model_monitor.configuration.reading import sources_of
-from model_monitor.configuration.sources import PROCESSING_JOB_FILES, Sources
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.launch import submission
-from model_monitor.runtime.logs import start_logging
-from model_monitor.runtime.status import ExitStatus, failed, message_path, write_message
+from model_monitor.running.configuration.options import AnalysisType
+from model_monitor.running.configuration.reading import sources_of
+from model_monitor.running.configuration.sources import PROCESSING_JOB_FILES, Sources
+from model_monitor.running.runtime.status import ExitStatus, failed, message_path, start_logging, write_message
 
 log = logging.getLogger(__name__)
 

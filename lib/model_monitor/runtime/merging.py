@@ -6,17 +6,17 @@ from datetime import datetime, timedelta, timezone
 
 from pyspark.sql import SparkSession
 
-from model_monitor.configuration.contract import JobConfig
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.errors import BadConfiguration
-from model_monitor.inputs.window import scheduled_hour, window_of
 from model_monitor.merging.hours import hour_of, hours_of, moment_of
 from model_monitor.merging.ledger import MergeLedger
 from model_monitor.merging.request import MergeRequest
 from model_monitor.merging.scores import Score
 from model_monitor.merging.to_label import ToLabel
 from model_monitor.monitors.protocol import PublishedMetric
-from model_monitor.runtime.metrics import write_published
+from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.inputs.run_inputs import scheduled_hour, window_of
+from model_monitor.running.runtime.publishing import write_published
 
 A_MOMENT = timedelta(microseconds=1)
 

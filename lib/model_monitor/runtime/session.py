@@ -22,9 +22,9 @@ from model_monitor.engine.connect import connected, new_session
 from model_monitor.engine.hadoop import open_s3_paths, without_checksum_files
 from model_monitor.engine.workers import worker_settings
 from model_monitor.errors import BadConfiguration, ClusterGone
-from model_monitor.launch.layout import Layout
 from model_monitor.launch.spark_command import SHELL, shell_variables
 from model_monitor.launch.spark_options import read_properties
+from model_monitor.running.layout import Layout
 from model_monitor.runtime.standalone import answers_soon, require_master
 
 if TYPE_CHECKING:

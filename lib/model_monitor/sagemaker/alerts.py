@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from model_monitor.configuration.contract import OPTIONS
-from model_monitor.configuration.sources import variable_of
 from model_monitor.documents.alerts import Alerts
 from model_monitor.errors import MonitorError
 from model_monitor.reports.history.alerts import read_alerts
+from model_monitor.running.configuration.contract import OPTIONS
+from model_monitor.running.configuration.sources import variable_of
 from model_monitor.sagemaker.locations import located
 
 DATAPOINTS = variable_of("datapoints_to_alert", OPTIONS["datapoints_to_alert"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from model_monitor.running.scheduling.schedules import NOW
 from model_monitor.sagemaker.inputs import CONTAINER, BatchTransformInput, EndpointInput, MonitoringOutput
 from model_monitor.sagemaker.locations import absolute, capture_prefix, default_prefix, exists_here
 from model_monitor.sagemaker.monitoring_files import ModelMonitoringFile
-from model_monitor.schedules import NOW
 from model_monitor.storage import join
 
 PUBLISH = "publish_cloudwatch_metrics"

@@ -16,10 +16,10 @@ from model_monitor.errors import OutputHeld
 from model_monitor.imports.descriptions import Definition, ScheduleDescription, definition_of, schedule_of
 from model_monitor.imports.entry import window_of
 from model_monitor.imports.variables import JobVariables, jobs_of
+from model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence, read_offset
 from model_monitor.sagemaker import local_jobs, records
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from model_monitor.sagemaker.locations import located
-from model_monitor.schedules import DAY_HOURS, Recurrence, read_offset
 from model_monitor.storage import LocalStorage, join
 from model_monitor.storage.lease import holding
 

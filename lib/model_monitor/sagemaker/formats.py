@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_monitor.schedules import HOURLY, NOW
+from model_monitor.running.scheduling.schedules import HOURLY, NOW
 
 
 class DatasetFormat:

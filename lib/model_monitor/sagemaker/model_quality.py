@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
-from model_monitor.configuration.options import AnalysisType
 from model_monitor.reports.outputs.files import STATISTICS, VIOLATIONS
+from model_monitor.running.configuration.options import AnalysisType
 from model_monitor.sagemaker.definitions import app_specification, baseline_config, given
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
 from model_monitor.sagemaker.locations import located

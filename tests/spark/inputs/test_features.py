@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.errors import BadConfiguration
-from model_monitor.inputs.features import read_features
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.data_sets import read_features
+from model_monitor.running.runs.run import run_baseline
 
 COLUMNS, ROWS = 300, 8_000
 """Of doubles: 19 MB, which is enough for two groups and one partition."""

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from tests.unit.records.merged_lines import line_of, merged
 
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.errors import BadConfiguration
-from model_monitor.runs.kinds import monitor_for, read_source
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.kinds.kinds import monitor_for, read_source
+from model_monitor.running.runs.run import run_baseline
 
 PAIRS = [("cat", "cat")] * 3 + [("cat", "dog")] * 2 + [("dog", "dog")] * 4 + [("fish", "dog")]
 """Labels and predictions."""

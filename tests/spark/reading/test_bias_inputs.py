@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.runs.kinds import monitor_for, read_source
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.kinds.kinds import monitor_for, read_source
+from model_monitor.running.runs.run import run_baseline
 
 ROWS = [
     {

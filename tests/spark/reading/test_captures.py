@@ -21,7 +21,7 @@ from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadInput, NoData
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.runs.run import run_baseline
 
 BOTH = ("endpointInput", "endpointOutput")
 NAMES = ("p", "a", "b")

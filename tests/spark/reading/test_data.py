@@ -21,7 +21,7 @@ from model_monitor.data.reading.outcomes import outcomes
 from model_monitor.errors import BadConfiguration, BadInput, NoData, OutputFailed
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.runtime.session import beside
 from model_monitor.statistics.states import OutcomePlan, ProblemType
 

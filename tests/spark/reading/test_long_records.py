@@ -11,7 +11,6 @@ from tests.spark.merging.records import FIRST, captured, label, ledger_of, truth
 from tests.unit.records.captured_lines import captured as capture
 from tests.unit.records.captured_lines import line_of
 
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.data.reading.listing import list_dataset
@@ -21,8 +20,9 @@ from model_monitor.data.reading.scripts import read_script
 from model_monitor.merging.request import MergeRequest
 from model_monitor.merging.run import merge
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.runs.kinds import monitor_for, read_source
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.kinds.kinds import monitor_for, read_source
+from model_monitor.running.runs.run import run_baseline
 from model_monitor.runtime.session import beside
 
 MOST = 2000

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.records.captured_lines import captured, line_of
 
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.runs.run import run_baseline
 
 FEW, MANY = 3, 60
 

@@ -30,8 +30,8 @@ from model_monitor.data.reading.scripts import Script
 from model_monitor.data.records.refusals import REASON, Refusal
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.runs.run import run_baseline
-from model_monitor.runtime.failures import failure_of
+from model_monitor.running.runs.run import run_baseline
+from model_monitor.running.runtime.failures import failure_of
 
 CSV = CsvFormat(header=True)
 

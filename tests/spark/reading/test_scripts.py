@@ -12,7 +12,7 @@ from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.reading.scripts import read_script
 from model_monitor.errors import BadConfiguration, NoData, ScriptFailed
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.runs.run import run_baseline
 
 
 @pytest.fixture

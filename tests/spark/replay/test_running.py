@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.demo.data_set import write_data_set
 from model_monitor.demo.traffic import FAULT, Traffic
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.replay.running import replay
-from model_monitor.runs.run import run_baseline
-from model_monitor.schedules import Recurrence
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.replay.running import replay
+from model_monitor.running.runs.run import run_baseline
+from model_monitor.running.scheduling.schedules import Recurrence
 
 HOURLY = Recurrence(0, 1)
 

@@ -13,8 +13,8 @@ from model_monitor.documents.statistics import Statistics
 from model_monitor.errors import NoData
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.reports.history.archive import from_parquet, to_parquet
-from model_monitor.runs.merging import merge_runs, read_state
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.runs.merging import merge_runs, read_state
+from model_monitor.running.runs.run import run_baseline
 
 
 @pytest.fixture

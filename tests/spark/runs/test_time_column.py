@@ -10,7 +10,7 @@ import pytest
 
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.reports.history.archive import parts_file
-from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

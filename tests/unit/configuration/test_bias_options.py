@@ -7,13 +7,13 @@ import math
 
 import pytest
 
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.data.reading.formats import CsvFormat, MergedFormat
 from model_monitor.errors import BadConfiguration
-from model_monitor.inputs.attribution_measures import tolerances_of as of_attributions
-from model_monitor.inputs.bias_measures import bias_measures, tolerances_of
 from model_monitor.monitors.bias.comparison import Tolerances
-from model_monitor.runs.kinds import monitor_for
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.measures import attribution_tolerances_of as of_attributions
+from model_monitor.running.inputs.measures import bias_measures, bias_tolerances_of
+from model_monitor.running.kinds.kinds import monitor_for
 from model_monitor.statistics.states.contingency import ValueKind
 
 ANALYSIS = {
@@ -73,18 +73,18 @@ def test_how_metrics_are_judged(configured):
         "--bias-ranges",
         "DPL=-0.1:0.1",
     )
-    tolerances = tolerances_of(configured(*SOURCE, *flags, job="monitor"))
+    tolerances = bias_tolerances_of(configured(*SOURCE, *flags, job="monitor"))
 
     assert tolerances.with_intervals
     assert tolerances.neutral_di
     assert (tolerances.min_rows, tolerances.ranges) == (50, {"DPL": (-0.1, 0.1)})
-    assert tolerances_of(configured(*SOURCE)) == Tolerances()
+    assert bias_tolerances_of(configured(*SOURCE)) == Tolerances()
     other = configured(*SOURCE, "--false-alarm-budget", "0.01", job="monitor")
-    assert (tolerances_of(other).false_alarm_budget, of_attributions(other).budget) == (0.01, 0.01)
+    assert (bias_tolerances_of(other).false_alarm_budget, of_attributions(other).budget) == (0.01, 0.01)
     assert of_attributions(configured(*SOURCE)).budget == 1 / 720
-    as_service = tolerances_of(configured(*SOURCE, "--compat", "service"))
+    as_service = bias_tolerances_of(configured(*SOURCE, "--compat", "service"))
     assert (as_service.with_intervals, as_service.neutral_di) == (False, False)
-    off = tolerances_of(configured(*SOURCE, "--bias-ci", "none", "--bias-di-neutral", "0", job="monitor"))
+    off = bias_tolerances_of(configured(*SOURCE, "--bias-ci", "none", "--bias-di-neutral", "0", job="monitor"))
     assert (off.with_intervals, off.neutral_di) == (False, False)
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.configuration.defaults import with_default_output, with_recognised_format
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.data.reading.formats import CsvFormat, ParquetFormat
 from model_monitor.errors import BadConfiguration
+from model_monitor.running.configuration.reading import (
+    config_of,
+    sources_of,
+    with_default_output,
+    with_recognised_format,
+)
 
 
 @pytest.fixture

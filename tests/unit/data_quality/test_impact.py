@@ -15,7 +15,7 @@ from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.explainability.measures import AttributionMeasures
 from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from model_monitor.reports.history_page.compare import Compared, Side
-from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 
 DRAWS = 100
 

@@ -12,7 +12,7 @@ from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.reports.history import baselines
 from model_monitor.reports.history.archive import PROFILE, from_parquet, to_parquet
 from model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, publish
-from model_monitor.runs.merging import merge_runs
+from model_monitor.running.runs.merging import merge_runs
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,

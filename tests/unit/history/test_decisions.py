@@ -17,7 +17,7 @@ from model_monitor.monitors.data_quality.variation import STATISTICS
 from model_monitor.reports.history.decisions import accept, read_decisions
 from model_monitor.reports.history.variation import Entry, read_history, write_history
 from model_monitor.reports.outputs.files import publish
-from model_monitor.runs.results import Baseline, Findings
+from model_monitor.running.runs.results import Baseline, Findings
 
 NOW = datetime(2026, 3, 5, 9, 30, tzinfo=timezone.utc)
 MONITOR = DataQualityMonitor()

@@ -18,7 +18,7 @@ from model_monitor.monitors.data_quality.variation import STATISTICS, Variation
 from model_monitor.reports.history.archive import PARTS, parts_file, parts_of, parts_to_parquet
 from model_monitor.reports.history.variation import HISTORY, MOST_WINDOWS, Entry, read_history, write_history
 from model_monitor.reports.outputs.files import publish
-from model_monitor.runs.results import Baseline
+from model_monitor.running.runs.results import Baseline
 
 RAW = dict.fromkeys(STATISTICS, 1.5)
 

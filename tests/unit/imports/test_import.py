@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tests.unit.imports import answers
 
 from model_monitor import cli
-from model_monitor.configuration.options import AnalysisType
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.documents.schedule import Schedule
 from model_monitor.errors import BadConfiguration, BadDocument
 from model_monitor.imports.account import answers_on
 from model_monitor.imports.command import import_schedules
 from model_monitor.imports.env_file import env_text
+from model_monitor.running.configuration.options import AnalysisType
+from model_monitor.running.configuration.reading import config_of, sources_of
 
 TRANSFORM_INPUT = {
     "DataCapturedDestinationS3Uri": "s3://bucket/transforms/",

@@ -8,7 +8,7 @@ import tempfile
 import pytest
 
 from model_monitor.errors import MissingDependency
-from model_monitor.launch.cache import cache_directory
+from model_monitor.running.layout import cache_directory
 
 
 @pytest.fixture

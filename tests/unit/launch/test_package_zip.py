@@ -52,4 +52,4 @@ def test_the_zip_for_a_spark_submit_of_ones_own_has_the_packages_name_and_versio
     [made] = tmp_path.iterdir()
     assert made.name == f"model_monitor-{__version__}.zip"
     with zipfile.ZipFile(made) as archive:
-        assert "model_monitor/runs/run.py" in archive.namelist()
+        assert "model_monitor/running/runs/run.py" in archive.namelist()

@@ -7,7 +7,7 @@ from tests.programs import printed_by
 
 from model_monitor import cli
 from model_monitor.errors import BadConfiguration
-from model_monitor.launch.places import require_places
+from model_monitor.running.configuration.command_line import require_places
 
 
 @pytest.fixture

@@ -23,8 +23,7 @@ from model_monitor.reports.page.files import notebook_of
 from model_monitor.reports.page.html import html_of, part_of
 from model_monitor.reports.page.pdf import pdf_of
 from model_monitor.reports.sinks.mail import mail
-from model_monitor.runtime.logs import PrintableFormatter
-from model_monitor.runtime.status import failed
+from model_monitor.running.runtime.status import PrintableFormatter, failed
 
 NAME = "a\nCompleted: b\r\x1b[2J\x9b\u202e\u2066\u2028\u0085"
 SIGNS = [sign for sign in NAME if not sign.isprintable()]

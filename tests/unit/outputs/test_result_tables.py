@@ -13,7 +13,7 @@ from tests.unit.data_quality.comparisons import number_feature, profile_of, text
 from model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, bins_of, checks_file, summary_file
-from model_monitor.runs.results import CheckResults
+from model_monitor.running.runs.results import CheckResults
 
 MONITOR = DataQualityMonitor()
 

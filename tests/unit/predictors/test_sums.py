@@ -15,7 +15,7 @@ from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from model_monitor.monitors.predictors import Model, sums
 from model_monitor.monitors.predictors.loading import Caller
 from model_monitor.monitors.predictors.sums import Algorithm, Leaves, Tree
-from model_monitor.runs.run import run_baseline
+from model_monitor.running.runs.run import run_baseline
 
 FEATURES = ("a", "b", "c", "d", "e")
 FOUR = np.array([[0.0], [0.0], [0.0], [0.0], [4.0]])

@@ -15,7 +15,7 @@ from tests.servers import aws_emulator
 
 from model_monitor import DataQualityMonitor, run_baseline
 from model_monitor.errors import BadConfiguration
-from model_monitor.replay.backfill import read_request
+from model_monitor.running.replay.backfill import read_request
 
 HOURS = ("22", "23")
 

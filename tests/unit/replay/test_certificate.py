@@ -7,8 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 from model_monitor.data.records.windows import Window
 from model_monitor.documents.statistics import InferredType
-from model_monitor.replay.certificate import Certificate, ReplayedWindow
-from model_monitor.replay.verdicts import Reported, Verdict
+from model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Reported, Verdict
 
 START = datetime(2024, 3, 4, tzinfo=timezone.utc)
 TYPES = {"flag": InferredType.INTEGRAL, "charge": InferredType.FRACTIONAL, "plan": InferredType.STRING}

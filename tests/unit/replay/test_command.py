@@ -7,8 +7,8 @@ import io
 import pytest
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.replay.command import main, read_request
-from model_monitor.schedules import Recurrence
+from model_monitor.running.replay.command import main, read_request
+from model_monitor.running.scheduling.schedules import Recurrence
 
 TOLD = ["--windows", "captures", "--baseline", "baseline", "--output-path", "out"]
 

@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 import pytest
 
 from model_monitor.data.records.windows import HOUR, Window
-from model_monitor.replay.journal import Journal
-from model_monitor.replay.verdicts import Reported, Verdict
+from model_monitor.running.replay.certificate import Reported, Verdict
+from model_monitor.running.replay.running import Journal
 from model_monitor.storage import LocalStorage
 
 START = datetime(2026, 1, 31, 22, tzinfo=timezone.utc)

@@ -11,7 +11,7 @@ from model_monitor.monitors.bias.measures import BiasMeasures
 from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 ORDERS = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20, "items": [1, 2, 3] * 20})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.configuration.options import AnalysisType
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.runs.kinds import KINDS, kind_for, kind_of, kinds
+from model_monitor.running.configuration.options import AnalysisType
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.kinds.kinds import KINDS, kind_for, kind_of, kinds
 from model_monitor.statistics.states import STATES
 
 REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path", "out")

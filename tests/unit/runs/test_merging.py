@@ -16,8 +16,8 @@ from model_monitor.documents.run_description import RunContext
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.reports.history.baselines import read_baseline
 from model_monitor.reports.outputs.files import publish
-from model_monitor.runs.merging import merge_runs
-from model_monitor.runs.results import Baseline
+from model_monitor.running.runs.merging import merge_runs
+from model_monitor.running.runs.results import Baseline
 from model_monitor.statistics.states import FeatureProfile
 
 

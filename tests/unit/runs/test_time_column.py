@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.reading.paths import format_named, read_path
 from model_monitor.data.reading.readers import within
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration, NeedsSpark
-from model_monitor.inputs.engine import why_spark_runs
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.runs.run import run_baseline, run_monitoring
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.run_inputs import why_spark_runs
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 
 ROWS = 16_000
 RANDOM = np.random.default_rng(5)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.runtime.cluster_faults import CLUSTER_FAULTS
-from model_monitor.runtime.failures import failure_of
+from model_monitor.running.runtime.failures import CLUSTER_FAULTS, failure_of
 from model_monitor.storage.files import sentence_about
 
 LOST = (

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from model_monitor.configuration.reading import sources_of
 from model_monitor.errors import BadConfiguration
+from model_monitor.running.configuration.reading import sources_of
 from model_monitor.runtime.container import heap_mebibytes, is_idle, job_of, main, variables_of
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.errors import BadInput, NoData
-from model_monitor.runtime.failures import failure_of
+from model_monitor.running.runtime.failures import failure_of
 
 
 class PythonException(Exception):

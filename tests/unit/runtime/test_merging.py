@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.data.reading.formats import CsvFormat
 from model_monitor.errors import BadConfiguration
 from model_monitor.merging.hours import text_of
 from model_monitor.merging.request import MergeRequest
+from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.runtime.merging import merge_request
 
 CONTAINER = {"dataset_source": "in", "ground_truth_source": "truth", "output_path": "out"}

@@ -10,16 +10,16 @@ from types import SimpleNamespace
 import pytest
 from tests.servers import http_server
 
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.documents.alerts import AlertStatus, in_alarms
 from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, Violation, Violations
 from model_monitor.errors import BadConfiguration, SinkFailed
-from model_monitor.inputs.baselines import violated_since
 from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.reports.notices.environment import Environment
 from model_monitor.reports.notices.messages import AlertReport
 from model_monitor.reports.outputs.files import publish
-from model_monitor.runtime.notify import monitored_window, notify, report_of, require_sinks
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.baselines import violated_since
+from model_monitor.running.runtime.notify import monitored_window, notify, report_of, require_sinks
 
 
 def config(folder, *flags, hour=22):

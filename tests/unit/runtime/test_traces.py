@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.runtime.traces import trace_of
+from model_monitor.running.runtime.failures import trace_of
 
 FROM_SPARK = """An error occurred while calling o1.collect.
 : org.apache.spark.SparkException: Job aborted due to stage failure: MARKER

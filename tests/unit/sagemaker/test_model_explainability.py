@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.configuration.reading import config_of, sources_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.imports.descriptions import definition_of
 from model_monitor.imports.variables import jobs_of
-from model_monitor.runs.kinds import monitor_for
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.kinds.kinds import monitor_for
 from model_monitor.sagemaker import (
     EndpointInput,
     ExplainabilityAnalysisConfig,

@@ -13,6 +13,7 @@ from botocore.validate import ParamValidator
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.imports.descriptions import definition_of
 from model_monitor.imports.variables import jobs_of
+from model_monitor.running.scheduling.schedules import Recurrence
 from model_monitor.sagemaker import (
     BatchTransformInput,
     CronExpressionGenerator,
@@ -23,7 +24,6 @@ from model_monitor.sagemaker import (
     EndpointInput,
     MonitoringDatasetFormat,
 )
-from model_monitor.schedules import Recurrence
 from model_monitor.storage import LocalStorage
 from model_monitor.storage.lease import holding
 

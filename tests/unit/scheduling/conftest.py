@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from model_monitor.reports.notices.environment import Environment
-from model_monitor.scheduling.command import Request, run_due
-from model_monitor.scheduling.plan import read_plan
+from model_monitor.running.scheduling.command import Request, run_due
+from model_monitor.running.scheduling.plan import read_plan
 
 
 def at(day: int, hour: int, minute: int = 0) -> datetime:

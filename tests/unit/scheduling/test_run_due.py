@@ -17,9 +17,9 @@ from tests.unit.scheduling.conftest import at
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from model_monitor.reports.history.baselines import shares_at
 from model_monitor.reports.history.decisions import promote
-from model_monitor.scheduling.command import Doing, Request, run_due
-from model_monitor.scheduling.jobs import KILLED, JobCommand, launch
-from model_monitor.scheduling.record import held
+from model_monitor.running.scheduling.command import Doing, Request, run_due
+from model_monitor.running.scheduling.jobs import KILLED, JobCommand, launch
+from model_monitor.running.scheduling.record import held
 
 SHAP = json.dumps(
     {"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"age": -1, "plan": 3}, "expected_value": 0}}}}

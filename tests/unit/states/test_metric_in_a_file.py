@@ -64,14 +64,14 @@ PROGRAM = """
     import pyarrow as pa
     from model_monitor.documents.statistics import Statistics
     from model_monitor.reports.history.archive import path_of, to_parquet
-    from model_monitor.runs.merging import merge_runs
+    from model_monitor.running.runs.merging import merge_runs
     from model_monitor.reports.outputs.files import publish
     from model_monitor.data.engine.protocol import rows_of_states
     from model_monitor.data.profiling.partition import states_of_partition
     from model_monitor.data.engine.protocol import PARTITION
     from model_monitor.data.profiling.plan import ColumnPlan, ScanPlan
-    from model_monitor.configuration.reading import config_of, sources_of
-    from model_monitor.runs.kinds import monitor_for
+    from model_monitor.running.configuration.reading import config_of, sources_of
+    from model_monitor.running.kinds.kinds import monitor_for
     from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, decode
 
     flags = ["--column-metrics", "zeros", "--dataset-source", "d", "--dataset-format", "csv", "--output-path", "o"]

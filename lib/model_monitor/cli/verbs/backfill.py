@@ -11,9 +11,9 @@ from model_monitor.cli.verbs import VERBS, opened
 @VERBS.register("backfill", group="run", rank=3)
 def backfill(arguments: Sequence[str]) -> int:
     """Monitor every hour of captures that are there: model-monitor backfill CAPTURES --baseline DIRECTORY."""
-    from model_monitor.configuration.s3 import upload_arguments
-    from model_monitor.replay import backfill
     from model_monitor.reports.history_page import command
+    from model_monitor.running.configuration.bias_options import upload_arguments
+    from model_monitor.running.replay import backfill
     from model_monitor.storage import encrypting
 
     request = backfill.read_request(arguments)

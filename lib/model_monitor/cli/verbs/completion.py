@@ -16,7 +16,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
 def completion(given: argparse.Namespace) -> int:
     """Print what bash or zsh need to complete commands and flags: eval "$(model-monitor completion bash)"."""
     from model_monitor.cli import parser
-    from model_monitor.configuration.completion import script
+    from model_monitor.running.configuration.help import script
 
     flags = {name: command.flags for name, command in parser().commands.items()}
     sys.stdout.write(script(given.shell, flags))

@@ -31,7 +31,7 @@ def merge_states(given: argparse.Namespace) -> int:
         return 0
     if not given.output:
         raise BadConfiguration("--output is missing; write the folder where the merged documents go")
-    from model_monitor.runs.merging import merge_runs
+    from model_monitor.running.runs.merging import merge_runs
 
     with opened([*given.runs, given.output]):
         merge_runs(given.runs, given.output)

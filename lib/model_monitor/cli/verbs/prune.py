@@ -22,7 +22,7 @@ def prune(given: argparse.Namespace) -> int:
 
     from model_monitor.errors import BadConfiguration
     from model_monitor.reports.history.maintenance import Trees, prunable, prune, totals
-    from model_monitor.schedules import read_offset
+    from model_monitor.running.scheduling.schedules import read_offset
 
     age = read_offset(given.older_than, "--older-than")
     if age <= timedelta(0):

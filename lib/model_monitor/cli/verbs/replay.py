@@ -10,6 +10,6 @@ from model_monitor.cli.verbs import VERBS
 @VERBS.register("replay", group="move over", rank=2)
 def replay(arguments: Sequence[str]) -> int:
     """Run old windows beside the reports that the service left, and say where they differ."""
-    from model_monitor.replay import command
+    from model_monitor.running.replay import command
 
     return command.main(arguments)

@@ -29,7 +29,7 @@ def run_due(given: argparse.Namespace) -> int:
     """Run the jobs that schedules are due to run, and list their runs, the latest first."""
     from pathlib import Path
 
-    from model_monitor.scheduling import command
+    from model_monitor.running.scheduling import command
 
     request = command.Request(
         tuple(map(Path, given.schedule)),

@@ -8,13 +8,13 @@ from datetime import datetime, timezone
 import pytest
 from tests.servers import http_server
 
-from model_monitor.bias.kind import BIAS
-from model_monitor.data_quality.kind import DATA_QUALITY
 from model_monitor.errors import BadConfiguration, SinkFailed
-from model_monitor.model_quality.kind import MODEL_QUALITY
 from model_monitor.reports.notices.environment import aws_client
 from model_monitor.reports.sinks import SINKS
 from model_monitor.reports.sinks.cloudwatch import batches, cloudwatch, namespace_of
+from model_monitor.running.kinds.bias import BIAS
+from model_monitor.running.kinds.data_quality import DATA_QUALITY
+from model_monitor.running.kinds.model_quality import MODEL_QUALITY
 
 from .conftest import metric
 

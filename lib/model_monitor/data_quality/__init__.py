@@ -1,1 +1,0 @@
-"""TODO data_quality"""

@@ -1,1 +1,0 @@
-"""TODO model_quality"""

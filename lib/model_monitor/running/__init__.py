@@ -1,0 +1,1 @@
+"""Being a job: configuration, inputs, runs, schedules."""

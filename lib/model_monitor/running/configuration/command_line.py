@@ -1,0 +1,80 @@
+"""What can be told of a command line before any library is loaded: the names of options, and paths that are not there.
+
+Standard library only. Of a word behind a switch the job itself says whether it is a path.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from model_monitor.errors import BadConfiguration
+
+_DECLARED = re.compile(r"(?<=^    )\w+(?=: (?:Annotated\[$|.+ = _\w+\())|(?<=opposite=\")\w+", re.MULTILINE)
+
+
+@cache
+def option_names() -> tuple[str, ...]:
+    """The options that `contract.py`, beside this module, declares, and what says no to its switches."""
+    declared = Path(__file__).with_name("contract.py").read_text(encoding="utf-8")
+    return tuple(found[0] for found in _DECLARED.finditer(declared))
+
+
+# Whether the files that a job's flags name are there, looked up before anything is started.
+
+
+DATA, BASELINE, PREVIOUS = "--dataset-source", "--baseline", "previous"
+NAMING = (
+    *(DATA, BASELINE, "--ground-truth-source", "--baseline-constraints", "--baseline-statistics"),
+    *("--record-preprocessor-script", "--post-analytics-processor-script"),
+)
+"""Flags whose values are paths that have to be there."""
+
+OF_A_BASELINE = ("_current.json", "constraints.json", "analysis.json")
+
+
+def require_places(arguments: Sequence[str]) -> None:
+    """Raises BadConfiguration with a line for each path of this machine that is not there, or is no baseline."""
+    faults = [fault for flag, path in _named(arguments) for fault in _faults(flag, path)]
+    if faults:
+        raise BadConfiguration.gathered(faults)
+
+
+def _named(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The flags that name paths, with these; a word at the beginning or behind a value is the data."""
+    words, is_free = iter(arguments), True
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            if is_free:
+                yield DATA, word
+            is_free = True
+        elif flag in NAMING:
+            yield flag, value if equals else next(words, "")
+            is_free = True
+        else:
+            is_free = bool(equals)
+
+
+def _faults(flag: str, text: str) -> Iterator[str]:
+    if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE and text == PREVIOUS):
+        return
+    path = "/" + text.removeprefix("file:").lstrip("/") if text.startswith("file:") else text
+    if not os.path.exists(path):
+        above, name = os.path.split(path.rstrip("/"))
+        there = os.listdir(above or ".") if os.path.isdir(above or ".") else []
+        there = [each for each in there if flag != BASELINE or _is_baseline(os.path.join(above, each))]
+        near = difflib.get_close_matches(name, there, n=1)
+        hint = f"; did you mean {os.path.join(above, near[0])}?" if near else ""
+        yield f"{flag} is {text!r}, where there is no file or directory{hint}"
+    elif flag == BASELINE and not _is_baseline(path):
+        yield f"{flag} is {text!r}, where there is no baseline; write the output path of a baselining job"
+
+
+def _is_baseline(path: str) -> bool:
+    return any(os.path.isfile(os.path.join(path, name)) for name in OF_A_BASELINE)

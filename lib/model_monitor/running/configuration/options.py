@@ -1,0 +1,339 @@
+"""The kinds of values that a job's options hold, and what else is declared beside an option. Pure.
+
+Flags, variables and files all give text; each kind here reads it or says what to write instead. `Option` is declared with
+each attribute of `contract.JobConfig`; the help text and the reading of sources are made from it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, ValidationInfo
+
+from model_monitor.data.reading.formats import DELTA, DatasetFormat, TableFormat, parse_dataset_format
+from model_monitor.data.records.windows import parse_time
+from model_monitor.engine.table_versions import Version
+from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.model_quality.tolerance import Tolerance
+from model_monitor.registry import Registry
+from model_monitor.reports.notices.destinations import Destination, read_destinations
+from model_monitor.running.scheduling.schedules import read_offset
+from model_monitor.statistics.drift.distances import Distance
+from model_monitor.statistics.states.column_metrics import chosen
+from model_monitor.storage import is_local, local_path
+
+JOBS = ("baseline", "monitor", "merge")
+
+
+class AnalysisType(str, Enum):
+    """Which monitor a job runs (C1.1, C11c)."""
+
+    DATA_QUALITY = "DATA_QUALITY"
+    MODEL_QUALITY = "MODEL_QUALITY"
+    MODEL_BIAS = "MODEL_BIAS"
+    MODEL_EXPLAINABILITY = "MODEL_EXPLAINABILITY"
+
+
+class Compatibility(str, Enum):
+    """Whose behaviour is wanted: what is right, or what the service did (C11a)."""
+
+    NONE = "none"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is declared with an option beside its type and default.
+
+    help: one or two sentences for --help. placeholder: its value in --help ("DIRECTORY"), empty for a switch.
+    ours: its variable is MODEL_MONITOR_<FLAG>; of the service's contract it has the option's own name.
+    jobs, analyses: who uses it, and also: further pairs of both; elsewhere it is accepted and has no effect.
+    opposite: the flag that says no to a switch. default: the default in words, where the value does not say it.
+    repeatable: of a flag given several times all count, as if their values stood in one with commas.
+    required_by: jobs that can't do without it. presets: by job, the text that counts where none is given.
+    free: whether a word that belongs to no flag is its value.
+    """
+
+    help: str
+    placeholder: str = ""
+    ours: bool = True
+    jobs: tuple[str, ...] = JOBS
+    analyses: tuple[AnalysisType, ...] = tuple(AnalysisType)
+    opposite: str | None = None
+    default: str | None = None
+    repeatable: bool = False
+    required_by: tuple[str, ...] = ()
+    presets: Mapping[str, str] = field(default_factory=dict)
+    free: bool = False
+    also: tuple[tuple[str, AnalysisType], ...] = ()
+
+    def is_used_by(self, job: str, analysis: AnalysisType) -> bool:
+        """Whether a job of this analysis looks at the option."""
+        return (job in self.jobs and analysis in self.analyses) or (job, analysis) in self.also
+
+    def analyses_of(self, job: str) -> list[AnalysisType]:
+        """The analyses for which a job looks at the option."""
+        return [analysis for analysis in AnalysisType if self.is_used_by(job, analysis)]
+
+
+E = TypeVar("E", bound=Enum)
+UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+SIZE = re.compile(r"([0-9]+) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
+LEAST_SIZE, MOST_SIZE = 2**10, 2**30
+"""Of a record. Spark keeps a line in arrays of at most 2 GiB, which it doubles when they are full."""
+
+_YES, _NO = ("true", "yes", "1", "on", "enabled"), ("false", "no", "0", "off", "disabled")
+
+
+def read_switch(value: Any) -> Any:
+    """True or False of a text such as true, no, 1, Disabled."""
+    text = str(value).strip().lower()
+    if value is None or isinstance(value, bool):
+        return value
+    if text not in (*_YES, *_NO):
+        raise ValueError(f"is {value!r}; write true or false")
+    return text in _YES
+
+
+def _enabled(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().lower() not in ("enabled", "disabled", "true", "false"):
+        raise ValueError(f"is {value!r}; write Enabled or Disabled")
+    return read_switch(value)
+
+
+def _number(value: Any) -> Any:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"is {value!r}; it has to be a number, such as 0.1")
+    return number
+
+
+def _share(value: Any) -> Any:
+    number = _number(value)
+    if not 0 <= number <= 1:
+        hint = f" ({number:g} % is {number / 100:g})" if 1 < number <= 100 else ""
+        raise ValueError(f"is {value!r}; it has to be a number from 0 to 1{hint}")
+    return number
+
+
+def _chance(value: Any) -> Any:
+    number = _share(value)
+    if number in (0, 1):
+        raise ValueError(f"is {value!r}; it has to be above 0 and below 1 (1 in 720 is 0.0014)")
+    return number
+
+
+def _whole(value: Any) -> Any:
+    text = str(value).strip()
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError(f"is {value!r}; it has to be a whole number above 0")
+    return int(text)
+
+
+def _up_to_100(value: Any) -> Any:
+    number = _whole(value)
+    if number > 100:  # C10e
+        raise ValueError(f"is {value!r}; it has to be a whole number from 1 to 100")
+    return number
+
+
+def _size(value: Any) -> Any:
+    found = SIZE.fullmatch(str(value).strip())
+    size = int(found[1]) * UNITS[found[2].lower()] if found else 0
+    if not LEAST_SIZE <= size <= MOST_SIZE:
+        raise ValueError(f"is {value!r}; it has to be a size from 1kB to 1GB, such as 256MB")
+    return size
+
+
+def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
+    """An evaluation period, which is not below the datapoints that it is to hold."""
+    needed = info.data.get("datapoints_to_alert", 1)
+    if period < needed:
+        raise ValueError(
+            f"is {period}, and datapoints_to_alert {needed}: there could be no alert; write {needed} or more"
+        )
+    return period
+
+
+def connect_address(url: str | None, info: ValidationInfo) -> str | None:
+    """The address of a Spark Connect server, whose engine is Spark."""
+    if url is None:
+        return None
+    if not re.fullmatch(r"sc://[^/\s]+(/.*)?", url):
+        raise ValueError(f"is {url.partition(';')[0]!r}; it has to be an address like sc://HOST:15002")
+    if info.data.get("engine") == "local":
+        raise ValueError("names a server, and engine is 'local'; leave one of them out")
+    return url
+
+
+def is_of_catalog(place: str) -> bool:
+    """Whether it is the name of a table, such as `churn` or `quality.churn`, and no path."""
+    return re.fullmatch(r"\w+(\.\w+){0,2}", place, re.ASCII) is not None
+
+
+def table_or_folder(place: str | None, info: ValidationInfo) -> str | None:
+    """Where results go as tables; one of the catalog takes the engine that has a catalog."""
+    if place is not None and is_of_catalog(place) and info.data.get("engine") == "local":
+        raise ValueError(f"is {place!r}, a table of Spark's catalog; write --engine spark, or a path such as ./{place}")
+    return place
+
+
+def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
+    """How columns are found, which the service's behaviour decides where it is wanted."""
+    if columns == "name" and info.data.get("compat") is Compatibility.SERVICE:
+        raise ValueError("is 'name', and compat is 'service', which means exact; leave one of them out")
+    return columns
+
+
+def of_text(read: Callable[[str], Any]) -> BeforeValidator:
+    """What a text says; whatever is no text is already what it should be. BadConfiguration is a fault of the text, too."""
+
+    def validated(value: Any) -> Any:
+        try:
+            return read(value) if isinstance(value, str) else value
+        except BadConfiguration as fault:
+            raise ValueError(str(fault)) from fault
+
+    return BeforeValidator(validated)
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return read_offset(text.strip(), "")
+    except BadConfiguration:
+        raise ValueError(f"is {text!r}; it has to be an ISO 8601 duration, such as PT1H or -P1D") from None
+
+
+def _period(text: str) -> timedelta:
+    span = _duration(text)
+    if span <= timedelta(0):
+        raise ValueError(f"is {text!r}; it has to be longer than nothing, such as PT24H or P7D")
+    return span
+
+
+def _wait(text: str) -> timedelta:
+    span = _duration(text)
+    if span < timedelta(0):
+        raise ValueError(f"is {text!r}; it has to be a time to wait, such as PT10M, or PT0S for none")
+    return span
+
+
+def _thresholds(text: str) -> dict[str, float]:
+    pairs = [pair.rpartition("=") for pair in listed(text)]
+    try:
+        return {name.strip(): _number(number) for name, _, number in pairs}
+    except ValueError:
+        raise ValueError(f"is {text!r}; write FEATURE=NUMBER, such as plan=0.3, several with commas") from None
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The words between commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _column_metrics(text: str) -> tuple[str, ...]:
+    try:
+        return chosen(listed(text))
+    except BadConfiguration as fault:
+        raise ValueError(f"is {text!r}; {fault}") from fault
+
+
+def _script(path: str) -> str:
+    if is_local(path) and not local_path(path).is_file():
+        raise ValueError(f"is {path!r}, where there is no file; write the path of a Python file")
+    return path
+
+
+def _moment(text: str) -> datetime:
+    time = parse_time(text.strip())
+    if time is None:
+        raise ValueError(f"is {text!r}; it has to be a time, such as 2021-05-06T22:00:00Z")
+    return time
+
+
+def _version(value: Any, info: ValidationInfo) -> Any:
+    data_format = info.data.get("dataset_format", DELTA)
+    if data_format != DELTA and not isinstance(data_format, TableFormat):
+        raise ValueError("asks for a version, which tables have; write --dataset-format delta or table:NAME")
+    time = parse_time(value.strip())
+    if time is None and not value.strip().isdecimal():
+        raise ValueError(f"is {value!r}; it has to be the number of a version, or a time such as 2021-05-06T22:00:00Z")
+    return time or int(value)
+
+
+def _tolerance(text: str) -> Tolerance:
+    try:
+        return Tolerance.parse(text)
+    except BadConfiguration as fault:
+        raise ValueError(str(fault).removeprefix("tolerance ")) from fault
+
+
+Switch = Annotated[bool, BeforeValidator(read_switch)]
+Enabled = Annotated[bool, BeforeValidator(_enabled)]
+Number = Annotated[float, BeforeValidator(_number)]
+Share = Annotated[float, BeforeValidator(_share)]
+Chance = Annotated[float, BeforeValidator(_chance)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Moment = Annotated[datetime, of_text(_moment)]
+TableVersion = Annotated[Version, BeforeValidator(_version)]
+Duration = Annotated[timedelta, of_text(_duration)]
+Period = Annotated[timedelta, of_text(_period)]
+Wait = Annotated[timedelta, of_text(_wait)]
+Size = Annotated[int, BeforeValidator(_size)]
+UpTo100 = Annotated[int, BeforeValidator(_up_to_100)]
+ThresholdsByFeature = Annotated[Mapping[str, float], of_text(_thresholds)]
+Destinations = Annotated[tuple[Destination, ...], of_text(read_destinations)]
+Names = Annotated[tuple[str, ...], of_text(listed)]
+ColumnMetrics = Annotated[tuple[str, ...], of_text(_column_metrics)]
+Script = Annotated[str, of_text(_script)]
+DataFormat = Annotated[DatasetFormat, of_text(parse_dataset_format)]
+ToleranceRule = Annotated[Tolerance, of_text(_tolerance)]
+
+
+def member_of(kind: type[E]) -> BeforeValidator:
+    """A member of an enumeration by its value, without regard to case."""
+    return named_in({str(member.value): member for member in kind})
+
+
+def named_in(meant: Mapping[str, Any]) -> BeforeValidator:
+    """What one of these names means, without regard to case."""
+
+    def read(value: Any) -> Any:
+        if value is None or value in meant.values():
+            return value
+        names = {name.lower(): name for name in meant}
+        text = str(value).strip().lower()
+        if text in names:
+            return meant[names[text]]
+        near = difflib.get_close_matches(text, names, n=1)
+        hint = f"did you mean {names[near[0]]}? " if near else ""
+        raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
+
+    return BeforeValidator(read)
+
+
+def threshold_of(setting: str, methods: Registry[Distance]) -> BeforeValidator:
+    """A threshold for the distance that `setting` chose, in the distance's range; its usual one if none is given."""
+
+    def read(value: Any, info: ValidationInfo) -> Any:
+        method = methods.get(info.data.get(setting, next(iter(methods))))
+        if value is None:
+            return method.facts["threshold"]
+        if method.facts["range"][1] == 1:
+            return _share(value)
+        number = _number(value)
+        if number < 0:
+            raise ValueError(f"is {value!r}; it has to be a number, 0 or more")
+        return number
+
+    return BeforeValidator(read)

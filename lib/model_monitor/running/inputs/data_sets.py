@@ -1,0 +1,362 @@
+"""The data set of a job, read as its configuration says, for each kind of monitoring."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.reading.captures import list_captures
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
+from model_monitor.data.reading.headers import first_cells, first_with_a_line, longest_line
+from model_monitor.data.reading.listing import Listing, list_dataset
+from model_monitor.data.reading.outcomes import (
+    PREDICTION_COLUMN,
+    outcomes,
+    read_labelled,
+    read_line_outcomes,
+    reading_of,
+)
+from model_monitor.data.reading.paths import read_path, set_for_width
+from model_monitor.data.reading.readers import within
+from model_monitor.data.reading.scripts import read_script
+from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.data.records.decoding import Reading
+from model_monitor.data.records.outcome_payloads import INPUT, OUTPUTS
+from model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
+from model_monitor.data.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
+from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.explainability.comparison import AttributionBaseline
+from model_monitor.monitors.protocol import StoredBaseline
+from model_monitor.running.configuration.bias_options import read_analysis_config
+from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.inputs.measures import (
+    features_path,
+    has_predictions,
+    has_records,
+    outcome_plan,
+    reads_label,
+    threshold_of,
+)
+from model_monitor.running.inputs.run_inputs import load_metrics, unused_window, window_of
+
+log = logging.getLogger(__name__)
+
+
+def read_features(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+    """The data set that `dataset_source` and `dataset_format` name, without the features that are to be left out.
+
+    baseline: whose features the columns of captures are, by position; without one they are called `_c0`, `_c1`, ….
+    Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
+    """
+    dataset = read_columns(session, config, baseline.names if baseline else None)
+    return set_for_width(session, without(dataset, config.exclude_features_attribute))
+
+
+def read_columns(session: Session, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:
+    """The data set with all of its columns. names: as the baseline calls them, for captured records and transforms."""
+    captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
+    transformed = names is not None and isinstance(config.dataset_format, (CsvFormat, JsonFormat))
+    window = window_of(config)
+    dataset = read_path(
+        session,
+        config.dataset_source,
+        config.dataset_format,
+        names,
+        window=window if captured or transformed else None,
+        lenient_window=config.lenient_window,
+        sample=config.sample,
+        script=read_script(config.record_preprocessor_script, session) if config.record_preprocessor_script else None,
+        as_service=config.replays_service,
+        flatten_json=config.flatten_json,
+        allow_mixed_encodings=config.allow_mixed_encodings,
+        as_of=config.as_of,
+        since=config.since,
+    )
+    if whole := unused_window(config):
+        log.warning("%s", whole)
+    if window is None or config.time_column is None or captured:
+        return dataset
+    return within(dataset, config.time_column, window)
+
+
+def without(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
+    """The data set without some features, each named or given by its 0-based index.
+
+    Raises BadConfiguration if one of them is no feature of the data.
+    """
+    unknown = [name for name in excluded if name not in dataset.names and not _is_index(name, dataset)]
+    if unknown:
+        raise BadConfiguration(
+            f"exclude_features_attribute: {unknown[0]!r} is neither a feature of the data nor an index below "
+            f"{len(dataset.names)}; the features are {', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
+        )
+    dropped = {name if name in dataset.names else dataset.names[int(name)] for name in excluded}
+    return dataset.of_features([name for name in dataset.names if name not in dropped]) if dropped else dataset
+
+
+def _is_index(name: str, dataset: Dataset) -> bool:
+    return name.isdecimal() and int(name) < len(dataset.names)
+
+
+# Labels beside predictions, read as the configuration says: what model quality looks at.
+
+
+def read_outcomes(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+    """The outcomes in the data set that `dataset_source` and `dataset_format` name.
+
+    Raises BadConfiguration if the data has no labels or the configuration does not say where they are, NoData if there is
+    nothing to read.
+    """
+    data_format = config.dataset_format
+    if isinstance(data_format, CaptureFormat):
+        raise BadConfiguration(
+            "dataset_format: captured records have no labels; run the merge job on them, and write --dataset-format merged "
+            "for what it leaves"
+        )
+    if isinstance(data_format, MergedFormat) and not config.record_preprocessor_script:
+        return _merged(session, config, data_format)
+    if config.ground_truth_attribute is None:
+        raise BadConfiguration("ground_truth_attribute is missing; name the column of the label")
+    if isinstance(data_format, JsonFormat) and data_format.lines and not config.record_preprocessor_script:
+        return _json_lines(session, config)
+    table = read_columns(session, config.model_copy(update={"flatten_json": True}))
+    return outcomes(table, outcome_plan(config), metrics=load_metrics(config.metrics), **_addresses(config))
+
+
+def _merged(session: Session, config: JobConfig, merged_format: MergedFormat) -> Dataset:
+    halves = tuple(half for half in OUTPUTS if half in merged_format.index_names)
+    if not halves:
+        raise BadConfiguration(
+            f"dataset_format: captureIndexNames names none of {', '.join(OUTPUTS)}, which hold the predictions"
+        )
+    window = window_of(config)
+    source = list_captures(session, config.dataset_source, window, lenient_window=config.lenient_window)
+    reading = reading_of(
+        outcome_plan(config),
+        config.ground_truth_attribute,
+        config.inference_attribute,
+        config.probability_attribute,
+        Reading(
+            halves,
+            window=None if config.lenient_window else window,
+            sample=config.sample,
+            escape=SPARK_ESCAPE if config.replays_service else RFC_4180_ESCAPE,
+            opens_base64=not config.replays_service,
+        ),
+    )
+    return _of_lines(session, config, source, LineDecoder(reading))
+
+
+def _json_lines(session: Session, config: JobConfig) -> Dataset:
+    listing = list_dataset(session, config.dataset_source)
+    reading = reading_of(
+        outcome_plan(config), config.ground_truth_attribute, config.inference_attribute, config.probability_attribute
+    )
+    return _of_lines(session, config, listing, DocumentDecoder(reading))
+
+
+def _of_lines(session: Session, config: JobConfig, source: Listing, decoder: LineDecoder | DocumentDecoder) -> Dataset:
+    engine = engine_of(session)
+    line_bytes = longest_line(engine.storage(source.path), source.files[0])
+    return read_line_outcomes(
+        engine,
+        source,
+        decoder,
+        metrics=load_metrics(config.metrics),
+        as_service=config.replays_service,
+        partition_bytes=engine.read_lines_by_size(source.size_bytes, line_bytes),
+    )
+
+
+def _addresses(config: JobConfig) -> dict[str, Any]:
+    """The columns that are named; those that are not aren't asked for by the plan."""
+    named = {
+        "label": config.ground_truth_attribute,
+        "prediction": config.inference_attribute,
+        "probability": config.probability_attribute,
+    }
+    return {name: address for name, address in named.items() if address is not None}
+
+
+# Rows with their labels and predictions, read as Clarify's configuration says: what the bias monitor looks at.
+
+
+WHOLE_OUTPUT = "0"
+"""With neither attribute the output is one numeric score (C7.2a)."""
+
+
+def read_bias(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+    """The data set that the configuration names, with its label and, if there are any, its predictions as columns.
+
+    Raises NoData if there is nothing to read, BadInput if it can't be read as that format, BadConfiguration if the
+    configuration's headers don't fit it.
+    """
+    analysis = read_analysis_config(config.analysis_config or "")
+    if has_records(config, analysis):
+        dataset = read_records(session, config, analysis, partial(_reading, config, analysis), (INPUT, *OUTPUTS))
+    elif isinstance(config.dataset_format, CsvFormat):
+        dataset = read_headed_csv(session, config, config.dataset_format, analysis)
+    else:
+        dataset = read_columns(session, config.model_copy(update={"flatten_json": True}))
+    return without(_with_prediction(dataset, config, analysis), config.exclude_features_attribute)
+
+
+def read_headed_csv(session: Session, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
+    """CSV files, called by the configuration's headers. A first line that has most of them is a header; else it is data."""
+    if analysis.headers is None:
+        return read_columns(session, config)
+    files = list_dataset(session, config.dataset_source).files
+    first, head = first_with_a_line(engine_of(session).storage(config.dataset_source), files)
+    cells = first_cells(first, head)
+    if len(cells) != len(analysis.headers):
+        raise BadConfiguration(
+            f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "
+            "name all of them"
+        )
+    found = [cell.strip() for cell in cells]
+    has_names = 2 * len(set(found) & set(analysis.headers)) > len(found)  # most of the first line
+    is_header = found == list(analysis.headers) or (has_names and not config.replays_service)
+    dataset = read_columns(session, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
+    absent = [name for name in analysis.headers if name not in found] if is_header else []
+    if absent:
+        raise BadConfiguration(
+            f"analysis_config.json: headers names {absent[0]!r}, which the header line of {first.path} lacks; write the names "
+            "that the columns have there"
+        )
+    named = replace(dataset, names=tuple(found) if is_header else analysis.headers)
+    return named.of_features(analysis.headers)
+
+
+def read_records(
+    session: Session,
+    config: JobConfig,
+    analysis: AnalysisConfig,
+    reading: Callable[[Reading], OutcomeReading],
+    halves: tuple[str, ...],
+) -> Dataset:
+    """Captured or merged records, JSON Lines or JSON documents, in which paths say where everything is.
+
+    reading: what is read of records of a kind. halves: the members of `captureData` that hold it.
+    """
+    window = window_of(config)
+    is_json = isinstance(config.dataset_format, JsonFormat)
+    source = (
+        list_dataset(session, config.dataset_source)
+        if is_json
+        else list_captures(session, config.dataset_source, window, lenient_window=config.lenient_window)
+    )
+    records = NO_RECORDS
+    if not is_json:
+        records = Reading(
+            halves,
+            window=None if config.lenient_window else window,
+            sample=config.sample,
+            escape=SPARK_ESCAPE if config.replays_service else RFC_4180_ESCAPE,
+            opens_base64=not config.replays_service,
+        )
+    whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
+    engine = engine_of(session)
+    files, storage = source.files, engine.storage(source.path)
+    line_bytes = max(file.size_bytes for file in files) if whole_files else longest_line(storage, files[0])
+    return read_labelled(
+        engine,
+        source,
+        reading(records),
+        analysis.headers,
+        threshold=threshold_of(config, analysis),
+        documents=is_json,
+        whole_files=whole_files,
+        as_service=config.replays_service,
+        partition_bytes=engine.read_lines_by_size(source.size_bytes, line_bytes),
+    )
+
+
+def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> OutcomeReading:
+    is_json = isinstance(config.dataset_format, JsonFormat)
+    prediction = config.inference_attribute
+    if prediction is None and analysis.predicted_label is not None:
+        prediction = str(analysis.predicted_label)
+    probability = config.probability_attribute
+    if prediction is None and probability is None and not is_json:
+        probability = WHOLE_OUTPUT
+    label = config.ground_truth_attribute
+    if label is None and is_json and analysis.label is not None:
+        label = str(analysis.label)
+    predicts = has_predictions(config, analysis)
+    return OutcomeReading(
+        label,
+        prediction if predicts else None,
+        probability if predicts else None,
+        with_label=not isinstance(config.dataset_format, CaptureFormat),
+        keeps_missing=True,
+        records=records,
+        features=FeatureReading(features_path(config, analysis)),
+    )
+
+
+def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConfig) -> Dataset:
+    """A table whose predictions are probabilities, with a last column of what they predict."""
+    named = config.inference_attribute is not None or analysis.predicted_label is not None
+    if has_records(config, analysis) or named or config.probability_attribute is None:
+        return dataset
+    address = config.probability_attribute
+    if address not in dataset.names and not (address.isdecimal() and int(address) < len(dataset.names)):
+        raise BadConfiguration(f"probability_attribute is {address!r}, which is no column of the data")
+    position = dataset.names.index(address) if address in dataset.names else int(address)
+    rows = dataset.table.above(f"c{position}", threshold_of(config, analysis), f"c{len(dataset.names)}")
+    rest = rows.columns[len(dataset.names) : -1]
+    columns = [*(f"c{place}" for place in range(len(dataset.names) + 1)), *rest]
+    return replace(dataset, rows=rows.selected(columns, columns), names=(*dataset.names, PREDICTION_COLUMN))
+
+
+# Rows of features, read as Clarify's configuration says: what the explainability monitor looks at.
+
+
+def read_explained(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+    """The data set that the configuration names; of captured records the model's input alone.
+
+    Raises NoData if there is nothing to read, BadInput if it can't be read as that format, BadConfiguration if the
+    configuration's headers don't fit it.
+    """
+    analysis = read_analysis_config(config.analysis_config or "")
+    if has_records(config, analysis):
+        dataset = _records(session, config, analysis, baseline)
+    elif isinstance(config.dataset_format, CsvFormat):
+        dataset = read_headed_csv(session, config, config.dataset_format, analysis)
+    else:
+        dataset = read_columns(session, config.model_copy(update={"flatten_json": True}))
+    return without(dataset, config.exclude_features_attribute)
+
+
+def _records(session: Session, config: JobConfig, analysis: AnalysisConfig, baseline: StoredBaseline | None) -> Dataset:
+    label = analysis.label if reads_label(config, analysis) else None
+
+    def reading(records: Reading) -> OutcomeReading:
+        path = features_path(config, analysis)
+        return OutcomeReading(
+            None if label is None else str(label),
+            None,
+            None,
+            with_label=label is not None,
+            keeps_missing=True,
+            records=records,
+            features=FeatureReading(path),
+        )
+
+    headers = _features_of(baseline) if analysis.headers is None else analysis.headers
+    if headers is not None and label is None:
+        headers = tuple(name for name in headers if name not in (analysis.label, analysis.predicted_label))
+    return read_records(session, config, analysis.model_copy(update={"headers": headers}), reading, (INPUT,))
+
+
+def _features_of(baseline: StoredBaseline | None) -> tuple[str, ...] | None:
+    """The features of the baseline's columns, in their order."""
+    if not isinstance(baseline, AttributionBaseline):
+        return None
+    return next((tuple(values) for values in baseline.constraints.values.values()), None)

@@ -1,0 +1,256 @@
+"""What a job is told of its data and its model: the measures of each kind's scan, and the model that a configuration names."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import PurePosixPath
+from typing import Any
+
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
+from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.bias.comparison import Tolerances
+from model_monitor.monitors.bias.measures import FLIP_TEST_ROWS, BiasMeasures, methods_of
+from model_monitor.monitors.explainability.comparison import Tolerances as AttributionTolerances
+from model_monitor.monitors.explainability.measures import SAMPLED_ROWS, AttributionMeasures, require_in_scope
+from model_monitor.monitors.predictors import PREDICTORS, Model
+from model_monitor.monitors.predictors.loading import flavour_of, model_of
+from model_monitor.monitors.predictors.requests import Request
+from model_monitor.monitors.predictors.sums import Algorithm
+from model_monitor.running.configuration.bias_options import IntervalMethod, read_analysis_config
+from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.inputs.baselines import PREVIOUS
+from model_monitor.running.inputs.run_inputs import metric_name
+from model_monitor.statistics.states import OutcomePlan, ProblemType
+from model_monitor.statistics.states.outcomes import THRESHOLD
+
+
+def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
+    """The model.
+
+    Raises BadConfiguration if none is named, or it can't be told what it is or what it is asked.
+    """
+    if config.model is None:
+        named = analysis.predictor and (analysis.predictor.model_name or analysis.predictor.endpoint_name)
+        raise BadConfiguration(
+            f"model is missing; write --model with the file of the model{f' {named}' if named else ''}, its address or "
+            "module:function"
+        )
+    flavour = PREDICTORS.get(config.model_flavour).name if config.model_flavour else flavour_of(config.model)
+    model = model_of(
+        config.model,
+        _request(config, analysis),
+        flavour=flavour,
+        allows_pickle=config.allow_pickle,
+        trusted=config.trust_type,
+    )
+    if flavour == "http":
+        Request(model.request)
+    return model
+
+
+def _request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Any]:
+    """What the model is sent and answers; a monitor's configuration leaves it to the attributes where the scores are."""
+    members = {} if analysis.predictor is None else analysis.predictor.plain()
+    told = config.probability_attribute or config.inference_attribute
+    if told is not None and not members.keys() & {"probability", "label"}:
+        members["probability"] = int(told) if told.isdecimal() else told
+    return members
+
+
+# What a model-quality job is told of its model: the plan of its scan.
+
+
+def outcome_plan(config: JobConfig) -> OutcomePlan:
+    """The plan for the outcomes that the configuration describes.
+
+    The prediction counts where there is one, else the probability's threshold.
+    Raises BadConfiguration with all that is missing or makes no sense.
+    Source: C1.1, C11d.
+    """
+    faults = list(_faults(config))
+    if faults:
+        raise BadConfiguration.gathered(faults)
+    assert config.problem_type is not None  # else it is a fault
+    problem_type = config.problem_type
+    threshold = config.probability_threshold_attribute
+    return OutcomePlan(
+        problem_type,
+        with_scores=config.probability_attribute is not None and problem_type is not ProblemType.REGRESSION,
+        with_predictions=config.inference_attribute is not None,
+        threshold=THRESHOLD if threshold is None else threshold,
+        positive_label=config.positive_label,
+        values=tuple(map(metric_name, config.metrics)),
+    )
+
+
+def _faults(config: JobConfig) -> list[str]:
+    faults = []
+    if config.problem_type is None:
+        choices = ", ".join(problem.value for problem in ProblemType)
+        faults.append(f"problem_type is missing; write one of: {choices}")
+    if config.inference_attribute is None and config.problem_type in (
+        ProblemType.REGRESSION,
+        ProblemType.MULTICLASS_CLASSIFICATION,
+    ):
+        faults.append(
+            f"inference_attribute is missing; {config.problem_type.value} needs the column, index or JSON path of the prediction"
+        )
+    elif config.inference_attribute is None and config.probability_attribute is None:
+        faults.append("inference_attribute and probability_attribute are both missing; name where the predictions are")
+    threshold = config.probability_threshold_attribute
+    if threshold is not None and not 0 <= threshold <= 1:
+        faults.append(f"probability_threshold_attribute is {threshold}; it has to be a number from 0 to 1")
+    names = [metric_name(reference) for reference in config.metrics]
+    faults += [f"metrics: {name!r} is there twice; rename one of the functions" for name in _repeated(names)]
+    return faults
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+# What a bias job is told of its data and its model: the measures of its scan, and how it judges.
+
+
+LAST, LAST_BUT_ONE = -1, -2
+"""Where records have label and prediction: behind the features."""
+
+
+def bias_measures(config: JobConfig) -> BiasMeasures:
+    """The measures of a bias job.
+
+    Raises BadConfiguration with all that its configuration lacks, or asks for in vain.
+    """
+    if config.analysis_config is None:
+        raise BadConfiguration(
+            "analysis_config is missing; write --analysis-config FILE, the configuration of the analysis"
+        )
+    analysis = read_analysis_config(config.analysis_config)
+    where = PurePosixPath(config.analysis_config).name
+    predicted = has_predictions(config, analysis)
+    asks = config.model is not None and not predicted
+    methods = methods_of(analysis, has_predictions=predicted or asks, where=where)
+    label, prediction = _places(config, analysis, predicted)
+    if label is None:
+        raise BadConfiguration(f"{where}: label is missing; name the label's column, or --ground-truth-attribute")
+    return BiasMeasures(
+        analysis,
+        label,
+        prediction,
+        methods,
+        dict(config.column_types),
+        untyped_texts=isinstance(config.dataset_format, CsvFormat) or has_records(config, analysis),
+        with_flip_test=config.flip_test,
+        flip_rows=config.flip_test_rows or FLIP_TEST_ROWS,
+        where=where,
+        model=model_asked(config, analysis) if asks and methods.post_training is not None else None,
+        threshold=threshold_of(config, analysis),
+    )
+
+
+def threshold_of(config: JobConfig, analysis: AnalysisConfig) -> float:
+    """The probability above which a prediction is 1."""
+    given = (config.probability_threshold_attribute, analysis.probability_threshold, THRESHOLD)
+    return next(threshold for threshold in given if threshold is not None)
+
+
+def bias_tolerances_of(config: JobConfig) -> Tolerances:
+    """How metrics are judged."""
+    ours = not config.replays_service
+    return Tolerances(
+        with_intervals=ours if config.bias_ci is None else config.bias_ci is IntervalMethod.BOOTSTRAP,
+        min_rows=config.bias_min_rows or 0,
+        neutral_di=ours if config.bias_di_neutral is None else bool(config.bias_di_neutral),
+        ranges=dict(config.bias_ranges),
+        false_alarm_budget=config.false_alarm_budget,
+    )
+
+
+def has_predictions(config: JobConfig, analysis: AnalysisConfig) -> bool:
+    """Whether the data brings the model's predictions: merged records always do."""
+    named = (analysis.predicted_label, config.inference_attribute, config.probability_attribute)
+    return isinstance(config.dataset_format, MergedFormat) or any(name is not None for name in named)
+
+
+def has_records(config: JobConfig, analysis: AnalysisConfig) -> bool:
+    """Whether rows are made of JSON paths and payloads, and not of a table's columns."""
+    if isinstance(config.dataset_format, JsonFormat):
+        return features_path(config, analysis) is not None
+    return isinstance(config.dataset_format, CaptureFormat | MergedFormat)
+
+
+def features_path(config: JobConfig, analysis: AnalysisConfig) -> str | None:
+    """The JMESPath of a record's features, None if they are the cells or members that it has."""
+    return config.features_attribute if config.features_attribute is not None else analysis.features
+
+
+def _places(config: JobConfig, analysis: AnalysisConfig, predicted: bool) -> tuple[str | int | None, str | int | None]:
+    """The columns of label and prediction."""
+    if isinstance(config.dataset_format, CaptureFormat):  # without ground truth the label is one of the features
+        return analysis.label, LAST if predicted else None
+    if has_records(config, analysis):
+        return (LAST_BUT_ONE, LAST) if predicted else (LAST, None)
+    label = analysis.label if analysis.label is not None else config.ground_truth_attribute
+    if not predicted:
+        return label, None
+    if config.inference_attribute is None and analysis.predicted_label is None:
+        return label, LAST  # made of the probability when the data is read
+    return label, config.inference_attribute if config.inference_attribute is not None else analysis.predicted_label
+
+
+# What an explainability job is told of its data and its model: the measures of its scan, and how it judges.
+
+
+log = logging.getLogger(__name__)
+
+
+def attribution_measures(config: JobConfig) -> AttributionMeasures:
+    """The measures of an explainability job.
+
+    Raises BadConfiguration with all that its configuration lacks, or asks for in vain.
+    """
+    if config.analysis_config is None:
+        raise BadConfiguration(
+            "analysis_config is missing; write --analysis-config FILE, the configuration of the analysis"
+        )
+    analysis = read_analysis_config(config.analysis_config)
+    where = PurePosixPath(config.analysis_config).name
+    require_in_scope(analysis, where)
+    if analysis.segment_config:
+        log.warning("segment_config parts the metrics of bias alone; attributions are those of all rows")
+    return AttributionMeasures(
+        analysis.model_copy(update={"features": features_path(config, analysis)}),
+        model_asked(config, analysis),
+        _others(config, analysis),
+        baseline=config.output_path if config.baseline == PREVIOUS else config.baseline,
+        sampled_rows=config.shap_sampled_rows or SAMPLED_ROWS,
+        algorithm=Algorithm.KERNEL if config.replays_service else config.shap_algorithm,
+        where=where,
+    )
+
+
+def reads_label(config: JobConfig, analysis: AnalysisConfig) -> bool:
+    """Whether records bring a label that is no feature: of JSON, where the configuration says where it is."""
+    return isinstance(config.dataset_format, JsonFormat) and analysis.label is not None
+
+
+def _others(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | int, ...]:
+    """The columns that are no features: of records the label alone, behind the features."""
+    if has_records(config, analysis):
+        return (LAST,) if reads_label(config, analysis) else ()
+    label = config.ground_truth_attribute if analysis.label is None else analysis.label
+    named = (label, analysis.predicted_label, config.inference_attribute, config.probability_attribute)
+    return tuple(name for name in named if name is not None)
+
+
+def attribution_tolerances_of(config: JobConfig) -> AttributionTolerances:
+    """How attributions are judged."""
+    usual, asked = AttributionTolerances(), config.attribution_ci
+    least = usual.min_rows if config.attribution_min_rows is None else config.attribution_min_rows
+    return AttributionTolerances(
+        threshold=usual.threshold if config.attribution_threshold is None else config.attribution_threshold,
+        min_rows=0 if config.replays_service else least,
+        budget=config.false_alarm_budget,
+        with_changes=not config.replays_service if asked is None else asked is IntervalMethod.BOOTSTRAP,
+    )

@@ -1,0 +1,1 @@
+"""TODO running/kinds"""

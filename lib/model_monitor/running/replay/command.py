@@ -1,0 +1,148 @@
+"""The command line of a replay, and what is printed of it: `model-monitor replay` starts the job, `jobs/replay.py` is it.
+
+The job is one spark-submit like every other; this process waits for it and prints the table, so that with `--json` nothing
+but JSON is on the standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.running.configuration.reading import sources_of
+from model_monitor.running.configuration.sources import flag_of
+from model_monitor.running.layout import cache_directory
+from model_monitor.running.scheduling.schedules import HOURLY, Recurrence
+from model_monitor.storage import is_local, join, local_path
+
+JOB = "replay"
+JSON_NAME, TEXT_NAME = "replay.json", "replay.txt"
+"""The result for programs and for people, below the output path."""
+
+REPLAYS = "replays"
+"""Where results and journals lie in the cache directory, unless --output-path names a place."""
+
+EQUAL, DIFFERENT = 0, 1
+"""Exit statuses of a replay."""
+
+OURS_TO_SAY = ("--compat", "--dataset-source", "--scheduled-time")
+"""Flags of the monitoring job that a replay gives itself, window by window."""
+
+StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a replay was told. monitoring: the flags of the monitoring job; the rest is the replay's own."""
+
+    reports: str | None
+    recurrence: Recurrence
+    output_path: str
+    monitoring: list[str]
+
+
+def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Request:
+    """The command line taken apart; exits with the help text if it asks for that.
+
+    Raises BadConfiguration for a flag that is missing, not ours, or ours to give.
+    """
+    given, monitoring = _parser().parse_known_args(list(arguments))
+    for word in monitoring:
+        if word.partition("=")[0] in OURS_TO_SAY:
+            raise BadConfiguration(
+                f"{word.partition('=')[0]} is no flag of a replay, which finds its windows below --windows and runs each with "
+                "both values of --compat"
+            )
+    output_path = given.output_path or _default_output(environment)
+    monitoring += ["--output-path", output_path]
+    if given.windows is not None:
+        monitoring += ["--dataset-source", given.windows]
+    sources = sources_of(monitoring, environment)
+    if sources.text("dataset_source") is None:
+        raise BadConfiguration(
+            "--windows is missing; write --windows CAPTURES, the folder above the captures' hour folders"
+        )
+    if sources.text("dataset_format") is None:
+        monitoring += [flag_of("dataset_format"), "capture"]
+    return Request(given.reports, recurrence_of(given.schedule or HOURLY), output_path, monitoring)
+
+
+def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None) -> int:
+    """Replay and print; returns 0 if all windows that could be compared are equal, 1 if not, else the failed job's status.
+
+    out: where the result goes, by default the standard output. start_job: starts a job and waits for it.
+    Raises BadConfiguration for faults that show before a job is started.
+    """
+    read_request(arguments, os.environ)
+    given, others = _parser().parse_known_args(list(arguments))
+    output_path = given.output_path or _default_output(os.environ)
+    words = [*others, "--output-path", output_path]
+    for name in ("windows", "reports", "schedule"):
+        if getattr(given, name) is not None:
+            words += [flag_of(name), getattr(given, name)]
+    if not is_local(output_path):
+        sys.stderr.write(f"the result will be in {join(output_path, JSON_NAME)} and {TEXT_NAME} beside it\n")
+        return (start_job or _submit)(JOB, words)
+    result = local_path(join(output_path, JSON_NAME if given.json else TEXT_NAME))
+    result.unlink(missing_ok=True)
+    status = (start_job or _submit)(JOB, words)
+    if result.is_file():
+        (out or sys.stdout).write(result.read_text(encoding="utf-8"))
+    return status
+
+
+def _submit(job: str, flags: Sequence[str]) -> int:
+    """The exit status of a job whose lines go to the standard error; 128 + N if it was ended by signal N."""
+    command = [sys.executable, "-m", "model_monitor.launch.submission", job, *flags]
+    status = subprocess.run(command, stdout=sys.__stderr__, check=False).returncode
+    return status if status >= 0 else 128 - status
+
+
+def _default_output(environment: Mapping[str, str]) -> str:
+    return str(cache_directory(environment) / REPLAYS)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="model-monitor replay",
+        description="Run the windows of old captures with their old baseline, beside the reports that the service left for "
+        "them: the service's file, --compat service, our default. Exit status 0 if the first two are equal in every window "
+        "that has a report, 1 if not.",
+        epilog="Flags of the monitoring job (--record-preprocessor-script, --exclude-features-attribute, --env-file, …) and "
+        "options of spark-submit (--master, …) are taken as well; --start-time and --end-time bound the windows.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--windows", metavar="CAPTURES", help="the folder above the captures' hour folders (yyyy/mm/dd/hh)"
+    )
+    parser.add_argument(
+        "--reports",
+        metavar="DIR",
+        help="the folder above the hour folders of the service's reports; without it our default is held against "
+        "--compat service",
+    )
+    parser.add_argument(
+        "--schedule", metavar="EXPRESSION", help=f"the service's schedule expression, if it was not {HOURLY}, hourly"
+    )
+    parser.add_argument(
+        "--output-path",
+        metavar="DIRECTORY",
+        help=f"where {JSON_NAME}, {TEXT_NAME} and the journal go, with which an interrupted replay is resumed; by default "
+        "the user's cache directory",
+    )
+    parser.add_argument("--json", action="store_true", help=f"print {JSON_NAME} instead of the table")
+    return parser
+
+
+def recurrence_of(expression: str) -> Recurrence:
+    """Raises BadConfiguration for an expression that the service does not have, or that runs once only."""
+    recurrence = Recurrence.of(expression)
+    if recurrence is None:
+        raise BadConfiguration(f"--schedule is {expression!r}, which runs once; leave it out for hourly windows")
+    return recurrence

@@ -1,0 +1,217 @@
+"""Old windows, run once more with the old baseline, and the journal that lets an interrupted replay go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from model_monitor import __version__
+from model_monitor.data.reading.captures import list_captures
+from model_monitor.data.records.windows import Window
+from model_monitor.documents import json_text
+from model_monitor.documents.constraints import Constraints
+from model_monitor.documents.statistics import InferredType
+from model_monitor.errors import BadConfiguration, BadDocument, MonitorError, NoData
+from model_monitor.monitors.protocol import StoredBaseline
+from model_monitor.reports.outputs.files import CONSTRAINTS, CURRENT, STATISTICS
+from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.configuration.options import Compatibility
+from model_monitor.running.inputs.baselines import PREVIOUS, compared_with, read_baseline
+from model_monitor.running.kinds.kinds import monitor_for, read_source
+from model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Verdict
+from model_monitor.running.replay.windows import read_report, reports_of, windows_of
+from model_monitor.running.runs.run import run_monitoring
+from model_monitor.running.scheduling.schedules import Recurrence
+from model_monitor.storage import Storage, StoredFile, join, storage_of
+
+log = logging.getLogger(__name__)
+
+FOLDER = "journal"
+
+ReadIfThere = Callable[[str], bytes | None]
+
+_NOT_OF_THE_VERDICT = {
+    *("job", "output_path", "start_time", "end_time", "compat", "progress", "env_file", "container_root"),
+    *("lease_wait", "ignored", "doubtful"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The entries of one replay, below `folder`."""
+
+    storage: Storage
+    folder: str
+
+    def read(self, window: Window, inputs: str) -> tuple[Verdict, Verdict] | None:
+        """The verdicts with `--compat service` and by default; None if the window was not run on these inputs."""
+        path = self._path(window)
+        if not self.storage.exists(path):
+            return None
+        try:
+            entry = json_text.load(self.storage.read(path), path)
+            if entry["inputs"] != inputs:
+                return None
+            return Verdict.from_plain(entry["compat_service"]), Verdict.from_plain(entry["default"])
+        except (BadDocument, KeyError, TypeError):
+            log.warning("%s is no entry of a journal; the window is run again", path)
+            return None
+
+    def write(
+        self, window: Window, inputs: str, service: Verdict, default: Verdict, tables: Mapping[str, bytes]
+    ) -> None:
+        """Enter the verdicts of a window, after the tables of its run by default, which are called as in a run.
+
+        Raises OutputFailed if they can't be written.
+        """
+        entry = {"inputs": inputs, "compat_service": service.plain(), "default": default.plain()}
+        for name, content in tables.items():
+            self.storage.write(f"{self._path(window).removesuffix('.json')}/{name}", content)
+        self.storage.write(self._path(window), (json.dumps(entry, ensure_ascii=False) + "\n").encode())
+
+    def _path(self, window: Window) -> str:
+        return join(self.folder, f"{window.start:%Y%m%dT%H%MZ}.json")
+
+
+def question_of(config: JobConfig, read: ReadIfThere) -> str:
+    """What all verdicts of a replay depend on but for the captures, as 16 hexadecimal digits.
+
+    read: gives the content of a path, None if there is no such file.
+    """
+    told = sorted((name, repr(value)) for name, value in config if name not in _NOT_OF_THE_VERDICT)
+    digest = hashlib.sha256(f"{__version__}\0{told}".encode())
+    for path in _files_told(config):
+        digest.update(hashlib.sha256(read(path) or b"").digest())
+    return digest.hexdigest()[:16]
+
+
+def inputs_of(files: Iterable[StoredFile]) -> str:
+    """Which files a window was read from, in what state, as 16 hexadecimal digits."""
+    listed = "".join(f"{file.path}\0{file.size_bytes}\0{file.modified_ms}\n" for file in files)
+    return hashlib.sha256(listed.encode()).hexdigest()[:16]
+
+
+def _files_told(config: JobConfig) -> list[str]:
+    """Paths whose content counts: the baseline's documents, the script; `_current.json` has the hashes of states."""
+    paths = [config.baseline_constraints, config.baseline_statistics, config.record_preprocessor_script]
+    if config.baseline is not None:
+        paths += [join(config.baseline, name) for name in (CURRENT, CONSTRAINTS, STATISTICS)]
+    return [path for path in paths if path is not None]
+
+
+# Old windows, run once more with the old baseline: as the service did, and as we do. One Spark application for all
+# of them.
+
+
+PACKAGE = "model_monitor"
+"""The logger above those of the steps."""
+
+EVERY = 24
+"""Windows between two lines of the log."""
+
+
+def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, reports: str | None) -> Certificate:
+    """Run every window that the captures of `config` hold, and put the service's report beside each.
+
+    config: of a monitoring run; its window, if it has one, bounds the windows. reports: the path below which the service left
+    its reports. Windows that the journal has are not run again.
+
+    Raises NoData if there is no window, BadConfiguration if the baseline or the reports can't be used.
+    """
+    if config.baseline == PREVIOUS:
+        raise BadConfiguration(
+            "--baseline is 'previous'; a replay needs the one baseline that the service had: name its path"
+        )
+    baseline = read_baseline(spark, config, monitor_for(config))
+    storage = storage_of(config.dataset_source, spark)
+    windows = windows_of(storage, config.dataset_source, recurrence, start=config.start_time, end=config.end_time)
+    folders = reports_of(storage_of(reports, spark), reports) if reports else {}
+    journal = _journal(spark, config)
+    log.info("found %s windows and %s reports", f"{len(windows):,}", f"{len(folders):,}")
+
+    rows = []
+    for window, (service, default) in zip(windows, _replayed(spark, config, baseline, windows, journal), strict=True):
+        folder = folders.pop(window.end, None)
+        report = None if folder is None else read_report(storage_of(folder, spark), folder)
+        rows.append(ReplayedWindow(window, service, default, report, folder))
+    return Certificate(rows, reports is not None, _types(baseline), tuple(folders[hour] for hour in sorted(folders)))
+
+
+def _journal(spark: SparkSession, config: JobConfig) -> Journal:
+    def read(path: str) -> bytes | None:
+        storage = storage_of(path, spark)
+        return storage.read(path) if storage.exists(path) else None
+
+    folder = join(config.output_path, FOLDER, question_of(config, read))
+    return Journal(storage_of(folder, spark), folder)
+
+
+def _replayed(
+    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None, windows: Sequence[Window], journal: Journal
+) -> Iterator[tuple[Verdict, Verdict]]:
+    """The verdicts on every window, with a line in the log for a day of them; the steps of a single one are left out."""
+    began, steps, before = time.monotonic(), logging.getLogger(PACKAGE), logging.getLogger(PACKAGE).level
+    log.setLevel(logging.INFO)
+    steps.setLevel(logging.WARNING)
+    try:
+        for number, window in enumerate(windows, start=1):
+            yield _verdicts(spark, config, baseline, window, journal)
+            if number % EVERY == 0 or number == len(windows):
+                log.info(
+                    "replayed %s of %s windows, %.1f s", f"{number:,}", f"{len(windows):,}", time.monotonic() - began
+                )
+    finally:
+        steps.setLevel(before)
+
+
+def _verdicts(
+    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None, window: Window, journal: Journal
+) -> tuple[Verdict, Verdict]:
+    """The verdicts on one window with `--compat service` and by default; a failed one is tried again by the next replay."""
+    try:
+        files = list_captures(spark, config.dataset_source, window, lenient_window=config.lenient_window).files
+    except NoData as fault:
+        return Verdict(failure=str(fault)), Verdict(failure=str(fault))
+    inputs = inputs_of(files)
+    known = journal.read(window, inputs)
+    if known is not None:
+        return known
+    bounded = config.model_copy(update={"start_time": window.start, "end_time": window.end})
+    (service, _), (default, tables) = (
+        _verdict(spark, bounded.model_copy(update={"compat": compat}), baseline)
+        for compat in (Compatibility.SERVICE, Compatibility.NONE)
+    )
+    if service.failure is None and default.failure is None:
+        journal.write(window, inputs, service, default, tables)
+    return service, default
+
+
+def _verdict(
+    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None
+) -> tuple[Verdict, Mapping[str, bytes]]:
+    """What one monitoring run says, and its tables; the sentence of its error if it fails."""
+    try:
+        with read_source(spark, config, baseline) as data:
+            findings = run_monitoring(
+                data,
+                monitor_for(config),
+                compared_with(baseline, config),
+                max_quarantined_share=config.max_quarantined_share,
+            )
+    except MonitorError as fault:
+        return Verdict(failure=str(fault)), {}
+    return Verdict.of(violation.plain() for violation in findings.violations.violations), findings.tables()
+
+
+def _types(baseline: StoredBaseline | None) -> dict[str, InferredType]:
+    """The types of the baseline's features, for monitors whose constraints have features."""
+    constraints = None if baseline is None else baseline.constraints
+    if not isinstance(constraints, Constraints):
+        return {}
+    return {feature.name: feature.inferred_type for feature in constraints.features}

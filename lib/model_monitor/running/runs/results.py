@@ -1,0 +1,377 @@
+"""What a run gives back: a `Baseline` or `Findings`, with their files, and how notebooks show them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from model_monitor import __version__
+from model_monitor.data.reading.ledger import Ledger
+from model_monitor.documents.alerts import alarms_of
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint
+from model_monitor.documents.constraints import MonitoringConfig
+from model_monitor.documents.document import Document
+from model_monitor.documents.page import Page
+from model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
+from model_monitor.errors import ViolationsFound
+from model_monitor.monitors.protocol import Filing, Monitor, PublishedMetric, StoredBaseline
+from model_monitor.reports.history.archive import parts_file, path_of, to_parquet
+from model_monitor.reports.history.requests import request_files
+from model_monitor.reports.outputs.files import Run, publish
+from model_monitor.reports.outputs.result_tables import checks_file, summary_file
+from model_monitor.reports.page.files import Report, report_files
+from model_monitor.running.kinds.kinds import kind_of
+from model_monitor.running.runs.pages import page_of_run
+from model_monitor.runtime.session import session_at_hand
+from model_monitor.statistics.states import Requests
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import SparkSession
+
+    from model_monitor.deequ.suite_results import SuiteResults
+
+LEDGER = "ledger.json"
+CHECKS = "checks.json"
+DEEQU_CHECKS = "checks_deequ.json"
+
+
+@dataclass(frozen=True, repr=False)
+class Baseline:
+    """What a run says of its data: its documents, the state behind them, and the account of what was read.
+
+    Made by `run_baseline`. In a notebook it shows itself as a page.
+
+    Parameters
+    ----------
+    monitor : Monitor
+        The one whose documents they are.
+    documents : tuple of Document
+        What the data is like, and what later data should be like.
+    state : State
+        What the documents are made of; states add.
+    metrics : object
+        Those of the state, of the monitor's own type.
+    ledger : Ledger
+        How many records were read, kept and refused, and why.
+    checks : SuiteResults, optional
+        The results of the user's own Deequ checks. None if there were none.
+    requests : Requests, optional
+        Those behind captured records. None if nothing is known of them.
+    context : RunContext
+        The window, the model and the schedule, as far as somebody named them.
+    variation : object, optional
+        How the parts of the data vary. None if nobody looked.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, run_baseline
+    >>> baseline = run_baseline(pd.DataFrame({"items": [1, 3, 2]}), DataQualityMonitor())
+    >>> baseline
+    <Baseline of 3 rows>
+    >>> baseline.statistics.feature("items").numerical_statistics.mean
+    2.0
+    >>> sorted(baseline.write("items-baseline").digests)
+    ['constraints.json', 'ledger.json', 'report.html', 'run.json', 'states/profile.parquet', 'statistics.json', 'summary.parquet']
+    """
+
+    monitor: Monitor
+    documents: tuple[Document, ...]
+    state: Any
+    metrics: Any
+    ledger: Ledger
+    checks: SuiteResults | None = None
+    requests: Requests | None = None
+    context: RunContext = NOBODY_SAID
+    variation: Any = None
+
+    @property
+    def statistics(self) -> Any:
+        """What the data is like: statistics.json, for monitors that have it."""
+        return self._document(self.monitor.STATISTICS)
+
+    @property
+    def constraints(self) -> Any:
+        """What later data should be like."""
+        return self._document(self.monitor.CONSTRAINTS)
+
+    @property
+    def profile(self) -> Any:
+        """The state of a data-quality run, which is the profile of every feature."""
+        return self.state
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row for each feature (type, completeness, distinct values, mean, …) or for each metric,
+        in columns that `Findings.to_pandas` names alike."""
+        import pandas as pd
+
+        table = self.monitor.table(self.documents)
+        return pd.DataFrame(table.rows).set_index(table.key)
+
+    def __repr__(self) -> str:
+        return f"<Baseline of {self.ledger.kept_rows:,} rows>"
+
+    def _repr_html_(self) -> str:
+        table = self.monitor.table(self.documents)
+        head = f"<p>{self.ledger.kept_rows:,} rows, {len(table.rows):,} {table.rows_are}</p>"
+        return head + self.report().part
+
+    @property
+    def body_dict(self) -> dict[str, Any]:
+        """The documents as the dictionaries that the service's SDK gives as `body_dict`, by the file's name without .json."""
+        return {document.FILE_NAME.removesuffix(".json"): document.body_dict for document in self.documents}
+
+    def report(self) -> Report:
+        """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
+        page = self.monitor.page(self.metrics, (), self.state, None)
+        return Report(page_of_run(page, self.described("baseline", self.constraints), self.ledger))
+
+    def files(self) -> dict[str, bytes]:
+        """Every file of the run by its name below the output path."""
+        return self.files_of_data() | (report_files(self.report().page) if self.context.report else {})
+
+    def files_of_data(self) -> dict[str, bytes]:
+        """The same without the report."""
+        files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
+        files[LEDGER] = _json(self.ledger.to_json_dict())
+        files[RunDescription.FILE_NAME] = self.described("baseline", self.constraints).to_json().encode()
+        files[path_of(type(self.state))] = to_parquet(self.state)
+        files |= summary_file(self.monitor.summary(self.state, self.metrics, None))
+        if isinstance(self.monitor, Filing):
+            files |= self.monitor.files(self.metrics)
+        if self.variation is not None:
+            files |= parts_file(self.variation)
+        if self.checks is not None:
+            files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
+        if self.requests is not None:
+            files |= request_files(self.requests)
+        return files
+
+    def described(
+        self, job: str, constraints: Any, violations: int | None = None, baseline_run_id: str | None = None
+    ) -> RunDescription:
+        """run.json of a job with this data. constraints: those that the run was held against, or that it suggests."""
+        return RunDescription(
+            job=job,
+            analysis_type=kind_of(self.monitor).analysis_type.value,
+            window=self.context.window,
+            model=self.context.model,
+            schedule=self.context.schedule,
+            baseline_run_id=baseline_run_id,
+            product=__version__,
+            settings=getattr(constraints, "monitoring_config", None) or MonitoringConfig(),
+            rows=self.ledger.kept_rows,
+            violations=violations,
+        )
+
+    def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:
+        """Publish the files of the run.
+
+        Parameters
+        ----------
+        output_path : path
+            The folder that gets them: local, or on any file system that the session opens.
+        spark : pyspark.sql.SparkSession, optional
+            By default the session at hand; without any the path has to be local.
+
+        Returns
+        -------
+        Run
+            Its id, its folder, and the sha256 of each file by name.
+
+        Raises
+        ------
+        OutputFailed
+            If the files can't be written; a run published there before is then untouched.
+        OutputHeld
+            If another run is at the folder for longer than ten minutes.
+        """
+        return publish(self.files(), os.fspath(output_path), spark or session_at_hand())
+
+    def _document(self, kind: type[Document] | None) -> Document:
+        """Raises AttributeError if the run has none of this kind."""
+        for document in self.documents:
+            if kind is not None and isinstance(document, kind):
+                return document
+        raise AttributeError(f"a run of {type(self.monitor).__name__} has no such document")
+
+
+@dataclass(frozen=True, repr=False)
+class Findings:
+    """What a monitoring run found: the violations, the result of every check, and what the window is like.
+
+    Made by `run_monitoring`. In a notebook it shows itself as a page.
+
+    Parameters
+    ----------
+    violations : Document
+        constraint_violations.json; its member `violations` has one for each.
+    results : tuple of CheckResult
+        Every check with its numbers, violated or not.
+    current : Baseline
+        The window's own documents and state; its constraints are what this window alone would suggest.
+    constraints : Document
+        Those that the window was compared with.
+    published : tuple of PublishedMetric
+        The numbers for a metrics platform.
+    hints : tuple of Hint
+        What looks wrong with the data and breaks no constraint, such as two columns that changed places.
+    budget : BudgetLedger, optional
+        How the checks share the budget of false alarms. None where chance is not allowed for.
+    known : StoredBaseline, optional
+        What the window was held against, for the report. None for the first run of all.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+    >>> orders = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20})
+    >>> baseline = run_baseline(orders, DataQualityMonitor())
+    >>> findings = run_monitoring(orders.replace("FR", "ES"), DataQualityMonitor(), baseline)
+    >>> findings
+    <Findings: 60 records, 1 violation>
+    >>> findings.to_pandas().query("status == 'violated'")[["feature", "check"]].values.tolist()
+    [['country', 'categorical_values_check']]
+    """
+
+    violations: Any
+    results: tuple[CheckResult, ...]
+    current: Baseline
+    constraints: Any
+    published: tuple[PublishedMetric, ...] = ()
+    hints: tuple[Hint, ...] = ()
+    budget: BudgetLedger | None = None
+    known: StoredBaseline | None = None
+
+    @property
+    def count(self) -> int:
+        """How many violations there are."""
+        return len(self.violations.violations)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row for each check of each feature: status, observed number, threshold, counts, formula, reason, and of violated
+        ones the alarm, its words, and since when; of bias the group and the stage as well."""
+        import pandas as pd
+
+        further = dict.fromkeys(name for result in self.results for name in result.model_extra or {})
+        columns = [*(name for name in CheckResult.model_fields if name != "description"), *further]
+        rows = [{name: getattr(result, name, None) for name in columns} for result in self.results]
+        table = pd.DataFrame(rows, columns=columns)
+        return table.assign(status=[result.status.value for result in self.results])
+
+    def raise_for_violations(self) -> None:
+        """Go on only if there are none: for tests and for the gates of a build.
+
+        Raises
+        ------
+        ViolationsFound
+            If there is one or more. Its text has a line for each alarm.
+        """
+        if self.count:
+            lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
+            raise ViolationsFound("\n".join([f"{self._counted()}:", *lines]))
+
+    def __repr__(self) -> str:
+        return f"<Findings: {self._counted()}>"
+
+    def _counted(self) -> str:
+        return f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self._counted()}</p>" + self.report().part
+
+    @property
+    def body_dict(self) -> dict[str, Any]:
+        """The violations as the dictionary that the service's SDK gives as `body_dict`."""
+        body: dict[str, Any] = self.violations.body_dict
+        return body
+
+    def report(self) -> Report:
+        """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
+        return Report(self._page(self._described(None)))
+
+    def _described(self, baseline: BaselineReference | None) -> RunDescription:
+        run_id = baseline.run_id if baseline is not None else None
+        return self.current.described("monitor", self.constraints, self.count, run_id)
+
+    def _page(self, described: RunDescription) -> Page:
+        current = self.current
+        page = current.monitor.page(current.metrics, self.results, current.state, self.known)
+        return page_of_run(page, described, current.ledger, self.hints, alarms_of(self.results))
+
+    def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
+        """Every file of the run by its name below the output path.
+
+        omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.
+        """
+        checks = CheckResults(budget=self.budget, checks=self.results, hints=self.hints or None)
+        described = self._described(baseline)
+        files = {**self.current.files_of_data(), CHECKS: checks.to_json().encode()}
+        files[described.FILE_NAME] = described.to_json().encode()
+        files |= self.tables()
+        if self.current.context.report:
+            files |= report_files(self._page(described))
+        if baseline is not None:
+            files[baseline.FILE_NAME] = baseline.to_json().encode()
+        if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):
+            files[self.violations.FILE_NAME] = self.violations.to_json().encode()
+        return files
+
+    def tables(self) -> dict[str, bytes]:
+        """summary.parquet and checks.parquet by their names."""
+        current = self.current
+        summary = current.monitor.summary(current.state, current.metrics, self.known)
+        return summary_file(summary, self.results) | checks_file(self.results)
+
+    def write(
+        self,
+        output_path: str | os.PathLike[str],
+        spark: SparkSession | None = None,
+        *,
+        omit_empty: bool = False,
+        baseline: BaselineReference | None = None,
+    ) -> Run:
+        """Publish the files of the run.
+
+        Parameters
+        ----------
+        output_path : path
+            The folder that gets them: local, or on any file system that the session opens.
+        spark : pyspark.sql.SparkSession, optional
+            By default the session at hand; without any the path has to be local.
+        omit_empty : bool, default False
+            Write no file of violations if there are none.
+        baseline : BaselineReference, optional
+            Where the baseline lies, to be noted.
+
+        Returns
+        -------
+        Run
+            Its id, its folder, and the sha256 of each file by name.
+
+        Raises
+        ------
+        OutputFailed
+            If the files can't be written; a run published there before is then untouched.
+        OutputHeld
+            If another run is at the folder for longer than ten minutes.
+        """
+        files = self.files(omit_empty=omit_empty, baseline=baseline)
+        return publish(files, os.fspath(output_path), spark or session_at_hand())
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    """Indented, but each item of a list on one line: a ledger may have ten thousand files."""
+    members = ",\n".join(f"  {json.dumps(name)}: {_member(value)}" for name, value in document.items())
+    return f"{{\n{members}\n}}\n".encode()
+
+
+def _member(value: Any) -> str:
+    if isinstance(value, list) and value:
+        items = ",\n    ".join(json.dumps(item, ensure_ascii=False) for item in value)
+        return f"[\n    {items}\n  ]"
+    return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")

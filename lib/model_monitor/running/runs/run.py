@@ -1,0 +1,415 @@
+"""The product on one page: data and a monitor give a baseline; later data beside it gives findings.
+
+    from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+
+    baseline = run_baseline(data, DataQualityMonitor())
+    findings = run_monitoring(later, DataQualityMonitor(), baseline)
+    findings.violations
+    findings.write("reports/")
+
+The same functions are behind the jobs. In a session of the caller's nothing is set.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from model_monitor.data.reading.data import Data, read_data
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.engines import EngineName
+from model_monitor.data.reading.formats import DatasetFormat
+from model_monitor.data.reading.headers import remedy
+from model_monitor.data.reading.ledger import Ledger
+from model_monitor.data.reading.listing import faulty_files_named, require_unchanged
+from model_monitor.data.reading.quarantine import clear_quarantine, write_quarantine
+from model_monitor.data.reading.scripts import SCRIPT_FAILED
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.data.records.windows import Window
+from model_monitor.documents.alerts import in_alarms
+from model_monitor.documents.check_results import CheckResult, Decision, Hint, accepted
+from model_monitor.documents.run_description import NOBODY_SAID, RunContext
+from model_monitor.errors import NO_DATA, BadInput, NeedsSpark, NoData, ScriptFailed
+from model_monitor.monitors.protocol import (
+    Budgeting,
+    Columned,
+    Hinting,
+    Layout,
+    Monitor,
+    Scanned,
+    StoredBaseline,
+    Telling,
+    Varying,
+)
+from model_monitor.reports.history.requests import published_requests, request_statistics
+from model_monitor.running.kinds.kinds import kind_of
+from model_monitor.running.runs.pages import warn_of_nan_texts
+from model_monitor.running.runs.results import Baseline, Findings
+from model_monitor.statistics.states import Profile
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from model_monitor.monitors.user_checks.checks import CheckPlan
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+MAX_QUARANTINED_SHARE = 0.01
+"""Most records, as a share of those read, that may be refused before a run fails (C11b)."""
+
+
+def run_baseline(
+    data: Data,
+    monitor: Monitor,
+    *,
+    dataset_format: str | DatasetFormat | None = None,
+    window: Window | None = None,
+    spark: SparkSession | None = None,
+    engine: str = "auto",
+    checks: str | CheckPlan | None = None,
+    max_quarantined_share: float = MAX_QUARANTINED_SHARE,
+    output_path: str | None = None,
+    context: RunContext | None = None,
+) -> Baseline:
+    """Profile data and suggest constraints for later data. One scan, whatever the number of columns.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, pyarrow.Table, pyspark.sql.DataFrame, path or Dataset
+        The rows; every column is a feature. A path is a file or a folder of files, read as the baselining job reads it. In a
+        frame of pandas NaN, None, NaT and NA are missing values, and the index is left out.
+    monitor : Monitor
+        What to look at: `DataQualityMonitor`, `ModelQualityMonitor` or `BiasMonitor`.
+    dataset_format : str or format, optional
+        Of a path: a format, or what `--dataset-format` takes (`"csv"`, `"csv-without-header"`, `"capture"`, the JSON of the
+        service, …). By default what the names of the files end in: .csv, .jsonl, .json (one object a line), .parquet or
+        .orc, with .gz or .bz2 behind it.
+    window : Window, optional
+        Of a path with captured records: the times to take. By default all.
+    spark : pyspark.sql.SparkSession, optional
+        Where Spark runs, unless `data` is a frame of it. By default the session at hand; if there is none, `local_session`
+        starts one, which stays. No setting of the session changes.
+    engine : str, default "auto"
+        `"spark"`, `"local"` for this machine's processes without a JVM, or `"auto"`: Spark where a session is at hand or
+        given, for its frames and tables, for paths that it alone opens and above 1 GB; else local. Both write the same bytes.
+    checks : str, optional
+        Deequ checks of your own, as `--checks` takes them: a JSON file or `module:function`. They run on the same scan.
+    max_quarantined_share : float, default 0.01
+        The largest share (0 to 1) of the records that may be refused.
+    output_path : str, optional
+        The folder below which refused records are put, in `quarantine/`; without it they are only counted.
+    context : RunContext, optional
+        What run.json says the run is of: window, model, schedule. By default the window.
+
+    Returns
+    -------
+    Baseline
+        The documents, the state behind them and the account of what was read.
+
+    Raises
+    ------
+    NoData
+        If there is no row.
+    BadInput
+        If the data can't be read, or more than `max_quarantined_share` of its records had to be refused.
+    BadConfiguration
+        If the format can't be told, or the checks don't fit the data.
+    MissingDependency
+        If Java, Spark or Deequ's JAR is absent.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, run_baseline
+    >>> passengers = pd.DataFrame({"age": [22.0, 38.0, None], "cabin": [None, "A12", None]})
+    >>> baseline = run_baseline(passengers, DataQualityMonitor())
+    >>> baseline.to_pandas()["num_missing"].to_dict()
+    {'age': 1, 'cabin': 2}
+    """
+    told = context or _context(window)
+
+    def run(session: SparkSession | None, engine: str) -> Baseline:
+        with _opened(data, dataset_format, None, window, session, engine) as dataset:
+            baseline = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told, is_baseline=True)
+            _hinted(monitor, baseline, dataset, None)
+            return baseline
+
+    return _on_an_engine(run, data, spark, engine)
+
+
+def run_monitoring(
+    data: Data,
+    monitor: Monitor,
+    baseline: Baseline | StoredBaseline | None,
+    *,
+    dataset_format: str | DatasetFormat | None = None,
+    window: Window | None = None,
+    spark: SparkSession | None = None,
+    engine: str = "auto",
+    checks: str | CheckPlan | None = None,
+    max_quarantined_share: float = MAX_QUARANTINED_SHARE,
+    output_path: str | None = None,
+    context: RunContext | None = None,
+    decisions: Sequence[Decision] = (),
+    since: Mapping[str, str] | None = None,
+) -> Findings:
+    """Compare data with a baseline. One scan; a second one only for captures with another number of columns.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, pyarrow.Table, pyspark.sql.DataFrame, path or Dataset
+        The later rows, as in `run_baseline`. Columns are matched by name; those without names by position.
+    monitor : Monitor
+        The one that made the baseline.
+    baseline : Baseline or None
+        Of `run_baseline`, or of files by `read_baseline`. None for the first run of all, in which nothing is checked.
+    dataset_format : str or format, optional
+        Of a path, as in `run_baseline`. The columns of `"capture"` get the baseline's names by position.
+    window : Window, optional
+        Of a path with captured records: the times to take. By default all.
+    spark : pyspark.sql.SparkSession, optional
+        As in `run_baseline`.
+    engine : str, default "auto"
+        As in `run_baseline`.
+    checks : str, optional
+        As in `run_baseline`.
+    max_quarantined_share : float, default 0.01
+        As in `run_baseline`.
+    output_path : str, optional
+        As in `run_baseline`.
+    context : RunContext, optional
+        As in `run_baseline`.
+    decisions : sequence of Decision, optional
+        Alarms that somebody accepted; the same ones are no violations.
+    since : mapping of str to str, optional
+        What was violated in the window before, and since when, for the words of alarms that go on.
+
+    Returns
+    -------
+    Findings
+        The violations, the result of every check, and what the window is like.
+
+    Raises
+    ------
+    NoData
+        If there is no row.
+    BadInput
+        If the data can't be read, or more than `max_quarantined_share` of its records had to be refused.
+    BadConfiguration
+        If the format can't be told, or the checks don't fit the data.
+    MissingDependency
+        If Java, Spark or Deequ's JAR is absent.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+    >>> orders = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20, "items": [1, 3, 2] * 20})
+    >>> baseline = run_baseline(orders, DataQualityMonitor())
+    >>> findings = run_monitoring(orders.replace("FR", "ES"), DataQualityMonitor(), baseline)
+    >>> [violation.feature_name for violation in findings.violations.violations]
+    ['country']
+    """
+    known = _known(monitor, baseline) if isinstance(baseline, Baseline) else baseline
+    if known is not None and not hasattr(known, "names"):
+        raise TypeError(
+            f"the baseline is a {type(known).__name__}; pass run_baseline(…) of it, or read_baseline of a run"
+        )
+    names = known.names if known is not None else ()
+    told = context or _context(window)
+
+    def run(session: SparkSession | None, engine: str) -> Findings:
+        with _opened(data, dataset_format, names or None, window, session, engine) as dataset:
+            if known is None:
+                first = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told)
+                return _findings(monitor, first, (), None, _hinted(monitor, first, dataset, None))
+            matched = dataset.matching(names, exact=isinstance(monitor, Columned) and monitor.exact_columns)
+            current = _profiled(matched, monitor, checks, max_quarantined_share, output_path, told)
+            _log_matching(current.ledger)
+            found = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
+            results = accepted(found, decisions)
+            results = _in_words(monitor, current, results, known, since or {})
+            return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known))
+
+    return _on_an_engine(run, data, spark, engine)
+
+
+def _on_an_engine(
+    run: Callable[[SparkSession | None, str], Result], data: Data, spark: SparkSession | None, engine: str
+) -> Result:
+    """The run, on Spark if it turns out to need that and nobody chose an engine."""
+    try:
+        return run(spark, engine)
+    except NeedsSpark as fault:
+        if engine != EngineName.AUTO or isinstance(data, Dataset):
+            raise
+        log.info("%s", fault)
+        return run(spark, EngineName.SPARK)
+
+
+def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
+    matched_by = ledger.matched_by
+    by_position = matched_by is not None and matched_by.may_be_by_position
+    return Layout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit)
+
+
+def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:
+    """What the monitor knows of a baseline that was just made: its constraints are as they were suggested."""
+    known: Any = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    found: StoredBaseline = known.with_parts(baseline.variation) if baseline.variation is not None else known
+    return found
+
+
+def _log_matching(ledger: Ledger) -> None:
+    if ledger.matched_by is not None:
+        log.info("%s records: columns matched with the baseline's by %s", f"{ledger.kept:,}", ledger.matched_by.value)
+
+
+@contextmanager
+def _opened(
+    data: Data,
+    dataset_format: str | DatasetFormat | None,
+    names: Sequence[str] | None,
+    window: Window | None,
+    spark: SparkSession | None,
+    engine: str,
+) -> Iterator[Dataset]:
+    """The data as a data set. What reading it takes is given back afterwards, but for a data set of the caller's."""
+    dataset = read_data(data, dataset_format, names=names, window=window, spark=spark, engine=engine)
+    if dataset is data:
+        yield dataset
+        return
+    with dataset:
+        yield dataset
+
+
+def _profiled(
+    dataset: Dataset,
+    monitor: Monitor,
+    checks: str | CheckPlan | None,
+    max_quarantined_share: float,
+    output_path: str | None,
+    context: RunContext,
+    *,
+    is_baseline: bool = False,
+) -> Baseline:
+    """What a data set is like."""
+    measures = monitor.measures_of_baseline() if is_baseline and isinstance(monitor, Varying) else monitor.measures()
+    plan = _planned(checks, dataset) if isinstance(checks, str) else checks
+    found, ledger = _read(dataset, monitor, measures, plan, max_quarantined_share, output_path)
+    if dataset.is_frame and isinstance(found.state, Profile):
+        warn_of_nan_texts(found.state)
+    return _described(monitor, found, ledger, context)
+
+
+def _planned(checks: str, dataset: Dataset) -> CheckPlan:
+    from model_monitor.deequ.loading import planned_checks
+
+    return planned_checks(checks, dataset.named_frame(), dataset.names)
+
+
+def _read(
+    dataset: Dataset,
+    monitor: Monitor,
+    measures: Any,
+    checks: CheckPlan | None,
+    max_quarantined_share: float,
+    output_path: str | None,
+) -> tuple[Scanned, Ledger]:
+    """The scan of a data set and the account of its records, of which there are enough."""
+    with faulty_files_named(dataset.engine, dataset.listing):
+        found = kind_of(monitor).scan(measures, dataset, checks)
+    require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
+    columns = dataset.column_count(found.rows)
+    reread = dataset.with_column_count(columns)
+    if reread is not dataset:
+        without = ", without the Deequ checks" if checks else ""
+        log.warning("most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without)
+        return _read(reread, monitor, measures, None, max_quarantined_share, output_path)
+    dataset.require_one_layout(found.rows)
+    ledger = dataset.ledger(found.rows)
+    quarantine = _put_aside(dataset, ledger, output_path) if output_path else None
+    _require_enough(ledger, max_quarantined_share, quarantine)
+    return found, ledger
+
+
+def _context(window: Window | None) -> RunContext:
+    return NOBODY_SAID if window is None else RunContext(window.start, window.end)
+
+
+def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
+    """The documents of what was scanned."""
+    metrics = found.metrics() if found.metrics else monitor.metrics(found.state)
+    documents = monitor.documents(found.state, metrics)
+    checks = found.checks() if found.checks else None
+    varying = isinstance(monitor, Varying) and any(each.runs for each in found.runs)
+    variation = monitor.variation(found.state, found.runs) if varying and isinstance(monitor, Varying) else None
+    return Baseline(monitor, documents, found.state, metrics, ledger, checks, found.requests, context, variation)
+
+
+def _hinted(monitor: Monitor, current: Baseline, dataset: Dataset, known: StoredBaseline | None) -> tuple[Hint, ...]:
+    """What looks wrong with the data, which the log says as well."""
+    if not isinstance(monitor, Hinting):
+        return ()
+    hints = monitor.hints(current.state, _layout(dataset, current.ledger), known)
+    for hint in hints:
+        log.warning("%s", hint.description)
+    return hints
+
+
+def _in_words(
+    monitor: Monitor,
+    current: Baseline,
+    results: tuple[CheckResult, ...],
+    known: StoredBaseline,
+    since: Mapping[str, str],
+) -> tuple[CheckResult, ...]:
+    told = monitor.told(results, current.state, known) if isinstance(monitor, Telling) else results
+    return in_alarms(told, since)
+
+
+def _findings(
+    monitor: Monitor,
+    current: Baseline,
+    results: tuple[CheckResult, ...],
+    known: StoredBaseline | None,
+    hints: tuple[Hint, ...],
+) -> Findings:
+    """The verdict on a window: which of the results are violations, and what is published of it all."""
+    constraints = current.constraints if known is None else known.constraints
+    published = monitor.published(current.state, current.metrics, results, constraints)
+    if current.requests is not None:
+        published += published_requests(request_statistics(current.requests))
+    budget = monitor.budget(current.state, known) if known is not None and isinstance(monitor, Budgeting) else None
+    return Findings(monitor.violations(results), results, current, constraints, published, hints, budget, known)
+
+
+def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:
+    """The folder with the records that were refused; None if there are none, or no lines of text to put there."""
+    if ledger.quarantined and dataset.has_lines:
+        return write_quarantine(dataset, output_path, only_long_lines=set(ledger.refused) == {Refusal.TOO_LONG.text})
+    clear_quarantine(dataset.engine, output_path)
+    return None
+
+
+def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: str | None) -> None:
+    """A run rests on the records that were kept, and only as long as few were refused."""
+    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
+    where = f"; they are in {quarantine}" if quarantine else ""
+    if ledger.quarantined_share > max_quarantined_share:
+        sentence = (
+            f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
+            f"{max_quarantined_share}{where}; {remedy(ledger.refused)}, or allow more with --max-quarantined-share"
+        )
+        if Refusal.SCRIPT_ERROR.text in ledger.refused:
+            raise ScriptFailed(f"{SCRIPT_FAILED} {sentence}")
+        raise BadInput(sentence)
+    if ledger.quarantined:
+        log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
+    if not ledger.kept:
+        of = f" in {ledger.files[0].path}" if len(ledger.files) == 1 else ""
+        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{of}")

@@ -1,0 +1,322 @@
+"""A run of a job, from its command line to its exit status.
+
+    with started("baseline", argv) as job:
+        frame = read_dataset(job.spark, job.config)
+        …
+        job.finish(completed())
+    return job.exit_status
+
+Whatever happens inside, the run leaves one line in the message file and an exit status, Spark is stopped and no thread
+keeps the process alive. The configuration is read, and Spark is started, when they are first asked for.
+
+Where Spark runs already, in a notebook or a task of Airflow, the run is a guest: it has a session of its own in that Spark
+and leaves Spark, logging and signals to the host; what interrupts the host goes on to it.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from functools import cached_property
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from model_monitor.data.engine import Session
+from model_monitor.data.engine.local import LocalEngine
+from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
+from model_monitor.data.reading.engines import EngineName
+from model_monitor.deequ.jvm import require_deequ
+from model_monitor.engine.application import LOG_VALUES, application_of, running_session
+from model_monitor.launch.spark_lines import WITHOUT_DEEQU
+from model_monitor.progress import progress_shown
+from model_monitor.running.configuration.bias_options import encryption_settings, upload_arguments
+from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.configuration.help import help_text, short_help
+from model_monitor.running.configuration.options import AnalysisType, read_switch
+from model_monitor.running.configuration.reading import (
+    config_of,
+    sources_of,
+    with_default_output,
+    with_recognised_format,
+)
+from model_monitor.running.configuration.sources import Sources
+from model_monitor.running.inputs.run_inputs import why_spark_runs
+from model_monitor.running.runtime.failures import Failure, failure_of, is_interruption, trace_of
+from model_monitor.running.runtime.publishing import catalog_settings
+from model_monitor.running.runtime.status import (
+    COMPLETED,
+    WITHOUT_CHECKS,
+    ExitStatus,
+    OutOfTime,
+    TimeLimit,
+    failed,
+    is_container,
+    message_path,
+    start_logging,
+    write_message,
+)
+from model_monitor.runtime.session import as_submitted, remote_session, session_within, start_session, stop_session
+from model_monitor.runtime.standalone import MasterWatch
+from model_monitor.statistics.drift.special_functions import load_alone
+from model_monitor.storage import encrypting, holding, is_local, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+LAST_STEPS_SECONDS = 60
+"""How long an interrupted run may take to leave its message and to stop Spark."""
+
+
+def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Job:
+    """The run of the job `name` with these arguments, to be opened by `with`; `environment` is the process's if not given.
+
+    Exits at once, with the help text, if the arguments ask for it.
+    """
+    variables = os.environ if environment is None else environment
+    if {"--help", "-h", "--help-all"} & set(arguments):
+        asked = (sources_of(arguments, variables).text("analysis_type") or "").upper()
+        analysis = next((each for each in AnalysisType if each.value == asked), AnalysisType.DATA_QUALITY)
+        sys.stdout.write(help_text(name) if "--help-all" in arguments else short_help(name, analysis))
+        raise SystemExit(0)
+    return Job(name, arguments, variables, running_session())
+
+
+class Job:
+    """One run. `exit_status` and the message file are settled when the `with` block is left.
+
+    host: the session of the Spark that the run is a guest of; None: it starts Spark itself.
+    """
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], environment: Mapping[str, str], host: SparkSession | None = None
+    ) -> None:
+        self.name = name
+        self.exit_status: int = ExitStatus.FAILED
+        self._arguments = arguments
+        self._environment = environment
+        self._host = host
+        self._tag = f"model-monitor-{name}-{uuid4().hex}"
+        self._message: str | None = None
+        self._has_failed = False
+        self._began = time.monotonic()
+        self._session: SparkSession | None = None
+        self._watch: MasterWatch | None = None
+        self._visit = ExitStack()
+        self._terminate: Any = None
+        self._time_limit: TimeLimit | None = None
+
+    @cached_property
+    def config(self) -> JobConfig:
+        """What the run was told.
+
+        Raises BadConfiguration with all faults of it.
+        """
+        sources = with_recognised_format(self.name, self._sources)
+        config = config_of(self.name, sources, in_container=is_container(self._container_root))
+        for sentence in sources.chosen:
+            log.info("%s", sentence)
+        self._visit.enter_context(progress_shown(config.progress))
+        if config.ignored:
+            log.info("without effect on this job: %s", ", ".join(config.ignored))
+        if config.doubtful:
+            log.warning("unknown names, not used: %s", ", ".join(config.doubtful))
+        if config.max_runtime is not None:
+            self._time_limit = TimeLimit(config.max_runtime, self._began, self._cancel)
+        return config
+
+    @property
+    def spark(self) -> SparkSession | None:
+        """The run's Spark session, None if it needs none. With it opens what is not on this machine."""
+        self.session  # noqa: B018 -- which starts it
+        return self._session
+
+    @cached_property
+    def session(self) -> Session:
+        """What the run reads by: the engine of this machine, or the run's Spark session, with Deequ on the driver's class path
+        if the job may ask it for something.
+
+        With it the run holds its output, which is tried out by that before hours are spent on what goes there.
+        Raises MissingDependency if Deequ is not there, OutputFailed if the output can't be written, OutputHeld if another run
+        is at it for longer than `--lease-wait`.
+        """
+        session = self._engine() or self._spark()
+        self._forget_message(has_engine=True)
+        output = self.config.output_path
+        self._visit.enter_context(holding(storage_of(output, self._session), output, self.config.lease_wait))
+        return session
+
+    def _engine(self) -> LocalEngine | None:
+        """The engine of this machine, if it is the one; the log says which is, and why."""
+        asked, why = self.config.engine, why_spark_runs(self.config, self._host)
+        if asked is EngineName.SPARK or (asked is EngineName.AUTO and why):
+            log.info("engine: Spark, %s", why if asked is EngineName.AUTO else "it was asked for")
+            return None
+        log.info("engine: local, %s", "it was asked for" if asked is EngineName.LOCAL else "all of it is opened here")
+        self._visit.enter_context(encrypting(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key)))
+        return LocalEngine(self.config.max_record_size)
+
+    def _spark(self) -> SparkSession:
+        encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
+        if self._host is None:
+            self._session = self._start(encryption)
+        else:
+            self._session = self._visit.enter_context(session_within(self._host, encryption))
+        self._session.conf.set(MAX_RECORD_SIZE, str(self.config.max_record_size))
+        application_of(self._session).tag_jobs(self._tag)
+        self._session.conf.set(LOG_VALUES, str(self._logs_values).lower())
+        if self.name not in WITHOUT_DEEQU:
+            require_deequ(self._session)
+        return self._session
+
+    def _start(self, settings: Mapping[str, str]) -> SparkSession:
+        began = time.monotonic()
+        if self.config.remote is not None:
+            spark = remote_session(self.config.remote)
+        else:
+            settings = {**settings, **catalog_settings(self.config.results_table)}
+            with as_submitted():
+                spark = start_session(self.name, progress=self.config.progress, settings=settings)
+            self._watch = MasterWatch(spark)
+        log.info(
+            "started Spark %s on %s, %.1f s", spark.version, application_of(spark).master, time.monotonic() - began
+        )
+        return spark
+
+    def lift_time_limit(self) -> None:
+        """Say that the run begins to publish: `--max-runtime` no longer counts, so that nothing is half-published."""
+        if self._time_limit is not None:
+            self._time_limit.lift()
+            self._time_limit = None
+
+    def finish(self, message: str, exit_status: int = ExitStatus.COMPLETED) -> None:
+        """Say what came of the run: its exit message (`status.completed`, …). The last step of a driver."""
+        self._message = message
+        self.exit_status = exit_status
+
+    @cached_property
+    def _sources(self) -> Sources:
+        return with_default_output(self.name, sources_of(self._arguments, self._environment))
+
+    @property
+    def _container_root(self) -> str:
+        return self._sources.text("container_root") or "/"
+
+    def __enter__(self) -> Job:
+        if not gc.isenabled():  # in a process of the command's own
+            load_alone()
+            gc.freeze()  # no collection looks through the libraries
+            gc.enable()
+        if self._host is None:
+            start_logging()
+            self._terminate = signal.signal(signal.SIGTERM, _exit_by_signal)
+        self._forget_message()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self.lift_time_limit()
+        # The driver's connection to the JVM still waits for the answer to what was interrupted; another thread has its own.
+        interrupted = error is not None and is_interruption(error)
+        steps = _in_a_thread if interrupted else _here
+        try:
+            if error is not None:
+                self._fail(failure_of(error), error)
+            elif self._message is None:
+                self._fail(Failure("the job ended without saying what came of it", ExitStatus.FAILED, True), None)
+            steps(self._leave_message)
+        finally:
+            steps(self._stop)
+            if self._host is None:
+                signal.signal(signal.SIGTERM, self._terminate)
+            elif interrupted:
+                application_of(self._host).reconnect()
+        return self._host is None or error is None or isinstance(error, (Exception, OutOfTime))
+
+    def _fail(self, failure: Failure, error: BaseException | None) -> None:
+        self.finish(failed(failure.reason), failure.exit_status)
+        self._has_failed = True
+        if failure.is_expected or error is None:
+            log.error("%s", failure.reason)
+        elif self._logs_values:
+            log.error("%s", failure.reason, exc_info=error)
+        else:
+            log.error("%s\n%s", failure.reason, trace_of(error))
+
+    @property
+    def _logs_values(self) -> bool:
+        """Whether `--log-values` was given, also where the rest of the configuration is wrong."""
+        try:
+            return bool(read_switch(self._sources.text("log_values")))
+        except Exception:
+            return False
+
+    def _forget_message(self, *, has_engine: bool = False) -> None:
+        """Drop what the run before said: whoever looks after this one was killed would take it for this one's words."""
+        with suppress(Exception):  # the lease tells of it
+            path = message_path(self._container_root, self._sources.text("output_path"))
+            if path is not None and (has_engine or is_local(path)):
+                storage_of(path, self._session).delete(path)
+
+    def _leave_message(self) -> None:
+        message = self._message or ""
+        try:
+            path = message_path(self._container_root, self._sources.text("output_path"))
+            if path is not None:
+                write_message(message, path, self._session)
+        except Exception as fault:
+            reason = failure_of(fault).reason
+            known = message.endswith(reason.partition(": ")[2])  # of the output path itself, which is told already
+            log.error("the exit message could not be written%s", " there" if known else f": {reason}")
+            self.exit_status = self.exit_status or ExitStatus.FAILED
+        said = WITHOUT_CHECKS if message == COMPLETED and self.name != "monitor" else message
+        outcome = "failed" if self._has_failed else said
+        log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, time.monotonic() - self._began)
+
+    def _cancel(self) -> None:
+        """End what Spark is doing, by another connection than the one that waits for it."""
+        if self._session is not None:
+            application = application_of(self._session)
+            _in_a_thread(lambda: application.cancel_jobs(self._tag))
+
+    def _stop(self) -> None:
+        if self._session is None:
+            self._visit.close()
+            return
+        if self._watch is not None:
+            self._watch.end()
+        try:
+            if self._host is not None:
+                application = application_of(self._session)
+                application.cancel_jobs(self._tag)  # those that an interruption has left behind
+                application.untag_jobs(self._tag)
+            self._visit.close()
+            if self._host is None:
+                stop_session(self._session)
+        except Exception as fault:  # the JVM may be gone already, which is what was wanted
+            log.info("Spark was gone already (%s)", type(fault).__name__)
+
+
+def _here(step: Callable[[], None]) -> None:
+    step()
+
+
+def _in_a_thread(step: Callable[[], None]) -> None:
+    """Take a last step, and leave it behind if it hangs."""
+    thread = threading.Thread(target=step, daemon=True)
+    thread.start()
+    thread.join(LAST_STEPS_SECONDS)
+
+
+def _exit_by_signal(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(ExitStatus.TERMINATED)

@@ -1,0 +1,143 @@
+"""How a job says what comes of it: its log, its exit status and message, and the time that it may take (`--max-runtime`)."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from datetime import timedelta
+from enum import IntEnum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from model_monitor.errors import NO_DATA
+from model_monitor.reports.outputs.printable import printable, printable_lines
+from model_monitor.storage import join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+class PrintableFormatter(logging.Formatter):
+    """A record's line, and below it, indented, the other lines of its message: no text that it tells begins a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
+
+
+def start_logging() -> None:
+    """Send INFO and above of ours, WARNING and above of others, to the standard error, with times in UTC."""
+    formatter = PrintableFormatter(FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for ours in ("model_monitor", "__main__"):
+        logging.getLogger(ours).setLevel(logging.INFO)
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it reports each failed call, which the caller does anyway
+    warnings.simplefilter("ignore")  # libraries' notes to developers, such as deprecations
+
+
+# The time that a run may take before it publishes: `--max-runtime`. Driver only, in its main thread.
+
+
+SOONEST_SECONDS = 0.001  # 0 would be no alarm at all
+
+
+class OutOfTime(SystemExit):
+    """The run took too long. No `Exception`, so that nobody on the way takes it for a failure of what they were doing."""
+
+
+class TimeLimit:
+    """An alarm that goes off `limit` after `began`, a time of `time.monotonic()`.
+
+    cancel: ends what the driver waits for elsewhere, so that it can be cleared away.
+    """
+
+    def __init__(self, limit: timedelta, began: float, cancel: Callable[[], None]) -> None:
+        self._limit = limit
+        self._cancel = cancel
+        self._handler: Any = signal.signal(signal.SIGALRM, self._end)
+        left = limit.total_seconds() - (time.monotonic() - began)
+        signal.setitimer(signal.ITIMER_REAL, max(left, SOONEST_SECONDS))
+
+    def lift(self) -> None:
+        """From here on the run may take the time it needs."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._handler)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self._cancel()
+        raise OutOfTime(f"stopped after {self._limit}, as --max-runtime says; nothing was published")
+
+
+# How a job says what came of it: its exit status, and one line in the message file.
+
+
+class ExitStatus(IntEnum):
+    """What the process returns. 128 + N: ended by signal N, as shells have it."""
+
+    COMPLETED = 0
+    SCRIPT_FAILED = 1
+    BAD_CONFIGURATION = 2
+    NO_DATA = 3
+    VIOLATIONS = 4
+    FAILED = 255
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+COMPLETED = "Completed: Job completed successfully with no violations."
+VIOLATIONS = "CompletedWithViolations: Job completed successfully with {count} violations."
+WITHOUT_CHECKS = "Completed: Job completed successfully."
+"""What the log says of a job that looks for no violations, where the message file keeps to the contract."""
+FAILURE = "Error: {reason}"
+SCRIPT_FAILED = "Exception while invoking preprocessor script."
+
+
+def completed(violations: int = 0) -> str:
+    """The exit message of a run that found so many violations; a baseline finds none."""
+    return VIOLATIONS.format(count=violations) if violations else COMPLETED
+
+
+def outcome_of(violations: int, *, fails: bool) -> tuple[str, int]:
+    """Exit message and status of a monitoring run. fails: whether violations are an exit status of their own."""
+    return completed(violations), ExitStatus.VIOLATIONS if violations and fails else ExitStatus.COMPLETED
+
+
+def failed(reason: str) -> str:
+    """The exit message of a failure: one line, whatever lines the reason has."""
+    return FAILURE.format(reason=printable("; ".join(line.strip() for line in reason.split("\n") if line.strip())))
+
+
+def status_of(message: str) -> ExitStatus:
+    """The exit status of a job that failed, as far as its message tells it."""
+    known = {failed(NO_DATA): ExitStatus.NO_DATA, failed(SCRIPT_FAILED): ExitStatus.SCRIPT_FAILED}
+    return next((status for text, status in known.items() if message.startswith(text)), ExitStatus.FAILED)
+
+
+def is_container(root: str) -> bool:
+    """Whether there is a processing container's `opt/ml` below `root`."""
+    return (Path(root) / "opt" / "ml").is_dir()
+
+
+def message_path(root: str, output_path: str | None) -> str | None:
+    """Where the message goes: the container's own place, else beside the results; None if there is no place yet."""
+    if is_container(root):
+        return str(Path(root) / "opt" / "ml" / "output" / "message")
+    return join(output_path, "message") if output_path else None
+
+
+def write_message(message: str, path: str, spark: SparkSession | None) -> None:
+    """Replace the message file by one line.
+
+    Raises OutputFailed if it can't be written, BadInput for a path that only a Spark session opens when there is none.
+    """
+    storage_of(path, spark).write(path, f"{message}\n".encode())

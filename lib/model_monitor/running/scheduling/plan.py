@@ -1,0 +1,262 @@
+"""What a schedule entry says, all of it valid: when, over which window, which jobs; and which model a folder's schedules watch."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlparse
+
+from model_monitor.data.records.windows import Window, parse_time
+from model_monitor.documents.clarify import AttributionReport
+from model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
+from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.reports.notices.destinations import Destination, read_destinations
+from model_monitor.reports.outputs.files import file_at
+from model_monitor.running.configuration.options import AnalysisType
+from model_monitor.running.configuration.reading import sources_of
+from model_monitor.running.layout import Layout
+from model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset
+from model_monitor.storage import LocalStorage, storage_of
+from model_monitor.storage.files import Named, is_ours
+
+MIDNIGHT = Clock("0 0 * * *")
+"""Of an entry without times: the service then picks an hour of the day (C10a)."""
+
+DEFAULT_PERIOD = timedelta(hours=1)
+A_MOMENT = timedelta(microseconds=1)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One schedule. file: the entry's path. clock: None if it runs once, at once. offsets: of the window's start and end, from a
+    run's full hour; None for the time from the run before.
+
+    folder: the entry's own; env files and paths in them start there.
+    """
+
+    entry: Schedule
+    file: Path
+    clock: Clock | None
+    offsets: tuple[timedelta, timedelta] | None
+    delay: timedelta
+    starts: datetime | None
+    destinations: tuple[Destination, ...]
+
+    @property
+    def folder(self) -> Path:
+        return self.file.parent
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @property
+    def analysis_type(self) -> str:
+        """What it watches, as jobs call it: DATA_QUALITY for `DataQuality`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.entry.monitoring_type).upper()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its runs are due at their times."""
+        return self.entry.status is ScheduleStatus.SCHEDULED
+
+    def window(self, scheduled: datetime) -> Window:
+        """What the run of a time looks at: whole hours, since the job takes the full hour of its time."""
+        hour = full_hour(scheduled)
+        if self.offsets is not None:
+            start, end = self.offsets
+            return Window(hour + start, hour + end)
+        before = self.clock.latest(scheduled - A_MOMENT) if self.clock else hour - DEFAULT_PERIOD
+        return Window(full_hour(before), hour)
+
+    def env_file(self, job: ScheduledJob) -> Path:
+        """Where the variables of a job are."""
+        return self.folder / job.env_file
+
+
+def full_hour(time: datetime) -> datetime:
+    """The beginning of the hour that a time is in."""
+    return time.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan of a schedule entry.
+
+    Raises BadInput if the file can't be read, BadDocument if it is no such entry, BadConfiguration with all that is wrong in it.
+    """
+    entry = Schedule.from_json(LocalStorage().read(str(path)), str(path))
+    faults: list[str] = []
+    clock = _tried(lambda: _clock(entry, path), faults) or MIDNIGHT
+    runs_once = entry.cron is None and entry.schedule_expression is not None and _is_now(entry)
+    plan = Plan(
+        entry,
+        path.absolute(),
+        None if runs_once else clock,
+        _offsets(entry, path, faults),
+        _tried(lambda: read_offset(entry.delay or "PT0S", f"{path}: delay"), faults) or timedelta(0),
+        _tried(lambda: _time(entry.starts, f"{path}: starts"), faults),
+        _tried(lambda: _destinations(entry.sinks, path), faults) or (),
+    )
+    faults += [*_faults_of_names(entry, path), *_faults_of_jobs(plan, path)]
+    if plan.delay < timedelta(0):
+        faults.append(
+            f"{path}: delay is {entry.delay!r}; a run can't begin before its time, write PT10M for ten minutes later"
+        )
+    if faults:
+        raise BadConfiguration.gathered(faults)
+    return plan
+
+
+def _clock(entry: Schedule, path: Path) -> Clock | None:
+    if entry.cron is not None:
+        clock = Clock.of(entry.cron, f"{path}: cron")
+        if not clock.cron.partition(" ")[0].isdigit():
+            raise BadConfiguration(
+                f"{path}: cron is {entry.cron!r}, which comes at several minutes of an hour; windows are whole hours, so write "
+                "one minute, such as 10 * * * *"
+            )
+        return clock
+    if entry.schedule_expression is None:
+        return None
+    recurrence = Recurrence.of(entry.schedule_expression)
+    return Clock(recurrence.cron) if recurrence else None
+
+
+def _is_now(entry: Schedule) -> bool:
+    try:
+        return Recurrence.of(entry.schedule_expression or "") is None
+    except BadConfiguration:
+        return False  # told already
+
+
+def _offsets(entry: Schedule, path: Path, faults: list[str]) -> tuple[timedelta, timedelta] | None:
+    window = entry.window
+    if window is None:
+        return None
+    start = _tried(lambda: read_offset(window.start_offset, f"{path}: window.start_offset"), faults)
+    end = _tried(lambda: read_offset(window.end_offset, f"{path}: window.end_offset"), faults)
+    if start is None or end is None:
+        return None
+    if not start < end:
+        faults.append(
+            f"{path}: window.start_offset is {window.start_offset!r} and window.end_offset {window.end_offset!r}; the start has "
+            "to be before the end, such as -PT1H and PT0S"
+        )
+    return start, end
+
+
+def _time(text: str | None, where: str) -> datetime | None:
+    time = None if text is None else parse_time(text)
+    if text is not None and time is None:
+        raise BadConfiguration(f"{where} is {text!r}; it has to be a time, such as 2026-01-31T22:00:00Z")
+    return time
+
+
+def _destinations(text: str | None, path: Path) -> tuple[Destination, ...]:
+    try:
+        return read_destinations(text or "")
+    except ValueError as fault:
+        raise BadConfiguration(f"{path}: sinks {fault}") from fault
+
+
+def _faults_of_names(entry: Schedule, path: Path) -> Iterator[str]:
+    """Names that paths are made of: of the record of its runs, and of the folders of their results."""
+    if not is_ours(entry.name, Named.WORD):
+        yield f"{path}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
+    for place, job in enumerate(entry.jobs):
+        if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), Named.BELOW):
+            yield (
+                f"{path}: jobs[{place}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, such "
+                "as %Y/%m/%d/%H"
+            )
+
+
+def _faults_of_jobs(plan: Plan, path: Path) -> list[str]:
+    if not plan.entry.jobs:
+        return [f'{path}: jobs is empty; name one, such as {{"job": "monitor", "env_file": "churn.env"}}']
+    known = Layout.here().job_names()
+    faults = []
+    for place, job in enumerate(plan.entry.jobs):
+        if job.job not in known:
+            faults.append(f"{path}: jobs[{place}].job is {job.job!r}; it is one of {', '.join(known)}")
+        if not plan.env_file(job).is_file():
+            faults.append(
+                f"{path}: jobs[{place}].env_file is {job.env_file!r}, and there is no file {plan.env_file(job)}; write a path "
+                "from the folder of the schedule entry"
+            )
+    return faults
+
+
+def _tried(step: Callable[[], T], faults: list[str]) -> T | None:
+    try:
+        return step()
+    except BadConfiguration as fault:
+        faults.append(str(fault))
+        return None
+
+
+# What the schedules of one folder say about a model: which one a schedule watches, and what was found to move it.
+
+
+log = logging.getLogger(__name__)
+
+MODEL = "sagemaker_endpoint_name"
+"""The variable by which notices and metrics say of which model they are."""
+
+ENTRIES = "*.schedule.json"
+
+
+def model_of(plan: Plan) -> str | None:
+    """The model that a schedule's jobs say they look at; None if none says so, or can be read."""
+    return next(_told(plan, MODEL), None)
+
+
+def attributions_of(plan: Plan) -> str | None:
+    """The baseline of the one explainability schedule of a data-quality schedule's model, in the same folder; else None.
+
+    One that can't be seen from here is not taken: a job should not fail for what only orders its page.
+    """
+    model = model_of(plan)
+    if plan.analysis_type != AnalysisType.DATA_QUALITY or model is None:
+        return None
+    found = {
+        path: other.name for other in _beside(plan) if model_of(other) == model for path in _told(other, "baseline")
+    }
+    there = {path: name for path, name in found.items() if _is_there(path, plan)}
+    if len(there) > 1:
+        log.info("%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(there.values()), model)
+        return None
+    for path, name in there.items():
+        log.info("%s: what moves %s more stands first, by %s, the baseline of %s", plan.name, model, path, name)
+    return next(iter(there), None)
+
+
+def _beside(plan: Plan) -> Iterator[Plan]:
+    """The explainability schedules of the folder; those that can't be read say so in runs of their own."""
+    for file in sorted(plan.folder.glob(ENTRIES)):
+        try:
+            other = read_plan(file)
+        except MonitorError:
+            continue
+        if other.analysis_type == AnalysisType.MODEL_EXPLAINABILITY:
+            yield other
+
+
+def _told(plan: Plan, option: str) -> Iterator[str]:
+    texts = (sources_of(["--env-file", str(plan.env_file(job))], {}).text(option) for job in plan.entry.jobs)
+    return (text for text in texts if text is not None)
+
+
+def _is_there(path: str, plan: Plan) -> bool:
+    place = path if urlparse(path).scheme else str(plan.folder / path)
+    try:
+        return storage_of(place).exists(file_at(place, AttributionReport.FILE_NAME))
+    except MonitorError:
+        return False

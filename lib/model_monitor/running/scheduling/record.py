@@ -1,0 +1,217 @@
+"""The record of a schedule's runs, `NAME.executions.json`, which one process writes at a time, and its runs as they are listed."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from model_monitor.data.records.windows import Window, parse_time
+from model_monitor.documents.run_description import moment
+from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
+from model_monitor.errors import BadDocument, OutputFailed
+from model_monitor.reports.outputs.printable import text_table
+from model_monitor.storage import LocalStorage
+
+log = logging.getLogger(__name__)
+
+MOST_EXECUTIONS = 1_000
+"""So many are kept, the latest."""
+
+MOST_ATTEMPTS = 3
+"""A run that was torn off so often is given up: it may be what tears down the machine."""
+
+YEARS = range(2000, 3000)
+"""Of times in a record: hourly runs since the year 1 would be looked for one by one."""
+
+INTERRUPTED = (
+    f"interrupted {MOST_ATTEMPTS} times, by the end of run-due or of its machine; run it again by --retry-failed"
+)
+
+Now = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+class Record:
+    """The runs of one schedule, on disk and here."""
+
+    def __init__(self, path: Path, executions: Executions, now: Now) -> None:
+        self._path = path
+        self._now = now
+        self.executions = executions
+
+    @classmethod
+    def read(cls, folder: Path, name: str, now: Now = utc_now) -> Record:
+        """The record of the schedule called `name`; an empty one if none of its runs was ever due.
+
+        Raises BadDocument if the file can't be understood; runs would be repeated if it were taken for an empty one.
+        """
+        path = folder / f"{name}.{Executions.FILE_NAME}"
+        if not path.exists():
+            return cls(path, Executions(since=moment(now())), now)
+        executions = Executions.from_json(LocalStorage().read(str(path)), str(path))
+        further = filter(None, (executions.without_data,))
+        for time in (executions.since, *further, *(each.scheduled_time for each in executions.executions)):
+            if (found := parse_time(time)) is None or not YEARS.start <= found.year < YEARS.stop:
+                raise BadDocument(
+                    f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file "
+                    "from a copy"
+                )
+        return cls(path, executions, now)
+
+    @classmethod
+    def begin_anew(cls, folder: Path, name: str, now: Now = utc_now) -> None:
+        """Put a record that can't be understood aside, as NAME.executions.json.damaged, and write an empty one."""
+        path = folder / f"{name}.{Executions.FILE_NAME}"
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        cls.read(folder, name, now).write()
+        log.warning("%s: is %s now; from the next call on runs are due as of a new schedule", path, aside.name)
+
+    @property
+    def latest_first(self) -> list[Execution]:
+        """The runs as the service lists them."""
+        return list(reversed(self.executions.executions))
+
+    def write(self) -> None:
+        """Raises OutputFailed if the file can't be written."""
+        LocalStorage().write(str(self._path), self.executions.to_json().encode())
+
+    def settle(self) -> None:
+        """Have runs that were torn off be due again, up to `MOST_ATTEMPTS` times. To be called by whoever holds the lock."""
+        for execution in self.executions.executions:
+            if execution.status.is_under_way and not _is_alive(execution):
+                given_up = execution.attempts >= MOST_ATTEMPTS
+                status = ExecutionStatus.FAILED if given_up else ExecutionStatus.PENDING
+                self.put(execution, status=status, process_id=None, exit_message=INTERRUPTED if given_up else None)
+
+    def begin(self, scheduled: datetime, window: Window) -> Execution:
+        """Enter a run that is about to begin, for the first time or again."""
+        time = moment(scheduled)
+        before = next((each for each in self.executions.executions if each.scheduled_time == time), None)
+        begun = Execution(
+            scheduled_time=time,
+            start_time=moment(window.start),
+            end_time=moment(window.end),
+            creation_time=before.creation_time if before else moment(self._now()),
+            last_modified_time=moment(self._now()),
+            attempts=before.attempts + 1 if before else 1,
+        )
+        return self.put(begun, status=ExecutionStatus.IN_PROGRESS, host=socket.gethostname())
+
+    def put(self, execution: Execution, **changes: object) -> Execution:
+        """Enter what is known of a run now in the place of what was known before, and write the file."""
+        changed = execution.model_copy(update={**changes, "last_modified_time": moment(self._now())})
+        others = [each for each in self.executions.executions if each.scheduled_time != execution.scheduled_time]
+        ordered = sorted([*others, changed], key=lambda each: each.scheduled_time)[-MOST_EXECUTIONS:]
+        self.executions = self.executions.model_copy(update={"executions": tuple(ordered)})
+        self.write()
+        return changed
+
+    def withdraw(self, execution: Execution) -> None:
+        """Note of the first run only that there was no data for it yet."""
+        self.executions = self.executions.model_copy(
+            update={"executions": (), "without_data": execution.scheduled_time}
+        )
+        self.write()
+
+    def tell_overdue(self, overdue: bool) -> None:
+        """Note what the sinks were told."""
+        self.executions = self.executions.model_copy(update={"overdue": overdue})
+        self.write()
+
+
+@contextmanager
+def held(folder: Path, name: str) -> Iterator[bool]:
+    """Whether this process alone runs the schedule for as long as the body takes. The system lets go when the process ends.
+
+    Raises OutputFailed if nothing can be written in the folder.
+    """
+    path = folder / f".{name}.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = path.open("w")
+    except OSError as fault:
+        raise OutputFailed(f"{path}: can't be written ({fault.strerror}); name another folder by --state") from fault
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        storage = LocalStorage()
+        for file in storage.list_beginning(str(folder), f".{name}.{Executions.FILE_NAME}."):
+            storage.delete(file.path)  # half written by a run-due that was killed
+        yield True
+
+
+def _is_alive(execution: Execution) -> bool:
+    """Whether the job of a run goes on although whoever started it is gone; of another machine nobody knows."""
+    if not execution.process_id or execution.host != socket.gethostname():  # 0 would be this process's own group
+        return False
+    try:
+        os.kill(execution.process_id, 0)
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+# The runs of a schedule for people, and as the service's API lists them for programs.
+
+
+LISTED = 10
+MOST_LISTED = 100
+"""Runs of one listing: by default, and at most. Source: C10d."""
+
+LONGEST_MESSAGE = 60
+
+
+def as_table(name: str, latest_first: Sequence[Execution], without_data: str | None = None) -> str:
+    """A table, the latest run first. without_data: the time until which there was no data."""
+    if not latest_first:
+        return f"{name}: no run yet{f', since there was no data until {without_data}' if without_data else ''}\n"
+    rows = [[each.scheduled_time, each.status.value, _window(each), _shortened(each)] for each in latest_first]
+    return f"{name}\n{text_table(['scheduled', 'status', 'window', 'message'], rows, width=10_000)}"
+
+
+def as_summaries(name: str, monitoring_type: str, latest_first: Sequence[Execution]) -> list[dict[str, Any]]:
+    """The API's `MonitoringExecutionSummaries`, and what the service has no word for: window, output and message."""
+    return [_summary(name, monitoring_type, each) for each in latest_first]
+
+
+def _summary(name: str, monitoring_type: str, execution: Execution) -> dict[str, Any]:
+    failed = not execution.status.is_of_a_whole_run and not execution.status.is_under_way
+    return {
+        "MonitoringScheduleName": name,
+        "MonitoringType": monitoring_type,
+        "ScheduledTime": execution.scheduled_time,
+        "CreationTime": execution.creation_time,
+        "LastModifiedTime": execution.last_modified_time,
+        "MonitoringExecutionStatus": execution.status.value,
+        **({"FailureReason": execution.exit_message} if failed and execution.exit_message else {}),
+        "StartTime": execution.start_time,
+        "EndTime": execution.end_time,
+        "Job": execution.job,
+        "OutputPath": execution.output_path,
+        "ExitMessage": execution.exit_message,
+        "Attempts": execution.attempts,
+    }
+
+
+def _window(execution: Execution) -> str:
+    return f"{execution.start_time[:16]}/{execution.end_time[:16]}"
+
+
+def _shortened(execution: Execution) -> str:
+    message = " ".join((execution.exit_message or "").split())
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
