@@ -92,7 +92,7 @@ site: .venv-docs/.made ## build the documentation into build/site, where a warni
 
 package: $(VENV)/.run dist/environment.tar.gz ## build into dist/: the wheel, the zip for --py-files, an environment for clusters
 	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
-	@$(PY) -m model_monitor.launch.package_zip dist
+	@$(PY) -m model_monitor.spark.launch.package_zip dist
 	@ls dist/*.whl dist/*.zip dist/*.tar.gz
 
 # What a release is of, as its heading in CHANGELOG.md names it.
@@ -145,15 +145,15 @@ clean: ## remove what can be made again
 	@rm -rf $(VENV) build dist output model-monitor-demo lib/*.egg-info
 
 java: $(VENV)/.run
-	@$(PY) -m model_monitor.launch.java >/dev/null 2>&1 || { \
+	@$(PY) -m model_monitor.spark.launch.java >/dev/null 2>&1 || { \
 		echo "no suitable Java found: installing 17.0.9 of 2023 into $(VENV); a system's Java 17 has later fixes and comes first"; $(PIP) -r $(HASHED)/java.txt; }
-	@$(PY) -m model_monitor.launch.java >/dev/null
+	@$(PY) -m model_monitor.spark.launch.java >/dev/null
 
 jar: java
-	@$(PY) -m model_monitor.launch.deequ_jar >/dev/null
+	@$(PY) -m model_monitor.spark.launch.deequ_jar >/dev/null
 
 classes: jar
-	@$(PY) -m model_monitor.launch.class_archive >/dev/null
+	@$(PY) -m model_monitor.spark.launch.class_archive >/dev/null
 
 $(VENV)/.run: $(HASHED)/run.txt setup.cfg setup.py pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }

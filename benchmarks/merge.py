@@ -26,8 +26,8 @@ from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
 
 from model_monitor.data.engine.partitions import batch_by_bytes
-from model_monitor.merging.request import MergeRequest
-from model_monitor.merging.run import merge
+from model_monitor.spark.merging.request import MergeRequest
+from model_monitor.spark.merging.run import merge
 
 RECORDS = 5_000_000
 HOURS = 24

@@ -19,7 +19,7 @@ from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
 
 from model_monitor.data.reading.captures import list_captures
-from model_monitor.engine.text_lines import read_lines
+from model_monitor.spark.engine.text_lines import read_lines
 
 FEW, MANY = 100, 10_000
 AT_MOST = 1.5

@@ -12,9 +12,9 @@ from pyspark.sql import SparkSession
 
 import model_monitor
 from model_monitor.data.engine.partitions import OPEN_COST_BYTES
-from model_monitor.launch import jvm_options
-from model_monitor.launch.deequ_jar import provide_jar
-from model_monitor.runtime.session import start_session, stop_session
+from model_monitor.spark.launch import spark_command
+from model_monitor.spark.launch.deequ_jar import provide_jar
+from model_monitor.spark.session import start_session, stop_session
 
 MASTER = "local[2]"
 DRIVER_MEMORY = "4g"
@@ -41,7 +41,7 @@ def benchmark_session(
     """
     on_class_path = ",".join(map(str, [provide_jar(os.environ), *jars]))
     options = ["--master", master, "--driver-memory", driver_memory, "--jars", on_class_path]
-    os.environ.setdefault(jvm_options.VARIABLE, jvm_options.COLLECTOR)
+    os.environ.setdefault(spark_command.VARIABLE, spark_command.COLLECTOR)
     own = ("spark.ui.enabled=false", "spark.ui.showConsoleProgress=false", f"{OPEN_COST}={OPEN_COST_BYTES}")
     for setting in (*own, *settings):
         options += ["--conf", setting]

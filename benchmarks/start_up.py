@@ -22,10 +22,10 @@ from pathlib import Path
 from session import MASTER
 from side_by_side import quick_asked
 
-from model_monitor.launch import class_archive
-from model_monitor.launch.class_archive import ClassArchive
-from model_monitor.launch.java import find_java
-from model_monitor.launch.spark_home import find_spark_home
+from model_monitor.spark.launch import class_archive
+from model_monitor.spark.launch.class_archive import ClassArchive
+from model_monitor.spark.launch.java import find_java
+from model_monitor.spark.launch.spark_home import find_spark_home
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS, ROUNDS_QUICK = 7, 2

@@ -10,10 +10,10 @@ from functools import partial
 
 from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.partitions import batch_by_bytes
-from model_monitor.merging.run import merge
 from model_monitor.running.runtime.job import started
 from model_monitor.running.runtime.status import completed
-from model_monitor.runtime.merging import merge_request, publish_coverage
+from model_monitor.spark.merging.job import merge_request, publish_coverage
+from model_monitor.spark.merging.run import merge
 
 
 def main(argv: list[str]) -> int:

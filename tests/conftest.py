@@ -96,9 +96,9 @@ def spark() -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
     from tests.spark_lines import IS_REMOTE
 
-    from model_monitor.engine.workers import worker_settings
-    from model_monitor.launch.deequ_jar import is_had, provide_jar
-    from model_monitor.launch.spark_home import find_spark_home, line_at
+    from model_monitor.spark.engine.workers import worker_settings
+    from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
+    from model_monitor.spark.launch.spark_home import find_spark_home, line_at
 
     if not IS_REMOTE:
         remember_lookups()

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from model_monitor.running.runs.merging import merge_runs, read_state
     from model_monitor.running.runs.results import Baseline, Findings
     from model_monitor.running.runs.run import run_baseline, run_monitoring
-    from model_monitor.runtime.session import local_session
+    from model_monitor.spark.session import local_session
     from model_monitor.statistics.states import OutcomePlan, ProblemType
     from model_monitor.statistics.states import decode as decode_state
 else:
@@ -97,7 +97,7 @@ else:
         "model_monitor.data.records.windows": ["Window"],
         "model_monitor.running.runs.results": ["Baseline", "Findings"],
         "model_monitor.running.runs.run": ["run_baseline", "run_monitoring"],
-        "model_monitor.runtime.session": ["local_session"],
+        "model_monitor.spark.session": ["local_session"],
         "model_monitor.statistics.states": ["OutcomePlan", "ProblemType", "decode as decode_state"],
     }
     _RENAMED = {}

@@ -20,7 +20,7 @@ from tests.airflow.places import DONE
 from model_monitor.airflow import EmrCluster, EmrServerless, MonitorOperator
 from model_monitor.airflow.places import JobCall
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.launch.deequ_jar import ARTIFACT
+from model_monitor.spark.launch.deequ_jar import ARTIFACT
 
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
 PACKAGES = f"s3://{BUCKET}/packages"

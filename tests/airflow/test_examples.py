@@ -125,7 +125,7 @@ def test_a_day_of_parquet_is_what_emr_serverless_would_be_asked_for(example):
     times = dict.fromkeys(("data_interval_start", "data_interval_end"), at(0).replace(minute=30))
     words = words_of(texts_of({**monitor.own_flags(monitor.window(times)), **monitor.flags}))
     where = [*("--target", "emr-serverless", "--application-id", "00f"), "--execution-role", ROLE]
-    submit = [PRODUCT_PYTHON, "-m", "model_monitor.launch.submission", "--dry-run", *where]
+    submit = [PRODUCT_PYTHON, "-m", "model_monitor.spark.launch.submission", "--dry-run", *where]
     shown = subprocess.run(
         [*submit, "--package-location", "s3://team/packages", "--environment", "s3://team/e.tar.gz", "monitor", *words],
         env={**os.environ, "PYTHONPATH": str(ROOT / "lib"), "MODEL_MONITOR_DEEQU_JAR": str(ROOT / "setup.cfg")},

@@ -48,7 +48,7 @@ def test_a_job_is_started_as_from_a_shell_and_a_secret_goes_by_the_environment(s
 
     assert status == 3
     assert running.lines == [
-        *("-m", "model_monitor.launch.submission", "--master", "local[2]", "--name", "churn/baseline/manual"),
+        *("-m", "model_monitor.spark.launch.submission", "--master", "local[2]", "--name", "churn/baseline/manual"),
         *("--driver-memory", "4g", "baseline", "--dataset-source=in.csv", "--output-path=out"),
         *("sink webhook:https://chat.example.org/secret", "extra x", str(tmp_path / "folder")),
     ]

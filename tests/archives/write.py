@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.archives.scanned import PROFILE_BYTES, states_of
 
 from model_monitor.reports.history.archive import to_parquet
-from model_monitor.runtime.session import local_session, stop_session
+from model_monitor.spark.session import local_session, stop_session
 
 
 def main(folder: Path) -> None:

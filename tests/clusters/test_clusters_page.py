@@ -18,7 +18,7 @@ from tests.clusters.data_sets import contents
 from tests.clusters.executors_python import packed
 
 from model_monitor import __version__
-from model_monitor.launch import package_zip
+from model_monitor.spark.launch import package_zip
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "clusters.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from model_monitor.data.reading.formats import CsvFormat
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.deequ.evaluation import METRIC_FIELDS, evaluate
+from model_monitor.spark.deequ.evaluation import METRIC_FIELDS, evaluate
 
 
 def by_deequ(spark, frame, names):

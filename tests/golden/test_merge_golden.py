@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from model_monitor.merging.request import MergeRequest
-from model_monitor.merging.run import merge
+from model_monitor.spark.merging.request import MergeRequest
+from model_monitor.spark.merging.run import merge
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.launch.deequ_jar import jar_path
+from model_monitor.spark.launch.deequ_jar import jar_path
 
 pytestmark = pytest.mark.rest
 

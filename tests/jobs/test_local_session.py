@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.launch.deequ_jar import provide_jar
-from model_monitor.launch.java import find_java
-from model_monitor.launch.spark_home import find_spark_home
+from model_monitor.spark.launch.deequ_jar import provide_jar
+from model_monitor.spark.launch.java import find_java
+from model_monitor.spark.launch.spark_home import find_spark_home
 
 pytestmark = pytest.mark.rest
 
@@ -23,7 +23,7 @@ PROGRAM = """
 import json, os
 import pandas
 from model_monitor import local_session
-from model_monitor.deequ.jvm import require_deequ
+from model_monitor.spark.deequ.jvm import require_deequ
 
 before = dict(os.environ)
 spark = local_session()
@@ -71,7 +71,7 @@ def test_it_has_the_settings_of_a_job(session):
     told, _ = session
 
     assert told["midnight"] == "2026-01-01 00:00:00"
-    assert told["daemon"] == "model_monitor.engine.worker_daemon"
+    assert told["daemon"] == "model_monitor.spark.engine.worker_daemon"
     assert {"-Xmx2g", "-XX:+UseParallelGC"} <= set(told["jvm"])
     assert told["name"] == "model-monitor"
 

@@ -16,8 +16,7 @@ from tests.running_jobs import ROOT
 from tests.s3.jars import provide
 from tests.spark_lines import IS_REMOTE, ON_THREE, has_deequ, on_spark_3
 
-from model_monitor.launch.deequ_jar import provide_jar
-from model_monitor.launch.maven import Artifact
+from model_monitor.spark.launch.deequ_jar import Artifact, provide_jar
 
 pytestmark = [
     pytest.mark.rest,

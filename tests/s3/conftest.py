@@ -23,8 +23,8 @@ from tests.s3.weather import fair
 
 from model_monitor.data.engine.partitions import OPEN_COST_BYTES
 from model_monitor.errors import MonitorError
-from model_monitor.launch.deequ_jar import provide_jar
-from model_monitor.launch.java import find_java
+from model_monitor.spark.launch.deequ_jar import provide_jar
+from model_monitor.spark.launch.java import find_java
 from model_monitor.storage.s3 import _client
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,17 +6,17 @@ import fcntl
 import os
 from pathlib import Path
 
-from model_monitor.launch import maven
 from model_monitor.running.layout import cache_directory
+from model_monitor.spark.launch import deequ_jar
 
 S3A = (
-    maven.Artifact(
+    deequ_jar.Artifact(
         "org.apache.hadoop",
         "hadoop-aws",
         "3.3.4",
         "53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a",
     ),
-    maven.Artifact(
+    deequ_jar.Artifact(
         "com.amazonaws",
         "aws-java-sdk-bundle",
         "1.12.262",
@@ -25,7 +25,7 @@ S3A = (
 )
 """In the version of the Hadoop that Spark 3.5 brings, with the SDK that it was built with: 281 MB."""
 
-SERVER = maven.Artifact(
+SERVER = deequ_jar.Artifact(
     "com.adobe.testing",
     "s3mock",
     "4.11.0",
@@ -36,10 +36,10 @@ SERVER = maven.Artifact(
 than S3 is set right in proxy.py."""
 
 
-def provide(*artifacts: maven.Artifact) -> list[Path]:
+def provide(*artifacts: deequ_jar.Artifact) -> list[Path]:
     """The files of the artifacts; those that are not in the cache are fetched, by one process at a time."""
     directory = cache_directory(os.environ) / "jars"
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return [maven.provide(each, directory, os.environ, f"copy it to {directory}") for each in artifacts]
+        return [deequ_jar.provide(each, directory, os.environ, f"copy it to {directory}") for each in artifacts]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_monitor.errors import MonitorError
 from model_monitor.running.runtime.status import start_logging
-from model_monitor.runtime.session import start_session, stop_session
+from model_monitor.spark.session import start_session, stop_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -28,7 +28,6 @@ from model_monitor.documents.model_quality import ComparisonOperator
 from model_monitor.documents.run_description import Promotion
 from model_monitor.documents.schedule import Schedule
 from model_monitor.errors import MonitorError
-from model_monitor.launch import submission
 from model_monitor.monitors.bias.analysis import POST_TRAINING, PRE_TRAINING
 from model_monitor.monitors.data_quality import checks
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
@@ -45,6 +44,7 @@ from model_monitor.running.configuration.options import AnalysisType, Option
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.runtime.status import ExitStatus
+from model_monitor.spark.launch import submission
 from model_monitor.statistics.drift import DISTANCES
 from model_monitor.statistics.states import STATES
 from model_monitor.statistics.states.column_metrics import COLUMN_METRICS

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
-from model_monitor.launch.target import S3_SCHEMES
+from model_monitor.spark.launch.target import S3_SCHEMES
 
 
 class DocumentLink(BaseOperatorLink):

@@ -37,7 +37,7 @@ class LocalSpark(Place):
     def begin(self, call: JobCall) -> LocalProcess:
         plain, secret = without_secrets(call.flags)
         words = ["--master", self.master, "--name", call.name, *self.spark_options, call.job, *words_of(plain)]
-        command = [self.python, "-m", "model_monitor.launch.submission", *words]
+        command = [self.python, "-m", "model_monitor.spark.launch.submission", *words]
         return LocalProcess(command, {**self.environment, **secret}, self.folder)
 
 

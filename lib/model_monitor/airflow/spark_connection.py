@@ -12,12 +12,11 @@ from typing import Any
 from model_monitor.airflow.flags import without_secrets, words_of
 from model_monitor.airflow.places import JobCall, Place
 from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.launch.deequ_jar import is_had, provide_jar
-from model_monitor.launch.package_zip import provide_zip
-from model_monitor.launch.spark_command import own_settings
-from model_monitor.launch.spark_home import line_at
-from model_monitor.launch.spark_lines import PINNED
 from model_monitor.running.layout import Layout, cache_directory
+from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
+from model_monitor.spark.launch.package_zip import provide_zip
+from model_monitor.spark.launch.spark_command import own_settings
+from model_monitor.spark.launch.spark_home import PINNED, line_at
 
 log = logging.getLogger(__name__)
 

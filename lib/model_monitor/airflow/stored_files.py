@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.launch.target import S3_SCHEMES
+from model_monitor.spark.launch.target import S3_SCHEMES
 from model_monitor.storage import LocalStorage
 
 

@@ -1,6 +1,6 @@
 """`model-monitor demo`: generates the example, baselines it and its model, monitors it, and says what is wrong.
 
-The jobs are started by `model_monitor.launch.submission` in processes of their own; this process has no JVM.
+The jobs are started by `model_monitor.spark.launch.submission` in processes of their own; this process has no JVM.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def submit(job: str, flags: Sequence[str]) -> int:
 
     A job that was killed by signal N gives 128 + N, as a shell says it.
     """
-    command = [sys.executable, "-m", "model_monitor.launch.submission", job, *flags]
+    command = [sys.executable, "-m", "model_monitor.spark.launch.submission", job, *flags]
     status = subprocess.run(command, check=False).returncode
     return status if status >= 0 else 128 - status
 

@@ -21,13 +21,6 @@ from model_monitor.emr.runs import Run
 from model_monitor.emr.secrets import refuse_secrets
 from model_monitor.emr.shipment import Shipment
 from model_monitor.errors import BadConfiguration
-from model_monitor.launch.deequ_jar import jar_path, without_jar
-from model_monitor.launch.package_zip import provide_zip
-from model_monitor.launch.request import Request
-from model_monitor.launch.spark_command import own_settings
-from model_monitor.launch.spark_lines import PINNED
-from model_monitor.launch.spark_options import settings_of
-from model_monitor.launch.target import Bucket, Target
 from model_monitor.running.configuration.bias_options import upload_arguments
 from model_monitor.running.configuration.command_line import NAMING, PREVIOUS
 from model_monitor.running.configuration.contract import JobConfig
@@ -35,6 +28,12 @@ from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.inputs.run_inputs import unused_window, window_of
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.running.runtime.status import ExitStatus, start_logging
+from model_monitor.spark.launch.deequ_jar import jar_path, without_jar
+from model_monitor.spark.launch.package_zip import provide_zip
+from model_monitor.spark.launch.spark_command import own_settings
+from model_monitor.spark.launch.spark_home import PINNED
+from model_monitor.spark.launch.spark_options import Request, settings_of
+from model_monitor.spark.launch.target import Bucket, Target
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from model_monitor.emr.runs import ENDED_WELL, Run, RunFailed, State
-from model_monitor.launch.target import Bucket
 from model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_of
+from model_monitor.spark.launch.target import Bucket
 
 MESSAGE = "message"
 

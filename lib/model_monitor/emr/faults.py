@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
-from model_monitor.launch.target import Kind, Target
+from model_monitor.spark.launch.target import Kind, Target
 
 
 class AwsRefused(MonitorError):

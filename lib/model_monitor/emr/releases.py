@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.launch.deequ_jar import is_had, provide_jar
-from model_monitor.launch.spark_lines import SparkLine, line_of
-from model_monitor.launch.target import Kind, Target
+from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
+from model_monitor.spark.launch.spark_home import SparkLine, line_of
+from model_monitor.spark.launch.target import Kind, Target
 
 LINES = {"emr-7.": "3.5", "emr-spark-8.": "4.0"}
 """How the label of a release begins -> its line of Spark. Source: EMR's release guide."""

@@ -12,9 +12,9 @@ from typing import Any
 
 from model_monitor.emr import releases
 from model_monitor.emr.shipment import Shipment
-from model_monitor.launch import python_environment
-from model_monitor.launch.spark_options import SparkOption, settings_of, words_of
-from model_monitor.launch.target import Kind, Target
+from model_monitor.spark.launch import package_zip
+from model_monitor.spark.launch.spark_options import SparkOption, settings_of, words_of
+from model_monitor.spark.launch.target import Kind, Target
 
 LEFT_OUT = ("--master", "--deploy-mode", "--name", "--properties-file")
 """Options of spark-submit that the target decides, or that name a file of this machine."""
@@ -80,7 +80,7 @@ def _python_settings(kind: Kind, shipment: Shipment, options: Sequence[SparkOpti
     driver = DRIVER_VARIABLES[kind]
     names = (f"{driver}.PYSPARK_PYTHON", f"{driver}.PYSPARK_DRIVER_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")
     if shipment.environment_uri:
-        return dict.fromkeys(names, python_environment.PYTHON)
+        return dict.fromkeys(names, package_zip.PYTHON)
     given = settings_of(options)
     if "spark.pyspark.python" in given or any(name in given for name in names):
         return {}

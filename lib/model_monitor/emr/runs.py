@@ -11,7 +11,7 @@ from typing import Any
 from tenacity import Retrying, retry_if_result, wait_fixed
 
 from model_monitor.errors import MonitorError
-from model_monitor.launch.target import Kind
+from model_monitor.spark.launch.target import Kind
 
 log = logging.getLogger(__name__)
 

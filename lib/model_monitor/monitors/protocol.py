@@ -20,10 +20,10 @@ from model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
 if TYPE_CHECKING:
     from model_monitor.data.engine import Session
     from model_monitor.data.reading.dataset import Dataset
-    from model_monitor.deequ.suite_results import SuiteResults
     from model_monitor.monitors.user_checks.checks import CheckPlan
     from model_monitor.running.configuration.contract import JobConfig
     from model_monitor.running.configuration.options import AnalysisType
+    from model_monitor.spark.deequ.check_suites import SuiteResults
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.launch.spark_lines import WITHOUT_DEEQU
+from model_monitor.spark.launch.spark_home import WITHOUT_DEEQU
 
 VARIABLE = "MODEL_MONITOR_CACHE"
 

@@ -13,12 +13,11 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from model_monitor.errors import BadInput
+from model_monitor.spark.storage import HadoopStorage, ServerStorage, is_connect
 from model_monitor.storage.files import Storage, StoredFile, join
-from model_monitor.storage.hadoop import HadoopStorage
 from model_monitor.storage.lease import holding
 from model_monitor.storage.local import LocalStorage, is_local, local_path
 from model_monitor.storage.s3 import S3Storage, encrypting, is_on_s3
-from model_monitor.storage.server import ServerStorage, is_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -16,12 +16,12 @@ import pytest
 from tests.spark_lines import has_deequ, on_spark_3
 
 from model_monitor.data.profiling.scan import scan
-from model_monitor.deequ.check_suites import run_checks
-from model_monitor.deequ.loading import load_checks, planned_checks
-from model_monitor.deequ.predicates import require_conditions
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.monitors.user_checks.checks import plan
 from model_monitor.monitors.user_checks.checks_json import read_checks
+from model_monitor.spark.deequ.check_suites import run_checks
+from model_monitor.spark.deequ.loading import load_checks, planned_checks
+from model_monitor.spark.deequ.predicates import require_conditions
 
 HERE = Path(__file__).parent
 NAN, INFINITY = math.nan, math.inf
@@ -368,9 +368,9 @@ def test_the_function_of_the_documentation_runs(spark, frame, monkeypatch, tmp_p
 PROCESS = """
 import logging, sys
 from pyspark.sql import SparkSession
-from model_monitor.deequ.check_suites import run_checks
+from model_monitor.spark.deequ.check_suites import run_checks
 from model_monitor.monitors.user_checks.checks import plan
-from model_monitor.deequ.loading import load_checks, planned_checks
+from model_monitor.spark.deequ.loading import load_checks, planned_checks
 from model_monitor.data.profiling.scan import scan
 logging.basicConfig(level=logging.INFO)
 spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")

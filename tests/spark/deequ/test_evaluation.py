@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from tests.spark_lines import IS_REMOTE, on_spark_3, on_spark_4
 
 from model_monitor.data.profiling.scan import scan
-from model_monitor.deequ.evaluation import METRIC_FIELDS, evaluate
-from model_monitor.deequ.jvm import Deequ, fault_of_version
-from model_monitor.deequ.sketches import kll_state, kll_state_bytes, quantile_state
 from model_monitor.errors import MissingDependency
+from model_monitor.spark.deequ.evaluation import METRIC_FIELDS, evaluate
+from model_monitor.spark.deequ.jvm import Deequ, fault_of_version
+from model_monitor.spark.deequ.sketches import kll_state, kll_state_bytes, quantile_state
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
@@ -238,7 +238,7 @@ def test_a_deequ_that_does_not_fit_is_one_sentence_with_the_remedy(deequ, spark_
 WITHOUT_JAR = """
 from pyspark.sql import SparkSession
 from model_monitor.errors import MissingDependency
-from model_monitor.deequ.evaluation import evaluate
+from model_monitor.spark.deequ.evaluation import evaluate
 from model_monitor.statistics.states import Profile
 spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
 try:

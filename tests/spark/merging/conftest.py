@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.spark.merging.records import FIRST
 
-from model_monitor.merging.request import MergeRequest
-from model_monitor.merging.run import merge as merge_them
+from model_monitor.spark.merging.request import MergeRequest
+from model_monitor.spark.merging.run import merge as merge_them
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import json
 
 from tests.spark.merging.records import captured, label, write_captures, write_labels
 
-from model_monitor.merging.scores import Score
-from model_monitor.merging.to_label import ToLabel
+from model_monitor.spark.merging.hours import Score
+from model_monitor.spark.merging.request import ToLabel
 
 
 def chosen(tmp_path, output):

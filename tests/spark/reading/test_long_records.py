@@ -17,13 +17,13 @@ from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.paths import read_path
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.reading.scripts import read_script
-from model_monitor.merging.request import MergeRequest
-from model_monitor.merging.run import merge
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.kinds.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline
-from model_monitor.runtime.session import beside
+from model_monitor.spark.merging.request import MergeRequest
+from model_monitor.spark.merging.run import merge
+from model_monitor.spark.session import beside
 
 MOST = 2000
 TOO_LONG = "longer than --max-record-size"

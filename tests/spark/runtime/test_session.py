@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from tests.spark_lines import on_a_jvm, on_spark_3
 
-from model_monitor.engine.processor import VARIABLE
-from model_monitor.launch.deequ_jar import provide_jar
+from model_monitor.spark.engine.workers import VARIABLE
+from model_monitor.spark.launch.deequ_jar import provide_jar
 
 LIB = Path(__file__).resolve().parents[3] / "lib"
 
@@ -29,8 +29,8 @@ OPENING = """
     import json, pathlib, sys
     import pyarrow as pa
     from model_monitor.data.engine import processor
-    from model_monitor.engine.hadoop import leave_out_yarn
-    from model_monitor.runtime.session import start_session, stop_session
+    from model_monitor.spark.engine.spark import leave_out_yarn
+    from model_monitor.spark.session import start_session, stop_session
 
     processor.features_to_leave_out = lambda: "AVX512F"
     folder = pathlib.Path(sys.argv[1])

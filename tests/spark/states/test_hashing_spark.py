@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.engine.spark import collected
+from model_monitor.spark.engine.spark import collected
 from model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
 
 NUMBERS = {

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from model_monitor import DataQualityMonitor, run_baseline
-from model_monitor.deequ.loading import planned_checks, why_spark
 from model_monitor.errors import BadConfiguration, NeedsSpark
 from model_monitor.monitors.user_checks.checks import Analyzer
 from model_monitor.monitors.user_checks.checks_json import FORMS, Assertion, JsonCheck, Level, read_checks
+from model_monitor.spark.deequ.loading import planned_checks, why_spark
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_jobs_start_no_java(tmp_path):
         "SPARK_HOME": "/nowhere",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    submit = [sys.executable, "-m", "model_monitor.launch.submission"]
+    submit = [sys.executable, "-m", "model_monitor.spark.launch.submission"]
     of_both = [["baseline", *flags, "baseline"], ["monitor", *flags, "report", "--baseline", "baseline"]]
     for command in of_both:
         ended = subprocess.run(

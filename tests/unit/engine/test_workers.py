@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.engine import processor
-from model_monitor.engine.workers import worker_settings
+from model_monitor.spark.engine import workers
+from model_monitor.spark.engine.workers import worker_settings
 
 TRIM, PYTHON_PATH = "spark.executorEnv.MALLOC_TRIM_THRESHOLD_", "spark.executorEnv.PYTHONPATH"
 DAEMON = "spark.python.daemon.module"
@@ -23,8 +23,8 @@ class Given(dict):
 def test_on_one_machine_the_package_is_where_the_daemon_finds_it(master: str):
     settings = worker_settings(Given({"spark.master": master}), {})
 
-    assert settings[DAEMON] == "model_monitor.engine.worker_daemon"
-    assert Path(settings[PYTHON_PATH], "model_monitor", "engine/worker_daemon.py").is_file()
+    assert settings[DAEMON] == "model_monitor.spark.engine.worker_daemon"
+    assert Path(settings[PYTHON_PATH], "model_monitor", "spark/engine/worker_daemon.py").is_file()
 
 
 @pytest.mark.parametrize("master", ["yarn", "spark://here:7077", "k8s://https://here", "local-cluster[2,1,1024]"])
@@ -46,11 +46,11 @@ def test_a_python_path_of_the_users_keeps_pysparks_own_daemon():
 
 
 def test_a_variable_of_the_users_stays(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(processor, "features_to_leave_out", lambda: "AVX512F")
-    numpys = f"spark.executorEnv.{processor.VARIABLE}"
+    monkeypatch.setattr(workers, "features_to_leave_out", lambda: "AVX512F")
+    numpys = f"spark.executorEnv.{workers.VARIABLE}"
 
     settings = worker_settings(Given({"spark.master": "yarn"}), {})
-    with_own = worker_settings(Given({"spark.master": "yarn"}), {processor.VARIABLE: "", "MALLOC_TRIM_THRESHOLD_": "1"})
+    with_own = worker_settings(Given({"spark.master": "yarn"}), {workers.VARIABLE: "", "MALLOC_TRIM_THRESHOLD_": "1"})
 
     assert settings[numpys] == "AVX512F"
     assert settings.keys() - with_own.keys() == {numpys, TRIM}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.launch import class_archive
-from model_monitor.launch.class_archive import ClassArchive
-from model_monitor.launch.java import find_java
-from model_monitor.launch.spark_home import find_spark_home
+from model_monitor.spark.launch import class_archive
+from model_monitor.spark.launch.class_archive import ClassArchive
+from model_monitor.spark.launch.java import find_java
+from model_monitor.spark.launch.spark_home import find_spark_home
 
 WRITES = """#!/bin/sh
 echo "$SPARK_SUBMIT_OPTS" >> "$(dirname "$0")/options"

@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from model_monitor.errors import MissingDependency
-from model_monitor.launch import deequ_jar, maven
+from model_monitor.spark.launch import deequ_jar
 
 UNKNOWN_HOST = "You probably access the destination server through a proxy server that is not well configured."
 UNRESOLVED = ":: UNRESOLVED DEPENDENCIES ::"
@@ -77,7 +77,7 @@ def test_a_mirror_is_asked_in_place_of_java(tmp_path):
     place = tmp_path / "mirror" / "com/amazon/deequ/deequ/2.1.0-spark-3.5"  # Maven, "Repository Layout - Final"
     place.mkdir(parents=True)
     (place / deequ_jar.ARTIFACT.file_name).write_bytes(b"the jar")
-    environment = {"MODEL_MONITOR_CACHE": str(tmp_path), maven.MIRROR: (tmp_path / "mirror").as_uri() + "/"}
+    environment = {"MODEL_MONITOR_CACHE": str(tmp_path), deequ_jar.MIRROR: (tmp_path / "mirror").as_uri() + "/"}
 
     assert deequ_jar.provide_jar(environment) == tmp_path / "jars" / deequ_jar.ARTIFACT.file_name
     assert deequ_jar.provide_jar(environment).read_bytes() == b"the jar"
@@ -89,7 +89,7 @@ def test_a_mirrors_file_with_another_check_sum_is_not_kept(tmp_path):
     (place / deequ_jar.ARTIFACT.file_name).write_bytes(b"another jar")
 
     with pytest.raises(MissingDependency, match=r"SHA-256 is [0-9a-f]{64}, it has to be ab902814dec5"):
-        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), maven.MIRROR: (tmp_path / "mirror").as_uri()})
+        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), deequ_jar.MIRROR: (tmp_path / "mirror").as_uri()})
     assert list((tmp_path / "jars").iterdir()) == []
 
 
@@ -112,7 +112,7 @@ class SilentHandler(BaseHTTPRequestHandler):
 
 def test_a_mirror_without_the_file_is_told_with_what_it_answered(tmp_path, empty_mirror):
     with pytest.raises(MissingDependency) as caught:
-        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), maven.MIRROR: empty_mirror})
+        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), deequ_jar.MIRROR: empty_mirror})
 
     assert "MODEL_MONITOR_MAVEN_MIRROR answers 404 Not Found for com/amazon/deequ/deequ/2.1.0" in str(caught.value)
 
@@ -127,7 +127,7 @@ def test_a_mirror_without_the_file_is_told_with_what_it_answered(tmp_path, empty
 )
 def test_a_mirror_that_can_not_be_read_is_told(tmp_path, mirror, sentence):
     with pytest.raises(MissingDependency, match=sentence):
-        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), maven.MIRROR: mirror})
+        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), deequ_jar.MIRROR: mirror})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model_monitor.errors import MissingDependency
-from model_monitor.launch.java import find_java, major_version
+from model_monitor.spark.launch.java import find_java, major_version
 
 
 def java_home(folder: Path, version: str, *, release: bool = True) -> Path:

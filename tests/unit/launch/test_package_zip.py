@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 from model_monitor import __version__
-from model_monitor.launch.package_zip import main, provide_zip, zip_path
+from model_monitor.spark.launch.package_zip import main, provide_zip, zip_path
 
 
 def package(folder: Path, **files: str) -> Path:

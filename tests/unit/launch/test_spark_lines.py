@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.errors import MissingDependency
-from model_monitor.launch import deequ_jar
-from model_monitor.launch.java import find_java
-from model_monitor.launch.spark_home import line_at
-from model_monitor.launch.spark_lines import LINES, PINNED, line_of
+from model_monitor.spark.launch import deequ_jar
+from model_monitor.spark.launch.java import find_java
+from model_monitor.spark.launch.spark_home import LINES, PINNED, line_at, line_of
 
 
 @pytest.mark.parametrize(

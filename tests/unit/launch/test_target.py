@@ -7,8 +7,8 @@ import pytest
 from model_monitor.emr.faults import told
 from model_monitor.emr.secrets import refuse_secrets
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.launch.request import read_request
-from model_monitor.launch.target import Bucket, Kind, Target
+from model_monitor.spark.launch.spark_options import read_request
+from model_monitor.spark.launch.target import Bucket, Kind, Target
 
 EMR = {"--target": "emr", "--cluster-id": "j-1", "--package-location": "s3://team/packages"}
 

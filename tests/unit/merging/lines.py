@@ -9,14 +9,12 @@ import pyarrow as pa
 from tests.engine_in_process import InProcess
 
 from model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, keys_of
-from model_monitor.merging.captured import CapturedLines, Captures
-from model_monitor.merging.file_places import FilePlaces, uri_of
-from model_monitor.merging.hours import HourFolder
-from model_monitor.merging.joining import Join
-from model_monitor.merging.labels import ARRAY_FILES, GroundTruth
-from model_monitor.merging.parts import Kind, Parts
-from model_monitor.merging.rows import Counts
-from model_monitor.merging.sources import list_hours
+from model_monitor.spark.merging.captured import CapturedLines, Captures
+from model_monitor.spark.merging.hours import HourFolder, Kind, Parts
+from model_monitor.spark.merging.joining import Join
+from model_monitor.spark.merging.labels import ARRAY_FILES, GroundTruth
+from model_monitor.spark.merging.rows import Counts
+from model_monitor.spark.merging.sources import FilePlaces, list_hours, uri_of
 
 ENGINE = InProcess()
 

@@ -12,9 +12,9 @@ from tests.unit.records.captured_lines import some_lines
 
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.request_metadata import MEMBER
-from model_monitor.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, captured_record
-from model_monitor.merging.rows import Role
-from model_monitor.merging.scores import Score
+from model_monitor.spark.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, captured_record
+from model_monitor.spark.merging.hours import Score
+from model_monitor.spark.merging.rows import Role
 
 
 def decoded(lines):

@@ -10,11 +10,17 @@ from tests.spark.merging.records import BRANCH, FIRST, captured, label, write_li
 from tests.unit.merging.lines import batches_of, capture_rows, joined, places_of, truth_of, truth_rows
 
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.merging.hours import HourFolder
-from model_monitor.merging.joining import Join
-from model_monitor.merging.label_lines import Repair, labels_of_line
-from model_monitor.merging.labels import CONTENT, GroundTruth, LabelAccount, Period, plain_labels
-from model_monitor.merging.parts import Kind, Parts
+from model_monitor.spark.merging.hours import HourFolder, Kind, Parts
+from model_monitor.spark.merging.joining import Join
+from model_monitor.spark.merging.labels import (
+    CONTENT,
+    GroundTruth,
+    LabelAccount,
+    Period,
+    Repair,
+    labels_of_line,
+    plain_labels,
+)
 
 PARTS = Parts((BRANCH,), 1)
 HOUR = HourFolder(BRANCH, FIRST)

@@ -13,10 +13,10 @@ from tests.unit.merging.lines import places_of
 from tests.unit.records.odd_lines import odd_lines, of_odd_lines
 
 from model_monitor.data.records.refusals import UNFORESEEN, Refusal
-from model_monitor.merging.captured import CapturedLines
-from model_monitor.merging.labels import GroundTruth
-from model_monitor.merging.scores import Score
-from model_monitor.merging.transform_lines import Outputs
+from model_monitor.spark.merging.captured import CapturedLines
+from model_monitor.spark.merging.hours import Score
+from model_monitor.spark.merging.labels import GroundTruth
+from model_monitor.spark.merging.transform_lines import Outputs
 
 FORESEEN = sorted({0, *Refusal} - {Refusal.UNREADABLE, *UNFORESEEN.values()})
 

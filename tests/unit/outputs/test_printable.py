@@ -15,7 +15,6 @@ from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.page import Page, PageSection, table_of
 from model_monitor.errors import BadInput
-from model_monitor.launch import submission
 from model_monitor.reports.derivation.explanations import Explanation, as_text
 from model_monitor.reports.notices.messages import AlertReport, Report, document_bytes, headline, text
 from model_monitor.reports.outputs.printable import error_lines, printable, printable_lines, text_table
@@ -24,6 +23,7 @@ from model_monitor.reports.page.html import html_of, part_of
 from model_monitor.reports.page.pdf import pdf_of
 from model_monitor.reports.sinks.mail import mail
 from model_monitor.running.runtime.status import PrintableFormatter, failed
+from model_monitor.spark.launch import submission
 
 NAME = "a\nCompleted: b\r\x1b[2J\x9b\u202e\u2066\u2028\u0085"
 SIGNS = [sign for sign in NAME if not sign.isprintable()]

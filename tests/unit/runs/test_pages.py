@@ -17,10 +17,10 @@ from model_monitor.data.reading.ledger import Ledger
 from model_monitor.documents.check_results import Hint
 from model_monitor.documents.page import Mark
 from model_monitor.documents.run_description import BaselineReference, RunContext
-from model_monitor.launch.package_zip import provide_zip
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.layout import Layout
 from model_monitor.running.runs.results import Baseline, Findings
+from model_monitor.spark.launch.package_zip import provide_zip
 
 MONITOR = DataQualityMonitor()
 HOUR = RunContext(

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from model_monitor.errors import ClusterGone
-from model_monitor.runtime.standalone import MasterWatch, answers, require_master
+from model_monitor.spark.session import MasterWatch, answers, require_master
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ VERBS: Registry[Callable[[Any], int]] = Registry("command")
 
 def job(name: str, arguments: Sequence[str]) -> int:
     """Start a job where its flags say, as `model-monitor submit` does."""
-    from model_monitor.launch import submission
+    from model_monitor.spark.launch import submission
 
     return submission.main([name, *arguments], program="model-monitor", is_verb=True)
 
@@ -47,6 +47,6 @@ def session_for(paths: Sequence[str]) -> SparkSession | None:
 
     if all(map(opens_here, paths)):
         return None
-    from model_monitor.runtime.session import local_session
+    from model_monitor.spark.session import local_session
 
     return local_session()

@@ -22,7 +22,7 @@ def engine_of(session: Session) -> Engine:
     """The engine that a session of Spark is; an engine as it is."""
     if not _is_pyspark(session):
         return cast("Engine", session)
-    from model_monitor.engine.spark import SparkEngine
+    from model_monitor.spark.engine.spark import SparkEngine
 
     return SparkEngine(cast("SparkSession", session))
 
@@ -31,14 +31,14 @@ def partitions_of(rows: DataFrame | Partitions) -> Partitions:
     """The partitions of a frame of Spark; partitions as they are."""
     if not _is_pyspark(rows):
         return cast("Partitions", rows)
-    from model_monitor.engine.spark import SparkPartitions
+    from model_monitor.spark.engine.spark import SparkPartitions
 
     return SparkPartitions(cast("DataFrame", rows))
 
 
 def is_of_spark(rows: object) -> bool:
     """Whether rows are a frame of Spark, of which more can be said in SQL."""
-    return _is_pyspark(rows) or type(rows).__module__ == "model_monitor.engine.spark"
+    return _is_pyspark(rows) or type(rows).__module__ == "model_monitor.spark.engine.spark"
 
 
 def _is_pyspark(thing: object) -> bool:

@@ -43,7 +43,7 @@ def count_rows(
     """
     started = time.monotonic()
     if is_of_spark(rows):
-        from model_monitor.profiling.contingency_frames import counted_by_spark
+        from model_monitor.spark.frames.contingency import counted_by_spark
 
         counted = counted_by_spark(partitions_of(rows).frame, names, plan, reason, cells, MOST_CELLS + 1)
     else:
@@ -68,7 +68,7 @@ def count_distinct(
 ) -> Mapping[int, int]:
     """How many distinct values some of `plan.valued` have, by their places. On Spark one job."""
     if is_of_spark(rows):
-        from model_monitor.profiling.contingency_frames import distinct_by_spark
+        from model_monitor.spark.frames.contingency import distinct_by_spark
 
         return distinct_by_spark(partitions_of(rows).frame, names, plan, wanted, reason)
     task = IdentityTask(CountTask(plan, tuple(names), reason, None), tuple(wanted))

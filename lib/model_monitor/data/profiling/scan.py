@@ -175,7 +175,7 @@ def _typed(
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
     """What makes the plans of typed columns, and the states of a plan: by Spark's SQL of frames, else by Arrow."""
     if is_of_spark(data):
-        from model_monitor.profiling import columns
+        from model_monitor.spark.frames import columns
 
         frame = partitions_of(data).frame
         return partial(columns.columns_of, frame), lambda plan: _states_of(

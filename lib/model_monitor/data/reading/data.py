@@ -24,8 +24,8 @@ from model_monitor.data.reading.engines import session_for
 from model_monitor.data.reading.formats import DatasetFormat, ParquetFormat, TableFormat
 from model_monitor.data.reading.paths import format_named, format_word_of, read_path, set_for_width
 from model_monitor.data.records.windows import Window
-from model_monitor.engine.tables import frame_of_table, is_on_this_machine, slices
 from model_monitor.errors import BadConfiguration, BadInput, OutputFailed
+from model_monitor.spark.engine.arrow_tables import frame_of_table, is_on_this_machine, slices
 from model_monitor.storage.files import TemporaryFolder
 
 if TYPE_CHECKING:

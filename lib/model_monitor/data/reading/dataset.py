@@ -25,8 +25,8 @@ from model_monitor.data.records.decoding import mismatch_of
 from model_monitor.data.records.locations import FILE, LINE
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.data.records.windows import moment_of
-from model_monitor.engine.table_versions import TableVersion
 from model_monitor.errors import BadInput
+from model_monitor.spark.engine.tables import TableVersion
 from model_monitor.statistics.states import RowCounts
 from model_monitor.storage import StoredFile
 from model_monitor.storage.files import TemporaryFolder

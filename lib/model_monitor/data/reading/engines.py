@@ -14,9 +14,9 @@ from model_monitor.data.engine import Session
 from model_monitor.data.engine.local import TABLES, LocalEngine
 from model_monitor.data.reading.formats import DatasetFormat, ParquetFormat, SparkFormat, TableFormat
 from model_monitor.data.reading.listing import Listing, list_dataset
-from model_monitor.engine.application import running_session
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.runtime.session import GATEWAY, beside, local_session
+from model_monitor.spark.engine.application import running_session
+from model_monitor.spark.session import GATEWAY, beside, local_session
 from model_monitor.storage import opens_here
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from functools import reduce
 from typing import Any
 
 from model_monitor.data.records.decoded_rows import Matching
-from model_monitor.engine.table_versions import TableVersion
 from model_monitor.errors import BadDocument
+from model_monitor.spark.engine.tables import TableVersion
 from model_monitor.storage import Storage, StoredFile, join
 
 COVERAGE = "_coverage.json"

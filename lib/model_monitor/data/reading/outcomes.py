@@ -320,7 +320,7 @@ def _prepared(
     columns: by what they are called then, the place of each, and whether numbers are wanted.
     """
     if is_of_spark(table):
-        from model_monitor.reading.outcome_frames import prepared_by_spark
+        from model_monitor.spark.frames.rows import prepared_by_spark
 
         return prepared_by_spark(table, columns, reason, places)
     kept = [table.schema.field(name) for name in ([reason] if reason else []) + list(places)]

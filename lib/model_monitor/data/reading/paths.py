@@ -41,8 +41,8 @@ from model_monitor.data.reading.scripts import Script
 from model_monitor.data.reading.transforms import listed_outputs, read_transform
 from model_monitor.data.records.csv_rows import cells_of
 from model_monitor.data.records.windows import Window
-from model_monitor.engine.table_versions import Version
 from model_monitor.errors import BadConfiguration
+from model_monitor.spark.engine.tables import Version
 from model_monitor.storage import Storage, StoredFile, join
 
 WORDS_BY_SUFFIX = {

@@ -131,7 +131,7 @@ def _refused(dataset: Dataset, also: DataFrame | None) -> Iterator[Mapping[str, 
     """The refused records as the quarantine keeps them, by file and line number."""
     if not is_of_spark(dataset.table):
         return refused_lines(dataset)
-    from model_monitor.reading.refused_frames import refused_rows
+    from model_monitor.spark.frames.rows import refused_rows
 
     return refused_rows(dataset, also)
 

@@ -26,8 +26,8 @@ from model_monitor.data.reading.listing import Listing, faulty_files_named
 from model_monitor.data.reading.scripts import Script, processed
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.data.records.windows import Window
-from model_monitor.engine.table_versions import Version
 from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NeedsSpark, NoData
+from model_monitor.spark.engine.tables import Version
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def read_table(
     Raises BadConfiguration if there is no such table, or not that version of it; NoData if nothing was appended to it.
     """
     spark = engine_of(session).spark
-    from model_monitor.engine.tables_of_spark import catalog_table
+    from model_monitor.spark.engine.tables import catalog_table
 
     frame, version = catalog_table(spark, table.name, as_of, since, in_order=as_service)
     return replace(Dataset.of(frame), version=version)
@@ -104,7 +104,7 @@ def read_table(
 def read_source(session: Session, source: SparkFormat, *, as_service: bool = False) -> Dataset:
     """What a reader of Spark finds by its options alone, as in a database. Raises what that reader raises."""
     spark = engine_of(session).spark
-    from model_monitor.engine.tables_of_spark import loaded
+    from model_monitor.spark.engine.tables import loaded
 
     return Dataset.of(loaded(spark, source.reader, source.options, in_order=as_service))
 

@@ -21,8 +21,8 @@ from model_monitor.statistics.states.profile import FeatureMetrics, Measures
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from model_monitor.deequ.suite_results import SuiteResults
     from model_monitor.monitors.user_checks.checks import CheckPlan
+    from model_monitor.spark.deequ.check_suites import SuiteResults
 
 
 def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
@@ -69,14 +69,14 @@ def _in_utc(newest: int, time: str, dataset: Dataset) -> int:
 
 def _evaluated(found: Scan, dataset: Dataset) -> dict[str, FeatureMetrics]:
     """Deequ's metrics of the states; without a JVM the monitor's own, which are equal, stand in their place."""
-    from model_monitor.deequ.evaluation import evaluate
+    from model_monitor.spark.deequ.evaluation import evaluate
 
     return evaluate(dataset.engine.spark, found.profile)
 
 
 def _check_results(plan: CheckPlan, found: Scan, dataset: Dataset) -> SuiteResults:
     """What the user's checks say of the scan; what judges them is loaded for them only."""
-    from model_monitor.deequ.check_suites import run_checks
+    from model_monitor.spark.deequ.check_suites import run_checks
 
     frame = dataset.named_frame()
     spark = frame.sparkSession if frame is not None else None

@@ -14,13 +14,13 @@ from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.engines import why_spark
 from model_monitor.data.reading.formats import ParquetFormat, SparkFormat, TableFormat
 from model_monitor.data.records.windows import Window, hour_of_path
-from model_monitor.deequ import loading
 from model_monitor.documents.run_description import RunContext, moment
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.registry import function_of
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.options import is_of_catalog
+from model_monitor.spark.deequ import loading
 from model_monitor.storage import join, opens_here
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:
     """
     if config.checks is None:
         return None
-    from model_monitor.deequ import loading
+    from model_monitor.spark.deequ import loading
 
     allowed = config.allow_second_scan
     return loading.planned_checks(config.checks, data.named_frame(), data.names, second_scan_allowed=allowed)

@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from model_monitor.data.engine import Session, is_of_spark
-from model_monitor.engine.hadoop import leave_out_yarn
 from model_monitor.monitors.protocol import Kind, Monitor, StoredBaseline
 from model_monitor.running.configuration.options import AnalysisType
+from model_monitor.spark.engine.spark import leave_out_yarn
 
 if TYPE_CHECKING:
     from model_monitor.data.reading.dataset import Dataset

@@ -99,7 +99,7 @@ def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: Star
 
 def _submit(job: str, flags: Sequence[str]) -> int:
     """The exit status of a job whose lines go to the standard error; 128 + N if it was ended by signal N."""
-    command = [sys.executable, "-m", "model_monitor.launch.submission", job, *flags]
+    command = [sys.executable, "-m", "model_monitor.spark.launch.submission", job, *flags]
     status = subprocess.run(command, stdout=sys.__stderr__, check=False).returncode
     return status if status >= 0 else 128 - status
 

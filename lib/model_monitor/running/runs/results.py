@@ -25,14 +25,14 @@ from model_monitor.reports.outputs.result_tables import checks_file, summary_fil
 from model_monitor.reports.page.files import Report, report_files
 from model_monitor.running.kinds.kinds import kind_of
 from model_monitor.running.runs.pages import page_of_run
-from model_monitor.runtime.session import session_at_hand
+from model_monitor.spark.session import session_at_hand
 from model_monitor.statistics.states import Requests
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import SparkSession
 
-    from model_monitor.deequ.suite_results import SuiteResults
+    from model_monitor.spark.deequ.check_suites import SuiteResults
 
 LEDGER = "ledger.json"
 CHECKS = "checks.json"

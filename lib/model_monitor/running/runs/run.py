@@ -307,7 +307,7 @@ def _profiled(
 
 
 def _planned(checks: str, dataset: Dataset) -> CheckPlan:
-    from model_monitor.deequ.loading import planned_checks
+    from model_monitor.spark.deequ.loading import planned_checks
 
     return planned_checks(checks, dataset.named_frame(), dataset.names)
 

@@ -33,9 +33,6 @@ from model_monitor.data.engine import Session
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.data.reading.engines import EngineName
-from model_monitor.deequ.jvm import require_deequ
-from model_monitor.engine.application import LOG_VALUES, application_of, running_session
-from model_monitor.launch.spark_lines import WITHOUT_DEEQU
 from model_monitor.progress import progress_shown
 from model_monitor.running.configuration.bias_options import encryption_settings, upload_arguments
 from model_monitor.running.configuration.contract import JobConfig
@@ -63,8 +60,17 @@ from model_monitor.running.runtime.status import (
     start_logging,
     write_message,
 )
-from model_monitor.runtime.session import as_submitted, remote_session, session_within, start_session, stop_session
-from model_monitor.runtime.standalone import MasterWatch
+from model_monitor.spark.deequ.jvm import require_deequ
+from model_monitor.spark.engine.application import LOG_VALUES, application_of, running_session
+from model_monitor.spark.launch.spark_home import WITHOUT_DEEQU
+from model_monitor.spark.session import (
+    MasterWatch,
+    as_submitted,
+    remote_session,
+    session_within,
+    start_session,
+    stop_session,
+)
 from model_monitor.statistics.drift.special_functions import load_alone
 from model_monitor.storage import encrypting, holding, is_local, storage_of
 

@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.run_description import BaselineReference, RunDescription, moment
-from model_monitor.engine.tables import frame_of_table
 from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed
 from model_monitor.monitors.protocol import PublishedMetric, Remembering
 from model_monitor.reports.history.alerts import holding_alerts
@@ -25,6 +24,7 @@ from model_monitor.running.inputs.run_inputs import window_of, window_told
 from model_monitor.running.runs.results import Findings
 from model_monitor.running.runtime.failures import failure_of
 from model_monitor.running.runtime.status import is_container
+from model_monitor.spark.engine.arrow_tables import frame_of_table
 from model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:

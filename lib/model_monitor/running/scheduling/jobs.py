@@ -80,7 +80,7 @@ Launch = Callable[[JobCommand, Note], int]
 def launch(command: JobCommand, note: Note) -> int:
     """Run a job in a process of its own, which ends with this one."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "model_monitor.launch.submission", *command.words],
+        [sys.executable, "-m", "model_monitor.spark.launch.submission", *command.words],
         env={**os.environ, "PYTHONPATH": Layout.here().python_path(os.environ), **command.variables},
         cwd=command.folder,
         stdin=subprocess.DEVNULL,

@@ -1,0 +1,235 @@
+"""Deequ's classes inside the driver's JVM: found once, checked once, and called without looking them up again.
+
+A name looked up through py4j (`jvm.com.amazon.deequ…`) costs half a millisecond, a call on a bound class three hundredths;
+with seven analyzers on a thousand columns that is the difference between seconds and a minute (P13).
+Driver only. Nothing here starts a callback server.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import struct
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
+
+from model_monitor.errors import MissingDependency
+from model_monitor.spark.launch import deequ_jar
+from model_monitor.spark.launch.spark_home import line_of
+from model_monitor.spark.storage import is_connect, is_missing, java_class
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from pyspark.sql.types import StructType
+
+log = logging.getLogger(__name__)
+
+PARAMETERS = {"Completeness": 3, "Minimum": 3, "Maximum": 3, "NumMatchesAndCount": 3, "MinState": 2, "MaxState": 2}
+"""Deequ's analyzers and states that gained parameters over time -> how many `bulk.py` gives to their constructors."""
+
+_PROPERTIES = "META-INF/maven/com.amazon.deequ/deequ/pom.properties"
+
+_REMEDY = (
+    "start the job by ./spark-submit.sh or `model-monitor submit`, which add it, or give the session the configuration "
+    "spark.jars=<path of its JAR> before it starts"
+)
+
+_COMPILED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+"""py4j's gateway into a JVM -> objects of classes that were compiled there, by name."""
+
+_FITTING: WeakSet[Any] = WeakSet()
+"""Gateways into JVMs that have a Deequ which fits their Spark."""
+
+
+class Deequ:
+    """Deequ in one session's JVM. `deequ["analyzers.Mean"]` is a class of it, looked up once.
+
+    Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
+    """
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+        self._jvm = _jvm_of(spark)
+        self._gateway: Any = spark.sparkContext._gateway
+        _require_fitting(self._gateway, spark.version)
+        _import_pydeequ()
+        self.none = self.java("scala.Option").apply(None)
+
+    def __getitem__(self, name: str) -> Any:
+        """The Java class `com.amazon.deequ.<name>`."""
+        return self.java(f"com.amazon.deequ.{name}")
+
+    def java(self, name: str) -> Any:
+        """Any other Java class by its full name."""
+        return java_class(self._gateway, name)
+
+    def option(self, value: Any) -> Any:
+        """Scala's `Option`: None for None."""
+        return self.none if value is None else self.java("scala.Option").apply(value)
+
+    def sequence(self, items: Iterable[Any]) -> Any:
+        """Scala's `Seq` of Java objects or texts; of a Java list in one call."""
+        from py4j.java_collections import JavaList
+        from pydeequ.scala_utils import to_scala_seq
+
+        return to_scala_seq(self._jvm, items if isinstance(items, JavaList) else list(items))
+
+    def compiled(self, name: str, source: str) -> Any:
+        """An object of the Java class of this name, which is compiled from its source by the compiler that Spark brings.
+
+        Once for each JVM: it takes 30 ms, and py4j knows the methods of a class by the class's name.
+        """
+        objects = _COMPILED.setdefault(self._gateway, {})
+        if name not in objects:
+            objects[name] = self._compiled(name, source)
+        return objects[name]
+
+    def _compiled(self, name: str, source: str) -> Any:
+        compiler = self._jvm.org.codehaus.janino.SimpleCompiler()
+        compiler.setParentClassLoader(self._jvm.java.lang.Thread.currentThread().getContextClassLoader())
+        compiler.cook(source)
+        no_types = self._gateway.new_array(self._jvm.java.lang.Class, 0)
+        no_arguments = self._gateway.new_array(self._jvm.java.lang.Object, 0)
+        found = compiler.getClassLoader().loadClass(name)
+        return found.getDeclaredConstructor(no_types).newInstance(no_arguments)
+
+    def longs(self, values: Sequence[int]) -> Any:
+        """A Java long[]; in one call, where setting each element would be one call per element."""
+        array = self._gateway.new_array(self._jvm.long, len(values))
+        self.java("java.nio.ByteBuffer").wrap(struct.pack(f">{len(values)}q", *values)).asLongBuffer().get(array)
+        return array
+
+    def schema(self, schema: StructType) -> Any:
+        """Spark's StructType as a Java object."""
+        return self._spark._jsparkSession.parseDataType(schema.json())
+
+    def aggregated(self, schema: StructType, analyzers: Sequence[Any], states: Any) -> Any:
+        """Deequ's AnalyzerContext for `analyzers`, computed from the `states` that were persisted; no scan.
+
+        states: an InMemoryStateProvider. Grouping analyzers start a small Spark job over their frequencies.
+        """
+        runner = self["analyzers.runners.AnalysisRunner"]
+        storage_level = getattr(runner, "runOnAggregatedStates$default$5")()
+        analysis = self["analyzers.Analysis"](self.sequence(analyzers))
+        providers = self.sequence([states])
+        return runner.runOnAggregatedStates(
+            self.schema(schema), analysis, providers, self.none, storage_level, self.none, self.none
+        )
+
+
+def items_of(sequence: Any) -> list[Any]:
+    """The items of a Seq of Scala's."""
+    return [sequence.apply(index) for index in range(sequence.size())]
+
+
+def require_deequ(spark: SparkSession) -> None:
+    """Make sure that Deequ is on the driver's class path, in a build for this Spark, or that this Spark does without.
+
+    Raises MissingDependency with the remedy otherwise.
+    """
+    if is_without_deequ(spark):
+        log.info("%s", deequ_jar.without_jar(line_of(spark.version), has_jvm=not is_connect(spark)))
+    else:
+        Deequ(spark)
+
+
+def is_without_deequ(spark: SparkSession) -> bool:
+    """Whether the session's line of Spark takes Deequ where it is, and has none."""
+    if is_connect(spark):
+        return True
+    if line_of(spark.version).needs_deequ:
+        return False
+    gateway: Any = spark.sparkContext._gateway
+    return is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size"))
+
+
+def name_line_to_pydeequ() -> None:
+    """Set SPARK_VERSION, without which pydeequ raises when it is imported, unless somebody has."""
+    import pyspark
+
+    os.environ.setdefault("SPARK_VERSION", line_of(pyspark.__version__).pydeequ)
+
+
+def _import_pydeequ() -> None:
+    """Raises MissingDependency if it is not installed or refuses the SPARK_VERSION that somebody set."""
+    name_line_to_pydeequ()
+    try:
+        import pydeequ  # noqa: F401
+    except ImportError as error:
+        raise MissingDependency(
+            f"pydeequ can't be imported ({error}); `pip install pydeequ` into the driver's Python"
+        ) from error
+    except RuntimeError as error:
+        raise MissingDependency(
+            f"SPARK_VERSION is {os.environ['SPARK_VERSION']!r}, which pydeequ refuses; leave it unset"
+        ) from error
+
+
+def fault_of_version(deequ_version: str | None, spark_version: str) -> str | None:
+    """What is wrong with this Deequ for this Spark, in one sentence with the remedy, or None.
+
+    deequ_version: as its JAR has it, "2.1.0-spark-3.5"; None if the JAR does not say.
+    """
+    match = re.match(r"\d+\.\d+\.\d+-spark-(\d+\.\d+)", deequ_version or "")
+    if match is None:
+        return (
+            f"the Deequ on the driver's class path has the version {deequ_version!r}, which is unknown here; {_REMEDY}"
+        )
+    if not spark_version.startswith(match[1] + "."):
+        return f"Deequ {deequ_version} is built for Spark {match[1]}, and this session runs Spark {spark_version}; {_REMEDY}"
+    return None
+
+
+def _jvm_of(spark: SparkSession) -> Any:
+    try:
+        jvm: Any = spark._jvm
+    except Exception as error:  # Spark Connect's session raises its own error for an attribute that it does not have
+        raise MissingDependency(
+            "Deequ needs a JVM beside the driver, and a Spark Connect session has none; run the job by ./spark-submit.sh"
+        ) from error
+    return jvm
+
+
+def _require_fitting(gateway: Any, spark_version: str) -> None:
+    """Look whether Deequ is there and fits; once for each JVM in which it does.
+
+    Raises MissingDependency otherwise.
+    """
+    if gateway in _FITTING:
+        return
+    if is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size")):
+        raise MissingDependency(f"Deequ's JAR is not on the driver's class path; {_REMEDY}")
+    version = _version_of(gateway.jvm)
+    fault = fault_of_version(version, spark_version)
+    if fault:
+        raise MissingDependency(fault)
+    lacking = [name for name, wanted in PARAMETERS.items() if _parameters_of(gateway.jvm, name) != wanted]
+    if lacking:
+        raise MissingDependency(
+            f"Deequ {version} has another {', '.join(lacking)} than jobs are written for; {_REMEDY}"
+        )
+    _FITTING.add(gateway)
+
+
+def _parameters_of(jvm: Any, name: str) -> int:
+    """How many parameters the widest constructor of a class of Deequ's takes."""
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    found = loader.loadClass(f"com.amazon.deequ.analyzers.{name}")
+    return max(int(constructor.getParameterCount()) for constructor in found.getConstructors())
+
+
+def _version_of(jvm: Any) -> str | None:
+    """The version that Deequ's JAR was built as, read from its Maven properties."""
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    stream = loader.getResourceAsStream(_PROPERTIES)
+    if stream is None:
+        return None
+    try:
+        properties = jvm.java.util.Properties()
+        properties.load(stream)
+        version: str | None = properties.getProperty("version")
+    finally:
+        stream.close()
+    return version

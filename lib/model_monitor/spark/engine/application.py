@@ -1,0 +1,226 @@
+"""The application behind a session of Spark, classic or Connect: its cluster, its JVM, and how it is stopped. Driver only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from weakref import WeakSet
+
+from model_monitor.errors import MissingDependency
+from model_monitor.running.layout import Layout, cache_directory
+from model_monitor.spark.launch.package_zip import provide_zip
+from model_monitor.spark.storage import is_connect
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+Value = TypeVar("Value")
+
+CASE_SENSITIVE = "spark.sql.caseSensitive"
+
+LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.2'`"
+
+RETRIES, RETRY_MS = 9, 10_000
+"""How often a job asks a server that is away, and how long it waits at most before it asks again: about a minute in all, where
+PySpark's own policy takes ten."""
+
+_WITH_PACKAGE: WeakSet[Any] = WeakSet()
+"""Sessions whose workers have this package."""
+
+
+@dataclass(frozen=True)
+class WithTasks(Generic[Value]):
+    """A value that each task takes along; Connect has no broadcast (`protocol.Sent`)."""
+
+    value: Value
+
+
+class ConnectApplication:
+    """What a session has of the application behind it (`application.Application`)."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark: Any = spark
+        self.master = f"sc://{self._spark.client.host}"
+
+    def setting(self, key: str) -> str | None:
+        found: str | None = self._spark.conf.get(key, None)
+        return found
+
+    def tag_jobs(self, tag: str) -> None:
+        self._spark.addTag(tag)
+
+    def untag_jobs(self, tag: str) -> None:
+        self._spark.removeTag(tag)
+
+    def cancel_jobs(self, tag: str) -> None:
+        self._spark.interruptTag(tag)
+
+    def activate(self) -> None:
+        """Expressions are made without a session's settings."""
+
+    def reconnect(self) -> None:
+        """Each call is a connection of its own."""
+
+    def stop(self) -> None:
+        self._spark.stop()
+
+
+def connected(url: str) -> SparkSession:
+    """A session at `sc://HOST:PORT`, for a job.
+
+    Raises MissingDependency without a PySpark of 4.0 or 4.1 and Connect's libraries.
+    """
+    import pyspark.sql
+
+    if pyspark.__version__.startswith("3."):
+        raise MissingDependency(
+            f"Spark Connect needs PySpark 4.0 or 4.1, and this is {pyspark.__version__}; {LIBRARIES}"
+        )
+    try:
+        builder: Any = pyspark.sql.SparkSession.builder.remote(url)  # from here on `functions` makes Connect's columns
+        session = builder.create()
+    except ImportError as fault:
+        raise MissingDependency(f"Spark Connect's libraries are absent ({fault.name or fault}); {LIBRARIES}") from fault
+    usual, *_ = session.client.get_retry_policies()
+    session.client.set_retry_policies([type(usual)(max_retries=RETRIES, max_backoff=RETRY_MS)])
+    return cast("SparkSession", session)
+
+
+def new_session(spark: SparkSession) -> SparkSession:
+    """Another session in the same Spark, or at the same server, with settings of its own. At a server it tells names by case if
+    the given one does: nobody but the session's owner could ask for it."""
+    if not is_connect(spark):
+        return spark.newSession()
+    from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+    connected: Any = spark
+    session: Any = ConnectSession(connection=connected.client._builder)
+    session.conf.set(CASE_SENSITIVE, connected.conf.get(CASE_SENSITIVE))
+    return cast("SparkSession", session)
+
+
+def json_of_texts(texts: DataFrame, options: Mapping[str, str]) -> DataFrame:
+    """What Spark's reader of JSON makes of a frame of texts."""
+    if not is_connect(texts):
+        return texts.sparkSession.read.options(**options).json(texts.rdd.map(itemgetter(0)))
+    from pyspark.sql.connect import dataframe
+    from pyspark.sql.connect.plan import LogicalPlan
+    from pyspark.sql.connect.proto import Parse, Relation
+
+    frame, of_plan = cast("Any", texts), cast("Any", dataframe.DataFrame)
+
+    class Parsed(LogicalPlan):
+        """What a server does, and PySpark's reader does not ask for: that one takes paths only."""
+
+        def plan(self, session: Any) -> Relation:
+            relation = self._create_proto_relation()
+            relation.parse.input.CopyFrom(frame._plan.plan(session))
+            relation.parse.format = Parse.PARSE_FORMAT_JSON
+            relation.parse.options.update(options)
+            return relation
+
+    return cast("DataFrame", of_plan(Parsed(frame._plan), frame.sparkSession))
+
+
+def send_package(spark: SparkSession) -> None:
+    """Let the workers of a session of Connect import this package; it is sent once."""
+    if is_connect(spark) and spark not in _WITH_PACKAGE:
+        package = provide_zip(Layout.here().package, cache_directory(os.environ))
+        spark.addArtifacts(str(package), pyfile=True)
+        _WITH_PACKAGE.add(spark)
+
+
+# The application behind a session of Spark: which cluster it runs on, and how it is stopped.
+
+
+LOG_VALUES = "spark.modelMonitor.logValues"
+"""A session's setting: `true` where exceptions of workers may be logged with their texts."""
+
+
+def application_of(spark: SparkSession) -> Application | ConnectApplication:
+    """The application behind a session."""
+    return ConnectApplication(spark) if is_connect(spark) else Application(spark)
+
+
+class Application:
+    """The application of a session; its methods may be called from any thread."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+        self._context: Any = spark.sparkContext
+        self.master = str(self._context.master)
+
+    @property
+    def _in_jvm(self) -> Any:
+        return self._context._jsc.sc()
+
+    def has_executors(self) -> bool:
+        return len(self._in_jvm.statusTracker().getExecutorInfos()) > 1  # the driver is one of them
+
+    def setting(self, key: str) -> str | None:
+        """What the application was started with, None if nobody said."""
+        found: str | None = self._in_jvm.getConf().get(key, None)  # PySpark's would copy all settings, one by one
+        return found
+
+    def tag_jobs(self, tag: str) -> None:
+        """Have the jobs that this thread starts from now on bear a tag."""
+        self._context.addJobTag(tag)
+
+    def untag_jobs(self, tag: str) -> None:
+        self._context.removeJobTag(tag)
+
+    def cancel_jobs(self, tag: str) -> None:
+        """End the jobs that bear the tag; whoever waits for one gets an error."""
+        self._context.cancelJobsWithTag(tag)
+
+    def activate(self) -> None:
+        """Make the session the one that Spark itself asks in this thread: expressions are made with its settings."""
+        anyone: Any = self._spark
+        type(self._spark)._activeSession = anyone
+        self._context._jvm.SparkSession.setActiveSession(anyone._jsparkSession)
+
+    def reconnect(self) -> None:
+        """Give this thread a new connection to the JVM: the old one waits for the answer to what was interrupted."""
+        connection = self._context._gateway._gateway_client.get_thread_connection()
+        if connection is not None:
+            connection.close()
+
+    def abandon(self) -> None:
+        """Stop Spark in its JVM while somebody waits for a job, who gets an error then."""
+        self._in_jvm.stop()
+
+    def stop(self) -> None:
+        """Stop Spark, and py4j's callback server, if there is one whose threads would keep the process alive.
+
+        pydeequ starts such a server (awslabs/python-deequ#7). One that Spark's own way started has daemon threads, and
+        shutting it down would wait for ever for a connection that the JVM keeps open.
+        """
+        gateway = self._context._gateway
+        if not gateway.callback_server_parameters.daemonize:
+            gateway.shutdown_callback_server()
+        self._spark.stop()
+
+
+def connect_to_jvm() -> None:
+    """Start the JVM, or find the one that spark-submit started; until then SparkConf does not know what that was told."""
+    from pyspark import SparkContext
+
+    SparkContext._ensure_initialized()
+
+
+def running_session() -> SparkSession | None:
+    """The session of this process, if there is one."""
+    connect: Any = sys.modules.get("pyspark.sql.connect.session")
+    if connect is not None and (remote := connect.SparkSession.getActiveSession()) is not None:
+        return cast("SparkSession", remote)
+    pyspark = sys.modules.get("pyspark")  # not imported here: what has not been loaded has started nothing
+    if pyspark is None or pyspark.SparkContext._active_spark_context is None:
+        return None
+    from pyspark.sql import SparkSession
+
+    return SparkSession.builder.getOrCreate()

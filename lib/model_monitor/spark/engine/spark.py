@@ -1,0 +1,262 @@
+"""The engine that a session of Spark is, and what a session has to set of Hadoop's file systems. Driver only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import pyarrow as pa
+import pyspark.sql.functions as F
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+
+from model_monitor.data.engine import partitions
+from model_monitor.data.engine.protocol import (
+    PARTITION,
+    STATE_SCHEMA,
+    Sent,
+    StateRow,
+    States,
+    Task,
+    fold,
+    rows_of_states,
+)
+from model_monitor.spark.engine.application import LOG_VALUES, WithTasks, send_package
+from model_monitor.spark.engine.text_lines import TextLines, bounded_lines, max_record_bytes, text_lines, without_globs
+from model_monitor.spark.engine.worker import in_worker, without_texts
+from model_monitor.spark.storage import is_connect
+from model_monitor.storage import Storage, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
+
+    from model_monitor.data.records.locations import FilesByKey
+
+
+S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
+
+MANY_FILES = 1000
+"""From so many on it is worth the time to leave YARN's settings out (`leave_out_yarn`)."""
+
+
+def open_s3_paths(spark: SparkSession) -> None:
+    """Let S3A open `s3://` paths where the cluster names no file system for them; EMR names its own."""
+    if is_connect(spark):
+        return
+    context: Any = spark.sparkContext
+    configuration = context._jsc.hadoopConfiguration()
+    if configuration.get("fs.s3.impl") is None:
+        configuration.set("fs.s3.impl", S3A)
+
+
+def without_checksum_files(spark: SparkSession) -> None:
+    """Local files are read and written as they are: one that somebody edited would fail by the sums that Hadoop keeps beside it.
+
+    Of the file system at hand, which spark-submit may have opened before: a setting would come too late.
+    """
+    if is_connect(spark):
+        return
+    context: Any = spark.sparkContext
+    local = context._jvm.org.apache.hadoop.fs.FileSystem.getLocal(context._jsc.hadoopConfiguration())
+    local.setVerifyChecksum(False)
+    local.setWriteChecksum(False)
+
+
+def leave_out_yarn(spark: SparkSession, files: int) -> None:
+    """Make each of many files cheaper to open, in a run on this machine alone: YARN's settings are left out.
+
+    Hadoop copies all settings that it has for every file it opens, and YARN has hundreds. files: how many are to be read.
+    """
+    if is_connect(spark):
+        return
+    context: Any = spark.sparkContext
+    if files < MANY_FILES or not context._jsc.isLocal():
+        return
+    hadoop, prefix = context._jvm.org.apache.hadoop, "yarn."
+    hadoop.mapreduce.util.ConfigUtil.loadResources()  # else they come back when the first file is read
+    settings = context._jsc.hadoopConfiguration()
+    names = settings.getPropsWithPrefix(prefix).keySet()
+    for name in hadoop.util.StringUtils.join("\n", names).split("\n"):  # fetched in one call, not in hundreds
+        settings.unset(prefix + name)
+
+
+# The engine that a session of Spark is.
+
+
+Value = TypeVar("Value")
+
+STATE_TYPE = from_arrow_schema(STATE_SCHEMA)
+
+
+@dataclass(frozen=True)
+class SparkEngine:
+    """The engine of a session (`protocol.Engine`)."""
+
+    spark: SparkSession
+
+    def storage(self, path: str) -> Storage:
+        return storage_of(path, self.spark)
+
+    def lines(
+        self, places: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
+    ) -> SparkLines:
+        return SparkLines(
+            text_lines(self.spark, places, in_order=in_order, with_blank=with_blank, whole_files=whole_files)
+        )
+
+    @property
+    def max_line_bytes(self) -> int:
+        return max_record_bytes(self.spark)
+
+    def table(
+        self,
+        places: Sequence[str],
+        reader: str,
+        options: Mapping[str, str],
+        *,
+        by_folders: bool = False,
+        in_order: bool = False,
+    ) -> tuple[tuple[str, ...], SparkPartitions]:
+        from model_monitor.spark.engine.tables import table_of_files
+
+        frame = table_of_files(self.spark, places, reader, options, by_folders=by_folders, in_order=in_order)
+        return tuple(frame.columns), SparkPartitions(frame.toDF(*[f"c{place}" for place in range(len(frame.columns))]))
+
+    def json(
+        self, places: Sequence[str], *, lines: bool = True, flatten: bool = False, in_order: bool = False
+    ) -> tuple[tuple[str, ...], SparkPartitions]:
+        from model_monitor.spark.engine.json_frames import read_json
+
+        frame, names = read_json(self.spark, places, lines=lines, flatten=flatten, in_order=in_order)
+        return names, SparkPartitions(frame)
+
+    def is_readable(self, path: str) -> bool:
+        try:
+            self.spark.read.options(**bounded_lines(self.spark)).text(without_globs(path)).count()
+        except Exception:
+            return False
+        return True
+
+    def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
+        open_cost_bytes = partitions.bytes_of(self.spark.conf.get("spark.sql.files.openCostInBytes"))
+        return partitions.partitions_at_most(file_bytes, partition_bytes, open_cost_bytes)
+
+    def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
+        return partitions.partition_by_size(self.spark, total_bytes, groups)
+
+    def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
+        return partitions.batch_by_width(self.spark, columns, line_bytes)
+
+    def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
+        return partitions.read_lines_by_size(self.spark, total_bytes, line_bytes)
+
+
+@dataclass(frozen=True)
+class SparkLines:
+    """Lines of text files (`protocol.Lines`)."""
+
+    text: TextLines
+
+    @property
+    def engine(self) -> SparkEngine:
+        return SparkEngine(self.text.text.sparkSession)
+
+    def partitions(self, *names: str) -> SparkPartitions:
+        return SparkPartitions(self.text.of(*names))
+
+    def files_by_key(self) -> FilesByKey:
+        return self.text.files_by_key()
+
+
+@dataclass(frozen=True)
+class SparkPartitions:
+    """The partitions of a frame (`protocol.Partitions`)."""
+
+    frame: DataFrame
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.frame.columns)
+
+    @property
+    def engine(self) -> SparkEngine:
+        return SparkEngine(self.frame.sparkSession)
+
+    @property
+    def schema(self) -> pa.Schema:
+        return to_arrow_schema(self.frame.schema)
+
+    def numbered(self) -> SparkPartitions:
+        return SparkPartitions(self.frame.select(F.spark_partition_id().alias(PARTITION), "*"))
+
+    def selected(self, names: Sequence[str], called: Sequence[str]) -> SparkPartitions:
+        return SparkPartitions(
+            self.frame.select(*[F.col(f"`{name}`").alias(new) for name, new in zip(names, called, strict=True)])
+        )
+
+    def above(self, name: str, threshold: float, called: str) -> SparkPartitions:
+        is_above = F.expr(f"try_cast(`{name}` as double)") > F.lit(threshold)
+        return SparkPartitions(self.frame.withColumn(called, is_above.cast("int")))
+
+    def kept(self) -> SparkPartitions:
+        return SparkPartitions(self.frame.persist(StorageLevel.MEMORY_AND_DISK))
+
+    def release(self) -> None:
+        self.frame.unpersist()
+
+    def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
+        return SparkPartitions(_mapped(self.frame, task, from_arrow_schema(schema)))
+
+    def states(self, task: Task) -> SparkStates:
+        return SparkStates(_mapped(self.frame, partial(in_worker, task), STATE_TYPE))
+
+    def batches(self) -> list[pa.RecordBatch]:
+        return collected(self.frame)
+
+    @contextmanager
+    def sent(self, value: Value) -> Iterator[Sent[Value]]:
+        if is_connect(self.frame):
+            yield WithTasks(value)
+            return
+        sent = self.frame.sparkSession.sparkContext.broadcast(value)
+        try:
+            yield sent
+        finally:
+            sent.unpersist()
+
+
+@dataclass(frozen=True)
+class SparkStates:
+    """The states of a frame's partitions, themselves a frame (`protocol.States`)."""
+
+    frame: DataFrame
+
+    def beside(self, other: States) -> SparkStates:
+        return SparkStates(self.frame.union(cast("SparkStates", other).frame))
+
+    def rows(self, adders: int = 0) -> list[StateRow]:
+        """One Spark job, or two: adding on executors is a shuffle of states, and keeps the driver's memory small."""
+        states = self.frame
+        if adders:
+            in_order = states.repartition(adders, "feature").sortWithinPartitions("feature", "kind", "partition")
+            states = _mapped(in_order, partial(in_worker, fold), STATE_TYPE)
+        return sorted(rows_of_states(collected(states)), key=lambda row: (row.feature, row.kind, row.partition))
+
+
+def _mapped(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
+    """What the task makes of a frame. Its exceptions have no texts unless the session's LOG_VALUES says so."""
+    spark = frame.sparkSession
+    send_package(spark)
+    logged = task if spark.conf.get(LOG_VALUES, None) == "true" else partial(without_texts, task)
+    return frame.mapInArrow(logged, schema)
+
+
+def collected(frame: DataFrame) -> list[pa.RecordBatch]:
+    """The rows as Arrow has them, which is what `toPandas` does: pickled, a sketch's bytes would be made a text and back."""
+    asked: Any = frame
+    batches: list[pa.RecordBatch] = asked.toArrow().to_batches() if is_connect(frame) else asked._collect_as_arrow()
+    return batches

@@ -1,0 +1,207 @@
+"""Tables that Spark's own readers read, and versions of tables: Delta's, and Iceberg's snapshots. Driver only.
+
+A run resolves what is asked for to one version first and reads that, so that it sees the same rows however often it reads.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from typing import Any, TypeAlias
+
+from py4j.protocol import Py4JError
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+
+from model_monitor.data.records.locations import BLOCK_START, FILE
+from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
+from model_monitor.spark.engine.text_lines import in_file_order, with_places, without_globs
+
+Version: TypeAlias = int | datetime
+"""A version's number, or a moment: the version that was current then."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableVersion:
+    """The version of a table that a run looked at. since: only what was appended after this one."""
+
+    name: str
+    version: int
+    since: int | None = None
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """The member `table` of `ledger.json`."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeper:
+    """history: a query for the versions, newest first. version, moment: its columns. span: a reader's options for what follows
+    one version up to another. appended: which of these rows are new ones. marks: columns that such rows have beside their own.
+    """
+
+    history: str
+    version: str
+    moment: str
+    span: Callable[[int, int], Mapping[str, int | bool]]
+    appended: str
+    marks: tuple[str, ...] = ()
+
+
+_KEEPERS = {
+    "delta": _Keeper(
+        *("DESCRIBE HISTORY {}", "version", "timestamp"),
+        lambda since, version: {"readChangeFeed": True, "startingVersion": since + 1, "endingVersion": version},
+        "_change_type = 'insert'",
+        ("_change_type", "_commit_version", "_commit_timestamp"),
+    ),
+    "iceberg": _Keeper(
+        "SELECT * FROM {}.history WHERE is_current_ancestor ORDER BY made_current_at DESC",
+        *("snapshot_id", "made_current_at"),
+        lambda since, version: {"start-snapshot-id": since, "end-snapshot-id": version},
+        "true",
+    ),
+}
+"""By the provider that Spark names."""
+
+
+def rows_of_table(
+    spark: SparkSession, name: str, as_of: Version | None = None, since: Version | None = None
+) -> tuple[DataFrame, TableVersion | None]:
+    """A table's rows and their version; None of a table or view that keeps none, or has none yet.
+
+    Raises BadConfiguration if there is no such version, or if nobody recorded what was appended; NoData if nothing was.
+    """
+    provider = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").where("col_name = 'Provider'").collect()
+    keeper = _KEEPERS.get(provider[-1]["data_type"].lower()) if provider else None
+    if keeper is None:
+        if as_of is not None or since is not None:
+            raise BadConfiguration(
+                f"{'since' if as_of is None else 'as_of'}: {name} keeps no versions; it has to be a table of Delta or Iceberg"
+            )
+        return spark.table(name), None
+    asked = keeper.history.format(name) + (" LIMIT 1" if as_of is None and since is None else "")
+    history = spark.sql(asked).selectExpr(keeper.version, f"unix_micros({keeper.moment})")
+    versions = [(row[0], row[1]) for row in history.collect()]
+    if not versions:
+        return spark.table(name), None
+    version = versions[0][0] if as_of is None else _version_at(as_of, versions, f"as_of: {name}")
+    if since is None:
+        return spark.sql(f"SELECT * FROM {name} VERSION AS OF {version}"), TableVersion(name, version)
+    start = _version_at(since, versions, f"since: {name}")
+    newest_first = [number for number, _ in versions]
+    if newest_first.index(start) < newest_first.index(version):
+        raise BadConfiguration(
+            f"since: {name} had version {start} after version {version}, which is asked for; write an earlier one"
+        )
+    if start != version:
+        rows = spark.read.options(**keeper.span(start, version)).table(name).where(keeper.appended).drop(*keeper.marks)
+        if not _is_empty(rows, f"since: {name}, versions after {start}"):
+            return rows, TableVersion(name, version, start)
+    raise NoData(f"{NO_DATA}: nothing was appended to {name} after version {start} up to version {version}")
+
+
+def _version_at(asked: Version, versions: Sequence[tuple[int, int]], where: str) -> int:
+    """versions: with their microseconds since 1970, newest first."""
+    if isinstance(asked, datetime):
+        micros = round((asked - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds() * 1e6)
+        found = [number for number, made in versions if made <= micros]
+    else:
+        found = [number for number, _ in versions if number == asked]
+    if not found:
+        (newest, _), (oldest, made) = versions[0], versions[-1]
+        first = datetime.fromtimestamp(made / 1e6, timezone.utc).isoformat(timespec="seconds")
+        raise BadConfiguration(f"{where} has no version {asked}; its versions are {oldest}, of {first}, to {newest}")
+    return found[0]
+
+
+def _is_empty(rows: DataFrame, where: str) -> bool:
+    """A job of one row; whoever keeps the table looks here whether it recorded the changes."""
+    try:
+        return rows.isEmpty()
+    except Exception as fault:
+        said = " ".join(str(fault).split()).partition(". ")[0]
+        raise BadConfiguration(
+            f"{where}: can't be told what was appended ({said}); Delta records it while the table's property "
+            "delta.enableChangeDataFeed is true"
+        ) from fault
+
+
+# Tables that Spark's own readers read: files, the catalog's, and what a reader finds by its options alone.
+
+
+log = logging.getLogger(__name__)
+
+
+def catalog_table(
+    spark: SparkSession, name: str, as_of: Version | None = None, since: Version | None = None, *, in_order: bool
+) -> tuple[DataFrame, TableVersion | None]:
+    """A table of the session's catalog, as `rows_of_table` has it. Raises BadConfiguration if there is none of that name."""
+    try:
+        frame, version = rows_of_table(spark, name, as_of, since)
+    except AnalysisException as fault:
+        raise BadConfiguration(
+            f"dataset_format: Spark's catalog has no table {name!r}{_sentence(fault)}; SHOW TABLES lists what it has, and Delta "
+            "needs its JAR and settings (docs/data.md)"
+        ) from fault
+    return _in_one_partition(frame) if in_order else frame, version
+
+
+def loaded(spark: SparkSession, reader: str, options: Mapping[str, str], *, in_order: bool) -> DataFrame:
+    """What a reader finds without a path. Raises what that reader raises."""
+    frame = spark.read.format(reader).options(**options).load()
+    return _in_one_partition(frame) if in_order else frame
+
+
+def table_of_files(
+    spark: SparkSession,
+    places: Sequence[str],
+    reader: str,
+    options: Mapping[str, str],
+    *,
+    by_folders: bool,
+    in_order: bool,
+) -> DataFrame:
+    """The files at or below the places, as `Engine.table` has it."""
+    opened = spark.read.format(reader).options(**options)
+    if not by_folders:
+        opened = opened.option("recursiveFileLookup", "true")
+    try:
+        frame = opened.load([without_globs(place) for place in places])
+        frame.schema  # noqa: B018 -- a session of Spark Connect looks at nothing before
+    except Exception as fault:
+        if "COLUMN_ALREADY_EXISTS" in str(fault):
+            raise BadInput(
+                f"{places[0]}: two columns have names that differ by case only; start the job with "
+                "--conf spark.sql.caseSensitive=true"
+            ) from fault
+        if unknown := re.search(r"Illegal Parquet type: ([^.\n]+)", str(fault)):
+            raise BadInput(
+                f"{places[0]}: has a column of {unknown[1]}, which Spark doesn't read; times in nanoseconds are read by "
+                "--engine local, others have to be written as another type"
+            ) from fault
+        raise BadInput(
+            f"{places[0]}: can't be read as {reader}{_sentence(fault)}; "
+            "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
+        ) from fault
+    return _in_one_partition(frame) if in_order else frame
+
+
+def _in_one_partition(frame: DataFrame) -> DataFrame:
+    """The rows in the order of their files; those of which Spark knows no files, a view's for instance, as they come."""
+    try:
+        ordered = in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
+        ordered.schema  # noqa: B018 -- as above
+        return ordered
+    except AnalysisException:
+        log.warning("Spark doesn't know of which files the rows are; they are read in the order in which they come")
+        return frame.coalesce(1)
+
+
+def _sentence(fault: Exception) -> str:
+    """What Spark says, in brackets; nothing if it says no more than that a call failed."""
+    text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
+    return "" if isinstance(fault, Py4JError) else f" ({text})"

@@ -1,0 +1,250 @@
+"""The one JAR the product needs, Deequ's: where it lies, and how it gets there. Standard library only.
+
+It is one file of a Maven repository: of a mirror that the user names, else of Ivy's own default.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+
+from model_monitor.errors import MissingDependency
+from model_monitor.running.layout import CHUNK_BYTES, appearing_whole, cache_directory, sha256_of
+from model_monitor.spark.launch.java import find_java
+from model_monitor.spark.launch.spark_home import MODULE, ORGANISATION, PINNED, SparkLine, find_spark_home, line_at
+
+MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"
+"""The variable that names a repository laid out as Maven's: an http(s) or file URL."""
+
+FETCH_SECONDS = 300
+
+_MODULE = """\
+<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">
+  <info organisation="model-monitor" module="fetched"/>
+  <configurations><conf name="default"/></configurations>
+  <dependencies>
+    <dependency org="{jar.organisation}" name="{jar.module}" rev="{jar.revision}" conf="default->*" transitive="false">
+      <artifact name="{jar.module}" type="jar" ext="jar"{classifier}/>
+    </dependency>
+  </dependencies>
+</ivy-module>
+"""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One JAR by its Maven coordinate, with the SHA-256 that it has to have. classifier: empty for the main one."""
+
+    organisation: str
+    module: str
+    revision: str
+    sha256: str
+    classifier: str = ""
+
+    @property
+    def coordinate(self) -> str:
+        """`organisation:module:revision`, as --packages takes it."""
+        return f"{self.organisation}:{self.module}:{self.revision}"
+
+    @property
+    def file_name(self) -> str:
+        """Its name in the repository."""
+        return f"{self.module}-{self.revision}{'-' * bool(self.classifier)}{self.classifier}.jar"
+
+    @property
+    def path(self) -> str:
+        """Where a repository has it, below its root.
+
+        Source: Maven, "Repository Layout - Final".
+        """
+        return f"{self.organisation.replace('.', '/')}/{self.module}/{self.revision}/{self.file_name}"
+
+
+def provide(artifact: Artifact, directory: Path, environment: Mapping[str, str], remedy: str) -> Path:
+    """The artifact's file in `directory`, after fetching it alone, without its dependencies, if it is not there.
+
+    remedy: what to do where it can't be fetched, for the error.
+    Raises MissingDependency if it can't be fetched or is another file than expected.
+    """
+    path = directory / artifact.file_name
+    if not path.is_file():
+        with appearing_whole(path) as draft:
+            if environment.get(MIRROR):
+                _fetch_from_mirror(artifact, draft, environment[MIRROR], remedy)
+            else:
+                _fetch_by_ivy(artifact, draft, environment, remedy)
+            _verify(artifact, draft / artifact.file_name, remedy)
+    _verify(artifact, path, remedy)
+    return path
+
+
+def _verify(artifact: Artifact, path: Path, remedy: str) -> None:
+    found = sha256_of(path)
+    if found != artifact.sha256:
+        raise MissingDependency(
+            f"{path}: its SHA-256 is {found}, it has to be {artifact.sha256} for {artifact.coordinate}; delete the file and "
+            f"start again, or {remedy}"
+        )
+
+
+def _fetch_from_mirror(artifact: Artifact, directory: Path, mirror: str, remedy: str) -> None:
+    """The file of a mirror by urllib, which knows the proxies of the environment and the authorities of SSL_CERT_FILE."""
+    url = f"{mirror.rstrip('/')}/{artifact.path}"
+    if urlsplit(url).scheme not in ("http", "https", "file"):
+        raise MissingDependency(f"{MIRROR} is {mirror!r}; write a URL that begins with https://, http:// or file:///")
+    try:
+        with (
+            urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer,
+            (directory / artifact.file_name).open("wb") as file,
+        ):
+            shutil.copyfileobj(answer, file, CHUNK_BYTES)
+    except HTTPError as fault:
+        reason = f"{MIRROR} answers {fault.code} {fault.reason} for {artifact.path}"
+        raise _not_fetched(artifact, reason, remedy) from fault
+    except (OSError, ValueError) as fault:
+        cause = fault.reason if isinstance(fault, URLError) else fault
+        untrusted = isinstance(cause, ssl.SSLCertVerificationError)
+        reason = (
+            "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE"
+            if untrusted
+            else f"{cause}"
+        )
+        raise _not_fetched(artifact, f"{MIRROR} can't be read ({reason})", remedy) from fault
+
+
+def _fetch_by_ivy(artifact: Artifact, directory: Path, environment: Mapping[str, str], remedy: str) -> None:
+    """The file of Ivy's default repository, alone, without its dependencies."""
+    wanted = directory / "ivy.xml"
+    classifier = f' m:classifier="{artifact.classifier}"' if artifact.classifier else ""
+    wanted.write_text(_MODULE.format(jar=artifact, classifier=classifier))
+    command = [
+        str(find_java(environment).executable),
+        *_proxy_options(environment),
+        *("-jar", str(_ivy_jar(artifact, remedy))),
+        *("-ivy", str(wanted), "-m2compatible"),
+        *("-retrieve", f"{directory}/[artifact]-[revision](-[classifier]).[ext]"),
+        *("-cache", str(directory / "ivy")),
+    ]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise _not_fetched(artifact, f"no answer within {FETCH_SECONDS} s", remedy) from error
+    if not (directory / artifact.file_name).is_file():
+        raise _not_fetched(artifact, _reason(answer.stdout + answer.stderr), remedy)
+
+
+def _ivy_jar(artifact: Artifact, remedy: str) -> Path:
+    pyspark = importlib.util.find_spec("pyspark")
+    if pyspark is not None and pyspark.origin is not None:
+        for jar in sorted((Path(pyspark.origin).parent / "jars").glob("ivy-*.jar")):
+            return jar
+    raise _not_fetched(
+        artifact,
+        f"there is no pyspark in this Python ({sys.executable}), whose Ivy fetches it",
+        f"`pip install 'pyspark>=3.5,<3.6'`, or {remedy}",
+    )
+
+
+def _proxy_options(environment: Mapping[str, str]) -> list[str]:
+    """Java's spelling of the proxy that pip and git read from the environment."""
+    proxy = urlsplit(environment.get("https_proxy") or environment.get("HTTPS_PROXY") or "")
+    if not proxy.hostname:
+        return []
+    return [f"-Dhttps.proxyHost={proxy.hostname}", f"-Dhttps.proxyPort={proxy.port or 80}"]
+
+
+def _reason(output: str) -> str:
+    if "UNRESOLVED DEPENDENCIES" not in output:
+        return (output.strip().splitlines() or ["Ivy said nothing"])[-1].strip()
+    if "PKIX path building failed" in output:
+        return (
+            "this Java does not trust the repository's certificate; name a trust store that has its authority in "
+            f"JAVA_TOOL_OPTIONS, -Djavax.net.ssl.trustStore=FILE, or a mirror in {MIRROR}"
+        )
+    if "Server access error" in output or "You probably access the destination server through a proxy" in output:
+        return "the repository can't be reached from this machine"
+    return "the repository does not have it"
+
+
+def _not_fetched(artifact: Artifact, reason: str, remedy: str) -> MissingDependency:
+    return MissingDependency(f"{artifact.coordinate} could not be fetched: {reason}; {remedy}")
+
+
+# The one JAR the product needs, Deequ's: where it lies, and how it gets there.
+
+
+VARIABLE = "MODEL_MONITOR_DEEQU_JAR"
+ARTIFACT = Artifact(ORGANISATION, MODULE, PINNED.deequ or "", PINNED.sha256 or "")
+REMEDY = (
+    f"name a mirror in {MIRROR}, or copy {ARTIFACT.file_name} here from a machine with network access and set {VARIABLE} "
+    "to its path"
+)
+
+
+def jar_path(environment: Mapping[str, str]) -> Path:
+    """Where the JAR lies, or will lie when it has been fetched: MODEL_MONITOR_DEEQU_JAR, else the cache directory.
+
+    Raises MissingDependency if MODEL_MONITOR_DEEQU_JAR names no file.
+    """
+    chosen = environment.get(VARIABLE)
+    if not chosen:
+        return cache_directory(environment) / "jars" / ARTIFACT.file_name
+    if not Path(chosen).is_file():
+        raise MissingDependency(
+            f"{VARIABLE} is {chosen!r}, where there is no file; name the file of {ARTIFACT.coordinate}"
+        )
+    return Path(chosen).absolute()
+
+
+def provide_jar(environment: Mapping[str, str]) -> Path:
+    """The JAR's path, after fetching it if it is not there. A file that the user chose is taken as it is.
+
+    Raises MissingDependency if it can't be fetched or is not the file that we know.
+    """
+    path = jar_path(environment)
+    if environment.get(VARIABLE):
+        return path
+    return provide(ARTIFACT, path.parent, environment, REMEDY)
+
+
+def is_had(environment: Mapping[str, str], line: SparkLine) -> bool:
+    """Whether `provide_jar` has a JAR for this line of Spark: the pinned one's, or the one that the user chose."""
+    return line is PINNED or bool(environment.get(VARIABLE))
+
+
+def without_jar(line: SparkLine, *, has_jvm: bool = True) -> str:
+    """What happens without a JAR on this line, and where there is one."""
+    named = f"name {line.coordinate} in --packages, or its file in {VARIABLE}" if line.deequ else "it has no release"
+    named = named if has_jvm else "it needs a JVM beside Python"
+    return f"without Deequ for Spark {line.name} ({named}); metrics are computed from the same states, and are the same"
+
+
+def main() -> int:
+    """Print the JAR's path, fetching it first if need be. Exit status 2 if it can't be had."""
+    try:
+        line = line_at(find_spark_home(os.environ))
+        if not is_had(os.environ, line):
+            sys.stderr.write(f"{without_jar(line)}\n")
+            return 0
+        if not jar_path(os.environ).is_file():
+            sys.stderr.write(f"fetching {ARTIFACT.file_name} (2 MB, once)\n")
+        path = provide_jar(os.environ)
+    except MissingDependency as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_status
+    sys.stdout.write(f"{path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,281 @@
+"""Captured lines as records that can be joined: the id, the times, and the record itself as it was captured. Pure.
+
+The record is not taken apart and put together again: the ground truth is put behind its last member, so that nothing of it
+is lost or written in another way. Only what it is joined and ordered by is looked for: in most lines many at once, in those
+that are no plain captured record one by one, which also says what is wrong with them. Executors import this module.
+
+Source: C3.1, C6.2, C6.3.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.data.records.arrays import is_writable, utf_8_flags
+from model_monitor.data.records.capture_documents import member_of, table_of
+from model_monitor.data.records.locations import FILE, FILE_KEY, LINE
+from model_monitor.data.records.refusals import REASON, Refusal, by_parts
+from model_monitor.data.records.request_metadata import MEMBER
+from model_monitor.data.records.windows import parse_time
+from model_monitor.spark.merging.hours import SECONDS, Score
+from model_monitor.spark.merging.rows import KEY, TEXT, Counts, Role, are_there, rows_of
+from model_monitor.spark.merging.sources import FilePlaces
+
+MICROSECONDS = 1_000_000
+BLANKS = " \t\r"
+
+REFUSED_CAPTURES = "refused captures"
+"""`Counts` by their `Refusal`."""
+
+REFUSED = pa.schema([(REASON, pa.int32()), (FILE, pa.string()), (LINE, pa.binary())])
+
+HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
+EVENT = pa.struct([("eventId", pa.string()), ("inferenceId", pa.string()), ("inferenceTime", pa.string())])
+MEMBERS = pa.schema([("captureData", pa.struct([("endpointOutput", HALF)])), ("eventMetadata", EVENT)])
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Some records, in arrays of one element each.
+
+    reasons: why one is refused, 0 if it isn't. keys: what they are joined by. events: their own ids. times: microseconds
+    since 1970, null where nobody can tell. opened: their JSON without the brace that closes it. scores: null unless asked for.
+    """
+
+    reasons: NDArray[np.int32]
+    keys: pa.StringArray
+    events: pa.StringArray
+    times: pa.Int64Array
+    opened: pa.StringArray
+    scores: pa.StringArray
+
+    @classmethod
+    def refused(cls, reason: int) -> Records:
+        """One refused record, of which nothing else is told."""
+        nothing = pa.nulls(1, pa.string())
+        return cls(np.array([reason], np.int32), nothing, nothing, pa.nulls(1, pa.int64()), nothing, nothing)
+
+    @classmethod
+    def by_parts(cls, lines: pa.StringArray, decode: Decoder) -> Records:
+        """What `decode` makes of the lines; one on which it raises is refused."""
+        return by_parts([(0, len(lines))], lambda part: decode(lines[part]), lambda _, reason: cls.refused(reason))
+
+
+Decoder: TypeAlias = Callable[[pa.StringArray], Records]
+"""Lines, whatever bytes they hold, as records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captures:
+    """The task that makes rows of `rows.SCHEMA` of the lines of captures.
+
+    decoder: what a line is. places: of the files. hours: those that are wanted of records that lie in no hour's folder; None
+    for all. header: a line that is none, if it comes first in each file.
+    """
+
+    decoder: Decoder
+    places: FilePlaces
+    hours: Collection[int] | None = None
+    header: str | None = None
+
+    inputs = (LINE, FILE_KEY)
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _, ranks, records in self._read(batches):
+            hours, reasons = self._placed(records, ranks)
+            counts = Counts()
+            counts.by(REFUSED_CAPTURES, reasons[reasons > 0])
+            yield from counts.rows()
+            kept = pa.array(reasons == 0)
+            of_hour = pc.multiply(hours, SECONDS * MICROSECONDS)
+            columns = {
+                KEY: records.keys,
+                TEXT: records.opened,
+                "branch": self.places.branches.take(ranks),
+                "hour": hours,
+                "time": pc.coalesce(records.times, of_hour),
+                "event": records.events,
+                "score": records.scores,
+            }
+            yield rows_of(Role.CAPTURE, columns).filter(kept)
+
+    def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The faulty lines alone, with `REFUSED`."""
+        for lines, ranks, records in self._read(batches):
+            _, reasons = self._placed(records, ranks)
+            columns = [pa.array(reasons), self.places.uris.take(ranks), lines.cast(pa.binary())]
+            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(pa.array(reasons > 0))
+
+    def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.StringArray, pa.Int32Array, Records]]:
+        for batch in batches:
+            found, ranks = self.places.listed(batch)
+            lines = found.column(LINE)
+            if self.header is not None:
+                is_record = pc.not_equal(lines, self.header)
+                lines, ranks = lines.filter(is_record), ranks.filter(is_record)
+            if len(lines):
+                yield lines, ranks, self.decoder(lines)
+
+    def _placed(self, records: Records, ranks: pa.Int32Array) -> tuple[pa.Int64Array, NDArray[np.int32]]:
+        """The hour of each record, of its folder, else of its time, and why it is refused."""
+        of_folder = self.places.hours.take(ranks)
+        times = records.times.fill_null(0).to_numpy()
+        own = pa.array(times // (SECONDS * MICROSECONDS), mask=np.asarray(records.times.is_null()))
+        misplaced = np.zeros(len(times), np.int32)
+        if self.hours is not None:
+            misplaced[~np.isin(own.fill_null(0).to_numpy(), list(self.hours))] = Refusal.OUTSIDE_WINDOW
+        misplaced[np.asarray(records.times.is_null())] = Refusal.UNREADABLE_TIME
+        misplaced[np.asarray(of_folder.is_valid())] = 0
+        return pc.coalesce(of_folder, own), np.where(records.reasons == 0, misplaced, records.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedLines:
+    """The decoder of captured requests. score: where in the reply the score is, None if nobody asks for it."""
+
+    score: Score | None = None
+
+    def __call__(self, lines: pa.StringArray) -> Records:
+        return Records.by_parts(lines, self._records)
+
+    def _records(self, lines: pa.StringArray) -> Records:
+        table = table_of(lines, MEMBERS)
+        output = pc.struct_field(member_of(table, "captureData"), ["endpointOutput"])
+        event_ids, inference_ids, times = (pc.struct_field(member_of(table, "eventMetadata"), [i]) for i in range(3))
+        is_plain = np.asarray(output.is_valid()) & (are_there(event_ids) | are_there(inference_ids))
+        is_text = utf_8_flags(lines)
+        if is_text is not None:
+            is_plain &= is_text
+        events = _null_where_empty(event_ids)
+        records = Records(
+            np.zeros(len(lines), np.int32),
+            pc.coalesce(_null_where_empty(inference_ids), events),
+            events,
+            microseconds(times),
+            opened(lines),
+            scores_of(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
+        )
+        return records if is_plain.all() else self._with_others(records, lines, np.flatnonzero(~is_plain))
+
+    def _with_others(self, records: Records, lines: pa.StringArray, numbers: NDArray[np.int64]) -> Records:
+        """The records with those lines of these numbers that are looked at one by one."""
+        found = [captured_record(line) for line in lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()]
+        mask = np.zeros(len(lines), np.bool_)
+        mask[numbers] = True
+        reasons = records.reasons.copy()
+        reasons[numbers] = [one.reason for one in found]
+        texts = [_texts(getattr(one, name) for one in found) for name in ("key", "event", "time", "data", "encoding")]
+        keys, events, times, data, encodings = texts
+        is_refused = pa.array(reasons > 0)
+        return Records(
+            reasons,
+            pc.replace_with_mask(records.keys, pa.array(mask), keys),
+            pc.replace_with_mask(records.events, pa.array(mask), events),
+            pc.replace_with_mask(records.times, pa.array(mask), microseconds(times)),
+            pc.if_else(is_refused, None, records.opened),
+            pc.replace_with_mask(records.scores, pa.array(mask), scores_of(self.score, data, encodings)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedRecord:
+    """One captured line. reason: why it is refused, 0 if it isn't; nothing else of a refused one is told. time, data and
+    encoding are None as well if they can't be written as UTF-8: the record is merged as it stands, whatever they are."""
+
+    reason: int = 0
+    key: str | None = None
+    event: str | None = None
+    time: str | None = None
+    data: str | None = None
+    encoding: str | None = None
+
+
+def captured_record(line: bytes) -> CapturedRecord:
+    """What a captured line is, by Python's own parser."""
+    try:
+        document = json.loads(line.decode(), parse_float=str, parse_int=str)
+    except UnicodeDecodeError:
+        return CapturedRecord(Refusal.NOT_UTF_8)
+    except (ValueError, RecursionError):
+        return CapturedRecord(Refusal.NOT_A_JSON_OBJECT)
+    if not isinstance(document, dict):
+        return CapturedRecord(Refusal.NOT_A_JSON_OBJECT)
+    captured, event = document.get("captureData"), document.get("eventMetadata")
+    output = captured.get("endpointOutput") if isinstance(captured, dict) else None
+    if not isinstance(captured, dict) or not all(isinstance(half, dict | None) for half in (event, output)):
+        return CapturedRecord(Refusal.NOT_A_CAPTURE)
+    event, output = event or {}, output or {}
+    own = as_text(event.get("eventId")) or None
+    key = as_text(event.get("inferenceId")) or own
+    if key is None:
+        return CapturedRecord(Refusal.NO_ID)
+    if not is_writable(key) or not is_writable(own or ""):
+        return CapturedRecord(Refusal.NOT_UTF_8)
+    if not captured and document.get(MEMBER) is not None:
+        return CapturedRecord(Refusal.WITHOUT_DATA)
+    others = (event.get("inferenceTime"), output.get("data"), output.get("encoding"))
+    time, data, encoding = (None if text is None or not is_writable(text) else text for text in map(as_text, others))
+    return CapturedRecord(0, key, own, time, data, encoding)
+
+
+def as_text(value: Any) -> str | None:
+    """A JSON value as a text: what it says if it is one, else how it is written."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def opened(lines: pa.StringArray) -> pa.StringArray:
+    """The texts of JSON objects without their closing braces, cut by bytes, which needs no look at the letters."""
+    if not pc.all(pc.ends_with(lines, "}")).as_py():
+        lines = pc.ascii_rtrim(lines, characters=BLANKS)
+    return pc.binary_slice(lines.cast(pa.binary()), 0, -1).view(pa.string())
+
+
+def microseconds(texts: pa.StringArray) -> pa.Int64Array:
+    """The times that texts are since 1970, null where nobody can tell. Every different text is read once."""
+    encoded = texts.dictionary_encode()
+    usual = _usual_times(encoded.dictionary)
+    if usual is None:
+        times = [parse_time(text) for text in encoded.dictionary.to_pylist()]
+        usual = pa.array(times, pa.timestamp("us", "UTC")).cast(pa.int64())
+    return usual.take(encoded.indices)
+
+
+AS_THE_SERVICE_WRITES = len("2026-01-31T22:10:00Z")
+
+
+def _usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
+    """The times that texts are; None unless each is as the service writes a time."""
+    as_usual = pc.and_(pc.equal(pc.binary_length(texts), AS_THE_SERVICE_WRITES), pc.ends_with(texts, "Z"))
+    if not pc.all(as_usual).as_py():
+        return None
+    try:
+        return texts.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+
+
+def scores_of(score: Score | None, data: pa.StringArray, encodings: pa.StringArray) -> pa.StringArray:
+    """The score of each reply, null if it has none, or one that is no text, or nobody asks for it."""
+    if score is None:
+        return pa.nulls(len(data), pa.string())
+    replies = zip(data.to_pylist(), encodings.to_pylist(), strict=True)
+    found = [score.of_reply(*reply) for reply in replies]
+    return pa.array([None if text is None or not is_writable(text) else text for text in found], pa.string())
+
+
+def _texts(values: Iterable[str | None]) -> pa.StringArray:
+    return pa.array(list(values), pa.string())
+
+
+def _null_where_empty(texts: pa.StringArray) -> pa.StringArray:
+    return pc.if_else(pc.equal(texts, ""), None, texts)

@@ -1,0 +1,233 @@
+"""The account of a merge: every capture and label of its window, refused records, and hours that were restated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import pyarrow as pa
+import pyspark.sql.functions as F
+from pyspark.sql import DataFrame
+
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.ledger import Coverage
+from model_monitor.data.reading.lines import LongLine
+from model_monitor.data.reading.listing import Listing
+from model_monitor.data.reading.quarantine import NUMBER, write_quarantine
+from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
+from model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
+from model_monitor.spark.frames.rows import refused_texts
+from model_monitor.spark.merging.captured import REFUSED, Captures
+from model_monitor.spark.merging.hours import HourFolder, text_of
+from model_monitor.spark.merging.labels import CONTENT, POSITION, GroundTruth, LabelAccount
+from model_monitor.spark.merging.labels import REFUSED as REFUSED_LABELS
+from model_monitor.spark.merging.rows import Counts
+from model_monitor.spark.merging.sources import HourlySource
+from model_monitor.spark.merging.staging import Side, StagedHours, mapped
+from model_monitor.storage import StoredFile
+
+LEDGER = "ledger.json"
+
+AGES = ((1, "up to PT1H"), (6, "up to PT6H"), (24, "up to P1D"), (168, "up to P7D"))
+"""Hours from a capture's own to the hour that the run is for, and how the ledger calls them."""
+OLDER = "over P7D"
+
+
+@dataclass(frozen=True)
+class MergeLedger:
+    """What was read and what became of it.
+
+    first, last: the hours of the window, None for all there are. as_of: the hour that ages are counted to. earlier: labels
+    whose captures lie in hours before the window. matched: labels that met captures of the window.
+    """
+
+    captures: StagedHours
+    labels: LabelAccount
+    matched: int
+    earlier: int
+    as_of: int
+    files: Sequence[StoredFile] = ()
+    label_files: Sequence[StoredFile] = ()
+    first: int | None = None
+    last: int | None = None
+
+    @property
+    def counts(self) -> Coverage:
+        """The captures that could be read."""
+        return self.captures.total
+
+    @property
+    def captures_read(self) -> int:
+        return self.counts.captures + sum(self.captures.refused.values())
+
+    @property
+    def quarantined(self) -> Mapping[Refusal, int]:
+        """Captures by the fault for which they are in the quarantine."""
+        return {reason: count for reason, count in self.captures.refused.items() if reason not in LEFT_OUT}
+
+    @property
+    def labels_without_capture(self) -> int:
+        return self.labels.ids - self.matched - self.earlier
+
+    @property
+    def without_label(self) -> dict[str, int]:
+        """Captures without any label, by the age of their hour."""
+        ages = dict.fromkeys([name for _, name in AGES] + [OLDER], 0)
+        for hour, counts in self.captures.hours.items():
+            hours = self.as_of - hour.hour
+            ages[next((name for limit, name in AGES if hours <= limit), OLDER)] += counts.waiting
+        return ages
+
+    def to_json(self) -> bytes:
+        """The bytes of `ledger.json`."""
+        counts = self.counts
+        document: dict[str, Any] = {
+            "version": 1,
+            "window": None
+            if self.first is None or self.last is None
+            else {"start": text_of(self.first), "end": text_of(self.last + 1)},
+            "coverage": counts.share,
+            "captures": {
+                "read": self.captures_read,
+                "matched": counts.labelled,
+                "labelled_as_absent": counts.absent,
+                "without_label": self.without_label,
+                "outside_window": self.captures.refused.get(Refusal.OUTSIDE_WINDOW, 0),
+                "without_data": self.captures.refused.get(Refusal.WITHOUT_DATA, 0),
+                "quarantined": _by_text(self.quarantined),
+                "with_the_id_of_another": self.captures.counts[("with the id of another",)],
+            },
+            "labels": {
+                "read": self.labels.read,
+                "matched": self.matched,
+                "matched_in_earlier_hours": self.earlier,
+                "without_capture": self.labels_without_capture,
+                "duplicates": {"same_label": self.labels.repeated, "another_label": self.labels.contradicted},
+                "outside_window": self.labels.outside_window,
+                "quarantined": _by_text(self.labels.refused),
+                "repaired": {repair.text: count for repair, count in sorted(self.labels.repaired.items())},
+            },
+            "hours": [
+                {"folder": hour.path, "captures": found.captures, "matched": found.labelled, "coverage": found.share}
+                for hour, found in self.captures.hours.items()
+            ],
+            "files": {"captures": _files(self.files), "labels": _files(self.label_files)},
+        }
+        return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _by_text(refused: Mapping[Refusal, int]) -> dict[str, int]:
+    return {reason.text: count for reason, count in sorted(refused.items())}
+
+
+def _files(files: Sequence[StoredFile]) -> list[dict[str, Any]]:
+    return [{"path": file.path, "size_bytes": file.size_bytes, "modified_ms": file.modified_ms} for file in files]
+
+
+# Which hours a run has changed that an earlier run had written, and by how many labels: `restatement.json`.
+
+
+RESTATEMENT = "restatement.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RestatedHour:
+    """One hour: ids that have got a label, another label than before, or the label that says that none came.
+
+    before, after: the share of its captures that have a label of their own.
+    """
+
+    hour: HourFolder
+    added: int
+    changed: int
+    absent: int
+    before: float
+    after: float
+
+
+def restated_hours(counts: Counts, branches: Sequence[str], hours: Mapping[HourFolder, Coverage]) -> list[RestatedHour]:
+    """The hours whose ids have other labels than before. counts: of the buckets. hours: as they are now."""
+    added, changed, absent = (counts.of(name) for name in ("added", "changed", "came absent"))
+    captures, labelled = counts.of("captures before"), counts.of("labelled before")
+    return [
+        RestatedHour(
+            hour,
+            added.get(key, 0),
+            changed.get(key, 0),
+            absent.get(key, 0),
+            labelled.get(key, 0) / captures[key],
+            hours[hour].share,
+        )
+        for key in {*added, *changed, *absent}
+        if (hour := HourFolder(branches[key[0]], key[1])) in hours
+    ]
+
+
+def restatement_json(hours: Sequence[RestatedHour], first: int, last: int) -> bytes:
+    """The bytes of `restatement.json`. first, last: the hours of the window whose run it is."""
+    document = {
+        "version": 1,
+        "window": {"start": text_of(first), "end": text_of(last + 1)},
+        "hours": [
+            {
+                "folder": found.hour.path,
+                "labels": found.added + found.changed + found.absent,
+                "added": found.added,
+                "changed": found.changed,
+                "labelled_as_absent": found.absent,
+                "coverage_before": found.before,
+                "coverage": found.after,
+            }
+            for found in hours
+        ],
+    }
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def is_of_window(content: bytes, first: int, last: int) -> bool:
+    """Whether a `restatement.json` is that of a run for the same window."""
+    try:
+        window = json.loads(content)["window"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+    return bool(window == {"start": text_of(first), "end": text_of(last + 1)})
+
+
+# The refused records of a merge, of both sides, in one quarantine.
+
+
+def put_aside(
+    captures: HourlySource,
+    labels: HourlySource,
+    sides: Sequence[Side],
+    output_path: str,
+    long_lines: Sequence[LongLine] = (),
+) -> str:
+    """Put the refused captures and labels below `output_path`, and give their folder. Reads both sides once more.
+
+    Raises OutputFailed if they can't be written.
+    """
+    lines = [_refused(side, side.task, REFUSED) for side in sides if isinstance(side.task, Captures)]
+    records = [_refused(side, side.task, REFUSED_LABELS) for side in sides if isinstance(side.task, GroundTruth)]
+    lines += [found.where(F.col(CONTENT).isNull()).select(REASON, FILE, LINE) for found in records]
+    folders = (*captures.places, *labels.places)
+    listing = Listing(captures.path, (), folders)
+    dataset = Dataset(
+        reduce(DataFrame.unionAll, lines), (), listing, refusable=True, long_lines=tuple(sorted(long_lines))
+    )
+    if not records:  # there is no ground truth yet
+        return write_quarantine(dataset, output_path)
+    elements = reduce(DataFrame.unionAll, [found.where(F.col(CONTENT).isNotNull()) for found in records])
+    texts = elements.select(
+        REASON, FILE, F.lit(0).alias(BLOCK_START), F.col(CONTENT).alias(LINE), (F.col(POSITION) + 1).alias(NUMBER)
+    )
+    return write_quarantine(dataset, output_path, refused_texts(texts))
+
+
+def _refused(side: Side, task: Captures | GroundTruth, schema: pa.Schema) -> DataFrame:
+    """The refused records of one side."""
+    refused = mapped(side.lines, task.refused, task.inputs, schema)
+    return refused.withColumn(LINE, F.col(LINE).cast("string"))

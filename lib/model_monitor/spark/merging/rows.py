@@ -1,0 +1,208 @@
+"""What the two sides of a merge are brought to before they meet, and what is remembered of them between runs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.records.arrays import Flags, holding
+from model_monitor.data.records.json_values import table_of_json
+from model_monitor.data.records.locations import FILE_KEY, LINE
+from model_monitor.spark.merging.hours import HourFolder
+from model_monitor.spark.merging.sources import FilePlaces, HourlyFile, HourlySource
+from model_monitor.statistics.states.encoding import MALFORMED
+from model_monitor.storage import StoredFile, join
+
+KEY, ROLE, TEXT = "key", "role", "text"
+
+SCHEMA = pa.schema(
+    [
+        (KEY, pa.string()),  # the id that is joined by
+        (ROLE, pa.int8()),
+        (TEXT, pa.string()),  # a capture without its closing brace; the JSON of a label's truth; the JSON of counts
+        ("branch", pa.int32()),  # by its number
+        ("hour", pa.int64()),  # since 1970; null of a label in no hour's folder
+        ("time", pa.int64()),  # microseconds since 1970
+        ("event", pa.string()),  # the capture's own id
+        ("score", pa.string()),
+        ("label", pa.int64()),  # the hash of the label that a remembered capture has; null while it waits
+        ("absent", pa.bool_()),  # true if that label says that none came
+        ("rank", pa.int32()),  # a label's place in the order of all: its file, block, and record
+        ("block", pa.int64()),
+        ("record", pa.int64()),
+    ]
+)
+
+
+class Role(IntEnum):
+    """What a row is, in the order in which a bucket looks at them.
+
+    EARLIER, BEFORE: remembered captures, of hours that may have news, and of hours that are merged again.
+    """
+
+    COUNTS = 0
+    LABEL = 1
+    EARLIER = 2
+    BEFORE = 3
+    CAPTURE = 4
+
+
+class Counts(Counter[tuple[Any, ...]]):
+    """How many there are of something, by its name and numbers: `("merged", branch, hour)`. They add."""
+
+    def of(self, name: str) -> Mapping[tuple[int, ...], int]:
+        """Those of one name, by their numbers."""
+        return {key[1:]: count for key, count in self.items() if key[0] == name}
+
+    def by(self, name: str, *numbers: NDArray[Any]) -> None:
+        """Count the rows of arrays by their numbers."""
+        if len(numbers[0]):
+            found, times = np.unique(np.stack(numbers), axis=1, return_counts=True)
+            for *place, count in zip(*found.tolist(), times.tolist(), strict=True):
+                key = (name, *place)
+                self[key] += count
+
+    @property
+    def text(self) -> str:
+        return json.dumps([[*key, count] for key, count in sorted(self.items()) if count])
+
+    @classmethod
+    def of_text(cls, text: str) -> Counts:
+        return cls({tuple(key): count for *key, count in json.loads(text)})
+
+    def rows(self) -> Iterator[pa.RecordBatch]:
+        """One row with them, if there are any."""
+        if self:
+            yield rows_of(Role.COUNTS, {TEXT: pa.array([self.text])})
+
+
+Columns: TypeAlias = Mapping[str, pa.Array]
+
+
+def rows_of(role: Role, columns: Columns) -> pa.RecordBatch:
+    """Rows of a role with these columns; the others are null."""
+    count = len(next(iter(columns.values())))
+    told = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
+    arrays = [told[field.name] if field.name in told else pa.nulls(count, field.type) for field in SCHEMA]
+    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+
+
+def json_texts(texts: pa.StringArray) -> pa.StringArray:
+    """Texts as JSON writes them, with their quotes; null stays null."""
+    plain = pc.binary_join_element_wise('"', texts, '"', "")
+    odd = holding(texts, ESCAPED)
+    if not odd.any():
+        return plain
+    written = [json.dumps(text, ensure_ascii=False) for text in texts.filter(pa.array(odd)).to_pylist()]
+    return pc.replace_with_mask(plain, pa.array(odd), pa.array(written, pa.string()))
+
+
+ESCAPED = b'"\\' + bytes(range(32))
+
+
+def are_there(texts: pa.StringArray) -> Flags:
+    """Which texts are there, and not empty."""
+    flags: Flags = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
+    return flags
+
+
+# What is remembered between runs that wait for late labels: the ids of an hour's captures, and which labels they
+# have.
+
+
+PENDING = "pending"
+
+
+ID_SCHEMA = pa.schema([("id", pa.string()), ("label", pa.int64()), ("absent", pa.bool_()), ("score", pa.string())])
+"""What is kept of a capture: the id that it is joined by; the hash of its label, null without one; true if its label says
+that none came; the text of its score, if it is asked for."""
+
+
+class Pending:
+    """The remembered hours of a merge's output."""
+
+    def __init__(self, session: Session, output_path: str) -> None:
+        self._storage = engine_of(session).storage(output_path)
+        self.folder = join(output_path, PENDING)
+
+    @property
+    def hours(self) -> Collection[HourFolder]:
+        """The remembered hours."""
+        return self._files.keys()
+
+    def source(self, hours: Iterable[HourFolder]) -> HourlySource:
+        """The files of those of the hours that are remembered."""
+        files = [HourlyFile(self._files[hour], hour.branch, hour.hour) for hour in sorted(hours) if hour in self._files]
+        return HourlySource(self.folder, tuple(files), tuple(file.file.path for file in files))
+
+    def remember(self, ids: Mapping[HourFolder, list[str]]) -> None:
+        """Take the files as the ids of these hours.
+
+        Raises OutputFailed if they can't be written.
+        """
+        for hour, files in ids.items():
+            self._storage.assemble(files, join(self.folder, hour.state))
+
+    def forget(self, hours: Collection[HourFolder]) -> None:
+        """Drop these hours: no label of theirs is waited for any more."""
+        for hour in hours:
+            self._storage.delete(join(self.folder, hour.state))
+
+    @cached_property
+    def _files(self) -> Mapping[HourFolder, StoredFile]:
+        if not self._storage.exists(self.folder):
+            return {}
+        top = self._storage.resolved(self.folder)
+        files = self._storage.list_files(self.folder)
+        found = [(HourFolder.of_state(file.path.removeprefix(top).lstrip("/")), file) for file in files]
+        return {hour: file for hour, file in found if hour is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The task that makes rows of `rows.SCHEMA` of the lines of remembered hours. role: EARLIER or BEFORE."""
+
+    places: FilePlaces
+    role: Role
+
+    inputs = (LINE, FILE_KEY)
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            lines, ranks = self.places.listed(batch)
+            known = _parsed(lines.column(LINE).cast(pa.binary()).to_pylist())
+            columns = {
+                KEY: known.column("id"),
+                "branch": self.places.branches.take(ranks),
+                "hour": self.places.hours.take(ranks),
+                "label": known.column("label"),
+                "absent": known.column("absent"),
+            }
+            yield rows_of(self.role, columns).filter(known.column("id").is_valid())
+
+
+def _parsed(lines: Sequence[bytes]) -> pa.RecordBatch:
+    """The ids on some lines, one row each; all null where a line is none."""
+    table = table_of_json(b"\n".join(lines), ID_SCHEMA)
+    if table is None or table.num_rows != len(lines):
+        table = pa.Table.from_pylist([_id(line) for line in lines], ID_SCHEMA)
+    return table.combine_chunks().to_batches()[0] if lines else pa.RecordBatch.from_pylist([], ID_SCHEMA)
+
+
+def _id(line: bytes) -> Mapping[str, object]:
+    try:
+        found: Mapping[str, object] = pa.Table.from_pylist([json.loads(line)], ID_SCHEMA).to_pylist()[0]
+    except (pa.ArrowException, *MALFORMED):
+        return {}
+    return found

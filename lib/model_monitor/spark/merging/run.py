@@ -1,0 +1,374 @@
+"""The merge on one page: captures and ground truth give the merged records of a window's hours.
+
+    from model_monitor.spark.merging.request import MergeRequest
+    from model_monitor.spark.merging.run import merge
+
+    merge(spark, MergeRequest("captures/", "labels/", "merged/"))
+
+With `late_hours` ids are remembered between runs, and hours that were merged before are merged again when labels of theirs
+have come. What is written of an hour depends on nothing but the captures and labels that are there: after the last label it
+is the same, to the byte, as what one run writes that has all labels at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+
+from pyspark.sql import SparkSession
+
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
+from model_monitor.data.reading.headers import first_line, head_of, longest_line
+from model_monitor.data.reading.lines import LongLine
+from model_monitor.data.reading.listing import faulty_files_named, require_unchanged
+from model_monitor.data.reading.quarantine import clear_quarantine
+from model_monitor.data.records.decoding import CSV, JSON
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.errors import NO_DATA, BadInput, NoData
+from model_monitor.reports.outputs.files import publish, run_before, unfinished
+from model_monitor.spark.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures
+from model_monitor.spark.merging.hours import HourFolder, text_of
+from model_monitor.spark.merging.joining import Join
+from model_monitor.spark.merging.labels import ARRAY_FILES, REFUSED_LABELS, GroundTruth, LabelAccount
+from model_monitor.spark.merging.ledger import (
+    LEDGER,
+    RESTATEMENT,
+    MergeLedger,
+    RestatedHour,
+    is_of_window,
+    put_aside,
+    restated_hours,
+    restatement_json,
+)
+from model_monitor.spark.merging.request import TO_LABEL, MergeRequest, chosen_ids, to_label_json
+from model_monitor.spark.merging.rows import Pending, Remembered, Role
+from model_monitor.spark.merging.sources import (
+    FilePlaces,
+    HourlySource,
+    list_hours,
+    outputs_of_manifests,
+    partitions_of,
+)
+from model_monitor.spark.merging.staging import Side, StagedHours, parts_of, place_hours, stage
+from model_monitor.spark.merging.transform_lines import Outputs, format_of
+from model_monitor.storage import Storage, holding, join, storage_of
+
+log = logging.getLogger(__name__)
+
+STAGING = "_staging"
+"""Folder below the output in which a run works; gone when it ends."""
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a run did: the account of its window, the hours that it restated, and how many hours it wrote or changed."""
+
+    ledger: MergeLedger
+    restated: tuple[RestatedHour, ...] = ()
+    changed: int = 0
+
+
+def merge(
+    spark: SparkSession,
+    request: MergeRequest,
+    *,
+    before_reading: Callable[[int], object] = lambda line_bytes: None,
+    before_publishing: Callable[[], None] = lambda: None,
+) -> Merged:
+    """Join the captures of the window with their labels and put the merged hours in place, whole.
+
+    before_reading: called with the bytes of a long captured line, before lines are read. before_publishing: called before the
+    first file is put in place.
+    Raises OutputHeld if another run is at the output; NoData without captures or, unless late labels are waited for, without
+    labels; BadInput if no label meets a capture, or if too many records of a side had to be refused.
+    """
+    storage = storage_of(request.output_path, spark)
+    with holding(storage, request.output_path) as lease:
+        captures = _list_captures(spark, request, request.hours)
+        request = request.of_hours(captures.hours)
+        pending = None if request.late_hours is None else Pending(spark, request.output_path)
+        if not captures.files and not (pending and pending.hours):
+            raise NoData(
+                f"{NO_DATA}: {request.captures} has no file{_in_window(request)} that is neither hidden nor empty"
+            )
+        if captures.files:
+            before_reading(longest_line(storage_of(captures.path, spark), captures.files[0].file))
+        with _staging(storage, request.output_path, lease.run) as folder:
+            window = _Hours(spark, request, captures, request.hours, pending)
+            staged = window.staged(join(folder, "window"), before=window.among, earlier=_remembered(request, pending))
+            ledger = _account(request, window, staged)
+            _require_enough(request, ledger, window)
+            again = _merged_again(spark, request, staged, pending, join(folder, "earlier"))
+            restated = _restated(pending, again, staged)
+            _log(ledger, restated)
+            before_publishing()
+            changed = place_hours(staged, staged.hours, request.output_path, storage)
+            changed += place_hours(again, again.hours, request.output_path, storage)
+            _publish(spark, request, ledger, restated, staged)
+            if pending is not None:
+                pending.remember({**again.ids, **staged.ids})
+                pending.forget([hour for hour in pending.hours if request.is_over(hour)])
+    return Merged(ledger, tuple(restated), changed)
+
+
+def _list_captures(spark: SparkSession, request: MergeRequest, hours: Collection[int] | None) -> HourlySource:
+    return outputs_of_manifests(spark, list_hours(spark, request.captures, hours))
+
+
+class _Hours:
+    """The captures of some hours, the labels that may be theirs, and how they meet."""
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        request: MergeRequest,
+        captures: HourlySource,
+        hours: Collection[int] | None,
+        pending: Pending | None,
+    ) -> None:
+        self.spark, self.request, self.captures, self._hours, self._pending = spark, request, captures, hours, pending
+        self.labels = self._labels()
+        self._parts = parts_of(captures, pending.hours if pending else ())
+        self._arrays: Collection[int] = ()
+
+    @property
+    def among(self) -> list[HourFolder]:
+        """The remembered hours among these."""
+        if self._pending is None or self._hours is None:
+            return []
+        return [hour for hour in self._pending.hours if hour.hour in self._hours]
+
+    @property
+    def sides(self) -> list[Side]:
+        """The captures, and the labels line by line and in files that are one array."""
+        sides = [self._records()] if self.captures.files else []
+        if self.labels.files:
+            truth = GroundTruth(FilePlaces.of(self.labels.files, ()), self.request.repairing, self._arrays)
+            sides.append(Side(self.labels.lines(self.spark), truth))
+            if self._arrays:
+                files = self.labels.of_files(self._arrays).lines(self.spark, whole_files=True)
+                sides.append(Side(files, replace(truth, whole_files=True)))
+        return sides
+
+    def staged(
+        self, folder: str, *, before: Collection[HourFolder] = (), earlier: Collection[HourFolder] = ()
+    ) -> StagedHours:
+        """The hours, merged. before, earlier: remembered hours that are merged again, and that may have news.
+
+        One scan of the lines, and another one if a file of labels begins as an array.
+        """
+        request = self.request
+        merging = Join(self._parts, request.period, request.absent, request.first or 0)
+        remembered = [*self._remembered(before, Role.BEFORE), *self._remembered(earlier, Role.EARLIER)]
+        count = partitions_of(self.captures, self.labels)
+        listings = self.captures.listing, self.labels.listing
+        with faulty_files_named(self.spark, *listings):
+            staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
+            self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
+            if self._arrays:
+                staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
+            for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
+                staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)} if lines else {})
+        require_unchanged(self.spark, *listings)
+        return staged
+
+    @cached_property
+    def long_captures(self) -> tuple[LongLine, ...]:
+        """The captures that are too long to be read."""
+        kind = self._kind if self.captures.files else None
+        return () if _is_document(kind) else self.captures.long_lines(self.spark)
+
+    @cached_property
+    def long_labels(self) -> tuple[LongLine, ...]:
+        return self.labels.long_lines(self.spark)
+
+    @cached_property
+    def _kind(self) -> CaptureFormat | CsvFormat | JsonFormat:
+        return self.request.dataset_format or format_of(self.spark, self.captures)
+
+    def _labels(self) -> HourlySource:
+        request, spark = self.request, self.spark
+        storage = storage_of(request.labels, spark)
+        if request.late_hours is not None and not storage.exists(request.labels):
+            return HourlySource(storage.resolved(request.labels), (), ())
+        source = list_hours(spark, request.labels, request.label_hours(self._hours))
+        if source.files or request.late_hours is not None:
+            return source
+        raise NoData(f"{NO_DATA}: {request.labels} has no file{_in_window(request)} that is neither hidden nor empty")
+
+    def _records(self) -> Side:
+        """The captured lines, and what makes records of them, whatever they are."""
+        kind = self._kind
+        score = self.request.to_label.score if self.request.to_label else None
+        encoding = CSV if isinstance(kind, CsvFormat) else JSON
+        decoder = CapturedLines(score) if isinstance(kind, CaptureFormat) else Outputs(encoding, score)
+        places = FilePlaces.of(self.captures.files, self._parts.branches)
+        header = self._header() if isinstance(kind, CsvFormat) and kind.header else None
+        lines = self.captures.lines(self.spark, whole_files=_is_document(kind))
+        return Side(lines, Captures(decoder, places, self._hours, header))
+
+    def _header(self) -> str:
+        head = head_of(storage_of(self.captures.path, self.spark), self.captures.files[0].file)
+        return first_line(head.decode("utf-8", "replace")) or ""
+
+    def _remembered(self, hours: Collection[HourFolder], role: Role) -> list[Side]:
+        source = self._pending.source(hours) if self._pending else None
+        if source is None or not source.files:
+            return []
+        return [Side(source.lines(self.spark), Remembered(FilePlaces.of(source.files, self._parts.branches), role))]
+
+
+def _is_document(kind: object) -> bool:
+    """Whether each file is one record."""
+    return isinstance(kind, JsonFormat) and not kind.lines
+
+
+@contextmanager
+def _staging(storage: Storage, output_path: str, run: str) -> Iterator[str]:
+    """A folder for the run's files. What runs that died have left goes: whoever holds the output is alone there."""
+    above = join(storage.resolved(output_path), STAGING)  # Spark's working directory may be another
+    storage.delete(above)
+    try:
+        yield join(above, run)
+    finally:
+        storage.delete(above)
+
+
+def _account(request: MergeRequest, window: _Hours, staged: StagedHours) -> MergeLedger:
+    last = request.last if request.last is not None else max((hour.hour for hour in staged.hours), default=0)
+    return MergeLedger(
+        staged,
+        LabelAccount.of(staged.counts),
+        staged.counts[("labels matched",)],
+        staged.counts[("labels matched earlier",)],
+        as_of=request.as_of or last + 1,
+        files=window.captures.stored_files,
+        label_files=window.labels.stored_files,
+        first=request.first,
+        last=request.last,
+    )
+
+
+def _remembered(request: MergeRequest, pending: Pending | None) -> list[HourFolder]:
+    """The hours outside the window that labels of the window may belong to."""
+    if pending is None or request.first is None or request.last is None:
+        return []
+    window = range(request.first, request.last + 1)
+    reached = request.label_hours(window) or ()
+    return sorted(hour for hour in pending.hours if hour.hour not in window and hour.hour in reached)
+
+
+def _merged_again(
+    spark: SparkSession, request: MergeRequest, staged: StagedHours, pending: Pending | None, folder: str
+) -> StagedHours:
+    """The hours that have news, merged from their captures and all labels that may be theirs."""
+    news = staged.hours_counted("news").keys()
+    if pending is None or not news:
+        return StagedHours(folder)
+    hours = {hour.hour for hour in news}
+    again = _Hours(spark, request, _list_captures(spark, request, hours), hours, pending).staged(folder, before=news)
+    had = again.hours_counted("remembered")
+    gone = {hour for hour in news if hour not in again.hours or again.hours[hour].captures < had[hour]}
+    for hour in sorted(gone):
+        log.warning("%s stays as it is: captures of it that were merged before are gone", hour.path)
+    return again.of(news - gone)
+
+
+def _restated(pending: Pending | None, *merged: StagedHours) -> list[RestatedHour]:
+    """What has changed since these hours were merged before."""
+    if pending is None:
+        return []
+    found = [one for hours in merged for one in restated_hours(hours.counts, hours.parts.branches, hours.hours)]
+    return sorted(found, key=lambda one: one.hour)
+
+
+def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) -> None:
+    quarantine = None
+    if ledger.quarantined or ledger.labels.refused:
+        long_lines = (*window.long_captures, *window.long_labels)
+        quarantine = put_aside(window.captures, window.labels, window.sides, request.output_path, long_lines)
+    else:
+        clear_quarantine(window.spark, request.output_path)
+    sides = (
+        ("captures", ledger.quarantined, ledger.captures_read),
+        ("labels", ledger.labels.refused, ledger.labels.read),
+    )
+    for name, reasons, read in sides:
+        count = sum(reasons.values())
+        texts = ", ".join(f"{number:,} {reason.text}" for reason, number in reasons.items())
+        if count:
+            log.warning("refused %s of %s %s: %s; they are in %s", f"{count:,}", f"{read:,}", name, texts, quarantine)
+        if count > request.max_quarantined_share * read:
+            raise BadInput(
+                f"{count:,} of {read:,} {name} were refused ({texts}), more than the allowed share of "
+                f"{request.max_quarantined_share}; they are in {quarantine}; mend them, or allow more with "
+                "--max-quarantined-share"
+            )
+    if request.late_hours is not None:
+        return
+    if not ledger.counts.captures:
+        raise NoData(f"{NO_DATA}: no capture is left of {ledger.captures_read:,}{_in_window(request)}")
+    if not ledger.counts.labelled and not ledger.counts.absent:
+        raise BadInput(
+            f"none of {ledger.labels.ids:,} labels has the id of one of {ledger.counts.captures:,} captures"
+            f"{_in_window(request)}; the eventId of a label has to be the capture's inferenceId, or its eventId where it has "
+            "none; write --late-labels P7D to wait for labels"
+        )
+
+
+def _publish(
+    spark: SparkSession,
+    request: MergeRequest,
+    ledger: MergeLedger,
+    restated: list[RestatedHour],
+    staged: StagedHours,
+) -> None:
+    """Publish the run's documents, unless they are those that are there already."""
+    files = {LEDGER: ledger.to_json()}
+    if request.late_hours is not None and request.first is not None and request.last is not None:
+        files[RESTATEMENT] = _restatement(spark, request, restated, request.first, request.last)
+    if request.to_label is not None:
+        files[TO_LABEL] = to_label_json(chosen_ids(spark, staged.waiting, request.to_label))
+    before = run_before(request.output_path, spark)
+    is_there = before and before.digests == {name: sha256(content).hexdigest() for name, content in files.items()}
+    if not is_there or unfinished(request.output_path, spark):
+        publish(files, request.output_path, spark)
+
+
+def _restatement(
+    spark: SparkSession, request: MergeRequest, restated: list[RestatedHour], first: int, last: int
+) -> bytes:
+    """What this run restated; what an earlier run for the same window did, if this one found nothing to change."""
+    storage, path = storage_of(request.output_path, spark), join(request.output_path, RESTATEMENT)
+    if not restated and storage.exists(path):
+        content = storage.read(path)
+        if is_of_window(content, first, last):
+            return content
+    return restatement_json(restated, first, last)
+
+
+def _in_window(request: MergeRequest) -> str:
+    if request.first is None or request.last is None:
+        return ""
+    return f" for {text_of(request.first)} to {text_of(request.last + 1)}"
+
+
+def _log(ledger: MergeLedger, restated: list[RestatedHour]) -> None:
+    counts, labels = ledger.counts, ledger.labels
+    log.info(
+        "matched %s of %s captures (coverage %.4f); %s labels read, %s without capture, %s duplicates",
+        f"{counts.labelled:,}",
+        f"{counts.captures:,}",
+        counts.share,
+        f"{labels.read:,}",
+        f"{ledger.labels_without_capture:,}",
+        f"{labels.repeated + labels.contradicted:,}",
+    )
+    for repair, count in labels.repaired.items():
+        log.warning("repaired %s labels %s", f"{count:,}", repair.text)
+    if restated:
+        log.info("restated %d hours, the first is %s", len(restated), restated[0].hour.path)

@@ -1,0 +1,184 @@
+"""The merged hours: staged as files of text, then put in their places as one object an hour."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial, reduce
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+
+from model_monitor.data.engine import engine_of
+from model_monitor.data.engine.protocol import Lines, Task
+from model_monitor.data.reading.ledger import COVERAGE, MERGED_PART, Coverage
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.spark.engine.spark import SparkPartitions
+from model_monitor.spark.engine.worker import in_worker
+from model_monitor.spark.merging.captured import REFUSED_CAPTURES, Captures
+from model_monitor.spark.merging.hours import ID_KINDS, PART, HourFolder, Kind, Parts
+from model_monitor.spark.merging.joining import LINES, Join
+from model_monitor.spark.merging.labels import GroundTruth
+from model_monitor.spark.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Remembered
+from model_monitor.spark.merging.sources import HourlySource
+from model_monitor.storage import Storage, join
+
+SLICE_BYTES = 128 * 2**20
+MOST_SLICES = 60
+"""A large hour is sorted in slices of its time, which are put together afterwards."""
+
+NO_PARTS = Parts(("",), 1)
+
+
+@dataclass(frozen=True)
+class Side:
+    """Lines, and the task that makes rows of `rows.SCHEMA` of them."""
+
+    lines: Lines
+    task: Captures | GroundTruth | Remembered
+
+    @property
+    def rows(self) -> DataFrame:
+        return mapped(self.lines, self.task, self.task.inputs, SCHEMA)
+
+
+@dataclass(frozen=True)
+class StagedHours:
+    """What was written to a folder, and what was counted.
+
+    hours: the captures of each that could be read. files: of each kind and hour, in order. parts: how the folders are numbered.
+    """
+
+    folder: str
+    hours: Mapping[HourFolder, Coverage] = field(default_factory=dict)
+    files: Mapping[tuple[Kind, HourFolder], list[str]] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    parts: Parts = NO_PARTS
+
+    @property
+    def total(self) -> Coverage:
+        """The counts of all hours."""
+        return reduce(Coverage.__add__, self.hours.values(), Coverage())
+
+    @property
+    def refused(self) -> Mapping[Refusal, int]:
+        """Captures by the reason for which they are refused, those outside the window included."""
+        return {Refusal(reason): count for (reason,), count in self.counts.of(REFUSED_CAPTURES).items()}
+
+    @property
+    def merged(self) -> Mapping[HourFolder, list[str]]:
+        """The files of the merged records of each hour that has some."""
+        return {hour: files for (kind, hour), files in self.files.items() if kind is Kind.MERGED and hour in self.hours}
+
+    @property
+    def ids(self) -> Mapping[HourFolder, list[str]]:
+        """The files of the ids of each hour."""
+        return {hour: [path for kind in ID_KINDS for path in self.files.get((kind, hour), [])] for hour in self.hours}
+
+    @property
+    def waiting(self) -> list[str]:
+        """The files of the ids of captures that wait for their label."""
+        return [path for (kind, _), files in self.files.items() if kind is Kind.WAITING for path in files]
+
+    def of(self, hours: Collection[HourFolder]) -> StagedHours:
+        """Some of the hours alone."""
+        return replace(self, hours={hour: counts for hour, counts in self.hours.items() if hour in hours})
+
+    def hours_counted(self, name: str) -> dict[HourFolder, int]:
+        """What was counted under a name, by hour."""
+        found = self.counts.of(name).items()
+        return {HourFolder(self.parts.branches[branch], hour): count for (branch, hour), count in found}
+
+
+def parts_of(captures: HourlySource, remembered: Collection[HourFolder]) -> Parts:
+    """How the lines of these captures, and of remembered hours, are numbered."""
+    branches = {*captures.branches, *(hour.branch for hour in remembered)}
+    return Parts(
+        tuple(sorted(branches)) or ("",), min(MOST_SLICES, -(-captures.largest_hour_bytes // SLICE_BYTES) or 1)
+    )
+
+
+def stage(spark: SparkSession, sides: Sequence[Side], join: Join, folder: str, partitions: int) -> StagedHours:
+    """Join the rows that the tasks make of the lines, and write what they become to `folder`. One scan of the lines.
+
+    partitions: how many buckets the rows are brought together in, by their ids.
+    """
+    if not sides:
+        return StagedHours(folder, parts=join.parts)
+    rows = reduce(DataFrame.unionAll, [side.rows for side in sides])
+    buckets = SparkPartitions(rows.repartition(partitions, KEY).sortWithinPartitions(ROLE))
+    lines = buckets.mapped(partial(in_worker, join), LINES).frame
+    ordered = lines.repartition(PART).sortWithinPartitions(PART, "time", "event", TEXT)
+    ordered.select(TEXT, PART).write.mode("overwrite").partitionBy(PART).text(folder)
+    return _staged(spark, folder, join.parts)
+
+
+def mapped(lines: Lines, task: Task, names: Sequence[str], schema: pa.Schema) -> DataFrame:
+    """The rows that a task makes of lines with these columns."""
+    return lines.partitions(*names).mapped(partial(in_worker, task), schema).frame
+
+
+def _staged(spark: SparkSession, folder: str, parts: Parts) -> StagedHours:
+    """What was written, by kind and hour, in the order of the slices."""
+    storage = engine_of(spark).storage(folder)
+    found: dict[tuple[Kind, HourFolder], list[tuple[int, str]]] = defaultdict(list)
+    counts = Counts()
+    for file in storage.list_files(folder):
+        kind, hour, slice_ = parts.read(int(file.path.split("/")[-2].partition("=")[2]))
+        if kind is Kind.COUNTS:  # a line for each bucket
+            for line in storage.read(file.path).decode().splitlines():
+                counts.update(Counts.of_text(line))
+        else:
+            found[kind, hour].append((slice_, file.path))
+    files = {key: [path for _, path in sorted(written)] for key, written in found.items()}
+    staged = StagedHours(folder, {}, files, counts, parts)
+    labelled, absent, waiting = (staged.hours_counted(name) for name in ("labelled", "absent", "waiting"))
+    hours = {
+        hour: Coverage(
+            labelled.get(hour, 0) + absent.get(hour, 0) + waiting.get(hour, 0),
+            labelled.get(hour, 0),
+            absent.get(hour, 0),
+        )
+        for hour in sorted({*labelled, *absent, *waiting})
+    }
+    return replace(staged, hours=hours)
+
+
+# Staged hours put in their places in the output: one object an hour, under a name that never changes.
+
+
+log = logging.getLogger(__name__)
+
+
+def place_hours(staged: StagedHours, hours: Collection[HourFolder], output_path: str, storage: Storage) -> int:
+    """Put the merged records of these hours in place, and say how many of them have changed.
+
+    Raises OutputFailed if one can't be written; those before it are in place then, and a rerun goes on.
+    """
+    return sum(_place(staged, hour, output_path, storage) for hour in sorted(hours))
+
+
+def _place(staged: StagedHours, hour: HourFolder, output_path: str, storage: Storage) -> bool:
+    folder = join(output_path, hour.path)
+    target = join(folder, hour.part)
+    files = staged.merged.get(hour)
+    changed = storage.assemble(files, target) if files else storage.exists(target)
+    for path in _parts_in(folder, storage):
+        name = path.rpartition("/")[2]
+        if name != hour.part or not files:
+            log.info("removing %s: the hour's records are in %s", path, hour.part if files else "none any more")
+            storage.delete(path)
+    path, content = join(folder, COVERAGE), (json.dumps(staged.hours[hour].to_json_dict()) + "\n").encode()
+    if not storage.exists(path) or storage.read(path) != content:
+        storage.write(path, content)
+    return changed
+
+
+def _parts_in(folder: str, storage: Storage) -> list[str]:
+    """The merged files of an hour's folder, whoever wrote them."""
+    if not storage.exists(folder):
+        return []
+    return [file.path for file in storage.list_files(folder) if MERGED_PART.fullmatch(file.path.rpartition("/")[2])]

@@ -1,0 +1,312 @@
+"""The Spark session of a job: its own, or one within the Spark that a notebook or a task of Airflow runs already.
+
+What the results could depend on is set here, explicitly, for every job; everything else is the cluster's or the user's
+(`conf/spark-defaults.conf`). Library code sets nothing: a caller's own session stays as it is. The master of a standalone cluster
+is asked before Spark starts, and watched while it runs: Spark itself would wait for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from model_monitor.errors import BadConfiguration, ClusterGone
+from model_monitor.running.layout import Layout
+from model_monitor.spark.deequ.jvm import name_line_to_pydeequ
+from model_monitor.spark.engine.application import (
+    Application,
+    application_of,
+    connect_to_jvm,
+    connected,
+    new_session,
+    running_session,
+)
+from model_monitor.spark.engine.spark import open_s3_paths, without_checksum_files
+from model_monitor.spark.engine.workers import worker_settings
+from model_monitor.spark.launch.spark_command import SHELL, shell_variables
+from model_monitor.spark.launch.spark_options import read_properties
+
+if TYPE_CHECKING:
+    from pyspark import SparkConf
+    from pyspark.sql import SparkSession
+
+
+log = logging.getLogger(__name__)
+
+SCHEME = "spark://"
+DEFAULT_PORT = 7077  # Spark 3.5, standalone mode
+
+CONNECT_SECONDS = 3
+PATIENCE_SECONDS = 10
+"""How long a master may be away when a job starts, a restart of it included."""
+
+LOOK_SECONDS = 15
+GONE_SECONDS = 60
+"""How often a running job looks, and after how long without a master and without executors it gives up."""
+
+
+def require_master(master: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    """Make sure that one of the masters of `spark://HOST:PORT,…` answers; other kinds of master are not asked.
+
+    Raises ClusterGone if none does.
+    """
+    if master.startswith(SCHEME) and not answers_soon(master, patience_seconds):
+        raise ClusterGone(f"--master is {master!r}, where no master answers; check the address, or start the cluster")
+
+
+def answers_soon(address: str, patience_seconds: float = PATIENCE_SECONDS) -> bool:
+    """Whether somebody takes connections there before patience ends."""
+    until = time.monotonic() + patience_seconds
+    while not answers(address):
+        if time.monotonic() > until:
+            return False
+        time.sleep(min(1.0, patience_seconds))
+    return True
+
+
+def answers(master: str) -> bool:
+    """Whether one of the masters of `spark://HOST:PORT,HOST:PORT` takes connections."""
+    for address in master.removeprefix(SCHEME).split(","):
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdigit():
+            host, port = address, str(DEFAULT_PORT)
+        try:
+            socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        except OSError:
+            continue
+        return True
+    return False
+
+
+class MasterWatch:
+    """Stops the session's Spark when neither a master nor an executor is left, so that the job fails and says so.
+
+    With executors left it can end without a master; with a master it gets new ones.
+    """
+
+    def __init__(
+        self, spark: SparkSession, *, look_seconds: float = LOOK_SECONDS, gone_seconds: float = GONE_SECONDS
+    ) -> None:
+        self._application = Application(spark)
+        self._look_seconds, self._gone_seconds = look_seconds, gone_seconds
+        self._over = threading.Event()
+        if self._application.master.startswith(SCHEME):
+            threading.Thread(target=self._watch, daemon=True, name="watch of the master").start()
+
+    def end(self) -> None:
+        """From here on nobody is stopped."""
+        self._over.set()
+
+    def _watch(self) -> None:
+        seen = time.monotonic()
+        while not self._over.wait(self._look_seconds):
+            master = self._application.master
+            if answers(master) or self._application.has_executors():
+                seen = time.monotonic()
+            elif time.monotonic() - seen >= self._gone_seconds:
+                log.error("no master at %s and no executor for %.0f s", master, time.monotonic() - seen)
+                self._application.abandon()
+                return
+
+
+# The Spark session of a job: its own, or one within the Spark that a notebook or a task of Airflow runs already.
+
+
+SETTINGS = {
+    # The same text is the same time and the same number everywhere.
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    # True would lose rows without a word: 100,181 of 400,000 of a cut gzip, measured.
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    # The number of partitions comes from the data, not from the number of cores (see partitions.py).
+    "spark.sql.files.minPartitionNum": "1",
+    # Above it Spark lists folders by a job of its own: 0.85 s instead of 0.11 s for 72 hours of captures, measured.
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
+    # What a job keeps it reads once or twice; to pack it, Spark would first count every value that it keeps.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
+}
+
+WITH_ARROW = {"spark.sql.execution.arrow.pyspark.enabled": "true"}
+"""Of sessions for notebooks: frames of pandas come and go by Arrow, in which a missing text stays missing."""
+
+IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions")
+"""What a job imports after Spark has started, PySpark's own wish for pandas among it (benchmarks/start_up.py)."""
+
+CONNECT_PORT = 15002  # Spark 4.0, spark.connect.grpc.binding.port
+
+GATEWAY = "PYSPARK_GATEWAY_PORT"
+"""Set where spark-submit has started a JVM for this Python already."""
+
+
+def start_session(job: str, *, progress: bool | None = None, settings: Mapping[str, str] | None = None) -> SparkSession:
+    """The session of a job; under spark-submit with its master and its options. Takes 2 to 4 seconds.
+
+    progress: whether a bar shows the stages; None leaves it to Spark's setting, which `submission.py` makes for terminals.
+    settings: those that the job was told to make, beside the ones above.
+    Raises ClusterGone if the master of a standalone cluster doesn't answer.
+    """
+    name_line_to_pydeequ()
+    from pyspark import SparkConf
+    from pyspark.sql import SparkSession
+
+    threading.Thread(target=_import_all, args=(IMPORTED_MEANWHILE,), name="imports", daemon=True).start()
+    connect_to_jvm()
+    require_master(SparkConf().get("spark.master", "local"))
+    builder = SparkSession.builder
+    if not _is_named(SparkConf()):
+        builder = builder.appName(f"model-monitor {job}")
+    for key, value in {**SETTINGS, **worker_settings(SparkConf(), os.environ), **(settings or {})}.items():
+        builder = builder.config(key, value)
+    if progress is not None:
+        builder = builder.config("spark.ui.showConsoleProgress", str(progress).lower())
+    spark = builder.getOrCreate()
+    open_s3_paths(spark)
+    without_checksum_files(spark)
+    return spark
+
+
+def remote_session(url: str) -> SparkSession:
+    """The session of a job at a Spark Connect server, `sc://HOST:PORT`.
+
+    Raises ClusterGone if no server answers there, MissingDependency without Connect's libraries.
+    """
+    host, port = urlsplit(url).hostname, urlsplit(url).port or CONNECT_PORT
+    if not answers_soon(f"{host}:{port}"):
+        raise ClusterGone(
+            f"--remote is {url.partition(';')[0]!r}, where no server answers; check the address, or start it"
+        )
+    spark = connected(url)
+    _set_as_jobs(spark)
+    return spark
+
+
+@contextmanager
+def session_within(host: SparkSession, settings: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
+    """A job's session in the Spark of `host`, whose own settings and whose Spark stay as they are.
+
+    settings: those that the job was told to make.
+    Raises BadConfiguration for one that Spark takes only when it is started.
+    """
+    from pyspark.sql import SparkSession
+
+    application = application_of(host)
+    for key, value in (settings or {}).items():
+        if application.setting(key) != value:
+            raise BadConfiguration(f"{key} has to be {value!r} before Spark starts; set it where the session is made")
+    spark = beside(host)
+    open_s3_paths(spark)
+    without_checksum_files(spark)
+    before = SparkSession.getActiveSession()
+    application_of(spark).activate()
+    try:
+        yield spark
+    finally:
+        application_of(before or host).activate()
+
+
+def _is_named(given: SparkConf) -> bool:
+    """Whether somebody chose the application's name; else spark-submit takes the file's."""
+    return given.get("spark.app.name", SHELL) not in (SHELL, Path(sys.argv[0]).name)
+
+
+def _import_all(modules: Sequence[str]) -> None:
+    """Load modules that are wanted soon; one that is absent is missed where it is wanted."""
+    for module in modules:
+        with suppress(ImportError):
+            import_module(module)
+
+
+def local_session() -> SparkSession:
+    """A session for notebooks and scripts, started as a job's on this machine is; the one at hand if there is one.
+
+    Finds Java and fetches Deequ's JAR where they are not yet known. Options in PYSPARK_SUBMIT_ARGS win over a job's, but for
+    those that results depend on. Arrow is on: `createDataFrame` keeps the missing texts of a pandas frame missing.
+
+    Returns
+    -------
+    pyspark.sql.SparkSession
+        It stays until its `stop`.
+
+    Raises
+    ------
+    MissingDependency
+        If Java, Spark or Deequ's JAR can't be had.
+    BadConfiguration
+        If the options can't be read.
+
+    Examples
+    --------
+    >>> from model_monitor import local_session
+    >>> spark = local_session()
+    >>> spark.range(3).count()
+    3
+    """
+    name_line_to_pydeequ()
+    running = running_session()
+    if running is not None:
+        return running
+    with as_submitted():
+        return start_session("session", progress=False, settings=WITH_ARROW)
+
+
+@contextmanager
+def as_submitted() -> Iterator[None]:
+    """While this is open a JVM that is started gets what spark-submit would have given it, in a Python that it did not start."""
+    with _changed(os.environ, {} if GATEWAY in os.environ else shell_variables(Layout.here(), os.environ)):
+        yield
+
+
+def beside(spark: SparkSession) -> SparkSession:
+    """A session in the same Spark that is set as a job's; what is set in `spark` itself stays as it is."""
+    session = new_session(spark)
+    _set_as_jobs(session)
+    return session
+
+
+def _set_as_jobs(spark: SparkSession) -> None:
+    """Set a new session as a job's, but for defaults that somebody has changed where Spark was started."""
+    started_with = application_of(spark).setting
+    defaults = read_properties(Layout.here().conf / "spark-defaults.conf").items()
+    of_sessions = {key: started_with(key) or value for key, value in defaults if key.startswith("spark.sql.")}
+    for key, value in {**SETTINGS, **of_sessions}.items():
+        spark.conf.set(key, value)
+
+
+def session_at_hand() -> SparkSession | None:
+    """The session that somebody has started in this process; None if there is none."""
+    if "pyspark" not in sys.modules:  # what has not been loaded has started nothing
+        return None
+    from pyspark.sql import SparkSession
+
+    return SparkSession.getActiveSession()
+
+
+@contextmanager
+def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]) -> Iterator[None]:
+    """While this is open the environment has these variables; then it is as it was."""
+    before = {name: environment.get(name) for name in variables}
+    environment.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del environment[name]
+            else:
+                environment[name] = value
+
+
+def stop_session(spark: SparkSession) -> None:
+    """Stop Spark; no thread that it left keeps the process alive."""
+    application_of(spark).stop()

@@ -1,0 +1,352 @@
+"""Storages that Spark opens: any file system of Hadoop through the driver's JVM, and what a Connect server lists and reads.
+
+Classes of the JVM are looked up once by their names: py4j asks about every part of `org.apache.…` before it knows one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import reduce
+from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakKeyDictionary
+
+from model_monitor.errors import BadInput, OutputFailed
+from model_monitor.storage.files import (
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
+    StoredFile,
+    draft_name,
+    is_hidden,
+    join,
+    refusal_in,
+)
+from model_monitor.storage.lease import require_lease
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+_FOUND: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+"""py4j's gateway into a JVM -> its classes by name."""
+
+
+def java_class(gateway: Any, name: str) -> Any:
+    """The class of this full name. gateway: py4j's, `spark.sparkContext._gateway`.
+
+    py4j gives a JavaPackage for a class that is not there, and for one that is named wrongly.
+    """
+    classes = _FOUND.setdefault(gateway, {})
+    if name not in classes:
+        found = reduce(getattr, name.split("."), gateway.jvm)
+        if is_missing(found):
+            return found
+        classes[name] = found
+    return classes[name]
+
+
+def is_missing(found: Any) -> bool:
+    """Whether what `java_class` gave is no class."""
+    return type(found).__name__ == "JavaPackage"
+
+
+# Files of any file system that Hadoop opens, as a storage: through the driver's JVM, with the session's
+# configuration.
+
+
+_PATH = "org.apache.hadoop.fs.Path"
+
+ABSENT = re.compile("FileNotFoundException|PATH_NOT_FOUND")
+NO_FILE_SYSTEM = re.compile(r"No FileSystem for scheme|FileSystem not found")
+
+
+class HadoopStorage:
+    """Files of any file system that Hadoop opens (`hdfs:`, `s3a:`, …), with the session's configuration."""
+
+    # Object stores show a file only when its stream is closed, and can't rename: there a draft would add nothing.
+    OBJECT_STORES = frozenset({"s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "oss"})
+
+    def __init__(self, gateway: Any, configuration: Any, file_system: Any) -> None:
+        self._gateway = gateway
+        self._configuration = configuration
+        self._file_system = file_system
+        self.scheme = str(file_system.getUri().getScheme())
+
+    @classmethod
+    def at(cls, path: str, spark: SparkSession) -> HadoopStorage:
+        context: Any = spark.sparkContext
+        configuration = spark._jsparkSession.sessionState().newHadoopConf()
+        try:
+            file_system = java_class(context._gateway, _PATH)(path).getFileSystem(configuration)
+        except Exception as fault:
+            raise BadInput(f"{path}: no file system of this Spark opens it ({reason_of(fault)})") from fault
+        return cls(context._gateway, configuration, file_system)
+
+    def _java(self, name: str) -> Any:
+        return java_class(self._gateway, name)
+
+    def _path(self, path: str) -> Any:
+        return self._java(_PATH)(path)
+
+    def resolved(self, path: str) -> str:
+        return str(self._file_system.makeQualified(self._path(path)).toString())
+
+    def exists(self, path: str) -> bool:
+        return bool(self._file_system.exists(self._path(path)))
+
+    def list_files(self, path: str) -> list[StoredFile]:
+        return sorted(file for names, file in self._below(path) if not any(map(is_hidden, names)))
+
+    def list_hidden(self, folder: str) -> list[StoredFile]:
+        below = [] if self.scheme in self.OBJECT_STORES else self._below(folder)
+        return [file for names, file in below if is_hidden(names[-1])]
+
+    def _below(self, path: str) -> list[tuple[list[str], StoredFile]]:
+        """The files at or below a path, each with the names on the way to it."""
+        try:
+            top = self._file_system.makeQualified(self._path(path))
+            statuses = self._file_system.listFiles(top, True)  # of an object store all below is one listing
+            files = []
+            depth = len(str(top.toString()))
+            while statuses.hasNext():
+                file = _stored(statuses.next())  # few questions: each is a call to the JVM, and there may be many files
+                files.append(([name for name in file.path[depth:].split("/") if name], file))
+            return files
+        except Exception as fault:
+            raise BadInput(not_listed(path, fault)) from fault
+
+    def list_folders(self, path: str) -> list[str]:
+        try:
+            statuses = self._file_system.listStatus(self._path(path))
+            names = [str(status.getPath().getName()) for status in statuses if status.isDirectory()]
+        except Exception as fault:
+            raise BadInput(not_listed(path, fault)) from fault
+        return sorted(name for name in names if not is_hidden(name))
+
+    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+        try:
+            begins_so = self._java("org.apache.hadoop.fs.GlobFilter")(f"{start}*")
+            statuses = self._file_system.listStatus(self._path(join(folder, "")), begins_so)  # a bucket needs its slash
+            return [_stored(status) for status in statuses if status.isFile()]
+        except Exception as fault:
+            raise BadInput(not_listed(folder, fault)) from fault
+
+    def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
+        try:
+            stream = self._file_system.open(self._path(path))
+            try:
+                if start:
+                    stream.seek(start)
+                content = stream
+                if at_most is not None:
+                    content = self._java("org.apache.commons.io.input.BoundedInputStream")(stream, at_most)
+                # as text, a character for each byte: py4j takes bytes apart one by one, 0.5 s for a megabyte
+                text: str = self._java("org.apache.commons.io.IOUtils").toString(content, "ISO-8859-1")
+                return text.encode("latin-1")
+            finally:
+                stream.close()
+        except Exception as fault:
+            raise BadInput(f"{path}: can't be read ({reason_of(fault)})") from fault
+
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        require_lease(self, path)
+        target = self._path(path)
+        try:
+            self._put_in_place(target, lambda stream: stream.write(bytearray(content)), private=private)
+        except Exception as fault:
+            raise OutputFailed(f"{path}: can't be written ({reason_of(fault)})") from fault
+
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        require_lease(self, target)
+        place = self._path(target)
+        try:
+            if self._holds_just(place, sources):
+                return False
+            if len(sources) == 1 and self.scheme not in self.OBJECT_STORES:
+                self._file_system.mkdirs(place.getParent())
+                self._replace(self._path(sources[0]), place)
+            else:
+                self._put_in_place(place, lambda stream: self._copy(sources, stream))
+        except Exception as fault:
+            raise OutputFailed(f"{target}: can't be written ({reason_of(fault)})") from fault
+        return True
+
+    def _put_in_place(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
+        """Make a file of what `fill` writes to a Java stream, by a draft beside it where a file is seen while it is written."""
+        if self.scheme in self.OBJECT_STORES:
+            self._put(target, fill)
+            return
+        draft = self._path(join(str(target.getParent()), draft_name(target.getName())))
+        try:
+            self._put(draft, fill, private=private)
+            self._replace(draft, target)
+        except BaseException:
+            with suppress(Exception):
+                self._file_system.delete(draft, False)
+            raise
+
+    def _put(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
+        """Make a file of what `fill` writes to a Java stream. On an object store it is there whole or not at all."""
+        stream = self._created(target, private=private)
+        try:
+            fill(stream)
+        except Exception:
+            with suppress(Exception):
+                if self.scheme in self.OBJECT_STORES:
+                    stream.abort()  # closing would show readers half an object
+                else:
+                    stream.close()
+            raise
+        stream.close()
+
+    def _created(self, target: Any, *, private: bool) -> Any:
+        """The Java stream of a new file. Permissions are set while there is nothing in it yet."""
+        if not private or self.scheme in self.OBJECT_STORES:
+            return self._file_system.create(target, True)
+        permission = self._java("org.apache.hadoop.fs.permission.FsPermission")
+        if not self._file_system.exists(target.getParent()):
+            self._file_system.mkdirs(target.getParent())
+            self._file_system.setPermission(target.getParent(), permission(f"{PRIVATE_FOLDER:o}"))
+        stream = self._file_system.create(target, True)
+        self._file_system.setPermission(target, permission(f"{PRIVATE_FILE:o}"))
+        return stream
+
+    def _copy(self, sources: Sequence[str], stream: Any) -> None:
+        content = self._opened(sources)
+        try:
+            self._java("org.apache.commons.io.IOUtils").copyLarge(content, stream)
+        finally:
+            content.close()
+
+    def _opened(self, sources: Sequence[str]) -> Any:
+        """One Java stream of all files, one after the other."""
+        streams = self._java("java.util.Vector")()
+        for source in sources:
+            streams.add(self._file_system.open(self._path(source)))
+        return self._java("java.io.SequenceInputStream")(streams.elements())
+
+    def _holds_just(self, place: Any, sources: Sequence[str]) -> bool:
+        if not self._file_system.exists(place):
+            return False
+        sizes = [int(self._file_system.getFileStatus(self._path(source)).getLen()) for source in sources]
+        if int(self._file_system.getFileStatus(place).getLen()) != sum(sizes):
+            return False
+        held, new = self._file_system.open(place), self._opened(sources)
+        try:
+            return bool(self._java("org.apache.commons.io.IOUtils").contentEquals(held, new))
+        finally:
+            held.close()
+            new.close()
+
+    def _replace(self, draft: Any, target: Any) -> None:
+        options = self._java("org.apache.hadoop.fs.Options").Rename
+        overwrite = self._java("java.lang.reflect.Array").newInstance(options.OVERWRITE.getClass(), 1)
+        overwrite[0] = options.OVERWRITE
+        context = self._java("org.apache.hadoop.fs.FileContext").getFileContext(target.toUri(), self._configuration)
+        context.rename(draft, target, overwrite)
+
+    def delete(self, path: str) -> None:
+        require_lease(self, path)
+        try:
+            self._file_system.delete(self._path(path), True)
+        except Exception as fault:
+            raise OutputFailed(f"{path}: can't be removed ({reason_of(fault)})") from fault
+
+
+def _stored(status: Any) -> StoredFile:
+    return StoredFile(str(status.getPath().toString()), int(status.getLen()), int(status.getModificationTime()))
+
+
+def not_listed(path: str, fault: Exception) -> str:
+    if is_absent(fault):
+        return f"{path}: there is no such file or directory"
+    if NO_FILE_SYSTEM.search(str(fault)):
+        return f"{path}: no file system of this Spark opens it ({reason_of(fault)})"
+    return f"{path}: can't be listed ({reason_of(fault)})"
+
+
+def is_absent(fault: Exception) -> bool:
+    """Whether Hadoop, or Spark's reader, says that there is nothing."""
+    return refusal_in(str(fault)) is None and ABSENT.search(str(fault)) is not None
+
+
+def reason_of(fault: Exception) -> str:
+    """What an object store meant, else the Java exception's class and first line, without its trace."""
+    refusal = refusal_in(str(fault))
+    if refusal is not None:
+        return refusal
+    java = getattr(fault, "java_exception", None)
+    return str(java.toString() if java is not None else fault).splitlines()[0]
+
+
+# Files that a Spark Connect server opens and this machine doesn't: they are listed and read by it.
+
+
+def is_connect(thing: object) -> bool:
+    """Whether this is a session, or a frame, of Spark Connect. Loads nothing."""
+    return type(thing).__module__.startswith("pyspark.sql.connect.")
+
+
+class ServerStorage:
+    """What the server's file systems hold (`files.Storage`), to be read only."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+
+    def resolved(self, path: str) -> str:
+        return path
+
+    def exists(self, path: str) -> bool:
+        try:
+            return bool(self._rows(path, "path"))
+        except Exception as fault:
+            if is_absent(fault):
+                return False
+            raise BadInput(not_listed(path, fault)) from fault
+
+    def list_files(self, path: str) -> list[StoredFile]:
+        try:
+            rows = self._rows(path, "path", "length", "unix_millis(modificationTime)")
+        except Exception as fault:
+            raise BadInput(not_listed(path, fault)) from fault
+        return sorted(StoredFile(*row) for row in rows)
+
+    def list_folders(self, path: str) -> list[str]:
+        below = path.rstrip("/") + "/"
+        rest = [file.path.partition(below)[2] for file in self.list_files(path)]
+        return sorted({name.partition("/")[0] for name in rest if "/" in name})
+
+    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+        below = folder.rstrip("/") + "/"
+        names = ((file, file.path.partition(below)[2]) for file in self.list_files(folder))
+        return [file for file, name in names if name.startswith(start) and "/" not in name]
+
+    def list_hidden(self, folder: str) -> list[StoredFile]:
+        return []
+
+    def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
+        length = "" if at_most is None else f", {at_most}"
+        try:
+            rows = self._rows(path, f"substring(content, {start + 1}{length})")
+        except Exception as fault:
+            raise BadInput(f"{path}: can't be read ({reason_of(fault)})") from fault
+        return b"".join(bytes(content) for (content,) in rows)
+
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        self._refuse(path)
+
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        self._refuse(target)
+
+    def delete(self, path: str) -> None:
+        self._refuse(path)
+
+    def _rows(self, path: str, *expressions: str) -> list[Any]:
+        reader = self._spark.read.format("binaryFile").option("recursiveFileLookup", "true")
+        return list(reader.load(path).selectExpr(*expressions).collect())
+
+    def _refuse(self, path: str) -> NoReturn:
+        raise OutputFailed(
+            f"{path}: a session of Spark Connect writes to local paths only; choose one, and copy the files from there"
+        )
