@@ -11,9 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from model_monitor import DataQualityMonitor, run_baseline
-from model_monitor.demo.data_set import BASELINE, write_data_set
-from model_monitor.demo.day import watch_day
-from model_monitor.demo.traffic import Traffic
+from model_monitor.integrations.demo.run import watch_day
+from model_monitor.integrations.demo.traffic import BASELINE, Traffic, write_data_set
 
 ROWS = 20_000
 SIZE = {"width": 1100, "height": 1240}

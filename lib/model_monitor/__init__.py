@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from model_monitor import demo
     from model_monitor.data.reading.data import read_data
     from model_monitor.data.reading.dataset import Dataset
     from model_monitor.data.reading.formats import (
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
         SinkFailed,
         ViolationsFound,
     )
+    from model_monitor.integrations import demo
     from model_monitor.monitors.bias.comparison import Tolerances
     from model_monitor.monitors.bias.measures import BiasMeasures
     from model_monitor.monitors.bias.monitor import BiasMonitor
@@ -72,7 +72,7 @@ else:
         "model_monitor.monitors.bias.measures": ["BiasMeasures"],
         "model_monitor.monitors.bias.monitor": ["BiasMonitor"],
         "model_monitor.monitors.data_quality.monitor": ["DataQualityMonitor"],
-        "model_monitor.demo": ["demo"],
+        "model_monitor.integrations.demo": ["demo"],
         "model_monitor.documents.analysis_config": ["AnalysisConfig"],
         "model_monitor.documents.constraints": ["MonitoringSettings"],
         "model_monitor.errors": [

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, at
 
-from model_monitor.demo.traffic import FAULT, Traffic
+from model_monitor.integrations.demo.traffic import FAULT, Traffic
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 DAG_ID = "churn_hourly"

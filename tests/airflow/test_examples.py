@@ -14,7 +14,7 @@ from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, at
 
 from model_monitor.airflow.flags import texts_of, words_of
 from model_monitor.airflow.retraining import LET_THROUGH
-from model_monitor.demo.traffic import FAULT
+from model_monitor.integrations.demo.traffic import FAULT
 
 GROUP = "hourly_monitoring"
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
@@ -80,7 +80,7 @@ def test_the_links_lead_to_the_documents(hour, churn):
 
 
 def test_model_quality_judges_the_predictions_that_were_merged_with_labels(hour, churn):
-    """Of 200 requests an hour 2 % are never labelled (demo/traffic.py); late labels have come, and are waited for a week."""
+    """Of 200 requests an hour 2 % are never labelled (integrations/demo/traffic.py); late labels have come, and are waited for a week."""
     found = hour.result(f"{GROUP}.model_quality")
     ledger = json.loads((churn / "monitoring" / "model_quality" / "2024/03/04/21" / "ledger.json").read_text())
 
@@ -104,7 +104,7 @@ RETRAIN = """
 mkdir -p "$(dirname "$CANDIDATE")" && {python} - <<'END'
 import csv, glob, json, os, sys
 sys.path.insert(0, {lib!r})
-from model_monitor.demo import churn
+from model_monitor.integrations.demo import churn
 rows = []
 hour = os.environ["SINCE"][:13].replace("-", "/").replace("T", "/")
 for path in glob.glob(os.path.join({home!r}, "captures", "churn", "AllTraffic", hour, "*.jsonl")):

@@ -11,8 +11,7 @@ import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON
 
 from model_monitor.airflow import LocalSpark
-from model_monitor.airflow.local import LocalProcess
-from model_monitor.airflow.places import JobCall
+from model_monitor.airflow.places import JobCall, LocalProcess
 from model_monitor.errors import MissingDependency
 
 CALL = JobCall(
@@ -42,7 +41,7 @@ def test_a_job_is_started_as_from_a_shell_and_a_secret_goes_by_the_environment(s
         environment={"EXTRA": "x"},
         spark_options=("--driver-memory", "4g"),
     )
-    with caplog.at_level(logging.INFO, "model_monitor.airflow.local"):
+    with caplog.at_level(logging.INFO, "model_monitor.airflow.places"):
         running = place.begin(CALL)
         status = running.wait()
 

@@ -9,9 +9,8 @@ import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON
 
 from model_monitor.airflow import SparkConnection
-from model_monitor.airflow.endings import read_outcome
+from model_monitor.airflow.endings import files_of, read_outcome
 from model_monitor.airflow.places import JobCall
-from model_monitor.airflow.stored_files import files_of
 from model_monitor.errors import BadConfiguration, MissingDependency
 
 LOCAL = {"conn_type": "spark", "host": "local[2]", "extra": {"deploy-mode": "client"}}

@@ -8,9 +8,8 @@ import pytest
 from tests.airflow.conftest import BUCKET
 from tests.airflow.places import DONE, FOUND, VIOLATIONS
 
-from model_monitor.airflow.endings import MOST_LISTED, Failure, read_outcome
-from model_monitor.airflow.links import address_of
-from model_monitor.airflow.stored_files import files_of
+from model_monitor.airflow.endings import MOST_LISTED, Failure, files_of, read_outcome
+from model_monitor.airflow.operators import address_of
 from model_monitor.errors import BadConfiguration
 
 

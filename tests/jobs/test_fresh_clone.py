@@ -21,7 +21,7 @@ import boto3
 import pytest
 from tests.servers import aws_emulator
 
-from model_monitor.demo.traffic import FAULT
+from model_monitor.integrations.demo.traffic import FAULT
 
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = "INSIDE_A_FRESH_CLONE"

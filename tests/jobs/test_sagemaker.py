@@ -11,9 +11,8 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from model_monitor.demo.data_set import write_data_set
-from model_monitor.demo.traffic import FAULT, Traffic
 from model_monitor.errors import BadInput
+from model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
 from model_monitor.reports.history.decisions import read_decisions
 from model_monitor.sagemaker import (
     CronExpressionGenerator,

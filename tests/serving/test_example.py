@@ -14,7 +14,7 @@ import pytest
 
 from model_monitor.data.records.decoding import Reading, decode
 from model_monitor.data.records.locations import ENDPOINT_INDEXES
-from model_monitor.demo import churn
+from model_monitor.integrations.demo import churn
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "capture"

@@ -21,13 +21,13 @@ from model_monitor.data.records.captured_lines import InferenceRecord
 from model_monitor.data.records.decoding import Reading, decode
 from model_monitor.data.records.locations import ENDPOINT_INDEXES
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.demo.traffic import Traffic, captures
 from model_monitor.documents.check_results import Decision
 from model_monitor.documents.constraints import DistributionConstraints, MonitoringConfig
 from model_monitor.documents.model_quality import ComparisonOperator
 from model_monitor.documents.run_description import Promotion
 from model_monitor.documents.schedule import Schedule
 from model_monitor.errors import MonitorError
+from model_monitor.integrations.demo.traffic import Traffic, captures
 from model_monitor.monitors.bias.analysis import POST_TRAINING, PRE_TRAINING
 from model_monitor.monitors.data_quality import checks
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
@@ -250,13 +250,13 @@ def test_every_other_command_of_ours_is_understood(page, monkeypatch):
     monkeypatch.setattr(
         "model_monitor.running.replay.command._submit", lambda job, flags: understood.append(flags) or 0
     )
-    monkeypatch.setattr("model_monitor.imports.account.sagemaker_client", lambda region: None)
-    monkeypatch.setattr("model_monitor.imports.account.answers_on", lambda client, schedule: [])
-    monkeypatch.setattr("model_monitor.imports.command.read_answers", lambda files: [])
+    monkeypatch.setattr("model_monitor.integrations.imports.command.sagemaker_client", lambda region: None)
+    monkeypatch.setattr("model_monitor.integrations.imports.command.answers_on", lambda client, schedule: [])
+    monkeypatch.setattr("model_monitor.integrations.imports.command.read_answers", lambda files: [])
     monkeypatch.setattr(
-        "model_monitor.imports.command.import_schedules", lambda *given, **named: understood.append(given)
+        "model_monitor.integrations.imports.command.import_schedules", lambda *given, **named: understood.append(given)
     )
-    monkeypatch.setattr("model_monitor.demo.run._run", lambda *given: understood.append(given) or 0)
+    monkeypatch.setattr("model_monitor.integrations.demo.run._run", lambda *given: understood.append(given) or 0)
     monkeypatch.setattr("model_monitor.cli._session_for", lambda paths: None)
     monkeypatch.setattr("model_monitor.running.scheduling.command.main", lambda *given: understood.append(given) or 0)
     version = Promotion(model_version="7", run_id="0", source="", time="")

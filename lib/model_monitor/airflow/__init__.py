@@ -25,12 +25,11 @@ except ModuleNotFoundError as fault:
     ) from None
 
 from model_monitor.airflow.emr import EmrCluster, EmrServerless
+from model_monitor.airflow.endings import OnViolations
 from model_monitor.airflow.groups import MonitorTask, bias, data_quality, hourly_monitoring, model_quality
-from model_monitor.airflow.local import LocalSpark
 from model_monitor.airflow.operators import BaselineOperator, MergeOperator, MonitorOperator
+from model_monitor.airflow.places import LocalSpark, SparkConnection
 from model_monitor.airflow.retraining import AlertGateOperator, PromoteOperator
-from model_monitor.airflow.spark_connection import SparkConnection
-from model_monitor.airflow.violations import OnViolations
 
 __all__ = [
     "AlertGateOperator",

@@ -1,25 +1,168 @@
-"""What came of a job, from the message and the documents that it left; the task's XCom is made of it.
-
-Source: C1.6 for the message; docs/files.md for the documents.
-"""
+"""What came of a job, from the files that it left: its message and documents as XCom, and a task whose job found violations."""
 
 from __future__ import annotations
 
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from enum import Enum
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from model_monitor.airflow.flags import moment
-from model_monitor.airflow.stored_files import StoredFiles
 from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.documents.alerts import Alerts
-from model_monitor.errors import BadDocument
+from model_monitor.errors import BadConfiguration, BadDocument
 from model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, Run, read_commit
 from model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_of
-from model_monitor.storage import join
+from model_monitor.spark.launch.target import S3_SCHEMES
+from model_monitor.storage import LocalStorage, join
+
+
+class StoredFiles(Protocol):
+    """Files of one file system, by their whole paths."""
+
+    def read(self, path: str) -> bytes | None:
+        """A file's content, None if there is no such file."""
+
+    def delete(self, path: str) -> None:
+        """Remove a file, if it is there."""
+
+
+def files_of(path: str, aws_conn_id: str | None) -> StoredFiles:
+    """The file system that holds `path`.
+
+    Raises BadConfiguration if Airflow has none for it, or for a relative path.
+    """
+    scheme = urlsplit(path).scheme
+    if scheme == "" and not path.startswith("/"):
+        raise BadConfiguration(
+            f"output_path is {path!r}; write an absolute path, since the job and Airflow work in different folders"
+        )
+    if scheme in ("", "file"):
+        return LocalFiles()
+    if scheme in S3_SCHEMES:
+        return S3Files(aws_conn_id)
+    return ObjectStorageFiles(path)
+
+
+class LocalFiles:
+    """Files of this machine."""
+
+    def read(self, path: str) -> bytes | None:
+        storage = LocalStorage()
+        return storage.read(path) if storage.exists(path) else None
+
+    def delete(self, path: str) -> None:
+        LocalStorage().delete(path)
+
+
+class S3Files:
+    """Objects, by the client of a connection of Airflow's."""
+
+    def __init__(self, aws_conn_id: str | None) -> None:
+        self._aws_conn_id = aws_conn_id
+
+    def read(self, path: str) -> bytes | None:
+        from botocore.exceptions import ClientError
+
+        try:
+            content: bytes = self._client().get_object(**_place_of(path))["Body"].read()
+        except ClientError as fault:
+            if fault.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                return None
+            raise
+        return content
+
+    def delete(self, path: str) -> None:
+        self._client().delete_object(**_place_of(path))
+
+    def _client(self) -> Any:
+        try:
+            from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+        except ImportError as fault:
+            raise BadConfiguration(
+                "results on S3 are read by Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
+            ) from fault
+        return S3Hook(aws_conn_id=self._aws_conn_id).conn
+
+
+class ObjectStorageFiles:
+    """Files of a file system that one of Airflow's providers brings along, such as gs:// or abfss://."""
+
+    def __init__(self, path: str) -> None:
+        from airflow.sdk import ObjectStoragePath
+
+        try:
+            ObjectStoragePath(path).exists()
+        except ValueError as fault:
+            scheme = urlsplit(path).scheme
+            raise BadConfiguration(
+                f"output_path is {path!r}, and no provider of this Airflow opens {scheme}://, so what came of the job could not "
+                "be read; install the provider that does, or write the results to S3 or to a folder that workers see"
+            ) from fault
+
+    def read(self, path: str) -> bytes | None:
+        from airflow.sdk import ObjectStoragePath
+
+        file = ObjectStoragePath(path)
+        return bytes(file.read_bytes()) if file.exists() else None
+
+    def delete(self, path: str) -> None:
+        from airflow.sdk import ObjectStoragePath
+
+        ObjectStoragePath(path).unlink(missing_ok=True)
+
+
+def _place_of(path: str) -> dict[str, str]:
+    parts = urlsplit(path)
+    return {"Bucket": parts.netloc, "Key": parts.path.lstrip("/")}
+
+
+# What becomes of a task whose job found violations.
+
+
+Callback = Callable[[Any], Any]
+"""Gets Airflow's context, with `monitoring`, the outcome, beside its members; any notifier of Airflow's is one."""
+
+
+class OnViolations(str, Enum):
+    """What becomes of a task whose job found violations.
+
+    FAIL: the task fails, without a retry, since the same data has the same violations; the job ends with status 4 as by
+    `--fail-on-violations`. SKIP_DOWNSTREAM: it succeeds, and the tasks right behind it are skipped. CALLBACK: the callback is
+    called, then it succeeds.
+    """
+
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    SKIP_DOWNSTREAM = "skip-downstream"
+    CALLBACK = "callback"
+
+    @classmethod
+    def of(cls, text: str, callback: Callback | None) -> OnViolations:
+        """The choice of this name.
+
+        Raises BadConfiguration for another name, or if a callback and the choice to call one don't go together.
+        """
+        try:
+            choice = cls(text)
+        except ValueError:
+            known = ", ".join(each.value for each in cls)
+            raise BadConfiguration(f"on_violations is {text!r}; it is one of: {known}") from None
+        if choice is cls.CALLBACK and callback is None:
+            raise BadConfiguration("on_violations is 'callback', and there is none; write callback=notify_the_team")
+        if choice is not cls.CALLBACK and callback is not None:
+            raise BadConfiguration(
+                f"there is a callback, and on_violations is {choice.value!r}; write 'callback' to have it called"
+            )
+        return choice
+
+
+# What came of a job, from the message and the documents that it left; the task's XCom is made of it.
+
 
 log = logging.getLogger(__name__)
 

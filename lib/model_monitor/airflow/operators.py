@@ -1,8 +1,4 @@
-"""The three jobs as tasks: each starts its job in a place, waits for it, and gives what came of it.
-
-A retry does no harm: the window is the DAG run's, the output path follows from it, and a run is published by its content, so
-that the same window writes the same bytes to the same place.
-"""
+"""The three jobs as tasks: each starts its job in a place, waits for it, and gives what came of it, one click from its task."""
 
 from __future__ import annotations
 
@@ -11,22 +7,77 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote, urlencode, urlsplit
 
-from airflow.sdk import BaseOperator, SkipMixin
+from airflow.sdk import BaseOperator, BaseOperatorLink, SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from model_monitor.airflow import links
-from model_monitor.airflow.endings import Failure, JobEnd, message_path, read_outcome
-from model_monitor.airflow.flags import require_free, texts_of
+from model_monitor.airflow.endings import (
+    Callback,
+    Failure,
+    JobEnd,
+    OnViolations,
+    StoredFiles,
+    files_of,
+    message_path,
+    read_outcome,
+)
+from model_monitor.airflow.flags import AN_HOUR, require_free, scheduled_time_of, texts_of, window_of
 from model_monitor.airflow.places import JobCall, Place, Running
-from model_monitor.airflow.stored_files import StoredFiles, files_of
-from model_monitor.airflow.violations import Callback, OnViolations
-from model_monitor.airflow.windows import AN_HOUR, scheduled_time_of, window_of
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.running.runtime.status import ExitStatus
+from model_monitor.spark.launch.target import S3_SCHEMES
 from model_monitor.storage import join
+
+
+class DocumentLink(BaseOperatorLink):
+    """A link called `label` to the document `file` of the run; empty if the run has none."""
+
+    def __init__(self, label: str, file: str) -> None:
+        self._label = label
+        self._file = file
+
+    @property
+    def name(self) -> str:
+        return self._label
+
+    @property
+    def xcom_key(self) -> str:
+        return f"_link_{self._file}"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Made where the task ran, when it has ended; Airflow keeps it."""
+        path = operator.outcome.paths.get(self._file) if operator.outcome else None
+        return "" if path is None else address_of(path, operator.output_path, operator.documents_url)
+
+
+VIOLATIONS = DocumentLink("Violations", "constraint_violations.json")
+CHECKS = DocumentLink("Checks", "checks.json")
+STATISTICS = DocumentLink("Statistics", "statistics.json")
+CONSTRAINTS = DocumentLink("Constraints", "constraints.json")
+REPORT = DocumentLink("Report", "report.html")
+
+
+def address_of(path: str, output_path: str, served_at: str | None = None) -> str:
+    """Where a browser finds a file.
+
+    output_path: what lies below it is served at the address `served_at`, if there is one. Without, S3's console has objects, and
+    a file of this machine is what it is.
+    """
+    if served_at is not None:
+        return f"{served_at.rstrip('/')}/{quote(path.removeprefix(output_path).lstrip('/'))}"
+    parts = urlsplit(path)
+    if parts.scheme in S3_SCHEMES:
+        query = urlencode({"prefix": parts.path.lstrip("/")})
+        return f"https://s3.console.aws.amazon.com/s3/object/{parts.netloc}?{query}"
+    return Path(path).absolute().as_uri() if parts.scheme == "" else path
+
+
+# The three jobs as tasks: each starts its job in a place, waits for it, and gives what came of it.
+
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +206,7 @@ class BaselineOperator(JobOperator):
     JOB = "baseline"
     SAYS = (*JobOperator.SAYS, "dataset_format", "analysis_type")
     template_fields = (*JobOperator.template_fields, "dataset_format")
-    operator_extra_links = (links.STATISTICS, links.CONSTRAINTS, links.REPORT)
+    operator_extra_links = (STATISTICS, CONSTRAINTS, REPORT)
 
     def __init__(self, *, dataset_format: Any, analysis_type: str = "DATA_QUALITY", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -218,7 +269,7 @@ class MonitorOperator(WindowedOperator):
         "omit_empty_violations": "on_violations=, whose outcome has the number",
     }
     template_fields = (*WindowedOperator.template_fields, "dataset_format", "baseline")
-    operator_extra_links = (links.VIOLATIONS, links.CHECKS, links.STATISTICS, links.REPORT)
+    operator_extra_links = (VIOLATIONS, CHECKS, STATISTICS, REPORT)
     ui_color = "#e6f4ea"
 
     def __init__(

@@ -1,13 +1,27 @@
-"""Where a job runs. A place starts one, finds one that an attempt before this one started, and stops it."""
+"""Where a job runs: a process of the worker's machine, or the cluster that a Spark connection names. A place starts a job and
+finds the one that an attempt before this one started.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
+import subprocess
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, Protocol
 
-from model_monitor.airflow.flags import words_of
+from model_monitor.airflow.flags import without_secrets, words_of
+from model_monitor.errors import BadConfiguration, MissingDependency
+from model_monitor.running.layout import Layout, cache_directory
+from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
+from model_monitor.spark.launch.package_zip import provide_zip
+from model_monitor.spark.launch.spark_command import own_settings
+from model_monitor.spark.launch.spark_home import PINNED, line_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +82,166 @@ class Place(ABC):
 
         Raises BadConfiguration if it can't be started as it is told, another MonitorError if the place refuses it.
         """
+
+
+# A job in a process of the worker's machine, as `./spark-submit.sh` starts it: on local Spark, or on a cluster from
+# here.
+
+
+log = logging.getLogger(__name__)
+
+STOPPING_SECONDS = 60
+"""How long a job may take to leave its message and to stop Spark."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSpark(Place):
+    """A job in a process of its own.
+
+    python: the interpreter that has our package with all its libraries; Airflow's own environment need not have them. master:
+    Spark's, such as local[4] or yarn. folder: where relative paths start. environment: variables of the job, beside the worker's.
+    """
+
+    python: str = sys.executable
+    master: str = "local[*]"
+    folder: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def begin(self, call: JobCall) -> LocalProcess:
+        plain, secret = without_secrets(call.flags)
+        words = ["--master", self.master, "--name", call.name, *self.spark_options, call.job, *words_of(plain)]
+        command = [self.python, "-m", "model_monitor.spark.launch.submission", *words]
+        return LocalProcess(command, {**self.environment, **secret}, self.folder)
+
+
+class LocalProcess:
+    """A process whose lines go to the log; what it started ends with it."""
+
+    def __init__(self, command: Sequence[str], variables: Mapping[str, str], folder: str | None = None) -> None:
+        """Start it.
+
+        Raises MissingDependency if there is no such program.
+        """
+        try:
+            self._process = subprocess.Popen(
+                command,
+                env={**os.environ, **variables},
+                cwd=None if folder is None else Path(folder),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,  # so that the JVM and Python's workers can be told to end with it
+            )
+        except OSError as fault:
+            raise MissingDependency(
+                f"{fault.filename} can't be started ({fault.strerror}); python= has to be an interpreter that has "
+                "spark-model-monitor, such as /srv/model-monitor/bin/python, and folder= a folder"
+            ) from fault
+        self.lines: list[str] = []
+
+    def wait(self) -> int:
+        """Its exit status, 128 + N if signal N ended it, as a shell says it."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip())
+            log.info("%s", line.rstrip())
+        status = self._process.wait()
+        return status if status >= 0 else 128 - status
+
+    def stop(self) -> None:
+        if self._process.poll() is not None:
+            return
+        os.killpg(self._process.pid, signal.SIGTERM)
+        try:
+            self._process.wait(STOPPING_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+# A job on the cluster that a Spark connection of Airflow's names, by the Spark provider's hook.
+
+
+SIZED_AS_ON = "yarn"
+"""Memory beside the executors' heap is set as for YARN; other clusters don't look at the setting."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkConnection(Place):
+    """Spark by a connection, which has master, deploy mode, queue, keytab.
+
+    spark_home: of the spark-submit to use, None for the one of the PATH; taken for a Spark 3.5. python: the interpreter of
+    driver and executors. columns: how wide the data is, which sizes the executors' memory. conf: Spark's settings, above ours.
+    hook: further arguments of the provider's SparkSubmitHook, such as executor_memory or archives.
+    """
+
+    conn_id: str = "spark_default"
+    spark_home: str | None = None
+    python: str | None = None
+    columns: int = 1000
+    conf: Mapping[str, str] = field(default_factory=dict)
+    hook: Mapping[str, Any] = field(default_factory=dict)
+
+    def begin(self, call: JobCall) -> ConnectionRun:
+        try:
+            from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
+        except ImportError as fault:
+            raise MissingDependency(
+                "a Spark connection needs Airflow's Spark provider; install it: pip install apache-airflow-providers-apache-spark"
+            ) from fault
+        if self.spark_options:
+            raise BadConfiguration(
+                f"spark_options is {self.spark_options!r}; a connection's run takes conf= and hook={{'executor_memory': '4g'}} "
+                "instead"
+            )
+        layout = Layout.here()
+        line = line_at(Path(self.spark_home)) if self.spark_home else PINNED
+        driver = layout.job_file(call.job, layout.root)
+        plain, secret = without_secrets(call.flags)
+        remarks: list[str] = []
+        settings = {**own_settings(layout, self.columns, SIZED_AS_ON, self.conf, remarks), **self.conf}
+        python = {"PYSPARK_PYTHON": self.python, "PYSPARK_DRIVER_PYTHON": self.python} if self.python else {}
+        submitting = SparkSubmitHook(
+            **{
+                "conn_id": self.conn_id,
+                "name": call.name,
+                "conf": settings,
+                "py_files": str(provide_zip(layout.package, cache_directory(os.environ))),
+                "jars": str(provide_jar(os.environ))
+                if layout.needs_deequ(driver) and is_had(os.environ, line)
+                else None,
+                "application_args": words_of(plain),
+                "env_vars": {**python, **secret},
+                "spark_binary": str(Path(self.spark_home) / "bin" / "spark-submit") if self.spark_home else None,
+                **self.hook,
+            }
+        )
+        for remark in remarks:
+            log.info("%s", remark)
+        return ConnectionRun(submitting, str(driver))
+
+
+class ConnectionRun:
+    """A run that the provider's hook submits and follows. The hook tells only whether it went wrong, not its exit status."""
+
+    def __init__(self, hook: Any, application: str) -> None:
+        self._hook = hook
+        self._application = application
+
+    def wait(self) -> None:
+        from airflow.sdk.exceptions import AirflowException
+
+        try:
+            self._hook.submit(self._application)
+        except FileNotFoundError as fault:
+            raise MissingDependency(
+                f"{fault.filename} can't be started; spark_home= has to be the folder of a Spark 3.5, or its bin in the PATH"
+            ) from fault
+        except AirflowException as fault:
+            log.warning("%s", str(fault).splitlines()[-1])  # the job's message says more than this does
+
+    def stop(self) -> None:
+        self._hook.on_kill()

@@ -12,9 +12,8 @@ from typing import Any
 from airflow.sdk import BaseOperator, SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from model_monitor.airflow.flags import moment
-from model_monitor.airflow.local import LocalProcess
-from model_monitor.airflow.windows import window_of
+from model_monitor.airflow.flags import moment, window_of
+from model_monitor.airflow.places import LocalProcess
 from model_monitor.data.records.windows import duration, parse_time
 from model_monitor.errors import BadConfiguration
 from model_monitor.running.runtime.status import ExitStatus

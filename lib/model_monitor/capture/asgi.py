@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMa
 from typing import Any
 
 from model_monitor.capture.body import Conversation
-from model_monitor.capture.headers import (
+from model_monitor.capture.records import (
     CLIENT_CLOSED_REQUEST,
     CONTENT_TYPE,
     CUSTOM_ATTRIBUTES,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.capture.exchange import Exchange, Payload
-from model_monitor.capture.headers import SERVER_ERROR
+from model_monitor.capture.records import SERVER_ERROR, Exchange, Payload
 from model_monitor.capture.writer import CaptureWriter
 
 

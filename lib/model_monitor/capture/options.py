@@ -1,15 +1,38 @@
-"""What is captured (`CaptureOptions`), and what that may cost the server (`CaptureLimits`).
-
-The options are those of the service's DataCaptureConfig, with its names. A wrong one raises ValueError when the server
-starts, never while it serves.
-"""
+"""What is captured (`CaptureOptions`), which requests of all, whether now, and what that may cost (`CaptureLimits`)."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields
+from hashlib import blake2b
+from pathlib import Path
+
+from model_monitor.capture.counts import FaultLog
+
+ALL = 100.0
+_BYTES = 8
+_VALUES = 2.0 ** (8 * _BYTES)
+
+
+def is_sampled(key: str, percentage: float, seed: int) -> bool:
+    """Whether the request with this key belongs to the sample of so many percent.
+
+    The answer depends on the three arguments alone, so every server with the same seed takes the same requests, and a larger
+    percentage takes those of a smaller one and more. Not the CRC by which the jobs sample (`--sample`): of captured requests
+    that would take all or none.
+    """
+    if percentage >= ALL:
+        return True
+    digest = blake2b(
+        key.encode("utf-8", "surrogatepass"), digest_size=_BYTES, salt=seed.to_bytes(8, "big", signed=True)
+    )
+    return int.from_bytes(digest.digest(), "big") < percentage / ALL * _VALUES
+
+
+# What is captured (`CaptureOptions`), and what that may cost the server (`CaptureLimits`).
+
 
 REQUEST, RESPONSE = "REQUEST", "RESPONSE"
 
@@ -146,3 +169,42 @@ def _faults_of_content(options: CaptureOptions) -> list[str]:
     if not isinstance(options.max_payload_bytes, int) or not _is_above_0(options.max_payload_bytes):
         faults.append(f"max_payload_bytes is {options.max_payload_bytes!r}; it has to be a whole number above 0")
     return faults
+
+
+# Whether requests are captured now: as the options say, or a file that may change while the server runs.
+
+
+STATES = {"on": True, "off": False}
+
+
+class Switch:
+    """One for a process, asked by every request; the file is read when it was not for `seconds_between`.
+
+    enabled: without the file. What is neither on nor off changes nothing.
+    """
+
+    def __init__(
+        self, enabled: bool, path: str | None, seconds: Callable[[], float], faults: FaultLog, seconds_between: float
+    ) -> None:
+        self._enabled = self._is_on = enabled
+        self._path = None if path is None else Path(path)
+        self._seconds = seconds
+        self._faults = faults
+        self._seconds_between = seconds_between
+        self._next_seconds = float("-inf")
+
+    def is_on(self) -> bool:
+        """Whether a request that arrives now is captured."""
+        if self._path is not None and self._seconds() >= self._next_seconds:
+            self._next_seconds = self._seconds() + self._seconds_between
+            self._is_on = self._read(self._path)
+        return self._is_on
+
+    def _read(self, path: Path) -> bool:
+        try:
+            return STATES[path.read_text(encoding="utf-8").strip().lower()]
+        except FileNotFoundError:
+            return self._enabled
+        except (OSError, ValueError, KeyError):
+            self._faults.warn("%s: can't be read as a switch; write on or off", path)
+            return self._is_on

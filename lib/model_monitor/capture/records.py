@@ -1,22 +1,58 @@
-"""A captured record as its line of JSON, worded as the service words it. Pure.
-
-    {"captureData": {"endpointInput": {…}, "endpointOutput": {…}}, "eventMetadata": {…}, "eventVersion": "0"}
-
-Source: C3.1; the captures of schema-examples, G19.
-"""
+"""One exchange with a model as its captured record: a line of JSON, worded as the service words it. Pure."""
 
 from __future__ import annotations
 
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
 from functools import lru_cache
 from typing import Any
 
-from model_monitor.capture.exchange import Exchange, Payload
 from model_monitor.capture.options import CaptureOptions
+
+CONTENT_TYPE = "content-type"
+INFERENCE_ID = "x-amzn-sagemaker-inference-id"
+CONTENT_LENGTH = "content-length"
+CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+
+SERVER_ERROR = 500
+"""Of an application that raised."""
+
+CLIENT_CLOSED_REQUEST = 499
+"""Of a client that did not wait for the answer, as proxies log it."""
+
+
+# One request to a model and its answer: what a server hands over to be captured.
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A body as it went over the wire. content_type: the header beside it, None if there was none."""
+
+    body: bytes
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request that has arrived and is to be captured when it is answered.
+
+    arrived: aware, UTC. started_seconds: when it arrived by a clock that never goes back, for the latency. inference_id,
+    custom_attributes: what the caller sent along, if it did.
+    """
+
+    event_id: str
+    arrived: datetime
+    started_seconds: float
+    inference_id: str | None = None
+    custom_attributes: tuple[str, ...] = ()
+
+
+# A captured record as its line of JSON, worded as the service words it.
+
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 

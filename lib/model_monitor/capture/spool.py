@@ -1,19 +1,88 @@
-"""Files that are being written, in a folder of this machine, until they are whole and can be delivered.
-
-A file is locked by the process that writes it. What a killed process leaves behind is unlocked, and the next writer of the
-same folder finishes it. Works on any file system of POSIX that has locks.
-"""
+"""From lines in memory to files in their hours: a bounded buffer, drafts, and files that are written until they are whole."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import stat
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from urllib.parse import quote, unquote
+
+from model_monitor.capture.counts import Clock, FaultLog
+from model_monitor.capture.options import CaptureLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A record's line of JSON, with its line end, and the time of the record."""
+
+    time: datetime
+    content: bytes
+
+
+class Buffer:
+    """At most `max_bytes` of lines, in the order in which they came.
+
+    half_full: called when a line leaves less than half of the room.
+    """
+
+    def __init__(self, max_bytes: int, half_full: Callable[[], None]) -> None:
+        self._max_bytes = max_bytes
+        self._half_full = half_full
+        self._lock = Lock()
+        self._lines: list[Line] = []
+        self._size_bytes = 0
+        self._closed = False
+
+    def offer(self, line: Line) -> bool:
+        """Take a line in; False if there is no room for it, or the last ones were taken."""
+        with self._lock:
+            size_bytes = self._size_bytes + len(line.content)
+            if self._closed or size_bytes > self._max_bytes:
+                return False
+            self._lines.append(line)
+            self._size_bytes = size_bytes
+        if size_bytes * 2 > self._max_bytes:
+            self._half_full()
+        return True
+
+    def take(self) -> list[Line]:
+        """All lines; the buffer is empty afterwards."""
+        with self._lock:
+            lines, self._lines, self._size_bytes = self._lines, [], 0
+        return lines
+
+    def take_last(self) -> list[Line]:
+        """All lines; no more are taken in afterwards."""
+        with self._lock:
+            self._closed = True
+        return self.take()
+
+    def give_back(self, lines: list[Line]) -> int:
+        """Put lines in front again that could not be written; the number of those, the latest, for which there was no room."""
+        with self._lock:
+            room = self._max_bytes - self._size_bytes
+            kept = []
+            for line in lines:
+                if len(line.content) > room:
+                    break
+                room -= len(line.content)
+                kept.append(line)
+            self._lines[:0] = kept
+            self._size_bytes = self._max_bytes - room
+        return len(lines) - len(kept)
+
+
+# Files that are being written, in a folder of this machine, until they are whole and can be delivered.
+
 
 LOCK = ".lock"
 SUFFIX = ".jsonl"
@@ -151,3 +220,82 @@ def _claimed(path: Path) -> Iterator[Draft]:
         os.close(descriptor)
     else:
         yield Draft(path, descriptor)
+
+
+# From lines in memory to files in their hours: drafts that grow and are finished by age or size.
+
+
+log = logging.getLogger(__name__)
+
+
+class SpoolFull(Exception):
+    """There are as many files waiting for delivery as may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Growing:
+    draft: Draft
+    opened_seconds: float
+
+
+class Drafts:
+    """The growing files of one process, one for each hour that records are of. folder: of them all, `<endpoint>/<variant>`."""
+
+    def __init__(self, spool: Spool, folder: str, limits: CaptureLimits, clock: Clock) -> None:
+        self._spool = spool
+        self._folder = folder
+        self._limits = limits
+        self._seconds = clock.seconds
+        self._faults = FaultLog(log, clock.seconds)
+        self._by_hour: dict[int, _Growing] = {}
+
+    def append(self, lines: Sequence[Line]) -> list[Line]:
+        """Write lines to the drafts of their hours; those that could not be written come back."""
+        by_hour: dict[int, list[Line]] = {}
+        for line in lines:
+            by_hour.setdefault(_hour_of(line.time), []).append(line)
+        unwritten: list[Line] = []
+        for hour, same in by_hour.items():
+            try:
+                self._draft_of(hour, same[0].time).append(b"".join([line.content for line in same]), len(same))
+            except (OSError, SpoolFull) as fault:
+                self._faults.warn("captured records can't be written to %s (%s)", self._spool.folder, fault)
+                unwritten += same
+        return unwritten
+
+    def take_finished(self) -> list[Draft]:
+        """The drafts that are old or large enough; others take their place."""
+        due = [hour for hour, growing in self._by_hour.items() if self._is_due(growing)]
+        return [self._by_hour.pop(hour).draft for hour in due]
+
+    def take_all(self) -> list[Draft]:
+        """All drafts."""
+        drafts = [growing.draft for growing in self._by_hour.values()]
+        self._by_hour = {}
+        return drafts
+
+    def _draft_of(self, hour: int, time: datetime) -> Draft:
+        growing = self._by_hour.get(hour)
+        if growing is None:
+            self._require_room()
+            # as the service names its files: MM-SS-mmm-<uuid>.jsonl in the folder of the hour (C3.1)
+            name = f"{time:%Y/%m/%d/%H/%M-%S}-{time.microsecond // 1000:03}-{uuid.uuid4()}.jsonl"
+            draft = self._spool.create(f"{self._folder}/{name}")
+            growing = self._by_hour[hour] = _Growing(draft, self._seconds())
+        return growing.draft
+
+    def _require_room(self) -> None:
+        size_bytes = self._spool.size_bytes()
+        if size_bytes >= self._limits.spool_bytes:
+            raise SpoolFull(
+                f"{size_bytes:,} bytes wait there for delivery; spool_bytes allows {self._limits.spool_bytes:,}"
+            )
+
+    def _is_due(self, growing: _Growing) -> bool:
+        age_seconds = self._seconds() - growing.opened_seconds
+        return age_seconds >= self._limits.rotate_seconds or growing.draft.size_bytes >= self._limits.rotate_bytes
+
+
+def _hour_of(time: datetime) -> int:
+    """The number of the hour since the beginning of time. Cheap, since it holds up the server's threads."""
+    return time.toordinal() * 24 + time.hour

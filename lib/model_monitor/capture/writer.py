@@ -15,19 +15,11 @@ import weakref
 from collections.abc import Callable, Sequence
 from threading import Event, Lock, Thread
 
-from model_monitor.capture.buffer import Buffer, Line
-from model_monitor.capture.clock import SYSTEM_CLOCK, Clock
-from model_monitor.capture.counts import CaptureCounts, Tally
-from model_monitor.capture.destinations import Destination
-from model_monitor.capture.drafts import Drafts
-from model_monitor.capture.exchange import Exchange, Payload
-from model_monitor.capture.fault_log import FaultLog
-from model_monitor.capture.options import CaptureLimits, CaptureOptions
-from model_monitor.capture.outbox import Outbox
-from model_monitor.capture.records import captured_halves, is_failure, record_line, request_metadata
-from model_monitor.capture.sampling import is_sampled
-from model_monitor.capture.spool import Spool
-from model_monitor.capture.switch import Switch
+from model_monitor.capture.counts import SYSTEM_CLOCK, CaptureCounts, Clock, FaultLog, Tally
+from model_monitor.capture.options import CaptureLimits, CaptureOptions, Switch, is_sampled
+from model_monitor.capture.outbox import Destination, Outbox
+from model_monitor.capture.records import Exchange, Payload, captured_halves, is_failure, record_line, request_metadata
+from model_monitor.capture.spool import Buffer, Drafts, Line, Spool
 
 log = logging.getLogger(__name__)
 

@@ -12,14 +12,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from model_monitor.capture.body import Body, Conversation
-from model_monitor.capture.exchange import Exchange
-from model_monitor.capture.headers import (
+from model_monitor.capture.records import (
     CLIENT_CLOSED_REQUEST,
     CONTENT_LENGTH,
     CONTENT_TYPE,
     CUSTOM_ATTRIBUTES,
     INFERENCE_ID,
     SERVER_ERROR,
+    Exchange,
 )
 from model_monitor.capture.writer import CaptureWriter
 

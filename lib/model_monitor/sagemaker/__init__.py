@@ -8,7 +8,6 @@ logged as ignored. Jobs run as `model-monitor` starts them. `docs/from-sagemaker
 No pyspark in this package: jobs are processes of their own.
 """
 
-from model_monitor.sagemaker.capture_config import DataCaptureConfig
 from model_monitor.sagemaker.clarify import (
     BiasConfig,
     ClarifyBaseliningJob,
@@ -17,17 +16,27 @@ from model_monitor.sagemaker.clarify import (
     SageMakerClarifyProcessor,
     SegmentationConfig,
 )
-from model_monitor.sagemaker.data_quality import DefaultModelMonitor
+from model_monitor.sagemaker.clarify_monitors import (
+    BiasAnalysisConfig,
+    ExplainabilityAnalysisConfig,
+    ModelBiasMonitor,
+    ModelExplainabilityMonitor,
+)
+from model_monitor.sagemaker.definitions import DataQualityDistributionConstraints, DataQualityMonitoringConfig
 from model_monitor.sagemaker.explanations import ModelConfig, PDPConfig, SHAPConfig
-from model_monitor.sagemaker.formats import CronExpressionGenerator, DatasetFormat, MonitoringDatasetFormat
-from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput, MonitoringOutput
+from model_monitor.sagemaker.inputs import (
+    BatchTransformInput,
+    CronExpressionGenerator,
+    DataCaptureConfig,
+    DatasetFormat,
+    EndpointInput,
+    MonitoringDatasetFormat,
+    MonitoringOutput,
+)
 from model_monitor.sagemaker.local_jobs import JobFailed
-from model_monitor.sagemaker.model_bias import BiasAnalysisConfig, ModelBiasMonitor
-from model_monitor.sagemaker.model_explainability import ExplainabilityAnalysisConfig, ModelExplainabilityMonitor
-from model_monitor.sagemaker.model_quality import ModelQualityMonitor
-from model_monitor.sagemaker.monitoring_config import DataQualityDistributionConstraints, DataQualityMonitoringConfig
 from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
 from model_monitor.sagemaker.processing import BaseliningJob, MonitoringExecution, ProcessingJob
+from model_monitor.sagemaker.quality_monitors import DefaultModelMonitor, ModelQualityMonitor
 from model_monitor.sagemaker.refused import CLASSES
 
 globals().update(CLASSES)

@@ -14,12 +14,17 @@ from typing import Any
 
 from model_monitor.reports.outputs.files import CONSTRAINTS
 from model_monitor.running.configuration.options import AnalysisType
-from model_monitor.sagemaker.baselining import BaselinedMonitor, named_after
 from model_monitor.sagemaker.definitions import given
 from model_monitor.sagemaker.explanations import Explained, ModelConfig, methods_of, model_variables
-from model_monitor.sagemaker.locations import default_prefix, located, read_text, write_text
-from model_monitor.sagemaker.monitoring_files import Constraints, Statistics
-from model_monitor.sagemaker.processing import BaseliningJob, ProcessingJob
+from model_monitor.sagemaker.monitoring_files import (
+    Constraints,
+    Statistics,
+    default_prefix,
+    located,
+    read_text,
+    write_text,
+)
+from model_monitor.sagemaker.processing import BaselinedMonitor, BaseliningJob, ProcessingJob, named_after
 from model_monitor.storage import join
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,4 @@
-"""The runs of a schedule: those that are due are run when they are asked for, one after the other.
-
-Nothing runs by itself here. A schedule's first run is for the window that was over when it was created; `NOW` runs once.
-"""
+"""The runs of a schedule, run when they are asked for, and its alert as the SDK's objects."""
 
 from __future__ import annotations
 
@@ -9,17 +6,22 @@ import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from model_monitor.errors import OutputHeld
-from model_monitor.imports.descriptions import Definition, ScheduleDescription, definition_of, schedule_of
-from model_monitor.imports.entry import window_of
-from model_monitor.imports.variables import JobVariables, jobs_of
+from model_monitor.documents.alerts import Alerts
+from model_monitor.errors import MonitorError, OutputHeld
+from model_monitor.integrations.imports.dag import window_of
+from model_monitor.integrations.imports.descriptions import Definition, ScheduleDescription, definition_of, schedule_of
+from model_monitor.integrations.imports.variables import JobVariables, jobs_of
+from model_monitor.reports.history.alerts import read_alerts
+from model_monitor.running.configuration.contract import OPTIONS
+from model_monitor.running.configuration.sources import variable_of
 from model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence, read_offset
-from model_monitor.sagemaker import local_jobs, records
+from model_monitor.sagemaker import local_jobs
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
-from model_monitor.sagemaker.locations import located
+from model_monitor.sagemaker.monitoring_files import located
 from model_monitor.storage import LocalStorage, join
 from model_monitor.storage.lease import holding
 
@@ -48,15 +50,17 @@ def run_due(name: str) -> list[dict[str, Any]]:
     Of two processes that ask at the same time one runs it, and the other gets what there was.
     Raises BadInput if there is no such schedule.
     """
-    record = records.read(records.SCHEDULES, name)
+    record = local_jobs.read(local_jobs.SCHEDULES, name)
     schedule, definition = schedule_of(record["Schedule"]), definition_of(record["Definition"])
-    place = str(records.path_of(records.SCHEDULES, name, ".running"))
+    place = str(local_jobs.path_of(local_jobs.SCHEDULES, name, ".running"))
     with suppress(OutputHeld), holding(LocalStorage(), place, timedelta(0)):
-        for scheduled in list(_due(records.read(records.SCHEDULES, name), schedule)):
+        for scheduled in list(_due(local_jobs.read(local_jobs.SCHEDULES, name), schedule)):
             job = _run(schedule, definition, record["CapturePrefix"], scheduled)
-            record = records.read(records.SCHEDULES, name)  # the schedule may have been changed or stopped meanwhile
+            record = local_jobs.read(
+                local_jobs.SCHEDULES, name
+            )  # the schedule may have been changed or stopped meanwhile
             record["Executions"].append({"ScheduledTime": scheduled, "ProcessingJobName": job})
-            records.write(records.SCHEDULES, name, record)
+            local_jobs.write(local_jobs.SCHEDULES, name, record)
     return [run_summary(each, record["Schedule"]) for each in record["Executions"]]
 
 
@@ -87,7 +91,7 @@ def _due(record: Mapping[str, Any], schedule: ScheduleDescription) -> Iterator[d
     """The times of runs that should have been by now and have not."""
     if schedule.status != SCHEDULED:
         return
-    created, now = record["Schedule"]["CreationTime"], records.now()
+    created, now = record["Schedule"]["CreationTime"], local_jobs.now()
     done = {each["ScheduledTime"] for each in record["Executions"]}
     recurrence = Recurrence.of(schedule.expression) if schedule.expression else Recurrence(0, DAY_HOURS)
     times = [created] if recurrence is None else recurrence.times(created - recurrence.period, now)
@@ -127,3 +131,109 @@ def _located(job: JobVariables, scheduled: datetime) -> dict[str, str]:
 
 def _time(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# The alert of a schedule, as the SDK's objects: decided from the history of its runs, which the jobs keep beside
+# them.
+
+
+DATAPOINTS = variable_of("datapoints_to_alert", OPTIONS["datapoints_to_alert"])
+PERIOD = variable_of("evaluation_period", OPTIONS["evaluation_period"])
+
+ASCENDING = "Ascending"
+
+
+@dataclass
+class ModelDashboardIndicatorAction:
+    """Whether the service's dashboard shows the alert; there is none here."""
+
+    enabled: bool
+
+
+@dataclass
+class MonitoringAlertActions:
+    """What the service does about an alert; sinks do that here (docs/alerts.md)."""
+
+    model_dashboard_indicator: ModelDashboardIndicatorAction
+
+
+@dataclass
+class MonitoringAlertSummary:
+    """An alert: its rule, and how it stands. alert_status: InAlert or OK."""
+
+    alert_name: str
+    creation_time: datetime
+    last_modified_time: datetime
+    alert_status: str
+    data_points_to_alert: int
+    evaluation_period: int
+    actions: MonitoringAlertActions
+
+
+@dataclass
+class MonitoringAlertHistorySummary:
+    """A change of an alert."""
+
+    alert_name: str
+    creation_time: datetime
+    alert_status: str
+
+
+def rule_variables(datapoints: int | None, period: int | None) -> dict[str, str]:
+    """The variables that tell the jobs a rule, as far as it is given.
+
+    Raises ValueError, in the SDK's words, for no rule at all.
+    """
+    if not datapoints and not period:
+        raise ValueError("Got no alert property to update.")
+    return {name: str(value) for name, value in ((DATAPOINTS, datapoints), (PERIOD, period)) if value}
+
+
+def summary_of(schedule: Mapping[str, Any], environment: Mapping[str, str], output_path: str) -> MonitoringAlertSummary:
+    """The alert of a schedule. environment: of its jobs. output_path: the folder above its runs' hour folders."""
+    datapoints = int(environment.get(DATAPOINTS, 1))
+    return MonitoringAlertSummary(
+        schedule["MonitoringScheduleName"],
+        schedule["CreationTime"],
+        schedule["LastModifiedTime"],
+        _alerts(output_path).status.value,
+        datapoints,
+        int(environment.get(PERIOD, datapoints)),
+        MonitoringAlertActions(ModelDashboardIndicatorAction(enabled=False)),
+    )
+
+
+def history_of(
+    name: str,
+    output_path: str,
+    *,
+    ascending: bool,
+    status: str | None = None,
+    before: str | None = None,
+    after: str | None = None,
+) -> list[MonitoringAlertHistorySummary]:
+    """The changes of an alert, those with a status, before and after a time (ISO 8601) if these are given."""
+    changes = [
+        MonitoringAlertHistorySummary(name, _moment(transition.time), transition.status.value)
+        for transition in _alerts(output_path).transitions
+    ]
+    wanted = [
+        change
+        for change in changes
+        if (status is None or change.alert_status == status)
+        and (before is None or change.creation_time < _moment(before))
+        and (after is None or change.creation_time > _moment(after))
+    ]
+    return wanted if ascending else wanted[::-1]
+
+
+def _alerts(output_path: str) -> Alerts:
+    """The history beside the runs; an empty one where this process can't look, as on S3."""
+    try:
+        return read_alerts(located(output_path))
+    except MonitorError:
+        return Alerts()
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

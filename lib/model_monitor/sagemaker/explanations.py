@@ -9,7 +9,7 @@ from typing import Any
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.predictors.loading import flavour_of
 from model_monitor.sagemaker.definitions import given
-from model_monitor.sagemaker.locations import located
+from model_monitor.sagemaker.monitoring_files import located
 
 MODEL = "MODEL_MONITOR_MODEL"
 """The variable that names a job's model."""

@@ -1,13 +1,82 @@
-"""What a schedule reads and where it writes, as the SDK's classes say it."""
+"""What a schedule reads and where it writes, and what an endpoint captures, as the SDK's classes and helpers spell it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
-from model_monitor.imports.descriptions import ATTRIBUTES
+from model_monitor.capture import CaptureOptions
+from model_monitor.integrations.imports.descriptions import ATTRIBUTES
+from model_monitor.running.scheduling.schedules import HOURLY, NOW
+from model_monitor.sagemaker.monitoring_files import capture_prefix
+
+
+class DatasetFormat:
+    """What a baseline's data set is, for `suggest_baseline`."""
+
+    @staticmethod
+    def csv(header: bool = True, output_columns_position: str = "START") -> dict[str, Any]:
+        """CSV; output_columns_position: START or END, where the model's answers stand."""
+        return {"csv": {"header": header, "output_columns_position": output_columns_position}}
+
+    @staticmethod
+    def json(lines: bool = True) -> dict[str, Any]:
+        """JSON, an object a line or, without `lines`, a document a file."""
+        return {"json": {"lines": lines}}
+
+    @staticmethod
+    def sagemaker_capture_json() -> dict[str, Any]:
+        """Captured records, both halves."""
+        return {"sagemakerCaptureJson": {}}
+
+
+class MonitoringDatasetFormat:
+    """What a batch transform left, for `BatchTransformInput`."""
+
+    @staticmethod
+    def csv(header: bool = True) -> dict[str, Any]:
+        """CSV."""
+        return {"Csv": {"Header": header}}
+
+    @staticmethod
+    def json(lines: bool = True) -> dict[str, Any]:
+        """JSON, an object a line or, without `lines`, a document a file."""
+        return {"Json": {"Line": lines}}
+
+    @staticmethod
+    def parquet() -> dict[str, Any]:
+        """Parquet."""
+        return {"Parquet": {}}
+
+
+class CronExpressionGenerator:
+    """Expressions of schedules."""
+
+    @staticmethod
+    def hourly() -> str:
+        """At every full hour, for the hour before."""
+        return HOURLY
+
+    @staticmethod
+    def daily(hour: int = 0) -> str:
+        """At one hour of the day (UTC), for the 24 hours before."""
+        return f"cron(0 {hour} ? * * *)"
+
+    @staticmethod
+    def daily_every_x_hours(hour_interval: int, starting_hour: int = 0) -> str:
+        """At `starting_hour` (UTC) and every so many hours after it until the day ends."""
+        return f"cron(0 {starting_hour}/{hour_interval} ? * * *)"
+
+    @staticmethod
+    def now() -> str:
+        """Once, at once."""
+        return NOW
+
+
+# What a schedule reads and where it writes, as the SDK's classes say it.
+
 
 CONTAINER = PurePosixPath("/opt/ml/processing")
 """Where the service mounted things; kept in descriptions, used by no job of ours."""
@@ -126,3 +195,47 @@ def _attributes(members: Mapping[str, Any]) -> dict[str, Any]:
     if "ProbabilityThresholdAttribute" in given:
         given["ProbabilityThresholdAttribute"] = float(given["ProbabilityThresholdAttribute"])
     return given
+
+
+# How an endpoint captures, as the SDK's class says it; an endpoint of one's own reads it from here
+# (`model_monitor.capture`).
+
+
+class DataCaptureConfig:
+    """What of the requests is captured, and where to.
+
+    sampling_percentage: 0 to 100. capture_options: REQUEST, RESPONSE or both. kms_key_id: kept, not used.
+    """
+
+    API_MAPPING: ClassVar[dict[str, str]] = {"REQUEST": "Input", "RESPONSE": "Output"}
+
+    def __init__(
+        self,
+        enable_capture: bool,
+        sampling_percentage: int = 20,
+        destination_s3_uri: str | None = None,
+        kms_key_id: str | None = None,
+        capture_options: Sequence[str] | None = None,
+        csv_content_types: Sequence[str] | None = None,
+        json_content_types: Sequence[str] | None = None,
+        sagemaker_session: Any = None,
+    ) -> None:
+        self.enable_capture = enable_capture
+        self.sampling_percentage = sampling_percentage
+        self.destination_s3_uri = destination_s3_uri or capture_prefix({}, sagemaker_session)
+        self.kms_key_id = kms_key_id
+        self.capture_options = capture_options or ["REQUEST", "RESPONSE"]
+        self.csv_content_types = csv_content_types or ["text/csv"]
+        self.json_content_types = json_content_types or ["application/json"]
+
+    def options(self, endpoint: str, variant: str = "AllTraffic") -> CaptureOptions:
+        """Ours: what a `CaptureWriter` is made with, `enable_capture` among it. Raises ValueError if an option can't be."""
+        return CaptureOptions(
+            endpoint=endpoint,
+            variant=variant,
+            enable_capture=self.enable_capture,
+            sampling_percentage=self.sampling_percentage,
+            capture_options=self.capture_options,
+            csv_content_types=self.csv_content_types,
+            json_content_types=self.json_content_types,
+        )

@@ -1,25 +1,83 @@
-"""Our jobs as processes that are started here, and what became of them.
-
-A job runs as `model-monitor` starts it, with its variables in its environment; its log lies beside its record.
-"""
+"""Our jobs as processes that are started here, and what is known of them between calls: a JSON file for each."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
 
 import model_monitor
 from model_monitor.errors import BadInput, MonitorError
-from model_monitor.sagemaker import records
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
-from model_monitor.sagemaker.locations import exists_here, located, read_text
+from model_monitor.sagemaker.monitoring_files import exists_here, home, located, read_text
 from model_monitor.storage import LocalStorage, join
+
+SCHEDULES, JOBS = "schedules", "jobs"
+
+_OF_A_TIME = "Time"  # how the API's members that are times end
+_AS_GIVEN = ("DataAnalysisStartTime", "DataAnalysisEndTime")
+"""… but for these, which may be a time or how long before the run."""
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def path_of(kind: str, name: str, suffix: str = ".json") -> Path:
+    """The file of one record."""
+    return home() / kind / f"{name}{suffix}"
+
+
+def exists(kind: str, name: str) -> bool:
+    """Whether there is such a record."""
+    return path_of(kind, name).is_file()
+
+
+def read(kind: str, name: str) -> dict[str, Any]:
+    """A record.
+
+    Raises BadInput with those that there are if there is none of this name.
+    """
+    if not exists(kind, name):
+        there = ", ".join(sorted(path.stem for path in path_of(kind, name).parent.glob("*.json"))) or "none"
+        raise BadInput(f"there is none called {name!r} among the {kind} of {home()}; there are: {there}")
+    content: dict[str, Any] = json.loads(path_of(kind, name).read_text(encoding="utf-8"), object_hook=_with_times)
+    return content
+
+
+def write(kind: str, name: str, content: Mapping[str, Any]) -> None:
+    """Put a record in place.
+
+    Raises OutputFailed if it can't be written.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=datetime.isoformat)
+    LocalStorage().write(str(path_of(kind, name)), f"{text}\n".encode())
+
+
+def delete(kind: str, name: str) -> None:
+    """Remove a record; nothing happens if there is none."""
+    path_of(kind, name).unlink(missing_ok=True)
+
+
+def _with_times(members: dict[str, Any]) -> dict[str, Any]:
+    times = {name for name, value in members.items() if _is_time(name, value)}
+    return {name: datetime.fromisoformat(value) if name in times else value for name, value in members.items()}
+
+
+def _is_time(name: str, value: Any) -> bool:
+    return name.endswith(_OF_A_TIME) and name not in _AS_GIVEN and isinstance(value, str)
+
+
+# Our jobs as processes that are started here, and what became of them.
+
 
 ARN = "arn:aws:sagemaker:local:000000000000"
 """What the names of schedules and jobs begin with where the API has an ARN."""
@@ -50,7 +108,7 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
     output = variables["output_path"]
     if exists_here(join(output, MESSAGE)):
         LocalStorage().delete(located(join(output, MESSAGE)))  # of a run before this one
-    log = records.path_of(records.JOBS, name, ".log")
+    log = path_of(JOBS, name, ".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as lines:
         _running[name] = subprocess.Popen(
@@ -61,7 +119,7 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
             stderr=subprocess.STDOUT,
         )
     description = _description(name, variables, inputs)
-    records.write(records.JOBS, name, {"Description": description, "ProcessId": _running[name].pid})
+    write(JOBS, name, {"Description": description, "ProcessId": _running[name].pid})
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -69,12 +127,12 @@ def describe(name: str) -> dict[str, Any]:
 
     Raises BadInput if there is no such job.
     """
-    record = records.read(records.JOBS, name)
+    record = read(JOBS, name)
     description: dict[str, Any] = record["Description"]
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["ProcessId"]):
         return description
-    ended = {**description, **_outcome(name, description), "ProcessingEndTime": records.now()}
-    records.write(records.JOBS, name, {**record, "Description": ended})
+    ended = {**description, **_outcome(name, description), "ProcessingEndTime": now()}
+    write(JOBS, name, {**record, "Description": ended})
     _running.pop(name, None)
     return ended
 
@@ -84,7 +142,7 @@ def wait(name: str, out: TextIO | None = None) -> dict[str, Any]:
 
     Raises JobFailed if it did not complete.
     """
-    with records.path_of(records.JOBS, name, ".log").open(encoding="utf-8", errors="replace") as lines:
+    with path_of(JOBS, name, ".log").open(encoding="utf-8", errors="replace") as lines:
         while True:
             description = describe(name)
             if out is not None:
@@ -101,7 +159,7 @@ def stop(name: str) -> None:
     """End a job that is running; nothing happens to one that has ended."""
     if describe(name)["ProcessingJobStatus"] == IN_PROGRESS:
         with suppress(ProcessLookupError):
-            os.kill(records.read(records.JOBS, name)["ProcessId"], 15)
+            os.kill(read(JOBS, name)["ProcessId"], 15)
         with suppress(JobFailed):
             wait(name)
 
@@ -140,12 +198,12 @@ def _outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
 
 def _last_line(name: str) -> str:
     """The last line of the log, of a job that left no message: it did not come as far as that."""
-    lines = records.path_of(records.JOBS, name, ".log").read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = path_of(JOBS, name, ".log").read_text(encoding="utf-8", errors="replace").splitlines()
     return next((line for line in reversed(lines) if line.strip()), "it left no message")
 
 
 def _description(name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> dict[str, Any]:
-    started = records.now()
+    started = now()
     resources = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 1}  # the API wants some
     return {
         "ProcessingJobName": name,

@@ -14,8 +14,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.reports.outputs.files import STATISTICS, VIOLATIONS
-from model_monitor.sagemaker import alerts, local_jobs, records
-from model_monitor.sagemaker.baselining import BaselinedMonitor, named_after
+from model_monitor.sagemaker import executions, local_jobs
 from model_monitor.sagemaker.definitions import (
     PUBLISH,
     app_specification,
@@ -28,7 +27,7 @@ from model_monitor.sagemaker.definitions import (
 from model_monitor.sagemaker.executions import SCHEDULED, results_of, run_due, run_summary
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
 from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
-from model_monitor.sagemaker.processing import MonitoringExecution
+from model_monitor.sagemaker.processing import BaselinedMonitor, MonitoringExecution, named_after
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +72,12 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def delete_monitoring_schedule(self) -> None:
         """Forget the schedule; the results of its runs stay."""
-        records.delete(records.SCHEDULES, self._schedule_name())
+        local_jobs.delete(local_jobs.SCHEDULES, self._schedule_name())
         self.monitoring_schedule_name = self.job_definition_name = None
 
     def describe_schedule(self) -> dict[str, Any]:
         """What the API's DescribeMonitoringSchedule would say. Raises BadConfiguration if there is no schedule."""
-        record = records.read(records.SCHEDULES, self._schedule_name())
+        record = local_jobs.read(local_jobs.SCHEDULES, self._schedule_name())
         ran = [run_summary(each, record["Schedule"]) for each in record["Executions"][-1:]]
         return {**record["Schedule"], **({"LastMonitoringExecutionSummary": ran[0]} if ran else {})}
 
@@ -88,7 +87,7 @@ class ScheduledMonitor(BaselinedMonitor):
 
         Raises BadInput if there is none of this name, BadConfiguration if it is one of another kind.
         """
-        record = records.read(records.SCHEDULES, monitor_schedule_name)
+        record = local_jobs.read(local_jobs.SCHEDULES, monitor_schedule_name)
         kind = record["Schedule"]["MonitoringType"]
         if kind != cls.MONITORING_TYPE:
             raise BadConfiguration(
@@ -123,7 +122,7 @@ class ScheduledMonitor(BaselinedMonitor):
         if wait:
             executions[-1].wait(logs=True)
         else:
-            log_file = records.path_of(records.JOBS, executions[-1].job_name, ".log")
+            log_file = local_jobs.path_of(local_jobs.JOBS, executions[-1].job_name, ".log")
             sys.stdout.write(log_file.read_text(encoding="utf-8", errors="replace"))
 
     # Its alert.
@@ -139,22 +138,22 @@ class ScheduledMonitor(BaselinedMonitor):
             raise BadConfiguration(
                 f"there is no alert {monitoring_alert_name!r}; it is called {self._schedule_name()!r}"
             )
-        variables = alerts.rule_variables(data_points_to_alert, evaluation_period)
-        record = records.read(records.SCHEDULES, self._schedule_name())
+        variables = executions.rule_variables(data_points_to_alert, evaluation_period)
+        record = local_jobs.read(local_jobs.SCHEDULES, self._schedule_name())
         self._application(record).setdefault("Environment", {}).update(variables)
-        record["Schedule"]["LastModifiedTime"] = records.now()
-        records.write(records.SCHEDULES, self._schedule_name(), record)
+        record["Schedule"]["LastModifiedTime"] = local_jobs.now()
+        local_jobs.write(local_jobs.SCHEDULES, self._schedule_name(), record)
 
     def list_monitoring_alerts(
         self, next_token: str | None = None, max_results: int | None = 10
-    ) -> tuple[list[alerts.MonitoringAlertSummary], None]:
+    ) -> tuple[list[executions.MonitoringAlertSummary], None]:
         """The schedule's one alert as it stands; none without a schedule. There is never a next page."""
         if self.monitoring_schedule_name is None:
             log.warning("No alert to list, please create a schedule first.")
             return [], None
-        record = records.read(records.SCHEDULES, self.monitoring_schedule_name)
+        record = local_jobs.read(local_jobs.SCHEDULES, self.monitoring_schedule_name)
         environment = self._application(record).get("Environment", {})
-        return [alerts.summary_of(record["Schedule"], environment, results_of(record))][:max_results], None
+        return [executions.summary_of(record["Schedule"], environment, results_of(record))][:max_results], None
 
     def list_monitoring_alert_history(
         self,
@@ -166,16 +165,16 @@ class ScheduledMonitor(BaselinedMonitor):
         creation_time_before: str | None = None,
         creation_time_after: str | None = None,
         status_equals: str | None = None,
-    ) -> tuple[list[alerts.MonitoringAlertHistorySummary], None]:
+    ) -> tuple[list[executions.MonitoringAlertHistorySummary], None]:
         """The changes of the schedule's alert, by their times; none without a schedule. There is never a next page."""
         if self.monitoring_schedule_name is None:
             log.warning("No alert history to list, please create a schedule first.")
             return [], None
-        record = records.read(records.SCHEDULES, self.monitoring_schedule_name)
-        changes = alerts.history_of(
+        record = local_jobs.read(local_jobs.SCHEDULES, self.monitoring_schedule_name)
+        changes = executions.history_of(
             self.monitoring_schedule_name,
             results_of(record),
-            ascending=sort_order == alerts.ASCENDING,
+            ascending=sort_order == executions.ASCENDING,
             status=status_equals,
             before=creation_time_before,
             after=creation_time_after,
@@ -221,7 +220,7 @@ class ScheduledMonitor(BaselinedMonitor):
                 "first delete the existing one using my_monitor.delete_monitoring_schedule()."
             )
         name = given or named_after(SCHEDULE)
-        if records.exists(records.SCHEDULES, name):
+        if local_jobs.exists(local_jobs.SCHEDULES, name):
             raise BadConfiguration(
                 f"there is a schedule {name!r} already; attach to it, delete it, or name another one"
             )
@@ -251,7 +250,7 @@ class ScheduledMonitor(BaselinedMonitor):
             "JobInput": {**self._with_attributes(read), **ground_truth(labels)},
             "JobOutputConfig": job_output(name, output, self.sagemaker_session),
         }
-        created = records.now()
+        created = local_jobs.now()
         whole = {
             "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{name}",
             "JobDefinitionName": name,
@@ -272,7 +271,7 @@ class ScheduledMonitor(BaselinedMonitor):
             "CapturePrefix": captures,
             "Executions": [],
         }
-        records.write(records.SCHEDULES, name, record)
+        local_jobs.write(local_jobs.SCHEDULES, name, record)
         self.monitoring_schedule_name = self.job_definition_name = name
 
     def _update(
@@ -287,7 +286,7 @@ class ScheduledMonitor(BaselinedMonitor):
     ) -> None:
         """Change what is given of the schedule. Raises ValueError if both inputs are given, and for times that are none."""
         name = self._schedule_name()
-        record = records.read(records.SCHEDULES, name)
+        record = local_jobs.read(local_jobs.SCHEDULES, name)
         parts = {"BaselineConfig": baseline, "AppSpecification": application, "JobInput": ground_truth(labels)}
         if source != (None, None):
             read, record["CapturePrefix"] = job_input(*source, self.env or {}, self.sagemaker_session)
@@ -304,8 +303,8 @@ class ScheduledMonitor(BaselinedMonitor):
             record["Definition"][f"{self.MONITORING_TYPE}{part}"] = {**content, **change}
         if changed := schedule_config(*times):
             record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = changed
-        record["Schedule"]["LastModifiedTime"] = records.now()
-        records.write(records.SCHEDULES, name, record)
+        record["Schedule"]["LastModifiedTime"] = local_jobs.now()
+        local_jobs.write(local_jobs.SCHEDULES, name, record)
 
     def _baseline_of(self, constraints: Constraints | str | None) -> dict[str, Any]:
         """The baseline of a schedule: the latest baselining job's constraints if none are given."""
@@ -345,6 +344,6 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def _set_status(self, status: str) -> None:
         name = self._schedule_name()
-        record = records.read(records.SCHEDULES, name)
-        record["Schedule"] |= {"MonitoringScheduleStatus": status, "LastModifiedTime": records.now()}
-        records.write(records.SCHEDULES, name, record)
+        record = local_jobs.read(local_jobs.SCHEDULES, name)
+        record["Schedule"] |= {"MonitoringScheduleStatus": status, "LastModifiedTime": local_jobs.now()}
+        local_jobs.write(local_jobs.SCHEDULES, name, record)

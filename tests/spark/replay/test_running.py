@@ -1,4 +1,4 @@
-"""A replay of the example's traffic: two hours without a fault, one with it (demo/traffic.py)."""
+"""A replay of the example's traffic: two hours without a fault, one with it (integrations/demo/traffic.py)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from model_monitor.demo.data_set import write_data_set
-from model_monitor.demo.traffic import FAULT, Traffic
+from model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.replay.running import replay

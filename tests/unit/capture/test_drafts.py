@@ -5,9 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from model_monitor.capture import CaptureLimits
-from model_monitor.capture.buffer import Line
-from model_monitor.capture.drafts import Drafts
-from model_monitor.capture.spool import Spool
+from model_monitor.capture.spool import Drafts, Line, Spool
 
 from .capturing import NOON, HandClock
 

@@ -7,8 +7,7 @@ from base64 import b64decode
 import pytest
 
 from model_monitor.capture import Payload
-from model_monitor.capture.exchange import Exchange
-from model_monitor.capture.records import captured_halves, encoded, record_line, request_metadata
+from model_monitor.capture.records import Exchange, captured_halves, encoded, record_line, request_metadata
 from model_monitor.data.records.decoding import Reading, decode
 from model_monitor.data.records.locations import ENDPOINT_INDEXES
 

@@ -8,7 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.demo.churn import FEATURES, MODEL, TRUTH, Law, baseline_table, decide, draw_customers, to_csv
+from model_monitor.integrations.demo.churn import (
+    FEATURES,
+    MODEL,
+    TRUTH,
+    Law,
+    baseline_table,
+    decide,
+    draw_customers,
+    to_csv,
+)
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from datetime import datetime, timezone
 
 import pytest
 
-from model_monitor.demo.conclusion import conclusion, moved
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.statistics import Statistics
+from model_monitor.integrations.demo.run import conclusion, moved
 
 START = datetime(2026, 1, 31, 9, tzinfo=timezone.utc)
 END = datetime(2026, 1, 31, 10, tzinfo=timezone.utc)

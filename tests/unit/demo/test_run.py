@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.demo.run import MONITORED_HOUR, main
-from model_monitor.demo.traffic import FAULT, Traffic
+from model_monitor.integrations.demo.run import MONITORED_HOUR, main
+from model_monitor.integrations.demo.traffic import FAULT, Traffic
 
 STATISTICS = """{
   "version" : 0.0,
@@ -90,7 +90,7 @@ def test_the_jobs_get_the_generated_files_as_a_user_would_name_them(tmp_path):
     assert jobs.flags["attributions"] == {
         "--analysis-type": "MODEL_EXPLAINABILITY",
         "--analysis-config": str(tmp_path / "analysis_config.json"),
-        "--model": "model_monitor.demo.churn:score",
+        "--model": "model_monitor.integrations.demo.churn:score",
         "--engine": "local",
         "--dataset-source": str(tmp_path / "baseline.csv"),
         "--dataset-format": "csv",

@@ -13,8 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.demo.churn import FEATURES, baseline_table
-from model_monitor.demo.traffic import FAULT, LabelCounts, Traffic, captures, ground_truth, label_counts, planted
+from model_monitor.integrations.demo.churn import FEATURES, baseline_table
+from model_monitor.integrations.demo.traffic import (
+    FAULT,
+    LabelCounts,
+    Traffic,
+    captures,
+    ground_truth,
+    label_counts,
+    planted,
+)
 
 TRAFFIC = Traffic()
 FAULT_HOUR = 18  # as fault.json and the docstring say

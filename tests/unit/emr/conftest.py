@@ -8,7 +8,7 @@ import boto3
 import pytest
 from tests.servers import aws_emulator
 
-from model_monitor.emr.command import run
+from model_monitor.integrations.emr.command import run
 from model_monitor.running.layout import Layout
 from model_monitor.spark.launch.deequ_jar import provide_jar
 from model_monitor.spark.launch.spark_options import read_request

@@ -12,10 +12,10 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
 from tests.unit.emr.conftest import FLAGS
 
-from model_monitor.emr.command import run
-from model_monitor.emr.faults import AwsRefused
-from model_monitor.emr.runs import RunFailed
 from model_monitor.errors import BadConfiguration
+from model_monitor.integrations.emr.command import run
+from model_monitor.integrations.emr.endings import AwsRefused
+from model_monitor.integrations.emr.runs import RunFailed
 from model_monitor.spark.launch.spark_options import read_request
 
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
@@ -222,7 +222,7 @@ def test_paths_of_this_machine_and_a_window_that_narrows_nothing_are_told(submit
 def test_an_earlier_runs_message_is_not_this_runs(aws, cluster, submit, monkeypatch):
     from datetime import timedelta
 
-    from model_monitor.emr import command
+    from model_monitor.integrations.emr import command
 
     leave_message(aws, DONE)
     monkeypatch.setattr(command, "CLOCKS_APART", timedelta(seconds=-60))

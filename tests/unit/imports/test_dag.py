@@ -8,7 +8,7 @@ import io
 import pytest
 from tests.unit.imports import answers
 
-from model_monitor.imports.command import import_schedules
+from model_monitor.integrations.imports.command import import_schedules
 
 PYTHON = "/srv/model-monitor/bin/python"
 

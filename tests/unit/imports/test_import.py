@@ -13,9 +13,8 @@ from tests.unit.imports import answers
 from model_monitor import cli
 from model_monitor.documents.schedule import Schedule
 from model_monitor.errors import BadConfiguration, BadDocument
-from model_monitor.imports.account import answers_on
-from model_monitor.imports.command import import_schedules
-from model_monitor.imports.env_file import env_text
+from model_monitor.integrations.imports.command import answers_on, import_schedules
+from model_monitor.integrations.imports.variables import env_text
 from model_monitor.running.configuration.options import AnalysisType
 from model_monitor.running.configuration.reading import config_of, sources_of
 

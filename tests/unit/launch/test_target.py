@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.emr.faults import told
-from model_monitor.emr.secrets import refuse_secrets
 from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.integrations.emr.command import refuse_secrets
+from model_monitor.integrations.emr.endings import told
 from model_monitor.spark.launch.spark_options import read_request
 from model_monitor.spark.launch.target import Bucket, Kind, Target
 

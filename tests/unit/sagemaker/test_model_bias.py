@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.imports.descriptions import definition_of
-from model_monitor.imports.variables import jobs_of
+from model_monitor.integrations.imports.descriptions import definition_of
+from model_monitor.integrations.imports.variables import jobs_of
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.kinds.kinds import monitor_for
-from model_monitor.sagemaker import BiasAnalysisConfig, BiasConfig, EndpointInput, ModelBiasMonitor, records
+from model_monitor.sagemaker import BiasAnalysisConfig, BiasConfig, EndpointInput, ModelBiasMonitor, local_jobs
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def scheduled(home):
         output_s3_uri=str(home / "reports"),
         monitor_schedule_name="hourly",
     )
-    record = records.read(records.SCHEDULES, "hourly")
+    record = local_jobs.read(local_jobs.SCHEDULES, "hourly")
     return monitor, jobs_of(definition_of(record["Definition"]), "hourly", record["CapturePrefix"])
 
 
@@ -70,7 +70,7 @@ def test_a_schedule_can_be_given_another_configuration(home):
     monitor, _ = scheduled(home)
     monitor.update_monitoring_schedule(analysis_config=str(home / "other.json"))
 
-    record = records.read(records.SCHEDULES, "hourly")
+    record = local_jobs.read(local_jobs.SCHEDULES, "hourly")
     assert record["Definition"]["ModelBiasAppSpecification"]["ConfigUri"] == str(home / "other.json")
 
 

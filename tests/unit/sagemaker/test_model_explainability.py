@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.imports.descriptions import definition_of
-from model_monitor.imports.variables import jobs_of
+from model_monitor.integrations.imports.descriptions import definition_of
+from model_monitor.integrations.imports.variables import jobs_of
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.kinds.kinds import monitor_for
 from model_monitor.sagemaker import (
@@ -18,7 +18,7 @@ from model_monitor.sagemaker import (
     ModelConfig,
     ModelExplainabilityMonitor,
     SHAPConfig,
-    records,
+    local_jobs,
 )
 
 
@@ -35,7 +35,7 @@ def config_of_model(home, name):
 
 
 def job_of(name="hourly"):
-    record = records.read(records.SCHEDULES, name)
+    record = local_jobs.read(local_jobs.SCHEDULES, name)
     [job] = jobs_of(definition_of(record["Definition"]), name, record["CapturePrefix"])
     return job
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from model_monitor.sagemaker import records
-from model_monitor.sagemaker.locations import HOME_VARIABLE
+from model_monitor.sagemaker import local_jobs
+from model_monitor.sagemaker.monitoring_files import HOME_VARIABLE
 
 
 def test_a_time_is_a_time_and_how_long_before_a_run_stays_as_it_was_written(tmp_path, monkeypatch):
@@ -19,6 +19,6 @@ def test_a_time_is_a_time_and_how_long_before_a_run_stays_as_it_was_written(tmp_
         },
     }
 
-    records.write(records.SCHEDULES, "once", content)
+    local_jobs.write(local_jobs.SCHEDULES, "once", content)
 
-    assert records.read(records.SCHEDULES, "once") == content
+    assert local_jobs.read(local_jobs.SCHEDULES, "once") == content

@@ -11,8 +11,8 @@ from botocore.session import get_session
 from botocore.validate import ParamValidator
 
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.imports.descriptions import definition_of
-from model_monitor.imports.variables import jobs_of
+from model_monitor.integrations.imports.descriptions import definition_of
+from model_monitor.integrations.imports.variables import jobs_of
 from model_monitor.running.scheduling.schedules import Recurrence
 from model_monitor.sagemaker import (
     BatchTransformInput,

@@ -33,8 +33,7 @@ def import_schedules(given: argparse.Namespace) -> int:
     """Turn descriptions of the service's schedules into env files and schedule entries, and into DAGs of Airflow."""
     from pathlib import Path
 
-    from model_monitor.imports.account import answers_on, sagemaker_client
-    from model_monitor.imports.command import import_schedules, read_answers
+    from model_monitor.integrations.imports.command import answers_on, import_schedules, read_answers, sagemaker_client
 
     answers = list(read_answers(given.files))
     if given.schedule is not None:

@@ -1,0 +1,1 @@
+"""What connects with other products: EMR, descriptions of the service's schedules, the demo."""

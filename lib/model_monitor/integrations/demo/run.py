@@ -1,0 +1,299 @@
+"""`model-monitor demo`: generates the example, baselines it and its model, monitors it, and says what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TextIO
+
+from model_monitor.data.reading.data import read_data
+from model_monitor.data.reading.formats import CaptureFormat
+from model_monitor.data.records.windows import Window
+from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Violations
+from model_monitor.documents.clarify import AttributionReport
+from model_monitor.documents.constraints import Constraints
+from model_monitor.documents.document import DocumentType
+from model_monitor.documents.run_description import RunContext
+from model_monitor.documents.statistics import Statistics
+from model_monitor.documents.tables import as_rows
+from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.integrations.demo import churn
+from model_monitor.integrations.demo.traffic import (
+    ANALYSIS,
+    BASELINE,
+    CAPTURES,
+    EXPLAINED,
+    FAULT_HOUR,
+    GROUND_TRUTH,
+    HOURS,
+    Traffic,
+    write_data_set,
+)
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.explainability.measures import AttributionMeasures
+from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+from model_monitor.monitors.protocol import Monitor, StoredBaseline
+from model_monitor.reports.history import baselines
+from model_monitor.reports.history.baselines import read_baseline, shares_at
+from model_monitor.reports.history_page import command
+from model_monitor.reports.outputs.printable import error_lines, text_table
+from model_monitor.running.runs.run import run_monitoring
+
+DRIFT = "baseline_drift_check"
+NAMED = 3
+
+
+def conclusion(
+    start: datetime, end: datetime, outcomes: Iterable[CheckResult], baseline: Statistics, current: Statistics
+) -> str:
+    """The sentence for the window from `start` to `end` (UTC), without a line end.
+
+    It names the drifted feature with the largest distance, the first of equal ones. A p-value is no distance: outcomes of
+    `ChiSquared`, which have a statistic, are counted and not named.
+    """
+    violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
+    window = f"The window {start:%Y-%m-%dT%H:%MZ} to {end:%H:%MZ}"
+    if not violated:
+        return f"{window} has no violations."
+    counted = f"{window} has {len(violated):,} violation{'' if len(violated) == 1 else 's'}"
+    drifted = [outcome for outcome in violated if outcome.check == DRIFT and outcome.statistic is None]
+    if not drifted:
+        return f"{counted}; no distance is among them, the first is {violated[0].check} of {violated[0].feature}."
+    furthest = max(drifted, key=lambda outcome: outcome.observed or 0.0)
+    return (
+        f"{counted}; the largest: {furthest.feature} drifted, distance {furthest.observed:.4g} "
+        f"(threshold {furthest.threshold:g}){_means(furthest.feature or '', baseline, current)}."
+    )
+
+
+def _means(name: str, baseline: Statistics, current: Statistics) -> str:
+    """How the mean moved, where both sides have one."""
+    means = [statistics.feature(name).numerical_statistics for statistics in (baseline, current)]
+    before, after = (numbers and numbers.mean for numbers in means)
+    return "" if before is None or after is None else f": its mean went from {before:,.4g} to {after:,.4g}"
+
+
+def moved(baseline: AttributionReport, current: AttributionReport) -> str:
+    """The sentence on the features that move the model's first output most in the window, without a line end."""
+    (_, now), *_ = current.values.items()
+    (_, before), *_ = baseline.values.items()
+    largest = sorted(now, key=lambda name: -now[name])[:NAMED]
+    told = ", ".join(f"{name} by {now[name]:.3f} (in the baseline by {before.get(name, 0.0):.3f})" for name in largest)
+    return f"What moved the predictions there, on average: {told}."
+
+
+# Every hour of the demo's day held against its baselines, by the engine without a JVM, and the day as one page.
+
+
+DAY_PAGE = "history.html"
+DAY_MODEL = "churn"
+
+
+def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic) -> Path:
+    """The page of all hours of the traffic in `output`, each of which is monitored first.
+
+    baseline: of the data. attributions: of the model.
+    """
+    config = AnalysisConfig.from_json((output / ANALYSIS).read_text(encoding="utf-8"))
+    explaining = ExplainabilityMonitor(AttributionMeasures.of(config, churn.score, baseline=str(attributions)))
+    known = read_baseline(baseline).with_attributions(shares_at(str(attributions)))
+    watched: tuple[tuple[str, Monitor, StoredBaseline, Path], ...] = (
+        (HOURS, DataQualityMonitor(), known, baseline),
+        (EXPLAINED, explaining, read_baseline(attributions, explaining), attributions),
+    )
+    for hour in range(traffic.hours):
+        start = traffic.start + timedelta(hours=hour)
+        end = start + timedelta(hours=1)
+        window, path = Window(start, end), str(output / CAPTURES)
+        with read_data(path, CaptureFormat(), names=known.names, window=window, engine="local") as data:
+            context = RunContext(start, end, model=DAY_MODEL)
+            for folder, monitor, against, place in watched:
+                findings = run_monitoring(data, monitor, against, context=context)
+                reference = baselines.to_run(str(place), monitor=monitor)
+                findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
+    page = output / DAY_PAGE
+    command.main(command.Request([str(output / HOURS), str(output / EXPLAINED)]), str(page), io.StringIO())
+    return page
+
+
+# `model-monitor demo`: generates the example, baselines it and its model, monitors it, and says what is wrong.
+
+
+RESULTS = "baseline"  # the jobs' output directories, inside the demo's
+ATTRIBUTIONS = "attributions"
+REPORT = "monitoring"
+PAGE = "report.html"
+MODEL = "model_monitor.integrations.demo.churn:score"
+MONITORED_HOUR = 20  # of the traffic, counted from 0; the fault began two hours before
+SHOWN = {  # heading -> the key of `as_rows`
+    "feature": "feature",
+    "type": "inferred_type",
+    "completeness": "completeness",
+    "distinct": "distinct",
+    "mean": "mean",
+    "std": "std_dev",
+    "min": "min",
+    "max": "max",
+}
+
+StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
+WatchDay = Callable[
+    [Path, Path, Path, Traffic], Path
+]  # the demo's folder, those of data's and model's baseline, and the traffic -> the page of its hours
+
+
+def main(
+    argv: Sequence[str],
+    *,
+    out: TextIO | None = None,
+    start_job: StartJob | None = None,
+    watch: WatchDay | None = None,
+) -> int:
+    """Runs the demo and returns its exit status: 0, the failed job's own, or that of our error.
+
+    out: where the report goes, by default standard output. start_job: starts a job and waits for it, by default `submit`.
+    watch: monitors the whole day, by default `day.watch_day`.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        return _run(options.output, options.rows, out or sys.stdout, start_job or submit, watch or _watch)
+    except MonitorError as error:
+        sys.stderr.write(error_lines(error))
+        return error.exit_status
+
+
+def submit(job: str, flags: Sequence[str]) -> int:
+    """The exit status of a job submitted with `flags`; its log lines go to this process's own streams.
+
+    A job that was killed by signal N gives 128 + N, as a shell says it.
+    """
+    command = [sys.executable, "-m", "model_monitor.spark.launch.submission", job, *flags]
+    status = subprocess.run(command, check=False).returncode
+    return status if status >= 0 else 128 - status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="model-monitor demo",
+        description="Generate a made-up churn data set, baseline it, hold an hour of captured traffic against it, and say what "
+        "is wrong. Needs no data of yours.",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("model-monitor-demo"),
+        metavar="DIR",
+        help="where data and results go; the same files are replaced on a rerun (default: ./model-monitor-demo)",
+    )
+    parser.add_argument(
+        "--rows", type=int, default=20_000, metavar="N", help="customers in the baseline data set (default: 20000)"
+    )
+    return parser
+
+
+def _watch(output: Path, baseline: Path, attributions: Path, traffic: Traffic) -> Path:
+    pass
+
+    return watch_day(output, baseline, attributions, traffic)
+
+
+def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: WatchDay) -> int:
+    if rows < 1:
+        raise BadConfiguration(f"--rows is {rows}; a baseline needs at least 1 row, and 1000 or more to tell something")
+    traffic = Traffic()
+    start = traffic.start + timedelta(hours=MONITORED_HOUR)
+    end = start + timedelta(hours=1)
+
+    _step(out, f"1/5 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
+    started = time.monotonic()
+    write_data_set(output, rows=rows, traffic=traffic)
+    _step(out, f"    done in {time.monotonic() - started:.1f} s")
+
+    baseline = {
+        "--dataset-source": str(output / BASELINE),
+        "--dataset-format": "csv",
+        "--output-path": str(output / RESULTS),
+    }
+    monitoring = {
+        "--dataset-source": str(output / CAPTURES),
+        "--dataset-format": "capture",
+        "--baseline": str(output / RESULTS),
+        "--start-time": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+        "--end-time": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+        "--output-path": str(output / REPORT),
+    }
+    explaining = {
+        "--analysis-type": "MODEL_EXPLAINABILITY",
+        "--analysis-config": str(output / ANALYSIS),
+        "--model": MODEL,
+        "--engine": "local",
+        **baseline,
+        "--output-path": str(output / ATTRIBUTIONS),
+    }
+    jobs = (("2/5", "baseline", baseline), ("3/5", "monitor", monitoring), ("4/5", "baseline", explaining))
+    for step, job, flags in jobs:
+        words = [word for pair in flags.items() for word in pair]
+        _step(out, f"{step} running the job: model-monitor submit {job} {shlex.join(words)}")
+        started = time.monotonic()
+        status = start_job(job, words)
+        if status:
+            sys.stderr.write(f"The job {job} ended with exit status {status}; its own message stands above.\n")
+            return status
+        _step(out, f"    done in {time.monotonic() - started:.1f} s")
+
+    _step(out, f"5/5 monitoring all {traffic.hours} hours of the day, data and model, here and without a JVM")
+    started = time.monotonic()
+    day = watch(output, output / RESULTS, output / ATTRIBUTIONS, traffic)
+    _step(out, f"    done in {time.monotonic() - started:.1f} s")
+
+    before, after = (_read(output / folder, Statistics) for folder in (RESULTS, REPORT))
+    outcomes = _read(output / REPORT, CheckResults)
+    said = conclusion(start, end, outcomes.checks, before, after)
+    moving = moved(
+        *(_read(output / folder, AttributionReport) for folder in (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}"))
+    )
+    out.write(f"\n{_found(before)}\n{_places(output)}\nSee the day: {day.resolve().as_uri()}\n{said}\n{moving}\n")
+    return 0
+
+
+def _read(folder: Path, document: type[DocumentType]) -> DocumentType:
+    """What has just been written there."""
+    file = folder / document.FILE_NAME
+    return document.from_json(file.read_text(encoding="utf-8"), str(file))
+
+
+def _found(statistics: Statistics) -> str:
+    """The table of all features."""
+    rows = [[row[key] for key in SHOWN.values()] for row in as_rows(statistics)]
+    return f"{statistics.dataset.item_count:,} rows, {len(rows)} features\n\n{text_table(list(SHOWN), rows)}"
+
+
+def _places(output: Path) -> str:
+    results, report = output / RESULTS, output / REPORT
+    places = [
+        [str(output / BASELINE), "the data set that was baselined"],
+        [str(results / Statistics.FILE_NAME), "what was found in it, for every feature"],
+        [str(results / Constraints.FILE_NAME), "what later data is expected to keep to"],
+        [str(output / CAPTURES), "a day of requests, as an endpoint captures them"],
+        [str(report / Violations.FILE_NAME), "what an hour of them does not keep to"],
+        [str(report / CheckResults.FILE_NAME), "every check of that hour, with its numbers"],
+        [str(report / PAGE), "that hour as a page"],
+        [str(output / ATTRIBUTIONS / PAGE), "what moves the model's predictions"],
+        [str(output / GROUND_TRUTH), "the labels that came in later"],
+        [str(output / FAULT_HOUR), "what was made to go wrong with that day"],
+    ]
+    width = max(len(path) for path, _ in places)
+    return "".join(f"{path.ljust(width)}  {meaning}\n" for path, meaning in places)
+
+
+def _step(out: TextIO, text: str) -> None:
+    out.write(f"{text}\n")
+    out.flush()  # before the job's process writes to the same terminal

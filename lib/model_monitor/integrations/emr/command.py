@@ -1,0 +1,193 @@
+"""./spark-submit.sh --target …: ships a job to EMR, waits for it, and ends with its exit status.
+
+Arguments that hold a secret are refused: EMR keeps the arguments of every step.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.integrations.emr.endings import exit_status_of, message_of, told, without_message
+from model_monitor.integrations.emr.runs import Run, jar_for, line_on, request_of
+from model_monitor.integrations.emr.shipment import Shipment
+from model_monitor.running.configuration.bias_options import upload_arguments
+from model_monitor.running.configuration.command_line import NAMING, PREVIOUS
+from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.run_inputs import unused_window, window_of
+from model_monitor.running.layout import Layout, cache_directory
+from model_monitor.running.runtime.status import ExitStatus, start_logging
+from model_monitor.spark.launch.deequ_jar import jar_path, without_jar
+from model_monitor.spark.launch.package_zip import provide_zip
+from model_monitor.spark.launch.spark_command import own_settings
+from model_monitor.spark.launch.spark_home import PINNED
+from model_monitor.spark.launch.spark_options import Request, settings_of
+from model_monitor.spark.launch.target import Bucket, Target
+
+_SECRET_NAME = re.compile(r"(?i)(secret|password|passwd|token|credential|access[._-]?key|private[._-]?key)")
+_PROVIDERS = re.compile(r"(?i)provider$")
+_ACCESS_KEY = re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b")
+_WITH_SECRET_PATH = ("webhook:",)
+
+
+def refuse_secrets(arguments: Sequence[str]) -> None:
+    """Let arguments pass that hold no secret.
+
+    Raises BadConfiguration naming the argument, never its value.
+    """
+    for position, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        following = value or (arguments[position + 1] if position + 1 < len(arguments) else "")
+        what = _secret_in(argument, name, following)
+        if what:
+            raise BadConfiguration(
+                f"argument {position + 1} ({what}) holds a secret, and EMR shows the arguments of a step to everyone who may "
+                "look at it; give the role of the job the permission instead, or set a variable on the cluster"
+            )
+
+
+def _secret_in(argument: str, name: str, following: str) -> str | None:
+    """What kind of secret an argument is; None for none."""
+    if _ACCESS_KEY.search(argument):
+        return "an access key"
+    if any(text.startswith(_WITH_SECRET_PATH) for text in re.split("[=,]", argument)):  # one of several sinks, too
+        return "the address of a webhook"
+    if following and _SECRET_NAME.search(name) and not _PROVIDERS.search(name):
+        return name
+    password = urlsplit(argument.partition("=")[2] or argument).password if "://" in argument else None
+    return "a password in a URL" if password else None
+
+
+# ./spark-submit.sh --target …: ships a job to EMR, waits for it, and ends with its exit status.
+
+
+log = logging.getLogger(__name__)
+
+CLOCKS_APART = timedelta(minutes=5)
+"""By how much this machine's clock may be ahead of S3's."""
+
+NO_ENVIRONMENT = (
+    "no --environment is given: driver and executors take the cluster's Python, which has to have the job's libraries"
+)
+
+
+def run(
+    request: Request,
+    target: Target,
+    layout: Layout,
+    environment: Mapping[str, str],
+    working_directory: Path,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+) -> int:
+    """Do what the command line asks for, and give the exit status.
+
+    Raises BadConfiguration before anything is uploaded, AwsRefused or RunFailed for what went wrong elsewhere.
+    """
+    start_logging()
+    config = _examined(request)
+    output = Bucket.of(config.output_path, "--output-path")
+    driver = layout.job_file(request.job, working_directory)
+    package = provide_zip(layout.package, cache_directory(environment))
+    remarks = [*_remarks(config), *([] if target.environment else [NO_ENVIRONMENT])]
+    jar = _jar(request, target, environment, remarks) if layout.needs_deequ(driver) else None
+    shipment = Shipment.of(target, driver, package, jar)
+    asked = request_of(
+        target,
+        shipment,
+        name=f"model-monitor {driver.stem}",
+        token=str(uuid.uuid4()),
+        settings=_settings(layout, request, remarks),
+        options=request.options,
+        arguments=request.job_arguments,
+    )
+    for remark in remarks:
+        sys.stderr.write(f"{remark}\n")
+    if request.dry_run:
+        uploads = {str(parcel.path): parcel.uri for parcel in shipment.parcels()}
+        sys.stdout.write(json.dumps({"uploads": uploads, "request": asked}, indent=2) + "\n")
+        return ExitStatus.COMPLETED
+    with told(target):
+        return _run(target, shipment, asked, output, upload_arguments(config.s3_encryption, config.s3_kms_key), pause)
+
+
+def _jar(request: Request, target: Target, environment: Mapping[str, str], remarks: list[str]) -> Path | None:
+    """Deequ's JAR for the Spark that the target has. A dry run asks nobody."""
+    if request.dry_run:
+        remarks.append(f"taken as a release with Spark {PINNED.name}; the start looks it up")
+        return jar_path(environment)
+    with told(target):
+        import boto3
+
+        line = line_on(target, boto3.client(target.kind.value))
+    found = jar_for(line, environment)
+    if found is None:
+        remarks.append(without_jar(line))
+    return found
+
+
+def _run(
+    target: Target,
+    shipment: Shipment,
+    asked: Mapping[str, Any],
+    output: Bucket,
+    encryption: Mapping[str, str],
+    pause: Callable[[float], None],
+) -> int:
+    import boto3
+
+    s3, service = boto3.client("s3"), boto3.client(target.kind.value)
+    for parcel in shipment.upload(s3, encryption):
+        log.info("put %s to %s, %s bytes", parcel.path.name, parcel.uri, f"{parcel.path.stat().st_size:,}")
+    since = datetime.now(timezone.utc) - CLOCKS_APART
+    started = Run.started(target.kind, service, asked)
+    log.info("started %s %s of %s", target.kind.value, started.identifier, started.of)
+    if not target.waits:
+        return ExitStatus.COMPLETED
+    state = started.wait(service, pause=pause)
+    message = message_of(s3, output, since)
+    if message is None:
+        raise without_message(state, started)
+    log.info("%s", message)
+    return exit_status_of(message, state, started)
+
+
+def _examined(request: Request) -> JobConfig:
+    """What the job's flags say, looked at here, before a cluster is asked."""
+    refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
+    sources = sources_of(request.job_arguments, {})
+    name = Path(request.job).stem
+    config = config_of(name, sources, in_container=False)
+    window_of(config)  # which may be half a one
+    if sources.text("env_file"):
+        raise BadConfiguration(
+            "--env-file names a file of this machine, which the cluster has not; write its lines as flags"
+        )
+    return config
+
+
+def _remarks(config: JobConfig) -> Iterator[str]:
+    """What the job will do, and hardly anybody means."""
+    for flag in NAMING:
+        path = getattr(config, flag.removeprefix("--").replace("-", "_")) or PREVIOUS
+        if path != PREVIOUS and urlsplit(path).scheme in ("", "file"):
+            yield f"{flag} is {path!r}, which is looked for on the cluster, not on this machine; write s3://…, or put it there"
+    if whole := unused_window(config):
+        yield whole
+
+
+def _settings(layout: Layout, request: Request, remarks: list[str]) -> dict[str, str]:
+    settings = own_settings(layout, request.columns, "yarn", settings_of(request.options), remarks)
+    settings.pop("spark.ui.showConsoleProgress", None)
+    return settings

@@ -1,0 +1,197 @@
+"""A step or a job run of EMR: its release, what is asked for, and how it is watched. boto3's clients come from outside."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tenacity import Retrying, retry_if_result, wait_fixed
+
+from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.integrations.emr.shipment import Shipment
+from model_monitor.spark.launch import package_zip
+from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
+from model_monitor.spark.launch.spark_home import SparkLine, line_of
+from model_monitor.spark.launch.spark_options import SparkOption, settings_of, words_of
+from model_monitor.spark.launch.target import Kind, Target
+
+LINES = {"emr-7.": "3.5", "emr-spark-8.": "4.0"}
+"""How the label of a release begins -> its line of Spark. Source: EMR's release guide."""
+
+PYTHON = "python3.11"
+"""On all of them; EMR 7's `python3` is 3.9, which is too old for jobs. Source: EMR's release guide."""
+
+
+def line_on(target: Target, service: Any) -> SparkLine:
+    """The line of Spark that the target's release has. service: boto3's client for it.
+
+    Raises BadConfiguration for a release that jobs don't run on.
+    """
+    label = _label_of(target, service)
+    for beginning, version in LINES.items():
+        if label.startswith(beginning):
+            return line_of(version)
+    raise BadConfiguration(
+        f"{target.identifier} has the release {label!r}; jobs run on {' and '.join(f'{name}x' for name in LINES)}"
+    )
+
+
+def _label_of(target: Target, service: Any) -> str:
+    if target.kind is Kind.EMR:
+        return str(service.describe_cluster(ClusterId=target.identifier)["Cluster"].get("ReleaseLabel", ""))
+    return str(service.get_application(applicationId=target.identifier)["application"].get("releaseLabel", ""))
+
+
+def jar_for(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
+    """Deequ's JAR for a line of Spark; None where there is none, and jobs do without."""
+    return provide_jar(environment) if is_had(environment, line) else None
+
+
+# What EMR and EMR Serverless are asked for: a spark-submit of the shipped files.
+
+
+LEFT_OUT = ("--master", "--deploy-mode", "--name", "--properties-file")
+"""Options of spark-submit that the target decides, or that name a file of this machine."""
+
+DRIVER_VARIABLES = {Kind.EMR: "spark.yarn.appMasterEnv", Kind.SERVERLESS: "spark.emr-serverless.driverEnv"}
+
+
+def request_of(
+    target: Target,
+    shipment: Shipment,
+    *,
+    name: str,
+    token: str,
+    settings: Mapping[str, str],
+    options: Sequence[SparkOption],
+    arguments: Sequence[str],
+) -> dict[str, Any]:
+    """The request's members, for boto3's `add_job_flow_steps` or `start_job_run`.
+
+    name: the step's. token: makes a repeated request the same one (serverless only). settings: of Spark, below those of
+    `options`. arguments: the job's.
+    """
+    spark = _spark_words(target, shipment, settings, options)
+    if target.kind is Kind.EMR:
+        words = ["spark-submit", "--deploy-mode", "cluster", "--name", name, *spark, shipment.driver.uri, *arguments]
+        step = {
+            "Name": name,
+            "ActionOnFailure": "CONTINUE",
+            "HadoopJarStep": {"Jar": "command-runner.jar", "Args": words},
+        }
+        return {"JobFlowId": target.identifier, "Steps": [step]}
+    return {
+        "applicationId": target.identifier,
+        "clientToken": token,
+        "executionRoleArn": target.role,
+        "name": name,
+        "jobDriver": {
+            "sparkSubmit": {
+                "entryPoint": shipment.driver.uri,
+                "entryPointArguments": list(arguments),
+                "sparkSubmitParameters": shlex.join(spark),
+            }
+        },
+    }
+
+
+def _spark_words(
+    target: Target, shipment: Shipment, settings: Mapping[str, str], options: Sequence[SparkOption]
+) -> list[str]:
+    words = []
+    for key, value in {**settings, **_python_settings(target.kind, shipment, options)}.items():
+        words += ["--conf", f"{key}={value}"]
+    ours = {
+        "--py-files": [shipment.package.uri],
+        "--jars": [shipment.jar.uri] if shipment.jar else [],
+        "--archives": [f"{shipment.environment_uri}#environment"] if shipment.environment_uri else [],
+    }
+    return words + words_of(options, ours, LEFT_OUT)
+
+
+def _python_settings(kind: Kind, shipment: Shipment, options: Sequence[SparkOption]) -> dict[str, str]:
+    """Which Python driver and executors take: the environment's, else the release's, unless the user names one."""
+    driver = DRIVER_VARIABLES[kind]
+    names = (f"{driver}.PYSPARK_PYTHON", f"{driver}.PYSPARK_DRIVER_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")
+    if shipment.environment_uri:
+        return dict.fromkeys(names, package_zip.PYTHON)
+    given = settings_of(options)
+    if "spark.pyspark.python" in given or any(name in given for name in names):
+        return {}
+    return dict.fromkeys(names, PYTHON)
+
+
+# A step or a job run: started, watched to its end. boto3's clients come from outside.
+
+
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LOOKS = 15.0
+
+ENDED_WELL = {Kind.EMR: ("COMPLETED",), Kind.SERVERLESS: ("SUCCESS",)}
+ENDED_BADLY = {Kind.EMR: ("CANCELLED", "FAILED", "INTERRUPTED"), Kind.SERVERLESS: ("CANCELLED", "FAILED")}
+"""States that a step or a job run doesn't leave. Source: EMR's API models (StepState, JobRunState)."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run stands. reason: what the service says of a failure."""
+
+    name: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was started: of a cluster (or application) and its own identifier."""
+
+    kind: Kind
+    of: str
+    identifier: str
+
+    @classmethod
+    def started(cls, kind: Kind, client: Any, request: Mapping[str, Any]) -> Run:
+        """The run that a request of `requests` starts."""
+        if kind is Kind.EMR:
+            [identifier] = client.add_job_flow_steps(**request)["StepIds"]
+            return cls(kind, request["JobFlowId"], identifier)
+        return cls(kind, request["applicationId"], client.start_job_run(**request)["jobRunId"])
+
+    def state(self, client: Any) -> State:
+        """Where it stands now."""
+        if self.kind is Kind.EMR:
+            status = client.describe_step(ClusterId=self.of, StepId=self.identifier)["Step"]["Status"]
+            failure = status.get("FailureDetails") or {}
+            said = (
+                failure.get("Reason"),
+                failure.get("Message"),
+                (status.get("StateChangeReason") or {}).get("Message"),
+            )
+            return State(status["State"], "; ".join(filter(None, said)))
+        run = client.get_job_run(applicationId=self.of, jobRunId=self.identifier)["jobRun"]
+        return State(run["state"], run.get("stateDetails") or "")
+
+    def wait(self, client: Any, *, pause: Callable[[float], None] = time.sleep) -> State:
+        """Its state when it has ended; each change on the way is a line of the log."""
+        seen = [""]
+        began = time.monotonic()
+
+        def look() -> State:
+            state = self.state(client)
+            if state.name != seen[0]:
+                log.info("%s %s is %s, %.0f s", self.kind.value, self.identifier, state.name, time.monotonic() - began)
+                seen[0] = state.name
+            return state
+
+        running = retry_if_result(lambda state: state.name not in ENDED_WELL[self.kind] + ENDED_BADLY[self.kind])
+        ended: State = Retrying(retry=running, wait=wait_fixed(SECONDS_BETWEEN_LOOKS), sleep=pause)(look)
+        return ended
+
+
+class RunFailed(MonitorError):
+    """A step or a job run that ended badly and left no message of its own."""

@@ -1,0 +1,1 @@
+"""TODO reports/history_page/history_page/history_page"""

@@ -1,0 +1,370 @@
+"""The SDK's `ModelBiasMonitor` and `ModelExplainabilityMonitor`: their configuration is a file of analyses."""
+
+from __future__ import annotations
+
+import copy
+import uuid
+from typing import Any, ClassVar, Protocol
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.reports.outputs.files import VIOLATIONS
+from model_monitor.sagemaker.clarify import (
+    BiasConfig,
+    ClarifyBaseliningJob,
+    DataConfig,
+    ModelPredictedLabelConfig,
+    analysis_of,
+    analysis_variables,
+    explained_of,
+    write_config,
+)
+from model_monitor.sagemaker.definitions import baseline_config, given
+from model_monitor.sagemaker.explanations import Explained, ModelConfig, methods_of, model_variables
+from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
+from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, absolute, default_prefix
+from model_monitor.sagemaker.processing import BASELINING_JOB, ProcessingJob, named_after
+from model_monitor.sagemaker.schedules import ScheduledMonitor
+from model_monitor.storage import join
+
+
+class MonitorsConfig(Protocol):
+    """A configuration of a monitor, member for member as the SDK writes it."""
+
+    analysis_config: dict[str, Any]
+
+
+class ClarifyMonitor(ScheduledMonitor):
+    """A monitor of bias or of attributions."""
+
+    _attributes: dict[str, Any] | None = None
+    _config: MonitorsConfig | None = None
+
+    def run_baseline(self, **_: Any) -> None:
+        """Not here, as in the SDK.
+
+        Raises NotImplementedError.
+        """
+        raise NotImplementedError("'.run_baseline()' is only allowed for ModelMonitor objects.")
+
+    def latest_monitoring_statistics(self, **_: Any) -> None:
+        """Not here: an analysis has no statistics.
+
+        Raises NotImplementedError.
+        """
+        raise NotImplementedError("analysis.json is all that an analysis leaves")
+
+    def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
+        """constraint_violations.json of the latest run; None, with a warning, if there is no run. Runs what is due.
+
+        Raises BadInput after a run without violations, which leaves no such file.
+        """
+        return self._latest_violations(file_name)
+
+    def _analysed(
+        self,
+        data_config: DataConfig,
+        config: dict[str, Any],
+        of_schedules: MonitorsConfig,
+        attributes: dict[str, Any],
+        job_name: str | None,
+        *,
+        wait: bool,
+        logs: bool,
+    ) -> ProcessingJob:
+        """Start a baselining job. of_schedules, attributes: what a schedule is told if it is not told otherwise."""
+        name = job_name or named_after(self.base_job_name or BASELINING_JOB)
+        variables = analysis_variables(config, data_config, name, self.sagemaker_session)
+        job = self._baseline(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
+        self.latest_baselining_job = ClarifyBaseliningJob(
+            self.sagemaker_session, name, job.inputs, job.outputs, self.output_kms_key
+        )
+        self.baselining_jobs[-1] = self.latest_baselining_job
+        self._config, self._attributes = of_schedules, attributes
+        return job
+
+    def _latest_config(self) -> MonitorsConfig:
+        """The configuration of the latest baselining job. Raises BadConfiguration if there was none."""
+        if self._config is None:
+            raise BadConfiguration("analysis_config is missing; give one, or make a baseline by suggest_baseline first")
+        return self._config
+
+    def _analysing(
+        self, config: MonitorsConfig | str | None, publishes: bool | None, env: dict[str, str] | None
+    ) -> dict[str, Any]:
+        """The application of a schedule, and what an update changes of it. config: as an object it is written to a file."""
+        if config is None or isinstance(config, str):
+            place = {} if config is None else {"ConfigUri": absolute(config)}
+            return {**self._changed_application(env, publishes), **place}
+        members = config.analysis_config
+        if model := model_variables(members):
+            env = {**((self.env if env is None else env) or {}), **model}
+        folder = join(default_prefix(self.sagemaker_session), "analysis-configs", str(uuid.uuid4()))
+        place = {"ConfigUri": absolute(write_config(members, folder, self.sagemaker_session))}
+        return {**self._changed_application(env, publishes), **place}
+
+    def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
+        """An input that says where features and prediction are, from the baseline where it does not say it itself."""
+        return {kind: {**(self._attributes or {}), **members} for kind, members in copy.deepcopy(read).items()}
+
+
+# The SDK's `ModelBiasMonitor`: whether a sensitive group is treated otherwise than in the baseline.
+
+
+class BiasAnalysisConfig:
+    """A monitor's configuration: a BiasConfig, with the columns' names and the label."""
+
+    def __init__(self, bias_config: BiasConfig, headers: list[str] | None = None, label: str | None = None) -> None:
+        self.analysis_config = {**bias_config.get_config(), **given(headers=headers, label=label)}
+
+
+class ModelBiasMonitor(ClarifyMonitor):
+    """Watches Clarify's bias metrics."""
+
+    MONITORING_TYPE: ClassVar[str] = "ModelBias"
+    JOB_DEFINITION_BASE_NAME = "model-bias-job-definition"
+
+    def suggest_baseline(
+        self,
+        data_config: DataConfig,
+        bias_config: BiasConfig,
+        model_config: Any,
+        model_predicted_label_config: ModelPredictedLabelConfig | None = None,
+        wait: bool = False,
+        logs: bool = False,
+        job_name: str | None = None,
+        kms_key: str | None = None,
+    ) -> ProcessingJob:
+        """Analyse a data set with labels and predictions; its metrics are what later windows are held against.
+
+        Without `data_config.predicted_label` the model is called. What says here where label and prediction are, a schedule
+        takes from here if it is not told.
+        Raises JobFailed if it was waited for and did not complete.
+        """
+        config = analysis_of(
+            data_config,
+            bias_config,
+            model_config,
+            model_predicted_label_config,
+            pre_training_methods="all",
+            post_training_methods="all",
+        )
+        return self._analysed(
+            data_config,
+            config,
+            BiasAnalysisConfig(bias_config, headers=data_config.headers, label=data_config.label),
+            _attributes_of(data_config, model_predicted_label_config),
+            job_name,
+            wait=wait,
+            logs=logs,
+        )
+
+    def create_monitoring_schedule(
+        self,
+        endpoint_input: str | EndpointInput | None = None,
+        ground_truth_input: str | None = None,
+        analysis_config: str | BiasAnalysisConfig | None = None,
+        output_s3_uri: str | None = None,
+        constraints: Constraints | str | None = None,
+        monitor_schedule_name: str | None = None,
+        schedule_cron_expression: str | None = None,
+        enable_cloudwatch_metrics: bool = True,
+        batch_transform_input: BatchTransformInput | None = None,
+        data_analysis_start_time: str | None = None,
+        data_analysis_end_time: str | None = None,
+    ) -> None:
+        """Keep a schedule; its runs are run when they are asked for (`list_executions`).
+
+        analysis_config: the place of one, or an object; the latest baselining job's if it is not given, as are the constraints.
+        Raises ValueError unless one input is given, and for a second schedule of one monitor; BadConfiguration for a name
+        that is taken, or without a configuration.
+        """
+        self._create(
+            monitor_schedule_name,
+            (endpoint_input, batch_transform_input),
+            output_s3_uri,
+            baseline=self._baseline_of(constraints),
+            application=self._analysing(analysis_config or self._latest_config(), enable_cloudwatch_metrics, self.env),
+            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
+            labels=ground_truth_input,
+        )
+
+    def update_monitoring_schedule(
+        self,
+        endpoint_input: str | EndpointInput | None = None,
+        ground_truth_input: str | None = None,
+        analysis_config: str | BiasAnalysisConfig | None = None,
+        output_s3_uri: str | None = None,
+        constraints: Constraints | str | None = None,
+        schedule_cron_expression: str | None = None,
+        enable_cloudwatch_metrics: bool | None = None,
+        role: str | None = None,
+        instance_count: int | None = None,
+        instance_type: str | None = None,
+        volume_size_in_gb: int | None = None,
+        volume_kms_key: str | None = None,
+        output_kms_key: str | None = None,
+        max_runtime_in_seconds: int | None = None,
+        env: dict[str, str] | None = None,
+        network_config: Any = None,
+        batch_transform_input: BatchTransformInput | None = None,
+        data_analysis_start_time: str | None = None,
+        data_analysis_end_time: str | None = None,
+    ) -> None:
+        """Change what is given of the schedule; instances, keys, network and role are accepted, and without effect.
+
+        Raises ValueError if both inputs are given.
+        """
+        self._update(
+            (endpoint_input, batch_transform_input),
+            output_s3_uri,
+            baseline=baseline_config(ConstraintsResource=constraints),
+            application=self._analysing(analysis_config, enable_cloudwatch_metrics, env),
+            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
+            labels=ground_truth_input,
+        )
+
+
+def _attributes_of(data_config: DataConfig, predicted: ModelPredictedLabelConfig | None) -> dict[str, str]:
+    """Source: ModelBiasMonitor of sagemaker 2.257.7, which fills these in (C7.2a)."""
+    found = given(
+        FeaturesAttribute=data_config.features,
+        InferenceAttribute=predicted.label if predicted else None,
+        ProbabilityAttribute=predicted.probability if predicted else None,
+    )
+    attributes = {name: str(value) for name, value in found.items()}
+    if predicted and predicted.probability_threshold is not None:
+        attributes["ProbabilityThresholdAttribute"] = predicted.probability_threshold  # type: ignore[assignment]
+    return attributes
+
+
+# The SDK's `ModelExplainabilityMonitor`: whether other features move the model than did in the baseline.
+
+
+class ExplainabilityAnalysisConfig:
+    """A monitor's configuration: what is explained and how. headers: of the features, without the label."""
+
+    def __init__(
+        self,
+        explainability_config: Explained,
+        model_config: ModelConfig,
+        headers: list[str] | None = None,
+        label_headers: list[str] | None = None,
+    ) -> None:
+        predictor = {**model_config.get_predictor_config(), **given(label_headers=label_headers)}
+        self.analysis_config: dict[str, Any] = {
+            "methods": methods_of(explainability_config),
+            "predictor": predictor,
+            **given(headers=headers),
+        }
+
+
+class ModelExplainabilityMonitor(ClarifyMonitor):
+    """Watches the attributions of features."""
+
+    MONITORING_TYPE: ClassVar[str] = "ModelExplainability"
+    JOB_DEFINITION_BASE_NAME = "model-explainability-job-definition"
+
+    def suggest_baseline(
+        self,
+        data_config: DataConfig,
+        explainability_config: Explained,
+        model_config: ModelConfig,
+        model_scores: ModelPredictedLabelConfig | str | int | None = None,
+        wait: bool = False,
+        logs: bool = False,
+        job_name: str | None = None,
+        kms_key: str | None = None,
+    ) -> ProcessingJob:
+        """Explain the model on a data set; its attributions are what later windows are held against.
+
+        A schedule takes model, methods and headers from here if it is not told.
+        Raises JobFailed if it was waited for and did not complete.
+        """
+        labelled = model_scores if isinstance(model_scores, ModelPredictedLabelConfig) else None
+        scores = labelled.label if labelled else model_scores
+        return self._analysed(
+            data_config,
+            explained_of(data_config, model_config, explainability_config, model_scores),
+            ExplainabilityAnalysisConfig(
+                explainability_config,
+                model_config,
+                _features_of(data_config),
+                labelled.label_headers if labelled else None,
+            ),
+            given(FeaturesAttribute=data_config.features, InferenceAttribute=None if scores is None else str(scores)),
+            job_name,
+            wait=wait,
+            logs=logs,
+        )
+
+    def create_monitoring_schedule(
+        self,
+        endpoint_input: str | EndpointInput | None = None,
+        analysis_config: str | ExplainabilityAnalysisConfig | None = None,
+        output_s3_uri: str | None = None,
+        constraints: Constraints | str | None = None,
+        monitor_schedule_name: str | None = None,
+        schedule_cron_expression: str | None = None,
+        enable_cloudwatch_metrics: bool = True,
+        batch_transform_input: BatchTransformInput | None = None,
+        data_analysis_start_time: str | None = None,
+        data_analysis_end_time: str | None = None,
+    ) -> None:
+        """Keep a schedule; its runs are run when they are asked for (`list_executions`).
+
+        analysis_config: the place of one, or an object; the latest baselining job's if it is not given, as are the constraints.
+        Raises ValueError unless one input is given, and for a second schedule of one monitor; BadConfiguration for a name
+        that is taken, or without a configuration.
+        """
+        self._create(
+            monitor_schedule_name,
+            (endpoint_input, batch_transform_input),
+            output_s3_uri,
+            baseline=self._baseline_of(constraints),
+            application=self._analysing(analysis_config or self._latest_config(), enable_cloudwatch_metrics, self.env),
+            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
+        )
+
+    def update_monitoring_schedule(
+        self,
+        endpoint_input: str | EndpointInput | None = None,
+        analysis_config: str | ExplainabilityAnalysisConfig | None = None,
+        output_s3_uri: str | None = None,
+        constraints: Constraints | str | None = None,
+        schedule_cron_expression: str | None = None,
+        enable_cloudwatch_metrics: bool | None = None,
+        role: str | None = None,
+        instance_count: int | None = None,
+        instance_type: str | None = None,
+        volume_size_in_gb: int | None = None,
+        volume_kms_key: str | None = None,
+        output_kms_key: str | None = None,
+        max_runtime_in_seconds: int | None = None,
+        env: dict[str, str] | None = None,
+        network_config: Any = None,
+        batch_transform_input: BatchTransformInput | None = None,
+        data_analysis_start_time: str | None = None,
+        data_analysis_end_time: str | None = None,
+    ) -> None:
+        """Change what is given of the schedule; instances, keys, network and role are accepted, and without effect.
+
+        Raises ValueError if both inputs are given.
+        """
+        self._update(
+            (endpoint_input, batch_transform_input),
+            output_s3_uri,
+            baseline=baseline_config(ConstraintsResource=constraints),
+            application=self._analysing(analysis_config, enable_cloudwatch_metrics, env),
+            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
+        )
+
+
+def _features_of(data_config: DataConfig) -> list[str] | None:
+    """The headers without the label: of JSON, whose label is a path, those behind the features are the label's and prediction's.
+
+    Source: B1.
+    """
+    headers, label = data_config.headers, data_config.label
+    if headers is None or label in headers or data_config.features is None:
+        return headers and [name for name in headers if name != label]
+    return headers[: len(headers) - sum(each is not None for each in (label, data_config.predicted_label))]
