@@ -80,7 +80,6 @@ bench: $(VENV)/.test classes ## run the benchmarks; each prints a ratio against 
 	@$(PY) benchmarks/__main__.py $(ARGS)
 
 docs: $(VENV)/.test ## draw the pictures, run the notebooks, build the site, and check the links and the commands of the documentation
-	@$(PY) -m tests.layers_picture docs/layers.svg
 	@$(PY) -m tests.history_picture docs/history.png
 	@$(PY) -m tests.notebooks
 	@$(MAKE) site

@@ -2,7 +2,8 @@
 
 python benchmarks/verdicts.py [--full] [--only budget|limits|columns|coverage|found|clustered|few]
 
-Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark is a bound of
+Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark is
+a bound of
 probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed. --full takes an hour.
 """
 

@@ -80,7 +80,9 @@ def test_the_links_lead_to_the_documents(hour, churn):
 
 
 def test_model_quality_judges_the_predictions_that_were_merged_with_labels(hour, churn):
-    """Of 200 requests an hour 2 % are never labelled (integrations/demo/traffic.py); late labels have come, and are waited for a week."""
+    """Of 200 requests an hour 2 % are never labelled (integrations/demo/traffic.py); late labels have come, and are waited
+    for a week.
+    """
     found = hour.result(f"{GROUP}.model_quality")
     ledger = json.loads((churn / "monitoring" / "model_quality" / "2024/03/04/21" / "ledger.json").read_text())
 

@@ -122,7 +122,9 @@ def test_an_hour_before_the_fault_keeps_to_the_baseline_by_the_command_of_the_to
 
 
 def test_the_tutorial_on_late_labels_ends_with_alarms_since_the_fault_moves_the_answers(shown, jobs, folder):
-    """integrations/demo/traffic.py: from the fault on, the model answers to a charge in cents; who really leaves does not change."""
+    """integrations/demo/traffic.py: from the fault on, the model answers to a charge in cents; who really leaves does not
+    change.
+    """
     page = (ROOT / "docs" / "late-labels.md").read_text(encoding="utf-8")
     commands = re.findall(r"^\./spark-submit\.sh jobs/(\w+)\.py (.*)$", page, re.MULTILINE)
     ended = [jobs(job, *words.split()) for job, words in commands]

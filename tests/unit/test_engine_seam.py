@@ -1,4 +1,6 @@
-"""Only three rooms reach into Spark's JVM: `data/engine/`, `spark/deequ/` and `storage/` (docs/decisions/0034-the-seam-to-the-engine.md)."""
+"""Only three rooms reach into Spark's JVM: `data/engine/`, `spark/deequ/` and `storage/`
+(docs/decisions/0034-the-seam-to-the-engine.md).
+"""
 
 from __future__ import annotations
 

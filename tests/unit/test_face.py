@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tests.layers import PACKAGE, modules
+from tests.floors import PACKAGE, modules
 from tests.programs import printed_by
 
 import model_monitor

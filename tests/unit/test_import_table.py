@@ -2,107 +2,81 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from tests.layers import MAY_IMPORT, circles, imports_of, layer_of, libraries_of, modules
-from tests.layers_picture import picture, rows_of
+from tests.floors import (
+    ALONE,
+    FACE,
+    FLOORS,
+    PACKAGE,
+    ROOT,
+    circles,
+    floor_of,
+    imports_of,
+    libraries_of,
+    may_import,
+    modules,
+)
 from tests.programs import printed_by
-
-ROOT = Path(__file__).resolve().parents[2]
 
 MODULES = modules()
 
-ON_EXECUTORS = (
-    "states",
-    "engine/protocol",
-    "engine/worker",
-    "engine/state_rows",
-    "engine/tables",
-    "explainability/kernel",
-    "explainability/partial_dependence",
-    "predictors/loading",
-    "profiling/partition",
-    "profiling/block",
-    "profiling/gathering",
-    "profiling/plan",
-    "profiling/keys",
-    "profiling/outcome_partition",
-    "profiling/flip_partition",
-    "records/captured_lines",
-    "records/json_keys",
-    "records/outcome_decoders",
-    "reading/csv_lines",
-    "reading/handlers",
-    "merging/captured",
-    "merging/joining",
-    "merging/labels",
-    "merging/pending",
-    "merging/transform_lines",
-)
+ON_EXECUTORS = ()
 """What Python workers import: neither pyspark, nor pydeequ, nor pydantic."""
 
-PURE = (
-    "errors",
-    "registry",
-    "documents",
-    "states",
-    "drift",
-    "runs/protocol",
-    "data_quality",
-    "model_quality",
-    "bias",
-    "records",
-)
-"""What runs without Spark."""
+WITHOUT_SPARK = FLOORS[: FLOORS.index("spark")]
+"""The floors that run without a JVM: nothing of them names PySpark, Py4J or Java when it runs."""
+
+VALIDATING = {"documents", "running"}
+"""Where files and flags are validated, by pydantic."""
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_only_from_the_layers_below(module):
-    layer = layer_of(module)
-    imported = {layer_of(name) for name in imports_of(MODULES[module], MODULES)}
+def test_a_floor_imports_only_from_those_above_it():
+    against = [
+        f"{module} imports {imported}"
+        for module, path in MODULES.items()
+        for imported in sorted(imports_of(path, MODULES))
+        if floor_of(imported) not in may_import(floor_of(module))
+    ]
 
-    assert imported - {layer} <= MAY_IMPORT[layer]
+    assert against == []
 
 
 def test_no_file_imports_itself_by_a_detour():
     assert circles({module: imports_of(path, MODULES) for module, path in MODULES.items()}) == []
 
 
-def test_the_table_goes_one_way_and_names_what_is_there():
-    assert circles(MAY_IMPORT) == []
-    assert {layer_of(module) for module in MODULES} == set(MAY_IMPORT)
-    assert set().union(*MAY_IMPORT.values()) <= set(MAY_IMPORT)
+def test_the_floors_are_what_is_there():
+    there = {floor_of(module) for module in MODULES} | {"jobs", "conf"}
+
+    assert there - {"jobs", "conf"} == {*FLOORS, *ALONE, *ROOT, *FACE}
+    packages = [path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()]
+    assert sorted(packages) == sorted([*FLOORS, *ALONE, *FACE])
 
 
 def test_circles_are_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
 
 
-def test_the_picture_of_the_layers_is_the_tables():
-    drawn = (ROOT / "docs" / "layers.svg").read_text(encoding="utf-8")
-
-    assert drawn == picture(MAY_IMPORT), "`make docs` draws it again"
-
-
-def test_a_row_of_the_picture_stands_above_all_that_its_layers_import():
-    assert rows_of({"top": {"low", "middle"}, "middle": {"low"}, "low": set(), "aside": set()}) == [
-        ["low", "aside"],
-        ["middle"],
-        ["top"],
-    ]
+@pytest.mark.parametrize(
+    ("floor", "other", "may"),
+    [("data", "documents", True), ("documents", "data", False), ("capture", "errors", False), ("cli", "spark", True)],
+)
+def test_the_table_goes_one_way(floor, other, may):
+    assert (other in may_import(floor)) is may
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_libraries_stay_in_their_layers(module):
-    libraries = libraries_of(MODULES[module])
+def test_libraries_stay_on_their_floors():
+    against = []
+    for module, path in MODULES.items():
+        libraries = libraries_of(path)
+        if floor_of(module) in WITHOUT_SPARK:
+            against += [f"{module} imports {name}" for name in libraries & {"pyspark", "pydeequ", "py4j"}]
+        if not module.startswith("spark/deequ") and "pydeequ" in libraries:
+            against.append(f"{module} imports pydeequ")
+        if "pydantic" in libraries and floor_of(module) not in VALIDATING:
+            against.append(f"{module} imports pydantic")
 
-    if layer_of(module) in PURE:
-        assert not libraries & {"pyspark", "pydeequ", "py4j", "boto3"}
-    if not module.startswith("deequ/"):
-        assert "pydeequ" not in libraries
-    if layer_of(module) not in ("documents", "configuration", "runtime", "data_quality", "schedules"):
-        assert "pydantic" not in libraries
+    assert against == []
 
 
 @pytest.mark.parametrize("name", ON_EXECUTORS)
@@ -114,7 +88,7 @@ def test_what_executors_import_loads_no_spark_session_and_no_pydantic(name):
     assert printed_by(program) == "[]\n"
 
 
-LAUNCH = [module for module in MODULES if module.startswith("launch")]
+LAUNCH = [module for module in MODULES if module.startswith("spark/launch")]
 
 
 def test_launching_loads_no_third_party():

@@ -1,4 +1,6 @@
-"""One change is one alarm: violations with one cause, in words; _alerts.json has what was monitored and who was notified. Pure."""
+"""One change is one alarm: violations with one cause, in words; _alerts.json has what was monitored and who was notified.
+Pure.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The result of every check of a run: checks.json, constraint_violations.json, what people decided about alarms, and rows of all."""
+"""The result of every check of a run: checks.json, constraint_violations.json, what people decided about alarms, and rows
+of all.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What every document of the contract has in common: its members, the kinds of their values, how it is read and written, and how its
+"""What every document of the contract has in common: its members, the kinds of their values, how it is read and written,
+and how its
 errors are told.
 """
 

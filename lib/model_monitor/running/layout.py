@@ -1,4 +1,6 @@
-"""Where the parts of the product lie: in a clone, where `pip install` put them, and in the user's cache. Standard library only."""
+"""Where the parts of the product lie: in a clone, where `pip install` put them, and in the user's cache. Standard library
+only.
+"""
 
 from __future__ import annotations
 

@@ -66,7 +66,10 @@ WORKERS = """
     def look():
         import gc, os, sys
         return {
-            "libraries": [name in sys.modules for name in ("pandas", "pyarrow.compute", "model_monitor.data.profiling.partition")],
+            "libraries": [
+                name in sys.modules
+                for name in ("pandas", "pyarrow.compute", "model_monitor.data.profiling.partition")
+            ],
             "frozen": gc.get_freeze_count() > 10_000,
             "modules": sorted(sys.modules),
             "features": os.environ["NPY_DISABLE_CPU_FEATURES"],

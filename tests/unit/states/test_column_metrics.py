@@ -1,4 +1,6 @@
-"""What every column metric promises beside the laws of all states, tested for each that is found in `statistics/states/columns/`."""
+"""What every column metric promises beside the laws of all states, tested for each that is found in
+`statistics/states/columns/`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Where a record stands: the columns with its file and line, and the files by a number, since a path is longer than many a line. Pure."""
+"""Where a record stands: the columns with its file and line, and the files by a number, since a path is longer than many a
+line. Pure.
+"""
 
 from __future__ import annotations
 

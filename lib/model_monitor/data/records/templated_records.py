@@ -1,4 +1,6 @@
-"""Lines that one program wrote: the same JSON text in all of them but for what stands between some quotes. Pure; runs on executors."""
+"""Lines that one program wrote: the same JSON text in all of them but for what stands between some quotes. Pure; runs on
+executors.
+"""
 
 from __future__ import annotations
 

@@ -200,7 +200,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _watch(output: Path, baseline: Path, attributions: Path, traffic: Traffic) -> Path:
-    pass
 
     return watch_day(output, baseline, attributions, traffic)
 

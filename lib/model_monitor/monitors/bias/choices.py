@@ -1,4 +1,5 @@
-"""Which cells of a column are chosen, the positive labels or a facet's sensitive groups, how a column is taken, and errors' texts. Pure.
+"""Which cells of a column are chosen, the positive labels or a facet's sensitive groups, how a column is taken, and
+errors' texts. Pure.
 
 As categories or as a continuous number, told from its values as Clarify does.
 """

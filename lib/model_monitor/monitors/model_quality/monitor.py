@@ -38,7 +38,7 @@ from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.page import page_of
 from model_monitor.monitors.model_quality.tolerance import BARE, INTERVAL, Tolerance
 from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Scanned
-from model_monitor.statistics.states import OutcomePlan, State
+from model_monitor.statistics.states import State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from model_monitor.statistics.states.scores import UNLIMITED
 from model_monitor.statistics.verdicts.multiplicity import BUDGET

@@ -12,7 +12,7 @@ import numpy as np
 from model_monitor.documents.check_results import QUANTILES, CheckResult
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution
 from model_monitor.reports.outputs.printable import printable, text_table
-from model_monitor.statistics.drift import NumericDistribution, Ties, compare_categorical, compare_numeric
+from model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
 from model_monitor.statistics.drift.distances import CRITICAL_VALUE, tie_losing_cdf
 from model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution, StepCdf, decile_edges
 

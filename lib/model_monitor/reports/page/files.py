@@ -1,4 +1,6 @@
-"""The files of a report: `<name>.html`, and if asked for a notebook and a PDF; shown in a notebook, saved where it is asked for."""
+"""The files of a report: `<name>.html`, and if asked for a notebook and a PDF; shown in a notebook, saved where it is
+asked for.
+"""
 
 from __future__ import annotations
 
@@ -73,8 +75,6 @@ def report_files(page: Page) -> dict[str, bytes]:
     if page.html_only:
         return files
     from model_monitor.reports.page import pdf
-
-    pass
 
     files[f"{page.name}.ipynb"] = notebook_of(page).encode()
     if pdf.is_available():

@@ -53,7 +53,7 @@ def points_svg(chart: PointChart) -> Markup:
 
 
 _TEMPLATES = Environment(
-    loader=PackageLoader("model_monitor", "outputs/report/assets"),
+    loader=PackageLoader("model_monitor", "reports/page/assets"),
     autoescape=True,
     undefined=StrictUndefined,
     finalize=lambda value: printable(value) if type(value) is str else value,  # not what is markup already

@@ -1,4 +1,6 @@
-"""The record of a schedule's runs, `NAME.executions.json`, which one process writes at a time, and its runs as they are listed."""
+"""The record of a schedule's runs, `NAME.executions.json`, which one process writes at a time, and its runs as they are
+listed.
+"""
 
 from __future__ import annotations
 

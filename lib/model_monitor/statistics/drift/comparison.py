@@ -1,4 +1,6 @@
-"""Two distributions compared by the methods of constraints.json or by any registered distance, and the verdict. Driver only, pure."""
+"""Two distributions compared by the methods of constraints.json or by any registered distance, and the verdict. Driver
+only, pure.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@
         def of(cls, values: Values) -> Zeros: ...
         def numbers(self) -> dict[str, float]: ...
 
-and `__add__`, `to_bytes` and `from_bytes` as every state has them. A module in `statistics/states/columns/` is found by being there: a scan
+and `__add__`, `to_bytes` and `from_bytes` as every state has them. A module in `statistics/states/columns/` is found by
+being there: a scan
 that is asked for `zeros` gathers it, and whatever profile has its state shows its numbers. Numpy, pyarrow and the standard
 library only; runs on executors and driver.
 """

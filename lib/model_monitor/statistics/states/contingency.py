@@ -1,4 +1,6 @@
-"""Contingency: how many rows there are of each kind, from which every bias metric but one is made, and the plan of what is counted."""
+"""Contingency: how many rows there are of each kind, from which every bias metric but one is made, and the plan of what is
+counted.
+"""
 
 from __future__ import annotations
 

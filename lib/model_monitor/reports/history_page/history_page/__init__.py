@@ -1,1 +1,0 @@
-"""TODO reports/history_page/history_page"""

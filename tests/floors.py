@@ -1,0 +1,126 @@
+"""The floors of the package: who may import whom. CONTRIBUTING.md has the same ten lines in words.
+
+A floor imports from those that stand before it here, and from the modules at the root. The face stands below all of them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "lib" / "model_monitor"
+
+FLOORS = (
+    "storage",
+    "statistics",
+    "documents",
+    "data",
+    "monitors",
+    "reports",
+    "running",
+    "spark",
+    "integrations",
+    "sagemaker",
+    "airflow",
+)
+ALONE = ("capture",)
+"""What imports nothing of ours: it is shipped into model servers. Integrations may import it."""
+
+ROOT = ("errors", "lazy", "progress", "registry")
+"""Modules that every floor may import."""
+
+FACE = ("cli",)
+"""What stands below all floors, beside `__init__`: the command."""
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its name below it, `states/kll`; a package itself by its own, `states`."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return {_name(path): path for path in paths if path != PACKAGE / "__init__.py"}
+
+
+def floor_of(module: str) -> str:
+    """The floor of a module, or the module itself at the root."""
+    return module.split("/")[0]
+
+
+def may_import(floor: str) -> set[str]:
+    """The floors that one may import from, itself and the root's modules among them."""
+    if floor in ALONE:
+        return {floor}
+    if floor in ROOT:
+        return set(ROOT)
+    if floor in FACE:
+        return {*ROOT, *FLOORS, *ALONE, *FACE}
+    above = FLOORS[: FLOORS.index(floor) + 1]
+    return {*ROOT, *above, *(ALONE if "integrations" in above else ())}
+
+
+def imports_of(path: Path, known: dict[str, Path]) -> set[str]:
+    """The modules of ours that a file imports when it runs, in functions too; not those for type checking only."""
+    found = set()
+    for node in _running(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            inner = {name for name in names if _below(name) in known}
+            found |= inner or {node.module}
+    return {_below(name) for name in found} & known.keys()
+
+
+def libraries_of(path: Path) -> set[str]:
+    """The top-level names of whatever a file imports when it runs."""
+    found = set()
+    for node in _running(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def circles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """The groups of names that reach each other, by Tarjan's algorithm; none if the edges go one way."""
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(name: str) -> None:
+        order[name] = low[name] = len(order)
+        stack.append(name)
+        for other in edges.get(name, ()):
+            if other not in order:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], order[other])
+        if low[name] == order[name]:
+            group = stack[stack.index(name) :]
+            del stack[-len(group) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for name in edges:
+        if name not in order:
+            visit(name)
+    return found
+
+
+def _name(path: Path) -> str:
+    below = path.relative_to(PACKAGE).with_suffix("")
+    return (below.parent if below.name == "__init__" else below).as_posix()
+
+
+def _below(dotted: str) -> str:
+    return dotted.removeprefix("model_monitor.").replace(".", "/") if dotted.startswith("model_monitor.") else ""
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from _running(child)
