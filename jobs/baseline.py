@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from model_monitor.running.inputs.run_inputs import context_of, planned_checks
-from model_monitor.running.kinds.kinds import monitor_for, read_source
+from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline
 from model_monitor.running.runtime.job import started
 from model_monitor.running.runtime.publishing import run_postprocessor, write_results_table
@@ -18,7 +18,7 @@ from model_monitor.running.runtime.status import completed
 def main(argv: list[str]) -> int:
     with started("baseline", argv) as job:
         monitor = monitor_for(job.config)
-        with read_source(job.session, job.config) as data:
+        with read_source(job.engine, job.config) as data:
             checks = planned_checks(job.config, data)
             baseline = run_baseline(
                 data,

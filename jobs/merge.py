@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.partitions import batch_by_bytes
 from model_monitor.running.runtime.job import started
 from model_monitor.running.runtime.status import completed
@@ -19,7 +18,7 @@ from model_monitor.spark.merging.run import merge
 def main(argv: list[str]) -> int:
     with started("merge", argv) as job:
         request = merge_request(job.config)
-        spark = engine_of(job.session).spark
+        spark = job.engine.spark
         batches = partial(batch_by_bytes, spark)
         merged = merge(spark, request, before_reading=batches, before_publishing=job.lift_time_limit)
         publish_coverage(merged.ledger, job.config, spark)

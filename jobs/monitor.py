@@ -16,7 +16,7 @@ from model_monitor.running.inputs.baselines import (
     with_history,
 )
 from model_monitor.running.inputs.run_inputs import context_of, planned_checks
-from model_monitor.running.kinds.kinds import monitor_for, read_source
+from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_monitoring
 from model_monitor.running.runtime.job import started
 from model_monitor.running.runtime.notify import notify, require_sinks
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
         baseline = with_history(read_baseline(job.spark, job.config, monitor), job.spark, job.config, monitor)
-        with read_source(job.session, job.config, baseline) as data:
+        with read_source(job.engine, job.config, baseline) as data:
             checks = planned_checks(job.config, data)
             findings = run_monitoring(
                 data,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 
-from model_monitor.data.engine import engine_of
 from model_monitor.errors import MonitorError
 from model_monitor.running.replay.command import DIFFERENT, EQUAL, JSON_NAME, TEXT_NAME, read_request
 from model_monitor.running.replay.running import replay
@@ -23,7 +22,7 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(f"Error: {error}\n")
         return error.exit_status
     with started("monitor", request.monitoring) as job:
-        certificate = replay(engine_of(job.session).spark, job.config, request.recurrence, request.reports)
+        certificate = replay(job.engine.spark, job.config, request.recurrence, request.reports)
         storage = storage_of(request.output_path, job.spark)
         storage.write(join(request.output_path, JSON_NAME), certificate.to_json().encode())
         storage.write(join(request.output_path, TEXT_NAME), certificate.to_text().encode())

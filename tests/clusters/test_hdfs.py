@@ -17,7 +17,8 @@ from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 
 from model_monitor.reports.outputs.files import current_run
-from model_monitor.storage import HadoopStorage, LocalStorage, storage_of
+from model_monitor.spark.storage import HadoopStorage
+from model_monitor.storage import LocalStorage, storage_of
 from model_monitor.storage.lease import PREFIX
 
 DOCUMENTS = (

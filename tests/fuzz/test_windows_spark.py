@@ -17,6 +17,7 @@ from tests.fuzz.law import PARTITIONS, SECONDS, UNFORESEEN_TEXTS, differences, r
 from tests.fuzz.reference import REFUSED, UNCLAIMED
 from tests.fuzz.windows import HOUR, KINDS, Kind, document, of_documents
 
+from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.formats import JsonFormat
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.quarantine import write_quarantine
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.timeout(SECONDS + 300)
 
 
 def _objects(session, path):
-    return read_dataset(session, list_dataset(session, path), JsonFormat(), flatten_json=True)
+    return read_dataset(engine_of(session), list_dataset(engine_of(session), path), JsonFormat(), flatten_json=True)
 
 
 OBJECTS = Kind(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from model_monitor.data.engine import engine_of, partitions_of
 from model_monitor.data.profiling.scan import scan
 from model_monitor.data.reading.formats import CsvFormat
 from model_monitor.data.reading.listing import list_dataset
@@ -29,9 +30,9 @@ def by_deequ(spark, frame, names):
 def test_metrics_are_those_of_a_scan_by_deequ(spark, golden, case):
     """Deequ counts distinct cells as the file has them, and computes with the numbers that Spark makes of them."""
     path = str(golden / case / "input.csv")
-    dataset = read_dataset(spark, list_dataset(spark, path), CsvFormat(header=True))
+    dataset = read_dataset(engine_of(spark), list_dataset(engine_of(spark), path), CsvFormat(header=True))
     found = scan(
-        dataset.frame, dataset.names, reason=dataset.reason, reasons=len(Refusal), partitions_at_most=2
+        partitions_of(dataset.frame), dataset.names, reason=dataset.reason, reasons=len(Refusal), partitions_at_most=2
     ).profile
     cells = spark.read.csv(path, header=True).cache()
     numeric = [feature.name for feature in found.features if feature.is_numeric]

@@ -8,6 +8,7 @@ from io import StringIO
 
 from pyspark.sql import SparkSession
 
+from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.data.reading.lines import long_lines_of
 from model_monitor.data.records.locations import LINE
@@ -101,5 +102,5 @@ def long_lines(spark: SparkSession, path: str, max_record_bytes: int) -> tuple[l
     session = beside(spark)
     session.conf.set(MAX_RECORD_SIZE, str(max_record_bytes))
     files = storage_of(path, session).list_files(path)
-    found = [[line.number, line.start, line.size_bytes] for line in long_lines_of(session, files)]
+    found = [[line.number, line.start, line.size_bytes] for line in long_lines_of(engine_of(session), files)]
     return found, sorted(row[0] for row in read_lines(session, path).select(LINE).collect())

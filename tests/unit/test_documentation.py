@@ -24,7 +24,7 @@ from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.check_results import Decision
 from model_monitor.documents.constraints import DistributionConstraints, MonitoringConfig
 from model_monitor.documents.model_quality import ComparisonOperator
-from model_monitor.documents.run_description import Promotion
+from model_monitor.documents.run_description import AnalysisType, Promotion
 from model_monitor.documents.schedule import Schedule
 from model_monitor.errors import MonitorError
 from model_monitor.integrations.demo.traffic import Traffic, captures
@@ -40,7 +40,7 @@ from model_monitor.reports.sinks import SINKS, mail, webhook
 from model_monitor.running import layout
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.help import help_text
-from model_monitor.running.configuration.options import AnalysisType, Option
+from model_monitor.running.configuration.options import Option
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.runtime.status import ExitStatus

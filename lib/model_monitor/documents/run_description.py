@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from enum import Enum
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, Strict
@@ -143,3 +144,12 @@ class Promotions(Document):
     def standing(self) -> tuple[Promotion, ...]:
         """Those that were not taken back; the last one counts."""
         return tuple(promotion for promotion in self.promotions if promotion.taken_back is None)
+
+
+class AnalysisType(str, Enum):
+    """Which monitor a job runs (C1.1, C11c)."""
+
+    DATA_QUALITY = "DATA_QUALITY"
+    MODEL_QUALITY = "MODEL_QUALITY"
+    MODEL_BIAS = "MODEL_BIAS"
+    MODEL_EXPLAINABILITY = "MODEL_EXPLAINABILITY"

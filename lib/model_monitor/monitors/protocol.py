@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Hint, Summary
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.tables import Table
 from model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
 
 if TYPE_CHECKING:
-    from model_monitor.data.engine import Session
     from model_monitor.data.reading.dataset import Dataset
     from model_monitor.monitors.user_checks.checks import CheckPlan
-    from model_monitor.running.configuration.contract import JobConfig
-    from model_monitor.running.configuration.options import AnalysisType
-    from model_monitor.spark.deequ.check_suites import SuiteResults
+    from model_monitor.monitors.user_checks.suite import SuiteResults
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +89,22 @@ class Monitor(Protocol):
     What is Any here is the monitor's own: its state, its metrics of a state, its documents, its `StoredBaseline`.
     """
 
+    ANALYSIS_TYPE: ClassVar[AnalysisType]
+    """What a configuration calls this kind of monitoring."""
+    NAMESPACE: ClassVar[str]
+    """The last part of the service's own namespace of its metrics (C9.2)."""
     STATE: ClassVar[Any]
-    """The type of the state that its scan makes."""
+    """The type of the state that its scan makes and its runs keep."""
     CONSTRAINTS: ClassVar[type[Document]]
     """The document that says what later data should be like."""
     STATISTICS: ClassVar[type[Document] | None]
     """The document that a baseline may have beside its constraints, to know more of it."""
 
     def measures(self) -> Any:
-        """What its scan has to gather; its kind's scan takes it (`monitors/protocol.py`)."""
+        """What its scan has to gather."""
+
+    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
+        """The states that its measures ask for, made of a data set in one pass, with the user's own checks."""
 
     def metrics(self, state: Any, /) -> Any:
         """The metrics of a state."""
@@ -292,23 +297,3 @@ class Scanned:
     checks: Callable[[], SuiteResults] | None = None
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of monitoring.
-
-    analysis_type: what a configuration calls it. namespace: the last part of the service's own namespace of its metrics (C9.2).
-    state: the type of state that its scan makes and its runs keep. monitor: the monitor that a job's configuration asks for.
-    read: the data set that a configuration names, as this kind looks at it; beside a baseline, if there is one. scan: the states
-    that a monitor's measures ask for, made of a data set in one pass, with the user's own Deequ Checks. of_state: the monitor
-    that makes documents of a sum of states, by the output path of the first of its runs.
-    """
-
-    analysis_type: AnalysisType
-    namespace: str
-    state: type[State]
-    monitor: Callable[[JobConfig], Monitor]
-    read: Callable[[Session, JobConfig, StoredBaseline | None], Dataset]
-    scan: Callable[[Any, Dataset, CheckPlan | None], Scanned]
-    of_state: Callable[[str, Any], Monitor]

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.spark.launch.spark_home import WITHOUT_DEEQU
 
 VARIABLE = "MODEL_MONITOR_CACHE"
 
@@ -131,3 +130,7 @@ class Layout:
     def _near(self, name: str) -> Sequence[str]:
         names = self.job_names()
         return difflib.get_close_matches(Path(name).stem, names, n=3) or names
+
+
+WITHOUT_DEEQU = frozenset({"merge"})
+"""The jobs of this package that never ask Deequ for anything, so that they need no JAR."""

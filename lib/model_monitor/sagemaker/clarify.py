@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.reports.outputs.files import CONSTRAINTS
-from model_monitor.running.configuration.options import AnalysisType
 from model_monitor.sagemaker.definitions import given
 from model_monitor.sagemaker.explanations import Explained, ModelConfig, methods_of, model_variables
 from model_monitor.sagemaker.monitoring_files import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.reports.outputs.files import STATISTICS, VIOLATIONS
-from model_monitor.running.configuration.options import AnalysisType
 from model_monitor.sagemaker.definitions import DataQualityMonitoringConfig, app_specification, baseline_config, given
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
 from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics, located

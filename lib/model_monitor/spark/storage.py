@@ -16,6 +16,7 @@ from model_monitor.errors import BadInput, OutputFailed
 from model_monitor.storage.files import (
     PRIVATE_FILE,
     PRIVATE_FOLDER,
+    Storage,
     StoredFile,
     draft_name,
     is_hidden,
@@ -23,6 +24,7 @@ from model_monitor.storage.files import (
     refusal_in,
 )
 from model_monitor.storage.lease import require_lease
+from model_monitor.storage.local import LocalStorage, is_local
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -350,3 +352,11 @@ class ServerStorage:
         raise OutputFailed(
             f"{path}: a session of Spark Connect writes to local paths only; choose one, and copy the files from there"
         )
+
+
+def storage_of_session(path: str, spark: SparkSession) -> Storage:
+    """The storage that holds `path`, by the file systems of a session. Raises BadInput for a scheme that none of them opens."""
+    if is_connect(spark):
+        return LocalStorage() if is_local(path) else ServerStorage(spark)
+    hadoop = HadoopStorage.at(path, spark)
+    return LocalStorage() if hadoop.scheme == "file" else hadoop

@@ -2,22 +2,25 @@
 
 `storage_of(path, spark)` gives the storage that holds `path`; readers, writers and the message file all go through it, so
 that nothing else asks what scheme a path has. Driver only. It moves whole small files (documents, states, header lines);
-Spark reads data sets.
+Spark reads data sets. A storage is a class of the protocol in `files.py`, one file each, registered with the paths that it
+opens; a session of Spark opens what its file systems know (`spark/storage.py`).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from model_monitor.errors import BadInput
-from model_monitor.spark.storage import HadoopStorage, ServerStorage, is_connect
-from model_monitor.storage.files import Storage, StoredFile, join
+from model_monitor.plugins import plugin
+from model_monitor.registry import import_all
+from model_monitor.storage.files import STORAGES, Storage, StoredFile, join
 from model_monitor.storage.lease import holding
 from model_monitor.storage.local import LocalStorage, is_local, local_path
-from model_monitor.storage.s3 import S3Storage, encrypting, is_on_s3
+from model_monitor.storage.s3 import S3Storage, encrypting
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -32,7 +35,6 @@ __all__ = [
     "join",
     "holding",
     "LocalStorage",
-    "HadoopStorage",
     "S3Storage",
     "is_local",
     "local_path",
@@ -41,7 +43,7 @@ __all__ = [
 
 def opens_here(path: str) -> bool:
     """Whether a path is opened without Spark."""
-    return is_local(path) or is_on_s3(path)
+    return any(storage.facts["opens"](path) for storage in STORAGES.values())
 
 
 _OPENER: ContextVar[SparkSession | None] = ContextVar("opener", default=None)
@@ -65,14 +67,15 @@ def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
     Raises BadInput for another scheme without a session, or for one that Hadoop has no file system for.
     """
     spark = spark or _OPENER.get()
-    if spark is None:
-        if not opens_here(path):
-            raise BadInput(
-                f"{path}: without Spark only local paths are opened, and s3:// by boto3; pip install 'spark-model-monitor[aws]', "
-                "copy the files here, or start it as a job on Spark"
-            )
-        return LocalStorage() if is_local(path) else S3Storage()
-    if is_connect(spark):
-        return LocalStorage() if is_local(path) else ServerStorage(spark)
-    hadoop = HadoopStorage.at(path, spark)
-    return LocalStorage() if hadoop.scheme == "file" else hadoop
+    if spark is not None:
+        return cast("Storage", plugin("spark").storage_of_session(path, spark))
+    for storage in STORAGES.values():
+        if storage.facts["opens"](path):
+            return cast("Storage", storage())
+    raise BadInput(
+        f"{path}: without Spark only local paths are opened, and s3:// by boto3; pip install 'spark-model-monitor[aws]', "
+        "copy the files here, or start it as a job on Spark"
+    )
+
+
+import_all(sys.modules[__name__])

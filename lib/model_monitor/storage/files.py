@@ -6,12 +6,14 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
+
+from model_monitor.registry import Registry
 
 COPIED_BYTES = 4 * 2**20
 """So much of a file is held at once while it is copied or compared."""
@@ -120,6 +122,10 @@ class Storage(Protocol):
 
         Raises OutputFailed if something can't be removed.
         """
+
+
+STORAGES: Registry[Callable[[], Storage]] = Registry("storage")
+"""The storages that are opened without Spark. Facts: `opens`, a function that tells whether a path is one of theirs."""
 
 
 # Which names a file that we read may hold where a path is made of them.

@@ -16,6 +16,7 @@ from model_monitor.storage.files import (
     COPIED_BYTES,
     PRIVATE_FILE,
     PRIVATE_FOLDER,
+    STORAGES,
     USUAL_FILE,
     USUAL_FOLDER,
     StoredFile,
@@ -25,6 +26,7 @@ from model_monitor.storage.files import (
 from model_monitor.storage.lease import require_lease
 
 
+@STORAGES.register("local", opens=lambda path: is_local(path))
 class LocalStorage:
     """Files of this machine."""
 

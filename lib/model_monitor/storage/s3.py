@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Any, BinaryIO
 
 from model_monitor.errors import BadInput, MonitorError, NeedsSpark, OutputFailed
-from model_monitor.storage.files import COPIED_BYTES, StoredFile, is_hidden, refusal_in
+from model_monitor.storage.files import COPIED_BYTES, STORAGES, StoredFile, is_hidden, refusal_in
 from model_monitor.storage.lease import require_lease
 
 ATTEMPTS = 7
@@ -36,6 +36,7 @@ def is_on_s3(path: str) -> bool:
     return path.startswith(("s3://", "s3a://")) and find_spec("boto3") is not None
 
 
+@STORAGES.register("s3", opens=is_on_s3)
 class S3Storage:
     """Objects of S3 (`files.Storage`). A folder is what keys begin with. A path keeps its scheme, `s3` or `s3a`."""
 

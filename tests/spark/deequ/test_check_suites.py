@@ -15,6 +15,7 @@ import pyspark.sql.functions as F
 import pytest
 from tests.spark_lines import has_deequ, on_spark_3
 
+from model_monitor.data.engine import partitions_of
 from model_monitor.data.profiling.scan import scan
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.monitors.user_checks.checks import plan
@@ -68,7 +69,7 @@ def results_of(checks, frame, *, second_scan_allowed=False):
     require_conditions(frame, wanted.predicates.values())
     prepared = frame.select("*", *[F.expr(condition).alias(name) for name, condition in wanted.predicates.items()])
     found = scan(
-        prepared,
+        partitions_of(prepared),
         frame.columns,
         predicates={name: F.col(name) for name in wanted.predicates},
         counted=wanted.frequency_columns,

@@ -8,6 +8,7 @@ import pytest
 from tests.spark.reading.test_captures import WINDOW, account, rows
 from tests.unit.records.captured_lines import captured, line_of
 
+from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.captures import list_captures, read_captures
 from model_monitor.data.reading.formats import CaptureFormat
 from model_monitor.data.reading.scripts import read_script
@@ -25,9 +26,11 @@ def run(spark, tmp_path):
         lines = [record if isinstance(record, bytes) else line_of(record) for record in records]
         (tmp_path / "data" / "a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
         window = options.get("window")
-        source = list_captures(spark, str(tmp_path / "data"), window)
+        source = list_captures(engine_of(spark), str(tmp_path / "data"), window)
         loaded = read_script(str(tmp_path / "script.py"), spark)
-        dataset = read_captures(spark, source, names, capture_format=CaptureFormat(), script=loaded, **options)
+        dataset = read_captures(
+            engine_of(spark), source, names, capture_format=CaptureFormat(), script=loaded, **options
+        )
         persisted.append(dataset)
         return dataset
 

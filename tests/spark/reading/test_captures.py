@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 import pytest
 from tests.unit.records.captured_lines import captured, line_of, some_json_lines, some_lines
 
+from model_monitor.data.engine import engine_of, partitions_of
 from model_monitor.data.profiling.scan import scan
 from model_monitor.data.reading.captures import list_captures, read_captures
 from model_monitor.data.reading.formats import CaptureFormat, MergedFormat
@@ -40,8 +41,8 @@ def read(spark, tmp_path):
             content = b"\n".join(line if isinstance(line, bytes) else line_of(line) for line in lines)
             (tmp_path / "a.jsonl").write_bytes(content + b"\n")
         lenient = options.get("lenient_window", False)
-        source = list_captures(spark, str(tmp_path), window, lenient_window=lenient)
-        return read_captures(spark, source, names, capture_format=capture_format, window=window, **options)
+        source = list_captures(engine_of(spark), str(tmp_path), window, lenient_window=lenient)
+        return read_captures(engine_of(spark), source, names, capture_format=capture_format, window=window, **options)
 
     return reading
 
@@ -49,7 +50,7 @@ def read(spark, tmp_path):
 def account(dataset):
     """The profile, the ledger and the counts of a data set."""
     found = scan(
-        dataset.frame,
+        partitions_of(dataset.frame),
         dataset.names,
         reason=dataset.reason,
         reasons=len(Refusal),

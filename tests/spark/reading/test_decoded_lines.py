@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 from tests.unit.records.captured_lines import some_lines
 
+from model_monitor.data.engine import engine_of, partitions_of
 from model_monitor.data.profiling.scan import scan
 from model_monitor.data.reading.captures import list_captures, read_captures
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat
@@ -21,19 +22,19 @@ LONG = "x" * 300
 def csv(spark, tmp_path):
     rows = [f'{number},{number / 7},"{LONG if number % 5 == 0 else "né"}"' for number in range(3_000)]
     (tmp_path / "data.csv").write_text("\n".join(["age,share,note", *rows, "1,2", 'a"b,2,3']) + "\n")
-    return read_dataset(spark, list_dataset(spark, str(tmp_path)), CsvFormat(header=True))
+    return read_dataset(engine_of(spark), list_dataset(engine_of(spark), str(tmp_path)), CsvFormat(header=True))
 
 
 @pytest.fixture
 def captures(spark, tmp_path):
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(some_lines(11, 2_000)) + b"\n")
-    source = list_captures(spark, str(tmp_path))
-    return read_captures(spark, source, ("p", "a", "b"), capture_format=CaptureFormat())
+    source = list_captures(engine_of(spark), str(tmp_path))
+    return read_captures(engine_of(spark), source, ("p", "a", "b"), capture_format=CaptureFormat())
 
 
 def scanned(dataset, **options):
     return scan(
-        dataset.lines.raw if options else dataset.frame,
+        partitions_of(dataset.lines.raw if options else dataset.frame),
         dataset.names,
         reason=dataset.reason,
         reasons=len(Refusal),

@@ -9,6 +9,7 @@ import stat
 
 import pytest
 
+from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.formats import CsvFormat
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
@@ -20,7 +21,9 @@ from model_monitor.running.runs.run import run_baseline
 @pytest.fixture
 def baseline(spark, tmp_path):
     def running(max_quarantined_share=1.0):
-        dataset = read_dataset(spark, list_dataset(spark, str(tmp_path / "in")), CsvFormat(header=True))
+        dataset = read_dataset(
+            engine_of(spark), list_dataset(engine_of(spark), str(tmp_path / "in")), CsvFormat(header=True)
+        )
         return run_baseline(
             dataset,
             DataQualityMonitor(),

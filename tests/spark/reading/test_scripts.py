@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.formats import CsvFormat, ParquetFormat
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
@@ -23,9 +24,9 @@ def baseline(spark, tmp_path):
         (tmp_path / "script.py").write_text(textwrap.dedent(script))
         (tmp_path / "data").mkdir(exist_ok=True)
         (tmp_path / "data" / "data.csv").write_text("\n".join(lines) + "\n")
-        listing = list_dataset(spark, str(tmp_path / "data"))
+        listing = list_dataset(engine_of(spark), str(tmp_path / "data"))
         loaded = read_script(str(tmp_path / "script.py"), spark)
-        with read_dataset(spark, listing, dataset_format, script=loaded, **options) as dataset:
+        with read_dataset(engine_of(spark), listing, dataset_format, script=loaded, **options) as dataset:
             return run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=max_quarantined_share)
 
     return running

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 import pytest
 from tests.spark.reading.test_captures import account, rows
 
+from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.formats import CsvFormat, JsonFormat
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.transforms import listed_outputs, read_transform
@@ -21,8 +22,8 @@ WINDOW = Window(datetime(2022, 8, 30, tzinfo=timezone.utc), datetime(2022, 8, 30
 @pytest.fixture
 def read(spark, tmp_path):
     def reading(dataset_format, names=None, path=tmp_path, **options):
-        listing = listed_outputs(spark, list_dataset(spark, str(path)))
-        return read_transform(spark, listing, dataset_format, names, **options)
+        listing = listed_outputs(engine_of(spark), list_dataset(engine_of(spark), str(path)))
+        return read_transform(engine_of(spark), listing, dataset_format, names, **options)
 
     return reading
 

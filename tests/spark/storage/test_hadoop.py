@@ -11,7 +11,8 @@ import pytest
 from tests.spark_lines import on_a_jvm
 
 from model_monitor.errors import BadInput, OutputFailed, OutputHeld
-from model_monitor.storage import HadoopStorage, LocalStorage, holding
+from model_monitor.spark.storage import HadoopStorage
+from model_monitor.storage import LocalStorage, holding
 
 pytestmark = on_a_jvm("Hadoop's file systems are in the server's JVM")
 

@@ -6,8 +6,8 @@ import pytest
 from tests.spark_lines import IS_REMOTE
 
 from model_monitor.errors import BadInput
-from model_monitor.spark.storage import ServerStorage
-from model_monitor.storage import HadoopStorage, LocalStorage, storage_of
+from model_monitor.spark.storage import HadoopStorage, ServerStorage
+from model_monitor.storage import LocalStorage, storage_of
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from model_monitor.monitors.bias.comparison import Tolerances
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.inputs.measures import attribution_tolerances_of as of_attributions
 from model_monitor.running.inputs.measures import bias_measures, bias_tolerances_of
-from model_monitor.running.kinds.kinds import monitor_for
+from model_monitor.running.kinds import monitor_for
 from model_monitor.statistics.states.contingency import ValueKind
 
 ANALYSIS = {

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.help import RARE, help_text, short_help
-from model_monitor.running.configuration.options import JOBS, AnalysisType
+from model_monitor.running.configuration.options import JOBS
 from model_monitor.running.configuration.sources import flag_of, variable_of
 
 

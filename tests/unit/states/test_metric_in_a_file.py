@@ -71,7 +71,7 @@ PROGRAM = """
     from model_monitor.data.engine.protocol import PARTITION
     from model_monitor.data.profiling.plan import ColumnPlan, ScanPlan
     from model_monitor.running.configuration.reading import config_of, sources_of
-    from model_monitor.running.kinds.kinds import monitor_for
+    from model_monitor.running.kinds import monitor_for
     from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, decode
 
     flags = ["--column-metrics", "zeros", "--dataset-source", "d", "--dataset-format", "csv", "--output-path", "o"]

@@ -12,7 +12,8 @@ import pytest
 from tests.faults import Disk, Fault, watched
 
 from model_monitor.errors import BadInput, OutputFailed
-from model_monitor.storage import HadoopStorage, LocalStorage, join, storage_of
+from model_monitor.spark.storage import HadoopStorage
+from model_monitor.storage import LocalStorage, join, storage_of
 
 storage = LocalStorage()
 

@@ -1,46 +1,31 @@
 """How a source is cut into partitions, how a function is mapped over them, and how its states come back.
 
-`protocol` is the page that says what an engine is; `engine_of` and `partitions_of` give Spark's, `local` is the one without a
-JVM. No other room but `deequ` and
-`storage` reaches into PySpark's JVM (tests/unit/test_engine_seam.py).
+`protocol` is the page that says what an engine is; `local` is the one without a JVM, Spark's plugs in (`spark/plugin.py`).
+Sessions and frames of Spark become an engine and partitions here, at the edge; nobody below asks which they are.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, cast
+
+from model_monitor.plugins import plugin
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from model_monitor.data.engine.protocol import Engine, Partitions
 
-Session: TypeAlias = "SparkSession | Engine"
-"""What is given to whoever reads: a session of Spark, or an engine."""
 
-
-def engine_of(session: Session) -> Engine:
+def engine_of(session: SparkSession | Engine) -> Engine:
     """The engine that a session of Spark is; an engine as it is."""
-    if not _is_pyspark(session):
-        return cast("Engine", session)
-    from model_monitor.spark.engine.spark import SparkEngine
-
-    return SparkEngine(cast("SparkSession", session))
+    return cast("Engine", plugin("spark").SparkEngine(session) if is_of_pyspark(session) else session)
 
 
 def partitions_of(rows: DataFrame | Partitions) -> Partitions:
     """The partitions of a frame of Spark; partitions as they are."""
-    if not _is_pyspark(rows):
-        return cast("Partitions", rows)
-    from model_monitor.spark.engine.spark import SparkPartitions
-
-    return SparkPartitions(cast("DataFrame", rows))
+    return cast("Partitions", plugin("spark").SparkPartitions(rows) if is_of_pyspark(rows) else rows)
 
 
-def is_of_spark(rows: object) -> bool:
-    """Whether rows are a frame of Spark, of which more can be said in SQL."""
-    return _is_pyspark(rows) or type(rows).__module__ == "model_monitor.spark.engine.spark"
-
-
-def _is_pyspark(thing: object) -> bool:
+def is_of_pyspark(thing: object) -> bool:
     """Told by its type's name, so that an engine without Spark loads nothing of it."""
     return type(thing).__module__.startswith("pyspark.")

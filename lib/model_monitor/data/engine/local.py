@@ -25,6 +25,9 @@ from model_monitor.data.engine.protocol import (
     LINE_KEY,
     PARTITION,
     STATE_SCHEMA,
+    Engine,
+    Function,
+    Partitions,
     Sent,
     StateRow,
     States,
@@ -76,6 +79,9 @@ class LocalEngine:
     def storage(self, path: str) -> Storage:
         return storage_of(path)
 
+    def way(self, function: Function) -> Function:
+        return function
+
     def lines(
         self, places: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
     ) -> LocalLines:
@@ -107,6 +113,10 @@ class LocalEngine:
 
         read = partial(local_tables.batches_of_piece, reader=reader, schema=schema, rows=self.rows)
         return _parts_of(self.packed(files, local_tables.pieces(reader)), read, in_order)
+
+    def of_batches(self, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
+        """Batches at hand as rows, those of each partition."""
+        return LocalPartitions(self, schema, lambda: [partial(iter, of_part) for of_part in batches])
 
     def json(
         self, places: Sequence[str], *, lines: bool = True, flatten: bool = False, in_order: bool = False
@@ -191,11 +201,6 @@ class LocalPartitions:
     schema: pa.Schema
     parts: Callable[[], list[Part]]
 
-    @classmethod
-    def of_batches(cls, engine: LocalEngine, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
-        """Batches at hand, those of each partition."""
-        return cls(engine, schema, lambda: [partial(iter, of_part) for of_part in batches])
-
     @property
     def columns(self) -> tuple[str, ...]:
         return tuple(self.schema.names)
@@ -220,7 +225,7 @@ class LocalPartitions:
         return self.mapped(partial(_with_above, name, threshold, schema), schema)
 
     def kept(self) -> LocalPartitions:
-        return self.of_batches(self.engine, self.schema, self._collected())
+        return self.engine.of_batches(self.schema, self._collected())
 
     def release(self) -> None:
         """Nothing to give back: what is kept is forgotten with whoever has it."""
@@ -258,6 +263,12 @@ class LocalStates:
 @dataclass(frozen=True)
 class _Given:
     value: Any
+
+
+def numbers(engine: Engine, count: int) -> Partitions:
+    """So many partitions of one row, its number, in the column `id`: tasks for what is no row of the data."""
+    batches = [[pa.RecordBatch.from_pydict({"id": [number]})] for number in range(count)]
+    return cast("LocalEngine", engine).of_batches(pa.schema([("id", pa.int64())]), batches)
 
 
 def _refuse(what: str) -> NoReturn:

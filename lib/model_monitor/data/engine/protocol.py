@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -94,6 +94,7 @@ Task: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 """What is done with one partition: its batches in, in their order, other batches out. Pure, and pickled by name."""
 
 Value = TypeVar("Value")
+Function = TypeVar("Function", bound=Callable[..., Any])
 Shared = TypeVar("Shared", covariant=True)
 
 
@@ -186,6 +187,12 @@ class Engine(Protocol):
 
     def storage(self, path: str) -> Storage:
         """The storage that holds `path`. Raises BadInput if nothing here opens it."""
+
+    def way(self, function: Function) -> Function:
+        """The engine's own way of doing what a function of ours does, if it has one; else the function.
+
+        Both give the same. Spark's are in `spark/frames/`: what its SQL does sooner, and what it alone can do.
+        """
 
     @property
     def max_line_bytes(self) -> int:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pyarrow as pa
 
-from model_monitor.data.engine import is_of_spark, partitions_of
 from model_monitor.data.engine.protocol import Partitions
 from model_monitor.data.profiling.contingency_cells import REFUSED, CountTask, IdentityTask, contingency_of, row_counts
 from model_monitor.data.profiling.contingency_cells import counted as by_kind
 from model_monitor.errors import BadInput
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.contingency import Contingency, ContingencyPlan
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +23,7 @@ MOST_CELLS = 1_000_000
 
 
 def count_rows(
-    rows: DataFrame | Partitions,
+    rows: Partitions,
     names: Sequence[str],
     plan: ContingencyPlan,
     *,
@@ -42,14 +38,7 @@ def count_rows(
     Raises BadInput if there are too many kinds of rows.
     """
     started = time.monotonic()
-    if is_of_spark(rows):
-        from model_monitor.spark.frames.contingency import counted_by_spark
-
-        counted = counted_by_spark(partitions_of(rows).frame, names, plan, reason, cells, MOST_CELLS + 1)
-    else:
-        task = CountTask(plan, tuple(names), reason, cells)
-        parts = partitions_of(rows).mapped(task, pa.schema([])).batches()
-        counted = by_kind(pa.Table.from_batches(parts)).to_pylist() if parts else []
+    counted = rows.engine.way(count_kinds)(rows, names, plan, reason, cells, MOST_CELLS + 1)
     if len(counted) > MOST_CELLS:
         raise BadInput(_sentence_on_cells(plan))
     account = row_counts(counted, reasons)
@@ -59,20 +48,31 @@ def count_rows(
     return state, account
 
 
+def count_kinds(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, most: int
+) -> list[dict[str, Any]]:
+    """Each kind of rows with how many there are. most: an engine may stop at so many kinds."""
+    parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
+    return by_kind(pa.Table.from_batches(parts)).to_pylist() if parts else []
+
+
 def count_distinct(
-    rows: DataFrame | Partitions,
+    rows: Partitions,
     names: Sequence[str],
     plan: ContingencyPlan,
     wanted: Sequence[int],
     reason: str | None = None,
 ) -> Mapping[int, int]:
     """How many distinct values some of `plan.valued` have, by their places. On Spark one job."""
-    if is_of_spark(rows):
-        from model_monitor.spark.frames.contingency import distinct_by_spark
+    return rows.engine.way(distinct_values)(rows, names, plan, wanted, reason)
 
-        return distinct_by_spark(partitions_of(rows).frame, names, plan, wanted, reason)
+
+def distinct_values(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None
+) -> Mapping[int, int]:
+    """What `count_distinct` gives, on any engine."""
     task = IdentityTask(CountTask(plan, tuple(names), reason, None), tuple(wanted))
-    parts = partitions_of(rows).mapped(task, pa.schema([])).batches()
+    parts = rows.mapped(task, pa.schema([])).batches()
     values = {
         (place, text) for part in parts for place, text in zip(*map(pa.Array.to_pylist, part.columns), strict=True)
     }

@@ -12,19 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pyarrow as pa
 
-from model_monitor.data.engine import is_of_spark, partitions_of
 from model_monitor.data.engine.protocol import Partitions, StateRow, States, added
 from model_monitor.data.profiling.partition import Decode, states_of_partition
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
 from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, RowRuns, State
-
-if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +56,13 @@ class Scan:
 
 
 def scan(
-    data: DataFrame | Partitions,
+    data: Partitions,
     names: Sequence[str],
     *,
     reason: str | None = None,
     reasons: int = 0,
     cells: str | None = None,
-    predicates: Mapping[str, Column] | None = None,
+    predicates: Mapping[str, Any] | None = None,
     counted: frozenset[str] = frozenset(),
     accept_exponents: bool = True,
     partitions_at_most: int | None = None,
@@ -111,14 +107,14 @@ def scan(
         newest=newest,
     )
     if decode is None:
-        columns_of, states = _typed(data, predicates, reason, cells)
+        columns_of, states = data.engine.way(typed_columns)(data, predicates, reason, cells)
         groups = positions_of_groups(len(names), column_groups)
         plans = [plan(columns_of(names, counted, positions)) for positions in groups]
         counting = next((each for each in plans if each.time_column), plans[0])
         plans = [each if each is counting else each.without_rows() for each in plans]
     else:
         plans = [plan(decoded_columns(names, counted))]
-        states = partial(_states_of, data, decode)
+        states = partial(states_of_rows, data, decode)
     states_of = [states(each) for each in plans]
     partials = reduce(lambda some, others: some.beside(others), states_of)
     few = partitions_at_most is not None and len(names) * partitions_at_most <= STATES_ON_THE_DRIVER
@@ -170,27 +166,20 @@ def positions_of_groups(columns: int, groups: int) -> list[range]:
     return [range(start, min(start + size, columns)) for start in range(0, max(1, columns), size)]
 
 
-def _typed(
-    data: DataFrame | Partitions, predicates: Mapping[str, Column], reason: str | None, cells: str | None
+def typed_columns(
+    table: Partitions, predicates: Mapping[str, Any], reason: str | None, cells: str | None
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
-    """What makes the plans of typed columns, and the states of a plan: by Spark's SQL of frames, else by Arrow."""
-    if is_of_spark(data):
-        from model_monitor.spark.frames import columns
-
-        frame = partitions_of(data).frame
-        return partial(columns.columns_of, frame), lambda plan: _states_of(
-            columns.prepared(frame, plan, predicates, reason, cells), None, plan
-        )
+    """What makes the plans of typed columns, and the states of a plan. predicates: none, they take an engine with SQL."""
     from model_monitor.data.profiling import arrow_columns
 
-    table = partitions_of(data)
     return partial(arrow_columns.columns_of, table.schema), lambda plan: table.numbered().states(
         partial(_states_of_typed, plan, reason, cells)
     )
 
 
-def _states_of(source: DataFrame | Partitions, decode: Decode | None, plan: ScanPlan) -> States:
-    return partitions_of(source).numbered().states(partial(states_of_partition, plan, decode))
+def states_of_rows(source: Partitions, decode: Decode | None, plan: ScanPlan) -> States:
+    """The states that a plan asks of rows, prepared ones or those that `decode` makes of lines."""
+    return source.numbered().states(partial(states_of_partition, plan, decode))
 
 
 def _states_of_typed(

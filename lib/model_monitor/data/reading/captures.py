@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from model_monitor.data.engine import Session, engine_of
 from model_monitor.data.engine.protocol import Engine, Partitions
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import CaptureFormat, MergedFormat
@@ -51,14 +50,14 @@ CaptureSource = Listing
 
 
 def list_captures(
-    session: Session, path: str, window: Window | None = None, *, lenient_window: bool = False
+    engine: Engine, path: str, window: Window | None = None, *, lenient_window: bool = False
 ) -> CaptureSource:
     """The files with captured records at or below `path`; with a window those of its hours and of the hour after it.
 
     lenient_window: the window's own hour folders only, whose records are all taken (C11.16).
     Raises BadInput if there is no such path, NoData if no file there holds a byte.
     """
-    storage = engine_of(session).storage(path)
+    storage = engine.storage(path)
     if window is None:
         folders = record_folders(storage, path)
     else:
@@ -83,7 +82,7 @@ def _of_own_hours(folders: Sequence[str], path: str, window: Window | None) -> l
 
 
 def read_captures(
-    session: Session,
+    engine: Engine,
     source: CaptureSource,
     names: Sequence[str] | None,
     *,
@@ -107,7 +106,6 @@ def read_captures(
     Spark jobs: none; two for a script.
     Raises NoData if a script dropped every record.
     """
-    engine = engine_of(session)
     reading = Reading(
         capture_format.index_names,
         tuple(names or ()),

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model_monitor.data.engine import Session, engine_of, is_of_spark
-from model_monitor.data.engine.local import LocalEngine, LocalPartitions
+from model_monitor.data.engine import is_of_pyspark
+from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
+from model_monitor.data.engine.protocol import Engine, Partitions
 from model_monitor.data.reading.dataset import NO_FILES, Dataset
-from model_monitor.data.reading.engines import session_for
+from model_monitor.data.reading.engines import engine_for
 from model_monitor.data.reading.formats import DatasetFormat, ParquetFormat, TableFormat
 from model_monitor.data.reading.paths import format_named, format_word_of, read_path, set_for_width
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration, BadInput, OutputFailed
-from model_monitor.spark.engine.arrow_tables import frame_of_table, is_on_this_machine, slices
 from model_monitor.storage.files import TemporaryFolder
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ NO_TYPE_OF_SPARK = {
 """Types without a column of Spark, by how their names begin, and what to write in their place."""
 
 
-def read_arrow(session: Session, table: pa.Table, *, by_tasks: bool | None = None) -> Dataset:
+def read_arrow(engine: Engine, table: pa.Table, *, by_tasks: bool | None = None) -> Dataset:
     """The rows of a table as a data set; what it takes is given back with the data set.
 
     by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
@@ -120,27 +120,26 @@ def read_arrow(session: Session, table: pa.Table, *, by_tasks: bool | None = Non
     columns = [_stored(name, column) for name, column in zip(names, table.columns, strict=True)]
     # `Age` beside `age` is none of Spark's business
     stored = pa.table(columns, [f"c{place}" for place in range(len(names))])
-    engine = engine_of(session)
-    if isinstance(engine, LocalEngine):
-        if stored.nbytes <= FILE_BYTES_OF_A_GROUP:  # a file of it would be read as one partition
-            return Dataset(_in_memory(engine, stored), names, partitions_at_most=1)
-    elif not is_on_this_machine(engine.spark) if by_tasks is None else by_tasks:
-        frame = frame_of_table(engine.spark, stored)
-        return replace(Dataset.of(frame), names=names, partitions_at_most=len(slices(stored)))
+    held = engine.way(rows_in_memory)(engine, stored, by_tasks)
+    if held is not None:
+        rows, partitions = held
+        return Dataset(rows, names, partitions_at_most=partitions)
     folder = TemporaryFolder()
     _write(stored, folder.path / "rows.parquet")
-    dataset = set_for_width(session, read_path(session, folder.path.as_uri(), ParquetFormat()))
+    dataset = set_for_width(engine, read_path(engine, folder.path.as_uri(), ParquetFormat()))
     return replace(dataset, names=names, listing=NO_FILES, folder=folder)
 
 
-def _in_memory(engine: LocalEngine, table: pa.Table) -> LocalPartitions:
-    """The rows as one partition, in the types that a file of them is read in."""
+def rows_in_memory(engine: Engine, table: pa.Table, by_tasks: bool | None) -> tuple[Partitions, int] | None:
+    """The rows without a file, in the types that a file of them is read in, and in how many partitions; None if they are many."""
+    if table.nbytes > FILE_BYTES_OF_A_GROUP:  # a file of it would be read as several partitions
+        return None
     from model_monitor.data.engine.local_tables import type_of_spark, typed
 
     types = [type_of_spark(field.type, f"column {place}") for place, field in enumerate(table.schema, start=1)]
     schema = pa.schema([(name, data_type) for name, data_type in zip(table.column_names, types, strict=True)])
     batches = [typed(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
-    return LocalPartitions.of_batches(engine, schema, [batches])
+    return cast("LocalEngine", engine).of_batches(schema, [batches]), 1
 
 
 def _require_columns(names: tuple[str, ...]) -> None:
@@ -254,30 +253,30 @@ def read_data(
     if not is_path and (dataset_format is not None or window is not None):
         given = "dataset_format" if dataset_format is not None else "window"
         raise BadConfiguration(f"{given} is for paths, and the data is of type {_type(data)}; leave it out")
-    if is_of_spark(data):
+    if is_of_pyspark(data):
         return Dataset.of(cast("DataFrame", data))
     if isinstance(data, (pd.DataFrame, pa.Table)):
         table = table_of_pandas(data) if isinstance(data, pd.DataFrame) else data
-        return read_arrow(session_for(engine, spark, size_bytes=table.nbytes), table)
+        return read_arrow(engine_for(engine, spark, size_bytes=table.nbytes), table)
     if isinstance(data, (str, os.PathLike)):
         data_format, path = None if dataset_format is None else format_named(dataset_format), os.fspath(data)
-        return _read_path(session_for(engine, spark, path, data_format), path, data_format, names, window)
+        return _read_path(engine_for(engine, spark, path, data_format), path, data_format, names, window)
     raise TypeError(
         f"the data is of type {_type(data)}; pass a DataFrame of pandas or of Spark, a Table of pyarrow, or the path of files"
     )
 
 
 def _read_path(
-    session: Session,
+    engine: Engine,
     path: str,
     dataset_format: DatasetFormat | None,
     names: Sequence[str] | None,
     window: Window | None,
 ) -> Dataset:
-    given = dataset_format or format_named(format_word_of(session, path))
+    given = dataset_format or format_named(format_word_of(engine, path))
     if isinstance(given, TableFormat):
         raise BadConfiguration(f"dataset_format names a table, and {path} is a path; pass spark.table({given.name!r})")
-    return set_for_width(session, read_path(session, path, given, names, window=window))
+    return set_for_width(engine, read_path(engine, path, given, names, window=window))
 
 
 def _type(thing: object) -> str:

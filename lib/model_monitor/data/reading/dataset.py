@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.data.engine import is_of_spark, partitions_of
 from model_monitor.data.engine.protocol import PARTITION, Engine, Partitions
-from model_monitor.data.reading.ledger import Coverage, Ledger
+from model_monitor.data.reading.ledger import Coverage, Ledger, TableVersion
 from model_monitor.data.reading.lines import DecodedLines, LongLine
 from model_monitor.data.reading.listing import Listing
 from model_monitor.data.records.decoded_rows import Matching, can_be_told, matching_of
@@ -25,8 +24,8 @@ from model_monitor.data.records.decoding import mismatch_of
 from model_monitor.data.records.locations import FILE, LINE
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.data.records.windows import moment_of
-from model_monitor.errors import BadInput
-from model_monitor.spark.engine.tables import TableVersion
+from model_monitor.errors import BadInput, NeedsSpark
+from model_monitor.plugins import plugin
 from model_monitor.statistics.states import RowCounts
 from model_monitor.storage import StoredFile
 from model_monitor.storage.files import TemporaryFolder
@@ -64,7 +63,7 @@ class Dataset:
 
     Notes
     -----
-    rows: a frame of Spark, lines that executors decode, or partitions of typed columns. listing: what was read. refusable:
+    rows: lines that executors decode, or partitions of typed columns. listing: what was read. refusable:
     whether the columns of `refusals` and `places` stand behind the features. partitions_at_most: an upper bound of the
     partitions, None if it isn't known. header_lines: how many header lines the files should have. dropped_by_script: records
     that a script dropped. persisted: to be given back. record_cells: how many cells a record has, of captured records, whose
@@ -77,7 +76,7 @@ class Dataset:
     records that have no row, as they are longer than is taken. version: of a table that keeps versions.
     """
 
-    rows: DataFrame | DecodedLines | Partitions
+    rows: DecodedLines | Partitions
     names: tuple[str, ...]
     listing: Listing = NO_FILES
     refusable: bool = False
@@ -101,12 +100,13 @@ class Dataset:
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
         """The data set that a frame at hand is: every column is a feature."""
-        return cls(_by_position(frame), tuple(frame.columns))
+        rows: Partitions = plugin("spark").by_position(frame)
+        return cls(rows, tuple(frame.columns))
 
     @cached_property
     def table(self) -> Partitions:
         """The rows in their partitions, those of lines decoded."""
-        return self.rows.rows if isinstance(self.rows, DecodedLines) else partitions_of(self.rows)
+        return self.rows.rows if isinstance(self.rows, DecodedLines) else self.rows
 
     @property
     def frame(self) -> DataFrame:
@@ -116,7 +116,7 @@ class Dataset:
     @property
     def engine(self) -> Engine:
         """What has cut the rows into partitions."""
-        return self.rows.engine if isinstance(self.rows, DecodedLines) else self.table.engine
+        return self.rows.engine
 
     @property
     def files(self) -> tuple[StoredFile, ...]:
@@ -228,9 +228,11 @@ class Dataset:
 
     def named_frame(self) -> DataFrame | None:
         """The frame with its features called by their names, for expressions of users; None of rows that are not Spark's."""
-        if not is_of_spark(self.table):
+        try:
+            frame = self.frame
+        except NeedsSpark:
             return None
-        return self.frame.toDF(*self.names, *self.frame.columns[len(self.names) :])
+        return frame.toDF(*self.names, *frame.columns[len(self.names) :])
 
     def require_one_layout(self, rows: RowCounts) -> None:
         """Make sure that all files have their columns in one order, and all records their halves in one encoding.
@@ -320,11 +322,6 @@ def _first_with(reason: int, column: str, batches: Iterable[pa.RecordBatch]) -> 
         if refused.num_rows:
             yield refused.slice(0, 1).select([PARTITION, column])
             return
-
-
-def _by_position(frame: DataFrame) -> DataFrame:
-    """Columns called c0, c1, …: `Age` beside `age`, or `a.b`, can't be told apart by Spark (P9)."""
-    return frame.toDF(*[f"c{position}" for position in range(len(frame.columns))])
 
 
 def _refused(rows: RowCounts, reason: Refusal) -> int:

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from model_monitor.data.engine import Session
+from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.local import TABLES, LocalEngine
+from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import DatasetFormat, ParquetFormat, SparkFormat, TableFormat
 from model_monitor.data.reading.listing import Listing, list_dataset
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.spark.engine.application import running_session
-from model_monitor.spark.session import GATEWAY, beside, local_session
+from model_monitor.plugins import plugin
 from model_monitor.storage import opens_here
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
+
+GATEWAY = "PYSPARK_GATEWAY_PORT"
+"""Set where spark-submit has started a JVM for this Python already."""
 
 LARGEST_BYTES = 10**9
 """Files of more bytes go to Spark where nobody chose: up to there this machine alone is done sooner (benchmarks/engines.py)."""
@@ -44,14 +48,14 @@ def engine_named(name: str) -> EngineName:
         raise BadConfiguration(f"engine is {name!r}; write one of: {', '.join(EngineName)}") from None
 
 
-def session_for(
+def engine_for(
     name: EngineName | str,
     spark: SparkSession | None = None,
     path: str | None = None,
     dataset_format: DatasetFormat | None = None,
     size_bytes: int = 0,
-) -> Session:
-    """The engine of this machine, or a session of Spark that is set as a job's.
+) -> Engine:
+    """The engine of this machine, or that of a session of Spark that is set as a job's.
 
     spark: the caller's session. path, dataset_format, size_bytes: of what is read; the size of a path is looked up.
     """
@@ -61,14 +65,15 @@ def session_for(
         log.info("engine: local, %s", "it was asked for" if asked is EngineName.LOCAL else "the data is opened here")
         return LocalEngine()
     log.info("engine: Spark, %s", reason)
-    return beside(spark or local_session())
+    edge = plugin("spark")
+    return engine_of(edge.beside(spark or edge.local_session()))
 
 
 def why_spark(
     spark: SparkSession | None, path: str | None, dataset_format: DatasetFormat | None, size_bytes: int = 0
 ) -> str | None:
     """Why Spark reads where nobody chose; None if it doesn't."""
-    if spark is not None or running_session() is not None or GATEWAY in os.environ:
+    if spark is not None or session_at_hand() is not None or GATEWAY in os.environ:
         return "a session is at hand"
     if isinstance(dataset_format, TableFormat):
         return "tables are Spark's"
@@ -84,6 +89,12 @@ def why_spark(
             return "folders like day=1 are columns"
         size_bytes = listing.size_bytes
     return f"there are {size_bytes:,} bytes, more than {LARGEST_BYTES:,}" if size_bytes > LARGEST_BYTES else None
+
+
+def session_at_hand() -> SparkSession | None:
+    """The session that runs in this process already; what has not been loaded has started nothing."""
+    running: SparkSession | None = plugin("spark").running_session() if "pyspark" in sys.modules else None
+    return running
 
 
 def _listing(path: str) -> Listing | None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import reduce
-from typing import Any
+from typing import Any, TypeAlias
 
 from model_monitor.data.records.decoded_rows import Matching
 from model_monitor.errors import BadDocument
-from model_monitor.spark.engine.tables import TableVersion
 from model_monitor.storage import Storage, StoredFile, join
 
 COVERAGE = "_coverage.json"
@@ -146,3 +145,20 @@ class Ledger:
             **({} if self.matched_by is None else {"columns_matched_by": self.matched_by.value}),
             **({} if self.coverage is None else {"ground_truth": self.coverage.to_json_dict()}),
         }
+
+
+Version: TypeAlias = int | datetime
+"""A version's number, or a moment: the version that was current then."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableVersion:
+    """The version of a table that a run looked at. since: only what was appended after this one."""
+
+    name: str
+    version: int
+    since: int | None = None
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """The member `table` of `ledger.json`."""
+        return {name: value for name, value in asdict(self).items() if value is not None}

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine import Session, engine_of
 from model_monitor.data.engine.protocol import Engine, Lines, Partitions
 from model_monitor.data.records.arrays import utf_8_flags
 from model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, Cells, parsed_rows
@@ -191,12 +190,11 @@ class LongLine:
     size_bytes: int
 
 
-def long_lines_of(session: Session, files: Iterable[StoredFile]) -> tuple[LongLine, ...]:
+def long_lines_of(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLine, ...]:
     """The lines of the files that are longer than the session's limit, by path and place. Starts no Spark job.
 
     Raises BadInput if a compressed file has one that nothing can pass over.
     """
-    engine = engine_of(session)
     most = engine.max_line_bytes  # Spark is asked once, whatever the number of files
     candidates = [file for file in files if _may_hold(file, most)]
     if not candidates:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.headers import CUT_SHORT
 from model_monitor.data.reading.ledger import Coverage
 from model_monitor.data.records.windows import Window
@@ -107,9 +107,7 @@ class Listing:
         """Whether files lie in folders like `day=2026-01-01`, which Spark reads as columns."""
         return any("=" in part for file in self.files for part in PurePosixPath(file.path).parts[:-1])
 
-    def partitions_at_most(
-        self, session: Session, partition_bytes: int | None, *, in_order: bool = False
-    ) -> int | None:
+    def partitions_at_most(self, engine: Engine, partition_bytes: int | None, *, in_order: bool = False) -> int | None:
         """An upper bound of the partitions that are made of the files, of at most so many bytes each; None if that isn't known.
 
         in_order: whether they are read in their order, which takes one partition.
@@ -118,15 +116,15 @@ class Listing:
             return 1
         if not partition_bytes:
             return None
-        return engine_of(session).partitions_at_most((file.size_bytes for file in self.files), partition_bytes)
+        return engine.partitions_at_most((file.size_bytes for file in self.files), partition_bytes)
 
 
-def list_dataset(session: Session, path: str) -> Listing:
+def list_dataset(engine: Engine, path: str) -> Listing:
     """The files at or below `path`.
 
     Raises BadInput if there is no such path, NoData if no file there holds a byte.
     """
-    storage = engine_of(session).storage(path)
+    storage = engine.storage(path)
     files = tuple(file for file in storage.list_files(path) if file.size_bytes)
     if not files:
         raise NoData(f"{NO_DATA}: {path} has no file that is neither hidden nor empty")
@@ -144,7 +142,7 @@ Change = tuple[StoredFile, int | None]
 
 
 @contextmanager
-def faulty_files_named(session: Session, *listings: Listing) -> Iterator[None]:
+def faulty_files_named(engine: Engine, *listings: Listing) -> Iterator[None]:
     """If what is done with the files fails, they are listed again, and every compressed one is read once more on its own.
 
     Raises BadInput if one of them has changed or can't be decompressed; any other failure as it came.
@@ -154,24 +152,24 @@ def faulty_files_named(session: Session, *listings: Listing) -> Iterator[None]:
     except Exception as fault:
         changes: list[Change] = []
         with suppress(Exception):  # where the store itself is away, the fault says so
-            changes = _changes(session, listings)
+            changes = _changes(engine, listings)
         is_told = isinstance(fault, MonitorError)
         if changes and not (is_told and all(map(_has_only_grown, changes))):
             raise BadInput(_told(changes, listings)) from fault
         if is_told:
             raise
         for file in _files(listings):
-            if file.is_compressed and not engine_of(session).is_readable(file.path):
+            if file.is_compressed and not engine.is_readable(file.path):
                 raise BadInput(f"{file.path}: {CUT_SHORT}") from fault
         raise
 
 
-def require_unchanged(session: Session, *listings: Listing, may_grow: bool = True) -> None:
+def require_unchanged(engine: Engine, *listings: Listing, may_grow: bool = True) -> None:
     """Require that the files are those that were listed. may_grow: whether text that was appended is only warned of.
 
     Raises BadInput if a file has gone or its size is another: some of its rows may have been read and others not.
     """
-    changes = _changes(session, listings)
+    changes = _changes(engine, listings)
     if not changes:
         return
     if not may_grow or not all(map(_has_only_grown, changes)):
@@ -188,11 +186,11 @@ def _has_only_grown(change: Change) -> bool:
     return size is not None and size > file.size_bytes and not file.is_compressed
 
 
-def _changes(session: Session, listings: Iterable[Listing]) -> list[Change]:
+def _changes(engine: Engine, listings: Iterable[Listing]) -> list[Change]:
     found: list[Change] = []
     for listing in listings:
         if listing.files:
-            storage = engine_of(session).storage(listing.path)
+            storage = engine.storage(listing.path)
             sizes = {file.path: file.size_bytes for place in listing.places for file in _listed(storage, place)}
             found += ((file, sizes.get(file.path)) for file in listing.files if sizes.get(file.path) != file.size_bytes)
     return found

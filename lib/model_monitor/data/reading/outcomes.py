@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.data.engine import Session, engine_of, is_of_spark
 from model_monitor.data.engine.local_tables import double_of, is_number, text_of, without_nan
 from model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
 from model_monitor.data.reading.captures import FILES_LOOKED_AT
@@ -55,7 +54,7 @@ LABEL_COLUMN, PREDICTION_COLUMN = "label", "predicted_label"
 
 
 def read_labelled(
-    session: Session,
+    engine: Engine,
     source: Listing,
     reading: OutcomeReading,
     headers: Sequence[str] | None,
@@ -73,7 +72,6 @@ def read_labelled(
 
     Raises BadConfiguration if the headers are too few, or too many. Raises BadInput if no record can be read.
     """
-    engine = engine_of(session)
     features = _features_of_the_first(engine, source, reading, documents, whole_files)
     names = _names(headers, features, reading)
     where = replace(reading.features or FeatureReading(), columns=features, names=tuple(headers or ())[:features])
@@ -222,8 +220,10 @@ def outcomes(
         for name, (option, address) in asked.items()
     }
     reason = REASON if dataset.refusable else None
-    raw = _prepared(dataset.table, columns, reason, [])
-    placed = _prepared(dataset.table, columns, reason, [name for name in PLACES if name in dataset.table.columns])
+    raw = prepared_outcomes(dataset.table, columns, reason, [])
+    placed = prepared_outcomes(
+        dataset.table, columns, reason, [name for name in PLACES if name in dataset.table.columns]
+    )
     decoder = ColumnDecoder(reading, (*asked, REASON))
     table = replace(dataset, record_cells=None)  # each row is a record of its own
     return _dataset(table, raw, placed, decoder, metrics)
@@ -258,7 +258,7 @@ def reading_of(
 
 
 def read_line_outcomes(
-    session: Session,
+    engine: Engine,
     source: Listing,
     decoder: LineDecoder | DocumentDecoder,
     *,
@@ -267,7 +267,6 @@ def read_line_outcomes(
     partition_bytes: int | None = None,
 ) -> OutcomeDataset:
     """The outcomes of merged records, or of JSON Lines. as_service: one partition in file order. Starts no Spark job."""
-    engine = engine_of(session)
     lines = engine.lines(source.places, in_order=as_service)
     if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
         decoder = replace(decoder, files=lines.files_by_key())
@@ -312,17 +311,13 @@ def _names_listed(names: tuple[str, ...]) -> str:
     return f"the columns are {', '.join(names[:20])}{' …' if len(names) > 20 else ''}"
 
 
-def _prepared(
+def prepared_outcomes(
     table: Partitions, columns: Mapping[str, tuple[int, bool]], reason: str | None, places: Sequence[str]
 ) -> Partitions:
     """Columns as executors want them: texts as they are, numbers as doubles or as texts, lists as lists; NaN is missing.
 
     columns: by what they are called then, the place of each, and whether numbers are wanted.
     """
-    if is_of_spark(table):
-        from model_monitor.spark.frames.rows import prepared_by_spark
-
-        return prepared_by_spark(table, columns, reason, places)
     kept = [table.schema.field(name) for name in ([reason] if reason else []) + list(places)]
     account = [] if reason else [pa.field(REASON, pa.int32())]
     types = {name: _type_of(table.schema.field(f"c{place}").type, number) for name, (place, number) in columns.items()}

@@ -13,8 +13,8 @@ from itertools import islice, pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
-from model_monitor.data.engine import Session, engine_of
 from model_monitor.data.engine.partitions import column_groups
+from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.captures import list_captures, read_captures
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import (
@@ -35,6 +35,7 @@ from model_monitor.data.reading.headers import (
     first_with_a_line,
     longest_line,
 )
+from model_monitor.data.reading.ledger import Version
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset, read_source, read_table
 from model_monitor.data.reading.scripts import Script
@@ -42,7 +43,6 @@ from model_monitor.data.reading.transforms import listed_outputs, read_transform
 from model_monitor.data.records.csv_rows import cells_of
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration
-from model_monitor.spark.engine.tables import Version
 from model_monitor.storage import Storage, StoredFile, join
 
 WORDS_BY_SUFFIX = {
@@ -59,15 +59,15 @@ NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 MAGIC_BYTES = 4
 
 
-def format_word_of(session: Session, path: str) -> str:
+def format_word_of(engine: Engine, path: str) -> str:
     """The format of the files at or below `path`, as `--dataset-format` takes it.
 
     Raises BadConfiguration if they don't tell it, or are of several.
     """
-    storage = engine_of(session).storage(path)
+    storage = engine.storage(path)
     if storage.exists(join(path, "_delta_log")):  # the files beside it hold deleted rows as well
         return "delta"
-    listing = list_dataset(session, path)
+    listing = list_dataset(engine, path)
     suffixes = sorted({_suffix(file.path) for file in listing.files})
     words = {WORDS_BY_SUFFIX.get(suffix, "") for suffix in suffixes}
     word = words.pop()
@@ -146,7 +146,7 @@ def format_named(dataset_format: str | DatasetFormat) -> DatasetFormat:
 
 
 def read_path(
-    session: Session,
+    engine: Engine,
     path: str,
     dataset_format: DatasetFormat,
     names: Sequence[str] | None = None,
@@ -169,17 +169,17 @@ def read_path(
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
     if dataset_format == DELTA and path:
-        dataset_format = TableFormat(f"delta.`{engine_of(session).storage(path).resolved(path)}`")
+        dataset_format = TableFormat(f"delta.`{engine.storage(path).resolved(path)}`")
     if isinstance(dataset_format, TableFormat):
         _refuse_script(script, "a table")
-        return read_table(session, dataset_format, as_of=as_of, since=since, as_service=as_service)
+        return read_table(engine, dataset_format, as_of=as_of, since=since, as_service=as_service)
     if isinstance(dataset_format, SparkFormat) and not path:
         _refuse_script(script, "what a reader of Spark finds by itself")
-        return read_source(session, dataset_format, as_service=as_service)
+        return read_source(engine, dataset_format, as_service=as_service)
     if isinstance(dataset_format, (CaptureFormat, MergedFormat)):
-        source = list_captures(session, path, window, lenient_window=lenient_window)
+        source = list_captures(engine, path, window, lenient_window=lenient_window)
         return read_captures(
-            session,
+            engine,
             source,
             names,
             capture_format=dataset_format,
@@ -190,29 +190,29 @@ def read_path(
             flatten_json=flatten_json,
             lenient_window=lenient_window,
             allow_mixed_encodings=allow_mixed_encodings,
-            partition_bytes=engine_of(session).partition_by_size(source.size_bytes),
+            partition_bytes=engine.partition_by_size(source.size_bytes),
         )
-    listing = list_dataset(session, path)
+    listing = list_dataset(engine, path)
     if names is not None and script is None and isinstance(dataset_format, (CsvFormat, JsonFormat)):
-        listing = listed_outputs(session, listing)  # of a batch transform, if that left the files
+        listing = listed_outputs(engine, listing)  # of a batch transform, if that left the files
         return read_transform(
-            session,
+            engine,
             listing,
             dataset_format,
             names,
             window=None if lenient_window else window,
             as_service=as_service,
             flatten_json=flatten_json,
-            partition_bytes=engine_of(session).partition_by_size(listing.size_bytes),
+            partition_bytes=engine.partition_by_size(listing.size_bytes),
         )
     return read_dataset(
-        session,
+        engine,
         listing,
         dataset_format,
         as_service=as_service,
         script=script,
         flatten_json=flatten_json,
-        partition_bytes=engine_of(session).partition_by_size(listing.size_bytes),
+        partition_bytes=engine.partition_by_size(listing.size_bytes),
     )
 
 
@@ -223,11 +223,11 @@ def _refuse_script(script: Script | None, source: str) -> None:
         )
 
 
-def set_for_width(session: Session, dataset: Dataset) -> Dataset:
+def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:
     """The data set as its width is best read: in batches of fewer rows, a wide table some columns at a time."""
     if dataset.by_columns:
         dataset = _in_column_groups(dataset)
-    engine_of(session).batch_by_width(-(-len(dataset.names) // dataset.column_groups), _line_bytes(dataset))
+    engine.batch_by_width(-(-len(dataset.names) // dataset.column_groups), _line_bytes(dataset))
     return dataset
 
 

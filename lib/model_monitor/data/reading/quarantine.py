@@ -7,29 +7,28 @@ import hashlib
 import heapq
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.data.engine import Session, engine_of, is_of_spark
+from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.lines import LongLine
 from model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, uri_of
 from model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
 from model_monitor.storage import join
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-
 NUMBER = "__number"
 """The column with a line's number in its file, from 1."""
 
 FAULT_SCHEMA = pa.schema([(FILE, pa.string()), (LINE, pa.binary()), (REASON, pa.int32())])
 LINE_SCHEMA = pa.schema([(FILE, pa.string()), (NUMBER, pa.int64()), (BLOCK_START, pa.int64()), (LINE, pa.binary())])
+
+Refusing: TypeAlias = Callable[[Dataset], Iterator[Mapping[str, Any]]]
+"""What gives the refused records of a data set as the quarantine keeps them, by file and line number."""
 
 Refused: TypeAlias = dict[tuple[str, bytes], list[int]]
 """The reasons for refusing each line of each file."""
@@ -104,36 +103,28 @@ CHUNK_BYTES = 16 * 2**20
 
 
 def write_quarantine(
-    dataset: Dataset, output_path: str, also: DataFrame | None = None, *, only_long_lines: bool = False
+    dataset: Dataset, output_path: str, refused: Refusing | None = None, *, only_long_lines: bool = False
 ) -> str:
     """Put the refused records below `output_path`, in place of those of an earlier run, and give their folder's path.
 
     Only the owner of the files may read them: they are data that nobody has looked at.
-    also: rows of `refused_texts`, for records that are no lines. only_long_lines: whether nothing else was refused, so that
-    nothing is read. Else two Spark jobs and a shuffle, over the affected files only.
+    refused: what gives the refused records, by default `refused_lines`. only_long_lines: whether nothing else was refused,
+    so that nothing is read. Else two Spark jobs and a shuffle, over the affected files only.
     Raises OutputFailed if they can't be written.
     """
     folder = join(output_path, QUARANTINE)
     storage = dataset.engine.storage(output_path)
     storage.delete(folder)
-    found = _as_dicts(() if only_long_lines else _refused(dataset, also), dataset.long_lines)
+    refused = refused or dataset.engine.way(refused_lines)
+    found = _as_dicts(() if only_long_lines else refused(dataset), dataset.long_lines)
     for index, chunk in enumerate(_chunks(map(_as_line, found))):
         storage.write(join(folder, f"{index:05d}.jsonl"), chunk, private=True)
     return folder
 
 
-def clear_quarantine(session: Session, output_path: str) -> None:
+def clear_quarantine(engine: Engine, output_path: str) -> None:
     """Remove what an earlier run left there, when this one refused nothing."""
-    engine_of(session).storage(output_path).delete(join(output_path, QUARANTINE))
-
-
-def _refused(dataset: Dataset, also: DataFrame | None) -> Iterator[Mapping[str, Any]]:
-    """The refused records as the quarantine keeps them, by file and line number."""
-    if not is_of_spark(dataset.table):
-        return refused_lines(dataset)
-    from model_monitor.spark.frames.rows import refused_rows
-
-    return refused_rows(dataset, also)
+    engine.storage(output_path).delete(join(output_path, QUARANTINE))
 
 
 def _as_line(record: Mapping[str, object]) -> bytes:

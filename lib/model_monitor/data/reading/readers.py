@@ -6,11 +6,10 @@ The window of a table is the rows whose time column lies in it.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import time, timezone
 
-from model_monitor.data.engine import Session, engine_of, is_of_spark
-from model_monitor.data.engine.protocol import Engine
+from model_monitor.data.engine.protocol import Engine, Partitions
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import (
     CsvFormat,
@@ -21,13 +20,13 @@ from model_monitor.data.reading.formats import (
     TableFormat,
 )
 from model_monitor.data.reading.headers import first_cells, first_with_a_line, head_of, names_of
+from model_monitor.data.reading.ledger import Version
 from model_monitor.data.reading.lines import CsvLines, DecodedLines, long_lines_of
 from model_monitor.data.reading.listing import Listing, faulty_files_named
 from model_monitor.data.reading.scripts import Script, processed
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NeedsSpark, NoData
-from model_monitor.spark.engine.tables import Version
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ READ_BY_COLUMNS = frozenset({"parquet", "orc"})
 
 
 def read_dataset(
-    session: Session,
+    engine: Engine,
     listing: Listing,
     dataset_format: DatasetFormat,
     *,
@@ -53,7 +52,6 @@ def read_dataset(
     Spark jobs: none for CSV; one for JSON, which finds the schema; two for a script.
     Raises BadInput for a file that is not what the format says.
     """
-    engine = engine_of(session)
     at_most = listing.partitions_at_most(engine, partition_bytes, in_order=as_service)
     with faulty_files_named(engine, listing):
         if script is not None:
@@ -82,7 +80,7 @@ def _read_as(
 
 
 def read_table(
-    session: Session,
+    engine: Engine,
     table: TableFormat,
     *,
     as_of: Version | None = None,
@@ -94,19 +92,24 @@ def read_table(
     as_of: the version that is read, the newest by default. since: only what was appended after this one.
     Raises BadConfiguration if there is no such table, or not that version of it; NoData if nothing was appended to it.
     """
-    spark = engine_of(session).spark
-    from model_monitor.spark.engine.tables import catalog_table
-
-    frame, version = catalog_table(spark, table.name, as_of, since, in_order=as_service)
-    return replace(Dataset.of(frame), version=version)
+    return engine.way(rows_of_catalog)(engine, table.name, as_of, since, in_order=as_service)
 
 
-def read_source(session: Session, source: SparkFormat, *, as_service: bool = False) -> Dataset:
+def rows_of_catalog(
+    engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
+) -> Dataset:
+    """What `read_table` gives. Raises NeedsSpark: catalogs are Spark's."""
+    raise NeedsSpark(f"the table {name}")
+
+
+def read_source(engine: Engine, source: SparkFormat, *, as_service: bool = False) -> Dataset:
     """What a reader of Spark finds by its options alone, as in a database. Raises what that reader raises."""
-    spark = engine_of(session).spark
-    from model_monitor.spark.engine.tables import loaded
+    return engine.way(rows_of_reader)(engine, source.reader, source.options, in_order=as_service)
 
-    return Dataset.of(loaded(spark, source.reader, source.options, in_order=as_service))
+
+def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
+    """What `read_source` gives. Raises NeedsSpark: readers without a path are Spark's."""
+    raise NeedsSpark(f"the reader {reader!r}")
 
 
 def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as_service: bool) -> Dataset:
@@ -180,14 +183,6 @@ def _read_with_script(
 # The window of a table: the rows whose time column lies in it.
 
 
-_LITERALS = {
-    "timestamp": "TIMESTAMP_LTZ '{:%Y-%m-%d %H:%M:%S.%fZ}'",
-    "timestamp_ntz": "TIMESTAMP_NTZ '{:%Y-%m-%d %H:%M:%S.%f}'",
-    "date": "DATE '{:%Y-%m-%d}'",
-}
-"""A moment in UTC by the type of the column; comparing like with like is what Spark can do where it reads the files."""
-
-
 def within(dataset: Dataset, column: str, window: Window) -> Dataset:
     """The rows of the window. Spark skips files and row groups outside of it.
 
@@ -200,14 +195,9 @@ def within(dataset: Dataset, column: str, window: Window) -> Dataset:
         raise BadConfiguration(
             f"time_column: {column!r} is text, as all of CSV and JSON Lines; a window needs Parquet, ORC or a table"
         )
-    if not is_of_spark(dataset.table):
-        raise NeedsSpark("a window by --time-column")
-    frame, name = dataset.frame, f"c{dataset.names.index(column)}"
-    kind = dict(frame.dtypes)[name]
-    if kind not in _LITERALS:
-        raise BadConfiguration(f"time_column: {column!r} is of type {kind}; a window needs a timestamp or a date")
-    start, end = (moment.astimezone(timezone.utc) for moment in (window.start, window.end))
-    if kind == "date" and not start.time() == end.time() == time():
-        raise BadConfiguration(f"time_column: {column!r} has days; a window of them begins and ends at 00:00 UTC")
-    literal = _LITERALS[kind]
-    return replace(dataset, rows=frame.where(f"{name} >= {literal.format(start)} AND {name} < {literal.format(end)}"))
+    return replace(dataset, rows=dataset.engine.way(rows_between)(dataset, column, window))
+
+
+def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
+    """The rows of the window. Raises NeedsSpark: Spark alone skips what lies outside where it reads."""
+    raise NeedsSpark("a window by --time-column")

@@ -16,8 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.data.engine import Session, engine_of
-from model_monitor.data.engine.protocol import PARTITION, Lines, Partitions, Task
+from model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Partitions, Task
 from model_monitor.data.reading.lines import PLACE_FIELDS
 from model_monitor.data.records.arrays import is_writable
 from model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
@@ -261,13 +260,13 @@ SCRIPT_FAILED = "Exception while invoking preprocessor script."
 """The service's text (C1.6); what went wrong is added to it."""
 
 
-def read_script(path: str, session: Session) -> Script:
+def read_script(path: str, engine: Engine) -> Script:
     """A preprocessing script, tried out as far as loading it goes.
 
     Raises BadConfiguration if it can't be read, ScriptFailed if loading it raises or if it has no handler.
     """
     try:
-        source = engine_of(session).storage(path).read(path).decode("utf-8")
+        source = engine.storage(path).read(path).decode("utf-8")
     except (BadInput, UnicodeDecodeError) as fault:
         raise BadConfiguration(f"record_preprocessor_script: {fault}") from fault
     script = Script(path.rsplit("/", 1)[-1], source)

@@ -17,7 +17,6 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.data.engine import Session, engine_of
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import CsvFormat, DatasetFormat, JsonFormat
@@ -40,12 +39,12 @@ MANIFEST_BYTES = 4096
 INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def listed_outputs(session: Session, listing: Listing) -> Listing:
+def listed_outputs(engine: Engine, listing: Listing) -> Listing:
     """The files that the listed manifests name, beside those listed files that are no manifests.
 
     Raises BadInput for a manifest that can't be read or that names an absent file.
     """
-    named = named_files(session, listing.files)
+    named = named_files(engine, listing.files)
     if not named:
         return listing
     others = [file for file in listing.files if file not in named]
@@ -53,17 +52,16 @@ def listed_outputs(session: Session, listing: Listing) -> Listing:
     return Listing(listing.path, tuple(files), tuple(file.path for file in files))
 
 
-def named_files(session: Session, files: Iterable[StoredFile]) -> dict[StoredFile, list[StoredFile]]:
+def named_files(engine: Engine, files: Iterable[StoredFile]) -> dict[StoredFile, list[StoredFile]]:
     """The files that each manifest among `files` names.
 
     Raises BadInput for a manifest that can't be read or that names an absent file.
     """
-    engine = engine_of(session)
     return {file: list(_named_by(engine, file)) for file in files if _is_manifest(engine, file)}
 
 
 def read_transform(
-    session: Session,
+    engine: Engine,
     listing: Listing,
     dataset_format: DatasetFormat,
     names: Sequence[str] | None = None,
@@ -80,7 +78,6 @@ def read_transform(
     belong to the hour that they are listed under.
     Raises BadInput for a file that is not what the format says.
     """
-    engine = engine_of(session)
     dataset = read_dataset(
         engine,
         listing,

@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine import is_of_spark
 from model_monitor.data.engine.protocol import PARTITION, Partitions, Sent
 from model_monitor.data.profiling.contingency_cells import Cells, CountTask, key_of, typed_cells
 from model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
@@ -198,7 +197,7 @@ SCHEMA = pa.schema(
 )
 
 
-def prepared_by_arrow(
+def flip_rows(
     table: Partitions,
     names: Sequence[str],
     plan: ContingencyPlan,
@@ -322,11 +321,9 @@ def flip_test(
         log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
         return NO_LIBRARY
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
-    if is_of_spark(table):
-        pass
-    else:
-        pass
-    prepared = prepared_by_arrow(table, names, plan, features, positive, [group.sensitive for group in groups], reason)
+    prepared = table.engine.way(flip_rows)(
+        table, names, plan, features, positive, [group.sensitive for group in groups], reason
+    )
     if prepared is None:
         return NOT_NUMERIC
     started = time.monotonic()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow, part_of
 from model_monitor.documents.clarify import (
     BiasMetric,
@@ -18,6 +19,7 @@ from model_monitor.documents.clarify import (
 )
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.tables import Table
 from model_monitor.errors import BadState
 from model_monitor.monitors.bias.analysis import (
@@ -32,7 +34,8 @@ from model_monitor.monitors.bias.comparison import BiasBaseline, Tolerances
 from model_monitor.monitors.bias.evaluation import check_all, violations_of
 from model_monitor.monitors.bias.measures import BiasMeasures
 from model_monitor.monitors.bias.page import TITLE, page_of
-from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric
+from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Scanned
+from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import Contingency, State
 from model_monitor.statistics.states.contingency import ContingencyPlan
 
@@ -172,6 +175,8 @@ class BiasMonitor:
     0.0
     """
 
+    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.MODEL_BIAS
+    NAMESPACE: ClassVar[str] = "bias-metrics"
     STATE: ClassVar[type[State]] = Contingency
     CONSTRAINTS: ClassVar[type[Document]] = BiasReport
     STATISTICS: ClassVar[type[Document] | None] = None
@@ -183,6 +188,11 @@ class BiasMonitor:
         if self.wanted is None:
             raise ValueError("a bias monitor without measures has nothing to scan for")
         return self.wanted
+
+    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+        from model_monitor.monitors.bias.scan import scanned
+
+        return scanned(measures, dataset, checks)
 
     def metrics(self, counts: Contingency) -> BiasAnalysis:
         methods = self.wanted.methods if self.wanted else ALL_METHODS

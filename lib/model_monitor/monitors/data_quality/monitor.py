@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.check_results import (
     QUANTILES,
     BudgetLedger,
@@ -20,6 +21,7 @@ from model_monitor.documents.check_results import (
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import Table, as_rows
 from model_monitor.errors import BadConfiguration, BadState
@@ -39,7 +41,8 @@ from model_monitor.monitors.data_quality.page import BINS, Bins, bins_of, page_o
 from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS, suggest
 from model_monitor.monitors.data_quality.variation import Variation, of_parts
-from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Spread
+from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Scanned, Spread
+from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from model_monitor.statistics.states.column_metrics import chosen
@@ -193,6 +196,8 @@ class DataQualityMonitor:
     0.2
     """
 
+    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.DATA_QUALITY
+    NAMESPACE: ClassVar[str] = "data-metrics"
     STATE: ClassVar[type[State]] = Profile
     CONSTRAINTS: ClassVar[type[Document]] = Constraints
     STATISTICS: ClassVar[type[Document] | None] = Statistics
@@ -228,6 +233,11 @@ class DataQualityMonitor:
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         return of_parts(profile, runs, are_by_time=self.time_column is not None)
+
+    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+        from model_monitor.monitors.data_quality.scan import scanned
+
+        return scanned(measures, dataset, checks)
 
     def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
         return metrics_of(profile)

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from model_monitor.data.engine import is_of_spark
 from model_monitor.data.engine.protocol import Partitions
 from model_monitor.data.profiling.plan import LineMetadata
-from model_monitor.data.profiling.scan import Scan, scan
+from model_monitor.data.profiling.scan import scan
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.request_metadata import request_metadata
-from model_monitor.data.records.windows import moment_of, newest_of_lines, newest_time
+from model_monitor.data.records.windows import newest_of_lines, newest_time
+from model_monitor.errors import NeedsSpark
 from model_monitor.monitors.protocol import Scanned
-from model_monitor.statistics.states.profile import FeatureMetrics, Measures
+from model_monitor.monitors.user_checks.suite import checked
+from model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, metrics_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
-
     from model_monitor.monitors.user_checks.checks import CheckPlan
-    from model_monitor.spark.deequ.check_suites import SuiteResults
 
 
 def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
@@ -30,10 +29,13 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
     asked = dict(checks.predicates) if checks else {}
     time = measures.time_column if measures.keeps_runs or measures.time_column in dataset.names else None
     lines = None if asked else dataset.lines
-    frame, predicates = (lines.raw, {}) if lines else _with_predicates(dataset, asked)
+    rows: Partitions = lines.raw if lines else dataset.table
+    predicates: dict[str, Any] = {}
+    if asked:
+        rows, predicates = dataset.engine.way(with_conditions)(dataset, asked)
     of_lines = dataset.carries_metadata or dataset.tells_times
     found = scan(
-        frame,
+        rows,
         dataset.names,
         reason=dataset.reason,
         reasons=len(Refusal) if dataset.refusable else 0,
@@ -50,52 +52,24 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         time_column=time,
         newest=newest_of_lines if dataset.tells_times else None if of_lines or measures.keeps_runs else newest_time,
     )
-    checked = (lambda: _check_results(checks, found, dataset)) if checks else None
-    metrics = (lambda: _evaluated(found, dataset)) if is_of_spark(dataset.table) else None
-    rows = found.rows if time is None else replace(found.rows, newest=_in_utc(found.rows.newest, time, dataset))
-    return Scanned(found.profile, rows, metrics, checked, found.requests, found.runs)
+    engine, counts = dataset.engine, found.rows
+    if time is not None:
+        counts = replace(counts, newest=engine.way(newest_in_utc)(dataset, counts.newest, time))
+    metrics = partial(engine.way(evaluated), dataset, found.profile)
+    results = partial(engine.way(checked), checks, dataset, found.profile, found.matches) if checks else None
+    return Scanned(found.profile, counts, metrics, results, found.requests, found.runs)
 
 
-def _in_utc(newest: int, time: str, dataset: Dataset) -> int:
-    """The newest time of a column, whose timestamps Spark prints in its session's time zone."""
-    if not newest or not is_of_spark(dataset.table):
-        return newest
-    if dict(dataset.frame.dtypes)[f"c{dataset.names.index(time)}"] != "timestamp":
-        return newest
-    moment = f"TIMESTAMP_LTZ'{moment_of(newest):%Y-%m-%d %H:%M:%S.%f}'"
-    [row] = dataset.engine.spark.sql(f"SELECT unix_micros({moment})").collect()
-    return int(row[0])
+def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
+    """The newest time of a column; an engine that prints times in another time zone has a way of its own."""
+    return newest
 
 
-def _evaluated(found: Scan, dataset: Dataset) -> dict[str, FeatureMetrics]:
-    """Deequ's metrics of the states; without a JVM the monitor's own, which are equal, stand in their place."""
-    from model_monitor.spark.deequ.evaluation import evaluate
-
-    return evaluate(dataset.engine.spark, found.profile)
+def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics]:
+    """The metrics of every feature, from its states alone; Deequ's, where it evaluates them, are equal."""
+    return metrics_of(profile)
 
 
-def _check_results(plan: CheckPlan, found: Scan, dataset: Dataset) -> SuiteResults:
-    """What the user's checks say of the scan; what judges them is loaded for them only."""
-    from model_monitor.spark.deequ.check_suites import run_checks
-
-    frame = dataset.named_frame()
-    spark = frame.sparkSession if frame is not None else None
-    return run_checks(spark, plan, found.profile, found.matches, frame)
-
-
-def _with_predicates(
-    dataset: Dataset, predicates: Mapping[str, str]
-) -> tuple[DataFrame | Partitions, dict[str, Column]]:
-    """The frame with a boolean column for each SQL expression over the features' names, and those columns by name."""
-    if not predicates:
-        return dataset.table, {}
-    import pyspark.sql.functions as F
-
-    names = [f"__predicate{index}" for index in range(len(predicates))]
-    named = dataset.named_frame()
-    assert named is not None  # a plan for other rows has no conditions
-    with_predicates = named.select(
-        "*", *[F.expr(sql).alias(name) for name, sql in zip(names, predicates.values(), strict=True)]
-    )
-    frame = with_predicates.toDF(*dataset.frame.columns, *names)
-    return frame, {key: F.col(name) for key, name in zip(predicates, names, strict=True)}
+def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Partitions, dict[str, Any]]:
+    """The rows with a boolean column for each SQL expression over the features' names. Raises NeedsSpark: SQL is Spark's."""
+    raise NeedsSpark("a condition in SQL")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.check_results import LABEL, BudgetLedger, CheckResult, CheckStatus, Family, Summary
 from model_monitor.documents.clarify import AttributionReport, AttributionViolation, AttributionViolations
 from model_monitor.documents.constraints import Rows
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.tables import Table
 from model_monitor.errors import BadState
 from model_monitor.monitors.explainability import checks
@@ -26,7 +28,8 @@ from model_monitor.monitors.explainability.checks import CHECKS
 from model_monitor.monitors.explainability.comparison import AttributionBaseline, Tolerances, comparisons_of
 from model_monitor.monitors.explainability.measures import AttributionMeasures
 from model_monitor.monitors.explainability.page import TITLE, page_of
-from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, violated
+from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Scanned, violated
+from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.registry import import_all
 from model_monitor.statistics.states import Attributions, State
 
@@ -119,6 +122,8 @@ class ExplainabilityMonitor:
     {'age': 4.0, 'income': 2.0}
     """
 
+    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.MODEL_EXPLAINABILITY
+    NAMESPACE: ClassVar[str] = "explainability-metrics"
     STATE: ClassVar[type[State]] = Attributions
     CONSTRAINTS: ClassVar[type[Document]] = AttributionReport
     STATISTICS: ClassVar[type[Document] | None] = None
@@ -130,6 +135,11 @@ class ExplainabilityMonitor:
         if self.wanted is None:
             raise ValueError("an explainability monitor without measures has nothing to scan for")
         return self.wanted
+
+    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+        from model_monitor.monitors.explainability.scan import scanned
+
+        return scanned(measures, dataset, checks)
 
     def metrics(self, state: Attributions) -> AttributionAnalysis:
         return analysis_of(state)

@@ -14,15 +14,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.data.engine import is_of_spark, partitions_of
-from model_monitor.data.engine.local import LocalEngine, LocalPartitions
-from model_monitor.data.engine.protocol import Partitions, Sent, StateRow, added
+from model_monitor.data.engine.local import numbers
+from model_monitor.data.engine.protocol import Engine, Partitions, Sent, StateRow, added
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import BadConfiguration, NoData
@@ -147,10 +146,8 @@ class _Rows:
 
     def tasks(self, count: int) -> Partitions:
         """So many partitions of one row, its number, for what is no row of the data."""
-        if is_of_spark(self.partitions):
-            return partitions_of(self.engine.spark.range(0, count, 1, count))
-        batches = [[pa.RecordBatch.from_pydict({"id": [number]})] for number in range(count)]
-        return LocalPartitions.of_batches(cast("LocalEngine", self.engine), pa.schema([("id", pa.int64())]), batches)
+        engine: Engine = self.engine
+        return engine.way(numbers)(engine, count)
 
 
 def _needs_sample(measures: AttributionMeasures) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
 from model_monitor.data.reading.dataset import Dataset
@@ -21,6 +21,7 @@ from model_monitor.documents.check_results import (
 from model_monitor.documents.document import Document
 from model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from model_monitor.documents.page import Page
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.tables import Table
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, violations_of
@@ -38,6 +39,7 @@ from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.page import page_of
 from model_monitor.monitors.model_quality.tolerance import BARE, INTERVAL, Tolerance
 from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Scanned
+from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from model_monitor.statistics.states.scores import UNLIMITED
@@ -107,6 +109,8 @@ class ModelQualityMonitor:
     'relative:5%'
     """
 
+    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.MODEL_QUALITY
+    NAMESPACE: ClassVar[str] = "model-metrics"
     STATE: ClassVar[type[State]] = Outcomes
     CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
     STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
@@ -130,6 +134,9 @@ class ModelQualityMonitor:
     def measures(self) -> OutcomePlan:
         """The plan of the scan; to replay the service every distinct score is kept, because its bins are made of them."""
         return replace(self.plan, score_limit=UNLIMITED) if self.as_service else self.plan
+
+    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+        return scanned(measures, dataset, checks)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
         return measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)

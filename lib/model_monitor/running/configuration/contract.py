@@ -17,6 +17,7 @@ import model_monitor.monitors.predictors.loading  # noqa: F401 - registers the f
 from model_monitor.data.reading.engines import EngineName
 from model_monitor.data.records.locations import MAX_RECORD_BYTES
 from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS, Rows
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.monitors.data_quality.comparison import COLUMNS
 from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS
@@ -33,7 +34,6 @@ from model_monitor.running.configuration.bias_options import (
     only_with_kms,
 )
 from model_monitor.running.configuration.options import (
-    AnalysisType,
     Chance,
     ColumnMetrics,
     Compatibility,

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import get_args
 
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.running.configuration.contract import OPTIONS, JobConfig
-from model_monitor.running.configuration.options import JOBS, AnalysisType, Option
+from model_monitor.running.configuration.options import JOBS, Option
 from model_monitor.running.configuration.sources import flag_of, variable_of
 
 WIDTH = 110

@@ -18,27 +18,19 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, ValidationInfo
 
 from model_monitor.data.reading.formats import DELTA, DatasetFormat, TableFormat, parse_dataset_format
+from model_monitor.data.reading.ledger import Version
 from model_monitor.data.records.windows import parse_time
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality.tolerance import Tolerance
 from model_monitor.registry import Registry
 from model_monitor.reports.notices.destinations import Destination, read_destinations
 from model_monitor.running.scheduling.schedules import read_offset
-from model_monitor.spark.engine.tables import Version
 from model_monitor.statistics.drift.distances import Distance
 from model_monitor.statistics.states.column_metrics import chosen
 from model_monitor.storage import is_local, local_path
 
 JOBS = ("baseline", "monitor", "merge")
-
-
-class AnalysisType(str, Enum):
-    """Which monitor a job runs (C1.1, C11c)."""
-
-    DATA_QUALITY = "DATA_QUALITY"
-    MODEL_QUALITY = "MODEL_QUALITY"
-    MODEL_BIAS = "MODEL_BIAS"
-    MODEL_EXPLAINABILITY = "MODEL_EXPLAINABILITY"
 
 
 class Compatibility(str, Enum):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from model_monitor.data.engine import Session, engine_of
+from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.captures import list_captures
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
@@ -48,30 +48,30 @@ from model_monitor.running.inputs.run_inputs import load_metrics, unused_window,
 log = logging.getLogger(__name__)
 
 
-def read_features(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The data set that `dataset_source` and `dataset_format` name, without the features that are to be left out.
 
     baseline: whose features the columns of captures are, by position; without one they are called `_c0`, `_c1`, ….
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
-    dataset = read_columns(session, config, baseline.names if baseline else None)
-    return set_for_width(session, without(dataset, config.exclude_features_attribute))
+    dataset = read_columns(engine, config, baseline.names if baseline else None)
+    return set_for_width(engine, without(dataset, config.exclude_features_attribute))
 
 
-def read_columns(session: Session, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:
+def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:
     """The data set with all of its columns. names: as the baseline calls them, for captured records and transforms."""
     captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
     transformed = names is not None and isinstance(config.dataset_format, (CsvFormat, JsonFormat))
     window = window_of(config)
     dataset = read_path(
-        session,
+        engine,
         config.dataset_source,
         config.dataset_format,
         names,
         window=window if captured or transformed else None,
         lenient_window=config.lenient_window,
         sample=config.sample,
-        script=read_script(config.record_preprocessor_script, session) if config.record_preprocessor_script else None,
+        script=read_script(config.record_preprocessor_script, engine) if config.record_preprocessor_script else None,
         as_service=config.replays_service,
         flatten_json=config.flatten_json,
         allow_mixed_encodings=config.allow_mixed_encodings,
@@ -107,7 +107,7 @@ def _is_index(name: str, dataset: Dataset) -> bool:
 # Labels beside predictions, read as the configuration says: what model quality looks at.
 
 
-def read_outcomes(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The outcomes in the data set that `dataset_source` and `dataset_format` name.
 
     Raises BadConfiguration if the data has no labels or the configuration does not say where they are, NoData if there is
@@ -120,23 +120,23 @@ def read_outcomes(session: Session, config: JobConfig, baseline: StoredBaseline 
             "for what it leaves"
         )
     if isinstance(data_format, MergedFormat) and not config.record_preprocessor_script:
-        return _merged(session, config, data_format)
+        return _merged(engine, config, data_format)
     if config.ground_truth_attribute is None:
         raise BadConfiguration("ground_truth_attribute is missing; name the column of the label")
     if isinstance(data_format, JsonFormat) and data_format.lines and not config.record_preprocessor_script:
-        return _json_lines(session, config)
-    table = read_columns(session, config.model_copy(update={"flatten_json": True}))
+        return _json_lines(engine, config)
+    table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     return outcomes(table, outcome_plan(config), metrics=load_metrics(config.metrics), **_addresses(config))
 
 
-def _merged(session: Session, config: JobConfig, merged_format: MergedFormat) -> Dataset:
+def _merged(engine: Engine, config: JobConfig, merged_format: MergedFormat) -> Dataset:
     halves = tuple(half for half in OUTPUTS if half in merged_format.index_names)
     if not halves:
         raise BadConfiguration(
             f"dataset_format: captureIndexNames names none of {', '.join(OUTPUTS)}, which hold the predictions"
         )
     window = window_of(config)
-    source = list_captures(session, config.dataset_source, window, lenient_window=config.lenient_window)
+    source = list_captures(engine, config.dataset_source, window, lenient_window=config.lenient_window)
     reading = reading_of(
         outcome_plan(config),
         config.ground_truth_attribute,
@@ -150,19 +150,18 @@ def _merged(session: Session, config: JobConfig, merged_format: MergedFormat) ->
             opens_base64=not config.replays_service,
         ),
     )
-    return _of_lines(session, config, source, LineDecoder(reading))
+    return _of_lines(engine, config, source, LineDecoder(reading))
 
 
-def _json_lines(session: Session, config: JobConfig) -> Dataset:
-    listing = list_dataset(session, config.dataset_source)
+def _json_lines(engine: Engine, config: JobConfig) -> Dataset:
+    listing = list_dataset(engine, config.dataset_source)
     reading = reading_of(
         outcome_plan(config), config.ground_truth_attribute, config.inference_attribute, config.probability_attribute
     )
-    return _of_lines(session, config, listing, DocumentDecoder(reading))
+    return _of_lines(engine, config, listing, DocumentDecoder(reading))
 
 
-def _of_lines(session: Session, config: JobConfig, source: Listing, decoder: LineDecoder | DocumentDecoder) -> Dataset:
-    engine = engine_of(session)
+def _of_lines(engine: Engine, config: JobConfig, source: Listing, decoder: LineDecoder | DocumentDecoder) -> Dataset:
     line_bytes = longest_line(engine.storage(source.path), source.files[0])
     return read_line_outcomes(
         engine,
@@ -191,7 +190,7 @@ WHOLE_OUTPUT = "0"
 """With neither attribute the output is one numeric score (C7.2a)."""
 
 
-def read_bias(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The data set that the configuration names, with its label and, if there are any, its predictions as columns.
 
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format, BadConfiguration if the
@@ -199,20 +198,20 @@ def read_bias(session: Session, config: JobConfig, baseline: StoredBaseline | No
     """
     analysis = read_analysis_config(config.analysis_config or "")
     if has_records(config, analysis):
-        dataset = read_records(session, config, analysis, partial(_reading, config, analysis), (INPUT, *OUTPUTS))
+        dataset = read_records(engine, config, analysis, partial(_reading, config, analysis), (INPUT, *OUTPUTS))
     elif isinstance(config.dataset_format, CsvFormat):
-        dataset = read_headed_csv(session, config, config.dataset_format, analysis)
+        dataset = read_headed_csv(engine, config, config.dataset_format, analysis)
     else:
-        dataset = read_columns(session, config.model_copy(update={"flatten_json": True}))
+        dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     return without(_with_prediction(dataset, config, analysis), config.exclude_features_attribute)
 
 
-def read_headed_csv(session: Session, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
+def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
     """CSV files, called by the configuration's headers. A first line that has most of them is a header; else it is data."""
     if analysis.headers is None:
-        return read_columns(session, config)
-    files = list_dataset(session, config.dataset_source).files
-    first, head = first_with_a_line(engine_of(session).storage(config.dataset_source), files)
+        return read_columns(engine, config)
+    files = list_dataset(engine, config.dataset_source).files
+    first, head = first_with_a_line(engine.storage(config.dataset_source), files)
     cells = first_cells(first, head)
     if len(cells) != len(analysis.headers):
         raise BadConfiguration(
@@ -222,7 +221,7 @@ def read_headed_csv(session: Session, config: JobConfig, csv_format: CsvFormat, 
     found = [cell.strip() for cell in cells]
     has_names = 2 * len(set(found) & set(analysis.headers)) > len(found)  # most of the first line
     is_header = found == list(analysis.headers) or (has_names and not config.replays_service)
-    dataset = read_columns(session, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
+    dataset = read_columns(engine, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
     absent = [name for name in analysis.headers if name not in found] if is_header else []
     if absent:
         raise BadConfiguration(
@@ -234,7 +233,7 @@ def read_headed_csv(session: Session, config: JobConfig, csv_format: CsvFormat, 
 
 
 def read_records(
-    session: Session,
+    engine: Engine,
     config: JobConfig,
     analysis: AnalysisConfig,
     reading: Callable[[Reading], OutcomeReading],
@@ -247,9 +246,9 @@ def read_records(
     window = window_of(config)
     is_json = isinstance(config.dataset_format, JsonFormat)
     source = (
-        list_dataset(session, config.dataset_source)
+        list_dataset(engine, config.dataset_source)
         if is_json
-        else list_captures(session, config.dataset_source, window, lenient_window=config.lenient_window)
+        else list_captures(engine, config.dataset_source, window, lenient_window=config.lenient_window)
     )
     records = NO_RECORDS
     if not is_json:
@@ -261,7 +260,6 @@ def read_records(
             opens_base64=not config.replays_service,
         )
     whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
-    engine = engine_of(session)
     files, storage = source.files, engine.storage(source.path)
     line_bytes = max(file.size_bytes for file in files) if whole_files else longest_line(storage, files[0])
     return read_labelled(
@@ -318,7 +316,7 @@ def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConf
 # Rows of features, read as Clarify's configuration says: what the explainability monitor looks at.
 
 
-def read_explained(session: Session, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The data set that the configuration names; of captured records the model's input alone.
 
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format, BadConfiguration if the
@@ -326,15 +324,15 @@ def read_explained(session: Session, config: JobConfig, baseline: StoredBaseline
     """
     analysis = read_analysis_config(config.analysis_config or "")
     if has_records(config, analysis):
-        dataset = _records(session, config, analysis, baseline)
+        dataset = _records(engine, config, analysis, baseline)
     elif isinstance(config.dataset_format, CsvFormat):
-        dataset = read_headed_csv(session, config, config.dataset_format, analysis)
+        dataset = read_headed_csv(engine, config, config.dataset_format, analysis)
     else:
-        dataset = read_columns(session, config.model_copy(update={"flatten_json": True}))
+        dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     return without(dataset, config.exclude_features_attribute)
 
 
-def _records(session: Session, config: JobConfig, analysis: AnalysisConfig, baseline: StoredBaseline | None) -> Dataset:
+def _records(engine: Engine, config: JobConfig, analysis: AnalysisConfig, baseline: StoredBaseline | None) -> Dataset:
     label = analysis.label if reads_label(config, analysis) else None
 
     def reading(records: Reading) -> OutcomeReading:
@@ -352,7 +350,7 @@ def _records(session: Session, config: JobConfig, analysis: AnalysisConfig, base
     headers = _features_of(baseline) if analysis.headers is None else analysis.headers
     if headers is not None and label is None:
         headers = tuple(name for name in headers if name not in (analysis.label, analysis.predicted_label))
-    return read_records(session, config, analysis.model_copy(update={"headers": headers}), reading, (INPUT,))
+    return read_records(engine, config, analysis.model_copy(update={"headers": headers}), reading, (INPUT,))
 
 
 def _features_of(baseline: StoredBaseline | None) -> tuple[str, ...] | None:

@@ -16,11 +16,11 @@ from model_monitor.data.reading.formats import ParquetFormat, SparkFormat, Table
 from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.documents.run_description import RunContext, moment
 from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.user_checks import loading
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.registry import function_of
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.options import is_of_catalog
-from model_monitor.spark.deequ import loading
 from model_monitor.storage import join, opens_here
 
 if TYPE_CHECKING:
@@ -106,10 +106,7 @@ def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:
     """
     if config.checks is None:
         return None
-    from model_monitor.spark.deequ import loading
-
-    allowed = config.allow_second_scan
-    return loading.planned_checks(config.checks, data.named_frame(), data.names, second_scan_allowed=allowed)
+    return loading.planned_checks(config.checks, data, second_scan_allowed=config.allow_second_scan)
 
 
 # Metrics of the user's own: `--metrics module:function`.

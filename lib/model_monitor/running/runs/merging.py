@@ -16,14 +16,14 @@ from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Document
 from model_monitor.documents.run_description import RunDescription, RunWindow
 from model_monitor.errors import BadConfiguration, BadInput, BadState
-from model_monitor.monitors.protocol import Kind
+from model_monitor.monitors.protocol import Monitor
 from model_monitor.progress import counted
 from model_monitor.reports.history.archive import FOLDER, from_parquet, path_of, to_parquet
 from model_monitor.reports.history.baselines import edited_file
 from model_monitor.reports.history.requests import request_files, sum_of_requests
 from model_monitor.reports.outputs.files import current_run, publish
 from model_monitor.reports.outputs.result_tables import summary_file
-from model_monitor.running.kinds.kinds import kinds
+from model_monitor.running.kinds import monitor_of_state, types
 from model_monitor.statistics.states import Profile, State
 from model_monitor.storage import join, storage_of
 
@@ -67,7 +67,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     if len(paths) < 2:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
     state: State = _sum(paths)
-    monitor = _kind_of(state).of_state(paths[0], state)
+    monitor = monitor_of_state(paths[0], state)
     metrics = monitor.metrics(state)
     documents = monitor.documents(state, metrics)
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
@@ -75,7 +75,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     requests = sum_of_requests(paths)
     if requests.count:
         files |= request_files(requests)
-    described = _described(paths, _kind_of(state), documents)
+    described = _described(paths, monitor, documents)
     files[described.FILE_NAME] = described.to_json().encode()
     publish(files, output_path)
     _keep_edits(paths[0], output_path, next(each for each in documents if isinstance(each, monitor.CONSTRAINTS)))
@@ -112,14 +112,14 @@ def read_state(path: str) -> State:
     run = current_run(path)
     if run is None:
         raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
-    name = next((path_of(kind.state) for kind in kinds() if path_of(kind.state) in run.digests), None)
+    name = next((path_of(each.STATE) for each in types() if path_of(each.STATE) in run.digests), None)
     if name is None:
         raise BadInput(f"{path}: run {run.run_id} has nothing in {FOLDER}/ that adds; run the job again")
     where = join(run.folder, name)
     return from_parquet(storage_of(where).read(where), where)
 
 
-def _described(paths: Sequence[str], kind: Kind, documents: Sequence[Document]) -> RunDescription:
+def _described(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:
     """run.json of a merge. What not every run says, or runs say otherwise, nobody knows of their sum."""
     found = [each for each in map(_description, paths) if each is not None]
     windows = [each.window for each in found if each.window is not None]
@@ -130,7 +130,7 @@ def _described(paths: Sequence[str], kind: Kind, documents: Sequence[Document]) 
     settings = (getattr(document, "monitoring_config", None) for document in documents)
     return RunDescription(
         job="merge-states",
-        analysis_type=kind.analysis_type.value,
+        analysis_type=monitor.ANALYSIS_TYPE.value,
         window=window if len(windows) == len(paths) else None,
         model=min(models) if len(models) == 1 else None,
         schedule=min(schedules) if len(schedules) == 1 else None,
@@ -149,10 +149,6 @@ def _description(path: str) -> RunDescription | None:
         return None
     where = join(run.folder, RunDescription.FILE_NAME)
     return RunDescription.from_json(storage_of(where).read(where), where)
-
-
-def _kind_of(state: State) -> Kind:
-    return next(kind for kind in kinds() if kind.state is type(state))
 
 
 def _keep_edits(path: str, output_path: str, suggested: Document) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_monitor import __version__
+from model_monitor.data.reading.engines import session_at_hand
 from model_monitor.data.reading.ledger import Ledger
 from model_monitor.documents.alerts import alarms_of
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint
@@ -23,16 +24,14 @@ from model_monitor.reports.history.requests import request_files
 from model_monitor.reports.outputs.files import Run, publish
 from model_monitor.reports.outputs.result_tables import checks_file, summary_file
 from model_monitor.reports.page.files import Report, report_files
-from model_monitor.running.kinds.kinds import kind_of
 from model_monitor.running.runs.pages import page_of_run
-from model_monitor.spark.session import session_at_hand
 from model_monitor.statistics.states import Requests
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import SparkSession
 
-    from model_monitor.spark.deequ.check_suites import SuiteResults
+    from model_monitor.monitors.user_checks.suite import SuiteResults
 
 LEDGER = "ledger.json"
 CHECKS = "checks.json"
@@ -157,7 +156,7 @@ class Baseline:
         """run.json of a job with this data. constraints: those that the run was held against, or that it suggests."""
         return RunDescription(
             job=job,
-            analysis_type=kind_of(self.monitor).analysis_type.value,
+            analysis_type=self.monitor.ANALYSIS_TYPE.value,
             window=self.context.window,
             model=self.context.model,
             schedule=self.context.schedule,

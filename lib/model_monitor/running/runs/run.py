@@ -44,7 +44,6 @@ from model_monitor.monitors.protocol import (
     Varying,
 )
 from model_monitor.reports.history.requests import published_requests, request_statistics
-from model_monitor.running.kinds.kinds import kind_of
 from model_monitor.running.runs.pages import warn_of_nan_texts
 from model_monitor.running.runs.results import Baseline, Findings
 from model_monitor.statistics.states import Profile
@@ -307,9 +306,9 @@ def _profiled(
 
 
 def _planned(checks: str, dataset: Dataset) -> CheckPlan:
-    from model_monitor.spark.deequ.loading import planned_checks
+    from model_monitor.monitors.user_checks.loading import planned_checks
 
-    return planned_checks(checks, dataset.named_frame(), dataset.names)
+    return planned_checks(checks, dataset)
 
 
 def _read(
@@ -322,7 +321,7 @@ def _read(
 ) -> tuple[Scanned, Ledger]:
     """The scan of a data set and the account of its records, of which there are enough."""
     with faulty_files_named(dataset.engine, dataset.listing):
-        found = kind_of(monitor).scan(measures, dataset, checks)
+        found = monitor.scan(measures, dataset, checks)
     require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
     columns = dataset.column_count(found.rows)
     reread = dataset.with_column_count(columns)

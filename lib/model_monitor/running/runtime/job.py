@@ -29,15 +29,18 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from model_monitor.data.engine import Session
+from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
-from model_monitor.data.reading.engines import EngineName
+from model_monitor.data.engine.protocol import Engine
+from model_monitor.data.reading.engines import EngineName, session_at_hand
+from model_monitor.documents.run_description import AnalysisType
+from model_monitor.plugins import plugin
 from model_monitor.progress import progress_shown
 from model_monitor.running.configuration.bias_options import encryption_settings, upload_arguments
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.help import help_text, short_help
-from model_monitor.running.configuration.options import AnalysisType, read_switch
+from model_monitor.running.configuration.options import read_switch
 from model_monitor.running.configuration.reading import (
     config_of,
     sources_of,
@@ -46,6 +49,7 @@ from model_monitor.running.configuration.reading import (
 )
 from model_monitor.running.configuration.sources import Sources
 from model_monitor.running.inputs.run_inputs import why_spark_runs
+from model_monitor.running.layout import WITHOUT_DEEQU
 from model_monitor.running.runtime.failures import Failure, failure_of, is_interruption, trace_of
 from model_monitor.running.runtime.publishing import catalog_settings
 from model_monitor.running.runtime.status import (
@@ -59,17 +63,6 @@ from model_monitor.running.runtime.status import (
     message_path,
     start_logging,
     write_message,
-)
-from model_monitor.spark.deequ.jvm import require_deequ
-from model_monitor.spark.engine.application import LOG_VALUES, application_of, running_session
-from model_monitor.spark.launch.spark_home import WITHOUT_DEEQU
-from model_monitor.spark.session import (
-    MasterWatch,
-    as_submitted,
-    remote_session,
-    session_within,
-    start_session,
-    stop_session,
 )
 from model_monitor.statistics.drift.special_functions import load_alone
 from model_monitor.storage import encrypting, holding, is_local, storage_of
@@ -94,7 +87,7 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
         analysis = next((each for each in AnalysisType if each.value == asked), AnalysisType.DATA_QUALITY)
         sys.stdout.write(help_text(name) if "--help-all" in arguments else short_help(name, analysis))
         raise SystemExit(0)
-    return Job(name, arguments, variables, running_session())
+    return Job(name, arguments, variables, session_at_hand())
 
 
 class Job:
@@ -116,7 +109,7 @@ class Job:
         self._has_failed = False
         self._began = time.monotonic()
         self._session: SparkSession | None = None
-        self._watch: MasterWatch | None = None
+        self._watch: Any = None
         self._visit = ExitStack()
         self._terminate: Any = None
         self._time_limit: TimeLimit | None = None
@@ -143,25 +136,26 @@ class Job:
     @property
     def spark(self) -> SparkSession | None:
         """The run's Spark session, None if it needs none. With it opens what is not on this machine."""
-        self.session  # noqa: B018 -- which starts it
+        self.engine  # noqa: B018 -- which starts it
         return self._session
 
     @cached_property
-    def session(self) -> Session:
-        """What the run reads by: the engine of this machine, or the run's Spark session, with Deequ on the driver's class path
-        if the job may ask it for something.
+    def engine(self) -> Engine:
+        """What the run reads by: the engine of this machine, or that of the run's Spark session.
+
+        Deequ is on the driver's class path if the job may ask it for something.
 
         With it the run holds its output, which is tried out by that before hours are spent on what goes there.
         Raises MissingDependency if Deequ is not there, OutputFailed if the output can't be written, OutputHeld if another run
         is at it for longer than `--lease-wait`.
         """
-        session = self._engine() or self._spark()
+        engine = self._local() or engine_of(self._spark())
         self._forget_message(has_engine=True)
         output = self.config.output_path
         self._visit.enter_context(holding(storage_of(output, self._session), output, self.config.lease_wait))
-        return session
+        return engine
 
-    def _engine(self) -> LocalEngine | None:
+    def _local(self) -> LocalEngine | None:
         """The engine of this machine, if it is the one; the log says which is, and why."""
         asked, why = self.config.engine, why_spark_runs(self.config, self._host)
         if asked is EngineName.SPARK or (asked is EngineName.AUTO and why):
@@ -172,29 +166,32 @@ class Job:
         return LocalEngine(self.config.max_record_size)
 
     def _spark(self) -> SparkSession:
+        edge = plugin("spark")
         encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
+        session: SparkSession
         if self._host is None:
-            self._session = self._start(encryption)
+            session = self._start(encryption)
         else:
-            self._session = self._visit.enter_context(session_within(self._host, encryption))
+            session = self._visit.enter_context(edge.session_within(self._host, encryption))
+        self._session = session
         self._session.conf.set(MAX_RECORD_SIZE, str(self.config.max_record_size))
-        application_of(self._session).tag_jobs(self._tag)
-        self._session.conf.set(LOG_VALUES, str(self._logs_values).lower())
+        edge.application_of(self._session).tag_jobs(self._tag)
+        self._session.conf.set(edge.LOG_VALUES, str(self._logs_values).lower())
         if self.name not in WITHOUT_DEEQU:
-            require_deequ(self._session)
-        return self._session
+            edge.require_deequ(self._session)
+        return session
 
     def _start(self, settings: Mapping[str, str]) -> SparkSession:
-        began = time.monotonic()
+        began, edge = time.monotonic(), plugin("spark")
         if self.config.remote is not None:
-            spark = remote_session(self.config.remote)
+            spark: SparkSession = edge.remote_session(self.config.remote)
         else:
             settings = {**settings, **catalog_settings(self.config.results_table)}
-            with as_submitted():
-                spark = start_session(self.name, progress=self.config.progress, settings=settings)
-            self._watch = MasterWatch(spark)
+            with edge.as_submitted():
+                spark = edge.start_session(self.name, progress=self.config.progress, settings=settings)
+            self._watch = edge.MasterWatch(spark)
         log.info(
-            "started Spark %s on %s, %.1f s", spark.version, application_of(spark).master, time.monotonic() - began
+            "started Spark %s on %s, %.1f s", spark.version, edge.application_of(spark).master, time.monotonic() - began
         )
         return spark
 
@@ -246,7 +243,7 @@ class Job:
             if self._host is None:
                 signal.signal(signal.SIGTERM, self._terminate)
             elif interrupted:
-                application_of(self._host).reconnect()
+                plugin("spark").application_of(self._host).reconnect()
         return self._host is None or error is None or isinstance(error, (Exception, OutOfTime))
 
     def _fail(self, failure: Failure, error: BaseException | None) -> None:
@@ -292,7 +289,7 @@ class Job:
     def _cancel(self) -> None:
         """End what Spark is doing, by another connection than the one that waits for it."""
         if self._session is not None:
-            application = application_of(self._session)
+            application = plugin("spark").application_of(self._session)
             _in_a_thread(lambda: application.cancel_jobs(self._tag))
 
     def _stop(self) -> None:
@@ -303,12 +300,12 @@ class Job:
             self._watch.end()
         try:
             if self._host is not None:
-                application = application_of(self._session)
+                application = plugin("spark").application_of(self._session)
                 application.cancel_jobs(self._tag)  # those that an interruption has left behind
                 application.untag_jobs(self._tag)
             self._visit.close()
             if self._host is None:
-                stop_session(self._session)
+                plugin("spark").stop_session(self._session)
         except Exception as fault:  # the JVM may be gone already, which is what was wanted
             log.info("Spark was gone already (%s)", type(fault).__name__)
 

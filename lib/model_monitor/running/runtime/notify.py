@@ -46,7 +46,7 @@ from model_monitor.reports.outputs.files import Run
 from model_monitor.reports.outputs.printable import printable
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.inputs.run_inputs import window_of, window_told
-from model_monitor.running.kinds.kinds import kind_for
+from model_monitor.running.kinds import KINDS
 from model_monitor.running.runs.results import CHECKS, Findings
 from model_monitor.running.runtime.failures import failure_of
 from model_monitor.running.runtime.publishing import metrics_of
@@ -166,7 +166,7 @@ def report_of(
     alarms = alarms_of(findings.results)
     return Report(
         analysis_type=config.analysis_type.value,
-        namespace=kind_for(config).namespace,
+        namespace=KINDS[config.analysis_type].type.NAMESPACE,
         run_id=run.run_id,
         time=now,
         alert=alert,

@@ -13,6 +13,7 @@ from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.run_description import BaselineReference, RunDescription, moment
 from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed
 from model_monitor.monitors.protocol import PublishedMetric, Remembering
+from model_monitor.plugins import plugin
 from model_monitor.reports.history.alerts import holding_alerts
 from model_monitor.reports.history.variation import Entry, read_history, write_history
 from model_monitor.reports.outputs.files import METRICS_FILE, MetricContext, Run, cloudwatch_metrics, metric_lines
@@ -24,11 +25,10 @@ from model_monitor.running.inputs.run_inputs import window_of, window_told
 from model_monitor.running.runs.results import Findings
 from model_monitor.running.runtime.failures import failure_of
 from model_monitor.running.runtime.status import is_container
-from model_monitor.spark.engine.arrow_tables import frame_of_table
 from model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class _Catalog:
         self._spark, self._name = spark, name
 
     def put(self, run_id: str, rows: pa.Table) -> None:
-        frame = frame_of_table(self._spark, rows)
+        frame: DataFrame = plugin("spark").frame_of_table(self._spark, rows)
         columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema)
         self._spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self._name} ({columns}, run_id string) USING parquet PARTITIONED BY (run_id)"

@@ -15,11 +15,11 @@ from urllib.parse import urlparse
 
 from model_monitor.data.records.windows import Window, parse_time
 from model_monitor.documents.clarify import AttributionReport
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.reports.notices.destinations import Destination, read_destinations
 from model_monitor.reports.outputs.files import file_at
-from model_monitor.running.configuration.options import AnalysisType
 from model_monitor.running.configuration.reading import sources_of
 from model_monitor.running.layout import Layout
 from model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset

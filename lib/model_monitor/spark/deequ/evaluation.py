@@ -7,10 +7,11 @@ import logging
 import math
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from model_monitor.data.reading.dataset import Dataset
 from model_monitor.spark.deequ.jvm import Deequ, is_without_deequ
 from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.statistics.states.profile import FeatureMetrics, metrics_of
@@ -140,6 +141,11 @@ METRIC_FIELDS = {
 """Deequ's name of a metric -> the field of `FeatureMetrics` that holds it."""
 
 assert set(METRIC_FIELDS.values()) == {field.name for field in fields(FeatureMetrics)}
+
+
+def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics]:
+    """The metrics of every feature, by the Deequ of the data's session."""
+    return evaluate(dataset.engine.spark, profile)
 
 
 def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]:

@@ -1,4 +1,4 @@
-"""The checks that `--checks` names, loaded before any data is read: `module:function`, or the path of a JSON file.
+"""A user's checks as Deequ's own: those of `module:function`, and our descriptions of analyzers as Java's objects.
 
 The function is called with the session and returns pydeequ's Checks. Their assertions are Python functions which the JVM
 calls back; a JSON list of checks needs no call back. Driver only.
@@ -7,22 +7,19 @@ calls back; a JSON list of checks needs no call back. Driver only.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, NeedsSpark
-from model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan, Checks, beyond_states, plan
-from model_monitor.monitors.user_checks.checks_json import FORMS, read_checks
+from model_monitor.data.engine.protocol import Engine
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.errors import BadConfiguration, MissingDependency
+from model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan
+from model_monitor.monitors.user_checks.checks_json import FORMS
 from model_monitor.registry import function_of
 from model_monitor.spark.deequ.jvm import Deequ, is_without_deequ, items_of
+from model_monitor.spark.deequ.predicates import require_conditions
 from model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
-from model_monitor.storage import storage_of
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-
 
 HISTOGRAM_BINS = 1000
 """Bins that Deequ's Histogram keeps values of; how many there are it counts beyond that. Source: Histogram, Deequ 2.1.0."""
@@ -136,7 +133,7 @@ _CONSTRUCTORS: dict[str, Callable[[Deequ, Any, Analyzer, Any], Any]] = {
 }
 
 
-# The checks that `--checks` names, loaded before any data is read: `module:function`, or the path of a JSON file.
+# The checks of a user's function.
 
 
 log = logging.getLogger(__name__)
@@ -158,59 +155,21 @@ class DeequChecks:
         return tuple(dict.fromkeys(analyzer for analyzer, _ in self.required))
 
 
-def load_checks(spark: SparkSession | None, reference: str) -> Checks:
-    """The checks that `reference` names. Reads no data.
+def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
+    """Make sure that Spark understands the plan's conditions, and that there is a Deequ for a second scan.
 
-    spark: None for the engine without a JVM.
-    Raises BadConfiguration if there are none or the file has faults; of a function's also MissingDependency without a Deequ that
-    fits, NeedsSpark without a session.
+    Raises BadConfiguration, or MissingDependency.
     """
-    if not reference.endswith(".json"):
-        if spark is None:
-            raise NeedsSpark(f"--checks {reference}: a function, whose checks are Deequ's own,")
-        return _checks_of_function(spark, reference)
-    try:
-        text = storage_of(reference, spark).read(reference).decode("utf-8")
-    except (BadInput, UnicodeDecodeError) as fault:
-        raise BadConfiguration(f"--checks: {fault}") from fault
-    return read_checks(text, reference.rsplit("/", 1)[-1])
-
-
-def planned_checks(
-    reference: str, frame: DataFrame | None, features: Sequence[str], *, second_scan_allowed: bool = False
-) -> CheckPlan:
-    """The plan for the checks that `reference` names, on a frame whose columns have the user's names. Reads no data.
-
-    frame: None for data that is none of Spark. features: the columns that are features.
-    Raises BadConfiguration for checks that can't be loaded, or can't be answered for this data.
-    """
-    checks = load_checks(frame.sparkSession if frame is not None else None, reference)
-    planned = plan(checks, features, second_scan_allowed=second_scan_allowed)
-    if frame is None:
-        for analyzer in beyond_states(checks):
-            raise NeedsSpark(f"--checks: {analyzer}")
-        return planned
-    from model_monitor.spark.deequ.predicates import require_conditions
-
+    frame = dataset.named_frame()
+    assert frame is not None  # the rows are Spark's
     require_conditions(frame, planned.predicates.values())
     if planned.second_scan and is_without_deequ(frame.sparkSession):
         raise MissingDependency(f"--checks: {planned.second_scan[0]} takes a scan of Deequ, and this Spark has none")
     if planned.second_scan:
         log.warning("checks that need a second scan: %s", ", ".join(map(str, planned.second_scan)))
-    return planned
 
 
-def why_spark(reference: str) -> str | None:
-    """Why checks need Spark; None for those that any engine's states answer, and where there are none, as who loads them says."""
-    if not reference.endswith(".json"):
-        return "--checks are a function's, of Deequ"
-    with suppress(BadConfiguration):
-        for analyzer in beyond_states(load_checks(None, reference)):
-            return f"of --checks {analyzer} takes more than states"
-    return None
-
-
-def _checks_of_function(spark: SparkSession, reference: str) -> DeequChecks:
+def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
     """Call the user's function.
 
     py4j's callback server is started first, as Spark Streaming does it: on a free port, by threads that end with the
@@ -219,6 +178,7 @@ def _checks_of_function(spark: SparkSession, reference: str) -> DeequChecks:
     """
     from pyspark.java_gateway import ensure_callback_server_started
 
+    spark = engine.spark
     Deequ(spark)  # the user's module imports pydeequ, which raises unless SPARK_VERSION is set
     function = function_of(
         reference, "--checks", wanted="module:function, of a function(spark), or the path of a .json file"

@@ -7,12 +7,12 @@ other. Driver only.
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.monitors.user_checks.checks import SECOND_SCAN_FLAG, Analyzer, CheckPlan, Served, Source, quoted
-from model_monitor.spark.deequ.states import Evidence, NeedsSecondScan
+from model_monitor.monitors.user_checks.answers import NeedsSecondScan, second_scan_refused
+from model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan, Served, Source, quoted
+from model_monitor.spark.deequ.states import Evidence
 from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
 
 if TYPE_CHECKING:
@@ -110,24 +110,6 @@ class CheckMetrics:
 
     def _merge(self, context: Any) -> None:
         self.context = getattr(self.context, "$plus$plus")(context)
-
-
-def second_scan_refused(reason: NeedsSecondScan) -> str:
-    """The failure of an analyzer that would need one."""
-    return f"{reason}; allow another scan by {SECOND_SCAN_FLAG}"
-
-
-def plain_names(columns: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
-    """Other names for those of `columns` that Deequ's scan takes for a path (`a.b`), unlike any of the `taken` ones."""
-    names = set(taken)
-    aliases: dict[str, str] = {}
-    for column in sorted({column for column in columns if re.search(r"[.`]", column)}):
-        alias = re.sub(r"[.`]", "_", column)
-        while alias in names:
-            alias += "_"
-        names.add(alias)
-        aliases[column] = alias
-    return aliases
 
 
 def _schema_of(profile: Profile, aliases: dict[str, str]) -> StructType:

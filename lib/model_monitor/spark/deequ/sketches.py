@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model_monitor.monitors.user_checks.answers import with_extremes
 from model_monitor.spark.deequ.jvm import Deequ
 
 if TYPE_CHECKING:
@@ -56,16 +57,6 @@ def quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relative_e
     values, cumulative = with_extremes(sketch, moments)
     digest = deequ.java(_DIGEST).serializer().deserialize(_digest_bytes(values, cumulative, relative_error))
     return deequ["analyzers.ApproxQuantileState"](digest)
-
-
-def with_extremes(sketch: KllSketch, moments: Moments) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """All values in order, NaN last, and how many each of them stands for."""
-    values, cumulative = sketch.step_cdf()
-    weights = np.diff(cumulative, prepend=0)
-    values = np.concatenate(([-np.inf], values, [np.inf, np.nan]))
-    weights = np.concatenate(([moments.negative_infinite], weights, [moments.positive_infinite, moments.nan]))
-    occurring = weights > 0
-    return values[occurring], weights[occurring]
 
 
 def _digest_bytes(values: NDArray[np.float64], weights: NDArray[np.int64], relative_error: float) -> bytes:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from model_monitor.data.engine import partitions_of
+from model_monitor.data.engine.protocol import Engine, Partitions
 from model_monitor.spark.engine.application import send_package
 from model_monitor.spark.storage import is_connect
 
@@ -31,6 +33,16 @@ def is_on_this_machine(spark: SparkSession) -> bool:
         return False
     context: Any = spark.sparkContext
     return bool(context._jsc.isLocal())
+
+
+def rows_in_memory(engine: Engine, table: pa.Table, by_tasks: bool | None) -> tuple[Partitions, int] | None:
+    """The rows on executors of other machines, and in how many partitions; None where a file of them is read here.
+
+    by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
+    """
+    if by_tasks is None:
+        by_tasks = not is_on_this_machine(engine.spark)
+    return (partitions_of(frame_of_table(engine.spark, table)), len(slices(table))) if by_tasks else None
 
 
 def slices(table: pa.Table) -> list[pa.Table]:

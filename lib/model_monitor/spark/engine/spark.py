@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pyarrow as pa
@@ -18,6 +19,8 @@ from model_monitor.data.engine import partitions
 from model_monitor.data.engine.protocol import (
     PARTITION,
     STATE_SCHEMA,
+    Engine,
+    Function,
     Sent,
     StateRow,
     States,
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 
 MANY_FILES = 1000
-"""From so many on it is worth the time to leave YARN's settings out (`leave_out_yarn`)."""
+"""From so many on it is worth the time to leave YARN's settings out (`before_many_files`)."""
 
 
 def open_s3_paths(spark: SparkSession) -> None:
@@ -66,11 +69,22 @@ def without_checksum_files(spark: SparkSession) -> None:
     local.setWriteChecksum(False)
 
 
-def leave_out_yarn(spark: SparkSession, files: int) -> None:
+def by_position(frame: DataFrame) -> SparkPartitions:
+    """Columns called c0, c1, …: `Age` beside `age`, or `a.b`, can't be told apart by Spark (P9)."""
+    return SparkPartitions(frame.toDF(*[f"c{position}" for position in range(len(frame.columns))]))
+
+
+def numbers(engine: Engine, count: int) -> SparkPartitions:
+    """So many partitions of one row, its number, in the column `id`."""
+    return SparkPartitions(engine.spark.range(0, count, 1, count))
+
+
+def before_many_files(engine: Engine, files: int) -> None:
     """Make each of many files cheaper to open, in a run on this machine alone: YARN's settings are left out.
 
     Hadoop copies all settings that it has for every file it opens, and YARN has hundreds. files: how many are to be read.
     """
+    spark = engine.spark
     if is_connect(spark):
         return
     context: Any = spark.sparkContext
@@ -83,6 +97,28 @@ def leave_out_yarn(spark: SparkSession, files: int) -> None:
     for name in hadoop.util.StringUtils.join("\n", names).split("\n"):  # fetched in one call, not in hundreds
         settings.unset(prefix + name)
 
+
+WAYS = {
+    "typed_columns": "frames.columns:typed_columns",
+    "count_kinds": "frames.contingency:count_kinds",
+    "distinct_values": "frames.contingency:distinct_values",
+    "flip_rows": "frames.contingency:flip_rows",
+    "prepared_outcomes": "frames.rows:prepared_outcomes",
+    "refused_lines": "frames.rows:refused_lines",
+    "rows_between": "frames.rows:rows_between",
+    "rows_in_memory": "engine.arrow_tables:rows_in_memory",
+    "rows_of_catalog": "frames.rows:rows_of_catalog",
+    "rows_of_reader": "frames.rows:rows_of_reader",
+    "numbers": "engine.spark:numbers",
+    "before_many_files": "engine.spark:before_many_files",
+    "with_conditions": "frames.columns:with_conditions",
+    "newest_in_utc": "frames.columns:newest_in_utc",
+    "evaluated": "deequ.evaluation:evaluated",
+    "checked": "deequ.check_suites:checked",
+    "checks_of_function": "deequ.loading:checks_of_function",
+    "require_answerable": "deequ.loading:require_answerable",
+}
+"""Functions of the floors above, by their names, and what is done on Spark in their place: `Engine.way`."""
 
 # The engine that a session of Spark is.
 
@@ -100,6 +136,13 @@ class SparkEngine:
 
     def storage(self, path: str) -> Storage:
         return storage_of(path, self.spark)
+
+    def way(self, function: Function) -> Function:
+        if function.__name__ not in WAYS:
+            return function
+        module, _, name = WAYS[function.__name__].partition(":")
+        own: Function = getattr(import_module(f"model_monitor.spark.{module}"), name)
+        return own
 
     def lines(
         self, places: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False

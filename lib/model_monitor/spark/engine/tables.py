@@ -8,33 +8,17 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, TypeAlias
 
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
+from model_monitor.data.reading.ledger import TableVersion, Version
 from model_monitor.data.records.locations import BLOCK_START, FILE
 from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from model_monitor.spark.engine.text_lines import in_file_order, with_places, without_globs
-
-Version: TypeAlias = int | datetime
-"""A version's number, or a moment: the version that was current then."""
-
-
-@dataclass(frozen=True, slots=True)
-class TableVersion:
-    """The version of a table that a run looked at. since: only what was appended after this one."""
-
-    name: str
-    version: int
-    since: int | None = None
-
-    def to_json_dict(self) -> dict[str, Any]:
-        """The member `table` of `ledger.json`."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

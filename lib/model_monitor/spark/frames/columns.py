@@ -6,12 +6,15 @@ The plan (`ScanPlan`, `ColumnPlan`) is pickled to the executors; columns are kno
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import types as T
 
+from model_monitor.data.engine import partitions_of
+from model_monitor.data.engine.protocol import Partitions, States
 from model_monitor.data.profiling.plan import (
     CELLS,
     CUT_MARK,
@@ -28,6 +31,9 @@ from model_monitor.data.profiling.plan import (
     ColumnPlan,
     ScanPlan,
 )
+from model_monitor.data.profiling.scan import states_of_rows
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.records.windows import moment_of
 from model_monitor.statistics.states import ColumnType
 
 MOST_COLUMNS_OF_THEIR_OWN = 50
@@ -195,3 +201,32 @@ def _norm(elements: Column, element_type: T.DataType) -> Column:
         return F.lit(None).cast("double")
     squares = F.transform(elements, lambda element: F.pow(F.coalesce(element.cast("double"), F.lit(0.0)), 2))
     return F.sqrt(F.aggregate(squares, F.lit(0.0), lambda total, square: total + square))
+
+
+def typed_columns(
+    table: Partitions, predicates: Mapping[str, Column], reason: str | None, cells: str | None
+) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
+    """What makes the plans of typed columns, and the states of a plan, as `scan.typed_columns` does."""
+    frame = table.frame
+    return partial(columns_of, frame), lambda plan: states_of_rows(
+        partitions_of(prepared(frame, plan, predicates, reason, cells)), None, plan
+    )
+
+
+def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Partitions, dict[str, Column]]:
+    """The rows with a boolean column for each SQL expression over the features' names, and those columns by name."""
+    names = [f"__predicate{index}" for index in range(len(conditions))]
+    named = dataset.named_frame()
+    assert named is not None  # the rows are Spark's
+    columns = [F.expr(sql).alias(name) for name, sql in zip(names, conditions.values(), strict=True)]
+    frame = named.select("*", *columns).toDF(*dataset.frame.columns, *names)
+    return partitions_of(frame), {key: F.col(name) for key, name in zip(conditions, names, strict=True)}
+
+
+def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
+    """The newest time of a column, whose timestamps Spark prints in its session's time zone."""
+    if not newest or dict(dataset.frame.dtypes)[f"c{dataset.names.index(time)}"] != "timestamp":
+        return newest
+    moment = f"TIMESTAMP_LTZ'{moment_of(newest):%Y-%m-%d %H:%M:%S.%f}'"
+    [row] = dataset.engine.spark.sql(f"SELECT unix_micros({moment})").collect()
+    return int(row[0])

@@ -234,20 +234,22 @@ class ContingencyColumns:
         return code.cast("long")
 
 
-def counted_by_spark(
-    frame: DataFrame, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, most: int
+def count_kinds(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, most: int
 ) -> list[dict[str, Any]]:
     """At most so many kinds of rows. One Spark job."""
+    frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
     # behind a filter the limit is one job; at the end of a plan Spark tries partition after partition
     found = _grouped(frame, columns, reason, cells).limit(most).where(F.col(ROWS) > 0).collect()
     return [row.asDict() for row in found]  # a Row looks for each name among all of its names
 
 
-def distinct_by_spark(
-    frame: DataFrame, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None
+def distinct_values(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None
 ) -> Mapping[int, int]:
     """The distinct values of some of `plan.valued`, by their places. One Spark job."""
+    frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
     kept = F.col(reason) == 0 if reason else F.lit(True)
     counts = [
@@ -301,7 +303,7 @@ def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, 
 # The rows of a flip test, prepared in Spark's SQL.
 
 
-def prepared_by_spark(
+def flip_rows(
     table: Partitions,
     names: Sequence[str],
     plan: ContingencyPlan,

@@ -16,9 +16,6 @@ ORGANISATION, MODULE = "com.amazon.deequ", "deequ"
 
 REMEDY = "`pip install 'pyspark>=3.5,<4.2'`"
 
-WITHOUT_DEEQU = frozenset({"merge"})
-"""The jobs of this package that never ask Deequ for anything, so that they need no JAR."""
-
 
 @dataclass(frozen=True)
 class SparkLine:

@@ -65,9 +65,9 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
                 return 0
             return _run_here(words, layout)
         if request.target:
-            from model_monitor.integrations.emr import command
+            from model_monitor.plugins import plugin
 
-            return command.run(request, request.target, layout, os.environ, Path.cwd())
+            return int(plugin("emr").run(request, request.target, layout, os.environ, Path.cwd()))
         from model_monitor.spark.launch.spark_command import build
 
         submission = build(request, layout, os.environ, Path.cwd())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import pyarrow as pa
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
+from model_monitor.data.engine import partitions_of
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.ledger import Coverage
 from model_monitor.data.reading.lines import LongLine
@@ -19,7 +20,7 @@ from model_monitor.data.reading.listing import Listing
 from model_monitor.data.reading.quarantine import NUMBER, write_quarantine
 from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
-from model_monitor.spark.frames.rows import refused_texts
+from model_monitor.spark.frames.rows import refused_lines, refused_texts
 from model_monitor.spark.merging.captured import REFUSED, Captures
 from model_monitor.spark.merging.hours import HourFolder, text_of
 from model_monitor.spark.merging.labels import CONTENT, POSITION, GroundTruth, LabelAccount
@@ -216,7 +217,11 @@ def put_aside(
     folders = (*captures.places, *labels.places)
     listing = Listing(captures.path, (), folders)
     dataset = Dataset(
-        reduce(DataFrame.unionAll, lines), (), listing, refusable=True, long_lines=tuple(sorted(long_lines))
+        partitions_of(reduce(DataFrame.unionAll, lines)),
+        (),
+        listing,
+        refusable=True,
+        long_lines=tuple(sorted(long_lines)),
     )
     if not records:  # there is no ground truth yet
         return write_quarantine(dataset, output_path)
@@ -224,7 +229,7 @@ def put_aside(
     texts = elements.select(
         REASON, FILE, F.lit(0).alias(BLOCK_START), F.col(CONTENT).alias(LINE), (F.col(POSITION) + 1).alias(NUMBER)
     )
-    return write_quarantine(dataset, output_path, refused_texts(texts))
+    return write_quarantine(dataset, output_path, partial(refused_lines, also=refused_texts(texts)))
 
 
 def _refused(side: Side, task: Captures | GroundTruth, schema: pa.Schema) -> DataFrame:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
 from pyspark.sql import Window
 
-from model_monitor.data.engine import Session, engine_of
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+from model_monitor.data.engine import engine_of
+from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.data.records.locations import LINE
 from model_monitor.errors import BadConfiguration
@@ -38,7 +42,7 @@ class ToLabel:
     seed: int = 0
 
 
-def chosen_ids(session: Session, files: Sequence[str], wanted: ToLabel) -> list[dict[str, object]]:
+def chosen_ids(session: SparkSession | Engine, files: Sequence[str], wanted: ToLabel) -> list[dict[str, object]]:
     """The ids to label, by stratum. Two scans of the ids.
 
     files: with the captures that wait, as `joining` writes them; one id counts once.

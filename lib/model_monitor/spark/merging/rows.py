@@ -8,14 +8,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine import Session, engine_of
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+from model_monitor.data.engine import engine_of
+from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.records.arrays import Flags, holding
 from model_monitor.data.records.json_values import table_of_json
 from model_monitor.data.records.locations import FILE_KEY, LINE
@@ -132,7 +135,7 @@ that none came; the text of its score, if it is asked for."""
 class Pending:
     """The remembered hours of a merge's output."""
 
-    def __init__(self, session: Session, output_path: str) -> None:
+    def __init__(self, session: SparkSession | Engine, output_path: str) -> None:
         self._storage = engine_of(session).storage(output_path)
         self.folder = join(output_path, PENDING)
 

@@ -21,6 +21,7 @@ from hashlib import sha256
 
 from pyspark.sql import SparkSession
 
+from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.data.reading.headers import first_line, head_of, longest_line
 from model_monitor.data.reading.lines import LongLine
@@ -166,14 +167,14 @@ class _Hours:
         remembered = [*self._remembered(before, Role.BEFORE), *self._remembered(earlier, Role.EARLIER)]
         count = partitions_of(self.captures, self.labels)
         listings = self.captures.listing, self.labels.listing
-        with faulty_files_named(self.spark, *listings):
+        with faulty_files_named(engine_of(self.spark), *listings):
             staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
             self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
             if self._arrays:
                 staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
             for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
                 staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)} if lines else {})
-        require_unchanged(self.spark, *listings)
+        require_unchanged(engine_of(self.spark), *listings)
         return staged
 
     @cached_property
@@ -292,7 +293,7 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
         long_lines = (*window.long_captures, *window.long_labels)
         quarantine = put_aside(window.captures, window.labels, window.sides, request.output_path, long_lines)
     else:
-        clear_quarantine(window.spark, request.output_path)
+        clear_quarantine(engine_of(window.spark), request.output_path)
     sides = (
         ("captures", ledger.quarantined, ledger.captures_read),
         ("labels", ledger.labels.refused, ledger.labels.read),

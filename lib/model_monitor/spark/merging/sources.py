@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.data.engine import Session, engine_of
-from model_monitor.data.engine.protocol import Lines
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+from model_monitor.data.engine import engine_of
+from model_monitor.data.engine.protocol import Engine, Lines
 from model_monitor.data.reading.lines import LongLine, long_lines_of
 from model_monitor.data.reading.listing import Listing, folders_of_hours
 from model_monitor.data.reading.transforms import named_files
@@ -84,13 +87,13 @@ class HourlySource:
             sizes[file.branch, file.hour] = sizes.get((file.branch, file.hour), 0) + file.text_bytes
         return max(sizes.values(), default=0)
 
-    def lines(self, session: Session, *, whole_files: bool = False) -> Lines:
+    def lines(self, session: SparkSession | Engine, *, whole_files: bool = False) -> Lines:
         """The lines of the files; with `whole_files` each file is one."""
         return engine_of(session).lines(self.places, whole_files=whole_files)
 
-    def long_lines(self, session: Session) -> tuple[LongLine, ...]:
+    def long_lines(self, session: SparkSession | Engine) -> tuple[LongLine, ...]:
         """The lines that are too long, which no reader has seen."""
-        return long_lines_of(session, self.stored_files)
+        return long_lines_of(engine_of(session), self.stored_files)
 
     def of_files(self, ranks: Collection[int]) -> HourlySource:
         """The same files in the same order, of which only some are read."""
@@ -102,7 +105,7 @@ def partitions_of(*sources: HourlySource) -> int:
     return max(1, -(-sum(source.text_bytes for source in sources) // PARTITION_BYTES))
 
 
-def list_hours(session: Session, path: str, hours: Collection[int] | None) -> HourlySource:
+def list_hours(session: SparkSession | Engine, path: str, hours: Collection[int] | None) -> HourlySource:
     """The files at or below `path` that are not empty; of a tree of hour folders those of the wanted hours only.
 
     Raises BadInput if there is no such path.
@@ -125,12 +128,12 @@ def _placed(file: StoredFile, root: str) -> HourlyFile:
 # The outputs of batch transforms that manifests name. Source: C3.2.
 
 
-def outputs_of_manifests(session: Session, source: HourlySource) -> HourlySource:
+def outputs_of_manifests(session: SparkSession | Engine, source: HourlySource) -> HourlySource:
     """The files that the listed manifests name, in the hours of the manifests, beside those that are no manifests.
 
     Raises BadInput for a manifest that can't be read or that names an absent file.
     """
-    named = named_files(session, [file.file for file in source.files])
+    named = named_files(engine_of(session), [file.file for file in source.files])
     if not named:
         return source
     files = {

@@ -7,12 +7,16 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from json.decoder import JSONDecodeError
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.data.engine import Session, engine_of
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+from model_monitor.data.engine import engine_of
+from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.data.reading.headers import first_line, head_of
 from model_monitor.data.records.arrays import is_writable
@@ -148,7 +152,7 @@ CapturedFormat = CaptureFormat | CsvFormat | JsonFormat
 """What can be merged."""
 
 
-def format_of(session: Session, source: HourlySource) -> CapturedFormat:
+def format_of(session: SparkSession | Engine, source: HourlySource) -> CapturedFormat:
     """The format of the first file. What is nothing that can be merged counts as captures, whose lines are then refused.
 
     Raises BadInput if the file is no text.

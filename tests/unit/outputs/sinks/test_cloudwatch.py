@@ -9,12 +9,12 @@ import pytest
 from tests.servers import http_server
 
 from model_monitor.errors import BadConfiguration, SinkFailed
+from model_monitor.monitors.bias.monitor import BiasMonitor
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.reports.notices.environment import aws_client
 from model_monitor.reports.sinks import SINKS
 from model_monitor.reports.sinks.cloudwatch import batches, cloudwatch, namespace_of
-from model_monitor.running.kinds.bias import BIAS
-from model_monitor.running.kinds.data_quality import DATA_QUALITY
-from model_monitor.running.kinds.model_quality import MODEL_QUALITY
 
 from .conftest import metric
 
@@ -87,11 +87,11 @@ def test_the_last_run_stands_at_its_own_time_whatever_its_window(report, environ
 @pytest.mark.parametrize(
     ("kind", "endpoint", "namespace"),  # C9.2
     [
-        (DATA_QUALITY, "churn", "aws/sagemaker/Endpoints/data-metrics"),
-        (DATA_QUALITY, None, "aws/sagemaker/ModelMonitoring/data-metrics"),
-        (MODEL_QUALITY, "churn", "aws/sagemaker/Endpoints/model-metrics"),
-        (MODEL_QUALITY, None, "aws/sagemaker/ModelMonitoring/model-metrics"),
-        (BIAS, "churn", "aws/sagemaker/Endpoints/bias-metrics"),
+        (DataQualityMonitor, "churn", "aws/sagemaker/Endpoints/data-metrics"),
+        (DataQualityMonitor, None, "aws/sagemaker/ModelMonitoring/data-metrics"),
+        (ModelQualityMonitor, "churn", "aws/sagemaker/Endpoints/model-metrics"),
+        (ModelQualityMonitor, None, "aws/sagemaker/ModelMonitoring/model-metrics"),
+        (BiasMonitor, "churn", "aws/sagemaker/Endpoints/bias-metrics"),
     ],
 )
 def test_each_monitor_has_the_services_namespace(report, kind, endpoint, namespace):

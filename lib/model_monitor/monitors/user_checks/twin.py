@@ -13,11 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.documents.json_text import java_double
+from model_monitor.monitors.user_checks.answers import (
+    DeequMoments,
+    counts_by_value,
+    deequ_moments,
+    matching_and_counted,
+    plain_names,
+    present_and_rows,
+    registers_of,
+    rows_of,
+    sure_sketch,
+    types_of,
+    with_extremes,
+)
 from model_monitor.monitors.user_checks.checks import Analyzer, Served, Source
 from model_monitor.monitors.user_checks.checks_json import DATA_TYPES, FORMS
-from model_monitor.spark.deequ import states
-from model_monitor.spark.deequ.metrics import plain_names
-from model_monitor.spark.deequ.sketches import with_extremes
 from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
 
 _NUMERIC = "LongType,org.apache.spark.sql.types.DecimalType,IntegerType,DoubleType,ByteType,FloatType,ShortType"
@@ -37,7 +47,7 @@ def number_of(served: Served, profile: Profile, matches: Mapping[str, int], data
     """
     name, columns = served.analyzer.name, served.analyzer.columns
     if served.source is Source.PREDICATES:
-        counts = states.matching_and_counted(served, profile, matches)
+        counts = matching_and_counted(served, profile, matches)
         if counts is None:
             raise _empty(served.analyzer, profile)
         return float(counts[0]) if name == "Size" else counts[0] / counts[1]
@@ -45,29 +55,29 @@ def number_of(served: Served, profile: Profile, matches: Mapping[str, int], data
         return float(profile.item_count)
     feature = profile.feature(columns[0])
     if name == "ApproxCountDistinct":
-        return float(states.registers_of(feature).estimate_of_deequ())
+        return float(registers_of(feature).estimate_of_deequ())
     if served.source is Source.FREQUENCIES:
-        counted = states.counts_by_value(served, feature, profile.item_count)
+        counted = counts_by_value(served, feature, profile.item_count)
         if not counted and name not in ("CountDistinct", "Histogram"):
             raise _empty(served.analyzer, profile)
         return _OF_COUNTS[name](np.array(list(counted.values())))
     if name in ("Completeness", "DataType"):
         return _share(feature, profile, data_type)
     _require_number(feature, profile)
-    if feature.moments is None or not states.rows_of(feature.moments):
+    if feature.moments is None or not rows_of(feature.moments):
         raise _empty(served.analyzer, profile)
     if name == "ApproxQuantile":
         return _quantile(served, feature)
-    return _OF_MOMENTS[name](states.deequ_moments(feature.moments))
+    return _OF_MOMENTS[name](deequ_moments(feature.moments))
 
 
 def _share(feature: FeatureProfile, profile: Profile, data_type: str | None) -> float:
     if found := _NESTED.get(feature.column_type):
         raise NoMetric(f"Unsupported nested column type of column {_name_in_deequ(feature.name, profile)}: {found}!")
     if data_type is None:
-        present, rows = states.present_and_rows(feature)
+        present, rows = present_and_rows(feature)
         return present / rows
-    each = states.types_of(feature)
+    each = types_of(feature)
     counts = (each.missing, each.fractional, each.integral, each.boolean, each.text)
     return counts[DATA_TYPES.index(data_type)] / each.total
 
@@ -76,7 +86,7 @@ def _quantile(served: Served, feature: FeatureProfile) -> float:
     """The first value whose rank is as near as the values' weights allow. Source: QuantileSummaries.query of Spark 3.5."""
     wanted, error = served.analyzer.quantile or 0.0, served.analyzer.relative_error or 0.0
     assert feature.moments is not None
-    values, weights = with_extremes(states.sure_sketch(served, feature), feature.moments)
+    values, weights = with_extremes(sure_sketch(served, feature), feature.moments)
     if wanted <= error or len(values) == 1:
         return float(values[0])
     ranks, off = np.cumsum(weights), int(weights.max()) // 2
@@ -108,7 +118,7 @@ def _name_in_deequ(column: str, profile: Profile) -> str:
     return plain_names([column], [feature.name for feature in profile.features]).get(column, column)
 
 
-_OF_MOMENTS: Mapping[str, Callable[[states.DeequMoments], float]] = {
+_OF_MOMENTS: Mapping[str, Callable[[DeequMoments], float]] = {
     "Mean": lambda found: found.sum / found.count,
     "Sum": lambda found: found.sum,
     "StandardDeviation": lambda found: math.sqrt(found.m2 / found.count),

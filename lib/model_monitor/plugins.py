@@ -1,0 +1,19 @@
+"""What plugs in at the edge: modules that the floors above ask for by a name, each loaded when it is first asked for.
+
+Nothing above `spark/` imports it: whoever has a session of Spark, or wants one, asks `plugin("spark")` (`spark/plugin.py`).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+PLUGINS = {
+    "spark": "model_monitor.spark.plugin",
+    "emr": "model_monitor.integrations.emr.command",
+}
+
+
+def plugin(name: str) -> Any:
+    """The module that plugs in under a name, with what its docstring promises."""
+    return import_module(PLUGINS[name])

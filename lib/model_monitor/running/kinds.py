@@ -1,0 +1,185 @@
+"""The kinds of monitoring there are, one record each: its monitor, how a configuration makes one, and what reads its data.
+
+A new kind is a package of `monitors/` with a class that fits the protocol, and a record here. A run needs one of them: what
+belongs to a kind is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from model_monitor.data.engine.protocol import Engine
+from model_monitor.documents.constraints import MonitoringSettings, Role, Verdicts
+from model_monitor.documents.run_description import AnalysisType
+from model_monitor.monitors.protocol import Monitor, StoredBaseline
+from model_monitor.statistics.states import State
+
+if TYPE_CHECKING:
+    from model_monitor.data.reading.dataset import Dataset
+    from model_monitor.running.configuration.contract import JobConfig
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of monitoring.
+
+    monitor_class: its monitor, `module:class` of `monitors/`. monitor: the one that a job's configuration asks for. reader: the
+    function of `inputs/data_sets.py` that reads the data set that a configuration names, as this kind looks at it. of_state: the
+    monitor that makes documents of a sum of states, by the class and the output path of the first of its runs.
+    """
+
+    monitor_class: str
+    monitor: Callable[[JobConfig], Monitor]
+    reader: str
+    of_state: Callable[[Any, str, Any], Monitor]
+
+    @property
+    def type(self) -> Any:
+        """The monitor's class, with its ANALYSIS_TYPE, its NAMESPACE and the STATE that its scan makes."""
+        module, _, name = self.monitor_class.partition(":")
+        return getattr(import_module(f"model_monitor.monitors.{module}.monitor"), name)
+
+    def read(self, engine: Engine, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
+        """The data set of a job; beside a baseline, if there is one."""
+        from model_monitor.running.inputs import data_sets
+
+        dataset: Dataset = getattr(data_sets, self.reader)(engine, config, baseline)
+        return dataset
+
+
+def _data_quality(config: JobConfig) -> Monitor:
+    """Types, completeness, domains and distributions of the features."""
+    from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+
+    return DataQualityMonitor(
+        settings=MonitoringSettings(
+            datatype_check_threshold=config.datatype_check_threshold,
+            domain_content_threshold=config.domain_content_threshold,
+            comparison_threshold=config.comparison_threshold,
+            comparison_method=config.comparison_method,
+            categorical_comparison_threshold=config.categorical_comparison_threshold,
+            categorical_drift_method=config.categorical_drift_method,
+            verdicts=Verdicts.NONE if config.replays_service else Verdicts.CALIBRATED,
+            false_alarm_budget=config.false_alarm_budget,
+            rows=config.rows,
+        ),
+        with_sketches=config.with_sketches,
+        max_domain_size=config.max_domain_size,
+        accept_exponents=config.takes_exponents,
+        as_service=config.replays_service,
+        window_rows=config.window_rows,
+        column_metrics=config.column_metrics,
+        columns=config.columns or "name",
+        predictions=config.predictions,
+        hide_values=config.hide_values,
+        time_column=config.time_column,
+    )
+
+
+def _model_quality(config: JobConfig) -> Monitor:
+    """How good predictions are, once it is known what really happened."""
+    from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+    from model_monitor.running.inputs.measures import outcome_plan
+
+    return ModelQualityMonitor(
+        outcome_plan(config),
+        tolerance=config.tolerance,
+        window_rows=config.window_rows,
+        false_alarm_budget=config.false_alarm_budget,
+        min_samples=config.min_samples or 0,
+        as_service=config.replays_service,
+        hide_values=config.hide_values,
+    )
+
+
+def _bias(config: JobConfig) -> Monitor:
+    """How a model, and the data it learns from, treat a sensitive group beside the rest."""
+    from model_monitor.monitors.bias.monitor import BiasMonitor
+    from model_monitor.running.inputs.measures import bias_measures, bias_tolerances_of
+
+    return BiasMonitor(bias_measures(config), bias_tolerances_of(config))
+
+
+def _explainability(config: JobConfig) -> Monitor:
+    """Which features move a model's answers, and whether that changes."""
+    from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+    from model_monitor.running.inputs.measures import attribution_measures, attribution_tolerances_of
+
+    return ExplainabilityMonitor(attribution_measures(config), attribution_tolerances_of(config))
+
+
+def _data_quality_of_state(monitor: Any, path: str, profile: Any) -> Monitor:
+    from model_monitor.reports.history import baselines
+
+    known = baselines.of_run(path).constraints
+    named = tuple(feature.name for feature in known.features if feature.role is Role.PREDICTION)
+    made: Monitor = monitor(settings=known.monitoring, predictions=named)
+    return made
+
+
+KINDS = {
+    AnalysisType.DATA_QUALITY: Kind(
+        "data_quality:DataQualityMonitor", _data_quality, "read_features", _data_quality_of_state
+    ),
+    AnalysisType.MODEL_QUALITY: Kind(
+        *("model_quality:ModelQualityMonitor", _model_quality, "read_outcomes"),
+        of_state=lambda monitor, _, outcomes: monitor(outcomes.plan),
+    ),
+    AnalysisType.MODEL_BIAS: Kind("bias:BiasMonitor", _bias, "read_bias", of_state=lambda monitor, *_: monitor()),
+    AnalysisType.MODEL_EXPLAINABILITY: Kind(
+        "explainability:ExplainabilityMonitor",
+        _explainability,
+        "read_explained",
+        of_state=lambda monitor, *_: monitor(),
+    ),
+}
+
+
+def monitor_of_state(path: str, state: State) -> Monitor:
+    """The monitor that makes documents of a sum of states. path: the output of the first of its runs."""
+    kind = next(kind for kind in KINDS.values() if kind.type.STATE is type(state))
+    return kind.of_state(kind.type, path, state)
+
+
+def types() -> Iterator[Any]:
+    """The classes of all monitors, each loaded when it is its turn."""
+    return (kind.type for kind in KINDS.values())
+
+
+def monitor_for(config: JobConfig) -> Monitor:
+    """The monitor that a configuration asks for.
+
+    Raises BadConfiguration if there is none for its `analysis_type`.
+    """
+    return KINDS[config.analysis_type].monitor(config)
+
+
+def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+    """The data set that `dataset_source` and `dataset_format` name, as the monitor of `analysis_type` looks at it.
+
+    baseline: what the data is compared with, if there is one.
+    Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
+    """
+    started = time.monotonic()
+    dataset = KINDS[config.analysis_type].read(engine, config, baseline)
+    engine.way(before_many_files)(engine, len(dataset.files))
+    size = sum(file.size_bytes for file in dataset.files)
+    log.info(
+        "found %d features in %d files, %s bytes, %.1f s",
+        len(dataset.names),
+        len(dataset.files),
+        f"{size:,}",
+        time.monotonic() - started,
+    )
+    return dataset
+
+
+def before_many_files(engine: Engine, files: int) -> None:
+    """What an engine does before it opens so many files; by default nothing."""

@@ -1,0 +1,22 @@
+"""What the floors above Spark ask it for, each name loaded when it is first asked for. `plugins.plugin("spark")` is this module.
+
+An engine of a session, and the session that somebody has at hand or a job starts; the storages that a session opens; what a
+user's checks take of Deequ. A part of the package that wants more of Spark gets it by a name here.
+"""
+
+from model_monitor.lazy import lazily
+
+PLACES = {
+    "model_monitor.spark.deequ.jvm": ["require_deequ"],
+    "model_monitor.spark.engine.arrow_tables": ["frame_of_table"],
+    "model_monitor.spark.engine.application": ["LOG_VALUES", "application_of", "running_session"],
+    "model_monitor.spark.engine.spark": ["SparkEngine", "SparkPartitions", "by_position"],
+    "model_monitor.spark.session": [
+        *("GATEWAY", "MasterWatch", "as_submitted", "beside", "local_session", "remote_session"),
+        *("session_within", "start_session", "stop_session"),
+    ],
+    "model_monitor.spark.storage": ["storage_of_session"],
+}
+"""The names of each module."""
+
+__getattr__, __dir__ = lazily(__name__, PLACES, {})
