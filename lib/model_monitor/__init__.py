@@ -72,7 +72,7 @@ else:
         "model_monitor.monitors.bias.measures": ["BiasMeasures"],
         "model_monitor.monitors.bias.monitor": ["BiasMonitor"],
         "model_monitor.monitors.data_quality.monitor": ["DataQualityMonitor"],
-        "model_monitor.integrations.demo": ["demo"],
+        "model_monitor.integrations": ["demo"],
         "model_monitor.documents.analysis_config": ["AnalysisConfig"],
         "model_monitor.documents.constraints": ["MonitoringSettings"],
         "model_monitor.errors": [

@@ -21,8 +21,8 @@ def lazily(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The `__getattr__` and the `__dir__` of a package.
 
-    places: the names of each module, one that is called something else here as `name as other`; a module of the package itself
-    has its own name. renamed: old names, which still work, with a DeprecationWarning.
+    places: the names of each module, one that is called something else here as `name as other`; of a package its modules, too,
+    as in `from package import module`. renamed: old names, which still work, with a DeprecationWarning.
     """
 
     modules = {name.split(" ")[-1]: (module, name.split(" ")[0]) for module, names in places.items() for name in names}
@@ -40,7 +40,7 @@ def lazily(
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, called = modules[name]
         loaded = import_module(module)
-        found = loaded if module == f"{package}.{name}" else getattr(loaded, called)
+        found = getattr(loaded, called) if hasattr(loaded, called) else import_module(f"{module}.{called}")
         setattr(sys.modules[package], name, found)
         return found
 
