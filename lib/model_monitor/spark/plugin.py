@@ -12,7 +12,7 @@ PLACES = {
     "model_monitor.spark.engine.application": ["LOG_VALUES", "application_of", "running_session"],
     "model_monitor.spark.engine.spark": ["SparkEngine", "SparkPartitions", "by_position"],
     "model_monitor.spark.session": [
-        *("GATEWAY", "MasterWatch", "as_submitted", "beside", "local_session", "remote_session"),
+        *("MasterWatch", "as_submitted", "beside", "local_session", "remote_session"),
         *("session_within", "start_session", "stop_session"),
     ],
     "model_monitor.spark.storage": ["storage_of_session"],
