@@ -41,7 +41,7 @@ from model_monitor.monitors.data_quality.page import BINS, Bins, bins_of, page_o
 from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS, suggest
 from model_monitor.monitors.data_quality.variation import Variation, of_parts
-from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Scanned, Spread
+from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, Spread
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
@@ -158,7 +158,7 @@ MOST_FEATURES_WITH_SKETCHES = 300
 
 
 @dataclass(frozen=True, slots=True)
-class DataQualityMonitor:
+class DataQualityMonitor(Monitor):
     """Watches what the data looks like: types, completeness, domains, distributions.
 
     Parameters
@@ -306,7 +306,7 @@ class DataQualityMonitor:
             volume=known.volume and replace(known.volume, newest=layout.newest),
         )
 
-    def told(
+    def in_words(
         self, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline
     ) -> tuple[CheckResult, ...]:
         size, hide = self.max_domain_size, self.hide_values
