@@ -87,7 +87,7 @@ WINDOW = ("--start-time", "2026-03-02T05:00:00Z", "--end-time", "2026-03-02T06:0
 def test_the_engine_is_spark_where_nobody_chose_one_and_a_window_is_told_by_the_column(
     flags, reason, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("model_monitor.data.reading.engines.running_session", lambda: None)  # that of another test
+    monkeypatch.setattr("model_monitor.data.reading.engines.session_at_hand", lambda: None)  # that of another test
     flags = ("--dataset-source", str(tmp_path), "--baseline", "known", "--output-path", "report", *flags)
     config = config_of("monitor", sources_of(flags, {}), in_container=False)
 

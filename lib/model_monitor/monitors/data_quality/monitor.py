@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.check_results import (
@@ -42,11 +42,13 @@ from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE, stat
 from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS, suggest
 from model_monitor.monitors.data_quality.variation import Variation, of_parts
 from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, Spread
-from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from model_monitor.statistics.states.column_metrics import chosen
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, metrics_of
+
+if TYPE_CHECKING:
+    from model_monitor.monitors.user_checks.checks import CheckPlan
 
 LARGEST_VALUE = 2.0**360
 """Magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2."""
