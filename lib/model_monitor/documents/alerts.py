@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
-from pydantic import Field
-
 from model_monitor.documents.check_results import CheckResult, CheckStatus, whose
 from model_monitor.documents.document import Count, Document, Name, Number, Section
 
@@ -203,9 +201,8 @@ class Alerts(Document):
 
     FILE_NAME: ClassVar[str] = "_alerts.json"
     MEANT: ClassVar[str] = "_alerts.json of monitoring runs"
-    FOREIGN: ClassVar[Mapping[str, str]] = {}
 
-    version: Number = Field(default=0.0)
+    version: Number = 0.0
     status: AlertStatus = AlertStatus.OK
     windows: tuple[MonitoredWindow, ...] = ()
     transitions: tuple[Transition, ...] = ()

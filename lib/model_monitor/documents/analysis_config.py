@@ -235,13 +235,6 @@ class AnalysisConfig(Document):
 
     FILE_NAME: ClassVar[str] = "analysis_config.json"
     MEANT: ClassVar[str] = "Clarify analysis_config.json"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "pre_training_bias_metrics": "an analysis.json",
-        "post_training_bias_metrics": "an analysis.json",
-        "explanations": "an analysis.json",
-        "violations": "a constraint_violations.json",
-        "monitoring_config": "a constraints.json",
-    }
 
     version: Annotated[str, Field(pattern=r"^1\.0$"), Expected('"1.0"')] | None = None
     dataset_type: Annotated[DatasetType, BeforeValidator(_lower)] | None = None

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
-from pydantic import Field
-
 from model_monitor.documents.document import Count, Document, Name, Number, Section, UndefinableNumber
 
 
@@ -128,13 +126,8 @@ class CheckResults(Document):
 
     FILE_NAME: ClassVar[str] = "checks.json"
     MEANT: ClassVar[str] = "checks.json of a monitoring run"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "violations": "a constraint_violations.json",
-        "monitoring_config": "a constraints.json",
-        "dataset": "a statistics.json",
-    }
 
-    version: Number = Field(default=0.0)
+    version: Number = 0.0
     budget: BudgetLedger | None = None
     checks: tuple[CheckResult, ...]
     hints: tuple[Hint, ...] | None = None
@@ -161,11 +154,6 @@ class Violations(Document):
 
     FILE_NAME: ClassVar[str] = "constraint_violations.json"
     MEANT: ClassVar[str] = "constraint_violations.json of a monitoring run"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "monitoring_config": "a constraints.json",
-        "dataset": "a statistics.json",
-        "checks": "a checks.json",
-    }
 
     violations: tuple[Violation, ...] = ()
 
@@ -251,9 +239,8 @@ class Decision(Document):
 
     FILE_NAME: ClassVar[str] = "decision.json"
     MEANT: ClassVar[str] = "a decision of `model-monitor accept`"
-    FOREIGN: ClassVar[Mapping[str, str]] = {"checks": "a checks.json"}
 
-    version: Number = Field(default=1.0)
+    version: Number = 1.0
     run_id: Name
     window: Name | None = None
     features: tuple[Name, ...] = ()

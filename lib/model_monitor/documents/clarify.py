@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
@@ -26,6 +26,9 @@ class ClarifyDocument(Document):
 # analysis.json: the bias metrics of a data set, which is also the constraints file that later windows are held
 # against.
 
+
+OF_ONE_JOB = ("pre_training_bias_metrics", "post_training_bias_metrics", "explanations")
+"""One analysis.json may be that of bias and of explainability."""
 
 INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -91,12 +94,7 @@ class BiasReport(ClarifyDocument):
 
     FILE_NAME: ClassVar[str] = "analysis.json"
     MEANT: ClassVar[str] = "bias job's analysis.json"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "facet": "an analysis_config.json",
-        "violations": "a constraint_violations.json",
-        "monitoring_config": "a constraints.json",
-        "dataset": "a statistics.json",
-    }
+    BESIDE: ClassVar[Collection[str]] = OF_ONE_JOB
 
     version: Name = "1.0"
     post_training_bias_metrics: BiasPart | None = None
@@ -123,12 +121,6 @@ class BiasViolations(ClarifyDocument):
 
     FILE_NAME: ClassVar[str] = "constraint_violations.json"
     MEANT: ClassVar[str] = "bias monitor's constraint_violations.json"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "pre_training_bias_metrics": "an analysis.json",
-        "facet": "an analysis_config.json",
-        "checks": "a checks.json",
-    }
-
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
 
     version: Name = "1.0"
@@ -170,12 +162,7 @@ class AttributionReport(ClarifyDocument):
 
     FILE_NAME: ClassVar[str] = "analysis.json"
     MEANT: ClassVar[str] = "explainability job's analysis.json"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "predictor": "an analysis_config.json",
-        "violations": "a constraint_violations.json",
-        "monitoring_config": "a constraints.json",
-        "dataset": "a statistics.json",
-    }
+    BESIDE: ClassVar[Collection[str]] = OF_ONE_JOB
 
     version: Name = "1.0"
     explanations: Explanations
@@ -211,8 +198,6 @@ class AttributionViolations(ClarifyDocument):
 
     FILE_NAME: ClassVar[str] = "constraint_violations.json"
     MEANT: ClassVar[str] = "explainability monitor's constraint_violations.json"
-    FOREIGN: ClassVar[Mapping[str, str]] = {"explanations": "an analysis.json", "checks": "a checks.json"}
-
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
 
     version: Name = "1.0"

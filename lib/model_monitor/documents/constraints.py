@@ -32,8 +32,8 @@ from model_monitor.documents.document import (
     Threshold,
     named_in,
 )
-from model_monitor.documents.statistics import InferredType, no_such_feature
-from model_monitor.errors import BadConfiguration, BadDocument
+from model_monitor.documents.statistics import InferredType, feature_of
+from model_monitor.errors import BadConfiguration
 from model_monitor.registry import Registry
 from model_monitor.statistics.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS
 from model_monitor.statistics.drift.distances import Distance
@@ -303,24 +303,23 @@ class MonitoringSettings:
 
     def as_config(self) -> MonitoringConfig:
         """The settings as the newest containers write them, every member present; ours only where it was switched on."""
-        return MonitoringConfig(
-            evaluate_constraints=Switch.of(self.evaluate_constraints),
-            emit_metrics=Switch.of(self.emit_metrics),
-            datatype_check_threshold=self.datatype_check_threshold,
-            domain_content_threshold=self.domain_content_threshold,
-            distribution_constraints=DistributionConstraints(
-                perform_comparison=Switch.of(self.perform_comparison),
-                comparison_threshold=self.comparison_threshold,
-                comparison_method=self.comparison_method,
-                categorical_comparison_threshold=self.categorical_comparison_threshold,
-                categorical_drift_method=self.categorical_drift_method,
-                comparators=self.comparators,
-            ),
-            non_negative_check=Switch.ENABLED if self.non_negative_check else None,
-            verdicts=Verdicts.CALIBRATED if self.is_calibrated else None,
-            false_alarm_budget=self.false_alarm_budget if self.is_calibrated else None,
-            rows=Rows(self.rows) if self.is_calibrated else None,
-        )
+        absent = set() if self.non_negative_check else {"non_negative_check"}
+        if not self.is_calibrated:
+            absent |= {"verdicts", "false_alarm_budget", "rows"}
+        written: dict[str, Any] = {
+            name: Switch.of(value) if isinstance(value, bool) else value
+            for name, value in vars(self).items()
+            if name not in absent
+        }
+        drift, own = ({name: written[name] for name in names if name in written} for names in _MEMBERS.values())
+        return MonitoringConfig(distribution_constraints=DistributionConstraints(**drift), **own)
+
+
+_MEMBERS = {
+    section: [name for name in section.model_fields if name in MonitoringSettings.__dataclass_fields__]
+    for section in (DistributionConstraints, MonitoringConfig)
+}
+"""The settings that stand in a section of the file, by their own names."""
 
 
 def _word(name: str, words: type[Verdicts] | type[Rows], given: Any) -> Verdicts | Rows:
@@ -336,30 +335,14 @@ class Constraints(Document):
 
     FILE_NAME: ClassVar[str] = "constraints.json"
     MEANT: ClassVar[str] = "constraints.json of a data-quality baseline"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "dataset": "a statistics.json",
-        "violations": "a constraint_violations.json",
-        "binary_classification_constraints": "the constraints.json of a model-quality job",
-        "multiclass_classification_constraints": "the constraints.json of a model-quality job",
-        "regression_constraints": "the constraints.json of a model-quality job",
-        "pre_training_bias_metrics": "the analysis.json of a bias job",
-        "post_training_bias_metrics": "the analysis.json of a bias job",
-        "explanations": "the analysis.json of an explainability job",
-    }
 
-    version: Number = Field(default=0.0)
+    version: Number = 0.0
     features: tuple[FeatureConstraints, ...]
     monitoring_config: MonitoringConfig | None = None
 
     def feature(self, name: str) -> FeatureConstraints:
-        """The constraints of the feature called `name`.
-
-        Raises BadDocument with the nearest names if there is none.
-        """
-        for feature in self.features:
-            if feature.name == name:
-                return feature
-        raise BadDocument(no_such_feature(self.FILE_NAME, name, [feature.name for feature in self.features]))
+        """The constraints of the feature called `name`. Raises BadDocument if there is none."""
+        return feature_of(self.FILE_NAME, self.features, name)
 
     @property
     def is_of_2019(self) -> bool:
@@ -448,23 +431,15 @@ def _set_in(config: MonitoringConfig) -> dict[str, Any]:
     """The settings that `config` sets, by their names in MonitoringSettings; today's name wins over an old one."""
     drift = config.distribution_constraints or DistributionConstraints()
     settings = {
-        "evaluate_constraints": config.evaluate_constraints and config.evaluate_constraints.is_on,
-        "emit_metrics": config.emit_metrics and config.emit_metrics.is_on,
-        "datatype_check_threshold": config.datatype_check_threshold,
-        "domain_content_threshold": _first(config.domain_content_threshold, drift.min_domain_mass),
-        "perform_comparison": drift.perform_comparison.is_on if drift.perform_comparison else drift.enable_comparisons,
-        "comparison_threshold": drift.comparison_threshold,
-        "categorical_comparison_threshold": drift.categorical_comparison_threshold,
-        "comparators": drift.comparators,
-        "non_negative_check": config.non_negative_check and config.non_negative_check.is_on,
-        "verdicts": config.verdicts,
-        "false_alarm_budget": config.false_alarm_budget,
-        "rows": config.rows,
+        "domain_content_threshold": drift.min_domain_mass,
+        "perform_comparison": drift.enable_comparisons,
         "left_out": drift.reason,
-        **{kind.method: method for kind, method in _methods_in(drift).items()},
     }
-    return {name: value for name, value in settings.items() if value is not None}
-
-
-def _first(*values: float | None) -> float | None:
-    return next((value for value in values if value is not None), None)
+    for section in (drift, config):
+        settings |= {name: value for name in _MEMBERS[type(section)] if (value := getattr(section, name)) is not None}
+    settings |= {kind.method: method for kind, method in _methods_in(drift).items()}
+    return {
+        name: value.is_on if isinstance(value, Switch) else value
+        for name, value in settings.items()
+        if value is not None
+    }

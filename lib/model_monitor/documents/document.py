@@ -136,6 +136,25 @@ DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]
 SectionType = TypeVar("SectionType", bound="Section")
 DocumentType = TypeVar("DocumentType", bound="Document")
 
+MARKS = {
+    "dataset": "a statistics.json",
+    "violations": "a constraint_violations.json",
+    "monitoring_config": "a constraints.json",
+    "checks": "a checks.json",
+    **dict.fromkeys(("facet", "predictor"), "an analysis_config.json"),
+    **dict.fromkeys(("pre_training_bias_metrics", "post_training_bias_metrics"), "the analysis.json of a bias job"),
+    "explanations": "the analysis.json of an explainability job",
+    **dict.fromkeys(
+        ("binary_classification_constraints", "multiclass_classification_constraints", "regression_constraints"),
+        "the constraints.json of a model-quality job",
+    ),
+    **dict.fromkeys(
+        ("binary_classification_metrics", "multiclass_classification_metrics", "regression_metrics"),
+        "the statistics.json of a model-quality job",
+    ),
+}
+"""Top-level members that tell a document -> what it is."""
+
 MOST_FAULTS = 20
 """Faults of one document that its error lists; the rest is counted."""
 
@@ -211,7 +230,10 @@ class Document(Section):
     """The file's name with what it belongs to."""
 
     FOREIGN: ClassVar[Mapping[str, str]] = {}
-    """Top-level members that only another document has -> what that document is."""
+    """Further members than those of `MARKS` that only another document has -> what that document is."""
+
+    BESIDE: ClassVar[Collection[str]] = ()
+    """Members of another document that the same file may have."""
 
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = False
     """Whether a run writes no such file when there is nothing in it, as the service does (C11.7)."""
@@ -228,8 +250,8 @@ class Document(Section):
         content = json_text.load(text, where)
         if not isinstance(content, dict):
             raise BadDocument(f"{where} is {_found(content, shown=False)}; it has to be a JSON object")
-        for name, document_kind in cls.FOREIGN.items():
-            if name in content:
+        for name, document_kind in {**cls.FOREIGN, **MARKS}.items():
+            if name in content and name not in cls.model_fields and name not in cls.BESIDE:
                 raise BadDocument(f"{where} has a member {name}, so it is {document_kind}; give a {cls.MEANT} here")
         faults: list[str] = []
         document: DocumentType | None = None

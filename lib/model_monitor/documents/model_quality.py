@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import ClassVar
 
-from pydantic import Field
-
 from model_monitor.documents.document import Count, Document, Name, Number, Section, Share, UndefinableNumber
 from model_monitor.documents.statistics import Dataset
 
@@ -50,17 +48,9 @@ class ModelQualityConstraints(Document):
 
     FILE_NAME: ClassVar[str] = "constraints.json"
     MEANT: ClassVar[str] = "constraints.json of a model-quality baseline"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "dataset": "a statistics.json",
-        "violations": "a constraint_violations.json",
-        "features": "the constraints.json of a data-quality job",
-        "monitoring_config": "the constraints.json of a data-quality job",
-        "pre_training_bias_metrics": "the analysis.json of a bias job",
-        "post_training_bias_metrics": "the analysis.json of a bias job",
-        "explanations": "the analysis.json of an explainability job",
-    }
+    FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the constraints.json of a data-quality job"}
 
-    version: Number = Field(default=0.0)
+    version: Number = 0.0
     regression_constraints: Mapping[str, MetricConstraint] | None = None
     binary_classification_constraints: Mapping[str, MetricConstraint] | None = None
     multiclass_classification_constraints: Mapping[str, MetricConstraint] | None = None
@@ -155,15 +145,9 @@ class ModelQualityStatistics(Document):
 
     FILE_NAME: ClassVar[str] = "statistics.json"
     MEANT: ClassVar[str] = "statistics.json of a model-quality baseline"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "features": "the statistics.json of a data-quality job",
-        "binary_classification_constraints": "a constraints.json",
-        "multiclass_classification_constraints": "a constraints.json",
-        "regression_constraints": "a constraints.json",
-        "violations": "a constraint_violations.json",
-    }
+    FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the statistics.json of a data-quality job"}
 
-    version: Number = Field(default=0.0)
+    version: Number = 0.0
     dataset: Dataset
     regression_metrics: RegressionMetrics | None = None
     binary_classification_metrics: BinaryMetrics | None = None
@@ -216,13 +200,8 @@ class Metrics(Document):
 
     FILE_NAME: ClassVar[str] = "metrics.json"
     MEANT: ClassVar[str] = "metrics.json of a model-quality run"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "dataset": "a statistics.json",
-        "violations": "a constraint_violations.json",
-        "checks": "a checks.json",
-    }
 
-    version: Number = Field(default=0.0)
+    version: Number = 0.0
     problem_type: Name
     item_count: Count
     confidence: Share

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from enum import Enum
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field, Strict
+from pydantic import AfterValidator, Strict
 
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Count, Document, Expected, Name, Number, Section
@@ -21,13 +21,8 @@ class BaselineReference(Document):
 
     FILE_NAME: ClassVar[str] = "baseline.json"
     MEANT: ClassVar[str] = "baseline.json of a monitoring run"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "violations": "a constraint_violations.json",
-        "monitoring_config": "a constraints.json",
-        "dataset": "a statistics.json",
-    }
 
-    version: Number = Field(default=0.0)
+    version: Number = 0.0
     run_id: Name | None = None
     folder: Name | None = None
     constraints: Name | None = None
@@ -93,10 +88,7 @@ class RunDescription(Document):
 
     FILE_NAME: ClassVar[str] = "run.json"
     MEANT: ClassVar[str] = "run.json of a run"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "checks": "a checks.json",
-        "features": "a statistics.json or constraints.json",
-    }
+    FOREIGN: ClassVar[Mapping[str, str]] = {"features": "a statistics.json or constraints.json"}
     NULLABLE: ClassVar[frozenset[str]] = frozenset(
         {"window", "model", "schedule", "baseline_run_id", "rows", "violations"}
     )
@@ -135,9 +127,8 @@ class Promotions(Document):
 
     FILE_NAME: ClassVar[str] = "_promotions.json"
     MEANT: ClassVar[str] = "_promotions.json of `model-monitor promote`"
-    FOREIGN: ClassVar[Mapping[str, str]] = {}
 
-    version: Number = Field(default=1.0)
+    version: Number = 1.0
     promotions: tuple[Promotion, ...] = ()
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from model_monitor.documents.document import Count, Document, Flag, Name, Number, Section
 
@@ -63,7 +63,7 @@ class Schedule(Document):
     MEANT: ClassVar[str] = "schedule entry (docs/schedules.md), such as `model-monitor import` writes"
     FOREIGN: ClassVar[Mapping[str, str]] = {"MonitoringScheduleConfig": "a description of the service's API"}
 
-    version: Number = Field(default=1.0)
+    version: Number = 1.0
     name: Name
     monitoring_type: Name
     status: ScheduleStatus = ScheduleStatus.SCHEDULED
@@ -136,7 +136,7 @@ class Executions(Document):
     MEANT: ClassVar[str] = "NAME.executions.json of `model-monitor run-due`"
     FOREIGN: ClassVar[Mapping[str, str]] = {"jobs": "a schedule entry"}
 
-    version: Number = Field(default=1.0)
+    version: Number = 1.0
     since: Name
     without_data: Name | None = None
     overdue: Flag = False

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import ClassVar
-
-from pydantic import Field
+from typing import Any, ClassVar, TypeVar
 
 from model_monitor.documents.document import (
     Count,
@@ -197,34 +195,28 @@ class Statistics(Document):
 
     FILE_NAME: ClassVar[str] = "statistics.json"
     MEANT: ClassVar[str] = "statistics.json of a data-quality baseline"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "monitoring_config": "a constraints.json",
-        "violations": "a constraint_violations.json",
-        "binary_classification_metrics": "the statistics.json of a model-quality job",
-        "multiclass_classification_metrics": "the statistics.json of a model-quality job",
-        "regression_metrics": "the statistics.json of a model-quality job",
-    }
 
-    version: Number = Field(default=0.0)
+    version: Number = 0.0
     dataset: Dataset
     features: tuple[FeatureStatistics, ...]
 
     def feature(self, name: str) -> FeatureStatistics:
-        """The statistics of the feature called `name`.
-
-        Raises BadDocument with the nearest names if there is none.
-        """
-        for feature in self.features:
-            if feature.name == name:
-                return feature
-        raise BadDocument(no_such_feature(self.FILE_NAME, name, [feature.name for feature in self.features]))
+        """The statistics of the feature called `name`. Raises BadDocument if there is none."""
+        return feature_of(self.FILE_NAME, self.features, name)
 
 
-def no_such_feature(where: str, name: str, names: list[str]) -> str:
-    """The text of the error for a feature that a document does not have."""
-    near = difflib.get_close_matches(name, names, n=3)
-    return f"{where} has no feature {name!r} among its {len(names)}" + (
-        f"; did you mean {' or '.join(map(repr, near))}?" if near else "; name one that it has"
+Named = TypeVar("Named", bound=Any)  # what has a `name`
+
+
+def feature_of(file: str, features: Sequence[Named], name: str) -> Named:
+    """The feature of a file that is called `name`. Raises BadDocument with the nearest names if there is none."""
+    found = next((feature for feature in features if feature.name == name), None)
+    if found is not None:
+        return found
+    near = difflib.get_close_matches(name, [feature.name for feature in features], n=3)
+    raise BadDocument(
+        f"{file} has no feature {name!r} among its {len(features)}"
+        + (f"; did you mean {' or '.join(map(repr, near))}?" if near else "; name one that it has")
     )
 
 
@@ -252,13 +244,8 @@ class RequestStatistics(Document):
 
     FILE_NAME: ClassVar[str] = "requests.json"
     MEANT: ClassVar[str] = "requests.json of a run"
-    FOREIGN: ClassVar[Mapping[str, str]] = {
-        "violations": "a constraint_violations.json",
-        "monitoring_config": "a constraints.json",
-        "dataset": "a statistics.json",
-    }
 
-    version: Number = Field(default=0.0)
+    version: Number = 0.0
     requests: Count
     estimated_requests: Number
     success_share: Share

@@ -1,15 +1,16 @@
-"""What every kind of monitoring has in common: the `Monitor` protocol, its baseline, its findings, and its record. Pure.
+"""What every kind of monitoring has in common: the class `Monitor`, its baseline and its findings. Pure.
 
-A run, its results, the baselines of the past and the jobs know a monitor by this protocol alone. A new one is a package with a
-class that fits the protocol.
+A run, its results, the baselines of the past and the jobs know a monitor by this class alone. A new one is a package with a
+class that extends it.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Hint, Summary
 from model_monitor.documents.document import Document
@@ -68,26 +69,45 @@ TOLD = Layout()
 """Of columns that have their own names."""
 
 
-class StoredBaseline(Protocol):
-    """What a monitor knows of a baseline that later data is held against."""
+class StoredBaseline:
+    """What a monitor knows of a baseline that later data is held against: a frozen dataclass with `constraints`."""
 
-    @property
-    def constraints(self) -> Document:
-        """What the baseline asks of later data."""
+    __slots__ = ()
+
+    constraints: Any
+    """What the baseline asks of later data."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """The features in the order of the baseline's columns; none if the data's columns are found another way."""
+        return ()
 
     def without(self, excluded: Collection[str]) -> StoredBaseline:
         """The same without some of its features."""
+        raise NotImplementedError
+
+    def with_parts(self, parts: Any) -> StoredBaseline:
+        """The same, knowing how its own parts vary (`Monitor.variation`)."""
+        return self
+
+    def raw_statistics(
+        self, state: Any, violated: Collection[str] | None = None, age: timedelta | None = None, /
+    ) -> tuple[tuple[str, str, Mapping[str, float]], ...] | None:
+        """What a window leaves to later ones: reference, feature, and its raw statistics beside that; None if it leaves nothing.
+
+        violated: features with a violation, if it is known. age: of the newest row at the window's end, if it is.
+        """
+        return None
 
 
-class Monitor(Protocol):
+class Monitor(ABC):
     """One kind of monitoring: states -> metrics -> documents, and the verdict beside a baseline. All of it is pure.
 
-    What is Any here is the monitor's own: its state, its metrics of a state, its documents, its `StoredBaseline`.
+    What is Any here is the monitor's own: its state, its metrics of a state, its documents, its `StoredBaseline`. What a kind has
+    no use for keeps its default.
     """
+
+    __slots__ = ()
 
     ANALYSIS_TYPE: ClassVar[AnalysisType]
     """What a configuration calls this kind of monitoring."""
@@ -97,21 +117,43 @@ class Monitor(Protocol):
     """The type of the state that its scan makes and its runs keep."""
     CONSTRAINTS: ClassVar[type[Document]]
     """The document that says what later data should be like."""
-    STATISTICS: ClassVar[type[Document] | None]
+    STATISTICS: ClassVar[type[Document] | None] = None
     """The document that a baseline may have beside its constraints, to know more of it."""
 
+    @property
+    def exact_columns(self) -> bool:
+        """Whether columns of other names go by position, and another number of columns leaves nothing judged."""
+        return False
+
+    @abstractmethod
     def measures(self) -> Any:
         """What its scan has to gather."""
 
+    def measures_of_baseline(self) -> Any:
+        """What the scan of a baseline has to gather."""
+        return self.measures()
+
+    @abstractmethod
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
         """The states that its measures ask for, made of a data set in one pass, with the user's own checks."""
 
+    @abstractmethod
     def metrics(self, state: Any, /) -> Any:
         """The metrics of a state."""
 
+    @abstractmethod
     def documents(self, state: Any, metrics: Any, /) -> tuple[Document, ...]:
         """What the data is like and what later data should be like: the documents of a run but for its verdicts."""
 
+    def files(self, metrics: Any, /) -> Mapping[str, bytes]:
+        """Further files of a run: their content by name below the output path."""
+        return {}
+
+    def variation(self, state: Any, runs: Sequence[RowRuns], /) -> Any:
+        """How the parts of a baseline vary. runs: of its rows, of every feature. None if nothing is learnt from them."""
+        return None
+
+    @abstractmethod
     def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> Any:
         """The `StoredBaseline` of a baseline, from its documents (CONSTRAINTS; STATISTICS or None) and its state if it is there.
 
@@ -119,91 +161,45 @@ class Monitor(Protocol):
         Raises BadState if the state is another monitor's.
         """
 
+    @abstractmethod
     def check(self, state: Any, metrics: Any, known: Any, layout: Layout = TOLD, /) -> tuple[CheckResult, ...]:
         """The result of every check of a window, whose columns are laid out like that, against a baseline."""
 
+    def in_words(self, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> tuple[CheckResult, ...]:
+        """The results of a window, violated ones in words."""
+        return results
+
+    def budget(self, state: Any, known: Any, /) -> BudgetLedger | None:
+        """How the checks share their budget of false alarms; None where chance is not allowed for."""
+        return None
+
+    def hints(self, state: Any, layout: Layout, known: Any, /) -> tuple[Hint, ...]:
+        """What looks wrong with a data set, beside the checks. known: its baseline, None if there is none."""
+        return ()
+
+    @abstractmethod
     def violations(self, results: tuple[CheckResult, ...], /) -> Any:
         """The document of the violations among the results; its member `violations` has one for each."""
 
+    @abstractmethod
     def published(
         self, state: Any, metrics: Any, results: tuple[CheckResult, ...], constraints: Any, /
     ) -> tuple[PublishedMetric, ...]:
         """What is published of a run. constraints: those that the window was held against."""
 
+    @abstractmethod
     def page(self, metrics: Any, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> Page:
         """The report of a run; its last section says how to read it. results: of its checks. known: its baseline; a baseline has
         neither.
         """
 
+    @abstractmethod
     def summary(self, state: Any, metrics: Any, known: Any, /) -> Summary:
         """What every feature or metric is like. known: the baseline; None without one."""
 
+    @abstractmethod
     def table(self, documents: Any, /) -> Table:
         """The documents for people: one row for each feature or metric."""
-
-
-@runtime_checkable
-class Hinting(Protocol):
-    """A monitor that says what looks wrong with data, beside its checks."""
-
-    def hints(self, state: Any, layout: Layout, known: Any, /) -> tuple[Hint, ...]:
-        """What looks wrong with a data set. known: its baseline, None if there is none."""
-
-
-@runtime_checkable
-class Columned(Protocol):
-    """A monitor that holds the data's columns against the baseline's."""
-
-    @property
-    def exact_columns(self) -> bool:
-        """Whether columns of other names go by position, and another number of columns leaves nothing judged."""
-
-
-@runtime_checkable
-class Varying(Protocol):
-    """A monitor that learns from a baseline's parts how much data varies."""
-
-    def measures_of_baseline(self) -> Any:
-        """What the scan of a baseline has to gather."""
-
-    def variation(self, state: Any, runs: Sequence[RowRuns], /) -> Any:
-        """How the data varies. runs: of its rows, of every feature."""
-
-
-@runtime_checkable
-class Remembering(Protocol):
-    """A baseline of a monitor that learns from earlier windows."""
-
-    def raw_statistics(
-        self, state: Any, violated: Collection[str] | None = None, age: timedelta | None = None, /
-    ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
-        """What a window leaves to later ones: reference, feature, and its raw statistics beside that. violated: features with a
-        violation, if it is known. age: of the newest row at the window's end, if it is.
-        """
-
-
-@runtime_checkable
-class Budgeting(Protocol):
-    """A monitor whose checks share a budget of false alarms."""
-
-    def budget(self, state: Any, known: Any, /) -> BudgetLedger | None:
-        """How they share it; None where chance is not allowed for."""
-
-
-@runtime_checkable
-class Filing(Protocol):
-    """A monitor that keeps files beside its documents."""
-
-    def files(self, metrics: Any, /) -> Mapping[str, bytes]:
-        """Their content by name below the output path."""
-
-
-@runtime_checkable
-class Telling(Protocol):
-    """A monitor that says in words what its checks found."""
-
-    def told(self, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> tuple[CheckResult, ...]:
-        """The results of a window, violated ones in words."""
 
 
 # What a check of any monitor found, before it is known whose check it was: a status with the numbers it rests on.

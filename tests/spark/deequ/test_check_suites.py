@@ -19,7 +19,7 @@ from model_monitor.data.engine import partitions_of
 from model_monitor.data.profiling.scan import scan
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.monitors.user_checks.checks import plan
-from model_monitor.monitors.user_checks.checks_json import read_checks
+from model_monitor.monitors.user_checks.loading import read_checks
 from model_monitor.spark.deequ.check_suites import run_checks
 from model_monitor.spark.deequ.loading import load_checks, planned_checks
 from model_monitor.spark.deequ.predicates import require_conditions

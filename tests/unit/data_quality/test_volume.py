@@ -35,7 +35,7 @@ def known(windows):
 
 def check(rows, windows=16, monitor=MONITOR):
     current, before = table(rows), known(windows)
-    found = monitor.told(monitor.check(current, monitor.metrics(current), before), current, before)
+    found = monitor.in_words(monitor.check(current, monitor.metrics(current), before), current, before)
     return {result.check: result for result in found}, monitor.budget(current, before)
 
 
@@ -76,7 +76,7 @@ def check_age(age, windows=30):
     before = known(windows).with_volume(NOW, (), NOW - timedelta(days=1), earlier)
     layout = Layout(newest=None if age is None else NOW - timedelta(minutes=age))
     found = MONITOR.check(BASELINE, MONITOR.metrics(BASELINE), before, layout)
-    told = {result.check: result for result in MONITOR.told(found, BASELINE, before)}
+    told = {result.check: result for result in MONITOR.in_words(found, BASELINE, before)}
     return told.get("freshness_check"), MONITOR.budget(BASELINE, before)
 
 

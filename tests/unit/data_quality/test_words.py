@@ -20,7 +20,7 @@ def told(before, after, *, monitor=MONITOR, **settings):
     _, constraints = monitor.documents(before, monitor.metrics(before))
     known = monitor.known(constraints, None, before, constraints)
     results = monitor.check(after, monitor.metrics(after), known)
-    return {(each.feature, each.check): each for each in monitor.told(results, after, known) if each.words}
+    return {(each.feature, each.check): each for each in monitor.in_words(results, after, known) if each.words}
 
 
 def one(before, after, **settings):

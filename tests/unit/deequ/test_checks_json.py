@@ -12,8 +12,14 @@ import pytest
 from model_monitor import DataQualityMonitor, run_baseline
 from model_monitor.errors import BadConfiguration, NeedsSpark
 from model_monitor.monitors.user_checks.checks import Analyzer
-from model_monitor.monitors.user_checks.checks_json import FORMS, Assertion, JsonCheck, Level, read_checks
-from model_monitor.spark.deequ.loading import planned_checks, why_spark
+from model_monitor.monitors.user_checks.loading import (
+    FORMS,
+    Assertion,
+    JsonCheck,
+    Level,
+    read_checks,
+    why_spark,
+)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +136,7 @@ def checks_file(folder, *entries):
     return str(path)
 
 
+AMOUNTS = pa.table({"amount": [1.0, 2.0, 2.0, 5.0]})
 OF_STATES = {"analyzer": "Mean", "column": "amount"}
 
 
@@ -145,21 +152,20 @@ def test_without_spark_a_check_in_sql_is_one_sentence_before_data_is_read(tmp_pa
     path = checks_file(tmp_path, OF_STATES, entry)
 
     with pytest.raises(NeedsSpark, match=re.escape(f"--checks: {analyzer} needs Spark; write --engine spark")):
-        planned_checks(path, None, ["amount"])
+        run_baseline(AMOUNTS, DataQualityMonitor(), engine="local", checks=path)
     assert why_spark(path) == f"of --checks {analyzer} takes more than states"
 
 
 def test_without_spark_checks_of_a_function_are_one_sentence():
     with pytest.raises(NeedsSpark, match="--checks my_checks:amounts: a function, .* needs Spark"):
-        planned_checks("my_checks:amounts", None, ["amount"])
+        run_baseline(AMOUNTS, DataQualityMonitor(), engine="local", checks="my_checks:amounts")
     assert why_spark("my_checks:amounts") == "--checks are a function's, of Deequ"
 
 
 def test_checks_that_states_answer_need_no_spark(tmp_path):
     path = checks_file(tmp_path, OF_STATES, {"analyzer": "Uniqueness", "column": "amount"}, {"analyzer": "Size"})
 
-    table = pa.table({"amount": [1.0, 2.0, 2.0, 5.0]})
-    results = run_baseline(table, DataQualityMonitor(), engine="local", checks=path).checks
+    results = run_baseline(AMOUNTS, DataQualityMonitor(), engine="local", checks=path).checks
 
     assert why_spark(path) is None
     assert [(found.metric, found.served_by) for found in results.constraints] == [

@@ -133,7 +133,7 @@ def test_constraints_that_are_no_object_are_told():
     [
         (ModelQualityConstraints, '{"features": []}', "it is the constraints.json of a data-quality job"),
         (ModelQualityConstraints, STATISTICS, "it is a statistics.json"),
-        (ModelQualityStatistics, CONSTRAINTS, "it is a constraints.json"),
+        (ModelQualityStatistics, CONSTRAINTS, "it is the constraints.json of a model-quality job"),
         (Constraints, CONSTRAINTS, "it is the constraints.json of a model-quality job"),
         (Statistics, STATISTICS, "it is the statistics.json of a model-quality job"),
     ],

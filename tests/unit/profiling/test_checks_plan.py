@@ -8,7 +8,7 @@ import pytest
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.user_checks.checks import Served, Source, plan, sql_text
-from model_monitor.monitors.user_checks.checks_json import read_checks
+from model_monitor.monitors.user_checks.loading import read_checks
 
 
 def checks_of(*entries):

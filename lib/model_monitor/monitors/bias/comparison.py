@@ -15,6 +15,7 @@ from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, Me
 from model_monitor.monitors.bias.choices import Choice
 from model_monitor.monitors.bias.intervals import LEVEL, RATIOS, Interval, Spread, intervals_of, spreads_of
 from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING
+from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.states.contingency import ValueKind, number_of
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
@@ -22,16 +23,11 @@ _ENDS = re.compile(r"\((.+), (.+)\]")
 
 
 @dataclass(frozen=True)
-class BiasBaseline:
+class BiasBaseline(StoredBaseline):
     """What later data is held against. groups: those of its counts, none if these are not at hand."""
 
     constraints: BiasReport
     groups: tuple[GroupAnalysis, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """None: the columns of later data are found by the configuration."""
-        return ()
 
     def without(self, excluded: Collection[str]) -> BiasBaseline:
         """The same without some of its facets."""

@@ -34,7 +34,7 @@ from model_monitor.monitors.bias.comparison import BiasBaseline, Tolerances
 from model_monitor.monitors.bias.evaluation import check_all, violations_of
 from model_monitor.monitors.bias.measures import BiasMeasures
 from model_monitor.monitors.bias.page import TITLE, page_of
-from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Scanned
+from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import Contingency, State
 from model_monitor.statistics.states.contingency import ContingencyPlan
@@ -151,7 +151,7 @@ def table_of(report: BiasReport) -> Table:
 
 
 @dataclass(frozen=True)
-class BiasMonitor:
+class BiasMonitor(Monitor):
     """Watches how a model, and the data it learns from, treat a sensitive group beside the rest.
 
     Parameters
@@ -179,7 +179,6 @@ class BiasMonitor:
     NAMESPACE: ClassVar[str] = "bias-metrics"
     STATE: ClassVar[type[State]] = Contingency
     CONSTRAINTS: ClassVar[type[Document]] = BiasReport
-    STATISTICS: ClassVar[type[Document] | None] = None
 
     wanted: BiasMeasures | None = None
     tolerances: Tolerances = field(default_factory=Tolerances)

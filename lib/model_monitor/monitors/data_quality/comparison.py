@@ -28,13 +28,14 @@ from model_monitor.monitors.data_quality.variation import (
     of_windows,
     together,
 )
+from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Earlier, Raw, Volume, in_minutes
 
 
 @dataclass(frozen=True, slots=True)
-class QualityBaseline:
+class QualityBaseline(StoredBaseline):
     """What later data is held against. distributions: by feature; a feature without one has its drift not judged.
 
     suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.check_results import (
@@ -41,12 +41,14 @@ from model_monitor.monitors.data_quality.page import BINS, Bins, bins_of, page_o
 from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
 from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS, suggest
 from model_monitor.monitors.data_quality.variation import Variation, of_parts
-from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Scanned, Spread
-from model_monitor.monitors.user_checks.checks import CheckPlan
+from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, Spread
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from model_monitor.statistics.states.column_metrics import chosen
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, metrics_of
+
+if TYPE_CHECKING:
+    from model_monitor.monitors.user_checks.checks import CheckPlan
 
 LARGEST_VALUE = 2.0**360
 """Magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2."""
@@ -158,7 +160,7 @@ MOST_FEATURES_WITH_SKETCHES = 300
 
 
 @dataclass(frozen=True, slots=True)
-class DataQualityMonitor:
+class DataQualityMonitor(Monitor):
     """Watches what the data looks like: types, completeness, domains, distributions.
 
     Parameters
@@ -306,7 +308,7 @@ class DataQualityMonitor:
             volume=known.volume and replace(known.volume, newest=layout.newest),
         )
 
-    def told(
+    def in_words(
         self, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline
     ) -> tuple[CheckResult, ...]:
         size, hide = self.max_domain_size, self.hide_values

@@ -17,7 +17,6 @@ from model_monitor.data.records.request_metadata import request_metadata
 from model_monitor.data.records.windows import newest_of_lines, newest_time
 from model_monitor.errors import NeedsSpark
 from model_monitor.monitors.protocol import Scanned
-from model_monitor.monitors.user_checks.suite import checked
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, metrics_of
 
 if TYPE_CHECKING:
@@ -56,7 +55,11 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
     if time is not None:
         counts = replace(counts, newest=engine.way(newest_in_utc)(dataset, counts.newest, time))
     metrics = partial(engine.way(evaluated), dataset, found.profile)
-    results = partial(engine.way(checked), checks, dataset, found.profile, found.matches) if checks else None
+    results = None
+    if checks:
+        from model_monitor.monitors.user_checks.suite import checked
+
+        results = partial(engine.way(checked), checks, dataset, found.profile, found.matches)
     return Scanned(found.profile, counts, metrics, results, found.requests, found.runs)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from model_monitor.documents.clarify import AttributionReport
 from model_monitor.monitors.explainability.analysis import AttributionAnalysis, OutputAnalysis, aggregated, errors_of
+from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift.special_functions import student_quantile
 from model_monitor.statistics.states import Attributions
 from model_monitor.statistics.states.blocks import BLOCKS
@@ -67,16 +68,11 @@ def _discounted(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> f
 
 
 @dataclass(frozen=True)
-class AttributionBaseline:
+class AttributionBaseline(StoredBaseline):
     """What later data is held against."""
 
     constraints: AttributionReport
     state: Attributions | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """None: the columns of later data are found by the configuration."""
-        return ()
 
     def without(self, excluded: Collection[str]) -> AttributionBaseline:
         """The same without some of its features."""

@@ -28,7 +28,7 @@ from model_monitor.monitors.explainability.checks import CHECKS
 from model_monitor.monitors.explainability.comparison import AttributionBaseline, Tolerances, comparisons_of
 from model_monitor.monitors.explainability.measures import AttributionMeasures
 from model_monitor.monitors.explainability.page import TITLE, page_of
-from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Scanned, violated
+from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violated
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.registry import import_all
 from model_monitor.statistics.states import Attributions, State
@@ -100,7 +100,7 @@ def _warn_of_other_features(analysis: AttributionAnalysis, known: AttributionBas
 
 
 @dataclass(frozen=True)
-class ExplainabilityMonitor:
+class ExplainabilityMonitor(Monitor):
     """Watches which features move a model's answers, by how much, and whether that changes.
 
     Parameters
@@ -126,7 +126,6 @@ class ExplainabilityMonitor:
     NAMESPACE: ClassVar[str] = "explainability-metrics"
     STATE: ClassVar[type[State]] = Attributions
     CONSTRAINTS: ClassVar[type[Document]] = AttributionReport
-    STATISTICS: ClassVar[type[Document] | None] = None
 
     wanted: AttributionMeasures | None = None
     tolerances: Tolerances = field(default_factory=Tolerances)

@@ -22,7 +22,7 @@ from model_monitor.monitors.model_quality.evidence import Evidence, RegressionEv
 from model_monitor.monitors.model_quality.measurement import MEMBERS, Measured, Measurement, problem_type_of
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.tolerance import FALSE_ALARMS, level_of_each, worse_side
-from model_monitor.monitors.protocol import Finding, violated
+from model_monitor.monitors.protocol import Finding, StoredBaseline, violated
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
@@ -71,7 +71,7 @@ def broken(metric: str, value: float, standard_deviation: float | None, operator
 
 
 @dataclass(frozen=True, slots=True)
-class ModelBaseline:
+class ModelBaseline(StoredBaseline):
     """What later outcomes are held against. classes: of the baseline; None if they are not known. rows: of the baseline.
 
     suggested: the constraints as the baseline's run wrote them, evidence: of its states; None if they are not at hand, or if
@@ -83,11 +83,6 @@ class ModelBaseline:
     rows: int | None = None
     suggested: ModelQualityConstraints | None = None
     evidence: Evidence | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """No features: the columns of outcomes are told by their attributes, not by the baseline."""
-        return ()
 
     def without(self, excluded: Collection[str]) -> ModelBaseline:
         """The baseline without the constraints of some metrics."""

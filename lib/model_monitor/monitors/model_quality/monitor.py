@@ -38,7 +38,7 @@ from model_monitor.monitors.model_quality.measurement import (
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.page import page_of
 from model_monitor.monitors.model_quality.tolerance import BARE, INTERVAL, Tolerance
-from model_monitor.monitors.protocol import TOLD, Layout, PublishedMetric, Scanned
+from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
@@ -74,7 +74,7 @@ Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
 
 @dataclass(frozen=True, slots=True)
-class ModelQualityMonitor:
+class ModelQualityMonitor(Monitor):
     """Watches how good predictions are, once it is known what really happened.
 
     Parameters

@@ -24,11 +24,6 @@ from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, 
 
 if TYPE_CHECKING:
     from model_monitor.statistics.states.kll import KllSketch
-    from model_monitor.statistics.states.moments import Moments
-
-
-if TYPE_CHECKING:
-    from model_monitor.statistics.states.kll import KllSketch
 
 
 NULL_VALUE = "NullValue"

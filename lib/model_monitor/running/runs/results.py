@@ -18,7 +18,7 @@ from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from model_monitor.errors import ViolationsFound
-from model_monitor.monitors.protocol import Filing, Monitor, PublishedMetric, StoredBaseline
+from model_monitor.monitors.protocol import Monitor, PublishedMetric, StoredBaseline
 from model_monitor.reports.history.archive import parts_file, path_of, to_parquet
 from model_monitor.reports.history.requests import request_files
 from model_monitor.reports.outputs.files import Run, publish
@@ -140,8 +140,7 @@ class Baseline:
         files[RunDescription.FILE_NAME] = self.described("baseline", self.constraints).to_json().encode()
         files[path_of(type(self.state))] = to_parquet(self.state)
         files |= summary_file(self.monitor.summary(self.state, self.metrics, None))
-        if isinstance(self.monitor, Filing):
-            files |= self.monitor.files(self.metrics)
+        files |= self.monitor.files(self.metrics)
         if self.variation is not None:
             files |= parts_file(self.variation)
         if self.checks is not None:

@@ -32,17 +32,7 @@ from model_monitor.documents.alerts import in_alarms
 from model_monitor.documents.check_results import CheckResult, Decision, Hint, accepted
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
 from model_monitor.errors import NO_DATA, BadInput, NeedsSpark, NoData, ScriptFailed
-from model_monitor.monitors.protocol import (
-    Budgeting,
-    Columned,
-    Hinting,
-    Layout,
-    Monitor,
-    Scanned,
-    StoredBaseline,
-    Telling,
-    Varying,
-)
+from model_monitor.monitors.protocol import Layout, Monitor, Scanned, StoredBaseline
 from model_monitor.reports.history.requests import published_requests, request_statistics
 from model_monitor.running.runs.pages import warn_of_nan_texts
 from model_monitor.running.runs.results import Baseline, Findings
@@ -226,7 +216,7 @@ def run_monitoring(
             if known is None:
                 first = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told)
                 return _findings(monitor, first, (), None, _hinted(monitor, first, dataset, None))
-            matched = dataset.matching(names, exact=isinstance(monitor, Columned) and monitor.exact_columns)
+            matched = dataset.matching(names, exact=monitor.exact_columns)
             current = _profiled(matched, monitor, checks, max_quarantined_share, output_path, told)
             _log_matching(current.ledger)
             found = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
@@ -258,9 +248,8 @@ def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
 
 def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:
     """What the monitor knows of a baseline that was just made: its constraints are as they were suggested."""
-    known: Any = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
-    found: StoredBaseline = known.with_parts(baseline.variation) if baseline.variation is not None else known
-    return found
+    known: StoredBaseline = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    return known.with_parts(baseline.variation) if baseline.variation is not None else known
 
 
 def _log_matching(ledger: Ledger) -> None:
@@ -297,7 +286,7 @@ def _profiled(
     is_baseline: bool = False,
 ) -> Baseline:
     """What a data set is like."""
-    measures = monitor.measures_of_baseline() if is_baseline and isinstance(monitor, Varying) else monitor.measures()
+    measures = monitor.measures_of_baseline() if is_baseline else monitor.measures()
     plan = _planned(checks, dataset) if isinstance(checks, str) else checks
     found, ledger = _read(dataset, monitor, measures, plan, max_quarantined_share, output_path)
     if dataset.is_frame and isinstance(found.state, Profile):
@@ -345,15 +334,12 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunCon
     metrics = found.metrics() if found.metrics else monitor.metrics(found.state)
     documents = monitor.documents(found.state, metrics)
     checks = found.checks() if found.checks else None
-    varying = isinstance(monitor, Varying) and any(each.runs for each in found.runs)
-    variation = monitor.variation(found.state, found.runs) if varying and isinstance(monitor, Varying) else None
+    variation = monitor.variation(found.state, found.runs) if any(each.runs for each in found.runs) else None
     return Baseline(monitor, documents, found.state, metrics, ledger, checks, found.requests, context, variation)
 
 
 def _hinted(monitor: Monitor, current: Baseline, dataset: Dataset, known: StoredBaseline | None) -> tuple[Hint, ...]:
     """What looks wrong with the data, which the log says as well."""
-    if not isinstance(monitor, Hinting):
-        return ()
     hints = monitor.hints(current.state, _layout(dataset, current.ledger), known)
     for hint in hints:
         log.warning("%s", hint.description)
@@ -367,8 +353,7 @@ def _in_words(
     known: StoredBaseline,
     since: Mapping[str, str],
 ) -> tuple[CheckResult, ...]:
-    told = monitor.told(results, current.state, known) if isinstance(monitor, Telling) else results
-    return in_alarms(told, since)
+    return in_alarms(monitor.in_words(results, current.state, known), since)
 
 
 def _findings(
@@ -383,7 +368,7 @@ def _findings(
     published = monitor.published(current.state, current.metrics, results, constraints)
     if current.requests is not None:
         published += published_requests(request_statistics(current.requests))
-    budget = monitor.budget(current.state, known) if known is not None and isinstance(monitor, Budgeting) else None
+    budget = monitor.budget(current.state, known) if known is not None else None
     return Findings(monitor.violations(results), results, current, constraints, published, hints, budget, known)
 
 

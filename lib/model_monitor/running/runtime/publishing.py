@@ -12,7 +12,7 @@ import pyarrow as pa
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.run_description import BaselineReference, RunDescription, moment
 from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed
-from model_monitor.monitors.protocol import PublishedMetric, Remembering
+from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.plugins import plugin
 from model_monitor.reports.history.alerts import holding_alerts
 from model_monitor.reports.history.variation import Entry, read_history, write_history
@@ -173,12 +173,14 @@ def remember(
     reference: where its baseline lies. Without a window nothing is entered, and of monitors that learn from no history.
     """
     told, known = window_told(config), findings.known
-    if told is None or not isinstance(known, Remembering) or config.replays_service:
+    if told is None or known is None or config.replays_service:
         return
     violated = {each.feature or "" for each in findings.results if each.status is CheckStatus.VIOLATED}
     window, newest = window_of(config), findings.current.ledger.newest
     age = None if window is None or newest is None else window.end - newest
     found = known.raw_statistics(findings.current.state, violated, age)
+    if found is None:
+        return
     try:
         with holding_alerts(config.output_path, spark, config.lease_wait):
             history = read_history(config.output_path, spark)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.monitors.user_checks.answers import plain_names
 from model_monitor.monitors.user_checks.checks import CheckPlan
-from model_monitor.monitors.user_checks.checks_json import JsonCheck, JsonChecks
+from model_monitor.monitors.user_checks.loading import JsonCheck, JsonChecks
 from model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judged
 from model_monitor.monitors.user_checks.suite import checked as checked_by_twin
 from model_monitor.spark.deequ.jvm import Deequ, is_without_deequ, items_of

@@ -15,7 +15,7 @@ from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan
-from model_monitor.monitors.user_checks.checks_json import FORMS
+from model_monitor.monitors.user_checks.loading import FORMS
 from model_monitor.registry import function_of
 from model_monitor.spark.deequ.jvm import Deequ, is_without_deequ, items_of
 from model_monitor.spark.deequ.predicates import require_conditions
