@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import math
@@ -494,7 +495,10 @@ def column_metric_table() -> str:
     """The table of docs/files.md: every column metric, as its docstring and that of its bytes say it."""
     rows = ["| metric | what it is | bytes of its state |", "|---|---|---|"]
     for metric in COLUMN_METRICS.values():
-        layout = (inspect.getdoc(metric.function.to_bytes) or "").splitlines()[0].removeprefix("The state's bytes: ")
+        layout = (inspect.getdoc(metric.function.payload) or "").splitlines()[0]
+        if "payload" not in vars(metric.function):  # its bytes are its numbers, in the order of its members
+            members = ", ".join(member.name for member in dataclasses.fields(metric.function))
+            layout = f"`{metric.function.NUMBERS.format}` of Python's struct: {members}"
         rows.append(f"| `{metric.name}` | {metric.summary} | {layout} |")
     return "\n".join(rows) + "\n"
 
