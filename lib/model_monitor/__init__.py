@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     from model_monitor.running.runs.results import Baseline, Findings
     from model_monitor.running.runs.run import run_baseline, run_monitoring
     from model_monitor.spark.session import local_session
-    from model_monitor.statistics.states import OutcomePlan, ProblemType
     from model_monitor.statistics.states import decode as decode_state
+    from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 else:
     from model_monitor.lazy import lazily
 
@@ -98,7 +98,8 @@ else:
         "model_monitor.running.runs.results": ["Baseline", "Findings"],
         "model_monitor.running.runs.run": ["run_baseline", "run_monitoring"],
         "model_monitor.spark.session": ["local_session"],
-        "model_monitor.statistics.states": ["OutcomePlan", "ProblemType", "decode as decode_state"],
+        "model_monitor.statistics.states": ["decode as decode_state"],
+        "model_monitor.statistics.states.outcomes": ["OutcomePlan", "ProblemType"],
     }
     _RENAMED = {}
     __getattr__, __dir__ = lazily(__name__, _PLACES, _RENAMED)

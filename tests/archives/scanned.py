@@ -20,7 +20,8 @@ from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.running.runs.run import run_baseline
-from model_monitor.statistics.states import OutcomePlan, ProblemType, RequestsBuilder, State
+from model_monitor.statistics.states import RequestsBuilder, State
+from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

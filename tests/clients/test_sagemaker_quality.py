@@ -12,7 +12,7 @@ import pytest
 
 from model_monitor.documents.model_quality import ModelQualityConstraints
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.statistics.states import OutcomeBuilder, OutcomePlan, ProblemType
+from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, ProblemType
 
 PROGRAM = Path(__file__).with_name("sdk_quality.py")
 MONITOR = ModelQualityMonitor(OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True))

@@ -28,7 +28,7 @@ from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.data_quality.scan import scanned as profiled
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.monitors.model_quality.monitor import scanned as counted
-from model_monitor.statistics.states import OutcomePlan, ProblemType
+from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 NAMES = ("p", "a", "b")
 HOUR = "2022/04/18/00"

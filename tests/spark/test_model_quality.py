@@ -14,7 +14,7 @@ from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.reports.history import baselines
 from model_monitor.running.runs.merging import merge_runs
 from model_monitor.running.runs.run import run_baseline, run_monitoring
-from model_monitor.statistics.states import OutcomePlan, ProblemType
+from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 MONITOR = ModelQualityMonitor(BINARY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import math
@@ -46,8 +47,8 @@ from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.spark.launch import submission
 from model_monitor.statistics.drift import DISTANCES
-from model_monitor.statistics.states import STATES
 from model_monitor.statistics.states.column_metrics import COLUMN_METRICS
+from model_monitor.statistics.states.encoding import kinds
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -494,7 +495,10 @@ def column_metric_table() -> str:
     """The table of docs/files.md: every column metric, as its docstring and that of its bytes say it."""
     rows = ["| metric | what it is | bytes of its state |", "|---|---|---|"]
     for metric in COLUMN_METRICS.values():
-        layout = (inspect.getdoc(metric.function.to_bytes) or "").splitlines()[0].removeprefix("The state's bytes: ")
+        layout = (inspect.getdoc(metric.function.payload) or "").splitlines()[0]
+        if "payload" not in vars(metric.function):  # its bytes are its numbers, in the order of its members
+            members = ", ".join(member.name for member in dataclasses.fields(metric.function))
+            layout = f"`{metric.function.NUMBERS.format}` of Python's struct: {members}"
         rows.append(f"| `{metric.name}` | {metric.summary} | {layout} |")
     return "\n".join(rows) + "\n"
 
@@ -508,7 +512,7 @@ def test_the_table_of_column_metrics_is_the_one_of_the_registry():
 def test_every_kind_of_state_is_documented():
     page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
 
-    assert [kind for kind in STATES if f"| `{kind}` |" not in page] == []
+    assert [kind for kind in kinds() if f"| `{kind}` |" not in page] == []
 
 
 def test_every_reason_for_a_refusal_is_documented_and_no_other():

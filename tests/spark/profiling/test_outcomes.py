@@ -20,7 +20,7 @@ from model_monitor.data.records.outcome_records import LineDecoder
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor, scanned
 from model_monitor.running.runs.run import run_baseline
-from model_monitor.statistics.states import OutcomePlan, ProblemType
+from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
 

@@ -23,7 +23,7 @@ from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.spark.session import beside
-from model_monitor.statistics.states import OutcomePlan, ProblemType
+from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 MONITOR = DataQualityMonitor()
 PASSENGERS, WITHOUT_CABIN, WITHOUT_AGE = 891, 687, 177  # of Kaggle's Titanic, by its own description

@@ -8,7 +8,8 @@ import pytest
 from tests.archives.scanned import ARCHIVES, states_of
 
 from model_monitor.reports.history.archive import from_parquet
-from model_monitor.statistics.states import FeatureProfile, KllSketch, Outcomes, Profile
+from model_monitor.statistics.states import FeatureProfile, KllSketch, Profile
+from model_monitor.statistics.states.outcomes import Outcomes
 
 STATES = ("profile", "outcomes-binary", "outcomes-regression", "contingency", "requests")
 

@@ -18,7 +18,7 @@ from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.outcome_records import LineDecoder
 from model_monitor.monitors.data_quality.scan import scanned as profiled
 from model_monitor.monitors.model_quality.monitor import scanned as counted
-from model_monitor.statistics.states import OutcomePlan, ProblemType
+from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from model_monitor.statistics.states.profile import Measures
 
 

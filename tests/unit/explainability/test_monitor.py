@@ -17,7 +17,8 @@ from model_monitor.monitors.explainability.comparison import Tolerances
 from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from model_monitor.monitors.explainability.partition import Grid
 from model_monitor.reports.page.html import html_of
-from model_monitor.statistics.states import AttributionsBuilder, Profile
+from model_monitor.statistics.states import Profile
+from model_monitor.statistics.states.attributions import AttributionsBuilder
 
 FEATURES = ("a", "b", "c")
 MONITOR = ExplainabilityMonitor()

@@ -9,7 +9,7 @@ import pytest
 
 from model_monitor.errors import BadInput
 from model_monitor.monitors.model_quality.evidence import class_table, shown
-from model_monitor.statistics.states import ConfusionCounts
+from model_monitor.statistics.states.scores import ConfusionCounts
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, outcomes_of
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from model_monitor.monitors.model_quality import ranking
 from model_monitor.monitors.model_quality.ranking import Curve
-from model_monitor.statistics.states import ScoreCounts
-from model_monitor.statistics.states.scores import UNLIMITED
+from model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts
 
 
 def counted(scores, positive, limit=UNLIMITED) -> ScoreCounts:

@@ -7,7 +7,7 @@ from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.inputs import data_sets
 from model_monitor.running.kinds import KINDS, monitor_for, types
-from model_monitor.statistics.states import STATES
+from model_monitor.statistics.states.encoding import kinds
 
 REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path", "out")
 
@@ -15,7 +15,7 @@ REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path"
 def test_no_two_kinds_share_a_name_a_namespace_or_a_state():
     for facts in ([(each.ANALYSIS_TYPE, each.NAMESPACE, each.STATE)[place] for each in types()] for place in range(3)):
         assert len(set(facts)) == len(KINDS)
-    assert {each.STATE.KIND for each in types()} <= set(STATES)
+    assert {each.STATE.KIND for each in types()} <= set(kinds())
 
 
 def test_a_configuration_gets_the_monitor_that_its_analysis_type_names():

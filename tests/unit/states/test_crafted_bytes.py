@@ -21,8 +21,10 @@ from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.reports.history.archive import from_parquet
-from model_monitor.statistics.states import Contingency, Outcomes, Profile, decode
+from model_monitor.statistics.states import Profile, decode
+from model_monitor.statistics.states.contingency import Contingency
 from model_monitor.statistics.states.encoding import pack
+from model_monitor.statistics.states.outcomes import Outcomes
 
 MUTATIONS = int(os.environ.get("MODEL_MONITOR_MUTATIONS", "8000"))
 

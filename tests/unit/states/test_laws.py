@@ -17,12 +17,7 @@ import pytest
 from model_monitor.errors import BadState
 from model_monitor.statistics.states import (
     STATES,
-    Attributions,
-    AttributionsBuilder,
-    BlockSums,
     ColumnType,
-    ConfusionCounts,
-    Contingency,
     DataTypeCounts,
     DistinctBuilder,
     DistinctRegisters,
@@ -33,27 +28,24 @@ from model_monitor.statistics.states import (
     KllSketch,
     Moments,
     MomentsBuilder,
-    OutcomeBuilder,
-    OutcomePlan,
-    Outcomes,
-    ProblemType,
     Profile,
-    RegressionSums,
     Requests,
     RequestsBuilder,
     RowCounts,
     RowRuns,
     Run,
-    ScoreCounts,
     State,
     VectorCounts,
     decode,
 )
-from model_monitor.statistics.states.blocks import blocks_of, summed
+from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
+from model_monitor.statistics.states.blocks import BlockSums, RegressionSums, blocks_of, summed
 from model_monitor.statistics.states.column_metrics import COLUMN_METRICS, ColumnMetricBuilder
-from model_monitor.statistics.states.contingency import CellKind, ColumnFacts
+from model_monitor.statistics.states.contingency import CellKind, ColumnFacts, Contingency
 from model_monitor.statistics.states.encoding import pack
 from model_monitor.statistics.states.hashing import xxhash64_of
+from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
+from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts
 
 
 def part(seed: int, pairs: int) -> np.ndarray:

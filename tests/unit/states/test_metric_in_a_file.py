@@ -19,19 +19,17 @@ import struct
 from dataclasses import dataclass
 from typing import ClassVar
 
-from model_monitor.statistics.states.column_metrics import column_metric
-from model_monitor.statistics.states.encoding import pack, unpack, unpack_numbers
-
-_NUMBERS = struct.Struct("<2q")
+from model_monitor.statistics.states.column_metrics import ColumnMetric, column_metric
 
 
 @column_metric
 @dataclass(frozen=True, slots=True)
-class Zeros:
+class Zeros(ColumnMetric):
     """How many of a column's values are 0, and their share."""
 
     KIND: ClassVar[str] = "zeros"
     VERSION: ClassVar[int] = 1
+    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<2q")
 
     zeros: int = 0
     values: int = 0
@@ -45,13 +43,6 @@ class Zeros:
 
     def numbers(self):
         return {"zeros": self.zeros, "share_of_zeros": self.zeros / self.values if self.values else math.nan}
-
-    def to_bytes(self):
-        return pack(self.KIND, self.VERSION, {}, _NUMBERS.pack(self.zeros, self.values))
-
-    @classmethod
-    def from_bytes(cls, blob):
-        return cls(*unpack_numbers(cls.KIND, _NUMBERS, unpack(blob, cls.KIND, cls.VERSION)[1]))
 '''
 
 PROGRAM = """
@@ -110,7 +101,7 @@ PROGRAM = """
 def shown(tmp_path_factory):
     copy = tmp_path_factory.mktemp("package")
     shutil.copytree(Path(LIB) / "model_monitor", copy / "model_monitor", ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "model_monitor" / "states" / "columns" / "zeros.py").write_text(ZEROS.lstrip())
+    (copy / "model_monitor" / "statistics" / "states" / "columns" / "zeros.py").write_text(ZEROS.lstrip())
     return json.loads(printed_by(PROGRAM, str(copy), str(tmp_path_factory.mktemp("runs"))))
 
 

@@ -10,9 +10,16 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.errors import BadState
-from model_monitor.statistics.states import KllSketch, OutcomeBuilder, OutcomePlan, Outcomes, ProblemType, decode
+from model_monitor.statistics.states import KllSketch, decode
 from model_monitor.statistics.states.blocks import BLOCKS, blocks_of
-from model_monitor.statistics.states.outcomes import ABOVE, NOT_ABOVE
+from model_monitor.statistics.states.outcomes import (
+    ABOVE,
+    NOT_ABOVE,
+    OutcomeBuilder,
+    OutcomePlan,
+    Outcomes,
+    ProblemType,
+)
 
 RANDOM = np.random.default_rng(4)
 ROWS = 5_000

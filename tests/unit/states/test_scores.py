@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.statistics.states import ScoreCounts, ScoreCountsBuilder
-from model_monitor.statistics.states.scores import UNLIMITED
+from model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts, ScoreCountsBuilder
 
 RANDOM = np.random.default_rng(11)
 SCORES = RANDOM.random(3_000)

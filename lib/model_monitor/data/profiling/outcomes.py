@@ -18,7 +18,8 @@ from model_monitor.data.engine.protocol import LINE_KEY, PARTITION, Partitions, 
 from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.errors import ScriptFailed
-from model_monitor.statistics.states import OutcomeBuilder, OutcomePlan, Outcomes, RowCounts, State
+from model_monitor.statistics.states import RowCounts, State
+from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
 
 
 class Rows(Protocol):

@@ -40,8 +40,7 @@ from model_monitor.data.records.outcome_records import (
 from model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.statistics.states import OutcomePlan
-from model_monitor.statistics.states.outcomes import THRESHOLD
+from model_monitor.statistics.states.outcomes import THRESHOLD, OutcomePlan
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

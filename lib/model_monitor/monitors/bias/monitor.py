@@ -36,8 +36,8 @@ from model_monitor.monitors.bias.measures import BiasMeasures
 from model_monitor.monitors.bias.page import TITLE, page_of
 from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned
 from model_monitor.monitors.user_checks.checks import CheckPlan
-from model_monitor.statistics.states import Contingency, State
-from model_monitor.statistics.states.contingency import ContingencyPlan
+from model_monitor.statistics.states import State
+from model_monitor.statistics.states.contingency import Contingency, ContingencyPlan
 
 LARGEST_VALUE = 2.0**360
 """What an infinite value is published as: the 2.348543e108 of C9.2, the largest that CloudWatch takes."""

@@ -13,8 +13,8 @@ from model_monitor.documents.check_results import LABEL, CheckResult, Summary, S
 from model_monitor.documents.clarify import AttributionReport, Dependence, Explanations, OutputAttributions
 from model_monitor.monitors.explainability.partition import Grid
 from model_monitor.monitors.protocol import PublishedMetric, violated
-from model_monitor.statistics.states import Attributions, KllSketch
-from model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED
+from model_monitor.statistics.states import KllSketch
+from model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED, Attributions
 
 Numbers = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from model_monitor.documents.clarify import AttributionReport
 from model_monitor.monitors.explainability.analysis import AttributionAnalysis, OutputAnalysis, aggregated, errors_of
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift.special_functions import student_quantile
-from model_monitor.statistics.states import Attributions
+from model_monitor.statistics.states.attributions import Attributions
 from model_monitor.statistics.states.blocks import BLOCKS
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 

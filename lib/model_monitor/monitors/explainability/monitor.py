@@ -31,7 +31,8 @@ from model_monitor.monitors.explainability.page import TITLE, page_of
 from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violated
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.registry import import_all
-from model_monitor.statistics.states import Attributions, State
+from model_monitor.statistics.states import State
+from model_monitor.statistics.states.attributions import Attributions
 
 import_all(checks)
 

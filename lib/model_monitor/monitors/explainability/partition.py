@@ -25,7 +25,8 @@ from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.predictors.cells import cells_of, plain
 from model_monitor.monitors.predictors.loading import Caller
 from model_monitor.monitors.predictors.sums import Algorithm
-from model_monitor.statistics.states import AttributionsBuilder, RowCounts
+from model_monitor.statistics.states import RowCounts
+from model_monitor.statistics.states.attributions import AttributionsBuilder
 from model_monitor.statistics.states.hashing import chained_hashes, xxhash64_of_texts
 
 MOST_CATEGORIES = 100

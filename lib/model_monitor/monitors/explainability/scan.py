@@ -63,7 +63,8 @@ from model_monitor.monitors.explainability.partition import (
 from model_monitor.monitors.predictors.cells import are_numbers, cells_of, plain
 from model_monitor.monitors.predictors.loading import content_of, shipped
 from model_monitor.monitors.protocol import Scanned
-from model_monitor.statistics.states import Attributions, RowCounts
+from model_monitor.statistics.states import RowCounts
+from model_monitor.statistics.states.attributions import Attributions
 from model_monitor.storage import join
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from model_monitor.errors import BadInput
 from model_monitor.monitors.model_quality.estimates import Kept
-from model_monitor.statistics.states.blocks import BLOCKS, BlockSums
+from model_monitor.statistics.states.blocks import BLOCKS, BlockSums, RegressionSums
 from model_monitor.statistics.states.kll import KllSketch
 from model_monitor.statistics.states.outcomes import (
     ABOVE,
@@ -22,7 +22,6 @@ from model_monitor.statistics.states.outcomes import (
     Outcomes,
     class_key,
 )
-from model_monitor.statistics.states.regression import RegressionSums
 from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts
 
 Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by prediction

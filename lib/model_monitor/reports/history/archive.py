@@ -16,7 +16,7 @@ from model_monitor.errors import BadState
 from model_monitor.monitors.data_quality.variation import STATISTICS, Past, Variation
 from model_monitor.reports.outputs.result_tables import parquet_of
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, State, decode
-from model_monitor.statistics.states.encoding import MALFORMED, fault_of
+from model_monitor.statistics.states.encoding import MALFORMED, contradiction_in
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +171,7 @@ def _profile_of(rows: list[dict[str, Any]], header: dict[str, Any], where: str) 
     if unread:
         log.warning("%s: a later release wrote %s, which this one leaves out", where, ", ".join(sorted(unread)))
     profile = Profile(header["item_count"], features, header["header"])
-    if fault := fault_of(profile):
+    if fault := contradiction_in(profile):
         raise BadState(f"{where}: {fault}; restore the file or scan the data again")
     return profile
 

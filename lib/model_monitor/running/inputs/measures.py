@@ -21,8 +21,7 @@ from model_monitor.running.configuration.bias_options import IntervalMethod, rea
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.inputs.baselines import PREVIOUS
 from model_monitor.running.inputs.run_inputs import metric_name
-from model_monitor.statistics.states import OutcomePlan, ProblemType
-from model_monitor.statistics.states.outcomes import THRESHOLD
+from model_monitor.statistics.states.outcomes import THRESHOLD, OutcomePlan, ProblemType
 
 
 def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:

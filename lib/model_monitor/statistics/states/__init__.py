@@ -1,7 +1,8 @@
 """States: small mergeable results of a scan. Executors make them, the driver adds them; numpy, pyarrow and stdlib only.
 
-Every state is a frozen value with `__add__`, `to_bytes` and `from_bytes` (state.py says what they promise); those that
-depend on the order of values, or are made of many blocks, have a builder beside them.
+Every state is a frozen value that adds and has bytes (`encoding.State` says what they promise); those that depend on the order of
+values, or are made of many blocks, have a builder beside them. Here are those that a profile has; the others are in modules of
+their own, which `decode` imports when it meets one.
 """
 
 from __future__ import annotations
@@ -13,21 +14,14 @@ from typing import cast
 
 from model_monitor.registry import import_all
 from model_monitor.statistics.states import columns
-from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
-from model_monitor.statistics.states.blocks import BlockSums
-from model_monitor.statistics.states.contingency import Contingency
-from model_monitor.statistics.states.data_types import DataType, DataTypeCounts, InferredType
+from model_monitor.statistics.states.data_types import DataType, DataTypeCounts, InferredType, VectorCounts
 from model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
 from model_monitor.statistics.states.encoding import STATES, State, decode
 from model_monitor.statistics.states.frequencies import Frequencies, FrequenciesBuilder
 from model_monitor.statistics.states.kll import Bucket, KllBuilder, KllSketch
 from model_monitor.statistics.states.moments import Moments, MomentsBuilder
-from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
-from model_monitor.statistics.states.regression import RegressionSums
 from model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowRuns, Run
-from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts, ScoreCountsBuilder
-from model_monitor.statistics.states.vectors import VectorCounts
 
 __all__ = [
     "STATES",
@@ -35,14 +29,12 @@ __all__ = [
     "decode",
     "sum_of",
     "Profile",
-    "Contingency",
-    "Attributions",
-    "AttributionsBuilder",
     "FeatureProfile",
     "ColumnType",
     "DataTypeCounts",
     "DataType",
     "InferredType",
+    "VectorCounts",
     "Moments",
     "MomentsBuilder",
     "KllSketch",
@@ -52,23 +44,12 @@ __all__ = [
     "DistinctBuilder",
     "Frequencies",
     "FrequenciesBuilder",
-    "VectorCounts",
     "RowCounts",
     "RowRuns",
     "Run",
     "Requests",
     "RequestsBuilder",
-    "Outcomes",
-    "OutcomeBuilder",
-    "OutcomePlan",
-    "ProblemType",
-    "ConfusionCounts",
-    "ScoreCounts",
-    "ScoreCountsBuilder",
-    "RegressionSums",
-    "BlockSums",
 ]
-
 
 import_all(columns)
 

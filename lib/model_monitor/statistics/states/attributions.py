@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.statistics.states.blocks import BLOCKS, Keys, Numbers, are_counts, blocks_of, doubles, summed
-from model_monitor.statistics.states.encoding import joined, pack, registered, require_equal, split, unpack
+from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
 from model_monitor.statistics.states.kll import KllBuilder, KllSketch
 
 SIGNED, ABSOLUTE, SQUARED = range(3)
@@ -27,7 +27,7 @@ def _none() -> Numbers:
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
-class Attributions:
+class Attributions(State):
     """Sums of the local values of some features for some outputs.
 
     baseline: the rows that they are held against, as CSV. aggregation: how global values are made of them. expected: what the
@@ -66,23 +66,15 @@ class Attributions:
             self.exact + other.exact,
         )
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Attributions) and self.to_bytes() == other.to_bytes()
-
-    def to_bytes(self) -> bytes:
-        """The state's bytes: names as JSON, then doubles (expected, rows, sums), then each sketch."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Names as JSON, then doubles (expected, rows, sums), then each sketch."""
         names = json.dumps([self.features, self.outputs, self.aggregation, self.baseline], ensure_ascii=False)
         numbers = np.concatenate([self.expected, self.rows, self.sums.reshape(-1)]).astype("<f8").tobytes()
         parts = [names.encode(), numbers, *(sketch.to_bytes() for sketch in self.sketches)]
-        return pack(self.KIND, self.VERSION, {"exact": self.exact}, joined(parts))
+        return {"exact": self.exact}, joined(parts)
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> Attributions:
-        """The attributions that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Attributions:
         named, packed, *sketches = split(cls.KIND, payload)
         features, outputs, aggregation, baseline = json.loads(named)
         shape = (3, len(outputs), len(features), BLOCKS)
@@ -94,8 +86,7 @@ class Attributions:
             parameters["exact"],
         )
 
-    def fault(self) -> str | None:
-        """What keeps bytes from being attributions, beyond their members' types."""
+    def contradiction(self) -> str | None:
         if not all(isinstance(name, str) for name in (*self.features, *self.outputs)):
             return "a name is no text"
         if len(self.sketches) != len(self.features) * len(self.outputs):

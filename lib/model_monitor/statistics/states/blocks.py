@@ -1,9 +1,11 @@
-"""Sums of doubles depend on how they are grouped: of values in blocks of 4,096, of rows in 64 blocks by each row's key. Pure."""
+"""Sums of a scan's rows in 64 blocks by the hash of each row's key: by name, or of the errors of predicted numbers.
+
+Sums of doubles depend on how they are grouped, and a key is in one block wherever its row lies. Runs on executors; pure numpy.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
@@ -11,44 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
-from model_monitor.statistics.states.encoding import MOST, pack, registered, require_equal, unpack
-
-Values: TypeAlias = NDArray[np.float64]  # shape (values,)
-
-BLOCK_VALUES = 4096  # P1
-
-
-class ValueBlocks:
-    """Values in arrival order, cut into blocks whatever the sizes of the calls."""
-
-    def __init__(self) -> None:
-        self._pending: Values = np.empty(BLOCK_VALUES)
-        self._size = 0
-
-    def cut(self, values: Values) -> Iterator[Values]:
-        """Every block that these values complete, each to be used before the next one is asked for."""
-        taken, total = 0, len(values)
-        while taken < total:
-            if not self._size and total - taken >= BLOCK_VALUES:
-                yield values[taken : taken + BLOCK_VALUES]
-                taken += BLOCK_VALUES
-                continue
-            step = min(BLOCK_VALUES - self._size, total - taken)
-            end = self._size + step
-            self._pending[self._size : end] = values[taken : taken + step]
-            self._size = end % BLOCK_VALUES
-            taken += step
-            if end == BLOCK_VALUES:
-                yield self._pending
-
-    @property
-    def rest(self) -> Values:
-        """The values behind the last block."""
-        return self._pending[: self._size]
-
-
-# Sums of the rows of a scan in 64 blocks, by the hash of each row's key.
-
+from model_monitor.statistics.states.encoding import MOST, Parameters, State, registered, require_equal
 
 Keys: TypeAlias = NDArray[np.uint64]  # shape (rows,), a hash of what identifies a row
 Blocks: TypeAlias = NDArray[np.int64]  # shape (rows,), the number of each row's block
@@ -75,7 +40,7 @@ def blocks_of(keys: Keys) -> Blocks:
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
-class BlockSums:
+class BlockSums(State):
     """Sums by name and block, shape (names, blocks)."""
 
     KIND: ClassVar[str] = "block_sums"
@@ -104,25 +69,16 @@ class BlockSums:
         require_equal(self.KIND, "names", ", ".join(self.names), ", ".join(other.names))
         return BlockSums(self.names, self.sums + other.sums)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BlockSums) and self.to_bytes() == other.to_bytes()
-
-    def to_bytes(self) -> bytes:
-        """The state's bytes: doubles, those of a name together."""
-        return pack(self.KIND, self.VERSION, {"names": json.dumps(self.names)}, self.sums.astype("<f8").tobytes())
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Doubles, those of a name together."""
+        return {"names": json.dumps(self.names)}, self.sums.astype("<f8").tobytes()
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> BlockSums:
-        """The sums that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> BlockSums:
         names = tuple(json.loads(parameters.get("names", "[]")))
         return cls(names, doubles(cls.KIND, payload, (len(names), BLOCKS)))
 
-    def fault(self) -> str | None:
-        """What keeps bytes from being sums, beyond their members' types."""
+    def contradiction(self) -> str | None:
         if not all(isinstance(name, str) for name in self.names):
             return "a name is no text"
         counted = [sums for name, sums in zip(self.names, self.sums, strict=True) if "rows" in name.split(".")]
@@ -148,3 +104,90 @@ def doubles(kind: str, payload: bytes, shape: tuple[int, ...]) -> Numbers:
 def summed(blocks: Blocks, values: NDArray[Any] | None = None) -> Numbers:
     """How many rows each block has, or the sum of a value of theirs, shape (blocks,)."""
     return np.bincount(blocks, values, minlength=BLOCKS).astype(np.float64)
+
+
+def _no_sums() -> Numbers:
+    return np.zeros(BLOCKS)
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class RegressionSums(State):
+    """Sums by block, each of shape (blocks,).
+
+    rows: of the block. absolute, squared: sums of |label - prediction| and of its square. label_mean: of the labels, 0 for no
+    rows. label_m2: sum of their squared deviations from it. absolute_label: sum of |label|. relative: sum of
+    |label - prediction| / |label| over the `nonzero` rows whose label is not 0.
+    """
+
+    KIND: ClassVar[str] = "regression"
+    VERSION: ClassVar[int] = 1
+
+    rows: Numbers = field(default_factory=_no_sums)
+    absolute: Numbers = field(default_factory=_no_sums)
+    squared: Numbers = field(default_factory=_no_sums)
+    label_mean: Numbers = field(default_factory=_no_sums)
+    label_m2: Numbers = field(default_factory=_no_sums)
+    absolute_label: Numbers = field(default_factory=_no_sums)
+    relative: Numbers = field(default_factory=_no_sums)
+    nonzero: Numbers = field(default_factory=_no_sums)
+
+    @classmethod
+    def of(cls, labels: Numbers, predictions: Numbers, blocks: Blocks) -> RegressionSums:
+        """The sums of rows, from finite numbers and the block of each."""
+        with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
+            errors = np.abs(labels - predictions)
+            rows = summed(blocks)
+            means = summed(blocks, labels) / np.maximum(rows, 1)
+            deviations = labels - means[blocks]
+            filled = labels != 0
+            relative = np.divide(errors, np.abs(labels), out=np.zeros_like(errors), where=filled)
+            return cls(
+                rows=rows,
+                absolute=summed(blocks, errors),
+                squared=summed(blocks, errors * errors),
+                label_mean=means,
+                label_m2=summed(blocks, deviations * deviations),
+                absolute_label=summed(blocks, np.abs(labels)),
+                relative=summed(blocks, relative),
+                nonzero=summed(blocks, filled),
+            )
+
+    def __add__(self, other: RegressionSums) -> RegressionSums:
+        """Exact for rows, else up to rounding, in the order of adding.
+
+        Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = self.rows + other.rows
+            share = other.rows / np.maximum(rows, 1)
+            apart = other.label_mean - self.label_mean
+            return RegressionSums(
+                rows=rows,
+                absolute=self.absolute + other.absolute,
+                squared=self.squared + other.squared,
+                label_mean=np.where(self.rows == 0, other.label_mean, self.label_mean + apart * share),
+                label_m2=self.label_m2 + other.label_m2 + apart * apart * self.rows * share,
+                absolute_label=self.absolute_label + other.absolute_label,
+                relative=self.relative + other.relative,
+                nonzero=self.nonzero + other.nonzero,
+            )
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Doubles, one member after the other."""
+        return {}, np.stack(self.members).astype("<f8").tobytes()
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> RegressionSums:
+        return cls(*doubles(cls.KIND, payload, (8, BLOCKS)))
+
+    def contradiction(self) -> str | None:
+        return None if are_counts(self.rows) and are_counts(self.nonzero) else "a block has no number of rows"
+
+    @property
+    def members(self) -> tuple[Numbers, ...]:
+        """Every member, in the order declared."""
+        return (
+            *(self.rows, self.absolute, self.squared, self.label_mean),
+            *(self.label_m2, self.absolute_label, self.relative, self.nonzero),
+        )

@@ -2,11 +2,12 @@
 
     @column_metric
     @dataclass(frozen=True, slots=True)
-    class Zeros:
+    class Zeros(ColumnMetric):
         \"\"\"How many of a column's values are 0.\"\"\"
 
         KIND: ClassVar[str] = "zeros"
         VERSION: ClassVar[int] = 1
+        NUMBERS: ClassVar[struct.Struct] = struct.Struct("<q")
 
         count: int = 0
 
@@ -14,33 +15,37 @@
         def of(cls, values: Values) -> Zeros: ...
         def numbers(self) -> dict[str, float]: ...
 
-and `__add__`, `to_bytes` and `from_bytes` as every state has them. A module in `statistics/states/columns/` is found by
-being there: a scan
-that is asked for `zeros` gathers it, and whatever profile has its state shows its numbers. Numpy, pyarrow and the standard
-library only; runs on executors and driver.
+and `__add__`, as every state. A module in `statistics/states/columns/` is found by being there: a scan that is asked for `zeros`
+gathers it, and whatever profile has its state shows its numbers. Numpy, pyarrow and the standard library only; runs on executors
+and driver.
 """
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from model_monitor.registry import Registry
-from model_monitor.statistics.states.blocks import ValueBlocks, Values
 from model_monitor.statistics.states.encoding import State, registered
+from model_monitor.statistics.states.moments import ValueBlocks, Values
 from model_monitor.statistics.states.profile import FeatureProfile
 
 
-class ColumnMetric(State, Protocol):
+class ColumnMetric(State):
     """A state of the numbers of a column. Its KIND is the name that a scan is asked for it by."""
 
+    __slots__ = ()
+
     @classmethod
+    @abstractmethod
     def of(cls, values: Values, /) -> Any:
         """The state of up to 4,096 numbers, all of them finite, at least one."""
 
+    @abstractmethod
     def numbers(self) -> Mapping[str, float]:
         """What statistics show of it, by name: always the same names; NaN where a number is undefined."""
 

@@ -14,7 +14,7 @@ from enum import Enum, IntEnum, IntFlag
 from typing import Any, ClassVar, TypeAlias
 
 from model_monitor.errors import BadState
-from model_monitor.statistics.states.encoding import MALFORMED, is_count, pack, registered, require_equal, unpack
+from model_monitor.statistics.states.encoding import MALFORMED, Parameters, State, is_count, registered, require_equal
 
 Scalar: TypeAlias = str | int | float | bool
 
@@ -256,7 +256,7 @@ class ColumnFacts:
 
 @registered
 @dataclass(frozen=True, slots=True)
-class Contingency:
+class Contingency(State):
     """The rows of one data set by their kinds.
 
     tables: one for each facet, each counting every row once. facts: of the facets' columns, the label's and the
@@ -287,8 +287,8 @@ class Contingency:
             self.plan,
         )
 
-    def to_bytes(self) -> bytes:
-        """The state's bytes: its tables and facts as JSON, cells in the order of their texts."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Its tables and facts as JSON, cells in the order of their texts."""
         content = {
             "tables": [
                 sorted(([*cell, rows] for cell, rows in table.items()), key=json.dumps) for table in self.tables
@@ -299,30 +299,18 @@ class Contingency:
             ],
         }
         payload = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        return pack(self.KIND, self.VERSION, {"plan": self.plan}, payload)
+        return {"plan": self.plan}, payload
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> Contingency:
-        """The counts that `to_bytes` wrote.
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Contingency:
+        content = json.loads(payload.decode("utf-8", "surrogatepass"))
+        tables = tuple({tuple(cell): rows for *cell, rows in table} for table in content["tables"])
+        facts = tuple(
+            ColumnFacts({CellKind(kind): count for kind, count in kinds}, *rest) for kinds, *rest in content["facts"]
+        )
+        return cls(tables, facts, parameters["plan"])
 
-        Raises BadState naming what is wrong with the bytes.
-        """
-        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
-        try:
-            content = json.loads(payload.decode("utf-8", "surrogatepass"))
-            tables = tuple({tuple(cell): rows for *cell, rows in table} for table in content["tables"])
-            facts = tuple(
-                ColumnFacts({CellKind(kind): count for kind, count in kinds}, *rest)
-                for kinds, *rest in content["facts"]
-            )
-            return cls(tables, facts, parameters["plan"])
-        except (ValueError, KeyError, TypeError) as fault:
-            raise BadState(
-                f"state bytes: the payload of {cls.KIND!r} can't be read ({type(fault).__name__})"
-            ) from fault
-
-    def fault(self) -> str | None:
-        """What keeps bytes from being counts, beyond their members' types."""
+    def contradiction(self) -> str | None:
         cells = [cell for table in self.tables for cell in table]
         if any(len(cell) < SEGMENTS or not {type(key) for key in cell} <= {int, str, type(None)} for cell in cells):
             return "a cell is none"

@@ -1,6 +1,7 @@
-"""What the cells of a text column look like: integers, fractions, booleans or other text, by Deequ's rules.
+"""What the cells of a column look like: integers, fractions, booleans or other text, by Deequ's rules; and of vectors, how long.
 
-`classify` looks at cells and `parse_numbers` reads the numeric ones, both on executors; `DataTypeCounts` is the state.
+`classify` looks at cells and `parse_numbers` reads the numeric ones, both on executors; `DataTypeCounts` is the state,
+and `VectorCounts` that of a column of arrays or vectors.
 
 Source: StatefulDataType and DataTypeHistogram of Deequ 2.1.0 (Apache-2.0).
 """
@@ -11,14 +12,14 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.statistics.states.encoding import pack, registered, unpack, unpack_numbers
+from model_monitor.statistics.states.encoding import State, registered
 
 InferredType: TypeAlias = Literal["Integral", "Fractional", "String", "Unknown"]
 Kinds: TypeAlias = NDArray[np.int8]  # shape (cells,), members of DataType
@@ -27,8 +28,6 @@ Flags: TypeAlias = NDArray[np.bool_]  # shape (cells,)
 INTEGRAL_PATTERN = r"^[-+]? ?\d+$"
 FRACTIONAL_PATTERN = r"^[-+]? ?\d+(?:\.\d+|(?:\.\d+)?[Ee][-+]?\d+)$"
 FRACTIONAL_PATTERN_WITHOUT_EXPONENTS = r"^[-+]? ?\d+\.\d+$"  # Deequ 2.0, which the service runs
-
-_NUMBERS = struct.Struct("<6q")
 
 
 class DataType(IntEnum):
@@ -43,11 +42,12 @@ class DataType(IntEnum):
 
 @registered
 @dataclass(frozen=True, slots=True)
-class DataTypeCounts:
+class DataTypeCounts(State):
     """Cells of a column by what they look like. unknown: present, but not looked into (arrays, maps)."""
 
     KIND: ClassVar[str] = "data_types"
     VERSION: ClassVar[int] = 1
+    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<6q")
 
     missing: int = 0
     integral: int = 0
@@ -97,22 +97,9 @@ class DataTypeCounts:
     def __add__(self, other: DataTypeCounts) -> DataTypeCounts:
         return DataTypeCounts(*(mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)))
 
-    def to_bytes(self) -> bytes:
-        """The state's bytes: six 64-bit integers."""
-        return pack(self.KIND, self.VERSION, {}, _NUMBERS.pack(*self._counts))
-
     @property
     def _counts(self) -> tuple[int, ...]:
         return self.missing, self.integral, self.fractional, self.boolean, self.text, self.unknown
-
-    @classmethod
-    def from_bytes(cls, blob: bytes) -> DataTypeCounts:
-        """The counts that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        _, payload = unpack(blob, cls.KIND, cls.VERSION)
-        return cls(*unpack_numbers(cls.KIND, _NUMBERS, payload))
 
 
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
@@ -233,3 +220,55 @@ def _doubles(texts: pa.Array) -> NDArray[np.float64]:
     except pa.ArrowInvalid:
         numbers = pc.cast(pc.replace_substring_regex(texts, r"^([-+]?) ", r"\1"), pa.float64())
     return np.asarray(numbers)
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class VectorCounts(State):
+    """Counts of one column's vectors. missing: null vectors. shortest, longest: lengths; 0 if there are no vectors."""
+
+    KIND: ClassVar[str] = "vectors"
+    VERSION: ClassVar[int] = 1
+    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<7q")
+
+    vectors: int = 0
+    missing: int = 0
+    elements: int = 0
+    null_elements: int = 0
+    nan_elements: int = 0
+    shortest: int = 0
+    longest: int = 0
+
+    @classmethod
+    def of(
+        cls, lengths: NDArray[Any], null_elements: NDArray[Any], nan_elements: NDArray[Any], *, missing: int = 0
+    ) -> VectorCounts:
+        """The counts of present vectors, from one number per vector each, shape (vectors,), and of `missing` others."""
+        if not len(lengths):
+            return cls(missing=missing)
+        return cls(
+            vectors=len(lengths),
+            missing=missing,
+            elements=int(lengths.sum(dtype=np.int64)),
+            null_elements=int(null_elements.sum(dtype=np.int64)),
+            nan_elements=int(nan_elements.sum(dtype=np.int64)),
+            shortest=int(lengths.min()),
+            longest=int(lengths.max()),
+        )
+
+    def __add__(self, other: VectorCounts) -> VectorCounts:
+        return VectorCounts(
+            vectors=self.vectors + other.vectors,
+            missing=self.missing + other.missing,
+            elements=self.elements + other.elements,
+            null_elements=self.null_elements + other.null_elements,
+            nan_elements=self.nan_elements + other.nan_elements,
+            shortest=min((counts.shortest for counts in (self, other) if counts.vectors), default=0),
+            longest=max(self.longest, other.longest),
+        )
+
+    def contradiction(self) -> str | None:
+        undefined = self.null_elements + self.nan_elements
+        return (
+            None if undefined <= self.elements and self.shortest <= self.longest else "its counts contradict each other"
+        )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
-from model_monitor.statistics.states.encoding import pack, registered, require_equal, unpack
+from model_monitor.statistics.states.encoding import Parameters, State, registered, require_equal
 
 LINEAR_COUNTING_LIMIT = 400.0
 """Linear counting is preferred up to this estimate."""
@@ -108,7 +108,7 @@ def _zeros() -> Registers:
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
-class DistinctRegisters:
+class DistinctRegisters(State):
     """Registers of the values seen.
 
     registers: 0 where no hash fell, else one more than the longest run of zeros that a hash began with.
@@ -153,20 +153,12 @@ class DistinctRegisters:
         require_equal(self.KIND, "the number of registers", len(self.registers), len(other.registers))
         return DistinctRegisters(np.maximum(self.registers, other.registers))
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DistinctRegisters) and np.array_equal(self.registers, other.registers)
-
-    def to_bytes(self) -> bytes:
-        """The state's bytes: one per register."""
-        return pack(self.KIND, self.VERSION, {"p": PRECISION}, self.registers.astype(np.uint8).tobytes())
+    def payload(self) -> tuple[Parameters, bytes]:
+        """One per register."""
+        return {"p": PRECISION}, self.registers.astype(np.uint8).tobytes()
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> DistinctRegisters:
-        """The registers that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> DistinctRegisters:
         require_equal(cls.KIND, "p", PRECISION, parameters["p"])
         if len(payload) != REGISTERS:
             raise BadState(f"state bytes: {cls.KIND!r} has {len(payload)} registers; it has to have {REGISTERS}")

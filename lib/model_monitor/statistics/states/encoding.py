@@ -11,34 +11,77 @@ import json
 import re
 import struct
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+from importlib import import_module
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
 from model_monitor.errors import BadState
 
+Parameters: TypeAlias = Mapping[str, Any]
+"""Of JSON: whole numbers, doubles, texts."""
 
-class State(Protocol):
+S = TypeVar("S", bound="State")
+
+
+class State(ABC):
     """A small partial result that adds: the state of some rows + the state of others is the state of all of them.
 
-    States are frozen values; `Type()` is the state of no rows, which adding leaves the other side as it is.
+    States are frozen values; `Type()` is the state of no rows, which adding leaves the other side as it is. What the bytes hold
+    is said once: by `NUMBERS` where a state is some numbers, else by `payload` and `of_payload`. Its bytes are the same for
+    equal states, and whatever bytes are, they are a state or a `BadState`.
     """
+
+    __slots__ = ()
 
     KIND: ClassVar[str]
     VERSION: ClassVar[int]
-    """Of the payload's layout; older ones are read by way of upgrades.py."""
+    """Of the payload's layout; older ones are read by way of `UPGRADES`."""
+    NUMBERS: ClassVar[struct.Struct]
+    """The members in their order, where all are numbers."""
 
+    @abstractmethod
     def __add__(self, other: Any, /) -> Any:
         """The state of the rows of both, those of `self` first; BadState if they were made with unequal parameters."""
 
+    def __eq__(self, other: object) -> bool:
+        """Equal to the bit, as the bytes are; NaN equals NaN."""
+        return isinstance(other, type(self)) and self.to_bytes() == other.to_bytes()
+
     def to_bytes(self) -> bytes:
-        """The state's bytes, equal for equal states (encoding.py)."""
+        """The state's bytes, equal for equal states."""
+        return pack(self.KIND, self.VERSION, *self.payload())
 
     @classmethod
-    def from_bytes(cls, blob: bytes, /) -> Any:
-        """The state that `to_bytes` wrote; BadState if the bytes are something else."""
+    def from_bytes(cls: type[S], blob: bytes) -> S:
+        """The state that `to_bytes` wrote, in this version or an older one.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        try:
+            state: S = cls.of_payload(*unpack(blob, cls.KIND, cls.VERSION))
+            wrong = contradiction_in(state)
+        except MALFORMED as error:
+            wrong = f"it can't be read ({type(error).__name__})"
+        if wrong:
+            raise BadState(f"state bytes: they hold no {cls.KIND!r} of ours: {wrong}; restore the file or scan again")
+        return state
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """What has to be known to read the bytes, and has to be the same for two states to add up; and the bytes."""
+        return {}, self.NUMBERS.pack(*(getattr(self, name) for name, _ in _members(self)))
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Any:
+        """The state that has this payload, of the present version. What it raises for crafted bytes becomes a BadState."""
+        return cls(*numbers_in(cls.KIND, cls.NUMBERS, payload))
+
+    def contradiction(self) -> str | None:
+        """Why members of the right types are no state; None if they are one."""
+        return None
 
 
 # Bytes of several parts, one after the other: each after its length, a 64-bit integer.
@@ -84,35 +127,18 @@ MALFORMED = (
 """What reading crafted bytes ends with."""
 
 
-def guarded(read: Callable[[Any, bytes], Any]) -> Callable[[Any, bytes], Any]:
-    """A state's `from_bytes` that raises BadState for whatever its bytes are."""
-
-    @functools.wraps(read)
-    def from_bytes(cls: Any, blob: bytes) -> Any:
-        try:
-            state = read(cls, blob)
-            fault = fault_of(state)
-        except MALFORMED as error:
-            fault = f"it can't be read ({type(error).__name__})"
-        if fault:
-            raise BadState(f"state bytes: they hold no {cls.KIND!r} of ours: {fault}; restore the file or scan again")
-        return state
-
-    return from_bytes
-
-
 def is_count(value: object, most: int = MOST) -> bool:
     """Whether a value is a whole number from 0 to `most`; true and false are none."""
     return type(value) is int and 0 <= value <= most
 
 
-def fault_of(state: Any) -> str | None:
+def contradiction_in(state: Any) -> str | None:
     """Why something that was read is no state of ours; None if it is one."""
     for name, like in _members(state):
         if not _is_sound(getattr(state, name), like):
             return f"{name} is none"
-    own: Callable[[], str | None] | None = getattr(state, "fault", None)
-    return own() if own else None
+    wrong: str | None = state.contradiction()
+    return wrong
 
 
 _MEMBERS: dict[type, tuple[tuple[str, Any], ...]] = {}
@@ -163,8 +189,7 @@ def _is_text(text: str) -> bool:
 # version's.
 
 
-OldParameters: TypeAlias = Mapping[str, Any]
-Upgrade: TypeAlias = Callable[[OldParameters, bytes], tuple[OldParameters, bytes]]
+Upgrade: TypeAlias = Callable[[Parameters, bytes], tuple[Parameters, bytes]]
 """The next version's parameters and payload of those of one version."""
 
 UPGRADES: dict[tuple[str, int], Upgrade] = {}
@@ -181,9 +206,7 @@ def upgrades(kind: str, version: int) -> Callable[[Upgrade], Upgrade]:
     return enter
 
 
-def upgraded(
-    kind: str, found: int, wanted: int, parameters: OldParameters, payload: bytes
-) -> tuple[OldParameters, bytes]:
+def upgraded(kind: str, found: int, wanted: int, parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
     """Parameters and payload of version `found` as those of version `wanted`.
 
     Raises BadState if a later release wrote them, or none.
@@ -201,21 +224,19 @@ def upgraded(
 
 
 @upgrades("feature", 1)
-def _without_empty_parts(parameters: OldParameters, payload: bytes) -> tuple[OldParameters, bytes]:
+def _without_empty_parts(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
     """Version 1 had six places, a state or nothing in each; since then a profile has the states that there are."""
     return parameters, joined(part for part in split("feature", payload) if part)
 
 
 @upgrades("outcomes", 1)
-def _without_residuals(parameters: OldParameters, payload: bytes) -> tuple[OldParameters, bytes]:
+def _without_residuals(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
     """Version 1 had no residuals."""
     return parameters, payload + joined([b""])
 
 
 # The bytes of a state: an envelope that says what it holds, and refuses what it does not.
 
-
-Parameters: TypeAlias = Mapping[str, int | float | str]
 
 MAGIC = b"SMMS"
 ENVELOPE_VERSION = 1
@@ -240,7 +261,7 @@ def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> byt
 
 
 def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]:
-    """Parameters and payload of bytes that `pack` made with this kind, in this version or an older one (upgrades.py).
+    """Parameters and payload of bytes that `pack` made with this kind, in this version or an older one.
 
     Raises BadState naming what is wrong with the bytes.
     """
@@ -281,7 +302,7 @@ def require_equal(kind: str, parameter: str, left: object, right: object) -> Non
         )
 
 
-def unpack_numbers(kind: str, numbers: struct.Struct, payload: bytes) -> tuple[Any, ...]:
+def numbers_in(kind: str, numbers: struct.Struct, payload: bytes) -> tuple[Any, ...]:
     """The numbers of a payload of fixed size.
 
     Raises BadState if the payload has another size.
@@ -333,22 +354,42 @@ def _places(blob: bytes) -> tuple[int, int, int]:
 # Every type of state by its kind, and states from bytes of whatever kind. Runs on executors and driver.
 
 
-S = TypeVar("S", bound=State)
-
 STATES: dict[str, type[State]] = {}
-"""Every type of state by its kind."""
+"""Every type of state by its kind, as far as their modules are imported; `state_type` imports those of `LATER`."""
+
+LATER: Mapping[str, str] = {
+    "attributions": "attributions",
+    "block_sums": "blocks",
+    "confusion": "scores",
+    "contingency": "contingency",
+    "outcomes": "outcomes",
+    "regression": "blocks",
+    "scores": "scores",
+}
+"""By kind the modules of states that a profile doesn't have: they are imported when such a state is made or read."""
 
 
 def registered(state: type[S]) -> type[S]:
-    """Class decorator that enters a type of state under its KIND. Its `from_bytes` refuses whatever is no such state.
+    """Class decorator that enters a type of state under its KIND.
 
-    Raises ValueError if the kind is taken, which is a fault of its author.
+    Raises ValueError if the kind is taken, which is an error of its author.
     """
     if state.KIND in STATES:
         raise ValueError(f"two types of state have the kind {state.KIND!r}")
-    state.from_bytes = classmethod(guarded(state.__dict__["from_bytes"].__func__))  # type: ignore[method-assign, assignment]
     STATES[state.KIND] = state
     return state
+
+
+def state_type(kind: str) -> type[State] | None:
+    """The type of state of a kind, whose module is imported now if it wasn't before; None if there is no such kind."""
+    if kind in LATER:
+        import_module(f"{__package__}.{LATER[kind]}")
+    return STATES.get(kind)
+
+
+def kinds() -> list[str]:
+    """Every kind of state, its module imported or not."""
+    return sorted({*STATES, *LATER})
 
 
 def decode(blob: bytes) -> State:
@@ -378,10 +419,12 @@ def decode(blob: bytes) -> State:
     True
     """
     kind, _ = kind_and_version(blob)
-    if kind not in STATES:
-        raise BadState(f"state bytes: {kind!r} is no kind of state here; the kinds are {', '.join(sorted(STATES))}")
-    state: State = STATES[kind].from_bytes(blob)
-    return state
+    state = state_type(kind)
+    if state is None:
+        raise BadState(
+            f"state bytes: {kind!r} is no kind of state here; the kinds are {', '.join(sorted({*STATES, *LATER}))}"
+        )
+    return state.from_bytes(blob)
 
 
 def decode_if_known(blob: bytes) -> State | None:
@@ -390,7 +433,8 @@ def decode_if_known(blob: bytes) -> State | None:
     Raises BadState if the bytes are damaged.
     """
     kind, version = kind_and_version(blob)
-    if kind in STATES and version <= STATES[kind].VERSION:
-        return decode(blob)
+    state = state_type(kind)
+    if state is not None and version <= state.VERSION:
+        return state.from_bytes(blob)
     require_intact(blob)
     return None

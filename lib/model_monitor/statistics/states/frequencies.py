@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
-from model_monitor.statistics.states.encoding import pack, registered, require_equal, unpack
+from model_monitor.statistics.states.encoding import Parameters, State, registered, require_equal
 from model_monitor.statistics.states.hashing import Hashes
 
 LIMIT = 4096  # P15
@@ -41,7 +41,7 @@ _LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
 
 @registered
 @dataclass(frozen=True, slots=True)
-class Frequencies:
+class Frequencies(State):
     """Counts by value.
 
     counts: at most `limit` values. total: how many values there were. bound: by how much a count may be too small; a
@@ -82,22 +82,17 @@ class Frequencies:
             counts = {key: count - cut for key, count in counts.items() if count > cut}
         return Frequencies(counts, self.total + other.total, self.limit, self.bound + other.bound + cut)
 
-    def to_bytes(self) -> bytes:
-        """The state's bytes: number of keys, total, bound, counts and lengths of the keys, keys; sorted by key."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Number of keys, total, bound, counts and lengths of the keys, keys; sorted by key."""
         keys = sorted(self.counts)
         texts = [key.encode() for key in keys]
         numbers = np.array([len(keys), self.total, self.bound, *(self.counts[key] for key in keys)], dtype="<i8")
         lengths = np.array([len(text) for text in texts], dtype="<i8")
         payload = b"".join((numbers.tobytes(), lengths.tobytes(), *texts))
-        return pack(self.KIND, self.VERSION, {"limit": self.limit}, payload)
+        return {"limit": self.limit}, payload
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> Frequencies:
-        """The frequencies that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Frequencies:
         keys, total, bound = np.frombuffer(payload, "<i8", 3).tolist() if len(payload) >= 24 else (-1, 0, 0)
         texts_at = 24 + 16 * keys
         if keys < 0 or len(payload) < texts_at:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
-from model_monitor.statistics.states.encoding import MOST, is_count, pack, registered, require_equal, unpack
+from model_monitor.statistics.states.encoding import MOST, Parameters, State, is_count, registered, require_equal
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), finite
 
@@ -57,7 +57,7 @@ def _one_empty_level() -> tuple[Values, ...]:
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
-class KllSketch:
+class KllSketch(State):
     """A finished sketch.
 
     levels: items of weight 1, 2, 4, …; level 0 in arrival order. compactions: how often each level was compacted.
@@ -153,27 +153,18 @@ class KllSketch:
             builder.merge(other)
         return builder.state() if builder else self
 
-    def __eq__(self, other: object) -> bool:
-        """Equal to the bit, as the bytes are."""
-        return isinstance(other, KllSketch) and self.to_bytes() == other.to_bytes()
-
-    def to_bytes(self) -> bytes:
-        """The state's bytes: per level its length, compactions and offset, then all items as doubles."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Per level its length, compactions and offset, then all items as doubles."""
         heads = (
             _LEVEL.pack(len(level), compactions, offset)
             for level, compactions, offset in zip(self.levels, self.compactions, self.offsets, strict=True)
         )
         items = (np.asarray(level, dtype="<f8").tobytes() for level in self.levels)
         payload = b"".join((bytes([len(self.levels)]), *heads, *items))
-        return pack(self.KIND, self.VERSION, {"k": self.k, "c": self.c}, payload)
+        return {"k": self.k, "c": self.c}, payload
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> KllSketch:
-        """The sketch that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> KllSketch:
         k, c = parameters["k"], parameters["c"]
         if not is_count(k, LARGEST_SKETCH) or not k or not isinstance(c, float) or not 0 < c <= 1:
             raise BadState(
@@ -199,8 +190,7 @@ class KllSketch:
             c=c,
         )
 
-    def fault(self) -> str | None:
-        """What keeps bytes from being a sketch, beyond its members' types."""
+    def contradiction(self) -> str | None:
         if self.count > MOST or set(self.offsets) - {0, 1}:
             return "its levels stand for no number of values"
         return None if all(np.isfinite(level).all() for level in self.levels) else "an item is no finite number"

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from model_monitor.statistics.states.blocks import ValueBlocks, Values
-from model_monitor.statistics.states.encoding import pack, registered, unpack, unpack_numbers
+from model_monitor.statistics.states.encoding import Parameters, State, registered
 
-_NUMBERS = struct.Struct("<5q5d")
+Values: TypeAlias = NDArray[np.float64]  # shape (values,)
+
+BLOCK_VALUES = 4096  # P1
 
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
-class Moments:
+class Moments(State):
     """Counts and moments of one feature's values.
 
     count: finite values. missing: nulls. nan, positive_infinite, negative_infinite: values that are these. sum,
@@ -33,6 +36,7 @@ class Moments:
 
     KIND: ClassVar[str] = "moments"
     VERSION: ClassVar[int] = 1
+    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<5q5d")
 
     count: int = 0
     missing: int = 0
@@ -79,34 +83,49 @@ class Moments:
             *_range((self.minimum, self.maximum), (other.minimum, other.maximum)),
         )
 
-    def __eq__(self, other: object) -> bool:
-        """Equal to the bit; NaN equals NaN."""
-        return isinstance(other, Moments) and self.to_bytes() == other.to_bytes()
-
-    def to_bytes(self) -> bytes:
-        """The state's bytes: five counts as 64-bit integers, five doubles."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Five counts as 64-bit integers, five doubles."""
         counts = (self.count, self.missing, self.nan, self.positive_infinite, self.negative_infinite)
         doubles = (self.sum, self.mean, self.m2, self.minimum, self.maximum)
         one_nan = (math.nan if math.isnan(number) else number for number in doubles)  # NaN has many bit patterns
-        return pack(self.KIND, self.VERSION, {}, _NUMBERS.pack(*counts, *one_nan))
+        return {}, self.NUMBERS.pack(*counts, *one_nan)
 
-    @classmethod
-    def from_bytes(cls, blob: bytes) -> Moments:
-        """The moments that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        _, payload = unpack(blob, cls.KIND, cls.VERSION)
-        return cls(*unpack_numbers(cls.KIND, _NUMBERS, payload))
-
-    def fault(self) -> str | None:
-        """What keeps bytes from being moments, beyond their members' types."""
+    def contradiction(self) -> str | None:
         if self.m2 < 0:
             return "m2 is below 0"
         ends = (self.minimum, self.maximum)
         if self.count and not (all(map(math.isfinite, ends)) and self.minimum <= self.maximum):
             return "minimum and maximum are no range"
         return None
+
+
+class ValueBlocks:
+    """Values in arrival order, cut into blocks whatever the sizes of the calls."""
+
+    def __init__(self) -> None:
+        self._pending: Values = np.empty(BLOCK_VALUES)
+        self._size = 0
+
+    def cut(self, values: Values) -> Iterator[Values]:
+        """Every block that these values complete, each to be used before the next one is asked for."""
+        taken, total = 0, len(values)
+        while taken < total:
+            if not self._size and total - taken >= BLOCK_VALUES:
+                yield values[taken : taken + BLOCK_VALUES]
+                taken += BLOCK_VALUES
+                continue
+            step = min(BLOCK_VALUES - self._size, total - taken)
+            end = self._size + step
+            self._pending[self._size : end] = values[taken : taken + step]
+            self._size = end % BLOCK_VALUES
+            taken += step
+            if end == BLOCK_VALUES:
+                yield self._pending
+
+    @property
+    def rest(self) -> Values:
+        """The values behind the last block."""
+        return self._pending[: self._size]
 
 
 class MomentsBuilder:

@@ -14,10 +14,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
-from model_monitor.statistics.states.blocks import Blocks, BlockSums, Keys, Numbers, blocks_of, summed
-from model_monitor.statistics.states.encoding import joined, pack, registered, require_equal, split, unpack
+from model_monitor.statistics.states.blocks import Blocks, BlockSums, Keys, Numbers, RegressionSums, blocks_of, summed
+from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
 from model_monitor.statistics.states.kll import KllBuilder, KllSketch
-from model_monitor.statistics.states.regression import RegressionSums
 from model_monitor.statistics.states.scores import NAMES as PROBABILITY_NAMES
 from model_monitor.statistics.states.scores import (
     SCORE_LIMIT,
@@ -146,7 +145,7 @@ class OutcomePlan:
 
 @registered
 @dataclass(frozen=True, slots=True)
-class Outcomes:
+class Outcomes(State):
     """The states of one scan.
 
     confusion: of classifications. regression: of regressions. scores: of binary problems with scores. probabilities: of
@@ -198,20 +197,15 @@ class Outcomes:
         """Whether the residuals are those of all rows."""
         return self.residuals.count == int(self.regression.rows.sum())
 
-    def to_bytes(self) -> bytes:
-        """The state's bytes: those of its states, each after its length."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Those of its states, each after its length."""
         states = (self.confusion, self.scores, self.regression, self.probabilities, self.values)
         residuals = self.residuals.to_bytes() if self.residuals.count else b""
         payload = joined([*(state.to_bytes() for state in states), residuals])
-        return pack(self.KIND, self.VERSION, {"plan": self.plan.to_json(), "item_count": self.item_count}, payload)
+        return {"plan": self.plan.to_json(), "item_count": self.item_count}, payload
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> Outcomes:
-        """The outcomes that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Outcomes:
         blobs = split(cls.KIND, payload)
         if len(blobs) != 6 or "plan" not in parameters:
             raise BadState(
@@ -228,8 +222,7 @@ class Outcomes:
             KllSketch.from_bytes(blobs[5]) if blobs[5] else KllSketch(),
         )
 
-    def fault(self) -> str | None:
-        """What keeps bytes from being outcomes, beyond their members' types."""
+    def contradiction(self) -> str | None:
         scored = int(self.scores.negatives.sum() + self.scores.positives.sum())
         predicted = max(self.confusion.total, sum(self.confusion.counts.values()), self.regression.rows.sum())
         counted = max(predicted, scored, self.residuals.count)

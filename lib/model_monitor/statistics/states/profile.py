@@ -8,24 +8,22 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, TypeVar
 
-from model_monitor.statistics.states.data_types import DataTypeCounts, InferredType
+from model_monitor.statistics.states.data_types import DataTypeCounts, InferredType, VectorCounts
 from model_monitor.statistics.states.distinct import DistinctRegisters
 from model_monitor.statistics.states.encoding import (
+    Parameters,
     State,
     decode,
     decode_if_known,
     joined,
     kind_and_version,
-    pack,
     registered,
     require_equal,
     split,
-    unpack,
 )
 from model_monitor.statistics.states.frequencies import Frequencies
 from model_monitor.statistics.states.kll import KllSketch
 from model_monitor.statistics.states.moments import Moments
-from model_monitor.statistics.states.vectors import VectorCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def _nothing_counted() -> dict[str, State]:
 
 @registered
 @dataclass(frozen=True, slots=True)
-class FeatureProfile:
+class FeatureProfile(State):
     """The states of one feature.
 
     states: by kind, those that a column of its type has and its scan gathered; data_types always. lacking: kinds that the
@@ -203,26 +201,20 @@ class FeatureProfile:
             frozenset((self._kinds | other._kinds) - both),
         )
 
-    def to_bytes(self) -> bytes:
-        """The state's bytes: those of its states in the order of their kinds, each after its length."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Those of its states in the order of their kinds, each after its length."""
         parameters = {"name": self.name, "column_type": self.column_type.value}
         if self.lacking:
             parameters["lacking"] = ",".join(sorted(self.lacking))
-        return pack(self.KIND, self.VERSION, parameters, joined(state.to_bytes() for state in self.states.values()))
+        return parameters, joined(state.to_bytes() for state in self.states.values())
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> FeatureProfile:
-        """The profile that `to_bytes` wrote, without the states that only a later release can read.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> FeatureProfile:
         lacking = filter(None, parameters.get("lacking", "").split(","))
         column_type = ColumnType(parameters["column_type"])
         return cls.decoded(parameters["name"], column_type, split(cls.KIND, payload), lacking)
 
-    def fault(self) -> str | None:
-        """What keeps bytes from being a profile, beyond their members' types."""
+    def contradiction(self) -> str | None:
         of_vectors = self.vectors or VectorCounts()
         counted = of_vectors.vectors + of_vectors.missing
         return "it has more vectors than cells" if counted > self.data_types.total else None
@@ -238,7 +230,7 @@ class FeatureProfile:
 
 @registered
 @dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(State):
     """The profiles of all features of a data set, in the order of its columns.
 
     item_count: rows. header: what was scanned and how, for the reader; adding keeps what both sides say alike.
@@ -279,19 +271,14 @@ class Profile:
             {key: value for key, value in self.header.items() if other.header.get(key) == value},
         )
 
-    def to_bytes(self) -> bytes:
-        """The state's bytes: those of its features, each after its length."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Those of its features, each after its length."""
         parameters: dict[str, int | float | str] = {f"header.{key}": value for key, value in self.header.items()}
         parameters["item_count"] = self.item_count
-        return pack(self.KIND, self.VERSION, parameters, joined(feature.to_bytes() for feature in self.features))
+        return parameters, joined(feature.to_bytes() for feature in self.features)
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> Profile:
-        """The profile that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Profile:
         header = {key.removeprefix("header."): value for key, value in parameters.items() if key != "item_count"}
         features = tuple(FeatureProfile.from_bytes(part) for part in split(cls.KIND, payload))
         return cls(parameters["item_count"], features, header)

@@ -14,14 +14,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
-from model_monitor.statistics.states.encoding import joined, pack, registered, require_equal, split, unpack
+from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
 from model_monitor.statistics.states.kll import KllBuilder, KllSketch
 from model_monitor.statistics.states.moments import Moments, MomentsBuilder
 
 
 @registered
 @dataclass(frozen=True, slots=True)
-class RowCounts:
+class RowCounts(State):
     """Rows of one scan. refused: rows not kept, by reason. matches: kept rows for which each predicate is true.
 
     widths: (number of cells, records with so many cells), by number of cells; empty unless the scan was asked for it.
@@ -59,22 +59,17 @@ class RowCounts:
             max(self.newest, other.newest),
         )
 
-    def to_bytes(self) -> bytes:
-        """The state's bytes: 64-bit integers, kept rows first, pairs of widths last."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """64-bit integers, kept rows first, pairs of widths last."""
         parameters = {"reasons": len(self.refused), "predicates": len(self.matches), "widths": len(self.widths)}
         if self.newest:
             parameters["newest"] = self.newest
         pairs = [number for pair in self.widths for number in pair]
         numbers = np.array([self.kept, *self.refused, *self.matches, *pairs], dtype="<i8")
-        return pack(self.KIND, self.VERSION, parameters, numbers.tobytes())
+        return parameters, numbers.tobytes()
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> RowCounts:
-        """The counts that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> RowCounts:
         reasons, predicates, widths = (parameters.get(name, 0) for name in ("reasons", "predicates", "widths"))
         size = 8 * (1 + reasons + predicates + 2 * widths)
         if len(payload) != size:
@@ -105,7 +100,7 @@ _STATUS = struct.Struct("<2q")
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
-class Requests:
+class Requests(State):
     """Requests whose records say how they ended.
 
     statuses: number of requests by HTTP status, in the order of the statuses. estimated: how many there were in all, from
@@ -134,24 +129,15 @@ class Requests:
             self.latencies + other.latencies,
         )
 
-    def __eq__(self, other: object) -> bool:
-        """Equal to the bit, as the bytes are."""
-        return isinstance(other, Requests) and self.to_bytes() == other.to_bytes()
-
-    def to_bytes(self) -> bytes:
-        """The state's bytes: the estimate, two lengths, pairs of status and number, then moments and sketch."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The estimate, two lengths, pairs of status and number, then moments and sketch."""
         moments, latencies = self.moments.to_bytes(), self.latencies.to_bytes()
         pairs = b"".join(_STATUS.pack(*pair) for pair in self.statuses.items())
         head = _REQUESTS_HEAD.pack(self.estimated, len(self.statuses), len(moments))
-        return pack(self.KIND, self.VERSION, {}, head + pairs + moments + latencies)
+        return {}, head + pairs + moments + latencies
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> Requests:
-        """The state that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        _, payload = unpack(blob, cls.KIND, cls.VERSION)
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Requests:
         if len(payload) < _REQUESTS_HEAD.size:
             raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; its head is longer")
         estimated, statuses, moments_bytes = _REQUESTS_HEAD.unpack_from(payload)
@@ -238,7 +224,7 @@ class Run:
 
 @registered
 @dataclass(frozen=True, slots=True)
-class RowRuns:
+class RowRuns(State):
     """The runs of a column, by their lots."""
 
     KIND: ClassVar[str] = "row_runs"
@@ -251,19 +237,15 @@ class RowRuns:
         both = sorted({*self.runs, *other.runs}, key=lambda run: (run.lot, run.rows, run.numbers, run.hashes))
         return RowRuns(tuple(both[:MOST_RUNS]))
 
-    def to_bytes(self) -> bytes:
-        """The state's bytes: of each run its lot, its rows, how many numbers there are, numbers, hashes."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Of each run its lot, its rows, how many numbers there are, numbers, hashes."""
         parts = (_HEAD.pack(run.lot, run.rows, len(run.numbers) // 8) + run.numbers + run.hashes for run in self.runs)
-        return pack(self.KIND, self.VERSION, {}, joined(parts))
+        return {}, joined(parts)
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> RowRuns:
-        """The runs that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> RowRuns:
         runs = []
-        for part in split(cls.KIND, unpack(blob, cls.KIND, cls.VERSION)[1]):
+        for part in split(cls.KIND, payload):
             lot, rows, numbers = _HEAD.unpack_from(part)
             end = _HEAD.size + 8 * numbers
             if not 0 <= numbers <= rows or len(part) - end not in range(0, 8 * rows + 1, 8):

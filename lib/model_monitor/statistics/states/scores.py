@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
 from model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, summed
-from model_monitor.statistics.states.encoding import pack, registered, require_equal, unpack
+from model_monitor.statistics.states.encoding import Parameters, State, registered, require_equal
 
 CLASS_LIMIT = 1000
 """Most different labels and predictions together; more are no classes but numbers or names."""
@@ -26,7 +26,7 @@ _LENGTH = np.dtype("<i8")
 
 @registered
 @dataclass(frozen=True, slots=True)
-class ConfusionCounts:
+class ConfusionCounts(State):
     """Rows by label and prediction, those that occurred.
 
     total: all rows. overflowed: whether there were more than `limit` texts; then `counts` is empty, and nothing but `total` is
@@ -76,23 +76,18 @@ class ConfusionCounts:
         counts.update(dict(other.counts))
         return self._limited(dict(counts), self.total + other.total, self.limit)
 
-    def to_bytes(self) -> bytes:
-        """The state's bytes: total, whether it overflowed, number of cells, counts, lengths of the texts, texts; sorted."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Total, whether it overflowed, number of cells, counts, lengths of the texts, texts; sorted."""
         cells = sorted(self.counts)
         texts = [text.encode() for cell in cells for text in cell]
         numbers = [self.total, int(self.overflowed), len(cells)]
         numbers += [self.counts[cell] for cell in cells]
         numbers += [len(text) for text in texts]
         payload = np.array(numbers, dtype=_LENGTH).tobytes() + b"".join(texts)
-        return pack(self.KIND, self.VERSION, {"limit": self.limit}, payload)
+        return {"limit": self.limit}, payload
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> ConfusionCounts:
-        """The counts that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> ConfusionCounts:
         total, overflowed, cells = np.frombuffer(payload, _LENGTH, 3).tolist() if len(payload) >= 24 else (0, 0, -1)
         texts_at = 24 + 24 * cells
         if cells < 0 or len(payload) < texts_at:
@@ -107,8 +102,7 @@ class ConfusionCounts:
         counts = dict(zip(pairs, numbers[:cells].tolist(), strict=True))
         return cls(counts, total, parameters["limit"], bool(overflowed))
 
-    def fault(self) -> str | None:
-        """What keeps bytes from being counts, beyond their members' types."""
+    def contradiction(self) -> str | None:
         if self.overflowed:
             return "there are counts beside an overflow" if self.counts else None
         told = sum(self.counts.values()) == self.total and 0 not in self.counts.values()
@@ -139,7 +133,7 @@ _CHUNK_ROWS = 1 << 17
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
-class ScoreCounts:
+class ScoreCounts(State):
     """Rows of the negative and of the positive class by score, the scores ascending.
 
     scores: distinct; the lower edge of each bin if `binned`. limit: distinct scores from which on they are binned.
@@ -170,22 +164,14 @@ class ScoreCounts:
         left, right = (self._in_bins(), other._in_bins()) if self.binned or other.binned else (self, other)
         return _added(left, right)._limited()
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ScoreCounts) and self.to_bytes() == other.to_bytes()
-
-    def to_bytes(self) -> bytes:
-        """The state's bytes: scores as doubles, then negatives and positives as 64-bit integers."""
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Scores as doubles, then negatives and positives as 64-bit integers."""
         parameters = {"limit": self.limit, "binned": int(self.binned)}
         parts = (self.scores.astype("<f8"), self.negatives.astype("<i8"), self.positives.astype("<i8"))
-        return pack(self.KIND, self.VERSION, parameters, b"".join(part.tobytes() for part in parts))
+        return parameters, b"".join(part.tobytes() for part in parts)
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> ScoreCounts:
-        """The counts that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        parameters, payload = unpack(blob, cls.KIND, cls.VERSION)
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> ScoreCounts:
         size, rest = divmod(len(payload), 24)
         if rest or "binned" not in parameters:
             raise BadState(
@@ -195,8 +181,7 @@ class ScoreCounts:
         negatives, positives = np.frombuffer(payload, "<i8", 2 * size, offset=8 * size).reshape(2, size)
         return cls(scores, negatives, positives, parameters["limit"], bool(parameters["binned"]))
 
-    def fault(self) -> str | None:
-        """What keeps bytes from being counts, beyond their members' types."""
+    def contradiction(self) -> str | None:
         ascending = (self.scores[1:] > self.scores[:-1]).all() and ((self.scores >= 0) & (self.scores <= 1)).all()
         if not ascending:
             return "scores are no ascending numbers from 0 to 1"

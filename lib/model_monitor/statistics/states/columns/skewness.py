@@ -11,16 +11,13 @@ import struct
 from dataclasses import dataclass
 from typing import ClassVar
 
-from model_monitor.statistics.states.blocks import Values
-from model_monitor.statistics.states.column_metrics import column_metric
-from model_monitor.statistics.states.encoding import pack, unpack, unpack_numbers
-
-_NUMBERS = struct.Struct("<q3d")
+from model_monitor.statistics.states.column_metrics import ColumnMetric, column_metric
+from model_monitor.statistics.states.moments import Values
 
 
 @column_metric
 @dataclass(frozen=True, slots=True, eq=False)
-class Skewness:
+class Skewness(ColumnMetric):
     """Mean cubed deviation / cubed standard deviation (population form); above 0 if the long tail is one of large values.
 
     m2, m3: sums of the squared and of the cubed deviations from the mean.
@@ -28,6 +25,7 @@ class Skewness:
 
     KIND: ClassVar[str] = "skewness"
     VERSION: ClassVar[int] = 1
+    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<q3d")
 
     count: int = 0
     mean: float = 0.0
@@ -63,20 +61,3 @@ class Skewness:
             self.m2 + other.m2 + between,
             self.m3 + other.m3 + apart * (between * (mine - theirs) + 3 * (mine * other.m2 - theirs * self.m2)),
         )
-
-    def __eq__(self, other: object) -> bool:
-        """Equal to the bit, as the bytes are."""
-        return isinstance(other, Skewness) and self.to_bytes() == other.to_bytes()
-
-    def to_bytes(self) -> bytes:
-        """The state's bytes: int64: values; 3 doubles: mean, sums of squared and of cubed deviations."""
-        return pack(self.KIND, self.VERSION, {}, _NUMBERS.pack(self.count, self.mean, self.m2, self.m3))
-
-    @classmethod
-    def from_bytes(cls, blob: bytes) -> Skewness:
-        """The state that `to_bytes` wrote.
-
-        Raises BadState naming what is wrong with the bytes.
-        """
-        _, payload = unpack(blob, cls.KIND, cls.VERSION)
-        return cls(*unpack_numbers(cls.KIND, _NUMBERS, payload))
