@@ -660,3 +660,13 @@ def test_the_documented_script_makes_of_a_captured_record_what_is_read_without_i
 
     [row] = decode(line.encode(), Reading(ENDPOINT_INDEXES)).rows
     assert [made[key] for key in sorted(made)] == [cell or None for cell in row]
+
+
+def test_every_number_without_a_decision_is_explained():
+    folder = ROOT / "docs" / "decisions"
+    numbers = [int(page.name[:4]) for page in folder.glob("[0-9]*.md")]
+    explained = re.findall(r"^\| (\d+) \| \w+", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    gaps = sorted({*range(1, max(numbers))} - {*numbers})
+
+    assert sorted(numbers) == sorted({*numbers}), "two decisions have one number"
+    assert sorted(map(int, explained)) == gaps, "docs/decisions/README.md has to explain these numbers, and no others"
