@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -286,7 +287,7 @@ def missing_rows(page: str, table: str) -> str:
         return ""
     lines, rows = text.splitlines(), table.splitlines()
     changes = []
-    for above, row in zip(["", *rows], rows):
+    for above, row in pairwise(["", *rows]):
         first_cell = row[: row.find(" |", 2) + 2]
         old = next((line for line in lines if line.startswith(first_cell)), None)
         if row not in lines:
