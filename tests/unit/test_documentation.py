@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 import model_monitor
+import model_monitor.reports.alerts
 from model_monitor import __version__, cli
 from model_monitor.data.records.captured_lines import InferenceRecord
 from model_monitor.data.records.decoding import Reading, decode
@@ -36,7 +37,6 @@ from model_monitor.monitors.data_quality.checks.guard import GUARDS
 from model_monitor.monitors.model_quality.measurement import CONSTRAINED, METRICS
 from model_monitor.registry import import_all
 from model_monitor.reports.derivation.explanations import Explanation
-from model_monitor.reports.notices import destinations  # noqa: F401 - registers the sinks
 from model_monitor.reports.sinks import SINKS, mail, webhook
 from model_monitor.running import layout
 from model_monitor.running.configuration.contract import OPTIONS
