@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.at_hand import require
 from tests.jvms import SHORT_LIVED, class_archive_options
 from tests.lookups import remember_lookups
 from tests.running_jobs import JobProcesses, JobsHere
@@ -82,10 +83,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.fixture(scope="session")
 def golden() -> Path:
     """The folder with real inputs and the outputs that the service wrote for them."""
-    if not GOLDEN.is_dir():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{GOLDEN} is absent; CI has to have the golden cases")
-        pytest.skip("the golden cases (../shared/golden) are not at hand; only developers and CI have them")
+    require(GOLDEN.is_dir(), "the golden cases (../shared/golden) are not at hand; they are not part of the repository")
     return GOLDEN
 
 

@@ -8,6 +8,7 @@ import shutil
 from contextlib import contextmanager
 
 import pytest
+from tests.at_hand import require
 from tests.unit.reports.test_report import HOSTILE, put
 
 from model_monitor.reports.history_page.command import Request, report_of
@@ -20,10 +21,7 @@ LEAST_CONTRAST = 4.5
 def chromium():
     """A running browser."""
     program = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium; .ci/run installs Debian's")
-        pytest.skip("there is no Chromium here; name one in CHROMIUM, or install Debian's package")
+    require(program is not None, "there is no Chromium here; name one in CHROMIUM, or install Debian's package")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])

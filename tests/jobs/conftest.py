@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
+from tests.at_hand import require
 
 AIRFLOW_PYTHON = Path(__file__).resolve().parents[2] / ".venv-airflow" / "bin" / "python"
 
@@ -13,9 +13,5 @@ AIRFLOW_PYTHON = Path(__file__).resolve().parents[2] / ".venv-airflow" / "bin" /
 @pytest.fixture(scope="session")
 def airflow_python() -> Path:
     """The interpreter of that environment."""
-    if not AIRFLOW_PYTHON.is_file():
-        reason = f"{AIRFLOW_PYTHON} is not there; `make airflow` makes it (600 MB on disk)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    require(AIRFLOW_PYTHON.is_file(), f"{AIRFLOW_PYTHON} is not there; `make airflow` makes it (600 MB on disk)")
     return AIRFLOW_PYTHON

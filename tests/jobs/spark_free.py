@@ -15,8 +15,8 @@ import model_monitor.monitors.data_quality.scan  # noqa: F401
 from jobs import baseline, monitor
 from model_monitor.reports.history.decisions import promote, read_promotions, roll_back
 from model_monitor.reports.history.maintenance import Trees, prunable, prune
-from model_monitor.reports.notices.environment import Environment
 from model_monitor.reports.outputs.files import publish
+from model_monitor.reports.sinks import Environment
 from model_monitor.running.scheduling.command import Request, run_due
 from model_monitor.storage import LocalStorage, holding
 

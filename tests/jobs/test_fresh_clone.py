@@ -19,6 +19,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from tests.at_hand import DEMANDED
 from tests.servers import aws_emulator
 
 from model_monitor.integrations.demo.traffic import FAULT
@@ -53,6 +54,7 @@ class Clone:
         """What a script says, run in the clone; it has to end well."""
         hidden = (
             "CI",
+            DEMANDED,
             "ARGS",
             "MAKEFLAGS",
             "MAKELEVEL",
@@ -139,6 +141,14 @@ def test_make_demo_needs_nothing_but_python_and_the_network(tmp_path):
 def test_make_test_passes_tests(tested):
     assert re.search(r"\d+ passed", tested)
     assert "failed" not in tested.splitlines()[-1]
+
+
+def test_a_public_ci_passes_without_the_golden_cases(clone, tested):
+    """GitHub's sets CI=true and has the clone alone; the variable that demands the cases is `.ci/run`'s."""
+    passed = clone.shell("CI=true .venv/bin/python -m pytest -q -rs -p no:cacheprovider tests/golden")
+
+    assert re.search(r"\d+ skipped", passed.splitlines()[-1])
+    assert "the golden cases (../shared/golden) are not at hand" in passed
 
 
 def test_the_airflow_page_leads_from_pip_to_an_hourly_dag(clone, airflow_python):

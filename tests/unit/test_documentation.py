@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 import model_monitor
+import model_monitor.reports.alerts
 from model_monitor import __version__, cli
 from model_monitor.data.records.captured_lines import InferenceRecord
 from model_monitor.data.records.decoding import Reading, decode
@@ -36,7 +38,6 @@ from model_monitor.monitors.data_quality.checks.guard import GUARDS
 from model_monitor.monitors.model_quality.measurement import CONSTRAINED, METRICS
 from model_monitor.registry import import_all
 from model_monitor.reports.derivation.explanations import Explanation
-from model_monitor.reports.notices import destinations  # noqa: F401 - registers the sinks
 from model_monitor.reports.sinks import SINKS, mail, webhook
 from model_monitor.running import layout
 from model_monitor.running.configuration.contract import OPTIONS
@@ -62,10 +63,7 @@ STARTS = re.compile(r"^(.*?)(?:\./spark-submit\.sh|(?:\.venv/bin/)?model-monitor
 
 import_all(checks)
 
-WITHOUT_A_JOB = (
-    *("demo", "completion", "explain", "import", "merge-states", "replay"),
-    *("run-due", "promote", "rollback", "prune", "report", "compare", "accept"),
-)
+WITHOUT_A_JOB = {*cli.VERBS} - {"baseline", "monitor", "merge", "backfill", "submit"}
 """Commands that are none of `submit`."""
 
 AS_A_JOB = {"backfill": "monitor"}
@@ -258,7 +256,7 @@ def test_every_other_command_of_ours_is_understood(page, monkeypatch):
         "model_monitor.integrations.imports.command.import_schedules", lambda *given, **named: understood.append(given)
     )
     monkeypatch.setattr("model_monitor.integrations.demo.run._run", lambda *given: understood.append(given) or 0)
-    monkeypatch.setattr("model_monitor.cli.verbs.session_for", lambda paths: None)
+    monkeypatch.setattr("model_monitor.spark.session.local_session", lambda: None)
     monkeypatch.setattr("model_monitor.running.scheduling.command.main", lambda *given: understood.append(given) or 0)
     version = Promotion(model_version="7", run_id="0", source="", time="")
     monkeypatch.setattr(
@@ -281,6 +279,24 @@ def test_every_other_command_of_ours_is_understood(page, monkeypatch):
         assert cli.main(words) == 0, shlex.join(words)
 
     assert len(understood) == len(others)
+
+
+def missing_rows(page: str, table: str) -> str:
+    """What to write into a page of docs/ so that it has this table; empty if it has."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    if table in text:
+        return ""
+    lines, rows = text.splitlines(), table.splitlines()
+    changes = []
+    for above, row in pairwise(["", *rows]):
+        first_cell = row[: row.find(" |", 2) + 2]
+        old = next((line for line in lines if line.startswith(first_cell)), None)
+        if row not in lines:
+            changes.append(f"add below {above}" if old is None else f"replace {old}")
+            changes.append(f"by {row}" if old else row)
+    return "\n".join(
+        [f"docs/{page}:", *(changes or ["the table has rows that are not in the code, or another order:", table])]
+    )
 
 
 JOBS = ("baseline", "monitor")
@@ -321,30 +337,19 @@ def _default(name: str, option: Option, job: str) -> str:
 
 
 def test_the_table_of_options_is_the_one_of_the_code():
-    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
-
-    assert option_table() in page, f"docs/jobs.md has to have this table:\n\n{option_table()}"
+    assert missing_rows("jobs.md", option_table()) == ""
 
 
 def test_the_options_of_model_quality_are_those_of_the_code():
-    page = (ROOT / "docs" / "model-quality.md").read_text(encoding="utf-8")
-    table = option_table(AnalysisType.MODEL_QUALITY)
-
-    assert table in page, f"docs/model-quality.md has to have this table:\n\n{table}"
+    assert missing_rows("model-quality.md", option_table(AnalysisType.MODEL_QUALITY)) == ""
 
 
 def test_the_options_of_bias_are_those_of_the_code():
-    page = (ROOT / "docs" / "bias.md").read_text(encoding="utf-8")
-    table = option_table(AnalysisType.MODEL_BIAS)
-
-    assert table in page, f"docs/bias.md has to have this table:\n\n{table}"
+    assert missing_rows("bias.md", option_table(AnalysisType.MODEL_BIAS)) == ""
 
 
 def test_the_options_of_explainability_are_those_of_the_code():
-    page = (ROOT / "docs" / "explainability.md").read_text(encoding="utf-8")
-    table = option_table(AnalysisType.MODEL_EXPLAINABILITY)
-
-    assert table in page, f"docs/explainability.md has to have this table:\n\n{table}"
+    assert missing_rows("explainability.md", option_table(AnalysisType.MODEL_EXPLAINABILITY)) == ""
 
 
 def merge_option_table() -> str:
@@ -359,9 +364,7 @@ def merge_option_table() -> str:
 
 
 def test_the_options_of_the_merge_are_those_of_the_code():
-    page = (ROOT / "docs" / "merge.md").read_text(encoding="utf-8")
-
-    assert merge_option_table() in page, f"docs/merge.md has to have this table:\n\n{merge_option_table()}"
+    assert missing_rows("merge.md", merge_option_table()) == ""
 
 
 def bias_metric_table() -> str:
@@ -375,9 +378,7 @@ def bias_metric_table() -> str:
 
 
 def test_the_table_of_bias_metrics_is_the_one_of_the_registries():
-    page = (ROOT / "docs" / "bias.md").read_text(encoding="utf-8")
-
-    assert bias_metric_table() in page, f"docs/bias.md has to have this table:\n\n{bias_metric_table()}"
+    assert missing_rows("bias.md", bias_metric_table()) == ""
 
 
 def test_options_of_the_contract_without_effect_on_data_quality_are_listed_as_such():
@@ -406,9 +407,7 @@ def distance_table() -> str:
 
 
 def test_the_table_of_distances_is_the_one_of_the_registry():
-    page = (ROOT / "docs" / "drift.md").read_text(encoding="utf-8")
-
-    assert distance_table() in page, f"docs/drift.md has to have this table:\n\n{distance_table()}"
+    assert missing_rows("drift.md", distance_table()) == ""
 
 
 def metric_table() -> str:
@@ -426,9 +425,7 @@ def metric_table() -> str:
 
 
 def test_the_table_of_metrics_is_the_one_of_the_registries():
-    page = (ROOT / "docs" / "model-quality.md").read_text(encoding="utf-8")
-
-    assert metric_table() in page, f"docs/model-quality.md has to have this table:\n\n{metric_table()}"
+    assert missing_rows("model-quality.md", metric_table()) == ""
 
 
 def sink_table() -> str:
@@ -441,9 +438,19 @@ def sink_table() -> str:
 
 
 def test_the_table_of_sinks_is_the_one_of_the_registry():
-    page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    assert missing_rows("alerts.md", sink_table()) == ""
 
-    assert sink_table() in page, f"docs/alerts.md has to have this table:\n\n{sink_table()}"
+
+def test_a_sink_more_is_a_line_of_two_pages_which_the_tests_name(monkeypatch):
+    def pager(*given):
+        """A short call."""
+
+    monkeypatch.setattr(SINKS, "_entries", {**SINKS._entries})
+    SINKS.register("pager", spelling="pager:NUMBER", every_run=False)(pager)
+    options = option_table().replace("webhook:URL", "webhook:URL, pager:NUMBER")
+
+    assert "| `pager:NUMBER` | when the alert changes | A short call. |" in missing_rows("alerts.md", sink_table())
+    assert re.search(r"^by \| `--sink SINK` .* pager:NUMBER", missing_rows("jobs.md", options), re.MULTILINE)
 
 
 def test_every_variable_of_the_sinks_is_documented():
@@ -504,9 +511,7 @@ def column_metric_table() -> str:
 
 
 def test_the_table_of_column_metrics_is_the_one_of_the_registry():
-    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
-
-    assert column_metric_table() + "\n" in page, f"docs/files.md has to have this table:\n\n{column_metric_table()}"
+    assert missing_rows("files.md", column_metric_table()) == ""
 
 
 def test_every_kind_of_state_is_documented():
@@ -534,9 +539,7 @@ def api_table() -> str:
 
 
 def test_the_table_of_the_api_is_that_of_the_face():
-    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-
-    assert api_table() in page, f"docs/api.md has to have this table:\n\n{api_table()}"
+    assert missing_rows("api.md", api_table()) == ""
 
 
 def test_the_documented_guard_passes_the_tests_beside_it(monkeypatch):
@@ -664,3 +667,13 @@ def test_the_documented_script_makes_of_a_captured_record_what_is_read_without_i
 
     [row] = decode(line.encode(), Reading(ENDPOINT_INDEXES)).rows
     assert [made[key] for key in sorted(made)] == [cell or None for cell in row]
+
+
+def test_every_number_without_a_decision_is_explained():
+    folder = ROOT / "docs" / "decisions"
+    numbers = [int(page.name[:4]) for page in folder.glob("[0-9]*.md")]
+    explained = re.findall(r"^\| (\d+) \| \w+", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    gaps = sorted({*range(1, max(numbers))} - {*numbers})
+
+    assert sorted(numbers) == sorted({*numbers}), "two decisions have one number"
+    assert sorted(map(int, explained)) == gaps, "docs/decisions/README.md has to explain these numbers, and no others"

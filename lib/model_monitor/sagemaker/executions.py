@@ -15,7 +15,7 @@ from model_monitor.errors import MonitorError, OutputHeld
 from model_monitor.integrations.imports.dag import window_of
 from model_monitor.integrations.imports.descriptions import Definition, ScheduleDescription, definition_of, schedule_of
 from model_monitor.integrations.imports.variables import JobVariables, jobs_of
-from model_monitor.reports.history.alerts import read_alerts
+from model_monitor.reports.alerts import read_alerts
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.sources import variable_of
 from model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence, read_offset

@@ -7,16 +7,16 @@ import json
 import pytest
 
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from model_monitor.reports.history.alerts import (
+from model_monitor.reports.alerts import (
     AlertRule,
     after_delivery,
     is_due,
     path_of,
     read_alerts,
+    read_destinations,
     with_window,
     write_alerts,
 )
-from model_monitor.reports.notices.destinations import read_destinations
 
 OK, IN_ALERT = "OK", "InAlert"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.documents.alerts import AlertStatus, MonitoredWindow
-from model_monitor.reports.history.requests import traffic_status, usual_records
+from model_monitor.reports.alerts import traffic_status, usual_records
 
 OK, FELL = AlertStatus.OK, AlertStatus.IN_ALERT
 

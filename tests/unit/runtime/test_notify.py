@@ -14,9 +14,9 @@ from model_monitor.documents.alerts import AlertStatus, in_alarms
 from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, Violation, Violations
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.monitors.protocol import PublishedMetric
-from model_monitor.reports.notices.environment import Environment
-from model_monitor.reports.notices.messages import AlertReport
+from model_monitor.reports.notices import AlertReport
 from model_monitor.reports.outputs.files import publish
+from model_monitor.reports.sinks import Environment
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.inputs.baselines import violated_since
 from model_monitor.running.runtime.notify import monitored_window, notify, report_of, require_sinks

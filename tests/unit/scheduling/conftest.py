@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from model_monitor.reports.notices.environment import Environment
+from model_monitor.reports.sinks import Environment
 from model_monitor.running.scheduling.command import Request, run_due
 from model_monitor.running.scheduling.plan import read_plan
 

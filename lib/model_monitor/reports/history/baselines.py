@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.protocol import Monitor
 from model_monitor.reports.history.archive import PARTS, from_parquet, parts_of, path_of
-from model_monitor.reports.outputs.files import Run, current_run, file_at, run_before
+from model_monitor.reports.outputs.files import HOUR_FOLDERS, Run, current_run, file_at, run_before
 from model_monitor.statistics.states import State
 from model_monitor.storage import Storage, join, storage_of
 
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-
-HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}/*$")
-"""The output path of an hourly run: <top>/yyyy/mm/dd/hh (C1.5)."""
 
 HOUR_LEVELS = 4
 

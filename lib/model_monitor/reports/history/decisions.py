@@ -14,7 +14,7 @@ from model_monitor.documents.check_results import CheckResults, CheckStatus, Dec
 from model_monitor.documents.clarify import BiasReport
 from model_monitor.documents.run_description import Promotion, Promotions, moment
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from model_monitor.reports.history.alerts import holding_alerts, path_of
+from model_monitor.reports.alerts import holding_alerts, path_of
 from model_monitor.reports.history.variation import read_history, write_history
 from model_monitor.reports.outputs.files import (
     CONSTRAINTS,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}/*$")
+"""The output path of an hourly run: <top>/yyyy/mm/dd/hh (C1.5)."""
 
 RUNS = "_runs"
 CURRENT = "_current.json"

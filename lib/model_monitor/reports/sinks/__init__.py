@@ -14,12 +14,126 @@ adds_up: True if the same numbers sent twice count twice, so that a rerun must n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from model_monitor.errors import BadConfiguration, MissingDependency, SinkFailed
 from model_monitor.registry import Registry
-from model_monitor.reports.notices.environment import Environment
-from model_monitor.reports.notices.messages import Report
+from model_monitor.reports.notices import Report
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+log = logging.getLogger(__name__)
+
+AWS_MOST_ATTEMPTS = 5
+"""Of one request, the first included; boto3's standard mode waits longer each time, up to 20 s."""
+
+NO_BOTO3 = "the sink {service} needs boto3; install it: pip install 'spark-model-monitor[aws]'"
+NO_REGION = "the sink {service} needs a region; set the variable AWS_DEFAULT_REGION, for example to eu-central-1"
+
+
+def aws_client(service: str, region: str | None = None) -> Any:
+    """A client that tries again by itself when it is throttled or the service is away.
+
+    region: None for the one that boto3 finds in the environment or its configuration.
+    Raises MissingDependency without boto3, BadConfiguration if no region is known.
+    """
+    try:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import NoRegionError
+    except ImportError as fault:
+        raise MissingDependency(NO_BOTO3.format(service=service)) from fault
+    settings = Config(
+        retries={"mode": "standard", "total_max_attempts": AWS_MOST_ATTEMPTS}, connect_timeout=10, read_timeout=20
+    )
+    try:
+        # a session of its own: boto3's shared one would keep the credentials that it saw first
+        return boto3.session.Session().client(service, region_name=region, config=settings)
+    except NoRegionError as fault:
+        raise BadConfiguration(NO_REGION.format(service=service)) from fault
+
+
+@contextmanager
+def refused_by_aws(service: str) -> Iterator[None]:
+    """Turns what boto3 raises into one sentence: the service's error code, or the type of the client's own error.
+
+    Raises SinkFailed.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as fault:
+        code = fault.response.get("Error", {}).get("Code", "an unknown error")
+        raise SinkFailed(f"{service} refused it ({code}); check the job's permissions and the target") from fault
+    except BotoCoreError as fault:
+        raise SinkFailed(
+            f"{service} could not be asked ({type(fault).__name__}); check credentials, region and network"
+        ) from fault
+
+
+TIMEOUT_SECONDS = 10.0
+"""How long a sink waits for a connection, and then for each answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """variables: where secrets and servers are named. aws: (service, region or None) -> client. pause: waits so many seconds
+    between two attempts. timeout_seconds: as TIMEOUT_SECONDS.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    aws: Callable[[str, str | None], Any] = aws_client
+    pause: Callable[[float], None] = time.sleep
+    timeout_seconds: float = TIMEOUT_SECONDS
+
+    def variable(self, name: str) -> str | None:
+        """The variable's text, None if it is absent or blank."""
+        return self.variables.get(name, "").strip() or None
+
 
 Sink = Callable[[Report, str, Environment], None]
 
 SINKS: Registry[Sink] = Registry("sink")
+
+MOST_ATTEMPTS = 3
+"""Of one delivery, the first included; 1 s and 2 s are waited between them."""
+
+
+class PassingFailure(SinkFailed):
+    """A failure that may be over in a moment."""
+
+
+def attempt(send: Callable[[], None], environment: Environment) -> None:
+    """Call `send`, and again after a pause while it raises PassingFailure, `MOST_ATTEMPTS` times in all.
+
+    Raises what `send` raised last.
+    """
+    from tenacity import (  # takes 0.1 s to import
+        Retrying,
+        retry_if_exception_type,
+        stop_after_attempt,
+        wait_exponential,
+    )
+
+    # The library's own retries of HTTP (urllib3, requests) log the whole URL, whose path may be a secret.
+    Retrying(
+        retry=retry_if_exception_type(PassingFailure),
+        stop=stop_after_attempt(MOST_ATTEMPTS),
+        wait=wait_exponential(multiplier=1),
+        sleep=environment.pause,
+        before_sleep=_tell,
+        reraise=True,
+    )(send)
+
+
+def _tell(state: RetryCallState) -> None:
+    fault = state.outcome.exception() if state.outcome else None
+    log.info("%s; trying again", fault)

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus
 
-from model_monitor.documents.run_description import moment
 from model_monitor.errors import SinkFailed
-from model_monitor.reports.notices.environment import Environment, refused_by_aws
-from model_monitor.reports.notices.messages import Report, sendable
-from model_monitor.reports.sinks import SINKS
+from model_monitor.monitors.protocol import PublishedMetric
+from model_monitor.reports.notices import Report, sendable
+from model_monitor.reports.outputs.files import MetricContext, cloudwatch_metrics
+from model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +57,8 @@ def cloudwatch(report: Report, namespace: str, environment: Environment) -> None
     Source: C9.2.
     """
     client = environment.aws("cloudwatch", None)
-    metrics, undefined = sendable(_complete(report))
+    metrics = sendable(_complete(report))
     accepted = [metric for metric in metrics if _is_accepted(metric)]
-    if undefined:
-        log.warning("left out %d metrics that are no finite numbers", undefined)
     if len(accepted) < len(metrics):
         log.warning("left out %d metrics whose names CloudWatch does not take", len(metrics) - len(accepted))
     with refused_by_aws("CloudWatch"):
@@ -99,22 +97,16 @@ def _complete(report: Report) -> list[Mapping[str, Any]]:
 
     Behind it when the run was, at that very time: its absence is an alarm, whatever window a run looks at.
     """
-    names = {metric["MetricName"]: metric for metric in report.metrics}
-    violations = _of_run(report, NUMBER_OF_VIOLATIONS, report.start or report.time, report.violations, "Count")
-    total = names.get(NUMBER_OF_VIOLATIONS) or violations
-    last_run = _of_run(report, LAST_RUN, report.time, report.time.timestamp(), "Seconds")
+    known = next((metric for metric in report.metrics if metric["MetricName"] == NUMBER_OF_VIOLATIONS), None)
+    violations = PublishedMetric(NUMBER_OF_VIOLATIONS, float(report.violations), "Count")
+    total = known or _of_run(report, violations, report.start or report.time)
+    last_run = _of_run(report, PublishedMetric(LAST_RUN, report.time.timestamp(), "Seconds"), report.time)
     return [total, last_run, *(metric for metric in report.metrics if metric is not total)]
 
 
-def _of_run(report: Report, name: str, time: datetime, value: float, unit: str) -> Mapping[str, Any]:
-    dimensions = (("Endpoint", report.endpoint), ("MonitoringSchedule", report.schedule))
-    return {
-        "MetricName": name,
-        "Timestamp": moment(time),
-        "Dimensions": [{"Name": which, "Value": whose} for which, whose in dimensions if whose is not None],
-        "Value": float(value),
-        "Unit": unit,
-    }
+def _of_run(report: Report, metric: PublishedMetric, time: datetime) -> Mapping[str, Any]:
+    [made] = cloudwatch_metrics([metric], MetricContext(time, report.endpoint, report.schedule))
+    return made
 
 
 def _is_accepted(metric: Mapping[str, Any]) -> bool:

@@ -11,9 +11,8 @@ from email.utils import format_datetime
 from enum import Enum
 
 from model_monitor.errors import BadConfiguration, SinkFailed
-from model_monitor.reports.notices.environment import Environment, PassingFailure, attempt
-from model_monitor.reports.notices.messages import Report, headline, text
-from model_monitor.reports.sinks import SINKS
+from model_monitor.reports.notices import Report, headline, text
+from model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt
 
 HOST = "MODEL_MONITOR_SMTP_HOST"
 SECURITY = "MODEL_MONITOR_SMTP_SECURITY"

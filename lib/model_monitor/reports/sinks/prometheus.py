@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.errors import MissingDependency, OutputFailed, SinkFailed
-from model_monitor.reports.notices.environment import Environment
-from model_monitor.reports.notices.messages import Report, sendable
+from model_monitor.reports.notices import Report, sendable
 from model_monitor.reports.outputs.printable import printable
-from model_monitor.reports.sinks import SINKS
+from model_monitor.reports.sinks import SINKS, Environment
 from model_monitor.storage import LocalStorage, is_local
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
-
-log = logging.getLogger(__name__)
 
 NO_LIBRARY = "the sink prometheus needs prometheus-client; install it: pip install 'spark-model-monitor[prometheus]'"
 
@@ -49,9 +45,7 @@ def prometheus(report: Report, path: str, environment: Environment) -> None:
     """
     from prometheus_client import generate_latest
 
-    metrics, undefined = sendable(report.metrics)
-    if undefined:
-        log.warning("left out %d metrics that are no finite numbers", undefined)
+    metrics = sendable(report.metrics)
     content = generate_latest(_Collected([*_of_run(report), _of_metrics(metrics, report)]))
     try:
         LocalStorage().write(path, content)

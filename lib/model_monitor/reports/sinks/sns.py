@@ -6,9 +6,8 @@ import json
 import re
 from typing import Any
 
-from model_monitor.reports.notices.environment import Environment, refused_by_aws
-from model_monitor.reports.notices.messages import Report, document_bytes, headline, text
-from model_monitor.reports.sinks import SINKS
+from model_monitor.reports.notices import Report, document_bytes, headline, text
+from model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
 
 TOPIC = re.compile(r"arn:aws[\w-]*:sns:(?P<region>[a-z0-9-]+):\d{12}:[\w-]{1,256}(?P<fifo>\.fifo)?", re.ASCII)
 

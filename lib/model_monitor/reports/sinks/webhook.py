@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 
 from model_monitor import __version__
 from model_monitor.errors import SinkFailed
-from model_monitor.reports.notices.environment import Environment, PassingFailure, attempt
-from model_monitor.reports.notices.messages import Report, document_bytes
-from model_monitor.reports.sinks import SINKS
+from model_monitor.reports.notices import Report, document_bytes
+from model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt
 
 SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"
 """The variable whose text signs the document."""

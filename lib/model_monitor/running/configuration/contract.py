@@ -23,7 +23,7 @@ from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE
 from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS
 from model_monitor.monitors.predictors.loading import FLAVOURS
 from model_monitor.monitors.predictors.sums import Algorithm
-from model_monitor.reports.notices.destinations import SPELLINGS
+from model_monitor.reports.alerts import SPELLINGS
 from model_monitor.running.configuration.bias_options import (
     IntervalMethod,
     LocalAnalysisConfig,

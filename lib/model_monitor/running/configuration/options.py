@@ -24,7 +24,7 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality.tolerance import Tolerance
 from model_monitor.registry import Registry
-from model_monitor.reports.notices.destinations import Destination, read_destinations
+from model_monitor.reports.alerts import Destination, read_destinations
 from model_monitor.running.scheduling.schedules import read_offset
 from model_monitor.statistics.drift.distances import Distance
 from model_monitor.statistics.states.column_metrics import chosen

@@ -17,8 +17,8 @@ from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.messages import NEWEST_ROW
 from model_monitor.monitors.data_quality.variation import BASELINE
 from model_monitor.monitors.protocol import Monitor, StoredBaseline
+from model_monitor.reports.alerts import read_alerts
 from model_monitor.reports.history import baselines
-from model_monitor.reports.history.alerts import read_alerts
 from model_monitor.reports.history.baselines import shares_at
 from model_monitor.reports.history.decisions import read_decisions
 from model_monitor.reports.history.variation import read_history

@@ -19,20 +19,20 @@ from typing import TYPE_CHECKING, TypeVar
 from model_monitor.documents.alerts import Alarm, Alerts, AlertStatus, MonitoredWindow, alarms_of, cause
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, SinkFailed
-from model_monitor.reports.history.alerts import (
+from model_monitor.reports.alerts import (
     AlertRule,
     after_delivery,
+    deliver,
     holding_alerts,
     is_due,
     read_alerts,
+    traffic_status,
     traffic_turned,
+    usual_records,
     with_window,
     write_alerts,
 )
-from model_monitor.reports.history.requests import traffic_status, usual_records
-from model_monitor.reports.notices.destinations import deliver
-from model_monitor.reports.notices.environment import Environment
-from model_monitor.reports.notices.messages import (
+from model_monitor.reports.notices import (
     DATA_HINT,
     MOST_VIOLATIONS,
     TRAFFIC_FELL,
@@ -44,6 +44,7 @@ from model_monitor.reports.notices.messages import (
 )
 from model_monitor.reports.outputs.files import Run
 from model_monitor.reports.outputs.printable import printable
+from model_monitor.reports.sinks import Environment
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.inputs.run_inputs import window_of, window_told
 from model_monitor.running.kinds import KINDS
@@ -83,7 +84,7 @@ def notify(
 ) -> None:
     """Enter the window into the history of alerts, and send a report to every sink that is due.
 
-    `history.alerts.is_due` says which are due. Whether traffic fell (`--min-traffic`) is a status of its own.
+    `alerts.is_due` says which are due. Whether traffic fell (`--min-traffic`) is a status of its own.
 
     Raises SinkFailed if a sink fails and `--sink-required` is set.
     """

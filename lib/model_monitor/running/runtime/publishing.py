@@ -14,7 +14,7 @@ from model_monitor.documents.run_description import BaselineReference, RunDescri
 from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed
 from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.plugins import plugin
-from model_monitor.reports.history.alerts import holding_alerts
+from model_monitor.reports.alerts import holding_alerts
 from model_monitor.reports.history.variation import Entry, read_history, write_history
 from model_monitor.reports.outputs.files import METRICS_FILE, MetricContext, Run, cloudwatch_metrics, metric_lines
 from model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, parquet_of, rows_of_run

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from model_monitor.errors import BadConfiguration, BadDocument, MonitorError
 from model_monitor.reports.history_page import command as reports
-from model_monitor.reports.notices.environment import Environment
+from model_monitor.reports.sinks import Environment
 from model_monitor.running.runtime.failures import failure_of
 from model_monitor.running.runtime.status import ExitStatus, start_logging
 from model_monitor.running.scheduling.due import due_runs, overdue_since, watch

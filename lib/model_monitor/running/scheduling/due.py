@@ -12,9 +12,9 @@ from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.run_description import moment
 from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from model_monitor.errors import BadDocument
-from model_monitor.reports.notices.destinations import deliver
-from model_monitor.reports.notices.environment import Environment
-from model_monitor.reports.notices.messages import ON_TIME, OVERDUE, AlertReport, Notice, Report
+from model_monitor.reports.alerts import deliver
+from model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
+from model_monitor.reports.sinks import Environment
 from model_monitor.running.scheduling.plan import A_MOMENT, Plan, model_of
 from model_monitor.running.scheduling.record import Record
 from model_monitor.running.scheduling.schedules import Clock

@@ -18,7 +18,7 @@ from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.reports.notices.destinations import Destination, read_destinations
+from model_monitor.reports.alerts import Destination, read_destinations
 from model_monitor.reports.outputs.files import file_at
 from model_monitor.running.configuration.reading import sources_of
 from model_monitor.running.layout import Layout

@@ -8,9 +8,9 @@ import pytest
 from tests.servers import http_server
 
 from model_monitor.documents.alerts import AlertStatus
-from model_monitor.reports.notices.destinations import deliver, read_destinations
-from model_monitor.reports.notices.environment import Environment
-from model_monitor.reports.notices.messages import AlertReport, Report
+from model_monitor.reports.alerts import deliver, read_destinations
+from model_monitor.reports.notices import AlertReport, Report
+from model_monitor.reports.sinks import Environment
 
 
 @pytest.fixture

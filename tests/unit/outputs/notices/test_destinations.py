@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.reports.notices.destinations import read_destinations
+from model_monitor.reports.alerts import read_destinations
 from model_monitor.reports.sinks import SINKS
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:alarms"

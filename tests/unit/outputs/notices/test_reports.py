@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.reports.notices.messages import sendable, worst_of
+from model_monitor.reports.notices import sendable, worst_of
 
 
 def outcome(feature, observed, threshold, status=CheckStatus.VIOLATED):
@@ -64,4 +64,4 @@ def test_numbers_that_are_not_finite_are_not_sent():
     spread = {"SampleCount": 1.0, "Sum": math.inf, "Minimum": 0.0, "Maximum": 1.0}
     metrics = [{"Value": 1.0}, {"Value": math.nan}, {"StatisticValues": spread}]
 
-    assert sendable(metrics) == ([{"Value": 1.0}], 2)
+    assert sendable(metrics) == [{"Value": 1.0}]

@@ -9,8 +9,8 @@ import pytest
 from tests.servers import aws_emulator
 
 from model_monitor.documents.alerts import AlertStatus
-from model_monitor.reports.notices.environment import Environment
-from model_monitor.reports.notices.messages import AlertReport, Report
+from model_monitor.reports.notices import AlertReport, Report
+from model_monitor.reports.sinks import Environment
 
 
 def metric(name, value, **dimensions):

@@ -12,8 +12,7 @@ from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.reports.notices.environment import aws_client
-from model_monitor.reports.sinks import SINKS
+from model_monitor.reports.sinks import SINKS, aws_client
 from model_monitor.reports.sinks.cloudwatch import batches, cloudwatch, namespace_of
 
 from .conftest import metric
@@ -117,7 +116,7 @@ def test_numbers_and_names_that_cloudwatch_refuses_are_left_out_and_counted(repo
     assert [found["MetricName"] for found in request["MetricData"]] == [
         *("total_number_of_violations", "last_run_timestamp_seconds", "good")
     ]
-    assert "left out 2 metrics that are no finite numbers" in caplog.text
+    assert "left out 2 metrics that are not finite numbers" in caplog.text
     assert "left out 2 metrics whose names CloudWatch does not take" in caplog.text
 
 

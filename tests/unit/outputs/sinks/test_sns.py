@@ -8,7 +8,7 @@ import pytest
 
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.errors import SinkFailed
-from model_monitor.reports.notices.messages import OVERDUE, Notice
+from model_monitor.reports.notices import OVERDUE, Notice
 from model_monitor.reports.sinks.sns import sns
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alarms"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from model_monitor.documents.alerts import AlertStatus, excess
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.run_description import moment
 from model_monitor.reports.outputs.printable import in_json, printable
+
+log = logging.getLogger(__name__)
 
 MOST_VIOLATIONS = 5
 """Violations that a report names one by one; it counts the others."""
@@ -120,11 +123,13 @@ def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckRe
     return tuple(violations[place] for place in places[:MOST_VIOLATIONS])
 
 
-def sendable(metrics: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], int]:
-    """The metrics whose numbers are all finite, and how many are not."""
+def sendable(metrics: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The metrics whose numbers are all finite; the log counts the others."""
     given = list(metrics)
-    kept = [metric for metric in given if all(math.isfinite(number) for number in _numbers(metric))]
-    return kept, len(given) - len(kept)
+    finite = [metric for metric in given if all(map(math.isfinite, _numbers(metric)))]
+    if len(finite) < len(given):
+        log.warning("left out %d metrics that are not finite numbers", len(given) - len(finite))
+    return finite
 
 
 def _numbers(metric: Mapping[str, Any]) -> list[float]:

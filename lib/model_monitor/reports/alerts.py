@@ -1,7 +1,8 @@
-"""Alerts: n of the last m monitored windows had violations, decided from the history of runs, which lies beside them.
+"""Alerts: where `--sink` sends them, when each sink is due, and the history of windows that decides.
 
-The history of runs in hour folders (`…/yyyy/mm/dd/hh`) lies above the folders, that of any other output path in it. A rerun
-replaces what the history says of its window, so that running a window again changes nothing.
+There is an alert if n of the last m monitored windows had violations. The history of runs in hour folders (`…/yyyy/mm/dd/hh`)
+lies above the folders, that of any other output path in it. A rerun replaces what the history says of its window, so that
+running a window again changes nothing. A report that fails to reach one sink keeps none of the others from theirs.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
+from statistics import median
 from typing import TYPE_CHECKING
 
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Told, Transition
-from model_monitor.errors import BadDocument
-from model_monitor.reports.history.baselines import HOUR_FOLDERS
-from model_monitor.reports.notices.destinations import Destination
+from model_monitor.errors import BadDocument, MonitorError
+from model_monitor.registry import Entry, import_all
+from model_monitor.reports import sinks
+from model_monitor.reports.notices import Report
+from model_monitor.reports.outputs.files import HOUR_FOLDERS
+from model_monitor.reports.sinks import SINKS, Environment, Sink
 from model_monitor.storage import holding, join, storage_of
 from model_monitor.storage.lease import WAIT, Lease
 
@@ -24,6 +30,95 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
+
+import_all(sinks)
+
+SPELLINGS = ", ".join(sink.facts["spelling"] for sink in SINKS.values())
+"""How `--sink` names each kind of sink."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A sink and its target. The target may be a secret (a webhook's URL), so it is in neither `str` nor `repr`."""
+
+    name: str
+    target: str
+
+    @property
+    def sink(self) -> Entry[Sink]:
+        return SINKS.get(self.name)
+
+    @property
+    def every_run(self) -> bool:
+        """Whether it is sent to in every run, whatever the alert."""
+        return bool(self.sink.facts["every_run"])
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the same numbers sent twice count twice."""
+        return bool(self.sink.facts["adds_up"])
+
+    @property
+    def key(self) -> str:
+        """What the alerts' file calls it: the sink's name and a hash of the target."""
+        return f"{self.name}:{sha256(self.target.encode()).hexdigest()[:12]}"
+
+    def require_ready(self, environment: Environment) -> None:
+        """Raises BadConfiguration if something that the sink needs is missing."""
+        self.sink.facts["ready"](self.target, environment)
+
+    def __repr__(self) -> str:
+        return f"Destination({self.key})"
+
+    __str__ = __repr__
+
+
+def read_destinations(text: str) -> tuple[Destination, ...]:
+    """The destinations of `webhook:https://a.example/x,cloudwatch`, each once, in their order.
+
+    Raises ValueError with what to write instead, for the first one that is wrong.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return tuple(dict.fromkeys(_read(part, place) for place, part in enumerate(parts, start=1)))
+
+
+def _read(text: str, place: int) -> Destination:
+    """One destination. What is wrong is not repeated: it may be a URL with a secret in it, or a half of one."""
+    name, _, target = text.partition(":")
+    if name not in SINKS:
+        raise ValueError(f"names no sink at place {place}; write one of {SPELLINGS} (a comma inside a target is %2C)")
+    try:
+        return Destination(name, SINKS.get(name).facts["examined"](target.strip()))
+    except ValueError as fault:
+        raise ValueError(f"names the sink {name} with a target that {fault}") from fault
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Which destinations got the report, and a sentence for each that did not."""
+
+    reached: tuple[Destination, ...]
+    failures: tuple[str, ...]
+
+
+def deliver(report: Report, destinations: Iterable[Destination], environment: Environment) -> Delivery:
+    """Send the report to each destination. Nothing is raised; of a fault that nobody foresaw only the type is told."""
+    reached, failures = [], []
+    for destination in destinations:
+        try:
+            destination.sink(report, destination.target, environment)
+        except MonitorError as fault:
+            failures.append(f"the sink {destination.name} was not notified: {fault}")
+        except Exception as fault:
+            failures.append(f"the sink {destination.name} was not notified: unexpected {type(fault).__name__}")
+        else:
+            reached.append(destination)
+            log.info("notified the sink %s", destination.name)
+    return Delivery(tuple(reached), tuple(failures))
+
+
+# Whether there is an alert, and which destinations are due.
+
 
 MOST_WINDOWS = 100
 """The largest EvaluationPeriod. Source: C10e."""
@@ -62,7 +157,9 @@ def with_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> 
     if status is not alerts.status:
         latest = windows[-1]
         transitions = (*transitions, Transition(time=latest.time, window=latest.window, status=status))
-    return _changed(alerts, status=status, windows=windows, transitions=transitions[-MOST_TRANSITIONS:])
+    return alerts.model_copy(
+        update={"status": status, "windows": windows, "transitions": transitions[-MOST_TRANSITIONS:]}
+    )
 
 
 def is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:
@@ -100,7 +197,7 @@ def _of_traffic(to: Destination) -> str:
 def _with_status(alerts: Alerts, sinks: Iterable[str], status: AlertStatus) -> Alerts:
     now = {sink: Told(sink=sink, status=status) for sink in sinks}
     kept = (told for told in alerts.told if told.sink not in now)
-    return _changed(alerts, told=(*kept, *now.values()))
+    return alerts.model_copy(update={"told": (*kept, *now.values())})
 
 
 def _with_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
@@ -111,7 +208,7 @@ def _with_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
         else window
         for window in alerts.windows
     )
-    return _changed(alerts, windows=windows)
+    return alerts.model_copy(update={"windows": windows})
 
 
 def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
@@ -161,5 +258,29 @@ def path_of(output_path: str) -> str:
     return join(hours["top"] if hours else output_path, Alerts.FILE_NAME)
 
 
-def _changed(alerts: Alerts, **members: object) -> Alerts:
-    return alerts.model_copy(update=members)
+# Whether traffic fell: a window's records beside those that are usual at its hour of the day.
+
+
+FEWEST_WINDOWS = 3
+"""So many earlier windows have to be known before anything is called usual."""
+
+_HOUR = slice(11, 13)  # of 2026-01-31T22:00:00Z
+
+
+def usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None:
+    """The median of the records of the earlier windows that ended at the same hour of the day as `time`.
+
+    Of all earlier windows where that are fewer than `FEWEST_WINDOWS`; None if those are fewer, too.
+    """
+    counted = [(window.time[_HOUR], window.records) for window in earlier if window.records is not None]
+    at_that_hour = [records for hour, records in counted if hour == time[_HOUR]]
+    of_all = [records for _, records in counted]
+    known = at_that_hour if len(at_that_hour) >= FEWEST_WINDOWS else of_all
+    return float(median(known)) if len(known) >= FEWEST_WINDOWS else None
+
+
+def traffic_status(monitored: MonitoredWindow, usual: float | None, least_share: float | None) -> AlertStatus:
+    """InAlert if the window has fewer records than this share of the usual ones; OK if nobody can tell or nobody asked."""
+    if monitored.records is None or usual is None or least_share is None:
+        return AlertStatus.OK
+    return AlertStatus.IN_ALERT if monitored.records < least_share * usual else AlertStatus.OK
