@@ -289,7 +289,6 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         "model_monitor.integrations.imports.command.import_schedules", lambda *given, **named: understood.append(given)
     )
     monkeypatch.setattr("model_monitor.integrations.demo.run._run", lambda *given: understood.append(given) or 0)
-    monkeypatch.setattr("model_monitor.cli._session_for", lambda paths: None)
     monkeypatch.setattr("model_monitor.running.scheduling.command.main", lambda *given: understood.append(given) or 0)
     version = Promotion(model_version="7", run_id="0", source="", time="")
     monkeypatch.setattr(
