@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import sys
@@ -66,6 +67,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             )
     ranks = {piece: rank for rank, piece in enumerate(LONG)}
     items.sort(key=lambda item: ranks.get(piece_of(item.nodeid), len(LONG)))
+
+
+def pytest_collection_finish() -> None:
+    """What stays for the whole run is not looked through at each collection of garbage: ten thousand tests, and libraries."""
+    gc.collect()
+    gc.freeze()
+
+
+UNIT_SECONDS = float(os.environ.get("UNIT_SECONDS", "inf"))
+"""What a unit test may take at most, as `make unit` and `make test` set it."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A unit test that takes too long fails, unless its marker `takes_long` says why.
+
+    Counted is what the processor does for it, its ended processes included: a loaded machine makes no test slower. What the
+    test imports first is not its own, so it is not counted at all then.
+    """
+    before, loaded = _processor_seconds(), len(sys.modules)
+    result = yield
+    taken = _processor_seconds() - before
+    is_bound = item.get_closest_marker("unit") and not item.get_closest_marker("takes_long")
+    if is_bound and taken > UNIT_SECONDS and len(sys.modules) == loaded:
+        pytest.fail(
+            f"takes {taken:.2f} s of a processor; a unit test may take {UNIT_SECONDS}, or @pytest.mark.takes_long('why')",
+            pytrace=False,
+        )
+    return result
+
+
+def _processor_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 @pytest.hookimpl(optionalhook=True)

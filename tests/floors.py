@@ -60,25 +60,29 @@ def may_import(floor: str) -> set[str]:
 def imports_of(path: Path, known: dict[str, Path]) -> set[str]:
     """The modules of ours that a file imports when it runs, in functions too; not those for type checking only."""
     found = set()
-    for node in _running(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = {f"{node.module}.{alias.name}" for alias in node.names}
-            inner = {name for name in names if _below(name) in known}
-            found |= inner or {node.module}
+    for module, names in _imports(path):
+        inner = {f"{module}.{name}" for name in names if _below(f"{module}.{name}") in known}
+        found |= inner or {module}
     return {_below(name) for name in found} & known.keys()
+
+
+def imported_names(path: Path) -> set[str]:
+    """Whatever a file imports when it runs: each module, and each name of one with its module before it."""
+    imports = list(_imports(path))
+    return {module for module, _ in imports} | {f"{module}.{name}" for module, names in imports for name in names}
+
+
+def face_places() -> dict[str, str]:
+    """The module of each public name, as the face shows them to type checkers."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    froms = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name: str(node.module) for node in froms for alias in node.names}
 
 
 def libraries_of(path: Path) -> set[str]:
     """The top-level names of whatever a file imports when it runs."""
-    found = set()
-    for node in _running(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
-    return found
+    return {module.split(".")[0] for module, _ in _imports(path)}
 
 
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:
@@ -107,6 +111,14 @@ def circles(edges: dict[str, set[str]]) -> list[list[str]]:
         if name not in order:
             visit(name)
     return found
+
+
+def _imports(path: Path) -> Iterator[tuple[str, list[str]]]:
+    for node in _running(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, []) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, [alias.name for alias in node.names]
 
 
 def _name(path: Path) -> str:

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,10 @@ FOUND_OUT = ["--dataset-format", "csv", "--output-path", "out"]
 REQUIRED = ["--dataset-source", "data", *FOUND_OUT]
 """What a command with `…` in it leaves to the reader."""
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+def named(page: Path) -> str:
+    """A page as a failing test names it."""
+    return page.relative_to(ROOT).as_posix()
 
 
 @dataclass(frozen=True)
@@ -116,10 +120,10 @@ IN_DOCS = [page for pattern in ("*.md", "*/README.md", "notebooks/*.ipynb") for 
 def test_the_navigation_names_every_page_exactly_once():
     index = ROOT / "docs" / "index.md"
     links = SIDEBAR_ITEM.findall(index.read_text(encoding="utf-8").partition("\n## ")[2])
-    named = [(index.parent / link).resolve().relative_to(ROOT).as_posix() for link in links]
+    listed = [named((index.parent / link).resolve()) for link in links]
     outside = [page for page in PAGES if "docs" not in page.relative_to(ROOT).parts]
 
-    assert sorted(named) == sorted(page.relative_to(ROOT).as_posix() for page in {*IN_DOCS, *outside} - {index})
+    assert sorted(listed) == sorted(named(page) for page in {*IN_DOCS, *outside} - {index})
 
 
 def test_no_page_is_in_a_folder_without_a_readme_that_lists_it():
@@ -165,13 +169,18 @@ def test_numbers_beside_other_tools_are_those_of_the_benchmarks():
     ] == []
 
 
-@every_page
-def test_every_relative_link_leads_to_a_file(page):
-    missing = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
+def test_every_relative_link_leads_to_a_file():
+    missing = [
+        f"{named(page)}: {link}"
+        for page in PAGES
+        for link in LINK.findall(page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
 
     assert missing == []
 
 
+@cache
 def headings_of(page: Path) -> set[str]:
     """What a link to a part of the page may name: its headings as GitHub and the site write them, and ids of its own."""
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
@@ -180,21 +189,34 @@ def headings_of(page: Path) -> set[str]:
     return {*slugs, *re.findall(r' id="([^"]+)"', text)}
 
 
-@every_page
-def test_every_link_to_a_part_of_a_page_leads_to_a_heading(page):
+def parts_linked_by(page: Path) -> set[tuple[Path, str]]:
+    """The headings that a page links to, each with its page."""
     links = re.findall(r"\]\((?!\w+:)([^)#\s]*)#([^)\s]+)\)", CODE.sub("", page.read_text(encoding="utf-8")))
-    named = {(page.parent / name if name else page, part) for name, part in links if not name or name.endswith(".md")}
-
-    assert [(str(where), part) for where, part in named if part not in headings_of(where)] == []
+    return {(page.parent / name if name else page, part) for name, part in links if not name or name.endswith(".md")}
 
 
-@every_page
-def test_every_make_target_and_job_in_a_command_exists(page):
+def test_every_link_to_a_part_of_a_page_leads_to_a_heading():
+    missing = [
+        f"{named(page)}: {where}#{part}"
+        for page in PAGES
+        for where, part in sorted(parts_linked_by(page))
+        if part not in headings_of(where)
+    ]
+
+    assert missing == []
+
+
+def test_every_make_target_and_job_in_a_command_exists():
     targets = set(TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
-    code = "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
+    missing = []
+    for page in PAGES:
+        code = "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
+        wanted = set(re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)\b", code))
+        jobs = re.findall(r"(?<!/)\bjobs/\w+\.py\b", code)
+        missing += [f"{named(page)}: make {target}" for target in sorted(wanted - targets)]
+        missing += [f"{named(page)}: {job}" for job in jobs if not (ROOT / job).is_file()]
 
-    assert set(re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)\b", code)) <= targets
-    assert all((ROOT / job).is_file() for job in re.findall(r"(?<!/)\bjobs/\w+\.py\b", code))
+    assert missing == []
 
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -221,25 +243,35 @@ def test_the_release_notes_are_what_the_changelog_says():
     assert unknown.returncode != 0
 
 
-@every_page
-def test_every_job_in_a_command_takes_its_flags(page, monkeypatch):
+def refused_by_its_job(command: Command) -> list[str]:
+    """What the job that a command starts says against its flags."""
+    request = submission.read_request([word for word in command.words if word != "…"])
+    if request is None or request.asks_for_help:
+        return []
+    job = layout.Layout.here().job_file(AS_A_JOB.get(request.job, request.job), ROOT).stem
+    given = (FOUND_OUT if command.is_verb else []) + request.job_arguments
+    given += REQUIRED if "…" in command.words else []
+    try:
+        config_of(job, sources_of(given, command.variables), in_container=False)
+    except MonitorError as error:
+        return [line for line in str(error).splitlines() if "where there is no file" not in line]
+    return []
+
+
+def test_every_job_in_a_command_takes_its_flags(monkeypatch):
     monkeypatch.chdir(ROOT)
-    for command in filter(lambda command: command.starts_a_job, commands_of(page)):
-        request = submission.read_request([word for word in command.words if word != "…"])
-        if request is None or request.asks_for_help:
-            continue
-        job = layout.Layout.here().job_file(AS_A_JOB.get(request.job, request.job), ROOT).stem
-        given = (FOUND_OUT if command.is_verb else []) + request.job_arguments
-        given += REQUIRED if "…" in command.words else []
-        try:
-            config_of(job, sources_of(given, command.variables), in_container=False)
-        except MonitorError as error:
-            faults = [fault for fault in str(error).splitlines() if "where there is no file" not in fault]
-            assert faults == [], shlex.join(command.words)
+    refused = [
+        f"{named(page)}: {shlex.join(command.words)}: {error}"
+        for page in PAGES
+        for command in commands_of(page)
+        if command.starts_a_job
+        for error in refused_by_its_job(command)
+    ]
+
+    assert refused == []
 
 
-@every_page
-def test_every_other_command_of_ours_is_understood(page, monkeypatch):
+def test_every_other_command_of_ours_is_understood(monkeypatch):
     understood = []
     monkeypatch.setattr("model_monitor.running.runs.merging.merge_runs", lambda runs, output: understood.append(runs))
     monkeypatch.setattr(
@@ -274,11 +306,14 @@ def test_every_other_command_of_ours_is_understood(page, monkeypatch):
     monkeypatch.setattr(
         "model_monitor.reports.history.maintenance.prunable", lambda *given: understood.append(given) or []
     )
-    others = [command.words for command in commands_of(page) if not command.starts_a_job]
-    for words in others:
-        assert cli.main(words) == 0, shlex.join(words)
+    failed = []
+    for page in PAGES:
+        for words in [command.words for command in commands_of(page) if not command.starts_a_job]:
+            understood.clear()
+            if cli.main(words) != 0 or len(understood) != 1:
+                failed.append(f"{named(page)}: {shlex.join(words)}")
 
-    assert len(understood) == len(others)
+    assert failed == []
 
 
 def missing_rows(page: str, table: str) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import json
 import re
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from types import ModuleType
@@ -63,12 +64,17 @@ def test_type_checkers_see_the_names_that_there_are():
     assert len(NAMES) == len(set(NAMES))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_what_type_checkers_take_it_for(name):
-    module, called = bound_for_type_checkers()[name]
+def test_a_name_is_what_type_checkers_take_it_for():
+    bound = bound_for_type_checkers()
+    others = [
+        name
+        for name in NAMES
+        for module, called in [bound[name]]
+        if getattr(model_monitor, name) is not getattr(__import__(module, fromlist=[called]), called)
+    ]
 
-    assert getattr(model_monitor, name) is getattr(__import__(module, fromlist=[called]), called)
-    assert name in dir(model_monitor)
+    assert others == []
+    assert [name for name in NAMES if name not in dir(model_monitor)] == []
 
 
 def test_a_name_that_there_is_not_is_told_as_python_tells_it():
@@ -113,21 +119,25 @@ def documented_in(section: str) -> set[str]:
     return {name.strip() for line in re.findall(r"^(\w[\w, ]*?) :", section, re.MULTILINE) for name in line.split(",")}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_documented_as_numpydoc_has_it(name):
+def missing_in_documentation(name: str) -> Iterator[str]:
+    """What the docstring of a public name lacks of numpydoc's form."""
     thing = getattr(model_monitor, name)
     sections = sections_of(thing.__doc__ or "")
-
-    assert not (thing.__doc__ or "").startswith((f"{name}(", "\n")), "no docstring but the generated one"
+    if (thing.__doc__ or "\n").startswith((f"{name}(", "\n")):
+        yield "no docstring but the generated one"
     if inspect.isclass(thing) and issubclass(thing, MonitorError):
         return
-    assert ">>>" in sections["Examples"]
+    if ">>>" not in sections.get("Examples", ""):
+        yield "Examples"
     if inspect.isfunction(thing):
-        assert "Returns" in sections
-        assert "Raises" in sections
+        yield from (section for section in ("Returns", "Raises") if section not in sections)
     if inspect.isfunction(thing) or (dataclasses.is_dataclass(thing) and "Attributes" not in sections):
         parameters = set(inspect.signature(thing).parameters)
-        assert documented_in(sections.get("Parameters", "")) == parameters
+        yield from sorted(documented_in(sections.get("Parameters", "")) ^ parameters)
+
+
+def test_a_name_is_documented_as_numpydoc_has_it():
+    assert [f"{name}: {missing}" for name in NAMES for missing in missing_in_documentation(name)] == []
 
 
 def test_what_is_no_function_is_known_by_its_kind():
@@ -169,12 +179,17 @@ OUTSIDE = sorted(
 )
 
 
-@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: str(path.relative_to(ROOT)))
-def test_pages_examples_and_notebooks_import_from_the_face(path):
-    imported = {each for code in code_of(path) for each in imported_by(code)}
+def test_pages_examples_and_notebooks_import_from_the_face():
+    against = [
+        f"{path.relative_to(ROOT)}: {module}.{name}"
+        for path in OUTSIDE
+        for code in code_of(path)
+        for module, name in sorted(imported_by(code))
+        if (module not in OPEN and not module.startswith("model_monitor.capture."))
+        or (module == "model_monitor" and name not in NAMES)
+    ]
 
-    assert {module for module, _ in imported if not module.startswith("model_monitor.capture.")} <= set(OPEN)
-    assert {name for module, name in imported if module == "model_monitor"} <= set(NAMES)
+    assert against == []
 
 
 def test_there_are_such_pages():
@@ -186,11 +201,13 @@ def test_there_are_such_pages():
 INNER = modules()
 
 
-@pytest.mark.parametrize("module", INNER)
-def test_no_module_of_ours_imports_from_the_face(module):
+def test_no_module_of_ours_imports_from_the_face():
     """It would be loaded by what it loads; `__version__` is a text of the file itself."""
-    imported = {
-        name for where, name in imported_by(INNER[module].read_text(encoding="utf-8")) if where == "model_monitor"
-    }
+    against = [
+        f"{module}: {name}"
+        for module, path in INNER.items()
+        for where, name in sorted(imported_by(path.read_text(encoding="utf-8")))
+        if where == "model_monitor" and name not in {*INNER, "__version__", ""}
+    ]
 
-    assert {name for name in imported if name not in INNER} <= {"__version__", ""}
+    assert against == []

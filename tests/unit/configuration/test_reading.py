@@ -358,21 +358,27 @@ def test_a_configuration_can_be_made_in_python():
     assert config.replays_service
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_every_option_is_read_from_its_variable_and_from_its_flag(name):
-    option = OPTIONS[name]
-    from_flag = sources_of([flag_of(name), "true"] if option.placeholder else [flag_of(name)], {})
-    from_variable = sources_of([], {variable_of(name, option): "true"})
+def test_every_option_is_read_from_its_variable_and_from_its_flag():
+    unread = []
+    for name, option in OPTIONS.items():
+        from_flag = sources_of([flag_of(name), "true"] if option.placeholder else [flag_of(name)], {})
+        from_variable = sources_of([], {variable_of(name, option): "true"})
+        if not from_flag.text(name) == from_variable.text(name) == "true":
+            unread.append(name)
 
-    assert from_flag.text(name) == from_variable.text(name) == "true"
-    assert variable_of(name, option) == (f"MODEL_MONITOR_{name.upper()}" if option.ours else name)
+    assert unread == []
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_no_flag_is_taken_by_spark_submit(name):
-    flags = {flag_of(name), flag_of(OPTIONS[name].opposite or name)}
+def test_a_variable_of_ours_has_a_prefix_and_one_of_the_service_has_its_name():
+    named = {name: variable_of(name, option) for name, option in OPTIONS.items()}
 
-    assert not flags & (WITH_VALUE | WITHOUT_VALUE | {"--help", "--dry-run"})
+    assert named == {name: f"MODEL_MONITOR_{name.upper()}" if option.ours else name for name, option in OPTIONS.items()}
+
+
+def test_no_flag_is_taken_by_spark_submit():
+    flags = {flag_of(each) for name, option in OPTIONS.items() for each in (name, option.opposite or name)}
+
+    assert flags & (WITH_VALUE | WITHOUT_VALUE | {"--help", "--dry-run"}) == set()
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "conf").glob("*.env")), ids=lambda path: path.name)

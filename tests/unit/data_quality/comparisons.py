@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pyarrow as pa
 
@@ -24,14 +26,19 @@ from model_monitor.statistics.states.data_types import parse_numbers
 
 def text_feature(name, cells, *, limit=4096):
     """A column of texts and None, as a CSV has them. limit: of the distinct values that are counted exactly."""
+    return FeatureProfile.of(name, ColumnType.TEXT, text_states(tuple(cells), limit))
+
+
+@lru_cache(maxsize=64)
+def text_states(cells, limit):
+    """The states of a column of texts; columns of the same cells have the same."""
     texts = pa.array(cells, pa.string())
     moments, kll, frequencies = MomentsBuilder(), KllBuilder(), FrequenciesBuilder(limit)
     present = texts.drop_null()
     kll.update(moments.update(parse_numbers(present), missing=texts.null_count))
     counted = present.value_counts()
     frequencies.update(counted.field("values"), counted.field("counts").to_numpy())
-    states = [DataTypeCounts.of(texts), moments.state(), kll.state(), frequencies.state()]
-    return FeatureProfile.of(name, ColumnType.TEXT, states)
+    return DataTypeCounts.of(texts), moments.state(), kll.state(), frequencies.state()
 
 
 def number_feature(name, values, *, integral=False):

@@ -1,0 +1,207 @@
+"""The unit tests that a change reaches, nearest first, for as long as a developer waits: `python -m tests.quick`.
+
+Reached is a test whose file imports a changed one, itself or by what it imports. Files are ordered by how many imports lie
+between, and shared out to a process per core. Each collects a few files at a time, and none starts a test after SECONDS; what
+was left out is said. A page or a workflow reaches the tests that read those.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.floors import PACKAGE, face_places, imported_names
+
+ROOT = Path(__file__).resolve().parents[1]
+UNIT = ROOT / "tests" / "unit"
+CACHE = ROOT / ".cache" / "imports.json"
+
+SECONDS = 20.0
+TO_END = 1.5
+"""Seconds that are kept for what has begun."""
+
+TOGETHER = 4
+"""Files that are collected at a time: enough that starting pytest costs little, so few that nothing far is read too soon."""
+
+READS_THE_TREE = ROOT / "tests" / "floors.py"
+"""Whoever imports this one looks at every module of the package."""
+
+READ_PAGES = (UNIT / "test_documentation.py", UNIT / "test_sources.py")
+PAGES = (".md", ".ipynb", ".yml", "Makefile", "run")
+TO_READ_PAGES = 2
+"""How far those are from a page: they import nearly everything, and take a second before the first begins."""
+
+
+def main(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.quick", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--base", default="HEAD", help="the commit that the change is counted from")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="when no test is started any more")
+    parser.add_argument("--no-lint", action="store_true", help="leave out what `make lint` runs")
+    parser.add_argument("--list", action="store_true", help="print the files in order, and run nothing")
+    parser.add_argument("--first", action="store_true", help="end with the first test that fails")
+    given = parser.parse_args(words)
+    until = time.monotonic() + given.seconds
+    # What is started here is waited for below.
+    linting = None if given.no_lint or given.list else subprocess.Popen(["make", "--silent", "lint"], cwd=ROOT)
+    reached = reached_by(changed_since(given.base))
+    if given.list:
+        sys.stdout.write("".join(f"{distance} {_below_root(file)}\n" for file, distance in reached.items()))
+        return 0
+    failed = run([*reached], until, first=given.first)
+    if linting is not None and linting.wait():
+        sys.stdout.write("make lint fails\n")
+        failed = True
+    return int(failed)
+
+
+def changed_since(base: str) -> list[Path]:
+    """The files of the working tree that differ from a commit, new ones among them; of a file that is gone its folder's."""
+    git = ["git", "-C", str(ROOT)]
+    differing = subprocess.run([*git, "diff", "--name-only", base], capture_output=True, text=True, check=True).stdout
+    new = subprocess.run(
+        [*git, "ls-files", "--others", "--exclude-standard"], capture_output=True, text=True, check=True
+    ).stdout
+    paths = [ROOT / name for name in f"{differing}{new}".splitlines()]
+    return [path if path.exists() else path.parent / "__init__.py" for path in paths]
+
+
+def reached_by(changed: Sequence[Path]) -> dict[Path, int]:
+    """The files of unit tests that a change reaches, each with its number of imports to it.
+
+    Nearest first; before them those that have the name of a changed module.
+    """
+    edges = imports()
+    distances = dict.fromkeys(_sources_of(changed), 0)
+    stems = {f"test_{path.stem}" for path in distances}
+    rooms = {path.parent.name for path in distances}
+    importers: dict[Path, set[Path]] = {}
+    for path, imported in edges.items():
+        for each in imported:
+            importers.setdefault(each, set()).add(path)
+    waiting = deque(distances)
+    while waiting:
+        path = waiting.popleft()
+        for importer in sorted(importers.get(path, ())):
+            if importer not in distances:
+                distances[importer] = distances[path] + 1
+                waiting.append(importer)
+    if any(path.name.endswith(PAGES) for path in changed):
+        distances = {**dict.fromkeys(READ_PAGES, TO_READ_PAGES), **distances}
+    files = [path for path in distances if path.is_relative_to(UNIT) and path.name.startswith("test_")]
+    files.sort(
+        key=lambda path: (path.stem not in stems, distances[path], path.parent.name not in rooms, len(edges[path]))
+    )
+    return {path: distances[path] for path in files}
+
+
+def imports() -> dict[Path, set[Path]]:
+    """Which files of ours each file of the package and of the unit tests imports.
+
+    A module that nobody imports is found by being there: its package has it. A test has the conftest.py above it.
+    """
+    tests = [*(ROOT / "tests").glob("*.py"), *UNIT.rglob("*.py")]
+    inner = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
+    face = face_places()
+    named = names_imported_by([*inner, *tests])
+    edges = {path: _files_of(names, face) - {path} for path, names in named.items()}
+    imported = {each for others in edges.values() for each in others}
+    for path in inner:
+        if path not in imported and path.name != "__init__.py":
+            edges.setdefault(path.parent / "__init__.py", set()).add(path)
+    for path in tests:
+        above = (folder / "conftest.py" for folder in path.parents if folder.is_relative_to(UNIT))
+        edges[path] |= {conftest for conftest in above if conftest.is_file()} - {path}
+    edges[READS_THE_TREE] |= set(inner)
+    return edges
+
+
+def names_imported_by(paths: Iterable[Path]) -> dict[Path, list[str]]:
+    """What each file imports. Files that have not changed since the last time are not parsed again."""
+    then = json.loads(CACHE.read_text()) if CACHE.is_file() else {}
+    now: dict[str, list[Any]] = {}
+    for path in paths:
+        state = path.stat()
+        version = [state.st_mtime_ns, state.st_size]
+        of_then = then.get(str(path), (None, None))
+        now[str(path)] = of_then if of_then[0] == version else [version, sorted(imported_names(path))]
+    CACHE.parent.mkdir(exist_ok=True)
+    CACHE.write_text(json.dumps(now))
+    return {Path(path): names for path, (_, names) in now.items()}
+
+
+def _files_of(names: Iterable[str], face: Mapping[str, str]) -> set[Path]:
+    found = set()
+    for name in names:
+        dotted = face.get(name.removeprefix("model_monitor."), name)
+        for base in (PACKAGE.parent, ROOT):
+            below = base / dotted.replace(".", "/")
+            found |= {path for path in (below.with_name(f"{below.name}.py"), below / "__init__.py") if path.is_file()}
+    return found
+
+
+def _sources_of(changed: Iterable[Path]) -> list[Path]:
+    """The Python files that stand for what changed: a template's are those beside it."""
+    sources: list[Path] = []
+    for path in changed:
+        if path.suffix == ".py":
+            sources.append(path)
+        elif path.is_relative_to(PACKAGE):
+            home = next(folder for folder in path.parents if (folder / "__init__.py").is_file())
+            sources += sorted(home.glob("*.py"))
+    return list(dict.fromkeys(sources))
+
+
+def run(files: Sequence[Path], until: float, *, first: bool) -> bool:
+    """Whether a test of the files failed. until: on the monotonic clock, which every process here has."""
+    if not files:
+        sys.stdout.write("no unit test is reached by the change\n")
+        return False
+    shares = [files[start :: _cores()] for start in range(_cores())]
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as opened:
+        results = [Path(folder) / f"{place}.json" for place in range(len(shares))]
+        processes = []
+        for share, result in zip(shares, results, strict=True):
+            words = [str(until - TO_END), str(result), str(int(first)), *map(str, share)]
+            output = opened.enter_context(result.with_suffix(".txt").open("w+"))
+            command = [sys.executable, "-m", "tests.quick_process", *words]
+            processes.append((subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output), output))
+        ended = [_ended(process, output) for process, output in processes]
+        said = [json.loads(result.read_text()) for result in results if result.is_file()]
+    cut = {name for each in said for name in each["cut"]}
+    sys.stdout.write(f"{sum(each['ran'] for each in said)} tests of {len(files) - len(cut)} files ran")
+    sys.stdout.write(f", {sum(each['failed'] for each in said)} failed\n")
+    if cut:
+        ordered = [_below_root(path) for path in files if str(path) in cut]
+        sys.stdout.write(f"cut after {SECONDS:.0f} s, {len(cut)} of {len(files)} files; `make unit` runs them:\n")
+        sys.stdout.write("".join(f"    {name}\n" for name in ordered[:10]))
+        sys.stdout.write(f"    and {len(ordered) - 10} more\n" if len(ordered) > 10 else "")
+    return any(ended) or len(said) < len(shares)
+
+
+def _ended(process: subprocess.Popen[bytes], output: object) -> int:
+    status = process.wait()
+    output.seek(0)  # type: ignore[attr-defined]
+    sys.stdout.write(output.read() if status else "")  # type: ignore[attr-defined]
+    return status
+
+
+def _cores() -> int:
+    return min(len(os.sched_getaffinity(0)), 4)
+
+
+def _below_root(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
