@@ -24,8 +24,7 @@ from side_by_side import quick_asked
 
 from model_monitor.spark.launch import class_archive
 from model_monitor.spark.launch.class_archive import ClassArchive
-from model_monitor.spark.launch.java import find_java
-from model_monitor.spark.launch.spark_home import find_spark_home
+from model_monitor.spark.launch.java import find_java, find_spark_home
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS, ROUNDS_QUICK = 7, 2

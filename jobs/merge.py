@@ -11,7 +11,7 @@ from functools import partial
 from model_monitor.data.engine.partitions import batch_by_bytes
 from model_monitor.running.runtime.job import started
 from model_monitor.running.runtime.status import completed
-from model_monitor.spark.merging.job import merge_request, publish_coverage
+from model_monitor.spark.merging.request import merge_request, publish_coverage
 from model_monitor.spark.merging.run import merge
 
 

@@ -131,7 +131,7 @@ def spark() -> Iterator[SparkSession]:
 
     from model_monitor.spark.engine.workers import worker_settings
     from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
-    from model_monitor.spark.launch.spark_home import find_spark_home, line_at
+    from model_monitor.spark.launch.java import find_spark_home, line_at
 
     if not IS_REMOTE:
         remember_lookups()

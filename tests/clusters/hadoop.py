@@ -14,8 +14,7 @@ from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from model_monitor.running.layout import cache_directory
 from model_monitor.spark.launch.deequ_jar import Artifact, provide
-from model_monitor.spark.launch.java import find_java
-from model_monitor.spark.launch.spark_home import find_spark_home
+from model_monitor.spark.launch.java import find_java, find_spark_home
 
 ARTIFACTS = (
     Artifact(

@@ -10,7 +10,7 @@ from pathlib import Path
 from py4j.java_gateway import JavaGateway
 from tests.clusters.hadoop import hadoop_jvm
 
-from model_monitor.spark.launch.spark_home import find_spark_home
+from model_monitor.spark.launch.java import find_spark_home
 
 NODE_MEMORY_MIB = 6144
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from model_monitor.spark.launch.deequ_jar import provide_jar
-from model_monitor.spark.launch.java import find_java
-from model_monitor.spark.launch.spark_home import find_spark_home
+from model_monitor.spark.launch.java import find_java, find_spark_home
 
 pytestmark = pytest.mark.rest
 

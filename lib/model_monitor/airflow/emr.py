@@ -26,9 +26,8 @@ from model_monitor.integrations.emr.shipment import Shipment
 from model_monitor.running.configuration.bias_options import S3Encryption, upload_arguments
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.spark.launch.package_zip import provide_zip
+from model_monitor.spark.launch.request import Bucket, Kind, Target, settings_of, split_options
 from model_monitor.spark.launch.spark_command import own_settings
-from model_monitor.spark.launch.spark_options import settings_of, split_options
-from model_monitor.spark.launch.target import Bucket, Kind, Target
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from model_monitor.documents.alerts import Alerts
 from model_monitor.errors import BadConfiguration, BadDocument
 from model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, Run, read_commit
 from model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_of
-from model_monitor.spark.launch.target import S3_SCHEMES
+from model_monitor.spark.launch.request import S3_SCHEMES
 from model_monitor.storage import LocalStorage, join
 
 

@@ -29,7 +29,7 @@ from model_monitor.airflow.places import JobCall, Place, Running
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.running.runtime.status import ExitStatus
-from model_monitor.spark.launch.target import S3_SCHEMES
+from model_monitor.spark.launch.request import S3_SCHEMES
 from model_monitor.storage import join
 
 

@@ -19,9 +19,9 @@ from model_monitor.airflow.flags import without_secrets, words_of
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
+from model_monitor.spark.launch.java import PINNED, line_at
 from model_monitor.spark.launch.package_zip import provide_zip
 from model_monitor.spark.launch.spark_command import own_settings
-from model_monitor.spark.launch.spark_home import PINNED, line_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,10 +53,6 @@ def is_missing(found: Any) -> bool:
     return type(found).__name__ == "JavaPackage"
 
 
-# Files of any file system that Hadoop opens, as a storage: through the driver's JVM, with the session's
-# configuration.
-
-
 _PATH = "org.apache.hadoop.fs.Path"
 
 ABSENT = re.compile("FileNotFoundException|PATH_NOT_FOUND")
@@ -280,9 +276,6 @@ def reason_of(fault: Exception) -> str:
         return refusal
     java = getattr(fault, "java_exception", None)
     return str(java.toString() if java is not None else fault).splitlines()[0]
-
-
-# Files that a Spark Connect server opens and this machine doesn't: they are listed and read by it.
 
 
 def is_connect(thing: object) -> bool:

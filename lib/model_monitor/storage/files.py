@@ -128,9 +128,6 @@ STORAGES: Registry[Callable[[], Storage]] = Registry("storage")
 """The storages that are opened without Spark. Facts: `opens`, a function that tells whether a path is one of theirs."""
 
 
-# Which names a file that we read may hold where a path is made of them.
-
-
 _WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 
 
@@ -154,18 +151,12 @@ def is_ours(name: object, of: Named) -> bool:
     return re.fullmatch(of.value, name, re.ASCII) is not None
 
 
-# Files that are wanted for a while.
-
-
 class TemporaryFolder:
     """A folder on this machine that goes with what holds it, at the latest with Python itself."""
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="model-monitor-"))
         self.delete = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-
-
-# Sentences about foreign failures: each is known by a pattern in the text of somebody else's exception.
 
 
 @dataclass(frozen=True)
@@ -188,9 +179,6 @@ def sentence_about(text: str, patterns: Sequence[ErrorPattern], **otherwise: str
             groups = {name: value for place in reversed(places) for name, value in place.groupdict().items() if value}
             return each.sentence.format_map(otherwise | groups)
     return None
-
-
-# What an object store says when it refuses, as a sentence with a remedy.
 
 
 _PLACE = re.compile(r"\bs3[an]?://[^\s:,;'\")\]]+")

@@ -85,9 +85,6 @@ def _machine() -> str:
         return ""
 
 
-# One run at a time for each output, wherever it lies; docs/decisions/0041 says why this way.
-
-
 log = logging.getLogger(__name__)
 
 PREFIX = "_lease-"

@@ -20,9 +20,7 @@ from model_monitor.data.profiling.scan import scan
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.monitors.user_checks.checks import plan
 from model_monitor.monitors.user_checks.loading import read_checks
-from model_monitor.spark.deequ.check_suites import run_checks
-from model_monitor.spark.deequ.loading import load_checks, planned_checks
-from model_monitor.spark.deequ.predicates import require_conditions
+from model_monitor.spark.deequ.checks import load_checks, planned_checks, require_conditions, run_checks
 
 HERE = Path(__file__).parent
 NAN, INFINITY = math.nan, math.inf
@@ -369,9 +367,9 @@ def test_the_function_of_the_documentation_runs(spark, frame, monkeypatch, tmp_p
 PROCESS = """
 import logging, sys
 from pyspark.sql import SparkSession
-from model_monitor.spark.deequ.check_suites import run_checks
+from model_monitor.spark.deequ.checks import run_checks
 from model_monitor.monitors.user_checks.checks import plan
-from model_monitor.spark.deequ.loading import load_checks, planned_checks
+from model_monitor.spark.deequ.checks import load_checks, planned_checks
 from model_monitor.data.profiling.scan import scan
 logging.basicConfig(level=logging.INFO)
 spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")

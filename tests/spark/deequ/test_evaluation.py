@@ -19,7 +19,7 @@ from model_monitor.data.profiling.scan import scan
 from model_monitor.errors import MissingDependency
 from model_monitor.spark.deequ.evaluation import METRIC_FIELDS, evaluate
 from model_monitor.spark.deequ.jvm import Deequ, fault_of_version
-from model_monitor.spark.deequ.sketches import kll_state, kll_state_bytes, quantile_state
+from model_monitor.spark.deequ.states import kll_state, kll_state_bytes, quantile_state
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,

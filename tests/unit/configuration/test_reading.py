@@ -15,7 +15,7 @@ from model_monitor.running.configuration.options import Compatibility
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.kinds import monitor_for
-from model_monitor.spark.launch.spark_options import WITH_VALUE, WITHOUT_VALUE
+from model_monitor.spark.launch.request import WITH_VALUE, WITHOUT_VALUE
 
 REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path", "out")
 

@@ -11,7 +11,7 @@ from tests.servers import aws_emulator
 from model_monitor.integrations.emr.command import run
 from model_monitor.running.layout import Layout
 from model_monitor.spark.launch.deequ_jar import provide_jar
-from model_monitor.spark.launch.spark_options import read_request
+from model_monitor.spark.launch.request import read_request
 
 BUCKET = "team"
 FLAGS = ("--dataset-source", "s3://data/in", "--dataset-format", "csv", "--output-path", "s3://team/report")

@@ -16,7 +16,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.integrations.emr.command import run
 from model_monitor.integrations.emr.endings import AwsRefused
 from model_monitor.integrations.emr.runs import RunFailed
-from model_monitor.spark.launch.spark_options import read_request
+from model_monitor.spark.launch.request import read_request
 
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
 DONE = "Completed: Job completed successfully with no violations."

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_monitor.data.engine.partitions import OPEN_COST_BYTES, partitions_at_most
-from model_monitor.spark.launch.spark_options import read_properties
+from model_monitor.spark.launch.request import read_properties
 
 MIB = 2**20
 

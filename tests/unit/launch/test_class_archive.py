@@ -9,8 +9,7 @@ import pytest
 
 from model_monitor.spark.launch import class_archive
 from model_monitor.spark.launch.class_archive import ClassArchive
-from model_monitor.spark.launch.java import find_java
-from model_monitor.spark.launch.spark_home import find_spark_home
+from model_monitor.spark.launch.java import find_java, find_spark_home
 
 WRITES = """#!/bin/sh
 echo "$SPARK_SUBMIT_OPTS" >> "$(dirname "$0")/options"

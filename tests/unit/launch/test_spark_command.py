@@ -11,10 +11,9 @@ import pytest
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.running.layout import Layout
 from model_monitor.spark.launch.class_archive import ClassArchive
-from model_monitor.spark.launch.java import find_java
+from model_monitor.spark.launch.java import find_java, find_spark_home
+from model_monitor.spark.launch.request import read_properties, read_request, settings_of, split_options
 from model_monitor.spark.launch.spark_command import Submission, build, shell_variables
-from model_monitor.spark.launch.spark_home import find_spark_home
-from model_monitor.spark.launch.spark_options import read_properties, read_request, settings_of, split_options
 
 ROOT = Path(__file__).resolve().parents[3]
 DISTUTILS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}

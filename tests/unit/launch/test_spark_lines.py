@@ -6,8 +6,7 @@ import pytest
 
 from model_monitor.errors import MissingDependency
 from model_monitor.spark.launch import deequ_jar
-from model_monitor.spark.launch.java import find_java
-from model_monitor.spark.launch.spark_home import LINES, PINNED, line_at, line_of
+from model_monitor.spark.launch.java import LINES, PINNED, find_java, line_at, line_of
 
 
 @pytest.mark.parametrize(

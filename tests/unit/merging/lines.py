@@ -10,11 +10,10 @@ from tests.engine_in_process import InProcess
 
 from model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, keys_of
 from model_monitor.spark.merging.captured import CapturedLines, Captures
-from model_monitor.spark.merging.hours import HourFolder, Kind, Parts
 from model_monitor.spark.merging.joining import Join
 from model_monitor.spark.merging.labels import ARRAY_FILES, GroundTruth
 from model_monitor.spark.merging.rows import Counts
-from model_monitor.spark.merging.sources import FilePlaces, list_hours, uri_of
+from model_monitor.spark.merging.sources import FilePlaces, HourFolder, Kind, Parts, list_hours, uri_of
 
 ENGINE = InProcess()
 

@@ -10,11 +10,11 @@ from tests.spark.merging.records import FIRST, captured
 from tests.unit.merging.lines import batches_of, capture_rows, counts_in, places_of
 from tests.unit.records.captured_lines import some_lines
 
+from model_monitor.data.records.locations import MEMBER
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.data.records.request_metadata import MEMBER
 from model_monitor.spark.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, captured_record
-from model_monitor.spark.merging.hours import Score
 from model_monitor.spark.merging.rows import Role
+from model_monitor.spark.merging.sources import Score
 
 
 def decoded(lines):

@@ -10,7 +10,6 @@ from tests.spark.merging.records import BRANCH, FIRST, captured, label, write_li
 from tests.unit.merging.lines import batches_of, capture_rows, joined, places_of, truth_of, truth_rows
 
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.spark.merging.hours import HourFolder, Kind, Parts
 from model_monitor.spark.merging.joining import Join
 from model_monitor.spark.merging.labels import (
     CONTENT,
@@ -21,6 +20,7 @@ from model_monitor.spark.merging.labels import (
     labels_of_line,
     plain_labels,
 )
+from model_monitor.spark.merging.sources import HourFolder, Kind, Parts
 
 PARTS = Parts((BRANCH,), 1)
 HOUR = HourFolder(BRANCH, FIRST)

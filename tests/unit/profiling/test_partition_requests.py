@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from model_monitor.data.profiling.partition import states_of_partition
 from model_monitor.data.profiling.plan import ColumnPlan, LineMetadata, ScanPlan
+from model_monitor.data.records.capture_documents import request_metadata
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.data.records.request_metadata import request_metadata
 from model_monitor.statistics.states import ColumnType, Requests, RowCounts, decode
 
 LINE = "the line"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.records.json_values import with_keys_once
+from model_monitor.data.records.json_lines import with_keys_once
 
 DEEP = "[" * 2_000 + "]" * 2_000
 

@@ -10,12 +10,12 @@ from tests.unit.merging.lines import places_of
 from tests.unit.records.captured_lines import captured
 from tests.unit.records.merged_lines import merged
 
+from model_monitor.data.records.capture_documents import SCHEMA, request_metadata
 from model_monitor.data.records.captured_lines import CapturedLines
 from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.outcome_records import LineDecoder
 from model_monitor.data.records.outcome_values import OutcomeReading
-from model_monitor.data.records.request_metadata import SCHEMA, request_metadata
 from model_monitor.spark.merging.captured import CapturedLines as Captures
 from model_monitor.spark.merging.labels import GroundTruth
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.records.odd_lines import cells, odd_lines, of_odd_lines, payloads, values
 
 from model_monitor.data.reading.lines import CsvLines
+from model_monitor.data.records.capture_documents import request_metadata
 from model_monitor.data.records.captured_lines import CapturedLines
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.data.records.decoding import Reading
@@ -27,7 +28,6 @@ from model_monitor.data.records.outcome_records import (
 )
 from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.data.records.refusals import REASON, UNFORESEEN, Refusal
-from model_monitor.data.records.request_metadata import request_metadata
 from model_monitor.data.records.windows import Window
 
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))

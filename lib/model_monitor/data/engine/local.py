@@ -36,7 +36,7 @@ from model_monitor.data.engine.protocol import (
     fold,
     rows_of_states,
 )
-from model_monitor.data.records.json_values import nested_object
+from model_monitor.data.records.json_lines import nested_object
 from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, PLACES, FilesByKey
 from model_monitor.errors import BadInput, NeedsSpark
 from model_monitor.storage import Storage, storage_of

@@ -61,9 +61,6 @@ def _taken(column: Any, places: NDArray[np.int64]) -> Any:
     return column[places] if isinstance(column, np.ndarray) else column.take(pa.array(places))
 
 
-# The bytes of an array of texts, looked at all together. Pure; runs on executors.
-
-
 Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
 Bytes: TypeAlias = NDArray[np.uint8]
 

@@ -143,9 +143,6 @@ def _side_by_side(payloads: Sequence[pa.StringArray]) -> pa.StringArray:
     return pc.binary_join_element_wise(*payloads, ",", null_handling="skip")
 
 
-# Captured records as rows of texts, a batch of lines at a time. Pure; runs on executors.
-
-
 @dataclass(frozen=True, slots=True)
 class CapturedLines:
     """The decoder of captured records. reading: with a number of columns. files: those that the lines are from."""
@@ -196,9 +193,6 @@ def _one_by_one(
     texts = zip(lines.cast(pa.binary()).take(chosen).to_pylist(), paths.take(chosen).to_pylist(), strict=True)
     found = [decode(line, reading, path) for line, path in texts]
     return DecodedRows.one_by_one(found, numbers, reading.columns or 0)
-
-
-# A captured record as a preprocessing script sees it: the object that `preprocess_handler` gets.
 
 
 class CapturedHalf:

@@ -55,9 +55,6 @@ def carry_names(names: Collection[str]) -> bool:
     return not all(map(GENERATED.fullmatch, names))
 
 
-# Lines as rows of cells, on an executor: what a decoder of lines gives, and the batches that are made of it.
-
-
 ROWS_AT_ONCE = 65_536
 """Rows of one batch that leaves: a document may hold millions."""
 

@@ -28,17 +28,12 @@ FILE_KEY = "__file_key"
 
 PLACES = (LINE, FILE, BLOCK_START)
 
-
-# The halves that a captured record may have.
-
-
 ENDPOINT_INDEXES = ("endpointInput", "endpointOutput")
 INDEX_NAMES = (*ENDPOINT_INDEXES, "batchTransformOutput")
 """What `captureIndexNames` may list: the members of `captureData`."""
 
-
-# The files behind lines, by a number that comes with each line: a path would be longer than many a line.
-
+MEMBER = "requestMetadata"
+"""Ours, beside `captureData`; docs/capture.md."""
 
 FOLDERS_KEPT = 6
 """Names from a path's end that are kept: enough for the hour that its folders name (`windows.HOUR_FOLDER`)."""

@@ -14,7 +14,7 @@ from jmespath.exceptions import JMESPathError
 
 from model_monitor.data.records.csv_rows import Row, cells_of
 from model_monitor.data.records.decoding import BASE64, CSV, JSON, Half, RecordRefused, csv_rows, is_base64, json_text
-from model_monitor.data.records.json_values import python_literal
+from model_monitor.data.records.json_lines import python_literal
 from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.statistics.states.outcomes import is_positive
@@ -269,9 +269,6 @@ def _positive(names: Sequence[str], positive_label: str | None) -> int:
 
 def _text(value: Any) -> str | None:
     return None if value is None else json_text(value)
-
-
-# The features in a payload that are named or found by a path: rows of a request, or of a JSON document.
 
 
 INPUT, OUTPUTS = "endpointInput", ("endpointOutput", "batchTransformOutput")

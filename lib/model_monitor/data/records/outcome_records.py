@@ -156,9 +156,6 @@ def rows_of(found: Sequence[Decoded], sources: Indices, reading: OutcomeReading)
     return DecodedRows.one_by_one(found, sources, OUTCOMES + reading.columns)
 
 
-# A table's columns as outcomes, a block of rows at a time. Runs on executors: no pyspark.
-
-
 LABEL, PREDICTION, PROBABILITY = "label", "prediction", "probability"
 """The columns of a frame of outcomes."""
 
@@ -205,9 +202,6 @@ def _of_all_classes(predictions: pa.Array, probabilities: pa.Array, reading: Out
 
 def _listed(value: Any) -> Any:
     return list_in(value) if isinstance(value, str) else value
-
-
-# What executors make of what is read: blocks of lines or of columns in, outcomes out. No pyspark.
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,10 +282,6 @@ def rows_of_blocks(
         columns += [scores, pa.array(rows.reasons), counted]
         columns += [batch.column(name).take(pa.array(rows.sources)) for name in places]
         yield pa.RecordBatch.from_arrays(columns, names=["c0", "c1", "c2", REASON, CELLS, *places])
-
-
-# Captured and merged records, and JSON documents, as rows of features with labels and predictions. Pure; runs on
-# executors.
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,9 +139,6 @@ UNFORESEEN: dict[type, Refusal] = {
 TEXTS |= {refusal: f"unreadable ({kind.__name__})" for kind, refusal in UNFORESEEN.items()}
 
 
-# What nobody foresaw ends no window: a record on which a decoder raises is refused, and its neighbours are decoded.
-
-
 Part = TypeVar("Part")
 
 

@@ -110,9 +110,6 @@ def hour_of_path(path: str) -> datetime | None:
         return None
 
 
-# When the newest of some records came, for all of them at once. Pure; runs on executors.
-
-
 _TIME = r'"inferenceTime"\s*:\s*"(?P<time>[^"\\]*)"'
 _WITH_ZONE = r"[+-]\d\d:\d\d$"
 
@@ -148,9 +145,6 @@ def moment_of(microseconds: int) -> datetime:
 
 def _times(texts: pa.BinaryArray) -> pa.BinaryArray:
     return pc.struct_field(pc.extract_regex(texts, _TIME), "time")
-
-
-# Which records a sample holds: decided by the event's id, so that every rerun takes the same ones.
 
 
 HASHES = 2**32

@@ -29,11 +29,10 @@ from model_monitor.running.inputs.run_inputs import unused_window, window_of
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.running.runtime.status import ExitStatus, start_logging
 from model_monitor.spark.launch.deequ_jar import jar_path, without_jar
+from model_monitor.spark.launch.java import PINNED
 from model_monitor.spark.launch.package_zip import provide_zip
+from model_monitor.spark.launch.request import Bucket, Request, Target, settings_of
 from model_monitor.spark.launch.spark_command import own_settings
-from model_monitor.spark.launch.spark_home import PINNED
-from model_monitor.spark.launch.spark_options import Request, settings_of
-from model_monitor.spark.launch.target import Bucket, Target
 
 _SECRET_NAME = re.compile(r"(?i)(secret|password|passwd|token|credential|access[._-]?key|private[._-]?key)")
 _PROVIDERS = re.compile(r"(?i)provider$")

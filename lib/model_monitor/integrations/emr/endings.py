@@ -10,7 +10,7 @@ from typing import Any
 from model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
 from model_monitor.integrations.emr.runs import ENDED_WELL, Run, RunFailed, State
 from model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_of
-from model_monitor.spark.launch.target import Bucket, Kind, Target
+from model_monitor.spark.launch.request import Bucket, Kind, Target
 
 
 class AwsRefused(MonitorError):

@@ -16,9 +16,8 @@ from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.integrations.emr.shipment import Shipment
 from model_monitor.spark.launch import package_zip
 from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
-from model_monitor.spark.launch.spark_home import SparkLine, line_of
-from model_monitor.spark.launch.spark_options import SparkOption, settings_of, words_of
-from model_monitor.spark.launch.target import Kind, Target
+from model_monitor.spark.launch.java import SparkLine, line_of
+from model_monitor.spark.launch.request import Kind, SparkOption, Target, settings_of, words_of
 
 LINES = {"emr-7.": "3.5", "emr-spark-8.": "4.0"}
 """How the label of a release begins -> its line of Spark. Source: EMR's release guide."""

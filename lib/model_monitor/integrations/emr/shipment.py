@@ -12,7 +12,7 @@ from typing import Any
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.running.layout import sha256_of
-from model_monitor.spark.launch.target import Bucket, Target
+from model_monitor.spark.launch.request import Bucket, Target
 
 
 @dataclass(frozen=True)

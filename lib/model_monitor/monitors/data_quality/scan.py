@@ -11,9 +11,9 @@ from model_monitor.data.engine.protocol import Partitions
 from model_monitor.data.profiling.plan import LineMetadata
 from model_monitor.data.profiling.scan import scan
 from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.records.capture_documents import request_metadata
 from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.data.records.request_metadata import request_metadata
 from model_monitor.data.records.windows import newest_of_lines, newest_time
 from model_monitor.errors import NeedsSpark
 from model_monitor.monitors.protocol import Scanned

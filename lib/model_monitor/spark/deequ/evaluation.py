@@ -12,15 +12,13 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.spark.deequ.jvm import Deequ, is_without_deequ
+from model_monitor.spark.deequ.jvm import Deequ
 from model_monitor.statistics.states import FeatureProfile, Profile
-from model_monitor.statistics.states.profile import FeatureMetrics, metrics_of
+from model_monitor.statistics.states.profile import FeatureMetrics
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
-
-    from model_monitor.statistics.states.profile import Profile
 
 
 _SOURCE = """
@@ -124,9 +122,6 @@ def _entries(position: int, feature: FeatureProfile) -> Iterator[bytes]:
     yield entry(b">", "d", moments.maximum)
 
 
-# Deequ on the driver: a profile's added states become Deequ's own metrics.
-
-
 log = logging.getLogger(__name__)
 
 METRIC_FIELDS = {
@@ -151,13 +146,10 @@ def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics
 def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]:
     """Deequ's metrics of every feature of `profile`, by the feature's name and in its order.
 
-    Features are known to Deequ by position (c0, c1, …), so their names may hold anything. Starts no Spark job. On a line of
-    Spark that has no Deequ the states' own metrics are given.
+    Features are known to Deequ by position (c0, c1, …), so their names may hold anything. Starts no Spark job.
 
     Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
     """
-    if is_without_deequ(spark):
-        return metrics_of(profile)
     started = time.monotonic()
     deequ = Deequ(spark)
     states = deequ["analyzers.InMemoryStateProvider"]()

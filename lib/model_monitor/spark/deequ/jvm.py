@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from model_monitor.errors import MissingDependency
 from model_monitor.spark.launch import deequ_jar
-from model_monitor.spark.launch.spark_home import line_of
+from model_monitor.spark.launch.java import line_of
 from model_monitor.spark.storage import is_connect, is_missing, java_class
 
 if TYPE_CHECKING:

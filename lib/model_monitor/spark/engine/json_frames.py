@@ -14,7 +14,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, DataFrameReader, Row, SparkSession
 from pyspark.sql import types as T
 
-from model_monitor.data.records.json_values import nested_object, with_keys_once
+from model_monitor.data.records.json_lines import nested_object, with_keys_once
 from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from model_monitor.data.records.refusals import REASON, Refusal
 from model_monitor.errors import BadInput

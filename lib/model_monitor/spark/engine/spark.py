@@ -113,15 +113,13 @@ WAYS = {
     "before_many_files": "engine.spark:before_many_files",
     "with_conditions": "frames.columns:with_conditions",
     "newest_in_utc": "frames.columns:newest_in_utc",
-    "evaluated": "deequ.evaluation:evaluated",
-    "checked": "deequ.check_suites:checked",
-    "checks_of_function": "deequ.loading:checks_of_function",
-    "require_answerable": "deequ.loading:require_answerable",
+    "checks_of_function": "deequ.checks:checks_of_function",
+    "require_answerable": "deequ.checks:require_answerable",
 }
 """Functions of the floors above, by their names, and what is done on Spark in their place: `Engine.way`."""
 
-# The engine that a session of Spark is.
-
+DEEQU_WAYS = {"evaluated": "deequ.evaluation:evaluated", "checked": "deequ.checks:checked"}
+"""The same, where Deequ is: elsewhere the functions themselves, whose results are the same, stand in for it."""
 
 Value = TypeVar("Value")
 
@@ -138,9 +136,14 @@ class SparkEngine:
         return storage_of(path, self.spark)
 
     def way(self, function: Function) -> Function:
-        if function.__name__ not in WAYS:
+        ways = WAYS
+        if function.__name__ in DEEQU_WAYS:
+            from model_monitor.spark.deequ.jvm import is_without_deequ
+
+            ways = {} if is_without_deequ(self.spark) else DEEQU_WAYS
+        if function.__name__ not in ways:
             return function
-        module, _, name = WAYS[function.__name__].partition(":")
+        module, _, name = ways[function.__name__].partition(":")
         own: Function = getattr(import_module(f"model_monitor.spark.{module}"), name)
         return own
 

@@ -22,8 +22,7 @@ from pathlib import Path
 
 from model_monitor.errors import MissingDependency
 from model_monitor.running.layout import appearing_whole, cache_directory
-from model_monitor.spark.launch.java import Java, find_java
-from model_monitor.spark.launch.spark_home import find_spark_home, line_at
+from model_monitor.spark.launch.java import Java, find_java, find_spark_home, line_at
 
 OLDEST_JAVA = 17
 """Of the versions that Spark 3.5 runs on, the one whose archives were tried."""

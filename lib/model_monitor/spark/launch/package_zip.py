@@ -42,9 +42,6 @@ def settings_of(deploy_mode: str, environment: Mapping[str, str]) -> dict[str, s
     return {"spark.pyspark.python": PYTHON, "spark.pyspark.driver.python": driver}
 
 
-# The package as a zip, which spark-submit ships to the driver and the executors.
-
-
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time stamp of every entry: the earliest that a zip can hold."""
 

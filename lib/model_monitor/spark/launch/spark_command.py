@@ -16,10 +16,9 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.spark.launch import class_archive, deequ_jar, package_zip
 from model_monitor.spark.launch.class_archive import ClassArchive
-from model_monitor.spark.launch.java import find_java
+from model_monitor.spark.launch.java import find_java, find_spark_home, line_at
 from model_monitor.spark.launch.package_zip import provide_zip
-from model_monitor.spark.launch.spark_home import find_spark_home, line_at
-from model_monitor.spark.launch.spark_options import (
+from model_monitor.spark.launch.request import (
     COLUMNS,
     Request,
     is_local,
@@ -63,9 +62,6 @@ def _names_a_collector(settings: Mapping[str, str], environment: Mapping[str, st
     words = [settings.get(name, "") for name in _PLACES_OF_A_COLLECTOR]
     words += [environment.get(name, "") for name in _VARIABLES_OF_JAVA]
     return any(map(_ANY_COLLECTOR.search, words))
-
-
-# The spark-submit command of a request. Standard library only, any Python from 3.9 on.
 
 
 LOCAL_DRIVER_MEMORY = "2g"

@@ -18,7 +18,7 @@ from model_monitor.errors import MonitorError
 from model_monitor.reports.outputs.printable import error_lines
 from model_monitor.running.configuration.command_line import require_places
 from model_monitor.running.layout import Layout
-from model_monitor.spark.launch.spark_options import Request, read_request
+from model_monitor.spark.launch.request import Request, read_request
 
 LOCALLY = ("baseline", "monitor")
 """Jobs that may run without Spark."""

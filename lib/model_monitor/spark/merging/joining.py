@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from model_monitor.data.records.arrays import Flags
 from model_monitor.spark.merging.captured import MICROSECONDS
-from model_monitor.spark.merging.hours import PART, SECONDS, Kind, Parts
 from model_monitor.spark.merging.labels import Period
 from model_monitor.spark.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
+from model_monitor.spark.merging.sources import PART, SECONDS, Kind, Parts
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 
@@ -40,9 +40,6 @@ class AbsentLabel:
         """Whether the period of the captures of these hours is over."""
         due: NDArray[np.bool_] = hours + 1 + self.after_hours <= self.as_of
         return due
-
-
-# One bucket of a merge: all labels, remembered captures and captures of some ids, and the lines that they become.
 
 
 LINES = pa.schema([(PART, pa.int64()), ("time", pa.int64()), ("event", pa.string()), (TEXT, pa.string())])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.records.arrays import Flags, at, is_utf_8, is_writable, joined, utf_8_flags
 from model_monitor.data.records.capture_documents import member_of, table_of
-from model_monitor.data.records.json_values import json_value, python_literal
+from model_monitor.data.records.json_lines import json_value, python_literal
 from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.data.records.refusals import REASON, Refusal, by_parts
 from model_monitor.spark.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
@@ -176,9 +176,6 @@ def _json_of(value: Any) -> str:
 def _member(value: Any, name: str) -> dict[str, Any] | None:
     member = value.get(name) if isinstance(value, dict) else None
     return member if isinstance(member, dict) else None
-
-
-# Ground truth as rows that meet captures. Pure; executors import this module.
 
 
 REFUSED_LABELS, REPAIRED_LABELS, ARRAY_FILES = "refused labels", "repaired labels", "array files"

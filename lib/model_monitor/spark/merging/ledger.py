@@ -22,11 +22,10 @@ from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
 from model_monitor.spark.frames.rows import refused_lines, refused_texts
 from model_monitor.spark.merging.captured import REFUSED, Captures
-from model_monitor.spark.merging.hours import HourFolder, text_of
 from model_monitor.spark.merging.labels import CONTENT, POSITION, GroundTruth, LabelAccount
 from model_monitor.spark.merging.labels import REFUSED as REFUSED_LABELS
 from model_monitor.spark.merging.rows import Counts
-from model_monitor.spark.merging.sources import HourlySource
+from model_monitor.spark.merging.sources import HourFolder, HourlySource, text_of
 from model_monitor.spark.merging.staging import Side, StagedHours, mapped
 from model_monitor.storage import StoredFile
 
@@ -128,9 +127,6 @@ def _files(files: Sequence[StoredFile]) -> list[dict[str, Any]]:
     return [{"path": file.path, "size_bytes": file.size_bytes, "modified_ms": file.modified_ms} for file in files]
 
 
-# Which hours a run has changed that an earlier run had written, and by how many labels: `restatement.json`.
-
-
 RESTATEMENT = "restatement.json"
 
 
@@ -195,9 +191,6 @@ def is_of_window(content: bytes, first: int, last: int) -> bool:
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
     return bool(window == {"start": text_of(first), "end": text_of(last + 1)})
-
-
-# The refused records of a merge, of both sides, in one quarantine.
 
 
 def put_aside(

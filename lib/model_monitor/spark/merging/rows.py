@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.records.arrays import Flags, holding
-from model_monitor.data.records.json_values import table_of_json
+from model_monitor.data.records.json_lines import table_of_json
 from model_monitor.data.records.locations import FILE_KEY, LINE
-from model_monitor.spark.merging.hours import HourFolder
-from model_monitor.spark.merging.sources import FilePlaces, HourlyFile, HourlySource
+from model_monitor.spark.merging.sources import FilePlaces, HourFolder, HourlyFile, HourlySource
 from model_monitor.statistics.states.encoding import MALFORMED
 from model_monitor.storage import StoredFile, join
 
@@ -118,10 +117,6 @@ def are_there(texts: pa.StringArray) -> Flags:
     """Which texts are there, and not empty."""
     flags: Flags = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
     return flags
-
-
-# What is remembered between runs that wait for late labels: the ids of an hour's captures, and which labels they
-# have.
 
 
 PENDING = "pending"

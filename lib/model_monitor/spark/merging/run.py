@@ -31,8 +31,7 @@ from model_monitor.data.records.decoding import CSV, JSON
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import NO_DATA, BadInput, NoData
 from model_monitor.reports.outputs.files import publish, run_before, unfinished
-from model_monitor.spark.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures
-from model_monitor.spark.merging.hours import HourFolder, text_of
+from model_monitor.spark.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, Outputs, format_of
 from model_monitor.spark.merging.joining import Join
 from model_monitor.spark.merging.labels import ARRAY_FILES, REFUSED_LABELS, GroundTruth, LabelAccount
 from model_monitor.spark.merging.ledger import (
@@ -49,13 +48,14 @@ from model_monitor.spark.merging.request import TO_LABEL, MergeRequest, chosen_i
 from model_monitor.spark.merging.rows import Pending, Remembered, Role
 from model_monitor.spark.merging.sources import (
     FilePlaces,
+    HourFolder,
     HourlySource,
     list_hours,
     outputs_of_manifests,
     partitions_of,
+    text_of,
 )
 from model_monitor.spark.merging.staging import Side, StagedHours, parts_of, place_hours, stage
-from model_monitor.spark.merging.transform_lines import Outputs, format_of
 from model_monitor.storage import Storage, holding, join, storage_of
 
 log = logging.getLogger(__name__)

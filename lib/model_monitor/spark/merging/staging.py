@@ -19,11 +19,10 @@ from model_monitor.data.records.refusals import Refusal
 from model_monitor.spark.engine.spark import SparkPartitions
 from model_monitor.spark.engine.worker import in_worker
 from model_monitor.spark.merging.captured import REFUSED_CAPTURES, Captures
-from model_monitor.spark.merging.hours import ID_KINDS, PART, HourFolder, Kind, Parts
 from model_monitor.spark.merging.joining import LINES, Join
 from model_monitor.spark.merging.labels import GroundTruth
 from model_monitor.spark.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Remembered
-from model_monitor.spark.merging.sources import HourlySource
+from model_monitor.spark.merging.sources import ID_KINDS, PART, HourFolder, HourlySource, Kind, Parts
 from model_monitor.storage import Storage, join
 
 SLICE_BYTES = 128 * 2**20
@@ -145,9 +144,6 @@ def _staged(spark: SparkSession, folder: str, parts: Parts) -> StagedHours:
         for hour in sorted({*labelled, *absent, *waiting})
     }
     return replace(staged, hours=hours)
-
-
-# Staged hours put in their places in the output: one object an hour, under a name that never changes.
 
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""A user's checks as Deequ's own: those of `module:function`, and our descriptions of analyzers as Java's objects.
+"""A user's checks in Deequ: loaded from `module:function` or JSON, planned, and judged on the metrics of one scan's states.
 
 The function is called with the session and returns pydeequ's Checks. Their assertions are Python functions which the JVM
 calls back; a JSON list of checks needs no call back. Driver only.
@@ -7,19 +7,50 @@ calls back; a JSON list of checks needs no call back. Driver only.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pyspark.sql.functions as F
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql.types import BooleanType
 
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.errors import BadConfiguration, MissingDependency
+from model_monitor.monitors.user_checks.answers import plain_names
 from model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan
-from model_monitor.monitors.user_checks.loading import FORMS
+from model_monitor.monitors.user_checks.loading import FORMS, JsonCheck, JsonChecks
+from model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judged
 from model_monitor.registry import function_of
 from model_monitor.spark.deequ.jvm import Deequ, is_without_deequ, items_of
-from model_monitor.spark.deequ.predicates import require_conditions
+from model_monitor.spark.deequ.states import CheckMetrics, Evidence
 from model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
+
+if TYPE_CHECKING:
+    from model_monitor.statistics.states.profile import Profile
+
+
+def require_conditions(frame: DataFrame, conditions: Iterable[str]) -> None:
+    """Make sure that every SQL condition is true or false for a row of `frame`, whose columns have the user's names.
+
+    Raises BadConfiguration with one line for every one that is not.
+    """
+    faults = [fault for condition in conditions for fault in [_fault_of(frame, condition)] if fault]
+    if faults:
+        raise BadConfiguration.gathered(faults)
+
+
+def _fault_of(frame: DataFrame, condition: str) -> str | None:
+    try:
+        found = frame.select(F.expr(condition).alias("condition")).schema["condition"].dataType
+    except PySparkException as error:
+        return f"--checks: the condition {condition!r} can't be used: {str(error).strip().splitlines()[0]}"
+    if not isinstance(found, BooleanType):
+        return f"--checks: the condition {condition!r} is of type {found.simpleString()}; it has to be true or false"
+    return None
+
 
 HISTOGRAM_BINS = 1000
 """Bins that Deequ's Histogram keeps values of; how many there are it counts beyond that. Source: Histogram, Deequ 2.1.0."""
@@ -133,9 +164,6 @@ _CONSTRUCTORS: dict[str, Callable[[Deequ, Any, Analyzer, Any], Any]] = {
 }
 
 
-# The checks of a user's function.
-
-
 log = logging.getLogger(__name__)
 
 
@@ -205,3 +233,79 @@ def _require_checks(found: Any, reference: str) -> None:
     if isinstance(found, (list, tuple)):
         kind += f" of {', '.join(sorted({type(check).__name__ for check in found})) or 'nothing'}"
     raise BadConfiguration(f"--checks: {reference} returned {kind}; it has to return a list of pydeequ.checks.Check")
+
+
+def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mapping[str, int]) -> SuiteResults:
+    """The results of the plan's checks on the profile of the scan that it was made for, by Deequ.
+
+    matches: rows in which each of `plan.predicates` was true. The data set is scanned again only where that is allowed. Deequ's
+    grouping analyzers start a small Spark job each, over their counts by value.
+
+    Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
+    """
+    spark, frame = dataset.engine.spark, dataset.named_frame()
+    checks = plan.checks
+    deequ = Deequ(spark)
+    evidence = Evidence(spark, deequ, profile, matches)
+    if isinstance(checks, DeequChecks):
+        metrics = CheckMetrics(evidence, plan, {})
+        metrics.compute(checks.required, frame)
+        return SuiteResults(tuple(_judged_by_deequ(checks, metrics)))
+    assert isinstance(checks, JsonChecks)  # there are no others
+    names = [feature.name for feature in profile.features]
+    aliases = plain_names((column for analyzer in checks.analyzers for column in analyzer.columns), names)
+    required = {
+        analyzer: java_analyzer(
+            deequ, replace(analyzer, columns=tuple(aliases.get(column, column) for column in analyzer.columns))
+        )
+        for analyzer in checks.analyzers
+    }
+    metrics = CheckMetrics(evidence, plan, aliases)
+    metrics.compute(list(required.items()), frame)
+    return SuiteResults(tuple(_judged_by_metric(check, required[check.analyzer], metrics) for check in checks.checks))
+
+
+def _judged_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[ConstraintResult]:
+    """Every constraint as Deequ's VerificationSuite judges it: `Check.evaluate` over the metrics."""
+    for check in checks.checks:
+        result = check._Check.evaluate(metrics.context)
+        for found in items_of(result.constraintResults()):
+            constraint, message, metric = found.constraint(), found.message(), found.metric()
+            yield ConstraintResult(
+                check=check.description,
+                check_level=check.level.value,
+                check_status=result.status().toString(),
+                constraint=constraint.toString(),
+                constraint_status=found.status().toString(),
+                constraint_message=message.get() if message.isDefined() else "",
+                metric=_number(metric.get()) if metric.isDefined() else None,
+                served_by=metrics.source_of(_analyzer_of(constraint)),
+            )
+
+
+def _judged_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> ConstraintResult:
+    metric = metrics.of(java)
+    number = _number(metric, check.data_type)
+    fault = str(metric.value().failed().get().getMessage()) if number is None else ""
+    return judged(check, number, fault, metrics.source_of(java))
+
+
+def _number(metric: Any, data_type: str | None = None) -> float | None:
+    """A metric's number: its value, the number of a histogram's bins, or a type's share. None if it failed or has none."""
+    if metric.value().isFailure():
+        return None
+    value = metric.value().get()
+    if isinstance(value, (int, float)):
+        return float(value)
+    if data_type is not None:
+        return float(value.apply(data_type).ratio())
+    if metric.getClass().getSimpleName() == "HistogramMetric":
+        return float(value.numberOfBins())
+    return None
+
+
+def _analyzer_of(constraint: Any) -> Any:
+    """The analyzer inside a constraint, which may be wrapped in others for its name and its rows."""
+    while constraint.getClass().getSimpleName() != "AnalysisBasedConstraint":
+        constraint = constraint.inner()
+    return constraint.analyzer()

@@ -1,6 +1,6 @@
 """The entry point of an image: starts the job that a processing container was started for.
 
-    python -m model_monitor.spark.launch.container
+    python -m model_monitor.spark.container
 
 The environment and the files below `/opt/ml` are all that it looks at, so that an image of ours stands in for the service's
 own. The job runs in one local Spark on one host; of several hosts the first does the work, which needs all of the data.
