@@ -1,6 +1,6 @@
 """Hadoop's own mini clusters, in a JVM that py4j drives.
 
-Their JARs are fetched from Maven Central by the Ivy inside pyspark and kept in the cache directory.
+Their JARs are fetched from Maven Central and kept in the cache directory.
 """
 
 from __future__ import annotations

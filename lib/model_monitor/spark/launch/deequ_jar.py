@@ -1,15 +1,13 @@
 """The one JAR the product needs, Deequ's: where it lies, and how it gets there. Standard library only.
 
-It is one file of a Maven repository: of a mirror that the user names, else of Ivy's own default.
+It is one file of a Maven repository: of a mirror that the user names, else of Maven Central.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import ssl
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping
@@ -20,24 +18,13 @@ from urllib.parse import urlsplit
 
 from model_monitor.errors import MissingDependency
 from model_monitor.running.layout import CHUNK_BYTES, appearing_whole, cache_directory, sha256_of
-from model_monitor.spark.launch.java import MODULE, ORGANISATION, PINNED, SparkLine, find_java, find_spark_home, line_at
+from model_monitor.spark.launch.java import MODULE, ORGANISATION, PINNED, SparkLine, find_spark_home, line_at
 
 MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"
 """The variable that names a repository laid out as Maven's: an http(s) or file URL."""
 
+CENTRAL = "https://repo1.maven.org/maven2"
 FETCH_SECONDS = 300
-
-_MODULE = """\
-<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">
-  <info organisation="model-monitor" module="fetched"/>
-  <configurations><conf name="default"/></configurations>
-  <dependencies>
-    <dependency org="{jar.organisation}" name="{jar.module}" rev="{jar.revision}" conf="default->*" transitive="false">
-      <artifact name="{jar.module}" type="jar" ext="jar"{classifier}/>
-    </dependency>
-  </dependencies>
-</ivy-module>
-"""
 
 
 @dataclass(frozen=True)
@@ -78,10 +65,7 @@ def provide(artifact: Artifact, directory: Path, environment: Mapping[str, str],
     path = directory / artifact.file_name
     if not path.is_file():
         with appearing_whole(path) as draft:
-            if environment.get(MIRROR):
-                _fetch_from_mirror(artifact, draft, environment[MIRROR], remedy)
-            else:
-                _fetch_by_ivy(artifact, draft, environment, remedy)
+            _fetch(artifact, draft, environment.get(MIRROR), remedy)
             _verify(artifact, draft / artifact.file_name, remedy)
     _verify(artifact, path, remedy)
     return path
@@ -96,9 +80,12 @@ def _verify(artifact: Artifact, path: Path, remedy: str) -> None:
         )
 
 
-def _fetch_from_mirror(artifact: Artifact, directory: Path, mirror: str, remedy: str) -> None:
-    """The file of a mirror by urllib, which knows the proxies of the environment and the authorities of SSL_CERT_FILE."""
-    url = f"{mirror.rstrip('/')}/{artifact.path}"
+def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str) -> None:
+    """The file by urllib, which knows the proxies of the environment and the authorities of SSL_CERT_FILE.
+
+    mirror: the repository's URL; None for Maven Central.
+    """
+    url, name = f"{(mirror or CENTRAL).rstrip('/')}/{artifact.path}", MIRROR if mirror else CENTRAL
     if urlsplit(url).scheme not in ("http", "https", "file"):
         raise MissingDependency(f"{MIRROR} is {mirror!r}; write a URL that begins with https://, http:// or file:///")
     try:
@@ -108,7 +95,7 @@ def _fetch_from_mirror(artifact: Artifact, directory: Path, mirror: str, remedy:
         ):
             shutil.copyfileobj(answer, file, CHUNK_BYTES)
     except HTTPError as fault:
-        reason = f"{MIRROR} answers {fault.code} {fault.reason} for {artifact.path}"
+        reason = f"{name} answers {fault.code} {fault.reason} for {artifact.path}"
         raise _not_fetched(artifact, reason, remedy) from fault
     except (OSError, ValueError) as fault:
         cause = fault.reason if isinstance(fault, URLError) else fault
@@ -118,61 +105,7 @@ def _fetch_from_mirror(artifact: Artifact, directory: Path, mirror: str, remedy:
             if untrusted
             else f"{cause}"
         )
-        raise _not_fetched(artifact, f"{MIRROR} can't be read ({reason})", remedy) from fault
-
-
-def _fetch_by_ivy(artifact: Artifact, directory: Path, environment: Mapping[str, str], remedy: str) -> None:
-    """The file of Ivy's default repository, alone, without its dependencies."""
-    wanted = directory / "ivy.xml"
-    classifier = f' m:classifier="{artifact.classifier}"' if artifact.classifier else ""
-    wanted.write_text(_MODULE.format(jar=artifact, classifier=classifier))
-    command = [
-        str(find_java(environment).executable),
-        *_proxy_options(environment),
-        *("-jar", str(_ivy_jar(artifact, remedy))),
-        *("-ivy", str(wanted), "-m2compatible"),
-        *("-retrieve", f"{directory}/[artifact]-[revision](-[classifier]).[ext]"),
-        *("-cache", str(directory / "ivy")),
-    ]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise _not_fetched(artifact, f"no answer within {FETCH_SECONDS} s", remedy) from error
-    if not (directory / artifact.file_name).is_file():
-        raise _not_fetched(artifact, _reason(answer.stdout + answer.stderr), remedy)
-
-
-def _ivy_jar(artifact: Artifact, remedy: str) -> Path:
-    pyspark = importlib.util.find_spec("pyspark")
-    if pyspark is not None and pyspark.origin is not None:
-        for jar in sorted((Path(pyspark.origin).parent / "jars").glob("ivy-*.jar")):
-            return jar
-    raise _not_fetched(
-        artifact,
-        f"there is no pyspark in this Python ({sys.executable}), whose Ivy fetches it",
-        f"`pip install 'pyspark>=3.5,<3.6'`, or {remedy}",
-    )
-
-
-def _proxy_options(environment: Mapping[str, str]) -> list[str]:
-    """Java's spelling of the proxy that pip and git read from the environment."""
-    proxy = urlsplit(environment.get("https_proxy") or environment.get("HTTPS_PROXY") or "")
-    if not proxy.hostname:
-        return []
-    return [f"-Dhttps.proxyHost={proxy.hostname}", f"-Dhttps.proxyPort={proxy.port or 80}"]
-
-
-def _reason(output: str) -> str:
-    if "UNRESOLVED DEPENDENCIES" not in output:
-        return (output.strip().splitlines() or ["Ivy said nothing"])[-1].strip()
-    if "PKIX path building failed" in output:
-        return (
-            "this Java does not trust the repository's certificate; name a trust store that has its authority in "
-            f"JAVA_TOOL_OPTIONS, -Djavax.net.ssl.trustStore=FILE, or a mirror in {MIRROR}"
-        )
-    if "Server access error" in output or "You probably access the destination server through a proxy" in output:
-        return "the repository can't be reached from this machine"
-    return "the repository does not have it"
+        raise _not_fetched(artifact, f"{name} can't be read ({reason})", remedy) from fault
 
 
 def _not_fetched(artifact: Artifact, reason: str, remedy: str) -> MissingDependency:
