@@ -6,25 +6,27 @@ Classes of the JVM are looked up once by their names: py4j asks about every part
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlparse
 from weakref import WeakKeyDictionary
 
 from model_monitor.errors import BadInput, OutputFailed
 from model_monitor.storage.files import (
     PRIVATE_FILE,
     PRIVATE_FOLDER,
+    STORAGES,
     Storage,
     StoredFile,
     draft_name,
     is_hidden,
     join,
+    opened_without_spark,
     refusal_in,
 )
 from model_monitor.storage.lease import require_lease
-from model_monitor.storage.local import LocalStorage, is_local
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -56,10 +58,14 @@ def is_missing(found: Any) -> bool:
 _PATH = "org.apache.hadoop.fs.Path"
 
 ABSENT = re.compile("FileNotFoundException|PATH_NOT_FOUND")
+LOCAL = "file"
+"""Hadoop's scheme of local files, which are opened without it."""
+
 NO_FILE_SYSTEM = re.compile(r"No FileSystem for scheme|FileSystem not found")
 
 
-class HadoopStorage:
+@STORAGES.register("hadoop", schemes=())
+class HadoopStorage(Storage):
     """Files of any file system that Hadoop opens (`hdfs:`, `s3a:`, …), with the session's configuration."""
 
     # Object stores show a file only when its stream is closed, and can't rename: there a draft would add nothing.
@@ -93,24 +99,19 @@ class HadoopStorage:
     def exists(self, path: str) -> bool:
         return bool(self._file_system.exists(self._path(path)))
 
-    def list_files(self, path: str) -> list[StoredFile]:
-        return sorted(file for names, file in self._below(path) if not any(map(is_hidden, names)))
+    @property
+    def shows_drafts(self) -> bool:
+        return self.scheme not in self.OBJECT_STORES
 
-    def list_hidden(self, folder: str) -> list[StoredFile]:
-        below = [] if self.scheme in self.OBJECT_STORES else self._below(folder)
-        return [file for names, file in below if is_hidden(names[-1])]
-
-    def _below(self, path: str) -> list[tuple[list[str], StoredFile]]:
-        """The files at or below a path, each with the names on the way to it."""
+    def walk(self, path: str, *, hidden: bool = False) -> Iterator[StoredFile]:
         try:
             top = self._file_system.makeQualified(self._path(path))
             statuses = self._file_system.listFiles(top, True)  # of an object store all below is one listing
-            files = []
             depth = len(str(top.toString()))
             while statuses.hasNext():
                 file = _stored(statuses.next())  # few questions: each is a call to the JVM, and there may be many files
-                files.append(([name for name in file.path[depth:].split("/") if name], file))
-            return files
+                if hidden or not any(is_hidden(name) for name in file.path[depth:].split("/")):
+                    yield file
         except Exception as fault:
             raise BadInput(not_listed(path, fault)) from fault
 
@@ -161,7 +162,7 @@ class HadoopStorage:
         try:
             if self._holds_just(place, sources):
                 return False
-            if len(sources) == 1 and self.scheme not in self.OBJECT_STORES:
+            if len(sources) == 1 and self.shows_drafts:
                 self._file_system.mkdirs(place.getParent())
                 self._replace(self._path(sources[0]), place)
             else:
@@ -172,7 +173,7 @@ class HadoopStorage:
 
     def _put_in_place(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
         """Make a file of what `fill` writes to a Java stream, by a draft beside it where a file is seen while it is written."""
-        if self.scheme in self.OBJECT_STORES:
+        if not self.shows_drafts:
             self._put(target, fill)
             return
         draft = self._path(join(str(target.getParent()), draft_name(target.getName())))
@@ -191,7 +192,7 @@ class HadoopStorage:
             fill(stream)
         except Exception:
             with suppress(Exception):
-                if self.scheme in self.OBJECT_STORES:
+                if not self.shows_drafts:
                     stream.abort()  # closing would show readers half an object
                 else:
                     stream.close()
@@ -200,7 +201,7 @@ class HadoopStorage:
 
     def _created(self, target: Any, *, private: bool) -> Any:
         """The Java stream of a new file. Permissions are set while there is nothing in it yet."""
-        if not private or self.scheme in self.OBJECT_STORES:
+        if not private or not self.shows_drafts:
             return self._file_system.create(target, True)
         permission = self._java("org.apache.hadoop.fs.permission.FsPermission")
         if not self._file_system.exists(target.getParent()):
@@ -283,8 +284,9 @@ def is_connect(thing: object) -> bool:
     return type(thing).__module__.startswith("pyspark.sql.connect.")
 
 
-class ServerStorage:
-    """What the server's file systems hold (`files.Storage`), to be read only."""
+@STORAGES.register("connect", schemes=())
+class ServerStorage(Storage):
+    """Files that a Spark Connect server opens and this machine doesn't, to be read only."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
@@ -300,25 +302,15 @@ class ServerStorage:
                 return False
             raise BadInput(not_listed(path, fault)) from fault
 
-    def list_files(self, path: str) -> list[StoredFile]:
+    shows_drafts = False
+
+    def walk(self, path: str, *, hidden: bool = False) -> list[StoredFile]:
+        """Spark's readers see no hidden files."""
         try:
             rows = self._rows(path, "path", "length", "unix_millis(modificationTime)")
         except Exception as fault:
             raise BadInput(not_listed(path, fault)) from fault
-        return sorted(StoredFile(*row) for row in rows)
-
-    def list_folders(self, path: str) -> list[str]:
-        below = path.rstrip("/") + "/"
-        rest = [file.path.partition(below)[2] for file in self.list_files(path)]
-        return sorted({name.partition("/")[0] for name in rest if "/" in name})
-
-    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
-        below = folder.rstrip("/") + "/"
-        names = ((file, file.path.partition(below)[2]) for file in self.list_files(folder))
-        return [file for file, name in names if name.startswith(start) and "/" not in name]
-
-    def list_hidden(self, folder: str) -> list[StoredFile]:
-        return []
+        return [StoredFile(*row) for row in rows]
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         length = "" if at_most is None else f", {at_most}"
@@ -349,7 +341,10 @@ class ServerStorage:
 
 def storage_of_session(path: str, spark: SparkSession) -> Storage:
     """The storage that holds `path`, by the file systems of a session. Raises BadInput for a scheme that none of them opens."""
+    elsewhere: Storage
     if is_connect(spark):
-        return LocalStorage() if is_local(path) else ServerStorage(spark)
-    hadoop = HadoopStorage.at(path, spark)
-    return LocalStorage() if hadoop.scheme == "file" else hadoop
+        scheme, elsewhere = urlparse(path).scheme or LOCAL, ServerStorage(spark)
+    else:
+        elsewhere = hadoop = HadoopStorage.at(path, spark)
+        scheme = hadoop.scheme
+    return opened_without_spark(f"{LOCAL}:") or elsewhere if scheme == LOCAL else elsewhere

@@ -2,8 +2,8 @@
 
 `storage_of(path, spark)` gives the storage that holds `path`; readers, writers and the message file all go through it, so
 that nothing else asks what scheme a path has. Driver only. It moves whole small files (documents, states, header lines);
-Spark reads data sets. A storage is a class of the protocol in `files.py`, one file each, registered with the paths that it
-opens; a session of Spark opens what its file systems know (`spark/storage.py`).
+Spark reads data sets. A storage is a class of `files.Storage`, one file each, registered with the schemes that it opens; a
+session of Spark opens what its file systems know (`spark/storage.py`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, cast
 from model_monitor.errors import BadInput
 from model_monitor.plugins import plugin
 from model_monitor.registry import import_all
-from model_monitor.storage.files import STORAGES, Storage, StoredFile, join
+from model_monitor.storage.files import Storage, StoredFile, join, opened_without_spark
 from model_monitor.storage.lease import holding
 from model_monitor.storage.local import LocalStorage, is_local, local_path
-from model_monitor.storage.s3 import S3Storage, encrypting
+from model_monitor.storage.s3 import encrypting
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -35,7 +35,6 @@ __all__ = [
     "join",
     "holding",
     "LocalStorage",
-    "S3Storage",
     "is_local",
     "local_path",
 ]
@@ -43,7 +42,7 @@ __all__ = [
 
 def opens_here(path: str) -> bool:
     """Whether a path is opened without Spark."""
-    return any(storage.facts["opens"](path) for storage in STORAGES.values())
+    return opened_without_spark(path) is not None
 
 
 _OPENER: ContextVar[SparkSession | None] = ContextVar("opener", default=None)
@@ -69,9 +68,9 @@ def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
     spark = spark or _OPENER.get()
     if spark is not None:
         return cast("Storage", plugin("spark").storage_of_session(path, spark))
-    for storage in STORAGES.values():
-        if storage.facts["opens"](path):
-            return cast("Storage", storage())
+    storage = opened_without_spark(path)
+    if storage is not None:
+        return storage
     raise BadInput(
         f"{path}: without Spark only local paths are opened, and s3:// by boto3; pip install 'spark-model-monitor[aws]', "
         "copy the files here, or start it as a job on Spark"

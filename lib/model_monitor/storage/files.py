@@ -6,11 +6,16 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from importlib.util import find_spec
+from io import BytesIO
+from operator import attrgetter
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, cast
+from urllib.parse import urlparse
 from uuid import uuid4
 
 from model_monitor.registry import Registry
@@ -55,53 +60,83 @@ class StoredFile:
     modified_ms: int
 
     @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.path.rpartition("/")[2]
+
+    @property
     def is_compressed(self) -> bool:
         """Whether Spark decompresses it, which it tells by the name."""
         return self.path.endswith((".gz", ".bz2"))
 
 
-class Storage(Protocol):
+class Storage(ABC):
     """What the package asks of a file system. Paths are those that `storage_of` was given, or below them.
 
-    What changes files raises OutputHeld if they lie in an output that this thread held and has lost (`lease.py`).
+    What changes files calls `require_lease` first, which raises OutputHeld if they lie in an output that this thread held and
+    has lost (`lease.py`). `tests/storage_law.py` says all this as a law that every registered storage passes.
     """
 
+    @abstractmethod
     def resolved(self, path: str) -> str:
         """`path` in the one spelling that stands in ledgers and that Spark reads."""
 
+    @abstractmethod
     def exists(self, path: str) -> bool: ...
 
-    def list_files(self, path: str) -> list[StoredFile]:
-        """The files at or below `path`, sorted by path; hidden ones (`_x`, `.x`) and their folders are left out.
+    @abstractmethod
+    def walk(self, path: str, *, hidden: bool = False) -> Iterable[StoredFile]:
+        """The files at or below `path`, in the order in which the storage lists the names of a folder.
 
+        hidden: with hidden ones (`_x`, `.x`) and those in hidden folders, and without what links lead to.
         Raises BadInput if there is nothing at `path`, or a link to a folder that it lies in.
         """
 
-    def list_folders(self, path: str) -> list[str]:
-        """The names of the folders right below `path`, sorted, without hidden ones and links to a
-        folder that they lie in; none if `path` is a file.
-
-        Raises BadInput if there is nothing at `path`.
-        """
-
-    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
-        """The files right in a folder whose names begin so, hidden or not.
-
-        Raises BadInput if it can't be listed.
-        """
+    def list_files(self, path: str) -> list[StoredFile]:
+        """The files at or below `path`, sorted by path; hidden ones and their folders are left out. Raises as `walk` does."""
+        return sorted(self.walk(path), key=attrgetter("path"))
 
     def list_hidden(self, folder: str) -> list[StoredFile]:
         """The files at any depth below a folder whose own names are hidden; none on an object store, where drafts are not seen.
 
         Raises BadInput if it can't be listed.
         """
+        return [file for file in self.walk(folder, hidden=True) if is_hidden(file.name)] if self.shows_drafts else []
 
+    def list_folders(self, path: str) -> list[str]:
+        """The names of the folders right below `path`, sorted, without hidden ones and links to a folder that they lie in;
+        none if `path` is a file.
+
+        Raises BadInput if there is nothing at `path`.
+        """
+        names = _names_below(path, self.walk(path))
+        return sorted({name.partition("/")[0] for name, _ in names if "/" in name})
+
+    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+        """The files right in a folder whose names begin so, hidden or not.
+
+        Raises BadInput if it can't be listed.
+        """
+        names = _names_below(folder, self.walk(folder, hidden=True))
+        return [file for name, file in names if name.startswith(start) and "/" not in name]
+
+    @property
+    def shows_drafts(self) -> bool:
+        """Whether a file is seen while it is written."""
+        return True
+
+    @abstractmethod
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         """The bytes of a file from `start` on, at most `at_most` of them, or all.
 
         Raises BadInput if it can't be read.
         """
 
+    def open(self, path: str) -> Path | BinaryIO:
+        """A file as readers of formats take it: a path, or what is read from any place on."""
+        return BytesIO(self.read(path))
+
+    @abstractmethod
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         """Put a whole file in place: readers see the old one or the new one, never a half.
 
@@ -110,13 +145,15 @@ class Storage(Protocol):
         Raises OutputFailed if it can't be written; the old file is then still there.
         """
 
+    @abstractmethod
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         """Put the contents of files of this storage, one after the other, in place of `target`, and say whether that
         changed it: a target that holds just that is left as it is. Of any size; the sources may be gone afterwards.
 
-        Raises OutputFailed as `write` does.
+        Raises OutputFailed as `write` does, NeedsSpark where only Spark can do it.
         """
 
+    @abstractmethod
     def delete(self, path: str) -> None:
         """Remove a file or a folder with all below it; nothing happens if it is absent.
 
@@ -124,8 +161,38 @@ class Storage(Protocol):
         """
 
 
-STORAGES: Registry[Callable[[], Storage]] = Registry("storage")
-"""The storages that are opened without Spark. Facts: `opens`, a function that tells whether a path is one of theirs."""
+def _names_below(folder: str, files: Iterable[StoredFile]) -> list[tuple[str, StoredFile]]:
+    """Files with their names below a folder; an empty one if the folder is the file itself."""
+    below = folder.rstrip("/") + "/"
+    return [(file.path.partition(below)[2], file) for file in files]
+
+
+def in_folders(files: Iterable[StoredFile], folder: str) -> Iterator[StoredFile]:
+    """Files as Spark reads a folder: of each folder the files before the folders, both in their order here."""
+    below: dict[str, list[StoredFile]] = {}
+    for file in files:
+        name, slash, _ = file.path[len(folder) :].lstrip("/").partition("/")
+        if slash:
+            below.setdefault(f"{folder.rstrip('/')}/{name}", []).append(file)
+        else:
+            yield file
+    for inner, those in below.items():
+        yield from in_folders(those, inner)
+
+
+STORAGES: Registry[Callable[..., Storage]] = Registry("storage")
+"""The storages. Facts: `schemes`, those of the paths that it opens without Spark, none if it takes a session; `needs`, the
+library that it takes for that, if any."""
+
+
+def opened_without_spark(path: str) -> Storage | None:
+    """The storage that opens a path without Spark; None if none does."""
+    scheme = urlparse(path).scheme
+    for storage in STORAGES.values():
+        needs = storage.facts.get("needs")
+        if scheme in storage.facts["schemes"] and (needs is None or find_spec(needs) is not None):
+            return cast("Storage", storage())
+    return None
 
 
 _WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"

@@ -7,7 +7,6 @@ import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from operator import attrgetter
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -19,6 +18,7 @@ from model_monitor.storage.files import (
     STORAGES,
     USUAL_FILE,
     USUAL_FOLDER,
+    Storage,
     StoredFile,
     draft_name,
     is_hidden,
@@ -26,8 +26,8 @@ from model_monitor.storage.files import (
 from model_monitor.storage.lease import require_lease
 
 
-@STORAGES.register("local", opens=lambda path: is_local(path))
-class LocalStorage:
+@STORAGES.register("local", schemes=("", "file"))
+class LocalStorage(Storage):
     """Files of this machine."""
 
     def resolved(self, path: str) -> str:
@@ -36,12 +36,12 @@ class LocalStorage:
     def exists(self, path: str) -> bool:
         return local_path(path).exists()
 
-    def list_files(self, path: str) -> list[StoredFile]:
+    def walk(self, path: str, *, hidden: bool = False) -> Iterator[StoredFile]:
         top = local_path(path)
         if not top.exists():
             raise BadInput(f"{path}: there is no such file or directory")
         try:
-            return sorted(_local_files(top), key=attrgetter("path"))
+            yield from _hidden_too(top) if hidden else _local_files(top)
         except OSError as fault:
             raise BadInput(f"{path}: can't be listed ({fault.strerror})") from fault
 
@@ -68,10 +68,6 @@ class LocalStorage:
             raise BadInput(f"{folder}: can't be listed ({fault.strerror})") from fault
         return files
 
-    def list_hidden(self, folder: str) -> list[StoredFile]:
-        top = local_path(folder)
-        return [file for above, _, _ in os.walk(top) for start in "._" for file in self.list_beginning(above, start)]
-
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         try:
             with local_path(path).open("rb") as file:
@@ -80,6 +76,9 @@ class LocalStorage:
                 return file.read(-1 if at_most is None else at_most)
         except OSError as fault:
             raise BadInput(f"{path}: can't be read ({fault.strerror})") from fault
+
+    def open(self, path: str) -> Path:
+        return local_path(path)
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
@@ -191,6 +190,15 @@ def _local_files(top: Path) -> Iterator[StoredFile]:
                     f"{file}: is no file but a pipe, a socket, a device or a link that leads nowhere; remove it"
                 )
             yield _stored(file, found)
+
+
+def _hidden_too(top: Path) -> Iterator[StoredFile]:
+    """The files at or below a folder, but not behind its links to folders; those that go meanwhile are passed over."""
+    for folder, _, names in os.walk(top):
+        for file in (os.path.join(folder, name) for name in names):
+            with suppress(FileNotFoundError):
+                if os.path.isfile(file):
+                    yield _stored(os.path.abspath(file), os.stat(file))
 
 
 def _found(file: str) -> os.stat_result | None:

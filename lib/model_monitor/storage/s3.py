@@ -6,11 +6,10 @@ import functools
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any, BinaryIO
 
 from model_monitor.errors import BadInput, MonitorError, NeedsSpark, OutputFailed
-from model_monitor.storage.files import COPIED_BYTES, STORAGES, StoredFile, is_hidden, refusal_in
+from model_monitor.storage.files import COPIED_BYTES, STORAGES, Storage, StoredFile, is_hidden, refusal_in
 from model_monitor.storage.lease import require_lease
 
 ATTEMPTS = 7
@@ -31,14 +30,9 @@ def encrypting(arguments: Mapping[str, str]) -> Iterator[None]:
         _encryption.clear()
 
 
-def is_on_s3(path: str) -> bool:
-    """Whether a path is one of S3 and boto3, which opens it, is there."""
-    return path.startswith(("s3://", "s3a://")) and find_spec("boto3") is not None
-
-
-@STORAGES.register("s3", opens=is_on_s3)
-class S3Storage:
-    """Objects of S3 (`files.Storage`). A folder is what keys begin with. A path keeps its scheme, `s3` or `s3a`."""
+@STORAGES.register("s3", schemes=("s3", "s3a"), needs="boto3")
+class S3Storage(Storage):
+    """Objects of S3. A folder is what keys begin with. A path keeps its scheme, `s3` or `s3a`."""
 
     def resolved(self, path: str) -> str:
         scheme, _, rest = path.partition("://")
@@ -48,14 +42,16 @@ class S3Storage:
         with _told(path, "read"):
             return bool(self._object(path)) or any(page.get("Contents") for page in self._pages(path, "/", MaxKeys=1))
 
-    def list_files(self, path: str) -> list[StoredFile]:
+    shows_drafts = False
+
+    def walk(self, path: str, *, hidden: bool = False) -> list[StoredFile]:
         with _told(path, "listed"):
             pages = list(self._pages(path, "/"))
             files = [file for page in pages for file in self._files(path, page)] or self._object(path)
         if not (files or any(page.get("Contents") for page in pages)):
             raise BadInput(f"{path}: there is no such file or directory")
         depth = len(self.resolved(path))
-        return sorted(file for file in files if not any(map(is_hidden, file.path[depth:].split("/")[1:])))
+        return [file for file in files if hidden or not any(map(is_hidden, file.path[depth:].split("/")[1:]))]
 
     def list_folders(self, path: str) -> list[str]:
         with _told(path, "listed"):
@@ -70,9 +66,6 @@ class S3Storage:
             return [
                 file for page in self._pages(folder, f"/{start}", Delimiter="/") for file in self._files(folder, page)
             ]
-
-    def list_hidden(self, folder: str) -> list[StoredFile]:
-        return []
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         from botocore.exceptions import HTTPClientError, IncompleteReadError

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,8 +22,8 @@ from model_monitor.data.engine.protocol import LINE_KEY
 from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, keys_of, uri_of
 from model_monitor.errors import NeedsSpark
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
-from model_monitor.storage import S3Storage, is_local, local_path
-from model_monitor.storage.files import StoredFile, is_hidden
+from model_monitor.storage import is_local
+from model_monitor.storage.files import Storage, in_folders, opened_without_spark
 
 READ_BYTES = 4 * 2**20
 BYTE_ORDER_MARK = "\ufeff".encode()
@@ -64,37 +63,24 @@ def input_name(path: str) -> str:
 
 def listed(places: Sequence[str]) -> tuple[File, ...]:
     """The files at or below the places that hold a byte, in the order in which Spark finds them."""
-    found = (_below(local_path(place)) if is_local(place) else _objects(place) for place in places)
-    return tuple(file for files in found for file in files if file.size_bytes)
+    return tuple(
+        File(file.path, file.size_bytes)
+        for place in places
+        for file in in_folders(_storage(place).walk(place), _storage(place).resolved(place))
+        if file.size_bytes
+    )
 
 
 def source_of(path: str) -> Path | BinaryIO:
     """What a file's bytes are read from."""
-    return local_path(path) if is_local(path) else S3Storage().open(path)
+    return _storage(path).open(path)
 
 
-def _objects(place: str) -> Iterator[File]:
-    """Of each folder the files before the folders below it, both by their keys."""
-
-    def order(file: StoredFile) -> list[tuple[bool, str]]:
-        *folders, name = file.path.split("/")
-        return [*((True, f"{folder}/") for folder in folders), (False, name)]
-
-    for file in sorted(S3Storage().list_files(place), key=order):
-        yield File(file.path, file.size_bytes)
-
-
-def _below(place: Path) -> Iterator[File]:
-    if place.is_file():
-        yield File(f"file:{place.absolute()}", place.stat().st_size)
-        return
-    found = [place / name for name in os.listdir(place) if not is_hidden(name)]
-    for file in found:
-        if file.is_file():
-            yield from _below(file)
-    for folder in found:
-        if folder.is_dir():
-            yield from _below(folder)
+def _storage(path: str) -> Storage:
+    storage = opened_without_spark(path)
+    if storage is None:
+        raise NeedsSpark(path)
+    return storage
 
 
 def pieces(file: File, piece_bytes: int) -> list[Piece]:

@@ -1,0 +1,16 @@
+"""S3's storage passes the law of storages, by boto3."""
+
+from __future__ import annotations
+
+import pytest
+from tests.storage_law import EVERY_CLAUSE
+
+from model_monitor.storage import storage_of
+
+
+@EVERY_CLAUSE
+@pytest.mark.usefixtures("boto3_at_the_proxy")
+def test_s3s_storage_passes(clause, s3):
+    s3.put("law", {})
+    folder = f"s3a://law/{clause.__name__}"
+    clause(storage_of(folder), folder)
